@@ -18,7 +18,7 @@ class PaperRuntime:
     def now(self) -> float:
         return self.time
 
-    def draw_luck(self) -> float:
+    def draw_random(self) -> float:
         return 0.5
 
     def read_date(self) -> str:

@@ -256,6 +256,6 @@ def test_what_is_asked_after_the_end_is_a_fault(serve: Serve) -> None:
     )
     assert (done.returncode, done.stdout, done.stderr) == (
         0,
-        "the process is about to end: nothing more can be sent\n",
+        "the process is about to exit: no more requests can be sent\n",
         "",
     )

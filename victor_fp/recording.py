@@ -1,4 +1,4 @@
-"""Recordings of HTTP exchanges: for tests without a network, for bug reports, and as a cache.
+"""Recordings of HTTP exchanges, for tests without a network, bug reports, and caching.
 
     with Recording("recordings/weather.yaml", mode="record"):
         provider.chat("How is the weather?")          # sent, and recorded without secrets
@@ -7,7 +7,8 @@
     with Cache(".cache/llm", lifetime=24 * 3600):
         provider.chat("How is the weather?")          # sent once a day
 
-Files are YAML and read well in a diff. The pytest fixture `recording` chooses the file by the test; see docs/recordings.md.
+Files are YAML and readable in a diff. The pytest fixture `recording` uses one file for each test; see
+docs/recordings.md.
 """
 
 from __future__ import annotations

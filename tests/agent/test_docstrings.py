@@ -65,21 +65,21 @@ EXPECTED = Documentation(
 
 
 @pytest.mark.parametrize("docstring", [GOOGLE, NUMPY, SPHINX], ids=["google", "numpy", "sphinx"])
-def test_all_styles_say_the_same(docstring: str) -> None:
+def test_all_styles_yield_the_same(docstring: str) -> None:
     assert parse_docstring(docstring) == EXPECTED
 
 
 @pytest.mark.parametrize("docstring", [None, "", "   "])
-def test_no_docstring_says_nothing(docstring: str | None) -> None:
+def test_missing_docstring_is_empty(docstring: str | None) -> None:
     assert parse_docstring(docstring) == Documentation()
 
 
-def test_a_text_without_sections_stays_whole() -> None:
+def test_text_without_sections_is_kept() -> None:
     text = "Do it.\n\nNote that a: b is no section.\n- one\n- two"
     assert parse_docstring(text) == Documentation(text)
 
 
-def test_sections_about_other_things_are_left_out() -> None:
+def test_other_sections_are_ignored() -> None:
     assert parse_docstring("Do it.\n\nExample:\n    do(1)\n\nArgs:\n    x: A number.") == Documentation(
         "Do it.", {"x": "A number."}
     )

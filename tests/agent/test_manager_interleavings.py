@@ -105,7 +105,7 @@ def world_of(seed: int = 0) -> World:
 
 
 @pytest.mark.parametrize("seed", range(150))
-async def test_whatever_happens_at_once_no_closed_provider_is_asked_and_nothing_stays_open(seed: int) -> None:
+async def test_closed_providers_are_not_called_in_any_interleaving(seed: int) -> None:
     world = world_of(seed)
     luck = world.luck
     config = ProviderManagerConfig(
@@ -322,7 +322,7 @@ async def test_a_managed_provider_in_a_manager_keeps_its_own_attempts_and_metric
     assert metrics["summary"]["fallbacks"] == 1
 
 
-async def test_a_state_needs_only_provider_name_and_model_and_asks_the_provider_for_its_window() -> None:
+async def test_state_requires_provider_name_and_model() -> None:
     world_of()
     provider = ProviderRegistry.create("aa")
     state = ProviderState(provider, "aa", "m")

@@ -69,7 +69,7 @@ async def test_definitions_and_results_of_every_kind() -> None:
             assert '"height": 7' in measured.text or '"height":7' in measured.text
 
 
-async def test_wrong_arguments_are_told_to_the_model() -> None:
+async def test_invalid_arguments_are_reported_to_the_model() -> None:
     async with connected() as client:
         (message,) = await run_tools(calls("weather", town="Oslo"), await list_tools(client))
     assert message.is_error

@@ -83,7 +83,7 @@ async def test_it_shows_the_provider_it_was_given() -> None:
     assert Echo.closed == 1
 
 
-async def test_without_a_provider_everything_is_empty_and_a_call_says_so() -> None:
+async def test_manager_without_a_provider_is_empty_and_calls_fail() -> None:
     async with ProviderManager(None) as manager:
         assert (manager.provider, manager.provider_name, manager.model) == (None, "", "")
         assert manager.get_info() == {"provider": None, "model": None}
@@ -157,7 +157,7 @@ async def test_a_call_made_on_the_provider_itself_counts_as_in_flight(kind: str)
             assert (await running).content == "Hello"
 
 
-async def test_a_conversation_goes_on_over_a_switch_of_real_providers() -> None:
+async def test_conversation_continues_after_a_switch() -> None:
     async def slow(talk: Talk, _: Received) -> None:
         await asyncio.sleep(0.1)
         await talk.answer(body("from one"))
@@ -174,7 +174,7 @@ async def test_a_conversation_goes_on_over_a_switch_of_real_providers() -> None:
     assert two.received[0].json()["model"] == "m-2"
 
 
-async def test_the_history_is_true_and_callbacks_hear_of_each_switch() -> None:
+async def test_history_and_callbacks_record_each_switch() -> None:
     heard: list[tuple[str, str]] = []
 
     def sync(state: ProviderState) -> None:
@@ -227,7 +227,7 @@ async def test_a_switch_that_cannot_be_made_changes_nothing() -> None:
         assert "no_such_setting" in (manager.get_info()["last_error"] or "")
 
 
-async def test_the_model_is_the_settings_or_the_catalogues_where_nobody_names_one() -> None:
+async def test_default_model_is_that_of_settings_or_catalogue() -> None:
     plain = SimpleNamespace(get_provider_settings=lambda name: {"api_key": KEY, "model": "configured"})
     async with ProviderManager(plain, Echo(), "e-1", config=QUIET) as manager:
         await manager.switch_provider("openai")
@@ -239,7 +239,7 @@ async def test_the_model_is_the_settings_or_the_catalogues_where_nobody_names_on
         assert manager.model.startswith("claude")
 
 
-async def test_info_tells_what_the_provider_can_do() -> None:
+async def test_info_has_capabilities() -> None:
     manager = ProviderManager({"anthropic": {"api_key": KEY}, "ollama": {}}, Echo(), "e-1", config=QUIET)
     async with manager:
         info = manager.get_info()
@@ -263,7 +263,7 @@ async def test_info_tells_what_the_provider_can_do() -> None:
         assert not manager.is_cloud_provider()
 
 
-async def test_capabilities_are_detected_by_the_vendors_word_and_asked_once() -> None:
+async def test_capabilities_are_detected_from_the_vendor_once() -> None:
     async def lists(talk: Talk, _: Received) -> None:
         await talk.answer({"object": "list", "data": [{"id": "m-1", "object": "model", "context_length": 4321}]})
 

@@ -57,7 +57,7 @@ def lists(seconds: float = 0.0) -> Callable[[Talk, Received], Awaitable[None]]:
     return script
 
 
-async def test_a_failing_call_goes_on_at_the_fallback_with_its_own_model_and_stays_there() -> None:
+async def test_failing_call_switches_to_the_fallback() -> None:
     async with serving(fails) as one, serving(says("from two")) as two:
         manager = ProviderManager(
             settings(second=two), acme(one.url, max_retries=0), "m-1", config=calls_fail("second")
@@ -88,7 +88,7 @@ async def test_a_fallback_may_name_its_model() -> None:
             assert manager.model == "s-9"
 
 
-async def test_the_callers_own_mistake_switches_nothing() -> None:
+async def test_client_error_does_not_switch() -> None:
     async with serving(refuses) as one, serving(answers) as two:
         manager = ProviderManager(settings(second=two), acme(one.url), "m-1", config=calls_fail("second"))
         async with manager:
@@ -97,7 +97,7 @@ async def test_the_callers_own_mistake_switches_nothing() -> None:
     assert two.received == []
 
 
-async def test_when_all_fail_the_fault_tells_of_all() -> None:
+async def test_fault_after_all_fallbacks_failed_lists_all() -> None:
     async with serving(fails) as one, serving(fails) as two:
         config = calls_fail("second", "nobody")
         manager = ProviderManager(settings(second=two), acme(one.url, max_retries=0), "m-1", config=config)
@@ -132,7 +132,7 @@ async def test_calls_that_fail_together_switch_once() -> None:
     assert [response.content for response in got] == ["Hello!"] * 8
 
 
-async def test_a_stream_goes_on_at_the_fallback_before_its_first_piece_and_not_after() -> None:
+async def test_stream_falls_back_before_its_first_chunk_only() -> None:
     async def breaks(talk: Talk, _: Received) -> None:
         await talk.events(chunk("Hel"), done=False)
 
@@ -184,7 +184,7 @@ async def test_one_deadline_over_all() -> None:
     assert loop.time() - began < 1.0
 
 
-async def test_a_switch_asks_the_new_provider_first_and_stays_where_it_is_not_healthy() -> None:
+async def test_switch_checks_the_new_provider_first() -> None:
     async with serving(lists()) as well, serving(fails) as ill:
         manager = ProviderManager(settings(second=well, third=ill), acme(well.url), "m-1")
         async with manager:
@@ -205,7 +205,7 @@ async def test_a_switch_to_an_unhealthy_provider_ends_at_the_first_fallback_that
     assert (event.from_provider, event.to_provider, event.reason) == ("echo", "second", SwitchReason.FALLBACK)
 
 
-async def test_monitoring_really_asks_and_falls_back() -> None:
+async def test_monitoring_checks_and_falls_back() -> None:
     async with serving(lists(), fails) as one, serving(lists()) as two:
         config = ProviderManagerConfig(health_check_interval=0.02, fallback_providers=["second"])
         async with ProviderManager(settings(second=two), acme(one.url), "m-1", config=config) as manager:
@@ -243,7 +243,7 @@ async def test_monitoring_does_not_run_where_checks_are_switched_off() -> None:
     assert one.received == []
 
 
-async def test_healthy_providers_come_by_latency_and_the_ill_are_left_out() -> None:
+async def test_healthy_providers_are_sorted_by_latency() -> None:
     async with serving(lists(0.15)) as slow, serving(lists()) as quick, serving(fails) as ill:
         config = ProviderManagerConfig(fallback_providers=["second", "third", "nobody"])
         given = settings(second=quick, third=ill)
@@ -251,7 +251,7 @@ async def test_healthy_providers_come_by_latency_and_the_ill_are_left_out() -> N
             assert await manager.get_healthy_providers() == ["second", "acme"]
 
 
-async def test_without_checks_what_calls_have_shown_decides_who_is_healthy() -> None:
+async def test_without_checks_health_is_based_on_calls() -> None:
     async with serving(fails) as one:
         config = ProviderManagerConfig(enable_health_checks=False, auto_fallback=False, fallback_providers=["echo"])
         async with ProviderManager(None, acme(one.url, max_retries=0), "m-1", config=config) as manager:
@@ -261,7 +261,7 @@ async def test_without_checks_what_calls_have_shown_decides_who_is_healthy() -> 
             assert await manager.get_healthy_providers() == ["echo"]
 
 
-async def test_a_custom_provider_without_a_list_of_models_is_asked_for_a_word() -> None:
+async def test_provider_without_a_model_list_is_checked_with_a_chat() -> None:
     assert (await check_provider(Echo(), "e-1")).is_healthy
     Echo.plan = [ConnectionError("nobody there")]
     assert isinstance((await check_provider(Echo(), "e-1")).fault, faults.ConnectionFailed)

@@ -139,7 +139,7 @@ def test_methods_partials_and_callable_objects_are_functions() -> None:
     assert (given.name, given.description, given.parameters["required"]) == ("three", "Three.", ["b"])
 
 
-def test_what_cannot_be_described_is_a_type_error_that_says_so() -> None:
+def test_unsupported_signature_is_a_type_error() -> None:
     def many(*numbers: int) -> None: ...
     def opaque(value: threading.Event) -> None: ...
     def unknown(value: "Nowhere") -> None: ...  # type: ignore[name-defined]  # noqa: F821, UP037
@@ -185,7 +185,7 @@ async def test_arguments_are_validated_and_converted() -> None:
         ('["Oslo"]', "the arguments must be a JSON object, not list"),
     ],
 )
-async def test_arguments_that_are_not_valid_are_told_to_the_model(arguments: object, problem: str) -> None:
+async def test_invalid_arguments_are_reported_to_the_model(arguments: object, problem: str) -> None:
     message = await answer(weather, arguments)
     assert message.is_error
     assert problem in str(message.content)
@@ -231,7 +231,7 @@ async def test_results_become_text_parts_or_json(value: object, content: object)
 
 async def test_a_result_that_is_not_json_is_an_error() -> None:
     message = await answer(tool(threading.Event, name="give"), {})
-    assert (message.content, message.is_error) == ("the tool returned Event, which is not JSON", True)
+    assert (message.content, message.is_error) == ("the tool returned Event, which cannot be converted to JSON", True)
 
 
 async def test_an_exception_is_an_error_without_secrets_and_bounded(caplog: pytest.LogCaptureFixture) -> None:
@@ -245,9 +245,9 @@ async def test_an_exception_is_an_error_without_secrets_and_bounded(caplog: pyte
     assert "tool fail failed" in caplog.text
 
 
-async def test_an_unknown_tool_is_an_error_that_names_the_known_ones() -> None:
+async def test_unknown_tool_is_an_error_with_known_names() -> None:
     (message,) = await run_tools(calls({}, name="nothing"), [weather])
-    assert (message.content, message.is_error) == ("there is no tool 'nothing'; tools: weather", True)
+    assert (message.content, message.is_error) == ("unknown tool 'nothing'; tools: weather", True)
 
 
 async def test_calls_run_at_once_and_are_answered_in_their_order() -> None:
@@ -339,7 +339,7 @@ def test_the_synchronous_twin() -> None:
         assert provider.chat(messages, model="m", tools=[weather]).content == "It is Oslo 1."
 
 
-async def test_a_tool_goes_over_the_wire_as_its_definition() -> None:
+async def test_tool_is_sent_as_its_definition() -> None:
     wire = ScriptedWire(Turn(text="Hi"))
     await AcmeProvider(KEY, transport=wire).chat("Hi", model="m", tools=[weather])
     body = wire.requests[0].json()

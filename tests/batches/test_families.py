@@ -210,7 +210,7 @@ async def test_a_batch_that_is_refused_as_a_whole_says_why(vendor: BatchVendor) 
 async def test_results_of_a_batch_that_runs_are_refused(vendor: BatchVendor) -> None:
     async with connected(vendor) as provider:
         handle = await provider.submit_batch(ROWS, model=vendor.model)
-        with pytest.raises(ProviderError, match="is not over"):
+        with pytest.raises(ProviderError, match="has not ended"):
             await collect(provider, handle)
 
 

@@ -18,7 +18,7 @@ def test_a_batch_is_followed_without_an_event_loop(make: type) -> None:
     with serving_in_a_thread() as serve, make("openai", api_key="k", base_url=f"{serve(vendor).url}/v1") as provider:
         handle = provider.submit_batch([Row("a", "one"), Row("b", "two")], model="m-1")
         assert not provider.batch_status(handle).is_final
-        with pytest.raises(ProviderError, match="is not over"):
+        with pytest.raises(ProviderError, match="has not ended"):
             list(provider.batch_results(handle))
         (failure,) = provider.batch_results_result(handle)
         assert isinstance(failure, Failure)

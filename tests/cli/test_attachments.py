@@ -40,7 +40,7 @@ MP4 = b"\x00\x00\x00\x20ftyp"
         (b"", None),
     ],
 )
-def test_the_first_bytes_say_what_it_is(data: bytes, kind: str | None) -> None:
+def test_media_type_is_detected_from_content(data: bytes, kind: str | None) -> None:
     assert detect_media_type(data) == kind
 
 
@@ -89,7 +89,10 @@ def test_other_kinds_are_a_typed_fault(serve: Serve, keyed: dict[str, str], tmp_
     assert server.received == []
 
 
-def test_a_file_that_is_not_there_and_an_address_of_no_known_kind(keyed: dict[str, str], tmp_path: Path) -> None:
-    for location, words in ((str(tmp_path / "none.png"), "cannot be read"), ("https://example.com/x", "is not known")):
+def test_missing_file_and_unknown_type_are_errors(keyed: dict[str, str], tmp_path: Path) -> None:
+    for location, words in (
+        (str(tmp_path / "none.png"), "cannot be read"),
+        ("https://example.com/x", "is not recognised"),
+    ):
         done = CliRunner().invoke(app, ["chat", "Hi", "-a", location, "-p", "openai"], env=keyed)
         assert (done.exit_code, words in done.stderr) == (2, True)

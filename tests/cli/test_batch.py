@@ -119,7 +119,7 @@ def test_a_budget_in_requests_stops_the_run_and_the_rest_resumes(
     command = ["batch", "run", str(source), "--out", str(out), "--prompt", "{text}", *at(server)]
     ran = victor(*command, "--budget-requests", "4", env=keyed)
     assert ran.returncode == 5
-    assert "the budget is used up" in ran.stderr
+    assert "the budget is exhausted" in ran.stderr
     assert (len(server.received), len(read_results(out))) == (4, 4)
     assert victor(*command, "--resume", env=keyed).returncode == 0
     assert (len(server.received), len(read_results(out))) == (10, 10)
@@ -162,7 +162,7 @@ def test_rows_that_cannot_be_read_fail_by_themselves(serve: Serve, keyed: dict[s
     results = read_results(out)
     assert results["a"]["response"]["content"] == "ONE"
     assert "not a JSON object" in results["row-1"]["error"]["message"]
-    assert "the template needs column 'text'" in results["b"]["error"]["message"]
+    assert "the template requires column 'text'" in results["b"]["error"]["message"]
     assert results["c"]["response"]["content"] == "X"
 
 
@@ -170,7 +170,7 @@ def test_a_ledger_that_does_not_exist_is_not_found(keyed: dict[str, str], tmp_pa
     for command in (["status"], ["retry"], ["cancel"], ["export", "--out", str(tmp_path / "out.jsonl")]):
         ran = victor("batch", command[0], str(tmp_path / "none.ledger"), *command[1:], env=keyed)
         assert ran.returncode == 4, command
-        assert "there is no ledger" in ran.stderr
+        assert "not found" in ran.stderr
     assert list(tmp_path.iterdir()) == []
 
 
@@ -229,7 +229,7 @@ def test_cancel_stops_a_run_and_status_reads_it_meanwhile(serve: Serve, keyed: d
         assert status["done"] == 6
         again = victor(*command, "--resume", env=keyed)
         assert "locked by another run" in again.stderr
-        assert "once a row in flight is finished" in victor("batch", "cancel", f"{out}.ledger", env=keyed).stdout
+        assert "after the next row in flight" in victor("batch", "cancel", f"{out}.ledger", env=keyed).stdout
         held.is_open = True
         assert process.wait(20) == 130
     assert len(server.received) <= 6 + 2 * 2

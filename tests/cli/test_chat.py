@@ -94,7 +94,7 @@ def test_json_is_one_object_with_the_completion(serve: Serve, keyed: dict[str, s
     assert completion["usage"] == {"prompt_tokens": 5, "completion_tokens": 2, "total_tokens": 7}
 
 
-def test_an_image_is_sent_with_the_type_its_bytes_tell(serve: Serve, keyed: dict[str, str], tmp_path: Path) -> None:
+def test_image_type_is_detected_from_content(serve: Serve, keyed: dict[str, str], tmp_path: Path) -> None:
     server = serve(friendly)
     (tmp_path / "picture.txt").write_bytes(PNG)
 
@@ -120,7 +120,7 @@ def test_tools_are_offered_and_calls_shown(serve: Serve, keyed: dict[str, str], 
     assert sent[0]["function"]["name"] == "weather"
 
 
-def test_an_answer_cut_at_the_limit_is_said_aside(serve: Serve, keyed: dict[str, str]) -> None:
+def test_truncated_response_is_noted(serve: Serve, keyed: dict[str, str]) -> None:
     async def cut(talk: Talk, received: Received) -> None:
         await talk.events(chunk("Once upon"), chunk(finish="length"))
 
@@ -137,7 +137,7 @@ def test_an_answer_cut_at_the_limit_is_said_aside(serve: Serve, keyed: dict[str,
         (401, error("Incorrect key", "invalid_api_key"), 3, "victor keys set openai"),
         (404, error("No such model", "model_not_found"), 4, "victor models -p openai"),
         (400, error("Too long", "context_length_exceeded"), 2, "Shorten it"),
-        (429, error("No credit", "insufficient_quota"), 5, "Waiting does not help"),
+        (429, error("No credit", "insufficient_quota"), 5, "A retry does not help"),
         (400, error("Bad value", "invalid_value"), 2, "not valid"),
     ],
 )
@@ -171,7 +171,7 @@ def test_an_error_with_json_is_an_object_too(serve: Serve, keyed: dict[str, str]
     assert (failed.exit_code, unknown.exit_code) == (3, 4)
 
 
-def test_a_stream_that_breaks_shows_what_came_and_says_so(serve: Serve, keyed: dict[str, str]) -> None:
+def test_broken_stream_shows_partial_text_and_error(serve: Serve, keyed: dict[str, str]) -> None:
     async def broken(talk: Talk, received: Received) -> None:
         await talk.head(content_type="text/event-stream")
         await talk.event(chunk("Half an ans"))
@@ -193,7 +193,7 @@ def test_a_refused_connection_names_the_address(keyed: dict[str, str]) -> None:
     assert result.exit_code == 6
 
 
-def test_a_missing_key_tells_where_it_was_looked_for(world: dict[str, str]) -> None:
+def test_missing_key_error_lists_searched_locations(world: dict[str, str]) -> None:
     result = chat("Hi", "-p", "openai", "-m", "m", env=world)
 
     assert result.exit_code == 3
@@ -213,7 +213,7 @@ def test_a_key_from_the_file_is_used(serve: Serve, world: dict[str, str]) -> Non
     ("arguments", "code", "says"),
     [
         (["Hi", "-p", "opnai"], 4, "Did you mean openai?"),
-        (["Hi", "-p", "openai", "--setting", "regin=x"], 2, "has no setting regin"),
+        (["Hi", "-p", "openai", "--setting", "regin=x"], 2, "does not have the setting regin"),
         (["Hi", "-p", "openai", "--setting", "x"], 2, "NAME=VALUE"),
         (["Hi", "--image", "/no/such.png"], 2, "cannot be read"),
         (["Hi", "--tools", "/no/such.json"], 2, "cannot be read"),
@@ -222,7 +222,7 @@ def test_a_key_from_the_file_is_used(serve: Serve, world: dict[str, str]) -> Non
         (["Hi", "--nonsense"], 2, "--nonsense"),
     ],
 )
-def test_wrong_usage_says_what_is_wrong(keyed: dict[str, str], arguments: list[str], code: int, says: str) -> None:
+def test_usage_errors_are_reported(keyed: dict[str, str], arguments: list[str], code: int, says: str) -> None:
     result = chat(*arguments, env=keyed)
 
     assert result.exit_code == code
@@ -264,7 +264,7 @@ def test_without_a_choice_the_provider_with_a_key_answers(serve: Serve, keyed: d
     assert server.received[0].json()["model"]
 
 
-def test_a_whole_answer_without_text_is_no_empty_line(serve: Serve, keyed: dict[str, str]) -> None:
+def test_response_without_text_prints_no_empty_line(serve: Serve, keyed: dict[str, str]) -> None:
     async def nothing(talk: Talk, received: Received) -> None:
         await talk.answer(body(""))
 

@@ -124,7 +124,7 @@ def leaves(process: subprocess.Popen[bytes], tty: Tty, keys: bytes) -> int | Non
 
 
 @posix
-def test_a_conversation_keeps_what_was_said(serve: Serve, keyed: dict[str, str]) -> None:
+def test_conversation_is_continued(serve: Serve, keyed: dict[str, str]) -> None:
     server = serve(friendly)
     with terminal("chat", *at(server), "--system", "Be kind", env=keyed) as (process, tty):
         tty.until("> ")
@@ -176,7 +176,7 @@ def test_ctrl_c_stops_an_answer_and_at_the_prompt_the_conversation(serve: Serve,
 
 
 @posix
-def test_a_terminal_is_not_driven_by_what_a_model_says(serve: Serve, keyed: dict[str, str]) -> None:
+def test_control_characters_of_a_model_are_removed(serve: Serve, keyed: dict[str, str]) -> None:
     async def hostile(talk: Talk, received: Received) -> None:
         await talk.events(*chunks("safe\x1b]52;c;ZXZpbA==\x07\x9b31mtext"))
 
@@ -220,14 +220,14 @@ def test_help_loads_no_provider_and_no_client(world: dict[str, str]) -> None:
         assert command in ran.stdout
 
 
-def test_without_the_extra_it_says_what_to_install(world: dict[str, str]) -> None:
+def test_missing_extra_is_reported(world: dict[str, str]) -> None:
     program = "import sys\nsys.modules['typer'] = None\nfrom victor_fp.cli import main; main()"
     ran = subprocess.run(
         [sys.executable, "-c", program, "chat", "Hi"], env=world, capture_output=True, text=True, check=False
     )
 
     assert ran.returncode == 2
-    assert ran.stderr == "victor: the command needs typer, which is not installed: pip install 'victor_fp[cli]'\n"
+    assert ran.stderr == "victor: the command requires typer, which is not installed: pip install 'victor_fp[cli]'\n"
 
 
 def test_an_answer_in_any_script_survives_an_ascii_locale(serve: Serve, keyed: dict[str, str]) -> None:

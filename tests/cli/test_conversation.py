@@ -114,7 +114,7 @@ def test_the_result_of_a_call_is_typed_by_hand(serve: Serve, typed: str | None, 
     assert content in result["content"]
 
 
-def test_a_failed_turn_is_told_and_forgotten(serve: Serve) -> None:
+def test_failed_turn_is_reported_and_dropped(serve: Serve) -> None:
     server = serve(refusing, saying("Well"))
 
     code, out, err = converse(server.url, "Wrong", "", "/help", "Right", "/exit", "never")
@@ -125,9 +125,7 @@ def test_a_failed_turn_is_told_and_forgotten(serve: Serve) -> None:
     assert len(server.received) == 2
 
 
-def test_thinking_is_shown_dim_to_those_who_watch_and_kept_from_pipes(
-    serve: Serve, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_reasoning_is_shown_on_terminals_only(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
     from victor_fp.core.types import CompletionResponse, StreamChunk
     from victor_fp.providers.base import BaseProvider
 
@@ -162,7 +160,7 @@ def test_thinking_is_shown_dim_to_those_who_watch_and_kept_from_pipes(
     assert shown_on == ["\x1b[2mhmm\x1b[0m\n\nYes\n", "Yes\n"]
 
 
-def test_a_download_is_told_in_place_to_those_who_watch_and_once_to_logs() -> None:
+def test_download_progress_is_shown() -> None:
     told: list[str] = []
     for err in (Screen(), io.StringIO()):
         notice = DownloadProgress(Terminal(io.StringIO(), err))
@@ -172,7 +170,7 @@ def test_a_download_is_told_in_place_to_those_who_watch_and_once_to_logs() -> No
 
     assert told[0].count("\r") == 3
     assert told[0].endswith("100 % of 100 MB\n")
-    assert told[1] == "victor: downloading the model, once: 100 MB\n"
+    assert told[1] == "victor: downloading the model (once): 100 MB\n"
 
 
 HOSTILE = "f\x1b]52;c;ZXZpbA==\x07\u202e\n> "
@@ -202,7 +200,7 @@ def test_a_turn_that_failed_can_be_asked_again_and_an_answer_replaced(serve: Ser
 
     _, out, err = converse(server.url, "/retry", "Hi", "/retry", "/retry", "More")
 
-    assert "there is no prompt to ask again" in err
+    assert "no prompt to send again" in err
     assert out == "One\nTwo\nNext\n"
     assert [[one["content"] for one in messages(each)] for each in server.received] == [
         ["Hi"],
@@ -242,10 +240,10 @@ def test_a_provider_that_cannot_be_used_changes_nothing(serve: Serve) -> None:
     assert err == "victor: groq is not for tests\nacme/m-1\n"
 
 
-def test_an_unknown_command_is_no_prompt(serve: Serve) -> None:
+def test_unknown_command_is_not_sent(serve: Serve) -> None:
     server = serve(saying("One"))
     _, _, err = converse(server.url, "/modle x", " /etc/hosts?")
-    assert "there is no command /modle" in err
+    assert "unknown command /modle" in err
     assert messages(server.received[0])[0]["content"] == " /etc/hosts?"
 
 
@@ -263,7 +261,7 @@ def test_an_unknown_command_is_no_prompt(serve: Serve) -> None:
         ("", None),
     ],
 )
-def test_commands_are_told_from_prompts(text: str, command: Command | None) -> None:
+def test_commands_and_prompts_are_distinguished(text: str, command: Command | None) -> None:
     assert parse_command(text) == command
 
 

@@ -96,7 +96,7 @@ def test_a_line_that_cannot_be_read_is_named_and_those_before_it_are_written(
     assert said in result.stderr
 
 
-def test_options_are_sent_and_what_is_not_supported_is_said(serve: Serve, keyed: dict[str, str]) -> None:
+def test_options_are_sent_and_adjustments_noted(serve: Serve, keyed: dict[str, str]) -> None:
     server = serve(vectors)
     assert embed("a", "--dimensions", "4", *at(server), env=keyed).exit_code == 0
     assert server.received[0].json()["dimensions"] == 4
@@ -110,11 +110,11 @@ def test_errors_end_with_their_exit_codes(serve: Serve, keyed: dict[str, str], t
     assert embed("-f", str(tmp_path / "none.txt"), "-p", "openai", env=keyed).exit_code == 2
     assert embed("a", "-o", str(tmp_path), "-p", "openai", env=keyed).exit_code == 2
     without = embed("a", "-p", "anthropic", "-m", "claude", env=keyed | {"ANTHROPIC_API_KEY": "k"})
-    assert (without.exit_code, "this provider has no embeddings" in without.stderr) == (2, True)
+    assert (without.exit_code, "this provider does not support embeddings" in without.stderr) == (2, True)
     nameless = embed("a", "-p", "vllm", env=keyed)
     assert (nameless.exit_code, "--model" in nameless.stderr) == (2, True)
 
 
-def test_nothing_to_embed_is_no_error(keyed: dict[str, str]) -> None:
+def test_no_texts_is_not_an_error(keyed: dict[str, str]) -> None:
     result = embed("-p", "openai", env=keyed)
     assert (result.exit_code, result.stdout) == (0, "")

@@ -30,7 +30,7 @@ def test_every_exit_code_is_documented() -> None:
     assert [int(code) for code in re.findall(r"^\| (\d+) \|", page, re.MULTILINE)] == [code.value for code in ExitCode]
 
 
-def test_the_line_has_what_the_vendor_wants_quoted() -> None:
+def test_error_line_has_identifiers_for_support() -> None:
     fault = RateLimited(
         provider="acme", status=429, code="slow_down", request_id="req_1", message="Easy.", retry_after=12
     )

@@ -76,16 +76,14 @@ def test_a_key_on_the_command_line_is_refused_and_not_repeated(world: dict[str, 
         (["--keyring", "list"], "", 2, "after the command"),
     ],
 )
-def test_what_cannot_be_done_says_why(
-    world: dict[str, str], arguments: list[str], stdin: str, code: int, says: str
-) -> None:
+def test_failures_are_reported(world: dict[str, str], arguments: list[str], stdin: str, code: int, says: str) -> None:
     result = keys(*arguments, env=world, stdin=stdin)
 
     assert result.exit_code == code
     assert says in result.stderr
 
 
-def test_a_key_that_will_not_be_used_is_said_so(world: dict[str, str]) -> None:
+def test_overridden_key_is_reported(world: dict[str, str]) -> None:
     result = keys("set", "openai", env=world | {"OPENAI_API_KEY": "sk-another"}, stdin=KEY)
 
     assert "environment OPENAI_API_KEY" in result.stderr
@@ -130,7 +128,7 @@ def ring() -> Iterator[dict[tuple[str, str], str]]:
     KeyringBackend._classes.discard(PaperBackend)
 
 
-def test_the_tutorials_words_reach_the_keyring(world: dict[str, str], ring: dict[tuple[str, str], str]) -> None:
+def test_tutorial_commands_use_the_keyring(world: dict[str, str], ring: dict[tuple[str, str], str]) -> None:
     put = keys("--set", "custom_llm", "--keyring", env=world, stdin=f"{KEY}\n")
 
     assert (put.exit_code, ring) == (0, {("victor_fp", "custom_llm"): KEY})

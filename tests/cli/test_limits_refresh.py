@@ -89,7 +89,7 @@ def test_a_damaged_file_is_reported_and_left_alone(serve: Serve, world: dict[str
     result = refresh("-p", "groq", "--base-url", f"{serve(lists).url}/v1", env=world | {"GROQ_API_KEY": "k"})
 
     assert result.exit_code == 2
-    assert "is not a file of limits" in result.stderr
+    assert "is not a limits file" in result.stderr
     assert path.read_text() == "{"
 
 
@@ -97,12 +97,12 @@ def test_a_damaged_file_is_reported_and_left_alone(serve: Serve, world: dict[str
     ("arguments", "says"),
     [
         (["-p", "ollama"], "runs on this machine"),
-        ([], "needs a provider"),
+        ([], "requires a provider"),
         (["-p", "groq", "--base-url", "{silent}/v1"], "does not report"),
         (["-p", "groq", "--base-url", "{telling}/v1", "--out", "{nowhere}/x.json"], "cannot be written"),
     ],
 )
-def test_what_cannot_be_refreshed_is_said_in_one_line(
+def test_failed_refresh_is_a_one_line_error(
     serve: Serve, world: dict[str, str], tmp_path: Path, arguments: list[str], says: str
 ) -> None:
     async def silent(talk: Talk, received: Received) -> None:

@@ -123,7 +123,7 @@ def test_what_was_typed_before_a_question_does_not_answer_it(
     assert texts(server.received[2])[-1] == "y"
 
 
-def test_a_tool_runs_when_the_user_says_yes(serve: Serve, keyed: dict[str, str], tmp_path: Path) -> None:
+def test_confirmed_tool_runs(serve: Serve, keyed: dict[str, str], tmp_path: Path) -> None:
     (tmp_path / "adder.py").write_text(TOOLS)
     server = serve(calling, friendly)
     with terminal("chat", *at(server), "--tools", str(tmp_path / "adder.py"), env=keyed) as (process, tty):

@@ -120,7 +120,7 @@ def test_a_search_finds_all_words_in_any_case_and_script(store: LogStore, world:
     assert run("search", " ", env=world).exit_code == 2
 
 
-def test_an_answer_that_was_asked_again_is_no_longer_part_of_the_conversation(store: LogStore) -> None:
+def test_retried_turn_is_not_part_of_the_conversation(store: LogStore) -> None:
     number, old = append(store, None, turn("Hi", "One"))
     append(store, number, turn("Hi", "Two"), replaces=old)
 
@@ -144,7 +144,7 @@ def test_conversations_are_deleted_one_or_all(store: LogStore, world: dict[str, 
     assert b"canary" not in store.path.read_bytes()
 
 
-def test_what_is_not_there_is_said(world: dict[str, str], store: LogStore) -> None:
+def test_missing_conversation_is_reported(world: dict[str, str], store: LogStore) -> None:
     assert run("show", env=world).exit_code == run("show", "7", env=world).exit_code == 4
     assert (run("list", env=world).stdout, run("list", env=world).exit_code) == ("", 0)
     continued = CliRunner().invoke(app, ["chat", "-c", "Hi"], env=world)
@@ -188,9 +188,7 @@ def test_secrets_are_not_logged_and_state_of_vendors_is_kept(
 
 
 @pytest.mark.parametrize("more", [["--no-log"], ["VICTOR_FP_NO_LOG=1"]])
-def test_nothing_is_logged_where_that_is_not_wanted(
-    serve: Serve, keyed: dict[str, str], store: LogStore, more: list[str]
-) -> None:
+def test_no_log_option_disables_the_log(serve: Serve, keyed: dict[str, str], store: LogStore, more: list[str]) -> None:
     options = [word for word in more if word.startswith("--")]
     variables = dict(word.split("=") for word in more if "=" in word)
     assert victor("chat", "Hi", *at(serve(friendly)), *options, env=keyed | variables).returncode == 0

@@ -61,7 +61,7 @@ def test_one_name_holds_provider_and_model(asked: dict[str, str]) -> None:
     assert choice({"FIRST_KEY": "k"}, **asked) == ("openai", "gpt-5-mini", "")
 
 
-def test_a_model_with_a_slash_stays_whole_where_its_beginning_is_no_provider_or_one_is_named() -> None:
+def test_model_with_a_slash_is_split_only_at_a_provider() -> None:
     assert choice({"FIRST_KEY": "k"}, model="meta-llama/llama-4") == (
         "first",
         "meta-llama/llama-4",
@@ -88,11 +88,11 @@ def test_a_key_alone_does_not_do_where_a_place_is_needed() -> None:
     assert choice({"PLACED_KEY": "k", "PLACED_ENDPOINT": "https://p.invalid"})[0] == "placed"
 
 
-def test_an_optional_key_is_no_reason_to_ask() -> None:
+def test_optional_key_does_not_select_a_provider() -> None:
     assert choice({"OPTIONAL_KEY": "k"})[0] == "local"
 
 
-def test_a_key_for_something_else_sends_no_prompt_to_a_provider_that_nobody_named() -> None:
+def test_token_for_another_purpose_does_not_select_a_provider() -> None:
     assert choice({"GENERAL_KEY": "k"}, hosted("general", default_model=None))[0] == "local"
     found = choice({"GITHUB_TOKEN": "t", "DIGITALOCEAN_ACCESS_TOKEN": "t", "WANDB_API_KEY": "k"}, *CATALOGUE)
     assert found[0] == "local"
@@ -119,7 +119,7 @@ def test_only_this_machine_is_looked_at() -> None:
 
 
 @pytest.mark.parametrize("kind", ["silent", "drip", "html", "404", "empty list", "rude", "no models"])
-def test_what_is_no_model_server_is_passed_by_in_time(serve: Serve, kind: str) -> None:
+def test_other_servers_are_skipped_in_time(serve: Serve, kind: str) -> None:
     async def strange(talk: Talk, received: Received) -> None:
         match kind:
             case "silent":

@@ -55,7 +55,7 @@ def test_a_file_that_exists_is_kept(keyed: dict[str, str], tmp_path: Path) -> No
     (tmp_path / "r.yaml").write_text("mine")
     done = victor("report", "-p", "openai", "-o", str(tmp_path / "r.yaml"), env=keyed)
     assert done.returncode == 2
-    assert "exists. Name another file: --out FILE" in done.stderr
+    assert "exists. Choose another file: --out FILE" in done.stderr
     assert (tmp_path / "r.yaml").read_text() == "mine"
 
 

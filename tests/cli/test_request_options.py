@@ -68,7 +68,7 @@ def test_values_have_the_types_of_their_options(pairs: list[str], expected: dict
         ("response_format=json", "--schema"),
     ],
 )
-def test_what_is_wrong_is_said(pair: str, words: str) -> None:
+def test_invalid_options_are_reported(pair: str, words: str) -> None:
     assert words in parse_options([pair]).failure().line
 
 
@@ -132,7 +132,7 @@ def test_an_answer_that_does_not_match_is_an_error(serve: Serve, keyed: dict[str
 
 
 @pytest.mark.parametrize("schema", [[1], "text", {"type": 5}])
-def test_a_schema_that_is_none_is_refused_before_anything_is_sent(
+def test_invalid_schema_is_rejected_before_sending(
     serve: Serve, keyed: dict[str, str], tmp_path: Path, schema: object
 ) -> None:
     server = serve(friendly)

@@ -35,7 +35,7 @@ def test_a_list_that_is_refused_ends_as_a_call_would(serve: Serve, keyed: dict[s
     assert "victor keys set openai" in result.stderr
 
 
-def test_a_check_makes_a_real_call_and_says_what_works(serve: Serve, keyed: dict[str, str]) -> None:
+def test_check_sends_a_request_and_reports_steps(serve: Serve, keyed: dict[str, str]) -> None:
     server = serve(friendly)
     place = at(server)
 

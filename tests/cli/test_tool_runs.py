@@ -123,13 +123,13 @@ def test_functions_of_a_module_by_name(
     assert answers(server.received[1]) == {"call_0": "ace"}
 
 
-def test_a_model_that_invents_a_tool_is_told(serve: Serve, keyed: dict[str, str], functions: Path) -> None:
+def test_unknown_tool_is_reported_to_the_model(serve: Serve, keyed: dict[str, str], functions: Path) -> None:
     server = serve(calls(("subtract", {"a": 1})), friendly)
 
     done = victor("chat", "Go", "--tools", f"{functions}:add", "-y", *at(server), env=keyed)
 
     assert done.returncode == 0
-    assert "there is no tool 'subtract'; tools: add" in answers(server.received[1])["call_0"]
+    assert "unknown tool 'subtract'; tools: add" in answers(server.received[1])["call_0"]
 
 
 def test_a_model_that_never_stops_calling_is_stopped(serve: Serve, keyed: dict[str, str], functions: Path) -> None:
@@ -165,7 +165,7 @@ def test_without_a_terminal_nothing_runs_unless_it_is_allowed(
         ("{folder}/starred.py", "cannot be a tool"),
     ],
 )
-def test_sources_that_cannot_be_used_say_why(tmp_path: Path, functions: Path, source: str, words: str) -> None:
+def test_unusable_sources_are_reported(tmp_path: Path, functions: Path, source: str, words: str) -> None:
     (tmp_path / "bad.py").write_text("def f(:\n")
     (tmp_path / "exits.py").write_text("raise SystemExit(1)\n")
     (tmp_path / "empty.py").write_text("from os.path import join\n")

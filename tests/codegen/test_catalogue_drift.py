@@ -60,7 +60,10 @@ def test_facts_that_several_providers_share_are_read_from_the_model_that_is_name
     write(root / "models" / "deepseek-v4-flash.toml", 'base_model = "deepseek/v4"\n[limit]\noutput = 384_000\n')
     write(root / "models" / "deepseek-v4-pro.toml", 'base_model = "nobody/has-it"\n')
     lines = compare_catalogue(tmp_path)
-    assert "deepseek: model deepseek-v4-flash has a context window of 500000 in the listing, 1000000 in the catalogue" in lines
+    assert (
+        "deepseek: model deepseek-v4-flash has a context window of 500000 in the listing, 1000000 in the catalogue"
+        in lines
+    )
     assert not any("longest output" in line or "deepseek-v4-pro" in line for line in lines)
 
 

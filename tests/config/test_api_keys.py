@@ -64,13 +64,13 @@ def test_the_tutorials_question_is_answered_from_variable_and_file(
     assert get_api_key("custom_llm") == "from-env"
 
 
-def test_an_unknown_name_stands_for_itself_and_its_variable() -> None:
+def test_unknown_name_is_used_for_its_variable() -> None:
     wanted = key_query_from_name(" Custom-LLM ")
 
     assert (wanted.name, wanted.variables) == ("custom-llm", ("CUSTOM_LLM_API_KEY",))
 
 
-def test_a_missing_key_says_where_it_was_looked_for(world: dict[str, str]) -> None:
+def test_missing_key_fault_lists_searched_locations(world: dict[str, str]) -> None:
     fault = find_api_key("custom_llm", world, key_ring=NoKeyRing()).failure()
 
     assert isinstance(fault, CredentialMissing)
@@ -79,19 +79,19 @@ def test_a_missing_key_says_where_it_was_looked_for(world: dict[str, str]) -> No
 
 
 @pytest.mark.parametrize("name", ["", "  ", "../x", "a b", "a/b", "-rf"])
-def test_what_is_no_name_is_refused(world: dict[str, str], name: str) -> None:
+def test_invalid_name_is_rejected(world: dict[str, str], name: str) -> None:
     assert isinstance(store_api_key(name, "k", environment=world).failure(), InvalidRequest)
 
 
 @pytest.mark.parametrize("secret", ["", "  \n", "sk-canary with space", "sk-canary\nsk-two"])
-def test_what_is_no_key_is_refused_and_not_quoted(world: dict[str, str], secret: str) -> None:
+def test_invalid_key_is_rejected_without_quoting_it(world: dict[str, str], secret: str) -> None:
     refused = store_api_key("openai", secret, environment=world)
 
     assert isinstance(refused.failure(), InvalidRequest)
     assert "canary" not in repr(refused)
 
 
-def test_a_key_goes_where_it_is_told(world: dict[str, str]) -> None:
+def test_key_is_stored_in_the_selected_store(world: dict[str, str]) -> None:
     ring = PaperRing()
 
     assert store_api_key("custom", "one", keyring=True, environment=world, key_ring=ring) == Success(
@@ -124,7 +124,7 @@ def test_a_keyring_that_does_not_keep_a_key_costs_none(world: dict[str, str]) ->
     assert file_of(world).read() == Success({"custom": "one"})
 
 
-def test_a_keyring_that_cannot_be_asked_moves_nothing(world: dict[str, str]) -> None:
+def test_keys_are_kept_if_the_keyring_is_unavailable(world: dict[str, str]) -> None:
     store_api_key("custom", "one", environment=world)
 
     assert isinstance(migrate_api_keys(environment=world, key_ring=NoKeyRing()), Failure)

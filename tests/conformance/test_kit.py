@@ -22,7 +22,7 @@ def test_each_planted_fault_breaks_its_laws(name: str) -> None:
     harness = harness_for(planted(name), protocol="anthropic-messages", reasoning=True)
     findings = {law: examine(harness, BY_NAME[law]) for law in PLANTED[name][1]}
     assert {law: finding.verdict for law, finding in findings.items()} == dict.fromkeys(findings, "broken")
-    assert all(finding.told for finding in findings.values())
+    assert all(finding.details for finding in findings.values())
 
 
 @pytest.mark.parametrize("name", PLANTED_RETRIEVAL)
@@ -59,8 +59,8 @@ def test_a_record_passes_under_its_name() -> None:
 def test_of_a_custom_class_the_laws_of_its_object_api_are_shown() -> None:
     verdicts = check(CustomLLMProvider).verdicts
     held = {law for law, verdict in verdicts.items() if verdict == "held"}
-    assert held == {"typed errors", "nobody there", "silence", "secret key", "closed"}
-    assert verdicts["chat"] == verdicts["left early"] == "not shown"
+    assert held == {"typed errors", "connection refused", "timeout", "secret key", "closed"}
+    assert verdicts["chat"] == verdicts["early exit"] == "not shown"
 
 
 def test_where_its_protocol_is_named_the_laws_of_the_wire_are_shown_as_well() -> None:
@@ -72,38 +72,38 @@ def test_where_its_protocol_is_named_the_laws_of_the_wire_are_shown_as_well() ->
         "usage unreported",
         "errors in streams",
         "typed errors",
-        "nobody there",
-        "silence",
+        "connection refused",
+        "timeout",
         "secret key",
-        "left early",
+        "early exit",
         "closed",
-        "together",
+        "concurrent calls",
     }
     assert not report.passed
-    told = {finding.law: finding.told for finding in report.broken}
-    assert told["tool calls"] == ("stop_reason: 'tool_calls' where 'tool_use' is right",)
-    assert "no answer" in str(report)
+    told = {finding.law: finding.details for finding in report.broken}
+    assert told["tool calls"] == ("stop_reason: expected 'tool_use', got 'tool_calls'",)
+    assert "invalid bodies" in str(report)
 
 
 def test_cases_are_for_parametrised_tests() -> None:
     found = {case.law.name: case for case in cases(CustomLLMProvider)}
-    assert str(found["silence"]) == "custom_llm: silence"
+    assert str(found["timeout"]) == "custom_llm: timeout"
     assert "chat" not in found
-    found["silence"].check()
-    with pytest.raises(SkipTest, match="neither tries again"):
+    found["timeout"].check()
+    with pytest.raises(SkipTest, match="neither retries"):
         found["retry-after"].check()
-    with pytest.raises(AssertionError, match="a body of nothing became an answer"):
-        found["no answer"].check()
-    assert isinstance(found["silence"], Case)
+    with pytest.raises(AssertionError, match="a body of nothing became a response"):
+        found["invalid bodies"].check()
+    assert isinstance(found["timeout"], Case)
 
 
 async def test_the_kit_wants_no_loop_around_it() -> None:
-    with pytest.raises(RuntimeError, match="event loops of their own"):
+    with pytest.raises(RuntimeError, match="its own event loops"):
         check(OneFileProvider)
 
 
 def test_what_cannot_be_examined_is_said() -> None:
     with pytest.raises(ProviderNotFoundError):
         check("nobody")
-    with pytest.raises(LookupError, match="no protocol is named 'morse'"):
+    with pytest.raises(LookupError, match="unknown protocol 'morse'"):
         check(CustomLLMProvider, protocol="morse")

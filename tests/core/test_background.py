@@ -12,11 +12,11 @@ from returns.result import Failure, Success
 
 from victor_fp.core.background import (
     EXCHANGE_TIMEOUT,
-    LONGEST_REST,
-    PATIENCE,
+    MAX_DELAY,
+    MAX_FAILED_POLLS,
     Background,
     BackgroundPolling,
-    Sighting,
+    BackgroundStatus,
     begin_polling,
     read_handle,
 )
@@ -45,11 +45,11 @@ def cancel(id_: str) -> HttpRequest:
     return HttpRequest(url=f"https://api.example/responses/{id_}/cancel")
 
 
-def see(body: bytes) -> Sighting:
-    return Sighting(**json.loads(body))
+def read_status(body: bytes) -> BackgroundStatus:
+    return BackgroundStatus(**json.loads(body))
 
 
-BACKGROUND = Background(see=see, retrieve=get, cancel=cancel)
+BACKGROUND = Background(read_status=read_status, retrieve=get, cancel=cancel)
 
 
 def told(progress: str = "running", status: int = 200, **headers: str) -> ExchangeDone:
@@ -82,23 +82,23 @@ def test_a_response_that_has_ended_is_used_as_it_is() -> None:
     assert polling.cancel is None
 
 
-def test_a_response_that_runs_is_asked_for_ever_more_slowly() -> None:
+def test_polling_delays_increase() -> None:
     polling, orders = after(*[told()] * 12)
     assert all(isinstance(order, SendRequest) and order.request == get("r1") for order in orders)
-    rests = [order.rest for order in orders if isinstance(order, SendRequest)]
-    assert rests[:3] == [1.0, 1.5, 2.25]
-    assert (rests, rests[-1]) == (sorted(rests), LONGEST_REST)
+    delays = [order.delay for order in orders if isinstance(order, SendRequest)]
+    assert delays[:3] == [1.0, 1.5, 2.25]
+    assert (delays, delays[-1]) == (sorted(delays), MAX_DELAY)
     assert polling.cancel == cancel("r1")
 
 
 def test_polls_that_fail_for_the_moment_are_repeated_and_may_name_the_rest() -> None:
     _, orders = after(told(), DOWN, told(status=503), told(status=429, retry_after="30"), told())
-    rests = [order.rest for order in orders if isinstance(order, SendRequest)]
-    assert (len(rests), rests[3]) == (5, 30.0)
+    delays = [order.delay for order in orders if isinstance(order, SendRequest)]
+    assert (len(delays), delays[3]) == (5, 30.0)
 
 
 def test_polls_that_keep_failing_end_the_waiting() -> None:
-    polling, orders = after(told(), *[DOWN] * (PATIENCE + 1))
+    polling, orders = after(told(), *[DOWN] * (MAX_FAILED_POLLS + 1))
     assert orders[-1] == StopPolling(DOWN.fault)
     assert polling.cancel == cancel("r1")
 
@@ -114,7 +114,7 @@ def test_a_poll_that_is_refused_ends_the_waiting() -> None:
     assert after(told(), gone)[1][-1] == UseResponse(gone)
 
 
-def test_whoever_resumes_a_response_never_ends_it() -> None:
+def test_resumed_response_is_never_cancelled() -> None:
     polling, orders = after(told(), told(), request=get("r1"))
     assert isinstance(orders[-1], SendRequest)
     assert polling.cancel is None
@@ -127,14 +127,14 @@ def test_whoever_resumes_a_response_never_ends_it() -> None:
         max_size=40,
     )
 )
-def test_it_never_asks_for_anything_but_its_own_response(events: list[PollingEvent]) -> None:
+def test_only_the_response_itself_is_polled(events: list[PollingEvent]) -> None:
     polling: Any = begun()[0]
     for event in events:
         polling, order = polling.advance(event)
         if not isinstance(order, SendRequest):
             break
         assert order.request == get("r1")
-        assert 0 < order.rest <= LONGEST_REST
+        assert 0 < order.delay <= MAX_DELAY
     if polling.cancel is not None:
         assert polling.cancel == cancel("r1")
 
@@ -154,7 +154,7 @@ def test_a_handle_is_read_from_plain_json() -> None:
     | st.text()
     | st.dictionaries(st.sampled_from(["provider", "model", "id"]), st.none() | st.text(max_size=2))
 )
-def test_what_is_no_handle_is_refused(value: object) -> None:
+def test_invalid_handle_is_rejected(value: object) -> None:
     match outcome(read_handle("p", value)):
         case Success(handle):
             assert handle == value

@@ -47,15 +47,13 @@ def from_stream(provider: str, usage: dict[str, Any]) -> Any:
         ("openai", {}, None),
     ],
 )
-def test_the_vendors_word_is_the_same_from_a_body_and_from_a_stream(
-    provider: str, extra: dict[str, Any], amount: float | None
-) -> None:
+def test_vendor_cost_is_equal_for_body_and_stream(provider: str, extra: dict[str, Any], amount: float | None) -> None:
     expected = None if amount is None else {"amount": amount, "currency": "USD", "source": "vendor"}
     assert from_body(provider, USAGE | extra) == expected
     assert from_stream(provider, USAGE | extra) == expected
 
 
-def test_prices_are_told_the_names_of_the_model_the_counts_and_the_tier() -> None:
+def test_price_receives_model_names_counts_and_tier() -> None:
     sales: list[PricedUsage] = []
 
     def price(sale: PricedUsage) -> float:
@@ -76,7 +74,7 @@ def test_prices_are_told_the_names_of_the_model_the_counts_and_the_tier() -> Non
         (USAGE, {"cost": build_cost(0.0)}),
     ],
 )
-def test_prices_are_not_asked_where_counts_are_missing_or_the_vendor_has_spoken(
+def test_prices_are_not_used_without_counts_or_with_a_vendor_cost(
     usage: dict[str, Any] | None, metadata: dict[str, Any]
 ) -> None:
     def price(sale: PricedUsage) -> float:
@@ -85,5 +83,5 @@ def test_prices_are_not_asked_where_counts_are_missing_or_the_vendor_has_spoken(
     assert compute_cost(price, ("m",), usage, metadata) is None
 
 
-def test_a_price_nobody_knows_is_absent() -> None:
+def test_unknown_price_is_absent() -> None:
     assert compute_cost(lambda sale: None, ("m", None), USAGE, {}) is None

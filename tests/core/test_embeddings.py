@@ -87,7 +87,7 @@ def test_a_response_is_dumped_as_lists_and_read_back() -> None:
 
 
 @pytest.mark.parametrize("vectors", [[[1.0], [1.0, 2.0]], [["x"]], "text", 7, None])
-def test_what_is_no_list_of_vectors_is_a_validation_error(vectors: object) -> None:
+def test_invalid_vectors_are_a_validation_error(vectors: object) -> None:
     with pytest.raises(ValidationError):
         EmbeddingResponse.model_validate({"vectors": vectors})
 
@@ -102,11 +102,11 @@ def test_what_is_no_list_of_vectors_is_a_validation_error(vectors: object) -> No
         (["a", "caf\udce9"], "texts[1]: lone surrogate, which cannot be encoded"),
     ],
 )
-def test_what_is_no_text_is_named(texts: object, problem: str) -> None:
+def test_invalid_text_is_reported(texts: object, problem: str) -> None:
     assert read_texts("texts", texts) == problem
 
 
-def test_one_text_stands_for_a_list_of_one() -> None:
+def test_single_text_is_accepted_as_a_list() -> None:
     assert read_texts("texts", "a") == read_texts("texts", iter(["a"])) == ("a",)
 
 
@@ -128,7 +128,7 @@ def test_a_wrong_option_is_an_invalid_request_that_names_it(options: dict[str, o
             raise AssertionError(other)
 
 
-def test_options_that_are_not_known_are_kept_for_the_body_and_those_of_the_engine_are_not() -> None:
+def test_unknown_options_are_kept_for_the_body() -> None:
     given = {"late_chunking": True, "timeout": 5.0, "deadline": 9.0, "dimensions": None}
     match outcome(build_embedding_request("acme", ["a"], model="m", options=given)):
         case Success(request):

@@ -38,7 +38,7 @@ def test_messages_stay_the_same_objects() -> None:
     assert read_messages(HI) == (HI,)
 
 
-def test_one_text_is_what_the_user_says() -> None:
+def test_single_text_is_a_user_message() -> None:
     assert read_messages("Hi") == (HI,)
 
 
@@ -107,7 +107,7 @@ def test_reasoning_of_an_assistants_dict_is_kept_for_vendors_that_want_it_back()
         ([{"role": "user", "content": "x", "colour": 1}], "messages[0]: colour"),
     ],
 )
-def test_what_is_no_message_is_named_with_its_index(given: object, where: str) -> None:
+def test_invalid_message_is_reported_with_its_index(given: object, where: str) -> None:
     read = read_messages(given)
     assert isinstance(read, str)
     assert read.startswith(where)
@@ -167,7 +167,7 @@ async def test_wrong_arguments_are_invalid_requests_and_never_exceptions(options
     assert isinstance(streamed.failure(), faults.InvalidRequest)
 
 
-async def test_a_streamed_turn_goes_back_with_what_the_vendor_wants() -> None:
+async def test_streamed_turn_keeps_provider_state() -> None:
     wire = ScriptedWire(
         Turn(reasoning="hmm", text="ok", calls=(Call(name="a", arguments={}, id="c1"),)),
         Turn(text="done"),

@@ -59,7 +59,7 @@ def test_each_keyword_is_enforced(schema: dict[str, Any], good: Json, bad: Json,
     assert reason in errors(bad, schema)
 
 
-def test_alternatives_report_the_nearest_branch() -> None:
+def test_closest_alternative_is_reported() -> None:
     card = {"properties": {"type": {"const": "card"}, "number": {"type": "string"}}}
     cash = {"properties": {"type": {"const": "cash"}, "amount": {"type": "number"}}}
     assert errors({"type": "cash", "amount": "9"}, {"anyOf": [card, cash]}) == ["$.amount: expected number, got string"]
@@ -174,7 +174,7 @@ def test_many_fences_are_all_tried() -> None:
     assert structured(CompletionResponse(content=text), {"type": "integer"}) == Success(3)
 
 
-def test_without_the_library_the_fault_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_missing_library_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "jsonschema_rs", None)
     fault = structured(CompletionResponse(content="1"), {"title": "N", "type": "integer"}).failure()
     assert isinstance(fault, InvalidRequest)

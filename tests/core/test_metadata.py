@@ -265,7 +265,7 @@ RESPONSES = TypeAdapter(ResponseMetadata)
 CHUNKS = TypeAdapter(ChunkMetadata)
 
 
-def test_every_protocol_has_a_body_that_says_everything() -> None:
+def test_every_protocol_has_a_sample_with_all_metadata() -> None:
     assert set(ERROR_FREE) == set(PROTOCOLS)
 
 
@@ -299,7 +299,7 @@ def test_the_typed_view_is_the_metadata_itself() -> None:
     assert StreamChunk().typed_metadata == {}
 
 
-def test_a_custom_providers_own_keys_have_room() -> None:
+def test_custom_metadata_keys_are_accepted() -> None:
     response = CompletionResponse(content="Hi", metadata={"acme_score": 3})
     assert response.metadata == {"acme_score": 3}
     assert StreamChunk(metadata={"acme_score": 3}).metadata == {"acme_score": 3}

@@ -10,13 +10,13 @@ from hypothesis import strategies as st
 
 from victor_fp.core.faults import Attempt
 from victor_fp.core.metrics import (
-    NO_PIECES,
+    NO_CHUNKS,
     Metrics,
-    Pace,
     Sample,
-    add_arrival,
+    StreamTiming,
     build_sample,
     compute_percentile,
+    record_chunk,
     record_sample,
     summarize,
 )
@@ -38,7 +38,7 @@ def of_attempts(*attempts: Attempt, **facts: object) -> Sample:
         "queued": 0.0,
         "sent": 1.0,
         "ended": 3.0,
-        "pace": NO_PIECES,
+        "timing": NO_CHUNKS,
         "usage": None,
     }
     return build_sample(attempts, **{**usual, **facts})  # type: ignore[arg-type]  # any facts
@@ -61,7 +61,7 @@ def test_the_window_holds_the_last_ones_in_order_and_totals_count_all(values: li
     for value in values:
         metrics = record_sample(metrics, sample(value))
     assert [one.seconds for one in metrics.samples] == values[-window:]
-    assert len(metrics.settled) <= window
+    assert len(metrics.older) <= window
     assert summarize(metrics)["total_requests"] == len(values)
 
 
@@ -69,10 +69,10 @@ def test_a_window_of_nothing_keeps_totals_only() -> None:
     metrics = Metrics(window=0)
     for _ in range(50):
         metrics = record_sample(metrics, sample())
-    assert (metrics.samples, metrics.settled, metrics.operations) == ((), (), 50)
+    assert (metrics.samples, metrics.older, metrics.operations) == ((), (), 50)
 
 
-def test_what_nobody_reported_is_absent_and_never_zero() -> None:
+def test_unreported_values_are_absent() -> None:
     told = summarize(record_sample(Metrics(), sample()))
     assert (told["time_to_first_token"], told["tokens_per_second"], told["chunk_gap"]) == (None, None, None)
     assert told["seconds"] == {
@@ -98,24 +98,24 @@ def test_leaving_and_cancelling_are_no_failures() -> None:
 
 
 def test_gaps_between_pieces() -> None:
-    pace = NO_PIECES
+    timing = NO_CHUNKS
     for moment in (10.0, 10.5, 12.5, 13.0):
-        pace = add_arrival(pace, moment)
-    assert pace == Pace(first=10.0, last=13.0, pieces=4, longest_gap=2.0)
-    seen = of_attempts(Attempt(provider="acme"), pace=pace, sent=9.0, streamed=True)
+        timing = record_chunk(timing, moment)
+    assert timing == StreamTiming(first=10.0, last=13.0, chunks=4, longest_gap=2.0)
+    seen = of_attempts(Attempt(provider="acme"), timing=timing, sent=9.0, streamed=True)
     assert (seen.first_piece, seen.gap, seen.longest_gap) == (1.0, 1.0, 2.0)
 
 
 def test_tokens_per_second_come_from_reported_usage_after_the_first_piece() -> None:
-    pace = add_arrival(add_arrival(NO_PIECES, 10.0), 12.0)
-    seen = of_attempts(Attempt(provider="acme"), pace=pace, sent=5.0, ended=12.0, usage={"completion_tokens": 40})
+    timing = record_chunk(record_chunk(NO_CHUNKS, 10.0), 12.0)
+    seen = of_attempts(Attempt(provider="acme"), timing=timing, sent=5.0, ended=12.0, usage={"completion_tokens": 40})
     assert seen.tokens_per_second == pytest.approx(20.0)
     whole = of_attempts(Attempt(provider="acme"), sent=1.0, ended=3.0, usage={"completion_tokens": 40})
     assert whole.tokens_per_second == pytest.approx(20.0)
     assert of_attempts(Attempt(provider="acme"), usage={"prompt_tokens": 4}).tokens_per_second is None
 
 
-def test_retries_and_fallbacks_are_told_apart() -> None:
+def test_retries_and_fallbacks_are_counted_separately() -> None:
     tries = (
         Attempt(provider="acme", model="a", seconds=1.0, outcome="ServerFailed"),
         Attempt(provider="acme", model="a", seconds=1.0, outcome="ServerFailed", waited=0.5),

@@ -22,7 +22,7 @@ def test_the_first_slash_separates_provider_and_model(name: str, split: tuple[st
     assert split_model_name(name) == split
 
 
-def test_the_whole_name_of_a_provider_is_not_split() -> None:
+def test_provider_names_are_not_split() -> None:
     assert split_model_name("acme/eu", {"acme/eu"}.__contains__) == ("acme/eu", None)
     assert split_model_name("acme/eu/m-1", {"acme/eu"}.__contains__) == ("acme", "eu/m-1")
 

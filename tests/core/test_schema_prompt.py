@@ -91,4 +91,4 @@ def test_other_adjustments_keep_their_own_words() -> None:
 def test_nobody_is_told_anything_unasked() -> None:
     refused = replay.request("deepseek", [HI], model="m", response_format=City).failure()
     assert isinstance(refused, UnsupportedParameter)
-    assert refused.message.endswith("Pass on_unsupported='adjust' to have it told in words.")
+    assert refused.message.endswith("Pass on_unsupported='adjust' to describe the format in the prompt instead.")

@@ -47,7 +47,7 @@ def answer(content: str, **more: str) -> CompletionResponse:
         '```python\nprint({})\n```\nand\n```json\n{"x": 1, "y": 2}\n```',
     ],
 )
-def test_plain_fenced_and_between_words(content: str) -> None:
+def test_json_is_found_plain_fenced_and_in_text(content: str) -> None:
     assert structured(answer(content), Point) == Success(Point(1, 2))
     assert structured(answer(content), SCHEMA) == Success({"x": 1, "y": 2})
 
@@ -64,7 +64,7 @@ def test_the_result_has_the_forms_type() -> None:
     assert (person.unwrap().name, point.unwrap().x, plain.unwrap()) == ("Ada", 1, {"x": 1})
 
 
-async def test_it_reads_what_response_format_asked_for() -> None:
+async def test_structured_parses_the_requested_format() -> None:
     wire = ScriptedWire(Turn(text='{"x": 3}'))
     async with ProviderRegistry.create("openai", api_key="k", transport=wire) as provider:
         hi = [Message(role="user", content="A point, please.")]
@@ -91,11 +91,11 @@ def test_lists_are_values_too() -> None:
             Person,
             "JSON does not match schema Person: $.name: Input should be a valid string; $.born: Field required",
         ),
-        ("No idea.", Point, "the answer is not JSON"),
-        ("", Point, "the answer has no text"),
+        ("No idea.", Point, "the response is not JSON"),
+        ("", Point, "the response has no text"),
     ],
 )
-def test_what_is_wrong_and_where(content: str, form: type[Person | Point], message: str) -> None:
+def test_errors_have_paths_and_reasons(content: str, form: type[Person | Point], message: str) -> None:
     fault = failure(structured(answer(content), form))
     assert isinstance(fault, InvalidResponse)
     assert (fault.message, fault.model, fault.maybe_billed) == (message, "m-1", True)
@@ -109,7 +109,7 @@ def test_many_wrongs_are_counted() -> None:
     assert fault.message.endswith("$[4]: expected integer, got string (and 2 more)")
 
 
-def test_an_answer_that_was_cut_off_says_so() -> None:
+def test_truncated_json_is_reported() -> None:
     fault = failure(structured(answer('{"x": 1, "y', stop_reason="length"), Point))
     assert "token limit" in fault.message
 
@@ -141,14 +141,14 @@ class Raises(BaseModel):
         raise KeyError(value)
 
 
-def test_whatever_a_validator_raises_is_a_fault() -> None:
+def test_validator_exceptions_become_faults() -> None:
     fault = structured(CompletionResponse(content='{"a": 1}'), Raises).failure()
     assert isinstance(fault, InvalidResponse)
     assert "KeyError" in fault.message
 
 
 @pytest.mark.parametrize("form", [3, None, "json", True, b"x"])
-def test_what_is_no_form_is_an_invalid_request(form: Any) -> None:
+def test_invalid_form_is_an_invalid_request(form: Any) -> None:
     fault = structured(CompletionResponse(content="[1]"), form).failure()
     assert isinstance(fault, InvalidRequest)
     assert "expected a pydantic model" in fault.message

@@ -57,12 +57,12 @@ def test_where_the_stream_cuts_changes_nothing(content: str, cuts: list[int]) ->
     assert told(pieces) == told([content])
 
 
-def test_what_is_held_back_goes_out_before_a_call_or_the_end() -> None:
+def test_held_back_text_is_emitted_before_a_call_or_the_end() -> None:
     call = ToolCallStarted(index=0, id="a", name="f")
     _, out = START.feed([TextDelta("<th"), call, Stopped("stop")])
     assert out == [TextDelta("<th"), call, Stopped("stop")]
 
 
-def test_text_behind_the_tag_is_a_block_of_its_own() -> None:
+def test_text_after_the_tag_is_a_separate_block() -> None:
     _, out = START.feed([TextDelta("<think>a</think>b")])
     assert out == [ReasoningDelta("a"), BlockEnded(), TextDelta("b")]

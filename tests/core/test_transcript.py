@@ -85,7 +85,7 @@ def test_parallel_calls_with_the_same_index_stay_apart() -> None:
     assert response.stop_reason == "tool_use"
 
 
-def test_a_failure_is_the_reason_even_beside_calls() -> None:
+def test_failure_is_the_stop_reason_despite_calls() -> None:
     called: list[Delta] = [ToolCallStarted(index=0, id="a", name="f"), ToolCallArguments(index=0, text="{}")]
     response = answered([*called, Stopped("UNEXPECTED_TOOL_CALL", "UNEXPECTED_TOOL_CALL", is_failure=True)])
     assert response.stop_reason == "UNEXPECTED_TOOL_CALL"
@@ -130,7 +130,7 @@ def test_arguments_that_do_not_parse_stay_as_they_came() -> None:
     assert response.stop_reason == "length"
 
 
-def test_arguments_for_a_call_nobody_opened_are_not_lost() -> None:
+def test_arguments_without_a_started_call_are_kept() -> None:
     response = answered([ToolCallArguments(index=3, text='{"x":1}'), Stopped("tool_use")])
     assert response.tool_calls == [{"id": "call_0", "name": "", "arguments": {"x": 1}}]
 
@@ -149,7 +149,7 @@ def test_values_at_paths_build_arguments() -> None:
     assert response.tool_calls == [{"id": "a", "name": "f", "arguments": {"steps": ["slice", "fry"], "hot": True}}]
 
 
-def test_a_stop_word_nobody_knows_is_kept() -> None:
+def test_unknown_stop_reason_is_kept() -> None:
     assert answered([TextDelta("x"), Stopped("MYSTERY", "MYSTERY")]).stop_reason == "MYSTERY"
 
 
@@ -196,7 +196,7 @@ def test_a_stream_without_a_stop_reason_is_truncated_and_keeps_what_came() -> No
     assert (fault.provider, fault.model, fault.maybe_billed) == ("acme", "m-1", True)
 
 
-def test_an_end_without_a_reason_is_no_stop() -> None:
+def test_end_without_a_stop_reason_is_not_a_stop() -> None:
     _, fault = streamed([[TextDelta("x"), StreamEnded()]])
     assert isinstance(fault, StreamTruncated)
 
@@ -217,7 +217,7 @@ def test_nothing_counts_after_the_end() -> None:
     assert fault is None
 
 
-def test_state_goes_back_on_the_block_it_came_with() -> None:
+def test_state_is_attached_to_its_block() -> None:
     response = answered(
         [
             ReasoningDelta("think"),
@@ -262,7 +262,7 @@ def test_how_deltas_are_batched_changes_nothing(deltas: list[Delta], data: st.Da
 
 
 @given(deltas_of_answers())
-def test_a_streamed_answer_and_its_whole_twin_are_the_same(deltas: list[Delta]) -> None:
+def test_stream_and_body_yield_the_same_response(deltas: list[Delta]) -> None:
     chunks, fault = streamed([[delta] for delta in deltas])
     assert fault is None
     whole, last = answered(deltas), chunks[-1]
@@ -277,7 +277,7 @@ def test_a_streamed_answer_and_its_whole_twin_are_the_same(deltas: list[Delta]) 
     )
 
 
-def test_the_final_chunk_has_the_whole_answer() -> None:
+def test_final_chunk_has_the_complete_response() -> None:
     body = b'event: message_start\ndata: {"type":"message_start","message":{"id":"m1","type":"message","role":"assistant","content":[],"model":"claude","stop_reason":null,"stop_sequence":null,"usage":{"input_tokens":1,"output_tokens":1}}}\n\nevent: content_block_start\ndata: {"type":"content_block_start","index":0,"content_block":{"type":"thinking","thinking":"Hm.","signature":"sig"}}\n\nevent: content_block_stop\ndata: {"type":"content_block_stop","index":0}\n\nevent: content_block_start\ndata: {"type":"content_block_start","index":1,"content_block":{"type":"text","text":"Hi"}}\n\nevent: content_block_stop\ndata: {"type":"content_block_stop","index":1}\n\nevent: message_delta\ndata: {"type":"message_delta","delta":{"stop_reason":"end_turn"},"usage":{"output_tokens":2}}\n\nevent: message_stop\ndata: {"type":"message_stop"}\n\n'
     chunks = [result.unwrap() for result in replay.stream("anthropic", 200, {}, [body])]
     final = chunks[-1]

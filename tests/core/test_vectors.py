@@ -32,7 +32,7 @@ def test_numbers_and_wire_bytes_give_the_same_vectors_bit_for_bit(rows: list[lis
 
 
 @given(ROWS, st.integers(0, 6))
-def test_joining_parts_gives_the_vectors_of_the_whole(rows: list[list[float]], cut: int) -> None:
+def test_joined_parts_equal_the_original_vectors(rows: list[list[float]], cut: int) -> None:
     whole = pack_floats(rows)
     assert concatenate([pack_floats(rows[:cut]), pack_floats(rows[cut:])]) == whole
     assert concatenate([EMPTY, whole, EMPTY]) == whole
@@ -81,7 +81,7 @@ def test_quantised_vectors_keep_their_type_and_bytes() -> None:
         pack_floats([[256]], "uint8")
 
 
-def test_vectors_of_different_lengths_or_types_do_not_go_together() -> None:
+def test_vectors_of_different_lengths_or_types_cannot_be_joined() -> None:
     makes: list[Callable[[], object]] = [
         lambda: pack_floats([[1.0], [1.0, 2.0]]),
         lambda: pack_wire_bytes([b"1234", b"12345678"]),
@@ -91,7 +91,7 @@ def test_vectors_of_different_lengths_or_types_do_not_go_together() -> None:
         lambda: Vectors(b"12345", 1),
     ]
     for make in makes:
-        with pytest.raises(ValueError, match=r"vectors of|whole"):
+        with pytest.raises(ValueError, match=r"vectors differ|not a multiple"):
             make()
 
 

@@ -129,7 +129,7 @@ async def test_a_second_run_submits_nothing(tmp_path: Path) -> None:
     assert {key: done.result for key, done in second.items()}.keys() == first.keys()
 
 
-async def test_a_run_that_is_left_while_the_vendor_works_is_collected_by_the_next(tmp_path: Path) -> None:
+async def test_open_batch_is_collected_by_the_next_run(tmp_path: Path) -> None:
     vendor = OpenAIVendor()
 
     async def never(self: Clock, seconds: float) -> None:
@@ -238,7 +238,7 @@ async def test_rows_that_expire_again_and_again_stay_open_for_the_next_run(tmp_p
     assert all(isinstance(done.result, Success) for done in again.values())
 
 
-async def test_auto_asks_live_what_no_batch_answered(tmp_path: Path) -> None:
+async def test_auto_sends_rows_without_a_batch_result_live(tmp_path: Path) -> None:
     vendor = MixedVendor()
     async with connected(vendor) as provider:
         found, job = await collect(provider, vendor, tmp_path / "l", lambda job: ("expired", 4), route="auto")
@@ -249,13 +249,13 @@ async def test_auto_asks_live_what_no_batch_answered(tmp_path: Path) -> None:
     assert job.stopped is None
 
 
-async def test_auto_without_a_batch_api_asks_live(tmp_path: Path) -> None:
+async def test_auto_without_a_batch_api_is_live(tmp_path: Path) -> None:
     provider = RowProvider()
     found = {done.key: done async for done in run(rows(5), provider, model="m", ledger=tmp_path / "l", route="auto")}
     assert all(isinstance(done.result, Success) for done in found.values())
     refused = run(rows(5), provider, model="m", ledger=tmp_path / "l2", route="batch")
     (only,) = [done async for done in refused]
-    assert "no batch API" in only.result.failure().message
+    assert "does not support batches" in only.result.failure().message
 
 
 async def test_odd_results_are_counted_and_reach_no_row(tmp_path: Path) -> None:
@@ -318,7 +318,7 @@ async def test_a_budget_is_kept_and_what_fits_is_submitted(tmp_path: Path) -> No
     assert [done.cost_usd for done in answered] == [pytest.approx(0.0035)] * 3
 
 
-async def test_results_that_the_vendor_has_forgotten_are_asked_for_again_by_the_next_run(tmp_path: Path) -> None:
+async def test_expired_results_are_requested_again_by_the_next_run(tmp_path: Path) -> None:
     vendor = OpenAIVendor()
 
     def rule(job: Job) -> tuple[str, int | None]:
@@ -363,7 +363,7 @@ FULL = sqlite3.OperationalError("database or disk is full")
 
 
 @pytest.mark.parametrize("step", ["add_batch", "set_handle", "return_rows_to_queue", "close_batch"])
-async def test_a_ledger_that_cannot_be_written_stops_the_job_and_the_next_run_goes_on(
+async def test_unwritable_ledger_stops_the_job_and_the_next_run_continues(
     step: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     vendor = OpenAIVendor()
@@ -386,7 +386,7 @@ async def test_a_ledger_that_cannot_be_written_stops_the_job_and_the_next_run_go
     assert read_report(tmp_path / "l").unwrap().in_batches == 0
 
 
-async def test_the_ledger_knows_when_results_vanish_as_the_vendor_says(tmp_path: Path) -> None:
+async def test_ledger_stores_the_expiry_of_results(tmp_path: Path) -> None:
     vendor = OpenAIVendor()
     looks = 0
 
@@ -407,4 +407,4 @@ async def test_the_ledger_knows_when_results_vanish_as_the_vendor_says(tmp_path:
         await job.aclose()
     report = read_report(tmp_path / "l").unwrap()
     assert report.results_expire_at == 1_700_000_000 + 30 * 24 * 3600  # 30 days after the vendor created the batch
-    assert "the first results vanish at the vendor at 2023-12-14 22:13 UTC" in format_report(report)
+    assert "the first results expire at the vendor at 2023-12-14 22:13 UTC" in format_report(report)

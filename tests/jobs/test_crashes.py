@@ -65,7 +65,7 @@ def test_twenty_kills_of_a_job_of_twenty_thousand_rows(tmp_path: Path) -> None:
     check_kills(tmp_path, rows=20_000, kills=20)
 
 
-async def test_a_ledger_that_cannot_be_written_stops_the_job_with_the_answers_at_hand(tmp_path: Path) -> None:
+async def test_unwritable_ledger_stops_the_job_with_pending_results(tmp_path: Path) -> None:
     """A limit on file size stands for a full disk."""
     ledger = tmp_path / "job.ledger"
     provider = RowProvider(lambda prompt, _: prompt * 500)

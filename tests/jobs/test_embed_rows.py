@@ -50,7 +50,7 @@ def rows(count: int) -> Iterator[TextRow]:
     return (TextRow(str(number), "x" * number + "!") for number in range(count))
 
 
-async def test_every_row_is_embedded_once_and_a_second_run_asks_nothing(tmp_path: Path) -> None:
+async def test_every_row_is_embedded_once_and_a_second_run_sends_nothing(tmp_path: Path) -> None:
     provider, ledger = Embedder(), tmp_path / "l"
     found = {done.key: done async for done in embed_rows(rows(300), provider, model="m", ledger=ledger)}
     assert len(found) == 300
@@ -66,7 +66,7 @@ async def test_every_row_is_embedded_once_and_a_second_run_asks_nothing(tmp_path
     assert (report.done, report.left, report.prompt_tokens, report.completion_tokens) == (300, 0, 1200, 0)
 
 
-async def test_a_run_that_is_left_early_repeats_only_what_was_in_flight(tmp_path: Path) -> None:
+async def test_next_run_repeats_only_rows_in_flight(tmp_path: Path) -> None:
     first, ledger = Embedder(), tmp_path / "l"
     async with embed_rows(rows(300), first, model="m", ledger=ledger, concurrency=8) as job:
         for _ in range(100):
@@ -115,11 +115,11 @@ async def test_rows_that_cannot_be_embedded_are_faults_of_those_rows(tmp_path: P
     messages = {key: result.failure().message for key, result in found if isinstance(result, Failure)}
     assert messages == {
         "none": "row 'none' has neither texts, text nor prompt",
-        "number": "row 'number': expected one text or several",
-        "empty": "row 'empty': expected one text or several",
+        "number": "row 'number': expected one or several texts",
+        "empty": "row 'empty': expected one or several texts",
         "surrogate": "row 'surrogate': a text is not valid Unicode",
         "row-5": "row 5: the key must be valid Unicode of 1 to 512 characters",
-        "chat": "row 'chat' has messages; a row that is embedded has texts",
+        "chat": "row 'chat' has messages; a row of an embedding job must have texts",
         "ok": "key 'ok' occurs twice in the input",
     }
     (answered,) = [key for key, result in found if isinstance(result, Success)]
@@ -138,10 +138,10 @@ async def test_a_row_is_another_one_with_other_options_and_in_a_chat(tmp_path: P
 async def test_a_row_of_texts_is_refused_by_a_job_that_chats(tmp_path: Path) -> None:
     given: Any = rows(1)
     (done,) = [done async for done in run(given, Embedder(), model="m", ledger=tmp_path / "l")]
-    assert done.result.failure().message == "row '0' is to be embedded"
+    assert done.result.failure().message == "row '0' has texts to embed, but the job is a chat job"
 
 
-async def test_passing_failures_are_asked_again_and_others_are_recorded(tmp_path: Path) -> None:
+async def test_temporary_failures_are_retried_and_others_recorded(tmp_path: Path) -> None:
     runtime = PaperRuntime()
     passing = Embedder(failures=2)
     job = embed_rows(rows(3), passing, model="m", ledger=tmp_path / "a", runtime=runtime)

@@ -44,7 +44,7 @@ async def test_every_row_is_answered_once(tmp_path: Path) -> None:
     assert (report.prompt_tokens, report.completion_tokens) == (5000, 2500)
 
 
-async def test_a_second_run_asks_nothing_and_yields_the_recorded_results(tmp_path: Path) -> None:
+async def test_second_run_sends_nothing_and_yields_recorded_results(tmp_path: Path) -> None:
     ledger = tmp_path / "job.ledger"
     first = {done.key: done.result.unwrap() async for done in run(rows(50), RowProvider(), model="m", ledger=ledger)}
     again = RowProvider()
@@ -55,7 +55,7 @@ async def test_a_second_run_asks_nothing_and_yields_the_recorded_results(tmp_pat
     assert [done async for done in run(rows(50), again, model="m", ledger=ledger, skip_finished=True)] == []
 
 
-async def test_a_run_that_is_left_early_repeats_only_what_was_in_flight(tmp_path: Path) -> None:
+async def test_next_run_repeats_only_rows_in_flight(tmp_path: Path) -> None:
     ledger, first = tmp_path / "job.ledger", RowProvider()
     seen = set()
     async with run(rows(300), first, model="m", ledger=ledger, concurrency=8) as job:
@@ -86,7 +86,7 @@ async def test_one_bad_row_stops_nothing(tmp_path: Path) -> None:
     assert (await job.report()).unwrap().faults == {"ContentRefused": 1}
 
 
-async def test_passing_failures_are_asked_again_and_permanent_ones_are_not(tmp_path: Path) -> None:
+async def test_temporary_failures_are_retried_and_permanent_ones_are_not(tmp_path: Path) -> None:
     def answer(prompt: str, before: int) -> str | ServerFailed | InvalidRequest:
         if prompt == "text 0" and before < 2:
             return ServerFailed(status=500)
@@ -105,7 +105,7 @@ async def test_passing_failures_are_asked_again_and_permanent_ones_are_not(tmp_p
     assert {done.key async for done in run(rows(2), again, model="m", ledger=ledger, skip_finished=True)} == {"1"}
 
 
-async def test_a_failure_that_outlasts_the_tries_is_asked_by_the_next_run(tmp_path: Path) -> None:
+async def test_row_with_exhausted_attempts_is_retried_by_the_next_run(tmp_path: Path) -> None:
     ledger, runtime = tmp_path / "job.ledger", PaperRuntime()
     down = RowProvider(lambda *_: ServerFailed(status=500))
     first = [done.result async for done in run(rows(3), down, model="m", ledger=ledger, runtime=runtime)]
@@ -123,7 +123,7 @@ async def test_an_open_circuit_makes_rows_wait(tmp_path: Path) -> None:
     assert all([isinstance(done.result, Success) async for done in job])
 
 
-async def test_missing_credentials_stop_the_job_and_leave_the_rest_open(tmp_path: Path) -> None:
+async def test_missing_credentials_stop_the_job_and_keep_rows_open(tmp_path: Path) -> None:
     provider = RowProvider(lambda *_: CredentialMissing(message="no key"))
     job = run(rows(100), provider, model="m", ledger=tmp_path / "job.ledger", concurrency=4)
     found = [done async for done in job]
@@ -167,7 +167,7 @@ async def test_a_budget_in_dollars_needs_a_price(tmp_path: Path) -> None:
     assert 0.5 <= sum(costs) <= 1.0 + 1e-9  # estimates are above what is used, so the bound holds
 
 
-async def test_doubled_and_changed_keys_are_refused_and_the_rest_is_answered(tmp_path: Path) -> None:
+async def test_duplicate_and_changed_keys_are_rejected(tmp_path: Path) -> None:
     ledger = tmp_path / "job.ledger"
     given = [Row("a", "one"), Row("b", "two"), Row("a", "three")]
     found = [(done.key, done.result) async for done in run(given, RowProvider(), model="m", ledger=ledger)]

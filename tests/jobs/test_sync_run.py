@@ -28,7 +28,7 @@ def rows(count: int) -> Iterator[Row]:
     return (Row(str(number), f"text {number}") for number in range(count))
 
 
-def test_every_row_is_answered_once_and_a_second_run_asks_nothing(tmp_path: Path) -> None:
+def test_every_row_is_processed_once_and_a_second_run_sends_nothing(tmp_path: Path) -> None:
     provider, ledger = RowProvider(), tmp_path / "job.ledger"
     found = {done.key: done for done in run_job(rows(500), SyncProvider(provider), model="m", ledger=ledger)}
     assert len(found) == 500
@@ -41,7 +41,7 @@ def test_every_row_is_answered_once_and_a_second_run_asks_nothing(tmp_path: Path
     assert all(done.is_resumed for done in second)
 
 
-def test_rows_are_asked_over_http(tmp_path: Path) -> None:
+def test_rows_are_sent_over_http(tmp_path: Path) -> None:
     async def answer(talk: Talk, request: Received) -> None:
         asked: Any = request.json()
         text = asked["messages"][-1]["content"]
@@ -101,7 +101,7 @@ def test_leaving_a_job_stops_it_and_frees_the_ledger(tmp_path: Path, way: str) -
 
 
 @pytest.mark.skipif(threading.current_thread() is not threading.main_thread(), reason="signals are the main thread's")
-def test_an_interrupt_stops_the_job_and_the_next_run_goes_on(tmp_path: Path) -> None:
+def test_interrupt_stops_the_job_and_the_next_run_continues(tmp_path: Path) -> None:
     ledger = tmp_path / "job.ledger"
     gate = asyncio.Event()
 
@@ -188,7 +188,7 @@ def test_rows_may_come_from_an_async_iterable(tmp_path: Path) -> None:
     assert len(list(run_job(source(), RowProvider(), model="m", ledger=tmp_path / "l"))) == 20
 
 
-def test_what_stops_a_job_is_told_and_no_further_rows_are_read(tmp_path: Path) -> None:
+def test_stopping_fault_is_reported_and_no_more_rows_are_read(tmp_path: Path) -> None:
     read = []
 
     def source() -> Iterator[Row]:
@@ -232,7 +232,7 @@ def test_inside_the_background_loop_the_job_is_a_failure_and_does_not_hang(tmp_p
         (only,) = job
         assert isinstance(only.result, Failure)
         assert isinstance(job.stopped, InvalidRequest)
-        assert "inside the event loop" in job.stopped.message
+        assert "inside the background event loop" in job.stopped.message
 
     run(inside())
 
@@ -255,7 +255,7 @@ def test_a_job_that_was_begun_before_a_fork_is_a_failure_in_the_child(tmp_path: 
     assert len(list(job)) == 49
 
 
-def test_a_job_that_is_never_read_asks_nothing_and_is_closed_without_a_ledger(tmp_path: Path) -> None:
+def test_unread_job_sends_nothing_and_creates_no_ledger(tmp_path: Path) -> None:
     provider = RowProvider()
     job = run_job(rows(3), provider, model="m", ledger=tmp_path / "l")
     job.close()

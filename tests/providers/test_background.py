@@ -170,7 +170,7 @@ async def test_a_response_that_is_there_at_once_has_a_handle_too() -> None:
         assert (await provider.resume_background(handle)).content == "Hello"
 
 
-async def test_whoever_resumes_may_leave_and_come_back() -> None:
+async def test_resumed_response_can_be_left_and_resumed_again() -> None:
     scripts = [under_way(), under_way(), under_way(), gives(WHOLE)]
     async with serving(*scripts) as server, responses(server.url, max_retries=0) as provider:
         fault = (await provider.resume_background_result(HANDLE, timeout=2)).failure()
@@ -216,7 +216,7 @@ async def test_a_response_is_cancelled_by_its_handle() -> None:
     assert asked(server) == [CANCEL, POLL]
 
 
-async def test_a_response_that_nobody_knows_is_a_fault() -> None:
+async def test_unknown_response_is_a_fault() -> None:
     missing = {"error": {"message": "Response with id 'resp_1' not found.", "type": "invalid_request_error"}}
     async with serving(gives(missing, 404)) as server, responses(server.url) as provider:
         fault = (await provider.resume_background_result(HANDLE)).failure()
@@ -247,7 +247,7 @@ async def test_managed_providers_start_and_resume_under_their_limits() -> None:
 
 
 @pytest.mark.parametrize("make", [lambda: acme("http://127.0.0.1:1"), lambda: ScriptedProvider(lambda _: "Hi")])
-async def test_who_makes_none_says_so(make: Callable[[], BaseProvider]) -> None:
+async def test_unsupported_background_responses_are_a_fault(make: Callable[[], BaseProvider]) -> None:
     async with make() as provider:
         fault = (await provider.start_background_result(HI, model="m")).failure()
         handle = {"provider": provider.name, "model": "m", "id": "r"}
@@ -269,5 +269,5 @@ async def test_the_raising_methods_raise() -> None:
             await provider.start_background(HI, model=MODEL, store=False, on_unsupported="adjust")
         with pytest.raises(ProviderError, match="repair"):
             await provider.start_background(HI, model=MODEL, repair=1, response_format={"type": "object"})
-        with pytest.raises(ProviderError, match="no model is named"):
+        with pytest.raises(ProviderError, match="no model given"):
             await provider.start_background(HI)

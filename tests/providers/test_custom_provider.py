@@ -79,7 +79,7 @@ async def test_its_errors_are_values_too() -> None:
                 assert isinstance(result, Failure)
 
 
-async def test_responses_with_status_500_open_its_breaker_although_nobody_raised() -> None:
+async def test_returned_server_errors_open_the_breaker() -> None:
     async with serving(status(503)) as server:  # type: ignore[arg-type]  # a script
         async with CustomLLMProvider(api_key="k", base_url=server.url) as provider:
             for _ in range(5):

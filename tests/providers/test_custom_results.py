@@ -57,7 +57,7 @@ class Own(BaseProvider):
 
 
 @pytest.mark.parametrize(("raised", "kind"), RAISED, ids=lambda part: type(part).__name__)
-async def test_whatever_is_raised_is_a_failure(raised: Exception, kind: type[faults.Fault]) -> None:
+async def test_exceptions_become_failures(raised: Exception, kind: type[faults.Fault]) -> None:
     fault = (await Own(raised).chat_result(HI, model="m")).failure()
     assert type(fault) is kind
     assert (fault.provider, fault.model) == ("own", "m")
@@ -76,14 +76,14 @@ async def test_a_stream_that_breaks_has_what_had_come_in_the_fault() -> None:
     assert fault.maybe_billed
 
 
-async def test_a_caller_who_is_cancelled_is_cancelled() -> None:
+async def test_cancellation_propagates() -> None:
     with pytest.raises(asyncio.CancelledError):
         await Own(asyncio.CancelledError()).chat_result(HI, model="m")
     with pytest.raises(KeyboardInterrupt):
         [result async for result in Own(KeyboardInterrupt()).stream_result(HI, model="m")]
 
 
-async def test_a_caller_who_leaves_closes_the_stream() -> None:
+async def test_leaving_closes_the_stream() -> None:
     own = Own(RuntimeError("never seen"), before=5)
     results: Any = own.stream_result(HI, model="m")
     await anext(results)

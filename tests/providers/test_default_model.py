@@ -49,9 +49,9 @@ async def test_the_entry_names_a_default_model() -> None:
     assert provider.default_model == "claude-sonnet-4-6"
 
 
-async def test_without_any_model_the_call_fails_and_says_what_to_do() -> None:
+async def test_call_without_a_model_fails_with_advice() -> None:
     provider = AcmeProvider(KEY, transport=ScriptedWire(Turn(text="Hi")))
-    with pytest.raises(ProviderError, match=r"no model is named: pass model=.*'acme/MODEL'") as caught:
+    with pytest.raises(ProviderError, match=r"no model given: pass model=.*'acme/MODEL'") as caught:
         await provider.chat(HI)
     assert isinstance(caught.value.fault, InvalidRequest)
 
@@ -61,13 +61,13 @@ def test_an_unknown_provider_in_a_name_is_named_without_the_model() -> None:
         ProviderRegistry.create("opnai/gpt-5-mini")
 
 
-async def test_a_class_of_the_users_own_gets_the_model_too() -> None:
+async def test_custom_class_receives_the_model() -> None:
     ProviderRegistry.register("own", lambda: ScriptedProvider(lambda call: call.model))  # type: ignore[arg-type]  # a factory
     provider = ProviderRegistry.create("own/m-1")
     assert provider.default_model == "m-1"
 
 
-async def test_a_managed_provider_takes_the_model_from_its_name() -> None:
+async def test_managed_provider_uses_the_model_of_its_name() -> None:
     wire = ScriptedWire(Turn(text="Hi"))
     async with await ManagedProviderFactory.create("acme/m-1", api_key=KEY, transport=wire) as managed:
         assert managed.model == "m-1"
@@ -75,7 +75,7 @@ async def test_a_managed_provider_takes_the_model_from_its_name() -> None:
     assert models_asked(wire) == ["m-1"]
 
 
-async def test_a_fallback_takes_the_model_from_its_name_or_its_entry() -> None:
+async def test_fallback_uses_the_model_of_its_name_or_entry() -> None:
     named = ProviderConfig("acme/m-2", api_key=KEY)
     by_entry = ProviderConfig("anthropic", api_key=KEY)
     async with await ManagedProviderFactory.create("acme/m-1", api_key=KEY, fallback_configs=[named, by_entry]) as made:
@@ -83,7 +83,7 @@ async def test_a_fallback_takes_the_model_from_its_name_or_its_entry() -> None:
     assert plan == [("acme", "m-1"), ("acme", "m-2"), ("anthropic", "claude-sonnet-4-6")]
 
 
-async def test_the_manager_takes_the_model_from_a_name() -> None:
+async def test_manager_uses_the_model_of_a_name() -> None:
     config = ProviderManagerConfig(enable_health_checks=False)
     manager = ProviderManager({"acme": {"api_key": KEY}}, provider_name="acme/m-1", config=config)
     assert (manager.provider_name, manager.model) == ("acme", "m-1")

@@ -40,7 +40,7 @@ WINDOWS = {"groq": 131072, "openrouter": 200000, "vllm": 32768}
 
 
 @pytest.mark.parametrize("name", LISTS)
-async def test_a_list_of_models_tells_their_context_window(name: str) -> None:
+async def test_model_list_has_context_windows(name: str) -> None:
     async with serving(routes(models=LISTS[name])) as server, provider(name, f"{server.url}/v1") as asked:
         found = await asked.discover_capabilities("m")
     assert (found.provider, found.model, found.source) == (name, "m", "discovered")
@@ -48,7 +48,7 @@ async def test_a_list_of_models_tells_their_context_window(name: str) -> None:
     assert found.raw
 
 
-async def test_anthropic_tells_of_one_model() -> None:
+async def test_anthropic_describes_a_model() -> None:
     model = {"type": "model", "id": "m", "display_name": "M", "max_input_tokens": 190000, "max_tokens": 64000}
     async with serving(routes(m=model)) as server, provider("anthropic", server.url) as asked:
         found = await asked.discover_capabilities("m")
@@ -56,7 +56,7 @@ async def test_anthropic_tells_of_one_model() -> None:
     assert server.received[0].headers["x-api-key"] == "k"
 
 
-async def test_mistral_tells_of_one_model() -> None:
+async def test_mistral_describes_a_model() -> None:
     model = {"id": "m", "max_context_length": 128000, "capabilities": {"function_calling": False, "vision": True}}
     async with serving(routes(m=model)) as server, provider("mistral", f"{server.url}/v1") as asked:
         found = await asked.discover_capabilities("m")
@@ -64,14 +64,14 @@ async def test_mistral_tells_of_one_model() -> None:
     assert server.received[0].path == "/v1/models/m"
 
 
-async def test_gemini_tells_of_one_model() -> None:
+async def test_gemini_describes_a_model() -> None:
     model = {"name": "models/m", "inputTokenLimit": 1048576, "outputTokenLimit": 65536}
     async with serving(routes(m=model)) as server, provider("google", f"{server.url}/v1beta") as asked:
         found = await asked.discover_capabilities("m")
     assert (found.context_window, found.max_output_tokens, found.source) == (1048576, 65536, "discovered")
 
 
-async def test_ollama_tells_its_window_and_whether_it_can_call_tools() -> None:
+async def test_ollama_reports_context_window_and_tool_support() -> None:
     show = {
         "model_info": {"llama.context_length": 131072},
         "capabilities": ["completion"],
@@ -83,7 +83,7 @@ async def test_ollama_tells_its_window_and_whether_it_can_call_tools() -> None:
 
 
 @pytest.mark.parametrize("name", ["groq", "anthropic", "google", "ollama"])
-async def test_whatever_goes_wrong_the_configured_limits_stand(name: str) -> None:
+async def test_configured_limits_are_used_after_a_failure(name: str) -> None:
     async with serving(routes()) as server, provider(name, server.url) as asked:
         found = await asked.discover_capabilities("m")
     assert found.source == "config"
@@ -180,7 +180,7 @@ async def test_a_window_that_the_vendor_did_not_name_is_not_discovered(name: str
 
 @pytest.mark.parametrize("name", ["llamacpp", "llamacpp-responses", "llamacpp-anthropic"])
 @pytest.mark.parametrize("props", [{"default_generation_settings": {"n_ctx": 0}}, None])
-async def test_a_router_without_props_for_the_model_is_asked_for_its_list(name: str, props: object) -> None:
+async def test_router_is_asked_for_its_model_list(name: str, props: object) -> None:
     listed = {"data": [{"id": "m", "meta": {"n_ctx": 65536}}]}
     async with serving(routes(props=props, models=listed)) as server, provider(name, server.url) as vendor:
         found = await vendor.discover_capabilities("m")

@@ -112,7 +112,7 @@ class Crowd:
         await answer(talk, received)
 
 
-async def test_a_long_list_of_texts_takes_several_requests_and_keeps_its_order() -> None:
+async def test_long_list_of_texts_is_split_in_order() -> None:
     texts = [f"word{number}" for number in range(7)]
     async with serving(answer) as server, embedder(server.url) as provider:
         response = await provider.embed(texts, model="m-1")
@@ -158,7 +158,7 @@ async def test_a_request_that_cannot_succeed_ends_the_others() -> None:
     assert len(server.received) < 50
 
 
-async def test_every_request_takes_a_permit_of_its_own() -> None:
+async def test_every_request_acquires_a_permit() -> None:
     crowd = Crowd()
     limits = Limits(concurrency=3)
     async with serving(crowd) as server, managed(server.url, concurrency_config=limits, runtime=SYSTEM) as provider:
@@ -212,7 +212,7 @@ async def test_all_vectors_are_of_the_target_that_answers() -> None:
     assert outcomes == [("m-1", "ServerFailed"), ("m-2", "ok")]
 
 
-async def test_the_breaker_hears_of_every_request() -> None:
+async def test_breaker_records_every_request() -> None:
     async with serving(fail) as server:
         async with embedder(server.url, max_retries=0, circuit_breaker_failure_threshold=2) as provider:
             for _ in range(2):
@@ -231,7 +231,7 @@ async def test_a_deadline_ends_all_requests() -> None:
     assert isinstance(result.failure(), faults.DeadlineExceeded)
 
 
-async def test_a_caller_who_leaves_and_a_provider_that_is_closed_end_all_requests() -> None:
+async def test_cancellation_and_close_end_all_requests() -> None:
     async def hang(talk: Talk, _: Received) -> None:
         await talk.gone(30)
 
@@ -259,10 +259,10 @@ async def test_parts_with_vectors_of_different_lengths_are_an_invalid_response()
     async with serving(grow) as server, embedder(server.url, max_retries=0) as provider:
         fault = (await provider.embed_result(["a", "b", "c"], model="m-1")).failure()
     assert isinstance(fault, faults.InvalidResponse)
-    assert (fault.provider, "do not go together" in fault.message) == ("embedder", True)
+    assert (fault.provider, "cannot be joined" in fault.message) == ("embedder", True)
 
 
-async def test_an_option_that_is_not_supported_is_refused_before_anything_is_sent_or_left_out_visibly() -> None:
+async def test_unsupported_option_fails_or_is_dropped_visibly() -> None:
     async with serving(answer) as server, embedder(server.url) as provider:
         fault = (await provider.embed_result(["a", "b", "c"], model="m-1", dimensions=4)).failure()
         assert isinstance(fault, faults.UnsupportedParameter)
@@ -332,14 +332,14 @@ class OwnWithVectors(Own):
         return RerankResponse(results=[RankedDocument(index=0, score=1.0, document=documents[0])], model=model)
 
 
-async def test_a_provider_without_embeddings_says_so_with_a_fault() -> None:
+async def test_unsupported_embeddings_are_a_fault() -> None:
     for provider in (Own(), ManagedProvider(Own(), ProviderConfig("own", "m"))):
         embedded = (await provider.embed_result(["a"], model="m")).failure()
         ranked = (await provider.rerank_result("q", ["a"], model="m")).failure()
         for fault, operation in ((embedded, "embeddings"), (ranked, "reranking")):
             assert isinstance(fault, faults.OperationUnsupported)
             assert (fault.provider, fault.operation) == ("own", operation)
-    with pytest.raises(ProviderError, match="own has no embeddings"):
+    with pytest.raises(ProviderError, match="own does not support embeddings"):
         await Own().embed(["a"], model="m")
 
 
@@ -369,7 +369,7 @@ class Doubling(Embedder):
         return EmbeddingResponse(vectors=[[2.0]] * len(texts), model=model)
 
 
-async def test_an_overridden_method_of_a_catalogue_class_is_used_behind_a_managed_provider() -> None:
+async def test_managed_provider_uses_overridden_methods() -> None:
     provider = ManagedProvider(Doubling(api_key=KEY), ProviderConfig("embedder", "m"))
     assert (await provider.embed(["a", "b", "c"])).vectors.tolist() == [[2.0]] * 3
     await provider.close()

@@ -55,7 +55,7 @@ def test_errors_survive_pickle_and_copy(fault: Fault) -> None:
 
 
 @given(FAULT)
-def test_errors_say_who_and_what(fault: Fault) -> None:
+def test_error_messages_name_target_and_fault(fault: Fault) -> None:
     error = error_from(fault)
     assert isinstance(error, ProviderError)
     assert str(error) == describe(fault)
@@ -112,7 +112,7 @@ CAUSES: list[tuple[Exception, dict[str, object]]] = [
 
 
 @pytest.mark.parametrize(("cause", "expected"), CAUSES, ids=lambda part: type(part).__name__)
-def test_an_exception_of_a_client_is_the_fault_it_stands_for(cause: Exception, expected: dict[str, object]) -> None:
+def test_exceptions_of_clients_map_to_faults(cause: Exception, expected: dict[str, object]) -> None:
     facts = {name: value for name, value in expected.items() if name != "kind"}
     raised_from = ProviderError("no answer")
     raised_from.__cause__ = cause
@@ -125,7 +125,7 @@ def test_an_exception_of_a_client_is_the_fault_it_stands_for(cause: Exception, e
             assert fault.message == "no answer"
 
 
-def test_of_an_error_made_by_hand_the_class_and_the_status_stand() -> None:
+def test_class_and_status_of_a_custom_error_are_kept() -> None:
     cause = httpx.ConnectTimeout("slow")
     for error, kind in (
         (ProviderAuthError("no", raw_error=cause), faults.AuthRejected),
@@ -149,7 +149,7 @@ def test_a_connection_that_breaks_in_the_middle_is_an_interruption() -> None:
     assert timeout.phase == "stream"
 
 
-def test_strangers_become_the_nearest_fault() -> None:
+def test_foreign_exceptions_map_to_the_closest_fault() -> None:
     assert type(fault_from(TimeoutError("late"), provider="p")).__name__ == "TimedOut"
     assert type(fault_from(ConnectionResetError())).__name__ == "ConnectionFailed"
     assert type(fault_from(ValueError("odd"))).__name__ == "InvalidResponse"

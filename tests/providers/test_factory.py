@@ -100,7 +100,7 @@ async def test_a_config_makes_the_same_and_shows_no_key() -> None:
     assert (stats["requests_per_minute"], stats["concurrency"]) == (7, 2)
 
 
-async def test_fallbacks_of_fallbacks_come_behind_them() -> None:
+async def test_fallbacks_of_fallbacks_follow_them() -> None:
     last = config("http://c.test", "m-3")
     first = config("http://b.test", "m-2", fallback_providers=[last])
     async with await managed("http://a.test", fallback_configs=[first, config("http://d.test", "m-4")]) as provider:
@@ -136,7 +136,7 @@ async def test_providers_that_share_a_store_share_limits_by_key_and_model() -> N
     assert len(server.received) == 3
 
 
-async def test_a_class_that_answers_in_its_own_way_is_asked_in_its_own_way() -> None:
+async def test_overridden_methods_are_called() -> None:
     plain = type((await managed("http://acme.test")).provider)
 
     class Own(plain):  # type: ignore[misc, valid-type]  # a class made while running
@@ -149,7 +149,7 @@ async def test_a_class_that_answers_in_its_own_way_is_asked_in_its_own_way() -> 
         assert (await provider.chat(HI)).content == "mine, 0 retries"
 
 
-async def test_a_narrow_constructor_is_given_only_what_it_takes() -> None:
+async def test_constructor_receives_only_accepted_keywords() -> None:
     class Narrow(Echo):
         def __init__(self, api_key: str | None = None) -> None:
             super().__init__(api_key)
@@ -175,7 +175,7 @@ def test_a_config_has_the_promised_fields_and_defaults() -> None:
     assert ManagedProvider.__doc__
 
 
-def test_a_fallback_without_figures_of_its_own_inherits_timeout_and_retries() -> None:
+def test_fallback_inherits_timeout_and_retries() -> None:
     plain = ProviderConfig(provider_name="groq", model="m")
     own = ProviderConfig(provider_name="xai", model="m", timeout=7.0, retry_config=RetryPolicy(max_retries=9))
     config = ProviderConfig(

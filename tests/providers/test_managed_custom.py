@@ -67,7 +67,7 @@ async def test_the_options_of_the_managed_path_are_not_sent_on() -> None:
         (KeyError("choices"), faults.InvalidResponse),
     ],
 )
-async def test_whatever_it_raises_becomes_a_fault(raised: Exception, kind: type[faults.Fault]) -> None:
+async def test_exceptions_become_faults(raised: Exception, kind: type[faults.Fault]) -> None:
     Echo.plan = [raised, raised]
     async with await managed_echo(max_retries=0) as provider:
         fault = (await provider.chat_result(HI)).failure()
@@ -124,7 +124,7 @@ async def test_its_streams_are_handed_over_before_the_first_piece_and_not_after(
     assert fault.partial.content == "e-1"
 
 
-async def test_it_stands_in_the_same_line() -> None:
+async def test_custom_provider_waits_in_the_queue() -> None:
     busy = most = 0
 
     async def counts() -> None:

@@ -39,7 +39,7 @@ def test_names_are_listed_once_without_aliases() -> None:
     assert "claude" not in names
 
 
-def test_an_unknown_name_is_an_error_that_names_the_known_ones() -> None:
+def test_unknown_name_is_an_error_with_suggestions() -> None:
     with pytest.raises(ProviderNotFoundError, match="openai"):
         ProviderRegistry.get("opnai")
     assert ProviderRegistry.get_optional("opnai") is None
@@ -98,9 +98,7 @@ def test_a_record_does_not_leak_between_registries() -> None:
     assert not ProviderRegistry.is_registered(SPEC.name)
 
 
-def test_an_installed_package_offers_a_provider_but_takes_no_built_in_name(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_installed_package_cannot_replace_a_built_in_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "acme_victor.py").write_text("from tests.acme import SPEC, AcmeProvider\n")
     info = tmp_path / "acme_victor-1.0.dist-info"
     info.mkdir()

@@ -47,7 +47,7 @@ def sent(wire: ScriptedWire, place: int) -> list[dict[str, Any]]:
 @pytest.mark.parametrize(
     "form", [City, SCHEMA, {"type": "json_schema", "json_schema": {"name": "c", "schema": SCHEMA}}]
 )
-async def test_an_answer_that_does_not_match_is_asked_for_once_more(form: Any, managed: bool) -> None:
+async def test_mismatching_response_is_requested_again(form: Any, managed: bool) -> None:
     wire = ScriptedWire(WRONG, RIGHT)
     result = await ask(wire, managed=managed, response_format=form)
     response = result.unwrap()
@@ -59,7 +59,7 @@ async def test_an_answer_that_does_not_match_is_asked_for_once_more(form: Any, m
     assert outcomes == [("InvalidResponse", True), ("ok", False)]
 
 
-async def test_an_answer_that_matches_is_not_asked_for_again() -> None:
+async def test_matching_response_is_not_requested_again() -> None:
     wire = ScriptedWire(RIGHT)
     response = (await ask(wire)).unwrap()
     assert (len(wire.requests), "attempts" in (response.metadata or {})) == (1, False)
@@ -102,10 +102,10 @@ async def test_the_deadline_bounds_all_turns() -> None:
 @pytest.mark.parametrize(
     ("more", "message"),
     [
-        ({"repair": -1}, "repair: expected how often at most, got -1"),
-        ({"repair": "1"}, "repair: expected how often at most, got '1'"),
-        ({"response_format": None}, "repair: it needs a response_format that is JSON"),
-        ({"response_format": {"type": "text"}}, "repair: it needs a response_format that is JSON"),
+        ({"repair": -1}, "repair: expected a non-negative integer, got -1"),
+        ({"repair": "1"}, "repair: expected a non-negative integer, got '1'"),
+        ({"response_format": None}, "repair: requires a response_format for JSON"),
+        ({"response_format": {"type": "text"}}, "repair: requires a response_format for JSON"),
         ({"response_format": {"type": "no such type"}}, "repair: "),
     ],
 )
@@ -121,10 +121,10 @@ async def test_a_stream_is_not_repaired() -> None:
     provider: Any = ProviderRegistry.create("openai", api_key="k", transport=ScriptedWire(RIGHT))
     async with provider:
         result = await provider.stream_result(HI, model="m", response_format=City, repair=1).response()
-    assert "the pieces of a stream" in result.failure().message
+    assert "not supported for streams" in result.failure().message
 
 
-async def test_no_repair_is_no_change() -> None:
+async def test_response_is_unchanged_without_repair() -> None:
     wire = ScriptedWire(WRONG)
     assert (await ask(wire, repair=0)).unwrap().content == WRONG.text
     assert len(wire.requests) == 1

@@ -161,7 +161,7 @@ def test_leaving_a_stream_at_its_final_chunk_keeps_the_connection(serve: Serve) 
         assert server.connections == 1
 
 
-def test_nothing_is_sent_before_the_first_item_is_asked_for() -> None:
+def test_nothing_is_sent_before_the_first_item_is_read() -> None:
     wire = ScriptedWire(Turn(text="Hi"))
     provider = create("acme", api_key=KEY, transport=wire)
     stream = provider.stream(HI, model="m")

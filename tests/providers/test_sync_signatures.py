@@ -111,7 +111,7 @@ def test_every_method_is_in_both_faces(one: type, other: type, name: str) -> Non
         (sync.embed_rows, embed_rows),
     ],
 )
-def test_what_makes_providers_takes_the_same(ours: Callable[..., object], theirs: Callable[..., object]) -> None:
+def test_constructors_have_equal_signatures(ours: Callable[..., object], theirs: Callable[..., object]) -> None:
     assert shape(ours)[:-1] == shape(theirs)[:-1]
 
 

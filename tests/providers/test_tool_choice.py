@@ -66,7 +66,7 @@ async def test_calls_have_the_names_that_the_caller_gave(provider: str, stream: 
 async def test_a_response_without_the_demanded_call_is_a_fault(provider: str, stream: bool) -> None:
     fault = await ask(provider, Turn(text="No."), stream=stream, tool_choice="required")
     assert isinstance(fault, InvalidResponse)
-    assert fault.message == "tool_choice demands a call of one of the tools, and the response has no call"
+    assert fault.message == "tool_choice requires a call of one of the tools, but the response has no call"
     assert fault.partial is not None
     assert (fault.partial.content, fault.maybe_billed) == ("No.", True)
 
@@ -79,12 +79,12 @@ async def test_a_call_of_another_tool_than_the_demanded_one_is_a_fault(stream: b
     fault = await ask("openai", turn, stream=stream, tool_choice={"name": OTHER.name})
     assert isinstance(fault, InvalidResponse)
     assert fault.message == (
-        "tool_choice demands a call of the tool 'math. add it', and the response has calls of 'math: add it'"
+        "tool_choice requires a call of the tool 'math. add it', but the response has calls of 'math: add it'"
     )
 
 
 @pytest.mark.parametrize("stop", ["length", "content_filter"])
-async def test_a_response_that_was_cut_says_so_itself(stop: str) -> None:
+async def test_truncated_response_is_not_a_missing_call(stop: str) -> None:
     response = await ask("openai", Turn(text="I", stop=stop), tool_choice="required")
     assert isinstance(response, CompletionResponse)
     assert response.stop_reason == stop
@@ -96,7 +96,7 @@ async def test_a_choice_that_was_adjusted_demands_nothing() -> None:
     assert response.content == "No."
 
 
-async def test_a_missing_call_is_asked_for_once_more() -> None:
+async def test_missing_call_is_retried_once() -> None:
     model, _ = PLACES["openai"]
     wire = ScriptedWire(Turn(text="No."), Turn(calls=(Call(name="math__add_it"),)), provider="openai")
     async with ProviderRegistry.create("openai", api_key="k", transport=wire) as client:

@@ -44,7 +44,7 @@ def test_a_coroutine_is_run_and_its_result_returned() -> None:
 
 
 @pytest.mark.parametrize("error", [ValueError("no"), KeyboardInterrupt(), SystemExit(3)])
-def test_what_a_coroutine_raises_is_the_callers_and_the_loop_goes_on(error: BaseException) -> None:
+def test_exceptions_propagate_to_the_caller_and_the_loop_continues(error: BaseException) -> None:
     with pytest.raises(type(error)) as caught:
         run(fail(error))
     assert caught.value is error
@@ -71,7 +71,7 @@ def test_a_coroutine_runs_in_the_context_of_its_caller() -> None:
         NAME.reset(token)
 
 
-async def test_a_thread_whose_own_loop_is_running_can_wait() -> None:
+async def test_thread_with_a_running_loop_can_wait() -> None:
     assert run(give(3)) == 3
 
 
@@ -79,7 +79,7 @@ def test_the_loop_does_not_wait_for_itself() -> None:
     async def outer() -> None:
         run(give(1))
 
-    with pytest.raises(LoopUnavailable, match="use the asynchronous one"):
+    with pytest.raises(LoopUnavailable, match="use the asynchronous method"):
         run(outer())
 
 

@@ -51,7 +51,7 @@ _LIMITS = st.builds(
 
 @settings(max_examples=50)
 @given(limits=st.dictionaries(_TEXT, st.lists(_LIMITS, max_size=3).map(tuple), max_size=3))
-def test_whatever_models_are_named_the_file_is_read_as_it_was(limits: dict[str, Any], tmp_path_factory: Any) -> None:
+def test_limits_file_round_trips(limits: dict[str, Any], tmp_path_factory: Any) -> None:
     path = tmp_path_factory.mktemp("limits") / "limits.json"
     assert isinstance(outcome(write_limits(path, limits)), Success)
     assert outcome(read_limits(path)) == Success(limits)

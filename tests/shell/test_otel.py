@@ -80,7 +80,7 @@ async def provider(url: str, watched: Watched, **keywords: Any) -> ManagedProvid
     return await managed(url, observers=[watched.observer(**options)], **keywords)
 
 
-async def test_a_call_is_one_client_span_in_the_conventions_words(watched: Watched) -> None:
+async def test_call_is_one_client_span_with_the_convention_names(watched: Watched) -> None:
     async with serving(answers) as server, await provider(server.url, watched) as one:
         await one.chat(HI, temperature=0.2, max_tokens=50, top_p=0.5, stop=["END"], response_format="json")
     span = watched.span()
@@ -107,7 +107,7 @@ async def test_a_call_is_one_client_span_in_the_conventions_words(watched: Watch
     assert own["victor_fp.tries"] == 1
 
 
-async def test_what_nobody_chose_is_not_claimed(watched: Watched) -> None:
+async def test_default_options_are_not_recorded(watched: Watched) -> None:
     async with serving(answers) as server, await provider(server.url, watched) as one:
         await one.chat(HI)
     assert not {"gen_ai.request.temperature", "gen_ai.request.max_tokens"} & watched.attributes().keys()
@@ -137,7 +137,7 @@ async def test_a_stream_has_a_time_to_its_first_chunk(watched: Watched) -> None:
     assert watched.measured()["gen_ai.client.operation.time_to_first_chunk"][0][2] == 1
 
 
-async def test_a_failure_is_an_error_and_each_failed_try_an_event(watched: Watched) -> None:
+async def test_failure_is_an_error_and_each_failed_attempt_an_event(watched: Watched) -> None:
     async def leaks(talk: Talk, _: Received) -> None:
         await talk.answer(shapes.error(f"wrong key {KEY}"), 500)
 
@@ -171,7 +171,7 @@ async def test_a_cancelled_call_ends_its_span(watched: Watched) -> None:
     assert watched.span().end_time is not None
 
 
-async def test_a_span_stands_below_the_callers(watched: Watched) -> None:
+async def test_span_is_a_child_of_the_current_span(watched: Watched) -> None:
     tracer = get_tracer("test", tracer_provider=watched.tracers)
     async with serving(answers) as server, await provider(server.url, watched) as one:
         with tracer.start_as_current_span("outer"):
@@ -183,7 +183,7 @@ async def test_a_span_stands_below_the_callers(watched: Watched) -> None:
 
 
 @pytest.mark.parametrize("version", ["1.36", "1.41", "genai-0.1"])
-async def test_content_is_not_recorded_unless_asked_for(
+async def test_content_is_not_recorded_by_default(
     watched: Watched, version: Version, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv(CAPTURE, raising=False)
@@ -193,7 +193,7 @@ async def test_content_is_not_recorded_unless_asked_for(
     assert not [word for word in ("Be brief", "What is this", "a cat", "Hello!", "look") if word in told]
 
 
-async def test_content_in_the_conventions_form_where_a_program_asks(watched: Watched) -> None:
+async def test_content_is_recorded_in_the_convention_format_on_request(watched: Watched) -> None:
     async with serving(streams) as server:
         async with await provider(server.url, watched, otel={"capture_content": True}) as one:
             assert [chunk async for chunk in one.stream(ASKED)]

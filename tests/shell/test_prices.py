@@ -57,9 +57,7 @@ def table() -> Iterator[None]:
         (PricedUsage(models=("m-1",), usage=USAGE | {"cache_read_input_tokens": 5000}), None),
     ],
 )
-def test_counts_are_priced_by_the_table_and_what_it_does_not_know_is_absent(
-    sale: PricedUsage, dollars: float | None
-) -> None:
+def test_usage_is_priced_by_the_table(sale: PricedUsage, dollars: float | None) -> None:
     assert price_at(OPENAI)(sale) == dollars
 
 
@@ -101,9 +99,7 @@ def test_a_host_that_begins_like_a_sellers_has_no_price() -> None:
 
 @pytest.mark.usefixtures("table")
 @pytest.mark.parametrize(("prices", "amount"), [(True, 0.003), (False, None)])
-async def test_the_cost_stands_beside_an_answer_and_a_streams_end_when_asked_for(
-    prices: bool, amount: float | None
-) -> None:
+async def test_cost_is_in_the_metadata_of_responses_and_final_chunks(prices: bool, amount: float | None) -> None:
     wire = ScriptedWire(Turn(text="Hello!", usage=(1000, 100), model="m-1"))
     found: list[object] = []
     async with ProviderRegistry.create("openai", api_key="k", transport=wire, prices=prices) as provider:
@@ -115,12 +111,12 @@ async def test_the_cost_stands_beside_an_answer_and_a_streams_end_when_asked_for
     assert found == [expected, expected]
 
 
-def test_the_table_that_comes_with_the_package_knows_well_known_models() -> None:
+def test_bundled_table_has_well_known_models() -> None:
     assert (price_at(OPENAI)(PricedUsage(models=("gpt-4o-2024-08-06",), usage=USAGE)) or 0) > 0
     assert (price_at("https://api.anthropic.com")(PricedUsage(models=("claude-sonnet-4-5",), usage=USAGE)) or 0) > 0
 
 
-def test_without_the_extra_it_is_said_when_the_provider_is_made(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_missing_extra_is_reported_when_the_provider_is_created(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "genai_prices", None)
     with pytest.raises(ProviderError, match="victor-fp\\[prices\\]"):
         ProviderRegistry.create("openai", api_key="k", prices=True)

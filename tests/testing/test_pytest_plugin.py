@@ -94,7 +94,7 @@ def test_tests_are_recorded_once_and_replayed_without_key_or_network(serve: Serv
     code, said = run(tmp_path)
     assert code == 1
     assert "no recording of POST" in said
-    assert "test_it/test_sync.yaml, which holds none. Record with --record" in said
+    assert "test_it/test_sync.yaml, which is empty. Record with --record" in said
     assert server.received == []
 
     code, said = run(tmp_path, "--record", "--snapshot-update", OPENAI_API_KEY=KEY)

@@ -31,13 +31,13 @@ async def test_a_sequence_of_texts_is_streamed_piece_by_piece() -> None:
     assert [call.stream for call in provider.calls] == [True, False]
 
 
-async def test_tool_calls_without_ids_get_distinct_ids_over_the_whole_conversation() -> None:
+async def test_tool_calls_get_unique_ids_within_a_conversation() -> None:
     provider = ScriptedProvider(lambda _: Turn(calls=(Call(name="a"), Call(name="b", id="call_2"))))
     ids = [call["id"] for _ in range(2) for call in (await provider.chat(HI, model="m")).tool_calls or ()]
     assert ids == ["call_1", "call_2", "call_3", "call_2"]
 
 
-async def test_the_function_may_be_async_and_may_return_a_whole_response() -> None:
+async def test_function_may_be_async_and_return_a_response() -> None:
     async def answer(call: CallRecord) -> CompletionResponse:
         return CompletionResponse(content="sunny", model=call.model, usage={"total_tokens": 3})
 

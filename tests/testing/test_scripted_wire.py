@@ -26,7 +26,7 @@ def over(wire: ScriptedWire, name: str = "openai", **options: Any) -> BaseProvid
 
 
 @pytest.mark.parametrize("spec", entry_params())
-async def test_a_turn_is_said_in_every_protocol(spec: ProviderSpec) -> None:
+async def test_turn_is_written_in_every_protocol(spec: ProviderSpec) -> None:
     wire = ScriptedWire(Turn(text="Hello!"), provider=spec.name)
     async with over(wire, spec.name, base_url="https://vendor.test") as provider:
         response = await provider.chat(HI, model=spec.default_model or "m-1")
@@ -72,7 +72,7 @@ async def test_every_ending_is_a_fault_and_no_time_passes(answer: Any, kind: typ
     assert [type(result.failure()) for result in results if isinstance(result, Failure)] == [kind]
 
 
-async def test_a_stream_that_is_left_early_is_seen() -> None:
+async def test_abandoned_stream_is_recorded() -> None:
     wire = ScriptedWire(Turn(text="A long answer."))
     async with over(wire) as provider:
         stream = provider.stream(HI, model="m-1")
@@ -82,7 +82,7 @@ async def test_a_stream_that_is_left_early_is_seen() -> None:
     assert wire.left_early == 1
 
 
-async def test_a_body_that_is_too_large_is_no_answer() -> None:
+async def test_oversized_body_is_a_fault() -> None:
     wire = ScriptedWire(Answer(pieces=(b"x" * 10, b"y" * 10)))
     reply = await wire.open(_request(), None, 1.0)
     assert not isinstance(reply, ConnectionFailed)
@@ -91,8 +91,8 @@ async def test_a_body_that_is_too_large_is_no_answer() -> None:
     assert "larger than 15 bytes" in (await again.read(15)).message  # type: ignore[union-attr]  # a fault
 
 
-def test_an_empty_script_and_an_unknown_provider_are_mistakes() -> None:
-    with pytest.raises(ValueError, match="needs at least one answer"):
+def test_empty_script_and_unknown_provider_raise() -> None:
+    with pytest.raises(ValueError, match="requires at least one answer"):
         ScriptedWire()
     with pytest.raises(LookupError, match="no provider is named 'nobody'"):
         ScriptedWire(Turn(), provider="nobody")

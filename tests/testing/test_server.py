@@ -51,7 +51,7 @@ async def test_who_leaves_is_seen(client: httpx.AsyncClient, ending: str) -> Non
         await asyncio.wait_for(server.left.wait(), 1.0)
 
 
-async def test_a_vendor_says_turns_whole_or_as_a_stream(client: httpx.AsyncClient) -> None:
+async def test_vendor_writes_bodies_and_streams(client: httpx.AsyncClient) -> None:
     async with serving(vendor("anthropic", Turn(text="One."), Answer(status=503), Turn(text="Two."))) as server, client:
         whole = await client.post(server.url, json={"stream": False})
         error = await client.post(server.url, json={})

@@ -24,7 +24,7 @@ SHOWN = {
 }
 
 
-def test_what_differs_from_run_to_run_and_what_is_empty_is_left_out() -> None:
+def test_varying_and_empty_fields_are_omitted() -> None:
     assert snapshot_of(RESPONSE) == SHOWN
     assert snapshot_of(Success(RESPONSE)) == SHOWN
     assert snapshot_of([StreamChunk(content="a"), StreamChunk(is_final=True, response=RESPONSE)]) == [

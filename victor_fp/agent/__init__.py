@@ -1,1 +1,1 @@
-"""What agents build on providers."""
+"""Building blocks for agents: provider manager, tools, tool calling adapters."""

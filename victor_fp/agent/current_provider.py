@@ -1,4 +1,4 @@
-"""The current provider, and how another takes its place: created, put in, the old one closed when its last call is over."""
+"""The current provider and its replacement: the old provider is closed after its last call."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ SwitchCallback = Callable[[ProviderState], Any]
 
 
 class CurrentProvider:
-    """Holds one state at a time. A provider that several managers hold is closed by the last of them."""
+    """Holds the current state. A provider held by several managers is closed by the last of them."""
 
     def __init__(self, settings: Any) -> None:
         self.state: ProviderState | None = None
         self.history = SwitchHistory()
         self.callbacks: list[SwitchCallback] = []
         self.health: dict[str, Health] = {}
-        """By provider name, as checks and calls show it."""
+        """Health by provider name, from checks and calls."""
         self.is_closed = False
         self._settings = settings
         self._retiring: dict[asyncio.Task[None], BaseProvider] = {}
@@ -43,9 +43,9 @@ class CurrentProvider:
     def create(
         self, name: str, model: str | None = None, keywords: Mapping[str, Any] | None = None
     ) -> tuple[BaseProvider, str] | Fault:
-        """A new provider by the settings, with the model to use, or why there is none. Never raises.
+        """Create a provider from the settings; return it with its model, or a fault. Does not raise.
 
-        The model is the one given, else the one of the settings, else the provider's default one, else the current one.
+        The model is the argument, else that of the settings, else the provider's default, else the current one.
         """
         given = HiddenValuesDict[Any](keywords or {})
         try:
@@ -56,14 +56,14 @@ class CurrentProvider:
             return provider, model or configured or find_default_model(name, provider) or current
         except ProviderError as error:
             return redact_fault(error.fault, *find_secrets(given))
-        except Exception as error:  # settings and constructors are anybody's code, and may quote keywords
+        except Exception as error:  # user code, whose exceptions may quote keywords
             refused = InvalidRequest(
                 provider=name, message=f"{name} could not be created: {type(error).__name__}: {error}"
             )
             return redact_fault(refused, *find_secrets(given))
 
     def hold(self, provider: BaseProvider, name: str, model: str) -> ProviderState:
-        """A state for a provider, which stays open until it is released."""
+        """Create a state for a provider, which stays open until it is released."""
         find_in_flight(provider).holders += 1
         return ProviderState(provider=provider, provider_name=name.lower(), model=model)
 
@@ -88,7 +88,7 @@ class CurrentProvider:
         return state
 
     async def notify(self, state: ProviderState) -> None:
-        """Call the callbacks of a switch. What one raises is logged."""
+        """Call the callbacks of a switch. Their exceptions are logged."""
         for callback in list(self.callbacks):
             try:
                 returned = callback(state)
@@ -98,12 +98,12 @@ class CurrentProvider:
                 logging.getLogger(LOGGER).warning("a switch callback failed", exc_info=True)
 
     def learn(self, name: str, fault: Fault | None, seconds: float) -> None:
-        """Learn from a check or a call."""
+        """Record the outcome of a check or a call."""
         health = self.health.get(name, Health())
         self.health[name] = observe(health, judge_fault(fault), seconds, SYSTEM.now())
 
     async def close(self) -> None:
-        """Close the current provider and those that are retiring, now. Nothing is created or put in after this."""
+        """Close the current provider and retiring ones at once. No providers are created or set afterwards."""
         self.is_closed = True
         for provider in self._retiring.values():
             find_in_flight(provider).interrupt("the provider was closed")
@@ -119,14 +119,14 @@ class CurrentProvider:
             await asyncio.wait(closing)
 
     async def close_provider(self, provider: BaseProvider) -> None:
-        """Close a provider, to the end even where the caller is cancelled; one that cannot be closed is logged."""
+        """Close a provider, also if the caller is cancelled; failures are logged."""
         task = asyncio.get_running_loop().create_task(_close(provider))
         self._closing.add(task)
         task.add_done_callback(self._closing.discard)
         await asyncio.shield(task)
 
     def _retire(self, state: ProviderState) -> None:
-        """Close a provider once its last call is over."""
+        """Close a provider after its last call."""
         state.is_released = True
         in_flight = find_in_flight(state.provider)
         in_flight.holders -= 1

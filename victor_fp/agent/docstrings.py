@@ -1,4 +1,4 @@
-"""What a docstring says of a function and its parameters, in the styles of Google, NumPy and Sphinx."""
+"""Parsing of docstrings in the styles of Google, NumPy and Sphinx."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ _SECTIONS = _PARAMETER_SECTIONS | {
 
 
 class Documentation(msgspec.Struct, frozen=True):
-    """A docstring's text before its first section, and what it says of each parameter."""
+    """The text of a docstring before its first section, and the descriptions of parameters."""
 
     text: str = ""
     parameters: Mapping[str, str] = {}
 
 
 def parse_docstring(docstring: str | None) -> Documentation:
-    """The documentation in a docstring; whatever has no known form is part of the text.
+    """Parse a docstring; anything of unknown form is part of the text.
 
     >>> parse_docstring("Add numbers.\\n\\nArgs:\\n    a: The first.\\n    b (int): The second.")
     Documentation(text='Add numbers.', parameters={'a': 'The first.', 'b': 'The second.'})
@@ -55,14 +55,14 @@ def parse_docstring(docstring: str | None) -> Documentation:
                 parameters |= _read_parameters(lines[start:end], _NUMPY if start == at + 2 else _GOOGLE)
             at = end
         else:
-            if not parameters:  # what follows the parameters is no longer about the whole
+            if not parameters:  # text after the parameters is not part of the summary
                 text.append(line)
             at += 1
     return Documentation("\n".join(text).strip(), {name: _join(words) for name, words in parameters.items()})
 
 
 def _find_section(lines: list[str], at: int) -> str | None:
-    """The name of a section that begins here: `Args:`, or a word that is underlined."""
+    """Return the name of a section that starts here: `Args:`, or an underlined title."""
     line = lines[at]
     if _is_underline(lines, at + 1) and line.strip().lower() in _SECTIONS:
         return line.strip().lower()
@@ -75,7 +75,7 @@ def _is_underline(lines: list[str], at: int) -> bool:
 
 
 def _find_block_end(lines: list[str], at: int) -> int:
-    """The first line that is not indented."""
+    """Return the index of the first line that is not indented."""
     while at < len(lines) and (not lines[at] or lines[at].startswith((" ", "\t"))):
         at += 1
     return at
@@ -90,7 +90,7 @@ def _find_section_end(lines: list[str], at: int, *, is_numpy: bool) -> int:
 
 
 def _read_parameters(lines: list[str], pattern: re.Pattern[str]) -> dict[str, list[str]]:
-    """Names at the least indentation, each with the lines below it that are indented more."""
+    """Return the names at the lowest indentation, each with the more indented lines below it."""
     margins = [len(line) - len(line.lstrip()) for line in lines if line.strip()]
     margin = min(margins, default=0)
     found: dict[str, list[str]] = {}

@@ -1,4 +1,4 @@
-"""Failover: to the provider that is asked for, or to the first fallback that works, one switch at a time."""
+"""Failover: switches to a requested provider or to the first working fallback, one switch at a time."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from victor_fp.shell.runtime import SYSTEM
 
 
 class FailoverController:
-    """Decides which provider is current and which one comes next, and makes the switch."""
+    """Selects the current and the next provider, and switches."""
 
     def __init__(self, current: CurrentProvider, config: ProviderManagerConfig) -> None:
         self.current = current
@@ -31,7 +31,7 @@ class FailoverController:
     async def switch_to(
         self, name: str, model: str | None, reason: SwitchReason, keywords: Mapping[str, Any]
     ) -> ProviderState | None:
-        """To a provider, or, where it does not work, to the first fallback that does; None where nothing was switched."""
+        """Switch to a provider or, if it does not work, to the first working fallback; None if nothing was switched."""
         async with self._lock:
             found = await self._switch(name, model, reason, keywords)
             if isinstance(found, ProviderState):
@@ -42,22 +42,22 @@ class FailoverController:
             return await self._switch_to_fallback(found)
 
     async def switch_model(self, model: str, reason: SwitchReason) -> ProviderState | None:
-        """To another model of the current provider."""
+        """Switch to another model of the current provider."""
         async with self._lock:
             before = self.current.state
             if before is None or self.current.is_closed:
                 return None
             state = ProviderState(provider=before.provider, provider_name=before.provider_name, model=model)
-            before.is_released = True  # the provider is held by the new state
+            before.is_released = True  # the new state holds the provider
             return await self.current.put(state, reason)
 
     async def fall_back(
         self, name: str, model: str | None, failing: BaseProvider, cause: Fault
     ) -> tuple[ProviderState, bool] | Fault:
-        """The provider to go on with after a call failed, and whether this made a switch.
+        """Return the provider to use after a failed call, and whether it was switched.
 
-        A call that finds another provider in place already goes on with that. Nothing is checked: the call that follows
-        is check enough.
+        If the provider has already been switched, that one is used. It is not checked, since the call that follows
+        shows whether it works.
         """
         async with self._lock:
             state = self.current.state
@@ -72,7 +72,7 @@ class FailoverController:
         return found
 
     async def check_current(self) -> ProviderState | None:
-        """Check the current provider; the fallback that took its place, if one had to."""
+        """Check the current provider; return the fallback that replaced it, if any."""
         state = self.current.state
         if state is None or self.current.is_closed:
             return None
@@ -85,7 +85,7 @@ class FailoverController:
             return await self._switch_to_fallback(check.fault) if self.current.state is state else None
 
     async def list_healthy(self) -> list[str]:
-        """Names of providers that work, the fastest first."""
+        """Return the names of working providers, the fastest first."""
         names: dict[str, str | None] = {}
         if self.current.state is not None:
             names[self.current.state.provider_name] = self.current.state.model
@@ -135,7 +135,7 @@ class FailoverController:
         because: Fault | None = None,
         check: bool = True,
     ) -> ProviderState | Fault:
-        """Create, check and put in a provider. One that is not put in, for whatever reason, is closed."""
+        """Create, check and set a provider. It is closed if it is not set for any reason."""
         if self.current.is_closed:
             return build_closed_fault()
         created = self.current.create(name, model, keywords)
@@ -169,5 +169,5 @@ class FailoverController:
 
 
 def build_closed_fault() -> Fault:
-    """The fault for whatever is asked of a manager that was closed."""
-    return InvalidRequest(message="the manager is closed: make another one")
+    """Build the fault for calls of a closed manager."""
+    return InvalidRequest(message="the manager is closed: create a new one")

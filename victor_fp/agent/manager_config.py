@@ -1,4 +1,4 @@
-"""How a ProviderManager watches and falls back."""
+"""The configuration of a ProviderManager: health checks and fallbacks."""
 
 from __future__ import annotations
 
@@ -10,20 +10,20 @@ from victor_fp.providers.registry import ProviderRegistry
 
 @dataclass
 class ProviderManagerConfig:
-    """How a ProviderManager watches and falls back."""
+    """The configuration of a ProviderManager: health checks and fallbacks."""
 
     enable_health_checks: bool = True
-    """Check a provider before switching to it, and the current one from time to time."""
+    """Check a provider before switching to it, and the current one periodically."""
     health_check_interval: float = 60.0
     """Seconds."""
     auto_fallback: bool = True
-    """Switch to a fallback when the current provider is found unhealthy, or a call fails for the provider's reasons."""
+    """Switch to a fallback if the current provider is unhealthy, or if a call fails because of the provider."""
     fallback_providers: list[str] = field(default_factory=list)
-    """Names, in order; "name/model" or "name:model" names the model to use there."""
+    """Names, in order; "name/model" or "name:model" also sets the model."""
     max_fallback_attempts: int = 3
 
     def fallbacks(self) -> list[tuple[str, str | None]]:
-        """Names of the fallbacks, in lower case, each with its model where one is named."""
+        """Return the names of the fallbacks in lower case, each with its model, if given."""
         split = (
             split_model_name(name, ProviderRegistry.is_registered, separators="/:") for name in self.fallback_providers
         )

@@ -1,4 +1,4 @@
-"""The targets of one call through a manager: the current provider, and its fallbacks as they take its place."""
+"""The targets of one call through a manager: the current provider and its fallbacks."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from victor_fp.agent.failover import FailoverController, build_closed_fault
 from victor_fp.agent.provider_state import ProviderState
 from victor_fp.core.faults import Fault, InvalidRequest, ProviderNotFound
 from victor_fp.core.resilience import fallback
-from victor_fp.core.resilience.bounds import LONGEST
+from victor_fp.core.resilience.bounds import MAX_SECONDS
 from victor_fp.core.resilience.fallback import MOVES_ON, FallbackPolicy
 from victor_fp.core.resilience.retry import RetryPolicy
 from victor_fp.providers.base import BaseProvider
@@ -23,13 +23,13 @@ from victor_fp.shell.runtime import SYSTEM
 from victor_fp.shell.store.memory import MemoryCell
 
 NO_RETRIES = RetryPolicy(max_retries=0)
-"""Providers retry by themselves."""
+"""Providers make their own retries."""
 MANAGER_MOVES_ON = MOVES_ON | {"AllFallbacksFailed"}
-"""A managed provider whose own targets have all failed is one provider that failed."""
+"""A managed provider whose targets have all failed counts as one failed provider."""
 
 
 class ManagerPool(TargetPool):
-    """Chooses targets; the engine's loop does everything else."""
+    """Selects targets for the engine."""
 
     def __init__(self, failover: FailoverController, spec: CallSpec) -> None:
         config, state = failover.config, failover.current.state
@@ -52,12 +52,12 @@ class ManagerPool(TargetPool):
                 *(fallback.FallbackTarget(provider=name, model=model or "") for name, model in self._fallbacks),
             )
 
-    def compute_patience(self, timeout: float | None) -> float:  # noqa: ARG002  providers bound themselves
-        """Without a deadline of the caller's, only the providers' own bounds hold."""
-        return LONGEST
+    def compute_total_timeout(self, timeout: float | None) -> float:  # noqa: ARG002  providers have their own timeouts
+        """Return the maximum: without a caller's deadline, only the timeouts of the providers apply."""
+        return MAX_SECONDS
 
     async def resolve(self, index: int, cause: Fault | None, operation: Interruptible) -> Result[Target, Fault]:
-        """The current provider for the first attempt; after that the fallback that takes its place."""
+        """Return the current provider for the first attempt; after that, the fallback that replaces it."""
         current = self._failover.current
         if current.is_closed:
             return Failure(build_closed_fault())
@@ -68,7 +68,7 @@ class ManagerPool(TargetPool):
             name, model = self._fallbacks[index - 1]
             found = await self._failover.fall_back(name, model, self._used, cause)
             if not isinstance(found, tuple):
-                # A fallback that cannot be created says nothing of the next one.
+                # The next fallback may work if this one cannot be created.
                 message = f"the fallback {name} is not available: {found.message}"
                 return Failure(ProviderNotFound(provider=name, message=message))
             state, is_switched = found
@@ -88,14 +88,14 @@ class ManagerPool(TargetPool):
         return Target(
             backend=ProviderBackend(provider) if own is None else PoolBackend(own, provider.base_url),
             model=state.model,
-            timeout=LONGEST if own is not None else timeout if self._spec.stream else timeout * attempts,
+            timeout=MAX_SECONDS if own is not None else timeout if self._spec.stream else timeout * attempts,
             retries=NO_RETRIES,
-            every_model=ModelState(breaker=MemoryCell(None, SYSTEM.now), limiter=None),
+            shared_state=ModelState(breaker=MemoryCell(None, SYSTEM.now), limiter=None),
             in_flight=find_in_flight(provider),
             on_attempt=partial(self._failover.current.learn, state.provider_name),
         )
 
 
 def build_no_provider_fault() -> Fault:
-    """The fault for a call that has nobody to answer it."""
-    return InvalidRequest(message="the manager has no provider: switch to one first")
+    """Build the fault for a call without a current provider."""
+    return InvalidRequest(message="the manager has no provider: call switch_provider first")

@@ -1,11 +1,11 @@
-"""Tools of a server that speaks the Model Context Protocol, over the official package `mcp` (the extra `mcp`).
+"""Tools of MCP servers, with the official package `mcp` (the extra `mcp`).
 
     async with Client(StdioServerParameters(command="my-server")) as client:
         tools = await list_tools(client)
         response = await provider.chat(messages, tools=tools)
         messages += [response.to_message(), *await run_tools(response, tools)]
 
-They are tools like any other: `run_tools` accepts them together with functions.
+`run_tools` accepts them together with functions.
 """
 
 from __future__ import annotations
@@ -24,41 +24,41 @@ from victor_fp.core.types import AudioPart, FilePart, ImagePart, Part, TextPart
 try:
     from mcp import Client, ClientSession, types
 except ImportError as error:
-    raise ImportError("MCP needs the package mcp: pip install 'victor_fp[mcp]'", name=error.name) from error
+    raise ImportError("MCP requires the package mcp: pip install 'victor-fp[mcp]'", name=error.name) from error
 
 Session: TypeAlias = Client | ClientSession
-"""A connection that is open; whoever opened it closes it."""
+"""An open connection; it must be closed by the caller."""
 
 _NOT_IN_NAMES = re.compile(r"[^a-zA-Z0-9_-]")
 _LONGEST_NAME = 64
-"""Characters; the bound of OpenAI, Anthropic and others."""
+"""Maximum characters of a name at OpenAI, Anthropic and others."""
 _MOST_PAGES = 100
 
 
 class McpTool(Tool):
-    """A tool of a server. Its name is the server's, without characters that vendors do not accept."""
+    """A tool of a server. Its name is that of the server, without characters that vendors reject."""
 
     _session: Session = PrivateAttr()
     _original_name: str = PrivateAttr()
 
     def __init__(self, session: Session, definition: types.Tool, *, name: str) -> None:
-        """`name` is what the model calls it by."""
+        """`name` is the name for the model."""
         description = definition.description or definition.title or ""
         BaseModel.__init__(self, name=name, description=description, parameters=dict(definition.input_schema))
         self._session = session
         self._original_name = definition.name
 
     async def run(self, arguments: Mapping[str, Any]) -> Result[ToolOutput, str]:
-        """Have the server run it."""
+        """Run the tool on the server."""
         result = await self._session.call_tool(self._original_name, dict(arguments))
         if not isinstance(result, types.CallToolResult):
-            return Failure(f"the server answered with {type(result).__name__}, which cannot be continued here")
+            return Failure(f"the server returned {type(result).__name__}, which is not supported")
         output = _read_output(result)
         return Failure(_join_text(output) or "the tool failed") if result.is_error else Success(output)
 
 
 async def list_tools(session: Session, *, prefix: str = "") -> list[McpTool]:
-    """All tools that the server offers; `prefix` keeps those of several servers apart."""
+    """Return all tools of the server; `prefix` distinguishes those of several servers."""
     inner = session.session if isinstance(session, Client) else session
     found: list[types.Tool] = []
     cursor: str | None = None
@@ -74,7 +74,7 @@ async def list_tools(session: Session, *, prefix: str = "") -> list[McpTool]:
 
 
 def _make_unique_names(names: Sequence[str]) -> list[str]:
-    """Names that every vendor accepts, each once."""
+    """Return unique names that all vendors accept."""
     chosen: list[str] = []
     used: set[str] = set()
     for name in names:
@@ -90,7 +90,7 @@ def _make_unique_names(names: Sequence[str]) -> list[str]:
 
 
 def _read_output(result: types.CallToolResult) -> ToolOutput:
-    """The content of a result; where there is none, its structured content as JSON."""
+    """Return the content of a result, or else its structured content as JSON."""
     if not result.content and result.structured_content is not None:
         return encode_json(result.structured_content).decode()
     parts = [_read_part(block) for block in result.content]

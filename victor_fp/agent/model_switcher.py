@@ -1,4 +1,4 @@
-"""Switches of provider or model: why, from what, to what, in the order in which they happened."""
+"""The history of switches of provider or model."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ from datetime import UTC, datetime
 from enum import Enum
 
 HISTORY = 1000
-"""Switches that are remembered."""
+"""Maximum number of switches in the history."""
 
 
 class SwitchReason(Enum):
-    """Why provider or model were switched."""
+    """The reason for a switch."""
 
     USER_REQUEST = "user_request"
     PERFORMANCE = "performance"
     COST = "cost"
     CAPABILITY = "capability"
     FALLBACK = "fallback"
-    """The one before failed, or was found unhealthy."""
+    """The previous one failed, or was unhealthy."""
     LOAD_BALANCING = "load_balancing"
 
 
@@ -29,29 +29,29 @@ class ModelSwitchEvent:
     """One switch."""
 
     from_provider: str
-    """Empty where there was none."""
+    """Empty if there was none."""
     from_model: str
     to_provider: str
     to_model: str
     reason: SwitchReason
     timestamp: datetime = field(default_factory=lambda: datetime.now(UTC))
     metadata: Mapping[str, str] = field(default_factory=dict)
-    """`fault` names what made a fallback necessary."""
+    """`fault`: the fault that caused a fallback."""
 
 
 class SwitchHistory:
-    """The last switches."""
+    """The most recent switches."""
 
     def __init__(self, size: int = HISTORY) -> None:
         self._events: deque[ModelSwitchEvent] = deque(maxlen=size)
         self.count = 0
-        """Of all switches ever."""
+        """Number of all switches."""
 
     def record(self, event: ModelSwitchEvent) -> None:
-        """Add the latest."""
+        """Add a switch."""
         self._events.append(event)
         self.count += 1
 
     def events(self) -> list[ModelSwitchEvent]:
-        """Oldest first."""
+        """Return the switches, oldest first."""
         return list(self._events)

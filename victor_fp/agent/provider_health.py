@@ -1,4 +1,4 @@
-"""Health checks of providers: each is asked something small, and timed."""
+"""Health checks of providers: a small request with its duration."""
 
 from __future__ import annotations
 
@@ -28,29 +28,29 @@ from victor_fp.shell.engine.model_list import list_models
 from victor_fp.shell.runtime import SYSTEM
 
 CHECK_TIMEOUT = 10.0
-"""Seconds after which a provider that does not respond is not healthy."""
+"""Seconds after which a provider without response is unhealthy."""
 _ALIVE = (InvalidRequest, UnsupportedParameter, ModelNotFound, PermissionRefused)
-"""Faults of a model list that show a working server: not every server has a list, and not every key may read it."""
+"""Faults of a model list that show a working server: some servers have no list, and some keys may not read it."""
 
 
 class HealthCheck(msgspec.Struct, frozen=True, kw_only=True):
-    """What a check found."""
+    """The result of a health check."""
 
     seconds: float
     fault: Fault | None = None
-    """Why a call made now would likely fail; None where it would not."""
+    """Why a call would currently fail; None if it is likely to succeed."""
 
     @property
     def is_healthy(self) -> bool:
-        """Whether a call made now would likely be answered."""
+        """Whether a call is currently likely to succeed."""
         return self.fault is None
 
 
 async def check_provider(provider: BaseProvider, model: str, timeout: float = CHECK_TIMEOUT) -> HealthCheck:
-    """Ask a provider something and time it; never raises.
+    """Send a small request to a provider and measure its duration; does not raise.
 
-    A built-in is asked for its models, which costs no tokens, and so is any provider that overrides `list_models`. One
-    that has no list is asked for an answer of one token.
+    Built-in providers, and others that override `list_models`, are asked for their models, which costs no tokens. Other
+    providers are asked for a response of one token.
     """
     began = SYSTEM.now()
     try:
@@ -60,7 +60,7 @@ async def check_provider(provider: BaseProvider, model: str, timeout: float = CH
         fault = TimedOut(
             provider=provider.name, model=model, message=f"no response within {timeout:g} s", seconds=timeout
         )
-    except Exception as error:  # a check finds out; it does not fail
+    except Exception as error:  # any exception is the result of the check
         fault = build_raised_fault(provider, error, model)
     return HealthCheck(seconds=SYSTEM.now() - began, fault=fault)
 
@@ -85,7 +85,7 @@ async def _ask(provider: BaseProvider, model: str) -> Fault | None:
 
 
 async def _list_models(provider: BaseProvider) -> Sequence[object]:
-    """The models, without retries where the provider runs on the engine: a check is quick."""
+    """List the models, without retries if the provider runs on the engine."""
     is_own = type(provider).list_models is CatalogueProvider.list_models
     if is_own and isinstance(provider, CatalogueProvider):
         return unwrap_or_raise(await list_models(provider.engine_pool, CallSpec(max_retries=0)))

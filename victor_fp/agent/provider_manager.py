@@ -1,4 +1,4 @@
-"""ProviderManager: one current provider, watched, and switched while conversations go on."""
+"""ProviderManager: a current provider with health monitoring, which can be switched during conversations."""
 
 from __future__ import annotations
 
@@ -44,11 +44,11 @@ if TYPE_CHECKING:
 __all__ = ["ModelSwitchEvent", "ProviderManager", "ProviderManagerConfig", "ProviderState", "SwitchReason"]
 
 _DETECTION = 5.0
-"""Seconds that a switch spends on finding out what the model can do."""
+"""Maximum seconds of capability detection during a switch."""
 
 
 class ProviderManager:
-    """Hot-swaps providers and models. A conversation in flight finishes on the old one, which is then closed."""
+    """Switches providers and models at runtime. Calls in flight finish on the old provider, which is then closed."""
 
     def __init__(
         self,
@@ -58,10 +58,10 @@ class ProviderManager:
         provider_name: str | None = None,
         config: ProviderManagerConfig | None = None,
     ) -> None:
-        """`settings` tell constructors' keywords and models by provider; see `find_settings`.
+        """`settings` contain constructor keywords and models by provider; see `find_settings`.
 
-        With a `provider_name` and no provider, one is made of the settings; "openai/gpt-5-mini" names its model too. Providers belong to the manager, which closes
-        them. Raises ProviderError where the named one cannot be made.
+        With a `provider_name` and no provider, one is created from the settings; "openai/gpt-5-mini" also sets the
+        model. Providers belong to the manager, which closes them. Raises ProviderError if it cannot be created.
         """
         self.settings = settings
         self.config = config or ProviderManagerConfig()
@@ -89,32 +89,32 @@ class ProviderManager:
 
     @property
     def provider_name(self) -> str:
-        """The current provider's name; empty where there is none."""
+        """The name of the current provider; empty if there is none."""
         return "" if self._current.state is None else self._current.state.provider_name
 
     @property
     def model(self) -> str:
-        """The current model; empty where there is none."""
+        """The current model; empty if there is none."""
         return "" if self._current.state is None else self._current.state.model
 
     @property
     def switch_count(self) -> int:
-        """Switches so far."""
+        """The number of switches."""
         return self._current.history.count
 
     @property
     def state(self) -> ProviderState | None:
-        """The current provider with what is known of it."""
+        """The state of the current provider."""
         return self._current.state
 
     @property
     def capabilities(self) -> ToolCallingCapabilities | None:
-        """What the current model can do with tools, as configured; see `detect_capabilities` for the vendor's word."""
+        """The configured tool capabilities of the current model; see also `detect_capabilities`."""
         return None if self._current.state is None else self._current.state.capabilities
 
     @property
     def tool_adapter(self) -> BaseToolCallingAdapter | None:
-        """How tools are given to the current model, and its calls read."""
+        """The tool calling adapter of the current model."""
         return None if self._current.state is None else self._current.state.tool_adapter
 
     async def switch_provider(
@@ -124,12 +124,12 @@ class ProviderManager:
         reason: SwitchReason = SwitchReason.USER_REQUEST,
         **provider_kwargs: Any,
     ) -> bool:
-        """Switch to another provider, made of the settings and the keywords; whether a switch was made.
+        """Switch to another provider, created from the settings and the keywords; return whether it was switched.
 
-        "openai/gpt-5-mini" names the provider and its model.
+        "openai/gpt-5-mini" sets both provider and model.
 
-        Where the new one cannot be made or is not healthy, a configured fallback takes its place; with none, everything
-        stays as it is.
+        If the new one cannot be created or is unhealthy, a configured fallback is used instead; without one, the
+        current provider is kept.
         """
         self._check_thread()
         provider_name, named = split_model_name(provider_name, ProviderRegistry.is_registered)
@@ -137,38 +137,38 @@ class ProviderManager:
         return await self._apply_switch(found)
 
     async def switch_model(self, model: str, reason: SwitchReason = SwitchReason.USER_REQUEST) -> bool:
-        """Switch to another model of the current provider; whether there is one."""
+        """Switch to another model of the current provider; return False if there is no provider."""
         self._check_thread()
         return await self._apply_switch(await self._failover.switch_model(model, reason))
 
     def get_info(self) -> ProviderInfo:
-        """Provider, model, capabilities and condition, as known without asking anybody."""
+        """Return provider, model, capabilities and condition, without sending requests."""
         return describe_state(self._current.state)
 
     def get_context_window(self) -> int:
-        """Tokens that prompt and answer may take together; 0 without a provider."""
+        """Return the context window in tokens; 0 without a provider."""
         return 0 if self._current.state is None else compute_context_window(self._current.state)
 
     def is_cloud_provider(self) -> bool:
-        """Whether the current provider is a vendor's service."""
+        """Return whether the current provider is a cloud service."""
         spec = find_spec(self.provider_name)
         return spec is not None and not spec.local
 
     def is_local_provider(self) -> bool:
-        """Whether the current provider runs on the caller's machine."""
+        """Return whether the current provider runs on the local machine."""
         spec = find_spec(self.provider_name)
         return spec is not None and spec.local
 
     def get_switch_history(self) -> list[ModelSwitchEvent]:
-        """Switches, oldest first."""
+        """Return the switches, oldest first."""
         return self._current.history.events()
 
     def add_switch_callback(self, callback: SwitchCallback) -> None:
-        """Have a function called with the new state after each switch."""
+        """Add a function that is called with the new state after each switch."""
         self._current.callbacks.append(callback)
 
     async def detect_capabilities(self) -> ProviderRuntimeCapabilities | None:
-        """What the current model can do, tools above all, by the vendor's word where it has one; asked once."""
+        """Return the capabilities of the current model, as reported by the vendor if possible; cached."""
         state = self._current.state
         if state is None:
             return None
@@ -179,21 +179,21 @@ class ProviderManager:
         return state.runtime_capabilities
 
     async def get_healthy_providers(self) -> list[str]:
-        """The current provider and the fallbacks that work, the fastest first.
+        """Return the names of the working providers among the current one and the fallbacks, the fastest first.
 
-        Each is asked, all at once; where health checks are switched off, what calls have shown decides.
+        They are checked concurrently; if health checks are disabled, the outcomes of previous calls are used.
         """
         return await self._failover.list_healthy()
 
     async def start_health_monitoring(self) -> None:
-        """Check the current provider from time to time, and fall back when it is not healthy.
+        """Check the current provider periodically, and fall back if it is unhealthy.
 
-        Begins by itself with the first call or switch, unless health checks are switched off.
+        Starts automatically with the first call or switch, unless health checks are disabled.
         """
         self._watch()
 
     async def stop_health_monitoring(self) -> None:
-        """Stop checking."""
+        """Stop health monitoring."""
         monitor, self._monitor = self._monitor, None
         if monitor is not None and not monitor.done():
             monitor.cancel()
@@ -210,7 +210,7 @@ class ProviderManager:
         tools: ToolsInput | None = None,
         **kwargs: Unpack[ChatOptions],
     ) -> CompletionResponse:
-        """Complete a chat on the current provider, or on the fallback that takes its place. Raises ProviderError."""
+        """Complete a chat with the current provider, or with the fallback that replaces it. Raises ProviderError."""
         return unwrap_or_raise(
             await self.chat_result(
                 messages, model=model, temperature=temperature, max_tokens=max_tokens, tools=tools, **kwargs
@@ -227,7 +227,7 @@ class ProviderManager:
         tools: ToolsInput | None = None,
         **kwargs: Unpack[ChatOptions],
     ) -> Result[CompletionResponse, Fault]:
-        """The same as a value."""
+        """Like `chat`, but return a Result instead of raising."""
         spec = self._build_spec(messages, model, temperature, max_tokens, tools, kwargs, stream=False)
         match outcome(self._open_pool(spec)):
             case Failure(fault):
@@ -245,7 +245,7 @@ class ProviderManager:
         tools: ToolsInput | None = None,
         **kwargs: Unpack[ChatOptions],
     ) -> ChatStream[StreamChunk]:
-        """Stream an answer; up to its first piece a fallback may take over. Raises ProviderError."""
+        """Stream a chat completion; before the first chunk, a fallback may be used. Raises ProviderError."""
         spec = self._build_spec(messages, model, temperature, max_tokens, tools, kwargs, stream=True)
         return ChatStream(stream_chunks(partial(self._open_pool, spec), spec))
 
@@ -259,14 +259,14 @@ class ProviderManager:
         tools: ToolsInput | None = None,
         **kwargs: Unpack[ChatOptions],
     ) -> ChatStream[Result[StreamChunk, Fault]]:
-        """The same as values: successes, then at most one failure."""
+        """Like `stream`, with Results as items: successes, then at most one failure."""
         spec = self._build_spec(messages, model, temperature, max_tokens, tools, kwargs, stream=True)
         return ChatStream(stream_results(partial(self._open_pool, spec), spec))
 
     async def close(self) -> None:
-        """Stop watching, end what is in flight, and close the current provider and those that are retiring.
+        """Stop monitoring, end calls in flight, and close the current provider and retiring ones.
 
-        Nothing can be asked of the manager after this. A provider that another manager holds stays open.
+        The manager cannot be used afterwards. A provider held by another manager stays open.
         """
         await self._current.close()
         await self.stop_health_monitoring()
@@ -287,7 +287,7 @@ class ProviderManager:
             return False
         if self.config.enable_health_checks:
             self._watch()
-            with suppress(Exception):  # what cannot be found out stays as configured
+            with suppress(Exception):  # the configured capabilities are kept
                 async with asyncio.timeout(_DETECTION):
                     await self.detect_capabilities()
         return True
@@ -303,7 +303,7 @@ class ProviderManager:
         *,
         stream: bool,
     ) -> Result[CallSpec, Fault]:
-        """The call, or why it cannot be made."""
+        """Build the call specification, or return a fault."""
         return build_chat_spec(
             self.provider_name,
             messages,
@@ -316,7 +316,7 @@ class ProviderManager:
         )
 
     def _open_pool(self, spec: Result[CallSpec, Fault]) -> Result[TargetPool, Fault]:
-        """The targets of a call that begins now."""
+        """Return the targets of a call."""
         wrong = self._find_thread_fault()
         if wrong is None and self._current.is_closed:
             wrong = build_closed_fault()
@@ -328,12 +328,12 @@ class ProviderManager:
         return spec.map(lambda call: ManagerPool(self._failover, call))
 
     def _find_thread_fault(self) -> Fault | None:
-        """Why the running thread may not use this manager; None where it may."""
+        """Return a fault if this manager is used in another thread; None otherwise."""
         if self._thread is None:
             self._thread = threading.get_ident()
         if self._thread == threading.get_ident():
             return None
-        return InvalidRequest(message="the manager is used in two threads: give each thread a manager of its own")
+        return InvalidRequest(message="the manager is used in two threads: create one manager for each thread")
 
     def _check_thread(self) -> None:
         wrong = self._find_thread_fault()
@@ -354,5 +354,5 @@ class ProviderManager:
                 state = await self._failover.check_current()
                 if state is not None:
                     await self._current.notify(state)
-            except Exception:  # watching goes on, whatever one check came to
+            except Exception:  # monitoring continues
                 logging.getLogger(LOGGER).warning("a health check failed", exc_info=True)

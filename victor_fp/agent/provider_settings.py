@@ -1,4 +1,4 @@
-"""What a program's settings say of a provider: keywords for its constructor, and the model to use."""
+"""A program's settings of providers: constructor keywords and models."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ _MODELS = ("model", "default_model")
 
 
 def find_settings(settings: Any, provider_name: str) -> dict[str, Any]:
-    """Keywords for a provider's constructor, `model` among them where the settings name one.
+    """Return the keywords for a provider's constructor, including `model` if it is set.
 
     `settings` may have a method `get_provider_settings(name)`, or be a mapping from names to keywords, itself or under
-    "providers". Anything else, None too, says nothing.
+    "providers". Anything else, including None, has no settings.
     """
     ask = getattr(settings, "get_provider_settings", None)
     found: Any = None
@@ -32,7 +32,7 @@ def find_settings(settings: Any, provider_name: str) -> dict[str, Any]:
 
 
 def _find_by_name(by_name: Mapping[Any, Any], provider_name: str) -> Any:
-    """The entry of a name; names differ in case only by accident."""
+    """Return the entry of a name, case-insensitively."""
     if provider_name in by_name:
         return by_name[provider_name]
     wanted = provider_name.lower()
@@ -40,13 +40,13 @@ def _find_by_name(by_name: Mapping[Any, Any], provider_name: str) -> Any:
 
 
 def take_model(keywords: dict[str, Any]) -> str | None:
-    """The model that settings name; taken out, since constructors do not know it."""
+    """Remove and return the model of settings, which constructors do not accept."""
     named = [keywords.pop(name, None) for name in _MODELS]
     return next((str(model) for model in named if model), None)
 
 
 def find_default_model(provider_name: str, provider: BaseProvider) -> str | None:
-    """The model to use where nobody names one: the class's `default_model`, or the catalogue's."""
+    """Return the default model: `default_model` of the provider, or that of the catalogue."""
     own = getattr(provider, "default_model", None)
     if isinstance(own, str):
         return own
@@ -55,7 +55,7 @@ def find_default_model(provider_name: str, provider: BaseProvider) -> str | None
 
 
 def find_spec(provider_name: str) -> ProviderSpec | None:
-    """The catalogue's entry, if it has one."""
+    """Return the catalogue entry of a provider, if any."""
     match outcome(ProviderRegistry.catalogue().find(provider_name)):
         case Success(spec):
             return spec

@@ -1,4 +1,4 @@
-"""The provider that is current, or was, and everything that is known of it."""
+"""The state of a current or former provider."""
 
 from __future__ import annotations
 
@@ -24,45 +24,45 @@ if TYPE_CHECKING:
 
 @dataclass
 class ProviderState:
-    """A provider and model in use. The callbacks of a switch get the new one."""
+    """A provider and model in use. Callbacks of a switch receive the new state."""
 
     provider: BaseProvider
     provider_name: str
     model: str
     is_healthy: bool = True
-    """True until a call or check failed."""
+    """True until a call or check fails."""
     last_error: str | None = None
     runtime_capabilities: ProviderRuntimeCapabilities | None = None
     switch_count: int = 0
-    """Switches up to this one."""
+    """Number of switches up to this one."""
     is_released: bool = field(default=False, repr=False)
     """Whether the provider is no longer held by this state."""
 
     @property
     def in_flight(self) -> InFlight:
-        """Operations of this provider that are not over, whichever manager made them."""
+        """The operations of this provider in flight, of all managers."""
         return find_in_flight(self.provider)
 
     @cached_property
     def tool_adapter(self) -> BaseToolCallingAdapter:
-        """How tools are given to this model, and its calls read."""
+        """The tool calling adapter of this model."""
         from victor_fp.agent.tool_calling.registry import ToolCallingAdapterRegistry
 
         return ToolCallingAdapterRegistry.get_adapter(self.provider_name, self.model)
 
     @property
     def capabilities(self) -> ToolCallingCapabilities:
-        """What this model can do with tools, as configured."""
+        """The configured tool capabilities of this model."""
         return self.tool_adapter.get_capabilities()
 
     def record_health(self, fault: Fault | None) -> None:
-        """What the last check or call came to."""
+        """Record the outcome of a check or call."""
         self.is_healthy = fault is None
         self.last_error = None if fault is None else describe(fault)
 
 
 def describe_state(state: ProviderState | None) -> ProviderInfo:
-    """What there is to know of the current provider and model, without asking anybody."""
+    """Return information about the current provider and model, without sending requests."""
     if state is None:
         return {"provider": None, "model": None}
     provider, found = state.provider, state.runtime_capabilities
@@ -92,14 +92,14 @@ def describe_state(state: ProviderState | None) -> ProviderInfo:
 
 
 def compute_context_window(state: ProviderState) -> int:
-    """Tokens that prompt and answer may take together: as discovered, as the provider says, else as configured."""
+    """Return the context window in tokens: as discovered, as reported by the provider, else as configured."""
     if state.runtime_capabilities is not None:
         return state.runtime_capabilities.context_window
     own = getattr(state.provider, "get_context_window", None)
     if callable(own):
         try:
             window = own(state.model)
-        except Exception:  # a provider's own code; what it cannot say is configured
+        except Exception:  # code of a custom provider; the configured value is used
             window = None
         if isinstance(window, int) and window > 0:
             return window

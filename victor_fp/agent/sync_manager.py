@@ -1,4 +1,4 @@
-"""The synchronous face of the provider manager."""
+"""The synchronous provider manager."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 class SyncProviderManager(SyncChat):
-    """Hot-swaps providers and models for programs without an event loop. All threads of a process may share one."""
+    """The synchronous ProviderManager. It can be shared by all threads of a process."""
 
     def __init__(
         self,
@@ -33,10 +33,10 @@ class SyncProviderManager(SyncChat):
         provider_name: str | None = None,
         config: ProviderManagerConfig | None = None,
     ) -> None:
-        """`settings` tell constructors' keywords and models by provider; see `find_settings`.
+        """`settings` contain constructor keywords and models by provider; see `find_settings`.
 
-        With a `provider_name` and no provider, one is made of the settings; "openai/gpt-5-mini" names its model too. Providers
-        belong to the manager, which closes them. Raises ProviderError where the named one cannot be made.
+        With a `provider_name` and no provider, one is created from the settings; "openai/gpt-5-mini" also sets the
+        model. Providers belong to the manager, which closes them. Raises ProviderError if it cannot be created.
         """
         provider = initial_provider.provider if isinstance(initial_provider, SyncProvider) else initial_provider
         self._manager = ProviderManager(settings, provider, initial_model, provider_name, config)
@@ -44,17 +44,17 @@ class SyncProviderManager(SyncChat):
 
     @property
     def manager(self) -> ProviderManager:
-        """The asynchronous manager behind this one."""
+        """The underlying asynchronous manager."""
         return self._manager
 
     @property
     def settings(self) -> Any:
-        """The settings that providers are made of."""
+        """The settings of providers."""
         return self._manager.settings
 
     @property
     def config(self) -> ProviderManagerConfig:
-        """How it watches and falls back."""
+        """The configuration of health checks and fallbacks."""
         return self._manager.config
 
     @property
@@ -67,32 +67,32 @@ class SyncProviderManager(SyncChat):
 
     @property
     def provider_name(self) -> str:
-        """The current provider's name; empty where there is none."""
+        """The name of the current provider; empty if there is none."""
         return self._manager.provider_name
 
     @property
     def model(self) -> str:
-        """The current model; empty where there is none."""
+        """The current model; empty if there is none."""
         return self._manager.model
 
     @property
     def switch_count(self) -> int:
-        """Switches so far."""
+        """The number of switches."""
         return self._manager.switch_count
 
     @property
     def state(self) -> ProviderState | None:
-        """The current provider with what is known of it."""
+        """The state of the current provider."""
         return self._manager.state
 
     @property
     def capabilities(self) -> ToolCallingCapabilities | None:
-        """What the current model can do with tools, as configured; see `detect_capabilities` for the vendor's word."""
+        """The configured tool capabilities of the current model; see also `detect_capabilities`."""
         return self._manager.capabilities
 
     @property
     def tool_adapter(self) -> BaseToolCallingAdapter | None:
-        """How tools are given to the current model, and its calls read."""
+        """The tool calling adapter of the current model."""
         return self._manager.tool_adapter
 
     def switch_provider(
@@ -102,69 +102,69 @@ class SyncProviderManager(SyncChat):
         reason: SwitchReason = SwitchReason.USER_REQUEST,
         **provider_kwargs: Any,
     ) -> bool:
-        """Switch to another provider, made of the settings and the keywords; whether a switch was made.
+        """Switch to another provider, created from the settings and the keywords; return whether it was switched.
 
-        "openai/gpt-5-mini" names the provider and its model.
+        "openai/gpt-5-mini" sets both provider and model.
 
-        Where the new one cannot be made or is not healthy, a configured fallback takes its place; with none, everything
-        stays as it is.
+        If the new one cannot be created or is unhealthy, a configured fallback is used instead; without one, the
+        current provider is kept.
         """
         return run_or_raise(self._manager.switch_provider(provider_name, model, reason, **provider_kwargs))
 
     def switch_model(self, model: str, reason: SwitchReason = SwitchReason.USER_REQUEST) -> bool:
-        """Switch to another model of the current provider; whether there is one."""
+        """Switch to another model of the current provider; return False if there is no provider."""
         return run_or_raise(self._manager.switch_model(model, reason))
 
     def get_info(self) -> ProviderInfo:
-        """Provider, model, capabilities and condition, as known without asking anybody."""
+        """Return provider, model, capabilities and condition, without sending requests."""
         return call_in_loop(self._manager.get_info)
 
     def get_context_window(self) -> int:
-        """Tokens that prompt and answer may take together; 0 without a provider."""
+        """Return the context window in tokens; 0 without a provider."""
         return call_in_loop(self._manager.get_context_window)
 
     def is_cloud_provider(self) -> bool:
-        """Whether the current provider is a vendor's service."""
+        """Return whether the current provider is a cloud service."""
         return self._manager.is_cloud_provider()
 
     def is_local_provider(self) -> bool:
-        """Whether the current provider runs on the caller's machine."""
+        """Return whether the current provider runs on the local machine."""
         return self._manager.is_local_provider()
 
     def get_switch_history(self) -> list[ModelSwitchEvent]:
-        """Switches, oldest first."""
+        """Return the switches, oldest first."""
         return call_in_loop(self._manager.get_switch_history)
 
     def add_switch_callback(self, callback: SwitchCallback) -> None:
-        """Have a function called with the new state after each switch, in the thread of the background loop."""
+        """Add a function that is called with the new state after each switch, in the thread of the background loop."""
         self._manager.add_switch_callback(callback)
 
     def detect_capabilities(self) -> ProviderRuntimeCapabilities | None:
-        """What the current model can do, tools above all, by the vendor's word where it has one; asked once."""
+        """Return the capabilities of the current model, as reported by the vendor if possible; cached."""
         return run_or_raise(self._manager.detect_capabilities())
 
     def get_healthy_providers(self) -> list[str]:
-        """The current provider and the fallbacks that work, the fastest first.
+        """Return the names of the working providers among the current one and the fallbacks, the fastest first.
 
-        Each is asked, all at once; where health checks are switched off, what calls have shown decides.
+        They are checked concurrently; if health checks are disabled, the outcomes of previous calls are used.
         """
         return run_or_raise(self._manager.get_healthy_providers())
 
     def start_health_monitoring(self) -> None:
-        """Check the current provider from time to time, and fall back when it is not healthy.
+        """Check the current provider periodically, and fall back if it is unhealthy.
 
-        Begins by itself with the first call or switch, unless health checks are switched off.
+        Starts automatically with the first call or switch, unless health checks are disabled.
         """
         run_or_raise(self._manager.start_health_monitoring())
 
     def stop_health_monitoring(self) -> None:
-        """Stop checking."""
+        """Stop health monitoring."""
         run_or_raise(self._manager.stop_health_monitoring())
 
     def close(self) -> None:
-        """Stop watching, end what is in flight, and close the current provider and those that are retiring.
+        """Stop monitoring, end calls in flight, and close the current provider and retiring ones.
 
-        Nothing can be asked of the manager after this. A provider that another manager holds stays open.
+        The manager cannot be used afterwards. A provider held by another manager stays open.
         """
-        with suppress(LoopUnavailable):  # at the end of the process the loop has closed everything
+        with suppress(LoopUnavailable):  # at exit the loop has closed everything
             run(self._manager.close())

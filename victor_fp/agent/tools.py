@@ -1,4 +1,4 @@
-"""Tools from functions: a definition from signature, annotations and docstring, and calls that are validated, run and answered.
+"""Tools from functions: definitions from signatures and docstrings, and validated execution of calls.
 
 @tool
 def weather(city: str, days: int = 1) -> str:
@@ -48,22 +48,22 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 ToolOutput: TypeAlias = str | list[Part]
-"""What the model gets to see of a result."""
+"""The result of a tool for the model."""
 
 LOGGER = "victor_fp.tools"
 _MAX_ERROR = 2000
-"""Characters of an error that the model gets to see."""
+"""Maximum characters of an error for the model."""
 
 
 class Tool(ToolDefinition, ABC):
-    """A definition that can also be run; it is passed to `chat` and `stream` like any other definition."""
+    """A tool definition that can be run; it is passed to `chat` and `stream` like other definitions."""
 
     @abstractmethod
     async def run(self, arguments: Mapping[str, Any]) -> Result[ToolOutput, str]:
-        """Run the tool. A failure is the text that tells the model what was wrong."""
+        """Run the tool. A failure is the error message for the model."""
 
     async def answer(self, call: ToolCall) -> Message:
-        """Run one call and return the message that answers it. An error is a message with `is_error`; nothing is raised."""
+        """Run one call and return its tool message. Errors become messages with `is_error`; does not raise."""
         match outcome(await self._run_safely(call["arguments"])):
             case Success(content):
                 return Message(role="tool", tool_call_id=call["id"], name=call["name"], content=content)
@@ -78,13 +78,13 @@ class Tool(ToolDefinition, ABC):
             return Failure(f"the arguments must be a JSON object, not {type(arguments).__name__}")
         try:
             return await self.run(arguments)
-        except Exception as error:  # a tool is anybody's code, and the model may do better next time
+        except Exception as error:  # user code; the model may retry with other arguments
             logging.getLogger(LOGGER).warning("tool %s failed", self.name, exc_info=True)
             return Failure(f"{type(error).__name__}: {error}")
 
 
 class FunctionTool(Tool, Generic[P, R]):
-    """A function as a tool; it can still be called as the function that it was."""
+    """A function as a tool; it can still be called as a function."""
 
     _function: Callable[P, R] = PrivateAttr()
     _signature: _ToolSignature = PrivateAttr()
@@ -100,7 +100,7 @@ class FunctionTool(Tool, Generic[P, R]):
     ) -> None:
         """See `tool`."""
         signature = _ToolSignature(function)
-        # The fields are given to the model's own constructor, whose keywords are those of a definition.
+        # The fields are passed to pydantic's constructor, whose keywords are those of a definition.
         BaseModel.__init__(
             self,
             name=name or _find_name(function),
@@ -117,7 +117,7 @@ class FunctionTool(Tool, Generic[P, R]):
         return self._function(*args, **kwargs)
 
     async def run(self, arguments: Mapping[str, Any]) -> Result[ToolOutput, str]:
-        """Validate the arguments and call the function; one that is not a coroutine function runs in a thread."""
+        """Validate the arguments and call the function; synchronous functions run in a thread."""
         match outcome(self._signature.bind(arguments)):
             case Failure(problem):
                 return Failure(problem)
@@ -150,7 +150,7 @@ class _ToolSignature:
         for parameter in self._parameters.values():
             if parameter.kind is inspect.Parameter.VAR_POSITIONAL:
                 raise TypeError(
-                    f"{_find_name(function)} has *{parameter.name}, which a tool cannot describe: name its parameters"
+                    f"{_find_name(function)} has *{parameter.name}, which is not supported: use named parameters"
                 )
         self._takes_more = any(each.kind is inspect.Parameter.VAR_KEYWORD for each in self._parameters.values())
 
@@ -161,8 +161,8 @@ class _ToolSignature:
             for parameter in self._parameters.values()
             if parameter.kind is not inspect.Parameter.VAR_KEYWORD
         }
-        arguments = TypedDict("arguments", fields)  # type: ignore[misc]  # its fields are known when the function is
-        # A TypedDict, since names such as `json` or `copy` are those of a model's own methods.
+        arguments = TypedDict("arguments", fields)  # type: ignore[misc]  # the fields depend on the function
+        # A TypedDict, since names such as `json` or `copy` conflict with methods of a model.
         config = ConfigDict(extra="allow" if self._takes_more else "forbid")
         arguments.__pydantic_config__ = config  # type: ignore[attr-defined]  # as pydantic's with_config does
         adapter: TypeAdapter[Any] = TypeAdapter(arguments)
@@ -193,9 +193,9 @@ class _ToolSignature:
         return schema
 
     def bind(self, arguments: Mapping[str, Any]) -> Result[tuple[list[Any], dict[str, Any]], str]:
-        """Validated positional and named arguments, or what is wrong with them."""
+        """Return validated positional and keyword arguments, or an error message."""
         try:
-            # As JSON: dates, enums and bytes have their JSON spelling here.
+            # From JSON, so that dates, enums and bytes are accepted in their JSON form.
             values = self._adapter.validate_json(to_json(dict(arguments)))
         except ValidationError as error:
             problems = "; ".join(
@@ -213,10 +213,10 @@ class _ToolSignature:
 
 
 class _UntitledSchema(GenerateJsonSchema):
-    """Without titles, which repeat names and cost tokens."""
+    """JSON Schema without titles, which repeat names and cost tokens."""
 
     def field_title_should_be_set(self, schema: Any) -> bool:  # noqa: ARG002
-        """Never."""
+        """Return False."""
         return False
 
 
@@ -243,11 +243,11 @@ def tool(
     strict: bool | None = None,
     cache: bool = False,
 ) -> Any:
-    """A tool from a function, sync or async; also a decorator, with or without keywords.
+    """Create a tool from a synchronous or asynchronous function; also a decorator, with or without keywords.
 
-    The name is the function's, the description its docstring's text, the parameters those of its signature. Their types are what
-    pydantic validates; their descriptions come from the docstring (Google, NumPy or Sphinx style), or from
-    `Annotated[str, Field(description=...)]`. Raises TypeError where the signature cannot be described.
+    The name is the function's, the description its docstring's text, the parameters those of its signature. Their types
+    are what pydantic validates; their descriptions come from the docstring (Google, NumPy or Sphinx style), or from
+    `Annotated[str, Field(description=...)]`. Raises TypeError if the signature is not supported.
     """
     if function is None:
         return lambda decorated: FunctionTool(decorated, name=name, description=description, strict=strict, cache=cache)
@@ -257,10 +257,11 @@ def tool(
 async def run_tools(
     response: CompletionResponse | StreamChunk, tools: Sequence[Tool], *, timeout: float | None = None
 ) -> list[Message]:
-    """Run the calls of a response, or of a stream's final chunk, all at once; the messages that answer them, in their order.
+    """Run the calls of a response or of a final chunk concurrently; return their tool messages in order.
 
-    What goes wrong is a message with `is_error`, so that the model can do better: an unknown tool, arguments that are not valid, an
-    exception, or a call that takes longer than `timeout` seconds. A function that runs in a thread goes on after that.
+    Errors become messages with `is_error`, so that the model can correct them: an unknown tool, invalid arguments, an
+    exception, or a call that takes longer than `timeout` seconds. A function in a thread continues to run after a
+    timeout.
     """
     by_name = {one.name: one for one in tools}
     return list(await asyncio.gather(*(_answer(call, by_name, timeout) for call in response.tool_calls or ())))
@@ -270,10 +271,10 @@ async def _answer(call: ToolCall, tools: Mapping[str, Tool], timeout: float | No
     found = tools.get(call["name"])
     if found is None:
         known = ", ".join(tools) or "none"
-        return _build_error_message(call, f"there is no tool {call['name']!r}; tools: {known}")
+        return _build_error_message(call, f"unknown tool {call['name']!r}; tools: {known}")
     try:
         async with asyncio.timeout(timeout):
-            return await found.answer(call)  # which raises nothing by itself
+            return await found.answer(call)  # does not raise
     except TimeoutError:
         return _build_error_message(call, f"no result within {timeout:g} s")
 
@@ -284,7 +285,7 @@ def _build_error_message(call: ToolCall, problem: str) -> Message:
 
 
 def render_output(value: object) -> Result[ToolOutput, str]:
-    """What a function returned as the model gets to see it: text and parts as they are, everything else as JSON."""
+    """Render the result of a function for the model: text and parts unchanged, everything else as JSON."""
     match value:
         case str():
             return Success(value)
@@ -303,7 +304,7 @@ def _render_json(value: object) -> Result[ToolOutput, str]:
     try:
         return Success(to_json(value).decode())
     except PydanticSerializationError:
-        return Failure(f"the tool returned {type(value).__name__}, which is not JSON")
+        return Failure(f"the tool returned {type(value).__name__}, which cannot be converted to JSON")
 
 
 def _find_name(function: Callable[..., Any]) -> str:
@@ -313,7 +314,7 @@ def _find_name(function: Callable[..., Any]) -> str:
 
 
 def _find_description(annotation: Any) -> str | None:
-    """The description that an annotation itself carries."""
+    """Return the description in an annotation, if any."""
     for extra in getattr(annotation, "__metadata__", ()):
         if isinstance(extra, FieldInfo) and extra.description:
             return extra.description

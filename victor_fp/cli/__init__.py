@@ -1,4 +1,4 @@
-"""The `victor` command. Nothing heavy is loaded before the command line is known to need it."""
+"""The `victor` command. Modules are imported lazily, to keep the startup fast."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ def main() -> None:
 
 
 def run(arguments: list[str]) -> int:
-    """Run one command line; its exit code."""
+    """Run a command line and return its exit code."""
     if arguments in (["--version"], ["-V"]):
         sys.stdout.write(f"victor {get_version()}\n")
         return 0
@@ -32,7 +32,7 @@ def run(arguments: list[str]) -> int:
             if (error.name or "").partition(".")[0] not in ("typer", "rich", "click", "shellingham"):
                 raise
             sys.stderr.write(
-                f"victor: the command needs {error.name}, which is not installed: pip install 'victor_fp[cli]'\n"
+                f"victor: the command requires {error.name}, which is not installed: pip install 'victor_fp[cli]'\n"
             )
             return USAGE
         app(arguments, prog_name="victor")
@@ -44,7 +44,7 @@ def run(arguments: list[str]) -> int:
 
 
 def run_providers(search: str = "") -> int:
-    """Run `victor providers` without the parser of options, whose import takes longer than the list."""
+    """Run `victor providers` without the option parser, whose import takes longer than the command."""
     from victor_fp.cli.providers import list_providers
     from victor_fp.cli.reporting import run_command
 
@@ -52,7 +52,7 @@ def run_providers(search: str = "") -> int:
 
 
 def get_version() -> str:
-    """The version of the package."""
+    """Return the version of the package."""
     from victor_fp import __version__
 
     return __version__

@@ -31,7 +31,7 @@ app.add_typer(log_app, name="log")
 
 Keyring = Annotated[bool, typer.Option("--keyring", help="Use the system keyring instead of the file.")]
 Effort = Literal["none", "minimal", "low", "medium", "high", "xhigh", "max"]
-"""The values of `core.options.ReasoningEffort`, whose module is not loaded for help."""
+"""The values of `core.options.ReasoningEffort`, whose module is not imported for the help text."""
 Name = Annotated[str, typer.Argument(metavar="NAME", help="The provider's name.")]
 
 
@@ -62,7 +62,9 @@ def chat(
     model: Model = None,
     system: Annotated[str | None, typer.Option("--system", "-s", metavar="TEXT", help="Instructions.")] = None,
     stream: Annotated[bool, typer.Option("--stream/--no-stream", help="Show the response as it arrives.")] = True,
-    temperature: Annotated[float | None, typer.Option(min=0, help="How much answers vary; 0 is the least.")] = None,
+    temperature: Annotated[
+        float | None, typer.Option(min=0, help="Sampling temperature; 0 is the least random.")
+    ] = None,
     max_tokens: Annotated[int | None, typer.Option(min=1, help="Maximum length of the response in tokens.")] = None,
     option: Annotated[
         list[str] | None,
@@ -75,7 +77,7 @@ def chat(
         typer.Option(
             "--reasoning-effort",
             metavar="LEVEL",
-            help=f"How much the model thinks before it answers: {', '.join(get_args(Effort))}.",
+            help=f"How much the model reasons before it responds: {', '.join(get_args(Effort))}.",
         ),
     ] = None,
     attach: Annotated[
@@ -84,7 +86,7 @@ def chat(
     ] = None,
     image: Annotated[list[str] | None, typer.Option(metavar="FILE", help="An image file or URL; repeatable.")] = None,
     schema: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="A JSON Schema; the answer is JSON that matches it.")
+        Path | None, typer.Option(metavar="FILE", help="A JSON Schema; the response is JSON that matches it.")
     ] = None,
     tools: Annotated[
         list[str] | None,
@@ -97,11 +99,11 @@ def chat(
     mcp: Annotated[
         list[str] | None,
         typer.Option(
-            "--mcp", metavar="COMMAND", help="Starts an MCP server whose tools the model may call; repeatable."
+            "--mcp", metavar="COMMAND", help="Start an MCP server whose tools the model may call; repeatable."
         ),
     ] = None,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Run tools without asking before each call.")] = False,
-    continued: Annotated[bool, typer.Option("--continue", "-c", help="Go on with the last conversation.")] = False,
+    continued: Annotated[bool, typer.Option("--continue", "-c", help="Continue the last conversation.")] = False,
     log: Annotated[
         bool, typer.Option("--log/--no-log", help="Keep the conversation in the log; see: victor log.")
     ] = True,
@@ -150,9 +152,7 @@ def embed(
     file: Annotated[
         Path | None, typer.Option("--file", "-f", metavar="FILE", help="Embed its lines; .jsonl: one field of each.")
     ] = None,
-    field: Annotated[
-        str, typer.Option("--field", metavar="NAME", help="The field of a JSON line that is embedded.")
-    ] = "text",
+    field: Annotated[str, typer.Option("--field", metavar="NAME", help="The field of a JSON line to embed.")] = "text",
     out: Annotated[
         Path | None, typer.Option("--out", "-o", metavar="FILE", help="Write the lines to this file.")
     ] = None,
@@ -195,7 +195,7 @@ def _parse_purpose(word: str | None) -> Purpose | None:
         return None
     known: dict[str, Purpose] = {purpose: purpose for purpose in get_args(Purpose)}
     if word not in known:
-        raise typer.BadParameter(f"--purpose is one of {', '.join(known)}")
+        raise typer.BadParameter(f"--purpose must be one of {', '.join(known)}")
     return known[word]
 
 
@@ -229,7 +229,7 @@ def models(
     from victor_fp.cli.commands import run_models as command
 
     if out is not None and not refresh:
-        raise typer.BadParameter("--out needs --refresh")
+        raise typer.BadParameter("--out requires --refresh")
     target = TargetOptions(provider=provider, base_url=base_url, timeout=timeout, settings=tuple(setting or ()))
     run_and_exit(lambda terminal: refresh_limits(target, out, terminal) if refresh else command(target, terminal))
 
@@ -255,12 +255,12 @@ def check(
 @app.command()
 def report(
     prompt: Annotated[
-        str | None, typer.Argument(metavar="PROMPT", help="The prompt that fails; a short one where it is left out.")
+        str | None, typer.Argument(metavar="PROMPT", help="The prompt that fails; default: a short one.")
     ] = None,
     provider: Provider = None,
     model: Model = None,
     system: Annotated[str | None, typer.Option("--system", "-s", metavar="TEXT", help="Instructions.")] = None,
-    stream: Annotated[bool, typer.Option("--stream/--no-stream", help="Ask for a stream.")] = True,
+    stream: Annotated[bool, typer.Option("--stream/--no-stream", help="Request a stream.")] = True,
     tools: Annotated[Path | None, typer.Option(metavar="FILE", help="Tool definitions as JSON.")] = None,
     out: Annotated[Path, typer.Option("--out", "-o", metavar="FILE", help="The file to write.")] = Path("report.yaml"),
     base_url: BaseUrl = None,
@@ -289,7 +289,8 @@ def codegen(
     ],
     out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Directory of the generated package.")],
     response: Annotated[
-        list[str] | None, typer.Option("--response", metavar="SCHEMA", help="A further schema to generate; repeatable.")
+        list[str] | None,
+        typer.Option("--response", metavar="SCHEMA", help="An additional schema to generate; repeatable."),
     ] = None,
     overlay: Annotated[
         Path | None, typer.Option("--overlay", metavar="FILE", help="A JSON merge patch to apply first.")
@@ -312,7 +313,7 @@ def keys(
     """Store keys and list where they are found. Without a command, list them."""
     if context.invoked_subcommand is not None:
         if keyring or set_name is not None:
-            raise typer.BadParameter("options go after the command: victor keys set NAME --keyring")
+            raise typer.BadParameter("put options after the command: victor keys set NAME --keyring")
     elif set_name is None:
         list_keys(keyring)
     else:

@@ -28,7 +28,7 @@ _ALIASES = {
     "audio/mp4a-latm": "audio/mp4",
     "audio/x-m4a": "audio/mp4",
 }
-"""Names of media types that differ between systems, and the one that is sent."""
+"""System-specific names of media types, and those that are sent."""
 KINDS = "images, PDF and audio"
 
 
@@ -43,7 +43,7 @@ def read_attachments(locations: Sequence[str]) -> Result[list[Part], CommandErro
 
 
 def read_attachment(location: str) -> Result[Part, CommandError]:
-    """Read an attachment. What it is, its first bytes say, else its name; other kinds are refused."""
+    """Read an attachment. Its type is detected from its first bytes, else from its name; other types are rejected."""
     if _is_url(location):
         kind = _guess_type(urlsplit(location).path) or _read_data_url_type(location)
         return _make_part(location, kind, url=location)
@@ -73,7 +73,7 @@ def detect_media_type(data: bytes) -> str | None:
 
 
 def describe_part(part: Part) -> str:
-    """Return a few words on an attachment, for notes and transcripts."""
+    """Return a short description of an attachment, for notes and transcripts."""
     if part.type == "text":
         return part.text
     if part.url is not None:
@@ -95,7 +95,7 @@ def _read_image(location: str) -> Result[ImagePart, CommandError]:
             assert_never(never)
     if not kind.startswith("image/"):
         return Failure(
-            build_usage_error(f"{location} is not an image", "neither its content nor its name is that of an image")
+            build_usage_error(f"{location} is not an image", "neither its content nor its name indicates an image")
         )
     return Success(ImagePart(data=data, media_type=kind))
 
@@ -111,14 +111,14 @@ def _make_part(
     if kind == "application/pdf":
         return Success(FilePart(url=url, data=data, media_type=known, filename=filename))
     shown = "data URL" if location.startswith("data:") else location
-    why = f"its kind is {kind}" if kind else "its kind is not known by its content or name"
+    why = f"its type is {kind}" if kind else "its type is not recognised by content or name"
     return Failure(
         CommandError(
             code=ExitCode.USAGE,
             what=f"{shown} cannot be attached",
-            why=f"{why}; {KINDS} can be",
+            why=f"{why}; supported: {KINDS}",
             todo="Text is read from standard input: victor chat PROMPT < FILE",
-            fault=InvalidRequest(message=f"attachment {shown}: {why}; {KINDS} can be attached"),
+            fault=InvalidRequest(message=f"attachment {shown}: {why}; supported: {KINDS}"),
         )
     )
 

@@ -1,4 +1,4 @@
-"""The commands of `victor batch`: run a job over a file of rows, and look after its ledger."""
+"""The commands of `victor batch`: run a job over a file of rows, and manage its ledger."""
 
 from __future__ import annotations
 
@@ -64,19 +64,19 @@ class RunOptions(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def ledger_path(self) -> Path:
-        """The ledger: the one that was named, or one beside the output."""
+        """The path of the ledger, by default next to the output."""
         return self.ledger or self.out.with_name(f"{self.out.name}.ledger")
 
 
 class RunPlan(msgspec.Struct, frozen=True, kw_only=True):
-    """What is known before the provider is: the schema, and how many rows there are."""
+    """The inputs of a run: the schema and the number of rows."""
 
     schema: Mapping[str, Json] | None
     total: int
 
 
 def run_batch(target: TargetOptions, options: RunOptions, terminal: Terminal) -> int:
-    """Ask every row of a file and write the results; nothing is sent before the command line is known to be right."""
+    """Process every row of a file and write the results; the command line is validated before anything is sent."""
     match outcome(_plan_run(options)):
         case Failure(error):
             return report_error(terminal, error)
@@ -133,7 +133,7 @@ def _build_source_error(path: Path, error: Exception) -> CommandError:
 
 
 def _find_price(provider: BaseProvider) -> Price | None:
-    """The bundled table of prices, where the extra is installed."""
+    """Return the table of the extra `prices`, if installed."""
     from importlib.util import find_spec
 
     if find_spec("genai_prices") is None or provider.base_url is None:
@@ -147,7 +147,7 @@ async def _run_rows(provider: BaseProvider, model: str, options: RunOptions, pla
     price = _find_price(provider)
     if options.budget_usd is not None and price is None:
         todo = "pip install 'victor_fp[prices]', or use --budget-tokens or --budget-requests."
-        return report_error(terminal, build_usage_error("--budget-usd needs prices", "none are known here", todo))
+        return report_error(terminal, build_usage_error("--budget-usd requires prices", "none are available", todo))
     has_budget = (options.budget_usd, options.budget_tokens, options.budget_requests) != (None, None, None)
     budget = Budget(usd=options.budget_usd, tokens=options.budget_tokens, requests=options.budget_requests)
     chosen: dict[str, Any] = {"temperature": options.temperature, "max_tokens": options.max_tokens}
@@ -178,7 +178,7 @@ async def _run_rows(provider: BaseProvider, model: str, options: RunOptions, pla
 
 
 async def _end_run(job: JobRun[Any], options: RunOptions, tally: Tally, terminal: Terminal, address: str | None) -> int:
-    """Write the results and say what has become of the rows."""
+    """Write the results and report the outcome of the rows."""
     written = await asyncio.to_thread(export, options.ledger_path, options.out)
     match outcome(written):
         case Failure(fault):
@@ -195,7 +195,7 @@ async def _end_run(job: JobRun[Any], options: RunOptions, tally: Tally, terminal
 
 
 def show_status(ledger: Path, terminal: Terminal, *, as_json: bool) -> int:
-    """Show the figures of a ledger; also while a run has it open."""
+    """Show the statistics of a ledger, also during a run."""
     match outcome(read_report(ledger)):
         case Failure(fault):
             return _report_ledger_error(ledger, fault, terminal)
@@ -216,17 +216,17 @@ def export_results(ledger: Path, out: Path, order: Order, terminal: Terminal) ->
 
 
 def retry_rows(ledger: Path, statuses: Sequence[FailedStatus], terminal: Terminal) -> int:
-    """Forget the results of failed rows, so that the next run asks them again."""
+    """Delete the results of failed rows, so that the next run retries them."""
     match outcome(reopen_rows(ledger, statuses)):
         case Failure(fault):
             return _report_ledger_error(ledger, fault, terminal)
         case Success(count):
-            terminal.write_line(f"{count} rows are open again; ask them with: victor batch run ... --resume")
+            terminal.write_line(f"{count} rows are open again; retry them with: victor batch run ... --resume")
             return ExitCode.OK
 
 
 def cancel_batch(ledger: Path, target: TargetOptions, terminal: Terminal) -> int:
-    """Let the run that has the ledger open stop, and cancel the ledger's batches at their vendor."""
+    """Stop the run that has the ledger open, and cancel the ledger's batches at the vendor."""
     match outcome(cancel_run(ledger)):
         case Failure(fault):
             return _report_ledger_error(ledger, fault, terminal)
@@ -238,10 +238,10 @@ def cancel_batch(ledger: Path, target: TargetOptions, terminal: Terminal) -> int
         case Success(handles):
             pass
     if is_running:
-        terminal.write_line("the run stops once a row in flight is finished")
+        terminal.write_line("the run stops after the next row in flight has finished")
     if not handles:
         if not is_running:
-            terminal.write_line(f"no run has {ledger} open; there is nothing to cancel")
+            terminal.write_line(f"no run has {ledger} open; nothing to cancel")
         return ExitCode.OK
 
     async def cancel(provider: BaseProvider) -> int:
@@ -251,7 +251,7 @@ def cancel_batch(ledger: Path, target: TargetOptions, terminal: Terminal) -> int
                     return report_error(terminal, error_from_fault(fault, find_server_address(provider)))
                 case Success(status):
                     terminal.write_line(f"batch {handle.id} is {status.state}")
-        terminal.write_hint("victor: collect what was answered with: victor batch run ... --resume --route batch")
+        terminal.write_hint("victor: collect the available results with: victor batch run ... --resume --route batch")
         return ExitCode.OK
 
     return asyncio.run(run_with_provider(Selection(provider=handles[0].provider), target, terminal, cancel))
@@ -259,8 +259,8 @@ def cancel_batch(ledger: Path, target: TargetOptions, terminal: Terminal) -> int
 
 def _report_ledger_error(ledger: Path, fault: Fault, terminal: Terminal) -> int:
     if not os.path.exists(ledger):
-        todo = "A run's ledger is beside its output: OUT.jsonl.ledger"
+        todo = "The ledger of a run is next to its output: OUT.jsonl.ledger"
         return report_error(
-            terminal, CommandError(code=ExitCode.NOT_FOUND, what=f"there is no ledger {ledger}", todo=todo)
+            terminal, CommandError(code=ExitCode.NOT_FOUND, what=f"ledger {ledger} not found", todo=todo)
         )
     return report_error(terminal, error_from_fault(fault))

@@ -10,13 +10,13 @@ import typer
 
 from victor_fp.cli.options import EXIT_CODES, BaseUrl, Model, Provider, Setting, Timeout, run_and_exit
 
-batch_app = typer.Typer(help="Ask many rows, each once, with a ledger that survives.", no_args_is_help=True)
+batch_app = typer.Typer(help="Process many rows, each once, with a persistent ledger.", no_args_is_help=True)
 
 Ledger = Annotated[Path, typer.Argument(metavar="LEDGER", help="The ledger of a run: OUT.jsonl.ledger.")]
 
 
 class RouteOption(StrEnum):
-    """How rows are asked."""
+    """How rows are processed."""
 
     LIVE = "live"
     BATCH = "batch"
@@ -30,28 +30,29 @@ def run(
     provider: Provider = None,
     model: Model = None,
     prompt: Annotated[
-        str | None, typer.Option(metavar="TEMPLATE", help='Makes a prompt of columns: "Summarise: {text}".')
+        str | None, typer.Option(metavar="TEMPLATE", help='Prompt template with columns: "Summarise: {text}".')
     ] = None,
     key: Annotated[str | None, typer.Option(metavar="COLUMN", help="The column that identifies a row.")] = None,
     system: Annotated[str | None, typer.Option("--system", "-s", metavar="TEXT", help="Instructions.")] = None,
-    schema: Annotated[Path | None, typer.Option(metavar="FILE", help="Ask for JSON that matches this schema.")] = None,
+    schema: Annotated[Path | None, typer.Option(metavar="FILE", help="Request JSON that matches this schema.")] = None,
     temperature: Annotated[float | None, typer.Option(min=0, help="Sampling temperature.")] = None,
     max_tokens: Annotated[int | None, typer.Option(min=1, help="Maximum length of a response in tokens.")] = None,
-    concurrency: Annotated[int, typer.Option(min=1, help="Rows in flight at most.")] = 32,
+    concurrency: Annotated[int, typer.Option(min=1, help="Maximum rows in flight.")] = 32,
     budget_usd: Annotated[float | None, typer.Option(min=0, help="Stop before this many US dollars are spent.")] = None,
     budget_tokens: Annotated[int | None, typer.Option(min=0, help="Stop before this many tokens are used.")] = None,
     budget_requests: Annotated[int | None, typer.Option(min=0, help="Stop after this many requests.")] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Continue an earlier run; finished rows are kept.")] = False,
     route: Annotated[
-        RouteOption, typer.Option(help="One call a row, the vendor's batch API, or that and then calls for the rest.")
+        RouteOption,
+        typer.Option(help="One call per row, the vendor's batch API, or both: live calls for the remaining rows."),
     ] = RouteOption.LIVE,
-    retry_failed: Annotated[bool, typer.Option("--retry-failed", help="Ask rows again that failed for good.")] = False,
+    retry_failed: Annotated[bool, typer.Option("--retry-failed", help="Retry rows that failed permanently.")] = False,
     ledger: Annotated[Path | None, typer.Option(metavar="FILE", help="The ledger, if not OUT.jsonl.ledger.")] = None,
     base_url: BaseUrl = None,
     timeout: Timeout = None,
     setting: Setting = None,
 ) -> None:
-    """Ask every row of a file once and write the results. Ctrl-C stops; --resume continues."""
+    """Process every row of a file once and write the results. Ctrl-C stops; --resume continues."""
     from victor_fp.cli.batch import RunOptions, run_batch
     from victor_fp.cli.commands import TargetOptions
 
@@ -84,7 +85,7 @@ def status(
     ledger: Ledger,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
-    """Show counts, faults, tokens, cost and throughput; also while the run is going on."""
+    """Show counts, faults, tokens, cost and throughput, also during a run."""
     from victor_fp.cli.batch import show_status
 
     run_and_exit(lambda terminal: show_status(ledger, terminal, as_json=as_json))
@@ -95,7 +96,7 @@ def export(
     ledger: Ledger,
     out: Annotated[Path, typer.Option("--out", "-o", metavar="OUT.jsonl", help="The file for the results.")],
     by_completion: Annotated[
-        bool, typer.Option("--by-completion", help="In the order in which rows finished, not in that of the input.")
+        bool, typer.Option("--by-completion", help="In order of completion instead of input order.")
     ] = False,
 ) -> None:
     """Write the finished rows as JSONL."""
@@ -106,7 +107,7 @@ def export(
 
 @batch_app.command("retry")
 def retry(ledger: Ledger) -> None:
-    """Open failed rows again; the next run with --resume asks them."""
+    """Open failed rows again; the next run with --resume retries them."""
     from victor_fp.cli.batch import retry_rows
 
     run_and_exit(lambda terminal: retry_rows(ledger, ("failed", "retryable"), terminal))

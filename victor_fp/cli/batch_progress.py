@@ -1,4 +1,4 @@
-"""Progress of a job on a terminal: a bar with rows, rate, failures, cost and time left; without a terminal, nothing."""
+"""Progress of a job on a terminal: a bar with rows, rate, failures, cost and remaining time."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from victor_fp.jobs import Done
 
 
 class Tally:
-    """Counts of the rows that a run has yielded."""
+    """Counts of the finished rows of a run."""
 
     def __init__(self) -> None:
         self.finished = 0
         self.resumed = 0
         self.failed = 0
         self.cost: float | None = None
-        """Sum of the known costs of this run, in US dollars; None where none is known."""
+        """Sum of the known costs of this run, in US dollars; None if none is known."""
         self._began = time.monotonic()
 
     def add(self, done: Done[Any]) -> None:
@@ -31,12 +31,12 @@ class Tally:
 
     @property
     def rate(self) -> float:
-        """Rows per second that this run has asked."""
+        """Rows per second of this run."""
         seconds = time.monotonic() - self._began
         return (self.finished - self.resumed) / seconds if seconds > 0 else 0.0
 
     def describe(self) -> str:
-        """Rate, failures and cost."""
+        """Return rate, failures and cost as text."""
         parts = [f"{self.rate:.1f} rows/s" if self.rate < 100 else f"{self.rate:.0f} rows/s", f"{self.failed} failed"]
         if self.cost is not None:
             parts.append(f"${self.cost:.4f}")
@@ -44,7 +44,7 @@ class Tally:
 
 
 class BatchProgress(Protocol):
-    """Shows how far a job is, from entry to exit."""
+    """Shows the progress of a job, as a context manager."""
 
     def show(self, tally: Tally) -> None:
         """Show these counts."""
@@ -92,7 +92,7 @@ class ProgressBar:
         self._task = self._bar.add_task("rows", total=total, counts="")
 
     def show(self, tally: Tally) -> None:
-        """Move the bar. It is drawn ten times a second, however often this is called."""
+        """Update the bar, which is drawn at most ten times per second."""
         self._bar.update(self._task, completed=tally.finished, counts=tally.describe())
 
     def __enter__(self) -> Self:
@@ -106,5 +106,5 @@ class ProgressBar:
 
 
 def create_progress(terminal: Terminal, total: int | None) -> BatchProgress:
-    """A bar where standard error is a terminal."""
+    """Return a bar if standard error is a terminal."""
     return ProgressBar(terminal, total) if terminal.watched else NoProgress()

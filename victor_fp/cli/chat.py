@@ -1,4 +1,4 @@
-"""`victor chat`: one prompt, or a conversation where a terminal is attached and no prompt is given."""
+"""`victor chat`: one prompt, or a conversation on a terminal if no prompt is given."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class PromptOptions(msgspec.Struct, frozen=True, kw_only=True):
     mcp: tuple[str, ...] = ()
     """Commands that start MCP servers."""
     is_confirmed: bool = False
-    """Tools run without a question."""
+    """Run tools without confirmation."""
     schema: Path | None = None
     options: tuple[str, ...] = ()
     reasoning_effort: str | None = None
@@ -53,14 +53,14 @@ class PromptOptions(msgspec.Struct, frozen=True, kw_only=True):
     stream: bool = True
     as_json: bool = False
     is_continued: bool = False
-    """The last conversation goes on."""
+    """Continue the last conversation."""
     is_provider_named: bool = True
-    """The provider is named on the command line, not by the environment."""
+    """Whether the provider is given on the command line, not by the environment."""
     is_logged: bool = True
 
 
 class ChatSession(msgspec.Struct, frozen=True, kw_only=True):
-    """What is known before the provider is."""
+    """The validated inputs of a chat, before the provider is selected."""
 
     target: TargetOptions
     prompt: PromptOptions
@@ -79,13 +79,13 @@ class ChatSession(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def chat(target: TargetOptions, prompt_options: PromptOptions, terminal: Terminal) -> int:
-    """Send a prompt, or start a conversation where a terminal is attached and no prompt is given."""
+    """Send a prompt, or start a conversation on a terminal if no prompt is given."""
     if prompt_options.as_json:
         terminal = JsonTerminal(terminal.out, terminal.err)
     is_talking = prompt_options.prompt is None and sys.stdin is not None and sys.stdin.isatty() and terminal.shown
     if is_talking and prompt_options.as_json:
         return report_error(
-            terminal, build_usage_error("--json needs a prompt", todo="Pass it as an argument or on standard input.")
+            terminal, build_usage_error("--json requires a prompt", todo="Pass it as an argument or on standard input.")
         )
     match outcome(_read_session(target, prompt_options, terminal, is_talking=is_talking)):
         case Failure(error):
@@ -117,8 +117,8 @@ def _read_session(
             pass
     has_functions = bool(prompt.mcp) or bool(Executor(tools=options.tools).runnable)
     if has_functions and not prompt.is_confirmed and not _can_ask(terminal):
-        what = "tools ask before each call, and there is no terminal to ask on"
-        return Failure(build_usage_error(what, todo="Pass --yes to run them without a question."))
+        what = "calls of tools must be confirmed, but there is no terminal"
+        return Failure(build_usage_error(what, todo="Pass --yes to run them without confirmation."))
     text = None if is_talking else join_prompt(prompt.prompt, _read_standard_input(prompt.prompt, terminal))
     if text == "":
         return Failure(build_usage_error("no prompt given", todo="Pass it as an argument or on standard input."))
@@ -278,7 +278,7 @@ async def _converse(
             raise
         todo = "pip install 'victor_fp[cli]'"
         return report_error(
-            terminal, build_usage_error("a conversation needs prompt_toolkit, which is not installed", todo=todo)
+            terminal, build_usage_error("a conversation requires prompt_toolkit, which is not installed", todo=todo)
         )
 
     def opened(name: str) -> Result[BaseProvider, CommandError]:

@@ -1,4 +1,4 @@
-"""`victor check`: one small request, reported step by step."""
+"""`victor check`: sends a small request and reports each step."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ MAX_TOKENS = 16
 async def run_check(
     provider: BaseProvider, model: str | None, terminal: Terminal, environment: Mapping[str, str]
 ) -> CommandError | None:
-    """Report each step; return the error of the first that fails."""
+    """Report each step; return the error of the first failed step."""
     terminal.write_line(
         f"provider    {provider.name}" + (f" at {address}" if (address := find_server_address(provider)) else "")
     )
@@ -37,7 +37,7 @@ async def run_check(
         case Success(Credential() as found):
             terminal.write_line(f"key         found: {found.source} {found.location}")
         case Success(_):
-            terminal.write_line("key         not needed")
+            terminal.write_line("key         not required")
         case Failure(fault):
             terminal.write_line("key         missing")
             return error_from_fault(fault)

@@ -1,4 +1,4 @@
-"""The commands: each takes its parsed options and returns an exit code."""
+"""The commands: each accepts parsed options and returns an exit code."""
 
 from __future__ import annotations
 
@@ -48,11 +48,11 @@ def run_models(target: TargetOptions, terminal: Terminal) -> int:
 
 
 def refresh_limits(target: TargetOptions, out: Path | None, terminal: Terminal) -> int:
-    """Store the limits that a provider reports in the user's file of limits, or at `out`."""
+    """Store the limits reported by a provider in the user's limits file, or at `out`."""
     from victor_fp.cli.limits_refresh import store_limits
 
     if target.provider is None:
-        return report_error(terminal, build_usage_error("--refresh needs a provider", todo="Name it: -p NAME"))
+        return report_error(terminal, build_usage_error("--refresh requires a provider", todo="Pass it: -p NAME"))
 
     def kept(provider: BaseProvider, found: Sequence[ModelInfo]) -> int:
         error = store_limits(provider, found, out, terminal)
@@ -104,7 +104,7 @@ def run_codegen(
             return report_error(terminal, build_usage_error(f"{spec} cannot be compiled", str(error)))
     except ImportError as error:
         todo = "pip install 'victor_fp[codegen]'"
-        return report_error(terminal, build_usage_error("codegen needs its extra", f"{error.name} is missing", todo))
+        return report_error(terminal, build_usage_error("codegen requires its extra", f"{error.name} is missing", todo))
     for name in written.changed:
         terminal.write_line(f"wrote {out / name}")
     terminal.write_hint(f"{len(written.changed)} written, {written.unchanged} unchanged")
@@ -112,7 +112,7 @@ def run_codegen(
 
 
 async def choose_provider(target: TargetOptions, terminal: Terminal) -> Selection:
-    """Select the provider, and say on a terminal which one it is where the command line does not."""
+    """Select the provider, and print it on a terminal if it was not given on the command line."""
     selection = await select_provider(target.provider, target.model, os.environ)
     if selection.reason:
         terminal.write_hint(f"victor: using {selection.provider} ({selection.reason})")

@@ -19,19 +19,19 @@ COMMANDS = {
     "/model": "[NAME] show or change the model; PROVIDER/MODEL changes the provider as well",
     "/system": "[TEXT] show or change the instructions; /system - removes them",
     "/attach": "[FILE] attach an image, PDF or audio file to the next prompt",
-    "/retry": "ask the last prompt again",
+    "/retry": "send the last prompt again",
     "/save": "FILE write the conversation to a file: Markdown, or JSON for a name that ends in .json",
-    "/clear": "begin a new conversation",
+    "/clear": "start a new conversation",
     "/help": "show this",
-    "/exit": "leave, as Ctrl-D does",
+    "/exit": "exit, like Ctrl-D",
 }
-KEYS = "Enter sends, Alt-Enter begins a line, Ctrl-C stops an answer."
+KEYS = "Enter sends, Alt-Enter inserts a new line, Ctrl-C stops a response."
 _COMMAND = re.compile(r"(/[a-z?]+)(?:\s+(.*))?", re.DOTALL)
 _ALIASES = {"/?": "/help", "/quit": "/exit"}
 
 
 class Command(msgspec.Struct, frozen=True):
-    """A line that is a command, not a prompt."""
+    """A command of a conversation."""
 
     name: str
     argument: str = ""
@@ -42,7 +42,7 @@ class Conversation(msgspec.Struct, frozen=True, kw_only=True):
 
     system: str | None = None
     turns: tuple[tuple[Message, ...], ...] = ()
-    """Each begins with the user's message."""
+    """Each turn starts with the user's message."""
 
     def append(self, turn: Sequence[Message]) -> Conversation:
         """Return the conversation with one more turn."""
@@ -53,7 +53,7 @@ class Conversation(msgspec.Struct, frozen=True, kw_only=True):
         return msgspec.structs.replace(self, turns=self.turns[:-1])
 
     def clear(self) -> Conversation:
-        """Return the conversation without its turns; the instructions stay."""
+        """Return the conversation without its turns; the instructions are kept."""
         return msgspec.structs.replace(self, turns=())
 
     @property
@@ -64,7 +64,7 @@ class Conversation(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def parse_command(text: str) -> Command | None:
-    """Return the command that a text is; None where it is a prompt, as are paths and, but for /system, several lines.
+    """Parse a command; None for a prompt. Paths and, except for /system, texts of several lines are prompts.
 
     >>> parse_command("/model gpt-5-mini"), parse_command("/etc/hosts is what?"), parse_command("hi")
     (Command(name='/model', argument='gpt-5-mini'), None, None)
@@ -90,7 +90,7 @@ def save_conversation(conversation: Conversation, path: Path) -> Result[None, Co
         with path.expanduser().open("x", encoding="utf-8", errors="replace") as file:
             file.write(text)
     except FileExistsError:
-        return Failure(build_usage_error(f"{path} exists", todo="Name another file."))
+        return Failure(build_usage_error(f"{path} exists", todo="Choose another file."))
     except OSError as error:
         return Failure(build_usage_error(f"{path} cannot be written", error.strerror or type(error).__name__))
     return Success(None)

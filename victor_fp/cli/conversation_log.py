@@ -1,4 +1,4 @@
-"""The conversation of this command in the log: begun or continued, and written turn by turn."""
+"""Writes the conversation of a command to the log, turn by turn."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def _get_time() -> datetime:
 
 
 class ConversationLog:
-    """Writes turns. A log that cannot be written is said once and stops nothing."""
+    """Writes turns. A failure to write is reported once and does not stop the conversation."""
 
     def __init__(
         self,
@@ -47,17 +47,17 @@ class ConversationLog:
         self._last_turn: int | None = None
 
     def begin(self) -> None:
-        """Have the next turn begin a conversation."""
+        """Start a new conversation with the next turn."""
         self._conversation = self._last_turn = None
 
     def use_default_server(self) -> None:
-        """The provider was changed: the address on the command line is no longer used."""
+        """Forget the base URL of the command line, after the provider was changed."""
         self._base_url = None
 
     def record(
         self, provider: str, model: str, prompt: Message, turn: ToolTurn, *, system: str | None, is_retry: bool = False
     ) -> None:
-        """Write a turn; one that is asked again replaces the one before."""
+        """Write a turn; a retried turn replaces the previous one."""
         if self._store is None:
             return
         logged = LoggedTurn(
@@ -87,9 +87,7 @@ class ConversationLog:
 
 def load_last(store: LogStore | None) -> Result[LoggedConversation, CommandError]:
     """Return the conversation to continue."""
-    missing = CommandError(
-        code=ExitCode.NOT_FOUND, what="there is no conversation to continue", todo="See: victor log list"
-    )
+    missing = CommandError(code=ExitCode.NOT_FOUND, what="no conversation to continue", todo="See: victor log list")
     if store is None:
         return Failure(missing)
     match outcome(store.find_last()):
@@ -105,9 +103,9 @@ def load_last(store: LogStore | None) -> Result[LoggedConversation, CommandError
 
 
 def choose_target(target: TargetOptions, last: LoggedConversation) -> TargetOptions:
-    """Return whom to ask: as the command line says, else as the conversation was.
+    """Return the target: that of the command line, else that of the conversation.
 
-    The address goes with the provider, so that a conversation with a local server is not continued with a vendor.
+    The base URL is kept with the provider, so that a conversation with a local server is not continued with a vendor.
     """
     if target.provider is not None:
         return target
@@ -124,5 +122,5 @@ def choose_target(target: TargetOptions, last: LoggedConversation) -> TargetOpti
 
 
 def redact_address(base_url: str | None) -> str | None:
-    """Return the address as it is written to the log: without credentials."""
+    """Return the base URL without credentials, for the log."""
     return None if base_url is None else redact_url(base_url)

@@ -1,4 +1,4 @@
-"""`victor embed`: texts from arguments, standard input or a file to vectors, one JSON object a line."""
+"""`victor embed`: embeds texts from arguments, standard input or a file, one JSON object per line."""
 
 from __future__ import annotations
 
@@ -26,31 +26,31 @@ from victor_fp.providers.base import BaseProvider
 from victor_fp.providers.registry import ProviderRegistry
 
 BATCH = 512
-"""Texts that are embedded before their vectors are written: memory does not grow with the file."""
+"""Number of texts per call, so that memory does not grow with the file."""
 VECTOR_FIELD = "embedding"
 
 
 class EmbedCommand(msgspec.Struct, frozen=True, kw_only=True):
-    """What is embedded, and how."""
+    """The options of `victor embed`."""
 
     texts: tuple[str, ...] = ()
     file: Path | None = None
     field: str = "text"
-    """Of a JSON line, the one that is embedded."""
+    """The field of a JSON line to embed."""
     out: Path | None = None
     dimensions: int | None = None
     purpose: Purpose | None = None
 
 
 class Line(msgspec.Struct, frozen=True, kw_only=True):
-    """One text, and the object that its vector is added to."""
+    """One text, and the object to which its vector is added."""
 
     text: str
     fields: Mapping[str, Any]
 
 
 def embed(target: TargetOptions, command: EmbedCommand, stdin: TextIO | None, terminal: Terminal) -> int:
-    """Embed texts and write one JSON object for each, in their order."""
+    """Embed texts and write one JSON object for each, in order."""
     with ExitStack() as files:
         lines = _open_lines(command, stdin, files)
         if isinstance(lines, CommandError):
@@ -80,8 +80,8 @@ async def _embed_with_provider(
     async def run(provider: BaseProvider) -> int:
         model = selection.model or _find_default_model(provider.name)
         if model is None:
-            what = f"no model is named, and {provider.name} has no default for embeddings"
-            return report_error(terminal, build_usage_error(what, todo="Name one with --model."))
+            what = f"no model given, and {provider.name} has no default embedding model"
+            return report_error(terminal, build_usage_error(what, todo="Choose one with --model."))
         error = await _embed_lines(provider, model, command, lines, out, terminal)
         return ExitCode.OK if error is None else report_error(terminal, error)
 
@@ -101,7 +101,7 @@ async def _embed_lines(
     out: Terminal,
     terminal: Terminal,
 ) -> CommandError | None:
-    """The error that ends the command; what was embedded before is written."""
+    """Embed the lines; return the error that ends the command. Previous results have been written."""
     noted = False
     while True:
         batch, unreadable = _take_batch(lines)
@@ -124,7 +124,7 @@ async def _embed_lines(
 
 
 def _take_batch(lines: Iterator[Result[Line, CommandError]]) -> tuple[list[Line], CommandError | None]:
-    """The next lines, up to the first that cannot be read, and what is wrong with that one."""
+    """Return the next lines, up to the first invalid one, and its error."""
     batch: list[Line] = []
     for line in islice(lines, BATCH):
         match outcome(line):
@@ -136,7 +136,7 @@ def _take_batch(lines: Iterator[Result[Line, CommandError]]) -> tuple[list[Line]
 
 
 def _shorten(vector: Vector) -> list[float]:
-    """The numbers with as many digits as a float32 needs to be read back the same."""
+    """Round numbers to the digits that a float32 needs for an exact round trip."""
     return [float(f"{value:.9g}") for value in vector]
 
 
@@ -148,7 +148,7 @@ def _note_adjustments(response: EmbeddingResponse, terminal: Terminal) -> None:
 def _open_lines(
     command: EmbedCommand, stdin: TextIO | None, files: ExitStack
 ) -> Iterator[Result[Line, CommandError]] | CommandError:
-    """The texts, one at a time: arguments, then the lines of a file or of standard input."""
+    """Yield the texts: arguments, then the lines of a file or of standard input."""
     if command.file is not None:
         try:
             opened = files.enter_context(command.file.open(encoding="utf-8-sig", errors="replace"))
@@ -181,6 +181,6 @@ def _read_json_line(command: EmbedCommand, number: int, text: str) -> Result[Lin
     value = fields.get(command.field)
     if not isinstance(value, str):
         return Failure(
-            build_usage_error(f"{where} has no text in the field {command.field!r}", todo="Name it with --field.")
+            build_usage_error(f"{where} has no text in the field {command.field!r}", todo="Set it with --field.")
         )
     return Success(Line(text=value, fields=fields))

@@ -41,7 +41,7 @@ from victor_fp.core.json import encode_json
 from victor_fp.shell.credentials.key_file import KeyStoreFailure
 
 MAX_LINE = 1200
-"""Characters of an error message: a vendor may send a whole HTML page."""
+"""Maximum characters of an error message: a vendor may send an HTML page."""
 
 
 class ExitCode(IntEnum):
@@ -61,14 +61,14 @@ class ExitCode(IntEnum):
 
 
 class CommandError(msgspec.Struct, frozen=True, kw_only=True):
-    """Why a command failed: an exit code, what is wrong, why, and what to do."""
+    """The error of a command: exit code, what is wrong, why, and what to do."""
 
     code: ExitCode
     what: str
     why: str = ""
     todo: str = ""
     fault: Fault | None = None
-    """The fault behind it, if there is one."""
+    """The underlying fault, if any."""
 
     @property
     def line(self) -> str:
@@ -79,7 +79,7 @@ class CommandError(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def encode_error(error: CommandError) -> str:
-    """Return the error as one line of JSON; fields that are not known are absent."""
+    """Encode the error as one line of JSON; unknown fields are absent."""
     if error.fault is None:
         message = ": ".join(part for part in (error.what, error.why) if part)
         return encode_json({"error": {"type": "WrongUsage", "message": message}}).decode()
@@ -89,7 +89,7 @@ def encode_error(error: CommandError) -> str:
 
 
 def build_usage_error(what: str, why: str = "", todo: str = "") -> CommandError:
-    """Return the error for a wrong command line, or a file it names that cannot be used."""
+    """Build the error for an invalid command line or an unusable input file."""
     return CommandError(code=ExitCode.USAGE, what=what, why=why, todo=todo)
 
 
@@ -100,13 +100,13 @@ def error_from_store(failure: KeyStoreFailure) -> CommandError:
 
 
 def error_from_fault(fault: Fault, address: str | None = None) -> CommandError:
-    """Return the error for a fault: its exit code and what to do about it. `address` is the server's."""
+    """Return the error for a fault, with exit code and remedy. `address` is the URL of the server."""
     code, what, todo = _describe_fault(fault)
     if address and code == ExitCode.UNREACHABLE:
         what = f"{what} from {address}" if not isinstance(fault, ConnectionFailed) else f"{what} to {address}"
-    who = " ".join(part for part in (fault.provider, fault.model) if part)
+    target = " ".join(part for part in (fault.provider, fault.model) if part)
     facts = ", ".join(str(part) for part in (fault.status, fault.code, fault.request_id) if part is not None)
-    lead = f"{who}: {what}" if who else what
+    lead = f"{target}: {what}" if target else what
     what = f"{lead} ({facts})" if facts else lead
     return CommandError(code=code, what=what, why=fault.message, todo=todo, fault=fault)
 
@@ -117,12 +117,12 @@ def _describe_fault(fault: Fault) -> tuple[ExitCode, str, str]:
         case InvalidRequest():
             return ExitCode.USAGE, "the request is not valid", ""
         case UnsupportedParameter():
-            return ExitCode.USAGE, f"{fault.parameter or 'a parameter'} cannot be used here", "Leave it out."
+            return ExitCode.USAGE, f"{fault.parameter or 'a parameter'} is not supported here", "Omit it."
         case OperationUnsupported():
             return (
                 ExitCode.USAGE,
-                f"this provider has no {fault.operation or 'such operation'}",
-                "See which has it: victor providers",
+                f"this provider does not support {fault.operation or 'this operation'}",
+                "List those that do: victor providers",
             )
         case ContextLengthExceeded():
             return ExitCode.USAGE, "the prompt is too long for the model", "Shorten it or choose a larger model."
@@ -131,7 +131,7 @@ def _describe_fault(fault: Fault) -> tuple[ExitCode, str, str]:
         case AuthRejected():
             return ExitCode.KEY, "the key was rejected", f"Store another: victor keys set {name}"
         case PermissionRefused():
-            return ExitCode.KEY, "the key does not have permission", "Ask for access or use another model."
+            return ExitCode.KEY, "the key does not have permission", "Request access or use another model."
         case ProviderNotFound():
             return ExitCode.NOT_FOUND, "no such provider", _suggest_provider(fault)
         case ModelNotFound():
@@ -141,13 +141,13 @@ def _describe_fault(fault: Fault) -> tuple[ExitCode, str, str]:
         case QuotaExhausted():
             return (
                 ExitCode.LIMITED,
-                "the quota or credit is used up",
-                "Waiting does not help; see the vendor's billing page.",
+                "the quota or credit is exhausted",
+                "A retry does not help; see the vendor's billing page.",
             )
         case Overloaded():
             return ExitCode.LIMITED, "the server is overloaded", _describe_retry(fault)
         case ConnectionFailed():
-            return ExitCode.UNREACHABLE, "no connection", "Is the server running, and its address right?"
+            return ExitCode.UNREACHABLE, "no connection", "Check that the server is running and its URL is correct."
         case TimedOut() | DeadlineExceeded():
             return ExitCode.UNREACHABLE, "no response in time", "Try again."
         case StreamTruncated() | StreamInterrupted():
@@ -157,11 +157,11 @@ def _describe_fault(fault: Fault) -> tuple[ExitCode, str, str]:
         case ServerFailed():
             return ExitCode.FAILED, "the server failed", "Try again."
         case InvalidResponse():
-            return ExitCode.FAILED, "the response is not valid", "Is this the right address for this provider?"
+            return ExitCode.FAILED, "the response is not valid", "Check the URL of this provider."
         case CircuitOpen():
             return ExitCode.FAILED, "not sent after repeated failures", _describe_retry(fault)
         case BudgetExceeded():
-            return ExitCode.LIMITED, "the budget is used up", ""
+            return ExitCode.LIMITED, "the budget is exhausted", ""
         case LedgerFailed():
             return (
                 ExitCode.FAILED,

@@ -21,15 +21,16 @@ from victor_fp.core.result import collect
 from victor_fp.core.types import Message, Part, TextPart, ToolDefinition
 
 PIPE_NOTICE_DELAY = 2.0
-"""Seconds before a note says that standard input is awaited."""
+"""Seconds before a note that the command waits for standard input."""
 SOCKET_TIMEOUT = 0.3
-"""Seconds to wait for the first byte from a socket: parent programs often leave one open as stdin, shells do not."""
+"""Seconds to wait for data from a socket: parent programs often leave one open as stdin, shells do not."""
 
 
 def read_piped_text(stdin: TextIO | None, *, prompted: bool, note: Callable[[str], None]) -> str | None:
-    """Return all of standard input unless it is a terminal; None where there is nothing to read.
+    """Return standard input, unless it is a terminal; None if there is nothing to read.
 
-    With a prompt, a socket without data is ignored; a pipe is awaited, as its writer may be slow, with a note after a while.
+    With a prompt, a socket without data is ignored; a pipe is awaited, as its writer may be slow, with a note after a
+    while.
     """
     if stdin is None or stdin.closed or stdin.isatty():
         return None
@@ -65,7 +66,7 @@ def build_user_message(text: str, attachments: Sequence[Part]) -> Message:
 
 
 def read_tools(path: Path | None) -> Result[list[ToolDefinition], CommandError]:
-    """Read tool definitions from a JSON file: a list in this package's, OpenAI's or Anthropic's form."""
+    """Read tool definitions from a JSON file: a list in the format of this package, OpenAI or Anthropic."""
     if path is None:
         return Success([])
     try:
@@ -130,6 +131,6 @@ class RequestOptions(msgspec.Struct, frozen=True, kw_only=True):
     tools: tuple[ToolDefinition, ...] = ()
     stream: bool = True
     schema: Mapping[str, Json] | None = None
-    """What the answer's JSON must match."""
+    """Schema of the response."""
     chat: ChatOptions = {}
     """The other options, as `chat` and `stream` accept them."""

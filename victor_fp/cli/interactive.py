@@ -1,4 +1,4 @@
-"""A conversation on a terminal: prompts, commands, answers, and questions about tools."""
+"""A conversation on a terminal: prompts, commands, responses, and confirmation of tools."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ PROMPT = "> "
 
 
 class Interactive:
-    """One conversation with the user. The messages of a turn that fails or is stopped are dropped."""
+    """A conversation with the user. The messages of a failed or stopped turn are dropped."""
 
     def __init__(
         self,
@@ -48,7 +48,7 @@ class Interactive:
         attachments: Sequence[Part] = (),
         is_confirmed: bool = False,
     ) -> None:
-        """With `is_confirmed` tools run without a question."""
+        """With `is_confirmed` tools run without confirmation."""
         self._provider = provider
         self._model = model
         self._options = options
@@ -60,14 +60,14 @@ class Interactive:
         self._conversation = conversation
         self._attachments = list(attachments)
         self._prompt: Message | None = next((turn[0] for turn in conversation.turns[-1:]), None)
-        """The last one, for /retry."""
+        """The last prompt, for /retry."""
         self._is_prompt_answered = bool(conversation.turns)
         self._executor = Executor(
             tools=options.tools, confirm=None if is_confirmed else self._confirm, answer_by_hand=self._answer_by_hand
         )
 
     async def run(self) -> int:
-        """Read prompts and show answers until the user leaves; return the exit code."""
+        """Read prompts and show responses until the user exits; return the exit code."""
         self._terminal.write_hint(f"{self._provider.name} {self._model}. /help shows the commands.")
         if self._conversation.turns:
             first = to_one_line(self._conversation.turns[0][0].text)
@@ -89,14 +89,14 @@ class Interactive:
                     await self._ask(build_user_message(text, self._attachments))
 
     async def _ask(self, prompt: Message, *, is_retry: bool = False) -> None:
-        """Show the answer to a prompt; the conversation has one more turn if there is one."""
+        """Show the response to a prompt, and add the turn to the conversation."""
         self._prompt, self._is_prompt_answered = prompt, False
         messages = [*self._conversation.messages, prompt]
         work = run_turn(self._provider, self._model, messages, self._options, self._terminal, self._executor)
         try:
             answered = await self._reader.attend(work)
         except ReadingStopped:
-            self._terminal.note("\n(stopped; the prompt is dropped, /retry asks it again)")
+            self._terminal.note("\n(stopped; the prompt is dropped, /retry sends it again)")
             return
         match outcome(answered):
             case Failure(fault):
@@ -127,7 +127,7 @@ class Interactive:
                 self._conversation = self._conversation.clear()
                 self._prompt, self._is_prompt_answered = None, False
                 self._log.begin()
-                self._terminal.note("a new conversation begins")
+                self._terminal.note("new conversation")
             case Command("/model", name):
                 await self._change_model(name)
             case Command("/system", text):
@@ -137,16 +137,16 @@ class Interactive:
             case Command("/retry"):
                 await self._retry()
             case Command("/save", ""):
-                self._terminal.note("victor: /save needs the name of a file")
+                self._terminal.note("victor: /save requires a file name")
             case Command("/save", name):
                 self._report(save_conversation(self._conversation, Path(name)), f"saved to {name}")
             case Command(name):
                 self._terminal.note(
-                    f"victor: there is no command {name}; /help shows them. A space before it makes it a prompt"
+                    f"victor: unknown command {name}; /help lists all. To send it as a prompt, put a space before it"
                 )
 
     async def _change_model(self, name: str) -> None:
-        """A provider that cannot be used leaves everything as it is."""
+        """Change the model, and the provider if given; on failure nothing is changed."""
         if not name:
             self._terminal.note(f"{self._provider.name}/{self._model}")
             return
@@ -195,14 +195,14 @@ class Interactive:
 
     async def _retry(self) -> None:
         if self._prompt is None:
-            self._terminal.note("victor: there is no prompt to ask again")
+            self._terminal.note("victor: no prompt to send again")
             return
         before, was_answered = self._conversation, self._is_prompt_answered
         if was_answered:
             self._conversation = before.drop_last()
         count = len(self._conversation.turns)
         await self._ask(self._prompt, is_retry=was_answered)
-        if len(self._conversation.turns) == count:  # the answer that there was is kept
+        if len(self._conversation.turns) == count:  # keep the previous response
             self._conversation, self._is_prompt_answered = before, was_answered
 
     def _report(self, done: Result[None, CommandError], text: str) -> None:

@@ -18,7 +18,7 @@ from victor_fp.shell.credentials.key_ring import get_system_key_ring
 
 
 def list_keys(terminal: Terminal, *, keyring: bool) -> int:
-    """List the names that have a key and where it was found; with `keyring`, those in the keyring."""
+    """List the names with a key and its location; with `keyring`, those in the keyring."""
     from victor_fp.cli.tables import build_key_rows
 
     if keyring and isinstance(failure := get_system_key_ring().read(""), Failure):
@@ -44,7 +44,9 @@ def store_key(name: str, terminal: Terminal, *, keyring: bool) -> int:
         case Success(location):
             terminal.note(f"victor: stored the key for {name} in {location}")
     if not is_known_provider(name):
-        terminal.note(f"victor: {name} is not a built-in provider; your own finds the key with get_api_key({name!r})")
+        terminal.note(
+            f"victor: {name} is not a built-in provider; a custom provider reads the key with get_api_key({name!r})"
+        )
     found = find_api_key(name).value_or(None)
     if found is not None and found.secret.get_secret_value() != secret.strip():
         terminal.note(f"victor: another key takes precedence: {found.source} {found.location}")

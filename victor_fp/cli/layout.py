@@ -8,13 +8,13 @@ from unicodedata import combining, east_asian_width
 GAP = 2
 """Spaces between columns."""
 MIN_WIDTH = 16
-"""Characters below which a column is not cut."""
+"""Minimum characters of a truncated column."""
 
 
 def measure_cell(text: str) -> int:
-    """Return how many columns of a terminal a text takes.
+    """Return the width of a text in terminal columns.
 
-    >>> cell_width("abc"), cell_width("\\u4f60\\u597d"), cell_width("e\\u0301")
+    >>> measure_cell("abc"), measure_cell("\\u4f60\\u597d"), measure_cell("e\\u0301")
     (3, 4, 1)
     """
     if text.isascii():
@@ -23,7 +23,7 @@ def measure_cell(text: str) -> int:
 
 
 def cut_cell(text: str, width: int) -> str:
-    """Return the text, or as much of it as fits with an ellipsis.
+    """Truncate a text to a width, with an ellipsis.
 
     >>> cut_cell("abcdef", 4), cut_cell("abcd", 4)
     ('abc\u2026', 'abcd')
@@ -42,10 +42,11 @@ def cut_cell(text: str, width: int) -> str:
 def render_rows(
     columns: Sequence[str], rows: Sequence[Sequence[str]], width: int, *, cut_last: bool = False
 ) -> Iterator[str]:
-    """Yield a heading and the rows, at most `width` characters wide where that can be done.
+    """Yield a heading and the rows, at most `width` characters wide if possible.
 
-    Columns that do not fit are left out, the last first; two always stay. Where these do not fit either, the second stands below
-    the first. With `cut_last` the last column is text that is cut instead, and the columns before it are left out.
+    Columns that do not fit are omitted, the last first; two are always kept. If these do not fit, the second one is
+    printed below the first. With `cut_last` the last column is truncated instead, and the columns before it are
+    omitted.
     """
     table = [tuple(columns), *(tuple(row) for row in rows)]
     widths = [max(map(measure_cell, column)) for column in zip(*table, strict=True)]

@@ -1,4 +1,4 @@
-"""`victor models --refresh`: the limits that a provider reports, stored in the user's configuration directory."""
+"""`victor models --refresh`: stores the limits reported by a provider in the user's configuration directory."""
 
 from __future__ import annotations
 
@@ -23,23 +23,23 @@ from victor_fp.shell.limits_file import find_limits_file, read_limits, write_lim
 def store_limits(
     provider: BaseProvider, models: Sequence[ModelInfo], out: Path | None, terminal: Terminal
 ) -> CommandError | None:
-    """Store the limits of these models and list those that are new; return the error where they were not stored."""
+    """Store the limits of these models and list new ones; return the error if they were not stored."""
     if not isinstance(provider, CatalogueProvider):
         return build_usage_error(f"{provider.name} is not a provider of the catalogue")
     spec = provider.SPEC
     if spec.local:
-        todo = "They are asked for whenever they are needed."
+        todo = "They are requested when they are needed."
         return build_usage_error(f"{spec.name} runs on this machine, so its limits are not stored", todo=todo)
     limited = [info for info in models if info.context_window]
     if not limited:
         return build_usage_error(f"{spec.name} does not report the limits of its models")
     path = out or find_limits_file(os.environ)
     if path is None:
-        return build_usage_error("there is no home directory to store limits in", todo="Name a file: --out FILE")
+        return build_usage_error("there is no home directory to store limits in", todo="Choose a file: --out FILE")
     match outcome(read_limits(path)):
         case Failure(invalid):
-            todo = "Repair or delete it, or name another: --out FILE"
-            return build_usage_error(f"{path} is not a file of limits", invalid.reason, todo)
+            todo = "Repair or delete it, or choose another file: --out FILE"
+            return build_usage_error(f"{path} is not a limits file", invalid.reason, todo)
         case Success(stored):
             name = choose_limits_name(spec)
             before = stored.get(name, ())
@@ -52,7 +52,7 @@ def store_limits(
     )
     match outcome(write_limits(path, {**stored, name: limits})):
         case Failure(invalid):
-            return build_usage_error(f"{path} {invalid.reason}", todo="Name another file: --out FILE")
+            return build_usage_error(f"{path} {invalid.reason}", todo="Choose another file: --out FILE")
         case Success(_):
             pass
     known = {(limit.pattern, limit.context_window, limit.max_output) for limit in before}

@@ -1,4 +1,4 @@
-"""Reading prompts on a terminal with prompt_toolkit: pasted text, several lines, history, and what is typed ahead."""
+"""Reading of prompts on a terminal with prompt_toolkit: pasted text, several lines, history, and type-ahead."""
 
 from __future__ import annotations
 
@@ -28,38 +28,38 @@ HISTORY_FILE = "history"
 
 
 class ReadingStopped(Exception):
-    """Ctrl-C was typed during work."""
+    """Ctrl-C was typed during a request."""
 
 
 class PromptReader(Protocol):
-    """Reads what the user types."""
+    """Reads the user's input."""
 
     async def read(self, prompt: str) -> str | None:
         """Return a prompt of one or more lines; None at Ctrl-D. Raises KeyboardInterrupt at Ctrl-C."""
         ...
 
     async def ask(self, question: str) -> str | None:
-        """Return the answer to a question, which is not kept in the history; None at Ctrl-D. Raises Stopped at Ctrl-C.
+        """Return the answer to a question, which is not added to the history; None at Ctrl-D. ReadingStopped at Ctrl-C.
 
-        What was typed before the question does not answer it.
+        Earlier input is not used as the answer.
         """
         ...
 
     async def attend(self, work: Coroutine[Any, Any, T]) -> T:
-        """Do work, and keep what is typed meanwhile for the next prompt. Raises Stopped at Ctrl-C, after the work was cancelled."""
+        """Run work; input is kept for the next prompt. Raises ReadingStopped at Ctrl-C, after cancelling the work."""
         ...
 
 
 class TerminalReader:
-    """A reader on this process's terminal. Within `opened` keys are never echoed but by a prompt."""
+    """A reader of this process's terminal. Within `take_over` keys are echoed only by prompts."""
 
     def __init__(self, output: TextIO, history: History | None = None) -> None:
         self._input: Input = create_input()
         self._output = PlainTextOutput(output) if is_dumb_terminal() else _make_output(output)
         self._typed: list[KeyPress] = []
-        """Keys typed during work, in their order."""
+        """Keys typed during work, in order."""
         self._is_open = False
-        # The output is the session's by default: prompt_toolkit then minds terminals without escape sequences.
+        # The default output of the session, which supports terminals without escape sequences.
         with create_app_session(input=self._input, output=self._output):
             self._session: PromptSession[str] = PromptSession(
                 history=history or InMemoryHistory(),
@@ -73,7 +73,7 @@ class TerminalReader:
 
     @contextmanager
     def take_over(self) -> Iterator[TerminalReader]:
-        """Take over the terminal, and give it back."""
+        """Take over the terminal, and restore it at the end."""
         with ExitStack() as stack:
             stack.enter_context(self._input.raw_mode())
             stack.callback(self._set_open, is_open=False)
@@ -87,7 +87,7 @@ class TerminalReader:
         except EOFError:
             return None
         finally:
-            self._set_paste(is_on=self._is_open)  # the prompt has switched it off
+            self._set_paste(is_on=self._is_open)  # the prompt has disabled it
 
     async def ask(self, question: str) -> str | None:
         """See `PromptReader`."""
@@ -136,7 +136,7 @@ class TerminalReader:
         self._set_paste(is_on=is_open)
 
     def _set_paste(self, *, is_on: bool) -> None:
-        """Have the terminal mark pasted text, also while no prompt is shown."""
+        """Enable bracketed paste, also while no prompt is shown."""
         if is_on:
             self._output.enable_bracketed_paste()
         else:
@@ -145,20 +145,20 @@ class TerminalReader:
 
 
 class CleanedHistory(FileHistory):
-    """A history file without secrets; in this conversation the prompts are kept as they were typed."""
+    """A history file without secrets; within this conversation prompts are kept unchanged."""
 
     def __init__(self, path: Path, clean: CleanText) -> None:
         super().__init__(make_private_file(path))
         self._clean = clean
 
     def store_string(self, string: str) -> None:
-        """Append a prompt to the file; one that cannot be written is not kept."""
+        """Append a prompt to the file; failures are ignored."""
         with suppress(OSError):
             super().store_string(self._clean(string).encode("utf-8", "replace").decode())
 
 
 def make_reader(output: TextIO, directory: Path | None, clean: CleanText) -> TerminalReader:
-    """Return a reader whose history is in this directory, or in memory where there is none."""
+    """Return a reader with its history in this directory, or in memory if it is None."""
     history: History | None = None
     if directory is not None:
         with suppress(OSError):
@@ -169,12 +169,12 @@ def make_reader(output: TextIO, directory: Path | None, clean: CleanText) -> Ter
 def _make_output(stream: TextIO) -> Output:
     output = create_output(stdout=stream)
     if isinstance(output, Vt100_Output):
-        output.enable_cpr = False  # the terminal's reports of its cursor would mix with what is typed
+        output.enable_cpr = False  # cursor position reports would mix with the input
     return output
 
 
 def _prompt_keys() -> KeyBindings:
-    """Enter sends, Alt-Enter begins a line, as does Enter after a backslash; Ctrl-C empties the prompt before it leaves."""
+    """Bind keys: Enter sends; Alt-Enter, or Enter after a backslash, adds a line break; Ctrl-C clears, then exits."""
     keys = KeyBindings()
 
     @keys.add("enter")

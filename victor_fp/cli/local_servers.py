@@ -16,9 +16,9 @@ from victor_fp.core.request_building.endpoints import build_endpoint
 from victor_fp.core.result import outcome
 
 PROBE_TIMEOUT = 0.3
-"""Seconds for all probes together."""
+"""Timeout in seconds of all probes together."""
 MAX_BODY = 1_000_000
-"""Bytes of a model list."""
+"""Maximum bytes of a model list."""
 _LOOPBACK = ("localhost", "127.0.0.1", "::1", "0.0.0.0")  # noqa: S104  connected to, not bound
 
 
@@ -57,7 +57,7 @@ async def find_running_server(
 
 
 def _to_candidate(spec: ProviderSpec, environment: Mapping[str, str]) -> _Candidate | None:
-    """Return how to probe an entry; None unless its address is a loopback address, as others need a DNS query."""
+    """Return the probe of an entry; None unless its URL is a loopback address, since others need a DNS query."""
     if not spec.local:
         return None
     match outcome(build_endpoint(spec, environment=environment)):
@@ -84,7 +84,7 @@ async def _list_models(candidate: _Candidate) -> tuple[ModelInfo, ...]:
 
 
 async def _fetch(host: str, port: int, path: str) -> bytes:
-    """Return the body of a 200 response to a plain HTTP/1.0 GET, else nothing. Importing the HTTP client takes longer than the probe."""
+    """Return the body of a 200 response to an HTTP/1.0 GET, else empty bytes. Importing an HTTP client is too slow."""
     try:
         reader, writer = await asyncio.open_connection(host, port, limit=MAX_BODY)
     except OSError:

@@ -23,7 +23,7 @@ from victor_fp.core.types import Message
 T = TypeVar("T")
 
 PREVIEW = 200
-"""Characters of a prompt that a list has."""
+"""Maximum characters of a prompt in a list."""
 
 
 def list_log(limit: int, terminal: Terminal) -> int:
@@ -44,7 +44,7 @@ def list_log(limit: int, terminal: Terminal) -> int:
 
 
 def show_log(conversation: int | None, terminal: Terminal, *, as_json: bool) -> int:
-    """Show a conversation; the last one without an id."""
+    """Show a conversation, by default the last one."""
     store = find_log(os.environ)
     if conversation is None and store is not None:
         match outcome(store.find_last()):
@@ -58,11 +58,11 @@ def show_log(conversation: int | None, terminal: Terminal, *, as_json: bool) -> 
         case Failure(failure):
             return report_error(terminal, _error_from(failure))
         case Success(None):
-            return report_error(terminal, _build_not_found(f"there is no conversation {conversation}"))
+            return report_error(terminal, _build_not_found(f"conversation {conversation} not found"))
         case Success(loaded):
             pass
     if loaded is None:
-        return report_error(terminal, _build_not_found(f"there is no conversation {conversation}"))
+        return report_error(terminal, _build_not_found(f"conversation {conversation} not found"))
     if as_json:
         opening = [Message(role="system", content=loaded.system)] if loaded.system else []
         messages = [*opening, *(message for turn in loaded.turns for message in turn.messages)]
@@ -77,14 +77,14 @@ def show_log(conversation: int | None, terminal: Terminal, *, as_json: bool) -> 
 
 
 def search_log(text: str, limit: int, terminal: Terminal) -> int:
-    """List the turns that have all words of a text."""
+    """List the turns that contain all words of a text."""
     if not text.split():
-        return report_error(terminal, build_usage_error("there is nothing to search for"))
+        return report_error(terminal, build_usage_error("no words to search for"))
 
     def show(found: list[FoundTurn]) -> int:
         rows = [(str(one.conversation), _format_time(one.time), one.model, one.text) for one in found]
         if not rows:
-            terminal.write_hint("victor: no prompt or answer has these words")
+            terminal.write_hint("victor: no prompt or response contains these words")
         else:
             terminal.write_table(("id", "time", "model", "text"), rows, cut_last=True)
         return ExitCode.OK
@@ -97,7 +97,7 @@ def delete_log(conversation: int | None, terminal: Terminal) -> int:
 
     def show(count: int) -> int:
         if not count and conversation is not None:
-            return report_error(terminal, _build_not_found(f"there is no conversation {conversation}"))
+            return report_error(terminal, _build_not_found(f"conversation {conversation} not found"))
         terminal.note(f"victor: deleted {count} conversation{'' if count == 1 else 's'}")
         return ExitCode.OK
 

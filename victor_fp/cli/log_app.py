@@ -9,16 +9,16 @@ import typer
 from victor_fp.cli.options import EXIT_CODES, run_and_exit
 
 log_app = typer.Typer(
-    help="Look at earlier conversations. They are kept on this machine only; keys are removed from them.",
+    help="Show earlier conversations. They are stored on this machine only; keys are removed from them.",
     invoke_without_command=True,
 )
 
-Limit = Annotated[int, typer.Option("--limit", "-n", min=1, metavar="N", help="How many at most.")]
+Limit = Annotated[int, typer.Option("--limit", "-n", min=1, metavar="N", help="Maximum number.")]
 
 
 @log_app.callback()
 def log(context: typer.Context) -> None:
-    """Look at earlier conversations. Without a command, list the latest."""
+    """Show earlier conversations. Without a command, list the latest."""
     if context.invoked_subcommand is None:
         list_log()
 
@@ -38,7 +38,7 @@ def show_log(
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the messages as one JSON array.")] = False,
 ) -> None:
-    """Show a whole conversation."""
+    """Show a conversation."""
     from victor_fp.cli.log import show_log as command
 
     run_and_exit(lambda terminal: command(conversation, terminal, as_json=as_json))
@@ -46,12 +46,10 @@ def show_log(
 
 @log_app.command("search", epilog=EXIT_CODES)
 def search_log(
-    words: Annotated[
-        list[str], typer.Argument(metavar="WORD...", help="All of them must occur, in upper or lower case.")
-    ],
+    words: Annotated[list[str], typer.Argument(metavar="WORD...", help="All must occur, in upper or lower case.")],
     limit: Limit = 20,
 ) -> None:
-    """Find prompts and answers by the words in them."""
+    """Find prompts and responses by their words."""
     from victor_fp.cli.log import search_log as command
 
     run_and_exit(lambda terminal: command(" ".join(words), limit, terminal))
@@ -66,5 +64,5 @@ def delete_log(
     from victor_fp.cli.log import delete_log as command
 
     if (conversation is None) != everything:
-        raise typer.BadParameter("name one conversation, or all of them with --all")
+        raise typer.BadParameter("pass the id of a conversation, or --all")
     run_and_exit(lambda terminal: command(conversation, terminal))

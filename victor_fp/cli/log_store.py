@@ -1,6 +1,7 @@
-"""The log of conversations: a SQLite file in the user's directory for state.
+"""The log of conversations: a SQLite file in the user's state directory.
 
-Texts are cleaned of secrets before they are written. What vendors need back on the next turn is kept as it is.
+Secrets are removed from texts before they are written. The state that vendors require on the next turn is kept
+unchanged.
 """
 
 from __future__ import annotations
@@ -63,7 +64,7 @@ class LogFailed(msgspec.Struct, frozen=True):
 
 
 class LoggedTurn(msgspec.Struct, frozen=True, kw_only=True):
-    """One prompt and what followed it."""
+    """One prompt and the messages that follow it."""
 
     provider: str
     model: str
@@ -85,7 +86,7 @@ class LoggedTurn(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Header(msgspec.Struct, frozen=True, kw_only=True):
-    """What is listed of a conversation."""
+    """A conversation in a list."""
 
     id: int
     updated: datetime
@@ -93,11 +94,11 @@ class Header(msgspec.Struct, frozen=True, kw_only=True):
     model: str
     turns: int
     prompt: str
-    """The first one."""
+    """The first prompt."""
 
 
 class LoggedConversation(msgspec.Struct, frozen=True, kw_only=True):
-    """A conversation as it can be continued."""
+    """A conversation that can be continued."""
 
     id: int
     provider: str
@@ -114,7 +115,7 @@ class FoundTurn(msgspec.Struct, frozen=True, kw_only=True):
     time: datetime
     model: str
     text: str
-    """The words that were searched for, with what stands around them."""
+    """The found words with their context."""
 
 
 class LogStore(msgspec.Struct, frozen=True):
@@ -133,9 +134,9 @@ class LogStore(msgspec.Struct, frozen=True):
         now: datetime,
         clean: CleanText,
     ) -> Result[tuple[int, int], LogFailed]:
-        """Write a turn; None begins a conversation. Return the ids of the conversation and the turn.
+        """Write a turn; `conversation` None starts a new one. Return the ids of the conversation and the turn.
 
-        `replaces` is the turn that this one was asked again for; it stays in the log and is no longer part of the conversation.
+        `replaces` is the turn that was retried; it stays in the log but is no longer part of the conversation.
         """
         try:
             messages = encode_flawed_json([_clean_message(one.to_dict(), clean) for one in turn.messages]).decode()
@@ -160,7 +161,7 @@ class LogStore(msgspec.Struct, frozen=True):
                     "INSERT INTO turns (conversation, time, provider, model, prompt, answer, messages, prompt_tokens,"
                     " completion_tokens, dollars) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                     (
-                        conversation, time, turn.provider, turn.model, _replace_halves(clean(turn.prompt)), _replace_halves(clean(turn.answer)),
+                        conversation, time, turn.provider, turn.model, _replace_surrogates(clean(turn.prompt)), _replace_surrogates(clean(turn.answer)),
                         messages, turn.prompt_tokens, turn.completion_tokens, turn.dollars,
                     ),
                 ).lastrowid  # fmt: skip
@@ -169,20 +170,20 @@ class LogStore(msgspec.Struct, frozen=True):
         return Success((conversation or 0, added or 0))
 
     def list_conversations(self, limit: int) -> Result[list[Header], LogFailed]:
-        """The latest conversations, the newest first."""
+        """Return the latest conversations, the newest first."""
         return self._read(f"{_LISTED} GROUP BY c.id ORDER BY c.updated DESC, c.id DESC LIMIT ?", (limit,)).map(
             lambda rows: [_read_header(row) for row in rows]
         )
 
     def find_last(self) -> Result[int | None, LogFailed]:
-        """The id of the conversation that was continued last."""
+        """Return the id of the most recently used conversation."""
         return self.list_conversations(1).map(lambda rows: rows[0].id if rows else None)
 
     def load(self, conversation: int) -> Result[LoggedConversation | None, LogFailed]:
-        """A conversation with its turns; None where there is none."""
+        """Return a conversation with its turns; None if it does not exist."""
         columns = "t.time, t.provider, t.model, t.messages, t.prompt_tokens, t.completion_tokens, t.dollars"
         rows = self._read(
-            f"SELECT c.provider, c.model, c.base_url, c.system, {columns} FROM conversations c"  # noqa: S608  columns are ours
+            f"SELECT c.provider, c.model, c.base_url, c.system, {columns} FROM conversations c"  # noqa: S608  constant columns
             " JOIN turns t ON t.conversation = c.id WHERE c.id = ? AND NOT t.is_replaced ORDER BY t.id",
             (conversation,),
         )
@@ -204,7 +205,7 @@ class LogStore(msgspec.Struct, frozen=True):
         return rows.bind(built)
 
     def search(self, text: str, limit: int) -> Result[list[FoundTurn], LogFailed]:
-        """The latest turns that have every word of a text in their prompt or answer, in any case of letters."""
+        """Return the latest turns whose prompt or response contains every word of a text, case-insensitively."""
         words = text.casefold().split()
         rows = self._read(
             "SELECT conversation, time, provider || '/' || model, prompt, answer FROM turns"
@@ -215,7 +216,7 @@ class LogStore(msgspec.Struct, frozen=True):
         return rows.map(lambda rows: [_read_found(row, words) for row in rows])
 
     def delete(self, conversation: int | None) -> Result[int, LogFailed]:
-        """Delete a conversation, or all; return how many there were."""
+        """Delete a conversation, or all; return the number deleted."""
         if not self.path.exists():
             return Success(0)
         try:
@@ -224,7 +225,7 @@ class LogStore(msgspec.Struct, frozen=True):
                     database.execute("PRAGMA secure_delete = ON")
                     one = "" if conversation is None else " WHERE id = ?"
                     values = () if conversation is None else (conversation,)
-                    return Success(database.execute(f"DELETE FROM conversations{one}", values).rowcount)  # noqa: S608  no text of anybody's
+                    return Success(database.execute(f"DELETE FROM conversations{one}", values).rowcount)  # noqa: S608  constant text
         except sqlite3.Error as error:
             return Failure(_build_failure(self.path, error))
 
@@ -243,7 +244,7 @@ class LogStore(msgspec.Struct, frozen=True):
 
 
 def find_log(environment: Mapping[str, str]) -> LogStore | None:
-    """The user's log; None where there is no directory for it."""
+    """Return the user's log; None if there is no directory for it."""
     directory = find_state_directory(environment)
     return None if directory is None else LogStore(directory / FILE_NAME)
 
@@ -257,7 +258,7 @@ def _open_database(path: Path) -> Iterator[sqlite3.Connection]:
 
 
 def _clean_message(value: Any, clean: CleanText, *, is_text: bool = False) -> Any:
-    """A message without secrets in its texts; data and the vendor's state stay as they are."""
+    """Remove secrets from the texts of a message; data and the vendor's state are kept unchanged."""
     match value:
         case str():
             return clean(value) if is_text else value
@@ -274,8 +275,8 @@ def _clean_message(value: Any, clean: CleanText, *, is_text: bool = False) -> An
             return value
 
 
-def _replace_halves(text: str) -> str:
-    """A text that SQLite stores: halves of surrogate pairs are replaced."""
+def _replace_surrogates(text: str) -> str:
+    """Replace lone surrogates, which SQLite cannot store."""
     return text.encode("utf-8", "replace").decode()
 
 

@@ -1,4 +1,4 @@
-"""Options that several commands share, and how a command is run."""
+"""Options shared by several commands, and the execution of a command."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ Model = Annotated[
     str | None, typer.Option("--model", "-m", metavar="MODEL", help="The model, or PROVIDER/MODEL; see: victor models.")
 ]
 BaseUrl = Annotated[
-    str | None, typer.Option("--base-url", metavar="URL", help="The server, where it is not the vendor's.")
+    str | None, typer.Option("--base-url", metavar="URL", help="The server, if it is not the vendor's.")
 ]
 Timeout = Annotated[
-    float | None, typer.Option("--timeout", min=0.001, metavar="SECONDS", help="Longest wait for data.")
+    float | None, typer.Option("--timeout", min=0.001, metavar="SECONDS", help="Maximum wait for data.")
 ]
 Setting = Annotated[
     list[str] | None, typer.Option("--setting", metavar="NAME=VALUE", help="A setting of the provider; repeatable.")

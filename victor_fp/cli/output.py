@@ -1,4 +1,4 @@
-"""Showing a response: streamed or whole, with notes on stderr."""
+"""Output of responses, streamed or complete, with notes on stderr."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from victor_fp.providers.base import BaseProvider
 async def fetch_response(
     provider: BaseProvider, model: str, messages: Sequence[Message], options: RequestOptions
 ) -> Result[CompletionResponse, Fault]:
-    """Request a whole response."""
+    """Request a non-streaming response."""
     return await provider.chat_result(
         messages,
         model=model,
@@ -42,7 +42,7 @@ async def show_response(
     *,
     hidden_calls: frozenset[str] = frozenset(),
 ) -> Result[CompletionResponse, Fault]:
-    """Request a response and show it, streamed if asked for and supported; calls of the hidden names are not shown."""
+    """Request and show a response, streamed if requested and supported; calls of hidden names are not shown."""
     if options.stream and provider.supports_streaming():
         return await _show_stream(provider, model, messages, options, terminal, hidden_calls)
     answered = await fetch_response(provider, model, messages, options)
@@ -89,7 +89,7 @@ async def _show_stream(
                 case Failure(fault):
                     _end_line(terminal, "".join(pieces) or ("?" if thinking else ""))
                     return Failure(fault)
-    return Failure(StreamTruncated(provider=provider.name, model=model, message="the stream had no final chunk"))
+    return Failure(StreamTruncated(provider=provider.name, model=model, message="the stream has no final chunk"))
 
 
 @asynccontextmanager
@@ -130,7 +130,7 @@ def response_from_chunk(final: StreamChunk, content: str) -> CompletionResponse:
 def show_value(
     response: CompletionResponse, schema: Mapping[str, Json], terminal: Terminal, *, is_quiet: bool = False
 ) -> Result[None, Fault]:
-    """Check the answer against the schema and show its JSON: on one line, indented on a terminal. With `is_quiet` it is only checked."""
+    """Validate the response and show its JSON: on one line, or indented on a terminal. `is_quiet`: only validate."""
     match outcome(structured(response, schema)):
         case Failure(fault):
             return Failure(fault)
@@ -143,9 +143,9 @@ def show_value(
 
 
 def encode_response(response: CompletionResponse) -> str:
-    """Return a response as one line of JSON without the fields that are None.
+    """Encode a response as one line of JSON without fields that are None.
 
-    msgspec writes it: pydantic refuses values nested deeper than 255 levels, which models may well return as arguments.
+    Encoded with msgspec: pydantic rejects values nested deeper than 255 levels, which models may return as arguments.
     """
     fields = {name: getattr(response, name) for name in type(response).model_fields}
     return encode_json({name: value for name, value in fields.items() if value is not None}).decode()
@@ -175,9 +175,9 @@ def show_notes(terminal: Terminal, response: CompletionResponse, hidden_calls: f
         terminal.note(f"victor: the model refused: {refusal}")
     match response.stop_reason:
         case "length":
-            terminal.note("victor: the response was cut at the token limit; raise it with --max-tokens")
+            terminal.note("victor: the response was truncated at the token limit; raise it with --max-tokens")
         case "content_filter":
-            terminal.note("victor: the response was cut by the provider's content filter")
+            terminal.note("victor: the response was truncated by the provider's content filter")
         case None | "stop" | "tool_use" | "refusal":
             pass
         case reason:

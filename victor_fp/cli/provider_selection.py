@@ -1,4 +1,4 @@
-"""Choice of the provider: as asked, else the first with a key, a running local server, or the embedded model."""
+"""Selection of the provider: as requested, else the first with a key, a running local server, or the embedded model."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Selection(msgspec.Struct, frozen=True, kw_only=True):
     provider: str
     model: str | None = None
     reason: str = ""
-    """Empty where the command line names the provider."""
+    """Empty if the provider is given on the command line."""
 
 
 async def select_provider(
@@ -39,9 +39,9 @@ async def select_provider(
     specs: Iterable[ProviderSpec] | None = None,
     key_ring: KeyRing | None = None,
 ) -> Selection:
-    """Return the provider that was asked for, or the first that can be used.
+    """Return the requested provider, or the first usable one.
 
-    `openai/gpt-5-mini` names provider and model, as the provider or as the model.
+    `openai/gpt-5-mini` sets both provider and model, in either argument.
     """
     if provider:
         name, named = split_model_name(provider, ProviderRegistry.is_registered)
@@ -66,8 +66,8 @@ def find_first_with_key(
 ) -> tuple[ProviderSpec, Credential] | None:
     """Return the first remote provider with a key and all required settings: environment, then keyring, then file.
 
-    It needs a default model and a key that is for models alone: no prompt is sent to a provider that nobody named because a
-    token for something else, such as GITHUB_TOKEN, is there.
+    It must have a default model and a key that is for models alone, so that no prompt is sent to a provider because of a
+    token for another purpose, such as GITHUB_TOKEN.
     """
     remote = [
         spec
@@ -122,10 +122,12 @@ def create_provider(
 
 def _find_unknown_setting(spec: ProviderSpec, settings: Mapping[str, object]) -> CommandError | None:
     known = [setting.name for setting in spec.settings]
-    strange = next((name for name in settings if name not in known), None)
-    if strange is None:
+    unknown = next((name for name in settings if name not in known), None)
+    if unknown is None:
         return None
-    return build_usage_error(f"{spec.name} has no setting {strange}", f"its settings: {', '.join(known) or 'none'}")
+    return build_usage_error(
+        f"{spec.name} does not have the setting {unknown}", f"its settings: {', '.join(known) or 'none'}"
+    )
 
 
 def _create_local_transport(terminal: Terminal, settings: Mapping[str, str]) -> object:
@@ -135,7 +137,7 @@ def _create_local_transport(terminal: Terminal, settings: Mapping[str, str]) -> 
 
 
 def find_server_address(provider: BaseProvider) -> str | None:
-    """Return the address of the server; None for the embedded model."""
+    """Return the URL of the server; None for the embedded model."""
     inside = outcome(
         ProviderRegistry.catalogue().find(provider.name).map(lambda spec: spec.transport == "embedded")
     ).value_or(False)
@@ -143,7 +145,7 @@ def find_server_address(provider: BaseProvider) -> str | None:
 
 
 async def select_model(provider: BaseProvider, model: str | None) -> Result[str, CommandError]:
-    """Return the model asked for, the provider's default, or the first that it lists."""
+    """Return the requested model, the provider's default, or the first model that it lists."""
     if model or (model := provider.default_model):
         return Success(model)
     try:
@@ -153,4 +155,4 @@ async def select_model(provider: BaseProvider, model: str | None) -> Result[str,
     if listed:
         return Success(listed[0].id)
     what = f"{provider.name} lists no models"
-    return Failure(CommandError(code=ExitCode.NOT_FOUND, what=what, todo="Name one with --model."))
+    return Failure(CommandError(code=ExitCode.NOT_FOUND, what=what, todo="Choose one with --model."))

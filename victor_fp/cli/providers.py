@@ -1,6 +1,6 @@
-"""`victor providers`: the catalogue by group, with where each key was found.
+"""`victor providers`: the catalogue by group, with the location of each key.
 
-Nothing heavy is imported: neither the parser of options nor pydantic, and the system's keyring is not asked.
+For a fast startup, neither the option parser nor pydantic is imported, and the system keyring is not searched.
 """
 
 from __future__ import annotations
@@ -25,28 +25,28 @@ if TYPE_CHECKING:
     from victor_fp.providers.base import BaseProvider
 
 _CHAINS = {"sigv4": "AWS credentials", "google": "Google credentials"}
-"""Credentials found by the vendors' own libraries."""
+"""Credentials found by libraries of the vendors."""
 _INSTALLED = "Installed packages"
 _GAP = 2
 """Spaces between columns."""
 
 
 class ProviderRow(msgspec.Struct, frozen=True, kw_only=True):
-    """What is listed of one provider."""
+    """A provider in the list."""
 
     group: str
     name: str
     key: str = ""
-    """Where the key was found, or what is missing."""
+    """The location of the key, or what is missing."""
     protocol: str = ""
     supports: str = ""
 
 
 def list_providers(terminal: Terminal, search: str = "") -> int:
-    """List the providers whose names, title or address contain `search`, in any case of letters.
+    """List the providers whose names, title or URL contain `search`, case-insensitively.
 
-    To a pipe each is a line of name, protocol, key and capabilities, separated by tabs. On a terminal they are grouped,
-    and columns that do not fit are left out.
+    Output to a pipe has tab-separated lines of name, protocol, key and capabilities. On a terminal they are grouped,
+    and columns that do not fit are omitted.
     """
     rows = list(build_rows(os.environ, search))
     if not terminal.shown:
@@ -62,7 +62,7 @@ def list_providers(terminal: Terminal, search: str = "") -> int:
 
 
 def build_rows(environment: Mapping[str, str], search: str = "") -> Iterator[ProviderRow]:
-    """Yield the rows: the built-in providers by group, then what installed packages offer."""
+    """Yield the rows: the built-in providers by group, then those of installed packages."""
     from victor_fp.providers.installed import find_entry_points
 
     stored: Mapping[str, str] = open_key_file(environment).read().value_or({})
@@ -81,9 +81,9 @@ def build_rows(environment: Mapping[str, str], search: str = "") -> Iterator[Pro
 
 
 def describe_installed(name: str, environment: Mapping[str, str], stored: Mapping[str, str]) -> ProviderRow:
-    """Return the row of a provider that an installed package offers, which is loaded for it.
+    """Return the row of a provider of an installed package, which is imported.
 
-    A class has a protocol of its own, and says by its methods what it supports.
+    A class has its own protocol, and its methods show what it supports.
     """
     from victor_fp.config.api_keys import key_query_from_name
     from victor_fp.providers.installed import build_catalogue, load_class
@@ -101,7 +101,7 @@ def describe_installed(name: str, environment: Mapping[str, str], stored: Mappin
             pass
     try:
         provider = load_class(name)
-    except Exception as error:  # a package's own code
+    except Exception as error:  # code of a package
         return ProviderRow(group=_INSTALLED, name=name, key=f"cannot be loaded: {type(error).__name__}: {error}")
     variables = key_query_from_name(name).variables
     found = next((variable for variable in variables if environment.get(variable, "").strip()), None)
@@ -116,7 +116,7 @@ def describe_installed(name: str, environment: Mapping[str, str], stored: Mappin
 
 
 def _describe_class(provider: type[BaseProvider]) -> str:
-    """What a class supports, as far as can be known without settings for an instance."""
+    """Return what a class supports, as far as known without an instance."""
     from victor_fp.providers.base import BaseProvider
 
     names = {"tools": "supports_tools", "streaming": "supports_streaming", "embeddings": "embed", "reranking": "rerank"}
@@ -126,7 +126,7 @@ def _describe_class(provider: type[BaseProvider]) -> str:
 
 
 def describe_key(entry: ProviderSpec, environment: Mapping[str, str], stored: Mapping[str, str]) -> str:
-    """Return where the key was found, or which variables it is missing from; `stored` is the key file."""
+    """Return the location of the key, or the variables that are missing; `stored` is the key file."""
     found = next((name for name in entry.key_variables if environment.get(name, "").strip()), None)
     if found is not None:
         return f"environment {found}"
@@ -140,7 +140,7 @@ def describe_key(entry: ProviderSpec, environment: Mapping[str, str], stored: Ma
 
 
 def describe_support(entry: ProviderSpec) -> str:
-    """Return the names of what the API supports; chats need no mention."""
+    """Return the names of supported operations and features; chat is not mentioned."""
     supports = entry.supports
     names = [
         name.replace("_", "-") for name in supports.__struct_fields__ if name != "chat" and getattr(supports, name)
@@ -150,9 +150,9 @@ def describe_support(entry: ProviderSpec) -> str:
 
 
 def format_rows(rows: Iterable[ProviderRow], width: int) -> Iterator[str]:
-    """Yield the lines of a table that is at most `width` characters wide: names and keys, and what else fits.
+    """Yield the lines of a table of at most `width` characters: names and keys, and other columns that fit.
 
-    A key that does not fit in its column moves to the left, or to a line of its own, and is not cut.
+    A key that does not fit in its column moves to the left, or to its own line, and is not cut.
     """
     rows = list(rows)
     columns = [[row.name for row in rows], [_find_first_variable(row.key) for row in rows]]

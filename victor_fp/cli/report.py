@@ -31,7 +31,7 @@ QUESTION = "Answer with the word OK."
 def write_report(target: TargetOptions, prompt_options: PromptOptions, out: Path, terminal: Terminal) -> int:
     """Send the request, show its response, and write the exchanges to `out`."""
     if out.exists():
-        return report_error(terminal, build_usage_error(f"{out} exists", todo="Name another file: --out FILE"))
+        return report_error(terminal, build_usage_error(f"{out} exists", todo="Choose another file: --out FILE"))
     match outcome(load_tools(prompt_options.tools)):
         case Failure(error):
             return report_error(terminal, error)
@@ -82,10 +82,10 @@ async def _record(
                 terminal.note(error.line)
         recording.note = f"{what}\n{how}"
     if not recording.exchanges:
-        terminal.note("victor: nothing was sent, so there is nothing to record")
+        terminal.note("victor: nothing was sent, so nothing was recorded")
         return code
     terminal.note(
-        f"victor: wrote {out}, without keys. It holds the prompt and the response: read it before you pass it on"
+        f"victor: wrote {out}, without keys. It contains the prompt and the response: check it before you share it"
     )
     return ExitCode.OK
 

@@ -1,4 +1,4 @@
-"""How a command runs: its errors become one line on stderr and an exit code."""
+"""Execution of commands: errors become one line on stderr and an exit code."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def run_command(command: Callable[[Terminal], int]) -> int:
 
 
 def silence_logging() -> None:
-    """Keep log records off the terminal unless VICTOR_FP_DEBUG is set: they may quote vendors and tools word for word."""
+    """Hide log records unless VICTOR_FP_DEBUG is set: they may quote vendors and tools."""
     import logging
 
     if not logging.getLogger().handlers and not os.environ.get("VICTOR_FP_DEBUG"):
@@ -42,10 +42,12 @@ def silence_logging() -> None:
 
 
 def _build_unexpected_error(error: Exception) -> CommandError:
-    """Say where an unexpected exception comes from: the system, a provider package, or a defect here."""
+    """Attribute an unexpected exception to the system, a provider package, or a defect of victor_fp."""
     why = f"{type(error).__name__}: {error}"
     if isinstance(error, OSError):
-        return CommandError(code=ExitCode.FAILED, what="the operating system refused", why=error.strerror or why)
+        return CommandError(
+            code=ExitCode.FAILED, what="the operating system reported an error", why=error.strerror or why
+        )
     if package := _find_plugin(error):
         todo = "Report it to the authors of that package; VICTOR_FP_DEBUG=1 shows where."
         return CommandError(code=ExitCode.FAILED, what=f"the provider package {package} failed", why=why, todo=todo)
@@ -54,7 +56,7 @@ def _build_unexpected_error(error: Exception) -> CommandError:
 
 
 def _find_plugin(error: Exception) -> str | None:
-    """Return the installed provider package whose code raised the error, or could not be loaded."""
+    """Return the installed provider package that raised the error or could not be imported."""
     from importlib.metadata import entry_points
 
     from victor_fp.providers.installed import ENTRY_POINTS
@@ -77,7 +79,7 @@ def report_error(terminal: Terminal, error: CommandError) -> int:
 
 
 def _silence_stdout() -> None:
-    """Redirect stdout to nowhere, so that flushing it at exit does not fail again after the reader has closed the pipe."""
+    """Redirect stdout to the null device, so that flushing at exit does not fail after the pipe was closed."""
     nothing = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nothing, sys.stdout.fileno())
     os.close(nothing)

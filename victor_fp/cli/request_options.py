@@ -1,4 +1,4 @@
-"""`-o NAME=VALUE`: options of a request, read by their own types."""
+"""`-o NAME=VALUE`: parsing of request options by their types."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ EFFORTS: tuple[str, ...] = get_args(ReasoningEffort)
 
 @cache
 def list_option_types() -> Mapping[str, Any]:
-    """The options by name, with their types. The form of the answer is asked for with --schema."""
+    """Return the options with their types, except `response_format`, for which there is --schema."""
     hints = get_type_hints(ChatOptions)
     hints.pop("response_format")
     return {"temperature": float, "max_tokens": int, **hints}
 
 
 def parse_options(pairs: Sequence[str]) -> Result[dict[str, Any], CommandError]:
-    """Parse `NAME=VALUE` pairs by the types of the options. Values of lists add up; objects are written as JSON.
+    """Parse `NAME=VALUE` pairs by the types of the options. List values are accumulated; objects are given as JSON.
 
     >>> parse_options(["top_p=0.5", "stop=END", "stop=##", "tool_choice=none"]).unwrap()
     {'top_p': 0.5, 'stop': ['END', '##'], 'tool_choice': 'none'}
@@ -58,7 +58,7 @@ def make_chat_options(found: Mapping[str, Any]) -> ChatOptions:
 
 
 def _read_value(kind: Any, text: str) -> object:
-    """The value that a text stands for: text where the option is text, else JSON, else the text as it is."""
+    """Parse a value: a string if the option is a string, else JSON, else the text itself."""
     if kind is str:
         return text
     value = decode_json(text)
@@ -70,8 +70,6 @@ def _read_value(kind: Any, text: str) -> object:
 def _build_unknown_option(name: str) -> CommandError:
     near = get_close_matches(name, list_option_types(), n=1)
     if name == "response_format":
-        return build_usage_error("-o response_format cannot be given", todo="Use --schema FILE.")
-    todo = (
-        f"Did you mean {near[0]}?" if near else "Fields of the vendor's own go into -o 'extra_body={\"name\": value}'."
-    )
-    return build_usage_error(f"there is no option {name}", f"options: {', '.join(sorted(list_option_types()))}", todo)
+        return build_usage_error("-o response_format is not supported", todo="Use --schema FILE.")
+    todo = f"Did you mean {near[0]}?" if near else "Pass vendor-specific fields as -o 'extra_body={\"name\": value}'."
+    return build_usage_error(f"unknown option {name}", f"options: {', '.join(sorted(list_option_types()))}", todo)

@@ -1,4 +1,4 @@
-"""The user's directory for state: the log of conversations and the history of prompts, readable by their owner only."""
+"""The user's state directory: the log of conversations and the history of prompts, readable only by the owner."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ CleanText: TypeAlias = Callable[[str], str]
 
 
 def find_state_directory(environment: Mapping[str, str], *, windows: bool = sys.platform == "win32") -> Path | None:
-    """Return VICTOR_FP_STATE_DIR, else `victor_fp` in the user's directory for state; None where there is no home.
+    """Return VICTOR_FP_STATE_DIR, else `victor_fp` in the user's state directory; None without a home directory.
 
-    A relative XDG_STATE_HOME is ignored, as the XDG Base Directory Specification demands.
+    A relative XDG_STATE_HOME is ignored, as required by the XDG Base Directory Specification.
     """
     if own := environment.get("VICTOR_FP_STATE_DIR"):
         return Path(own).absolute()
@@ -31,16 +31,16 @@ def find_state_directory(environment: Mapping[str, str], *, windows: bool = sys.
 
 
 def make_private_file(path: Path) -> Path:
-    """Create the file, and its directory, for their owner only; one that exists keeps its content. Raises OSError."""
+    """Create a file and its directory, accessible only by the owner; existing content is kept. Raises OSError."""
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     os.close(os.open(path, os.O_WRONLY | os.O_CREAT | getattr(os, "O_CLOEXEC", 0), 0o600))
     return path
 
 
 def make_cleaner(environment: Mapping[str, str]) -> CleanText:
-    """Return what removes the secrets of the environment and the key file, and credentials by their form, from a text.
+    """Return a function that removes secrets of the environment and the key file, and other credentials, from a text.
 
-    The key file is read when the first text is cleaned.
+    The key file is read at the first call.
     """
 
     @cache

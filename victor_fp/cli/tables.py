@@ -13,7 +13,7 @@ from victor_fp.shell.credentials.key_ring import KeyRing
 
 
 def build_model_rows(models: Sequence[ModelInfo]) -> list[tuple[str, str, str, str]]:
-    """Return id, context window, output limit and capabilities; empty where the provider does not report them."""
+    """Return id, context window, output limit and capabilities; empty if they are not reported."""
     return [
         (model.id, _format_number(model.context_window), _format_number(model.max_output), _list_abilities(model))
         for model in models
@@ -21,7 +21,7 @@ def build_model_rows(models: Sequence[ModelInfo]) -> list[tuple[str, str, str, s
 
 
 def build_key_rows(environment: Mapping[str, str], ring: KeyRing, *, only_ring: bool = False) -> list[tuple[str, str]]:
-    """Return the names that have a key, and where it was found."""
+    """Return the names with a key, and its location."""
     if only_ring:
         return [(name, "keyring") for name in list_stored_names() if ring.read(name).value_or(None)]
     in_file: dict[str, str] = open_key_file(environment).read().value_or({})

@@ -1,4 +1,4 @@
-"""Terminal output: text as it arrives, notes on stderr, tables that become plain lines in a pipe."""
+"""Terminal output: streamed text, notes on stderr, and tables, which are plain lines in a pipe."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from victor_fp.cli.layout import render_rows
 
 _CONTROLS = (*range(0x20), 0x7F, *range(0x80, 0xA0))
 _BIDI = (0x061C, 0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2066, 0x206A))
-"""Characters that reorder text (Unicode Standard Annex 9): a terminal that obeys them shows other text than was written."""
+"""Characters that reorder text (Unicode Standard Annex 9): terminals may show a misleading text."""
 _SEPARATORS = (0x2028, 0x2029)
 _REMOVED = {code: None for code in (*_CONTROLS, *_BIDI, *_SEPARATORS) if chr(code) not in "\n\t"}
 
@@ -21,18 +21,18 @@ _REMOVED = {code: None for code in (*_CONTROLS, *_BIDI, *_SEPARATORS) if chr(cod
 def strip_controls(text: str) -> str:
     """Remove control and bidirectional formatting characters, newline and tab excepted.
 
-    Text from models, vendors and files could otherwise set the clipboard, the title or the order of what is shown.
+    Text from models, vendors and files could otherwise change the clipboard, the title or the order of the output.
     """
     return text.translate(_REMOVED)
 
 
 def to_one_line(text: str) -> str:
-    """Strip control characters and join lines, for text inside a prompt, a table or a message of one line."""
+    """Strip control characters and join lines, for prompts, tables and one-line messages."""
     return " ".join(strip_controls(text).split())
 
 
 def escape_controls(text: str) -> str:
-    r"""Show what `strip_controls` removes as escapes, for text that is read before it is acted on.
+    r"""Show the characters removed by `strip_controls` as escapes, for text that the user must confirm.
 
     >>> escape_controls("rm \u202etxt")
     'rm \\u202etxt'
@@ -41,14 +41,14 @@ def escape_controls(text: str) -> str:
 
 
 class Terminal:
-    """stdout for answers, stderr for notes."""
+    """The terminal: stdout for responses, stderr for notes."""
 
     def __init__(self, out: TextIO | None = None, err: TextIO | None = None) -> None:
         self.out = out or sys.stdout
         self.err = err or sys.stderr
         for stream in (self.out, self.err):
             if isinstance(stream, TextIOWrapper):
-                # In a locale that cannot encode a character, a replacement is better than losing the answer.
+                # If the locale cannot encode a character, replace it rather than fail.
                 stream.reconfigure(errors="replace")
         self.shown = self.out.isatty()
         """Whether stdout is a terminal."""
@@ -83,7 +83,7 @@ class Terminal:
     def write_table(self, columns: Sequence[str], rows: Iterable[Sequence[str]], *, cut_last: bool = False) -> None:
         """Write rows under their columns; to a pipe one line for each row, fields separated by tabs.
 
-        On a terminal columns that do not fit are left out; with `cut_last` the last one is cut first.
+        On a terminal columns that do not fit are omitted; with `cut_last` the last one is truncated first.
         """
         cells = [tuple(map(to_one_line, row)) for row in rows]
         if not self.shown:
@@ -95,12 +95,12 @@ class Terminal:
 
     @property
     def width(self) -> int:
-        """Columns of the terminal; COLUMNS of the environment decides where it is set."""
+        """The number of columns of the terminal, or COLUMNS of the environment if set."""
         return shutil.get_terminal_size().columns
 
 
 class NoteStream(TextIOBase):
-    """stderr as a stream for what functions print, without control characters."""
+    """stderr as a stream for output of functions, without control characters."""
 
     def __init__(self, terminal: Terminal) -> None:
         self._err = terminal.err
@@ -116,21 +116,21 @@ class NoteStream(TextIOBase):
 
 
 class DownloadProgress:
-    """Reports a download: a line that counts up on a terminal, one plain line elsewhere."""
+    """Reports a download: a counter on a terminal, one line elsewhere."""
 
     def __init__(self, terminal: Terminal) -> None:
         self._terminal = terminal
         self._percent = -1
 
     def __call__(self, done: int, total: int) -> None:
-        """Report that `done` of `total` bytes have arrived."""
+        """Report that `done` of `total` bytes have been received."""
         percent = 100 * done // total if total else 100
         if percent == self._percent:
             return
-        text = f"downloading the model, once: {percent:3d} % of {total / 1e6:.0f} MB"
+        text = f"downloading the model (once): {percent:3d} % of {total / 1e6:.0f} MB"
         if self._terminal.watched:
             self._terminal.err.write(f"\r{text}" + ("\n" if percent >= 100 else ""))
             self._terminal.err.flush()
         elif self._percent < 0:
-            self._terminal.note(f"victor: downloading the model, once: {total / 1e6:.0f} MB")
+            self._terminal.note(f"victor: downloading the model (once): {total / 1e6:.0f} MB")
         self._percent = percent

@@ -1,4 +1,4 @@
-"""Calls of tools: confirmed by the user, run, and answered, for as many rounds as the model asks for."""
+"""Tool calls: confirmed by the user and run, until the model makes no more calls."""
 
 from __future__ import annotations
 
@@ -20,17 +20,17 @@ from victor_fp.core.types import CompletionResponse, Message, ToolCall, ToolDefi
 from victor_fp.providers.base import BaseProvider
 
 MAX_ROUNDS = 32
-"""Requests of one turn; a model that goes on calling tools is stopped there."""
+"""Maximum number of requests of one turn."""
 DECLINED = "the user declined this call"
 
 Confirm: TypeAlias = Callable[[str], Awaitable[bool]]
-"""Asks a question of the user."""
+"""Asks the user a yes-or-no question."""
 AnswerCall: TypeAlias = Callable[[ToolCall], Awaitable[Message]]
-"""Answers a call of a tool that cannot be run here."""
+"""Asks the user for the result of a tool that cannot be run."""
 
 
 class ToolTurn(msgspec.Struct, frozen=True, kw_only=True):
-    """What came of a prompt: the messages that follow it, and what they cost."""
+    """The result of a prompt: the messages that follow it, and their usage."""
 
     messages: tuple[Message, ...]
     response: CompletionResponse
@@ -39,13 +39,13 @@ class ToolTurn(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Executor(msgspec.Struct, frozen=True, kw_only=True):
-    """Answers the calls of a response."""
+    """Runs the calls of a response."""
 
     tools: tuple[ToolDefinition, ...] = ()
     confirm: Confirm | None = None
-    """None runs every call without a question."""
+    """None runs calls without confirmation."""
     answer_by_hand: AnswerCall | None = None
-    """None leaves calls of tools without a function unanswered."""
+    """None ends the turn at calls of tools without a function."""
 
     @property
     def runnable(self) -> tuple[Tool, ...]:
@@ -53,14 +53,14 @@ class Executor(msgspec.Struct, frozen=True, kw_only=True):
         return tuple(one for one in self.tools if isinstance(one, Tool))
 
     def is_by_hand(self, name: str) -> bool:
-        """Whether a call of this name is not run here."""
+        """Return whether the result of a tool must be entered by the user."""
         return any(one.name == name and not isinstance(one, Tool) for one in self.tools) or not self.runnable
 
     async def answer(self, response: CompletionResponse, terminal: Terminal) -> list[Message] | None:
-        """Return the messages that answer the calls in their order; None where one of them has to be answered elsewhere.
+        """Return the tool messages in order of the calls; None if a result must come from elsewhere.
 
-        The questions are asked one after another, then the calls that were confirmed run at once. What functions print goes to
-        stderr.
+        Confirmations are asked one after another, then the confirmed calls run concurrently. Output of functions
+        is written to stderr.
         """
         calls = response.tool_calls or []
         if self.answer_by_hand is None and any(self.is_by_hand(call["name"]) for call in calls):
@@ -74,9 +74,9 @@ class Executor(msgspec.Struct, frozen=True, kw_only=True):
                 approved.append(at)
             else:
                 answers[at] = _build_declined(call)
-        wanted = response.model_copy(update={"tool_calls": [calls[at] for at in approved]})
+        approved_calls = response.model_copy(update={"tool_calls": [calls[at] for at in approved]})
         with redirect_stdout(NoteStream(terminal)):
-            results = await run_tools(wanted, self.runnable)
+            results = await run_tools(approved_calls, self.runnable)
         answers |= dict(zip(approved, results, strict=True))
         for at in approved:
             if answers[at].is_error:
@@ -101,16 +101,16 @@ async def run_turn(
     *,
     is_quiet: bool = False,
 ) -> Result[ToolTurn, Fault]:
-    """Ask, show the response, and go on while its calls are answered. With `is_quiet` nothing is shown."""
+    """Send a request, show the response, and run its calls until there are no more. `is_quiet`: show nothing."""
     added: list[Message] = []
     spent: list[Spent] = []
     hidden = frozenset(one.name for one in executor.runnable)
     while True:
-        asked = [*messages, *added]
+        conversation = [*messages, *added]
         if is_quiet or options.schema is not None:
-            answered = await fetch_response(provider, model, asked, options)
+            answered = await fetch_response(provider, model, conversation, options)
         else:
-            answered = await show_response(provider, model, asked, options, terminal, hidden_calls=hidden)
+            answered = await show_response(provider, model, conversation, options, terminal, hidden_calls=hidden)
         match outcome(answered):
             case Failure(fault):
                 return Failure(fault)
@@ -122,7 +122,7 @@ async def run_turn(
         if not response.tool_calls:
             return Success(turn)
         if len(spent) >= MAX_ROUNDS:
-            terminal.note(f"victor: stopped after {MAX_ROUNDS} requests with calls of tools")
+            terminal.note(f"victor: stopped after {MAX_ROUNDS} requests with tool calls")
             return Success(turn)
         results = await executor.answer(response, terminal)
         if results is None:

@@ -28,7 +28,7 @@ from victor_fp.core.result import outcome
 from victor_fp.core.types import ToolDefinition
 
 MCP_TIMEOUT = 60.0
-"""Seconds that a request to a server may take."""
+"""Timeout in seconds of a request to a server."""
 _NAMES = re.compile(r"[A-Za-z_][\w.]*(?:,[A-Za-z_][\w.]*)*")
 _MODULE = re.compile(r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*")
 
@@ -46,7 +46,7 @@ class FunctionSource(msgspec.Struct, frozen=True):
 
 
 def parse_source(text: str) -> FunctionSource | Path:
-    """Return what a value of --tools names: functions, or a file of JSON definitions.
+    """Parse a value of --tools: functions, or a file of JSON definitions.
 
     >>> parse_source("pkg.tools:weather,rain"), parse_source("tools.py")
     (FunctionSource(origin='pkg.tools', names=('weather', 'rain')), FunctionSource(origin='tools.py', names=()))
@@ -62,7 +62,7 @@ def parse_source(text: str) -> FunctionSource | Path:
 
 
 def load_tools(sources: Sequence[str]) -> Result[list[ToolDefinition], CommandError]:
-    """Load the tools of all sources. Python sources are imported, which runs their code; names must differ."""
+    """Load the tools of all sources. Python sources are imported, which runs their code; names must be unique."""
     found: dict[str, ToolDefinition] = {}
     for text in sources:
         source = parse_source(text)
@@ -82,12 +82,12 @@ def load_tools(sources: Sequence[str]) -> Result[list[ToolDefinition], CommandEr
 
 @asynccontextmanager
 async def connect_servers(
-    commands: Sequence[str], taken: Sequence[ToolDefinition]
+    commands: Sequence[str], existing: Sequence[ToolDefinition]
 ) -> AsyncIterator[Result[list[ToolDefinition], CommandError]]:
     """Start MCP servers and yield their tools; they end with the block.
 
-    What they write to stderr is shown only where a server cannot be started, without control characters. Names that are taken get the
-    server's number in front.
+    Their stderr is shown only if a server cannot be started, without control characters. Names that are already in use
+    are prefixed with the server's number.
     """
     if not commands:
         yield Success([])
@@ -101,11 +101,11 @@ async def connect_servers(
         from victor_fp.agent.mcp import list_tools
     except ImportError as error:
         yield Failure(
-            build_usage_error("--mcp needs its extra", f"{error.name} is missing", "pip install 'victor_fp[mcp]'")
+            build_usage_error("--mcp requires its extra", f"{error.name} is missing", "pip install 'victor_fp[mcp]'")
         )
         return
-    found = {one.name: one for one in taken}
-    own: list[ToolDefinition] = []
+    found = {one.name: one for one in existing}
+    added: list[ToolDefinition] = []
     failed: CommandError | None = None
     raised: Exception | None = None
     with tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace") as errors:
@@ -124,7 +124,7 @@ async def connect_servers(
                     tools = await list_tools(client)
                     if any(one.name in found for one in tools):
                         tools = await list_tools(client, prefix=f"server{number}_")
-                except Exception as error:  # a server is anybody's program
+                except Exception as error:  # an external program
                     errors.seek(0)
                     last = next((line for line in reversed(errors.read().splitlines()) if line.strip()), "")
                     failed = CommandError(
@@ -133,18 +133,18 @@ async def connect_servers(
                         why=last or _find_first_reason(error),
                     )
                     break
-                own += tools
+                added += tools
                 found |= {one.name: one for one in tools}
             try:
-                yield Success(own) if failed is None else Failure(failed)
-            except Exception as error:  # raised again outside: the task groups of the clients would wrap it
+                yield Success(added) if failed is None else Failure(failed)
+            except Exception as error:  # raised again outside, since the clients' task groups would wrap it
                 raised = error
     if raised is not None:
         raise raised
 
 
 def _build_environment() -> dict[str, str]:
-    """The environment for a server: without the keys of model vendors, which are no business of it."""
+    """Return the environment for a server, without the keys of model vendors."""
     withheld = {name for spec in CATALOGUE for name in spec.key_variables}
     return {name: value for name, value in os.environ.items() if name not in withheld}
 
@@ -157,16 +157,16 @@ def _find_first_reason(error: BaseException) -> str:
 
 def _load_functions(source: FunctionSource) -> Result[list[ToolDefinition], CommandError]:
     try:
-        with redirect_stdout(NoteStream(Terminal())):  # stdout is for answers
+        with redirect_stdout(NoteStream(Terminal())):  # stdout is for responses
             module = _import_file(Path(source.origin)) if source.is_file else _import_module(source.origin)
     except OSError as error:
         return Failure(build_usage_error(f"{source.origin} cannot be read", error.strerror or type(error).__name__))
-    except (Exception, SystemExit) as error:  # its code is the user's
+    except (Exception, SystemExit) as error:  # user code
         return Failure(build_usage_error(f"{source.origin} cannot be loaded", f"{type(error).__name__}: {error}"))
     names = source.names or tuple(_find_public(module))
     if not names:
         return Failure(
-            build_usage_error(f"{source.origin} has no functions", "names with a leading underscore do not count")
+            build_usage_error(f"{source.origin} has no functions", "names with a leading underscore are ignored")
         )
     tools: list[ToolDefinition] = []
     for name in names:
@@ -186,29 +186,29 @@ def _load_functions(source: FunctionSource) -> Result[list[ToolDefinition], Comm
 
 
 def _import_module(name: str) -> ModuleType:
-    """Import by name; modules of the current directory are found, as with `python -m`."""
+    """Import a module by name, also from the current directory, as with `python -m`."""
     if "" not in sys.path and os.getcwd() not in sys.path:
         sys.path.insert(0, os.getcwd())
     return importlib.import_module(name)
 
 
 def _import_file(path: Path) -> ModuleType:
-    """Run a file as a module; what lies next to it can be imported by it."""
+    """Import a file as a module; it can import modules of its directory."""
     path = path.expanduser().resolve(strict=True)
     name = f"victor_tools_{re.sub(r'[^0-9A-Za-z_]', '_', path.stem)}"
     spec = importlib.util.spec_from_file_location(name, path)
     if spec is None or spec.loader is None:
-        raise ImportError(f"{path} is not Python")
+        raise ImportError(f"{path} is not a Python file")
     if str(path.parent) not in sys.path:
         sys.path.insert(0, str(path.parent))
     module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module  # annotations are resolved there
+    sys.modules[name] = module  # for the resolution of annotations
     spec.loader.exec_module(module)
     return module
 
 
 def _find_public(module: ModuleType) -> list[str]:
-    """Names of the tools and functions that a module defines itself."""
+    """Return the names of the tools and functions defined in a module."""
     return [
         name
         for name, value in vars(module).items()

@@ -1,4 +1,4 @@
-"""The line of tokens and cost below an answer."""
+"""The line of tokens and cost below a response."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from victor_fp.providers.base import BaseProvider
 
 
 class Spent(msgspec.Struct, frozen=True, kw_only=True):
-    """What one or more responses used. None is what nobody reported; a sum with an unknown part is unknown."""
+    """The usage of one or more responses. None means not reported; a sum with an unknown part is unknown."""
 
     prompt_tokens: int | None = None
     completion_tokens: int | None = None
@@ -25,7 +25,7 @@ class Spent(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def line(self) -> str:
-        """The line to show; empty where nothing is known."""
+        """The line to show; empty if nothing is known."""
         tokens = []
         if self.prompt_tokens is not None:
             tokens.append(
@@ -41,7 +41,7 @@ class Spent(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def measure_response(provider: BaseProvider, model: str, response: CompletionResponse, *, priced: bool) -> Spent:
-    """Return what a response used. The cost is the vendor's word; else, with `priced`, by the table of prices if installed."""
+    """Return the usage of a response. The cost is the vendor's or, with `priced`, computed from installed prices."""
     usage: Mapping[str, Any] = dict(response.usage or {})
     return Spent(
         prompt_tokens=usage.get("prompt_tokens"),

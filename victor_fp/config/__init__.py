@@ -1,1 +1,1 @@
-"""Configuration: keys by provider name, and what is known of models."""
+"""Configuration: API keys by provider name, and tables of model capabilities."""

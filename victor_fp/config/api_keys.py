@@ -20,9 +20,9 @@ _NAME = re.compile(r"[a-z0-9][a-z0-9._-]*", re.ASCII)
 
 
 def get_api_key(name: str) -> str | None:
-    """Return the key for provider `name`: environment, then keyring, then file; None where there is none.
+    """Return the key for provider `name` from the environment, keyring or key file; None if there is none.
 
-    Works for any name: for `custom_llm` the variable is CUSTOM_LLM_API_KEY.
+    Any name is accepted: for `custom_llm` the variable is CUSTOM_LLM_API_KEY.
     """
     match outcome(find_api_key(name)):
         case Success(credential):
@@ -38,13 +38,13 @@ def find_api_key(
     key_ring: KeyRing | None = None,
     key_file: KeyFile | None = None,
 ) -> Result[Credential | None, Fault]:
-    """Like `get_api_key`, with where it was found, or CredentialMissing with the locations tried."""
+    """Like `get_api_key`, but return the key with its location, or CredentialMissing with the searched locations."""
     variables = os.environ if environment is None else environment
     return find_key(key_query_from_name(name), None, variables, key_ring=key_ring, key_file=key_file)
 
 
 def key_query_from_name(name: str) -> KeyQuery:
-    """Return the key query for a provider's name or alias; an unknown name is used as it is."""
+    """Return the key query for a provider's name or alias; an unknown name is used unchanged."""
     plain = name.strip().lower()
     match outcome(ProviderRegistry.catalogue().find(plain)):
         case Success(spec):
@@ -63,7 +63,7 @@ def store_api_key(
     environment: Mapping[str, str] | None = None,
     key_ring: KeyRing | None = None,
 ) -> Result[str, Fault | KeyStoreFailure]:
-    """Store a key in the key file, or the keyring; return where."""
+    """Store a key in the key file or the keyring; return its location."""
     stored_as = key_query_from_name(name).name
     if not _NAME.fullmatch(stored_as):
         return Failure(
@@ -90,7 +90,7 @@ def delete_api_key(
     environment: Mapping[str, str] | None = None,
     key_ring: KeyRing | None = None,
 ) -> Result[bool, KeyStoreFailure]:
-    """Delete a key from the key file, or the keyring; False where there is none."""
+    """Delete a key from the key file or the keyring; False if there is none."""
     stored_as = key_query_from_name(name).name
     if keyring:
         return (key_ring or get_system_key_ring()).remove(stored_as)
@@ -105,9 +105,9 @@ def migrate_api_keys(
 ) -> Result[tuple[str, ...], KeyStoreFailure]:
     """Move all keys from the file to the keyring, or back; return the names moved.
 
-    A key is removed from its old store after it was read back from the new one. A key that cannot be moved stays, the
-    others are moved all the same, and the failure names it. A keyring cannot be listed: moving back covers the names of
-    the catalogue.
+    A key is removed from the old store only after it was read back from the new one. A key that cannot be moved is
+    kept, the others are moved, and the failure names it. Keyrings cannot be listed: moving back covers the names of the
+    catalogue.
     """
     ring = key_ring or get_system_key_ring()
     file = open_key_file(os.environ if environment is None else environment)
@@ -166,7 +166,7 @@ def _move_into_file(ring: KeyRing, file: KeyFile, name: str) -> Result[bool, Key
 
     def move(secret: str | None) -> Result[bool, KeyStoreFailure]:
         if secret is None:
-            return Success(False)  # noqa: FBT003  a Result's value
+            return Success(False)  # noqa: FBT003  the value of a Result
         return file.store(name, secret).bind(lambda _: ring.remove(name)).map(lambda _: True)
 
     return ring.read(name).bind(move)

@@ -1,4 +1,4 @@
-"""A program's own table of model capabilities, read from YAML; see `core.models.capabilities` for what it may hold.
+"""A program's own table of model capabilities, read from YAML; see `core.models.capabilities` for its fields.
 
 match outcome(read_capabilities(text)):
     case Success(table):
@@ -23,7 +23,7 @@ MAX_NODES = 100_000
 
 
 def read_capabilities(text: str) -> Result[CapabilityTable, FileInvalid]:
-    """Return the table in a YAML text; a key twice, an unknown field and a value of the wrong type are refused."""
+    """Parse a table from YAML; duplicate keys, unknown fields and values of a wrong type are rejected."""
     match outcome(_load_yaml(text)):
         case Failure(invalid):
             return Failure(invalid)
@@ -39,7 +39,7 @@ def read_capabilities(text: str) -> Result[CapabilityTable, FileInvalid]:
 
 
 def load_capabilities(path: str | Path) -> Result[CapabilityTable, FileInvalid]:
-    """Return the table in a file."""
+    """Load a table from a file."""
     try:
         text = Path(path).read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
@@ -60,11 +60,11 @@ def iterate_all_sections(table: CapabilityTable) -> Iterator[Section]:
 
 
 class _Strict(ModelCapabilities, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """For checking a section."""
+    """Used to validate a section."""
 
 
 def _load_yaml(text: str) -> Result[object, FileInvalid]:
-    """The value of a YAML text without a key twice; an empty text is an empty table."""
+    """Parse YAML without duplicate keys; an empty text is an empty table."""
     import yaml
 
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)(text)
@@ -73,7 +73,7 @@ def _load_yaml(text: str) -> Result[object, FileInvalid]:
         if _count_nodes(node, {}) > MAX_NODES:
             return Failure(FileInvalid(f"has more than {MAX_NODES} values, those of its aliases included"))
         if double := next(_find_doubles(node), None):
-            return Failure(FileInvalid(f"the key {double!r} stands twice"))
+            return Failure(FileInvalid(f"duplicate key {double!r}"))
         return Success({} if node is None else loader.construct_document(node))
     except (yaml.YAMLError, ValueError) as error:  # an integer of many digits and a day 99 are ValueErrors
         return Failure(FileInvalid(str(error)))

@@ -1,8 +1,8 @@
-"""Answers that are made while nobody waits: a handle to find one again, and the polling until it is there.
+"""Background responses: a handle to find a response again, and polling until it is complete.
 
-Rules. A response is created, and asked for by its id with rests that grow, until it no longer runs. A poll that fails for
-the moment is repeated. Where the caller of a chat leaves before the answer is there, the response is cancelled; whoever
-resumes one by its handle leaves it running.
+A response is created and then polled by its id, with increasing delays, until it is no longer running. A poll that
+fails temporarily is repeated. If the caller of a chat leaves before the response is complete, the response is
+cancelled; a response that was resumed by its handle keeps running.
 """
 
 from __future__ import annotations
@@ -22,79 +22,79 @@ from victor_fp.core.requests import HttpRequest
 
 Progress = Literal["running", "ended", "unknown"]
 
-FIRST_REST, GROWTH, LONGEST_REST = 1.0, 1.5, 15.0
-"""Seconds before the first poll, the factor from one to the next, and seconds at most."""
-PATIENCE = 10
-"""Polls in a row that may bring nothing."""
+FIRST_DELAY, DELAY_GROWTH, MAX_DELAY = 1.0, 1.5, 15.0
+"""Seconds before the first poll, growth factor, and maximum seconds between polls."""
+MAX_FAILED_POLLS = 10
+"""Consecutive polls that may fail."""
 EXCHANGE_TIMEOUT = 60.0
-"""Seconds that one exchange may take, since the whole may take hours."""
-PASSING = frozenset({408, 409, 429, 500, 502, 503, 504, 529})
+"""Seconds for one exchange; the response itself may take hours."""
+RETRYABLE_STATUSES = frozenset({408, 409, 429, 500, 502, 503, 504, 529})
 """Statuses after which a poll is repeated."""
 
 
 class BackgroundHandle(TypedDict):
-    """Which response is being made, and where: plain JSON, to be kept and resumed by another process."""
+    """Identifies a background response. Plain JSON: another process can resume the response with it."""
 
     provider: str
     model: str
     id: str
     """The vendor's id of the response."""
     tool_names: NotRequired[dict[str, str]]
-    """The caller's names of tools by the names that were sent, where the two differ."""
+    """The caller's tool names by the names that were sent, if they differ."""
 
 
-class Sighting(msgspec.Struct, frozen=True, kw_only=True):
-    """What a body says of the response that it holds."""
+class BackgroundStatus(msgspec.Struct, frozen=True, kw_only=True):
+    """The status of a response, as reported in a body."""
 
     id: str = ""
     progress: Progress = "unknown"
-    """`unknown` is a body that is no response."""
+    """`unknown`: the body is not a response."""
 
 
 class Background(msgspec.Struct, frozen=True, kw_only=True):
-    """How a protocol finds a response again."""
+    """A protocol's functions for background responses."""
 
-    see: Callable[[bytes], Sighting]
+    read_status: Callable[[bytes], BackgroundStatus]
     retrieve: Callable[[str], HttpRequest]
-    """The request for a response by its id."""
+    """Build the request that retrieves a response by its id."""
     cancel: Callable[[str], HttpRequest]
-    """The request that ends one."""
+    """Build the request that cancels a response."""
 
 
 class BackgroundPolling(msgspec.Struct, frozen=True, kw_only=True):
-    """Where the polling of one response stands."""
+    """The state of polling one response."""
 
     background: Background
     id: str = ""
     """Empty until the response is known."""
     is_running: bool = False
     is_resumed: bool = False
-    """It was created earlier, and goes on whoever waits for it."""
+    """Whether it was created earlier; it is then not cancelled with the caller."""
     polls: int = 0
     failed: int = 0
-    """Polls in a row that brought nothing."""
+    """Consecutive failed polls."""
 
     @property
     def cancel(self) -> HttpRequest | None:
-        """The request that ends the response, while it runs for this caller alone."""
+        """The request that cancels the response; None if it is not running or was resumed."""
         return self.background.cancel(self.id) if self.is_running and not self.is_resumed else None
 
     def advance(self, event: PollingEvent) -> tuple[BackgroundPolling, PollingOrder]:
-        """The state and the order after an exchange."""
+        """Return the state and the order after an exchange."""
         if isinstance(event, ExchangeFailed):
             return self._repeat(0.0) or (self, StopPolling(event.fault))
         if event.status >= 400:
             wait = read_retry_after(event.headers) or 0.0
-            repeated = self._repeat(wait) if event.status in PASSING else None
+            repeated = self._repeat(wait) if event.status in RETRYABLE_STATUSES else None
             return repeated or (self, UseResponse(event))
-        seen = self.background.see(event.body)
-        if seen.progress != "running" or not seen.id:
+        status = self.background.read_status(event.body)
+        if status.progress != "running" or not status.id:
             return replace(self, is_running=False), UseResponse(event)
-        return _poll(replace(self, id=seen.id, is_running=True, failed=0), 0.0)
+        return _poll(replace(self, id=status.id, is_running=True, failed=0), 0.0)
 
     def _repeat(self, wait: float) -> tuple[BackgroundPolling, PollingOrder] | None:
-        """The poll once more; None where it was not a poll, or failed too often."""
-        if not self.is_running or self.failed >= PATIENCE:
+        """Repeat the poll; None if the exchange was not a poll or too many polls failed."""
+        if not self.is_running or self.failed >= MAX_FAILED_POLLS:
             return None
         return _poll(replace(self, failed=self.failed + 1), wait)
 
@@ -105,39 +105,39 @@ def begin_polling(
     stream: bool,  # noqa: ARG001, FBT001  the signature of StartPolling; a stream is not polled
     timeout: float,
 ) -> tuple[BackgroundPolling, SendRequest]:
-    """The creation of a response; or, with a GET, the first poll of one that was created earlier."""
+    """Start polling with the creation of a response or, for a GET, with the first poll of an existing one."""
     is_resumed = request.method == "GET"
     polling = BackgroundPolling(background=background, is_resumed=is_resumed)
     return polling, SendRequest(request=request, timeout=min(timeout, EXCHANGE_TIMEOUT))
 
 
 def _poll(polling: BackgroundPolling, least: float) -> tuple[BackgroundPolling, PollingOrder]:
-    """Ask again, after a rest that grows with every poll."""
-    rest = min(LONGEST_REST, FIRST_REST * GROWTH ** min(polling.polls, 64))
+    """Poll after a delay that grows with every poll."""
+    delay = min(MAX_DELAY, FIRST_DELAY * DELAY_GROWTH ** min(polling.polls, 64))
     request = polling.background.retrieve(polling.id)
-    order = SendRequest(request=request, rest=max(rest, least), timeout=EXCHANGE_TIMEOUT)
+    order = SendRequest(request=request, delay=max(delay, least), timeout=EXCHANGE_TIMEOUT)
     return replace(polling, polls=polling.polls + 1), order
 
 
 def is_background_request(options: Options) -> bool:
-    """Whether a response is to be made in the background, in our words or in the vendor's."""
+    """Return whether the options request a background response, by our option or the vendor's field."""
     return bool(options.background) or {**options.unknown, **options.extra_body}.get("background") is True
 
 
 def read_handle(provider: str, handle: object) -> Result[BackgroundHandle, Fault]:
-    """A handle from its JSON; InvalidRequest says what is wrong with it."""
+    """Read a handle from its JSON; InvalidRequest describes what is wrong with it."""
     fields = {name: handle.get(name) for name in ("provider", "model", "id")} if isinstance(handle, Mapping) else {}
     names = handle.get("tool_names") if isinstance(handle, Mapping) else None
     match fields:
         case {"provider": str(maker), "model": str(model), "id": str(id_)} if maker and id_:
             read = BackgroundHandle(provider=maker, model=model, id=id_)
         case _:
-            message = "handle: expected an object whose provider, model and id are texts"
+            message = "handle: expected an object with the strings provider, model and id"
             return Failure(InvalidRequest(provider=provider, message=message))
     if names is None:
         return Success(read)
     if isinstance(names, Mapping) and all(isinstance(text, str) for pair in names.items() for text in pair):
         read["tool_names"] = dict(names)
         return Success(read)
-    message = "handle: expected tool_names to be an object of texts"
+    message = "handle: expected tool_names to be an object of strings"
     return Failure(InvalidRequest(provider=provider, message=message))

@@ -1,6 +1,6 @@
-"""Sequences that grow piece by piece and stay values: pieces hang in a chain of pairs, and are joined or merged once.
+"""Immutable sequences with O(1) append: linked lists whose items are joined or merged once, at the end.
 
-A chain is `(rest, newest)` or None. Growing one costs the same however long it is, where a tuple would be copied whole.
+A chain is `(previous, newest)` or None. Appending to a tuple would copy it.
 """
 
 from __future__ import annotations
@@ -15,14 +15,14 @@ T = TypeVar("T")
 Chain: TypeAlias = "tuple[Chain, str] | None"
 """Pieces of text, newest first."""
 ObjectChain: TypeAlias = "tuple[ObjectChain, Mapping[str, Json]] | None"
-"""JSON objects that are to be merged, newest first."""
+"""JSON objects to merge, newest first."""
 
 _MAX_MERGE_DEPTH = 64
-"""Levels of objects that are merged; objects below that replace each other."""
+"""Levels of objects that are merged; deeper objects replace each other."""
 
 
 def unroll(chain: tuple[Any, T] | None) -> list[T]:
-    """The items of a chain, oldest first.
+    """Return the items of a chain, oldest first.
 
     >>> unroll(((None, "a"), "b"))
     ['a', 'b']
@@ -36,7 +36,7 @@ def unroll(chain: tuple[Any, T] | None) -> list[T]:
 
 
 def join_chain(chain: Chain) -> str:
-    """The pieces of a chain as one text.
+    """Join the pieces of a chain.
 
     >>> join_chain(((None, "a"), "b"))
     'ab'
@@ -45,7 +45,7 @@ def join_chain(chain: Chain) -> str:
 
 
 def merge_objects(objects: Iterable[Mapping[str, Json]], depth: int = _MAX_MERGE_DEPTH) -> dict[str, Json]:
-    """One object of several, in order: lists are extended, objects merged, any other value is replaced by a later one.
+    """Merge objects in order: lists are extended, objects merged, any other value is replaced by a later one.
 
     >>> merge_objects([{"a": [1], "b": 1}, {"a": [2], "b": 2}])
     {'a': [1, 2], 'b': 2}
@@ -58,7 +58,7 @@ def merge_objects(objects: Iterable[Mapping[str, Json]], depth: int = _MAX_MERGE
 
 
 def concatenate_objects(objects: Iterable[Mapping[str, Json]]) -> dict[str, Json]:
-    """One object of several that each continue the one before: texts and lists grow, any other value is replaced.
+    """Merge objects that each continue the one before: strings and lists are appended to, other values are replaced.
 
     >>> concatenate_objects([{"a": "x", "b": 1}, {"a": "y", "b": 2}])
     {'a': 'xy', 'b': 2}
@@ -81,7 +81,7 @@ def _concatenate(values: list[Json]) -> Json:
 
 
 def _find_run_start(values: list[Json]) -> int:
-    """Where the values begin that have the type of the last one."""
+    """Return the start of the run of values that have the type of the last one."""
     start = len(values) - 1
     while start and type(values[start - 1]) is type(values[-1]):
         start -= 1

@@ -1,4 +1,4 @@
-"""What an answer cost: as its vendor says, else as somebody who knows the prices works out; unknown is absent."""
+"""The cost of a response: as reported by the vendor, else computed from a price table; absent if unknown."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ CostSource: TypeAlias = Literal["vendor", "genai-prices"]
 
 
 class PricedUsage(msgspec.Struct, frozen=True, kw_only=True):
-    """What a price depends on. The counts are those of `types.Usage`."""
+    """The inputs of a price. The counts are those of `types.Usage`."""
 
     models: tuple[str, ...]
-    """The model's names, the vendor's own before the caller's."""
+    """The model's names: that reported by the vendor before that of the request."""
     usage: Mapping[str, Any]
     service_tier: str | None = None
 
 
 Price: TypeAlias = Callable[[PricedUsage], float | None]
-"""US dollars; None where a price is not known."""
+"""Returns US dollars; None if the price is not known."""
 
 
 def build_cost(dollars: float, source: CostSource = "vendor") -> dict[str, Json]:
-    """A cost as it stands in `metadata["cost"]`.
+    """Build the value of `metadata["cost"]`.
 
     >>> build_cost(0.25)
     {'amount': 0.25, 'currency': 'USD', 'source': 'vendor'}
@@ -37,7 +37,7 @@ def build_cost(dollars: float, source: CostSource = "vendor") -> dict[str, Json]
 def compute_cost(
     price: Price, models: Sequence[str | None], usage: Mapping[str, Any] | None, metadata: Mapping[str, Any]
 ) -> dict[str, Json] | None:
-    """The cost of an answer by these prices, where its vendor named none and both of its counts are known."""
+    """Compute the cost of a response; None if the vendor reported one, or if a token count is not known."""
     if "cost" in metadata or usage is None or not {"prompt_tokens", "completion_tokens"} <= usage.keys():
         return None
     names = tuple(dict.fromkeys(name for name in models if name))

@@ -1,4 +1,4 @@
-"""What is asked for where the caller does not say."""
+"""Default request parameters."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What stands between a protocol's deltas and the transcript: filters that read texts and make other deltas of them."""
+"""Filters between a protocol's deltas and the transcript, such as the one that splits reasoning from text."""
 
 from __future__ import annotations
 
@@ -9,21 +9,21 @@ from victor_fp.core.deltas import Delta
 
 
 class DeltaFilter(Protocol):
-    """Where a filter stands in one response; an immutable value."""
+    """The state of a filter within one response; an immutable value."""
 
     def feed(self, deltas: Sequence[Delta]) -> tuple[DeltaFilter, list[Delta]]:
-        """The filter for what follows, and what these deltas become. What it holds back goes before what ends a text."""
+        """Return the next state and the filtered deltas. Text that is held back precedes a delta that ends the text."""
         ...
 
     def finish(self) -> list[Delta]:
-        """What is held back when the response is over."""
+        """Return what is still held back at the end of the response."""
         ...
 
 
 def run_filters(
     filters: tuple[DeltaFilter, ...], deltas: Sequence[Delta], *, last: bool
 ) -> tuple[tuple[DeltaFilter, ...], list[Delta]]:
-    """The filters for what follows, and the deltas that come out behind the last of them."""
+    """Run deltas through all filters; return the next states and the deltas after the last filter."""
     after: list[DeltaFilter] = []
     passed = list(deltas)
     for one in filters:

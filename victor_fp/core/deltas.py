@@ -1,8 +1,8 @@
-"""Delta: the one vocabulary that every wire format is translated into.
+"""Deltas: the events that every wire format is decoded into.
 
-A body becomes all its deltas at once, a stream the same deltas piece by piece; `transcript` folds either. The order of
-deltas is the order of the answer's blocks: text, reasoning, calls. Deltas of one kind that follow each other continue
-one block until `BlockEnded`.
+A body yields all its deltas at once, a stream yields the same deltas incrementally; `transcript` folds both. The order
+of deltas is the order of the response's blocks: text, reasoning, calls. Consecutive deltas of one kind continue one
+block until `BlockEnded`.
 """
 
 from __future__ import annotations
@@ -22,37 +22,37 @@ class TextDelta(msgspec.Struct, frozen=True, gc=False):
 
 
 class ReasoningDelta(msgspec.Struct, frozen=True, gc=False):
-    """Thinking that the vendor shows, whole or in summary."""
+    """Reasoning, in full or as a summary."""
 
     text: str
 
 
 class RefusalDelta(msgspec.Struct, frozen=True, gc=False):
-    """Words in which the model declines, where the vendor keeps them apart from text."""
+    """The text of a refusal, if the vendor separates it from other text."""
 
     text: str
 
 
 class BlockEnded(msgspec.Struct, frozen=True, gc=False):
-    """What follows is a new block even if it is of the same kind."""
+    """The next delta starts a new block, even if it is of the same kind."""
 
 
 class ToolCallStarted(msgspec.Struct, frozen=True, kw_only=True):
-    """A call opens, or continues where one with this index and id is open already (some vendors repeat the head)."""
+    """Starts a call, or continues an open call with this index and id (some vendors repeat the start)."""
 
     index: int | None = None
-    """The vendor's slot; None where it sends none."""
+    """The vendor's index; None if it sends none."""
     id: str | None = None
-    """The vendor's id, or one made by `tool_call_ids.made`; None only on a repeated head."""
+    """The vendor's id, or one made by `tool_call_ids.make_id`; None only for a repeated start."""
     name: str = ""
     arguments: dict[str, Json] | None = None
-    """The whole arguments, where they come as an object."""
+    """The complete arguments, if they are sent as an object."""
     state: dict[str, Json] | None = None
-    """Opaque, to be sent back with this call."""
+    """Opaque state, sent back with this call."""
 
 
 class ToolCallArguments(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """A piece of a call's arguments as JSON text; goes to the newest open call with this index and id."""
+    """A part of a call's arguments as JSON text, for the newest open call with this index and id."""
 
     index: int | None = None
     id: str | None = None
@@ -60,7 +60,7 @@ class ToolCallArguments(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
 
 class ToolCallArgumentSet(msgspec.Struct, frozen=True, kw_only=True):
-    """One value at a path inside a call's arguments; texts at the same path grow."""
+    """One value at a path inside a call's arguments; strings at the same path are concatenated."""
 
     index: int | None = None
     id: str | None = None
@@ -69,9 +69,9 @@ class ToolCallArgumentSet(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class StateReported(msgspec.Struct, frozen=True):
-    """Opaque state that the vendor wants back unmodified, on the block it came with, or standing `alone` in the order.
+    """Opaque state to send back unmodified, attached to the current block or, if `alone`, as a block.
 
-    Keys of the same block merge: lists are extended, other values replaced.
+    States of one block are merged: lists are extended, other values replaced.
     """
 
     state: dict[str, Json]
@@ -79,7 +79,7 @@ class StateReported(msgspec.Struct, frozen=True):
 
 
 class UsageReported(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """Counts so far, in the meaning of `types.Usage`; a later report replaces the fields that it has."""
+    """Token counts so far, as in `types.Usage`; a later report replaces the fields that it contains."""
 
     prompt_tokens: int | None = None
     completion_tokens: int | None = None
@@ -90,29 +90,29 @@ class UsageReported(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
 
 class Stopped(msgspec.Struct, frozen=True, gc=False):
-    """Why generation ended: the standard word or the vendor's own, and the raw word. The last one counts."""
+    """The stop reason: a standard value or the vendor's, and the raw value. The last one counts."""
 
     reason: str
     raw: str | None = None
     is_failure: bool = False
-    """The word says that generation failed: it stands even beside tool calls."""
+    """Whether generation failed: the reason is then kept even if there are tool calls."""
 
 
 class MetadataReported(msgspec.Struct, frozen=True, kw_only=True):
-    """Facts beside the answer, kept in its metadata: lists are extended, objects merged, other values replaced."""
+    """Metadata of the response: lists are extended, objects merged, other values replaced."""
 
     model: str | None = None
     metadata: dict[str, Json] = {}
 
 
 class ErrorReported(msgspec.Struct, frozen=True):
-    """An error where an answer was expected; nothing after it counts."""
+    """An error instead of a response; later deltas are ignored."""
 
     fault: Fault
 
 
 class StreamEnded(msgspec.Struct, frozen=True, gc=False):
-    """The protocol's own ending; nothing after it counts."""
+    """The protocol's final event; later deltas are ignored."""
 
 
 Delta: TypeAlias = (

@@ -1,4 +1,4 @@
-"""Embeddings and reranking as callers see them: options, responses, and how the responses of several requests are joined."""
+"""Embeddings and reranking: options, requests, responses, and joining the responses of several requests."""
 
 from __future__ import annotations
 
@@ -19,26 +19,26 @@ class EmbedOptions(TypedDict, total=False):
     """The options of `embed`, for `**options: Unpack[EmbedOptions]`."""
 
     dtype: VectorType
-    """Ask for quantised vectors, where the vendor makes them; float32 else."""
+    """Request quantised vectors, if the vendor supports them. Default: float32."""
     truncate: bool
-    """Cut texts that are too long, or refuse them; else as the vendor does by default."""
+    """Truncate texts that are too long, or reject them. Default: that of the vendor."""
     user: str
     extra_body: Mapping[str, Any]
-    """Merged into the request's body as it is, last."""
+    """Merged into the request body unchanged, last."""
     extra_headers: Mapping[str, str]
     timeout: float
     """Seconds for one attempt."""
     deadline: float
-    """Seconds for everything: queue, attempts, waits, fallbacks, all requests of a long list of texts."""
+    """Seconds in total: queue, attempts, backoff, fallbacks, all requests of a long list of texts."""
     on_unsupported: OnUnsupported
-    """Fail on what the provider does not support (the default), or leave it out and list it in `metadata["adjustments"]`."""
+    """Fail on unsupported options (the default), or omit them and list them in `metadata["adjustments"]`."""
 
 
 class RerankOptions(TypedDict, total=False):
     """The options of `rerank`, for `**options: Unpack[RerankOptions]`."""
 
     truncate: bool
-    """Cut documents that are too long, or refuse them; else as the vendor does by default."""
+    """Truncate documents that are too long, or reject them. Default: that of the vendor."""
     extra_body: Mapping[str, Any]
     extra_headers: Mapping[str, str]
     timeout: float
@@ -47,7 +47,7 @@ class RerankOptions(TypedDict, total=False):
 
 
 class EmbeddingRequest(msgspec.Struct, frozen=True, kw_only=True):
-    """Texts that one request embeds; None is what the caller did not set."""
+    """Texts to embed with one request; None means not set."""
 
     texts: tuple[str, ...]
     model: str
@@ -60,11 +60,11 @@ class EmbeddingRequest(msgspec.Struct, frozen=True, kw_only=True):
     extra_headers: dict[str, str] = {}
     on_unsupported: OnUnsupported = "fail"
     unknown: dict[str, Json] = {}
-    """Options that are none of the above; they go into the body as they are, before extra_body."""
+    """Other options; they are merged into the body unchanged, before extra_body."""
 
 
 class RerankRequest(msgspec.Struct, frozen=True, kw_only=True):
-    """Documents that are ordered by their relevance to a query; None is what the caller did not set."""
+    """Documents to rank by their relevance to a query; None means not set."""
 
     query: str
     documents: tuple[str, ...]
@@ -85,8 +85,8 @@ _FROZEN = ConfigDict(
 class EmbeddingResponse(BaseModel):
     """The vectors of texts, in the order of the texts.
 
-    `response.vectors[i]` is the vector of `texts[i]`; `numpy.asarray(response.vectors)` is a matrix without a copy. In a dump
-    the vectors are lists of numbers.
+    `response.vectors[i]` is the vector of `texts[i]`; `numpy.asarray(response.vectors)` is a matrix without a copy. In
+    a dump the vectors are lists of numbers.
     """
 
     model_config = _FROZEN
@@ -95,9 +95,9 @@ class EmbeddingResponse(BaseModel):
     dtype: VectorType = "float32"
     model: str | None = None
     usage: Usage | None = None
-    """Tokens of all texts; absent where the vendor does not report them for every request."""
+    """Tokens of all texts; None unless the vendor reports them for every request."""
     metadata: dict[str, Any] | None = None
-    """`adjustments`, `attempts`, `id`, `cost` and the vendor's extras."""
+    """`adjustments`, `attempts`, `id`, `cost` and vendor-specific keys."""
 
     if TYPE_CHECKING:  # lists of numbers are packed
 
@@ -133,14 +133,14 @@ class EmbeddingResponse(BaseModel):
 
 
 class RankedDocument(BaseModel):
-    """A document's place among the results of reranking."""
+    """One result of reranking."""
 
     model_config = _FROZEN
 
     index: int
-    """Of the document among those that were passed."""
+    """Index of the document in the request."""
     score: float
-    """Relevance to the query; comparable within one response, and on a scale of the model's own."""
+    """Relevance to the query. Comparable within one response; the scale depends on the model."""
     document: str | None = None
 
 
@@ -153,16 +153,16 @@ class RerankResponse(BaseModel):
     model: str | None = None
     usage: Usage | None = None
     metadata: dict[str, Any] | None = None
-    """`adjustments`, `attempts`, `id`, `cost`, `search_units` and the vendor's extras."""
+    """`adjustments`, `attempts`, `id`, `cost`, `search_units` and vendor-specific keys."""
 
 
 def build_empty_response(model: str) -> EmbeddingResponse:
-    """The response for no texts, which takes no request."""
+    """Return the response for an empty list of texts; no request is sent."""
     return EmbeddingResponse(vectors=EMPTY, model=model)
 
 
 def join_responses(parts: Sequence[EmbeddingResponse]) -> EmbeddingResponse:
-    """One response from those of consecutive texts. Raises ValueError where their vectors differ in length or type."""
+    """Join the responses of consecutive texts. Raises ValueError if their vectors differ in length or type."""
     vectors = concatenate([part.vectors for part in parts])
     first = parts[0]
     return EmbeddingResponse(
@@ -175,7 +175,7 @@ def join_responses(parts: Sequence[EmbeddingResponse]) -> EmbeddingResponse:
 
 
 def sum_usage(parts: Sequence[Usage | None]) -> Usage | None:
-    """The counts that every part reports, summed: a sum without a part would be too small, so it is absent."""
+    """Sum the counts that every part reports; a count that a part lacks is omitted, as the sum would be too small."""
     reported = [part for part in parts if part is not None]
     if not reported or len(reported) < len(parts):
         return None
@@ -189,7 +189,7 @@ def sum_usage(parts: Sequence[Usage | None]) -> Usage | None:
 
 
 def _join_metadata(parts: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """What the parts share as it is, costs summed, truncated texts and ids listed."""
+    """Join metadata: equal values are kept, costs summed, truncated texts and ids listed."""
     joined: dict[str, Any] = {}
     for name in dict.fromkeys(name for part in parts for name in part):
         values = [part.get(name) for part in parts]

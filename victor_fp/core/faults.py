@@ -1,7 +1,7 @@
 """Faults: everything that can go wrong, as one closed union of values.
 
 Every fault carries the provider, the model and a message that is safe to show (no key, no prompt). A field that the
-vendor did not report is None. What the state machines need to know of a fault are class attributes, so that adding a
+vendor did not report is None. The properties that the state machines depend on are class attributes, so that adding a
 fault means one class and its line in `Fault`. End every `match` on a `Fault` with `assert_never`.
 """
 
@@ -14,14 +14,14 @@ import msgspec
 from victor_fp.core.redaction import hide_secrets, redact_url
 
 Phase: TypeAlias = Literal["pool", "connect", "write", "read", "first_token", "stream"]
-"""Where in a call the transport failed."""
+"""The phase of a call in which the transport failed."""
 
 RETRYABLE_REQUEST_STATUSES = frozenset({408, 409, 425, 429})
-"""The only 4xx statuses that may go away without a change to the request: timeout, conflict, too early, rate limit."""
+"""The only 4xx statuses after which the same request may succeed: timeout, conflict, too early, rate limit."""
 
 
 class Partial(msgspec.Struct, frozen=True, kw_only=True):
-    """What had reached the caller when a stream failed."""
+    """The part of a response that was received before a stream failed."""
 
     content: str = ""
     reasoning: str = ""
@@ -50,58 +50,58 @@ class FaultBase(msgspec.Struct, frozen=True, kw_only=True):
     """The fields and class attributes that all faults share."""
 
     is_retryable: ClassVar[bool] = False
-    """The same request may succeed if it is sent again. Ask `can_retry`, which knows the exceptions."""
+    """The same request may succeed if it is sent again. Use `can_retry`, which applies the exceptions."""
     retry_limit: ClassVar[int | None] = None
-    """How often one call retries after this fault; None leaves it to the retry policy."""
+    """Maximum number of retries after this fault within one call; None: that of the retry policy."""
     counts_against_breaker: ClassVar[bool] = False
-    """The server failed, rather than the caller or the caller's quota. Ask `is_breaker_failure`, which knows the exceptions."""
+    """The server failed, not the caller or its quota. Use `is_breaker_failure`, which applies the exceptions."""
     allows_fallback: ClassVar[bool] = False
-    """Another target may answer where this one did not."""
+    """Another target may succeed."""
     is_local: ClassVar[bool] = False
-    """Made on this side; nothing was sent because of it and no server's answer stands behind it."""
+    """Raised on the client side, not from a server's response."""
 
     provider: str = ""
     model: str | None = None
     message: str = ""
     status: int | None = None
-    """HTTP status, where there was a response."""
+    """HTTP status, if there was a response."""
     code: str | None = None
-    """The vendor's own code or type; never just the HTTP status."""
+    """The vendor's error code or type; never just the HTTP status."""
     request_id: str | None = None
     retry_after: float | None = None
-    """Seconds the vendor asks to wait."""
+    """Seconds to wait before a retry, as reported by the vendor."""
     maybe_billed: bool = False
-    """The request may have been processed, and charged for, although no whole response came."""
+    """The request may have been processed and billed, although no complete response was received."""
     partial: Partial | None = None
     attempts: tuple[Attempt, ...] = ()
-    """The attempts that led here, oldest first."""
+    """The attempts of the call, oldest first."""
     url: str | None = None
-    """Where the request went, without user info, query values that are secrets, and fragment."""
+    """The URL of the request, without user info, fragment and secret query values."""
     evidence: str | None = None
-    """The vendor's error body as received, secrets removed, at most 4 KiB. It may quote the request: do not log it blindly."""
+    """The vendor's error body, secrets removed, at most 4 KiB. It may quote the request: do not log it blindly."""
 
     def __post_init__(self) -> None:
-        """Replace halves of surrogate pairs, which a message may quote from a caller's text: it could not be printed."""
+        """Replace lone surrogates, which a message may quote from the caller's text: it could not be printed."""
         for name in ("message", "model"):
             text = getattr(self, name)
             if isinstance(text, str) and not text.isascii():
-                whole = text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
-                if whole != text:
-                    msgspec.structs.force_setattr(self, name, whole)
+                repaired = text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+                if repaired != text:
+                    msgspec.structs.force_setattr(self, name, repaired)
 
 
 class InvalidRequest(FaultBase, frozen=True, kw_only=True):
-    """The request is wrong, according to the vendor or to a check before it was sent."""
+    """The request is invalid, according to the vendor or to a check before sending."""
 
 
 class UnsupportedParameter(FaultBase, frozen=True, kw_only=True):
-    """The provider or model does not support a parameter that was asked for."""
+    """The provider or model does not support a parameter of the request."""
 
     parameter: str = ""
 
 
 class OperationUnsupported(FaultBase, frozen=True, kw_only=True):
-    """The provider has no such operation: chat, embeddings or reranking. Nothing was sent."""
+    """The provider does not support the operation: chat, embeddings or reranking. Nothing was sent."""
 
     allows_fallback = True
     is_local = True
@@ -110,13 +110,13 @@ class OperationUnsupported(FaultBase, frozen=True, kw_only=True):
 
 
 class AuthRejected(FaultBase, frozen=True, kw_only=True):
-    """The key is missing at the vendor, wrong or expired."""
+    """The API key is missing, wrong or expired, according to the vendor."""
 
     allows_fallback = True
 
 
 class PermissionRefused(FaultBase, frozen=True, kw_only=True):
-    """The key is known but not allowed to do this."""
+    """The API key is valid but lacks the permission."""
 
     allows_fallback = True
 
@@ -132,27 +132,27 @@ class ContextLengthExceeded(FaultBase, frozen=True, kw_only=True):
 
 
 class ContentRefused(FaultBase, frozen=True, kw_only=True):
-    """A safety system refused to read the prompt or to give the response."""
+    """A safety system refused the prompt or the response."""
 
 
 class RateLimited(FaultBase, frozen=True, kw_only=True):
-    """Too many requests or tokens for now."""
+    """A rate limit of requests or tokens was exceeded."""
 
     is_retryable = True
     allows_fallback = True
 
     is_too_large: bool = False
-    """This request alone is more than the limit allows in its time: sent again, it is refused again."""
+    """The request alone exceeds the limit: a retry would be rejected again."""
 
 
 class QuotaExhausted(FaultBase, frozen=True, kw_only=True):
-    """Credit or quota is used up; waiting does not help."""
+    """Credit or quota is exhausted; a retry does not help."""
 
     allows_fallback = True
 
 
 class Overloaded(FaultBase, frozen=True, kw_only=True):
-    """The vendor has no capacity for now (529, 503, overloaded_error, a model still loading)."""
+    """The vendor is temporarily out of capacity (529, 503, overloaded_error, a model still loading)."""
 
     is_retryable = True
     counts_against_breaker = True
@@ -160,7 +160,7 @@ class Overloaded(FaultBase, frozen=True, kw_only=True):
 
 
 class ServerFailed(FaultBase, frozen=True, kw_only=True):
-    """The vendor's own failure."""
+    """The vendor reported an internal failure."""
 
     is_retryable = True
     counts_against_breaker = True
@@ -168,7 +168,7 @@ class ServerFailed(FaultBase, frozen=True, kw_only=True):
 
 
 class TimedOut(FaultBase, frozen=True, kw_only=True):
-    """Nothing came within the time allowed."""
+    """Nothing was received within the timeout."""
 
     is_retryable = True
     counts_against_breaker = True
@@ -176,7 +176,7 @@ class TimedOut(FaultBase, frozen=True, kw_only=True):
 
     phase: Phase = "read"
     seconds: float | None = None
-    """The bound that was passed."""
+    """The timeout that was exceeded."""
 
 
 class ConnectionFailed(FaultBase, frozen=True, kw_only=True):
@@ -200,7 +200,7 @@ class InvalidResponse(FaultBase, frozen=True, kw_only=True):
 
 
 class StreamTruncated(FaultBase, frozen=True, kw_only=True):
-    """The stream ended in good order but without the protocol's final event."""
+    """The stream was closed cleanly, but without the protocol's final event."""
 
     is_retryable = True
     counts_against_breaker = True
@@ -208,7 +208,7 @@ class StreamTruncated(FaultBase, frozen=True, kw_only=True):
 
 
 class StreamInterrupted(FaultBase, frozen=True, kw_only=True):
-    """The connection broke in the middle of a stream."""
+    """The connection broke during a stream."""
 
     is_retryable = True
     counts_against_breaker = True
@@ -218,7 +218,7 @@ class StreamInterrupted(FaultBase, frozen=True, kw_only=True):
 
 
 class CircuitOpen(FaultBase, frozen=True, kw_only=True):
-    """The breaker fails fast; retry_after is the time until it probes again."""
+    """The circuit breaker is open; `retry_after` is the time until its next probe."""
 
     allows_fallback = True
     is_local = True
@@ -232,7 +232,7 @@ class QueueFull(FaultBase, frozen=True, kw_only=True):
 
 
 class DeadlineExceeded(FaultBase, frozen=True, kw_only=True):
-    """The caller's own deadline passed; queueing, retries and backoff count."""
+    """The caller's deadline passed; it includes queueing, retries and backoff."""
 
     is_local = True
 
@@ -240,7 +240,7 @@ class DeadlineExceeded(FaultBase, frozen=True, kw_only=True):
 
 
 class Cancelled(FaultBase, frozen=True, kw_only=True):
-    """The caller gave up; an event for the state machines, never a result."""
+    """The caller cancelled the call; used by the state machines, never returned."""
 
     is_local = True
 
@@ -263,7 +263,7 @@ class ProviderNotFound(FaultBase, frozen=True, kw_only=True):
     known: tuple[str, ...] = ()
     """The names of all providers, sorted."""
     suggestions: tuple[str, ...] = ()
-    """Names that are spelt like the one asked for, the most similar first."""
+    """Similar names, the most similar first."""
 
 
 class AllFallbacksFailed(FaultBase, frozen=True, kw_only=True):
@@ -276,7 +276,7 @@ class AllFallbacksFailed(FaultBase, frozen=True, kw_only=True):
 
 
 class BudgetExceeded(FaultBase, frozen=True, kw_only=True):
-    """A budget of money, tokens or requests has no room for the call; nothing was sent."""
+    """The call would exceed a budget of money, tokens or requests; nothing was sent."""
 
     is_local = True
 
@@ -323,7 +323,7 @@ F = TypeVar("F", bound=FaultBase)
 
 
 def is_final_status(status: int | None) -> bool:
-    """Whether an HTTP status rejects the request for good: a 4xx other than 408, 409, 425 and 429.
+    """Return whether an HTTP status rejects the request finally: a 4xx other than 408, 409, 425 and 429.
 
     >>> is_final_status(413), is_final_status(429), is_final_status(500), is_final_status(None)
     (True, False, False, False)
@@ -332,10 +332,10 @@ def is_final_status(status: int | None) -> bool:
 
 
 def can_retry(fault: Fault) -> bool:
-    """Whether sending the same request again may succeed.
+    """Return whether sending the same request again may succeed.
 
-    The class decides, with two exceptions by status: a final 4xx is never retried, and 408, 409 and 425 are retried
-    whatever the fault is called. No waiting helps a request that is larger than a rate limit.
+    The class decides, with exceptions: a final 4xx is never retried, 408, 409 and 425 are always retried, and a request
+    that alone exceeds a rate limit is not retried.
     """
     if isinstance(fault, RateLimited) and fault.is_too_large:
         return False
@@ -345,20 +345,20 @@ def can_retry(fault: Fault) -> bool:
 
 
 def is_breaker_failure(fault: Fault) -> bool:
-    """Whether the fault counts against the server's circuit breaker.
+    """Return whether the fault counts against the server's circuit breaker.
 
-    The class decides, except that a timeout in our own connection pool says nothing: the server was never asked.
+    The class decides, except for a timeout in the connection pool: no request reached the server.
     """
     return fault.counts_against_breaker and not (isinstance(fault, TimedOut) and fault.phase == "pool")
 
 
 def convert_fault(fault_type: type[F], fault: Fault, **changes: Any) -> F:
-    """The shared fields of a fault as another type of fault."""
+    """Convert a fault to another type, with the shared fields."""
     return fault_type(**{name: getattr(fault, name) for name in FaultBase.__struct_fields__} | changes)
 
 
 def with_context(fault: Fault, provider: str, model: str | None = None, url: str | None = None) -> Fault:
-    """The fault with its provider, model and URL, where it has none yet. The URL is stored without secrets."""
+    """Add provider, model and URL to a fault, where they are not set. The URL is stored without secrets."""
     if fault.provider and (fault.model or model is None) and (fault.url is not None or url is None):
         return fault
     return msgspec.structs.replace(
@@ -370,7 +370,7 @@ def with_context(fault: Fault, provider: str, model: str | None = None, url: str
 
 
 def redact_fault(fault: Fault, *secrets: str) -> Fault:
-    """The fault without these secrets, which a vendor may have repeated in its error."""
+    """Remove secrets from a fault; a vendor may have repeated them in its error."""
     changes: dict[str, str] = {}
     for name in ("message", "code", "request_id", "url", "evidence"):
         text = getattr(fault, name) or ""
@@ -381,16 +381,16 @@ def redact_fault(fault: Fault, *secrets: str) -> Fault:
 
 
 _ADDRESS_STATUSES = frozenset({301, 302, 303, 307, 308, 404, 405})
-"""Statuses that a wrong base URL gets."""
+"""Statuses that a wrong base URL may cause."""
 
 
 def describe(fault: Fault) -> str:
-    """One line for people: who, what, the vendor's message, and the URL where that may be what is wrong."""
-    who = " ".join(part for part in (fault.provider, fault.model) if part)
-    facts = [str(part) for part in (fault.status, fault.code) if part is not None]
-    what = type(fault).__name__ + (f" ({', '.join(facts)})" if facts else "")
-    lead = f"{who}: {what}" if who else what
+    """Describe a fault in one line: target, type, message, and the URL if it may be wrong."""
+    target = " ".join(part for part in (fault.provider, fault.model) if part)
+    details = [str(part) for part in (fault.status, fault.code) if part is not None]
+    kind = type(fault).__name__ + (f" ({', '.join(details)})" if details else "")
+    lead = f"{target}: {kind}" if target else kind
     wait = f" (retry after {fault.retry_after:g} s)" if fault.retry_after is not None else ""
-    is_about_address = not fault.is_local and (fault.status is None or fault.status in _ADDRESS_STATUSES)
-    place = f" ({fault.url})" if fault.url and is_about_address else ""
-    return f"{lead}: {fault.message}{wait}{place}" if fault.message else f"{lead}{wait}{place}"
+    shows_url = not fault.is_local and (fault.status is None or fault.status in _ADDRESS_STATUSES)
+    url = f" ({fault.url})" if fault.url and shows_url else ""
+    return f"{lead}: {fault.message}{wait}{url}" if fault.message else f"{lead}{wait}{url}"

@@ -1,4 +1,4 @@
-"""What JSON can hold, as a type, and the encoder and decoders that everything shares."""
+"""JSON types, and the shared encoder and decoders."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ JsonScalar: TypeAlias = str | int | float | bool | None
 if TYPE_CHECKING:
     Json: TypeAlias = JsonScalar | Sequence["Json"] | Mapping[str, "Json"]
 else:
-    # msgspec builds no decoder for an alias that refers to itself; Structs with such fields are converted into.
+    # msgspec does not support recursive aliases.
     Json = Any
 JsonObject: TypeAlias = Mapping[str, Json]
 
@@ -25,33 +25,33 @@ _UNREADABLE = (msgspec.DecodeError, UnicodeError, RecursionError)
 _ESCAPE = re.compile(
     r"\\(?:u[dD][89abAB][0-9a-fA-F]{2}(\\u[dD][c-fC-F][0-9a-fA-F]{2})?|u[dD][c-fC-F][0-9a-fA-F]{2}|.)", re.DOTALL
 )
-"""An escape sequence; the group is the second half of a surrogate pair."""
+"""An escape sequence; the group is a low surrogate that follows a high one."""
 _SURROGATES = ("\\ud", "\\uD")
 _MAX_DIGITS = 400
-"""Of an integer. Python converts integers of more than 4,300 digits only where that is allowed."""
+"""Digits of an integer. By default Python refuses to convert integers of more than 4,300 digits."""
 
 
 class NotJson(msgspec.Struct, frozen=True, gc=False):
-    """Bytes that are not JSON, and why."""
+    """The reason why bytes are not valid JSON."""
 
     reason: str
 
 
 def encode_json(value: object) -> bytes:
-    """JSON bytes of anything msgspec can write; keys keep their order."""
+    """Encode a value that msgspec supports; keys keep their order."""
     return _ENCODER.encode(value)
 
 
 def encode_flawed_json(value: object) -> bytes:
-    """JSON bytes of a value from a response, in which halves of surrogate pairs become U+FFFD."""
+    """Encode a value from a response; lone surrogates become U+FFFD."""
     try:
         return _ENCODER.encode(value)
     except UnicodeEncodeError:
-        return _replace_halves(json.dumps(value)).encode()
+        return _replace_surrogates(json.dumps(value)).encode()
 
 
 def decode_json(data: bytes | str) -> Json | NotJson:
-    """The value of a JSON text."""
+    """Decode JSON strictly."""
     try:
         return _DECODER.decode(data)
     except _UNREADABLE as error:
@@ -59,7 +59,7 @@ def decode_json(data: bytes | str) -> Json | NotJson:
 
 
 def decode_lenient_json(data: bytes | str) -> Json | NotJson:
-    """The value of a JSON text from a server or a model; what is not quite JSON is read as `decode_flawed_json` does."""
+    """Decode JSON from a server or a model: strictly, then with `decode_flawed_json`."""
     value = decode_json(data)
     if not isinstance(value, NotJson):
         return value
@@ -68,7 +68,7 @@ def decode_lenient_json(data: bytes | str) -> Json | NotJson:
 
 
 def decode_json_object(data: bytes | str) -> dict[str, Json] | NotJson:
-    """The object of a JSON text from a server or a model, read leniently; any other kind of value counts as not JSON."""
+    """Decode a JSON object from a server or a model leniently; any other value is NotJson."""
     try:
         value: Json | NotJson = _DECODER.decode(data)
     except _UNREADABLE:
@@ -82,21 +82,21 @@ def decode_json_object(data: bytes | str) -> dict[str, Json] | NotJson:
             return NotJson("not an object")
 
 
-def decode_flawed_json(data: bytes | str, *, keep_halves: bool = False) -> Json | NotJson:
-    """The value of a text that is JSON but for flaws that servers and models make.
+def decode_flawed_json(data: bytes | str, *, keep_surrogates: bool = False) -> Json | NotJson:
+    """Decode JSON with flaws that servers and models are known to produce.
 
-    Control characters in strings are taken as they are; numbers that are not finite or have over 400 digits are null;
-    what is not valid Unicode is U+FFFD. With `keep_halves`, halves of surrogate pairs and bytes that are not UTF-8 stay
-    in the strings as surrogates, for `UnicodeRepair` to join or replace.
+    Control characters in strings are accepted; non-finite numbers and integers of over 400 digits become null; invalid
+    Unicode becomes U+FFFD. With `keep_surrogates`, lone surrogates and bytes that are not UTF-8 are kept in the strings
+    as surrogates, for `UnicodeRepair` to join or replace.
 
     >>> decode_flawed_json('{"a": NaN, "b": "\\\\ud83d"}')
     {'a': None, 'b': '\ufffd'}
     """
-    errors = "surrogateescape" if keep_halves else "replace"
+    errors = "surrogateescape" if keep_surrogates else "replace"
     try:
         text = data if isinstance(data, str) else data.decode("utf-8", errors)
-        if not keep_halves:
-            text = _replace_halves(text)
+        if not keep_surrogates:
+            text = _replace_surrogates(text)
         value: Json = json.loads(
             text, strict=False, parse_int=_parse_int, parse_float=_parse_float, parse_constant=_reject_constant
         )
@@ -105,16 +105,16 @@ def decode_flawed_json(data: bytes | str, *, keep_halves: bool = False) -> Json 
     return value
 
 
-def _replace_halves(text: str) -> str:
+def _replace_surrogates(text: str) -> str:
     if any(mark in text for mark in _SURROGATES):
-        text = _ESCAPE.sub(_replace_half_escape, text)
+        text = _ESCAPE.sub(_replace_surrogate_escape, text)
     return text if text.isascii() else text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
 
 
-def _replace_half_escape(escape: re.Match[str]) -> str:
+def _replace_surrogate_escape(escape: re.Match[str]) -> str:
     found = escape.group()
-    is_half = len(found) == 6 and found[2] in "dD"
-    return "\\ufffd" if is_half else found
+    is_lone = len(found) == 6 and found[2] in "dD"
+    return "\\ufffd" if is_lone else found
 
 
 def _parse_int(digits: str) -> int | None:

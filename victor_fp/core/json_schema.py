@@ -1,4 +1,4 @@
-"""JSON Schema validation of values from outside: draft 2020-12 by jsonschema-rs, bounded, without retrieval."""
+"""JSON Schema validation of untrusted values: draft 2020-12 by jsonschema-rs, bounded, without retrieval."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ if TYPE_CHECKING:
 SchemaMapping: TypeAlias = Mapping[str, Any]
 
 MAX_DEPTH = 200
-"""Levels of lists and objects that a value may have; the validator recurses natively, on the thread's stack."""
+"""Maximum nesting of a value; the validator recurses natively, on the thread's stack."""
 MAX_ERRORS = 100
-"""Errors of one value that are looked at."""
+"""Maximum number of errors that are collected for one value."""
 _MAX_EVALUATIONS = 10_000
-"""Subschemas that may be evaluated to describe an error under a recursive schema."""
+"""Maximum number of subschemas evaluated to describe an error of a recursive schema."""
 _BACKTRACK_LIMIT = 100_000
-"""Steps that one match of a pattern with lookaround or back references may take; other patterns match in linear time."""
+"""Maximum steps for one match of a pattern with lookaround or back references; other patterns match in linear time."""
 _SHOWN = 60
-"""Characters of a value or of a list of choices that an error shows."""
+"""Maximum characters of a value or of a list of choices in an error."""
 _TAGS = ("type", "role", "kind")
-"""Properties in which objects usually name what they are; a branch whose tag differs is farther off than others."""
+"""Usual discriminator properties; a branch with a different discriminator is ranked after the others."""
 _WORD = re.compile(r"\w+")
 _MASK = "value"
 _CONTAINERS = (dict, list, tuple, Mapping)
@@ -51,11 +51,11 @@ class SchemaValidator:
     """A compiled schema."""
 
     compiled: Draft202012Validator
-    explosive: int = 0
-    """How many times a level of the value may be evaluated to describe an error; 0 for a schema without recursion."""
+    branching: int = 0
+    """Maximum evaluations per level of the value to describe an error; 0 for a schema without recursion."""
 
     def find_errors(self, value: Json) -> tuple[SchemaError, ...]:
-        """The errors of a value, at most `MAX_ERRORS`; empty where it matches. Raises nothing for any JSON value.
+        """Return the errors of a value, at most `MAX_ERRORS`; empty if it matches. Does not raise for any JSON value.
 
         >>> compile_schema({"type": "integer"}).unwrap().find_errors("a")
         (SchemaError(path='$', reason='expected integer, got string'),)
@@ -66,7 +66,7 @@ class SchemaValidator:
         try:
             if self.compiled.is_valid(value):
                 return ()
-            if self.explosive and self.explosive ** min(depth, 64) > _MAX_EVALUATIONS:
+            if self.branching and self.branching ** min(depth, 64) > _MAX_EVALUATIONS:
                 return (SchemaError("$", f"does not match (nested {depth} levels deep, too deep for details)"),)
             return tuple(dict.fromkeys(_describe_all(self.compiled, value))) or (SchemaError("$", "does not match"),)
         except ValueError as error:
@@ -74,16 +74,16 @@ class SchemaValidator:
 
 
 def compile_schema(schema: SchemaMapping) -> Result[SchemaValidator, str]:
-    """The validator of a JSON Schema, or what is wrong with the schema.
+    """Compile a JSON Schema, or return what is wrong with it.
 
-    References lead into the schema itself and to the published meta-schemas; nothing else is read or fetched.
+    References are resolved within the schema and to the published meta-schemas; nothing is read or fetched.
     """
     try:
         import jsonschema_rs as library
     except ImportError:
         return Failure(MISSING)
     plain = dict(schema)
-    # Patterns are matched in linear time where they can be. Lookaround and back references need the other engine.
+    # The first engine matches in linear time; lookaround and back references need the second one.
     engines: tuple[PatternOptionsType, ...] = (
         library.RegexOptions(),
         library.FancyRegexOptions(backtrack_limit=_BACKTRACK_LIMIT),
@@ -99,9 +99,9 @@ def compile_schema(schema: SchemaMapping) -> Result[SchemaValidator, str]:
 
 
 def measure_depth(value: Json, most: int | None = None) -> int:
-    """How many levels of lists and objects a value has; 0 for a scalar. Does not recurse.
+    """Return the nesting depth of a value; 0 for a scalar. Does not recurse.
 
-    With `most`, any number above it stands for more levels, those of a value that holds itself included.
+    With `most`, counting stops above it, so that a value that contains itself terminates.
 
     >>> measure_depth({"a": [1]})
     2
@@ -112,7 +112,7 @@ def measure_depth(value: Json, most: int | None = None) -> int:
         depth += 1
         if most is not None and depth > most:
             break
-        # By identity: a value that stands in many places of one level is looked through once.
+        # By identity: a value that occurs several times in one level is visited once.
         level = {
             id(inner): inner
             for item in level
@@ -123,17 +123,18 @@ def measure_depth(value: Json, most: int | None = None) -> int:
 
 
 def _is_recursive(schema: SchemaMapping) -> bool:
-    """Whether a reference may lead back to a schema that it stands in.
+    """Return whether a reference may lead back to a schema that contains it.
 
-    Decided by definition, so a `$dynamicRef`, a reference to the root or one into the middle of a schema counts as such.
+    Only references to whole definitions are analysed: a `$dynamicRef`, or a reference to the root or into a schema,
+    counts as recursive.
     """
     uses: dict[str, set[str]] = {}
     for key in ("$defs", "definitions"):
         definitions = schema.get(key)
         if isinstance(definitions, Mapping):
             uses |= {f"#/{key}/{name}": set(_list_references(inner)) for name, inner in definitions.items()}
-    rest = {key: inner for key, inner in schema.items() if key not in ("$defs", "definitions")}
-    if any(target not in uses for targets in (set(_list_references(rest)), *uses.values()) for target in targets):
+    root = {key: inner for key, inner in schema.items() if key not in ("$defs", "definitions")}
+    if any(target not in uses for targets in (set(_list_references(root)), *uses.values()) for target in targets):
         return True
     settled: set[str] = set()
     while ready := [name for name, targets in uses.items() if name not in settled and targets <= settled]:
@@ -167,7 +168,7 @@ def _describe_all(compiled: Draft202012Validator, value: Json) -> Iterator[Schem
 
 
 def _describe(error: ValidationError) -> Iterator[SchemaError]:
-    """An error in words; for alternatives, the errors of the branch that is nearest to the value."""
+    """Describe an error; for alternatives, describe the errors of the branch that is closest to the value."""
     path = render_path(error.instance_path)
     keyword = error.kind.name
     branches: list[list[ValidationError]] = getattr(error.kind, "context", [])
@@ -201,11 +202,11 @@ def _describe(error: ValidationError) -> Iterator[SchemaError]:
 
 
 def _measure_distance(errors: Sequence[ValidationError], path: str) -> int:
-    """How far a branch is from the value: a wrong type, a wrong tag, anything about the value itself, anything inside."""
-    places = [(error.kind.name, render_path(error.instance_path)) for error in errors]
-    types = sum(place == path and keyword == "type" for keyword, place in places)
-    tags = sum(place in {f"{path}.{name}" for name in _TAGS} for _, place in places)
-    own = sum(place == path for _, place in places)
+    """Return the distance of a branch: wrong types weigh most, then discriminators, the value itself, nested values."""
+    located = [(error.kind.name, render_path(error.instance_path)) for error in errors]
+    types = sum(where == path and keyword == "type" for keyword, where in located)
+    tags = sum(where in {f"{path}.{name}" for name in _TAGS} for _, where in located)
+    own = sum(where == path for _, where in located)
     return len(errors) + 10 * own + 100 * tags + 10_000 * types
 
 
@@ -233,7 +234,7 @@ def _name_type(value: object) -> str:
 
 
 def render_path(steps: Sequence[str | int]) -> str:
-    """The JSON path of a value.
+    """Return the JSON path of a value.
 
     >>> render_path(["people", 0, "full name"])
     "$.people[0]['full name']"

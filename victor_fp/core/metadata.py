@@ -1,7 +1,7 @@
 """The keys of `response.metadata` and `chunk.metadata`, as documented TypedDicts.
 
-A key that the vendor did not report is absent. At runtime both are plain dicts, in which a vendor's extras and a custom
-provider's own keys have room; `response.typed_metadata` shows them under these types.
+A key that the vendor did not report is absent. At runtime both are plain dicts, which may also hold vendor-specific
+keys and those of a custom provider; `response.typed_metadata` returns them with these types.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing_extensions import TypedDict
 
 
 class Cost(TypedDict):
-    """What a response cost."""
+    """The cost of a response."""
 
     amount: float
     currency: str
@@ -21,7 +21,7 @@ class Cost(TypedDict):
 
 
 class AdjustmentRecord(TypedDict):
-    """An option that was left out or changed, with `on_unsupported="adjust"` or by `extra_body`."""
+    """An option that was omitted or changed, with `on_unsupported="adjust"` or by `extra_body`."""
 
     parameter: str
     action: Literal["dropped", "changed"]
@@ -29,7 +29,7 @@ class AdjustmentRecord(TypedDict):
 
 
 class AttemptRecord(TypedDict):
-    """One attempt of a call that took several; see `victor_fp.core.faults.Attempt`."""
+    """One attempt of a call that needed several; see `victor_fp.core.faults.Attempt`."""
 
     provider: str
     model: str | None
@@ -45,75 +45,75 @@ class AttemptRecord(TypedDict):
 
 
 class TextToolCallNote(TypedDict, total=False):
-    """A tool call that was found in text and repaired, or text like a call that was kept as text."""
+    """A tool call that was found in text and repaired, or a possible call that was kept as text."""
 
     format: str
     name: str | None
     id: str
     repairs: list[str]
     kept_as_text: str
-    """Why."""
+    """The reason."""
 
 
 class ToolCallDelta(TypedDict):
-    """A piece of a tool call in a stream."""
+    """A part of a tool call in a stream."""
 
     index: int
-    """The call's place among the calls of the response."""
+    """Position of the call among the calls of the response."""
     id: str
     name: NotRequired[str]
-    """With the first piece."""
+    """In the first delta of the call."""
     arguments: NotRequired[str | dict[str, Any]]
-    """JSON text that continues the text of earlier pieces, or the whole object."""
+    """JSON text that continues that of earlier deltas, or the complete object."""
     path: NotRequired[list[str | int]]
-    """Where in the arguments `value` goes, for vendors that send values one by one."""
+    """Path of `value` in the arguments, for vendors that send single values."""
     value: NotRequired[Any]
 
 
 class ResponseMetadata(TypedDict, total=False):
     """The metadata of a response, and of the final chunk of a stream."""
 
-    # What every protocol may set
+    # All protocols
     reasoning_content: str
-    """The thinking, blocks separated by an empty line."""
+    """The reasoning; blocks are separated by an empty line."""
     refusal: str
-    """Why the model refused, in its own words."""
+    """The model's refusal text."""
     provider_state: dict[str, Any]
-    """What the vendor needs back on the next turn; `response.to_message()` carries it."""
+    """State that the vendor requires on the next turn; `response.to_message()` includes it."""
     stop_reason_raw: str
-    """The vendor's own word for the stop reason."""
+    """The vendor's stop reason."""
     id: str
     """The vendor's id of the response."""
     created: int | str
-    """When it was made: seconds since 1970, or Gemini's RFC 3339 text."""
+    """Creation time: Unix time in seconds, or RFC 3339 for Gemini."""
     usage_raw: dict[str, Any]
-    """The vendor's counts as they came, where they say more than `usage`."""
+    """The vendor's counts, if they contain more than `usage`."""
     cost: Cost
     adjustments: list[AdjustmentRecord]
     attempts: list[AttemptRecord]
-    """Where there were several."""
+    """Present if there were several."""
     text_tool_calls: list[TextToolCallNote]
-    """Notes on calls that were looked for in the text."""
+    """Notes on the detection of tool calls in text."""
     citations: list[Any]
-    """In the vendor's form."""
+    """In the vendor's format."""
     logprobs: dict[str, Any] | list[Any]
-    """In the vendor's form; those of a stream's pieces in one list."""
+    """In the vendor's format; those of a stream are joined in one list."""
     stored: bool
-    """The vendor keeps the response under `id`, which `previous_response_id` takes."""
+    """The vendor stores the response under `id`, which can be passed as `previous_response_id`."""
     server_tools: list[dict[str, Any]]
-    """OpenAI Responses and Gemini Interactions: calls and results of tools that the vendor ran itself."""
+    """OpenAI Responses and Gemini Interactions: calls and results of tools that the vendor ran."""
     service_tier: str
     """The tier that served the request."""
     replaced_characters: int
-    """How many U+FFFD stand for what was not valid Unicode."""
+    """Number of U+FFFD that replace invalid Unicode."""
 
-    # Chat Completions and its dialects; `Any` is in a form of the vendor's own
+    # Chat Completions and its dialects; `Any` is in the vendor's format
     annotations: Any
     audio: Any
     content_filter_results: Any
     """Azure."""
     context: Any
-    """Azure: the documents that the response rests on."""
+    """Azure: the documents that the response is based on."""
     executed_tools: Any
     """Groq: tools that the vendor ran."""
     extra_content: Any
@@ -124,7 +124,7 @@ class ResponseMetadata(TypedDict, total=False):
     mcp_list_tools: Any
     moderation: Any
     native_finish_reason: str
-    """OpenRouter: the upstream's own word."""
+    """OpenRouter: the finish reason of the upstream provider."""
     openrouter_metadata: Any
     perf_metrics: Any
     """Fireworks."""
@@ -133,7 +133,7 @@ class ResponseMetadata(TypedDict, total=False):
     prompt_logprobs: Any
     """vLLM."""
     provider: str
-    """OpenRouter: who served the request."""
+    """OpenRouter: the upstream provider that served the request."""
     raw_output: Any
     """Fireworks."""
     request_id: str
@@ -150,7 +150,7 @@ class ResponseMetadata(TypedDict, total=False):
     usage_breakdown: Any
     """Groq."""
     vendor_metadata: Any
-    """The field `metadata` of an OpenAI response: what the caller attached to it."""
+    """The field `metadata` of an OpenAI response, as set by the caller."""
     warnings: Any
     """Together."""
     web_search: Any
@@ -161,7 +161,7 @@ class ResponseMetadata(TypedDict, total=False):
     """Azure."""
     conversation: Any
     output_parts: list[dict[str, Any]]
-    """Parts of a message that are neither text nor a refusal."""
+    """Message parts other than text and refusals."""
 
     # Anthropic Messages
     container: dict[str, Any]
@@ -177,7 +177,7 @@ class ResponseMetadata(TypedDict, total=False):
     grounding_metadata: dict[str, Any]
     model_status: dict[str, Any]
     parts: list[dict[str, Any]]
-    """Parts that are neither text nor a function call: images, code that the server ran."""
+    """Parts other than text and function calls: images, code that the server ran."""
     prompt_feedback: dict[str, Any]
     safety_ratings: list[Any]
     url_context_metadata: dict[str, Any]
@@ -191,11 +191,11 @@ class ResponseMetadata(TypedDict, total=False):
 
     # Cohere
     tool_plan: str
-    """What the model wants to do with its calls."""
+    """The model's plan for its tool calls."""
 
     # Mistral
     attachments: list[Any]
-    """Pieces of the content that are no text."""
+    """Content parts other than text."""
 
     # Ollama; durations are nanoseconds
     created_at: str
@@ -215,8 +215,8 @@ class ResponseMetadata(TypedDict, total=False):
 class ChunkMetadata(ResponseMetadata, total=False):
     """The metadata of a chunk of a stream.
 
-    Before the final chunk `reasoning_content` and `refusal` hold what came since the chunk before, and `tool_call_deltas` the
-    pieces of calls; the final chunk has everything that the response has.
+    Before the final chunk, `reasoning_content` and `refusal` hold the text since the previous chunk, and
+    `tool_call_deltas` the parts of calls; the final chunk has all keys of the response.
     """
 
     tool_call_deltas: list[ToolCallDelta]

@@ -1,7 +1,7 @@
-"""What calls were like: one sample each, totals for ever, and percentiles over the last so many.
+"""Metrics of operations: one sample each, totals, and percentiles over the most recent samples.
 
-A sample says what happened to one operation, with all its tries at all targets. What the vendor did not report is
-absent, never zero: tokens per second exist only where usage was reported and time passed between first and last piece.
+A sample describes one operation with all its attempts at all targets. Values that the vendor did not report are absent,
+never zero: tokens per second exist only if usage was reported and time passed between the first and the last chunk.
 """
 
 from __future__ import annotations
@@ -16,50 +16,51 @@ from victor_fp.core.faults import Attempt
 from victor_fp.core.stats import MetricsSummary, Spread
 
 WINDOW = 1000
-"""Samples that are remembered."""
+"""Default number of samples that are kept."""
 
 
-class Pace(msgspec.Struct, frozen=True, gc=False):
-    """When the pieces of a stream came. Times are those of the `now` that was passed in."""
+class StreamTiming(msgspec.Struct, frozen=True, gc=False):
+    """Arrival times of the chunks of a stream, in the clock of `now`."""
 
     first: float | None = None
     last: float = 0.0
-    pieces: int = 0
+    chunks: int = 0
     longest_gap: float = 0.0
 
 
-NO_PIECES = Pace()
+NO_CHUNKS = StreamTiming()
 
 
-def add_arrival(pace: Pace, now: float) -> Pace:
-    """After one more piece."""
-    if pace.first is None:
-        return Pace(now, now, 1, 0.0)
-    gap = now - pace.last
-    return Pace(pace.first, now, pace.pieces + 1, max(pace.longest_gap, gap))
+def record_chunk(timing: StreamTiming, now: float) -> StreamTiming:
+    """Record the arrival of a chunk."""
+    if timing.first is None:
+        return StreamTiming(now, now, 1, 0.0)
+    gap = now - timing.last
+    return StreamTiming(timing.first, now, timing.chunks + 1, max(timing.longest_gap, gap))
 
 
 class Sample(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One operation. Times in seconds."""
 
     provider: str
-    """Who answered, or failed last."""
+    """The provider that responded, or failed last."""
     model: str | None = None
     streamed: bool = False
     outcome: str = "ok"
-    """"ok", "left" (the caller left an answer that had begun), or the class name of the fault."""
+    """"ok", "left" (the caller left a stream after its first chunk), or the class name of the fault."""
     seconds: float
     """From the caller's first await to the end."""
     queued: float = 0.0
-    """In line for leave to send."""
+    """In the queue of the rate limiter."""
     retrying: float = 0.0
-    """In tries that failed and in rests after them, time in line apart."""
+    """In failed attempts and backoff, without time in the queue."""
     tries: int = 1
+    """Number of attempts."""
     fallbacks: int = 0
     first_piece: float | None = None
-    """From sending the request that was answered to its first piece; streams only."""
+    """Time to first chunk, from sending the successful request; streams only."""
     gap: float | None = None
-    """Mean time between pieces."""
+    """Mean time between chunks."""
     longest_gap: float | None = None
     prompt_tokens: int | None = None
     completion_tokens: int | None = None
@@ -70,9 +71,9 @@ class Metrics(msgspec.Struct, frozen=True, kw_only=True):
     """The state: a bounded window and totals."""
 
     window: int = WINDOW
-    settled: tuple[Sample, ...] = ()
-    fresh: tuple[Sample, ...] = ()
-    """The last few, kept apart so that one more is cheap to add to a large window."""
+    older: tuple[Sample, ...] = ()
+    latest: tuple[Sample, ...] = ()
+    """The most recent samples, kept separately so that appending to a large window is cheap."""
     operations: int = 0
     failures: int = 0
     retries: int = 0
@@ -84,24 +85,24 @@ class Metrics(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def samples(self) -> tuple[Sample, ...]:
         """The window, oldest first."""
-        return (self.settled + self.fresh)[-self.window :] if self.window > 0 else ()
+        return (self.older + self.latest)[-self.window :] if self.window > 0 else ()
 
 
-_FRESH = 32
-_UNFAILED = frozenset({"ok", "left", "Cancelled"})
-"""What is no failure of a provider's."""
+_LATEST_SIZE = 32
+_NOT_FAILURES = frozenset({"ok", "left", "Cancelled"})
+"""Outcomes that are not failures of a provider."""
 
 
 def record_sample(metrics: Metrics, sample: Sample) -> Metrics:
-    """The state with one more operation."""
-    failed = sample.outcome not in _UNFAILED
-    settled, fresh = metrics.settled, (*metrics.fresh, sample)
-    if len(fresh) >= _FRESH:
-        settled, fresh = (settled + fresh)[-metrics.window :] if metrics.window > 0 else (), ()
+    """Add an operation."""
+    failed = sample.outcome not in _NOT_FAILURES
+    older, latest = metrics.older, (*metrics.latest, sample)
+    if len(latest) >= _LATEST_SIZE:
+        older, latest = (older + latest)[-metrics.window :] if metrics.window > 0 else (), ()
     return Metrics(
         window=metrics.window,
-        settled=settled,
-        fresh=fresh,
+        older=older,
+        latest=latest,
         operations=metrics.operations + 1,
         failures=metrics.failures + failed,
         retries=metrics.retries + max(0, sample.tries - 1 - sample.fallbacks),
@@ -123,14 +124,14 @@ def build_sample(
     queued: float,
     sent: float | None,
     ended: float,
-    pace: Pace,
+    timing: StreamTiming,
     usage: Mapping[str, int] | None,
 ) -> Sample:
-    """The sample of an operation that is over. `sent` is when the last request went out, `ended` when it was over."""
+    """Build the sample of a finished operation. `sent` is when the last request was sent, `ended` when it ended."""
     completion_tokens = None if usage is None else usage.get("completion_tokens")
-    gaps = pace.pieces - 1
-    # An answer in one piece tells nothing of how long it took to write but the whole time.
-    since = pace.first if gaps > 0 else sent
+    gaps = timing.chunks - 1
+    # For a response in one chunk, the generation time is the whole time since sending.
+    since = timing.first if gaps > 0 else sent
     generating = None if since is None else ended - since
     return Sample(
         provider=provider,
@@ -142,9 +143,9 @@ def build_sample(
         retrying=_measure_retrying(attempts, queued),
         tries=len(attempts),
         fallbacks=_count_fallbacks(attempts),
-        first_piece=None if pace.first is None or sent is None else pace.first - sent,
-        gap=(pace.last - (pace.first or 0.0)) / gaps if gaps > 0 else None,
-        longest_gap=pace.longest_gap if gaps > 0 else None,
+        first_piece=None if timing.first is None or sent is None else timing.first - sent,
+        gap=(timing.last - (timing.first or 0.0)) / gaps if gaps > 0 else None,
+        longest_gap=timing.longest_gap if gaps > 0 else None,
         prompt_tokens=None if usage is None else usage.get("prompt_tokens"),
         completion_tokens=completion_tokens,
         tokens_per_second=completion_tokens / generating if completion_tokens and generating else None,
@@ -152,8 +153,8 @@ def build_sample(
 
 
 def _measure_retrying(attempts: Sequence[Attempt], queued: float) -> float:
-    """Seconds in tries that failed and in rests, time in line apart."""
-    if len(attempts) < 2:  # as nearly always
+    """Return the seconds in failed attempts and backoff, without time in the queue."""
+    if len(attempts) < 2:  # the common case
         return attempts[0].waited if attempts else 0.0
     failed = sum(attempt.seconds for attempt in attempts[:-1]) + sum(attempt.waited for attempt in attempts)
     return max(0.0, failed - queued)
@@ -167,7 +168,7 @@ def _count_fallbacks(attempts: Sequence[Attempt]) -> int:
 
 
 def compute_percentile(values: Sequence[float], percent: float) -> float | None:
-    """The smallest of `values` (sorted) that at least `percent` of them do not exceed; None where there are none.
+    """Return the smallest of `values` (sorted) that at least `percent` of them do not exceed; None if there are none.
 
     >>> compute_percentile([1.0, 2.0, 3.0, 4.0], 50)
     2.0
@@ -178,7 +179,7 @@ def compute_percentile(values: Sequence[float], percent: float) -> float | None:
 
 
 def summarize(metrics: Metrics) -> MetricsSummary:
-    """Totals, and the distribution of what the window holds."""
+    """Return the totals, and distributions over the window."""
     samples = metrics.samples
     return {
         "total_requests": metrics.operations,
@@ -201,7 +202,7 @@ def summarize(metrics: Metrics) -> MetricsSummary:
 
 
 def _describe_spread(values: Sequence[float | None]) -> Spread | None:
-    """Count, mean, least, most and percentiles of what is there; None where nothing is."""
+    """Return count, mean, minimum, maximum and percentiles of the values that are not None; None if there are none."""
     present = sorted(value for value in values if value is not None)
     if not present:
         return None

@@ -1,4 +1,4 @@
-"""Names of a provider and its model in one text, as in `openai/gpt-5-mini`."""
+"""Names that combine a provider and a model, such as `openai/gpt-5-mini`."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from collections.abc import Callable
 def split_model_name(
     name: str, is_provider: Callable[[str], bool] = lambda _: False, *, separators: str = "/"
 ) -> tuple[str, str | None]:
-    """The provider's name and the model's, which is None where only a provider is named.
+    """Split a name into provider and model; the model is None if the name is that of a provider only.
 
-    The first separator counts, since models have slashes in their names as well. A text that is the whole name of a provider is
-    not split.
+    The name is split at the first separator, since names of models may contain slashes. The name of a provider is not
+    split.
 
     >>> split_model_name("openrouter/meta-llama/llama-4-scout")
     ('openrouter', 'meta-llama/llama-4-scout')
@@ -27,5 +27,5 @@ def split_model_name(
 
 
 def describe_missing_model(provider: str) -> str:
-    """What to say of a call that names no model, to a provider that has no default one."""
-    return f"no model is named: pass model=..., or name one when creating the provider, as in {provider + '/MODEL'!r}"
+    """Return the error message for a call without a model, if the provider has no default model."""
+    return f"no model given: pass model=..., or set one when creating the provider, as in {provider + '/MODEL'!r}"

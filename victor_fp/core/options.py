@@ -1,4 +1,4 @@
-"""What a caller may ask of a completion beyond messages and tools, read once into typed values."""
+"""The options of a completion besides messages and tools, and their conversion to typed values."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ OnUnsupported: TypeAlias = Literal["fail", "adjust"]
 
 
 class NamedTool(TypedDict):
-    """Call this tool and no other."""
+    """Requires a call of this tool."""
 
     name: str
 
@@ -40,52 +40,53 @@ class ChatOptions(TypedDict, total=False):
     tool_choice: ToolChoice
     parallel_tool_calls: bool
     text_tool_calls: str
-    """Also take calls of the passed tools that the model writes as text: in the format of this name, in several with
-    commas between, or in `any`."""
+    """Also accept calls of the passed tools that the model writes as text: in the named format, in one of several
+    comma-separated formats, or in `any`."""
     tools_in_prompt: bool
-    """Tell of the tools in the prompt instead of by the API, for models that take none; needs `text_tool_calls`."""
+    """Describe the tools in the prompt instead of using the API, for models without tool support; requires
+    `text_tool_calls`."""
     response_format: ResponseFormatOption
     repair: int
-    """How often at most a whole answer that does not match `response_format` is asked for again, in a conversation that
-    says what is wrong with it. The turns are in `metadata["attempts"]`."""
+    """How many times a non-streaming response that does not match `response_format` is requested again, with the errors
+    added to the conversation. The turns are in `metadata["attempts"]`."""
     reasoning_effort: ReasoningEffort
     reasoning_budget: int
     """Tokens."""
     logprobs: bool | int
-    """True, or how many alternatives per token."""
+    """True, or the number of alternatives per token."""
     service_tier: str
     user: str
     store: bool
-    """Whether the vendor keeps the response, to be continued by `previous_response_id`; it is asked not to."""
+    """Let the vendor store the response, so that `previous_response_id` can continue it. Default: not stored."""
     previous_response_id: str | None
-    """Continue a response that the vendor keeps (`response.response_id`): what it has of the messages is not sent again."""
+    """Continue a stored response (`response.response_id`); messages that the vendor has stored are not sent again."""
     background: bool
-    """Let the vendor make the response whether or not a connection lasts; it is polled, and may take as long as it takes."""
+    """Let the vendor generate the response in the background, independently of the connection; it is polled."""
     extra_body: Mapping[str, Any]
-    """Merged into the request's body as it is, last."""
+    """Merged into the request body unchanged, last."""
     extra_headers: Mapping[str, str]
     timeout: float
-    """Seconds for one attempt: the whole of a call, each silence of a stream."""
+    """Seconds for one attempt: in total for a call, between two reads for a stream."""
     deadline: float
-    """Seconds for everything: queue, attempts, waits, fallbacks."""
+    """Seconds in total: queue, attempts, backoff, fallbacks."""
     on_unsupported: OnUnsupported
-    """Fail on what the provider cannot take (the default), or leave it out and say so in `metadata["adjustments"]`."""
+    """Fail on unsupported options (the default), or omit them and list them in `metadata["adjustments"]`."""
 
 
 class ResponseFormat(msgspec.Struct, frozen=True, kw_only=True):
-    """JSON as the answer's form: any object, or one that a schema describes."""
+    """JSON as the format of the response: any object, or one that matches a schema."""
 
     kind: Literal["json", "schema"]
     name: str = "answer"
     schema: dict[str, Json] = {}
     strict: bool = True
-    """Hold the answer to the schema, where the vendor can."""
+    """Enforce the schema, if the vendor supports it."""
     is_strict_required: bool = False
-    """The caller asked for `strict` by name, so that going without it is a refusal."""
+    """Whether the caller passed `strict` explicitly, so that a vendor without support for it is an error."""
 
 
 class Options(msgspec.Struct, frozen=True, kw_only=True):
-    """`ChatOptions` after reading: None is what the caller did not set. Timeouts are the shell's and not here."""
+    """`ChatOptions` as typed values; None means not set. Timeouts are handled by the shell and not included."""
 
     top_p: float | None = None
     top_k: int | None = None
@@ -94,7 +95,7 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     presence_penalty: float | None = None
     frequency_penalty: float | None = None
     tool_choice: Literal["auto", "none", "required"] | dict[str, str] | None = None
-    """A dict is `{"name": tool}`."""
+    """A dict has the form `{"name": tool}`."""
     parallel_tool_calls: bool | None = None
     text_tool_calls: str | None = None
     tools_in_prompt: bool = False
@@ -111,7 +112,7 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     extra_headers: dict[str, str] = {}
     on_unsupported: OnUnsupported = "fail"
     unknown: dict[str, Json] = {}
-    """Options that are none of the above; they go into the body as they are, before extra_body."""
+    """Other options; they are merged into the body unchanged, before extra_body."""
 
 
 NO_OPTIONS = Options()
@@ -120,7 +121,7 @@ _KNOWN = frozenset(Options.__struct_fields__) - {"unknown"}
 
 
 def read_options(given: Mapping[str, object], *, provider: str = "") -> Result[Options, Fault]:
-    """Typed options, or InvalidRequest that names what is wrong. None counts as not set."""
+    """Convert options to typed values, or return InvalidRequest with the invalid option. None counts as not set."""
     present = {name: value for name, value in given.items() if value is not None and name not in _SHELL}
     if not present:
         return Success(NO_OPTIONS)
@@ -140,13 +141,13 @@ def read_options(given: Mapping[str, object], *, provider: str = "") -> Result[O
         options = msgspec.convert({**known, "unknown": unknown}, Options)
     except msgspec.ValidationError as error:
         return Failure(InvalidRequest(provider=provider, message=f"invalid option: {error}"))
-    if options.extra_headers:  # a gateway's key may be among them
+    if options.extra_headers:  # may contain the key of a gateway
         options = msgspec.structs.replace(options, extra_headers=HiddenValuesDict(options.extra_headers))
     return Success(options)
 
 
 def _read_format(value: object) -> ResponseFormat | str | None:
-    """The format in any of its spellings; None for plain text; a str says what is wrong."""
+    """Read a format in any accepted form; None for plain text; a str is an error message."""
     if value == "json":
         return ResponseFormat(kind="json")
     if isinstance(value, ResponseFormat):
@@ -167,12 +168,12 @@ def _read_format_class(kind: type[object]) -> ResponseFormat | str:
 
 
 def _build_struct_schema(kind: type[msgspec.Struct]) -> dict[str, Json]:
-    """One self-contained object schema: the root inlined, its definitions beside it."""
+    """Build a self-contained object schema: the root inlined, other definitions in `$defs`."""
     (root,), definitions = msgspec.json.schema_components([kind], ref_template="#/$defs/{name}")
     name = str(root["$ref"]).rsplit("/", 1)[-1]
-    own: dict[str, Json] = dict(definitions[name])
-    rest: dict[str, Json] = {key: value for key, value in definitions.items() if key != name}
-    return own | ({"$defs": rest} if rest else {})
+    schema: dict[str, Json] = dict(definitions[name])
+    others: dict[str, Json] = {key: value for key, value in definitions.items() if key != name}
+    return schema | ({"$defs": others} if others else {})
 
 
 def _read_format_mapping(value: Mapping[str, Any]) -> ResponseFormat | str | None:
@@ -183,7 +184,7 @@ def _read_format_mapping(value: Mapping[str, Any]) -> ResponseFormat | str | Non
             return ResponseFormat(kind="json")
         case "json_schema" if isinstance(spec := value.get("json_schema"), Mapping):
             if not isinstance(schema := spec.get("schema"), Mapping):
-                return "json_schema needs a schema"
+                return "json_schema requires a schema"
             strict = spec.get("strict")
             return ResponseFormat(
                 kind="schema",

@@ -1,7 +1,7 @@
-"""Immutable maps and lists whose changed copies share what did not change, so that a change costs log n on average.
+"""Persistent maps and lists: immutable, with structural sharing, so that an update costs O(log n) amortised.
 
-Both keep their items in a few plain dicts, each over twice as large as the next; a later dict wins over an earlier one.
-They hold state that grows with a response: a tuple or a dict would be copied whole at every step.
+Both keep their items in a few dicts, each more than twice as large as the next; a later dict takes precedence. They
+hold state that grows with a response: a tuple or a dict would be copied at every step.
 """
 
 from __future__ import annotations
@@ -25,10 +25,10 @@ class PersistentMap(msgspec.Struct, Generic[K, V], frozen=True, eq=False):
     """
 
     levels: tuple[dict[K, V], ...] = ()
-    """Not changed once they are here."""
+    """Never mutated."""
 
     def with_item(self, key: K, value: V) -> PersistentMap[K, V]:
-        """A map that has this item as well, or instead of the one with this key."""
+        """Return a map with this item added or replaced."""
         kept, newest = len(self.levels), {key: value}
         while kept and len(self.levels[kept - 1]) <= 2 * len(newest):
             kept -= 1
@@ -40,7 +40,7 @@ class PersistentMap(msgspec.Struct, Generic[K, V], frozen=True, eq=False):
     @overload
     def get(self, key: K, default: D) -> V | D: ...
     def get(self, key: K, default: object = None) -> object:
-        """The value of a key."""
+        """Return the value of a key."""
         for level in reversed(self.levels):
             if key in level:
                 return level[key]
@@ -59,12 +59,12 @@ class PersistentMap(msgspec.Struct, Generic[K, V], frozen=True, eq=False):
         return hash(frozenset(self.to_dict()))
 
     def to_dict(self) -> dict[K, V]:
-        """All items in a new dict, in the order in which their keys came."""
+        """Return all items as a new dict, in insertion order of their keys."""
         return {key: value for level in self.levels for key, value in level.items()}
 
 
 class PersistentList(msgspec.Struct, Generic[V], frozen=True, eq=False):
-    """A list that grows at its end and whose items can be replaced.
+    """A list that supports append and replacement of items.
 
     >>> list(PersistentList().with_appended("a").with_appended("b").with_replaced(0, "c"))
     ['c', 'b']
@@ -74,11 +74,11 @@ class PersistentList(msgspec.Struct, Generic[V], frozen=True, eq=False):
     size: int = 0
 
     def with_appended(self, item: V) -> PersistentList[V]:
-        """A list with this item at its end."""
+        """Return a list with this item appended."""
         return PersistentList(self.items.with_item(self.size, item), self.size + 1)
 
     def with_replaced(self, index: int, item: V) -> PersistentList[V]:
-        """A list with this item instead of the one at `index`."""
+        """Return a list with the item at `index` replaced."""
         return PersistentList(self.items.with_item(index, item), self.size)
 
     def __getitem__(self, index: int) -> V:

@@ -1,10 +1,10 @@
-"""The polling of a long-running prediction as a machine: work is created at one URL, and its answer is polled or streams at another.
+"""Polling of long-running predictions as a state machine: created at one URL, the result is read at another.
 
-Rules. `start_polling` of a codec gives the order to send the request. The shell carries out one order at a time. SendRequest
-becomes ExchangeDone or ExchangeFailed, which `advance` turns into the next order; OpenStream hands the answer over as a stream,
-UseResponse as a whole body, and either is the last order. A caller who leaves before the answer is whole has `cancel` sent,
-if there is one: otherwise the prediction goes on, and is charged for, although nobody waits for it. A key is sent only to the
-endpoint's own origin.
+`start_polling` of a codec returns the order to send the request. The shell carries out one order at a time. SendRequest
+is followed by ExchangeDone or ExchangeFailed, which `advance` turns into the next order. OpenStream delivers the result
+as a stream, UseResponse as a complete body; either is the last order. If the caller leaves before the result is
+complete, the request `cancel` is sent, if there is one; otherwise the prediction continues and is billed. A key is sent
+only to the endpoint's own origin.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from victor_fp.core.requests import HttpRequest
 
 
 class ExchangeDone(msgspec.Struct, frozen=True, kw_only=True):
-    """An exchange brought a whole response, of any status."""
+    """An exchange returned a complete response, of any status."""
 
     status: int
     headers: Mapping[str, str]
@@ -28,7 +28,7 @@ class ExchangeDone(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ExchangeFailed(msgspec.Struct, frozen=True):
-    """An exchange brought no response."""
+    """An exchange failed without a response."""
 
     fault: Fault
 
@@ -37,29 +37,29 @@ PollingEvent: TypeAlias = ExchangeDone | ExchangeFailed
 
 
 class SendRequest(msgspec.Struct, frozen=True, kw_only=True):
-    """Wait, then send, and read the whole response."""
+    """Wait for `delay`, send, and read the complete response."""
 
     request: HttpRequest
-    rest: float = 0.0
+    delay: float = 0.0
     """Seconds."""
     timeout: float | None = None
-    """Seconds that this exchange may take; None is whatever is left of the attempt."""
+    """Seconds for this exchange; None: the remaining time of the attempt."""
 
 
 class OpenStream(msgspec.Struct, frozen=True):
-    """Send, and read the response as it comes."""
+    """Send, and read the response as a stream."""
 
     request: HttpRequest
 
 
 class UseResponse(msgspec.Struct, frozen=True):
-    """This response holds the answer, or the error."""
+    """This response contains the result or the error."""
 
-    answered: ExchangeDone
+    response: ExchangeDone
 
 
 class StopPolling(msgspec.Struct, frozen=True):
-    """There will be no answer."""
+    """End with this fault."""
 
     fault: Fault
 
@@ -72,20 +72,20 @@ class Polling(Protocol):
 
     @property
     def cancel(self) -> HttpRequest | None:
-        """The request that cancels the prediction; None where nothing is known to run."""
+        """The request that cancels the prediction; None if none is known to be running."""
         ...
 
     def advance(self, event: PollingEvent) -> tuple[Polling, PollingOrder]:
-        """The state and the order after an event."""
+        """Return the state and the order after an event."""
         ...
 
 
 StartPolling: TypeAlias = Callable[[HttpRequest, bool, float], tuple[Polling, SendRequest]]
-"""Starts a prediction: the request, whether the caller wants a stream, and the seconds allowed for the attempt."""
+"""Starts a prediction. Parameters: the request, whether the caller streams, the timeout of the attempt in seconds."""
 
 
 def has_same_origin(one: str, other: str) -> bool:
-    """Whether two URLs agree in scheme, host and port."""
+    """Return whether two URLs have the same scheme, host and port."""
     return _parse_origin(one) == _parse_origin(other) is not None
 
 

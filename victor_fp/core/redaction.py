@@ -1,7 +1,8 @@
 """Redaction: secrets stay out of messages, URLs, evidence and logs.
 
-Texts are redacted before they are cut, so that no cut hides a secret from redaction; where a text was cut before its
-secrets were known, `hide_secrets` also removes the beginning of a secret at its end. All functions are linear in the text.
+Texts are redacted before they are truncated, so that a truncated secret is not missed. For texts that were truncated
+before the secrets were known, `hide_secrets` also removes a prefix of a secret at the end. All functions are linear in
+the length of the text.
 """
 
 from __future__ import annotations
@@ -12,13 +13,13 @@ from collections.abc import Iterable
 HIDDEN = "..."
 REDACTED = "[redacted]"
 CUT = "\N{HORIZONTAL ELLIPSIS}"
-"""The last character of a text that was cut."""
+"""The last character of a truncated text."""
 SHORTEST_SECRET = 8
-"""Characters. Anything shorter is a placeholder such as "none", and would be found in innocent words."""
+"""Characters. Shorter values are placeholders such as "none", and would match ordinary words."""
 SHORTEST_PREFIX = 4
-"""Characters of a secret's beginning that are removed from the end of a text that was cut."""
+"""Minimum characters of a secret's prefix that is removed from the end of a truncated text."""
 LONGEST_TEXT = 64 * 1024
-"""Characters of a text that are looked at; what follows is never shown."""
+"""Maximum characters of a text that are processed; the remainder is never shown."""
 
 _WORDS = re.compile(r"[A-Z]?[a-z0-9]+|[A-Z]+(?![a-z])")
 _SECRET_WORDS = frozenset(
@@ -44,8 +45,8 @@ _USER_INFO = re.compile(r"(?<=://)[^/\s?#@]*@(?=[^/\s?#])")
 _QUERY_VALUE = re.compile(r"(?<=[?&])([^=&?#\s]*)=([^&#\s]+)")
 
 _CREDENTIALS = (
-    # Vendors' own prefixes: OpenAI, Anthropic, OpenRouter, DeepSeek (sk-), Groq, xAI, Google, Hugging Face, AWS, ...
-    # The asterisks are those of vendors who repeat a key masked, which still shows its ends.
+    # Prefixes of vendors: OpenAI, Anthropic, OpenRouter, DeepSeek (sk-), Groq, xAI, Google, Hugging Face, AWS, ...
+    # Asterisks: some vendors repeat a masked key, of which both ends are still visible.
     re.compile(
         r"\b(?:(?:sk|pk|rk|gsk|xai|hf|pplx|csk|fw|nvapi|r8|tgp_v1)[-_]|AIza|AKIA|ASIA|ya29\.)[A-Za-z0-9_*-]{10,}"
     ),
@@ -54,15 +55,15 @@ _CREDENTIALS = (
     re.compile(r"(?<=provided: )[^\s.,;]+(?:[.,;]+[^\s.,;]+)*"),
     re.compile(r"(?<=://)[^/\s?#@:]*:[^/\s?#@]*(?=@)"),
 )
-"""Credentials that can be told by their own form, in any text."""
+"""Credentials that are recognisable by their format, in any text."""
 _NAMED_CREDENTIALS = re.compile(
     r"(?i)((?:authorization|api[-_ ]?key|access[-_]?token|secret|password)[\"']?[ \t]{0,8}[:=][ \t]{0,8}[\"']?)(?:bearer |basic )?[^\s\"',;&}]+"
 )
-"""Values that stand behind the name of a header or field that holds a key: for evidence and logs, not for messages."""
+"""Values that follow the name of a header or field for keys: for evidence and logs, not for messages."""
 
 
 def is_secret_name(name: str) -> bool:
-    """Whether the name of a keyword, header or query parameter says that its value is a secret.
+    """Return whether the name of a keyword, header or query parameter indicates a secret.
 
     >>> is_secret_name("aws_secret_access_key"), is_secret_name("X-Api-Key"), is_secret_name("max_tokens")
     (True, True, False)
@@ -71,7 +72,7 @@ def is_secret_name(name: str) -> bool:
 
 
 def redact_url(url: str) -> str:
-    """A URL without user info, fragment and the values of query parameters that hold secrets.
+    """Remove user info, fragment and secret query values from a URL.
 
     >>> redact_url("https://me:hunter2@gateway.test/v1?key=abc&alt=sse")
     'https://...@gateway.test/v1?key=...&alt=sse'
@@ -81,7 +82,7 @@ def redact_url(url: str) -> str:
 
 
 def redact_text(text: str, *, names: bool = False) -> str:
-    """A text without what looks like a credential; with `names`, also without values that follow names like `api_key:`.
+    """Remove credentials from a text; with `names`, also values that follow names like `api_key:`.
 
     >>> redact_text("Incorrect API key provided: sk-abcdefghijklmnop. See our docs.")
     'Incorrect API key provided: [redacted]. See our docs.'
@@ -92,7 +93,7 @@ def redact_text(text: str, *, names: bool = False) -> str:
 
 
 def hide_secrets(text: str, secrets: Iterable[str]) -> str:
-    """A text without these secrets; where it was cut, also without a secret's beginning at its end.
+    """Remove these secrets from a text; if it was truncated, also a secret's prefix at its end.
 
     >>> hide_secrets("wrong key: abcdefgh-1234, abcdef\N{HORIZONTAL ELLIPSIS}", ["abcdefgh-1234"])
     'wrong key: [redacted], [redacted]\N{HORIZONTAL ELLIPSIS}'
@@ -110,12 +111,12 @@ def hide_secrets(text: str, secrets: Iterable[str]) -> str:
 
 
 def cut_text(text: str, limit: int) -> str:
-    """A text of at most `limit` characters; one that was longer ends in an ellipsis."""
+    """Truncate a text to `limit` characters, with an ellipsis at the end."""
     return text if len(text) <= limit else text[: limit - 1] + CUT
 
 
 def cut_bytes(text: str, limit: int) -> str:
-    """A text of at most `limit` bytes of UTF-8; one that was longer ends in an ellipsis."""
+    """Truncate a text to `limit` bytes of UTF-8, with an ellipsis at the end."""
     data = text.encode("utf-8", "replace")
     if len(data) <= limit:
         return data.decode()

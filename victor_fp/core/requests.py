@@ -1,4 +1,4 @@
-"""What is asked (`ChatRequest`), of whom (`Endpoint`), and what goes onto the wire (`HttpRequest`)."""
+"""A chat (`ChatRequest`), its target (`Endpoint`), and the HTTP request that is sent (`HttpRequest`)."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ from victor_fp.core.redaction import redact_url
 from victor_fp.core.types import Message, ToolDefinition
 
 SECRET = "<secret>"  # noqa: S105  a placeholder
-"""Stands in headers where the shell puts the key."""
+"""Placeholder in headers, which the shell replaces by the key."""
 
-_OPEN = re.compile(r"\{(\w+)\}")
+_PLACEHOLDER = re.compile(r"\{(\w+)\}")
 _HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _FRAMING_HEADERS = frozenset({"content-length", "transfer-encoding"})
-"""Two different lengths of one body let a proxy and a server disagree about where the next request begins."""
+"""Not settable: conflicting lengths of a body enable request smuggling."""
 
 Signing: TypeAlias = Literal["none", "key", "sigv4", "google"]
 
 
 class ChatRequest(msgspec.Struct, frozen=True, kw_only=True):
-    """A chat as the caller sees it; `stream` is a field, so both ways share one builder."""
+    """A chat request independent of the protocol."""
 
     messages: tuple[Message, ...]
     model: str
@@ -40,13 +40,13 @@ class ChatRequest(msgspec.Struct, frozen=True, kw_only=True):
     stream: bool = False
     options: Options = NO_OPTIONS
     text_tools: tuple[ToolDefinition, ...] = ()
-    """Tools whose calls are looked for in the answer's text, too."""
+    """Tools whose calls are also detected in the text of the response."""
     required_call: str | None = None
-    """What the choice among the tools demands: a call of the tool of this name, of any tool where it is empty, or none."""
+    """The tool that must be called according to `tool_choice`; empty: any tool; None: no call is required."""
 
     @property
     def is_plain(self) -> bool:
-        """Whether there are only texts and instructions of the caller, without options: no vendor needs them adapted."""
+        """Whether there are no options, no tools and no earlier turns, so that no adaptation is needed."""
         return (
             self.options is NO_OPTIONS
             and not self.tools
@@ -55,17 +55,17 @@ class ChatRequest(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def asks_temperature(self) -> bool:
-        """Whether the caller chose a temperature: the default one yields where a model takes none."""
+        """Whether the caller set a temperature; the default is omitted for models that accept none."""
         return self.temperature is not None and self.temperature != DEFAULT_TEMPERATURE
 
     @property
     def asks_max_tokens(self) -> bool:
-        """Whether the caller chose a bound on the answer's length."""
+        """Whether the caller limited the length of the response."""
         return self.max_tokens is not None and self.max_tokens != DEFAULT_MAX_TOKENS
 
 
 class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
-    """One provider at one place: its catalogue entry with the settings filled in."""
+    """One provider at one base URL: its catalogue entry with the settings filled in."""
 
     spec: ProviderSpec
     base_url: str
@@ -74,15 +74,15 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
     keyed: bool = True
     """Whether a key will be sent."""
     price: Price | None = None
-    """Works out what an answer cost whose vendor does not say."""
+    """Computes the cost of responses for which the vendor reports none."""
 
     def __repr__(self) -> str:
-        """Without a password in the address."""
+        """Omit a password in the URL."""
         return f"Endpoint({self.spec.name} at {redact_url(self.base_url)}, settings={dict(self.settings)})"
 
 
 class Adjustment(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """Something the caller asked for that was left out or changed, and why; ends in `metadata["adjustments"]`."""
+    """A parameter of the request that was omitted or changed, and why; reported in `metadata["adjustments"]`."""
 
     parameter: str
     reason: str
@@ -90,12 +90,12 @@ class Adjustment(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
     @property
     def drops_form(self) -> bool:
-        """Whether nothing of the answer's form is asked for; see `form_in_words`."""
+        """Whether the response format was dropped; see `schema_prompt`."""
         return self.parameter == "response_format" and self.action == "dropped"
 
 
 class HttpRequest(msgspec.Struct, frozen=True, kw_only=True):
-    """A request ready to send, but for the secret, which stands in headers as `SECRET`."""
+    """A request ready to send, except for the key: headers contain the placeholder `SECRET`."""
 
     method: Literal["GET", "POST", "DELETE"] = "POST"
     url: str
@@ -104,25 +104,25 @@ class HttpRequest(msgspec.Struct, frozen=True, kw_only=True):
     adjustments: tuple[Adjustment, ...] = ()
     signing: Signing = "key"
     tool_names: Mapping[str, str] = {}
-    """The caller's names of tools by the names that are sent, where the two differ."""
+    """The caller's tool names by the names that are sent, if they differ."""
     required_call: str | None = None
-    """As in `ChatRequest`, where the vendor is asked for it."""
+    """As in `ChatRequest`, if the vendor enforces it."""
     is_polled: bool = False
-    """Its answer may take several exchanges, as `Codec.start_polling` says."""
+    """Whether the result may need several exchanges; see `Codec.start_polling`."""
 
     def __repr__(self) -> str:
-        """Without what a signed request's headers and a conversation say."""
+        """Omit header values and the body."""
         url = redact_url(self.url)
         return f"HttpRequest({self.method} {url}, headers={sorted(self.headers)}, body={len(self.body)} bytes)"
 
     def json(self) -> Json:
-        """The body as a value; None where it is empty."""
+        """Return the decoded body; None if it is empty."""
         value = decode_json(self.body) if self.body else None
         return None if isinstance(value, NotJson) else value
 
 
 def build_headers(endpoint: Endpoint, extra: Mapping[str, str] | None = None, *, json: bool = True) -> dict[str, str]:
-    """The headers that every request to this place carries: content type, auth placeholder, fixed ones, the caller's."""
+    """Build the headers of a request to this endpoint: content type, auth placeholder, fixed and caller's headers."""
     headers = {"content-type": "application/json"} if json else {}
     auth = endpoint.spec.auth
     if endpoint.keyed and auth.header:
@@ -139,37 +139,37 @@ def build_headers(endpoint: Endpoint, extra: Mapping[str, str] | None = None, *,
 
 
 def find_header_problem(headers: Mapping[str, str]) -> str | None:
-    """A sentence about the first header that cannot be sent; None where all can be."""
+    """Return an error message for the first header that cannot be sent; None if all can be."""
     for name, text in headers.items():
         if not (text.isascii() and text.isprintable() and name.isascii() and name.isprintable()):
             return f"header {name!r}: only printable ASCII characters can be sent"
         if not _HEADER_NAME.fullmatch(name):
-            return f"header {name!r}: not a name that HTTP allows"
+            return f"header {name!r}: not a valid HTTP header name"
         if name.lower() in _FRAMING_HEADERS:
-            return f"header {name!r}: follows from the body and cannot be set"
+            return f"header {name!r}: computed from the body and cannot be set"
     return None
 
 
 def find_missing_setting(endpoint: Endpoint, model: str | None = None) -> Fault | None:
-    """What is wrong with a place whose base URL still wants a setting; None where it wants none."""
-    missing = _OPEN.search(endpoint.base_url)
+    """Return the fault for a setting that the base URL requires and that is missing; None if there is none."""
+    missing = _PLACEHOLDER.search(endpoint.base_url)
     if missing is None:
         return None
     spec, name = endpoint.spec, missing[1]
     variables = next((setting.variables for setting in spec.settings if setting.name == name), ())
     hint = f" (or set {' or '.join(variables)})" if variables else ""
-    return InvalidRequest(provider=spec.name, model=model, message=f"{spec.title} needs the setting {name}{hint}")
+    return InvalidRequest(provider=spec.name, model=model, message=f"{spec.title} requires the setting {name}{hint}")
 
 
 def resolve_unsupported(
     endpoint: Endpoint, request: ChatRequest, unsupported: Sequence[Adjustment]
 ) -> Result[tuple[Adjustment, ...], Fault]:
-    """Return what is unsupported as visible adjustments, or, as `on_unsupported` says, the fault for the first of it."""
+    """Return unsupported parameters as adjustments or, depending on `on_unsupported`, the fault for the first one."""
     if not unsupported or request.options.on_unsupported == "adjust":
         return Success(tuple(unsupported))
     first = unsupported[0]
     without = "go on without it" if first.action == "dropped" else "go on with the change"
-    instead = "have it told in words" if first.drops_form else without
+    instead = "describe the format in the prompt instead" if first.drops_form else without
     return Failure(
         UnsupportedParameter(
             provider=endpoint.spec.name,

@@ -1,4 +1,4 @@
-"""From a body or a transcript to the result: a completion, a final chunk, or a fault with the part that had come."""
+"""Conversion of a body or a transcript to a completion, a final chunk, or a fault with the partial response."""
 
 from __future__ import annotations
 
@@ -23,25 +23,25 @@ from victor_fp.core.types import CompletionResponse, StreamChunk
 from victor_fp.core.unicode_repair import UnicodeRepair, may_need_repair
 
 TOO_DEEP = "the response is nested too deeply"
-"""What reading JSON that is nested almost as deeply as the recursion limit comes to, wherever it is walked."""
+"""Message for JSON that is nested almost as deeply as the recursion limit."""
 
 
 class ResponseContext(msgspec.Struct, frozen=True, kw_only=True):
-    """What reading a response needs to know of its request."""
+    """The properties of a request that are needed to read its response."""
 
     endpoint: Endpoint
     model: str | None = None
     url: str | None = None
-    """Where the request went; faults carry it without secrets."""
+    """The URL of the request; faults contain it without secrets."""
     adjustments: tuple[Adjustment, ...] = ()
     tool_names: Mapping[str, str] = {}
-    """The caller's names of tools by the names that were sent, where the two differ."""
+    """The caller's tool names by the names that were sent, if they differ."""
     required_call: str | None = None
-    """The tool that had to be called, any where it is empty; None where none had to."""
+    """The tool that must be called; empty: any tool; None: no call is required."""
 
 
 def fold_response(codec: Codec, body: bytes, tool_names: Mapping[str, str] | None = None) -> Transcript:
-    """The transcript of a 200 body: the same deltas and the same fold as a stream, at once.
+    """Fold a 200 body into a transcript, with the same deltas and the same fold as a stream.
 
     `tool_names` is as in `ResponseContext`.
     """
@@ -56,7 +56,7 @@ def fold_response(codec: Codec, body: bytes, tool_names: Mapping[str, str] | Non
 
 
 def join_text(transcript: Transcript, kind: BlockKind, separator: str = "") -> str:
-    """The text of all blocks of one kind."""
+    """Join the text of all blocks of one kind."""
     texts = [join_chain(block.pieces) for block in transcript.blocks if block.kind == kind]
     return separator.join(filter(None, texts))
 
@@ -64,11 +64,11 @@ def join_text(transcript: Transcript, kind: BlockKind, separator: str = "") -> s
 def build_completion(
     context: ResponseContext, transcript: Transcript, body: bytes
 ) -> Result[CompletionResponse, Fault]:
-    """The result of a whole body, or the fault in it."""
+    """Build the response from a complete body, or return its fault."""
     if transcript.fault is not None:
         return Failure(with_context(context, transcript.fault))
-    if not transcript.spoken and transcript.stopped is None and not transcript.ended:
-        return Failure(with_context(context, InvalidResponse(message="the response holds no completion")))
+    if not transcript.has_output and transcript.stopped is None and not transcript.ended:
+        return Failure(with_context(context, InvalidResponse(message="the response contains no completion")))
     if context.required_call is not None and (missing := find_missing_call(context, transcript)) is not None:
         return Failure(with_partial(context, transcript, missing))
     raw = decode_json_object(body)
@@ -81,11 +81,11 @@ def build_completion(
 
 
 def build_final_chunk(context: ResponseContext, transcript: Transcript) -> Result[StreamChunk, Fault]:
-    """The final chunk of a stream, with the whole response, or why there is none."""
+    """Build the final chunk of a stream, with the complete response, or return the fault."""
     if transcript.fault is not None:
         return Failure(with_partial(context, transcript, transcript.fault))
     if transcript.stopped is None:
-        message = "the stream ended without the protocol's own ending"
+        message = "the stream ended before its final event"
         return Failure(with_partial(context, transcript, StreamTruncated(message=message)))
     if context.required_call is not None and (missing := find_missing_call(context, transcript)) is not None:
         return Failure(with_partial(context, transcript, missing))
@@ -95,11 +95,11 @@ def build_final_chunk(context: ResponseContext, transcript: Transcript) -> Resul
 
 
 _ENDED = frozenset({"stop", "tool_use"})
-"""Stop reasons of responses that are whole: one that was cut, filtered or refused says so itself."""
+"""Stop reasons of complete responses, that is, not truncated, filtered or refused."""
 
 
 def find_missing_call(context: ResponseContext, transcript: Transcript) -> InvalidResponse | None:
-    """The fault of a response without the call that the choice among the tools demanded; None where there is none."""
+    """Return the fault for a response without the call that `tool_choice` requires; None if the call is not missing."""
     required, stopped = context.required_call, transcript.stopped
     if required is None or (stopped is not None and stopped.reason not in _ENDED):
         return None
@@ -108,11 +108,11 @@ def find_missing_call(context: ResponseContext, transcript: Transcript) -> Inval
         return None
     asked = f"a call of the tool {required!r}" if required else "a call of one of the tools"
     got = f"calls of {', '.join(map(repr, called))}" if called else "no call"
-    return InvalidResponse(message=f"tool_choice demands {asked}, and the response has {got}", maybe_billed=True)
+    return InvalidResponse(message=f"tool_choice requires {asked}, but the response has {got}", maybe_billed=True)
 
 
 def fold_chunks(chunks: Sequence[StreamChunk]) -> CompletionResponse:
-    """The whole response of chunks whose maker did not fold them: custom providers yield what they like."""
+    """Fold chunks into a response, for custom providers whose final chunk has none."""
     final = chunks[-1] if chunks else StreamChunk(is_final=True)
     if final.response is not None:
         return final.response
@@ -133,8 +133,8 @@ def fold_chunks(chunks: Sequence[StreamChunk]) -> CompletionResponse:
 
 
 def with_partial(context: ResponseContext, transcript: Transcript, fault: Fault) -> Fault:
-    """A fault that ends a stream, with everything that had reached the caller."""
-    if not transcript.spoken:
+    """Add the part of the response that was received to the fault of a stream."""
+    if not transcript.has_output:
         return with_context(context, fault)
     partial = Partial(
         content=join_text(transcript, "text"),
@@ -146,12 +146,12 @@ def with_partial(context: ResponseContext, transcript: Transcript, fault: Fault)
 
 
 def with_context(context: ResponseContext, fault: Fault) -> Fault:
-    """The fault with the provider, model and URL of its request, where it has none yet."""
+    """Add the provider, model and URL of the request to a fault, where they are not set."""
     return faults.with_context(fault, context.endpoint.spec.name, context.model, context.url)
 
 
 def _build_shared_fields(context: ResponseContext, transcript: Transcript) -> dict[str, Any]:
-    """The fields that a completion and a final chunk share."""
+    """Build the fields that a completion and a final chunk share."""
     model = transcript.model or context.model
     usage = build_usage(transcript.usage)
     stopped = transcript.stopped
@@ -171,11 +171,11 @@ def _build_shared_fields(context: ResponseContext, transcript: Transcript) -> di
     calls = None if transcript.calls is NO_CALLS else [call.build_call() for call in transcript.calls]
     reason = None if stopped is None else stopped.reason
     if calls and stopped is not None and stopped.is_failure:
-        pass  # the calls may be ones that nobody asked for, or not whole
+        pass  # the calls may be unrequested or incomplete
     elif calls and reason not in {"length", "content_filter", "refusal"}:
-        reason = "tool_use"  # whatever the vendor calls it; the raw word is kept
+        reason = "tool_use"  # the vendor's reason is kept in `stop_reason_raw`
     elif reason in {"stop", "tool_use"}:
-        # A refusal is one even where the vendor says stop.
+        # Some vendors report "stop" for a refusal.
         if reason == "tool_use":
             reason = "stop"
         if reason == "stop" and "refusal" in metadata:
@@ -190,7 +190,7 @@ def _build_shared_fields(context: ResponseContext, transcript: Transcript) -> di
 
 
 def _collect_block_metadata(context: ResponseContext, transcript: Transcript, model: str | None) -> dict[str, Any]:
-    """What blocks other than plain text add to the metadata."""
+    """Collect the metadata of blocks other than plain text."""
     metadata: dict[str, Any] = {}
     if reasoning := join_text(transcript, "reasoning", "\n\n"):
         metadata["reasoning_content"] = reasoning
@@ -204,16 +204,16 @@ def _collect_block_metadata(context: ResponseContext, transcript: Transcript, mo
 
 
 def dump_adjustments(adjustments: Sequence[Adjustment]) -> list[dict[str, str]]:
-    """Adjustments as they stand in metadata."""
+    """Convert adjustments to their form in metadata."""
     return [{"parameter": a.parameter, "action": a.action, "reason": a.reason} for a in adjustments]
 
 
 def dump_attempts(attempts: Sequence[Attempt]) -> list[dict[str, object]]:
-    """Attempts as they stand in metadata."""
+    """Convert attempts to their form in metadata."""
     return [msgspec.to_builtins(attempt) for attempt in attempts]
 
 
 def record_attempts(response: CompletionResponse, attempts: Sequence[Attempt]) -> CompletionResponse:
-    """The response with the attempts that led to it in its metadata."""
+    """Add the attempts of the call to the metadata of its response."""
     metadata = {**(response.metadata or {}), "attempts": dump_attempts(attempts)}
     return response.model_copy(update={"metadata": metadata})

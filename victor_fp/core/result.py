@@ -1,4 +1,4 @@
-"""The few bridges from `returns` containers to plain Python."""
+"""Helpers for `returns` containers."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Outcome: TypeAlias = Success[T] | Failure[E]
 
 
 def outcome(result: Result[T, E]) -> Outcome[T, E]:
-    """Show `result` to the type checker as the closed union that it is, ready for `match`.
+    """Return `result` typed as a closed union, for use with `match`.
 
     >>> match outcome(Success(1)):
     ...     case Success(value): print(value)
@@ -25,7 +25,7 @@ def outcome(result: Result[T, E]) -> Outcome[T, E]:
 
 
 def collect(results: Iterable[Result[T, E]]) -> Result[list[T], E]:
-    """All values, or the first failure.
+    """Return all values, or the first failure.
 
     >>> collect([Success(1), Success(2)]) == Success([1, 2])
     True

@@ -1,4 +1,4 @@
-"""From the body of an embedding or reranking response to the result, or the fault in it."""
+"""Conversion of the body of an embedding or reranking response to the result, or to its fault."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ from victor_fp.core.types import Usage
 from victor_fp.core.vectors import VectorType
 
 _ERRORS = ("error", "errors", "detail", "message")
-"""Fields by which vendors say what went wrong."""
+"""Fields in which vendors report errors."""
 
 
 def refuse_operation(endpoint: Endpoint, operation: str, model: str | None = None) -> Fault:
-    """That a vendor of the catalogue has no such operation."""
+    """Build the fault for an operation that the provider does not support."""
     spec = endpoint.spec
-    message = f"{spec.title} has no {operation} here"
+    message = f"{spec.title} does not support {operation}"
     return OperationUnsupported(provider=spec.name, model=model, operation=operation, message=message)
 
 
@@ -38,14 +38,14 @@ def build_embedding_response(
     dtype: VectorType = "float32",
     count: int | None = None,
 ) -> Result[EmbeddingResponse, Fault]:
-    """The vectors of a 200 body; where the number of texts is known, there must be as many."""
+    """Build the response of a 200 body; if the number of texts is given, the number of vectors must match."""
     match outcome(embedding.decode(body, dtype)):
         case Failure(fault):
             return Failure(with_context(context, _find_error(codec, body) or fault))
         case Success(decoded):
             pass
     if count is not None and len(decoded.vectors) != count:
-        message = f"{len(decoded.vectors)} vectors came for {count} texts"
+        message = f"expected {count} vectors, got {len(decoded.vectors)}"
         return Failure(with_context(context, InvalidResponse(message=message, maybe_billed=True)))
     return Success(
         EmbeddingResponse(
@@ -67,7 +67,7 @@ def build_rerank_response(
     documents: Sequence[str] | None = None,
     top_n: int | None = None,
 ) -> Result[RerankResponse, Fault]:
-    """The ranking of a 200 body, the best first; documents that are known stand beside their scores."""
+    """Build the ranking of a 200 body, best first; `documents`, if given, are added to the results."""
     match outcome(reranking.decode(body)):
         case Failure(fault):
             return Failure(with_context(context, _find_error(codec, body) or fault))
@@ -91,13 +91,13 @@ def build_rerank_response(
 def add_usage(
     read_headers: Callable[[Mapping[str, str]], Usage | None], response: EmbeddingResponse, headers: Mapping[str, str]
 ) -> EmbeddingResponse:
-    """The response with the usage in its headers, where its body reports none."""
+    """Add the usage reported in the headers, if the body reports none."""
     usage = None if response.usage is not None else read_headers(headers)
     return response if usage is None else response.model_copy(update={"usage": usage})
 
 
 def _find_error(codec: Codec, body: bytes) -> Fault | None:
-    """The error that a 200 body holds in place of a result."""
+    """Return the error in a 200 body, if any."""
     value = decode_json(body)
     is_error = isinstance(value, dict) and any(value.get(name) for name in _ERRORS)
     return codec.error(200, {}, body) if is_error else None

@@ -1,4 +1,4 @@
-"""Values that hold secrets and show none: keys, and mappings whose reprs and pickles keep them back."""
+"""Types for secrets: keys and mappings that keep secret values out of reprs and pickles."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from victor_fp.core.redaction import HIDDEN, is_secret_name
 
 V = TypeVar("V")
 
-NOT_PICKLED = "a secret is not pickled: give the other process its own key, or let it look one up"
+NOT_PICKLED = "secrets cannot be pickled: pass a key to the other process, or let it look one up"
 
 
 class Secret(SecretStr):
-    """A SecretStr that also stays out of pickles. Copies are the secret itself."""
+    """A SecretStr that cannot be pickled. Copying returns the same object."""
 
     def __reduce_ex__(self, protocol: object) -> NoReturn:
         raise TypeError(NOT_PICKLED)
@@ -28,17 +28,17 @@ class Secret(SecretStr):
 
 
 class MistypedSecret(Secret):
-    """Stands for a key that is not text, such as the bytes of a secret manager; the key itself is not kept."""
+    """Placeholder for a key that is not a str, such as bytes of a secret manager; the key itself is not kept."""
 
     def __init__(self, kind: str) -> None:
-        super().__init__("\0")  # not valid in a header, so that it is never sent
+        super().__init__("\0")  # invalid in a header, so that it is never sent
         self.kind = kind
 
 
 def to_secret(key: str | SecretStr | None) -> Secret | None:
-    """Return a key in the form in which it is held; one that is not text is replaced by a `MistypedSecret`.
+    """Wrap a key; one that is not a str is replaced by a `MistypedSecret`.
 
-    It does not raise: the frames of an exception would show the key.
+    Does not raise: the frames of a traceback would show the key.
     """
     if key is None or isinstance(key, Secret):
         return key
@@ -47,7 +47,7 @@ def to_secret(key: str | SecretStr | None) -> Secret | None:
 
 
 class HiddenValuesDict(dict[str, V]):
-    """A dict whose repr shows names and no values; one that holds a secret is not pickled."""
+    """A dict whose repr shows names only; it cannot be pickled if it contains a secret."""
 
     def __repr__(self) -> str:
         return f"{{{', '.join(f'{name!r}: {HIDDEN}' for name in self)}}}"
@@ -67,7 +67,7 @@ class HiddenValuesDict(dict[str, V]):
 
 
 class HiddenValuesView(Mapping[str, V]):
-    """A live view of another mapping, such as the environment, whose repr shows no values."""
+    """A live view of another mapping, such as the environment, whose repr hides the values."""
 
     __slots__ = ("_seen",)
 
@@ -91,7 +91,7 @@ class HiddenValuesView(Mapping[str, V]):
 
 
 def find_secrets(values: Mapping[str, object]) -> Iterator[str]:
-    """Yield the secrets among keywords or headers: `SecretStr` values, and texts whose names say so."""
+    """Yield the secrets among keywords or headers: `SecretStr` values, and strings with a secret name."""
     for name, value in values.items():
         match value:
             case SecretStr():

@@ -1,6 +1,6 @@
-"""The shapes of figures for people and dashboards: what `get_metrics`, `get_info` and the `..._stats` methods return.
+"""TypedDicts returned by `get_metrics`, `get_info` and the `..._stats` methods.
 
-At runtime they are plain dicts. Times are seconds; what was not reported is None.
+Times are in seconds; values that were not reported are None.
 """
 
 from __future__ import annotations
@@ -15,14 +15,14 @@ class CircuitBreakerStats(TypedDict):
 
     name: str
     state: Literal["closed", "open", "half_open"]
-    """An open breaker that would let a probe through reads `half_open`."""
+    """An open breaker whose recovery timeout has passed is reported as `half_open`."""
     total_calls: int
     total_failures: int
     total_rejected: int
     failure_count: int
     success_count: int
     last_failure_time: float | None
-    """Seconds since 1970."""
+    """Unix time."""
     state_changes: int
 
 
@@ -45,11 +45,11 @@ class QueueStats(LimiterStats):
     waiting: int
     """Calls in the queue."""
     cooldown: float
-    """Seconds until the vendor may be asked again."""
+    """Seconds until the next request may be sent."""
 
 
 class RateLimitStats(TypedDict):
-    """What `get_rate_limit_stats` returns: the first target's figures for its configured model, and those of all targets."""
+    """Returned by `get_rate_limit_stats`: statistics of the first target with its model, and of all targets."""
 
     state: NotRequired[str]
     requests_per_minute: NotRequired[int | None]
@@ -66,16 +66,16 @@ class RateLimitStats(TypedDict):
 
 
 class HealthStats(TypedDict):
-    """A target's health as its traffic shows it."""
+    """A target's health, measured from its traffic."""
 
     condition: Literal["healthy", "degraded", "unhealthy"]
     score: float
-    """0 (nothing works) to 1."""
+    """From 0 (all attempts failed) to 1."""
     latency: float | None
 
 
 class ResilienceStats(TypedDict):
-    """What `get_resilience_stats` returns. Counts are None where metrics are switched off."""
+    """Returned by `get_resilience_stats`. Counts are None if metrics are disabled."""
 
     total_requests: int | None
     total_failures: int | None
@@ -90,7 +90,7 @@ class ResilienceStats(TypedDict):
 
 
 class Spread(TypedDict):
-    """The distribution of a figure over the window."""
+    """The distribution of a metric over the window."""
 
     count: int
     mean: float
@@ -103,7 +103,7 @@ class Spread(TypedDict):
 
 
 class MetricsSummary(TypedDict):
-    """Totals since the beginning, and distributions over the window."""
+    """Totals since the start, and distributions over the window."""
 
     total_requests: int
     total_failures: int
@@ -115,7 +115,7 @@ class MetricsSummary(TypedDict):
     prompt_tokens: int
     completion_tokens: int
     window: int
-    """Operations that the distributions are over."""
+    """Number of operations in the distributions."""
     seconds: Spread | None
     queue_seconds: Spread | None
     retry_seconds: Spread | None
@@ -146,17 +146,17 @@ class OperationSample(TypedDict):
 
 
 class ProviderMetrics(TypedDict):
-    """What `get_metrics` returns."""
+    """Returned by `get_metrics`."""
 
     summary: MetricsSummary
     recent: list[OperationSample]
-    """The last operations, oldest first."""
+    """The most recent operations, oldest first."""
     history_size: int
-    """Operations in the window."""
+    """Number of operations in the window."""
 
 
 class ProviderInfo(TypedDict):
-    """What `get_info` returns; without a provider only the first two keys, both None."""
+    """Returned by `get_info`; without a provider only the first two keys, both None."""
 
     provider: str | None
     model: str | None
@@ -175,6 +175,6 @@ class ProviderInfo(TypedDict):
     is_healthy: NotRequired[bool]
     circuit_open: NotRequired[bool]
     in_flight: NotRequired[int]
-    """Operations that are not over."""
+    """Operations in flight."""
     last_error: NotRequired[str | None]
     switch_count: NotRequired[int]

@@ -1,9 +1,9 @@
-"""From the bytes of one streamed answer to chunks: framing, events, thinking and the fold, one batch per read.
+"""Decoding of a streamed response to chunks: framing, events, filters and the fold, one batch per read.
 
-Rules: an answer with status >= 400 is read whole and is a fault. A 200 answer whose first byte opens a JSON object
-where frames were expected is a whole body; one that opens a JSON array is framed as such where the protocol knows that;
-one that opens markup is no answer. Otherwise frames. The final chunk comes at the protocol's own ending, or at the end of
-the bytes if a stop reason was given by then.
+A response with status >= 400 is read completely and becomes a fault. A 200 response that starts with a JSON object
+where frames are expected is a complete body; one that starts with a JSON array is framed as such if the protocol
+supports it; one that starts with markup is an invalid response. Everything else is decoded as frames. The final chunk
+is emitted at the protocol's final event, or at the end of the data if a stop reason was received.
 """
 
 from __future__ import annotations
@@ -27,14 +27,14 @@ from victor_fp.core.unicode_repair import UnicodeRepair, may_need_repair
 
 StreamForm: TypeAlias = Literal["unknown", "frames", "body", "refusal"]
 BODY_LIMIT = 64 * 1024 * 1024
-"""Bytes that a whole body may take, decompressed."""
+"""Maximum size of a complete body in bytes, decompressed."""
 LEAD_LIMIT = 1024 * 1024
-"""Bytes of white space that may precede a response: servers send some to keep a connection alive."""
+"""Maximum bytes of white space before a response: servers send it to keep a connection alive."""
 _BOM = b"\xef\xbb\xbf"
 
 
 class StreamReading(msgspec.Struct, frozen=True, kw_only=True):
-    """Where the reading of one stream stands."""
+    """The state of reading one stream."""
 
     context: ResponseContext
     codec: Codec
@@ -45,18 +45,18 @@ class StreamReading(msgspec.Struct, frozen=True, kw_only=True):
     events: EventReader
     filters: tuple[DeltaFilter, ...] = ()
     repairs: bool = False
-    """The first filter is the one for text that is not valid Unicode."""
+    """Whether the first filter repairs invalid Unicode."""
     transcript: Transcript = EMPTY
     body: tuple[bytes, ...] = ()
-    """Pieces of an answer that is read whole, or the last line of white space before one."""
+    """Parts of a complete body, or the last line of leading white space."""
     size: int = 0
     """Bytes of `body`, or of white space so far."""
     over: bool = False
-    """The final chunk or the fault is out."""
+    """Whether the final chunk or the fault has been returned."""
 
 
 class ReadResult(msgspec.Struct, frozen=True, kw_only=True):
-    """What one read brought: chunks, the last of which may be final, then at most one fault."""
+    """The result of one read: chunks, the last of which may be final, then at most one fault."""
 
     reading: StreamReading
     chunks: list[StreamChunk]
@@ -64,7 +64,7 @@ class ReadResult(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def begin_reading(context: ResponseContext, codec: Codec, status: int, headers: Headers) -> StreamReading:
-    """The state before the first byte."""
+    """Return the state before the first byte."""
     return StreamReading(
         context=context,
         codec=codec,
@@ -78,7 +78,7 @@ def begin_reading(context: ResponseContext, codec: Codec, status: int, headers: 
 
 
 def feed(reading: StreamReading, data: bytes) -> ReadResult:
-    """Take what one read gave, of any size."""
+    """Decode the data of one read, of any size."""
     try:
         return _feed(reading, data)
     except RecursionError:
@@ -86,7 +86,7 @@ def feed(reading: StreamReading, data: bytes) -> ReadResult:
 
 
 def finish(reading: StreamReading) -> ReadResult:
-    """Take the end of the bytes. The result ends with a final chunk or a fault, if neither came before."""
+    """Handle the end of the data. The result ends with a final chunk or a fault, unless one was returned before."""
     try:
         return _finish(reading)
     except RecursionError:
@@ -131,12 +131,12 @@ def _finish(reading: StreamReading) -> ReadResult:
 
 
 def _cut_off(fault: InvalidResponse) -> StreamTruncated:
-    """An unterminated last frame that does not decode was cut with its stream; it is not a frame gone wrong."""
-    return convert_fault(StreamTruncated, fault, message="the stream ended in the middle of an event")
+    """Convert the fault of an unterminated last frame: the stream was truncated, the frame is not malformed."""
+    return convert_fault(StreamTruncated, fault, message="the stream ended within an event")
 
 
 def interrupt(reading: StreamReading, fault: Fault) -> ReadResult:
-    """The connection broke, or nothing came in time: an answer that had its stop reason is whole all the same."""
+    """Handle a broken connection or a timeout; a response that has its stop reason is complete."""
     try:
         return _interrupt(reading, fault)
     except RecursionError:
@@ -153,9 +153,9 @@ def _interrupt(reading: StreamReading, fault: Fault) -> ReadResult:
 
 
 def _recognise_form(reading: StreamReading, data: bytes) -> tuple[StreamReading, bytes]:
-    """The form of a 200 answer by its first byte that is neither white space nor part of a byte order mark.
+    """Determine the form of a 200 response by its first byte after white space and a byte order mark.
 
-    Lines of nothing but white space are dropped.
+    Lines of white space are dropped.
     """
     replace = msgspec.structs.replace
     size = reading.size + len(data)

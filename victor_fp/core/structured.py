@@ -1,10 +1,10 @@
-"""Structured output: an answer's text as the validated value that its `response_format` asked for.
+"""Structured output: the text of a response, parsed and validated against its `response_format`.
 
     result = await provider.chat_result(messages, model=model, response_format=Person)
     structured(result, Person)                              # Result[Person, Fault]
 
-A pydantic model, a msgspec Struct or a JSON Schema (draft 2020-12); the text may be plain JSON, fenced, or stand
-between words.
+The format is a pydantic model, a msgspec Struct or a JSON Schema (draft 2020-12). The text may be JSON, a fenced code
+block, or JSON surrounded by other text.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ Check: TypeAlias = "Callable[[Json], Result[Any, Sequence[SchemaError]]]"
 _FENCE = "```"
 _LABEL = re.compile(r"[\w-]{0,64}[ \t]{0,16}\n")
 _MAX_SHOWN = 5
-"""Errors that a fault's message names."""
+"""Maximum number of errors in a fault's message."""
 
 
 @overload
@@ -42,11 +42,11 @@ def structured(answer: StructuredInput, form: type[T]) -> Result[T, Fault]: ...
 @overload
 def structured(answer: StructuredInput, form: Mapping[str, Any]) -> Result[Json, Fault]: ...
 def structured(answer: StructuredInput, form: type[Any] | Mapping[str, Any]) -> Result[Any, Fault]:
-    """Return the value in an answer's text.
+    """Return the value in the text of a response.
 
-    The answer is a response, the final chunk of a stream, or a result of either; a failure passes through. ContentRefused
-    where the model declined; InvalidResponse where the text is not JSON or does not match: its message says what is wrong
-    and where, its `partial` has the text; InvalidRequest where the schema itself is invalid.
+    `answer` is a response, the final chunk of a stream, or a Result of either; a failure is passed through. Faults:
+    ContentRefused if the model refused; InvalidResponse if the text is not JSON or does not match, with the errors and
+    their paths in its message and the text in its `partial`; InvalidRequest if the schema is invalid.
     """
     if isinstance(answer, CompletionResponse | StreamChunk):
         return _read_answer(answer, form)
@@ -59,32 +59,32 @@ def structured(answer: StructuredInput, form: type[Any] | Mapping[str, Any]) -> 
 
 
 def _read_answer(answer: CompletionResponse | StreamChunk, form: ResponseForm) -> Result[Any, Fault]:
-    """A final chunk is read as the whole response that it holds."""
+    """Read a response, or that of a final chunk."""
     response = answer if isinstance(answer, CompletionResponse) else answer.response
     if response is None:
-        return Failure(InvalidResponse(message="only the final chunk of a stream holds the whole answer"))
+        return Failure(InvalidResponse(message="only the final chunk of a stream has the complete response"))
     return _read(response, form)
 
 
 def repair_messages(
     messages: Sequence[Message], response: CompletionResponse, fault: InvalidResponse, form: ResponseForm
 ) -> tuple[Message, ...]:
-    """The conversation for one more attempt: the invalid answer, then what was wrong with it and the schema it must match.
+    """Build the messages for another attempt: the invalid response, its errors and the schema it must match.
 
     `fault` is what `structured(response, form)` returned.
     """
     turn = () if not response.content.strip() else (Message(role="assistant", content=response.content),)
-    wanted = encode_json(_unwrap_schema(form) if isinstance(form, Mapping) else _build_json_schema(form)).decode()
+    schema = encode_json(_unwrap_schema(form) if isinstance(form, Mapping) else _build_json_schema(form)).decode()
     correction = (
         f"That answer cannot be used: {fault.message}.\n"
         "Answer again with one JSON value and nothing else. It must match this JSON Schema:\n"
-        f"{wanted}"
+        f"{schema}"
     )
     return (*messages, *turn, Message(role="user", content=correction))
 
 
 def read_form(response_format: object) -> ResponseForm | None:
-    """The form that the option `response_format` asks for; None for text.
+    """Return the form requested by the option `response_format`; None for text.
 
     >>> read_form("json"), read_form({"type": "text"}) is None
     ({'type': 'object'}, True)
@@ -105,7 +105,7 @@ def read_form(response_format: object) -> ResponseForm | None:
 
 
 def find_form_problem(form: ResponseForm) -> str | None:
-    """Why answers cannot be checked against a form; None where they can."""
+    """Return why responses cannot be validated against a form; None if they can."""
     match outcome(_build_check(form)):
         case Failure(reason):
             return str(reason)
@@ -116,7 +116,7 @@ def find_form_problem(form: ResponseForm) -> str | None:
 def _read(response: CompletionResponse, form: ResponseForm) -> Result[Any, Fault]:
     refusal = (response.metadata or {}).get("refusal")
     if refusal or response.stop_reason in ("refusal", "content_filter"):
-        return Failure(ContentRefused(model=response.model, message=str(refusal or "the model declined to answer")))
+        return Failure(ContentRefused(model=response.model, message=str(refusal or "the model refused to respond")))
     match outcome(_build_check(form)):
         case Failure(reason):
             is_schema = isinstance(form, Mapping) and reason is not MISSING
@@ -146,7 +146,7 @@ def _find_first_match(response: CompletionResponse, form: ResponseForm, check: C
 
 
 def _list_candidates(content: str) -> Iterator[str]:
-    """The parts of a text that may be the JSON: all of it, each fenced block, the span between the outermost brackets."""
+    """Yield the parts of a text that may be JSON: the text, each fenced block, the span of the outermost brackets."""
     yield content.strip()
     yield from _find_fenced(content)
     for opening, closing in ("{}", "[]"):
@@ -186,10 +186,10 @@ def _match_schema(value: Json, errors: Sequence[SchemaError]) -> Result[Any, Seq
 
 def _convert_value(value: Json, form: type[BaseModel | msgspec.Struct]) -> Result[Any, Sequence[SchemaError]]:
     try:
-        # Generic types, of which msgspec knows many, are no classes.
+        # Generic types, which msgspec supports, are not classes.
         kind: object = form
         if isinstance(kind, type) and issubclass(kind, BaseModel):
-            # As JSON: dates, bytes and enums have their JSON spelling here.
+            # From JSON, so that dates, bytes and enums are accepted in their JSON form.
             return Success(kind.model_validate_json(encode_json(value)))
         return Success(msgspec.convert(value, form))
     except ValidationError as error:
@@ -202,7 +202,7 @@ def _convert_value(value: Json, form: type[BaseModel | msgspec.Struct]) -> Resul
 
 
 def _unwrap_schema(form: Mapping[str, Any]) -> Mapping[str, Any]:
-    """A schema, bare or in the wrapping of OpenAI's `response_format`."""
+    """Return the schema itself, also from the wrapper of OpenAI's `response_format`."""
     wrapped = form.get("json_schema")
     inner = wrapped.get("schema") if form.get("type") == "json_schema" and isinstance(wrapped, Mapping) else None
     return inner if isinstance(inner, Mapping) else form
@@ -214,10 +214,10 @@ def _build_json_schema(form: type[BaseModel | msgspec.Struct]) -> Mapping[str, A
 
 def _explain_missing(response: CompletionResponse) -> str:
     if not response.content.strip():
-        return "the answer has no text"
+        return "the response has no text"
     if response.stop_reason == "length":
-        return "the answer ends before its JSON does: it reached the token limit"
-    return "the answer is not JSON"
+        return "the JSON is truncated: the response reached the token limit"
+    return "the response is not JSON"
 
 
 def _find_name(form: ResponseForm) -> str:

@@ -1,8 +1,8 @@
-"""Thinking that a model wraps in `<think>...</think>` at the head of its content, split from the text as it streams.
+"""Splits reasoning in `<think>...</think>` at the start of the content from the text, incrementally.
 
-Rules: only at the head of the content, white space aside, does the tag open; it closes at its first end tag. A tag that
-is cut by the stream is held back until it is whole or cannot become one. White space around the tags is dropped. An
-unclosed tag leaves all of it reasoning.
+The start tag is recognised only at the start of the content, after optional white space; the first end tag closes it. A
+partial tag at the end of a delta is held back until it is complete or cannot become a tag. White space around the tags
+is dropped. Without an end tag, everything is reasoning.
 """
 
 from __future__ import annotations
@@ -18,20 +18,20 @@ from victor_fp.core.deltas import BlockEnded, Delta, MetadataReported, Reasoning
 OPEN, CLOSE = "<think>", "</think>"
 
 TagPosition: TypeAlias = Literal["head", "opened", "inside", "closed", "outside"]
-"""`opened` and `closed` are just behind a tag, where white space is still dropped."""
+"""`opened` and `closed`: directly after a tag, where white space is dropped."""
 
 
 class ThinkTags(msgspec.Struct, frozen=True, gc=False):
-    """Where the split stands, and the text that is not decided yet."""
+    """The position in the content, and the text that is held back."""
 
     position: TagPosition = "head"
     space: Chain = None
-    """White space that goes away if a tag follows."""
+    """White space that is dropped if a tag follows."""
     held: str = ""
-    """Behind the white space: what may be the beginning of a tag."""
+    """A possible partial tag after the white space."""
 
     def feed(self, deltas: Sequence[Delta]) -> tuple[ThinkTags, list[Delta]]:
-        """Text deltas become text and reasoning deltas; what is held back goes out before anything that ends the text."""
+        """Split text deltas into text and reasoning; held-back text is emitted before a delta that ends the text."""
         out: list[Delta] = []
         state = self
         for delta in deltas:
@@ -49,7 +49,7 @@ class ThinkTags(msgspec.Struct, frozen=True, gc=False):
         return state, out
 
     def finish(self) -> list[Delta]:
-        """What was held back when the stream is over."""
+        """Return the text that is still held back at the end of the stream."""
         text = join_chain(self.space) + self.held
         if not text:
             return []
@@ -89,15 +89,15 @@ def _split_inside(state: ThinkTags, text: str) -> tuple[ThinkTags, list[Delta]]:
 
 
 def _hold_inside(state: ThinkTags, text: str) -> tuple[ThinkTags, list[Delta]]:
-    """With no end tag yet: white space at the end, and what may be an end tag's head, wait."""
+    """Emit reasoning without an end tag; trailing white space and a possible partial tag are held back."""
     longest = min(len(CLOSE) - 1, len(text))
     cut = next((len(text) - n for n in range(longest, 0, -1) if CLOSE.startswith(text[-n:])), len(text))
     thought, held = text[:cut], text[cut:]
-    said = thought.rstrip()
-    space = thought[len(said) :]
-    if not said:
+    stripped = thought.rstrip()
+    space = thought[len(stripped) :]
+    if not stripped:
         return ThinkTags("inside", (state.space, space) if space else state.space, held), []
-    delta = ReasoningDelta(join_chain(state.space) + said)
+    delta = ReasoningDelta(join_chain(state.space) + stripped)
     return ThinkTags("inside", (None, space) if space else None, held), [delta]
 
 

@@ -1,4 +1,4 @@
-"""How many tokens a call will take, guessed before it is sent, so that a rate limit can count it."""
+"""Estimates of the tokens of a call before it is sent, for the rate limiter."""
 
 from __future__ import annotations
 
@@ -8,24 +8,24 @@ from victor_fp.core.types import Message, TextPart, ToolDefinition
 
 CHARACTERS_PER_TOKEN = 4
 ATTACHMENT = 1000
-"""Tokens of an image, a sound or a document; vendors count these by size, which an address does not tell."""
+"""Tokens of an image, audio or document; vendors count these by size, which is not known for a URL."""
 ANSWER = 1000
-"""Tokens of an answer whose length the caller did not choose; the default bound is far above what most answers take."""
+"""Tokens of a response without `max_tokens`; the default limit is far above the typical length."""
 MESSAGE = 4
-"""Tokens that a message costs beside its content."""
+"""Tokens of a message in addition to its content."""
 
 
 def estimate_text_tokens(texts: Sequence[str]) -> int:
-    """Texts that are embedded or ranked; no answer is written."""
+    """Estimate the tokens of texts to embed or rerank."""
     return -(-sum(map(len, texts)) // CHARACTERS_PER_TOKEN)
 
 
 def estimate_tokens(
     messages: Sequence[Message], tools: Sequence[ToolDefinition] | None = None, max_tokens: int | None = None
 ) -> int:
-    """Prompt and answer together. What the response reports takes the place of this guess.
+    """Estimate the tokens of prompt and response; the reported usage later replaces the estimate.
 
-    >>> estimated_tokens([Message(role="user", content="Hello, world")], max_tokens=100)
+    >>> estimate_tokens([Message(role="user", content="Hello, world")], max_tokens=100)
     107
     """
     characters = 0

@@ -1,4 +1,4 @@
-"""Tool calls while their arguments still arrive, and which call a piece belongs to."""
+"""Incomplete tool calls of a stream, and the assignment of deltas to them."""
 
 from __future__ import annotations
 
@@ -18,34 +18,34 @@ ArgumentSets: TypeAlias = "tuple[ArgumentSets, tuple[ArgumentPath, JsonScalar]] 
 """Values at paths, newest first."""
 
 MAX_PATH_STEPS = 64
-"""Steps of a path into arguments."""
+"""Maximum length of a path into arguments."""
 MAX_INDEX_GAP = 64
-"""How far behind a list's end an index may lie; the items between are null."""
+"""Maximum distance of an index from the end of its list; the items in between are null."""
 
 
 class ToolCallDraft(msgspec.Struct, frozen=True, kw_only=True):
-    """A call as far as it has come."""
+    """A call as received so far."""
 
     index: int | None
     id: str
     name: str
     ordinal: int
-    """Its position among the answer's calls."""
+    """Its position among the calls of the response."""
     pieces: Chain = None
-    """JSON text."""
+    """Arguments received as JSON text."""
     whole: dict[str, Json] | None = None
-    """Arguments that came as an object."""
+    """Arguments received as an object."""
     sets: ArgumentSets = None
-    """Arguments that came one by one, over those of `whole`."""
+    """Arguments received as single values; they take precedence over `whole`."""
     lengths: PersistentMap[ArgumentPath, int] = PersistentMap()
-    """How long the lists are that `sets` builds."""
+    """Lengths of the lists in `sets`."""
     states: ObjectChain = None
-    """Opaque state to be sent back with the call."""
+    """Opaque state, sent back with the call."""
 
     def build_call(self) -> ToolCall:
-        """The call with its arguments parsed, or as the original text where they are not a JSON object, or nested too deeply.
+        """Build the call with parsed arguments, or with their text if it is not a JSON object or nested too deeply.
 
-        No arguments at all, or null, are an empty object. An object and text together: the text wins where there is any.
+        Missing arguments and null become an empty object. Non-empty text takes precedence over an object.
         """
         text = join_chain(self.pieces)
         arguments: dict[str, Any] | str
@@ -59,14 +59,14 @@ class ToolCallDraft(msgspec.Struct, frozen=True, kw_only=True):
         return ToolCall(id=self.id or f"call_{self.ordinal}", name=self.name, arguments=arguments)
 
     def merge_state(self) -> dict[str, Json] | None:
-        """The opaque state that has come so far."""
+        """Return the merged opaque state."""
         return None if self.states is None else merge_objects(unroll(self.states))
 
     def with_value(self, path: ArgumentPath, value: JsonScalar) -> ToolCallDraft | None:
-        """The call with `value` at `path` of its arguments: a text there grows, anything else is set.
+        """Return the call with `value` at `path` of its arguments; a string is appended, other values are set.
 
-        None for a path that does not begin with a name, has over `MAX_PATH_STEPS` steps, or an index over `MAX_INDEX_GAP`
-        behind the end of its list.
+        None if the path does not start with a name, is longer than `MAX_PATH_STEPS`, or has an index more than
+        `MAX_INDEX_GAP` beyond the end of its list.
         """
         if not path or not isinstance(path[0], str) or len(path) > MAX_PATH_STEPS:
             return None
@@ -91,20 +91,20 @@ def _read_items(value: Json) -> Sequence[Json]:
 
 
 def _is_deep(text: str, value: Json) -> bool:
-    """Whether it has more levels than pydantic and other libraries write."""
+    """Return whether the nesting exceeds what pydantic and other libraries can serialise."""
     return text.count("[") + text.count("{") > MAX_DEPTH and measure_depth(value, MAX_DEPTH) > MAX_DEPTH
 
 
 class CallIndex(msgspec.Struct, frozen=True):
-    """The newest call by index and id, by index alone, and by id alone: pieces find their call without a search."""
+    """The newest call by index and id, by index, and by id, so that a delta finds its call without a search."""
 
     newest: PersistentMap[tuple[object, object], int] = PersistentMap()
     count: int = 0
 
     def find_candidates(self, index: float | None, id_: str | None) -> list[int]:
-        """The ordinals among which the newest call is that has this index and this id, or came without one of them.
+        """Return candidate ordinals for the newest call with this index and id, where a call may lack either.
 
-        The caller still has to check them: a call may have got another id since.
+        The caller must check them: the id of a call may have changed.
         """
         keys: tuple[tuple[object, object], ...]
         if index is not None and id_:
@@ -119,7 +119,7 @@ class CallIndex(msgspec.Struct, frozen=True):
         return sorted((ordinal for ordinal in found if ordinal is not None), reverse=True)
 
     def with_call(self, ordinal: int, index: float | None, id_: str) -> CallIndex:
-        """The index with a call, or with what is new about one."""
+        """Return the index with a call added or updated."""
         newest = self.newest
         for key in ((index, id_), ("index", index), ("id", id_)):
             if ordinal >= newest.get(key, -1):
@@ -128,16 +128,16 @@ class CallIndex(msgspec.Struct, frozen=True):
 
 
 class ToolCallDrafts(msgspec.Struct, frozen=True):
-    """The calls of an answer in order."""
+    """The calls of a response in order."""
 
     drafts: PersistentList[ToolCallDraft] = PersistentList()
     index: CallIndex = CallIndex()
 
     def find(self, index: int | None, id_: str | None) -> int | None:
-        """The ordinal of the call that a piece continues, by index *and* id; None where it opens a new one.
+        """Return the ordinal of the call that a delta continues, by index *and* id; None if it starts a new call.
 
-        The newest call with this index is meant unless the piece has another id. Without an index it is the call with
-        this id; with neither, the newest call. A call that came without index or id fits any.
+        This is the newest call with the delta's index, unless the ids differ. Without an index it is the call with the
+        id; with neither, the newest call. A call without index or id matches any.
         """
         for ordinal in self.index.find_candidates(index, id_):
             call = self.drafts[ordinal]
@@ -147,13 +147,13 @@ class ToolCallDrafts(msgspec.Struct, frozen=True):
         return None
 
     def with_appended(self, draft: ToolCallDraft) -> ToolCallDrafts:
-        """The calls with one more."""
+        """Return the calls with one more."""
         return ToolCallDrafts(
             self.drafts.with_appended(draft), self.index.with_call(draft.ordinal, draft.index, draft.id)
         )
 
     def with_replaced(self, draft: ToolCallDraft) -> ToolCallDrafts:
-        """The calls with another state of one of them."""
+        """Return the calls with one of them replaced."""
         known = draft.id == self.drafts[draft.ordinal].id
         index = self.index if known else self.index.with_call(draft.ordinal, draft.index, draft.id)
         return ToolCallDrafts(self.drafts.with_replaced(draft.ordinal, draft), index)
@@ -195,7 +195,7 @@ def _set(root: _Fields, path: ArgumentPath, value: JsonScalar) -> None:
     for depth, step in enumerate(path):
         if isinstance(place, _Items) and isinstance(step, int):
             if step > len(place) + MAX_INDEX_GAP:
-                return  # another value took the place of the list that `with_value` counted
+                return  # another value has replaced the list that `with_value` counted
             place.extend([None] * (step + 1 - len(place)))
         last = depth + 1 == len(path)
         before = _get_at(place, step)
@@ -213,7 +213,7 @@ def _get_at(place: _Fields | _Items, step: str | int) -> Any:
 
 
 def _make_container(before: object, step: str | int) -> _Fields | _Items:
-    """What the next step leads into; what stood there stays if it is of that kind."""
+    """Return the container for the next step; an existing one of that kind is kept."""
     if isinstance(step, int):
         return before if isinstance(before, _Items) else _Items(before if isinstance(before, list) else ())
     return before if isinstance(before, _Fields) else _Fields(before if isinstance(before, dict) else {})

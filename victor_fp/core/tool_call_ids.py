@@ -1,4 +1,4 @@
-"""Ids for calls that came without one: the same for the same answer, different for every call of a conversation."""
+"""Ids for tool calls without one: deterministic for a response, and unique within a conversation."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ from hashlib import blake2b
 
 
 def make_id(seed: str, ordinal: int) -> str:
-    """An id from something that tells answers apart (the vendor's response id or time) and the call's place in it.
+    """Make an id from a value that identifies the response (its id or time) and the position of the call.
 
-    Nine characters of [a-z0-9] after the prefix's letter keep the strictest vendor (Mistral: 9 of [a-zA-Z0-9]) content.
+    It has nine characters, which satisfies the strictest vendor (Mistral: 9 of [a-zA-Z0-9]).
 
     >>> make_id("resp-1", 0) == make_id("resp-1", 0) != make_id("resp-1", 1)
     True

@@ -1,7 +1,7 @@
-"""The fold: deltas -> chunks, and deltas -> one completion. Only here are text, reasoning, calls and usage assembled.
+"""The fold of deltas into chunks and one completion; text, reasoning, calls and usage are assembled only here.
 
-A `Transcript` is the answer so far. `advance` takes a batch of deltas and gives the chunks to hand out; `answers` says
-what the end means: a final chunk, or the fault of an answer that broke off.
+A `Transcript` is the response so far. `advance` applies a batch of deltas and returns the resulting chunks; `responses`
+builds the final chunk, or the fault of an incomplete response.
 """
 
 from __future__ import annotations
@@ -35,18 +35,18 @@ from victor_fp.core.tool_call_drafts import ToolCallDraft, ToolCallDrafts
 from victor_fp.core.types import StreamChunk
 
 _MAX_COUNT = 2**53
-"""Tokens; a count beyond it is damage, and no double holds it."""
+"""Tokens; a larger count is invalid, and not exact as a double."""
 MAX_CALLS = 1024
-"""Tool calls of one response: a call of ten bytes takes over a hundred times as much memory."""
+"""Maximum number of tool calls of one response: a call of ten bytes needs over a hundred times as much memory."""
 
 
 class OpenBlock(msgspec.Struct, frozen=True, kw_only=True):
-    """A block of the answer while it grows."""
+    """An incomplete block of the response."""
 
     kind: BlockKind
     pieces: Chain = None
     call: int = -1
-    """Which of the transcript's calls, for a tool call's block; the call has its state."""
+    """Ordinal of the call, for a tool call's block; the call holds its state."""
     states: ObjectChain = None
     closed: bool = False
 
@@ -58,11 +58,11 @@ class OpenBlock(msgspec.Struct, frozen=True, kw_only=True):
 
 NO_CALLS = ToolCallDrafts()
 OpenBlocks: TypeAlias = "tuple[OpenBlocks, OpenBlock] | None"
-"""Blocks, newest first. Only the newest one grows."""
+"""Blocks, newest first. Only the newest one is appended to."""
 
 
 class Transcript(msgspec.Struct, frozen=True, kw_only=True):
-    """The answer so far."""
+    """The response so far."""
 
     open_blocks: OpenBlocks = None
     calls: ToolCallDrafts = NO_CALLS
@@ -80,17 +80,17 @@ class Transcript(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def metadata(self) -> dict[str, Json]:
-        """Facts beside the answer: lists are extended, objects merged, other values replaced by later ones."""
+        """The merged metadata: lists are extended, objects merged, other values replaced by later ones."""
         return merge_objects(unroll(self.notes))
 
     @property
     def over(self) -> bool:
-        """Nothing that follows counts."""
+        """Whether later deltas are ignored."""
         return self.ended or self.fault is not None
 
     @property
-    def spoken(self) -> bool:
-        """Something of meaning has reached the caller: the commit point is passed."""
+    def has_output(self) -> bool:
+        """Whether content has been delivered to the caller, so that the call is committed."""
         return self.open_blocks is not None
 
 
@@ -98,7 +98,7 @@ EMPTY = Transcript()
 
 
 def advance(transcript: Transcript, deltas: Iterable[Delta]) -> tuple[Transcript, list[StreamChunk]]:
-    """The transcript after these deltas, and the chunks they make; never a final one; see `responses.build_final_chunk`."""
+    """Apply deltas; return the transcript and the chunks, never a final one; see `responses.build_final_chunk`."""
     chunks: list[StreamChunk] = []
     text_before: OpenBlocks = None
     text_block: OpenBlock | None = None
@@ -124,7 +124,7 @@ def advance(transcript: Transcript, deltas: Iterable[Delta]) -> tuple[Transcript
 
 
 def _with_pieces(transcript: Transcript, before: OpenBlocks, block: OpenBlock, pieces: Chain) -> Transcript:
-    """The transcript whose newest block is `block` with these pieces."""
+    """Replace the newest block by `block` with these pieces."""
     block = msgspec.structs.replace(block, pieces=pieces)
     return msgspec.structs.replace(transcript, open_blocks=(before, block))
 
@@ -239,7 +239,7 @@ def _append_arguments(
     else:
         changed = call.with_value(delta.path, delta.value)
         if changed is None:
-            message = "a tool call's argument is at a path that is too deep, or far behind the end of its list"
+            message = "a tool call's argument has a path that is too long, or an index far beyond the end of its list"
             return msgspec.structs.replace(transcript, fault=InvalidResponse(message=message, maybe_billed=True))
         call = changed
         piece |= {"path": list(delta.path), "value": delta.value}
@@ -265,7 +265,7 @@ def _merge_usage(old: UsageReported, new: UsageReported) -> UsageReported:
 
 
 def build_blocks(transcript: Transcript) -> list[Block]:
-    """The answer's blocks in order, whole."""
+    """Return the completed blocks in order."""
     out: list[Block] = []
     for block in transcript.blocks:
         if block.kind == "tool_call":
@@ -288,7 +288,7 @@ def build_blocks(transcript: Transcript) -> list[Block]:
 
 
 def build_usage(reported: UsageReported | None) -> dict[str, Any] | None:
-    """What was reported as the standard dict; the total is the vendor's or the sum. Absurd counts are left out."""
+    """Convert reported usage to the standard dict; the total is the vendor's or the sum. Invalid counts are omitted."""
     if reported is None:
         return None
     counts = ((name, getattr(reported, name)) for name in reported.__struct_fields__)

@@ -1,4 +1,4 @@
-"""The standard types that every provider takes and gives: frozen pydantic models, plus the typed dicts inside them."""
+"""The standard types of all providers: frozen pydantic models, and the TypedDicts inside them."""
 
 from __future__ import annotations
 
@@ -14,25 +14,25 @@ if TYPE_CHECKING:
 Role: TypeAlias = Literal["system", "developer", "user", "assistant", "tool"]
 
 StandardStopReason: TypeAlias = Literal["stop", "length", "tool_use", "content_filter", "refusal"]
-"""The stop reasons with one meaning everywhere; any other word in `stop_reason` is the vendor's own."""
+"""The stop reasons common to all providers; any other value of `stop_reason` is vendor-specific."""
 
 
 @with_config(ConfigDict(extra="allow"))
 class ToolCall(TypedDict):
-    """A call the model asks for."""
+    """A tool call requested by the model."""
 
     id: str
     name: str
     arguments: dict[str, Any] | str
-    """The parsed object, or the original text where it is no JSON object."""
+    """The parsed object, or the original text if it is not a JSON object."""
 
 
 @with_config(ConfigDict(extra="allow"))
 class Usage(TypedDict):
-    """Tokens. What the vendor did not report is absent, never zero.
+    """Token counts. A count that the vendor did not report is absent, never zero.
 
-    `prompt_tokens` counts the whole input, cached tokens included; `completion_tokens` the whole output, reasoning
-    included; `total_tokens` is the vendor's, or the sum of the two. The other three are parts of the first two.
+    `prompt_tokens` is the input, including cached tokens; `completion_tokens` the output, including reasoning;
+    `total_tokens` is the vendor's, or the sum of the two. The other three are parts of the first two.
     """
 
     prompt_tokens: NotRequired[int]
@@ -55,20 +55,20 @@ class TextPart(BaseModel):
 
 
 class _Attachment(BaseModel):
-    """Something given by address or by value."""
+    """Content given by URL or as bytes."""
 
     model_config = _FROZEN
     url: str | None = None
     data: bytes | None = None
     media_type: str | None = None
-    """As in `image/png`; wanted with `data`."""
+    """Such as `image/png`; required with `data`."""
 
     @model_validator(mode="after")
     def _check_one_source(self) -> _Attachment:
         if (self.url is None) == (self.data is None):
-            raise ValueError("give either url or data")
+            raise ValueError("pass either url or data")
         if self.data is not None and self.media_type is None:
-            raise ValueError("data needs its media_type, such as image/png")
+            raise ValueError("data requires a media_type, such as image/png")
         return self
 
 
@@ -80,7 +80,7 @@ class ImagePart(_Attachment):
 
 
 class AudioPart(_Attachment):
-    """Sound, by URL or as bytes with a media type."""
+    """Audio, by URL or as bytes with a media type."""
 
     type: Literal["audio"] = "audio"
 
@@ -96,7 +96,7 @@ Part: TypeAlias = Annotated[TextPart | ImagePart | AudioPart | FilePart, Field(d
 
 
 def _normalise_calls(value: Any) -> Any:
-    """Also take OpenAI's nested spelling of a tool call, `{"id", "type", "function": {"name", "arguments"}}`."""
+    """Also accept OpenAI's nested form of a tool call, `{"id", "type", "function": {"name", "arguments"}}`."""
     if not isinstance(value, Sequence) or isinstance(value, str):
         return value
     return [_flatten_call(call) for call in value]
@@ -104,8 +104,8 @@ def _normalise_calls(value: Any) -> Any:
 
 def _flatten_call(call: Any) -> Any:
     if isinstance(call, Mapping) and isinstance(function := call.get("function"), Mapping):
-        rest = {key: item for key, item in call.items() if key not in ("function", "type")}
-        return {**rest, "name": function.get("name"), "arguments": function.get("arguments") or {}}
+        others = {key: item for key, item in call.items() if key not in ("function", "type")}
+        return {**others, "name": function.get("name"), "arguments": function.get("arguments") or {}}
     return call
 
 
@@ -120,19 +120,19 @@ class Message(BaseModel):
     role: Role
     content: str | list[Part] = ""
     name: str | None = None
-    """Who speaks; for a tool's result the tool's name, where known."""
+    """The participant's name; for a tool message the tool's name, if known."""
     tool_calls: ToolCalls | None = None
-    """An assistant's calls."""
+    """Tool calls of an assistant message."""
     tool_call_id: str | None = None
-    """The call that a tool message answers."""
+    """The call that a tool message responds to."""
     is_error: bool = False
-    """A tool message that reports a failure."""
+    """Whether a tool message reports a failure."""
     cache: bool = False
-    """Marks the end of a prefix worth caching, where the vendor lets callers say so."""
+    """Marks the end of a prefix to cache, for vendors that support it."""
     metadata: dict[str, Any] | None = None
-    """`provider_state` holds what the vendor needs back on the next turn; see `CompletionResponse.to_message`."""
+    """`provider_state` holds state that the vendor requires on the next turn; see `CompletionResponse.to_message`."""
 
-    if TYPE_CHECKING:  # plain dicts are welcome where typed ones are given back
+    if TYPE_CHECKING:  # accepts plain dicts in place of TypedDicts
 
         def __init__(
             self,
@@ -148,7 +148,7 @@ class Message(BaseModel):
         ) -> None: ...
 
     def to_dict(self) -> dict[str, Any]:
-        """The fields that are set, as plain JSON values; bytes in base64."""
+        """Return the fields that are set, as plain JSON values; bytes in base64."""
         return self.model_dump(mode="json", exclude_defaults=True) | {
             "role": self.role,
             "content": self.model_dump(mode="json", include={"content"})["content"],
@@ -156,7 +156,7 @@ class Message(BaseModel):
 
     @property
     def text(self) -> str:
-        """The text of the content, parts joined without a gap."""
+        """The text of the content; parts are joined without a separator."""
         if isinstance(self.content, str):
             return self.content
         return "".join(part.text for part in self.content if isinstance(part, TextPart))
@@ -172,13 +172,13 @@ class ToolDefinition(BaseModel):
     parameters: dict[str, Any] = Field(default_factory=lambda: {"type": "object", "properties": {}})
     """JSON Schema of the arguments, an object."""
     strict: bool | None = None
-    """Ask the vendor to hold the arguments to the schema, where it can."""
+    """Enforce the schema of the arguments, if the vendor supports it."""
     cache: bool = False
-    """Marks the end of a prefix worth caching."""
+    """Marks the end of a prefix to cache."""
 
 
 class CompletionResponse(BaseModel):
-    """A whole answer."""
+    """A complete response."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=(), defer_build=True)
 
@@ -186,16 +186,16 @@ class CompletionResponse(BaseModel):
     role: str = "assistant"
     tool_calls: list[ToolCall] | None = None
     stop_reason: str | None = None
-    """One of `StandardStopReason`, or the vendor's own word; the raw word is `metadata["stop_reason_raw"]`."""
+    """One of `StandardStopReason`, or vendor-specific; `metadata["stop_reason_raw"]` has the vendor's value."""
     usage: Usage | None = None
     model: str | None = None
     raw_response: dict[str, Any] | None = None
-    """The vendor's body, decoded."""
+    """The decoded body."""
     metadata: dict[str, Any] | None = None
-    """`reasoning_content`, `refusal`, `provider_state`, `adjustments`, `id`, citations and the vendor's extras: the keys of
+    """`reasoning_content`, `refusal`, `provider_state`, `adjustments`, `id`, citations and other keys of
     `ResponseMetadata`."""
 
-    if TYPE_CHECKING:  # plain dicts are welcome where typed ones are given back
+    if TYPE_CHECKING:  # accepts plain dicts in place of TypedDicts
 
         def __init__(
             self,
@@ -216,7 +216,7 @@ class CompletionResponse(BaseModel):
         return cast("ResponseMetadata", self.metadata or {})
 
     def to_message(self) -> Message:
-        """The assistant message for the next turn, with everything the vendor needs back."""
+        """Return the assistant message for the next turn, with the state that the vendor requires."""
         metadata: dict[str, Any] = {}
         if (state := (self.metadata or {}).get("provider_state")) is not None:
             metadata["provider_state"] = state
@@ -226,15 +226,15 @@ class CompletionResponse(BaseModel):
 
     @property
     def response_id(self) -> str | None:
-        """What `previous_response_id` takes to continue from here; None where the vendor does not keep the response."""
+        """The id to pass as `previous_response_id`; None if the vendor does not store the response."""
         metadata = self.metadata or {}
         id_ = metadata.get("id")
         return id_ if metadata.get("stored") is True and isinstance(id_, str) else None
 
 
 class StreamChunk(BaseModel):
-    """A piece of an answer. Exactly one chunk of a stream, the last, has `is_final`; it carries the stop reason,
-    the whole usage, the whole tool calls and the whole metadata."""
+    """A part of a streamed response. Only the last chunk of a stream has `is_final`; it has the stop reason and the
+    complete usage, tool calls and metadata."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=(), defer_build=True)
 
@@ -243,15 +243,15 @@ class StreamChunk(BaseModel):
     stop_reason: str | None = None
     is_final: bool = False
     metadata: dict[str, Any] | None = None
-    """Before the end `reasoning_content`, `refusal` and `tool_call_deltas` in pieces; on the final chunk whole: the keys of
-    `ChunkMetadata`."""
+    """The keys of `ChunkMetadata`: before the final chunk parts of `reasoning_content`, `refusal` and
+    `tool_call_deltas`, on the final chunk everything."""
     usage: Usage | None = None
     model: str | None = None
-    """On the final chunk, where the vendor names it."""
+    """On the final chunk, if the vendor reports it."""
     response: CompletionResponse | None = Field(default=None, exclude=True, repr=False)
-    """On the final chunk the whole response; not part of a dump."""
+    """On the final chunk, the complete response; excluded from dumps."""
 
-    if TYPE_CHECKING:  # plain dicts are welcome where typed ones are given back
+    if TYPE_CHECKING:  # accepts plain dicts in place of TypedDicts
 
         def __init__(
             self,
@@ -272,10 +272,10 @@ class StreamChunk(BaseModel):
         return cast("ChunkMetadata", self.metadata or {})
 
     def to_message(self) -> Message:
-        """On the final chunk: the assistant message for the next turn, with everything the vendor needs back.
+        """Return the assistant message for the next turn, with the state that the vendor requires.
 
-        Raises ValueError on any other chunk.
+        Raises ValueError unless this is the final chunk.
         """
         if self.response is None:
-            raise ValueError("only the final chunk of a stream holds the whole message")
+            raise ValueError("only the final chunk of a stream has the complete message")
         return self.response.to_message()

@@ -1,8 +1,8 @@
-"""Text of a response that is not valid Unicode: halves of surrogate pairs are joined across pieces, or replaced.
+"""Repair of invalid Unicode in a response: surrogate pairs split across deltas are joined, lone surrogates replaced.
 
-Rules: a high half at the end of a piece waits for the next piece of the same text. Every half that finds no other becomes
-U+FFFD, and how many there were is `metadata["replaced_characters"]`. What stands in tool arguments, state and facts is
-replaced in the same way.
+A high surrogate at the end of a delta is held back until the next delta of the same text. Every lone surrogate becomes
+U+FFFD; their number is reported in `metadata["replaced_characters"]`. Tool arguments, state and metadata are repaired
+in the same way.
 """
 
 from __future__ import annotations
@@ -35,19 +35,19 @@ _S = TypeVar("_S", bound=msgspec.Struct)
 
 
 def may_need_repair(data: bytes) -> bool:
-    """Whether these bytes of a response may hold text that is not valid Unicode: escapes, a cut escape, or not ASCII."""
+    """Return whether the data may contain invalid Unicode: it has an escape, a partial escape or non-ASCII bytes."""
     return b"\\u" in data or not data.isascii() or data.endswith(b"\\")
 
 
 class UnicodeRepair(msgspec.Struct, frozen=True, kw_only=True):
-    """Where the repair of one response stands."""
+    """The state of the repair of one response."""
 
     held: TextPiece | None = None
-    """The high half at the end of the newest text, as a delta of its kind."""
+    """The high surrogate at the end of the newest text, as a delta of its kind."""
     count: int = 0
 
     def feed(self, deltas: Sequence[Delta]) -> tuple[UnicodeRepair, list[Delta]]:
-        """Whole characters go out, and a half waits for the next piece of its text."""
+        """Emit complete characters; a high surrogate at the end is held back."""
         out: list[Delta] = []
         state = self
         for delta in deltas:
@@ -73,13 +73,13 @@ class UnicodeRepair(msgspec.Struct, frozen=True, kw_only=True):
         return state, out
 
     def finish(self) -> list[Delta]:
-        """The half that waited, replaced."""
+        """Return the replacement of a held-back surrogate."""
         if self.held is None:
             return []
         return [_with_text(self.held, "\ufffd"), _note(self.count + 1)]
 
     def repair(self, delta: TextPiece, text: str) -> tuple[UnicodeRepair, list[Delta]]:
-        """A piece of a text, with every half in it joined, replaced or held back."""
+        """Join, replace or hold back the surrogates in a part of a text."""
         out: list[Delta] = []
         count = self.count
         if self.held is not None:
@@ -90,16 +90,16 @@ class UnicodeRepair(msgspec.Struct, frozen=True, kw_only=True):
         held = None
         if text and "\ud800" <= text[-1] <= "\udbff":
             text, held = text[:-1], _with_text(delta, text[-1])
-        whole = _replace_halves(text)
-        if whole:
-            out.append(_with_text(delta, whole))
-        if replaced := whole.count("\ufffd") - text.count("\ufffd"):
+        repaired = _replace_surrogates(text)
+        if repaired:
+            out.append(_with_text(delta, repaired))
+        if replaced := repaired.count("\ufffd") - text.count("\ufffd"):
             count += replaced
             out.append(_note(count))
         return UnicodeRepair(held=held, count=count), out
 
     def clean(self, delta: Delta) -> tuple[UnicodeRepair, list[Delta]]:
-        """A delta that is not part of a text, with every half in it replaced."""
+        """Replace all surrogates in a delta that is not part of a text."""
         try:
             msgspec.json.encode(delta)
         except UnicodeEncodeError:
@@ -112,16 +112,16 @@ def _note(count: int) -> MetadataReported:
     return MetadataReported(metadata={NOTE: count})
 
 
-def _replace_halves(text: str) -> str:
+def _replace_surrogates(text: str) -> str:
     return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
 
 
 def _with_clean_address(delta: ToolCallArguments | ToolCallArgumentSet) -> ToolCallArguments | ToolCallArgumentSet:
-    """The delta with the id of its call as the call's start has it, and with whole characters in its path."""
+    """Replace surrogates in the id and the path of a delta, as in the start of its call."""
     if delta.id is not None and not delta.id.isascii():
-        delta = msgspec.structs.replace(delta, id=_replace_halves(delta.id))
+        delta = msgspec.structs.replace(delta, id=_replace_surrogates(delta.id))
     if isinstance(delta, ToolCallArgumentSet):
-        path = tuple(_replace_halves(step) if isinstance(step, str) else step for step in delta.path)
+        path = tuple(_replace_surrogates(step) if isinstance(step, str) else step for step in delta.path)
         delta = msgspec.structs.replace(delta, path=path)
     return delta
 
@@ -138,12 +138,12 @@ def _with_text(delta: TextPiece, text: str) -> TextPiece:
 
 
 def _clean_struct(struct: _S) -> _S:
-    """The struct with every half in its fields replaced; a field that cannot be written as JSON stays as it is."""
+    """Replace surrogates in the fields of a struct; a field that cannot be encoded as JSON is kept unchanged."""
     changed: dict[str, object] = {}
     for name in struct.__struct_fields__:
         value = getattr(struct, name)
         if isinstance(value, str):
-            changed[name] = _replace_halves(value)
+            changed[name] = _replace_surrogates(value)
         elif isinstance(value, Mapping):
             changed[name] = _clean_json(value)
         elif isinstance(value, msgspec.Struct):
@@ -152,6 +152,6 @@ def _clean_struct(struct: _S) -> _S:
 
 
 def _clean_json(value: Json) -> Json:
-    # json writes halves as escapes, which the reader replaces; both are bounded by the recursion limit alone.
+    # json writes surrogates as escapes, which the decoder replaces; both are limited only by the recursion limit.
     cleaned = decode_flawed_json(json.dumps(value))
     return value if isinstance(cleaned, NotJson) else cleaned

@@ -1,4 +1,4 @@
-"""Vectors of one response, packed in one buffer: numpy reads them without a copy, and plain Python needs no numpy."""
+"""Vectors of one response, packed in one buffer, which numpy can read without a copy. numpy is not required."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Final, Literal, TypeAlias, overload
 
 VectorType: TypeAlias = Literal["float32", "int8", "uint8", "binary", "ubinary"]
-"""What an element is: a float of four bytes, a signed or unsigned byte, or, for the last two, eight dimensions of one
-bit each in a signed or an unsigned byte."""
+"""Element type: a 4-byte float, a signed or unsigned byte or, for the last two, eight dimensions of one bit each in a
+signed or unsigned byte."""
 
 Purpose: TypeAlias = Literal["query", "document", "similarity", "classification", "clustering"]
-"""What a vector is for; vendors with asymmetric models embed a query and a document differently."""
+"""Purpose of a vector; vendors with asymmetric models embed queries and documents differently."""
 
 _CODES: Final[dict[VectorType, Literal["f", "b", "B"]]] = {
     "float32": "f",
@@ -21,15 +21,15 @@ _CODES: Final[dict[VectorType, Literal["f", "b", "B"]]] = {
     "binary": "b",
     "ubinary": "B",
 }
-"""Codes of the array module."""
+"""Type codes of the array module."""
 _SIZES: Final = {"f": 4, "b": 1, "B": 1}
 _NUMPY: Final = {"f": "<f4" if sys.byteorder == "little" else ">f4", "b": "|i1", "B": "|u1"}
 _SHOWN: Final = 3
-"""Elements that a repr shows."""
+"""Number of elements in a repr."""
 
 
 class Vector(Sequence[float]):
-    """One vector: an immutable sequence of numbers over a part of a shared buffer.
+    """One vector: an immutable sequence of numbers, a view of a shared buffer.
 
     `numpy.asarray(vector)` is an array of the same memory; `vector.data` is a memoryview of it.
 
@@ -62,7 +62,7 @@ class Vector(Sequence[float]):
         return iter(self.data)
 
     def __eq__(self, other: object) -> bool:
-        """Bit for bit, so that a vector equals its copy whatever numbers it holds."""
+        """Compare bytes, so that vectors with NaN equal their copies."""
         if not isinstance(other, Vector):
             return NotImplemented
         return self.dtype == other.dtype and self.tobytes() == other.tobytes()
@@ -72,27 +72,27 @@ class Vector(Sequence[float]):
 
     def __repr__(self) -> str:
         shown = ", ".join(f"{value:.6g}" for value in self.data[:_SHOWN])
-        rest = ", ..." if len(self) > _SHOWN else ""
-        return f"Vector([{shown}{rest}], {len(self)} x {self.dtype})"
+        ellipsis = ", ..." if len(self) > _SHOWN else ""
+        return f"Vector([{shown}{ellipsis}], {len(self)} x {self.dtype})"
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _revive_vector, (self.tobytes(), self.dtype)
 
     def __buffer__(self, flags: int) -> memoryview[Any]:
-        """The memory, for Python 3.12 and later, where classes can offer it."""
+        """Return the buffer; used by Python 3.12 and later (PEP 688)."""
         return self.data
 
     @property
     def __array_interface__(self) -> dict[str, object]:
-        """The memory as numpy asks for it."""
+        """The buffer in numpy's array interface."""
         return {"shape": (len(self),), "typestr": _NUMPY[_CODES[self.dtype]], "data": self.data, "version": 3}
 
     def tobytes(self) -> bytes:
-        """A copy of the elements in the machine's byte order."""
+        """Return a copy of the elements in native byte order."""
         return self.data.tobytes()
 
     def tolist(self) -> list[float]:
-        """The elements as a list of Python numbers."""
+        """Return the elements as a list of Python numbers."""
         return list(self.data)
 
 
@@ -107,10 +107,10 @@ class Vectors(Sequence[Vector]):
     __slots__ = ("columns", "data", "dtype")
 
     def __init__(self, data: bytes = b"", columns: int = 0, dtype: VectorType = "float32") -> None:
-        """`data` holds the elements row by row, in the machine's byte order; `columns` elements are a vector."""
+        """`data` holds the elements row by row, in native byte order; `columns` is the length of a vector."""
         code = _CODES[dtype]
         if len(data) % (_SIZES[code] * columns or 1):
-            raise ValueError(f"{len(data)} bytes are not whole vectors of {columns} x {dtype}")
+            raise ValueError(f"{len(data)} bytes are not a multiple of a vector of {columns} x {dtype}")
         self.data: memoryview[Any] = memoryview(data).cast(code)
         self.columns = columns
         self.dtype: VectorType = dtype
@@ -147,21 +147,21 @@ class Vectors(Sequence[Vector]):
         return Vectors, (self.tobytes(), self.columns, self.dtype)
 
     def __buffer__(self, flags: int) -> memoryview[Any]:
-        """The memory, one vector after the other, for Python 3.12 and later."""
+        """Return the buffer, row by row; used by Python 3.12 and later (PEP 688)."""
         return self.data
 
     @property
     def __array_interface__(self) -> dict[str, object]:
-        """The memory as numpy asks for it: a matrix."""
+        """The buffer in numpy's array interface: a matrix."""
         shape = (len(self), self.columns)
         return {"shape": shape, "typestr": _NUMPY[_CODES[self.dtype]], "data": self.data, "version": 3}
 
     def tobytes(self) -> bytes:
-        """A copy of all elements, vector by vector, in the machine's byte order."""
+        """Return a copy of all elements, row by row, in native byte order."""
         return self.data.tobytes()
 
     def tolist(self) -> list[list[float]]:
-        """The vectors as lists of Python numbers."""
+        """Return the vectors as lists of Python numbers."""
         return [vector.tolist() for vector in self]
 
 
@@ -169,9 +169,9 @@ EMPTY: Final = Vectors()
 
 
 def pack_floats(rows: Iterable[Sequence[float]], dtype: VectorType = "float32") -> Vectors:
-    """Numbers in packed form; a number beyond float32 is infinite.
+    """Pack rows of numbers; a number beyond the range of float32 becomes infinite.
 
-    Raises ValueError where the rows are not of one length, and OverflowError where an integer does not fit its byte.
+    Raises ValueError if the rows differ in length, and OverflowError if an integer does not fit into a byte.
     """
     packed: array[Any] = array(_CODES[dtype])
     columns: int | None = None
@@ -179,7 +179,7 @@ def pack_floats(rows: Iterable[Sequence[float]], dtype: VectorType = "float32") 
         if columns is None:
             columns = len(row)
         elif columns != len(row):
-            raise ValueError(f"vectors of {columns} and of {len(row)} elements")
+            raise ValueError(f"vectors differ in length: {columns} and {len(row)} elements")
         if isinstance(row, list) and dtype == "float32":
             packed.fromlist(row)
         else:
@@ -188,14 +188,14 @@ def pack_floats(rows: Iterable[Sequence[float]], dtype: VectorType = "float32") 
 
 
 def pack_wire_bytes(rows: Sequence[bytes], dtype: VectorType = "float32") -> Vectors:
-    """The bytes that vendors send in base64: float32 in little-endian order, or single bytes. Raises ValueError."""
+    """Pack rows as sent in base64: little-endian float32, or single bytes. Raises ValueError for invalid lengths."""
     lengths = set(map(len, rows))
     if len(lengths) > 1:
-        raise ValueError(f"vectors of {min(lengths)} and of {max(lengths)} bytes")
+        raise ValueError(f"vectors differ in length: {min(lengths)} and {max(lengths)} bytes")
     size = _SIZES[_CODES[dtype]]
     length = lengths.pop() if lengths else 0
     if length % size:
-        raise ValueError(f"{length} bytes are not whole numbers of {size} bytes")
+        raise ValueError(f"{length} bytes are not a multiple of {size} bytes")
     data = b"".join(rows)
     if size > 1 and sys.byteorder == "big":
         swapped = array("f", data)
@@ -205,7 +205,7 @@ def pack_wire_bytes(rows: Sequence[bytes], dtype: VectorType = "float32") -> Vec
 
 
 def encode_vectors(vectors: Vectors) -> bytes:
-    """The elements as `pack_wire_bytes` reads them: floats in little-endian order."""
+    """Encode vectors for `pack_wire_bytes`: floats in little-endian order."""
     if vectors.dtype != "float32" or sys.byteorder == "little":
         return vectors.tobytes()
     swapped = array("f", vectors.tobytes())
@@ -214,14 +214,14 @@ def encode_vectors(vectors: Vectors) -> bytes:
 
 
 def concatenate(parts: Sequence[Vectors]) -> Vectors:
-    """The vectors of all parts in their order. Raises ValueError where they differ in length or type."""
+    """Concatenate vectors. Raises ValueError if they differ in length or type."""
     filled = [part for part in parts if part.columns]
     if not filled:
         return parts[0] if parts else EMPTY
     first, *others = filled
     for other in others:
         if (other.columns, other.dtype) != (first.columns, first.dtype):
-            raise ValueError(f"vectors of {first.columns} x {first.dtype} and of {other.columns} x {other.dtype}")
+            raise ValueError(f"vectors differ: {first.columns} x {first.dtype} and {other.columns} x {other.dtype}")
     return Vectors(b"".join([part.data for part in filled]), first.columns, first.dtype)
 
 

@@ -1,4 +1,4 @@
-"""Bytes to wire models, whatever a server makes of its own document: one strict pass, and a repair only when it fails."""
+"""Lenient decoding of wire models: one strict pass and, if that fails, a repair of known deviations."""
 
 from __future__ import annotations
 
@@ -14,45 +14,45 @@ from victor_fp.core.json import NotJson, decode_flawed_json
 T = TypeVar("T")
 
 UNKNOWN_TAG: Final = "__unknown__"
-"""The tag of the variant that compiled unions keep for objects whose own tag they do not know."""
+"""The tag of the variant that compiled unions have for objects with an unknown tag."""
 
 _UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 _LARGE = 1 << 64
-"""Integers beyond it are not written as text: Python writes at most 4,300 digits."""
+"""Larger integers are not converted to strings: Python converts at most 4,300 digits."""
 
 
 class Undecodable(msgspec.Struct, frozen=True, gc=False):
-    """Bytes that are not JSON, or JSON of another shape than asked for; `reason` is safe to show."""
+    """The data is not JSON, or does not match the wire type; `reason` is safe to show."""
 
     reason: str
 
 
 class WireDecoder(Generic[T]):
-    """Decodes one wire type; the decoder is built at first use, so that a module-level one costs nothing at import.
+    """Decodes one wire type; the msgspec decoder is built at first use, to keep imports fast.
 
-    Known shapes take one msgspec pass. On a validation error the JSON is repaired: an object with an unknown tag
-    becomes its union's unknown variant (its tag "__unknown__", the object in `raw`), a number of another spelling is
-    respelt, and an optional field or list item of a wrong type is left out. In a list of numbers, where the place of each
-    counts, none is left out: such a list is as wrong as its wrong item. What is not quite JSON is read by
-    `decode_flawed_json`, with its `keep_halves`.
+    Valid data is decoded in one msgspec pass. On a validation error the JSON is repaired: an object with an unknown tag
+    becomes its union's unknown variant (tag "__unknown__", the object in `raw`), numbers given as strings and the like
+    are converted, and optional fields and list items of a wrong type are omitted. From a list of numbers no item is
+    omitted, since positions matter: the list is rejected as a whole. Invalid JSON is read with `decode_flawed_json` and
+    its `keep_surrogates`.
 
         EVENTS: WireDecoder[MessageStreamEvent] = WireDecoder(MessageStreamEvent)
     """
 
-    __slots__ = ("_decoder", "_keep_halves", "_shape", "_wire_type")
+    __slots__ = ("_decoder", "_keep_surrogates", "_shape", "_wire_type")
 
     @overload
-    def __init__(self, wire_type: type[T], *, keep_halves: bool = False) -> None: ...
+    def __init__(self, wire_type: type[T], *, keep_surrogates: bool = False) -> None: ...
     @overload
-    def __init__(self, wire_type: object, *, keep_halves: bool = False) -> None: ...
-    def __init__(self, wire_type: object, *, keep_halves: bool = False) -> None:
+    def __init__(self, wire_type: object, *, keep_surrogates: bool = False) -> None: ...
+    def __init__(self, wire_type: object, *, keep_surrogates: bool = False) -> None:
         self._wire_type = wire_type
-        self._keep_halves = keep_halves
+        self._keep_surrogates = keep_surrogates
         self._decoder: msgspec.json.Decoder[T] | None = None
         self._shape: inspect.Type | None = None
 
     def decode(self, data: bytes | memoryview) -> T | Undecodable:
-        """The value that the bytes stand for, or why they stand for none. Raises nothing."""
+        """Decode the data, or return why it cannot be decoded. Does not raise."""
         decoder = self._decoder
         if decoder is None:
             decoder = self._decoder = msgspec.json.Decoder(self._wire_type)
@@ -82,18 +82,18 @@ class WireDecoder(Generic[T]):
         try:
             return msgspec.json.decode(data)
         except _UNREADABLE:
-            return decode_flawed_json(bytes(data), keep_halves=self._keep_halves)
+            return decode_flawed_json(bytes(data), keep_surrogates=self._keep_surrogates)
 
 
 class _Misfit:
-    """Stands for JSON that no repair makes fit."""
+    """Marks JSON that cannot be repaired to match."""
 
 
 _MISFIT: Final = _Misfit()
 
 
 def _fit(shape: inspect.Type, value: object) -> object:
-    """The value brought as near to the shape as possible, or _MISFIT."""
+    """Repair a value to match the shape, or return _MISFIT."""
     match shape:
         case inspect.StructType():
             return _fit_struct(shape, value)
@@ -156,7 +156,7 @@ def _fit_variant(
 
 
 def _is(shape: inspect.Type, value: object) -> bool:
-    """Whether a plain value is of a plain shape already."""
+    """Return whether a value matches a scalar shape."""
     match shape:
         case inspect.NoneType():
             return value is None
@@ -177,7 +177,7 @@ def _is(shape: inspect.Type, value: object) -> bool:
 
 
 def _respell(shape: inspect.Type, value: object) -> object:
-    """A number written as 1.0 or "1" where it should be 1, and a text written as a number."""
+    """Convert 1.0 or "1" to an integer, a number to a string, and base64 to bytes."""
     match shape, value:
         case inspect.IntType(), float() if value.is_integer():
             return int(value)
@@ -192,7 +192,7 @@ def _respell(shape: inspect.Type, value: object) -> object:
 
 
 def _decode_unpadded_base64(text: str) -> object:
-    """The bytes of base64 in the URL's alphabet or without its padding."""
+    """Decode base64 with the URL-safe alphabet or without padding."""
     try:
         return binascii.a2b_base64(text.translate(_STANDARD_ALPHABET) + "=" * (-len(text) % 4), strict_mode=True)
     except ValueError:
@@ -203,9 +203,9 @@ _STANDARD_ALPHABET: Final = str.maketrans("-_", "+/")
 
 
 def _fit_number(shape: inspect.IntType | inspect.FloatType, text: str) -> object:
-    wanted = int if isinstance(shape, inspect.IntType) else float
+    kind = int if isinstance(shape, inspect.IntType) else float
     try:
-        number = msgspec.convert(text, wanted, strict=False)
+        number = msgspec.convert(text, kind, strict=False)
     except msgspec.ValidationError:
         return _MISFIT
     return number if math.isfinite(number) else _MISFIT

@@ -1,4 +1,4 @@
-"""Jobs: many rows, each asked once, with results in a ledger that survives the process.
+"""Jobs: many rows, each processed once, with results in a persistent ledger.
 
 async for done in run(rows, provider, model="gpt-5-mini", ledger="job.ledger"):
     print(done.key, done.result)

@@ -1,7 +1,8 @@
-"""The batch route: rows are submitted to the vendor's batch API, and their results collected when they are there.
+"""The batch route: rows are submitted to the vendor's batch API, and results are collected when batches end.
 
-A batch is in the ledger with its rows before it is submitted, and with its handle afterwards: a run that ends in between
-looks for the batch at the vendor. Memory depends on the size of one batch, which is bounded here below the vendor's own limit.
+A batch is stored in the ledger with its rows before it is submitted, and with its handle afterwards: if a run ends in
+between, the next one searches the batch at the vendor. Memory use depends on the size of one batch, which is limited
+here.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ from victor_fp.core.batching.types import (
 )
 from victor_fp.core.dialects.batches import BatchLimits
 from victor_fp.core.faults import BudgetExceeded, Fault, InvalidRequest, InvalidResponse, LedgerFailed, can_retry
-from victor_fp.core.jobs.decisions import AskRow, Collect, Decision, RefuseRow, Replay, Status
+from victor_fp.core.jobs.decisions import Collect, Decision, RefuseRow, Replay, RunRow, Status
 from victor_fp.core.jobs.rows import CheckedRow, decode_row, encode_row
 from victor_fp.core.resilience.budget import Amount
 from victor_fp.core.result import outcome
@@ -56,38 +57,38 @@ from victor_fp.shell.ledger.batches import (
 P = ParamSpec("P")
 
 MAX_OPEN = 16
-"""Batches at the vendor at a time."""
+"""Maximum number of open batches at the vendor."""
 MAX_BYTES = 64_000_000
-"""Bytes of one batch of a job, below most vendors' limits: a batch is held in memory while it is submitted."""
-TOGETHER = 256
-"""Results that are recorded together."""
-SUBMISSIONS = 5
-"""Attempts to submit a batch whose failures pass."""
+"""Maximum bytes of one batch, below most vendors' limits: it is held in memory while it is submitted."""
+RECORD_CHUNK = 256
+"""Number of results that are recorded in one transaction."""
+MAX_SUBMISSIONS = 5
+"""Maximum attempts to submit a batch after temporary failures."""
 
 
 class SubmittedBatch(msgspec.Struct):
-    """A batch whose results are not read yet."""
+    """A batch whose results have not been read."""
 
     number: int
-    """In the ledger."""
+    """Its number in the ledger."""
     handle: BatchHandle
     submitted: float
-    """By the runtime's clock."""
-    looks_at: float
+    """In the runtime's clock."""
+    next_check: float
     expires: float | None = None
-    """When its results vanish, as the ledger has it."""
+    """Expiry of its results, as stored in the ledger."""
 
 
 class BatchRoute:
-    """One task that submits, looks and collects; with `then_live`, rows that no batch answered are asked live at the end."""
+    """One task that submits, polls and collects; with `then_live`, unfinished rows are sent live at the end."""
 
     def __init__(
         self, job: Job[Any], client: BatchClient, rows: RowReader, options: Mapping[str, Any], *, then_live: bool
     ) -> None:
         self.error: BaseException | None = None
-        """What the source of rows raised."""
+        """The exception of the source of rows."""
         self.problems: dict[str, int] = {}
-        """Results that were of no row (`unknown`) or came twice (`doubled`), counted."""
+        """Counts of results without a row (`unknown`) and of duplicates (`doubled`)."""
         self._job = job
         self._client = client
         self._rows = rows
@@ -107,16 +108,16 @@ class BatchRoute:
 
     @property
     def is_running(self) -> bool:
-        """Whether something is left to do."""
+        """Whether there is work left."""
         return self._task is not None and not self._task.done()
 
     def start(self) -> None:
-        """Begin."""
+        """Start the task."""
         self._task = asyncio.get_running_loop().create_task(self._run())
         self._task.add_done_callback(self._on_end)
 
     async def aclose(self) -> None:
-        """Stop. Batches stay at the vendor; the next run collects them."""
+        """Stop. Batches are not cancelled; the next run collects them."""
         if self._task is not None:
             self._task.cancel()
             await asyncio.wait([self._task])
@@ -135,14 +136,14 @@ class BatchRoute:
             return
         await self._submit_rows()
         while self._open:
-            await self._look()
+            await self._check_next()
             if len(self._open) < MAX_OPEN:
                 await self._submit_rows()
         if job.stopped is None:
-            await self._ask_rest()
+            await self._retry_remaining()
 
     async def _restore(self) -> Fault | None:
-        """Take up the batches of earlier runs."""
+        """Restore the batches of earlier runs."""
         ledger, now = self._job.ledger, self._job.runtime.now()
         match outcome(await ledger.call(open_batches)):
             case Failure(fault):
@@ -174,7 +175,7 @@ class BatchRoute:
         return None
 
     async def _find_lost(self, stored: StoredBatch, known: set[str]) -> Result[BatchHandle | None, Fault]:
-        """The batch that an earlier run had begun to submit, if it was created."""
+        """Search the batch that an earlier run was submitting when it ended."""
         ledger = self._job.ledger
         match outcome(await self._client.list_statuses(limit=500)):
             case Failure(fault):
@@ -197,7 +198,7 @@ class BatchRoute:
         if len(found) > 1:
             message = (
                 f"a batch of {len(rows)} rows was being submitted when an earlier run ended, and {len(found)} batches at "
-                "the vendor may be it; cancel those that are not yours to go on"
+                "the vendor match it; cancel the others to continue"
             )
             return Failure(InvalidRequest(provider=self._job.provider.name, message=message))
         if not found:
@@ -211,8 +212,8 @@ class BatchRoute:
         while len(self._open) < MAX_OPEN:
             decision = await self._read_next()
             if decision is None:
-                for rest in self._splitter.close():
-                    await self._submit(rest)
+                for batch in self._splitter.close():
+                    await self._submit(batch)
                 return
             match decision:
                 case Replay():
@@ -221,7 +222,7 @@ class BatchRoute:
                     await job.refuse(decision)
                 case Collect():
                     pass
-                case AskRow(row=row):
+                case RunRow(row=row):
                     await self._add(row)
                 case _:
                     assert_never(decision)
@@ -229,12 +230,12 @@ class BatchRoute:
                 await job.wait_for_room()
 
     async def _read_next(self) -> Decision | None:
-        """The next decision; None at the end of the input."""
+        """Return the next decision; None at the end of the input."""
         reader = self._job.reader
         while reader.is_empty and not reader.is_exhausted:
             try:
                 failed = await reader.fill(self._job.ledger)
-            except Exception as error:  # whatever the caller's source of rows raises; the rows before it are asked
+            except Exception as error:  # raised by the caller's source; the rows before it are processed
                 self.error = self.error or error
                 reader.is_exhausted = True
                 return None
@@ -243,7 +244,7 @@ class BatchRoute:
         return reader.take()
 
     async def _add(self, row: CheckedRow) -> None:
-        """Put a row into the batch that is being filled."""
+        """Add a row to the batch that is being built."""
         job = self._job
         match outcome(encode_item(self._client.batch, job.provider.name, row)):
             case Failure(fault):
@@ -252,7 +253,7 @@ class BatchRoute:
             case Success(item):
                 pass
         if job.spending is not None:
-            match outcome(await job.spending.reserve(row, patience=0.0)):
+            match outcome(await job.spending.reserve(row, max_wait=0.0)):
                 case Failure(fault):
                     job.stop(row.key, fault)
                     return
@@ -268,12 +269,12 @@ class BatchRoute:
                     await self._submit(full)
 
     async def _submit(self, items: Sequence[BatchItem]) -> None:
-        """Enter a batch into the ledger and submit it; a failure that passes is tried again."""
+        """Store a batch in the ledger and submit it; temporary failures are retried."""
         job, runtime = self._job, self._job.runtime
         if job.stopped is not None and not isinstance(job.stopped, BudgetExceeded):
             return
         rows = [self._waiting.pop(item.key) for item in items]
-        for attempt in range(1, SUBMISSIONS + 1):
+        for attempt in range(1, MAX_SUBMISSIONS + 1):
             token = uuid4().hex
             entered = await job.ledger.call(add_batch, token, time(), rows)
             match outcome(entered):
@@ -290,47 +291,47 @@ class BatchRoute:
                         self._open[number] = SubmittedBatch(number, handle, now, now + compute_poll_delay(0.0), expires)
                     return
                 case Failure(fault):
-                    if fault.maybe_billed:  # the next run looks for the batch
+                    if fault.maybe_billed:  # the next run searches the batch
                         job.stop(items[0].key, fault)
                         return
                     if not await self._write(withdraw_batch, number):
                         return
-                    if not can_retry(fault) or attempt == SUBMISSIONS:
+                    if not can_retry(fault) or attempt == MAX_SUBMISSIONS:
                         job.stop(items[0].key, fault)
                         return
                     pause = 2.0**attempt if fault.retry_after is None else min(600.0, fault.retry_after)
-                    await runtime.sleep(pause * (1.0 + 0.25 * runtime.draw_luck()))
+                    await runtime.sleep(pause * (1.0 + 0.25 * runtime.draw_random()))
 
     def _compute_expiry(self, handle: BatchHandle) -> float | None:
-        """When the results of a batch that was created now vanish, as far as it is known."""
+        """Return the expiry of the results of a new batch, if known."""
         hours = self._limits.results_hours
         return None if hours is None or not handle.id else time() + hours * 3600.0
 
-    async def _look(self) -> None:
-        """Wait until a batch is to be looked at, and look; collect what is over."""
+    async def _check_next(self) -> None:
+        """Wait for the next check of a batch; collect its results if it has ended."""
         runtime = self._job.runtime
-        batch = min(self._open.values(), key=lambda one: one.looks_at)
-        await runtime.sleep(max(0.0, batch.looks_at - runtime.now()))
+        batch = min(self._open.values(), key=lambda one: one.next_check)
+        await runtime.sleep(max(0.0, batch.next_check - runtime.now()))
         seen = await self._client.status(batch.handle)
         match outcome(seen):
             case Success(status) if not status.is_final:
-                if not await self._note_expiry(batch, status):
+                if not await self._record_expiry(batch, status):
                     return
             case Success(status):
                 await self._collect(batch, status)
                 return
             case Failure(fault):
-                if fault.status in (404, 410):  # the vendor has forgotten it
+                if fault.status in (404, 410):  # the vendor has deleted it
                     await self._collect(batch, None)
                     return
                 if not can_retry(fault):
                     self._job.stop("", fault)
                     self._open.clear()
                     return
-        batch.looks_at = runtime.now() + compute_poll_delay(runtime.now() - batch.submitted)
+        batch.next_check = runtime.now() + compute_poll_delay(runtime.now() - batch.submitted)
 
-    async def _note_expiry(self, batch: SubmittedBatch, status: BatchStatus) -> bool:
-        """Enter when the results vanish, as soon as the vendor says so; False where the ledger cannot be written."""
+    async def _record_expiry(self, batch: SubmittedBatch, status: BatchStatus) -> bool:
+        """Store the expiry of the results once the vendor reports it; False if the ledger cannot be written."""
         expires = status.results_expire_at
         if expires is None or expires == batch.expires:
             return True
@@ -340,7 +341,7 @@ class BatchRoute:
     async def _write(
         self, function: Callable[Concatenate[sqlite3.Connection, P], object], *args: P.args, **kwargs: P.kwargs
     ) -> bool:
-        """Write to the ledger. Where that fails the job stops, and batches are left to the next run."""
+        """Write to the ledger. If that fails the job stops, and batches are left to the next run."""
         match outcome(await self._job.ledger.call(function, *args, **kwargs)):
             case Success():
                 return True
@@ -350,7 +351,7 @@ class BatchRoute:
                 return False
 
     async def _collect(self, batch: SubmittedBatch, status: BatchStatus | None) -> None:
-        """Read the results of a batch that is over, and record them; what is to be asked again is left in the queue."""
+        """Read and record the results of an ended batch; rows to retry are returned to the queue."""
         job, ledger = self._job, self._job.ledger
         match outcome(await ledger.call(list_unread_rows, batch.number)):
             case Failure(fault):
@@ -359,17 +360,19 @@ class BatchRoute:
                 return
             case Success(found):
                 rows = {row.key: row for row in found}
-        together: list[tuple[SubmittedRow, BatchResult]] = []
-        again: list[str] = []
+        ended: list[tuple[SubmittedRow, BatchResult]] = []
+        retried: list[str] = []
         expected = tuple(rows)
-        asked = dict(rows)
-        results = self._client.read_results(batch.handle, expected, lambda key: self._find_context(asked.get(key)))
+        by_key = dict(rows)
+        results = self._client.read_results(batch.handle, expected, lambda key: self._find_context(by_key.get(key)))
         try:
             async for received in results:
                 match outcome(received):
                     case Failure(fault):
                         if can_retry(fault):
-                            batch.looks_at = job.runtime.now() + compute_poll_delay(job.runtime.now() - batch.submitted)
+                            batch.next_check = job.runtime.now() + compute_poll_delay(
+                                job.runtime.now() - batch.submitted
+                            )
                             return
                         break
                     case Success(result):
@@ -378,26 +381,26 @@ class BatchRoute:
                             problem = result.problem or "unknown"
                             self.problems[problem] = self.problems.get(problem, 0) + 1
                             continue
-                        together.append((row, result))
-                        if len(together) >= TOGETHER:
-                            again += await self._record(together, status)
-                            together = []
+                        ended.append((row, result))
+                        if len(ended) >= RECORD_CHUNK:
+                            retried += await self._record(ended, status)
+                            ended = []
         finally:
             await results.aclose()
         lost = InvalidResponse(message=f"the results of batch {batch.handle.id} cannot be read", maybe_billed=True)
-        together += [
+        ended += [
             (row, BatchResult(key=row.key, result=Failure(lost), end="missing", problem="missing"))
             for row in rows.values()
         ]
-        again += await self._record(together, status)
+        retried += await self._record(ended, status)
         if isinstance(job.stopped, LedgerFailed):
             self._open.clear()
             return
-        if await self._write(return_rows_to_queue, again) and await self._write(close_batch, batch.number):
+        if await self._write(return_rows_to_queue, retried) and await self._write(close_batch, batch.number):
             del self._open[batch.number]
 
     def _find_context(self, row: SubmittedRow | None) -> ItemContext:
-        """What the request of a row was, which is built again from what the ledger has of it."""
+        """Return the context of a row's request, rebuilt from the ledger."""
         if row is None:
             return NO_CONTEXT
         checked = decode_row(row.row, row.key, row.position, row.digest, self._options)
@@ -405,21 +408,21 @@ class BatchRoute:
         return item.map(lambda found: found.context).value_or(NO_CONTEXT)
 
     async def _record(self, ends: Sequence[tuple[SubmittedRow, BatchResult]], status: BatchStatus | None) -> list[str]:
-        """Record ends of rows; the keys of those that are to be asked again."""
-        again = [row.key for row, result in ends if self._is_asked_again(row, result)]
-        asked = set(again)
-        await asyncio.gather(*(self._record_one(row, result) for row, result in ends if row.key not in asked))
-        for key in again:
+        """Record results of rows; return the keys of rows to retry."""
+        retried = [row.key for row, result in ends if self._is_retried(row, result)]
+        retried_keys = set(retried)
+        await asyncio.gather(*(self._record_one(row, result) for row, result in ends if row.key not in retried_keys))
+        for key in retried:
             self._settle(key, None)
         if status is not None and status.state == "cancelled":
             self._job.cancel(f"batch {status.handle.id} was cancelled; rows without a result stay open")
-        return again
+        return retried
 
-    def _is_asked_again(self, row: SubmittedRow, result: BatchResult) -> bool:
+    def _is_retried(self, row: SubmittedRow, result: BatchResult) -> bool:
         if result.end in ("answered", "cancelled"):
             return False
         if result.end == "missing":
-            return self._then_live  # it may have been billed: another batch is for the next run to decide
+            return self._then_live  # it may have been billed: it is not submitted again in this run
         passes = result.end == "expired" or can_retry(result.result.failure())
         return passes and (self._then_live or row.tries < self._job.settings.max_tries)
 
@@ -435,7 +438,7 @@ class BatchRoute:
         await job.record(row.key, row.position, row.digest, result.result, status, row.tries, price_factor=factor)
 
     def _settle(self, key: str, result: BatchResult | None) -> None:
-        """Tell the budget what a row took; nothing, where it was not answered."""
+        """Settle the cost of a row; it is zero without a response."""
         amount = self._reserved.pop(key, None)
         spending = self._job.spending
         if amount is None or spending is None:
@@ -444,8 +447,8 @@ class BatchRoute:
         end = result.result if result is not None and is_answered else Failure(InvalidRequest())
         spending.settle(amount, "", end)
 
-    async def _ask_rest(self) -> None:
-        """Ask the rows again that no batch answered: live, or in further batches."""
+    async def _retry_remaining(self) -> None:
+        """Retry the rows without a result, live or in more batches."""
         job = self._job
         while job.stopped is None:
             job.reader = QueueReader(self._rows, self._options)
@@ -461,5 +464,5 @@ class BatchRoute:
             if not self._open:
                 break
             while self._open:
-                await self._look()
+                await self._check_next()
         await self._write(drop_finished_rows)

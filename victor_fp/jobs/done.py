@@ -1,4 +1,4 @@
-"""The end of a row: its result, what it cost, and how many attempts it took."""
+"""The outcome of a row: result, cost and attempts."""
 
 from __future__ import annotations
 
@@ -20,24 +20,24 @@ from victor_fp.shell.engine.budget_keeper import find_reported_cost
 T = TypeVar("T")
 
 RowSchema: TypeAlias = "type[Any] | Mapping[str, Any]"
-"""What an answer is parsed into: a pydantic model, a msgspec Struct, or a JSON Schema."""
+"""The type of parsed responses: a pydantic model, a msgspec Struct, or a JSON Schema."""
 
 
 class Done(msgspec.Struct, Generic[T], frozen=True, kw_only=True):
-    """One row's end. `result` is the answer (or the value it was parsed into), or the fault."""
+    """The outcome of one row. `result` is the response, or the value parsed from it, or the fault."""
 
     key: str
     result: Result[T, Fault]
     response: CompletionResponse | None = None
-    """The whole answer, where there is one; also where it could not be recorded or parsed."""
+    """The response, if there is one, even if it could not be recorded or parsed."""
     embeddings: EmbeddingResponse | None = None
-    """The same of a row that was embedded."""
+    """The response of an embedding row."""
     usage: Usage | None = None
     cost_usd: float | None = None
-    """None where it is not known."""
+    """None if unknown."""
     attempts: tuple[Attempt, ...] = ()
     is_resumed: bool = False
-    """The result is an earlier run's, read from the ledger."""
+    """Whether the result is from an earlier run, read from the ledger."""
 
 
 def build_done(
@@ -50,7 +50,7 @@ def build_done(
     is_resumed: bool = False,
     price_factor: float = 1.0,
 ) -> Done[Any]:
-    """The end of a row whose result is known. `price_factor` applies to prices and not to costs that a vendor reports."""
+    """Build the outcome of a row. `price_factor` applies to prices, not to costs reported by a vendor."""
     match outcome(result):
         case Success(answer):
             value: Result[Any, Fault] = result
@@ -70,7 +70,7 @@ def build_done(
 
 
 def find_cost(response: RowAnswer, price: Price | None, model: str | None, price_factor: float = 1.0) -> float | None:
-    """US dollars: as the vendor or the provider's own prices say, else by `price`; None where it is not known."""
+    """Return the cost in US dollars: as reported by the vendor or provider, else by `price`; None if unknown."""
     cost = find_reported_cost(response)
     if cost is not None:
         return cost
@@ -83,7 +83,7 @@ def find_cost(response: RowAnswer, price: Price | None, model: str | None, price
 
 
 def compute_price(response: RowAnswer) -> Usage | None:
-    """The usage that a price is asked with: no answer is written where texts are embedded."""
+    """Return the usage for a price; embeddings have no completion tokens."""
     usage = response.usage
     if usage is None or not isinstance(response, EmbeddingResponse):
         return usage

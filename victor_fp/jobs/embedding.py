@@ -1,4 +1,4 @@
-"""Jobs whose rows are texts that are embedded."""
+"""Embedding jobs."""
 
 from __future__ import annotations
 
@@ -41,13 +41,13 @@ def embed_rows(
     runtime: Runtime = SYSTEM,
     **options: Unpack[EmbedOptions],
 ) -> JobRun[EmbeddingResponse]:
-    """Embed the texts of every row once and yield its end, in the order in which rows finish.
+    """Embed the texts of every row once and yield each outcome, in the order in which rows finish.
 
         async for done in embed_rows(rows, provider, model="text-embedding-3-small", ledger="texts.ledger"):
             print(done.key, done.result.map(lambda response: response.vectors))
 
-    `rows` are `TextRow`s, or mappings with `key` and `texts`, `text` or `prompt`. A row is one call of `embed`, so several
-    texts in a row cost fewer requests than a row each. Ledger, resuming, budgets and faults are as with `run`.
+    `rows` are `TextRow`s, or mappings with `key` and `texts`, `text` or `prompt`. A row is one call of `embed`, so
+    several texts in a row need fewer requests than one row each. Ledger, resuming, budgets and faults are as in `run`.
     """
     chosen = model or getattr(provider, "model", None)
     given = {"dimensions": dimensions, "purpose": purpose, **options}

@@ -1,4 +1,4 @@
-"""A ledger's results as JSONL."""
+"""Export of a ledger's results as JSONL."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ from victor_fp.shell.ledger.reading import LedgerEntry, read_entries
 def export(
     ledger: str | Path, path: str | Path, *, order: Literal["input", "completion"] = "input"
 ) -> Result[int, Fault]:
-    """Write every finished row to a JSONL file, and return how many there are.
+    """Write all finished rows to a JSONL file, and return their number.
 
-    A line is `{"key", "status", "response"}` or `{"key", "status", "error": {"type", "message", ...}}`. The file appears
-    under its name once it is complete.
+    A line is `{"key", "status", "response"}` or `{"key", "status", "error": {"type", "message", ...}}`. The file is
+    created atomically when it is complete.
     """
     target = Path(path)
     partial = target.with_name(f".{target.name}.partial")
@@ -40,7 +40,7 @@ def export(
 
 
 def export_entry(entry: LedgerEntry) -> dict[str, object]:
-    """One finished row as plain data."""
+    """Convert one finished row to plain data."""
     line: dict[str, object] = {"key": entry.key, "status": entry.status}
     match outcome(decode_result(entry.body)):
         case Success(response):

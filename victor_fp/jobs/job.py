@@ -1,4 +1,4 @@
-"""What the routes of a job share: its settings, rows, ledger and spending, and the results on their way to the caller."""
+"""The shared state of a job's routes: settings, rows, ledger, spending, and results for the caller."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ T = TypeVar("T")
 
 
 class JobSettings(msgspec.Struct, frozen=True, kw_only=True):
-    """How a job is run."""
+    """The settings of a job."""
 
     model: str | None
     schema: RowSchema | None
@@ -39,7 +39,7 @@ class JobSettings(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Job(Generic[T]):
-    """A job that runs: routes take rows from it and hand results to it."""
+    """A running job: routes take rows from it and return results to it."""
 
     def __init__(
         self,
@@ -57,7 +57,7 @@ class Job(Generic[T]):
         self.spending = spending
         self.runtime = runtime
         self.stopped: Fault | None = None
-        """Why no further row is started; None where that is not so."""
+        """Why no more rows are started; None while rows are started."""
         self.results: deque[Done[T]] = deque()
         self._arrived = asyncio.Event()
         self._fetched = asyncio.Event()
@@ -68,31 +68,31 @@ class Job(Generic[T]):
         await self._arrived.wait()
 
     def wake(self) -> None:
-        """Let the caller look again: a result has come, or a route has ended."""
+        """Wake the caller: there is a result, or a route has ended."""
         self._arrived.set()
 
     def on_fetch(self) -> None:
-        """The caller has taken a result."""
+        """Handle that the caller has fetched a result."""
         self._fetched.set()
 
     @property
     def is_full(self) -> bool:
-        """Whether so many results wait for the caller that no further row should be started."""
+        """Whether so many results are pending that no more rows should be started."""
         return len(self.results) >= 2 * self.settings.concurrency
 
     async def wait_for_room(self) -> None:
-        """Wait until the caller has taken results."""
+        """Wait until the caller has fetched results."""
         while self.is_full:
             self._fetched.clear()
             await self._fetched.wait()
 
     def hand_out(self, done: Done[T]) -> None:
-        """Give a row's end to the caller."""
+        """Pass the outcome of a row to the caller."""
         self.results.append(done)
         self._arrived.set()
 
     def stop(self, key: str, fault: Fault, answer: RowAnswer | None = None) -> None:
-        """Start no further row. The row that met the fault is handed out with it and stays open in the ledger."""
+        """Start no more rows. The row with the fault is returned to the caller and stays open in the ledger."""
         self.stopped = self.stopped or fault
         self.reader.clear()
         response = None if isinstance(answer, EmbeddingResponse) else answer
@@ -101,26 +101,26 @@ class Job(Generic[T]):
         self.hand_out(Done(key=key, result=Failure(fault), response=response, embeddings=embeddings, usage=usage))
 
     def cancel(self, message: str) -> None:
-        """Start no further row, as somebody asked for."""
+        """Start no more rows, because of a cancellation."""
         if self.stopped is None:
             self.stopped = Cancelled(message=message)
             self.reader.clear()
 
     def replay(self, decision: Replay) -> None:
-        """Hand out a result of an earlier run."""
+        """Return a result of an earlier run to the caller."""
         if not self.settings.skip_finished:
             self.hand_out(self._build_done(decision.key, decode_result(decision.body), is_resumed=True))
 
     async def refuse(self, decision: RefuseRow) -> None:
-        """Hand out the fault of a row that is not asked; it is recorded where the key is the row's own."""
+        """Return the fault of a rejected row to the caller; it is recorded if the key belongs to the row."""
         failure: Result[RowAnswer, Fault] = Failure(decision.fault)
         if decision.is_recorded:
             await self.record(decision.key, decision.position, b"", failure, "failed", 0)
         else:
             self.hand_out(self._build_done(decision.key, failure))
 
-    async def ask(self, row: CheckedRow) -> Result[RowAnswer, Fault]:
-        """One call for a row."""
+    async def call(self, row: CheckedRow) -> Result[RowAnswer, Fault]:
+        """Call the provider for a row."""
         options: Mapping[str, Any] = row.options
         match self.settings.operation:
             case "chat":
@@ -139,11 +139,11 @@ class Job(Generic[T]):
         digest: bytes,
         result: Result[RowAnswer, Fault],
         status: Status,
-        tries: int,
+        attempts: int,
         *,
         price_factor: float = 1.0,
     ) -> None:
-        """Write a row's end; once it is committed, hand it out. `price_factor` is that of the vendor's batches."""
+        """Write the outcome of a row; return it to the caller after the commit. `price_factor` is that of batches."""
         done = self._build_done(key, result, price_factor=price_factor)
         usage: Mapping[str, Any] = done.usage or {}
         answer = result.value_or(None)
@@ -158,7 +158,7 @@ class Job(Generic[T]):
                 prompt_tokens=usage.get("prompt_tokens"),
                 completion_tokens=usage.get("completion_tokens"),
                 cost=done.cost_usd,
-                attempts=tries,
+                attempts=attempts,
             )
         )
         if fault is not None:
@@ -166,7 +166,7 @@ class Job(Generic[T]):
             return
         self.reader.close_row(key)
         if self.ledger.is_cancelled:
-            self.cancel("the run was cancelled; the rows that are left stay open")
+            self.cancel("the run was cancelled; the remaining rows stay open")
         self.hand_out(done)
 
     def _build_done(

@@ -1,4 +1,4 @@
-"""The live route: rows are asked one call each, as many at a time as the vendor allows."""
+"""The live route: one call per row, with adaptive concurrency."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from victor_fp.core.faults import Fault
 from victor_fp.core.jobs import concurrency as pacing
 from victor_fp.core.jobs.concurrency import Concurrency, ConcurrencyPolicy
 from victor_fp.core.jobs.decisions import (
-    AskRow,
     Collect,
     Decision,
     Finish,
     RefuseRow,
     Replay,
     RetryRow,
+    RunRow,
     StopJob,
     decide_outcome,
     is_pressure,
@@ -29,16 +29,16 @@ from victor_fp.core.resilience.budget import Amount
 from victor_fp.core.result import outcome
 from victor_fp.jobs.job import Job
 
-PATIENCE = 600.0
-"""Seconds that a row waits for an open circuit before the job stops."""
+MAX_CIRCUIT_WAIT = 600.0
+"""Maximum seconds that a row waits for an open circuit before the job stops."""
 
 
 class LiveRoute:
-    """Workers that take rows until there are none. A worker holds its row until the result is in the ledger."""
+    """Workers that process rows. A worker keeps its row until the result is in the ledger."""
 
     def __init__(self, job: Job[Any]) -> None:
         self.error: BaseException | None = None
-        """What the source of rows or a custom provider raised."""
+        """The exception of the source of rows or of a custom provider."""
         self._job = job
         most = job.settings.concurrency
         self._pace: Concurrency = pacing.begin_concurrency(ConcurrencyPolicy(most=most, start=min(most, 16)))
@@ -50,11 +50,11 @@ class LiveRoute:
 
     @property
     def is_running(self) -> bool:
-        """Whether a worker is left."""
+        """Whether there are workers."""
         return bool(self._workers)
 
     def start(self) -> None:
-        """Start as many workers as rows may be in flight."""
+        """Start one worker for each row that may be in flight."""
         allowed = pacing.count_allowed_rows(self._pace)
         while len(self._workers) < allowed and not self._is_over():
             worker = asyncio.get_running_loop().create_task(self._work())
@@ -62,7 +62,7 @@ class LiveRoute:
             worker.add_done_callback(self._on_worker_end)
 
     async def wait(self) -> None:
-        """Wait until no worker is left."""
+        """Wait until all workers have ended."""
         while self._workers:
             await asyncio.wait(tuple(self._workers))
 
@@ -87,7 +87,7 @@ class LiveRoute:
         self._job.wake()
 
     async def _work(self) -> None:
-        """Take rows until there are none, or more workers than rows may be in flight."""
+        """Process rows until there are none, or until the concurrency was reduced."""
         job, reader, pace = self._job, self._job.reader, self._pace
         worker = asyncio.current_task()
         assert worker is not None  # noqa: S101  a worker is a task
@@ -98,14 +98,14 @@ class LiveRoute:
             if reader.is_low and self._filling is None:
                 self._start_filling()
             match decision:
-                case AskRow(row=row):
+                case RunRow(row=row):
                     await self._ask(row)
                 case Replay():
                     job.replay(decision)
                 case RefuseRow():
                     await job.refuse(decision)
                 case Collect():
-                    pass  # the batch route collects it; a live job with open batches is refused
+                    pass  # collected by the batch route; a live job with open batches is rejected
                 case _:
                     assert_never(decision)
             if job.is_full:
@@ -113,12 +113,12 @@ class LiveRoute:
             if pace is not self._pace:
                 pace = self._pace
                 if len(self._workers) > pacing.count_allowed_rows(pace):
-                    self._workers.discard(worker)  # at once: others that look in the same turn must not leave as well
+                    self._workers.discard(worker)  # at once, so that other workers do not also leave in the same step
                     return
                 self.start()
 
     async def _read(self) -> Decision | None:
-        """The next decision, once a chunk of rows is read; None at the end."""
+        """Return the next decision, after reading a chunk of rows if necessary; None at the end."""
         reader = self._job.reader
         while not self._is_over():
             if (decision := reader.take()) is not None:
@@ -137,7 +137,7 @@ class LiveRoute:
         try:
             if (failed := await self._job.reader.fill(self._job.ledger)) is not None:
                 self._job.stop(*failed)
-        except Exception as error:  # whatever the caller's source of rows raises; the rows before it are asked
+        except Exception as error:  # raised by the caller's source; the rows before it are processed
             self.error = self.error or error
             self._job.reader.is_exhausted = True
         finally:
@@ -145,9 +145,9 @@ class LiveRoute:
             self._filled.set()
 
     async def _ask(self, row: CheckedRow) -> None:
-        """Ask a row until it is finished, or the job stops."""
+        """Process a row until it is finished, or the job stops."""
         job, spending = self._job, self._job.spending
-        tries, waited = 0, 0.0
+        attempts, waited = 0, 0.0
         while True:
             estimate: Amount | None = None
             if spending is not None:
@@ -160,28 +160,28 @@ class LiveRoute:
             reductions = self._pace.reductions
             result: Result[RowAnswer, Fault] | None = None
             try:
-                result = await job.ask(row)
+                result = await job.call(row)
             finally:
                 if spending is not None and estimate is not None:
                     spending.settle(estimate, row.model, result)
-            tries += 1
+            attempts += 1
             response = result.value_or(None)
             if response is not None and not (response.metadata and "attempts" in response.metadata):
                 self._pace = pacing.end_row(self._pace, reductions, under_pressure=False)
-                await job.record(row.key, row.position, row.digest, result, "done", tries)
+                await job.record(row.key, row.position, row.digest, result, "done", attempts)
                 return
             fault = None if response is not None else result.failure()
             under_pressure = is_pressure(fault, _list_attempt_statuses(response, fault))
             self._pace = pacing.end_row(self._pace, reductions, under_pressure=under_pressure)
-            match decide_outcome(fault, tries, job.settings.max_tries, job.runtime.draw_luck()):
+            match decide_outcome(fault, attempts, job.settings.max_tries, job.runtime.draw_random()):
                 case Finish(status=status):
-                    await job.record(row.key, row.position, row.digest, result, status, tries)
+                    await job.record(row.key, row.position, row.digest, result, status, attempts)
                     return
                 case RetryRow(seconds=seconds, counts=counts):
                     if not counts:
-                        tries -= 1
+                        attempts -= 1
                         waited += seconds
-                        if waited > PATIENCE and fault is not None:
+                        if waited > MAX_CIRCUIT_WAIT and fault is not None:
                             job.stop(row.key, fault)
                             return
                     await job.runtime.sleep(seconds)
@@ -191,7 +191,7 @@ class LiveRoute:
 
 
 def _list_attempt_statuses(response: RowAnswer | None, fault: Fault | None) -> Sequence[int | None]:
-    """Statuses of the attempts that the provider made by itself."""
+    """Return the statuses of the provider's attempts."""
     if fault is not None:
         return [attempt.status for attempt in fault.attempts]
     attempts = () if response is None or response.metadata is None else response.metadata.get("attempts", ())

@@ -1,4 +1,4 @@
-"""Reading rows a chunk at a time: each is checked, looked up in the ledger, and decided on."""
+"""Reading of rows in chunks: each row is validated, looked up in the ledger, and decided on."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import msgspec
 from returns.result import Failure, Success
 
 from victor_fp.core.faults import Fault, InvalidRequest
-from victor_fp.core.jobs.decisions import AskRow, Decision, RefuseRow, Replay, decide_row
+from victor_fp.core.jobs.decisions import Decision, RefuseRow, Replay, RunRow, decide_row
 from victor_fp.core.jobs.rows import (
     CheckedRow,
     RejectedRow,
@@ -29,13 +29,13 @@ from victor_fp.shell.ledger.batches import list_queued_rows
 from victor_fp.shell.ledger.sqlite import Ledger
 
 CHUNK = 128
-"""Rows that are read and looked up together."""
-LOW = 64
-"""Decisions at hand below which the next chunk is read."""
+"""Number of rows that are read and looked up together."""
+LOW_WATER_MARK = 64
+"""Number of pending decisions below which the next chunk is read."""
 
 
 class RowSettings(msgspec.Struct, frozen=True, kw_only=True):
-    """What the job says about every row."""
+    """The job's settings for rows."""
 
     provider: str
     model: str | None
@@ -46,82 +46,82 @@ class RowSettings(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Reader(Protocol):
-    """Where a route takes rows from."""
+    """The source of rows of a route."""
 
     is_exhausted: bool
-    """Whether nothing further will be read."""
+    """Whether all rows have been read."""
 
     @property
     def is_empty(self) -> bool:
-        """Whether a chunk must be read before there is a decision to take."""
+        """Whether a chunk must be read before the next decision."""
         ...
 
     @property
     def is_low(self) -> bool:
-        """Whether the next chunk should be read, so that nobody has to wait for it."""
+        """Whether the next chunk should be read ahead."""
         ...
 
     def take(self) -> Decision | None:
-        """The next decision that is at hand."""
+        """Return the next pending decision, if any."""
         ...
 
     def clear(self) -> None:
-        """Forget what was read ahead, and read no more."""
+        """Discard rows that were read ahead, and stop reading."""
         ...
 
     def close_row(self, key: str) -> None:
-        """The row is in the ledger."""
+        """Handle that the row is in the ledger."""
         ...
 
     async def fill(self, ledger: Ledger) -> tuple[str, Fault] | None:
-        """Read a chunk; the key and the fault where the ledger cannot be read."""
+        """Read a chunk; return a key and a fault if the ledger cannot be read."""
         ...
 
 
 class RowReader:
-    """The rows of a job, with what to do about each. Keys that occur twice are found.
+    """The rows of a job with a decision for each. Duplicate keys are detected.
 
-    A key is known from the rows in flight, from the ledger once its row is finished, and, where an earlier run finished it,
-    from one bit per row of the ledger: memory does not grow with the keys of the input.
+    Duplicates are found among the rows in flight, in the ledger for finished rows and, for rows finished by an earlier
+    run, with one bit per row of the ledger: memory does not grow with the keys of the input.
     """
 
     def __init__(self, rows: Iterable[TextRowInput] | AsyncIterable[TextRowInput], settings: RowSettings) -> None:
         self.is_exhausted = False
-        """Whether the input has come to its end."""
+        """Whether the input has ended."""
         self._source = _AsyncSource(rows) if isinstance(rows, AsyncIterable) else _SyncSource(rows)
         self._settings = settings
         self._position = 0
         self._decisions: deque[Decision] = deque()
         self._open: set[str] = set()
-        """Keys of this run whose rows are not in the ledger yet."""
+        """Keys of this run whose rows are not yet in the ledger."""
         self._resumed = bytearray()
-        """A bit for each row of the ledger: whether this run has read a row that an earlier one finished."""
+        """One bit for each row of the ledger: whether this run has read a row that an earlier run finished."""
 
     @property
     def is_empty(self) -> bool:
-        """Whether a chunk must be read before there is a decision to take."""
+        """Whether a chunk must be read before the next decision."""
         return not self._decisions
 
     @property
     def is_low(self) -> bool:
-        """Whether the next chunk should be read, so that nobody has to wait for it."""
-        return len(self._decisions) < LOW and not self.is_exhausted
+        """Whether the next chunk should be read ahead."""
+        return len(self._decisions) < LOW_WATER_MARK and not self.is_exhausted
 
     def take(self) -> Decision | None:
-        """The next decision that is at hand."""
+        """Return the next pending decision, if any."""
         return self._decisions.popleft() if self._decisions else None
 
     def clear(self) -> None:
-        """Forget what was read ahead, and read no more."""
+        """Discard rows that were read ahead, and stop reading."""
         self._decisions.clear()
         self.is_exhausted = True
 
     def close_row(self, key: str) -> None:
-        """The row is in the ledger."""
+        """Handle that the row is in the ledger."""
         self._open.discard(key)
 
     async def fill(self, ledger: Ledger) -> tuple[str, Fault] | None:
-        """Read and look up a chunk; the key and the fault where the ledger cannot be read."""
+        """Read and look up a chunk; return a key and a fault if the ledger cannot be read."""
         given = await self._source.read()
         if not given:
             self.is_exhausted = True
@@ -138,7 +138,7 @@ class RowReader:
                 return rows[0].key, fault
             case Success(entries):
                 pass
-        if self.is_exhausted:  # the job was stopped meanwhile
+        if self.is_exhausted:  # the job has been stopped meanwhile
             return None
         finished = 0
         for row, is_open in zip(rows, repeated, strict=True):
@@ -162,7 +162,7 @@ class RowReader:
         return None
 
     async def aclose(self) -> None:
-        """Close a generator of the caller's, so that its files are closed."""
+        """Close the caller's generator, so that its files are closed."""
         await self._source.aclose()
 
     def _check(self, row: TextRowInput, position: int) -> CheckedRow | RejectedRow:
@@ -171,11 +171,15 @@ class RowReader:
         if settings.operation == "embeddings":
             return check_text_row(row, position, provider=provider, model=model, options=options)
         if isinstance(row, TextRow):
-            return RejectedRow(row.key, InvalidRequest(message=f"row {row.key!r} is to be embedded"), position)
+            return RejectedRow(
+                row.key,
+                InvalidRequest(message=f"row {row.key!r} has texts to embed, but the job is a chat job"),
+                position,
+            )
         return check_row(row, position, provider=provider, model=model, options=options, tools=settings.tools)
 
     def _mark_resumed(self, number: int) -> bool:
-        """Whether this is the first time in this run that the row of this number is read."""
+        """Mark a row as read in this run; return whether it was not marked before."""
         index, bit = number >> 3, 1 << (number & 7)
         if index >= len(self._resumed):
             self._resumed.extend(bytes(index + 1 - len(self._resumed)))
@@ -186,7 +190,7 @@ class RowReader:
 
 
 class QueueReader:
-    """Rows of the ledger that wait to be asked again, in the order of the input."""
+    """Queued rows of the ledger to retry, in the order of the input."""
 
     def __init__(self, rows: RowReader, options: Mapping[str, Any]) -> None:
         self.is_exhausted = False
@@ -197,29 +201,29 @@ class QueueReader:
 
     @property
     def is_empty(self) -> bool:
-        """Whether a chunk must be read before there is a decision to take."""
+        """Whether a chunk must be read before the next decision."""
         return not self._decisions
 
     @property
     def is_low(self) -> bool:
-        """Whether the next chunk should be read, so that nobody has to wait for it."""
-        return len(self._decisions) < LOW and not self.is_exhausted
+        """Whether the next chunk should be read ahead."""
+        return len(self._decisions) < LOW_WATER_MARK and not self.is_exhausted
 
     def take(self) -> Decision | None:
-        """The next decision that is at hand."""
+        """Return the next pending decision, if any."""
         return self._decisions.popleft() if self._decisions else None
 
     def clear(self) -> None:
-        """Forget what was read ahead, and read no more."""
+        """Discard rows that were read ahead, and stop reading."""
         self._decisions.clear()
         self.is_exhausted = True
 
     def close_row(self, key: str) -> None:
-        """The row is in the ledger."""
+        """Handle that the row is in the ledger."""
         self._rows.close_row(key)
 
     async def fill(self, ledger: Ledger) -> tuple[str, Fault] | None:
-        """Read a chunk; the key and the fault where the ledger cannot be read."""
+        """Read a chunk; return a key and a fault if the ledger cannot be read."""
         match outcome(await ledger.call(list_queued_rows, self._after, CHUNK)):
             case Failure(fault):
                 return "", fault
@@ -232,21 +236,21 @@ class QueueReader:
             self._after = row.position
             match outcome(decode_row(row.row, row.key, row.position, row.digest, self._options)):
                 case Success(checked):
-                    self._decisions.append(AskRow(checked))
+                    self._decisions.append(RunRow(checked))
                 case Failure(fault):
                     self._decisions.append(RefuseRow(row.key, fault, row.position))
         return None
 
 
 class _SyncSource:
-    """Rows from an iterable, a chunk at a time."""
+    """Rows from an iterable, in chunks."""
 
     def __init__(self, rows: Iterable[TextRowInput]) -> None:
         self._rows = iter(rows)
         self._error: Exception | None = None
 
     async def read(self) -> list[TextRowInput]:
-        """The next rows; none at the end. Raises what the iterable raises, once the rows before it are read."""
+        """Return the next rows; empty at the end. An exception of the iterable is raised after the rows before it."""
         rows: list[TextRowInput] = []
         if self._error is not None:
             raise self._error
@@ -259,14 +263,14 @@ class _SyncSource:
         return rows
 
     async def aclose(self) -> None:
-        """Close a generator of the caller's."""
+        """Close the caller's generator."""
         close = getattr(self._rows, "close", None)
         if close is not None:
             close()
 
 
 class _AsyncSource:
-    """Rows from an async iterable: as many as have come, so that none waits for a chunk to be full."""
+    """Rows from an async iterable: all available rows, without waiting for a full chunk."""
 
     def __init__(self, rows: AsyncIterable[TextRowInput]) -> None:
         self._rows = aiter(rows)
@@ -276,7 +280,7 @@ class _AsyncSource:
         self._pump: asyncio.Task[None] | None = None
 
     async def read(self) -> list[TextRowInput]:
-        """The next rows; none at the end. Raises what the iterable raises, once the rows before it are read."""
+        """Return the next rows; empty at the end. An exception of the iterable is raised after the rows before it."""
         if self._pump is None:
             self._pump = asyncio.get_running_loop().create_task(self._fill())
         while not self._buffer and not self._pump.done():
@@ -289,12 +293,12 @@ class _AsyncSource:
         return rows
 
     async def aclose(self) -> None:
-        """Stop reading, and close a generator of the caller's."""
+        """Stop reading, and close the caller's generator."""
         if self._pump is not None:
             self._pump.cancel()
             await asyncio.wait([self._pump])
             if not self._pump.cancelled():
-                self._pump.exception()  # it was raised to the caller, or the job has ended without it
+                self._pump.exception()  # it has been raised in the caller, or the job has ended
         close = getattr(self._rows, "aclose", None)
         if close is not None:
             await close()

@@ -1,8 +1,8 @@
-"""Running a job: `run`, and the iterator that it returns.
+"""`run` and the iterator that it returns.
 
-Rows are asked by a route (`live_route`); each result is recorded in the ledger, and yielded once it is recorded. Everything
-that decides is in `core/jobs`. Memory depends on the concurrency: rows are read ahead by two chunks at most, and workers wait
-for the consumer once twice `concurrency` results are not fetched yet.
+Rows are processed by a route (`live_route`, `batch_route`); each result is recorded in the ledger before it is yielded.
+All decisions are made in `core/jobs`. Memory depends on the concurrency: at most two chunks of rows are read ahead, and
+workers wait for the consumer if twice `concurrency` results have not been fetched.
 """
 
 from __future__ import annotations
@@ -125,21 +125,22 @@ def run(
     runtime: Runtime = SYSTEM,
     **options: Any,
 ) -> JobRun[Any]:
-    """Ask every row once and yield its end, in the order in which rows finish.
+    """Process every row once and yield each outcome, in the order in which rows finish.
 
-    `rows` are `Row`s or mappings with `key` and `messages` or `prompt`, from any iterable; a key must be unique. `ledger`
-    is a path or an open ledger: a row's result is in it before it is yielded, and a job that is run again with the same
-    ledger asks only what is not finished. Finished rows are yielded again, marked `is_resumed`, unless `skip_finished`.
-    `schema`, a class or a JSON Schema, asks for structured output and parses it. `options` go to every `chat`, under each row's own.
+    `rows` are `Row`s or mappings with `key` and `messages` or `prompt`, from any iterable; a key must be unique.
+    `ledger` is a path or an open ledger: a result is stored in it before it is yielded, and a job that is run again
+    with the same ledger processes only unfinished rows. Finished rows are yielded again, marked `is_resumed`, unless
+    `skip_finished`. `schema`, a class or a JSON Schema, requests structured output and parses it. `options` are passed
+    to every `chat`; those of a row override them.
 
-    `route` says how rows are asked: "live", one call each; "batch", by the vendor's batch API, mostly at half the price
-    and within a day; "auto", by the batch API where there is one, and then live for the rows that no batch answered.
+    `route` is "live" for one call per row; "batch" for the vendor's batch API, usually at half the price
+    and within a day; "auto" for the batch API if there is one, and then live for the rows without a result.
 
-    `budget` bounds what is spent: by this run, or, with a `store`, by everybody who has a budget of its name there.
+    `budget` limits the spending of this run or, with a `store`, of all users of a budget of the same name.
 
-    A row that fails for good is a `Done` with a Failure and never stops the others. Missing credentials, an exhausted
-    quota, an exhausted `budget` and a ledger that cannot be written stop the job: the row that met it is yielded with
-    that fault, `stopped` has it, and the rest stays open for the next run.
+    A row that fails permanently is a `Done` with a Failure and does not stop the others. Missing credentials, an
+    exhausted quota, an exhausted `budget` and a ledger that cannot be written stop the job: the affected row is yielded
+    with the fault, `stopped` returns it, and the remaining rows stay open for the next run.
     """
     chosen = model or getattr(provider, "model", None)
     merged = {name: value for name, value in options.items() if name != "tools"}
@@ -170,7 +171,7 @@ def run(
 
 
 class JobRun(Generic[T]):
-    """A running job: an async iterator of `Done`, and an async context manager that stops it when it is left early."""
+    """A running job: an async iterator of `Done`, and an async context manager that stops the job on exit."""
 
     def __init__(
         self,
@@ -199,7 +200,7 @@ class JobRun(Generic[T]):
 
     @property
     def stopped(self) -> Fault | None:
-        """Why the job stopped before the end of its rows; None where it did not."""
+        """Why the job stopped before the end of its rows; None if it did not."""
         return self._refused if self._job is None else self._job.stopped
 
     @property
@@ -211,7 +212,7 @@ class JobRun(Generic[T]):
         return self
 
     async def __anext__(self) -> Done[T]:
-        """The next row's end; StopAsyncIteration once every row is finished or the job has stopped."""
+        """Return the outcome of the next row; StopAsyncIteration after the last row or if the job has stopped."""
         job, route = self._job, self._route
         if job is None or route is None:
             if self._is_closed:
@@ -235,7 +236,7 @@ class JobRun(Generic[T]):
         return done
 
     def take_ready(self) -> list[Done[T]]:
-        """The results that are at hand, without waiting for one."""
+        """Return the available results, without waiting."""
         job = self._job
         if job is None or self._is_closed or not job.results:
             return []
@@ -253,14 +254,14 @@ class JobRun(Generic[T]):
         await self.aclose()
 
     async def report(self) -> Result[Report, Fault]:
-        """Figures of the ledger; while the job runs, of what is recorded so far."""
+        """Return statistics of the ledger, also while the job is running."""
         if self._job is not None and not self._is_closed:
             return await self._job.ledger.report()
         path = self._given_ledger.path if isinstance(self._given_ledger, Ledger) else self._given_ledger
         return await asyncio.to_thread(read_report, path)
 
     async def aclose(self) -> None:
-        """Cancel the rows in flight and close the ledger; what was not recorded stays open for the next run."""
+        """Cancel the rows in flight and close the ledger; unrecorded rows stay open for the next run."""
         if self._is_closed:
             return
         self._is_closed = True
@@ -291,7 +292,7 @@ class JobRun(Generic[T]):
         return Success((job, route))
 
     async def _choose_route(self, job: Job[T]) -> Result[LiveRoute | BatchRoute, Fault]:
-        """The route that was asked for. A live job is refused while the ledger has open batches: their rows are paid for."""
+        """Create the requested route. A live job is rejected if the ledger has open batches: their rows are paid."""
         opened: Result[BatchClient, Fault] = Failure(InvalidRequest())
         if self._wanted_route != "live":
             opened = await self._provider.open_batches()
@@ -308,5 +309,5 @@ class JobRun(Generic[T]):
             case Success((batches, rows, _)):
                 if not rows:
                     return Success(LiveRoute(job))
-        message = f"the ledger has {rows} rows in {batches} open batches; go on with route='batch' or 'auto', which collects them"
+        message = f"the ledger has {rows} rows in {batches} open batches; use route='batch' or 'auto' to collect them"
         return Failure(InvalidRequest(provider=self._provider.name, message=message))

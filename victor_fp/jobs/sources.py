@@ -15,28 +15,28 @@ from victor_fp.core.jobs.rows import RejectedRow, Row, RowInput, fill_template, 
 from victor_fp.core.result import outcome
 
 _LONGEST_FIELD = 2**31 - 1
-"""Characters of a CSV field. The csv module's own bound of 128 Ki characters is below what documents have."""
+"""Maximum characters of a CSV field. The csv module's default of 128 Ki characters is too small for documents."""
 _BOM = b"\xef\xbb\xbf"
 
 
 class ColumnRules(msgspec.Struct, frozen=True, kw_only=True):
-    """How the columns of a record become a row."""
+    """The conversion of a record's columns to a row."""
 
     template: str | None = None
-    """Turns columns into one prompt, as in `"Summarise: {text}"`; None where columns are the row's own fields."""
+    """Template of the prompt, such as `"Summarise: {text}"`; None if the columns are the fields of the row."""
     key: str | None = None
-    """The column that holds the row's key; None looks for `key`, `custom_id` and `id`, and else numbers the rows."""
+    """The column with the row's key; None: `key`, `custom_id` or `id`, else the row's number."""
     system: str | None = None
-    """Instructions before each prompt. Rows with `messages` of their own keep them as they are."""
+    """System message before each prompt. Rows with `messages` are not changed."""
 
 
 def read_rows(
     path: str | Path, *, template: str | None = None, key: str | None = None, system: str | None = None
 ) -> Iterator[RowInput]:
-    """Rows of a file by its suffix: `.jsonl` or `.ndjson`, `.csv`, `.parquet`. Raises ValueError for another one.
+    """Read the rows of a `.jsonl`, `.ndjson`, `.csv` or `.parquet` file. Raises ValueError for other suffixes.
 
-    With a `template` such as `"Summarise: {text}"` each record's columns become one prompt; `key` names the column that
-    holds the row's key, and without one the row's number is its key. `system` is put before each prompt.
+    With a `template` such as `"Summarise: {text}"` each record's columns become one prompt; `key` is the column with
+    the row's key, by default the row's number. `system` is a system message before each prompt.
     """
     rules = ColumnRules(template=template, key=key, system=system)
     suffix = Path(path).suffix.lower()
@@ -52,7 +52,7 @@ def read_rows(
 
 
 def count_records(path: str | Path) -> int:
-    """How many records `read_rows` will read; for a progress bar. Raises OSError and ValueError as reading does."""
+    """Return the number of records that `read_rows` will read, for a progress bar. Raises OSError and ValueError."""
     file = Path(path)
     match file.suffix.lower():
         case ".csv":
@@ -68,21 +68,21 @@ def count_records(path: str | Path) -> int:
 def read_jsonl(
     path: str | Path, *, template: str | None = None, key: str | None = None, system: str | None = None
 ) -> Iterator[RowInput]:
-    """One row a line; blank lines are skipped. A line that is not a JSON object becomes a rejected row."""
+    """Read one row per line; blank lines are skipped. A line that is not a JSON object becomes a rejected row."""
     return _read_jsonl(Path(path), ColumnRules(template=template, key=key, system=system))
 
 
 def read_csv(
     path: str | Path, *, template: str | None = None, key: str | None = None, system: str | None = None
 ) -> Iterator[RowInput]:
-    """One row a record; the first record names the columns. A record with more fields than that becomes a rejected row."""
+    """Read one row per record; the first record has the column names. A record with more fields is a rejected row."""
     return _read_csv(Path(path), ColumnRules(template=template, key=key, system=system))
 
 
 def read_parquet(
     path: str | Path, *, template: str | None = None, key: str | None = None, system: str | None = None
 ) -> Iterator[RowInput]:
-    """One row a record, read a batch at a time. Raises ImportError without the extra `parquet`."""
+    """Read one row per record, in batches. Raises ImportError without the extra `parquet`."""
     return _read_parquet(Path(path), ColumnRules(template=template, key=key, system=system))
 
 
@@ -100,7 +100,7 @@ def _read_jsonl(path: Path, rules: ColumnRules) -> Iterator[RowInput]:
 def _read_csv(path: Path, rules: ColumnRules) -> Iterator[RowInput]:
     for position, columns in enumerate(_read_csv_records(path)):
         if None in columns:
-            message = f"record {position + 1} has more fields than the first record names"
+            message = f"record {position + 1} has more fields than the header"
             yield RejectedRow(f"row-{position}", InvalidRequest(message=message))
         else:
             yield _build_row(columns, position, rules)
@@ -125,7 +125,7 @@ def _open_parquet(path: Path) -> Any:
     try:
         from pyarrow.parquet import ParquetFile
     except ImportError as error:
-        raise ImportError("Parquet needs the extra: pip install 'victor-fp[parquet]'", name="pyarrow") from error
+        raise ImportError("Parquet requires the extra: pip install 'victor-fp[parquet]'", name="pyarrow") from error
     return ParquetFile(path)
 
 

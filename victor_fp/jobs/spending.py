@@ -1,4 +1,4 @@
-"""A job's budget: an estimate is reserved before each row is asked, and settled by what the row took."""
+"""A job's budget: the estimated cost of each row is reserved before, and settled after it is processed."""
 
 from __future__ import annotations
 
@@ -16,31 +16,31 @@ from victor_fp.jobs.done import compute_price
 from victor_fp.shell.engine.budget_keeper import BudgetKeeper
 from victor_fp.shell.store import Store
 
-PATIENCE = 600.0
-"""Seconds that a row waits for room that rows in flight may give back."""
+MAX_WAIT = 600.0
+"""Maximum seconds that a row waits for rows in flight to release part of the budget."""
 
 
 class JobSpending:
-    """What a job spends of its budget."""
+    """The spending of a job."""
 
     def __init__(self, budget: Budget, price: Price | None, provider: str, store: Store) -> None:
         self.factor = 1.0
-        """Of the price, while rows are asked in batches."""
+        """Price factor of batches; 1.0 for the live route."""
         self._price = price
         self._keeper = BudgetKeeper(budget, store, lambda _: None if price is None else self._scale)
         self._store = store
         self._provider = provider
 
-    async def reserve(self, row: CheckedRow, patience: float = PATIENCE) -> Result[Amount, Fault]:
-        """Reserve what a row may take; the amount is to be settled. `patience` is in seconds."""
+    async def reserve(self, row: CheckedRow, max_wait: float = MAX_WAIT) -> Result[Amount, Fault]:
+        """Reserve the estimated cost of a row; the amount must be settled. `max_wait` is in seconds."""
         chosen = 0 if row.texts else row.options.get("max_tokens", DEFAULT_MAX_TOKENS)
         messages = row.messages or [Message(role="user", content=text) for text in row.texts]
         max_tokens = chosen if isinstance(chosen, int) else None
-        deadline = self._store.now() + patience
+        deadline = self._store.now() + max_wait
         return await self._keeper.reserve(self._provider, row.model, None, messages, row.tools, max_tokens, deadline)
 
     def settle(self, estimate: Amount, model: str, result: Result[RowAnswer, Fault] | None) -> None:
-        """Replace an estimate by what the row took. None is a row whose end is not known: it counts as billed."""
+        """Replace an estimate by the actual cost. None is a row of unknown outcome: it counts as billed."""
         if result is None:
             self._keeper.settle(estimate, fault=InvalidRequest(maybe_billed=True))
             return

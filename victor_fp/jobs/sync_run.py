@@ -1,6 +1,6 @@
-"""Jobs without `async`: the job runs in the background event loop, and the caller's thread reads the rows.
+"""Synchronous jobs: the job runs in the background event loop, and rows are read in the caller's thread.
 
-Rows are read in the caller's thread because what they come from often belongs to it: a cursor of a database, or a generator
+Rows are read in the caller's thread because their source often belongs to it: a database cursor, or a generator
 that itself uses a synchronous provider.
 """
 
@@ -125,13 +125,13 @@ def run_job(
     runtime: Runtime = SYSTEM,
     **options: Any,
 ) -> SyncJobRun[Any]:
-    """Ask every row once and yield its end: `victor_fp.jobs.run` for programs without an event loop.
+    """Process every row once and yield each outcome: the synchronous `victor_fp.jobs.run`.
 
         for done in run_job(rows, provider, ledger="job.ledger"):
             print(done.key, done.result)
 
-    The parameters are those of `run`. Leaving the loop, by whatever way, Ctrl-C included, stops the job: rows in flight are
-    cancelled, the ledger is closed, and the next run goes on there. An iterable of rows is read in the caller's thread.
+    The parameters are those of `run`. Leaving the loop in any way, including Ctrl-C, stops the job: rows in flight are
+    cancelled, the ledger is closed, and the next run continues. An iterable of rows is read in the caller's thread.
     """
     source = None if isinstance(rows, AsyncIterable) else _CallerRows(rows)
     job: JobRun[Any] = run(
@@ -173,7 +173,7 @@ def embed_rows(
     runtime: Runtime = SYSTEM,
     **options: Unpack[EmbedOptions],
 ) -> SyncJobRun[EmbeddingResponse]:
-    """Embed the texts of every row once and yield its end: `victor_fp.jobs.embed_rows` for programs without an event loop."""
+    """Embed the texts of every row once and yield each outcome: the synchronous `victor_fp.jobs.embed_rows`."""
     source = None if isinstance(rows, AsyncIterable) else _CallerRows(rows)
     job = embed_rows_async(
         rows if source is None else source,
@@ -196,7 +196,7 @@ def embed_rows(
 
 
 class SyncJobRun(Iterator[Done[T]], Generic[T]):
-    """A running job: an iterator of `Done`, which stops the job when it is left, and a context manager."""
+    """A running job: an iterator of `Done`, and a context manager; leaving either stops the job."""
 
     def __init__(self, job: JobRun[T], rows: _CallerRows | None = None) -> None:
         self._driver = _Driver(job, rows)
@@ -205,7 +205,7 @@ class SyncJobRun(Iterator[Done[T]], Generic[T]):
 
     @property
     def stopped(self) -> Fault | None:
-        """Why the job stopped before the end of its rows; None where it did not."""
+        """Why the job stopped before the end of its rows; None if it did not."""
         return self._driver.unavailable or self._job.stopped
 
     @property
@@ -214,7 +214,7 @@ class SyncJobRun(Iterator[Done[T]], Generic[T]):
         return self._job.problems
 
     def __iter__(self) -> Iterator[Done[T]]:  # noqa: PYI034
-        """A generator of its own for each loop, which ends with the loop and stops the job."""
+        """Return a generator for one loop, which stops the job at the end of the loop."""
         return _read(self._driver)
 
     def __next__(self) -> Done[T]:
@@ -231,16 +231,16 @@ class SyncJobRun(Iterator[Done[T]], Generic[T]):
         self.close()
 
     def report(self) -> Result[Report, Fault]:
-        """Figures of the ledger; while the job runs, of what is recorded so far."""
+        """Return statistics of the ledger, also while the job is running."""
         return run_result(self._job.report())
 
     def close(self) -> None:
-        """Cancel the rows in flight and close the ledger; what was not recorded stays open for the next run."""
+        """Cancel the rows in flight and close the ledger; unrecorded rows stay open for the next run."""
         self._driver.close()
 
 
 class _CallerRows(AsyncIterable[TextRowInput]):
-    """Rows that the caller's thread reads, a chunk each time the job asks for more."""
+    """Rows read in the caller's thread, one chunk per request of the job."""
 
     def __init__(self, rows: Iterable[TextRowInput]) -> None:
         self._rows = iter(rows)
@@ -251,26 +251,26 @@ class _CallerRows(AsyncIterable[TextRowInput]):
         self.is_wanted = False
         """Whether the job waits for rows."""
         self.turn: asyncio.Future[None] | None = None
-        """Done once the job asks for rows."""
+        """Done when the job requests rows."""
 
     def read(self) -> tuple[list[TextRowInput], Exception | None]:
-        """The next rows, and what the iterable raised after them. Called in the caller's thread."""
+        """Return the next rows, and the exception raised after them, if any. Called in the caller's thread."""
         rows: list[TextRowInput] = []
         try:
             rows.extend(islice(self._rows, CHUNK))
-        except Exception as error:  # whatever the caller's source raises; the rows before it are asked
+        except Exception as error:  # raised by the caller's source; the rows before it are processed
             return rows, error
         return rows, None
 
     def give(self, rows: list[TextRowInput], error: Exception | None) -> None:
-        """Hand rows to the job; none without an error are the end. Called in the loop."""
+        """Pass rows to the job; no rows and no error mean the end. Called in the loop."""
         self._given.extend(rows)
         self._error = error
         self._is_over = not rows
         self._arrived.set()
 
     def close(self) -> None:
-        """Close a generator of the caller's."""
+        """Close the caller's generator."""
         close = getattr(self._rows, "close", None)
         if close is not None:
             close()
@@ -292,12 +292,12 @@ class _CallerRows(AsyncIterable[TextRowInput]):
 
 
 class _Driver(Generic[T]):
-    """What carries results from the loop to the caller's thread, and rows the other way."""
+    """Transfers results from the loop to the caller's thread, and rows in the other direction."""
 
     def __init__(self, job: JobRun[T], rows: _CallerRows | None) -> None:
         self.results: deque[Done[T]] = deque()
         self.unavailable: Fault | None = None
-        """Why the loop could not be waited for."""
+        """Why the loop is not available."""
         self._job = job
         self._rows = rows
         self._host: BackgroundLoop | None = None
@@ -306,12 +306,12 @@ class _Driver(Generic[T]):
         self._is_closed = False
 
     def wait(self) -> bool:
-        """Wait for results; False at the end. Raises what the source of rows raises, and LoopUnavailable."""
+        """Wait for results; False at the end. Raises exceptions of the source of rows, and LoopUnavailable."""
         rows = self._rows
         while not self._is_closed:
             host = self._host = self._host or get_background_loop()
             if host.is_inherited:
-                raise LoopUnavailable("the job was begun before this process was forked from another")
+                raise LoopUnavailable("the job was started before this process was forked")
             results = host.run(self._fetch())
             if results is not None and not results:
                 return False
@@ -330,7 +330,7 @@ class _Driver(Generic[T]):
         self._is_closed = True
         self.results.clear()
         host = self._host
-        with suppress(LoopUnavailable):  # the process ends, and the job with it
+        with suppress(LoopUnavailable):  # the process exits
             if host is None:
                 get_background_loop().run(self._job.aclose())
             elif host.is_own_thread:  # a finalizer
@@ -341,7 +341,7 @@ class _Driver(Generic[T]):
             self._rows.close()
 
     async def _fetch(self) -> list[Done[T]] | None:
-        """Results that are at hand, once there is one, and an empty list at the end; None where the job asks for rows before."""
+        """Return the next available results, empty at the end; None if the job requests rows first."""
         rows = self._rows
         if self._next is None:
             self._next = asyncio.get_running_loop().create_task(self._advance())
@@ -366,7 +366,7 @@ class _Driver(Generic[T]):
         return self._closing
 
     async def _close(self) -> None:
-        """A second interrupt ends the wait, and not what closes the ledger."""
+        """Close the job; a second interrupt ends the wait, but not the closing of the ledger."""
         await asyncio.shield(self._start_closing())
 
     async def _stop(self) -> None:
@@ -374,12 +374,12 @@ class _Driver(Generic[T]):
             self._next.cancel()
             await asyncio.wait((self._next,))
             if not self._next.cancelled():
-                self._next.exception()  # nobody waits for it any more
+                self._next.exception()  # it is no longer awaited
         await self._job.aclose()
 
 
 def _read(driver: _Driver[T]) -> Generator[Done[T], None, None]:
-    """The results of a job, which is stopped with this generator. It does not refer to the run that holds it."""
+    """Yield the results of a job, which is stopped with this generator; it holds no reference to the SyncJobRun."""
     results = driver.results
     try:
         while True:

@@ -1,4 +1,4 @@
-"""The background part of the object API: start a response, resume it by its handle, cancel it."""
+"""Background responses in the object API: start, resume by a handle, cancel."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ if TYPE_CHECKING:
 
 
 class BackgroundMethods:
-    """What every provider does with responses in the background. One that makes none says so by OperationUnsupported.
+    """The methods for background responses. Providers without support return OperationUnsupported.
 
     handle = await provider.start_background("Prove it.", model="gpt-5.1")
     path.write_text(json.dumps(handle))
     ...
     response = await provider.resume_background(json.loads(path.read_text()))
 
-    `chat(..., background=True)` does both, and cancels the response where its caller leaves.
+    `chat(..., background=True)` starts and awaits the response, and cancels it if the caller leaves.
     """
 
     @property
@@ -38,8 +38,8 @@ class BackgroundMethods:
         """The provider's name."""
         raise NotImplementedError
 
-    def choose_background_pool(self, provider: str | None) -> TargetPool | None:  # noqa: ARG002  overridden where there is one
-        """The targets that start responses, or the one that makes those of a provider; None where there is none."""
+    def choose_background_pool(self, provider: str | None) -> TargetPool | None:  # noqa: ARG002  overridden
+        """Return the targets that start responses, or the target of `provider`; None if there is none."""
         return None
 
     async def start_background(
@@ -52,9 +52,9 @@ class BackgroundMethods:
         tools: ToolsInput | None = None,
         **kwargs: Unpack[ChatOptions],
     ) -> BackgroundHandle:
-        """Have a response made while nobody waits: plain JSON to resume it by, also in another process.
+        """Start a background response; the returned handle is plain JSON and can be resumed in another process.
 
-        The vendor keeps the response. Raises ProviderError.
+        The vendor stores the response. Raises ProviderError.
         """
         from victor_fp.providers.errors import unwrap_or_raise
 
@@ -74,7 +74,7 @@ class BackgroundMethods:
         tools: ToolsInput | None = None,
         **kwargs: Unpack[ChatOptions],
     ) -> Result[BackgroundHandle, Fault]:
-        """`start_background` with the failure as a value."""
+        """Like `start_background`, but return a Result instead of raising."""
         from returns.result import Failure, Success
 
         from victor_fp.core.result import outcome
@@ -104,9 +104,9 @@ class BackgroundMethods:
     async def resume_background(
         self, handle: Mapping[str, Any], *, timeout: float | None = None, deadline: float | None = None
     ) -> CompletionResponse:
-        """Wait for a response that was started earlier; leaving does not end it, and it can be resumed again.
+        """Wait for a background response. Leaving does not cancel it; it can be resumed again.
 
-        Raises ProviderError; its fault is TimedOut or DeadlineExceeded where the response takes longer.
+        Raises ProviderError, with the fault TimedOut or DeadlineExceeded if the response takes longer.
         """
         from victor_fp.providers.errors import unwrap_or_raise
 
@@ -115,21 +115,21 @@ class BackgroundMethods:
     async def resume_background_result(
         self, handle: Mapping[str, Any], *, timeout: float | None = None, deadline: float | None = None
     ) -> Result[CompletionResponse, Fault]:
-        """`resume_background` with the failure as a value."""
-        from victor_fp.core.resilience.bounds import LONGEST
+        """Like `resume_background`, but return a Result instead of raising."""
+        from victor_fp.core.resilience.bounds import MAX_SECONDS
         from victor_fp.shell.engine.background_kinds import RESUME
 
-        limits = {"timeout": LONGEST if timeout is None else timeout, "deadline": deadline}
+        limits = {"timeout": MAX_SECONDS if timeout is None else timeout, "deadline": deadline}
         return await self._run(RESUME, handle, limits)
 
     async def cancel_background(self, handle: Mapping[str, Any]) -> None:
-        """End a response that is still being made. Raises ProviderError."""
+        """Cancel a background response. Raises ProviderError."""
         from victor_fp.providers.errors import unwrap_or_raise
 
         unwrap_or_raise(await self.cancel_background_result(handle))
 
     async def cancel_background_result(self, handle: Mapping[str, Any]) -> Result[None, Fault]:
-        """`cancel_background` with the failure as a value."""
+        """Like `cancel_background`, but return a Result instead of raising."""
         from victor_fp.shell.engine.background_kinds import CANCEL
 
         return await self._run(CANCEL, handle, {})
@@ -161,12 +161,12 @@ class BackgroundMethods:
     def _build_lacks_background(self, provider: str | None = None) -> Fault:
         from victor_fp.core.faults import OperationUnsupported
 
-        message = f"{self.name} makes no responses in the background"
+        message = f"{self.name} does not support background responses"
         if provider is not None and provider != self.name:
-            message = f"{self.name} does not ask {provider!r}, which makes the response"
+            message = f"{self.name} has no target of provider {provider!r}, which generates the response"
         return OperationUnsupported(provider=self.name, operation="background", message=message)
 
 
 def _with_handle(call: CallSpec, handle: BackgroundHandle) -> CallSpec:
-    """The call about the response of a handle."""
+    """Return the call for the response of a handle."""
     return replace(call, background_id=handle["id"], background_tool_names=handle.get("tool_names", {}))

@@ -1,4 +1,4 @@
-"""BaseProvider: the object API that every provider, built in or custom, gives."""
+"""BaseProvider: the object API of all providers, built-in and custom."""
 
 from __future__ import annotations
 
@@ -94,18 +94,19 @@ __all__ = [
 
 
 class BaseProvider(CircuitGuarded, BackgroundMethods, BatchMethods, ABC):
-    """What every LLM provider does.
+    """Base class of all LLM providers.
 
-    A custom provider gives `name`, `chat`, `stream` and `close`; everything else has a default. `chat` and `stream`
-    raise `ProviderError`; `chat_result` and `stream_result` give the same as values, whatever `chat` and `stream` raise.
+    A custom provider implements `name`, `chat`, `stream` and `close`; everything else has a default. `chat` and
+    `stream` raise `ProviderError`; `chat_result` and `stream_result` return Results, for any exception of `chat` and
+    `stream`.
 
-    A provider that holds a key can be copied and not pickled: that raises TypeError. One without can be pickled as far as
-    its own attributes can.
+    A provider with a key can be copied, but pickling raises TypeError. One without a key can be pickled if its own
+    attributes can.
     """
 
     default_model: str | None = None
-    """The model of calls that name none, where the provider is used through a manager, a managed provider or `victor_fp.sync`;
-    `create("acme/model-1")` sets it. Built-in providers use it in every call."""
+    """The model of calls without a model through a manager, a managed provider or `victor_fp.sync`;
+    `create("acme/model-1")` sets it. Built-in providers use it for all calls."""
 
     def __init__(
         self,
@@ -113,16 +114,16 @@ class BaseProvider(CircuitGuarded, BackgroundMethods, BatchMethods, ABC):
         base_url: str | None = None,
         timeout: float = 60,
         max_retries: int = 3,
-        use_circuit_breaker: bool = True,  # noqa: FBT001, FBT002  the signature is given
+        use_circuit_breaker: bool = True,  # noqa: FBT001, FBT002  public signature
         circuit_breaker_failure_threshold: int = 5,
         circuit_breaker_recovery_timeout: float = 30.0,
         **kwargs: Any,
     ) -> None:
-        """Nothing is opened here: connections are made on first use and closed by `close` or `async with`.
+        """Connections are opened on first use and closed by `close` or `async with`.
 
-        `timeout` (seconds) bounds one attempt: the whole of a call, each silence of a stream. `max_retries` is the number
-        of attempts after the first. The breaker opens after `circuit_breaker_failure_threshold` failures in a row and probes
-        again after `circuit_breaker_recovery_timeout` seconds.
+        `timeout` (seconds) applies to one attempt: in total for a call, between two reads for a stream. `max_retries`
+        is the number of attempts after the first. The breaker opens after `circuit_breaker_failure_threshold`
+        consecutive failures and probes again after `circuit_breaker_recovery_timeout` seconds.
         """
         self._secret = to_secret(api_key)
         self.base_url = base_url
@@ -137,7 +138,7 @@ class BaseProvider(CircuitGuarded, BackgroundMethods, BatchMethods, ABC):
 
     @property
     def api_key(self) -> str | None:
-        """The key given to the constructor."""
+        """The key passed to the constructor."""
         return None if self._secret is None else self._secret.get_secret_value()
 
     @property
@@ -169,11 +170,11 @@ class BaseProvider(CircuitGuarded, BackgroundMethods, BatchMethods, ABC):
         tools: list[ToolDefinition] | None = None,
         **kwargs: Unpack[ChatOptions],
     ) -> AsyncIterator[StreamChunk]:
-        """Stream a chat completion; the last chunk, and no other, `is_final`. Raises ProviderError."""
+        """Stream a chat completion; only the last chunk has `is_final`. Raises ProviderError."""
 
     @abstractmethod
     async def close(self) -> None:
-        """Close connections and whatever else is held."""
+        """Close connections and release other resources."""
 
     async def chat_result(
         self,
@@ -185,7 +186,7 @@ class BaseProvider(CircuitGuarded, BackgroundMethods, BatchMethods, ABC):
         tools: Sequence[ToolDefinition] | None = None,
         **kwargs: Unpack[ChatOptions],
     ) -> Result[CompletionResponse, Fault]:
-        """`chat` with the failure as a value."""
+        """Like `chat`, but return a Result instead of raising."""
         from returns.result import Failure, Success
 
         from victor_fp.providers.errors import build_provider_fault
@@ -199,7 +200,7 @@ class BaseProvider(CircuitGuarded, BackgroundMethods, BatchMethods, ABC):
                 tools=None if tools is None else list(tools),
                 **kwargs,
             )
-        except Exception as error:  # whatever a provider raises is a call that failed
+        except Exception as error:  # any exception of a provider is a failed call
             return Failure(build_provider_fault(self, error, model))
         return Success(response)
 
@@ -213,13 +214,13 @@ class BaseProvider(CircuitGuarded, BackgroundMethods, BatchMethods, ABC):
         tools: Sequence[ToolDefinition] | None = None,
         **kwargs: Unpack[ChatOptions],
     ) -> AsyncIterator[Result[StreamChunk, Fault]]:
-        """`stream` with the failure as a value: successes, then at most one failure, then nothing."""
+        """Like `stream`, with Results as items: successes, then at most one failure, which is the last item."""
         from returns.result import Failure, Success
 
         from victor_fp.providers.errors import build_provider_fault
 
         chunks: AsyncIterator[StreamChunk] | None = None
-        said: list[str] = []
+        received: list[str] = []
         try:
             while True:
                 try:
@@ -236,14 +237,14 @@ class BaseProvider(CircuitGuarded, BackgroundMethods, BatchMethods, ABC):
                         )
                     chunk = await anext(chunks, None)
                 except Exception as error:
-                    yield Failure(build_provider_fault(self, error, model, said))
+                    yield Failure(build_provider_fault(self, error, model, received))
                     return
                 if chunk is None:
                     return
-                said.append(chunk.content)
+                received.append(chunk.content)
                 yield Success(chunk)
         finally:
-            with suppress(Exception):  # its failure has been told, or nobody waits for it any more
+            with suppress(Exception):  # its failure has been reported, or nobody waits for it
                 await _close_stream(chunks)
 
     async def stream_chat(
@@ -256,7 +257,7 @@ class BaseProvider(CircuitGuarded, BackgroundMethods, BatchMethods, ABC):
         tools: list[ToolDefinition] | None = None,
         **kwargs: Unpack[ChatOptions],
     ) -> AsyncIterator[StreamChunk]:
-        """Another name for `stream`."""
+        """Alias of `stream`."""
         chunks = self.stream(
             messages, model=model, temperature=temperature, max_tokens=max_tokens, tools=tools, **kwargs
         )
@@ -268,14 +269,14 @@ class BaseProvider(CircuitGuarded, BackgroundMethods, BatchMethods, ABC):
 
     async def embed(
         self,
-        texts: Sequence[str] | str,  # noqa: ARG002  a class that has embeddings overrides this
+        texts: Sequence[str] | str,  # noqa: ARG002  overridden by providers with embeddings
         *,
         model: str,
         dimensions: int | None = None,  # noqa: ARG002
         purpose: Purpose | None = None,  # noqa: ARG002
         **kwargs: Unpack[EmbedOptions],  # noqa: ARG002
     ) -> EmbeddingResponse:
-        """Embed texts: a vector for each, in their order. Raises ProviderError, as providers without embeddings always do.
+        """Embed texts; the vectors are in their order. Raises ProviderError, also if embeddings are not supported.
 
         response = await provider.embed(["first text", "second text"], model="text-embedding-3-small")
         matrix = numpy.asarray(response.vectors)
@@ -291,21 +292,21 @@ class BaseProvider(CircuitGuarded, BackgroundMethods, BatchMethods, ABC):
         purpose: Purpose | None = None,
         **kwargs: Unpack[EmbedOptions],
     ) -> Result[EmbeddingResponse, Fault]:
-        """`embed` with the failure as a value."""
+        """Like `embed`, but return a Result instead of raising."""
         return await self._to_result(
             self.embed(texts, model=model, dimensions=dimensions, purpose=purpose, **kwargs), model
         )
 
     async def rerank(
         self,
-        query: str,  # noqa: ARG002  a class that reranks overrides this
+        query: str,  # noqa: ARG002  overridden by providers with reranking
         documents: Sequence[str],  # noqa: ARG002
         *,
         model: str,
         top_n: int | None = None,  # noqa: ARG002
         **kwargs: Unpack[RerankOptions],  # noqa: ARG002
     ) -> RerankResponse:
-        """Order documents by their relevance to a query. Raises ProviderError, as providers without reranking always do."""
+        """Rank documents by their relevance to a query. Raises ProviderError, also if reranking is not supported."""
         raise self._build_unsupported_error("reranking", model)
 
     async def rerank_result(
@@ -317,13 +318,13 @@ class BaseProvider(CircuitGuarded, BackgroundMethods, BatchMethods, ABC):
         top_n: int | None = None,
         **kwargs: Unpack[RerankOptions],
     ) -> Result[RerankResponse, Fault]:
-        """`rerank` with the failure as a value."""
+        """Like `rerank`, but return a Result instead of raising."""
         return await self._to_result(self.rerank(query, documents, model=model, top_n=top_n, **kwargs), model)
 
     def _build_unsupported_error(self, operation: str, model: str) -> ProviderError:
         from victor_fp.core.faults import OperationUnsupported
 
-        message = f"{self.name} has no {operation}"
+        message = f"{self.name} does not support {operation}"
         return error_from(OperationUnsupported(provider=self.name, model=model, operation=operation, message=message))
 
     async def _to_result(self, call: Awaitable[T], model: str) -> Result[T, Fault]:
@@ -333,19 +334,19 @@ class BaseProvider(CircuitGuarded, BackgroundMethods, BatchMethods, ABC):
 
         try:
             return Success(await call)
-        except Exception as error:  # whatever a provider raises is a call that failed
+        except Exception as error:  # any exception of a provider is a failed call
             return Failure(build_provider_fault(self, error, model))
 
     def supports_tools(self) -> bool:
-        """Whether tools can be passed; False unless a provider says otherwise."""
+        """Return whether tools can be passed. Default: False."""
         return False
 
     def supports_streaming(self) -> bool:
-        """Whether `stream` works; False unless a provider says otherwise."""
+        """Return whether `stream` is supported. Default: False."""
         return False
 
     async def discover_capabilities(self, model: str) -> ProviderRuntimeCapabilities:
-        """What the model can do: by default configured limits and what this class declares."""
+        """Return the capabilities of a model; by default configured limits and what this class declares."""
         from victor_fp.core.models.limits import find_context_window
         from victor_fp.shell.limits_file import load_limits
 
@@ -359,11 +360,11 @@ class BaseProvider(CircuitGuarded, BackgroundMethods, BatchMethods, ABC):
         )
 
     async def list_models(self) -> list[ModelInfo]:
-        """The models on offer; empty where a provider has no way to tell."""
+        """Return the available models; empty if the provider cannot list them."""
         return []
 
     async def count_tokens(self, text: str) -> int:
-        """An estimate of the tokens in a text: about four characters each, rounded up."""
+        """Estimate the tokens of a text: about four characters each, rounded up."""
         return -(-len(text) // 4)
 
     async def __aenter__(self) -> Self:
@@ -375,13 +376,13 @@ class BaseProvider(CircuitGuarded, BackgroundMethods, BatchMethods, ABC):
         await self.close()
 
     def __repr__(self) -> str:
-        place: str | None = getattr(self, "base_url", None)  # a constructor that raised may have left it out
-        where = f" at {redact_url(place)}" if place else ""
-        return f"<{type(self).__name__} {self.name}{where}>"
+        base_url: str | None = getattr(self, "base_url", None)  # missing if the constructor raised
+        location = f" at {redact_url(base_url)}" if base_url else ""
+        return f"<{type(self).__name__} {self.name}{location}>"
 
 
 async def _close_stream(chunks: AsyncIterator[StreamChunk] | None) -> None:
-    """Close a stream that can be closed."""
+    """Close a stream, if it supports closing."""
     close = getattr(chunks, "aclose", None)
     if close is not None:
         await close()

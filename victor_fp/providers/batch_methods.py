@@ -1,4 +1,4 @@
-"""The batch part of the object API: submit rows, follow the batch, read its results, cancel it."""
+"""Batches in the object API: submit rows, poll the status, read results, cancel."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ T = TypeVar("T")
 
 
 class BatchMethods:
-    """What every provider does with batches. One without a batch API says so by InvalidRequest.
+    """The methods for batches. Providers without a batch API return InvalidRequest.
 
     handle = await provider.submit_batch([Row("1", "Hi")], model="gpt-5-mini")
     while not (await provider.batch_status(handle)).is_final:
@@ -33,12 +33,12 @@ class BatchMethods:
         raise NotImplementedError
 
     async def open_batches(self) -> Result[BatchClient, Fault]:
-        """The vendor's batch API on the engine; InvalidRequest where it has none."""
+        """Return the client of the vendor's batch API; InvalidRequest if there is none."""
         from returns.result import Failure
 
         from victor_fp.core.faults import InvalidRequest
 
-        return Failure(InvalidRequest(provider=self.name, message=f"{self.name} has no batch API that is known here"))
+        return Failure(InvalidRequest(provider=self.name, message=f"{self.name} does not support batches"))
 
     async def submit_batch(
         self,
@@ -50,8 +50,8 @@ class BatchMethods:
     ) -> BatchHandle:
         """Submit rows as one batch. Raises ProviderError.
 
-        `rows`, `model`, `tools` and `options` are as in a job. A row that is not valid, a key that occurs twice, and rows
-        that do not fit into one batch are refused before anything is sent.
+        `rows`, `model`, `tools` and `options` are as in a job. A row that is not valid, a key that occurs twice, and
+        rows that do not fit into one batch are rejected before anything is sent.
         """
         return _get_value(await self.submit_batch_result(rows, model=model, tools=tools, **options))
 
@@ -83,11 +83,11 @@ class BatchMethods:
                 return await client.submit(items, uuid4().hex)
 
     async def batch_status(self, handle: BatchHandle) -> BatchStatus:
-        """How far a batch is. Raises ProviderError."""
+        """Return the status of a batch. Raises ProviderError."""
         return _get_value(await self.batch_status_result(handle))
 
     async def batch_status_result(self, handle: BatchHandle) -> Result[BatchStatus, Fault]:
-        """How far a batch is."""
+        """Return the status of a batch."""
         from returns.result import Failure, Success
 
         from victor_fp.core.result import outcome
@@ -99,11 +99,11 @@ class BatchMethods:
                 return await client.status(handle)
 
     async def cancel_batch(self, handle: BatchHandle) -> BatchStatus:
-        """Ask for a batch's end; requests that are answered keep their results. Raises ProviderError."""
+        """Cancel a batch; completed requests keep their results. Raises ProviderError."""
         return _get_value(await self.cancel_batch_result(handle))
 
     async def cancel_batch_result(self, handle: BatchHandle) -> Result[BatchStatus, Fault]:
-        """Ask for a batch's end; requests that are answered keep their results."""
+        """Cancel a batch; completed requests keep their results."""
         from returns.result import Failure, Success
 
         from victor_fp.core.result import outcome
@@ -115,11 +115,11 @@ class BatchMethods:
                 return await client.cancel(handle)
 
     async def list_batches(self, *, limit: int = 100) -> list[BatchStatus]:
-        """The account's batches, newest first. Raises ProviderError."""
+        """Return the account's batches, newest first. Raises ProviderError."""
         return _get_value(await self.list_batches_result(limit=limit))
 
     async def list_batches_result(self, *, limit: int = 100) -> Result[list[BatchStatus], Fault]:
-        """The account's batches, newest first."""
+        """Return the account's batches, newest first."""
         from returns.result import Failure, Success
 
         from victor_fp.core.result import outcome
@@ -133,10 +133,11 @@ class BatchMethods:
     async def batch_results(
         self, handle: BatchHandle, *, keys: Iterable[str] | None = None
     ) -> AsyncIterator[BatchResult]:
-        """The ends of a batch's rows, in no particular order. Raises ProviderError while it is iterated.
+        """Yield the results of a batch, in no particular order. Raises ProviderError during iteration.
 
-        With the `keys` that were submitted, results of other ids are marked `unknown`, and rows without a result come last,
-        marked `missing`. Results of an expired or cancelled batch are those of the rows that were answered in time.
+        With the `keys` that were submitted, results of other ids are marked `unknown`, and rows without a result come
+        last, marked `missing`. Results of an expired or cancelled batch are those of the rows that were answered in
+        time.
         """
         async for received in self.batch_results_result(handle, keys=keys):
             yield _get_value(received)
@@ -144,7 +145,7 @@ class BatchMethods:
     async def batch_results_result(
         self, handle: BatchHandle, *, keys: Iterable[str] | None = None
     ) -> AsyncIterator[Result[BatchResult, Fault]]:
-        """The ends of a batch's rows: successes, then at most one failure, then nothing."""
+        """Iterate over the results of a batch: successes, then at most one failure, which is the last item."""
         from returns.result import Failure, Success
 
         from victor_fp.core.result import outcome

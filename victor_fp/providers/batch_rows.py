@@ -25,7 +25,7 @@ def encode_rows(
     tools: tuple[ToolDefinition | Mapping[str, Any], ...],
     options: Mapping[str, Any],
 ) -> Result[tuple[BatchItem, ...], Fault]:
-    """Every row's item, where they fit into one batch."""
+    """Return the item of each row, if they fit into one batch."""
     splitter = Splitter(client.batch.support.limits)
     seen: set[str] = set()
     for position, given in enumerate(rows):
@@ -50,13 +50,13 @@ def encode_rows(
     if len(batches) > 1:
         return Failure(_build_too_many(provider, len(batches[0])))
     if not batches:
-        return Failure(InvalidRequest(provider=provider, message="there are no rows to submit"))
+        return Failure(InvalidRequest(provider=provider, message="no rows to submit"))
     return Success(batches[0])
 
 
 def _build_too_many(provider: str, fitting: int) -> Fault:
     message = (
-        f"the rows do not fit into one batch of {provider}, which takes the first {fitting}; "
-        "submit fewer, one model at a time, or run a job with route='batch'"
+        f"the rows do not fit into one batch of {provider}: it accepts only the first {fitting}; "
+        "submit fewer rows, of one model at a time, or run a job with route='batch'"
     )
     return InvalidRequest(provider=provider, message=message)

@@ -1,4 +1,4 @@
-"""The provider behind every catalogue entry: the object API over one target of the engine."""
+"""The provider class of catalogue entries: the object API over one target of the engine."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from victor_fp.core.protocols.batches import build_batch_codec
 from victor_fp.core.request_building.endpoints import build_endpoint
 from victor_fp.core.request_building.inputs import Messages, ToolsInput
 from victor_fp.core.resilience.bounds import (
-    LONGEST,
+    MAX_SECONDS,
     find_count_problem,
     find_duration_problem,
     find_timeout_problem,
@@ -61,19 +61,19 @@ T = TypeVar("T")
 
 
 class CatalogueProvider(BaseProvider):
-    """A provider that its catalogue entry describes wholly; `class X(CatalogueProvider): SPEC = ProviderSpec(...)`.
+    """A provider defined by its catalogue entry; `class X(CatalogueProvider): SPEC = ProviderSpec(...)`.
 
-    Calls that name no model use `default_model`: the one given here, or the entry's.
+    Calls without a model use `default_model`, by default that of the entry.
 
-    Settings of an endpoint (organization, deployment, region ...) are keywords with the names that the entry gives, or
-    the environment's variables that it names. `http_client` takes an `httpx.AsyncClient` of your own, which is used as it is
-    and stays yours to close. Without one, `verify` is a bool, the path of CA certificates or an `ssl.SSLContext`; `proxy` is
-    a URL, in place of the environment's proxies; `trust_env=False` ignores the environment's proxies and CA certificates.
-    `transport` is "aiohttp" (the default), "httpx", or what replaces HTTP as a whole: a `Transport`, or one of httpx, such as
-    `httpx.MockTransport`. `sign` replaces the signer of places that need one (`AwsSigner`, `GoogleSigner`). `token_provider`
-    gives a bearer token in place of a key, such as the one that azure-identity makes for Microsoft Entra. `prices=True` works
-    out what an answer cost where the vendor does not say, by the extra `prices`. `observers` are told of every operation; see
-    `OtelObserver`.
+    Settings of an endpoint (organization, deployment, region ...) are keywords with the names in the entry, or the
+    environment variables that it lists. `http_client` accepts an `httpx.AsyncClient`, which is used unchanged and must
+    be closed by the caller. Without it, `verify` is a bool, the path of CA certificates or an `ssl.SSLContext`; `proxy`
+    is a URL, which replaces the proxies of the environment; `trust_env=False` ignores proxies and CA certificates of
+    the environment. `transport` is "aiohttp" (the default), "httpx", or a replacement for HTTP: a `Transport`, or a
+    transport of httpx, such as `httpx.MockTransport`. `sign` replaces the signer of endpoints that require one
+    (`AwsSigner`, `GoogleSigner`). `token_provider` returns a bearer token instead of a key, such as that of
+    azure-identity for Microsoft Entra. `prices=True` computes the cost of responses for which the vendor reports none;
+    requires the extra `prices`. `observers` are notified of every operation; see `OtelObserver`.
     """
 
     SPEC: ClassVar[ProviderSpec]
@@ -84,7 +84,7 @@ class CatalogueProvider(BaseProvider):
         base_url: str | None = None,
         timeout: float = 60,
         max_retries: int = 3,
-        use_circuit_breaker: bool = True,  # noqa: FBT001, FBT002  the signature is given
+        use_circuit_breaker: bool = True,  # noqa: FBT001, FBT002  public signature
         circuit_breaker_failure_threshold: int = 5,
         circuit_breaker_recovery_timeout: float = 30.0,
         *,
@@ -101,17 +101,17 @@ class CatalogueProvider(BaseProvider):
         runtime: Runtime = SYSTEM,
         **settings: Any,
     ) -> None:
-        """Raises ProviderError where a required setting or extra is missing, or a number is out of its bounds; keys are looked
-        up at the first call.
+        """Raises ProviderError if a required setting or extra is missing, or a number is out of its bounds; keys are looked up at
+        the first call.
         """
-        # Tools that show a frame's variables, should anything raise in here, show no key.
+        # Error trackers that report the variables of a frame must not see the key.
         api_key, settings = to_secret(api_key), HiddenValuesDict(settings)
         spec = self.SPEC
-        transport = transport or settings.pop("wire", None)  # the keyword's name in version 0.1
+        transport = transport or settings.pop("wire", None)  # the name of the keyword in version 0.1
         known = {setting.name for setting in spec.settings}
-        if strangers := sorted(settings.keys() - known):
-            takes = ", ".join(sorted(known)) or "none"
-            raise TypeError(f"{spec.name} takes no setting {strangers[0]!r}; its settings: {takes}")
+        if unknown := sorted(settings.keys() - known):
+            accepted = ", ".join(sorted(known)) or "none"
+            raise TypeError(f"{spec.name} does not accept the setting {unknown[0]!r}; its settings: {accepted}")
         problem = (
             find_timeout_problem(timeout)
             or find_count_problem("max_retries", max_retries)
@@ -121,8 +121,8 @@ class CatalogueProvider(BaseProvider):
         if problem is not None:
             raise error_from(InvalidRequest(provider=spec.name, message=problem))
         environment = HiddenValuesView(runtime.read_environment())
-        place = build_endpoint(spec, base_url=base_url, settings=settings, environment=environment)
-        endpoint = unwrap_or_raise(place.bind(with_prices) if prices else place)
+        built = build_endpoint(spec, base_url=base_url, settings=settings, environment=environment)
+        endpoint = unwrap_or_raise(built.bind(with_prices) if prices else built)
         super().__init__(
             api_key,
             endpoint.base_url,
@@ -148,7 +148,7 @@ class CatalogueProvider(BaseProvider):
             ),
             find_secret=make_secret_finder(spec, self._secret, environment),
             secret=None if token_provider else find_known_secret(spec, self._secret, environment),
-            signing_timeout=min(timeout, LONGEST),
+            signing_timeout=min(timeout, MAX_SECONDS),
             runtime=runtime,
             signer=sign or choose_signer(endpoint, environment, token_provider),
         )
@@ -158,31 +158,31 @@ class CatalogueProvider(BaseProvider):
         target = Target(
             backend=HttpBackend(connection),
             model="",
-            timeout=min(self.timeout, LONGEST),
+            timeout=min(self.timeout, MAX_SECONDS),
             retries=RetryPolicy(max_retries=self.max_retries),
-            every_model=ModelState(breaker=self._breaker_cell, limiter=None),
+            shared_state=ModelState(breaker=self._breaker_cell, limiter=None),
         )
         return TargetPool((target,), runtime=self._runtime, observers=observers)
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Self:
-        """With a breaker of its own; connections and what finds keys and signs are shared."""
+        """Copy with a separate breaker; connections, key lookup and signer are shared."""
         copied = copy.copy(self)
-        copied._separate()  # noqa: SLF001  another object of this class
+        copied._separate()  # noqa: SLF001  an object of this class
         return copied
 
     def _separate(self) -> None:
-        """Stop sharing the breaker with the provider that this one was copied from."""
+        """Separate the breaker from that of the original."""
         self._breaker_cell = MemoryCell(self._breaker_cell.state, self._runtime.now)
         self._pool = self._make_pool(copy.copy(self.connection), self._pool.observers)
 
     @property
     def name(self) -> str:
-        """The entry's name."""
+        """The name of the entry."""
         return self.SPEC.name
 
     @property
     def backend(self) -> HttpBackend:
-        """The engine's view of this provider, for providers that manage it."""
+        """The backend of this provider, for managed providers."""
         backend = self._pool.targets[0].backend
         if not isinstance(backend, HttpBackend):
             raise TypeError("a catalogue provider has an HTTP backend")
@@ -190,25 +190,25 @@ class CatalogueProvider(BaseProvider):
 
     @property
     def connection(self) -> Connection:
-        """What reaches the endpoint: transport, key and codec."""
+        """The connection to the endpoint: transport, key and codec."""
         return self.backend.connection
 
     @property
     def engine_pool(self) -> TargetPool:
-        """The targets that calls run on."""
+        """The targets of calls."""
         return self._pool
 
     @property
     def in_flight(self) -> InFlight:
-        """Operations that are not over."""
+        """Operations in flight."""
         return self._pool.in_flight
 
     def supports_tools(self) -> bool:
-        """As the entry says."""
+        """Return the value of the entry."""
         return self.SPEC.supports.tools
 
     def supports_streaming(self) -> bool:
-        """As the entry says."""
+        """Return the value of the entry."""
         return self.SPEC.supports.streaming
 
     async def chat(
@@ -261,7 +261,7 @@ class CatalogueProvider(BaseProvider):
         tools: ToolsInput | None = None,
         **kwargs: Unpack[ChatOptions],
     ) -> ChatStream[StreamChunk]:
-        """Stream a chat completion. Raises ProviderError while it is iterated."""
+        """Stream a chat completion. Raises ProviderError during iteration."""
         spec = build_chat_spec(
             self.SPEC.name,
             messages,
@@ -284,7 +284,7 @@ class CatalogueProvider(BaseProvider):
         tools: ToolsInput | None = None,
         **kwargs: Unpack[ChatOptions],
     ) -> ChatStream[Result[StreamChunk, Fault]]:
-        """Stream a chat completion: successes, then at most one failure, then nothing."""
+        """Stream a chat completion: successes, then at most one failure, which is the last item."""
         spec = build_chat_spec(
             self.SPEC.name,
             messages,
@@ -307,7 +307,7 @@ class CatalogueProvider(BaseProvider):
         tools: ToolsInput | None = None,
         **kwargs: Unpack[ChatOptions],
     ) -> ChatStream[StreamChunk]:
-        """Another name for `stream`."""
+        """Alias of `stream`."""
         return self.stream(messages, model=model, temperature=temperature, max_tokens=max_tokens, tools=tools, **kwargs)
 
     async def embed(
@@ -319,7 +319,7 @@ class CatalogueProvider(BaseProvider):
         purpose: Purpose | None = None,
         **kwargs: Unpack[EmbedOptions],
     ) -> EmbeddingResponse:
-        """Embed texts: a vector for each, in their order, in as many requests as the vendor's limits need.
+        """Embed texts, in as many requests as the vendor's limits require; the vectors are in the order of the texts.
 
         Raises ProviderError.
         """
@@ -349,7 +349,7 @@ class CatalogueProvider(BaseProvider):
         top_n: int | None = None,
         **kwargs: Unpack[RerankOptions],
     ) -> RerankResponse:
-        """Order documents by their relevance to a query. Raises ProviderError."""
+        """Rank documents by their relevance to a query. Raises ProviderError."""
         return unwrap_or_raise(await self.rerank_result(query, documents, model=model, top_n=top_n, **kwargs))
 
     async def rerank_result(
@@ -361,20 +361,20 @@ class CatalogueProvider(BaseProvider):
         top_n: int | None = None,
         **kwargs: Unpack[RerankOptions],
     ) -> Result[RerankResponse, Fault]:
-        """Order documents by their relevance to a query."""
+        """Rank documents by their relevance to a query."""
         spec = build_rerank_spec(self.SPEC.name, query, documents, kwargs, model=model, top_n=top_n)
         return await run_ranking(self._pool, spec)
 
     def choose_background_pool(self, provider: str | None) -> TargetPool | None:
-        """The provider's own target."""
+        """Return the pool of this provider."""
         return self._pool if provider in (None, self.SPEC.name) else None
 
     async def discover_capabilities(self, model: str) -> ProviderRuntimeCapabilities:
-        """What the vendor says of the model, by HTTP where it can be asked; else what is configured."""
+        """Return the capabilities of a model, as reported by the vendor over HTTP, else as configured."""
         return await self.discover_on(self._pool, model)
 
     async def discover_on(self, pool: TargetPool, model: str) -> ProviderRuntimeCapabilities:
-        """The same asked through these targets, which may have limits and retries of their own."""
+        """Like `discover_capabilities`, with these targets, which may have other limits and retries."""
         limit = find_limit(self.SPEC, model, load_limits(self._runtime.read_environment()))
         configured = ProviderRuntimeCapabilities(
             provider=self.name,
@@ -391,7 +391,7 @@ class CatalogueProvider(BaseProvider):
                 return configured
 
     async def _find_model(self, model: str, pool: TargetPool) -> Result[ModelInfo, Fault]:
-        """The vendor's own description of a model: from its endpoint for one model, and from the list where that has
+        """Return the vendor's description of a model: from its endpoint for one model, or from the list if that has
         more, as with llama.cpp's router."""
         match outcome(await self.backend.connection.prepare()):
             case Failure(fault):
@@ -413,15 +413,15 @@ class CatalogueProvider(BaseProvider):
         return result if found is None else Success(found)
 
     async def list_models(self) -> list[ModelInfo]:
-        """The models on offer. Raises ProviderError."""
+        """Return the available models. Raises ProviderError."""
         return unwrap_or_raise(await self.list_models_result())
 
     async def list_models_result(self) -> Result[list[ModelInfo], Fault]:
-        """The models on offer."""
+        """Return the available models."""
         return await list_models(self._pool, CallSpec())
 
     async def count_tokens(self, text: str, *, model: str | None = None) -> int:
-        """The vendor's own count where a model is named and the vendor counts; else an estimate."""
+        """Return the vendor's count if a model is given and the vendor supports it, else an estimate."""
         if model is not None:
             spec = CallSpec(messages=(Message(role="user", content=text),), model=model)
             match outcome(await Operation(self._pool, TOKEN_COUNT, spec).result()):
@@ -432,11 +432,11 @@ class CatalogueProvider(BaseProvider):
         return await super().count_tokens(text)
 
     async def open_batches(self) -> Result[BatchClient, Fault]:
-        """The vendor's batch API on the engine; InvalidRequest where it has none."""
+        """Return the client of the vendor's batch API; InvalidRequest if there is none."""
         return await self.open_batches_on(self._pool)
 
     async def open_batches_on(self, pool: TargetPool) -> Result[BatchClient, Fault]:
-        """The same through these targets, which may have limits and retries of their own."""
+        """Like `open_batches`, with these targets, which may have other limits and retries."""
         match outcome(await self.connection.prepare()):
             case Failure(fault):
                 return Failure(fault)
@@ -445,6 +445,6 @@ class CatalogueProvider(BaseProvider):
         return build_batch_codec(endpoint).map(lambda batch: BatchClient(pool=pool, endpoint=endpoint, batch=batch))
 
     async def close(self) -> None:
-        """End open streams with a fault and close the connections; a client given to the constructor stays open."""
+        """End open streams with a fault and close the connections; a client passed to the constructor stays open."""
         self._pool.in_flight.interrupt("the provider was closed")
         await self.backend.aclose()

@@ -1,4 +1,4 @@
-"""Streams as callers hold them, and the two ways out of the engine: results as values, or exceptions."""
+"""ChatStream, and the conversion of engine results to values or exceptions."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ T_co = TypeVar("T_co", covariant=True)
 class ChatStream(AsyncIterator[T_co], Generic[T_co]):
     """An async iterator that can be left early, or held with `async with`; leaving closes the connection.
 
-    Nothing is sent before the first item is asked for.
+    Nothing is sent before the first item is requested.
     """
 
     __slots__ = ("_items",)
@@ -34,7 +34,7 @@ class ChatStream(AsyncIterator[T_co], Generic[T_co]):
         self._items = items
 
     def __aiter__(self) -> AsyncIterator[T_co]:  # noqa: PYI034
-        """The generator itself: no extra step per item."""
+        """Return the underlying generator, which avoids a call per item."""
         return self._items
 
     async def __anext__(self) -> T_co:
@@ -45,7 +45,7 @@ class ChatStream(AsyncIterator[T_co], Generic[T_co]):
     @overload
     async def response(self: ChatStream[Result[StreamChunk, Fault]]) -> Result[CompletionResponse, Fault]: ...
     async def response(self: ChatStream[Any]) -> CompletionResponse | Result[CompletionResponse, Fault]:
-        """Read the stream to its end and return the whole response.
+        """Read the stream to its end and return the complete response.
 
         A stream of chunks raises ProviderError; a stream of results returns the failure.
 
@@ -66,12 +66,12 @@ class ChatStream(AsyncIterator[T_co], Generic[T_co]):
                     case Failure(fault):
                         return Failure(fault)
         if not chunks:
-            raise error_from(InvalidResponse(message="the stream was read before, and nothing is left of it"))
+            raise error_from(InvalidResponse(message="the stream has already been read to its end"))
         response = fold_chunks(chunks)
         return Success(response) if are_results else response
 
     async def aclose(self) -> None:
-        """Stop the answer, and close the connection it comes over."""
+        """Stop the stream, and close its connection."""
         await self._items.aclose()
 
     async def __aenter__(self) -> Self:
@@ -84,7 +84,7 @@ class ChatStream(AsyncIterator[T_co], Generic[T_co]):
 
 
 async def complete(pool: TargetPool, spec: Result[CallSpec, Fault]) -> Result[CompletionResponse, Fault]:
-    """The whole answer to a call, with its attempts in the metadata where there were several."""
+    """Run a call and return its response, with its attempts in the metadata if there were several."""
     match outcome(spec):
         case Success(call):
             result, attempts = await complete_call(pool, call)
@@ -96,7 +96,7 @@ async def complete(pool: TargetPool, spec: Result[CallSpec, Fault]) -> Result[Co
 
 
 PoolOrChoice: TypeAlias = TargetPool | Callable[[], Result[TargetPool, Fault]]
-"""The targets of a stream, or what chooses them when its first item is asked for."""
+"""The targets of a stream, or a function that selects them when the first item is requested."""
 
 
 def _open_operation(targets: PoolOrChoice, spec: Result[CallSpec, Fault]) -> Result[Operation[StreamChunk], Fault]:
@@ -111,7 +111,7 @@ def _open_operation(targets: PoolOrChoice, spec: Result[CallSpec, Fault]) -> Res
 async def stream_results(
     targets: PoolOrChoice, spec: Result[CallSpec, Fault]
 ) -> AsyncGenerator[Result[StreamChunk, Fault], None]:
-    """The chunks of a stream: successes, then at most one failure, then nothing."""
+    """Yield the chunks of a stream: successes, then at most one failure, which is the last item."""
     match outcome(_open_operation(targets, spec)):
         case Failure(fault):
             yield Failure(fault)
@@ -134,7 +134,7 @@ async def stream_results(
 
 
 async def stream_chunks(targets: PoolOrChoice, spec: Result[CallSpec, Fault]) -> AsyncGenerator[StreamChunk, None]:
-    """The same with the failure raised as ProviderError."""
+    """Like `stream_results`, but raise the failure as ProviderError."""
     operation = unwrap_or_raise(_open_operation(targets, spec))
     try:
         is_last = False
@@ -151,7 +151,7 @@ async def stream_chunks(targets: PoolOrChoice, spec: Result[CallSpec, Fault]) ->
 
 
 def _with_attempts(chunk: StreamChunk, attempts: tuple[Attempt, ...]) -> StreamChunk:
-    """The final chunk, with the attempts where there were several."""
+    """Add the attempts to the final chunk, if there were several."""
     if len(attempts) < 2:
         return chunk
     metadata = {**(chunk.metadata or {}), "attempts": dump_attempts(attempts)}

@@ -1,4 +1,4 @@
-"""The class for each catalogue entry, made when it is first asked for."""
+"""Provider classes of catalogue entries, created at first use."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ _CLASSES: dict[str, type[CatalogueProvider]] = {}
 
 
 def make_provider_class(spec: ProviderSpec) -> type[CatalogueProvider]:
-    """The class for an entry, made once; its name is the vendor's with `Provider` behind it."""
+    """Return the class for an entry, created once; its name is that of the vendor followed by `Provider`."""
     found = _CLASSES.get(spec.name)
     if found is None or found.SPEC is not spec:
         word = "".join(part for part in spec.title.title() if part.isalnum())

@@ -1,4 +1,4 @@
-"""Exceptions that carry their fault, and the fault that any other exception stands for."""
+"""Exceptions with faults, and the mapping of other exceptions to faults."""
 
 from __future__ import annotations
 
@@ -55,10 +55,10 @@ T = TypeVar("T")
 
 
 class ProviderError(Exception):
-    """Anything that went wrong with a provider; `fault` says exactly what.
+    """An error of a provider; `fault` describes it exactly.
 
-    Built by hand, as custom providers do, it makes the fault that its class and status stand for, and where these say nothing,
-    the one that `raw_error` stands for.
+    If it is created without a fault, as by custom providers, the fault is derived from its class and status, or else
+    from `raw_error`.
     """
 
     _by_hand = False
@@ -85,7 +85,7 @@ class ProviderError(Exception):
 
     @property
     def message(self) -> str:
-        """What happened, safe to show."""
+        """The message, safe to show."""
         return self.fault.message
 
     @property
@@ -95,17 +95,17 @@ class ProviderError(Exception):
 
     @property
     def model(self) -> str | None:
-        """The model asked for."""
+        """The requested model."""
         return self.fault.model
 
     @property
     def status_code(self) -> int | None:
-        """The HTTP status, where there was one."""
+        """The HTTP status, if there was a response."""
         return self.fault.status
 
     @property
     def retry_after(self) -> float | None:
-        """Seconds the vendor asks to wait."""
+        """Seconds to wait before a retry, as reported by the vendor."""
         return self.fault.retry_after
 
     def __str__(self) -> str:
@@ -115,7 +115,7 @@ class ProviderError(Exception):
         return _revive, (type(self), self.fault)
 
     def full_fault(self) -> Fault:
-        """The fault; of an error made by hand, completed by the exception that it was raised from."""
+        """Return the fault; for an error created without one, completed from its cause."""
         apart = self._by_hand and self.raw_error is None
         return self._complete_fault(self.fault, self.__cause__) if apart else self.fault
 
@@ -133,13 +133,13 @@ class ProviderError(Exception):
         )
 
     def _choose_fault_type(self, status: int | None) -> type[Fault]:
-        """The fault that this class stands for; the plain error decides by the status."""
+        """Return the fault type of this class; for the base class it depends on the status."""
         return choose_fault_type(status)
 
     def _complete_fault(self, made: Fault, cause: object) -> Fault:
-        """The fault made by hand, completed by its cause: a phase, a status, or, for a plain error that has neither, the kind.
+        """Complete a fault from its cause: the phase, the status, or, for a base-class error without these, the type.
 
-        The kind that the class or the status gives stays.
+        A type that follows from the class or the status is kept.
         """
         if not isinstance(cause, BaseException):
             return made
@@ -147,40 +147,40 @@ class ProviderError(Exception):
         says_nothing = made.status is None and self._choose_fault_type(None) is ServerFailed
         if type(known) is not type(made) and not says_nothing:
             return made
-        told = {name: getattr(made, name) for name in FaultBase.__struct_fields__ if getattr(made, name)}
-        return msgspec.structs.replace(known, **told)
+        fields = {name: getattr(made, name) for name in FaultBase.__struct_fields__ if getattr(made, name)}
+        return msgspec.structs.replace(known, **fields)
 
 
 class ProviderAuthError(ProviderError):
-    """The key is missing, wrong, or not allowed to do this."""
+    """The API key is missing, wrong, or lacks the permission."""
 
     def _choose_fault_type(self, status: int | None) -> type[Fault]:
         return PermissionRefused if status == 403 else AuthRejected
 
 
 class ProviderRateLimitError(ProviderError):
-    """Too many requests for now, or no quota left; see `retry_after`."""
+    """A rate limit was exceeded or the quota is exhausted; see `retry_after`."""
 
     def _choose_fault_type(self, status: int | None) -> type[Fault]:
         return QuotaExhausted if status == 402 else RateLimited
 
 
 class ProviderTimeoutError(ProviderError):
-    """No answer in time."""
+    """A timeout or deadline passed."""
 
-    def _choose_fault_type(self, status: int | None) -> type[Fault]:  # noqa: ARG002  the class says it all
+    def _choose_fault_type(self, status: int | None) -> type[Fault]:  # noqa: ARG002  depends on the class only
         return TimedOut
 
 
 class ProviderConnectionError(ProviderError):
-    """No connection, or one that broke."""
+    """The connection failed or broke."""
 
     def _choose_fault_type(self, status: int | None) -> type[Fault]:  # noqa: ARG002
         return ConnectionFailed
 
 
 class ProviderInvalidResponseError(ProviderError):
-    """An answer that is none, or that broke off."""
+    """The response is invalid or incomplete."""
 
     def _choose_fault_type(self, status: int | None) -> type[Fault]:  # noqa: ARG002
         return InvalidResponse
@@ -194,7 +194,7 @@ class ProviderNotFoundError(ProviderError):
 
 
 class CircuitOpenError(ProviderError):
-    """The circuit breaker fails fast; see `retry_after`."""
+    """The circuit breaker is open; see `retry_after`."""
 
     def _choose_fault_type(self, status: int | None) -> type[Fault]:  # noqa: ARG002
         return CircuitOpen
@@ -208,7 +208,7 @@ def _revive(kind: type[ProviderError], fault: Fault) -> ProviderError:
 
 
 def choose_error_class(fault: Fault) -> type[ProviderError]:
-    """The exception's class for a fault."""
+    """Return the exception class for a fault."""
     match fault:
         case AuthRejected() | PermissionRefused() | CredentialMissing():
             return ProviderAuthError
@@ -244,15 +244,15 @@ def choose_error_class(fault: Fault) -> type[ProviderError]:
 
 
 def error_from(fault: Fault) -> ProviderError:
-    """The exception that stands for a fault; `fault_from` gives the same fault back."""
+    """Return the exception for a fault; `fault_from` returns the fault."""
     return choose_error_class(fault)(fault=fault)
 
 
 def fault_from(error: BaseException, *, provider: str = "", model: str | None = None, reading: bool = False) -> Fault:
-    """The fault of an exception: its own, or, for a stranger, the nearest one; `reading` once an answer had begun.
+    """Return the fault of an exception: its own, or the closest one for other exceptions.
 
-    Of an error made by hand the `raw_error`, or what it was raised `from`, tells what it leaves open: the phase of a
-    timeout, or the kind of a plain `ProviderError` without a status.
+    `reading` is whether the response had begun. For an error created without a fault, `raw_error` or its cause
+    completes the phase of a timeout, or the type of a `ProviderError` without a status.
     """
     fault = error.full_fault() if isinstance(error, ProviderError) else fault_from_foreign(error, reading=reading)
     return msgspec.structs.replace(
@@ -261,7 +261,7 @@ def fault_from(error: BaseException, *, provider: str = "", model: str | None = 
 
 
 def unwrap_or_raise(result: Result[T, Fault]) -> T:
-    """The value of a success; the failure's exception is raised."""
+    """Return the value of a success, or raise the exception of a failure."""
     from returns.result import Failure, Success
 
     from victor_fp.core.result import outcome
@@ -274,12 +274,12 @@ def unwrap_or_raise(result: Result[T, Fault]) -> T:
 
 
 _UNREADABLE = (ValueError, LookupError, TypeError, AttributeError, NameError, AssertionError, NotImplementedError)
-"""What code raises that cannot read a response, or has a defect of its own."""
+"""Exceptions of code that fails to read a response, or that is defective."""
 _DECODERS = frozenset({"msgspec", "pydantic_core", "orjson", "simplejson", "ujson"})
 
 
 def fault_from_foreign(error: BaseException, *, reading: bool = False) -> Fault:
-    """The nearest fault for an exception that is not ours; `reading` once a part of the answer had come."""
+    """Return the closest fault for a foreign exception; `reading` is whether the response had begun."""
     message_ = f"{type(error).__name__}: {error}"
     status = _find_status(error)
     if status is not None:
@@ -298,7 +298,7 @@ def fault_from_foreign(error: BaseException, *, reading: bool = False) -> Fault:
 
 
 def _find_status(error: BaseException) -> int | None:
-    """The HTTP status that clients put on the response, or on the error itself; only one that is an error's."""
+    """Return the HTTP error status, which clients set on the response or on the exception."""
     response = getattr(error, "response", None)
     found = [getattr(thing, name, None) for thing in (response, error) for name in ("status_code", "status", "code")]
     if isinstance(response, Mapping) and isinstance(facts := response.get("ResponseMetadata"), Mapping):  # botocore's
@@ -307,31 +307,31 @@ def _find_status(error: BaseException) -> int | None:
 
 
 def build_provider_fault(
-    provider: BaseProvider, error: Exception, model: str | None, said: Sequence[str] = ()
+    provider: BaseProvider, error: Exception, model: str | None, received: Sequence[str] = ()
 ) -> Fault:
-    """The fault for what a provider raised, logged where its code could not read a response.
+    """Build the fault for an exception of a provider; it is logged if the provider failed to read a response.
 
-    `said` are the texts of a stream that had reached its caller.
+    `received` are the texts of a stream that were delivered to the caller.
     """
-    fault = build_raised_fault(provider, error, model, reading=bool(said))
+    fault = build_raised_fault(provider, error, model, reading=bool(received))
     if isinstance(fault, InvalidResponse) and not isinstance(error, ProviderError):
         _log_defect(provider, error)
-    if said and fault.partial is None:
-        fault = msgspec.structs.replace(fault, partial=Partial(content="".join(said)), maybe_billed=True)
+    if received and fault.partial is None:
+        fault = msgspec.structs.replace(fault, partial=Partial(content="".join(received)), maybe_billed=True)
     return fault
 
 
 def build_raised_fault(
     provider: BaseProvider, error: BaseException, model: str | None = None, *, reading: bool = False
 ) -> Fault:
-    """The same without a log record. Secrets are removed: the text of an exception may quote a header, and so the key."""
+    """Like `build_provider_fault`, without logging. Secrets are removed: an exception may quote the key in a header."""
     return redact_fault(
         fault_from(error, provider=provider.name, model=model, reading=reading), *find_provider_secrets(provider)
     )
 
 
 def find_provider_secrets(provider: BaseProvider) -> tuple[str, ...]:
-    """The key and the secret keywords that a provider was made with."""
+    """Return the key and the secret keyword arguments of a provider."""
     key = getattr(provider, "api_key", None)
     config = getattr(provider, "extra_config", None) or {}
     found = (*((key,) if isinstance(key, str) else ()), *find_secrets(config))
@@ -339,17 +339,17 @@ def find_provider_secrets(provider: BaseProvider) -> tuple[str, ...]:
 
 
 def _log_defect(provider: BaseProvider, error: Exception) -> None:
-    """With the traceback, which the fault does not have, unless a secret is in it."""
+    """Log with the traceback, unless it contains a secret."""
     import logging
     import traceback
 
     text = "".join(traceback.format_exception(error))
     trace = None if any(secret in text for secret in find_provider_secrets(provider)) else error
-    logging.getLogger("victor_fp").warning("%s failed to read an answer", provider.name, exc_info=trace)
+    logging.getLogger("victor_fp").warning("%s failed to read a response", provider.name, exc_info=trace)
 
 
 def judge_value(value: object) -> Verdict:
-    """A returned response counts by its status, if it has one; any other value is a success."""
+    """Return the verdict of a returned value: by its HTTP status, if it has one, else success."""
     status = getattr(value, "status_code", None)
     return (
         "succeeded"
@@ -359,5 +359,5 @@ def judge_value(value: object) -> Verdict:
 
 
 def judge_error(error: Exception) -> Verdict:
-    """An exception counts as the fault that it stands for."""
+    """Return the verdict of an exception, that of its fault."""
     return judge_fault(fault_from(error))

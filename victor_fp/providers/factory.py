@@ -1,4 +1,4 @@
-"""ManagedProviderFactory: providers with resilience, rate limits, metrics and fallbacks, from keywords or a ProviderConfig."""
+"""ManagedProviderFactory: creates managed providers from keywords or a ProviderConfig."""
 
 from __future__ import annotations
 
@@ -37,11 +37,11 @@ __all__ = [
 ]
 
 RequestPriority = Priority
-"""Another name for `Priority`."""
+"""Alias of `Priority`."""
 
 
 class ManagedProviderFactory:
-    """Makes providers with shared infrastructure."""
+    """Creates managed providers."""
 
     @classmethod
     async def create(
@@ -51,7 +51,7 @@ class ManagedProviderFactory:
         api_key: str | SecretStr | None = None,
         base_url: str | None = None,
         timeout: float = 120.0,
-        enable_resilience: bool = True,  # noqa: FBT001, FBT002  the signature is given
+        enable_resilience: bool = True,  # noqa: FBT001, FBT002  public signature
         enable_rate_limiting: bool = True,  # noqa: FBT001, FBT002
         enable_metrics: bool = True,  # noqa: FBT001, FBT002
         fallback_configs: list[ProviderConfig] | None = None,
@@ -68,16 +68,16 @@ class ManagedProviderFactory:
         observers: Sequence[Observer] = (),
         **kwargs: Any,
     ) -> ManagedProvider:
-        """A provider with everything on that is not switched off.
+        """Create a managed provider; all features are enabled by default.
 
-        `provider_name` may name the model as well, as in "openai/gpt-5-mini"; without a model the provider's default one is used.
-        `rate_limits` are yours, or the name of a preset; without them only the vendor's own headers limit.
-        `on_circuit_open="wait"` lets calls wait for an open breaker inside their deadline. `store` shares limits and
-        breakers with others (`MemoryStore`, `RedisStore`) and stays yours to close. `budget` bounds what is spent in all;
-        one in US dollars takes its prices from `price`, or from the extra `prices`. Further keywords go to the
-        provider's constructor. Raises ProviderNotFoundError.
+        `provider_name` may name the model as well, as in "openai/gpt-5-mini"; without a model the provider's default
+        one is used. `rate_limits` are limits or the name of a preset; by default only the vendor's response headers
+        limit. `on_circuit_open="wait"` lets calls wait for an open breaker within their deadline. `store` shares limits
+        and breakers with other providers (`MemoryStore`, `RedisStore`); it must be closed by the caller. `budget`
+        limits the total spending; in US dollars, prices are those of `price` or of the extra `prices`. Other keywords
+        are passed to the provider's constructor. Raises ProviderNotFoundError.
         """
-        api_key, kwargs = to_secret(api_key), HiddenValuesDict(kwargs)  # a frame shown with its variables shows no key
+        api_key, kwargs = to_secret(api_key), HiddenValuesDict(kwargs)  # error trackers report variables of frames
         config = ProviderConfig(
             provider_name=provider_name,
             model=model or "",
@@ -108,7 +108,7 @@ class ManagedProviderFactory:
         store: Store | None = None,
         observers: Sequence[Observer] = (),
     ) -> ManagedProvider:
-        """The same from a configuration."""
+        """Create a managed provider from a configuration."""
         kept = store or MemoryStore(config.extra_kwargs.get("runtime", SYSTEM))
         await kept.open()
         return ManagedProvider(config=config, fallback_policy=fallback_policy, store=kept, observers=observers)

@@ -1,4 +1,4 @@
-"""The circuit breaker of a provider, as the object API shows it."""
+"""The circuit breaker of a provider in the object API."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ T = TypeVar("T")
 
 
 class CircuitGuarded(ABC):
-    """Holds one breaker. A threshold of None means none."""
+    """Holds one breaker. A threshold of None disables it."""
 
     def __init__(self, *, threshold: int | None, recovery: float) -> None:
         self._runtime: Runtime = SYSTEM
@@ -33,33 +33,35 @@ class CircuitGuarded(ABC):
         """The name of the breaker in its statistics."""
 
     def is_circuit_open(self) -> bool:
-        """Whether calls fail fast right now."""
+        """Return whether the circuit breaker is open."""
         breaker = self._breaker_cell.state
         return breaker is not None and circuit.is_open(breaker, self._runtime.now())
 
     def get_circuit_breaker_stats(self) -> dict[str, Any] | None:
-        """Return the breaker's figures in the shape of `CircuitBreakerStats`; None where it is switched off."""
+        """Return the breaker's statistics as `CircuitBreakerStats`; None if it is disabled."""
         breaker = self._breaker_cell.state
         return None if breaker is None else {**circuit.build_stats(breaker, self.name, self._runtime.now(), time())}
 
     def reset_circuit_breaker(self) -> None:
-        """Close the breaker by hand."""
+        """Close the breaker."""
         breaker = self._breaker_cell.state
         if breaker is not None:
             self._breaker_cell.state = circuit.reset(breaker, self._runtime.now())
 
     async def _execute_with_circuit_breaker(self, func: Callable[..., Awaitable[T]], *args: Any, **kwargs: Any) -> T:
-        """Await `func(*args, **kwargs)` if the breaker allows it, and let its outcome count.
+        """Await `func(*args, **kwargs)` if the breaker admits it, and record the outcome.
 
-        An exception counts as the fault it stands for; a returned HTTP response with a status of 429 or from 500 on
-        counts as a failure too, although nobody raised. Raises CircuitOpenError while the breaker is open.
+        An exception is recorded as its fault; a returned HTTP response with status 429, or 500 and above, is recorded
+        as a failure. Raises CircuitOpenError while the breaker is open.
         """
         breaker = self._breaker_cell.state
         if breaker is None:
             return await func(*args, **kwargs)
         self._breaker_cell.state, leave = circuit.admit(breaker, self._runtime.now())
         if isinstance(leave, Rejected):
-            message = "the circuit breaker is open: calls fail fast until the server has had time to recover"
+            message = (
+                "the circuit breaker is open after repeated failures of the server; retry after the recovery timeout"
+            )
             fault = CircuitOpen(provider=self.name, message=message, retry_after=leave.retry_after)
             raise error_from(fault)
         verdict: Verdict = "cancelled"

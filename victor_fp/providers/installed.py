@@ -1,4 +1,4 @@
-"""Providers that installed packages offer by entry points; a package is loaded when its provider is asked for."""
+"""Providers of installed packages, by entry points; a package is imported when its provider is requested."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ if TYPE_CHECKING:
     from victor_fp.providers.base import BaseProvider
 
 ENTRY_POINTS = "victor_fp.providers"
-"""Packages name their provider classes or `ProviderSpec`s in this group of entry points."""
+"""The group of entry points for provider classes and `ProviderSpec`s."""
 
 
 def build_catalogue() -> Catalogue:
-    """Return the built-in catalogue with what installed packages offer behind it: they take no built-in name."""
+    """Return the built-in catalogue and the entries of installed packages, which cannot replace built-in names."""
     from victor_fp.core.catalogue import CATALOGUE, Catalogue, LazyEntry
 
     entries = dict(CATALOGUE.entries)
@@ -27,9 +27,9 @@ def build_catalogue() -> Catalogue:
 
 
 def load_class(name: str) -> type[BaseProvider] | None:
-    """Return the provider class that a package offers under a name, lower case; None where no package does.
+    """Return the provider class of a package for a name, lower case; None if there is none.
 
-    Raises what loading the package raises, and TypeError where it offers something else.
+    Raises the exceptions of importing the package, and TypeError for objects of another type.
     """
     from victor_fp.providers.base import BaseProvider
 
@@ -44,18 +44,18 @@ def load_class(name: str) -> type[BaseProvider] | None:
 
 @cache
 def find_entry_points() -> dict[str, EntryPoint]:
-    """Return the entry points by name, lower case. Looked up once: the answer changes when packages are installed."""
+    """Return the entry points by name, lower case. Cached, since they change only when packages are installed."""
     from importlib.metadata import entry_points
 
     return {point.name.lower(): point for point in reversed(tuple(entry_points(group=ENTRY_POINTS)))}
 
 
 def _load_spec(point: EntryPoint) -> ProviderSpec | None:
-    """The entry that a package offers; None where it offers a class, or cannot be loaded."""
+    """Return the entry of a package; None if it is a class or cannot be imported."""
     from victor_fp.core.catalogue.spec import ProviderSpec
 
     try:
         loaded = point.load()
-    except Exception:  # a package's own code: asking for its provider by name raises what it raised
+    except Exception:  # requesting the provider by name raises it
         return None
     return loaded if isinstance(loaded, ProviderSpec) else None

@@ -1,4 +1,4 @@
-"""How a provider is managed, as configuration, and the pool of targets that a configuration describes."""
+"""Configuration of managed providers, and the pool of targets for a configuration."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from victor_fp.core.metrics import WINDOW, Metrics
 from victor_fp.core.model_names import split_model_name
 from victor_fp.core.redaction import redact_url
 from victor_fp.core.resilience.bounds import (
-    LONGEST,
+    MAX_SECONDS,
     find_count_problem,
     find_policy_problem,
     find_timeout_problem,
@@ -45,53 +45,53 @@ from victor_fp.shell.store import Store
 from victor_fp.shell.store.memory import MemoryStore
 
 EVEN_SHARES = FallbackPolicy(even_shares=True)
-"""A silent target leaves the others their share of the time."""
+"""A target that does not respond leaves the others their share of the time."""
 DEFAULT_TIMEOUT = float("120")
-"""Seconds for one attempt where a configuration does not say. Compared by identity, so that 120 seconds that a caller
-chose for a fallback are told from the default, which is inherited."""
+"""Default seconds for one attempt. Compared by identity, to distinguish 120 seconds set for a fallback from the
+default, for which the timeout of the primary is inherited."""
 OnCircuitOpen: TypeAlias = Literal["fail", "wait"]
 
 
 @dataclass
 class ProviderConfig:
-    """One target and how it is managed. Each fallback has a configuration of its own."""
+    """The configuration of one target. Each fallback has its own configuration."""
 
     provider_name: str
-    """May name the model as well, as in "openai/gpt-5-mini"."""
+    """May include the model, as in "openai/gpt-5-mini"."""
     model: str = ""
-    """Empty is the provider's default model."""
+    """Empty: the provider's default model."""
     api_key: str | SecretStr | None = field(default=None, repr=False)
     base_url: str | None = None
     timeout: float = DEFAULT_TIMEOUT
-    """Seconds for one attempt: the whole of a call, each silence of a stream. A fallback for which none is chosen has the
-    timeout of the primary."""
+    """Seconds for one attempt: in total for a call, between two reads for a stream. A fallback inherits the timeout of
+    the primary by default."""
     enable_resilience: bool = True
-    """Breaker and retries."""
+    """Enables breaker and retries."""
     circuit_breaker_config: BreakerPolicy | None = None
     retry_config: RetryPolicy | None = None
-    """None is the usual policy, and for a fallback the policy of the primary."""
+    """None: the default policy; for a fallback, the policy of the primary."""
     on_circuit_open: OnCircuitOpen = "fail"
-    """Whether a call that finds the breaker open fails at once, or waits for it inside its deadline."""
+    """Whether a call fails at once if the breaker is open, or waits for it within its deadline."""
     fallback_providers: list[ProviderConfig] = field(default_factory=list)
-    """Asked in this order, each with its own model. A fallback's own fallbacks come right after it."""
+    """Called in this order, each with its own model. The fallbacks of a fallback follow directly after it."""
     enable_rate_limiting: bool = True
-    """Rate limit and queue. Without `concurrency_config` only the vendor's own headers limit."""
+    """Enables rate limit and queue. Without `concurrency_config` only the vendor's response headers limit."""
     concurrency_config: Limits | str | None = None
-    """Requests and tokens per minute and calls at a time, or the name of a preset such as "openai-tier-1"."""
+    """Requests and tokens per minute and concurrent calls, or the name of a preset such as "openai-tier-1"."""
     queue_config: QueuePolicy | None = None
     num_workers: int | None = None
-    """Calls at a time; None leaves it to `concurrency_config`."""
+    """Concurrent calls; None: those of `concurrency_config`."""
     enable_metrics: bool = True
     metrics_history_size: int = WINDOW
-    """Operations over which percentiles are taken."""
+    """Number of operations in the percentiles."""
     budget: Budget | None = None
-    """What this target and its fallbacks may spend together; see `Budget.name`. A fallback's own budget does not count."""
+    """The budget of this target and its fallbacks; see `Budget.name`. Budgets of fallbacks are ignored."""
     price: Price | None = field(default=None, repr=False)
-    """Prices for a budget in US dollars; None takes the table of the extra `prices`."""
+    """Prices for a budget in US dollars; None: those of the extra `prices`."""
     options: Mapping[str, Any] = field(default_factory=dict)
-    """Options of `chat` and `stream` that are always passed at this target, over the caller's."""
+    """Options of `chat` and `stream` for this target; they override the caller's."""
     extra_kwargs: dict[str, Any] = field(default_factory=dict, repr=False)
-    """Further keywords for the provider's constructor: settings of the endpoint, `max_retries`, `http_client` ..."""
+    """Other keywords for the provider's constructor: settings of the endpoint, `max_retries`, `http_client` ..."""
 
     def __repr__(self) -> str:
         shown = {one.name: getattr(self, one.name) for one in fields(self) if one.repr}
@@ -99,7 +99,7 @@ class ProviderConfig:
         return f"{type(self).__name__}({', '.join(f'{name}={value!r}' for name, value in shown.items())})"
 
     def __setattr__(self, name: str, value: Any) -> None:
-        """Keys are held as `Secret`s: `asdict` and `vars` show none, and a configuration with one is not pickled."""
+        """Store keys as `Secret`: `asdict` and `vars` hide them, and a configuration with a key cannot be pickled."""
         if name == "api_key":
             value = to_secret(value)
         elif name == "extra_kwargs":
@@ -108,7 +108,7 @@ class ProviderConfig:
 
 
 def list_plan(config: ProviderConfig) -> list[ProviderConfig]:
-    """A configuration and its fallbacks in the order in which they are asked; fallbacks inherit timeout and retries."""
+    """Return a configuration and its fallbacks in calling order; fallbacks inherit timeout and retries."""
     plan = [_split_name(config)]
     for fallback in config.fallback_providers:
         for one in list_plan(fallback):
@@ -123,7 +123,7 @@ def list_plan(config: ProviderConfig) -> list[ProviderConfig]:
 
 
 def _split_name(config: ProviderConfig) -> ProviderConfig:
-    """The configuration with provider and model apart, where its name is that of both."""
+    """Split a name that includes both provider and model."""
     provider, model = split_model_name(config.provider_name, ProviderRegistry.is_registered)
     return config if model is None else replace(config, provider_name=provider, model=config.model or model)
 
@@ -136,7 +136,7 @@ def build_pool(
     store: Store | None = None,
     observers: Sequence[Observer] = (),
 ) -> tuple[list[BaseProvider], TargetPool]:
-    """The providers of a configuration and the pool of their targets. A `base_provider` takes the first place."""
+    """Build the providers of a configuration and the pool of their targets. `base_provider` replaces the first one."""
     if problem := _find_problem(config) or find_policy_problem("fallback_policy", policy, FallbackPolicy):
         raise error_from(InvalidRequest(provider=str(config.provider_name), message=problem))
     runtime: Runtime = config.extra_kwargs.get("runtime", SYSTEM)
@@ -196,27 +196,27 @@ def _find_problem(config: object) -> str | None:
 
 
 def _build_budget(config: ProviderConfig, store: Store) -> BudgetKeeper | None:
-    """The budget of a configuration. Raises ProviderError where it is in money and no prices can be had."""
+    """Build the budget of a configuration. Raises ProviderError for US dollars without prices."""
     budget, price = config.budget, config.price
     if budget is None:
         return None
     if budget.usd is None or price is not None:
         return BudgetKeeper(budget, store, lambda _: price)
     if find_spec("genai_prices") is None:
-        message = "a budget in US dollars needs prices: pass price=, or pip install 'victor-fp[prices]'"
+        message = "a budget in US dollars requires prices: pass price=, or pip install 'victor-fp[prices]'"
         raise error_from(InvalidRequest(provider=config.provider_name, message=message))
     return BudgetKeeper(budget, store, lambda address: None if address is None else price_at(address))
 
 
 def _create_provider(config: ProviderConfig) -> BaseProvider:
-    """A provider that leaves retries to the engine, as far as its constructor allows."""
+    """Create a provider without its own retries, if its constructor supports this."""
     kind = ProviderRegistry.get(config.provider_name)
     is_http = can_run_on_http(kind)
     keywords = HiddenValuesDict[Any](_filter_accepted(kind, {"timeout": config.timeout}) | config.extra_kwargs)
     if not is_http:
         keywords.update(_filter_accepted(kind, {"max_retries": 0}))
     if isinstance(config.api_key, SecretStr):
-        # A custom class may put the key into a header as it comes.
+        # A custom class may use the key in a header unchanged.
         keywords["api_key"] = config.api_key if is_http else config.api_key.get_secret_value()
     if config.base_url is not None:
         keywords["base_url"] = config.base_url
@@ -224,7 +224,7 @@ def _create_provider(config: ProviderConfig) -> BaseProvider:
 
 
 def _filter_accepted(kind: type[BaseProvider], keywords: dict[str, Any]) -> dict[str, Any]:
-    """Those of our own keywords that a constructor accepts."""
+    """Return those of our keywords that a constructor accepts."""
     parameters = signature(kind).parameters
     if any(parameter.kind is Parameter.VAR_KEYWORD for parameter in parameters.values()):
         return keywords
@@ -241,7 +241,7 @@ def _build_target(config: ProviderConfig, provider: BaseProvider, *, is_wrapped:
         backend=choose_backend(provider),
         model=config.model or getattr(provider, "default_model", None) or "",
         options=dict(config.options),
-        timeout=min(float(timeout), LONGEST),
+        timeout=min(float(timeout), MAX_SECONDS),
         retries=_choose_retries(config),
         breaker=_choose_breaker(config),
         limits=_choose_limits(config),
@@ -260,7 +260,7 @@ def _choose_retries(config: ProviderConfig) -> RetryPolicy:
 
 
 def _choose_breaker(config: ProviderConfig) -> BreakerPolicy | None:
-    """The policy of the configuration, or one from the keywords of BaseProvider."""
+    """Return the policy of the configuration, or one from the keywords of BaseProvider."""
     extra, usual = config.extra_kwargs, BreakerPolicy()
     if not config.enable_resilience or not extra.get("use_circuit_breaker", True):
         return None
@@ -276,7 +276,7 @@ def _choose_limits(config: ProviderConfig) -> Limits | None:
     limits = config.concurrency_config or UNLIMITED
     if isinstance(limits, str):
         if limits not in PRESETS:
-            message = f"there is no preset of rate limits {limits!r}; presets: {', '.join(sorted(PRESETS))}"
+            message = f"unknown preset of rate limits {limits!r}; presets: {', '.join(sorted(PRESETS))}"
             raise error_from(InvalidRequest(provider=config.provider_name, message=message))
         limits = PRESETS[limits]
     if config.num_workers is None:

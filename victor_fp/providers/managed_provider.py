@@ -1,4 +1,4 @@
-"""ManagedProvider: one provider to its caller, and behind it several targets with limits, breakers, retries and metrics."""
+"""ManagedProvider: one provider over several targets with rate limits, breakers, retries and metrics."""
 
 from __future__ import annotations
 
@@ -56,11 +56,12 @@ T = TypeVar("T")
 class ManagedProvider(BaseProvider):
     """A provider with retries, breakers, rate limits, a queue, fallbacks and metrics.
 
-    Made by `ManagedProviderFactory`, or around a provider that exists:
+    Created by `ManagedProviderFactory`, or for an existing provider:
 
         managed = ManagedProvider(base_provider=provider, config=ProviderConfig("openai", "gpt-5.1"))
 
-    `model` may be left out of every call: the configured one is used. A fallback always uses its own model and options.
+    `model` is optional in all calls; the default is the configured one. Fallbacks always use their own model and
+    options.
     """
 
     def __init__(
@@ -72,17 +73,17 @@ class ManagedProvider(BaseProvider):
         store: Store | None = None,
         observers: Sequence[Observer] = (),
     ) -> None:
-        """`base_provider` is used as it is and closed with this provider; without one, `config` says what to create.
+        """`base_provider` is closed together with this provider; without one, the provider of `config` is created.
 
-        Without a `config` the usual settings manage the provider, and its `default_model`, if it has one, is the model.
+        Without `config`, default settings are used, with the provider's `default_model`, if it has one.
         """
         self._providers: tuple[BaseProvider, ...] = ()
         if config is None:
             if base_provider is None:
-                raise TypeError("ManagedProvider needs base_provider= or config=")
-            own = getattr(base_provider, "default_model", None)
+                raise TypeError("ManagedProvider requires base_provider= or config=")
+            default = getattr(base_provider, "default_model", None)
             spec = getattr(base_provider, "SPEC", None)
-            model = own if isinstance(own, str) else getattr(spec, "default_model", None)
+            model = default if isinstance(default, str) else getattr(spec, "default_model", None)
             config = ProviderConfig(base_provider.name, model or "")
         providers, pool = build_pool(
             config, base_provider=base_provider, policy=fallback_policy, store=store, observers=observers
@@ -103,12 +104,12 @@ class ManagedProvider(BaseProvider):
 
     @property
     def engine_pool(self) -> TargetPool:
-        """The targets that calls run on."""
+        """The targets of calls."""
         return self._pool
 
     @property
     def in_flight(self) -> InFlight:
-        """Operations that are not over."""
+        """Operations in flight."""
         return self._pool.in_flight
 
     @property
@@ -118,37 +119,37 @@ class ManagedProvider(BaseProvider):
 
     @property
     def provider(self) -> BaseProvider:
-        """The first provider itself: calls made on it pass by everything that is managed."""
+        """The first provider; calls of its methods bypass limits, retries and fallbacks."""
         return self._providers[0]
 
     def supports_tools(self) -> bool:
-        """As the first provider says."""
+        """Return the value of the first provider."""
         return self.provider.supports_tools()
 
     def supports_streaming(self) -> bool:
-        """As the first provider says."""
+        """Return the value of the first provider."""
         return self.provider.supports_streaming()
 
     def choose_background_pool(self, provider: str | None) -> TargetPool | None:
-        """All targets to start at, or the first one that is the provider's."""
+        """Return all targets, or the first target of `provider`."""
         if provider is None:
             return self._pool
         target = next((one for one in self._pool.targets if one.backend.name == provider), None)
         return None if target is None else TargetPool((target,), store=self._pool.store, runtime=self._pool.runtime)
 
     async def discover_capabilities(self, model: str | None = None) -> ProviderRuntimeCapabilities:
-        """What the first provider finds out, with retries and under the rate limit."""
-        provider, wanted = self.provider, model or self.model
+        """Return the capabilities reported by the first provider, with retries and rate limit."""
+        provider, requested = self.provider, model or self.model
         if isinstance(provider, CatalogueProvider) and not is_overridden(provider, "discover_capabilities"):
-            return await provider.discover_on(self._choose_pool(), wanted)
-        return unwrap_or_raise(await self._ask(CAPABILITIES, "discover_capabilities", CallSpec(model=wanted)))
+            return await provider.discover_on(self._choose_pool(), requested)
+        return unwrap_or_raise(await self._ask(CAPABILITIES, "discover_capabilities", CallSpec(model=requested)))
 
     async def list_models(self) -> list[ModelInfo]:
-        """The models that the first provider offers, with retries and under the rate limit. Raises ProviderError."""
+        """Return the models of the first provider, with retries and rate limit. Raises ProviderError."""
         return unwrap_or_raise(await list_models(self._choose_pool("list_models"), CallSpec()))
 
     async def count_tokens(self, text: str, *, model: str | None = None) -> int:
-        """The first provider's count: the vendor's own where a model is named and the vendor counts, else an estimate."""
+        """Return the first provider's count: the vendor's if a model is given and it is supported, else an estimate."""
         if model is None or not isinstance(self.provider, CatalogueProvider):
             return await self.provider.count_tokens(text)
         spec = CallSpec(messages=(Message(role="user", content=text),), model=model)
@@ -159,17 +160,17 @@ class ManagedProvider(BaseProvider):
                 return await super().count_tokens(text)
 
     async def open_batches(self) -> Result[BatchClient, Fault]:
-        """The first provider's batch API, with retries and under the rate limit."""
+        """Return the first provider's batch API, with retries and rate limit."""
         if isinstance(self.provider, CatalogueProvider):
             return await self.provider.open_batches_on(self._choose_pool())
         return await self.provider.open_batches()
 
     async def _ask(self, kind: Kind[T], method: str, spec: CallSpec) -> Result[T, Fault]:
-        """Ask the first provider something that is no chat."""
+        """Run an operation other than a chat at the first provider."""
         return await Operation(self._choose_pool(method), kind, spec).result()
 
     def _choose_pool(self, method: str | None = None) -> TargetPool:
-        """The first target alone. A method that a class overrides is called as it is."""
+        """Return a pool of the first target only. An overridden method is called instead of the backend."""
         target = self._pool.targets[0]
         if method is not None and is_overridden(self.provider, method):
             target = replace(target, backend=ProviderBackend(self.provider))
@@ -178,7 +179,7 @@ class ManagedProvider(BaseProvider):
         pool = self._pool
         return TargetPool((target,), store=pool.store, runtime=pool.runtime, in_flight=pool.in_flight)
 
-    async def chat(  # pyright: ignore[reportIncompatibleMethodOverride]  one keyword more: priority
+    async def chat(  # pyright: ignore[reportIncompatibleMethodOverride]  additional keyword: priority
         self,
         messages: Messages,
         *,
@@ -193,7 +194,7 @@ class ManagedProvider(BaseProvider):
         spec = self._build_spec(messages, kwargs, model, temperature, max_tokens, tools, priority, stream=False)
         return unwrap_or_raise(await complete(self._pool, spec))
 
-    async def chat_result(  # pyright: ignore[reportIncompatibleMethodOverride]  one keyword more: priority
+    async def chat_result(  # pyright: ignore[reportIncompatibleMethodOverride]  additional keyword: priority
         self,
         messages: Messages,
         *,
@@ -208,7 +209,7 @@ class ManagedProvider(BaseProvider):
         spec = self._build_spec(messages, kwargs, model, temperature, max_tokens, tools, priority, stream=False)
         return await complete(self._pool, spec)
 
-    def stream(  # pyright: ignore[reportIncompatibleMethodOverride]  one keyword more: priority
+    def stream(  # pyright: ignore[reportIncompatibleMethodOverride]  additional keyword: priority
         self,
         messages: Messages,
         *,
@@ -219,11 +220,11 @@ class ManagedProvider(BaseProvider):
         priority: Priority = Priority.NORMAL,
         **kwargs: Unpack[ChatOptions],
     ) -> ChatStream[StreamChunk]:
-        """Stream a chat completion. Raises ProviderError while it is iterated."""
+        """Stream a chat completion. Raises ProviderError during iteration."""
         spec = self._build_spec(messages, kwargs, model, temperature, max_tokens, tools, priority, stream=True)
         return ChatStream(stream_chunks(self._pool, spec))
 
-    def stream_chat(  # pyright: ignore[reportIncompatibleMethodOverride]  one keyword more: priority
+    def stream_chat(  # pyright: ignore[reportIncompatibleMethodOverride]  additional keyword: priority
         self,
         messages: Messages,
         *,
@@ -234,11 +235,11 @@ class ManagedProvider(BaseProvider):
         priority: Priority = Priority.NORMAL,
         **kwargs: Unpack[ChatOptions],
     ) -> ChatStream[StreamChunk]:
-        """Another name for `stream`."""
+        """Alias of `stream`."""
         spec = self._build_spec(messages, kwargs, model, temperature, max_tokens, tools, priority, stream=True)
         return ChatStream(stream_chunks(self._pool, spec))
 
-    def stream_result(  # pyright: ignore[reportIncompatibleMethodOverride]  one keyword more: priority
+    def stream_result(  # pyright: ignore[reportIncompatibleMethodOverride]  additional keyword: priority
         self,
         messages: Messages,
         *,
@@ -249,11 +250,11 @@ class ManagedProvider(BaseProvider):
         priority: Priority = Priority.NORMAL,
         **kwargs: Unpack[ChatOptions],
     ) -> ChatStream[Result[StreamChunk, Fault]]:
-        """Stream a chat completion: successes, then at most one failure, then nothing."""
+        """Stream a chat completion: successes, then at most one failure, which is the last item."""
         spec = self._build_spec(messages, kwargs, model, temperature, max_tokens, tools, priority, stream=True)
         return ChatStream(stream_results(self._pool, spec))
 
-    async def embed(  # pyright: ignore[reportIncompatibleMethodOverride]  one keyword more: priority
+    async def embed(  # pyright: ignore[reportIncompatibleMethodOverride]  additional keyword: priority
         self,
         texts: Sequence[str] | str,
         *,
@@ -263,7 +264,7 @@ class ManagedProvider(BaseProvider):
         priority: Priority = Priority.NORMAL,
         **kwargs: Unpack[EmbedOptions],
     ) -> EmbeddingResponse:
-        """Embed texts: a vector for each, in their order. All vectors of a response are of one target's model.
+        """Embed texts; the vectors are in the order of the texts. All vectors of a response are from one model.
 
         Raises ProviderError.
         """
@@ -273,7 +274,7 @@ class ManagedProvider(BaseProvider):
             )
         )
 
-    async def embed_result(  # pyright: ignore[reportIncompatibleMethodOverride]  one keyword more: priority
+    async def embed_result(  # pyright: ignore[reportIncompatibleMethodOverride]  additional keyword: priority
         self,
         texts: Sequence[str] | str,
         *,
@@ -289,7 +290,7 @@ class ManagedProvider(BaseProvider):
         )
         return await run_embedding(self._pool, spec)
 
-    async def rerank(  # pyright: ignore[reportIncompatibleMethodOverride]  one keyword more: priority
+    async def rerank(  # pyright: ignore[reportIncompatibleMethodOverride]  additional keyword: priority
         self,
         query: str,
         documents: Sequence[str],
@@ -299,12 +300,12 @@ class ManagedProvider(BaseProvider):
         priority: Priority = Priority.NORMAL,
         **kwargs: Unpack[RerankOptions],
     ) -> RerankResponse:
-        """Order documents by their relevance to a query. Raises ProviderError."""
+        """Rank documents by their relevance to a query. Raises ProviderError."""
         return unwrap_or_raise(
             await self.rerank_result(query, documents, model=model, top_n=top_n, priority=priority, **kwargs)
         )
 
-    async def rerank_result(  # pyright: ignore[reportIncompatibleMethodOverride]  one keyword more: priority
+    async def rerank_result(  # pyright: ignore[reportIncompatibleMethodOverride]  additional keyword: priority
         self,
         query: str,
         documents: Sequence[str],
@@ -314,55 +315,55 @@ class ManagedProvider(BaseProvider):
         priority: Priority = Priority.NORMAL,
         **kwargs: Unpack[RerankOptions],
     ) -> Result[RerankResponse, Fault]:
-        """Order documents by their relevance to a query."""
+        """Rank documents by their relevance to a query."""
         spec = build_rerank_spec(self.name, query, documents, kwargs, model=model, top_n=top_n, priority=priority)
         return await run_ranking(self._pool, spec)
 
     def get_metrics(self) -> ProviderMetrics | None:
-        """Totals, percentiles over the window, and the last operations; None where metrics are switched off."""
+        """Return totals, percentiles over the window, and recent operations; None if metrics are disabled."""
         return collect_metrics(self._pool)
 
     def get_resilience_stats(self) -> ResilienceStats | None:
-        """Breakers, health and who answered; None where resilience is switched off and there is nowhere to fall back."""
+        """Return breakers, health and successes by target; None without resilience and fallbacks."""
         return collect_resilience(self._pool)
 
     def get_rate_limit_stats(self) -> RateLimitStats | None:
-        """Limits, permits and lines of each target and model; None where rate limiting is switched off.
+        """Return limits and queues of each target and model; None if rate limiting is disabled.
 
-        The first target's figures for its configured model also stand at the top.
+        The statistics of the first target and its configured model are also at the top level.
         """
         return collect_limits(self._pool.targets)
 
     def get_budget_stats(self) -> dict[str, dict[str, float | None]] | None:
-        """Limit, spent and reserved of each measure of the budget; None where there is none."""
+        """Return limit, spent and reserved for each unit of the budget; None without a budget."""
         return None if self._pool.budget is None else self._pool.budget.build_stats()
 
     def reset_budget(self) -> None:
-        """Begin again with nothing spent, for everybody who shares the budget."""
+        """Set the spent amounts of the budget to zero, for all that share it."""
         if self._pool.budget is not None:
             self._pool.budget.reset()
 
     def is_healthy(self) -> bool:
-        """Whether a call made now is likely to be answered, by the first target or one behind it, as real traffic shows."""
+        """Return whether a call is likely to succeed at the first target or a fallback, judged from traffic."""
         return any(is_healthy(target, self._pool) for target in self._pool.targets)
 
     def is_circuit_open(self) -> bool:
-        """Whether calls to the first target fail fast right now."""
+        """Return whether the circuit breaker of the first target is open."""
         return is_open(self._pool.targets[0], self._pool)
 
     def get_circuit_breaker_stats(self) -> dict[str, Any] | None:
-        """The first target's breaker, or None where it is switched off."""
+        """Return the statistics of the first target's breaker; None if it is disabled."""
         stats = describe_breaker(self._pool.targets[0], self._pool)
         return None if stats is None else {**stats}
 
     def reset_circuit_breaker(self) -> None:
-        """Close all breakers by hand."""
+        """Close all breakers."""
         for target in self._pool.targets:
             for state in target.states.values():
                 state.breaker.post(reset_breaker, lambda _: None)
 
     async def shutdown(self) -> None:
-        """Send away those who wait, give everything back and close all providers. Harmless when done twice."""
+        """Reject waiting calls, release all resources and close all providers. Idempotent."""
         self._pool.in_flight.interrupt("the provider was shut down")
         for target in self._pool.targets:
             target.close()
@@ -371,7 +372,7 @@ class ManagedProvider(BaseProvider):
             await provider.close()
 
     async def close(self) -> None:
-        """Another name for `shutdown`."""
+        """Alias of `shutdown`."""
         await self.shutdown()
 
     def _build_spec(

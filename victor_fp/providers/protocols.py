@@ -1,4 +1,4 @@
-"""Protocols for what a provider may be able to do, apart from any base class."""
+"""Protocols for optional capabilities of providers, independent of a base class."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from victor_fp.core.types import CompletionResponse, Message, StreamChunk, ToolD
 
 @runtime_checkable
 class StreamingProvider(Protocol):
-    """A provider that can hand an answer out while it is generated."""
+    """A provider that can stream responses."""
 
     def supports_streaming(self) -> bool:
-        """Whether this one can."""
+        """Return whether this provider can."""
         ...
 
     def stream(
@@ -32,10 +32,10 @@ class StreamingProvider(Protocol):
 
 @runtime_checkable
 class ToolCallingProvider(Protocol):
-    """A provider that takes tool definitions and gives structured calls."""
+    """A provider that accepts tool definitions and returns structured calls."""
 
     def supports_tools(self) -> bool:
-        """Whether this one can."""
+        """Return whether this provider can."""
         ...
 
     async def chat(
@@ -53,10 +53,10 @@ class ToolCallingProvider(Protocol):
 
 
 def is_streaming_provider(provider: object) -> TypeGuard[StreamingProvider]:
-    """Whether a provider has the protocol and says that it supports streaming."""
+    """Return whether a provider implements the protocol and supports streaming."""
     return isinstance(provider, StreamingProvider) and provider.supports_streaming()
 
 
 def is_tool_calling_provider(provider: object) -> TypeGuard[ToolCallingProvider]:
-    """Whether a provider has the protocol and says that it supports tools."""
+    """Return whether a provider implements the protocol and supports tools."""
     return isinstance(provider, ToolCallingProvider) and provider.supports_tools()

@@ -1,4 +1,4 @@
-"""Any BaseProvider class as a backend: its own methods are the attempts, bounded in time, and never raise out of here."""
+"""Custom BaseProvider classes as backends: each attempt calls a method, with a timeout; exceptions become faults."""
 
 from __future__ import annotations
 
@@ -35,14 +35,14 @@ CHAT_METHODS = ("chat_result", "chat")
 EMBED_METHODS = ("embed_result", "embed")
 RERANK_METHODS = ("rerank_result", "rerank")
 STREAM_METHODS = ("stream_result", "stream_chat", "stream")
-"""Methods that do the same; the one that is overridden nearest to the instance is used, in this order where several are."""
+"""Equivalent methods; the one overridden in the most derived class is used, in this order if there are several."""
 ENGINE_METHODS = (*CHAT_METHODS, *STREAM_METHODS, *EMBED_METHODS, *RERANK_METHODS)
 """Methods whose calls run on the engine."""
 
 
 CAPABILITIES: Kind[ProviderRuntimeCapabilities] = Kind(
     name="capabilities",
-    compile=lambda *_: Failure(InvalidRequest(message="capabilities are found out by a provider's own method")),
+    compile=lambda *_: Failure(InvalidRequest(message="capabilities are discovered by a method of the provider")),
     uses_breaker=False,
 )
 
@@ -50,14 +50,14 @@ _NO_HEADERS: Mapping[str, str] = {}
 
 
 class ProviderBackend:
-    """A provider that is used through its public methods."""
+    """A provider as a backend, used through its public methods."""
 
     def __init__(self, provider: BaseProvider) -> None:
         self._provider = provider
 
     @property
     def name(self) -> str:
-        """Its own name."""
+        """The provider's name."""
         return self._provider.name
 
     @property
@@ -66,7 +66,7 @@ class ProviderBackend:
         return getattr(self._provider, "base_url", None)
 
     async def compute_scope(self) -> Result[str, Fault]:
-        """A digest of its base URL and key."""
+        """Return a digest of its base URL and key."""
         key = getattr(self._provider, "api_key", None)
         secret = SecretStr(key) if isinstance(key, str) else None
         return Success(digest_scope(self.name, self.address, secret))
@@ -74,7 +74,7 @@ class ProviderBackend:
     async def bind(
         self, kind: Kind[T], spec: CallSpec, model: str, options: Mapping[str, Any]
     ) -> Result[BoundRequest[T], Fault]:
-        """The method to call, with its arguments."""
+        """Bind the method to call and its arguments."""
         provider = self._provider
         match kind.name:
             case "models":
@@ -102,7 +102,7 @@ class ProviderBackend:
         if not model:
             return Failure(InvalidRequest(provider=self.name, message=describe_missing_model(self.name)))
         method = find_overridden_method(provider, STREAM_METHODS if kind.name == "stream" else CHAT_METHODS)
-        # Which keywords a provider accepts is its own affair; temperature and max_tokens are in every signature.
+        # Other keywords depend on the provider; temperature and max_tokens are in every signature.
         arguments: dict[str, Any] = {
             "model": model,
             "temperature": spec.temperature,
@@ -135,7 +135,7 @@ class ProviderBackend:
 
 
 class ProviderRequest:
-    """One call of a provider's method."""
+    """A call of a provider's method."""
 
     __slots__ = ("call", "is_stream", "model", "provider")
 
@@ -146,16 +146,16 @@ class ProviderRequest:
         self.is_stream = is_stream
 
     def start(self, limits: TimeLimits) -> BackendAttempt[Any]:
-        """One attempt."""
+        """Start an attempt."""
         return ProviderStreamAttempt(self, limits) if self.is_stream else ProviderAttempt(self, limits.timeout)
 
     def with_context(self, fault: Fault) -> Fault:
-        """The fault with provider and model."""
+        """Add provider and model to a fault."""
         return replace(fault, provider=fault.provider or self.provider.name, model=fault.model or self.model)
 
 
 class ProviderAttempt(Generic[T]):
-    """An attempt whose result is whole. The timeout bounds all of it."""
+    """An attempt with a complete result. The timeout applies to the whole attempt."""
 
     headers = _NO_HEADERS
     records: tuple[AttemptRecord, ...] = ()
@@ -165,14 +165,14 @@ class ProviderAttempt(Generic[T]):
         self._timeout = timeout
 
     async def read_batch(self) -> Result[Batch[T], Fault]:
-        """The only batch."""
+        """Return the only batch."""
         request = self._request
         try:
             async with asyncio.timeout(self._timeout):
                 value = await cast("Awaitable[Any]", request.call())
         except TimeoutError:
             return Failure(request.with_context(build_timeout_fault("read", "opening", self._timeout)))
-        except Exception as error:  # whatever a provider raises is an attempt that failed
+        except Exception as error:  # any exception of a provider is a failed attempt
             return Failure(build_provider_fault(request.provider, error, request.model))
         if isinstance(value, Result):
             result: Result[Any, Fault] = value
@@ -185,14 +185,14 @@ class ProviderAttempt(Generic[T]):
         return Success(Batch((value,), is_last=True, usage=getattr(value, "usage", None)))
 
     async def drain(self) -> None:
-        """Nothing is left to be read."""
+        """Do nothing: the result is complete."""
 
     async def aclose(self) -> None:
-        """Nothing is open."""
+        """Do nothing: there is nothing to close."""
 
 
 class ProviderStreamAttempt:
-    """An attempt at a stream. Chunks without content wait for the first that has some."""
+    """A streaming attempt. Chunks without content are held back until the first one with content."""
 
     headers = _NO_HEADERS
     records: tuple[AttemptRecord, ...] = ()
@@ -201,15 +201,15 @@ class ProviderStreamAttempt:
         self._request = request
         self._timeout = limits.timeout
         now = asyncio.get_running_loop().time()
-        self._first_at = now + limits.first
-        self._whole_at = None if limits.whole is None else now + limits.whole
+        self._first_deadline = now + limits.first
+        self._last_deadline = None if limits.total is None else now + limits.total
         self._items: AsyncIterator[Any] | None = None
         self._held: list[StreamChunk] = []
         self._received: list[StreamChunk] = []
         self._has_content = False
 
     async def read_batch(self) -> Result[Batch[StreamChunk], Fault]:
-        """The next chunks; a stream that ends without a final chunk gets one, since its provider is content with it."""
+        """Return the next chunks; a final chunk is added if the provider's stream ends without one."""
         request = self._request
         while True:
             try:
@@ -220,8 +220,8 @@ class ProviderStreamAttempt:
             except TimeoutError:
                 return Failure(self._with_partial(request.with_context(self._build_silence_fault())))
             except Exception as error:
-                said = [chunk.content for chunk in self._received]
-                return Failure(build_provider_fault(request.provider, error, request.model, said))
+                received = [chunk.content for chunk in self._received]
+                return Failure(build_provider_fault(request.provider, error, request.model, received))
             if isinstance(item, Result):
                 result: Result[StreamChunk, Fault] = item
                 match outcome(result):
@@ -242,18 +242,18 @@ class ProviderStreamAttempt:
             return Success(Batch(held, chunk.is_final, chunk.usage))
 
     async def drain(self) -> None:
-        """Nothing more is wanted."""
+        """Do nothing."""
         await self.aclose()
 
     async def aclose(self) -> None:
-        """Close a stream that can be closed."""
+        """Close a stream, if it supports closing."""
         close = getattr(self._items, "aclose", None)
         if close is not None:
             with suppress(Exception):
                 await close()
 
     def _compute_seconds_left(self) -> float:
-        until = self._whole_at if self._has_content else self._first_at
+        until = self._last_deadline if self._has_content else self._first_deadline
         if until is None:
             return self._timeout
         return min(self._timeout, max(0.0, until - asyncio.get_running_loop().time()))
@@ -271,12 +271,12 @@ class ProviderStreamAttempt:
 
 
 async def _list_models(provider: BaseProvider) -> ModelPage:
-    """All models of a provider as the only page."""
+    """Return all models of a provider as a single page."""
     return ModelPage(tuple(await provider.list_models()))
 
 
 def find_overridden_method(provider: BaseProvider, names: tuple[str, ...]) -> str:
-    """The name among several for the same that is defined nearest to the instance."""
+    """Return the name of the equivalent methods that is defined in the most derived class."""
     own = [name for name in names if name in vars(provider)]
     if own:
         return own[0]
@@ -290,19 +290,19 @@ def find_overridden_method(provider: BaseProvider, names: tuple[str, ...]) -> st
 
 
 def is_overridden(provider: BaseProvider, name: str) -> bool:
-    """Whether a provider has a method of its own in place of the catalogue provider's."""
+    """Return whether a provider overrides a method of the catalogue provider."""
     return name in vars(provider) or getattr(type(provider), name) is not getattr(CatalogueProvider, name)
 
 
 def can_run_on_http(kind: type[BaseProvider]) -> bool:
-    """Whether the engine may use the HTTP backend of a class in place of its methods: none of them is overridden."""
+    """Return whether the HTTP backend can be used instead of the methods of a class: none of them is overridden."""
     return issubclass(kind, CatalogueProvider) and all(
         getattr(kind, name) is getattr(CatalogueProvider, name) for name in ENGINE_METHODS
     )
 
 
 def choose_backend(provider: BaseProvider) -> Backend:
-    """The backend for a provider: its own, or its methods where they may do something else."""
+    """Return the backend of a provider: its HTTP backend, or its methods if they are overridden."""
     is_replaced = any(name in vars(provider) for name in ENGINE_METHODS)
     if isinstance(provider, CatalogueProvider) and can_run_on_http(type(provider)) and not is_replaced:
         return provider.backend
@@ -310,12 +310,12 @@ def choose_backend(provider: BaseProvider) -> Backend:
 
 
 def has_content(chunk: StreamChunk) -> bool:
-    """Whether a chunk holds a piece of the answer."""
+    """Return whether a chunk has content."""
     return bool(chunk.content or chunk.tool_calls or chunk.metadata)
 
 
 def find_engine_pool(provider: BaseProvider) -> TargetPool | None:
-    """The targets of a provider whose chats run on the engine; None where its methods may do something else."""
+    """Return the targets of a provider whose chats run on the engine; None if its methods are overridden."""
     names = ENGINE_METHODS
     pool = getattr(provider, "engine_pool", None)
     if not isinstance(pool, TargetPool) or any(name in vars(provider) for name in names):

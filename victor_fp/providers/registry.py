@@ -1,4 +1,4 @@
-"""ProviderRegistry: providers by name: the catalogue's, those of installed packages, and those a program registers."""
+"""ProviderRegistry: providers of the catalogue, of installed packages, and registered by the program, by name."""
 
 from __future__ import annotations
 
@@ -19,31 +19,31 @@ if TYPE_CHECKING:
 
 
 class ProviderRegistry:
-    """All providers known to this process, by name or alias, in any case of letters.
+    """All providers of this process, by case-insensitive name or alias.
 
-    What a program registers comes first, then the built-in catalogue, then installed packages, which can add a name but
-    not replace a built-in one. Nothing is loaded before it is asked for.
+    Registered providers take precedence over the built-in catalogue and installed packages, which can add names but
+    not replace built-in ones. Entries and classes are loaded at first use.
     """
 
     _classes: ClassVar[dict[str, type[BaseProvider]]] = {}
     _catalogue: ClassVar[Catalogue | None] = None
-    """None until somebody asks, so that importing the registry loads no entry."""
+    """None until first use, so that importing the registry loads no entries."""
 
     @classmethod
     def catalogue(cls) -> Catalogue:
-        """Return the entries known now, as a value: for `replay`, and for looking entries up."""
+        """Return the current catalogue as a value, for `replay` and for lookups."""
         if cls._catalogue is None:
             cls._catalogue = build_catalogue()
         return cls._catalogue
 
     @classmethod
     def register(cls, name: str, provider_class: type[BaseProvider]) -> None:
-        """Make a class known under a name; it replaces what had that name."""
+        """Register a class under a name; it replaces a previous one."""
         cls._classes[name.lower()] = provider_class
 
     @classmethod
     def register_spec(cls, spec: ProviderSpec) -> None:
-        """Make a provider known by its catalogue entry alone; it replaces what had its name."""
+        """Register a provider by its catalogue entry; it replaces a previous one."""
         cls._classes.pop(spec.name.lower(), None)
         cls._catalogue = cls.catalogue().with_entry(spec)
 
@@ -55,7 +55,7 @@ class ProviderRegistry:
 
     @classmethod
     def get_optional(cls, name: str) -> type[BaseProvider] | None:
-        """Return the class for a name; None where there is none."""
+        """Return the class for a name; None if there is none."""
         key = name.lower()
         if key in cls._classes:
             return cls._classes[key]
@@ -69,11 +69,11 @@ class ProviderRegistry:
 
     @classmethod
     def create(cls, name: str, **kwargs: Any) -> BaseProvider:
-        """An instance, made with the constructor's keywords; "openai/gpt-5-mini" names its default model as well.
+        """Create an instance with the constructor's keywords; "openai/gpt-5-mini" also sets its default model.
 
         Raises ProviderNotFoundError.
         """
-        kwargs = HiddenValuesDict(kwargs)  # tools that show a frame's variables show no key here
+        kwargs = HiddenValuesDict(kwargs)  # error trackers report variables of frames
         name, model = split_model_name(name, cls.is_registered)
         provider = cls.get(name)(**kwargs)
         if model is not None:
@@ -87,12 +87,12 @@ class ProviderRegistry:
 
     @classmethod
     def is_registered(cls, name: str) -> bool:
-        """Whether a name or alias is known."""
+        """Return whether a name or alias is registered."""
         return name.lower() in cls._classes or name in cls.catalogue()
 
     @classmethod
     def unregister(cls, name: str) -> bool:
-        """Remove a name, a built-in one too; return whether it was known."""
+        """Remove a name, also a built-in one; return whether it was registered."""
         known = cls.is_registered(name)
         cls._classes.pop(name.lower(), None)
         cls._catalogue = cls.catalogue().without(name)
@@ -100,7 +100,7 @@ class ProviderRegistry:
 
     @classmethod
     def clear(cls) -> None:
-        """Remove everything, the built-in providers too; `restore` brings those back."""
+        """Remove all providers, also the built-in ones; `restore` adds those again."""
         from victor_fp.core.catalogue import Catalogue
 
         cls._classes.clear()
@@ -108,7 +108,7 @@ class ProviderRegistry:
 
     @classmethod
     def restore(cls) -> None:
-        """Return to the built-in and installed providers alone."""
+        """Reset to the built-in and installed providers."""
         cls._classes.clear()
         cls._catalogue = None
 

@@ -1,4 +1,4 @@
-"""Embeddings and rankings of a pool of targets, with their attempts in the metadata where one failed."""
+"""Embedding and reranking on a pool of targets, with the attempts in the metadata if one failed."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
 
 async def run_embedding(pool: TargetPool, spec: Result[CallSpec, Fault]) -> Result[EmbeddingResponse, Fault]:
-    """The vectors of the texts."""
-    from victor_fp.shell.engine.retrieval_kinds import EMBEDDING  # loads wire models
+    """Embed texts."""
+    from victor_fp.shell.engine.retrieval_kinds import EMBEDDING  # imports wire models
 
     match outcome(spec):
         case Failure(fault):
@@ -36,7 +36,7 @@ async def run_embedding(pool: TargetPool, spec: Result[CallSpec, Fault]) -> Resu
 
 
 async def run_ranking(pool: TargetPool, spec: Result[CallSpec, Fault]) -> Result[RerankResponse, Fault]:
-    """The documents by their relevance."""
+    """Rank documents."""
     from victor_fp.shell.engine.retrieval_kinds import RANKING
 
     match outcome(spec):

@@ -1,4 +1,4 @@
-"""What a provider and model can do, found out while running or configured."""
+"""Capabilities of a provider and model, discovered at runtime or configured."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ class ProviderRuntimeCapabilities:
     provider: str
     model: str
     context_window: int
-    """Tokens that prompt and answer may take together."""
+    """Maximum tokens of prompt and response together."""
     supports_tools: bool
     supports_streaming: bool
     source: str = "config"
-    """`discovered` where the vendor named the context window over HTTP, else `config`."""
+    """`discovered` if the vendor reported the context window over HTTP, else `config`."""
     raw: dict[str, Any] | None = None
-    """The vendor's own words."""
+    """The vendor's description of the model."""
     max_output_tokens: int | None = None
 
 
 def merge_discovered(configured: ProviderRuntimeCapabilities, info: ModelInfo) -> ProviderRuntimeCapabilities:
-    """What the vendor told, over what was configured."""
+    """Merge values reported by the vendor into the configured ones, which they override."""
     return ProviderRuntimeCapabilities(
         provider=configured.provider,
         model=configured.model,

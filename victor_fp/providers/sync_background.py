@@ -1,4 +1,4 @@
-"""The synchronous face of responses in the background: started, resumed by a handle, cancelled."""
+"""Synchronous methods for background responses: start, resume by a handle, cancel."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 class SyncBackgroundMethods:
-    """`BackgroundMethods` for programs without an event loop."""
+    """Synchronous `BackgroundMethods`."""
 
     _provider: BaseProvider
 
@@ -36,7 +36,7 @@ class SyncBackgroundMethods:
         tools: ToolsInput | None = None,
         **kwargs: Unpack[ChatOptions],
     ) -> BackgroundHandle:
-        """Have a response made while nobody waits: plain JSON to resume it by. Raises ProviderError."""
+        """Start a background response; the returned handle is plain JSON. Raises ProviderError."""
         return run_or_raise(
             self._provider.start_background(
                 messages, model=model, temperature=temperature, max_tokens=max_tokens, tools=tools, **kwargs
@@ -53,7 +53,7 @@ class SyncBackgroundMethods:
         tools: ToolsInput | None = None,
         **kwargs: Unpack[ChatOptions],
     ) -> Result[BackgroundHandle, Fault]:
-        """Have a response made while nobody waits."""
+        """Start a background response."""
         return run_result(
             self._provider.start_background_result(
                 messages, model=model, temperature=temperature, max_tokens=max_tokens, tools=tools, **kwargs
@@ -63,19 +63,19 @@ class SyncBackgroundMethods:
     def resume_background(
         self, handle: Mapping[str, Any], *, timeout: float | None = None, deadline: float | None = None
     ) -> CompletionResponse:
-        """Wait for a response that was started earlier; leaving does not end it. Raises ProviderError."""
+        """Wait for a background response; leaving does not cancel it. Raises ProviderError."""
         return run_or_raise(self._provider.resume_background(handle, timeout=timeout, deadline=deadline))
 
     def resume_background_result(
         self, handle: Mapping[str, Any], *, timeout: float | None = None, deadline: float | None = None
     ) -> Result[CompletionResponse, Fault]:
-        """Wait for a response that was started earlier."""
+        """Wait for a background response."""
         return run_result(self._provider.resume_background_result(handle, timeout=timeout, deadline=deadline))
 
     def cancel_background(self, handle: Mapping[str, Any]) -> None:
-        """End a response that is still being made. Raises ProviderError."""
+        """Cancel a background response. Raises ProviderError."""
         run_or_raise(self._provider.cancel_background(handle))
 
     def cancel_background_result(self, handle: Mapping[str, Any]) -> Result[None, Fault]:
-        """End a response that is still being made."""
+        """Cancel a background response."""
         return run_result(self._provider.cancel_background_result(handle))

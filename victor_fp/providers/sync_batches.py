@@ -1,4 +1,4 @@
-"""The batch part of the object API without `await`."""
+"""Synchronous methods for batches."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class SyncBatchMethods:
-    """What every provider does with batches.
+    """The methods for batches.
 
     handle = provider.submit_batch([Row("1", "Hi")], model="gpt-5-mini")
     while not provider.batch_status(handle).is_final:
@@ -30,7 +30,7 @@ class SyncBatchMethods:
 
     @property
     def provider(self) -> BatchMethods:
-        """The asynchronous provider behind this one."""
+        """The underlying asynchronous provider."""
         raise NotImplementedError
 
     def submit_batch(
@@ -56,35 +56,35 @@ class SyncBatchMethods:
         return run_result(self.provider.submit_batch_result(rows, model=model, tools=tools, **options))
 
     def batch_status(self, handle: BatchHandle) -> BatchStatus:
-        """How far a batch is. Raises ProviderError."""
+        """Return the status of a batch. Raises ProviderError."""
         return run_or_raise(self.provider.batch_status(handle))
 
     def batch_status_result(self, handle: BatchHandle) -> Result[BatchStatus, Fault]:
-        """How far a batch is."""
+        """Return the status of a batch."""
         return run_result(self.provider.batch_status_result(handle))
 
     def cancel_batch(self, handle: BatchHandle) -> BatchStatus:
-        """Ask for a batch's end; requests that are answered keep their results. Raises ProviderError."""
+        """Cancel a batch; completed requests keep their results. Raises ProviderError."""
         return run_or_raise(self.provider.cancel_batch(handle))
 
     def cancel_batch_result(self, handle: BatchHandle) -> Result[BatchStatus, Fault]:
-        """Ask for a batch's end; requests that are answered keep their results."""
+        """Cancel a batch; completed requests keep their results."""
         return run_result(self.provider.cancel_batch_result(handle))
 
     def list_batches(self, *, limit: int = 100) -> list[BatchStatus]:
-        """The account's batches, newest first. Raises ProviderError."""
+        """Return the account's batches, newest first. Raises ProviderError."""
         return run_or_raise(self.provider.list_batches(limit=limit))
 
     def list_batches_result(self, *, limit: int = 100) -> Result[list[BatchStatus], Fault]:
-        """The account's batches, newest first."""
+        """Return the account's batches, newest first."""
         return run_result(self.provider.list_batches_result(limit=limit))
 
     def batch_results(self, handle: BatchHandle, *, keys: Iterable[str] | None = None) -> SyncStream[BatchResult]:
-        """The ends of a batch's rows, in no particular order. Raises ProviderError while it is iterated."""
+        """Iterate over the results of a batch, in no particular order. Raises ProviderError during iteration."""
         return SyncStream(self.provider.batch_results(handle, keys=keys))
 
     def batch_results_result(
         self, handle: BatchHandle, *, keys: Iterable[str] | None = None
     ) -> SyncStream[Result[BatchResult, Fault]]:
-        """The ends of a batch's rows: successes, then at most one failure, then nothing."""
+        """Iterate over the results of a batch: successes, then at most one failure, which is the last item."""
         return SyncStream(self.provider.batch_results_result(handle, keys=keys), are_results=True)

@@ -1,4 +1,4 @@
-"""Synchronous chat over anything that chats asynchronously: the part that providers and managers share."""
+"""Synchronous chat over asynchronous chat: the base of synchronous providers and managers."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ T = TypeVar("T")
 
 
 class AsyncChat(Protocol):
-    """The chat methods that asynchronous providers of the catalogue, managed ones and managers have."""
+    """The chat methods of asynchronous catalogue providers, managed providers and managers."""
 
     async def chat(
         self,
@@ -63,7 +63,7 @@ class AsyncChat(Protocol):
         tools: ToolsInput | None = None,
         **kwargs: Unpack[ChatOptions],
     ) -> AsyncIterator[StreamChunk]:
-        """Stream a chat completion. Raises ProviderError while it is iterated."""
+        """Stream a chat completion. Raises ProviderError during iteration."""
         ...
 
     def stream_result(
@@ -76,12 +76,12 @@ class AsyncChat(Protocol):
         tools: ToolsInput | None = None,
         **kwargs: Unpack[ChatOptions],
     ) -> AsyncIterator[Result[StreamChunk, Fault]]:
-        """Stream a chat completion: successes, then at most one failure, then nothing."""
+        """Stream a chat completion: successes, then at most one failure, which is the last item."""
         ...
 
 
 class Arguments(NamedTuple):
-    """What a custom class is called with."""
+    """The arguments of a custom class."""
 
     messages: list[Message]
     model: str
@@ -89,7 +89,7 @@ class Arguments(NamedTuple):
 
 
 class CustomChat:
-    """The chat methods of a provider class of the user's own, which expects lists of messages and tools, and a model's name."""
+    """Adapter for custom provider classes, whose methods require lists of messages and tools, and a model."""
 
     def __init__(self, provider: BaseProvider) -> None:
         self._provider = provider
@@ -129,7 +129,7 @@ class CustomChat:
         tools: ToolsInput | None = None,
         **kwargs: Any,
     ) -> AsyncIterator[StreamChunk]:
-        """Stream a chat completion. Raises ProviderError while it is iterated."""
+        """Stream a chat completion. Raises ProviderError during iteration."""
         match outcome(self._read(messages, model, tools)):
             case Failure(fault):
                 return _raise(fault)
@@ -144,7 +144,7 @@ class CustomChat:
         tools: ToolsInput | None = None,
         **kwargs: Any,
     ) -> AsyncIterator[Result[StreamChunk, Fault]]:
-        """Stream a chat completion: successes, then at most one failure, then nothing."""
+        """Stream a chat completion: successes, then at most one failure, which is the last item."""
         match outcome(self._read(messages, model, tools)):
             case Failure(fault):
                 return _fail(fault)
@@ -165,14 +165,14 @@ class CustomChat:
 
 
 class SyncChat:
-    """The chat methods that providers and managers share."""
+    """Base class with the chat methods of providers and managers."""
 
     def __init__(self, chat: AsyncChat) -> None:
         self._chat = chat
 
     @property
     def asynchronous(self) -> AsyncChat:
-        """The same methods with `await`, for every class of provider alike."""
+        """The asynchronous methods, for all classes of providers."""
         return self._chat
 
     def chat(
@@ -219,7 +219,7 @@ class SyncChat:
         tools: ToolsInput | None = None,
         **kwargs: Unpack[ChatOptions],
     ) -> SyncStream[StreamChunk]:
-        """Stream a chat completion. Raises ProviderError while it is iterated."""
+        """Stream a chat completion. Raises ProviderError during iteration."""
         return SyncStream(
             self._chat.stream(
                 messages, model=model, temperature=temperature, max_tokens=max_tokens, tools=tools, **kwargs
@@ -236,7 +236,7 @@ class SyncChat:
         tools: ToolsInput | None = None,
         **kwargs: Unpack[ChatOptions],
     ) -> SyncStream[Result[StreamChunk, Fault]]:
-        """Stream a chat completion: successes, then at most one failure, then nothing."""
+        """Stream a chat completion: successes, then at most one failure, which is the last item."""
         return SyncStream(
             self._chat.stream_result(
                 messages, model=model, temperature=temperature, max_tokens=max_tokens, tools=tools, **kwargs
@@ -245,7 +245,7 @@ class SyncChat:
         )
 
     def close(self) -> None:
-        """Close connections and whatever else is held."""
+        """Close connections and release other resources."""
         raise NotImplementedError
 
     def __enter__(self) -> Self:
@@ -258,7 +258,7 @@ class SyncChat:
 
 
 def run_or_raise(coroutine: Coroutine[Any, Any, T]) -> T:
-    """The result of a coroutine; raises what it raises, and ProviderError where the loop cannot be waited for."""
+    """Run a coroutine in the loop; raises its exception, and ProviderError if the loop is not available."""
     try:
         return run(coroutine)
     except LoopUnavailable as unavailable:
@@ -266,7 +266,7 @@ def run_or_raise(coroutine: Coroutine[Any, Any, T]) -> T:
 
 
 def run_result(coroutine: Coroutine[Any, Any, Result[T, Fault]]) -> Result[T, Fault]:
-    """The result of a coroutine; InvalidRequest where the loop cannot be waited for."""
+    """Run a coroutine in the loop; InvalidRequest if the loop is not available."""
     try:
         return run(coroutine)
     except LoopUnavailable as unavailable:
@@ -274,19 +274,19 @@ def run_result(coroutine: Coroutine[Any, Any, Result[T, Fault]]) -> Result[T, Fa
 
 
 def call_in_loop(function: Callable[[], T]) -> T:
-    """Call a function in the loop, where the state that it reads or changes is used."""
+    """Call a function in the loop, in which the state that it accesses is used."""
     try:
         return get_background_loop().call(function)
-    except LoopUnavailable:  # nothing runs in the loop any more
+    except LoopUnavailable:  # the loop has stopped
         return function()
 
 
 async def _raise(fault: Fault) -> AsyncGenerator[StreamChunk, None]:
-    """A stream that fails at once."""
+    """Return a stream that fails at once."""
     raise error_from(fault)
     yield StreamChunk()
 
 
 async def _fail(fault: Fault) -> AsyncGenerator[Result[StreamChunk, Fault], None]:
-    """A stream of results whose only one is a failure."""
+    """Return a stream with a failure as the only item."""
     yield Failure(fault)

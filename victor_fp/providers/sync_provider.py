@@ -1,6 +1,6 @@
-"""The synchronous face of providers: the same methods without `await`, run in the background loop of the process.
+"""Synchronous providers: the methods of asynchronous providers, run in the background loop of the process.
 
-`tests/providers/test_sync_signatures.py` compares both faces, method by method.
+`tests/providers/test_sync_signatures.py` compares the signatures of both.
 """
 
 from __future__ import annotations
@@ -37,13 +37,13 @@ if TYPE_CHECKING:
 
 
 class SyncProvider(SyncChat, SyncBackgroundMethods, SyncBatchMethods):
-    """A provider for programs without an event loop.
+    """A synchronous provider.
 
         with create("openai/gpt-5-mini") as provider:
             print(provider.chat("Name three colours.").content)
 
-    It can be shared by threads, used while an event loop is running, and used in a forked child. Around a provider that exists:
-    `SyncProvider(provider)`.
+    It can be shared by threads, used while an event loop is running, and used in a forked child process. For an
+    existing provider: `SyncProvider(provider)`.
     """
 
     def __init__(self, provider: BaseProvider) -> None:
@@ -53,7 +53,7 @@ class SyncProvider(SyncChat, SyncBackgroundMethods, SyncBatchMethods):
 
     @property
     def provider(self) -> BaseProvider:
-        """The asynchronous provider behind this one."""
+        """The underlying asynchronous provider."""
         return self._provider
 
     @property
@@ -76,7 +76,7 @@ class SyncProvider(SyncChat, SyncBackgroundMethods, SyncBatchMethods):
         tools: ToolsInput | None = None,
         **kwargs: Unpack[ChatOptions],
     ) -> SyncStream[StreamChunk]:
-        """Another name for `stream`."""
+        """Alias of `stream`."""
         return self.stream(messages, model=model, temperature=temperature, max_tokens=max_tokens, tools=tools, **kwargs)
 
     def embed(
@@ -88,7 +88,7 @@ class SyncProvider(SyncChat, SyncBackgroundMethods, SyncBatchMethods):
         purpose: Purpose | None = None,
         **kwargs: Unpack[EmbedOptions],
     ) -> EmbeddingResponse:
-        """Embed texts: a vector for each, in their order. Raises ProviderError."""
+        """Embed texts; the vectors are in the order of the texts. Raises ProviderError."""
         return run_or_raise(self._provider.embed(texts, model=model, dimensions=dimensions, purpose=purpose, **kwargs))
 
     def embed_result(
@@ -114,7 +114,7 @@ class SyncProvider(SyncChat, SyncBackgroundMethods, SyncBatchMethods):
         top_n: int | None = None,
         **kwargs: Unpack[RerankOptions],
     ) -> RerankResponse:
-        """Order documents by their relevance to a query. Raises ProviderError."""
+        """Rank documents by their relevance to a query. Raises ProviderError."""
         return run_or_raise(self._provider.rerank(query, documents, model=model, top_n=top_n, **kwargs))
 
     def rerank_result(
@@ -126,56 +126,56 @@ class SyncProvider(SyncChat, SyncBackgroundMethods, SyncBatchMethods):
         top_n: int | None = None,
         **kwargs: Unpack[RerankOptions],
     ) -> Result[RerankResponse, Fault]:
-        """Order documents by their relevance to a query."""
+        """Rank documents by their relevance to a query."""
         return run_result(self._provider.rerank_result(query, documents, model=model, top_n=top_n, **kwargs))
 
     def supports_tools(self) -> bool:
-        """Whether tools can be passed."""
+        """Return whether tools can be passed."""
         return self._provider.supports_tools()
 
     def supports_streaming(self) -> bool:
-        """Whether `stream` works."""
+        """Return whether `stream` is supported."""
         return self._provider.supports_streaming()
 
     def discover_capabilities(self, model: str) -> ProviderRuntimeCapabilities:
-        """What the vendor says of the model, by HTTP where it can be asked; else what is configured."""
+        """Return the capabilities of a model, as reported by the vendor over HTTP, else as configured."""
         return run_or_raise(self._provider.discover_capabilities(model))
 
     def list_models(self) -> list[ModelInfo]:
-        """The models on offer. Raises ProviderError."""
+        """Return the available models. Raises ProviderError."""
         return run_or_raise(self._provider.list_models())
 
     def list_models_result(self) -> Result[list[ModelInfo], Fault]:
-        """The models on offer."""
+        """Return the available models."""
         if isinstance(self._provider, CatalogueProvider):
             return run_result(self._provider.list_models_result())
         try:
             return Success(self.list_models())
-        except Exception as error:  # whatever a custom class raises is a call that failed
+        except Exception as error:  # any exception of a custom class is a failed call
             return Failure(build_provider_fault(self._provider, error, None))
 
     def count_tokens(self, text: str, *, model: str | None = None) -> int:
-        """The vendor's own count where a model is named and the vendor counts; else an estimate."""
+        """Return the vendor's count if a model is given and the vendor supports it, else an estimate."""
         provider = self._provider
         if isinstance(provider, CatalogueProvider | ManagedProvider):
             return run_or_raise(provider.count_tokens(text, model=model))
         return run_or_raise(provider.count_tokens(text))
 
     def is_circuit_open(self) -> bool:
-        """Whether calls fail fast right now."""
+        """Return whether the circuit breaker is open."""
         return call_in_loop(self._provider.is_circuit_open)
 
     def get_circuit_breaker_stats(self) -> dict[str, Any] | None:
-        """The breaker's state and counters, or None where it is switched off; `last_failure_time` is seconds since 1970."""
+        """Return the breaker's statistics; None if it is disabled. `last_failure_time` is Unix time."""
         return call_in_loop(self._provider.get_circuit_breaker_stats)
 
     def reset_circuit_breaker(self) -> None:
-        """Close the breaker by hand."""
+        """Close the breaker."""
         call_in_loop(self._provider.reset_circuit_breaker)
 
     def close(self) -> None:
-        """End open streams with a fault and close the connections; a client given to the constructor stays open."""
-        with suppress(LoopUnavailable):  # at the end of the process the loop has closed everything
+        """End open streams with a fault and close the connections; a client passed to the constructor stays open."""
+        with suppress(LoopUnavailable):  # at exit the loop has closed everything
             run(self._provider.close())
 
     def __repr__(self) -> str:
@@ -183,7 +183,7 @@ class SyncProvider(SyncChat, SyncBackgroundMethods, SyncBatchMethods):
 
 
 class SyncManagedProvider(SyncProvider):
-    """A managed provider for programs without an event loop; made by `create_managed`, or around one that exists."""
+    """A synchronous managed provider; created by `create_managed`, or for an existing managed provider."""
 
     def __init__(self, provider: ManagedProvider) -> None:
         super().__init__(provider)
@@ -191,7 +191,7 @@ class SyncManagedProvider(SyncProvider):
 
     @property
     def provider(self) -> ManagedProvider:
-        """The asynchronous provider behind this one."""
+        """The underlying asynchronous provider."""
         return self._managed
 
     @property
@@ -199,7 +199,7 @@ class SyncManagedProvider(SyncProvider):
         """The configured model."""
         return self._managed.model
 
-    def chat(  # pyright: ignore[reportIncompatibleMethodOverride]  one keyword more: priority
+    def chat(  # pyright: ignore[reportIncompatibleMethodOverride]  additional keyword: priority
         self,
         messages: Messages,
         *,
@@ -223,7 +223,7 @@ class SyncManagedProvider(SyncProvider):
             )
         )
 
-    def chat_result(  # pyright: ignore[reportIncompatibleMethodOverride]  one keyword more: priority
+    def chat_result(  # pyright: ignore[reportIncompatibleMethodOverride]  additional keyword: priority
         self,
         messages: Messages,
         *,
@@ -247,7 +247,7 @@ class SyncManagedProvider(SyncProvider):
             )
         )
 
-    def stream(  # pyright: ignore[reportIncompatibleMethodOverride]  one keyword more: priority
+    def stream(  # pyright: ignore[reportIncompatibleMethodOverride]  additional keyword: priority
         self,
         messages: Messages,
         *,
@@ -258,7 +258,7 @@ class SyncManagedProvider(SyncProvider):
         priority: Priority = Priority.NORMAL,
         **kwargs: Unpack[ChatOptions],
     ) -> SyncStream[StreamChunk]:
-        """Stream a chat completion. Raises ProviderError while it is iterated."""
+        """Stream a chat completion. Raises ProviderError during iteration."""
         return SyncStream(
             self._managed.stream(
                 messages,
@@ -271,7 +271,7 @@ class SyncManagedProvider(SyncProvider):
             )
         )
 
-    def stream_chat(  # pyright: ignore[reportIncompatibleMethodOverride]  one keyword more: priority
+    def stream_chat(  # pyright: ignore[reportIncompatibleMethodOverride]  additional keyword: priority
         self,
         messages: Messages,
         *,
@@ -282,7 +282,7 @@ class SyncManagedProvider(SyncProvider):
         priority: Priority = Priority.NORMAL,
         **kwargs: Unpack[ChatOptions],
     ) -> SyncStream[StreamChunk]:
-        """Another name for `stream`."""
+        """Alias of `stream`."""
         return self.stream(
             messages,
             model=model,
@@ -293,7 +293,7 @@ class SyncManagedProvider(SyncProvider):
             **kwargs,
         )
 
-    def stream_result(  # pyright: ignore[reportIncompatibleMethodOverride]  one keyword more: priority
+    def stream_result(  # pyright: ignore[reportIncompatibleMethodOverride]  additional keyword: priority
         self,
         messages: Messages,
         *,
@@ -304,7 +304,7 @@ class SyncManagedProvider(SyncProvider):
         priority: Priority = Priority.NORMAL,
         **kwargs: Unpack[ChatOptions],
     ) -> SyncStream[Result[StreamChunk, Fault]]:
-        """Stream a chat completion: successes, then at most one failure, then nothing."""
+        """Stream a chat completion: successes, then at most one failure, which is the last item."""
         return SyncStream(
             self._managed.stream_result(
                 messages,
@@ -318,7 +318,7 @@ class SyncManagedProvider(SyncProvider):
             are_results=True,
         )
 
-    def embed(  # pyright: ignore[reportIncompatibleMethodOverride]  one keyword more: priority
+    def embed(  # pyright: ignore[reportIncompatibleMethodOverride]  additional keyword: priority
         self,
         texts: Sequence[str] | str,
         *,
@@ -328,12 +328,12 @@ class SyncManagedProvider(SyncProvider):
         priority: Priority = Priority.NORMAL,
         **kwargs: Unpack[EmbedOptions],
     ) -> EmbeddingResponse:
-        """Embed texts: a vector for each, in their order. Raises ProviderError."""
+        """Embed texts; the vectors are in the order of the texts. Raises ProviderError."""
         return run_or_raise(
             self._managed.embed(texts, model=model, dimensions=dimensions, purpose=purpose, priority=priority, **kwargs)
         )
 
-    def embed_result(  # pyright: ignore[reportIncompatibleMethodOverride]  one keyword more: priority
+    def embed_result(  # pyright: ignore[reportIncompatibleMethodOverride]  additional keyword: priority
         self,
         texts: Sequence[str] | str,
         *,
@@ -350,7 +350,7 @@ class SyncManagedProvider(SyncProvider):
             )
         )
 
-    def rerank(  # pyright: ignore[reportIncompatibleMethodOverride]  one keyword more: priority
+    def rerank(  # pyright: ignore[reportIncompatibleMethodOverride]  additional keyword: priority
         self,
         query: str,
         documents: Sequence[str],
@@ -360,12 +360,12 @@ class SyncManagedProvider(SyncProvider):
         priority: Priority = Priority.NORMAL,
         **kwargs: Unpack[RerankOptions],
     ) -> RerankResponse:
-        """Order documents by their relevance to a query. Raises ProviderError."""
+        """Rank documents by their relevance to a query. Raises ProviderError."""
         return run_or_raise(
             self._managed.rerank(query, documents, model=model, top_n=top_n, priority=priority, **kwargs)
         )
 
-    def rerank_result(  # pyright: ignore[reportIncompatibleMethodOverride]  one keyword more: priority
+    def rerank_result(  # pyright: ignore[reportIncompatibleMethodOverride]  additional keyword: priority
         self,
         query: str,
         documents: Sequence[str],
@@ -375,42 +375,42 @@ class SyncManagedProvider(SyncProvider):
         priority: Priority = Priority.NORMAL,
         **kwargs: Unpack[RerankOptions],
     ) -> Result[RerankResponse, Fault]:
-        """Order documents by their relevance to a query."""
+        """Rank documents by their relevance to a query."""
         return run_result(
             self._managed.rerank_result(query, documents, model=model, top_n=top_n, priority=priority, **kwargs)
         )
 
     def discover_capabilities(self, model: str | None = None) -> ProviderRuntimeCapabilities:
-        """What the first provider finds out, with retries and under the rate limit."""
+        """Return the capabilities reported by the first provider, with retries and rate limit."""
         return run_or_raise(self._managed.discover_capabilities(model))
 
     def get_metrics(self) -> ProviderMetrics | None:
-        """Totals, percentiles over the window, and the last operations; None where metrics are switched off."""
+        """Return totals, percentiles over the window, and recent operations; None if metrics are disabled."""
         return call_in_loop(self._managed.get_metrics)
 
     def get_resilience_stats(self) -> ResilienceStats | None:
-        """Breakers, health and who answered; None where resilience is switched off and there is nowhere to fall back."""
+        """Return breakers, health and successes by target; None without resilience and fallbacks."""
         return call_in_loop(self._managed.get_resilience_stats)
 
     def get_rate_limit_stats(self) -> RateLimitStats | None:
-        """Limits, permits and lines of each target and model; None where rate limiting is switched off.
+        """Return limits and queues of each target and model; None if rate limiting is disabled.
 
-        The first target's figures for its configured model also stand at the top.
+        The statistics of the first target and its configured model are also at the top level.
         """
         return call_in_loop(self._managed.get_rate_limit_stats)
 
     def get_budget_stats(self) -> dict[str, dict[str, float | None]] | None:
-        """Limit, spent and reserved of each measure of the budget; None where there is none."""
+        """Return limit, spent and reserved for each unit of the budget; None without a budget."""
         return call_in_loop(self._managed.get_budget_stats)
 
     def reset_budget(self) -> None:
-        """Begin again with nothing spent, for everybody who shares the budget."""
+        """Set the spent amounts of the budget to zero, for all that share it."""
         call_in_loop(self._managed.reset_budget)
 
     def is_healthy(self) -> bool:
-        """Whether a call made now is likely to be answered, by the first target or one behind it, as real traffic shows."""
+        """Return whether a call is likely to succeed at the first target or a fallback, judged from traffic."""
         return call_in_loop(self._managed.is_healthy)
 
     def shutdown(self) -> None:
-        """Send away those who wait, give everything back and close all providers. Harmless when done twice."""
+        """Reject waiting calls, release all resources and close all providers. Idempotent."""
         self.close()

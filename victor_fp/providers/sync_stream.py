@@ -1,4 +1,4 @@
-"""A stream as synchronous callers hold it: read in the background loop, a bounded number of items ahead of its reader."""
+"""SyncStream: a stream that is read in the background loop, a bounded number of items ahead of the consumer."""
 
 from __future__ import annotations
 
@@ -21,31 +21,31 @@ from victor_fp.providers.errors import error_from
 from victor_fp.shell.background_loop import STOP_TIMEOUT, BackgroundLoop, LoopUnavailable, get_background_loop
 
 END_TIMEOUT = 0.5
-"""Seconds granted to a stream that is left at its final chunk for ending by itself."""
+"""Seconds to wait for the end of a stream that is left at its final chunk."""
 
 T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
 
 READ_AHEAD = 128
-"""Items that are received before their reader asks for them. More than one network read rarely holds."""
+"""Items that are received ahead of the consumer. One network read rarely has more."""
 
 
 class SyncStream(Iterator[T_co], Generic[T_co]):
     """An iterator that can be left early, or held with `with`; leaving closes the connection.
 
-    Nothing is sent before the first item is asked for. Leaving a `for` loop over it, by whatever way, ends the stream.
+    Nothing is sent before the first item is requested. Leaving a `for` loop over it in any way ends the stream.
     """
 
     __slots__ = ("_are_results", "_items", "_reader")
 
     def __init__(self, items: AsyncIterator[T_co], *, are_results: bool = False) -> None:
-        """`are_results` says that the items are results, and that nothing is raised."""
+        """`are_results`: the items are Results, and nothing is raised."""
         self._reader = _StreamReader(items)
         self._are_results = are_results
         self._items: Generator[T_co, None, None] | None = None
 
     def __iter__(self) -> Iterator[T_co]:  # noqa: PYI034
-        """A generator of its own for each loop, which ends with the loop and closes the stream."""
+        """Return a generator for one loop, which closes the stream at the end of the loop."""
         return _read(self._reader, are_results=self._are_results)
 
     def __next__(self) -> T_co:
@@ -58,7 +58,7 @@ class SyncStream(Iterator[T_co], Generic[T_co]):
     @overload
     def response(self: SyncStream[Result[StreamChunk, Fault]]) -> Result[CompletionResponse, Fault]: ...
     def response(self: SyncStream[Any]) -> CompletionResponse | Result[CompletionResponse, Fault]:
-        """Read the stream to its end and return the whole response.
+        """Read the stream to its end and return the complete response.
 
         A stream of chunks raises ProviderError; a stream of results returns the failure.
 
@@ -76,12 +76,12 @@ class SyncStream(Iterator[T_co], Generic[T_co]):
                 case Failure(fault):
                     return Failure(fault)
         if not chunks:
-            raise error_from(InvalidResponse(message="the stream was read before, and nothing is left of it"))
+            raise error_from(InvalidResponse(message="the stream has already been read to its end"))
         response = fold_chunks(chunks)
         return Success(response) if self._are_results else response
 
     def close(self) -> None:
-        """Stop the answer, and close the connection it comes over."""
+        """Stop the stream, and close its connection."""
         self._reader.close()
 
     def __enter__(self) -> Self:
@@ -96,8 +96,8 @@ class SyncStream(Iterator[T_co], Generic[T_co]):
 class _StreamReader(Generic[T]):
     """Reads an asynchronous stream in the background loop.
 
-    `items` is filled by the loop and emptied by the reading thread. `_ready` is held while there is nothing new; the loop
-    releases it once for all the items of one network read.
+    `items` is filled by the loop and emptied by the reading thread. `_ready` is held while there are no new items; the
+    loop releases it once for all items of one network read.
     """
 
     __slots__ = (
@@ -119,7 +119,7 @@ class _StreamReader(Generic[T]):
         self._error: BaseException | None = None
 
     def wait(self) -> bool:
-        """Wait until there is something new; False once the stream has ended. Raises what the stream raises."""
+        """Wait for new items; False after the end of the stream. Raises the exception of the stream."""
         if self._is_left:
             return False
         if self._is_over:
@@ -131,19 +131,21 @@ class _StreamReader(Generic[T]):
             try:
                 raise error
             finally:
-                del error  # no cycle of the exception and this frame
+                del error  # avoids a reference cycle of the exception and this frame
         host = self._host or self._start()
         if host.is_own_thread:
-            raise LoopUnavailable("a synchronous stream was read inside the event loop that serves it")
+            raise LoopUnavailable(
+                "a synchronous stream was read inside the background event loop: use the asynchronous one there"
+            )
         if host.is_inherited:
-            raise LoopUnavailable("the stream was opened before this process was forked from another")
+            raise LoopUnavailable("the stream was opened before this process was forked")
         if self._room is not None:
             host.post(self._make_room)
         self._ready.acquire()
         return True
 
     def close(self) -> None:
-        """End the stream, and wait until its connection is closed. A thread that waits for the next item sees its end."""
+        """End the stream, and wait until its connection is closed. A thread waiting for the next item gets its end."""
         self._is_left = True
         host = self._host
         if host is None or self._is_over or host.is_inherited:
@@ -163,7 +165,9 @@ class _StreamReader(Generic[T]):
     def _start(self) -> BackgroundLoop:
         host = get_background_loop()
         if host.is_own_thread:
-            raise LoopUnavailable("a synchronous stream was read inside the event loop that serves it")
+            raise LoopUnavailable(
+                "a synchronous stream was read inside the background event loop: use the asynchronous one there"
+            )
         self._ready.acquire()
         self._done.acquire()
         context = copy_context()
@@ -184,16 +188,16 @@ class _StreamReader(Generic[T]):
                 self._last = item
                 if not self._is_waking:
                     self._is_waking = True
-                    loop.call_soon(self._wake)  # after everything that this network read holds
+                    loop.call_soon(self._wake)  # after all items of this network read
                 if len(items) >= READ_AHEAD:
                     self._room = loop.create_future()
                     await self._room
-        except BaseException as error:  # the reader's to raise
+        except BaseException as error:  # raised in the reading thread
             self._error = error
         finally:
             close = getattr(self._stream, "aclose", None)
             if close is not None:
-                with suppress(Exception):  # what broke it is told, or nobody waits for it any more
+                with suppress(Exception):  # its fault has been reported, or nobody waits for it
                     await close()
             self._is_over = True
             if self._host is None or not self._host.is_stopping:
@@ -211,7 +215,7 @@ class _StreamReader(Generic[T]):
             room.set_result(None)
 
     def _leave(self) -> None:
-        """Cancel the reading; at once, unless nothing is left but the end of the response, which frees its connection."""
+        """Cancel the reading at once, unless only the end of the response is missing, which releases its connection."""
         if self._task is None or self._is_over:
             return
         loop = asyncio.get_running_loop()
@@ -219,11 +223,11 @@ class _StreamReader(Generic[T]):
             self._make_room()
             loop.call_later(END_TIMEOUT, self._task.cancel)
         else:
-            loop.call_soon(self._task.cancel)  # not before its first step
+            loop.call_soon(self._task.cancel)  # after its first step
 
 
 def _read(reader: _StreamReader[T], *, are_results: bool) -> Generator[T, None, None]:
-    """The items of a stream, which is closed with this generator. It does not refer to the stream that holds it."""
+    """Yield the items of a stream, which is closed with this generator; it holds no reference to the SyncStream."""
     items = reader.items
     try:
         while True:

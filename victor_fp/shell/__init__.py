@@ -1,1 +1,1 @@
-"""Effects: HTTP, clocks, keys. Everything that touches the world, and decides nothing."""
+"""Effects: HTTP, clocks, files, keys. Decisions are made in the core."""

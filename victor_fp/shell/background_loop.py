@@ -1,7 +1,7 @@
-"""The background event loop of a process: one daemon thread that runs what synchronous callers wait for.
+"""The background event loop of a process: a daemon thread that runs coroutines for synchronous callers.
 
-The loop starts on first use and is closed at exit, together with every connection that was opened in it. A forked child
-does not inherit its thread: the child starts a loop of its own on first use.
+The loop starts on first use and is closed at exit, together with all connections that were opened in it. A forked child
+process does not inherit the thread and starts its own loop on first use.
 """
 
 from __future__ import annotations
@@ -18,48 +18,48 @@ from typing import Any, Generic, TypeVar
 T = TypeVar("T")
 
 STOP_TIMEOUT = 5.0
-"""Seconds that the end of the process, or a caller who was interrupted, waits for the loop to close what is open."""
+"""Seconds that the exit of the process, or an interrupted caller, waits for the loop to close open resources."""
 
 
 class LoopUnavailable(RuntimeError):
-    """The loop cannot be waited for: the caller is its own thread, or the process is about to end."""
+    """The loop cannot be used: the caller runs inside it, or the process is about to exit."""
 
 
 class BackgroundLoop:
-    """An event loop in a thread of its own."""
+    """An event loop in its own thread."""
 
     __slots__ = ("_process", "_thread", "is_stopping", "loop")
 
     def __init__(self) -> None:
         self.loop = asyncio.new_event_loop()
-        # Nothing but our own code runs here; debug mode would report imports on first use as slow callbacks.
+        # Only our own code runs here; debug mode would report lazy imports as slow callbacks.
         self.loop.set_debug(False)
         self._process = os.getpid()
         self.is_stopping = False
-        """Whether the process ends. Only daemon threads wait at that time; they go on waiting, as with anything else that ends."""
+        """Whether the process is about to exit. Only daemon threads can still wait then; they block until the exit."""
         self._thread = threading.Thread(target=self._serve, name="victor_fp-loop", daemon=True)
         self._thread.start()
 
     @property
     def is_own_thread(self) -> bool:
-        """Whether the caller runs inside this loop and so must not wait for it."""
+        """Return whether the caller runs inside this loop and so must not wait for it."""
         return threading.get_ident() == self._thread.ident
 
     @property
     def is_inherited(self) -> bool:
-        """Whether it belongs to the process that this one was forked from, so that nothing runs in it here."""
+        """Return whether the loop belongs to the parent of this forked process, so that it does not run here."""
         return self._process != os.getpid()
 
     def run(self, coroutine: Coroutine[Any, Any, T]) -> T:
-        """Run a coroutine in the loop, in the caller's context, and wait for its result; raises what it raises.
+        """Run a coroutine in the loop, in the caller's context, and return its result or raise its exception.
 
-        Where the wait itself is interrupted, by Ctrl-C or another signal handler that raises, the coroutine is cancelled and
-        has closed what it held before the exception goes on. Raises LoopUnavailable.
+        If the wait is interrupted, by Ctrl-C or another signal handler that raises, the coroutine is cancelled and has
+        released its resources before the exception propagates. Raises LoopUnavailable.
         """
         if self.is_own_thread:
             coroutine.close()
             raise LoopUnavailable(
-                "a synchronous method was called inside the event loop that serves it: use the asynchronous one there"
+                "a synchronous method was called inside the background event loop: use the asynchronous method there"
             )
         job = _Job(self, coroutine, copy_context())
         self.post(job.start, coroutine)
@@ -71,20 +71,20 @@ class BackgroundLoop:
         return job.result()
 
     def call(self, function: Callable[[], T]) -> T:
-        """Call a function in the loop, where the state of providers is changed; in the loop itself it is called at once."""
+        """Call a function in the loop, where the state of providers is changed; inside the loop, call it directly."""
         return function() if self.is_own_thread else self.run(_call(function))
 
     def post(self, function: Callable[[], object], coroutine: Coroutine[Any, Any, Any] | None = None) -> None:
-        """Have a function called in the loop soon. Raises LoopUnavailable, after closing the coroutine that was to run."""
+        """Schedule a function in the loop. If LoopUnavailable is raised, the coroutine has been closed."""
         try:
             self.loop.call_soon_threadsafe(function)
         except RuntimeError:
             if coroutine is not None:
                 coroutine.close()
-            raise LoopUnavailable("the process is about to end: nothing more can be sent") from None
+            raise LoopUnavailable("the process is about to exit: no more requests can be sent") from None
 
     def stop(self) -> None:
-        """Cancel what runs, close what is open, and end the thread."""
+        """Cancel all tasks, close open resources, and end the thread."""
         self.is_stopping = True
         with suppress(RuntimeError):
             self.loop.call_soon_threadsafe(self.loop.stop)
@@ -120,7 +120,7 @@ class _Job(Generic[T]):
         self._value: T
         self._error: BaseException | None = None
         self.done = threading.Lock()
-        """Held until the coroutine has ended. A plain lock costs a fraction of a `concurrent.futures.Future`."""
+        """Held until the coroutine has ended. A lock is much cheaper than a `concurrent.futures.Future`."""
         self.done.acquire()
 
     def start(self) -> None:
@@ -137,20 +137,20 @@ class _Job(Generic[T]):
         try:
             raise error
         finally:
-            del error  # no cycle of the exception, this frame and the caller's
+            del error  # avoids a reference cycle of the exception and the frames
 
     async def _drive(self) -> None:
         try:
             self._value = await self._coroutine
-        except BaseException as error:  # the caller's to raise; SystemExit must not end the loop
+        except BaseException as error:  # raised in the caller; SystemExit must not end the loop
             self._error = error
         if not self._host.is_stopping:
             self.done.release()
 
 
 async def _cancel_tasks() -> None:
-    """Cancel all other tasks, and wait until they have closed what they hold."""
-    await asyncio.sleep(0)  # those that were just made take their first step, so that their ends are heard of
+    """Cancel all other tasks, and wait until they have ended."""
+    await asyncio.sleep(0)  # new tasks run their first step, so that they can handle the cancellation
     tasks = asyncio.all_tasks() - {asyncio.current_task()}
     for task in tasks:
         task.cancel()
@@ -166,7 +166,7 @@ _starting = threading.Lock()
 
 
 def get_background_loop() -> BackgroundLoop:
-    """The loop of this process, started if need be. Raises LoopUnavailable where the process is about to end."""
+    """Return the loop of this process; it is started if necessary. Raises LoopUnavailable."""
     global _current  # noqa: PLW0603  one loop for each process
     found = _current
     if found is not None:
@@ -175,17 +175,17 @@ def get_background_loop() -> BackgroundLoop:
         if _current is None:
             try:
                 _current = BackgroundLoop()
-            except RuntimeError as error:  # no thread can be started any more
+            except RuntimeError as error:  # threads can no longer be started
                 raise LoopUnavailable(f"the background event loop cannot be started: {error}") from None
         return _current
 
 
 def run(coroutine: Coroutine[Any, Any, T]) -> T:
-    """Run a coroutine in the loop of this process and wait for its result; raises what it raises, and LoopUnavailable.
+    """Run a coroutine in the loop of this process and return its result; raises its exception, and LoopUnavailable.
 
         response = run(provider.chat("Hi"))
 
-    It works in every thread, also in one whose own event loop is running, as in a notebook.
+    Works in every thread, also if an event loop is running in it, as in a notebook.
     """
     try:
         loop = get_background_loop()
@@ -201,15 +201,14 @@ def _stop_at_exit() -> None:
 
 
 def _forget_after_fork() -> None:
-    """Leave the parent's loop alone: no thread runs it here, and its sockets and its selector are shared with the parent.
+    """Forget the parent's loop without closing it: its sockets and its selector are shared with the parent.
 
-    Finalizers of what belongs to it, such as open connections, would warn of what the parent still uses, and would
-    take the parent's sockets out of the shared selector. They never run: everything that refers to the loop is kept for
-    as long as the process lives.
+    Finalizers of its objects, such as open connections, would emit warnings and remove the parent's sockets from the
+    shared selector. They must not run: everything that refers to the loop is kept until the process exits.
     """
     global _current, _starting  # noqa: PLW0603
     inherited, _current = _current, None
-    _starting = threading.Lock()  # another thread of the parent may have held it
+    _starting = threading.Lock()  # it may be held by another thread of the parent
     if inherited is not None:
         import gc
 

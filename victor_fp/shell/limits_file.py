@@ -1,8 +1,9 @@
-"""The limits that `victor models --refresh` stored: a JSON file in the user's configuration directory.
+"""The model limits stored by `victor models --refresh`: a JSON file in the user's configuration directory.
 
-    {"groq": [{"pattern": "m-big", "context_window": 131072, "max_output": 8192, "source": "...", "date": "2026-11-20"}]}
+    {"groq": [{"pattern": "m-big", "context_window": 131072, "max_output": 8192, "source": "...", "date":
+    "2026-11-20"}]}
 
-A file that is missing holds nothing. One that is damaged is a `FileInvalid`; calls go on without it.
+A missing file is an empty table. An invalid file is a `FileInvalid`, and is ignored by calls.
 """
 
 from __future__ import annotations
@@ -23,17 +24,17 @@ from victor_fp.shell.credentials.key_file import find_config_directory
 
 FILE_NAME = "limits.json"
 MAX_BYTES = 10_000_000
-"""Larger files are not limits files."""
+"""Larger files are rejected."""
 
 Tokens = Annotated[int, msgspec.Meta(ge=1, le=2**53)]
 
 
 class FileInvalid(msgspec.Struct, frozen=True):
-    """A configuration file that cannot be used, and why."""
+    """The reason why a configuration file cannot be used."""
 
     reason: str
     location: str = ""
-    """Its path, where it has one."""
+    """Its path, if it has one."""
 
 
 class _StoredLimit(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -48,13 +49,13 @@ _DECODER = msgspec.json.Decoder(dict[str, tuple[_StoredLimit, ...]])
 
 
 def find_limits_file(environment: Mapping[str, str]) -> Path | None:
-    """Return the path of the file; None where the environment has no home directory."""
+    """Return the path of the file; None if the environment has no home directory."""
     directory = find_config_directory(environment)
     return None if directory is None else directory / FILE_NAME
 
 
 def read_limits(path: Path) -> Result[LimitTable, FileInvalid]:
-    """Return the limits in a file, or why it cannot be used; a missing file holds none."""
+    """Return the limits in a file, or why it cannot be used; empty for a missing file."""
     try:
         with path.open("rb") as file:
             data = file.read(MAX_BYTES + 1)
@@ -72,7 +73,7 @@ def read_limits(path: Path) -> Result[LimitTable, FileInvalid]:
 
 
 def load_limits(environment: Mapping[str, str]) -> LimitTable:
-    """Return the limits in the user's file; none where it is missing or damaged."""
+    """Return the limits in the user's file; empty if it is missing or invalid."""
     path = find_limits_file(environment)
     if path is None:
         return NO_LIMITS
@@ -81,7 +82,7 @@ def load_limits(environment: Mapping[str, str]) -> LimitTable:
 
 
 def write_limits(path: Path, limits: LimitTable) -> Result[None, FileInvalid]:
-    """Replace the file as a whole, and make its directory where there is none."""
+    """Replace the file atomically, and create its directory if necessary."""
     text = msgspec.json.format(msgspec.json.encode({name: limits[name] for name in sorted(limits)}), indent=1)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -1,8 +1,8 @@
-"""OpenTelemetry: one span and a few measurements for each operation, with the names of the GenAI conventions.
+"""OpenTelemetry: one span and metrics for each operation, with the names of the GenAI semantic conventions.
 
-Needs the extra `otel`, which is the API alone; the program configures where spans go. A span covers the whole operation with
-all its attempts; failed attempts are its events. Span and measurements carry provider, model and address of the target that
-answered. Prompts and answers are not recorded unless a program asks for them.
+Requires the extra `otel`, which installs the API only; the program configures the exporters. A span covers the
+operation with all its attempts; failed attempts are events. Span and metrics have provider, model and address of the
+target that responded. Prompts and responses are recorded only on request.
 """
 
 from __future__ import annotations
@@ -26,12 +26,12 @@ from victor_fp.shell.engine.telemetry import Begun, Ended, OnEnd
 from victor_fp.shell.otel_messages import build_answer_parts, build_prompt, list_instructions
 from victor_fp.shell.otel_names import (
     NAMES,
-    OWN_FAILED_TRY,
+    OWN_ATTEMPTS,
+    OWN_FAILED_ATTEMPT,
     OWN_FALLBACKS,
     OWN_OUTCOME,
     OWN_QUEUED,
     OWN_RETRYING,
-    OWN_TRIES,
     SECONDS,
     TOKENS,
     Version,
@@ -39,17 +39,17 @@ from victor_fp.shell.otel_names import (
 
 SCOPE = "victor_fp"
 CAPTURE = "OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT"
-"""The environment's variable by which programs allow content in general: true."""
+"""The environment variable that enables the recording of content with the value "true"."""
 
 _NO_ERROR = frozenset({"ok", "left", "Cancelled"})
-"""Outcomes that do not make a span an error; all but "ok" are still recorded."""
+"""Outcomes that are not errors of a span; all but "ok" are recorded as an attribute."""
 
 
 class OtelObserver:
-    """Pass one to a provider: `ManagedProviderFactory.create(..., observers=[OtelObserver()])`.
+    """Creates spans and metrics: `ManagedProviderFactory.create(..., observers=[OtelObserver()])`.
 
-    `version` chooses the conventions' names. `capture_content` records prompts and answers on the span; None asks the
-    environment. Without providers of its own it uses the program's global ones.
+    `version` selects the version of the conventions. `capture_content` records prompts and responses on the span; None
+    uses the environment variable. `tracer_provider` and `meter_provider` default to the global ones.
     """
 
     def __init__(
@@ -81,7 +81,7 @@ class OtelObserver:
         self._chunk_gap = histogram(names.chunk_gap_metric) if names.chunk_gap_metric else None
 
     def begun(self, operation: Begun) -> OnEnd | None:
-        """Start a span, below the caller's current one."""
+        """Start a span as a child of the caller's current one."""
         names, spec = self._names, operation.spec
         address = self._describe_address(operation.address)
         attributes: dict[str, AttributeValue] = {
@@ -142,7 +142,7 @@ class OtelObserver:
 
     def _describe_answer(self, ending: Ended) -> dict[str, AttributeValue]:
         names, answer = self._names, ending.answer
-        if answer is None:  # an embedding or a ranking, of which the sample has all there is
+        if answer is None:  # embeddings and reranking; the sample has everything
             tokens = ending.sample.prompt_tokens
             return {} if tokens is None else {names.usage["prompt_tokens"]: tokens}
         attributes: dict[str, AttributeValue] = {}
@@ -163,7 +163,7 @@ class OtelObserver:
         sample = ending.sample
         attributes: dict[str, AttributeValue] = {
             OWN_OUTCOME: sample.outcome,
-            OWN_TRIES: sample.tries,
+            OWN_ATTEMPTS: sample.tries,
             OWN_FALLBACKS: sample.fallbacks,
             OWN_QUEUED: sample.queued,
             OWN_RETRYING: sample.retrying,
@@ -183,10 +183,10 @@ class OtelObserver:
                     "started": attempt.started,
                     "seconds": attempt.seconds,
                 }
-                span.add_event(OWN_FAILED_TRY, facts)
+                span.add_event(OWN_FAILED_ATTEMPT, facts)
 
     def _describe_options(self, operation: Begun) -> dict[str, AttributeValue]:
-        """What the caller chose; the default temperature and max_tokens were not chosen."""
+        """Return the attributes of the options set by the caller, without default values."""
         spec = operation.spec
         given: dict[str, Any] = dict(spec.options)
         if spec.temperature not in {None, DEFAULT_TEMPERATURE}:

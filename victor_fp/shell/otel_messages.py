@@ -1,4 +1,4 @@
-"""Conversations in the form that OpenTelemetry's GenAI conventions give to recorded content."""
+"""Conversion of conversations to the format of OpenTelemetry's GenAI conventions for recorded content."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ Part = dict[str, Any]
 
 
 def list_instructions(messages: Iterable[Message]) -> list[Part]:
-    """The instructions, where they are told apart from the conversation."""
+    """Return the instructions, for conventions that record them separately."""
     return [part for message in messages if message.role in {"system", "developer"} for part in _build_content(message)]
 
 
 def build_prompt(messages: Iterable[Message], *, apart: bool) -> list[dict[str, Any]]:
-    """The conversation, with the instructions in it unless they are told `apart`."""
+    """Return the conversation, without the instructions if they are recorded `apart`."""
     return [
         {"role": message.role, "parts": _build_parts(message)}
         for message in messages
@@ -25,7 +25,7 @@ def build_prompt(messages: Iterable[Message], *, apart: bool) -> list[dict[str, 
 
 
 def build_answer_parts(text: str, calls: Sequence[Mapping[str, Any]] | None) -> list[Part]:
-    """The parts of an answer."""
+    """Return the parts of a response."""
     return [*([{"type": "text", "content": text}] if text else []), *map(_build_call, calls or ())]
 
 
@@ -36,7 +36,7 @@ def _build_parts(message: Message) -> list[Part]:
 
 
 def _build_content(message: Message) -> list[Part]:
-    """Texts as they are; of attachments only that they were there: they are large, and often private."""
+    """Convert text unchanged and attachments without their content, which is large and often private."""
     if isinstance(message.content, str):
         return [{"type": "text", "content": message.content}] if message.content else []
     return [

@@ -1,8 +1,8 @@
-"""The names of OpenTelemetry's GenAI conventions, one column for each version that can be chosen.
+"""The names of OpenTelemetry's GenAI conventions, for each supported version.
 
-From the semantic conventions of OpenTelemetry, "gen-ai" spans and metrics, at 1.36 and at 1.41, and from the conventions that
-replaced them in a repository of their own (semantic-conventions-genai, 0.1.0), here "genai-0.1". A field that a version has
-no name for is empty and is not emitted.
+Sources: the semantic conventions of OpenTelemetry, "gen-ai" spans and metrics, at 1.36 and 1.41, and their successor in
+a separate repository (semantic-conventions-genai, 0.1.0), here "genai-0.1". A name that a version does not define is
+empty and is not emitted.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ Version: TypeAlias = Literal["1.36", "1.41", "genai-0.1"]
 
 
 class Names(msgspec.Struct, frozen=True, kw_only=True):
-    """One version's names."""
+    """The names of one version."""
 
     provider: str
     operation: str = "gen_ai.operation.name"
@@ -24,7 +24,7 @@ class Names(msgspec.Struct, frozen=True, kw_only=True):
     request_model: str = "gen_ai.request.model"
     stream: str = ""
     options: Mapping[str, str]
-    """By the option's name here."""
+    """By our name of the option."""
     response_model: str = "gen_ai.response.model"
     response_id: str = "gen_ai.response.id"
     finish_reasons: str = "gen_ai.response.finish_reasons"
@@ -40,13 +40,13 @@ class Names(msgspec.Struct, frozen=True, kw_only=True):
     token_type: str = "gen_ai.token.type"  # noqa: S105  a name
     duration_metric: str = "gen_ai.client.operation.duration"
     usage_metric: str = "gen_ai.client.token.usage"
-    """One histogram for all counts, which the token type tells apart."""
+    """One histogram for all counts, distinguished by the token type."""
     usage_metrics: Mapping[str, str] = {}
     """One histogram for each count, by the name in `usage`."""
     first_chunk_metric: str = ""
     chunk_gap_metric: str = ""
     vendors: Mapping[str, str] = {}
-    """What the conventions call a provider, by its name here; its own name where they call it nothing."""
+    """Names of providers in the conventions, by our name; other providers keep their name."""
 
 
 _OPTIONS = {
@@ -130,14 +130,14 @@ NAMES: Mapping[Version, Names] = {
     ),
 }
 
-OWN_TRIES = "victor_fp.tries"
+OWN_ATTEMPTS = "victor_fp.tries"
 OWN_OUTCOME = "victor_fp.outcome"
 OWN_FALLBACKS = "victor_fp.fallbacks"
 OWN_QUEUED = "victor_fp.queue_seconds"
 OWN_RETRYING = "victor_fp.retry_seconds"
-OWN_FAILED_TRY = "victor_fp.failed_try"
-"""The event for a try that failed; the conventions have no name for these."""
+OWN_FAILED_ATTEMPT = "victor_fp.failed_try"
+"""The event for a failed attempt. The conventions define no names for these."""
 
 SECONDS = (0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 1.28, 2.56, 5.12, 10.24, 20.48, 40.96, 81.92)
 TOKENS = (1, 4, 16, 64, 256, 1024, 4096, 16384, 65536, 262144, 1048576, 4194304, 16777216, 67108864)
-"""Buckets that the conventions ask for."""
+"""Histogram buckets required by the conventions."""

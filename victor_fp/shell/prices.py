@@ -1,4 +1,4 @@
-"""Prices by the genai-prices package: its table comes with it, nothing is asked of the network."""
+"""Prices from the table of the genai-prices package; no network access."""
 
 from __future__ import annotations
 
@@ -14,22 +14,22 @@ from victor_fp.core.faults import Fault, InvalidRequest
 from victor_fp.core.requests import Endpoint
 
 ORDINARY_TIERS = frozenset({"auto", "default", "on_demand", "standard"})
-"""Tiers billed at the plain price; another one counts only where the table has a price for it."""
+"""Tiers billed at the standard price; for other tiers the table must have a price."""
 
 
 def with_prices(endpoint: Endpoint) -> Result[Endpoint, Fault]:
-    """The endpoint with prices for its answers. Loads the table, about a third of a second the first time."""
+    """Return the endpoint with prices. The first call loads the table, which takes about 0.3 s."""
     try:
         import genai_prices  # noqa: F401
     except ImportError:
         name = endpoint.spec.name
-        message = "prices=True needs the extra: pip install 'victor-fp[prices]'"
+        message = "prices=True requires the extra: pip install 'victor-fp[prices]'"
         return Failure(InvalidRequest(provider=name, message=message))
     return Success(msgspec.structs.replace(endpoint, price=price_at(endpoint.base_url)))
 
 
 def price_at(base_url: str) -> Price:
-    """The prices of whoever sells at this address; none where the table does not know the address."""
+    """Return the prices of the provider at this base URL; None for models and URLs that are not in the table."""
     return partial(_compute_price, _normalise_address(base_url))
 
 
@@ -55,7 +55,7 @@ def _compute_model_price(base_url: str, model: str, sale: PricedUsage) -> float 
             provider_api_url=base_url,
             price_context=None if tier is None else {"service_tier": tier},
         )
-    except (LookupError, ValueError):  # nobody it knows, a model it does not know, counts that cannot be
+    except (LookupError, ValueError):  # unknown provider or model, or invalid counts
         return None
     if not is_seller(found.provider.api_pattern, base_url):
         return None

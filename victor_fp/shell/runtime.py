@@ -1,6 +1,6 @@
-"""The world as the shell sees it: clock, sleep, luck and environment behind one small Protocol.
+"""The runtime: clock, sleep, random numbers and environment behind one Protocol.
 
-Modules are loaded by the methods that need them, so that making a provider stays cheap.
+Modules are imported by the methods that need them, so that creating a provider is cheap.
 """
 
 from __future__ import annotations
@@ -12,54 +12,54 @@ from typing import Protocol
 
 
 class Runtime(Protocol):
-    """What effects besides HTTP a call needs; a paper one makes tests exact."""
+    """The effects of a call other than HTTP; tests replace it by a deterministic one."""
 
     def now(self) -> float:
-        """Seconds on a clock that never goes back."""
+        """Return the time of a monotonic clock, in seconds."""
         ...
 
-    def draw_luck(self) -> float:
-        """A random number in [0, 1)."""
+    def draw_random(self) -> float:
+        """Return a random number in [0, 1)."""
         ...
 
     def read_date(self) -> str:
-        """The time of day as an HTTP date."""
+        """Return the current time as an HTTP date."""
         ...
 
     async def sleep(self, seconds: float) -> None:
-        """Rest."""
+        """Sleep."""
         ...
 
     def read_environment(self) -> Mapping[str, str]:
-        """The environment's variables as they are now."""
+        """Return the current environment variables."""
         ...
 
 
 class SystemRuntime:
-    """The real world."""
+    """The runtime of the operating system."""
 
     now = staticmethod(time.monotonic)
 
-    def draw_luck(self) -> float:
-        """`random.random`; jitter needs no secrecy."""
+    def draw_random(self) -> float:
+        """Return `random.random()`; jitter does not require a secure source."""
         import random
 
         return random.random()  # noqa: S311
 
     def read_date(self) -> str:
-        """Now, as in `Sun, 06 Nov 1994 08:49:37 GMT`."""
+        """Return the current time, as in `Sun, 06 Nov 1994 08:49:37 GMT`."""
         from email.utils import formatdate
 
         return formatdate(usegmt=True)
 
     async def sleep(self, seconds: float) -> None:
-        """`asyncio.sleep`."""
+        """Call `asyncio.sleep`."""
         import asyncio
 
         await asyncio.sleep(seconds)
 
     def read_environment(self) -> Mapping[str, str]:
-        """`os.environ`."""
+        """Return `os.environ`."""
         return os.environ
 
 

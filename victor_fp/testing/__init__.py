@@ -1,7 +1,8 @@
 """Test doubles for providers, and a conformance kit.
 
-`ScriptedProvider` answers by a function. `ScriptedWire` and `serving` answer in a provider's own protocol, without a network
-and over loopback. `snapshot_of` makes responses comparable. The fixture `recording` is that of the pytest plugin. `conformance` checks the laws that hold for every provider.
+`ScriptedProvider` responds with the results of a function. `ScriptedWire` and `serving` respond in a provider's
+protocol, without a network and over loopback. `snapshot_of` makes responses comparable. The fixture `recording` is that
+of the pytest plugin. `conformance` checks the rules that hold for all providers.
 
     transport = ScriptedWire(Turn(text="Hello!"), provider="anthropic")
     provider = ProviderRegistry.create("anthropic", api_key="k", transport=transport)

@@ -1,4 +1,4 @@
-"""What a scripted server says and is asked, as values."""
+"""Requests and responses of a scripted server, as values."""
 
 from __future__ import annotations
 
@@ -12,54 +12,54 @@ from victor_fp.core.json import Json, decode_json, encode_json
 from victor_fp.core.requests import HttpRequest
 
 Ending: TypeAlias = Literal["whole", "cut", "held", "silent"]
-"""`whole`: the body ends as it should. `cut`: the connection breaks behind the last piece. `held`: nothing more comes until
-the client leaves. `silent`: not even the headers come."""
+"""`whole`: the body is complete. `cut`: the connection breaks after the last piece. `held`: nothing more is sent until
+the client disconnects. `silent`: not even the headers are sent."""
 
 
 class Answer(msgspec.Struct, frozen=True, kw_only=True):
-    """One HTTP answer."""
+    """An HTTP response."""
 
     status: int = 200
     headers: Mapping[str, str] = {}
     """Names in lower case."""
     pieces: tuple[bytes, ...] = ()
-    """The body, in the pieces in which it is sent."""
+    """The parts of the body, each sent separately."""
     ending: Ending = "whole"
 
 
 class Received(msgspec.Struct, frozen=True, kw_only=True):
-    """One request as it arrived."""
+    """A received request."""
 
     method: str
     path: str
-    """With its query."""
+    """Including the query."""
     headers: Mapping[str, str] = {}
     """Names in lower case."""
     body: bytes = b""
 
     def __repr__(self) -> str:
-        """Without what the headers say: a failed test's report is no place for a real key."""
+        """Omit the header values: the report of a failed test must not contain a real key."""
         return f"Received({self.method} {self.path}, headers={sorted(self.headers)}, body={self.body!r})"
 
     def json(self) -> Json:
-        """The body as a value; None where it is empty or no JSON."""
+        """Return the decoded body; None if it is empty or not JSON."""
         value = decode_json(self.body)
         return None if isinstance(value, msgspec.Struct) else value
 
 
 Script: TypeAlias = Callable[[Received], Answer]
-"""What a server says to each request."""
+"""Returns the response to each request."""
 
 
 def json_answer(value: object, status: int = 200, headers: Mapping[str, str] | None = None) -> Answer:
-    """A JSON body in one piece."""
+    """Build a response with a JSON body."""
     return Answer(
         status=status, headers={"content-type": "application/json", **(headers or {})}, pieces=(encode_json(value),)
     )
 
 
 def received_from_request(request: HttpRequest) -> Received:
-    """A request that never left the process, as its server would have seen it, but for the key."""
+    """Convert a request that was not sent to one as received by a server, without the key."""
     parts = urlsplit(request.url)
     path = f"{parts.path or '/'}?{parts.query}" if parts.query else parts.path or "/"
     return Received(

@@ -1,15 +1,15 @@
-"""The public conformance kit: the laws that hold for every provider, tried on one over real HTTP on loopback.
+"""The conformance kit: checks the rules that hold for all providers, over real HTTP on loopback.
 
     check("acme")                                           # by its registered name
-    check(AcmeProvider, protocol="openai-chat")             # or by whatever makes one
+    check(AcmeProvider, protocol="openai-chat")             # or by a function that creates it
 
     @pytest.mark.parametrize("case", cases("acme"), ids=str)
     def test_acme(case: Case) -> None:
         case.check()
 
-A provider of the catalogue's kind is asked everything. Of a class of your own the laws of its object API are shown, and those
-of its wire format where `protocol` names one that is known here, or is a `Writer` of one that is not; `reasoning` says that it
-shows its thinking. What cannot be shown is said to be so.
+For catalogue providers all laws are checked. For a custom class, those of its object API are checked, and those of its
+wire format if `protocol` is the name of a known protocol, or a `Writer` of another one; `reasoning`: the provider
+returns its reasoning. Laws that cannot be checked are reported as "not shown".
 """
 
 from __future__ import annotations
@@ -32,26 +32,26 @@ from victor_fp.testing.writers import Writer, load_writer
 __all__ = ["LAWS", "Case", "Finding", "Law", "Report", "Verdict", "Writer", "cases", "check", "harness_for", "examine"]
 
 Make: TypeAlias = Callable[..., BaseProvider]
-"""Makes a provider from `api_key`, `base_url`, `timeout` and `max_retries`; a class does."""
+"""Creates a provider from `api_key`, `base_url`, `timeout` and `max_retries`; for example a class."""
 Verdict: TypeAlias = Literal["held", "broken", "not shown"]
 
 LAWS: tuple[Law, ...] = (*responses.LAWS, *faults.LAWS, *behaviour.LAWS, *retrieval.LAWS)
 
 
 class Finding(msgspec.Struct, frozen=True, kw_only=True):
-    """What became of one law."""
+    """The result for one law."""
 
     law: str
     verdict: Verdict
-    told: tuple[str, ...] = ()
-    """What is wrong, or why the law could not be shown."""
+    details: tuple[str, ...] = ()
+    """The problems, or why the law could not be checked."""
 
     def __str__(self) -> str:
-        return f"{self.verdict:9}  {self.law}" + "".join(f"\n             {line}" for line in self.told)
+        return f"{self.verdict:9}  {self.law}" + "".join(f"\n             {line}" for line in self.details)
 
 
 class Report(msgspec.Struct, frozen=True, kw_only=True):
-    """What became of all laws."""
+    """The results for all laws."""
 
     provider: str
     findings: tuple[Finding, ...]
@@ -63,12 +63,12 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def broken(self) -> tuple[Finding, ...]:
-        """The laws that are broken."""
+        """The broken laws."""
         return tuple(finding for finding in self.findings if finding.verdict == "broken")
 
     @property
     def verdicts(self) -> dict[str, Verdict]:
-        """The verdict on each law by its name."""
+        """The verdicts by name of the law."""
         return {finding.law: finding.verdict for finding in self.findings}
 
     def __str__(self) -> str:
@@ -85,12 +85,12 @@ class Case(msgspec.Struct, frozen=True, kw_only=True):
         return f"{self.harness.name}: {self.law.name}"
 
     def check(self) -> None:
-        """Raises AssertionError where the law is broken, and SkipTest, which test runners know, where it cannot be shown."""
+        """Raise AssertionError if the law is broken, and SkipTest, known to test runners, if it cannot be checked."""
         finding = examine(self.harness, self.law)
         if finding.verdict == "broken":
-            raise AssertionError(f"{self.law.says}\n" + "\n".join(finding.told))
+            raise AssertionError(f"{self.law.summary}\n" + "\n".join(finding.details))
         if finding.verdict == "not shown":
-            raise SkipTest("; ".join(finding.told))
+            raise SkipTest("; ".join(finding.details))
 
 
 def check(
@@ -101,7 +101,7 @@ def check(
     settings: Mapping[str, object] | None = None,
     reasoning: bool = False,
 ) -> Report:
-    """Try every law on a provider. Runs event loops of its own, so it is called where none is running."""
+    """Check all laws for a provider. Must be called without a running event loop, since it runs its own."""
     harness = harness_for(provider, protocol=protocol, model=model, settings=settings, reasoning=reasoning)
     return Report(provider=harness.name, findings=tuple(examine(harness, law) for law in LAWS))
 
@@ -115,25 +115,25 @@ def cases(
     reasoning: bool = False,
     laws: Sequence[Law] = LAWS,
 ) -> list[Case]:
-    """The same, as cases for a parametrised test; laws that the provider has nothing to do with are left out."""
+    """Return cases for a parametrised test, without laws that do not apply to the provider."""
     harness = harness_for(provider, protocol=protocol, model=model, settings=settings, reasoning=reasoning)
     return [Case(harness=harness, law=law) for law in laws if law.needs <= harness.has]
 
 
 def examine(harness: Harness, law: Law) -> Finding:
-    """One law."""
+    """Check one law."""
     if _is_loop_running():
-        raise RuntimeError("the laws run event loops of their own: call this where none is running")
+        raise RuntimeError("the conformance kit runs its own event loops: call it without a running event loop")
     lacks = sorted(law.needs - harness.has)
     if lacks:
-        return Finding(law=law.name, verdict="not shown", told=(f"no {', no '.join(lacks)}",))
+        return Finding(law=law.name, verdict="not shown", details=(f"no {', no '.join(lacks)}",))
     try:
         found: Problems = law.run(harness)
-    except Exception as error:  # whatever a provider raises that is no ProviderError breaks the law it is tried on
+    except Exception as error:  # any exception other than ProviderError breaks the law
         found = [f"raised {type(error).__name__}: {error}"]
     if isinstance(found, NotApplicable):
-        return Finding(law=law.name, verdict="not shown", told=(found.reason,))
-    return Finding(law=law.name, verdict="broken" if found else "held", told=tuple(dict.fromkeys(found)))
+        return Finding(law=law.name, verdict="not shown", details=(found.reason,))
+    return Finding(law=law.name, verdict="broken" if found else "held", details=tuple(dict.fromkeys(found)))
 
 
 def _is_loop_running() -> bool:
@@ -152,7 +152,7 @@ def harness_for(
     settings: Mapping[str, object] | None = None,
     reasoning: bool = False,
 ) -> Harness:
-    """The examination of a provider. Raises ProviderNotFoundError, and LookupError for a protocol that is not known."""
+    """Return the harness for a provider. Raises ProviderNotFoundError, and LookupError for an unknown protocol."""
     from victor_fp.providers.registry import ProviderRegistry
 
     make: Make = ProviderRegistry.get(provider) if isinstance(provider, str) else provider
@@ -173,7 +173,7 @@ def harness_for(
 
 
 def _build_spec_harness(spec: ProviderSpec, make: Make, model: str | None) -> Harness:
-    """A provider of the catalogue's kind: its record says what it has."""
+    """Build the harness of a catalogue provider from its entry."""
     supports = spec.supports
     has = {
         "chat": supports.chat,
@@ -188,10 +188,10 @@ def _build_spec_harness(spec: ProviderSpec, make: Make, model: str | None) -> Ha
     options: dict[str, Any] = {"runtime": NoSleepRuntime(), "trust_env": False}
     if spec.transport == "embedded":
         options["transport"] = "aiohttp"
-    speaks = load_writer(spec.dialect.protocol)
-    if getattr(spec.dialect, "reasoning_replay", "") == "plain":  # a place that shows its thinking signs none
-        speaks = msgspec.structs.replace(speaks, signs=False)
-    harness = _make_harness(spec.name, partial(make, **options), speaks, model or spec.default_model, has, paced=True)
+    writer = load_writer(spec.dialect.protocol)
+    if getattr(spec.dialect, "reasoning_replay", "") == "plain":  # plain reasoning has no signatures
+        writer = msgspec.structs.replace(writer, signs=False)
+    harness = _make_harness(spec.name, partial(make, **options), writer, model or spec.default_model, has, paced=True)
     return replace(
         harness,
         embedding_model=(spec.embeddings and spec.embeddings.default_model) or harness.embedding_model,
@@ -200,11 +200,11 @@ def _build_spec_harness(spec: ProviderSpec, make: Make, model: str | None) -> Ha
 
 
 def _make_harness(
-    name: str, make: Make, speaks: Writer | None, model: str | None, has: Mapping[str, bool], *, paced: bool = False
+    name: str, make: Make, writer: Writer | None, model: str | None, has: Mapping[str, bool], *, paced: bool = False
 ) -> Harness:
     of_protocol = {
-        "reasons": speaks is not None and speaks.reasons,
-        "signs": speaks is not None and speaks.signs,
+        "reasons": writer is not None and writer.reasons,
+        "signs": writer is not None and writer.signs,
     }
     words = frozenset(word for word, holds in {**has, **of_protocol}.items() if holds)
-    return Harness(name=name, make=make, writer=speaks, model=model or "model-1", has=words, paced=paced)
+    return Harness(name=name, make=make, writer=writer, model=model or "model-1", has=words, paced=paced)

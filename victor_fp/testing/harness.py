@@ -1,4 +1,4 @@
-"""An examination: one provider, made anew for every question, facing a server that says what a law wants said."""
+"""The conformance harness: creates a provider for each check, with a scripted server."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ from victor_fp.testing.vendors import answer_preliminary
 from victor_fp.testing.writers import Writer
 
 KEY = "sk-canary-0123456789abcdef"
-"""What must not be seen anywhere but in a header."""
+"""The key, which must appear only in headers."""
 LAW_TIMEOUT = 10.0
-"""Seconds that one law may take."""
+"""Timeout in seconds of one law."""
 HI = Message(role="user", content="What is the weather?")
 WEATHER = ToolDefinition(
     name="weather",
-    description="Tells the weather",
+    description="Returns the weather",
     parameters={"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]},
 )
 TEXT_TURN = Turn(text="It is sunny, and 23 °C: ☀\nquite warm.")
@@ -42,7 +42,7 @@ TOOL_CALLS_TURN = Turn(
 
 
 class NotApplicable(msgspec.Struct, frozen=True):
-    """A law of which this provider cannot show whether it holds."""
+    """The result for a law that cannot be checked for this provider."""
 
     reason: str
 
@@ -52,25 +52,25 @@ Run: TypeAlias = "Callable[[Harness], Problems]"
 
 
 class Law(msgspec.Struct, frozen=True, kw_only=True):
-    """Something that holds for every provider."""
+    """A rule that holds for all providers."""
 
     name: str
-    says: str
-    """The law in a sentence."""
+    summary: str
+    """The rule in one sentence."""
     run: Run
-    """What is wrong; nothing where the law holds."""
+    """Returns the problems; empty if the law holds."""
     needs: frozenset[str] = frozenset({"protocol"})
-    """Of what the provider must have: `chat`, `protocol` (a known one), `streaming`, `tools`, `reasoning`, `reasons`, `signs`,
+    """Required features: `chat`, `protocol` (a known one), `streaming`, `tools`, `reasoning`, `reasons`, `signs`,
     `embeddings`, `reranking`, `no chat`."""
 
 
 class CollectedStream(msgspec.Struct, frozen=True, kw_only=True):
-    """All of a stream."""
+    """A collected stream."""
 
     chunks: list[StreamChunk]
     fault: Fault | None
     late: int
-    """Results behind the failure."""
+    """Number of results after the failure."""
 
     @property
     def text(self) -> str:
@@ -85,56 +85,56 @@ class CollectedStream(msgspec.Struct, frozen=True, kw_only=True):
 
 @dataclass
 class NoSleepRuntime(SystemRuntime):
-    """The real clock, an empty environment, and sleeps that are noted instead of taken."""
+    """The system runtime with an empty environment, and with sleeps that return at once and are recorded."""
 
     sleeps: list[float] = field(default_factory=list)
 
     async def sleep(self, seconds: float) -> None:
-        """Note it."""
+        """Record the sleep."""
         self.sleeps.append(seconds)
         await asyncio.sleep(0)
 
     def read_environment(self) -> Mapping[str, str]:
-        """Nothing, so that no variable of the machine speaks in."""
+        """Return an empty environment."""
         return {}
 
 
 @dataclass(frozen=True, kw_only=True)
 class Harness:
-    """One provider under examination."""
+    """One provider under test."""
 
     name: str
     make: Callable[..., BaseProvider]
-    """Takes `api_key`, `base_url`, `timeout` and `max_retries`, and `runtime` where it is `paced`."""
+    """Creates the provider from `api_key`, `base_url`, `timeout` and `max_retries`, and `runtime` if `paced`."""
     writer: Writer | None
     model: str
     has: frozenset[str]
-    """In the words of `Law.needs`."""
+    """Available features, as in `Law.needs`."""
     embedding_model: str = "model-1"
     rerank_model: str = "model-1"
     paced: bool = False
-    """Rests by the runtime it is given."""
+    """Whether the provider accepts a `runtime`."""
 
     @property
     def protocol_writer(self) -> Writer:
-        """The protocol's writer; laws that need one say so."""
+        """The writer of the protocol, for laws that need one."""
         if self.writer is None:
-            raise LookupError(f"it is not known which protocol {self.name} speaks")
+            raise LookupError(f"the protocol of {self.name} is not known")
         return self.writer
 
     def build_error(self, status: int, words: str) -> Answer:
-        """An error in the protocol's form, or in one that most know."""
+        """Build an error in the protocol's format, or in the most common one."""
         if self.writer is not None:
             return self.writer.error(status, words)
         return json_answer({"error": {"message": words}}, status)
 
     def make_provider(self, url: str, **options: Any) -> BaseProvider:
-        """A provider that sends to this address."""
+        """Create a provider with this base URL."""
         return self.make(**{"api_key": KEY, "base_url": url, "timeout": 5.0, "max_retries": 0, **options})
 
     @asynccontextmanager
     async def connect(self, *answers: Answer, **options: Any) -> AsyncIterator[tuple[BaseProvider, Server]]:
-        """A provider, and the server that gives it these answers, the last one for all that follow."""
+        """Yield a provider and its server, which sends these responses in order and repeats the last one."""
         async with (
             serving(self.build_script(*answers)) as server,
             self.make_provider(server.url, **options) as provider,
@@ -142,16 +142,16 @@ class Harness:
             yield provider, server
 
     def build_script(self, *answers: Answer) -> Script:
-        """These answers, behind whatever only leads to them."""
-        told = 0
+        """Build a script of these responses; preliminary requests are answered separately."""
+        sent = 0
 
         def script(received: Received) -> Answer:
-            nonlocal told
+            nonlocal sent
             led = answer_preliminary(self.protocol_writer, received) if self.writer is not None else None
             if led is not None:
                 return led
-            told += 1
-            return answers[min(told, len(answers)) - 1]
+            sent += 1
+            return answers[min(sent, len(answers)) - 1]
 
         return script
 
@@ -161,13 +161,13 @@ class Harness:
         messages: list[Message] | None = None,
         tools: list[ToolDefinition] | None = None,
     ) -> Result[CompletionResponse, Fault]:
-        """A whole answer."""
+        """Call `chat_result`."""
         return await provider.chat_result(messages or [HI], model=self.model, tools=tools)
 
     async def collect_stream(
         self, provider: BaseProvider, tools: list[ToolDefinition] | None = None
     ) -> CollectedStream:
-        """All of a stream."""
+        """Collect a stream."""
         chunks: list[StreamChunk] = []
         fault: Fault | None = None
         late = 0
@@ -182,7 +182,7 @@ class Harness:
 
 
 def run_in_loop(law: Callable[[Harness], Awaitable[Problems]]) -> Run:
-    """A law that needs one event loop, in one of its own."""
+    """Run a law in its own event loop."""
 
     async def bounded(harness: Harness) -> Problems:
         async with asyncio.timeout(LAW_TIMEOUT):
@@ -194,11 +194,11 @@ def run_in_loop(law: Callable[[Harness], Awaitable[Problems]]) -> Run:
     return run
 
 
-def compare(what: str, wanted: object, got: object) -> list[str]:
-    """A problem where two things differ that should not."""
-    return [] if wanted == got else [f"{what}: {got!r} where {wanted!r} is right"]
+def compare(what: str, expected: object, got: object) -> list[str]:
+    """Return a problem if two values differ."""
+    return [] if expected == got else [f"{what}: expected {expected!r}, got {got!r}"]
 
 
 def describe_failure(fault: Fault) -> str:
-    """A problem about a failure where there should be an answer."""
+    """Describe an unexpected failure."""
     return f"failed with {type(fault).__name__}: {fault.message}"

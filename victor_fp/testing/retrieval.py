@@ -1,6 +1,6 @@
-"""Stand-ins for embedding and reranking models: vectors and scores made of the words of a text, in every vendor's form.
+"""Stubs of embedding and reranking models: vectors and scores computed from words, in all vendors' formats.
 
-Texts that share words have vectors that are near, so that a program's retrieval can be tested without a model.
+Texts with common words have similar vectors, so that retrieval can be tested without a model.
 """
 
 from __future__ import annotations
@@ -16,14 +16,14 @@ from victor_fp.core.vectors import Vectors, VectorType, pack_floats
 from victor_fp.testing.answers import Answer, Received, json_answer
 
 DIMENSIONS = 8
-"""Of vectors whose request names none."""
+"""Default length of vectors."""
 
 Body: TypeAlias = Mapping[str, Any]
 Respond: TypeAlias = Callable[[Body], object]
 
 
 def stub_vector(text: str, dimensions: int = DIMENSIONS) -> list[float]:
-    """A unit vector made of the words of a text.
+    """Compute a unit vector from the words of a text.
 
     >>> stub_vector("a cat") == stub_vector("A  cat!")
     True
@@ -32,23 +32,23 @@ def stub_vector(text: str, dimensions: int = DIMENSIONS) -> list[float]:
     for word in re.findall(r"\w+", text.lower()) or [text]:
         counts[crc32(word.encode("utf-8", "surrogatepass")) % dimensions] += 1.0
     length = math.sqrt(sum(count * count for count in counts))
-    # As a model computes: in float32.
+    # In float32, like a model.
     return pack_floats([[count / length for count in counts]])[0].tolist()
 
 
 def stub_score(query: str, document: str) -> float:
-    """How near a document is to a query, from 0 to 1."""
+    """Compute the similarity of a document and a query, from 0 to 1."""
     pairs = zip(stub_vector(query, 64), stub_vector(document, 64), strict=True)
     return round(sum(one * other for one, other in pairs), 6)
 
 
 def count_words(texts: Sequence[str]) -> int:
-    """What the stand-ins report as tokens."""
+    """Return the token count reported by the stubs."""
     return sum(max(1, len(text.split())) for text in texts)
 
 
 def answer_retrieval(received: Received) -> Answer | None:
-    """The answer to an embedding or reranking request in the form that its address names; None for any other request."""
+    """Return the response to an embedding or reranking request, in the format for its URL; None for other requests."""
     path = received.path.partition("?")[0]
     body = received.json()
     respond = next((found for ending, found in _FORMS.items() if path.endswith(ending)), None)
@@ -58,7 +58,7 @@ def answer_retrieval(received: Received) -> Answer | None:
 
 
 def _quantise(vectors: Sequence[Sequence[float]], dtype: VectorType) -> Vectors:
-    """The vectors in another type, as vendors make them: bytes of their range, or bits of their signs."""
+    """Quantise vectors like vendors: bytes scaled to their range, or the bits of their signs."""
     if dtype == "float32":
         return pack_floats(vectors)
     if dtype in ("int8", "uint8"):
@@ -186,4 +186,4 @@ _FORMS: Mapping[str, Respond] = {
     "/rerank": _respond_like_rerankers,
     ":rank": _respond_like_vertex_ranking,
 }
-"""By the end of the address."""
+"""By the end of the URL path."""

@@ -14,7 +14,7 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
     """A tool call."""
 
     id: str = ""
-    """Where empty, an id that is unique in the conversation: `call_1`, `call_2` ..."""
+    """If empty, an id that is unique in the conversation: `call_1`, `call_2` ..."""
     name: str
     arguments: Mapping[str, Json] = {}
 
@@ -26,26 +26,26 @@ class Turn(msgspec.Struct, frozen=True, kw_only=True):
     reasoning: str = ""
     calls: tuple[Call, ...] = ()
     stop: str = ""
-    """A standard stop reason or a vendor's own value; where empty, `tool_use` for a turn with calls and `stop` otherwise."""
+    """A standard or vendor-specific stop reason; if empty, `tool_use` for a turn with calls and `stop` otherwise."""
     usage: tuple[int, int] | None = (12, 5)
-    """Prompt and completion tokens; None where the vendor reports no usage."""
+    """Prompt and completion tokens; None if the vendor reports no usage."""
     model: str = "model-1"
 
     @property
     def reason(self) -> str:
-        """Why the turn ended."""
+        """The stop reason."""
         return self.stop or ("tool_use" if self.calls else "stop")
 
 
 class CallIds:
-    """Gives ids to the calls of a script that have none, each id once."""
+    """Assigns unique ids to the calls of a script without one."""
 
     def __init__(self) -> None:
         self._free: Iterator[str] = (f"call_{number}" for number in count(1))
         self._used: set[str] = set()
 
     def assign(self, turn: Turn) -> Turn:
-        """Return the turn with an id on every call; ids that the script gives are kept."""
+        """Return the turn with an id on every call; existing ids are kept."""
         self._used.update(call.id for call in turn.calls if call.id)
         if all(call.id for call in turn.calls):
             return turn

@@ -1,4 +1,4 @@
-"""A provider whose answers are computed by a function, for tests of programs and agents."""
+"""A provider whose responses are computed by a function, for tests of programs and agents."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ from victor_fp.testing.retrieval import DIMENSIONS, count_words, stub_score, stu
 from victor_fp.testing.script import CallIds, Turn
 
 ScriptedAnswer: TypeAlias = str | Sequence[str] | Turn | CompletionResponse | Fault
-"""A text; a text in the pieces in which it is streamed; a turn; a whole response; or the fault the call fails with."""
+"""A text; a text in streamed parts; a turn; a response; or the fault of the call."""
 
 
 class CallRecord(msgspec.Struct, frozen=True, kw_only=True):
-    """One call as the provider received it."""
+    """A recorded call."""
 
     number: int
     """0 for the first call."""
@@ -36,7 +36,7 @@ class CallRecord(msgspec.Struct, frozen=True, kw_only=True):
     max_tokens: int
     tools: tuple[ToolDefinition, ...] = ()
     options: Mapping[str, Any] = {}
-    """Further options of the call, by name."""
+    """Other options of the call, by name."""
     stream: bool = False
 
     @property
@@ -49,20 +49,20 @@ AnswerFunction: TypeAlias = Callable[[CallRecord], ScriptedAnswer | Awaitable[Sc
 
 
 class ScriptedProvider(BaseProvider):
-    """Answers each call with what a function returns for it, and records the calls.
+    """Responds to each call with the result of a function, and records the calls.
 
         provider = ScriptedProvider(lambda call: f"You said: {call.text}")
         assert (await provider.chat([Message(role="user", content="hi")], model="m")).content == "You said: hi"
         assert provider.calls[0].model == "m"
 
-    The function may be async. A fault that it returns is raised as its exception. Calls of a `ToolTurn` that have no id get
+    The function may be async. A returned fault is raised as its exception. Tool calls of a `Turn` without an id get
     ids that are unique for the provider.
     """
 
     def __init__(
         self, answer: AnswerFunction, *, name: str = "scripted", models: Sequence[str] = (), **options: Any
     ) -> None:
-        """`models` is what `list_models` returns; `options` are BaseProvider's, such as `use_circuit_breaker`."""
+        """`models` are returned by `list_models`; `options` go to BaseProvider, such as `use_circuit_breaker`."""
         super().__init__(**options)
         self._answer = answer
         self._name = name
@@ -74,7 +74,7 @@ class ScriptedProvider(BaseProvider):
 
     @property
     def name(self) -> str:
-        """The name that it was given."""
+        """The name passed to the constructor."""
         return self._name
 
     async def chat(
@@ -87,7 +87,7 @@ class ScriptedProvider(BaseProvider):
         tools: list[ToolDefinition] | None = None,
         **kwargs: Unpack[ChatOptions],
     ) -> CompletionResponse:
-        """Answer with what the function returns. Raises ProviderError where that is a fault."""
+        """Return the result of the function. Raises ProviderError for a fault."""
         call = self._record(messages, model, temperature, max_tokens, tools, kwargs, stream=False)
         _, response = await self._respond(call)
         return response
@@ -102,7 +102,7 @@ class ScriptedProvider(BaseProvider):
         tools: list[ToolDefinition] | None = None,
         **kwargs: Unpack[ChatOptions],
     ) -> AsyncIterator[StreamChunk]:
-        """Stream what the function returns: a sequence of texts piece by piece, anything else in one piece."""
+        """Stream the result of the function: a sequence of texts as one chunk each, anything else as one chunk."""
         call = self._record(messages, model, temperature, max_tokens, tools, kwargs, stream=True)
         pieces, response = await self._respond(call)
         for piece in pieces:
@@ -123,10 +123,10 @@ class ScriptedProvider(BaseProvider):
         *,
         model: str,
         dimensions: int | None = None,
-        purpose: Purpose | None = None,  # noqa: ARG002  the stand-in makes no difference
+        purpose: Purpose | None = None,  # noqa: ARG002  ignored by the stub
         **kwargs: Unpack[EmbedOptions],  # noqa: ARG002
     ) -> EmbeddingResponse:
-        """Embed texts by a stand-in that makes vectors of their words; `purpose` and options change nothing."""
+        """Embed texts with a stub that computes vectors from their words; `purpose` and options are ignored."""
         given = [texts] if isinstance(texts, str) else list(texts)
         tokens = count_words(given)
         return EmbeddingResponse(
@@ -144,7 +144,7 @@ class ScriptedProvider(BaseProvider):
         top_n: int | None = None,
         **kwargs: Unpack[RerankOptions],  # noqa: ARG002
     ) -> RerankResponse:
-        """Order documents by the words that they share with the query; options change nothing."""
+        """Rank documents by the words that they share with the query; options are ignored."""
         ranked = [
             RankedDocument(index=index, score=stub_score(query, document), document=document)
             for index, document in enumerate(documents)
@@ -156,15 +156,15 @@ class ScriptedProvider(BaseProvider):
         self.closed = True
 
     def supports_tools(self) -> bool:
-        """Tools can be passed."""
+        """Return True."""
         return True
 
     def supports_streaming(self) -> bool:
-        """Answers can be streamed."""
+        """Return True."""
         return True
 
     async def list_models(self) -> list[ModelInfo]:
-        """Return the models that it was given."""
+        """Return the models passed to the constructor."""
         return [ModelInfo(id=model) for model in self._models]
 
     def _record(
@@ -192,7 +192,7 @@ class ScriptedProvider(BaseProvider):
         return call
 
     async def _respond(self, call: CallRecord) -> tuple[Sequence[str], CompletionResponse]:
-        """Return the pieces of the answer's text, and the answer as a response."""
+        """Return the parts of the text, and the response."""
         given = self._answer(call)
         answer: ScriptedAnswer = await given if isawaitable(given) else given
         if isinstance(answer, FaultBase):

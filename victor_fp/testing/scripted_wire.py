@@ -19,29 +19,29 @@ Scripted: TypeAlias = Turn | Answer | Fault
 
 
 class ScriptedWire:
-    """Replaces HTTP in a provider: `create("openai", api_key="k", transport=ScriptedWire(ToolTurn(text="Hi")))`.
+    """Replaces HTTP in a provider: `create("openai", api_key="k", transport=ScriptedWire(Turn(text="Hi")))`.
 
-    Each request gets the next answer, and the last one is repeated; embedding and reranking requests are answered by
-    stand-ins, unless the next answer is an `Answer` or a `Fault`. A `ToolTurn` is written in the protocol of `provider`, whole or
-    as a stream, as the request asks; an `Answer` is sent as it is; a `Fault` is returned as the failure of the connection. An
-    answer that ends `held` or `silent` fails with the timeout, without any time passing.
+    Each request gets the next answer, and the last one is repeated; embedding and reranking requests are handled by
+    stubs, unless the next answer is an `Answer` or a `Fault`. A `Turn` is written in the protocol of `provider`, as a
+    body or a stream, depending on the request; an `Answer` is sent unchanged; a `Fault` is returned as a connection
+    failure. An answer with the ending `held` or `silent` fails with a timeout at once.
     """
 
     def __init__(self, *answers: Scripted, provider: str = "openai") -> None:
         if not answers:
-            raise ValueError("ScriptedWire needs at least one answer")
+            raise ValueError("ScriptedWire requires at least one answer")
         self._answers = answers
         self._writer = find_writer(provider)
         self._ids = CallIds()
         self._sent = 0
         self.requests: list[HttpRequest] = []
-        """The requests so far, the key replaced by a placeholder; headers that a signer added are kept."""
+        """The requests so far, with a placeholder for the key; headers added by a signer are kept."""
         self.replies: list[ScriptedReply] = []
         self.closed = False
 
     @property
     def left_early(self) -> int:
-        """The number of answers that the caller closed before their end."""
+        """The number of responses that were closed before their end."""
         return sum(reply.closed and not reply.over for reply in self.replies)
 
     async def open(
@@ -91,7 +91,7 @@ class ScriptedReply:
         self._pieces: Iterator[bytes] = iter(answer.pieces)
 
     async def read(self, limit: int) -> bytes | Fault:
-        """Return the whole body."""
+        """Return the complete body."""
         read: list[bytes] = []
         size = 0
         while isinstance(piece := await self.receive(), bytes):
@@ -102,7 +102,7 @@ class ScriptedReply:
         return b"".join(read) if piece is None else piece
 
     async def receive(self) -> bytes | Fault | None:
-        """Return the next piece, a fault where the script breaks the connection, or None at the end."""
+        """Return the next part, a fault if the script breaks the connection, or None at the end."""
         await asyncio.sleep(0)
         piece = next(self._pieces, None)
         if piece is not None:

@@ -1,4 +1,4 @@
-"""A server on loopback that says what a script says, over real HTTP, faults of the wire included."""
+"""A scripted HTTP server on loopback, including transport failures."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from victor_fp.testing.answers import Answer, Received, Script
 
 @dataclass
 class Server:
-    """A running server: where it is, what it has been asked, and how its clients behaved."""
+    """A running server: its URL, the received requests, and the state of its connections."""
 
     url: str = ""
     received: list[Received] = field(default_factory=list)
     open_connections: int = 0
     left: asyncio.Event = field(default_factory=asyncio.Event)
-    """Set when a client leaves before the end of an answer."""
+    """Set when a client disconnects before the end of a response."""
 
 
 @asynccontextmanager
 async def serving(script: Script) -> AsyncIterator[Server]:
-    """Answer every request by the script until the block is left."""
+    """Serve requests with a script inside the `async with` block."""
     server = Server()
     tasks: set[asyncio.Task[object]] = set()
 
@@ -41,7 +41,7 @@ async def serving(script: Script) -> AsyncIterator[Server]:
         except ConnectionError:
             server.left.set()
         except asyncio.CancelledError:
-            pass  # asyncio's streams complain of a connection's task that was cancelled
+            pass  # asyncio's streams report a cancelled connection task
         finally:
             server.open_connections -= 1
             writer.close()
@@ -59,7 +59,7 @@ async def serving(script: Script) -> AsyncIterator[Server]:
 
 
 async def _read_request(reader: asyncio.StreamReader) -> Received | None:
-    """The next request; None when the client is done."""
+    """Read the next request; None if the client has closed the connection."""
     try:
         head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1")
         first, *lines = head.split("\r\n")
@@ -75,7 +75,7 @@ async def _read_request(reader: asyncio.StreamReader) -> Received | None:
 async def _send_answer(
     answer: Answer, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, left: asyncio.Event
 ) -> bool:
-    """Say the answer; whether the connection can be used again."""
+    """Send the response; return whether the connection can be reused."""
     if answer.ending == "silent":
         return await _wait_for_disconnect(reader, left)
     fields = {**answer.headers, "transfer-encoding": "chunked"}
@@ -84,7 +84,7 @@ async def _send_answer(
     for piece in answer.pieces:
         writer.write(f"{len(piece):x}\r\n".encode() + piece + b"\r\n")
         await writer.drain()
-        await asyncio.sleep(0)  # a piece on the wire by itself, as far as the system lets it
+        await asyncio.sleep(0)  # send each part in its own packet, if possible
     if answer.ending == "held":
         return await _wait_for_disconnect(reader, left)
     if answer.ending == "cut":
@@ -96,7 +96,7 @@ async def _send_answer(
 
 
 async def _wait_for_disconnect(reader: asyncio.StreamReader, left: asyncio.Event) -> bool:
-    """Wait until the client leaves."""
+    """Wait until the client disconnects."""
     with suppress(ConnectionError):
         await reader.read(1)
     left.set()

@@ -1,4 +1,4 @@
-"""Responses as plain values for snapshots, without what differs from run to run."""
+"""Responses as plain values for snapshots, without values that differ between runs."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from victor_fp.core.types import CompletionResponse, StreamChunk
 SnapshotInput: TypeAlias = "CompletionResponse | StreamChunk | Fault | Result[Any, Fault] | Sequence[CompletionResponse | StreamChunk | Result[Any, Fault]]"
 
 _TIMES = frozenset({"started", "seconds", "waited"})
-"""Fields of attempts that say when they were made."""
+"""Time fields of attempts."""
 
 
 def snapshot_of(value: SnapshotInput) -> Any:
-    """A response, chunk, fault, result, or a list of them, as plain dicts and lists for `assert snapshot_of(response) == snapshot`.
+    """Convert responses, chunks, faults or Results to plain values: `assert snapshot_of(response) == snapshot`.
 
-    Fields that are empty are left out; so are the vendor's raw body, which the normalised fields say again, and the times of
+    Empty fields are omitted, and so are the vendor's raw body, which duplicates the normalised fields, and the times of
     attempts.
     """
     if isinstance(value, CompletionResponse | StreamChunk):

@@ -1,4 +1,4 @@
-"""Scripts that answer as a provider's vendor would, in the provider's own protocol, whole or as a stream."""
+"""Scripts that respond like a provider's vendor, in its protocol, with a body or a stream."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ def find_writer(name: str) -> Writer:
 
 
 def vendor(name: str, *turns: Turn | Answer) -> Script:
-    """Return a script for `serving`: one turn for each request in order, the last one for all that follow.
+    """Return a script for `serving`: one turn for each request in order; the last one is repeated.
 
-    Any key and any model are accepted. An `Answer` is sent as it is. Embedding and reranking requests are answered by
-    stand-ins and take no turn, so that a vendor of these alone needs none; see `stub_vector` and `stub_score`.
+    Any key and any model are accepted. An `Answer` is sent unchanged. Embedding and reranking requests are handled by
+    stubs and use no turn, so that turns are not required for these; see `stub_vector` and `stub_score`.
     """
     protocol_writer = find_writer(name)
     ids = CallIds()
@@ -49,12 +49,12 @@ def vendor(name: str, *turns: Turn | Answer) -> Script:
 
 
 def answer_preliminary(protocol_writer: Writer, received: Received) -> Answer | None:
-    """Return the answer to a request that only prepares the one for a turn; None for any other request."""
+    """Return the response to a preliminary request of the protocol; None for other requests."""
     return None if protocol_writer.lead is None else protocol_writer.lead(received)
 
 
 def render_turn(protocol_writer: Writer, turn: Turn | Answer, received: Received, ids: CallIds) -> Answer:
-    """Write a turn whole or as a stream, as the request asks; calls without ids get one from `ids`."""
+    """Write a turn as a body or a stream, depending on the request; calls without ids get one from `ids`."""
     if isinstance(turn, Answer):
         return turn
     turn = ids.assign(turn)

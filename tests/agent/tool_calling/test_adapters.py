@@ -61,7 +61,7 @@ class OwnAdapter(FallbackParsingMixin, BaseToolCallingAdapter):
         return self.parse_from_content(content, validate_name_fn=self.is_valid_tool_name)
 
 
-def test_an_adapter_of_ones_own_reads_entries_and_falls_back_to_the_text() -> None:
+def test_custom_adapter_parses_entries_and_text() -> None:
     adapter = OwnAdapter("m")
     entries = [{"id": "call_1", "function": {"name": "open", "arguments": '{"path": "a.py"}'}}]
     native = adapter.parse_tool_calls("", entries)
@@ -102,7 +102,7 @@ def test_names_with_hyphens_and_dots_are_valid_and_placeholders_are_not(name: st
     assert OpenAIToolCallingAdapter().is_valid_tool_name(name) is valid
 
 
-def test_the_names_of_tools_in_use_are_valid_whatever_they_look_like() -> None:
+def test_names_of_tools_in_use_are_always_valid() -> None:
     tool = ToolDefinition(name="example_tool")
     adapter = OpenAIToolCallingAdapter(config={"tools": [tool]})
     assert adapter.is_valid_tool_name("example_tool")
@@ -162,7 +162,7 @@ def test_entries_of_every_family_are_read(entry: dict[str, Any]) -> None:
     assert found.tool_calls == [ToolCall("find", {"q": 1}, "c1")]
 
 
-def test_entries_that_are_wrong_are_said_to_be_and_nothing_of_them_is_guessed() -> None:
+def test_invalid_entries_are_reported() -> None:
     adapter = OpenAIToolCallingAdapter()
     found = adapter.parse_native_tool_calls(
         [
@@ -177,14 +177,14 @@ def test_entries_that_are_wrong_are_said_to_be_and_nothing_of_them_is_guessed() 
     assert found.tool_calls == [ToolCall("a", {"q": 1}), ToolCall("b", '{"q": "cut o'), ToolCall("c", {})]
     assert found.warnings == [
         "a: repaired single_quotes, trailing_comma",
-        "b: the arguments are no JSON object and stay text",
-        "c: the arguments are no object but list",
-        "skipped a call of 'two words', which is no valid name",
+        "b: the arguments are not a JSON object and are kept as text",
+        "c: the arguments are not an object but list",
+        "skipped a call of 'two words', which is not a valid name",
         "skipped a call without a name",
     ]
 
 
-def test_text_counts_where_the_capabilities_say_so() -> None:
+def test_text_is_parsed_if_the_capabilities_enable_it() -> None:
     text = '<tool_call>{"name": "find", "arguments": {"q": 1}}</tool_call>'
     hosted = ToolCallingAdapterRegistry.get_adapter("openai", "gpt-5.1").parse_tool_calls(text)
     assert hosted == ToolCallParseResult(remaining_content=text)
@@ -203,15 +203,15 @@ def test_native_calls_come_before_text_and_leave_it_alone() -> None:
     assert found.remaining_content == '{"name": "b", "arguments": {}}'
 
 
-def test_with_the_tools_in_use_known_only_they_count_and_their_schemas_are_used() -> None:
+def test_tools_in_use_restrict_names_and_define_schemas() -> None:
     adapter = ToolCallingAdapterRegistry.get_adapter("vllm", "m", {"tools": [WEATHER]})
     found = adapter.parse_tool_calls('get-weather.v2("Paris", days=3)\n<function=rm></function>')
     assert found.tool_calls == [ToolCall(WEATHER.name, {"city": "Paris", "days": 3})]
     assert found.remaining_content == "<function=rm></function>"
-    assert found.warnings == ["a call in the format function_tags stayed text: no call of a known tool"]
+    assert found.warnings == ["a call in the format function_tags was kept as text: no call of a known tool"]
 
 
-def test_without_names_python_counts_with_keywords_and_alone_on_its_line() -> None:
+def test_python_calls_without_names_need_keywords_and_their_own_line() -> None:
     mixin = FallbackParsingMixin()
     content = "I look:\nread_file(path='a.py')\nprint('x')\nread_file('b.py')\nas in open(path='c')"
     found = mixin.parse_from_content(content)
@@ -221,7 +221,7 @@ def test_without_names_python_counts_with_keywords_and_alone_on_its_line() -> No
     assert mixin.parse_from_content(content, lambda name: name != "read_file").tool_calls == []
 
 
-def test_each_fallback_looks_for_its_own_kind() -> None:
+def test_each_parser_finds_its_own_format() -> None:
     mixin = FallbackParsingMixin()
     plain, tags, python = '{"name": "f", "arguments": {}}', "<function=f></function>", "f(x=1)"
     assert [bool(mixin.parse_json_from_content(text).tool_calls) for text in (plain, tags, python)] == [1, 0, 0]
@@ -229,14 +229,14 @@ def test_each_fallback_looks_for_its_own_kind() -> None:
     assert [bool(mixin.parse_python_call_from_content(text).tool_calls) for text in (plain, tags, python)] == [0, 0, 1]
 
 
-def test_a_repaired_call_says_so_and_counts_less() -> None:
+def test_repaired_call_has_a_warning_and_lower_confidence() -> None:
     found = FallbackParsingMixin().parse_from_content("{'name': 'f', 'arguments': {'x': True}}")
     assert found.tool_calls == [ToolCall("f", {"x": True})]
     assert found.warnings == ["f: repaired single_quotes, python_literal"]
     assert found.confidence == pytest.approx(0.81)
 
 
-def test_hints_tell_a_model_without_native_calls_how_to_write_one() -> None:
+def test_hints_describe_the_call_format() -> None:
     strict = ToolCallingAdapterRegistry.get_adapter("ollama", "gemma3:4b").get_system_prompt_hints()
     assert "```tool_code" in strict
     assert "one tool at a time" in strict
@@ -259,7 +259,7 @@ def test_hints_tell_a_model_without_native_calls_how_to_write_one() -> None:
         ("", ""),
     ],
 )
-def test_marks_that_stand_alone_are_swept_and_everything_else_stays(content: str, clean: str) -> None:
+def test_stray_markers_are_removed(content: str, clean: str) -> None:
     assert OwnAdapter().sanitize_content(content) == clean
 
 
@@ -284,7 +284,7 @@ def test_formats_are_named_for_native_and_textual_calls() -> None:
     ]
 
 
-def test_a_registered_adapter_comes_first_and_can_be_taken_back() -> None:
+def test_registered_adapter_takes_precedence_and_can_be_removed() -> None:
     registry = ToolCallingAdapterRegistry
     assert registry.get_adapter("Grok", "grok-4").provider_name == "xai"
     registry.register("own", OwnAdapter)

@@ -99,7 +99,7 @@ def test_a_demanded_call_that_did_not_come_is_a_fault() -> None:
     handle = handle_with(merge_contexts([item]))
     fault = decode(handle, msgspec.json.encode(body("no call"))).failure()
     assert isinstance(fault, InvalidResponse)
-    assert "tool_choice demands" in fault.message
+    assert "tool_choice requires" in fault.message
     assert isinstance(decode(handle, call("city_find")), Success)
 
 

@@ -49,7 +49,7 @@ def test_a_setting_that_an_address_needs_is_asked_for_by_name() -> None:
         ("snowflake", "account"),
     ):
         fault = replay.request(name, HI, model="m").failure()
-        assert f"needs the setting {setting}" in fault.message
+        assert f"requires the setting {setting}" in fault.message
 
 
 def test_a_host_may_be_given_as_an_address() -> None:

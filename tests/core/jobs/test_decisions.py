@@ -21,12 +21,12 @@ from victor_fp.core.faults import (
     can_retry,
 )
 from victor_fp.core.jobs.decisions import (
-    AskRow,
     Finish,
     RefuseRow,
     Replay,
     RetryRow,
     RowRecord,
+    RunRow,
     Status,
     StopJob,
     decide_outcome,
@@ -46,20 +46,20 @@ def entry(status: Status | None, digest: bytes | None = None) -> RowRecord:
     return RowRecord(1, row().digest if digest is None else digest, 1, status, b"body")
 
 
-def test_a_row_that_is_not_known_is_asked() -> None:
-    assert decide_row(row(), None, is_repeated=False) == AskRow(row())
+def test_new_row_is_processed() -> None:
+    assert decide_row(row(), None, is_repeated=False) == RunRow(row())
 
 
 @pytest.mark.parametrize(
     ("status", "is_asked"), [("done", False), ("failed", False), ("retryable", True), (None, True)]
 )
-def test_a_known_row_is_asked_where_its_result_is_not_final(status: Status | None, is_asked: bool) -> None:
+def test_known_row_without_a_final_result_is_processed(status: Status | None, is_asked: bool) -> None:
     decision = decide_row(row(), entry(status), is_repeated=False)
-    assert isinstance(decision, AskRow if is_asked else Replay)
+    assert isinstance(decision, RunRow if is_asked else Replay)
 
 
-def test_a_failed_row_is_asked_again_on_demand_and_a_done_one_is_not() -> None:
-    assert isinstance(decide_row(row(), entry("failed"), is_repeated=False, retry_failed=True), AskRow)
+def test_failed_row_is_retried_on_request_and_finished_one_is_not() -> None:
+    assert isinstance(decide_row(row(), entry("failed"), is_repeated=False, retry_failed=True), RunRow)
     assert isinstance(decide_row(row(), entry("done"), is_repeated=False, retry_failed=True), Replay)
 
 
@@ -76,7 +76,7 @@ def test_a_row_that_could_not_be_read_may_be_corrected() -> None:
     rejected = RejectedRow("k", InvalidRequest(message="no messages"), 7)
     first = decide_row(rejected, None, is_repeated=False)
     assert first == RefuseRow("k", rejected.fault, 7, is_recorded=True)
-    assert isinstance(decide_row(row(), entry("failed", b""), is_repeated=False), AskRow)
+    assert isinstance(decide_row(row(), entry("failed", b""), is_repeated=False), RunRow)
     after_done = decide_row(rejected, entry("done"), is_repeated=False)
     assert isinstance(after_done, RefuseRow)
     assert not after_done.is_recorded
@@ -112,7 +112,7 @@ def test_pauses_follow_the_vendor_and_are_bounded() -> None:
     assert absurd.seconds <= 75
 
 
-def test_waiting_for_a_circuit_uses_up_no_try() -> None:
+def test_waiting_for_an_open_circuit_does_not_count_as_an_attempt() -> None:
     waiting = decide_outcome(CircuitOpen(retry_after=20.0), 3, 3, 0.0)
     assert waiting == RetryRow(20.0, counts=False)
 

@@ -31,7 +31,7 @@ def test_a_text_becomes_a_user_message() -> None:
     assert (checked.key, checked.model, checked.position) == ("k", "m", 3)
 
 
-def test_a_rows_own_model_tools_and_options_come_before_the_jobs() -> None:
+def test_row_settings_override_those_of_the_job() -> None:
     tool = ToolDefinition(name="t", parameters={"type": "object"})
     given = {"key": "k", "prompt": "x", "model": "own", "options": {"seed": 1}, "tools": [tool.model_dump()]}
     checked = check(given, options={"seed": 2, "stop": ["a"]})
@@ -47,7 +47,7 @@ def test_a_rows_own_model_tools_and_options_come_before_the_jobs() -> None:
         ({"key": "k", "messages": 7}, "messages: expected messages"),
         ({"key": "k", "messages": [{"role": "nobody", "content": "x"}]}, "role"),
         ({"key": "k", "prompt": "x", "options": 3}, "options must be an object"),
-        ({"key": "k", "prompt": "x", "model": 3}, "model must be a text"),
+        ({"key": "k", "prompt": "x", "model": 3}, "model must be a string"),
         ({"key": "k", "prompt": "x", "tools": "t"}, "tools must be a list"),
         ({"key": "", "prompt": "x"}, "key must be valid Unicode of 1 to 512"),
         ({"key": "k" * 513, "prompt": "x"}, "key must be valid Unicode of 1 to 512"),
@@ -55,7 +55,7 @@ def test_a_rows_own_model_tools_and_options_come_before_the_jobs() -> None:
         ({"key": "k", "prompt": "x", "options": {"a": object()}}, "a value cannot be stored"),
     ],
 )
-def test_a_row_that_cannot_be_asked_says_why(given: dict[str, Any], said: str) -> None:
+def test_invalid_row_has_a_message(given: dict[str, Any], said: str) -> None:
     checked = check(given)
     assert isinstance(checked, RejectedRow)
     assert said in checked.fault.message
@@ -83,7 +83,7 @@ class Form(BaseModel):
     n: int
 
 
-def test_the_digest_changes_with_what_is_asked_and_with_nothing_else() -> None:
+def test_digest_depends_on_the_request_only() -> None:
     plain = Row("k", "x")
     same = [
         digest(plain),
@@ -117,10 +117,10 @@ def test_options_in_another_order_are_the_same_row() -> None:
 def test_templates_name_missing_columns_and_keep_braces() -> None:
     assert fill_template("{{{a}}} {b}", {"a": "x", "b": [1, None]}).unwrap() == "{x} [1,null]"
     missing = fill_template("{a} {c}", {"a": 1, "b": 2}).failure()
-    assert missing.message == "the template needs column 'c'; the row has: a, b"
+    assert missing.message == "the template requires column 'c'; the row has: a, b"
 
 
 @given(st.binary(max_size=200))
-def test_any_line_is_a_row_or_says_why_not(line: bytes) -> None:
+def test_any_line_is_a_row_or_rejected(line: bytes) -> None:
     parsed = parse_row(line, 4)
     assert isinstance(parsed, dict) or (isinstance(parsed, RejectedRow) and "line 5" in parsed.fault.message)

@@ -65,11 +65,11 @@ def test_order_in_the_table_does_not_decide_but_between_equals() -> None:
 
 
 @pytest.mark.parametrize("model", ["Big-Coder", "acme/big-coder", "accounts/acme/models/BIG-CODER-2"])
-def test_case_and_what_stands_before_the_last_slash_do_not_matter(model: str) -> None:
+def test_lookup_ignores_case_and_namespace(model: str) -> None:
     assert match_patterns(["big-coder*"], model) == ["big-coder*"]
 
 
-def test_a_table_of_ones_own_goes_over_the_bundled_one() -> None:
+def test_custom_table_overrides_the_bundled_one() -> None:
     own = read("models: {'qwen3-coder*': {providers: {ollama: {native_tool_calls: false}}}, 'mine*': {settings: {}}}")
     both = overlay_capabilities(load_bundled_capabilities(), own)
     before = find_capabilities("ollama", "qwen3-coder:30b")
@@ -113,7 +113,7 @@ def test_the_bundled_table_names_formats_that_exist() -> None:
         ("replicate", "meta/meta-llama-3-8b-instruct", False, "any"),
     ],
 )
-def test_what_is_known_of_some_models(provider: str, model: str, native: bool, text_format: str) -> None:
+def test_capabilities_of_well_known_models(provider: str, model: str, native: bool, text_format: str) -> None:
     known = find_capabilities(provider, model)
     assert (known.native_tool_calls, known.text_format) == (native, text_format)
 

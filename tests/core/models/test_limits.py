@@ -94,11 +94,11 @@ def test_a_model_that_is_reported_differently_is_stored() -> None:
     assert merge(ModelInfo(id="Big-1", context_window=2000, max_output=200)) == (reported("big-1", 2000, 200),)
 
 
-def test_a_model_that_is_known_as_reported_is_not_stored() -> None:
+def test_model_with_known_limits_is_not_stored() -> None:
     assert merge(ModelInfo(id="big-1", context_window=1000, max_output=100)) == ()
 
 
-def test_what_is_not_reported_stays_as_it_was() -> None:
+def test_unreported_limits_are_kept() -> None:
     assert merge(ModelInfo(id="big-1", context_window=None, max_output=7)) == ()
     assert merge(ModelInfo(id="big-1", context_window=5000)) == (reported("big-1", 5000, 100),)
 
@@ -113,7 +113,7 @@ def test_a_name_with_marks_of_patterns_matches_itself_only() -> None:
     assert merge(ModelInfo(id="a[1]*", context_window=5))[0].pattern == "a[[]1][*]"
 
 
-def test_reported_limits_come_between_the_entrys_own_and_the_bundled_ones() -> None:
+def test_limits_of_entry_provider_and_table_have_this_precedence() -> None:
     spec = CATALOGUE.find("openai").unwrap()
     limits = {"openai": (reported("gpt-4.1", 5),)}
     assert find_limit(spec, "GPT-4.1", limits) == reported("gpt-4.1", 5)

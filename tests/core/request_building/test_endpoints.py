@@ -209,7 +209,7 @@ def test_an_express_key_goes_to_the_callers_gateway() -> None:
 def test_a_missing_setting_is_asked_for_when_a_request_is_made() -> None:
     match outcome(replay.request("vertex", HI, model="gemini-2.5-flash")):
         case Failure(fault):
-            assert "needs the setting project" in fault.message
+            assert "requires the setting project" in fault.message
         case other:
             raise AssertionError(other)
 

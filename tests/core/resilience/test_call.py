@@ -1,4 +1,4 @@
-"""One call, told as the list of orders that a script of events brings out."""
+"""One call as the list of orders that a script of events produces."""
 
 from __future__ import annotations
 
@@ -28,7 +28,6 @@ from victor_fp.core.faults import (
 from victor_fp.core.resilience.breaker import Breaker, BreakerPermit, BreakerPolicy, admit, record
 from victor_fp.core.resilience.call import (
     Abandoned,
-    Answered,
     CallEvent,
     CallOrder,
     CallState,
@@ -36,10 +35,11 @@ from victor_fp.core.resilience.call import (
     Deliver,
     Failed,
     Refused,
-    Rested,
     Send,
     Settle,
+    Succeeded,
     Wait,
+    WaitEnded,
     advance,
     begin,
     find_phase,
@@ -54,14 +54,14 @@ def failed(fault: Fault) -> Failed:
     return Failed(fault, 0.5)
 
 
-def spent_budget() -> Script:
+def exhausted_retries() -> Script:
     script: list[tuple[float, CallEvent]] = [(1.0, failed(ServerFailed(message="1")))]
     for second in (2.0, 3.0, 4.0):
-        script += [(second, Rested()), (second, failed(ServerFailed(message=f"{second:g}")))]
+        script += [(second, WaitEnded()), (second, failed(ServerFailed(message=f"{second:g}")))]
     return script
 
 
-def told(
+def run_events(
     script: Script,
     *,
     breaker: Breaker | None = None,
@@ -92,8 +92,8 @@ def opened(now: float) -> Breaker:
     return breaker
 
 
-def test_an_answer_at_the_first_try_settles() -> None:
-    orders, call, _ = told([(2.0, Answered(200))])
+def test_first_attempt_succeeds() -> None:
+    orders, call, _ = run_events([(2.0, Succeeded(200))])
     assert orders == [
         Send(10.0, 100.0),
         Settle(None, (Attempt(provider="acme", model="m", started=0.0, seconds=2.0, status=200),)),
@@ -101,114 +101,118 @@ def test_an_answer_at_the_first_try_settles() -> None:
     assert find_phase(call) == "settled"
 
 
-def test_a_passing_fault_is_rested_on_and_tried_again_and_the_log_tells_it() -> None:
-    orders, _, _ = told(
-        [(1.0, failed(RateLimited(status=429, message="slow", retry_after=3.0))), (4.0, Rested()), (6.0, Answered(200))]
+def test_retryable_fault_is_retried_after_backoff_and_logged() -> None:
+    orders, _, _ = run_events(
+        [
+            (1.0, failed(RateLimited(status=429, message="slow", retry_after=3.0))),
+            (4.0, WaitEnded()),
+            (6.0, Succeeded(200)),
+        ]
     )
     first = Attempt(provider="acme", model="m", seconds=1.0, outcome="RateLimited", status=429, message="slow")
     second = Attempt(provider="acme", model="m", started=4.0, seconds=2.0, status=200, waited=3.0)
     assert orders == [Send(10.0, 100.0), Wait(3.0), Send(10.0, 100.0), Settle(None, (first, second))]
 
 
-def test_when_the_budget_is_spent_the_last_fault_settles_with_every_try() -> None:
-    settle = settled(told(spent_budget())[0])
+def test_exhausted_retries_settle_with_the_last_fault_and_all_attempts() -> None:
+    settle = settled(run_events(exhausted_retries())[0])
     assert isinstance(settle.fault, ServerFailed)
     assert settle.fault.message == "4"
     assert settle.fault.attempts == settle.attempts
     assert [attempt.message for attempt in settle.attempts] == ["1", "2", "3", "4"]
 
 
-def test_a_lasting_fault_settles_at_once() -> None:
-    settle = settled(told([(1.0, failed(AuthRejected(status=401)))])[0])
+def test_fault_that_is_not_retryable_settles_at_once() -> None:
+    settle = settled(run_events([(1.0, failed(AuthRejected(status=401)))])[0])
     assert isinstance(settle.fault, AuthRejected)
 
 
-def test_no_try_gets_more_time_than_the_call_has_left() -> None:
-    orders, _, _ = told([(9.0, failed(ConnectionFailed())), (9.5, Rested())], deadline=12.0)
+def test_attempt_timeout_is_limited_by_the_deadline() -> None:
+    orders, _, _ = run_events([(9.0, failed(ConnectionFailed())), (9.5, WaitEnded())], deadline=12.0)
     assert orders[-1] == Send(2.5, 12.0)
 
 
-def test_the_default_deadline_has_room_for_every_try() -> None:
-    assert told([], deadline=None)[0] == [Send(10.0, 40.0)]
+def test_default_deadline_allows_every_attempt() -> None:
+    assert run_events([], deadline=None)[0] == [Send(10.0, 40.0)]
 
 
-def test_a_try_cut_short_by_the_deadline_settles_as_deadline_exceeded_with_its_words() -> None:
+def test_attempt_cut_short_by_the_deadline_settles_as_deadline_exceeded() -> None:
     script: Script = [
         (9.0, failed(ServerFailed(message="boom"))),
-        (9.5, Rested()),
+        (9.5, WaitEnded()),
         (11.99, failed(TimedOut(message="silence"))),
     ]
-    settle = settled(told(script, deadline=12.0)[0])
+    settle = settled(run_events(script, deadline=12.0)[0])
     assert isinstance(settle.fault, DeadlineExceeded)
     assert settle.fault.message == "the deadline of 12 s passed; last: TimedOut: silence"
     assert settle.fault.seconds == 12.0
     assert [attempt.outcome for attempt in settle.fault.attempts] == ["ServerFailed", "TimedOut"]
 
 
-def test_a_timeout_told_by_the_server_is_not_the_deadline() -> None:
-    settle = settled(told([(1.0, failed(TimedOut(status=408, retry_after=50.0)))], deadline=5.0)[0])
+def test_timeout_reported_by_the_server_is_not_the_deadline() -> None:
+    settle = settled(run_events([(1.0, failed(TimedOut(status=408, retry_after=50.0)))], deadline=5.0)[0])
     assert isinstance(settle.fault, TimedOut)
 
 
-def test_a_rest_that_does_not_fit_settles_with_the_fault_itself_at_once() -> None:
-    settle = settled(told([(1.0, failed(RateLimited(retry_after=1800.0)))])[0])
+def test_wait_past_the_deadline_settles_at_once_with_the_fault() -> None:
+    settle = settled(run_events([(1.0, failed(RateLimited(retry_after=1800.0)))])[0])
     assert isinstance(settle.fault, RateLimited)
     assert settle.fault.retry_after == 1800.0
 
 
-def test_a_passing_fault_after_the_deadline_settles_as_deadline_exceeded_with_its_facts() -> None:
-    fault = settled(told([(101.0, failed(ServerFailed(status=500, message="late")))])[0]).fault
+def test_retryable_fault_after_the_deadline_settles_as_deadline_exceeded() -> None:
+    fault = settled(run_events([(101.0, failed(ServerFailed(status=500, message="late")))])[0]).fault
     assert isinstance(fault, DeadlineExceeded)
     assert (fault.status, fault.message) == (500, "the deadline of 100 s passed; last: ServerFailed: late")
 
 
-def test_a_lasting_fault_after_the_deadline_is_told_as_it_is() -> None:
-    assert isinstance(settled(told([(101.0, failed(InvalidRequest(status=400)))])[0]).fault, InvalidRequest)
+def test_fault_that_is_not_retryable_is_reported_after_the_deadline() -> None:
+    assert isinstance(settled(run_events([(101.0, failed(InvalidRequest(status=400)))])[0]).fault, InvalidRequest)
 
 
-def test_oversleeping_past_the_deadline_sends_nothing_more() -> None:
-    settle = settled(told([(1.0, failed(ServerFailed())), (100.0, Rested())])[0])
+def test_nothing_is_sent_after_a_wait_past_the_deadline() -> None:
+    settle = settled(run_events([(1.0, failed(ServerFailed())), (100.0, WaitEnded())])[0])
     assert isinstance(settle.fault, DeadlineExceeded)
     assert len(settle.attempts) == 1
 
 
-def test_a_deadline_that_has_passed_before_the_call_sends_nothing() -> None:
+def test_nothing_is_sent_if_the_deadline_has_passed() -> None:
     _, breaker, order = begin(EXACT, Breaker(), 5.0, timeout=10.0, deadline=5.0)
     assert isinstance(order, Settle)
     assert isinstance(order.fault, DeadlineExceeded)
     assert breaker == Breaker()
 
 
-def test_an_open_breaker_refuses_a_call_that_was_not_tried() -> None:
-    settle = settled(told([], breaker=opened(0.0))[0])
+def test_open_breaker_rejects_a_new_call() -> None:
+    settle = settled(run_events([], breaker=opened(0.0))[0])
     assert isinstance(settle.fault, CircuitOpen)
     assert settle.fault.retry_after == 30.0
     assert [attempt.outcome for attempt in settle.attempts] == ["CircuitOpen"]
 
 
-def test_a_call_that_was_let_in_waits_for_the_half_open_state_and_keeps_its_retries() -> None:
+def test_admitted_call_waits_for_the_half_open_state_and_keeps_its_retries() -> None:
     call, _, order = begin(EXACT, Breaker(), 0.0, timeout=10.0, deadline=100.0)
     call, _, order = advance(call, Breaker(), failed(ServerFailed(message="mine")), 1.0)
     assert isinstance(order, Wait)
-    call, _, order = advance(call, opened(1.0), Rested(), 2.0)
+    call, _, order = advance(call, opened(1.0), WaitEnded(), 2.0)
     assert order == Wait(29.0)
-    call, _, order = advance(call, opened(1.0), Rested(), 31.0)
+    call, _, order = advance(call, opened(1.0), WaitEnded(), 31.0)
     assert order == Send(10.0, 100.0)
 
 
-def test_a_call_whose_deadline_comes_before_the_half_open_state_settles_with_its_own_fault() -> None:
+def test_deadline_before_the_half_open_state_settles_with_the_last_fault() -> None:
     call, _, order = begin(EXACT, Breaker(), 0.0, timeout=10.0, deadline=20.0)
     call, _, order = advance(call, Breaker(), failed(ServerFailed(message="mine")), 1.0)
-    call, _, order = advance(call, opened(1.0), Rested(), 2.0)
+    call, _, order = advance(call, opened(1.0), WaitEnded(), 2.0)
     assert isinstance(order, Settle)
     assert isinstance(order.fault, ServerFailed)
     assert len(order.attempts) == 1
 
 
-def test_a_call_that_asks_to_wait_for_an_open_circuit_waits_inside_its_deadline() -> None:
+def test_wait_when_open_waits_within_the_deadline() -> None:
     call, breaker, order = begin(EXACT, opened(0.0), 1.0, timeout=10.0, deadline=100.0, wait_when_open=True)
     assert order == Wait(29.0)
-    _, _, order = advance(call, breaker, Rested(), 30.0)
+    _, _, order = advance(call, breaker, WaitEnded(), 30.0)
     assert order == Send(10.0, 100.0)
     _, _, order = begin(EXACT, opened(0.0), 1.0, timeout=10.0, deadline=20.0, wait_when_open=True)
     assert isinstance(order, Settle)
@@ -216,27 +220,27 @@ def test_a_call_that_asks_to_wait_for_an_open_circuit_waits_inside_its_deadline(
 
 
 @pytest.mark.parametrize("waits", [True, False])
-def test_a_call_that_waits_for_an_open_circuit_gets_its_retries_back(waits: bool) -> None:
+def test_wait_when_open_restores_the_retries(waits: bool) -> None:
     call, breaker, order = begin(EXACT, Breaker(), 0.0, timeout=10.0, deadline=1_000.0, wait_when_open=waits)
     now = 0.0
     for _ in range(EXACT.max_retries):
         call, breaker, order = advance(call, breaker, failed(ServerFailed()), now)
         assert isinstance(order, Wait)
         now += order.seconds
-        call, breaker, order = advance(call, breaker, Rested(), now)
+        call, breaker, order = advance(call, breaker, WaitEnded(), now)
     assert call.permit is not None
     call, breaker, order = advance(call, opened(now), failed(ServerFailed()), now)
     assert isinstance(order, Wait if waits else Settle)
 
 
-def test_each_try_is_reported_to_the_breaker_once() -> None:
-    _, _, breaker = told(
+def test_each_attempt_is_reported_to_the_breaker_once() -> None:
+    _, _, breaker = run_events(
         [
             (1.0, failed(ServerFailed())),
-            (2.0, Rested()),
+            (2.0, WaitEnded()),
             (3.0, failed(ServerFailed())),
-            (5.0, Rested()),
-            (6.0, Answered()),
+            (5.0, WaitEnded()),
+            (6.0, Succeeded()),
         ],
         breaker=Breaker(),
     )
@@ -244,22 +248,22 @@ def test_each_try_is_reported_to_the_breaker_once() -> None:
     assert (breaker.total_calls, breaker.total_failures, breaker.failure_count) == (3, 2, 0)
 
 
-def test_a_stream_that_breaks_before_its_first_piece_is_tried_again() -> None:
-    assert told([(1.0, failed(Overloaded()))])[0][-1] == Wait(0.5)
+def test_stream_broken_before_its_first_part_is_retried() -> None:
+    assert run_events([(1.0, failed(Overloaded()))])[0][-1] == Wait(0.5)
 
 
-def test_a_stream_that_breaks_after_its_first_piece_is_never_tried_again() -> None:
+def test_stream_broken_after_its_first_part_is_not_retried() -> None:
     fault = StreamInterrupted(partial=Partial(content="Once upon"))
-    orders, _, _ = told([(1.0, Committed()), (2.0, failed(fault))])
+    orders, _, _ = run_events([(1.0, Committed()), (2.0, failed(fault))])
     assert orders[1] == Deliver()
     assert settled(orders).fault == msgspec.structs.replace(fault, attempts=settled(orders).attempts)
 
 
-def test_a_stream_that_ends_whole_settles_well() -> None:
-    assert settled(told([(1.0, Committed()), (9.0, Answered(200))])[0]).fault is None
+def test_complete_stream_settles_without_a_fault() -> None:
+    assert settled(run_events([(1.0, Committed()), (9.0, Succeeded(200))])[0]).fault is None
 
 
-def test_a_caller_who_gives_up_returns_the_probe() -> None:
+def test_cancelled_call_returns_its_probe() -> None:
     call, breaker, _ = begin(EXACT, opened(0.0), 30.0, timeout=10.0)
     assert breaker is not None
     assert len(breaker.probes) == 1
@@ -270,7 +274,7 @@ def test_a_caller_who_gives_up_returns_the_probe() -> None:
     assert (breaker.state, breaker.probes, breaker.success_count) == ("half_open", (), 0)
 
 
-def test_leaving_a_stream_after_its_first_piece_shows_that_the_server_works() -> None:
+def test_leaving_a_stream_after_its_first_part_counts_as_success() -> None:
     call, breaker, _ = begin(EXACT, opened(0.0), 30.0, timeout=10.0)
     call, breaker, _ = advance(call, breaker, Committed(), 31.0)
     _, breaker, _ = advance(call, breaker, Abandoned(), 32.0)
@@ -278,54 +282,57 @@ def test_leaving_a_stream_after_its_first_piece_shows_that_the_server_works() ->
     assert breaker.success_count == 1
 
 
-def test_giving_up_during_a_rest_reports_nothing_twice() -> None:
-    orders, _, breaker = told([(1.0, failed(ServerFailed())), (1.2, Abandoned())], breaker=Breaker())
+def test_cancellation_during_a_wait_is_reported_once() -> None:
+    orders, _, breaker = run_events([(1.0, failed(ServerFailed())), (1.2, Abandoned())], breaker=Breaker())
     assert isinstance(settled(orders).fault, Cancelled)
     assert [attempt.outcome for attempt in settled(orders).attempts] == ["ServerFailed"]
     assert breaker is not None
     assert (breaker.failure_count, breaker.in_flight, breaker.total_calls, breaker.total_failures) == (0, 0, 1, 1)
 
 
-def test_a_refusal_by_the_rate_limit_says_nothing_about_the_server_and_is_not_tried_again() -> None:
+def test_rate_limiter_refusal_is_neither_recorded_nor_retried() -> None:
     breaker = Breaker(policy=BreakerPolicy(failure_threshold=1))
-    orders, _, after = told([(1.0, Refused(RateLimited(message="the key cools down")))], breaker=breaker)
+    orders, _, after = run_events([(1.0, Refused(RateLimited(message="the key cools down")))], breaker=breaker)
     assert isinstance(settled(orders).fault, RateLimited)
     assert [attempt.outcome for attempt in settled(orders).attempts] == ["RateLimited"]
     assert after is not None
     assert (after.state, after.total_failures) == ("closed", 0)
 
 
-def test_a_refusal_before_a_later_try_settles_with_the_last_real_fault() -> None:
-    orders, _, _ = told([(1.0, failed(ServerFailed())), (1.5, Rested()), (2.0, Refused(QueueFull()))])
+def test_refusal_of_a_retry_settles_with_the_last_fault() -> None:
+    orders, _, _ = run_events([(1.0, failed(ServerFailed())), (1.5, WaitEnded()), (2.0, Refused(QueueFull()))])
     assert isinstance(settled(orders).fault, ServerFailed)
     assert [attempt.outcome for attempt in settled(orders).attempts] == ["ServerFailed", "QueueFull"]
 
 
-def test_a_try_that_stood_in_line_and_then_met_the_deadline_settles_as_deadline_exceeded() -> None:
-    settle = settled(told([(12.0, failed(TimedOut()))], deadline=12.0)[0])
+def test_deadline_after_a_wait_in_the_queue_settles_as_deadline_exceeded() -> None:
+    settle = settled(run_events([(12.0, failed(TimedOut()))], deadline=12.0)[0])
     assert isinstance(settle.fault, DeadlineExceeded)
 
 
-def test_a_last_try_whose_own_timeout_ran_out_settles_as_timed_out() -> None:
-    orders, _, _ = told([(10.0, failed(TimedOut()))], deadline=10.0, policy=RetryPolicy(max_retries=0))
+def test_timeout_of_the_last_attempt_settles_as_timed_out() -> None:
+    orders, _, _ = run_events([(10.0, failed(TimedOut()))], deadline=10.0, policy=RetryPolicy(max_retries=0))
     assert isinstance(settled(orders).fault, TimedOut)
 
 
 @pytest.mark.parametrize(
-    "event", [Answered(), failed(ServerFailed()), Refused(QueueFull()), Committed(), Rested(), Abandoned()]
+    "event", [Succeeded(), failed(ServerFailed()), Refused(QueueFull()), Committed(), WaitEnded(), Abandoned()]
 )
-def test_a_settled_call_hears_nothing_more(event: CallEvent) -> None:
-    _, call, breaker = told([(1.0, Answered())], breaker=Breaker())
+def test_settled_call_ignores_events(event: CallEvent) -> None:
+    _, call, breaker = run_events([(1.0, Succeeded())], breaker=Breaker())
     assert advance(call, breaker, event, 2.0) == (call, breaker, call.order)
 
 
-def test_an_event_out_of_place_repeats_the_order() -> None:
-    orders, _, _ = told([(1.0, failed(ServerFailed())), (1.1, Answered()), (1.2, Committed())])
+def test_unexpected_event_repeats_the_order() -> None:
+    orders, _, _ = run_events([(1.0, failed(ServerFailed())), (1.1, Succeeded()), (1.2, Committed())])
     assert orders[1:] == [Wait(0.5)] * 3
 
 
-def test_without_a_breaker_nothing_is_refused() -> None:
-    assert [type(order).__name__ for order in told(spent_budget())[0]] == ["Send", "Wait"] * 3 + ["Send", "Settle"]
+def test_without_a_breaker_every_attempt_is_sent() -> None:
+    assert [type(order).__name__ for order in run_events(exhausted_retries())[0]] == ["Send", "Wait"] * 3 + [
+        "Send",
+        "Settle",
+    ]
 
 
 def later(
@@ -346,27 +353,27 @@ def attempt(started: float, seconds: float, outcome: str, message: str = "", wai
     )
 
 
-def test_the_log_counts_from_the_beginning_of_the_call() -> None:
-    settle, _ = later((51.0, failed(ServerFailed())), (51.5, Rested()), (53.0, Answered()))
+def test_attempts_are_timed_from_the_start_of_the_call() -> None:
+    settle, _ = later((51.0, failed(ServerFailed())), (51.5, WaitEnded()), (53.0, Succeeded()))
     assert settle.attempts == (attempt(0.0, 1.0, "ServerFailed"), attempt(1.5, 1.5, "ok", waited=0.5))
 
 
-def test_an_open_breaker_is_told_with_everything_a_caller_needs() -> None:
+def test_circuit_open_fault_has_target_and_retry_after() -> None:
     settle, _ = later(breaker=opened(40.0))
-    message = "the circuit breaker is open: calls fail fast until the server has had time to recover"
+    message = "the circuit breaker is open after repeated failures of the server; retry after the recovery timeout"
     log = (attempt(0.0, 0.0, "CircuitOpen", message),)
     assert settle.attempts == log
     assert settle.fault == CircuitOpen(provider="acme", model="m", message=message, retry_after=20.0, attempts=log)
 
 
-def test_a_caller_who_gave_up_is_told_so_with_the_log() -> None:
+def test_cancelled_fault_has_the_log() -> None:
     settle, _ = later((52.0, Abandoned()))
     log = (attempt(0.0, 2.0, "Cancelled"),)
-    assert settle.fault == Cancelled(provider="acme", model="m", message="the caller gave up", attempts=log)
+    assert settle.fault == Cancelled(provider="acme", model="m", message="the caller cancelled the call", attempts=log)
 
 
-def test_a_deadline_that_passed_during_a_rest_is_told_with_its_length() -> None:
-    settle, _ = later((51.0, failed(ServerFailed(message="boom"))), (60.0, Rested()))
+def test_deadline_passed_during_a_wait_is_reported_with_its_length() -> None:
+    settle, _ = later((51.0, failed(ServerFailed(message="boom"))), (60.0, WaitEnded()))
     assert settle.fault == DeadlineExceeded(
         provider="acme",
         model="m",
@@ -376,19 +383,19 @@ def test_a_deadline_that_passed_during_a_rest_is_told_with_its_length() -> None:
     )
 
 
-def test_a_refusal_is_logged_with_its_words() -> None:
+def test_refusal_is_logged_with_its_message() -> None:
     settle, _ = later((52.0, Refused(RateLimited(status=429, message="cooling"))))
     assert settle.attempts == (msgspec.structs.replace(attempt(0.0, 2.0, "RateLimited", "cooling"), status=429),)
 
 
-def test_the_breaker_hears_when_a_failure_came() -> None:
+def test_breaker_records_the_time_of_a_failure() -> None:
     _, breaker = later((52.0, failed(ServerFailed())), (59.0, Abandoned()), breaker=Breaker())
     assert breaker is not None
     assert breaker.last_failure_time == 52.0
 
 
 @pytest.mark.parametrize(("left", "timeout"), [(9.0, 9.0), (10.0, 10.0), (10.0 - 1e-7, 10.0), (11.0, 10.0)])
-def test_a_hair_less_than_the_timeout_is_the_timeout(left: float, timeout: float) -> None:
+def test_rounding_error_does_not_shorten_the_timeout(left: float, timeout: float) -> None:
     _, _, order = begin(EXACT, None, 50.0, timeout=10.0, deadline=50.0 + left)
     assert isinstance(order, Send)
     assert order.timeout == pytest.approx(timeout, abs=1e-9)
@@ -409,7 +416,7 @@ def limited_call(answers: Sequence[int], policy: RetryPolicy = EXACT, deadline: 
             breaker = record(breaker, permit, "succeeded", float(second))
         call, breaker, order = advance(call, breaker, failed(LIMITED), float(second))
         if isinstance(order, Wait):
-            call, breaker, order = advance(call, breaker, Rested(), float(second + 1))
+            call, breaker, order = advance(call, breaker, WaitEnded(), float(second + 1))
     return order
 
 
@@ -444,5 +451,5 @@ def test_rests_grow_with_rate_limits_that_name_no_time() -> None:
         call, breaker, order = advance(call, breaker, failed(RateLimited(message="slow down")), 10.0 * second)
         assert isinstance(order, Wait)
         rests.append(order.seconds)
-        call, breaker, _ = advance(call, breaker, Rested(), 10.0 * second + 9)
+        call, breaker, _ = advance(call, breaker, WaitEnded(), 10.0 * second + 9)
     assert rests == [0.5, 1.0, 2.0, 4.0]

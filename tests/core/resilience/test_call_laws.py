@@ -19,18 +19,18 @@ from victor_fp.core.faults import (
 from victor_fp.core.resilience.breaker import Breaker, BreakerPermit, BreakerPolicy, admit, record
 from victor_fp.core.resilience.call import (
     TRANSITIONS,
-    Answered,
     CallEvent,
     Failed,
-    Rested,
     Send,
     Settle,
+    Succeeded,
     Wait,
+    WaitEnded,
     advance,
     begin,
     find_phase,
 )
-from victor_fp.core.resilience.retry import RetryPolicy, compute_rest, find_patience
+from victor_fp.core.resilience.retry import RetryPolicy, classify_retryability, compute_backoff
 
 waits = st.none() | st.floats(0.01, 40.0)
 faults: st.SearchStrategy[Fault] = st.one_of(
@@ -53,7 +53,7 @@ tries = st.lists(st.tuples(st.floats(0.0, 20.0), faults | st.none()), min_size=8
     threshold=st.integers(1, 6),
     busy=st.booleans(),
 )
-def test_any_call_keeps_its_budget_its_deadline_and_its_permits(
+def test_every_call_respects_retries_deadline_and_permits(
     outcomes: list[tuple[float, Fault | None]], luck: float, retries: int, left: float, threshold: int, busy: bool
 ) -> None:
     policy = RetryPolicy(max_retries=retries)
@@ -71,7 +71,7 @@ def test_any_call_keeps_its_budget_its_deadline_and_its_permits(
             if seconds >= order.timeout:
                 seconds, last = order.timeout, TimedOut()
             now += seconds
-            event = Answered(200) if last is None else Failed(last, luck)
+            event = Succeeded(200) if last is None else Failed(last, luck)
             reported += 1
         else:
             assert isinstance(order, Wait)
@@ -86,7 +86,7 @@ def test_any_call_keeps_its_budget_its_deadline_and_its_permits(
             if busy and breaker is not None:
                 breaker = _used_by_another(breaker, now)
             now += order.seconds
-            event = Rested()
+            event = WaitEnded()
         before = find_phase(call)
         call, breaker, order = advance(call, breaker, event, now)
         assert find_phase(call) in TRANSITIONS[before, type(event).__name__]
@@ -103,8 +103,8 @@ def test_any_call_keeps_its_budget_its_deadline_and_its_permits(
         assert isinstance(order.fault, (type(last), DeadlineExceeded))
         if isinstance(order.fault, DeadlineExceeded):
             assert now >= left - 0.05
-        elif find_patience(order.fault) == "always" and not busy and threshold > sends:
-            assert sends == retries + 1 or now + compute_rest(order.fault, policy, sends - 1, luck) >= left
+        elif classify_retryability(order.fault) == "always" and not busy and threshold > sends:
+            assert sends == retries + 1 or now + compute_backoff(order.fault, policy, sends - 1, luck) >= left
 
 
 def _used_by_another(breaker: Breaker, now: float) -> Breaker:

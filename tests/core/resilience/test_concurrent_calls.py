@@ -12,7 +12,17 @@ import pytest
 
 from victor_fp.core.faults import Fault, RateLimited, ServerFailed
 from victor_fp.core.resilience.breaker import Breaker
-from victor_fp.core.resilience.call import Answered, CallOrder, CallState, Deliver, Failed, Rested, Send, Settle, Wait
+from victor_fp.core.resilience.call import (
+    CallOrder,
+    CallState,
+    Deliver,
+    Failed,
+    Send,
+    Settle,
+    Succeeded,
+    Wait,
+    WaitEnded,
+)
 from victor_fp.core.resilience.call import advance as advance_call
 from victor_fp.core.resilience.call import begin as begin_call
 from victor_fp.core.resilience.retry import RetryPolicy
@@ -35,7 +45,7 @@ def run(
 ) -> Result:
     """Run `calls` calls on `workers` workers; each worker makes one call after the other."""
     luck, result, breaker = Random(seed), Result(), Breaker()
-    events: list[tuple[float, int, CallState | None, Answered | Failed | Rested]] = []
+    events: list[tuple[float, int, CallState | None, Succeeded | Failed | WaitEnded]] = []
     # an entry without a call is a worker that is free
     left, serial = calls, 0
 
@@ -57,16 +67,16 @@ def run(
             case Send():
                 result.sent += 1
                 seconds, fault = vendor(now)
-                event = Answered(200) if fault is None else Failed(fault, luck.random())
+                event = Succeeded(200) if fault is None else Failed(fault, luck.random())
                 heapq.heappush(events, (now + seconds, serial, call, event))
             case Wait(seconds=seconds):
-                heapq.heappush(events, (now + seconds, serial, call, Rested()))
+                heapq.heappush(events, (now + seconds, serial, call, WaitEnded()))
             case Settle(fault=fault):
                 if fault is None:
                     result.answered += 1
                 else:
                     result.faults.append(fault)
-                heapq.heappush(events, (now + 0.01, serial, None, Rested()))
+                heapq.heappush(events, (now + 0.01, serial, None, WaitEnded()))
             case Deliver():
                 raise AssertionError("no streams here")
             case _:
@@ -101,7 +111,7 @@ def failing(share: float, fault: Fault, *, seed: int, fast: bool) -> Vendor:
     return vendor
 
 
-def test_a_burst_of_rate_limits_is_retried_and_opens_nothing() -> None:
+def test_burst_of_rate_limits_is_retried_with_the_breaker_closed() -> None:
     asked = 0
 
     def vendor(now: float) -> tuple[float, Fault | None]:
@@ -116,7 +126,7 @@ def test_a_burst_of_rate_limits_is_retried_and_opens_nothing() -> None:
 @pytest.mark.parametrize("fast", [True, False])
 @pytest.mark.parametrize("workers", [1, 5, 50, 200])
 @pytest.mark.parametrize("share", [0.02, 0.1, 0.2])
-def test_partial_failure_loses_no_call_and_opens_nothing(share: float, workers: int, fast: bool) -> None:
+def test_partial_failure_fails_no_call_and_keeps_the_breaker_closed(share: float, workers: int, fast: bool) -> None:
     vendor = failing(share, ServerFailed(status=503), seed=workers, fast=fast)
     result = run(1000, workers, vendor)
     allowed = 1000 * share**4 * 4 + 1  # all four attempts of a call may fail by chance
@@ -126,7 +136,7 @@ def test_partial_failure_loses_no_call_and_opens_nothing(share: float, workers: 
 
 
 @pytest.mark.parametrize("workers", [1, 5, 50, 200])
-def test_the_circuit_opens_in_bounded_time_when_the_vendor_is_down(workers: int) -> None:
+def test_breaker_opens_in_bounded_time_during_an_outage(workers: int) -> None:
     def vendor(_: float) -> tuple[float, Fault | None]:
         return 0.05, ServerFailed(status=500)
 
@@ -136,7 +146,7 @@ def test_the_circuit_opens_in_bounded_time_when_the_vendor_is_down(workers: int)
 
 
 @pytest.mark.parametrize("workers", [50, 100])
-def test_an_outage_of_a_minute_loses_nothing_where_calls_wait_for_the_open_circuit(workers: int) -> None:
+def test_wait_when_open_survives_an_outage_of_a_minute(workers: int) -> None:
     def vendor(now: float) -> tuple[float, Fault | None]:
         return (0.05, ServerFailed(status=500)) if 5.0 <= now < 65.0 else (0.5, None)
 

@@ -8,7 +8,7 @@ from victor_fp.core.faults import DeadlineExceeded, Partial, RateLimited
 from victor_fp.core.resilience.deadline import build_deadline_fault
 
 
-def test_it_carries_every_fact_of_the_last_fault() -> None:
+def test_deadline_fault_has_the_fields_of_the_last_fault() -> None:
     last = RateLimited(
         provider="other",
         model="other",
@@ -34,7 +34,7 @@ def test_it_carries_every_fact_of_the_last_fault() -> None:
     )
 
 
-def test_without_a_last_fault_there_is_only_the_time() -> None:
+def test_deadline_fault_without_a_last_fault() -> None:
     assert build_deadline_fault("acme", "m", 3.0, None) == DeadlineExceeded(
         provider="acme", model="m", message="the deadline of 3 s passed", seconds=3.0
     )

@@ -8,11 +8,11 @@ from victor_fp.core.resilience import diagram
 from victor_fp.core.resilience.diagram import Transition, render_mermaid
 
 
-def test_the_example_of_the_diagram_is_right() -> None:
+def test_docstring_example_of_the_diagram() -> None:
     assert doctest.testmod(diagram) == (0, 1)
 
 
-def test_states_that_nothing_leaves_are_ends() -> None:
+def test_final_states_lead_to_the_end() -> None:
     table: list[Transition] = [(("a", "went"), ("b", "c")), (("b", "came_back"), "a"), (("a", "ran"), "c")]
     assert render_mermaid(table, "a").splitlines() == [
         "stateDiagram-v2",

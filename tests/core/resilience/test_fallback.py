@@ -1,4 +1,4 @@
-"""A plan over several targets, told as orders."""
+"""A plan over several targets as a list of orders."""
 
 from __future__ import annotations
 
@@ -29,6 +29,7 @@ from victor_fp.core.faults import (
 from victor_fp.core.resilience.fallback import (
     MOVES_ON,
     TRANSITIONS,
+    CallTarget,
     DeliverTarget,
     FallbackPolicy,
     FallbackTarget,
@@ -37,10 +38,9 @@ from victor_fp.core.resilience.fallback import (
     PlanEvent,
     PlanOrder,
     SettlePlan,
-    TargetAnswered,
     TargetCommitted,
     TargetFailed,
-    TryTarget,
+    TargetSucceeded,
     advance,
     begin,
     find_phase,
@@ -60,12 +60,12 @@ def tried(provider: str, outcome: str = "ok", started: float = 0.0) -> Attempt:
     return Attempt(provider=provider, outcome=outcome, started=started, seconds=1.0)
 
 
-def failing(fault_of: type[Fault], provider: str, tries: int = 1) -> TargetFailed:
-    log = tuple(tried(provider, fault_of.__name__, float(n)) for n in range(tries))
+def failing(fault_of: type[Fault], provider: str, attempts: int = 1) -> TargetFailed:
+    log = tuple(tried(provider, fault_of.__name__, float(n)) for n in range(attempts))
     return TargetFailed(fault_of(provider=provider, message="no", attempts=log))
 
 
-def told(*script: tuple[float, PlanEvent], policy: FallbackPolicy | None = None) -> tuple[Plan, list[PlanOrder]]:
+def run_events(*script: tuple[float, PlanEvent], policy: FallbackPolicy | None = None) -> tuple[Plan, list[PlanOrder]]:
     plan, order = begin(TARGETS, policy or FallbackPolicy(), 0.0, 100.0)
     orders = [order]
     for now, event in script:
@@ -82,30 +82,30 @@ def settled(orders: list[PlanOrder]) -> SettlePlan:
     return last
 
 
-def asked(order: PlanOrder) -> TryTarget:
-    assert isinstance(order, TryTarget)
+def asked(order: PlanOrder) -> CallTarget:
+    assert isinstance(order, CallTarget)
     return order
 
 
-def test_the_first_target_answers_and_no_other_is_asked() -> None:
-    _, orders = told((1.0, TargetAnswered((tried("acme"),))))
-    assert orders == [TryTarget(TARGETS[0], 0, None, 100.0), SettlePlan(None, (tried("acme"),))]
+def test_no_other_target_is_called_after_a_success() -> None:
+    _, orders = run_events((1.0, TargetSucceeded((tried("acme"),))))
+    assert orders == [CallTarget(TARGETS[0], 0, None, 100.0), SettlePlan(None, (tried("acme"),))]
 
 
-def test_a_target_that_fails_hands_on_to_the_next_with_its_own_model_and_options() -> None:
-    _, orders = told((3.0, failing(ServerFailed, "acme", 2)), (5.0, TargetAnswered((tried("globex"),))))
+def test_next_target_is_called_with_its_own_model_and_options() -> None:
+    _, orders = run_events((3.0, failing(ServerFailed, "acme", 2)), (5.0, TargetSucceeded((tried("globex"),))))
     assert asked(orders[1]).target == TARGETS[1]
     assert (asked(orders[1]).target.model, asked(orders[1]).target.options) == ("grand", {"seed": 1})
 
 
-def test_the_log_of_a_success_tells_every_try_from_the_beginning_of_the_plan() -> None:
-    _, orders = told((3.0, failing(ServerFailed, "acme", 2)), (5.0, TargetAnswered((tried("globex"),))))
+def test_log_of_a_success_has_all_attempts_timed_from_the_start() -> None:
+    _, orders = run_events((3.0, failing(ServerFailed, "acme", 2)), (5.0, TargetSucceeded((tried("globex"),))))
     log = [(attempt.provider, attempt.outcome, attempt.started) for attempt in settled(orders).attempts]
     assert log == [("acme", "ServerFailed", 0.0), ("acme", "ServerFailed", 1.0), ("globex", "ok", 3.0)]
 
 
-def test_when_all_fail_the_fault_tells_the_whole_story() -> None:
-    _, orders = told(
+def test_fault_after_all_targets_failed_has_the_log() -> None:
+    _, orders = run_events(
         (1.0, failing(ServerFailed, "acme")),
         (2.0, failing(QuotaExhausted, "globex")),
         (3.0, failing(RateLimited, "initech")),
@@ -118,38 +118,38 @@ def test_when_all_fail_the_fault_tells_the_whole_story() -> None:
     assert [attempt.outcome for attempt in fault.attempts] == ["ServerFailed", "QuotaExhausted", "RateLimited"]
 
 
-def test_a_plan_of_one_target_ends_in_that_targets_own_fault() -> None:
+def test_plan_of_one_target_ends_with_its_fault() -> None:
     plan, _ = begin(TARGETS[:1], FallbackPolicy(), 0.0, 100.0)
     _, order = advance(plan, failing(ServerFailed, "acme"), 1.0)
     assert isinstance(settled([order]).fault, ServerFailed)
 
 
-def test_a_plan_without_a_target_settles() -> None:
+def test_plan_without_targets_settles() -> None:
     _, order = begin((), FallbackPolicy(), 0.0, 100.0)
     assert isinstance(settled([order]).fault, AllFallbacksFailed)
 
 
 @pytest.mark.parametrize("mistake", [InvalidRequest, UnsupportedParameter, ContextLengthExceeded, ContentRefused])
-def test_the_callers_own_mistakes_never_move_on(mistake: type[Fault]) -> None:
-    _, orders = told((1.0, failing(ServerFailed, "acme")), (2.0, failing(mistake, "globex")))
+def test_request_faults_do_not_move_on(mistake: type[Fault]) -> None:
+    _, orders = run_events((1.0, failing(ServerFailed, "acme")), (2.0, failing(mistake, "globex")))
     fault = settled(orders).fault
     assert isinstance(fault, mistake)
     assert [attempt.outcome for attempt in fault.attempts] == ["ServerFailed", mistake.__name__]
 
 
 @pytest.mark.parametrize("own", [AuthRejected, ModelNotFound, QuotaExhausted, CircuitOpen, CredentialMissing])
-def test_what_belongs_to_the_target_alone_moves_on(own: type[Fault]) -> None:
-    assert asked(told((1.0, failing(own, "acme")))[1][-1]).place == 1
+def test_target_faults_move_on(own: type[Fault]) -> None:
+    assert asked(run_events((1.0, failing(own, "acme")))[1][-1]).index == 1
 
 
-def test_which_faults_move_on_is_data() -> None:
+def test_faults_that_move_on_are_configurable() -> None:
     policy = FallbackPolicy(moves_on=MOVES_ON | {"ContextLengthExceeded"})
-    assert asked(told((1.0, failing(ContextLengthExceeded, "acme")), policy=policy)[1][-1]).place == 1
+    assert asked(run_events((1.0, failing(ContextLengthExceeded, "acme")), policy=policy)[1][-1]).index == 1
     nothing = FallbackPolicy(moves_on=frozenset())
-    assert isinstance(told((1.0, failing(ServerFailed, "acme")), policy=nothing)[1][-1], SettlePlan)
+    assert isinstance(run_events((1.0, failing(ServerFailed, "acme")), policy=nothing)[1][-1], SettlePlan)
 
 
-def test_the_default_policy_moves_on_after_the_faults_of_a_target_and_no_others() -> None:
+def test_default_policy_moves_on_for_target_faults_only() -> None:
     stays = {
         "InvalidRequest",
         "UnsupportedParameter",
@@ -164,33 +164,37 @@ def test_the_default_policy_moves_on_after_the_faults_of_a_target_and_no_others(
     assert {kind.__name__ for kind in FAULT_TYPES} - MOVES_ON == stays
 
 
-def test_an_answer_is_never_spliced_to_a_partial_one() -> None:
-    _, orders = told((1.0, TargetCommitted()), (2.0, failing(StreamInterrupted, "acme")))
+def test_stream_is_not_continued_by_another_target() -> None:
+    _, orders = run_events((1.0, TargetCommitted()), (2.0, failing(StreamInterrupted, "acme")))
     assert orders[1] == DeliverTarget()
     assert isinstance(settled(orders).fault, StreamInterrupted)
 
 
-def test_a_target_that_was_not_even_tried_is_in_the_log() -> None:
-    _, orders = told(
-        (0.5, TargetFailed(CredentialMissing(message="no key"))), (5.0, TargetAnswered((tried("globex"),)))
+def test_target_without_attempts_is_logged() -> None:
+    _, orders = run_events(
+        (0.5, TargetFailed(CredentialMissing(message="no key"))), (5.0, TargetSucceeded((tried("globex"),)))
     )
     assert settled(orders).attempts[0] == Attempt(
         provider="acme", model="big", seconds=0.5, outcome="CredentialMissing", message="no key"
     )
 
 
-def test_the_log_of_an_untried_later_target_is_timed_from_the_beginning_of_the_plan() -> None:
-    _, orders = told((2.0, failing(ServerFailed, "acme")), (2.5, TargetFailed(ModelNotFound(status=404, message="no"))))
-    plan, _ = told((2.0, failing(ServerFailed, "acme")), (2.5, TargetFailed(ModelNotFound(status=404, message="no"))))
-    assert asked(orders[-1]).place == 2
+def test_later_target_without_attempts_is_timed_from_the_start() -> None:
+    _, orders = run_events(
+        (2.0, failing(ServerFailed, "acme")), (2.5, TargetFailed(ModelNotFound(status=404, message="no")))
+    )
+    plan, _ = run_events(
+        (2.0, failing(ServerFailed, "acme")), (2.5, TargetFailed(ModelNotFound(status=404, message="no")))
+    )
+    assert asked(orders[-1]).index == 2
     assert plan.attempts[-1] == Attempt(
         provider="globex", model="grand", started=2.0, seconds=0.5, outcome="ModelNotFound", status=404, message="no"
     )
 
 
-def test_one_budget_over_all_targets() -> None:
+def test_max_tries_counts_over_all_targets() -> None:
     policy = FallbackPolicy(max_tries=5)
-    _, orders = told(
+    _, orders = run_events(
         (1.0, failing(ServerFailed, "acme", 3)),
         (2.0, failing(CircuitOpen, "globex")),
         (3.0, failing(ServerFailed, "initech", 2)),
@@ -199,13 +203,13 @@ def test_one_budget_over_all_targets() -> None:
     assert [asked(order).max_retries for order in orders[:3]] == [4, 1, 1]
 
 
-def test_a_spent_budget_ends_the_plan() -> None:
-    _, orders = told((1.0, failing(ServerFailed, "acme", 3)), policy=FallbackPolicy(max_tries=3))
+def test_max_tries_ends_the_plan() -> None:
+    _, orders = run_events((1.0, failing(ServerFailed, "acme", 3)), policy=FallbackPolicy(max_tries=3))
     assert isinstance(settled(orders).fault, ServerFailed)
 
 
-def test_the_number_of_fallbacks_is_bounded() -> None:
-    _, orders = told(
+def test_max_fallbacks_limits_the_targets() -> None:
+    _, orders = run_events(
         (1.0, failing(ServerFailed, "acme")),
         (2.0, failing(ServerFailed, "globex")),
         policy=FallbackPolicy(max_fallbacks=1),
@@ -213,19 +217,19 @@ def test_the_number_of_fallbacks_is_bounded() -> None:
     assert isinstance(settled(orders).fault, AllFallbacksFailed)
 
 
-def test_one_deadline_over_all_targets() -> None:
-    _, orders = told((60.0, failing(ServerFailed, "acme")), (100.0, failing(ServerFailed, "globex")))
+def test_deadline_holds_for_all_targets() -> None:
+    _, orders = run_events((60.0, failing(ServerFailed, "acme")), (100.0, failing(ServerFailed, "globex")))
     assert asked(orders[1]).deadline == 100.0
     assert isinstance(settled(orders).fault, DeadlineExceeded)
 
 
-def test_the_deadline_of_a_target_is_the_deadline_of_the_plan() -> None:
-    _, orders = told((100.0, failing(DeadlineExceeded, "acme")))
+def test_target_deadline_is_the_plan_deadline() -> None:
+    _, orders = run_events((100.0, failing(DeadlineExceeded, "acme")))
     assert isinstance(settled(orders).fault, DeadlineExceeded)
 
 
-def test_even_shares_leave_time_for_those_behind() -> None:
-    _, orders = told(
+def test_even_shares_leave_time_for_later_targets() -> None:
+    _, orders = run_events(
         (33.0, failing(DeadlineExceeded, "acme")),
         (40.0, failing(ServerFailed, "globex")),
         policy=FallbackPolicy(even_shares=True),
@@ -233,19 +237,19 @@ def test_even_shares_leave_time_for_those_behind() -> None:
     assert [asked(order).deadline for order in orders] == [pytest.approx(100 / 3), 66.5, 100.0]
 
 
-def test_a_caller_who_gives_up_ends_the_plan() -> None:
-    _, orders = told((1.0, failing(ServerFailed, "acme")), (2.0, PlanAbandoned((tried("globex", "Cancelled"),))))
+def test_cancellation_ends_the_plan() -> None:
+    _, orders = run_events((1.0, failing(ServerFailed, "acme")), (2.0, PlanAbandoned((tried("globex", "Cancelled"),))))
     fault = settled(orders).fault
     assert isinstance(fault, Cancelled)
     assert [attempt.provider for attempt in fault.attempts] == ["acme", "globex"]
 
 
-def test_a_settled_plan_hears_nothing_more() -> None:
-    plan, orders = told((1.0, TargetAnswered(())))
+def test_settled_plan_ignores_events() -> None:
+    plan, orders = run_events((1.0, TargetSucceeded(())))
     assert advance(plan, failing(ServerFailed, "acme"), 2.0) == (plan, orders[-1])
 
 
-def test_a_plan_that_begins_later_tells_times_from_its_own_beginning() -> None:
+def test_times_are_relative_to_the_start_of_the_plan() -> None:
     plan, _ = begin(TARGETS, FallbackPolicy(), 50.0, 90.0)
     plan, _ = advance(plan, failing(ServerFailed, "acme"), 52.0)
     plan, _ = advance(plan, failing(QuotaExhausted, "globex"), 53.0)
@@ -276,7 +280,7 @@ def test_a_plan_that_begins_later_tells_times_from_its_own_beginning() -> None:
     )
 
 
-def test_a_deadline_between_two_targets_is_told_with_its_length() -> None:
+def test_deadline_between_two_targets_is_reported_with_its_length() -> None:
     plan, _ = begin(TARGETS, FallbackPolicy(), 50.0, 90.0)
     _, order = advance(plan, failing(ServerFailed, "acme"), 90.0)
     fault = settled([order]).fault
@@ -285,28 +289,31 @@ def test_a_deadline_between_two_targets_is_told_with_its_length() -> None:
     assert fault.message == "the deadline of 40 s passed; last: ServerFailed: no"
 
 
-def test_at_the_last_target_the_deadline_changes_nothing() -> None:
+def test_last_target_fault_is_kept_after_the_deadline() -> None:
     plan, _ = begin(TARGETS[:1], FallbackPolicy(), 0.0, 100.0)
     assert isinstance(settled([advance(plan, failing(ServerFailed, "acme"), 100.0)[1]]).fault, ServerFailed)
 
 
-def test_without_even_shares_a_targets_deadline_is_not_moved_on_from() -> None:
-    assert isinstance(told((50.0, failing(DeadlineExceeded, "acme")))[1][-1], SettlePlan)
+def test_without_even_shares_a_target_deadline_does_not_move_on() -> None:
+    assert isinstance(run_events((50.0, failing(DeadlineExceeded, "acme")))[1][-1], SettlePlan)
 
 
-def test_even_shares_end_with_the_plans_own_deadline() -> None:
+def test_even_shares_end_at_the_plan_deadline() -> None:
     plan, _ = begin(TARGETS, FallbackPolicy(even_shares=True), 0.0, 100.0)
     assert isinstance(advance(plan, failing(DeadlineExceeded, "acme"), 100.0)[1], SettlePlan)
 
 
-def test_giving_up_is_told_with_the_target_at_hand() -> None:
-    _, orders = told((1.0, failing(ServerFailed, "acme")), (2.0, PlanAbandoned()))
+def test_cancelled_fault_names_the_current_target() -> None:
+    _, orders = run_events((1.0, failing(ServerFailed, "acme")), (2.0, PlanAbandoned()))
     assert settled(orders).fault == Cancelled(
-        provider="globex", model="grand", message="the caller gave up", attempts=(tried("acme", "ServerFailed"),)
+        provider="globex",
+        model="grand",
+        message="the caller cancelled the call",
+        attempts=(tried("acme", "ServerFailed"),),
     )
 
 
-def test_an_empty_plan_says_so() -> None:
+def test_empty_plan_has_a_message() -> None:
     _, order = begin((), FallbackPolicy(), 0.0, 100.0)
     assert settled([order]).fault == AllFallbacksFailed(message="the plan has no target")
 
@@ -319,21 +326,21 @@ def test_an_empty_plan_says_so() -> None:
     max_tries=st.none() | st.integers(1, 8),
     even=st.booleans(),
 )
-def test_a_plan_asks_each_target_at_most_once_in_order_and_keeps_its_budget(
+def test_each_target_is_called_at_most_once_in_order_within_max_tries(
     outcomes: list[tuple[type[Fault], int, float]], max_tries: int | None, even: bool
 ) -> None:
     plan, order = begin(TARGETS, FallbackPolicy(max_tries=max_tries, even_shares=even), 0.0, 100.0)
     now, places, made, sent = 0.0, list[int](), 0, 0
-    while isinstance(order, TryTarget):
+    while isinstance(order, CallTarget):
         assert now < order.deadline <= 100.0
         assert order.max_retries is None or order.max_retries >= 0
-        kind, tries, seconds = outcomes[order.place]
-        tries = tries if order.max_retries is None else min(tries, order.max_retries + 1)
-        places.append(order.place)
+        kind, attempts, seconds = outcomes[order.index]
+        attempts = attempts if order.max_retries is None else min(attempts, order.max_retries + 1)
+        places.append(order.index)
         now += seconds
-        made += tries
-        sent += tries if kind.__name__ not in UNSENT else 0
-        plan, order = advance(plan, failing(kind, order.target.provider, tries), now)
+        made += attempts
+        sent += attempts if kind.__name__ not in UNSENT else 0
+        plan, order = advance(plan, failing(kind, order.target.provider, attempts), now)
     assert places == list(range(len(places)))
     assert max_tries is None or sent <= max_tries
     assert isinstance(order, SettlePlan)

@@ -25,23 +25,23 @@ def after(*verdicts: Verdict, seconds: float = 1.0, now: float = 0.0) -> Health:
     return health
 
 
-def test_a_target_nobody_has_tried_is_healthy() -> None:
+def test_target_without_traffic_is_healthy() -> None:
     assert (score(Health(), 0.0), classify_health(Health(), 0.0), compute_latency(Health())) == (1.0, "healthy", None)
 
 
-def test_one_failure_is_no_verdict_and_three_are() -> None:
+def test_one_failure_degrades_and_three_are_unhealthy() -> None:
     assert classify_health(after("failed"), 0.0) == "degraded"
     assert classify_health(after("failed", "failed", "failed"), 0.0) == "unhealthy"
 
 
-def test_a_rare_failure_among_successes_leaves_it_healthy() -> None:
+def test_rare_failures_keep_a_target_healthy() -> None:
     successes: list[Verdict] = ["succeeded"] * 9
     health = after(*successes, "failed")
     assert score(health, 0.0) == pytest.approx(10 / 11)
     assert classify_health(health, 0.0) == "healthy"
 
 
-def test_everything_fades_by_the_half_life() -> None:
+def test_weights_decay_by_the_half_life() -> None:
     policy = HealthPolicy(half_life=10.0)
     before = Health(policy=policy, at=100.0, successes=4.0, failures=2.0, seconds=8.0, last_failure=90.0)
     assert observe(before, "succeeded", 3.0, 110.0) == Health(
@@ -53,25 +53,25 @@ def test_everything_fades_by_the_half_life() -> None:
     assert score(before, 110.0) == (1 + 2) / (1 + 3)
 
 
-def test_the_conditions_begin_at_their_bounds() -> None:
+def test_conditions_start_at_their_thresholds() -> None:
     assert classify_health(Health(successes=3.0, failures=1.0), 0.0) == "healthy"
     assert score(Health(successes=3.0, failures=1.0), 0.0) == 0.8
     assert score(after("failed"), 0.0) == 0.5
     assert classify_health(after("failed"), 0.0) == "degraded"
 
 
-def test_callers_mistakes_and_cancellations_say_nothing() -> None:
+def test_client_errors_and_cancellations_change_nothing() -> None:
     assert after("ignored", "cancelled") == Health()
 
 
-def test_what_was_long_ago_fades() -> None:
+def test_old_failures_decay() -> None:
     failed = after("failed", "failed", "failed")
     assert classify_health(failed, 60.0) == "unhealthy"
     assert classify_health(failed, 600.0) == "healthy"
     assert failed.last_failure == 0.0
 
 
-def test_latency_is_the_mean_of_successes_with_the_latest_counting_most() -> None:
+def test_latency_is_the_decayed_mean_of_successes() -> None:
     health = observe(observe(Health(), "succeeded", 2.0, 0.0), "succeeded", 4.0, 0.0)
     assert compute_latency(health) == 3.0
     assert compute_latency(observe(health, "failed", 60.0, 0.0)) == 3.0
@@ -80,7 +80,7 @@ def test_latency_is_the_mean_of_successes_with_the_latest_counting_most() -> Non
     assert late > 8.9
 
 
-def test_targets_are_preferred_by_condition_then_speed() -> None:
+def test_targets_are_sorted_by_condition_then_latency() -> None:
     targets = {
         "unknown": Health(),
         "dead": after("failed", "failed", "failed"),
@@ -96,7 +96,7 @@ VERDICTS: st.SearchStrategy[Verdict] = st.sampled_from(["succeeded", "failed", "
 
 @settings(max_examples=100, deadline=None)
 @given(st.lists(st.tuples(VERDICTS, st.floats(0, 100), st.floats(-50, 500)), max_size=30))
-def test_the_score_is_a_share_whatever_happens(history: list[tuple[Verdict, float, float]]) -> None:
+def test_score_is_between_zero_and_one(history: list[tuple[Verdict, float, float]]) -> None:
     health, now = Health(), 0.0
     for verdict, seconds, pause in history:
         now += pause

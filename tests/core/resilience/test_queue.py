@@ -40,7 +40,7 @@ def served(queue: Queue) -> list[int]:
 STRICT = Queue(policy=QueuePolicy(ageing=None))
 
 
-def test_higher_priorities_first_and_first_come_first_served_within_one() -> None:
+def test_order_is_by_priority_then_arrival() -> None:
     queue = STRICT
     for ticket, priority in enumerate(
         [Priority.BATCH, Priority.NORMAL, Priority.CRITICAL, Priority.NORMAL, Priority.HIGH]
@@ -49,49 +49,49 @@ def test_higher_priorities_first_and_first_come_first_served_within_one() -> Non
     assert served(queue) == [2, 4, 1, 3, 0]
 
 
-def test_priorities_are_the_five_of_the_line() -> None:
+def test_priority_values() -> None:
     assert [priority.name for priority in sorted(Priority)] == ["CRITICAL", "HIGH", "NORMAL", "LOW", "BATCH"]
 
 
-def test_waiting_makes_up_for_a_level_every_thirty_seconds() -> None:
+def test_ageing_makes_up_for_one_level_in_thirty_seconds() -> None:
     queue = joined(Queue(), 0, Priority.NORMAL, now=0.0)
     queue = joined(queue, 1, Priority.HIGH, now=29.0)
     queue = joined(queue, 2, Priority.HIGH, now=31.0)
     assert served(queue) == [1, 0, 2]
 
 
-def test_a_batch_call_is_not_starved_for_ever_by_critical_ones() -> None:
+def test_batch_call_is_not_starved_by_critical_calls() -> None:
     queue = joined(Queue(), 0, Priority.BATCH, now=0.0)
     for second in range(1, 200):
         queue = joined(queue, second, Priority.CRITICAL, now=float(second))
     assert served(queue).index(0) == 120
 
 
-def test_strict_priority_never_ages() -> None:
+def test_without_ageing_priority_is_strict() -> None:
     queue = joined(joined(STRICT, 0, Priority.BATCH, now=0.0), 1, Priority.CRITICAL, now=1e9)
     assert served(queue) == [1, 0]
 
 
-def test_at_the_same_rank_the_higher_priority_goes_first() -> None:
+def test_equal_ranks_are_ordered_by_priority() -> None:
     queue = joined(joined(Queue(), 0, Priority.HIGH, now=0.0), 1, Priority.CRITICAL, now=30.0)
     assert served(queue) == [1, 0]
 
 
-def test_what_waits_is_never_compared_however_many_come_at_one_moment() -> None:
+def test_simultaneous_entries_are_ordered_by_serial() -> None:
     queue = Queue()
     for ticket in [7, 3, 9, 1]:
         queue = joined(queue, ticket, Priority.NORMAL)
     assert served(queue) == [7, 3, 9, 1]
 
 
-def test_who_comes_to_a_full_line_is_told_so() -> None:
+def test_full_queue_returns_queue_full() -> None:
     queue = joined(Queue(policy=QueuePolicy(max_size=1), provider="acme", model="m"), 0, Priority.BATCH)
     after, answer = join(queue, 1, Priority.CRITICAL, 0, 0.0)
     assert after == queue
-    assert answer == QueueFull(provider="acme", model="m", message="the waiting line is full (1 calls)")
+    assert answer == QueueFull(provider="acme", model="m", message="the queue of the rate limit is full (1 calls)")
 
 
-def test_a_cancelled_entry_leaves_at_once_and_never_comes_up() -> None:
+def test_cancelled_entry_is_removed_at_once() -> None:
     queue = joined(joined(Queue(), 0, Priority.NORMAL), 1, Priority.NORMAL)
     queue, entry = leave(queue, 0)
     assert entry is not None
@@ -99,26 +99,26 @@ def test_a_cancelled_entry_leaves_at_once_and_never_comes_up() -> None:
     assert leave(queue, 0) == (queue, None)
 
 
-def test_who_waits_too_long_is_timed_out() -> None:
+def test_entry_times_out_after_max_wait() -> None:
     queue = joined(Queue(policy=QueuePolicy(max_wait=10.0), provider="acme", model="m"), 0, Priority.NORMAL, now=5.0)
     assert find_next_overdue(queue) == 15.0
     assert drop_overdue(queue, 14.9) == (queue, ())
     queue, ((entry, fault),) = drop_overdue(queue, 15.0)
     assert entry.ticket == 0
     assert fault == TimedOut(
-        provider="acme", model="m", message="waited 10 s for room under the rate limit", phase="pool", seconds=10.0
+        provider="acme", model="m", message="waited 10 s in the queue of the rate limit", phase="pool", seconds=10.0
     )
     assert find_next_overdue(queue) == math.inf
 
 
 @pytest.mark.parametrize(("deadline", "seconds"), [(8.0, 3.0), (5.5, 0.5), (4.0, 0.0)])
-def test_a_deadline_that_passes_in_line_is_told_as_the_deadline(deadline: float, seconds: float) -> None:
+def test_deadline_in_the_queue_is_deadline_exceeded(deadline: float, seconds: float) -> None:
     queue = joined(Queue(provider="acme", model="m"), 0, Priority.NORMAL, now=5.0, deadline=deadline)
     _, ((_, fault),) = drop_overdue(queue, max(5.0, deadline))
     assert fault == DeadlineExceeded(
         provider="acme",
         model="m",
-        message="the deadline passed in the waiting line of the rate limit",
+        message="the deadline passed in the queue of the rate limit",
         seconds=seconds,
     )
 
@@ -128,7 +128,7 @@ arrivals = st.lists(st.tuples(st.sampled_from(Priority), st.floats(0, 20)), max_
 
 @settings(max_examples=100, deadline=None)
 @given(arrivals=arrivals, ageing=st.none() | st.floats(0, 60))
-def test_nobody_passes_one_of_the_same_level_nor_one_above_who_came_before(
+def test_entries_do_not_overtake_equal_or_higher_priorities(
     arrivals: list[tuple[Priority, float]], ageing: float | None
 ) -> None:
     queue, now, came = Queue(policy=QueuePolicy(ageing=ageing)), 0.0, dict[int, tuple[Priority, float]]()

@@ -23,24 +23,24 @@ from victor_fp.core.faults import (
     TimedOut,
 )
 from victor_fp.core.resilience.retry import (
-    Again,
     Retry,
+    RetryAfter,
     RetryPolicy,
     Stop,
     StopReason,
     begin,
+    classify_retryability,
     commit,
-    compute_rest,
+    compute_backoff,
     decide_retry,
-    find_patience,
 )
 
 POLICY = RetryPolicy(jitter=1.0)
-"""Full jitter, so that luck shows as it is."""
+"""Full jitter, so that the backoff is proportional to `random`."""
 
 
-def decided(retry: Retry, fault: Fault, luck: float = 0.5, now: float = 0.0) -> Again | Stop:
-    return decide_retry(retry, fault, luck, now)[1]
+def decided(retry: Retry, fault: Fault, random: float = 0.5, now: float = 0.0) -> RetryAfter | Stop:
+    return decide_retry(retry, fault, random, now)[1]
 
 
 def fresh(deadline: float = 1000.0) -> Retry:
@@ -63,8 +63,8 @@ def fresh(deadline: float = 1000.0) -> Retry:
         InvalidRequest(status=409),
     ],
 )
-def test_what_may_pass_by_itself_is_tried_again(fault: Fault) -> None:
-    assert isinstance(decided(fresh(), fault), Again)
+def test_retryable_faults_are_retried(fault: Fault) -> None:
+    assert isinstance(decided(fresh(), fault), RetryAfter)
 
 
 TRIED_AGAIN = {
@@ -80,109 +80,111 @@ TRIED_AGAIN = {
 
 
 @pytest.mark.parametrize("kind", [kind for kind in FAULT_TYPES if kind.__name__ not in TRIED_AGAIN])
-def test_what_lasts_stops_at_once(kind: type[Fault]) -> None:
-    assert find_patience(kind()) == "never"
-    assert decided(fresh(), kind()) == Stop("lasting")
+def test_other_faults_stop_at_once(kind: type[Fault]) -> None:
+    assert classify_retryability(kind()) == "never"
+    assert decided(fresh(), kind()) == Stop("not_retryable")
 
 
-def test_a_429_for_an_exhausted_quota_and_a_rejected_key_are_not_tried_again() -> None:
+def test_exhausted_quota_and_rejected_key_are_not_retried() -> None:
     for fault in (QuotaExhausted(status=429, retry_after=1.0), AuthRejected(status=401), CircuitOpen(retry_after=0.1)):
-        assert decided(fresh(), fault) == Stop("lasting")
+        assert decided(fresh(), fault) == Stop("not_retryable")
 
 
-def test_digits_in_prose_decide_nothing() -> None:
+def test_digits_in_a_message_are_ignored() -> None:
     fault = InvalidRequest(status=400, message="max 5000 tokens, error 500, please retry, 429")
-    assert decided(fresh(), fault) == Stop("lasting")
+    assert decided(fresh(), fault) == Stop("not_retryable")
 
 
-def test_an_unreadable_answer_is_tried_again_once() -> None:
+def test_invalid_response_is_retried_once() -> None:
     retry, first = decide_retry(fresh(), InvalidResponse(), 0.5, 0.0)
-    assert isinstance(first, Again)
+    assert isinstance(first, RetryAfter)
     retry, between = decide_retry(retry, ServerFailed(), 0.5, 1.0)
-    assert isinstance(between, Again)
-    assert decided(retry, InvalidResponse(), now=2.0) == Stop("lasting")
+    assert isinstance(between, RetryAfter)
+    assert decided(retry, InvalidResponse(), now=2.0) == Stop("not_retryable")
 
 
-def test_the_budget_is_max_retries_after_the_first_try() -> None:
-    retry, decisions = fresh(), list[Again | Stop]()
+def test_max_retries_counts_after_the_first_attempt() -> None:
+    retry, decisions = fresh(), list[RetryAfter | Stop]()
     for second in range(4):
         retry, decision = decide_retry(retry, ServerFailed(), 0.0, float(second))
         decisions.append(decision)
-    assert decisions == [Again(0.0), Again(0.0), Again(0.0), Stop("spent")]
-    assert decided(begin(RetryPolicy(max_retries=0), 0.0, 9.0), ServerFailed()) == Stop("spent")
+    assert decisions == [RetryAfter(0.0), RetryAfter(0.0), RetryAfter(0.0), Stop("retries_exhausted")]
+    assert decided(begin(RetryPolicy(max_retries=0), 0.0, 9.0), ServerFailed()) == Stop("retries_exhausted")
 
 
-def test_the_rest_is_a_random_share_of_a_doubling_bound_with_a_cap() -> None:
+def test_backoff_is_exponential_with_jitter_and_cap() -> None:
     almost = 1.0 - 2**-53
-    bounds = [round(compute_rest(ServerFailed(), POLICY, retries, almost), 6) for retries in range(6)]
+    bounds = [round(compute_backoff(ServerFailed(), POLICY, retries, almost), 6) for retries in range(6)]
     assert bounds == [0.5, 1.0, 2.0, 4.0, 8.0, 8.0]
-    assert compute_rest(ServerFailed(), POLICY, 3, 0.0) == 0.0
-    assert compute_rest(ServerFailed(), POLICY, 3, 0.5) == 2.0
-    assert compute_rest(ServerFailed(), POLICY, 10_000, 0.5) == 4.0
+    assert compute_backoff(ServerFailed(), POLICY, 3, 0.0) == 0.0
+    assert compute_backoff(ServerFailed(), POLICY, 3, 0.5) == 2.0
+    assert compute_backoff(ServerFailed(), POLICY, 10_000, 0.5) == 4.0
 
 
-@pytest.mark.parametrize("lucks", [(0.999, 0.0), (0.0, 0.999), (0.5, 0.5)])
-def test_by_default_each_rest_is_longer_than_the_one_before_whatever_the_luck(lucks: tuple[float, float]) -> None:
-    rests = [compute_rest(ServerFailed(), RetryPolicy(), retries, lucks[retries % 2]) for retries in range(4)]
-    assert rests == sorted(rests)
-    assert 0.3 <= rests[0] <= 0.5
+@pytest.mark.parametrize("randoms", [(0.999, 0.0), (0.0, 0.999), (0.5, 0.5)])
+def test_backoff_grows_despite_jitter_by_default(randoms: tuple[float, float]) -> None:
+    backoffs = [compute_backoff(ServerFailed(), RetryPolicy(), retries, randoms[retries % 2]) for retries in range(4)]
+    assert backoffs == sorted(backoffs)
+    assert 0.3 <= backoffs[0] <= 0.5
 
 
-def test_without_jitter_the_rest_is_the_bound_whatever_the_luck() -> None:
+def test_backoff_without_jitter_is_deterministic() -> None:
     policy = RetryPolicy(jitter=0.0)
-    assert {compute_rest(ServerFailed(), policy, 1, luck / 4) for luck in range(4)} == {1.0}
-    assert compute_rest(ServerFailed(), RetryPolicy(jitter=0.5), 0, 0.0) == 0.25
+    assert {compute_backoff(ServerFailed(), policy, 1, random / 4) for random in range(4)} == {1.0}
+    assert compute_backoff(ServerFailed(), RetryPolicy(jitter=0.5), 0, 0.0) == 0.25
 
 
-def test_retry_after_of_the_latest_fault_is_obeyed_and_never_an_older_one() -> None:
+def test_retry_after_of_the_latest_fault_is_honoured() -> None:
     retry, first = decide_retry(fresh(), RateLimited(retry_after=20.0), 0.5, 0.0)
-    assert first == Again(20.0)
+    assert first == RetryAfter(20.0)
     _, second = decide_retry(retry, RateLimited(), 0.5, 20.0)
-    assert second == Again(0.5)
+    assert second == RetryAfter(0.5)
 
 
-def test_what_may_pass_is_named() -> None:
-    assert [find_patience(fault) for fault in (ServerFailed(), InvalidRequest(status=409), InvalidResponse())] == [
+def test_retryability_of_faults() -> None:
+    assert [
+        classify_retryability(fault) for fault in (ServerFailed(), InvalidRequest(status=409), InvalidResponse())
+    ] == [
         "always",
         "always",
         "once",
     ]
 
 
-def test_a_short_retry_after_is_obeyed_too() -> None:
-    assert decided(fresh(), RateLimited(retry_after=0.25)) == Again(0.25)
+def test_short_retry_after_is_honoured() -> None:
+    assert decided(fresh(), RateLimited(retry_after=0.25)) == RetryAfter(0.25)
 
 
-def test_retry_after_is_not_capped_below_the_deadline() -> None:
-    assert decided(fresh(), Overloaded(retry_after=999.0)) == Again(999.0)
+def test_retry_after_is_not_limited_by_cap() -> None:
+    assert decided(fresh(), Overloaded(retry_after=999.0)) == RetryAfter(999.0)
 
 
-def test_a_rest_of_thirty_minutes_past_the_deadline_is_not_begun() -> None:
+def test_retry_after_past_the_deadline_stops() -> None:
     assert decided(fresh(deadline=60.0), RateLimited(retry_after=1800.0)) == Stop("past_deadline")
 
 
 @pytest.mark.parametrize(
-    ("wait", "decision"), [(9.9, Again(9.9)), (10.0, Stop("past_deadline")), (10.1, Stop("past_deadline"))]
+    ("wait", "decision"), [(9.9, RetryAfter(9.9)), (10.0, Stop("past_deadline")), (10.1, Stop("past_deadline"))]
 )
-def test_a_rest_that_leaves_no_time_to_try_is_not_begun(wait: float, decision: Again | Stop) -> None:
+def test_backoff_must_end_before_the_deadline(wait: float, decision: RetryAfter | Stop) -> None:
     assert decided(fresh(deadline=15.0), RateLimited(retry_after=wait), now=5.0) == decision
 
 
 @pytest.mark.parametrize("senseless", [0.0, -3.0, math.nan])
-def test_a_senseless_retry_after_counts_as_none(senseless: float) -> None:
-    assert decided(fresh(), RateLimited(retry_after=senseless)) == Again(0.25)
+def test_invalid_retry_after_is_ignored(senseless: float) -> None:
+    assert decided(fresh(), RateLimited(retry_after=senseless)) == RetryAfter(0.25)
 
 
-def test_a_retry_knows_when_it_began() -> None:
+def test_retry_keeps_its_start_time() -> None:
     assert begin(POLICY, 3.0, 9.0) == Retry(policy=POLICY, began=3.0, deadline=9.0)
 
 
-def test_an_endless_retry_after_is_bounded_by_an_hour() -> None:
-    assert decided(fresh(deadline=math.inf), RateLimited(retry_after=math.inf)) == Again(3600.0)
+def test_infinite_retry_after_is_limited_to_an_hour() -> None:
+    assert decided(fresh(deadline=math.inf), RateLimited(retry_after=math.inf)) == RetryAfter(3600.0)
     assert decided(fresh(deadline=3000.0), RateLimited(retry_after=math.inf)) == Stop("past_deadline")
 
 
-def test_after_the_first_piece_of_the_answer_nothing_is_tried_again() -> None:
+def test_nothing_is_retried_after_commit() -> None:
     committed = commit(fresh())
     assert commit(committed) is committed
     for fault in (StreamInterrupted(), Overloaded(retry_after=0.1), TimedOut()):
@@ -193,9 +195,9 @@ def test_after_the_first_piece_of_the_answer_nothing_is_tried_again() -> None:
     ("retry", "fault", "reason"),
     [
         (commit(fresh()), AuthRejected(), "committed"),
-        (Retry(policy=POLICY, began=0.0, deadline=0.0, tries=9), AuthRejected(), "lasting"),
-        (Retry(policy=POLICY, began=0.0, deadline=0.0, tries=9), ServerFailed(), "spent"),
+        (Retry(policy=POLICY, began=0.0, deadline=0.0, failed_attempts=9), AuthRejected(), "not_retryable"),
+        (Retry(policy=POLICY, began=0.0, deadline=0.0, failed_attempts=9), ServerFailed(), "retries_exhausted"),
     ],
 )
-def test_the_first_reason_that_holds_is_given(retry: Retry, fault: Fault, reason: StopReason) -> None:
+def test_stop_reasons_have_a_fixed_order(retry: Retry, fault: Fault, reason: StopReason) -> None:
     assert decided(retry, fault, now=1.0) == Stop(reason)

@@ -48,10 +48,10 @@ def used_admission() -> admission.Admission:
     ],
     ids=lambda state: type(state).__name__,
 )
-def test_a_state_comes_back_from_a_store_as_it_was(state: msgspec.Struct) -> None:
+def test_states_round_trip_through_a_store(state: msgspec.Struct) -> None:
     assert msgspec.msgpack.decode(msgspec.msgpack.encode(state), type=type(state)) == state
 
 
-def test_states_do_not_change_under_the_hand() -> None:
+def test_states_are_immutable() -> None:
     with pytest.raises(AttributeError):
         setattr(breaker.Breaker(), "state", "open")  # noqa: B010

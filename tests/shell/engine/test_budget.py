@@ -42,11 +42,11 @@ async def test_calls_at_once_do_not_exceed_a_budget_of_requests() -> None:
     assert len(server.received) == 5
     assert len(refused) == 15
     assert all(isinstance(fault, BudgetExceeded) for fault in refused)
-    assert refused[0].message == "the budget of 5 requests has no room for the call; nothing was sent"
+    assert refused[0].message == "the call would exceed the budget of 5 requests; nothing was sent"
     assert refused[0].provider == "acme"
 
 
-async def test_usage_takes_the_place_of_the_estimate_so_that_small_answers_leave_room() -> None:
+async def test_reported_usage_replaces_the_estimate() -> None:
     """A call may take 4,096 tokens and takes 7, so calls in turn fit where calls at once wait for each other."""
     async with serving(slow) as server, await managed(server.url, budget=Budget(tokens=4200)) as provider:
         results = await asyncio.gather(*(provider.chat_result(HI) for _ in range(6)))
@@ -78,7 +78,7 @@ async def test_a_fallback_spends_from_the_same_budget() -> None:
     assert (len(one.received), len(two.received)) == (1, 1)
 
 
-async def test_streams_are_settled_by_their_usage_and_left_ones_by_their_estimate() -> None:
+async def test_streams_are_settled_by_usage_and_abandoned_ones_by_the_estimate() -> None:
     async def pauses(talk: Talk, _: Received) -> None:
         await talk.head(content_type="text/event-stream")
         await talk.event(chunk("Hel"))
@@ -125,7 +125,7 @@ async def test_dollars_are_counted_by_price_and_a_model_without_one_is_refused()
 
 async def test_a_budget_in_dollars_without_prices_is_refused_when_it_is_made(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("victor_fp.providers.managed_config.find_spec", lambda name: None)
-    with pytest.raises(ProviderError, match="needs prices"):
+    with pytest.raises(ProviderError, match="requires prices"):
         ManagedProvider(config=ProviderConfig("acme", "m-1", budget=Budget(usd=1.0)))
 
 

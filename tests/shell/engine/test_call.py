@@ -39,7 +39,7 @@ async def test_a_call_sends_the_request_and_gives_the_answer() -> None:
     assert received.json()["messages"] == [{"role": "user", "content": "Hi"}]
 
 
-async def test_a_server_error_is_retried_and_the_answer_tells_of_it() -> None:
+async def test_server_error_is_retried_and_reported_in_metadata() -> None:
     runtime = PaperRuntime()
     async with serving(fails, answers) as server, acme(server.url, runtime=runtime) as provider:
         response = await provider.chat(HI, model="m-1")
@@ -77,7 +77,7 @@ async def test_one_budget_of_attempts() -> None:
     assert len(caught.value.fault.attempts) == 3
 
 
-async def test_the_callers_own_mistakes_are_not_retried_and_do_not_open_the_breaker() -> None:
+async def test_client_errors_are_neither_retried_nor_open_the_breaker() -> None:
     async def refuses(talk: Talk, _: Received) -> None:
         await talk.answer(shapes.error("no such thing", None, "invalid_request_error"), 400)
 
@@ -203,7 +203,7 @@ class TestFaultsOfTheWire:
         assert isinstance(fault, faults.TimedOut)
         assert (fault.phase, fault.seconds) == ("read", 0.2)
 
-    async def test_a_slow_drip_is_bounded_as_a_whole(self, plain: bool) -> None:
+    async def test_slow_body_is_bounded_by_the_timeout(self, plain: bool) -> None:
         async def script(talk: Talk, _: Received) -> None:
             await talk.head()
             for _piece in range(100):

@@ -84,7 +84,7 @@ async def test_a_key_that_is_missing_was_sent_nowhere() -> None:
         ("https://gw.test/v1?sig=abc#frag", "https://gw.test/v1?sig=..."),
     ],
 )
-def test_user_info_and_secrets_of_queries_are_left_out(url: str, kept: str) -> None:
+def test_user_info_and_secret_query_values_are_removed(url: str, kept: str) -> None:
     assert with_context(RateLimited(), "acme", "m", url).url == kept
 
 
@@ -94,7 +94,7 @@ def test_the_first_context_counts_and_one_without_news_changes_nothing() -> None
     assert with_context(first, "other") is first
 
 
-def test_the_url_is_described_where_it_may_be_what_is_wrong() -> None:
+def test_url_is_described_if_it_may_be_wrong() -> None:
     fault = RateLimited(provider="acme", status=429, message="slow", url="https://a.test/v1")
     assert describe(fault) == "acme: RateLimited (429): slow"
     assert describe(ConnectionFailed(message="refused", url="https://a.test")).endswith("refused (https://a.test)")

@@ -20,7 +20,7 @@ from victor_fp.core.responses import ResponseContext
 from victor_fp.core.result import outcome
 from victor_fp.providers.catalogue_provider import CatalogueProvider
 from victor_fp.providers.registry import ProviderRegistry
-from victor_fp.shell.engine.backend import Kind, Known, PreparedExchange
+from victor_fp.shell.engine.backend import Kind, KnownResult, PreparedExchange
 from victor_fp.shell.engine.call_spec import CallSpec
 from victor_fp.shell.engine.operation import Operation
 
@@ -29,7 +29,7 @@ Lines = list[bytes]
 
 def compile_lines(
     codec: Codec, endpoint: Endpoint, spec: CallSpec, model: str, options: Any
-) -> Result[PreparedExchange[Lines] | Known[Lines], Fault]:
+) -> Result[PreparedExchange[Lines] | KnownResult[Lines], Fault]:
     def read(data: bytes) -> Result[Lines, Fault]:
         return Success([line for line in data.split(b"\n") if line.strip()])
 
@@ -82,11 +82,11 @@ async def send(pieces: Sequence[bytes], talk: Talk, _: Received) -> None:
         [bytes([sign]) for sign in b"a\nbb\n\nccc"],
     ],
 )
-async def test_lines_are_whole_however_they_are_cut(pieces: list[bytes]) -> None:
+async def test_lines_are_complete_for_any_chunking(pieces: list[bytes]) -> None:
     assert await read_all(partial(send, pieces)) == ([b"a", b"bb", b"ccc"], None)
 
 
-async def test_an_empty_stream_is_no_fault() -> None:
+async def test_empty_stream_is_not_a_fault() -> None:
     assert await read_all(partial(send, [])) == ([], None)
     assert await read_all(partial(send, [b"\n \n"])) == ([], None)
 

@@ -37,7 +37,7 @@ async def test_a_failure_is_retried_by_one_owner() -> None:
     assert (len(server.received), len(fault.attempts), len(runtime.slept)) == (4, 4, 3)
 
 
-async def test_a_fallback_answers_with_its_own_model_key_and_options() -> None:
+async def test_fallback_uses_its_own_model_key_and_options() -> None:
     async with serving(fails) as one, serving(says("from two")) as two:
         fallback = config(two.url, options={"seed": 7})
         async with await managed(one.url, fallback_configs=[fallback], max_retries=0) as provider:
@@ -54,7 +54,7 @@ async def test_a_fallback_answers_with_its_own_model_key_and_options() -> None:
     assert (stats["primary_successes"], stats["fallback_successes"]) == (0, 1)
 
 
-async def test_when_all_fail_the_fault_tells_the_whole_story() -> None:
+async def test_fault_after_all_targets_failed_has_all_attempts() -> None:
     async with serving(fails) as one, serving(limits) as two:
         async with await managed(
             one.url, fallback_configs=[config(two.url, extra_kwargs={"max_retries": 0})], max_retries=0
@@ -65,7 +65,7 @@ async def test_when_all_fail_the_fault_tells_the_whole_story() -> None:
     assert (fault.last, fault.retry_after) == ("RateLimited", 7.0)
 
 
-async def test_the_callers_own_mistake_does_not_move_on() -> None:
+async def test_client_error_does_not_move_on() -> None:
     async with serving(refuses) as one, serving(answers) as two:
         async with await managed(one.url, fallback_configs=[config(two.url)]) as provider:
             fault = (await provider.chat_result(HI)).failure()
@@ -142,7 +142,7 @@ async def test_a_missing_key_moves_on_to_the_fallback() -> None:
     assert [a["outcome"] for a in response.metadata["attempts"]] == ["CredentialMissing", "ok"]
 
 
-async def test_a_conversation_that_cannot_be_sent_is_a_fault_and_takes_no_permit() -> None:
+async def test_invalid_conversation_is_a_fault_and_uses_no_permit() -> None:
     async with serving(answers) as server, await managed(server.url) as provider:
         fault = (await provider.chat_result([Message(role="tool", tool_call_id="x", content="?")])).failure()
         stats = provider.get_rate_limit_stats()

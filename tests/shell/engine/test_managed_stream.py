@@ -58,7 +58,7 @@ async def test_pieces_come_and_the_last_one_is_final() -> None:
     assert (sample["first_piece"] or 0.0) > 0
 
 
-async def test_stream_chat_takes_a_priority_and_can_be_held() -> None:
+async def test_stream_chat_accepts_a_priority_and_is_a_context_manager() -> None:
     async with serving(streams) as server, await managed(server.url) as provider:
         async with provider.stream_chat(HI, priority=Priority.HIGH) as stream:
             assert said([chunk async for chunk in stream]) == "Hello"
@@ -93,7 +93,7 @@ async def test_nothing_is_retried_or_handed_over_once_a_piece_is_out() -> None:
     assert stats["in_flight"] == 0
 
 
-async def test_when_all_fail_the_fault_tells_the_whole_story_and_stream_raises_it() -> None:
+async def test_fault_after_all_targets_failed_has_all_attempts() -> None:
     async with serving(fails) as one, serving(fails) as two:
         fallback = config(two.url, extra_kwargs={"max_retries": 0})
         async with await managed(one.url, fallback_configs=[fallback], max_retries=0) as provider:
@@ -138,14 +138,14 @@ async def test_leaving_early_closes_the_connection_and_gives_everything_back() -
     assert metrics["summary"]["total_failures"] == 0
 
 
-async def test_a_stream_that_nobody_begins_takes_nothing() -> None:
+async def test_unstarted_stream_uses_no_permit() -> None:
     async with serving(streams) as server, await managed(server.url) as provider:
         await provider.stream(HI).aclose()
         stats = provider.get_rate_limit_stats()
     assert (server.received, stats) == ([], {"targets": {}})
 
 
-async def test_a_cancelled_stream_in_line_leaves_it() -> None:
+async def test_cancelled_stream_leaves_the_queue() -> None:
     async with serving(hangs) as server:
         async with await managed(server.url, rate_limits=Limits(concurrency=1), max_retries=0) as provider:
             first = asyncio.create_task(told(provider, deadline=0.3))
@@ -160,7 +160,7 @@ async def test_a_cancelled_stream_in_line_leaves_it() -> None:
     assert (stats["in_flight"], stats["waiting"]) == (0, 0)
 
 
-async def test_a_server_that_only_keeps_alive_is_left_at_the_deadline() -> None:
+async def test_keep_alive_without_content_ends_at_the_deadline() -> None:
     async def keeps_alive(talk: Talk, _: Received) -> None:
         await talk.head(content_type="text/event-stream")
         while True:

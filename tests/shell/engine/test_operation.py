@@ -165,7 +165,7 @@ class TestOverriddenMethods:
 
 
 class TestInheritance:
-    async def test_a_fallback_without_figures_of_its_own_has_those_of_the_primary(self) -> None:
+    async def test_fallback_inherits_settings_of_the_primary(self) -> None:
         async with serving(answers) as server:
             bare = ProviderConfig("acme", "m-2", KEY, f"{server.url}/v1")
             async with await managed(
@@ -175,7 +175,7 @@ class TestInheritance:
         assert (second.timeout, second.retries.max_retries) == (first.timeout, 1)
         assert bare.timeout == 120.0
 
-    async def test_figures_of_its_own_stay(self) -> None:
+    async def test_explicit_settings_of_a_fallback_are_kept(self) -> None:
         async with serving(answers) as server:
             own = config(server.url, timeout=120.0, retry_config=RetryPolicy(max_retries=5))
             async with await managed(server.url, timeout=7, fallback_configs=[own]) as provider:
@@ -233,7 +233,7 @@ class TestClosing:
             waiting.exception()
             assert provider.in_flight.count == 0
 
-    async def test_a_stream_that_nobody_reads_at_the_moment_ends_when_it_is_read_again(self) -> None:
+    async def test_interrupted_stream_ends_at_its_next_read(self) -> None:
         provider = await over(PaperTransport())
         stream = aiter(provider.stream_result(HI))
         await anext(stream)
@@ -241,7 +241,7 @@ class TestClosing:
         rest = [result async for result in stream]
         assert [type(result.failure()) for result in rest] == [faults.Cancelled]
 
-    async def test_a_caller_who_cancels_is_still_cancelled(self) -> None:
+    async def test_cancellation_propagates_to_the_caller(self) -> None:
         async def hangs(talk: Talk, _: Received) -> None:
             await talk.gone(30)
 

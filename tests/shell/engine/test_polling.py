@@ -92,7 +92,7 @@ async def eventually(holds: Callable[[], bool]) -> None:
     raise AssertionError("it never came")
 
 
-async def test_a_prediction_that_is_waited_for_takes_one_exchange() -> None:
+async def test_synchronous_prediction_needs_one_exchange() -> None:
     whole = gives("succeeded", 201, output=["Hel", "lo"], metrics=METRICS)
     async with serving(whole) as server, replicate(server.url) as provider:
         response = await provider.chat(HI, model=MODEL)
@@ -103,7 +103,7 @@ async def test_a_prediction_that_is_waited_for_takes_one_exchange() -> None:
     assert received.headers["authorization"] == f"Bearer {KEY}"
 
 
-async def test_a_prediction_that_takes_longer_is_polled() -> None:
+async def test_slow_prediction_is_polled() -> None:
     runtime = PaperRuntime()
     scripts = [gives("starting", 201), gives("processing"), fails(502), gives("succeeded", output="Hello")]
     async with serving(*scripts) as server, replicate(server.url, runtime=runtime) as provider:
@@ -161,7 +161,7 @@ async def test_an_order_that_is_refused_is_a_fault() -> None:
     assert asked(server) == [CREATE]
 
 
-async def test_a_stream_is_read_where_the_prediction_says() -> None:
+async def test_stream_is_read_at_the_url_of_the_prediction() -> None:
     async with (
         serving(gives("starting", 201, stream="streams/1"), streams) as server,
         replicate(server.url) as provider,
@@ -175,7 +175,7 @@ async def test_a_stream_is_read_where_the_prediction_says() -> None:
     assert server.received[1].headers["accept"] == "text/event-stream"
 
 
-async def test_a_stream_at_another_place_is_not_followed_and_no_key_goes_there() -> None:
+async def test_stream_at_another_origin_is_rejected_without_sending_the_key() -> None:
     async def elsewhere(talk: Talk, _: Received) -> None:
         await talk.answer(prediction("starting", urls={"stream": f"{other.url}/streams/1"}), 201)
 
@@ -234,7 +234,7 @@ async def test_a_stream_that_falls_silent_cancels_the_prediction() -> None:
     assert fault.partial.content == "Hel"
 
 
-async def test_a_stream_that_tells_of_an_error_needs_no_farewell() -> None:
+async def test_prediction_is_not_cancelled_after_an_error_in_its_stream() -> None:
     async def breaks(talk: Talk, _: Received) -> None:
         await talk.head(content_type="text/event-stream")
         await talk.piece(event("error", '{"detail": "out of memory"}').encode())
@@ -247,7 +247,7 @@ async def test_a_stream_that_tells_of_an_error_needs_no_farewell() -> None:
     assert asked(server) == [CREATE, STREAM]
 
 
-async def test_a_farewell_that_nobody_answers_is_not_waited_for_long(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_cancel_request_without_response_times_out(monkeypatch: pytest.MonkeyPatch) -> None:
     async def silent(talk: Talk, _: Received) -> None:
         await talk.gone(10)
 

@@ -44,7 +44,7 @@ async def test_no_more_calls_at_a_time_than_allowed_and_in_order_of_priority() -
     assert (stats["in_flight"], stats["waiting"], stats["total_requests"]) == (0, 0, 6)
 
 
-async def test_a_cancelled_call_leaves_the_line_and_never_runs() -> None:
+async def test_cancelled_call_leaves_the_queue_and_is_not_sent() -> None:
     async def slow(talk: Talk, _: Received) -> None:
         await asyncio.sleep(0.1)
         await talk.answer(shapes.body())
@@ -80,7 +80,7 @@ async def test_a_cancelled_call_gives_its_permit_back() -> None:
     assert stats["in_flight"] == 0
 
 
-async def test_a_full_line_and_a_deadline_in_line_are_faults() -> None:
+async def test_full_queue_and_deadline_in_the_queue_are_faults() -> None:
     async with serving(hangs) as server:
         async with await managed(
             server.url, rate_limits=Limits(concurrency=1), queue=QueuePolicy(max_size=1), max_retries=0
@@ -98,7 +98,7 @@ async def test_a_full_line_and_a_deadline_in_line_are_faults() -> None:
     assert len(server.received) == 1
 
 
-async def test_a_rate_limit_cools_the_key_for_everybody_until_the_vendor_wants_more() -> None:
+async def test_rate_limit_starts_a_cooldown_of_the_key() -> None:
     async with serving(limits, answers) as server:
         async with await managed(server.url, max_retries=0) as provider:
             assert isinstance((await provider.chat_result(HI)).failure(), faults.RateLimited)
@@ -111,7 +111,7 @@ async def test_a_rate_limit_cools_the_key_for_everybody_until_the_vendor_wants_m
     assert stats["cooldown"] == pytest.approx(7.0, abs=0.5)
 
 
-async def test_what_vendors_say_in_headers_is_adopted() -> None:
+async def test_reported_limits_are_adopted() -> None:
     async def tells(talk: Talk, _: Received) -> None:
         await talk.answer(
             shapes.body(),
@@ -131,7 +131,7 @@ async def test_what_vendors_say_in_headers_is_adopted() -> None:
     assert stats["state"] == "held"
 
 
-async def test_reported_usage_takes_the_place_of_the_estimate() -> None:
+async def test_reported_usage_replaces_the_estimate() -> None:
     async with serving(answers) as server, await managed(server.url, rate_limits="openai-tier-1") as provider:
         await provider.chat(HI)
         stats = provider.get_rate_limit_stats()
@@ -139,7 +139,7 @@ async def test_reported_usage_takes_the_place_of_the_estimate() -> None:
     assert (stats["tokens_last_minute"], stats["requests_per_minute"]) == (7, 500)
 
 
-async def test_shutdown_sends_away_those_who_wait_and_can_be_done_twice() -> None:
+async def test_shutdown_rejects_waiting_calls_and_is_idempotent() -> None:
     async with serving(hangs) as server:
         provider = await managed(server.url, rate_limits=Limits(concurrency=1), max_retries=0)
         first = asyncio.create_task(provider.chat_result(HI, deadline=0.3))

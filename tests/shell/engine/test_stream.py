@@ -78,7 +78,7 @@ async def test_nothing_is_retried_once_a_piece_is_out() -> None:
     assert ([chunk.content for chunk in chunks], len(server.received)) == (["Hel"], 1)
 
 
-async def test_usage_behind_the_finish_chunk_is_waited_for() -> None:
+async def test_usage_after_the_finish_chunk_is_read() -> None:
     async def script(talk: Talk, _: Received) -> None:
         await talk.head(content_type="text/event-stream")
         await talk.event(shapes.chunk("Hi"))
@@ -192,7 +192,7 @@ async def test_a_slow_but_steady_stream_outlives_the_default_deadline() -> None:
     assert "".join(chunk.content for chunk in chunks) == "x" * 10
 
 
-async def test_an_explicit_deadline_bounds_the_whole_stream() -> None:
+async def test_explicit_deadline_bounds_the_stream() -> None:
     async def script(talk: Talk, _: Received) -> None:
         await talk.head(content_type="text/event-stream")
         while True:
@@ -206,7 +206,7 @@ async def test_an_explicit_deadline_bounds_the_whole_stream() -> None:
     assert fault.partial.content.startswith("xxx")
 
 
-async def test_a_whole_body_instead_of_a_stream_is_an_answer_too() -> None:
+async def test_complete_body_instead_of_a_stream_is_accepted() -> None:
     async def script(talk: Talk, _: Received) -> None:
         await talk.answer(shapes.body("Hello!"))
 
@@ -216,7 +216,7 @@ async def test_a_whole_body_instead_of_a_stream_is_an_answer_too() -> None:
     assert [(chunk.content, chunk.is_final) for chunk in chunks] == [("Hello!", False), ("", True)]
 
 
-async def test_many_streams_left_early_leave_nothing_open() -> None:
+async def test_many_abandoned_streams_leave_no_connections() -> None:
     async def script(talk: Talk, _: Received) -> None:
         await talk.head(content_type="text/event-stream")
         await talk.event(shapes.chunk("Hel"))

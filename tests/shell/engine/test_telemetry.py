@@ -45,7 +45,7 @@ class Clumsy:
         return hear
 
 
-async def test_an_observer_hears_beginning_and_end() -> None:
+async def test_observer_is_notified_of_start_and_end() -> None:
     notes = Notes(content=True)
     async with serving(answers, streams) as server, await managed(server.url, observers=[notes]) as provider:
         await provider.chat(HI)
@@ -60,7 +60,7 @@ async def test_an_observer_hears_beginning_and_end() -> None:
     assert (streamed.text, streamed.sample.streamed) == ("Hello", True)
 
 
-async def test_an_observer_that_fails_harms_nobody(caplog: pytest.LogCaptureFixture) -> None:
+async def test_observer_exceptions_do_not_affect_calls(caplog: pytest.LogCaptureFixture) -> None:
     notes = Notes()
     async with serving(answers, streams) as server:
         async with await managed(server.url, observers=[Clumsy(), notes]) as provider:
@@ -70,7 +70,7 @@ async def test_an_observer_that_fails_harms_nobody(caplog: pytest.LogCaptureFixt
     assert sum("an observer failed" in record.message for record in caplog.records) == 2
 
 
-async def test_an_observer_without_wants_content_breaks_no_stream() -> None:
+async def test_observer_without_wants_content_is_accepted() -> None:
     class Bare:
         def begun(self, operation: Begun) -> OnEnd:
             return self.ended.append
@@ -90,7 +90,7 @@ async def test_an_observer_without_wants_content_breaks_no_stream() -> None:
     assert [one.text for one in (*bare.ended, *raising.ended)] == [None, None]
 
 
-async def test_logs_say_what_happened_in_fields_and_never_a_key(caplog: pytest.LogCaptureFixture) -> None:
+async def test_log_records_have_details_without_keys(caplog: pytest.LogCaptureFixture) -> None:
     async def leaks(talk: Talk, received: Received) -> None:
         await talk.answer(shapes.error(f"bad header: {received.headers['authorization']}"), 500)
 
@@ -130,7 +130,7 @@ async def test_a_program_that_configures_no_logging_reads_nothing(capfd: pytest.
         "AKIAABCDEFGHIJKLMNOP",
     ],
 )
-def test_what_looks_like_a_key_is_taken_out(text: str) -> None:
+def test_credentials_are_removed_from_messages(text: str) -> None:
     told = redact_text(text, names=True)
     assert "[redacted]" in told
     assert "abcdefghijkl" not in told.lower()

@@ -50,5 +50,5 @@ def test_any_json_comes_back(value: object, indent: int | None, ascii_only: bool
 
 @pytest.mark.parametrize("form", [{"json": 1, "layout": "strange"}, {"other": 1}, {"text": 1}])
 def test_other_forms_are_refused(form: dict[str, object]) -> None:
-    with pytest.raises(ValueError, match=r"layout|a body needs"):
+    with pytest.raises(ValueError, match=r"layout|a body requires"):
         restore_body(form)

@@ -50,7 +50,7 @@ async def test_the_same_request_is_sent_once_in_a_lifetime(tmp_path: Path) -> No
 
 
 @pytest.mark.parametrize("kind", ["error", "error in 200", "error in a stream", "truncated", "left", "html"])
-async def test_answers_that_are_not_whole_and_good_are_not_kept(tmp_path: Path, kind: str) -> None:
+async def test_incomplete_and_failed_responses_are_not_cached(tmp_path: Path, kind: str) -> None:
     async def bad(talk: Talk, _: Received) -> None:
         match kind:
             case "error":
@@ -82,7 +82,7 @@ async def test_answers_that_are_not_whole_and_good_are_not_kept(tmp_path: Path, 
         assert len(server.received) == 2
 
 
-async def test_only_what_asks_for_an_answer_is_kept(tmp_path: Path) -> None:
+async def test_only_post_requests_are_cached(tmp_path: Path) -> None:
     async def models(talk: Talk, _: Received) -> None:
         await talk.answer({"object": "list", "data": [{"id": "m-1", "object": "model"}]})
 
@@ -93,7 +93,7 @@ async def test_only_what_asks_for_an_answer_is_kept(tmp_path: Path) -> None:
     assert len(server.received) == 2
 
 
-async def test_a_damaged_file_or_a_folder_that_cannot_be_written_is_no_obstacle(tmp_path: Path) -> None:
+async def test_damaged_file_and_unwritable_directory_are_ignored(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("not a folder")
     async with serving(answers) as server, acme(server.url) as provider:
         with Cache(tmp_path / "file", lifetime=60):

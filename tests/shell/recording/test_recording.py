@@ -91,7 +91,7 @@ async def test_streams_are_recorded_with_their_pieces_and_times(tmp_path: Path) 
     )
 
 
-async def test_a_stream_that_was_left_or_broke_is_replayed_as_far_as_it_came(tmp_path: Path) -> None:
+async def test_abandoned_or_broken_stream_is_replayed_up_to_its_end(tmp_path: Path) -> None:
     async def hangs(talk: Talk, _: Received) -> None:
         await talk.head(content_type="text/event-stream")
         await talk.event(chunk("Hel"))
@@ -173,23 +173,23 @@ async def test_strict_replays_answer_equal_requests_once_in_their_order() -> Non
     assert (await provider.chat("a", model="m")).content == "re: a"
     fault = (await provider.chat_result("a", model="m")).failure()
     assert isinstance(fault, InvalidRequest)
-    assert "the request was recorded 1 times, and has been answered as often" in fault.message
+    assert "the request was recorded 1 times, and all were used" in fault.message
 
 
-async def test_a_missing_recording_shows_the_nearest_and_what_is_different() -> None:
+async def test_missing_recording_shows_the_closest_and_its_differences() -> None:
     provider = acme(
         URL, transport=Recording(exchanges=recorded("something else entirely", "Hello"), path="r.yaml").transport()
     )
     fault = (await provider.chat_result("Hello!", model="m", temperature=0.1, max_tokens=4096)).failure()
     assert isinstance(fault, InvalidRequest)
     assert fault.message.startswith(
-        f"no recording of POST {URL}/v1/chat/completions in r.yaml. The nearest, exchange 1, is different: "
+        f"no recording of POST {URL}/v1/chat/completions in r.yaml. The closest, exchange 1, differs: "
     )
     assert 'body.messages[0].content: recorded "something else entirely", now "Hello!"' in fault.message
     assert "body.temperature: recorded 0.7, now 0.1" in fault.message
     assert len(fault.attempts) == 1  # it is not retried
     empty = (await acme(URL, transport=Recording(path="r.yaml").transport()).chat_result(HI, model="m")).failure()
-    assert "which holds none. Record with --record" in empty.message
+    assert "which is empty. Record with --record" in empty.message
 
 
 async def test_loose_replays_go_by_path_and_model_and_repeat_the_last() -> None:
@@ -201,7 +201,7 @@ async def test_loose_replays_go_by_path_and_model_and_repeat_the_last() -> None:
     assert isinstance((await provider.stream_result("a", model="m").response()).failure(), InvalidRequest)
 
 
-async def test_add_sends_only_what_is_not_recorded(tmp_path: Path) -> None:
+async def test_add_mode_sends_only_missing_requests(tmp_path: Path) -> None:
     path = tmp_path / "r.yaml"
     async with serving(answers) as server:
         for texts in (["a"], ["a", "b"], ["a", "b"]):
@@ -213,7 +213,7 @@ async def test_add_sends_only_what_is_not_recorded(tmp_path: Path) -> None:
     assert len(read_recording(path)) == 2
 
 
-async def test_an_active_recording_stands_before_every_provider(tmp_path: Path) -> None:
+async def test_active_recording_intercepts_every_provider(tmp_path: Path) -> None:
     path = tmp_path / "r.yaml"
     async with serving(answers) as server:
         before = acme(server.url)
@@ -264,9 +264,9 @@ async def test_concurrent_calls_are_written_in_the_order_in_which_they_were_sent
     assert [b"first" in kept[0], b"second" in kept[1]] == [True, True]
 
 
-async def test_a_file_that_is_no_recording_is_refused(tmp_path: Path) -> None:
+async def test_file_that_is_not_a_recording_is_rejected(tmp_path: Path) -> None:
     (tmp_path / "r.yaml").write_text("hello")
-    with pytest.raises(ValueError, match=r"r\.yaml is no recording"):
+    with pytest.raises(ValueError, match=r"r\.yaml is not a recording"):
         Recording(tmp_path / "r.yaml")
 
 

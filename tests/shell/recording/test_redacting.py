@@ -55,12 +55,12 @@ def test_a_request_keeps_the_placeholder_and_no_secret() -> None:
     }
 
 
-def test_what_a_signer_added_is_known_as_a_secret() -> None:
+def test_headers_of_a_signer_are_redacted() -> None:
     request = HttpRequest(url="https://x.test", headers={"authorization": "AWS4 Signature=abcdef0123456789"})
     assert collect_secrets(request, None) == ("Signature=abcdef0123456789",)
 
 
-def test_headers_of_the_transfer_are_left_out_and_limits_are_kept() -> None:
+def test_transfer_headers_are_dropped_and_rate_limit_headers_kept() -> None:
     given = {
         "Content-Encoding": "gzip", "Set-Cookie": "a=b", "CF-Ray": "1", "X-RateLimit-Reset-Token": "6s", "X-Request-Id": "r",
         "X-Api-Key": "k",

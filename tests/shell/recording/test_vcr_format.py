@@ -91,7 +91,7 @@ def test_responses_of_older_versions_are_read(tmp_path: Path) -> None:
     assert exchange.response == read_recording(_written(tmp_path / "d.json", AIOHTTP))[0].response
 
 
-def test_keys_of_a_cassette_are_not_taken_over(tmp_path: Path) -> None:
+def test_keys_in_a_cassette_are_removed(tmp_path: Path) -> None:
     (tmp_path / "c.yaml").write_text(HTTPX)
     assert "canary" not in repr(read_recording(tmp_path / "c.yaml"))
 

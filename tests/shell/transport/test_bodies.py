@@ -109,7 +109,7 @@ async def test_an_empty_body_with_a_coding_is_empty(transport: Transport) -> Non
 
 
 @pytest.mark.parametrize("size", [0, 1, 16 * 1024, 300_000])
-async def test_bodies_of_every_size_are_read_whole(transport: Transport, size: int) -> None:
+async def test_bodies_of_every_size_are_read_completely(transport: Transport, size: int) -> None:
     body = bytes(range(256)) * (size // 256 + 1)
     async with serve_answers(answer(body[:size]), chunked(body[:size], "200 OK") if size else answer(b"")) as peer:
         for _ in range(2):
@@ -187,7 +187,7 @@ async def test_a_long_header_is_read(transport: Transport) -> None:
 
 
 @pytest.mark.parametrize("garbage", [b"SSH-2.0-OpenSSH\r\n\r\n", b"HTTP/1.1 two hundred\r\n\r\n", b"\x00" * 100])
-async def test_what_is_not_http_is_an_invalid_response(transport: Transport, garbage: bytes) -> None:
+async def test_response_that_is_not_http_is_invalid(transport: Transport, garbage: bytes) -> None:
     async with serve_answers(garbage) as peer:
         fault = await exchange(transport, peer.url)
     assert isinstance(fault, FaultBase)

@@ -54,7 +54,7 @@ async def test_a_connection_is_used_again(transport: Transport) -> None:
 
 
 @pytest.mark.parametrize("answers", [answer(), answer(b"", "204 No Content")], ids=["body", "empty"])
-async def test_a_connection_that_was_asked_to_close_is_not_used_again(transport: Transport, answers: bytes) -> None:
+async def test_connection_close_prevents_reuse(transport: Transport, answers: bytes) -> None:
     async with serve_answers(answers) as peer:
         for _ in range(3):
             await ask(transport, peer.url, connection="close")
@@ -83,7 +83,7 @@ async def test_a_connection_that_the_server_closed_while_idle_is_replaced(transp
                 await asyncio.sleep(0)
 
 
-async def test_a_body_left_unread_closes_its_connection(transport: Transport) -> None:
+async def test_unread_body_closes_the_connection(transport: Transport) -> None:
     left = asyncio.Event()
 
     async def endless(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -122,7 +122,7 @@ async def test_a_host_that_is_not_there_is_not_billed(transport: Transport, url:
 
 
 @pytest.mark.parametrize("url", ["http://", "http://127.0.0.1:99999", "http://[::1", "ftp://vendor.test", "nonsense"])
-async def test_an_address_that_is_no_url_is_refused(transport: Transport, url: str) -> None:
+async def test_invalid_url_is_rejected(transport: Transport, url: str) -> None:
     assert isinstance(await exchange(transport, url), InvalidRequest)
 
 
@@ -133,7 +133,7 @@ async def test_a_path_arrives_as_it_was_encoded(transport: Transport) -> None:
         assert peer.heads[0].startswith(f"POST {path} HTTP/1.1\r\n")
 
 
-async def test_a_url_cannot_add_a_line_to_the_request(transport: Transport) -> None:
+async def test_url_cannot_inject_lines(transport: Transport) -> None:
     async with serve_answers(answer()) as peer:
         await exchange(transport, f"{peer.url}/a b\r\nx-added: 1")
         assert all("x-added: 1" not in head.split("\r\n") for head in peer.heads)
@@ -209,7 +209,7 @@ def test_one_transport_serves_one_loop_after_another(name: str) -> None:
     assert [str(one.message) for one in warned] == []
 
 
-def test_eight_threads_with_loops_of_their_own_share_a_transport(name: str) -> None:
+def test_threads_with_their_own_loops_share_a_transport(name: str) -> None:
     transport = make_transport(name)
     together = threading.Barrier(8)
     received: list[bytes] = []
@@ -244,7 +244,7 @@ def test_uvloop(name: str, is_tls: bool) -> None:
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
 @pytest.mark.parametrize("is_tls", [False, True])
-def test_a_forked_process_has_connections_of_its_own_and_leaves_its_parents_alone(name: str, is_tls: bool) -> None:
+def test_forked_process_opens_its_own_connections(name: str, is_tls: bool) -> None:
     code = f"""
     import asyncio, os, sys
     from tests.shell.transport.peers import exchange, make_transport

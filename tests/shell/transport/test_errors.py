@@ -79,7 +79,7 @@ def test_errors_are_read_by_their_causes(
     assert facts(fault_from_error(error, stage, 5)) == expected
 
 
-def test_a_subclass_of_a_known_class_is_read_like_it() -> None:
+def test_subclass_maps_like_its_base_class() -> None:
     class OwnTimeout(httpx.ReadTimeout):
         pass
 
@@ -87,7 +87,7 @@ def test_a_subclass_of_a_known_class_is_read_like_it() -> None:
 
 
 @pytest.mark.parametrize("error", [RuntimeError("odd"), ValueError(), KeyError("x"), AssertionError()])
-def test_what_no_transport_raises_is_not_known(error: Exception) -> None:
+def test_exceptions_of_other_code_are_not_mapped(error: Exception) -> None:
     assert known_fault_from_error(error, "opening") is None
 
 
@@ -105,7 +105,7 @@ def test_a_url_in_an_error_is_shown_without_its_user() -> None:
         (httpx.ReadTimeout(""), "timed out waiting for the response after 2.5 s"),
     ],
 )
-def test_messages_of_timeouts_say_what_was_waited_for(phase_error: Exception, message: str) -> None:
+def test_timeout_messages_name_the_phase(phase_error: Exception, message: str) -> None:
     fault: Any = fault_from_error(phase_error, "opening", 2.5)
     assert isinstance(fault, TimedOut)
     assert (fault.message, fault.seconds) == (message, 2.5)

@@ -30,7 +30,7 @@ async def test_by_name(transport: Any, kind: str) -> None:
     assert await loaded(transport=transport) == kind
 
 
-async def test_a_client_of_the_callers_is_used_and_left_open() -> None:
+async def test_callers_client_is_used_and_not_closed() -> None:
     async with httpx.AsyncClient(verify=False, headers={"x-own": "1"}) as client:
         async with serve_answers(answer()) as peer:
             async with acme(peer.url, max_retries=0, http_client=client) as provider:

@@ -111,7 +111,7 @@ class TestVariable:
         assert isinstance(fault, InvalidRequest), fault
         assert "vendor.test" in fault.message
 
-    async def test_it_refuses_what_is_mounted(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def test_mounted_transports_are_rejected(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("VICTOR_FP_OFFLINE", "1")
         mounts = {"https://vendor.test": httpx.AsyncHTTPTransport()}
         async with httpx.AsyncClient(transport=Stub(), mounts=mounts) as client:
@@ -229,7 +229,7 @@ class TestOtherConnections:
     def _offline(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("VICTOR_FP_OFFLINE", "1")
 
-    async def test_aws_is_not_asked_for_credentials(self) -> None:
+    async def test_aws_credentials_are_not_requested(self) -> None:
         pytest.importorskip("botocore")
         fault = await fault_of(_provider("bedrock", {"AWS_REGION": "eu-west-1", "AWS_PROFILE": "none"}))
         assert isinstance(fault, CredentialMissing), fault
@@ -243,7 +243,7 @@ class TestOtherConnections:
             assert (await provider.chat(HI, model="m")).content == "Hi"
         assert "AWS4-HMAC-SHA256" in wire.requests[0].headers["authorization"]
 
-    async def test_google_is_not_asked_for_a_token(self) -> None:
+    async def test_google_token_is_not_requested(self) -> None:
         pytest.importorskip("google.auth")
         pytest.importorskip("requests")
         variables = {"GOOGLE_CLOUD_PROJECT": "p", "GOOGLE_CLOUD_LOCATION": "europe-west4"}

@@ -146,7 +146,7 @@ UNUSABLE = [
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("text", UNUSABLE)
 @pytest.mark.parametrize("source", ["argument", "environment"])
-async def test_a_proxy_that_cannot_be_used_is_refused_and_its_password_hidden(
+async def test_unusable_proxy_is_rejected_without_its_password(
     monkeypatch: pytest.MonkeyPatch, name: str, text: str, source: str
 ) -> None:
     passed = {"proxy": text} if source == "argument" else {}

@@ -116,7 +116,7 @@ async def test_a_response_that_comes_before_the_request_was_read_is_read(transpo
 
 
 @pytest.mark.parametrize("size", [0, 1, 64 * 1024, 64 * 1024 + 1, 3_000_000])
-async def test_bodies_of_every_size_arrive_whole(transport: Transport, size: int) -> None:
+async def test_bodies_of_every_size_are_sent_completely(transport: Transport, size: int) -> None:
     received: list[bytes] = []
 
     async def take(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

@@ -32,7 +32,7 @@ TRUSTING: dict[str, Callable[[], Any]] = {
 
 
 @pytest.mark.parametrize("trust", TRUSTING)
-async def test_a_server_is_trusted_as_verify_says(make: MakeTransport, trust: str) -> None:
+async def test_verify_selects_trusted_servers(make: MakeTransport, trust: str) -> None:
     async with serve_answers(answer(), tls=server_context()) as peer:
         answered = await exchange(make(verify=TRUSTING[trust]()), peer.url)
     assert not isinstance(answered, FaultBase), answered
@@ -40,7 +40,7 @@ async def test_a_server_is_trusted_as_verify_says(make: MakeTransport, trust: st
 
 
 @pytest.mark.parametrize("variable", ["SSL_CERT_FILE", "SSL_CERT_DIR"])
-async def test_a_server_is_trusted_as_the_environment_says(
+async def test_environment_selects_trusted_servers(
     make: MakeTransport, monkeypatch: pytest.MonkeyPatch, variable: str
 ) -> None:
     own = authority()

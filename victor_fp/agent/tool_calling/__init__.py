@@ -1,4 +1,4 @@
-"""Tool calling adapters: how tools are given to a model, and how its calls are read, whatever it speaks."""
+"""Tool calling adapters: convert tools for a provider, and parse its tool calls."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Adapters for the built-in providers: one class for each protocol, all of them the same code over a family's data."""
+"""Adapters of built-in providers: one class for each protocol, based on the data in `families`."""
 
 from __future__ import annotations
 
@@ -17,9 +17,10 @@ from victor_fp.core.types import ToolDefinition
 
 
 class FamilyAdapter(FallbackParsingMixin, BaseToolCallingAdapter):
-    """An adapter for any provider that speaks its family's protocol.
+    """An adapter for all providers with the protocol of its family.
 
-    `config` may hold `tools`, the definitions in use, and `capabilities`, a `CapabilityTable` instead of the bundled one.
+    `config` may hold `tools`, the definitions in use, and `capabilities`, a `CapabilityTable` instead of the bundled
+    one.
     """
 
     FAMILY: ClassVar[Family]
@@ -30,22 +31,22 @@ class FamilyAdapter(FallbackParsingMixin, BaseToolCallingAdapter):
 
     @property
     def provider_name(self) -> str:
-        """The provider it was made for, or the family's own."""
+        """The provider of this adapter, by default that of the family."""
         return self._provider
 
     def get_capabilities(self) -> ToolCallingCapabilities:
-        """As the table of model capabilities has it."""
+        """Return the capabilities from the table."""
         loader = ModelCapabilityLoader(self.config.get("capabilities"))
         return loader.get_capabilities(self._provider, self.model, self.FAMILY.call_format)
 
     def convert_tools(self, tools: Sequence[ToolDefinition]) -> list[dict[str, Any]]:
-        """In the family's shape."""
+        """Convert tools to the format of the family."""
         return self.FAMILY.convert(tools)
 
     def parse_tool_calls(
         self, content: str, raw_tool_calls: Sequence[Mapping[str, Any]] | None = None
     ) -> ToolCallParseResult:
-        """The native calls; where there are none, those in the text, as far as the capabilities let text count."""
+        """Parse the native calls or, without any, calls in the text if the capabilities enable this."""
         native = self.parse_native_tool_calls(raw_tool_calls or (), self.is_valid_tool_name)
         if native.tool_calls or not content:
             return replace(native, remaining_content=content)
@@ -98,7 +99,7 @@ class BedrockToolCallingAdapter(FamilyAdapter):
 
 
 class OllamaToolCallingAdapter(FamilyAdapter):
-    """Ollama's own protocol."""
+    """Ollama's native protocol."""
 
     FAMILY = families.OLLAMA
 
@@ -116,7 +117,7 @@ class MistralToolCallingAdapter(FamilyAdapter):
 
 
 class ReplicateToolCallingAdapter(FamilyAdapter):
-    """Replicate, which takes no tools: calls are in the text, if anywhere."""
+    """Replicate, which does not support tools: calls can only be in the text."""
 
     FAMILY = families.REPLICATE
 

@@ -1,4 +1,4 @@
-"""What an adapter is: it knows how one kind of provider takes tools and returns calls."""
+"""The base class of tool calling adapters."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ __all__ = [
 PLACEHOLDERS = re.compile(
     r"(example|sample)_|(tool|function|func|my_tool|my_function|test_tool)(_?name|_?\d+)?\Z", re.IGNORECASE
 )
-"""Names that models copy from instructions instead of calling a tool."""
+"""Placeholder names that models copy from instructions."""
 _FENCED = re.compile(r"(```.*?(?:```|\Z))", re.DOTALL)
 _CLOSING_RUN = re.compile(r"(?:</\w+>\s*){3,}")
 _ORPHAN = re.compile(
@@ -41,18 +41,19 @@ _EMPTY_LINES = re.compile(r"\n{4,}")
 
 
 class BaseToolCallingAdapter(ABC):
-    """One provider's tool calling, for one model.
+    """Tool calling of one provider and model.
 
-    A subclass says `provider_name`, `get_capabilities`, `convert_tools` and `parse_tool_calls`; `FallbackParsingMixin`
-    helps with the last. `config` may hold `tools`, the definitions of the tools in use: their names always count.
+    A subclass implements `provider_name`, `get_capabilities`, `convert_tools` and `parse_tool_calls`;
+    `FallbackParsingMixin` helps with the last. `config` may hold `tools`, the definitions of the tools in use: their
+    names are always valid.
     """
 
     ARGUMENT_ALIASES: ClassVar[Mapping[tuple[str, str], str]] = {}
-    """The name a tool's argument has, by tool and by the name that models give it."""
+    """The real names of arguments, by tool and by the name that models use."""
     TOOL_ARGUMENT_DEFAULTS: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
-    """Values for arguments that models leave out, by tool."""
+    """Default values of missing arguments, by tool."""
     HALLUCINATED_ARGUMENTS: ClassVar[frozenset[str]] = frozenset()
-    """Arguments that models invent; they are left out, except where TOOL_VALID_ARGUMENTS has them."""
+    """Arguments that models hallucinate; they are removed, unless TOOL_VALID_ARGUMENTS contains them."""
     TOOL_VALID_ARGUMENTS: ClassVar[Mapping[str, frozenset[str]]] = {}
 
     def __init__(self, model: str = "", config: Mapping[str, Any] | None = None) -> None:
@@ -63,32 +64,32 @@ class BaseToolCallingAdapter(ABC):
     @property
     @abstractmethod
     def provider_name(self) -> str:
-        """The provider this adapter is for."""
+        """The provider of this adapter."""
 
     @abstractmethod
     def get_capabilities(self) -> ToolCallingCapabilities:
-        """What the model can do with tools here."""
+        """Return the tool calling capabilities of the model."""
 
     @abstractmethod
     def convert_tools(self, tools: Sequence[ToolDefinition]) -> list[dict[str, Any]]:
-        """The tools as the provider takes them."""
+        """Convert tools to the provider's format."""
 
     @abstractmethod
     def parse_tool_calls(
         self, content: str, raw_tool_calls: Sequence[Mapping[str, Any]] | None = None
     ) -> ToolCallParseResult:
-        """The calls of an answer: of its raw entries, or else of its text."""
+        """Parse the calls of a response: from its raw entries, or else from its text."""
 
     @property
     def tools(self) -> tuple[ToolDefinition, ...] | None:
-        """The tools in use, where `config` tells of them."""
+        """The tools in use, if they are in `config`."""
         given = self.config.get("tools")
         return None if given is None else tuple(given)
 
     def is_valid_tool_name(self, name: str) -> bool:
-        """Whether this can be a tool's name: letters, digits, underscores, hyphens and dots, and no placeholder.
+        """Return whether a tool name is valid: letters, digits, underscores, hyphens and dots, and not a placeholder.
 
-        The names of the tools in use are valid whatever they look like.
+        The names of the tools in use are always valid.
         """
         if not isinstance(name, str):
             return False
@@ -97,9 +98,9 @@ class BaseToolCallingAdapter(ABC):
         return is_well_formed(name) and PLACEHOLDERS.match(name) is None
 
     def normalize_arguments(self, arguments: Mapping[str, Any], tool_name: str) -> dict[str, Any]:
-        """The arguments under the tool's own names, without invented ones, with defaults for what is missing.
+        """Rename arguments to the tool's names, remove hallucinated ones, and add defaults.
 
-        By the class's tables, which are empty until a subclass fills them.
+        Uses the tables of the class, which are empty by default.
         """
         valid = self.TOOL_VALID_ARGUMENTS.get(tool_name, frozenset())
         named: dict[str, Any] = {}
@@ -115,7 +116,7 @@ class BaseToolCallingAdapter(ABC):
         return named
 
     def get_system_prompt_hints(self) -> str:
-        """What a system prompt should say to this model about tools; empty where nothing."""
+        """Return instructions about tools for the system prompt of this model; may be empty."""
         capabilities = self.get_capabilities()
         hints: list[str] = []
         if not capabilities.native_tool_calls and (formats := find_formats(capabilities.text_format)):
@@ -132,7 +133,7 @@ class BaseToolCallingAdapter(ABC):
         return "\n".join(hints)
 
     def sanitize_content(self, content: str) -> str:
-        """The text without marks of calls that stand alone, runs of closing tags, and wide gaps; code is left as it is."""
+        """Remove stray markers of calls, runs of closing tags, and large gaps; code blocks are kept unchanged."""
         pieces = _FENCED.split(content)
         swept = (piece if piece.startswith("```") else _remove_markup(piece) for piece in pieces)
         return "".join(swept).strip()

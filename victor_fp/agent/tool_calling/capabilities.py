@@ -1,4 +1,4 @@
-"""Capabilities for adapters, from the table of model capabilities."""
+"""Tool calling capabilities from the table of model capabilities."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from victor_fp.providers.registry import ProviderRegistry
 
 
 class ModelCapabilityLoader:
-    """The capabilities of models by provider, from the bundled table or another."""
+    """Loads the capabilities of models from the bundled table or another one."""
 
     def __init__(self, table: CapabilityTable | None = None) -> None:
         self._table = table
@@ -16,7 +16,7 @@ class ModelCapabilityLoader:
     def get_capabilities(
         self, provider: str, model: str = "", format_hint: ToolCallFormat | None = None
     ) -> ToolCallingCapabilities:
-        """Return what the model can do with tools; `format_hint` is used where the table names no format."""
+        """Return the tool calling capabilities of a model; `format_hint` is used if the table has no format."""
         known = find_capabilities(provider, model, self._table, ProviderRegistry.catalogue())
         return _build_capabilities(known, format_hint or ToolCallFormat.UNKNOWN)
 
@@ -24,7 +24,7 @@ class ModelCapabilityLoader:
 def get_model_capabilities(
     provider: str, model: str = "", format_hint: ToolCallFormat | None = None
 ) -> ToolCallingCapabilities:
-    """Return what the bundled table says."""
+    """Return the tool calling capabilities from the bundled table."""
     return ModelCapabilityLoader().get_capabilities(provider, model, format_hint)
 
 

@@ -1,4 +1,4 @@
-"""Calls read from a provider's raw entries and from text, for adapters that want to."""
+"""Parsing of calls in raw entries of a provider and in text, for adapters."""
 
 from __future__ import annotations
 
@@ -18,41 +18,41 @@ from victor_fp.core.types import ToolDefinition
 NameCheck = Callable[[str], bool]
 
 _WRAPPERS = ("function", "functionCall", "function_call", "toolUse")
-"""OpenAI's, Gemini's twice, Bedrock's: the call stands inside."""
+"""Fields that wrap the call at OpenAI, Gemini (two) and Bedrock."""
 _ARGUMENTS = ("arguments", "args", "input", "parameters")
 _IDS = ("id", "toolUseId", "call_id", "tool_call_id")
 _PYTHON = find_formats("python")
 _LINE_CALL = re.compile(r"^(?:\[|print\()?[ \t]*(?:functions\.|default_api\.)?([A-Za-z_][\w\-]{0,127})\(", re.MULTILINE)
-"""A dotted name is a method of an object in ordinary code."""
+"""Dotted names are excluded: they are method calls in ordinary code."""
 _NOT_TOOLS = frozenset(dir(builtins))
 _MAX_GUESSED = 256
-"""Names that are taken from a text."""
+"""Maximum number of names that are collected from a text."""
 _REPAIRED = 0.9
-"""What a repair leaves of the confidence."""
+"""Factor of the confidence after a repair."""
 
 
 class FallbackParsingMixin:
-    """Parsing that adapters share. Nothing that is found is run, and nothing is guessed.
+    """Parsing methods shared by adapters. They do not run calls, and do not guess.
 
-    `validate_name_fn` says which names count; `valid_tool_names` lists them, and `tools` also says what their arguments
-    are, which Python calls with positional arguments and typed parameters in tags need. With neither, Python calls count
-    only with keywords, and only alone on a line.
+    `validate_name_fn` accepts or rejects names; `valid_tool_names` lists them, and `tools` also defines their
+    arguments, which are required for Python calls with positional arguments and typed parameters in tags. Without
+    these, Python calls must have keyword arguments and be alone on a line.
     """
 
     def parse_json_arguments(self, args: Any) -> tuple[dict[str, Any] | str, str | None]:
-        """The arguments as an object, or as they came, and what there is to say about that."""
+        """Parse arguments to an object, or return them unchanged, with an optional warning."""
         read = read_arguments(args)
         if read is None:
-            return {}, f"the arguments are no object but {type(args).__name__}"
+            return {}, f"the arguments are not an object but {type(args).__name__}"
         arguments, repairs = read
         if isinstance(arguments, str):
-            return arguments, "the arguments are no JSON object and stay text"
+            return arguments, "the arguments are not a JSON object and are kept as text"
         return arguments, f"repaired {', '.join(repairs)}" if repairs else None
 
     def parse_native_tool_calls(
         self, raw_tool_calls: Sequence[Mapping[str, Any]], validate_name_fn: NameCheck | None = None
     ) -> ToolCallParseResult:
-        """The calls of a provider's entries, in the shapes of OpenAI, Anthropic, Gemini, Bedrock and Ollama."""
+        """Parse raw entries in the formats of OpenAI, Anthropic, Gemini, Bedrock and Ollama."""
         calls: list[ToolCall] = []
         warnings: list[str] = []
         for entry in raw_tool_calls or ():
@@ -62,7 +62,7 @@ class FallbackParsingMixin:
                 warnings.append("skipped a call without a name")
                 continue
             if validate_name_fn is not None and not validate_name_fn(name):
-                warnings.append(f"skipped a call of {name!r}, which is no valid name")
+                warnings.append(f"skipped a call of {name!r}, which is not a valid name")
                 continue
             given = next((inner[key] for key in _ARGUMENTS if key in inner), None)
             arguments, warning = self.parse_json_arguments(given)
@@ -77,13 +77,13 @@ class FallbackParsingMixin:
     def parse_json_from_content(
         self, content: str, validate_name_fn: NameCheck | None = None, *, tools: Sequence[ToolDefinition] | None = None
     ) -> ToolCallParseResult:
-        """Calls in plain JSON, bare or in a code fence."""
+        """Parse calls in plain JSON, bare or in a code block."""
         return _parse(content, _build_tools(validate_name_fn, None, tools), find_formats("json"))
 
     def parse_xml_from_content(
         self, content: str, validate_name_fn: NameCheck | None = None, *, tools: Sequence[ToolDefinition] | None = None
     ) -> ToolCallParseResult:
-        """Calls that bear marks of their own: tags, special tokens, labelled fences."""
+        """Parse calls with markers: tags, special tokens, labelled code blocks."""
         marked = tuple(form for form in FORMATS if form.markup)
         return _parse(content, _build_tools(validate_name_fn, None, tools), marked)
 
@@ -95,7 +95,7 @@ class FallbackParsingMixin:
         *,
         tools: Sequence[ToolDefinition] | None = None,
     ) -> ToolCallParseResult:
-        """Python calls on lines of their own."""
+        """Parse Python calls, each alone on a line."""
         known = _build_tools(validate_name_fn, valid_tool_names, tools)
         return _parse(content, _collect_written_names(content, known), _PYTHON)
 
@@ -108,7 +108,7 @@ class FallbackParsingMixin:
         tools: Sequence[ToolDefinition] | None = None,
         formats: Sequence[TextFormat] = FORMATS,
     ) -> ToolCallParseResult:
-        """Calls in any of the formats, in one pass, in the order of the text."""
+        """Parse calls in any of the formats, in one pass, in the order of the text."""
         known = _build_tools(validate_name_fn, valid_tool_names, tools)
         found = _parse(content, known, formats)
         if found.tool_calls or known.schemas is not None or not any(form in formats for form in _PYTHON):
@@ -120,7 +120,7 @@ class FallbackParsingMixin:
 def _build_tools(
     check: NameCheck | None, names: Collection[str] | None, definitions: Iterable[ToolDefinition] | None
 ) -> Tools:
-    """Names that are listed count; names that are not have to pass the check."""
+    """Build the set of tools; listed names are valid, other names must pass the check."""
     if definitions is not None:
         return known_tools(definitions)
     if names is not None:
@@ -129,7 +129,7 @@ def _build_tools(
 
 
 def _collect_written_names(content: str, known: Tools) -> Tools:
-    """Where no names are given: those that stand at the head of a line before a bracket, Python's own aside."""
+    """Collect names at the start of a line before a parenthesis, except Python's builtins, if no names are given."""
     if known.schemas is not None:
         return known
     written = dict.fromkeys(found.group(1) for found in _LINE_CALL.finditer(content))
@@ -162,4 +162,4 @@ def _to_plain(call: TextCall) -> dict[str, Any] | str:
 
 def _describe_remark(remark: Remark) -> str:
     named = f" of {remark.name!r}" if remark.name else ""
-    return f"a call{named} in the format {remark.format} stayed text: {remark.reason}"
+    return f"a call{named} in the format {remark.format} was kept as text: {remark.reason}"

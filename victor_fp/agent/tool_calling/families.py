@@ -1,4 +1,4 @@
-"""How each protocol takes tools, as data: the shape of a definition, and the word for its calls."""
+"""The tool formats of each protocol, as data."""
 
 from __future__ import annotations
 
@@ -12,22 +12,22 @@ from victor_fp.core.types import ToolDefinition
 
 
 class Family(msgspec.Struct, frozen=True, kw_only=True):
-    """The providers that speak one protocol."""
+    """The providers with one protocol."""
 
     protocol: str
     provider: str
-    """The one that the protocol is named after."""
+    """The provider that defines the protocol."""
     call_format: ToolCallFormat
     convert: Callable[[Sequence[ToolDefinition]], list[dict[str, Any]]]
 
 
 def to_chat_tools(tools: Sequence[ToolDefinition]) -> list[dict[str, Any]]:
-    """OpenAI Chat Completions, and everything compatible with it."""
+    """Convert tools for OpenAI Chat Completions and compatible APIs."""
     return [{"type": "function", "function": _describe_tool(tool, "parameters")} for tool in tools]
 
 
 def to_responses_tools(tools: Sequence[ToolDefinition]) -> list[dict[str, Any]]:
-    """OpenAI Responses, and Gemini Interactions."""
+    """Convert tools for OpenAI Responses and Gemini Interactions."""
     return [{"type": "function", **_describe_tool(tool, "parameters")} for tool in tools]
 
 
@@ -37,7 +37,7 @@ def to_input_schema_tools(tools: Sequence[ToolDefinition]) -> list[dict[str, Any
 
 
 def to_gemini_tools(tools: Sequence[ToolDefinition]) -> list[dict[str, Any]]:
-    """Gemini: one tool with all functions; a function without parameters has none."""
+    """Convert tools for Gemini: one tool with all functions; functions without parameters have no `parameters`."""
     functions = [_describe_tool(tool, "parameters" if tool.parameters.get("properties") else None) for tool in tools]
     return [{"function_declarations": functions}] if functions else []
 
@@ -83,4 +83,4 @@ OLLAMA = Family(
 COHERE = Family(protocol="cohere-v2", provider="cohere", call_format=ToolCallFormat.OPENAI, convert=to_chat_tools)
 MISTRAL = Family(protocol="mistral", provider="mistral", call_format=ToolCallFormat.OPENAI, convert=to_chat_tools)
 REPLICATE = Family(protocol="replicate", provider="replicate", call_format=ToolCallFormat.NONE, convert=to_chat_tools)
-"""Replicate takes no tools; the shape serves prompts."""
+"""Replicate does not support tools; the format is used in prompts."""

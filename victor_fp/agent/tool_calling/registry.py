@@ -1,4 +1,4 @@
-"""Which adapter is for which provider: those that programs register, then by the protocol in the catalogue."""
+"""Lookup of adapters: registered ones, else by the protocol in the catalogue."""
 
 from __future__ import annotations
 
@@ -21,19 +21,19 @@ class ToolCallingAdapterRegistry:
 
     @classmethod
     def register(cls, provider_name: str, adapter_class: type[BaseToolCallingAdapter]) -> None:
-        """Use this class for a provider, built in or not; the last registration counts."""
+        """Register a class for a provider; it replaces a previous one."""
         cls._registered[provider_name.lower()] = adapter_class
 
     @classmethod
     def unregister(cls, provider_name: str) -> None:
-        """Forget what was registered for a provider."""
+        """Remove the class registered for a provider."""
         cls._registered.pop(provider_name.lower(), None)
 
     @classmethod
     def get_adapter(
         cls, provider_name: str, model: str = "", config: Mapping[str, Any] | None = None
     ) -> BaseToolCallingAdapter:
-        """The adapter for a provider, by any of its names. A provider nobody knows counts as OpenAI-compatible."""
+        """Return the adapter of a provider, by name or alias. Unknown providers are treated as OpenAI-compatible."""
         given = provider_name.lower()
         match outcome(ProviderRegistry.catalogue().find(given)):
             case Success(spec):
@@ -47,10 +47,10 @@ class ToolCallingAdapterRegistry:
 
     @classmethod
     def list_providers(cls) -> list[str]:
-        """The providers with an adapter, sorted."""
+        """Return the providers with an adapter, sorted."""
         return sorted({*cls._registered, *ProviderRegistry.catalogue().names})
 
     @classmethod
     def is_registered(cls, provider_name: str) -> bool:
-        """Whether there is an adapter of its own, or the catalogue knows the provider."""
+        """Return whether an adapter is registered, or the provider is in the catalogue."""
         return provider_name.lower() in cls._registered or provider_name in ProviderRegistry.catalogue()

@@ -1,4 +1,4 @@
-"""What adapters answer with: calls, and what was made of a text."""
+"""Result types of adapters."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any, Self
 
 
 class ToolCallFormat(Enum):
-    """How calls come."""
+    """The format of tool calls."""
 
     OPENAI = "openai"
     ANTHROPIC = "anthropic"
@@ -17,78 +17,78 @@ class ToolCallFormat(Enum):
     BEDROCK = "bedrock"
     OLLAMA_NATIVE = "ollama_native"
     OLLAMA_JSON = "ollama_json"
-    """As JSON in the text."""
+    """JSON in the text."""
     LMSTUDIO_NATIVE = "lmstudio_native"
     LMSTUDIO_DEFAULT = "lmstudio_default"
-    """As `[TOOL_REQUEST]` in the text."""
+    """`[TOOL_REQUEST]` in the text."""
     VLLM = "vllm"
     XML = "xml"
-    """With marks of their own in the text."""
+    """Calls with markers in the text."""
     NONE = "none"
     UNKNOWN = "unknown"
 
 
 @dataclass(frozen=True, slots=True)
 class ToolCallingCapabilities:
-    """What a model at a provider can do with tools."""
+    """The tool calling capabilities of a model at a provider."""
 
     native_tool_calls: bool = False
-    """Calls come as such."""
+    """The provider returns structured calls."""
     streaming_tool_calls: bool = False
     parallel_tool_calls: bool = False
     tool_choice_param: bool = False
     json_fallback_parsing: bool = False
-    """Plain JSON and Python calls in the text count."""
+    """Plain JSON and Python calls in the text are parsed as calls."""
     xml_fallback_parsing: bool = False
-    """Calls in the text that bear marks of their own count."""
+    """Calls in the text with markers are parsed as calls."""
     thinking_mode: bool = False
     thinking_disable_prefix: str | None = None
     requires_strict_prompting: bool = False
     tool_call_format: ToolCallFormat = ToolCallFormat.UNKNOWN
     argument_format: str = "json"
     recommended_max_tools: int = 20
-    """Tools to pass."""
+    """Maximum number of tools to pass."""
     recommended_tool_budget: int = 12
-    """Calls in one turn."""
+    """Number of calls in one turn."""
     exploration_multiplier: float = 1.0
     continuation_patience: int = 10
-    """Empty turns before an agent gives up."""
+    """Number of empty turns before an agent stops."""
     timeout_multiplier: float = 1.0
     text_format: str = "any"
-    """The textual formats of its calls, by the names of `core.text_tools.FORMATS`."""
+    """Text formats of its calls; names of `core.text_tools.FORMATS`."""
 
 
 @dataclass(frozen=True, slots=True)
 class ToolCall:
-    """A call, wherever it came from."""
+    """A tool call."""
 
     name: str
     arguments: dict[str, Any] | str
-    """The object, or the original text where it is no JSON object."""
+    """The object, or the original text if it is not a JSON object."""
     id: str | None = None
     """None for a call that was written as text."""
 
     def to_dict(self) -> dict[str, Any]:
-        """Name and arguments, and the id where there is one."""
-        told: dict[str, Any] = {"name": self.name, "arguments": self.arguments}
-        return told if self.id is None else {**told, "id": self.id}
+        """Return name, arguments and, if there is one, the id."""
+        data: dict[str, Any] = {"name": self.name, "arguments": self.arguments}
+        return data if self.id is None else {**data, "id": self.id}
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Self:
-        """The other way round."""
+        """Create a call from the result of `to_dict`."""
         return cls(name=data.get("name", ""), arguments=data.get("arguments", {}), id=data.get("id"))
 
 
 @dataclass(frozen=True, slots=True)
 class ToolCallParseResult:
-    """What was found."""
+    """The result of parsing."""
 
     tool_calls: list[ToolCall] = field(default_factory=list)
     remaining_content: str = ""
     """The text without the calls."""
     parse_method: str = "none"
-    """How the calls were found: `native`, or the word for the textual format of the first."""
+    """`native`, or the text format of the first call."""
     confidence: float = 1.0
-    """How unlikely it is that something else was meant, from 0 to 1."""
+    """Confidence that the calls were intended, from 0 to 1."""
     warnings: list[str] = field(default_factory=list)
-    """What was skipped, repaired, or meant as a call but stayed text."""
+    """Calls that were skipped, repaired, or kept as text."""

@@ -1,1 +1,1 @@
-"""Jobs as pure values and machines: rows, what to do with each, concurrency, and the records of a ledger."""
+"""Jobs as pure values and state machines: rows, decisions, concurrency, and ledger records."""

@@ -1,12 +1,12 @@
-"""How many rows are asked at a time: grow while the vendor answers, shrink when it pushes back.
+"""Adaptive concurrency of a job: increases with successes, and is reduced under pressure.
 
 Rules of the machine.
 
-The limit starts at `start` and moves between `least` and `most`. While growing fast, every success adds one row, so the
-limit doubles once per round of answers. The first sign of pressure (a rate limit, an overload, an open circuit) ends the
-fast growth and multiplies the limit by `shrink`; from then on a whole round of successes adds one row. Signs that come
-from rows which began before the last reduction change nothing: each row remembers how many reductions there had been when
-it began. `now` is not needed: the machine counts rows.
+The limit starts at `start` and stays between `least` and `most`. During fast growth every success adds one row, so the
+limit doubles with each round of responses. The first sign of pressure (a rate limit, an overload, an open circuit) ends
+the fast growth and multiplies the limit by `shrink`; after that, a full round of successes adds one row. Pressure on
+rows that started before the last reduction is ignored: each row stores the number of reductions at its start. Time is
+not used: the machine counts rows.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from msgspec.structs import replace
 
 
 class ConcurrencyPolicy(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """Bounds of the limit, in rows."""
+    """Limits of the concurrency, in rows."""
 
     most: int = 32
     least: int = 1
@@ -25,7 +25,7 @@ class ConcurrencyPolicy(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
 
 class Concurrency(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """The state of the machine. A row remembers the state's `reductions` at its start."""
+    """The state of the machine. A row stores `reductions` at its start."""
 
     policy: ConcurrencyPolicy
     limit: float
@@ -34,14 +34,14 @@ class Concurrency(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
 
 def begin_concurrency(policy: ConcurrencyPolicy) -> Concurrency:
-    """The state before the first row."""
+    """Return the state before the first row."""
     return Concurrency(policy=policy, limit=float(max(policy.least, min(policy.start, policy.most))))
 
 
 def end_row(state: Concurrency, reductions: int, *, under_pressure: bool) -> Concurrency:
-    """Take in how a row ended that began after so many `reductions`.
+    """Record the end of a row that started after `reductions` reductions.
 
-    `under_pressure`: the vendor limited, refused or was out of reach on the way.
+    `under_pressure`: a rate limit, an overload or an unreachable server occurred.
     """
     policy = state.policy
     if not under_pressure:
@@ -56,5 +56,5 @@ def end_row(state: Concurrency, reductions: int, *, under_pressure: bool) -> Con
 
 
 def count_allowed_rows(state: Concurrency) -> int:
-    """Rows that may be in flight now."""
+    """Return the number of rows that may be in flight."""
     return int(state.limit)

@@ -1,4 +1,4 @@
-"""What becomes of a row: whether it is asked at all, and what follows from the way it ended."""
+"""Decisions about rows: whether a row is processed, and what follows its outcome."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from victor_fp.core.faults import (
 from victor_fp.core.jobs.rows import CheckedRow, RejectedRow
 
 Status: TypeAlias = Literal["done", "failed", "retryable"]
-"""Of a finished row: answered; failed for good; failed in a way that another run may mend."""
+"""Status of a finished row: successful, failed permanently, or failed and retryable in another run."""
 
 _STOPPING = (
     AuthRejected,
@@ -34,11 +34,11 @@ _STOPPING = (
     ProviderNotFound,
     QuotaExhausted,
 )
-"""Faults that every further row would meet as well."""
+"""Faults that would affect every other row as well."""
 
 
-class AskRow(msgspec.Struct, frozen=True):
-    """Ask this row."""
+class RunRow(msgspec.Struct, frozen=True):
+    """Process this row."""
 
     row: CheckedRow
 
@@ -52,7 +52,7 @@ class Replay(msgspec.Struct, frozen=True):
 
 
 class RefuseRow(msgspec.Struct, frozen=True):
-    """The row is not asked and its result is this fault. `is_recorded` is False where the key belongs to another row."""
+    """The row is rejected with this fault. `is_recorded` is False if the key belongs to another row."""
 
     key: str
     fault: Fault
@@ -61,37 +61,37 @@ class RefuseRow(msgspec.Struct, frozen=True):
 
 
 class Collect(msgspec.Struct, frozen=True):
-    """The row is in a vendor's batch already, and its result will come from there."""
+    """The row is already in a vendor's batch, which returns its result."""
 
     key: str
 
 
-Decision: TypeAlias = AskRow | Replay | RefuseRow | Collect
+Decision: TypeAlias = RunRow | Replay | RefuseRow | Collect
 
 
 class RowRecord(msgspec.Struct, frozen=True, gc=False):
-    """What the ledger knows of a key."""
+    """The entry of a key in the ledger."""
 
     number: int
     """The row's number in the ledger."""
     digest: bytes
-    """Empty where the row could not be read."""
+    """Empty if the row could not be read."""
     run: int
     """The run in which it finished."""
     status: Status | None = None
-    """None where its result was forgotten."""
+    """None if its result was deleted."""
     body: bytes = b""
     is_submitted: bool = False
-    """Whether the row is in a batch, or waits to be asked again after one."""
+    """Whether the row is in a batch, or queued for a retry after one."""
 
 
 def decide_row(
     row: CheckedRow | RejectedRow, entry: RowRecord | None, *, is_repeated: bool, retry_failed: bool = False
 ) -> Decision:
-    """What to do with a row that the input holds, given what the ledger knows of its key.
+    """Decide what to do with a row of the input, given the ledger's entry for its key.
 
-    `is_repeated`: the key was read before in this run. Such a row, and one that has changed since it was answered, is
-    refused: one result cannot stand for two questions. A row that could not be read in an earlier run may have changed.
+    `is_repeated`: the key was read before in this run. Such a row, and one that has changed since it was processed, is
+    rejected: a result belongs to one request. A row that could not be read in an earlier run may have changed.
     """
     if is_repeated:
         return RefuseRow(
@@ -103,7 +103,7 @@ def decide_row(
     if isinstance(row, RejectedRow):
         return RefuseRow(row.key, row.fault, row.position, is_recorded=entry is None or not entry.digest)
     if entry is None or not entry.digest:
-        return AskRow(row)
+        return RunRow(row)
     if entry.digest != row.digest:
         message = f"the row under key {row.key!r} has changed since an earlier run; use another key or another ledger"
         return RefuseRow(row.key, _build_conflict_fault(message), row.position, is_recorded=False)
@@ -113,27 +113,27 @@ def decide_row(
         case "done":
             return Replay(row.key, entry.status, entry.body)
         case "failed":
-            return AskRow(row) if retry_failed else Replay(row.key, entry.status, entry.body)
+            return RunRow(row) if retry_failed else Replay(row.key, entry.status, entry.body)
         case "retryable" | None:
-            return AskRow(row)
+            return RunRow(row)
 
 
 class Finish(msgspec.Struct, frozen=True):
-    """The row is over with this status."""
+    """The row is finished with this status."""
 
     status: Status
 
 
 class RetryRow(msgspec.Struct, frozen=True):
-    """Ask the row once more after so many seconds."""
+    """Retry the row after a delay in seconds."""
 
     seconds: float
     counts: bool = True
-    """Whether this uses up one of the row's retries; waiting for an open circuit does not."""
+    """Whether this counts as one of the row's retries; waiting for an open circuit does not."""
 
 
 class StopJob(msgspec.Struct, frozen=True):
-    """Start no further row; this one stays open for the next run."""
+    """Start no more rows; this one stays open for the next run."""
 
     fault: Fault
 
@@ -141,27 +141,27 @@ class StopJob(msgspec.Struct, frozen=True):
 RowOutcome: TypeAlias = Finish | RetryRow | StopJob
 
 
-def decide_outcome(fault: Fault | None, tries: int, max_tries: int, luck: float) -> RowOutcome:
-    """What follows from the end of a row's `tries`-th attempt. `luck` in [0, 1) spreads the pauses.
+def decide_outcome(fault: Fault | None, attempts: int, max_tries: int, random: float) -> RowOutcome:
+    """Decide what follows the end of a row's `attempts`-th attempt. `random` in [0, 1) adds jitter to delays.
 
-    The provider has made its own retries by then; these are for failures that outlast them.
+    The provider has already made its own retries; these are for longer failures.
     """
     if fault is None:
         return Finish("done")
     if isinstance(fault, _STOPPING):
         return StopJob(fault)
     if isinstance(fault, CircuitOpen):
-        return RetryRow(min(60.0, max(0.1, fault.retry_after or 1.0)) * (1.0 + 0.1 * luck), counts=False)
+        return RetryRow(min(60.0, max(0.1, fault.retry_after or 1.0)) * (1.0 + 0.1 * random), counts=False)
     if not can_retry(fault):
         return Finish("failed")
-    if tries >= max_tries:
+    if attempts >= max_tries:
         return Finish("retryable")
-    pause = fault.retry_after if fault.retry_after is not None else 2.0**tries
-    return RetryRow(min(60.0, max(0.1, pause)) * (1.0 + 0.25 * luck))
+    pause = fault.retry_after if fault.retry_after is not None else 2.0**attempts
+    return RetryRow(min(60.0, max(0.1, pause)) * (1.0 + 0.25 * random))
 
 
 def is_pressure(fault: Fault | None, statuses: Sequence[int | None]) -> bool:
-    """Whether a row's end shows that the vendor wants less: its fault, or an attempt that was limited on the way."""
+    """Return whether the outcome of a row indicates pressure: its fault, or the status of an attempt."""
     if isinstance(fault, CircuitOpen) or (fault is not None and fault.status in (429, 503, 529)):
         return True
     return any(status in (429, 503, 529) for status in statuses)

@@ -1,4 +1,4 @@
-"""Results as the ledger keeps them: JSON of an answer or of a fault, and back."""
+"""Serialisation of results in the ledger: JSON of a response or of a fault."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from victor_fp.core.types import CompletionResponse
 from victor_fp.core.vectors import Vectors, VectorType, encode_vectors, pack_wire_bytes
 
 RowAnswer: TypeAlias = "CompletionResponse | EmbeddingResponse"
-"""What a row is answered with."""
+"""The response to a row."""
 
 _ANSWER = b"a"
 _EMBEDDINGS = b"e"
@@ -24,7 +24,7 @@ _FAULT_TYPES = {fault_type.__name__: fault_type for fault_type in FAULT_TYPES}
 
 
 class _StoredVectors(msgspec.Struct, array_like=True):
-    """An embedding as the ledger keeps it: a quarter of the bytes of its numbers in JSON."""
+    """The stored form of embeddings, a quarter of the size of JSON numbers."""
 
     data: bytes
     columns: int
@@ -35,7 +35,7 @@ class _StoredVectors(msgspec.Struct, array_like=True):
 
 
 def encode_result(result: Result[RowAnswer, Fault], *, keep_raw: bool = False) -> bytes:
-    """A result as bytes. The vendor's raw body is left out unless `keep_raw`: it would double the ledger."""
+    """Encode a result. The vendor's raw body is omitted unless `keep_raw`: it would double the size of the ledger."""
     match outcome(result):
         case Success(response):
             if isinstance(response, EmbeddingResponse):
@@ -52,7 +52,7 @@ def _encode_response(response: CompletionResponse, *, keep_raw: bool) -> bytes:
         del fields["raw_response"]
     try:
         return _encoder.encode(fields)
-    except (ValueError, TypeError, RecursionError):  # a custom provider may return texts that are not Unicode, and more
+    except (ValueError, TypeError, RecursionError):  # a custom provider may return invalid Unicode or other values
         excluded = None if keep_raw else {"raw_response"}
         text = response.model_dump_json(exclude=excluded, exclude_none=True, fallback=str, warnings=False)
         return text.encode("utf-8", "replace")
@@ -70,7 +70,7 @@ def _encode_vectors(response: EmbeddingResponse) -> bytes:
     )
     try:
         return msgspec.msgpack.encode(stored, enc_hook=str)
-    except (ValueError, TypeError, RecursionError):  # a custom provider may have metadata that cannot be stored
+    except (ValueError, TypeError, RecursionError):  # a custom provider may return metadata that cannot be encoded
         return msgspec.msgpack.encode(msgspec.structs.replace(stored, metadata=None), enc_hook=str)
 
 
@@ -87,7 +87,7 @@ def _decode_vectors(body: bytes) -> EmbeddingResponse:
 
 
 def decode_result(body: bytes) -> Result[RowAnswer, Fault]:
-    """The result that `encode_result` wrote; bytes of another form are a Failure."""
+    """Decode a result from `encode_result`; invalid data is a Failure."""
     try:
         if body[:1] == _ANSWER:
             return Success(CompletionResponse.model_validate_json(body[1:]))
@@ -96,6 +96,4 @@ def decode_result(body: bytes) -> Result[RowAnswer, Fault]:
         name, fields = msgspec.json.decode(body[1:], type=tuple[str, dict[str, Any]])
         return Failure(msgspec.convert(fields, _FAULT_TYPES[name]))
     except (ValueError, KeyError, msgspec.MsgspecError) as error:
-        return Failure(
-            InvalidResponse(message=f"the ledger holds a result that cannot be read: {type(error).__name__}")
-        )
+        return Failure(InvalidResponse(message=f"a result in the ledger cannot be read: {type(error).__name__}"))

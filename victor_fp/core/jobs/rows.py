@@ -1,4 +1,4 @@
-"""Rows of a job: what one row asks, how it is read from plain data, and the digest that identifies it."""
+"""Rows of a job: their types, parsing from plain data, and the digest that identifies a row."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ from victor_fp.core.request_building.inputs import read_messages, read_tools
 from victor_fp.core.types import Message, ToolDefinition
 
 MAX_KEY_LENGTH = 512
-"""Characters of a key; vendors' batch APIs accept fewer, and shorten it reversibly."""
+"""Maximum characters of a key. For vendors' batch APIs, which accept fewer, it is shortened reversibly."""
 _FIELD = re.compile(r"\{([A-Za-z_][\w.-]*)\}|\{\{|\}\}")
 
 
 RowOperation: TypeAlias = Literal["chat", "embeddings"]
-"""What the rows of a job ask for."""
+"""The operation of a job's rows."""
 
 
 class Row(msgspec.Struct, frozen=True):
-    """One row: a key that is unique in its job, the conversation (or one text), and options of `chat`.
+    """One row: a unique key, the conversation or one text, and options of `chat`.
 
     >>> Row("1", "Name a colour.", {"temperature": 0.0}).key
     '1'
@@ -36,14 +36,14 @@ class Row(msgspec.Struct, frozen=True):
     key: str
     messages: str | Sequence[Message | Mapping[str, Any]]
     options: Mapping[str, Any] = {}
-    """Keywords of `chat` beyond `model`, `messages` and `tools`; they come before the job's own."""
+    """Keywords of `chat` other than `model`, `messages` and `tools`; they override those of the job."""
     model: str | None = None
-    """Before the job's model."""
+    """Overrides the job's model."""
     tools: Sequence[ToolDefinition | Mapping[str, Any]] = ()
 
 
 class TextRow(msgspec.Struct, frozen=True):
-    """A row that is embedded: a key that is unique in its job, and one text or several.
+    """A row of an embedding job: a unique key, and one or several texts.
 
     >>> TextRow("1", "A text about colours.").key
     '1'
@@ -52,13 +52,13 @@ class TextRow(msgspec.Struct, frozen=True):
     key: str
     texts: str | Sequence[str]
     options: Mapping[str, Any] = {}
-    """Keywords of `embed` beyond `model` and `texts`; they come before the job's own."""
+    """Keywords of `embed` other than `model` and `texts`; they override those of the job."""
     model: str | None = None
-    """Before the job's model."""
+    """Overrides the job's model."""
 
 
 class CheckedRow(msgspec.Struct, frozen=True):
-    """A row that can be asked: messages and tools are typed, and the digest is known."""
+    """A validated row, with typed messages and tools, and its digest."""
 
     key: str
     messages: tuple[Message, ...]
@@ -67,15 +67,15 @@ class CheckedRow(msgspec.Struct, frozen=True):
     options: Mapping[str, Any]
     digest: bytes
     position: int = 0
-    """Its number in the input, from 0."""
+    """Its position in the input, from 0."""
     own_options: Mapping[str, Any] = {}
-    """Those of the options that are the row's and not the job's."""
+    """The options of the row itself, without those of the job."""
     texts: tuple[str, ...] = ()
-    """Of a row that is embedded, which has no messages and no tools."""
+    """Texts of an embedding row, which has no messages and tools."""
 
 
 class RejectedRow(msgspec.Struct, frozen=True):
-    """A row that cannot be asked, and why."""
+    """An invalid row, with its fault."""
 
     key: str
     fault: Fault
@@ -83,9 +83,9 @@ class RejectedRow(msgspec.Struct, frozen=True):
 
 
 RowInput: TypeAlias = "Row | Mapping[str, Any] | RejectedRow"
-"""What a source of rows may yield; a mapping has `key` and `messages` or `prompt`."""
+"""Accepted items of a source of rows; a mapping has `key` and `messages` or `prompt`."""
 TextRowInput: TypeAlias = "TextRow | RowInput"
-"""What a source of rows that are embedded may yield: a `Row` has one text, a mapping `key` and `texts`, `text` or `prompt`."""
+"""Accepted items for embedding jobs: a `Row` has one text, a mapping `key` and `texts`, `text` or `prompt`."""
 
 
 def check_row(
@@ -97,9 +97,9 @@ def check_row(
     options: Mapping[str, Any],
     tools: Sequence[ToolDefinition | Mapping[str, Any]] = (),
 ) -> CheckedRow | RejectedRow:
-    """The row as it will be asked, or the fault that says what is wrong with it.
+    """Validate a row, or return its fault.
 
-    `position` counts rows from 0 and names a row that has no key of its own. `model`, `options` and `tools` are the job's, for
+    `position` counts rows from 0 and is the key of a row without one. `model`, `options` and `tools` are the job's, for
     rows without their own.
     """
     if isinstance(given, Row):
@@ -116,7 +116,7 @@ def check_row(
         return _reject_key(key, position)
     chosen = row.model or model
     if not chosen:
-        return _reject(key, f"row {key!r}: no model; give the row or the job one", position)
+        return _reject(key, f"row {key!r}: no model; set one for the row or the job", position)
     messages = read_messages(row.messages)
     if isinstance(messages, str) or not messages:
         return _reject(key, f"row {key!r}: {messages or 'messages: expected at least one'}", position)
@@ -138,7 +138,7 @@ def check_row(
 def check_text_row(
     given: TextRowInput, position: int, *, provider: str, model: str | None, options: Mapping[str, Any]
 ) -> CheckedRow | RejectedRow:
-    """The same for a row that is embedded."""
+    """Validate a row of an embedding job, or return its fault."""
     if isinstance(given, RejectedRow):
         return replace(given, position=position)
     row = given if isinstance(given, TextRow) else _build_text_row(given, position)
@@ -149,10 +149,10 @@ def check_text_row(
         return _reject_key(key, position)
     chosen = row.model or model
     if not chosen:
-        return _reject(key, f"row {key!r}: no model; give the row or the job one", position)
+        return _reject(key, f"row {key!r}: no model; set one for the row or the job", position)
     texts = (row.texts,) if isinstance(row.texts, str) else tuple(row.texts)
     if not texts or not all(isinstance(text, str) for text in texts):
-        return _reject(key, f"row {key!r}: expected one text or several", position)
+        return _reject(key, f"row {key!r}: expected one or several texts", position)
     merged = {**options, **row.options}
     try:
         asked = ("embeddings", provider, chosen, texts, sorted(merged.items()))
@@ -172,24 +172,24 @@ def digest_row(
     tools: Sequence[ToolDefinition],
     options: Mapping[str, Any],
 ) -> bytes:
-    """16 bytes that change when anything that is asked changes.
+    """Return 16 bytes that change with any part of the request.
 
-    The digest covers what is asked in our own types and not the vendor's request body, so that a new release of this
-    package does not make finished rows look changed and pay for them again.
+    The digest is that of our own types and not of the vendor's request body, so that a new release of this
+    package does not treat finished rows as changed and pay for them again.
     """
     asked = (provider, model, messages, tools, sorted(options.items()) if options else ())
     return blake2b(_encoder.encode(asked), digest_size=16).digest()
 
 
 def encode_row(row: CheckedRow) -> bytes:
-    """What a row asks, without the job's options, as bytes."""
+    """Encode a row without the job's options."""
     return _encoder.encode((row.model, row.messages, row.tools, row.own_options))
 
 
 def decode_row(
     encoded: bytes, key: str, position: int, digest: bytes, options: Mapping[str, Any]
 ) -> Result[CheckedRow, Fault]:
-    """The row that `encode_row` wrote, under the job's options."""
+    """Decode a row from `encode_row`, with the job's options."""
     try:
         model, messages, tools, own = msgspec.msgpack.decode(encoded)
         typed = tuple(Message.model_validate(message) for message in messages)
@@ -200,7 +200,7 @@ def decode_row(
 
 
 def parse_row(line: str | bytes, position: int) -> RowInput:
-    """A line of JSONL as a row's mapping, or the rejected row that says why it is none."""
+    """Parse a line of JSONL as a mapping, or return a rejected row."""
     value = decode_json_object(line if isinstance(line, bytes) else line.encode("utf-8", "replace"))
     if isinstance(value, NotJson):
         return _reject(f"row-{position}", f"line {position + 1} is not a JSON object: {value.reason}")
@@ -208,7 +208,7 @@ def parse_row(line: str | bytes, position: int) -> RowInput:
 
 
 def fill_template(template: str, columns: Mapping[str, Any]) -> Result[str, Fault]:
-    """A prompt with `{column}` replaced by the column's value; `{{` and `}}` are braces.
+    """Replace `{column}` in a template by the column's value; `{{` and `}}` are braces.
 
     >>> fill_template("Summarise: {text}", {"text": "..."}).unwrap()
     'Summarise: ...'
@@ -216,12 +216,12 @@ def fill_template(template: str, columns: Mapping[str, Any]) -> Result[str, Faul
     missing = next((name for name in list_template_fields(template) if name not in columns), None)
     if missing is not None:
         known = ", ".join(sorted(map(str, columns))) or "none"
-        return Failure(InvalidRequest(message=f"the template needs column {missing!r}; the row has: {known}"))
+        return Failure(InvalidRequest(message=f"the template requires column {missing!r}; the row has: {known}"))
     return Success(_FIELD.sub(lambda found: _fill(found, columns), template))
 
 
 def list_template_fields(template: str) -> tuple[str, ...]:
-    """The columns that a template names, in order."""
+    """Return the columns of a template, in order."""
     return tuple(dict.fromkeys(found[1] for found in _FIELD.finditer(template) if found[1]))
 
 
@@ -244,7 +244,7 @@ def _row_from_mapping(given: object, position: int) -> Row | RejectedRow:
     if options is not None and not isinstance(options, Mapping):
         return _reject(name, f"row {name!r}: options must be an object", position)
     if model is not None and not isinstance(model, str):
-        return _reject(name, f"row {name!r}: model must be a text", position)
+        return _reject(name, f"row {name!r}: model must be a string", position)
     if tools is not None and (isinstance(tools, str | Mapping) or not isinstance(tools, Sequence)):
         return _reject(name, f"row {name!r}: tools must be a list", position)
     return Row(name, messages, options or {}, model, tools or ())
@@ -254,7 +254,9 @@ def _build_text_row(given: object, position: int) -> TextRow | RejectedRow:
     if isinstance(given, Row):
         if isinstance(given.messages, str):
             return TextRow(given.key, given.messages, given.options, given.model)
-        return _reject(given.key, f"row {given.key!r} has messages; a row that is embedded has texts", position)
+        return _reject(
+            given.key, f"row {given.key!r} has messages; a row of an embedding job must have texts", position
+        )
     if not isinstance(given, Mapping):
         message = f"row {position} is a {type(given).__name__}; expected a TextRow or a mapping"
         return _reject(f"row-{position}", message, position)
@@ -266,12 +268,12 @@ def _build_text_row(given: object, position: int) -> TextRow | RejectedRow:
     if options is not None and not isinstance(options, Mapping):
         return _reject(name, f"row {name!r}: options must be an object", position)
     if model is not None and not isinstance(model, str):
-        return _reject(name, f"row {name!r}: model must be a text", position)
+        return _reject(name, f"row {name!r}: model must be a string", position)
     return TextRow(name, texts, options or {}, model)
 
 
 def _name_row(given: Mapping[str, Any], position: int) -> str:
-    """The key of a mapping; the row's number where it has none."""
+    """Return the key of a mapping, or else the row's number."""
     key = given.get("key")
     if key is None:
         key = given.get("custom_id")
@@ -291,7 +293,7 @@ def _reject_key(key: str, position: int) -> RejectedRow:
 
 
 def _is_unicode(text: str) -> bool:
-    """Whether a text has no lone surrogates, which neither the ledger nor a vendor accepts."""
+    """Return whether a text has no lone surrogates, which are accepted neither by the ledger nor by vendors."""
     return text.encode("utf-8", "replace").decode() == text
 
 
@@ -300,7 +302,7 @@ def _reject(key: str, message: str, position: int = 0) -> RejectedRow:
 
 
 def _encode_other(value: Any) -> Any:
-    """What msgspec does not encode by itself: pydantic values by their fields, classes by their schema."""
+    """Encode values that msgspec does not support: pydantic values by their fields, classes by their schema."""
     if isinstance(value, BaseModel):
         return value.__dict__
     if isinstance(value, type) and issubclass(value, BaseModel):

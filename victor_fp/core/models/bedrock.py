@@ -1,4 +1,4 @@
-"""What the models behind Bedrock Converse take, by model pattern: their own fields, efforts, formats and cache points."""
+"""Parameters of models on Bedrock Converse by model pattern: model-specific fields, efforts, formats, cache points."""
 
 from __future__ import annotations
 
@@ -8,39 +8,39 @@ from typing import Literal, TypeAlias
 import msgspec
 
 FieldPath: TypeAlias = tuple[str, ...]
-"""Where among the model's own fields a value goes; empty where it cannot be said."""
-CachePlace: TypeAlias = Literal["system", "messages", "tools"]
+"""Path of a value in the model-specific fields; empty if the model does not support it."""
+CachePosition: TypeAlias = Literal["system", "messages", "tools"]
 
-EVERYWHERE: frozenset[CachePlace] = frozenset({"system", "messages", "tools"})
+EVERYWHERE: frozenset[CachePosition] = frozenset({"system", "messages", "tools"})
 TO_HIGH: Mapping[str, str] = {"minimal": "low", "low": "low", "medium": "medium", "high": "high"}
 
 
 class BedrockPolicy(msgspec.Struct, frozen=True, kw_only=True):
-    """What the models that a glob pattern names take. The pattern sees lower case."""
+    """The parameters of models whose name in lower case matches a glob pattern."""
 
     pattern: str
     claude: bool = False
-    """Takes Claude's own fields; which of them, `BedrockDialect.claude` tells."""
+    """Accepts Claude's fields; see `BedrockDialect.claude`."""
     top_k: FieldPath = ()
     efforts: Mapping[str, str] = {}
-    """The model's word for each reasoning effort that it knows."""
+    """The model's values for the supported reasoning efforts."""
     effort: FieldPath = ()
-    effort_extra_fields: Mapping[str, str] = {}
-    """What stands beside an effort."""
-    no_effort: Mapping[str, str] = {}
-    """What stands there instead where there is to be no reasoning."""
+    effort_fields: Mapping[str, str] = {}
+    """Additional fields with an effort."""
+    no_effort_fields: Mapping[str, str] = {}
+    """Fields that disable reasoning."""
     unbounded_at: frozenset[str] = frozenset()
-    """Efforts, in the model's words, that take no temperature, top_p and max_tokens."""
+    """Efforts, in the model's values, that do not accept temperature, top_p and max_tokens."""
     structured: bool = True
-    """Takes outputConfig.textFormat and strict tools."""
+    """Accepts outputConfig.textFormat and strict tools."""
     own_tool_choice: bool = False
-    """Takes Claude's tool_choice among the model's own fields, which can forbid calls and parallel ones."""
-    cache: frozenset[CachePlace] = frozenset()
-    """Where cache points may stand."""
+    """Accepts Claude's tool_choice in the model-specific fields, which can disable calls and parallel calls."""
+    cache: frozenset[CachePosition] = frozenset()
+    """Positions at which cache points are accepted."""
     statuses: bool = False
-    """Takes the status of a tool's result."""
-    default_bound: bool = True
-    """The default bound on the answer's length fits; else only one that was asked for is sent."""
+    """Accepts the status of a tool's result."""
+    accepts_default_max_tokens: bool = True
+    """Accepts our default max_tokens; otherwise only a value set by the caller is sent."""
 
 
 _BETTER_AT_HIGH: Mapping[str, str] = {**TO_HIGH, "xhigh": "high", "max": "high"}
@@ -52,18 +52,18 @@ POLICIES: tuple[BedrockPolicy, ...] = (
     BedrockPolicy(pattern="*anthropic.claude-v2*", top_k=("top_k",), structured=False),
     *(
         BedrockPolicy(pattern=f"*anthropic.claude-{old}*", claude=True, cache=EVERYWHERE, statuses=True)
-        # Bedrock refused Claude's own tool_choice with the models before 4.5.
+        # Bedrock rejected Claude's tool_choice for the models before 4.5.
         for old in ("instant", "3", "sonnet-4-2", "opus-4-2", "opus-4-1")
     ),
     BedrockPolicy(pattern="*anthropic.claude*", claude=True, cache=EVERYWHERE, statuses=True, own_tool_choice=True),
-    # Nova 2 user guide, "Extended thinking": high effort takes neither bound nor sampling.
+    # Nova 2 user guide, "Extended thinking": high effort accepts neither max_tokens nor sampling parameters.
     BedrockPolicy(
         pattern="*amazon.nova-2*",
         top_k=_NOVA_TOP_K,
         efforts=_BETTER_AT_HIGH,
         effort=("reasoningConfig", "maxReasoningEffort"),
-        effort_extra_fields={"type": "enabled"},
-        no_effort={"type": "disabled"},
+        effort_fields={"type": "enabled"},
+        no_effort_fields={"type": "disabled"},
         unbounded_at=frozenset({"high"}),
         structured=False,
         cache=frozenset({"system", "messages"}),
@@ -76,15 +76,15 @@ POLICIES: tuple[BedrockPolicy, ...] = (
         cache=frozenset({"system", "messages"}),
         statuses=True,
     ),
-    BedrockPolicy(pattern="*amazon.titan*", structured=False, default_bound=False),
-    BedrockPolicy(pattern="*meta.llama*", structured=False, default_bound=False),
-    BedrockPolicy(pattern="*cohere.*", top_k=("k",), structured=False, default_bound=False),
-    BedrockPolicy(pattern="*ai21.*", structured=False, default_bound=False),
+    BedrockPolicy(pattern="*amazon.titan*", structured=False, accepts_default_max_tokens=False),
+    BedrockPolicy(pattern="*meta.llama*", structured=False, accepts_default_max_tokens=False),
+    BedrockPolicy(pattern="*cohere.*", top_k=("k",), structured=False, accepts_default_max_tokens=False),
+    BedrockPolicy(pattern="*ai21.*", structured=False, accepts_default_max_tokens=False),
     BedrockPolicy(pattern="*mistral.*", top_k=("top_k",)),
     BedrockPolicy(pattern="*openai.gpt-oss*", efforts=_BETTER_AT_HIGH, effort=("reasoning_effort",)),
     BedrockPolicy(pattern="*openai.*", efforts=_BETTER_AT_HIGH, effort=("reasoning", "effort")),
-    # An ARN of a profile or of provisioned throughput does not tell the model: what is asked for goes out.
+    # The ARN of a profile or of provisioned throughput does not contain the model: all parameters are sent.
     BedrockPolicy(pattern="arn:*", top_k=("top_k",), cache=EVERYWHERE, statuses=True),
     BedrockPolicy(pattern="*"),
 )
-"""First match wins; the last matches everything."""
+"""The first match applies; the last pattern matches everything."""

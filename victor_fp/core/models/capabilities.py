@@ -1,11 +1,12 @@
-"""What models were trained for and how they call tools: a table of sections that are merged for one model of one provider.
+"""Capabilities of models: a table of sections that are merged for one model of one provider.
 
     find_capabilities("ollama", "qwen3-coder:30b").text_format
 
-Merged in this order, later over earlier: `defaults`; the section of the provider's kind (`classify_provider`) and of its protocol; the
-provider's own; then, for every pattern that matches the model, from the least to the most specific, its `training`, its
-`providers` section for this provider, and its `settings`. Patterns are globs, compared without case with the model's name
-and with what follows its last slash; the more characters a pattern spells out, the more specific it is.
+Merged in this order, later over earlier: `defaults`; the section of the provider's kind (`classify_provider`) and of
+its protocol; the provider's section; then, for every pattern that matches the model, from the least to the most
+specific, its `training`, its `providers` section for this provider, and its `settings`. Patterns are globs, matched
+case-insensitively against the model's name and the part after its last slash; a pattern with more literal characters is
+more specific.
 """
 
 from __future__ import annotations
@@ -23,8 +24,8 @@ from victor_fp.core.json import Json
 from victor_fp.core.result import outcome
 
 ProviderKind: TypeAlias = Literal["hosted", "open", "local"]
-"""A vendor's API, whose calls are always calls; a host of open models, whose calls reach the text when its parser misses
-them; a server on the caller's machine."""
+"""hosted: a vendor's API, which always returns structured calls. open: a host of open models, whose calls appear in the
+text if its parser misses them. local: a server on the caller's machine."""
 
 
 class ModelCapabilities(msgspec.Struct, frozen=True, kw_only=True):
@@ -36,52 +37,52 @@ class ModelCapabilities(msgspec.Struct, frozen=True, kw_only=True):
     vision: bool = False
     reasoning: bool = False
     thinking_mode: bool = False
-    """Thinks before it answers, or can."""
+    """Can reason before it responds."""
     thinking_disable_prefix: str | None = None
-    """Put before a message, it keeps the model from thinking."""
+    """Prefix of a message that disables thinking."""
     text_format: str = "any"
-    """The textual format of its calls, by the names of `core.tool_calling.FORMATS`."""
+    """Text format of its tool calls; see `core.text_tools.formats`."""
     native_tool_calls: bool = False
-    """The provider returns this model's calls as such."""
+    """The provider returns structured calls of this model."""
     streaming_tool_calls: bool = False
     parallel_tool_calls: bool = False
     tool_choice_param: bool = False
     json_fallback_parsing: bool = True
-    """Plain JSON and Python calls in the text count as calls."""
+    """Plain JSON and Python calls in the text are parsed as calls."""
     xml_fallback_parsing: bool = True
-    """Calls in the text that bear marks of their own count."""
+    """Calls in the text with markers are parsed as calls."""
     tool_call_format: str | None = None
     """A value of `ToolCallFormat`, for native calls."""
     text_call_format: str | None = None
-    """The same for a model without native calls."""
+    """A value of `ToolCallFormat`, for a model without native calls."""
     requires_strict_prompting: bool = True
     argument_format: str = "json"
     recommended_max_tools: int = 20
     recommended_tool_budget: int = 12
-    """Calls in one turn."""
+    """Number of calls in one turn."""
     exploration_multiplier: float = 1.0
     continuation_patience: int = 10
-    """Empty turns before an agent gives up."""
+    """Number of empty turns before an agent stops."""
     timeout_multiplier: float = 1.0
 
 
 Section: TypeAlias = dict[str, Json]
-"""Any of the fields of `ModelCapabilities`."""
+"""A subset of the fields of `ModelCapabilities`."""
 
 
 class ModelEntry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What a table says of the models that a pattern matches."""
+    """The sections for models that match a pattern."""
 
     training: Section = {}
-    """What they were trained to do, wherever they run."""
+    """Properties of the models themselves, independent of the provider."""
     providers: dict[str, Section] = {}
-    """What a provider makes of it."""
+    """Sections by provider."""
     settings: Section = {}
-    """What works well with them."""
+    """Recommended settings."""
 
 
 class CapabilityTable(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A whole table: the bundled one, or what a program reads from a file of its own."""
+    """A table: the bundled one, or one read from a file."""
 
     schema_version: str = "1"
     defaults: Section = {}
@@ -93,21 +94,21 @@ class CapabilityTable(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
 
 
 def load_bundled_capabilities() -> CapabilityTable:
-    """Return the bundled table; the data is loaded when it is first asked for."""
+    """Return the bundled table; the data is loaded at first use."""
     from victor_fp.core.models.capability_data import CAPABILITIES
 
     return CAPABILITIES
 
 
 def classify_provider(entry: ProviderSpec) -> ProviderKind | None:
-    """Return the kind of a provider; None for one that takes no tools."""
+    """Return the kind of a provider; None for one without tools."""
     if not entry.supports.tools:
         return None
     return "local" if entry.local else "open" if entry.open_models else "hosted"
 
 
 def overlay_capabilities(base: CapabilityTable, over: CapabilityTable) -> CapabilityTable:
-    """Return one table over another: sections of the same name are merged, and the second counts more."""
+    """Merge two tables by section; the second one takes precedence."""
     models = dict(base.models)
     for pattern, entry in over.models.items():
         old = models.get(pattern, ModelEntry())
@@ -129,7 +130,7 @@ def overlay_capabilities(base: CapabilityTable, over: CapabilityTable) -> Capabi
 def find_capabilities(
     provider: str, model: str = "", table: CapabilityTable | None = None, catalogue: Catalogue = CATALOGUE
 ) -> ModelCapabilities:
-    """Return the capabilities of a model at a provider, by any of the provider's names; `table` replaces the bundled one."""
+    """Return the capabilities of a model at a provider, given by name or alias; `table` replaces the bundled one."""
     merged: Section = {}
     for section in iterate_sections(
         load_bundled_capabilities() if table is None else table, provider, model, catalogue
@@ -163,7 +164,7 @@ def iterate_sections(
 
 
 def match_patterns(patterns: Iterable[str], model: str) -> list[str]:
-    """Return the patterns that match a model, from the least to the most specific; of equal ones the later counts more."""
+    """Return the patterns that match a model, from the least to the most specific; of equal ones, later ones last."""
     whole = model.lower()
     last = whole.rpartition("/")[2]
     found = [

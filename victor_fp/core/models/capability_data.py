@@ -1,4 +1,4 @@
-"""What models were trained for and how they call tools, as data; `capabilities` says how sections are merged."""
+"""Capabilities of models as data; see `capabilities` for the merging of sections."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _IN_OLLAMA: dict[str, Section] = {
         "requires_strict_prompting": False,
     }
 }
-"""Models whose template in Ollama's library has tools."""
+"""Models whose template in Ollama's library supports tools."""
 
 
 def _build_trained(
@@ -59,7 +59,7 @@ CAPABILITIES = CapabilityTable(
     kinds={
         "hosted": _HOSTED,
         "open": _HOSTED | {"json_fallback_parsing": True, "xml_fallback_parsing": True},
-        # These read calls by the model's template, or by a parser that was chosen at their start.
+        # These parse calls by the model's template, or with a parser chosen at startup.
         "local": _NATIVE | {"tool_call_format": "openai", "timeout_multiplier": 1.5},
     },
     protocols={
@@ -82,7 +82,7 @@ CAPABILITIES = CapabilityTable(
         "zai-china": {"tool_choice_param": False},
         "vllm": {"tool_call_format": "vllm"},
         "lmstudio": {"tool_call_format": "lmstudio_native", "text_call_format": "lmstudio_default"},
-        # Refuses tools for models whose template has none.
+        # Rejects tools for models whose template does not support them.
         "ollama": {
             "native_tool_calls": False,
             "streaming_tool_calls": False,
@@ -94,10 +94,10 @@ CAPABILITIES = CapabilityTable(
             "timeout_multiplier": 2.0,
             "exploration_multiplier": 1.5,
         },
-        # Takes prompts, no tools.
+        # Accepts prompts only, no tools.
         "replicate": {"text_call_format": "none", "recommended_max_tools": 10, "recommended_tool_budget": 8},
     },
-    # The textual format is that of the model's own chat template.
+    # The text format is that of the model's chat template.
     models={
         "gpt-*": _build_trained(_CODE, {"vision": True}),
         "o[134]*": _build_trained(_CODE, _THINKS),

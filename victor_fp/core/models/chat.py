@@ -1,4 +1,4 @@
-"""What models take that are served over Chat Completions and Responses, by vendor and model pattern; first match wins."""
+"""Parameters of models on Chat Completions and Responses, by vendor and model pattern; the first match applies."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ OPENAI_MODELS = (
 )
 
 _GROK_THINKING = frozenset({"presence_penalty", "frequency_penalty", "stop"})
-# https://docs.x.ai/docs/guides/reasoning: which parameters reasoning models refuse, and who takes an effort.
+# https://docs.x.ai/docs/guides/reasoning: parameters rejected by reasoning models, and models that accept an effort.
 GROK_MODELS = (
     ModelPolicy(pattern="*non-reasoning*", refuses=frozenset({"reasoning_effort"}), reasons=False),
     ModelPolicy(pattern="grok-3-mini*", refuses=_GROK_THINKING, efforts=("low", "high")),
@@ -80,7 +80,7 @@ GROK_MODELS = (
 )
 
 _KIMI_FIXED = frozenset({"temperature", "top_p", "presence_penalty", "frequency_penalty"})
-# https://platform.kimi.ai/docs: these models fix what the vendor sees as their best sampling.
+# https://platform.kimi.ai/docs: the sampling parameters of these models are fixed.
 KIMI_MODELS = (
     ModelPolicy(
         pattern="kimi-k[3-9]*",
@@ -88,7 +88,7 @@ KIMI_MODELS = (
         efforts=("low", "high", "max"),
         effort_form="reasoning_effort",
     ),
-    # https://platform.kimi.ai/docs/openapi.json: its thinking cannot be disabled.
+    # https://platform.kimi.ai/docs/openapi.json: thinking cannot be disabled.
     ModelPolicy(pattern="kimi-k2.7-code*", refuses=_KIMI_FIXED, efforts=("high",)),
     ModelPolicy(pattern="kimi-k2.*", refuses=_KIMI_FIXED, efforts=("none", "high")),
     ModelPolicy(pattern="*", refuses=frozenset({"reasoning_effort"})),

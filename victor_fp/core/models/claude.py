@@ -1,6 +1,6 @@
-"""What Claude models take, by model pattern: thinking, effort, sampling, structured outputs.
+"""Parameters of Claude models by model pattern: thinking, effort, sampling, structured outputs.
 
-The facts are those of the vendor's GET /v1/models (capabilities) and of its migration guides, read in November 2026.
+Sources: the vendor's GET /v1/models (capabilities) and its migration guides, November 2026.
 """
 
 from __future__ import annotations
@@ -13,23 +13,23 @@ Effort: TypeAlias = Literal["low", "medium", "high", "xhigh", "max"]
 
 
 class ClaudePolicy(msgspec.Struct, frozen=True, kw_only=True):
-    """What the models that a glob pattern names can be asked. The pattern sees lower case, and `-` for `.`."""
+    """The parameters of models whose name matches a glob pattern, in lower case and with `-` for `.`."""
 
     pattern: str
     thinking: Literal["none", "budget", "either", "adaptive"] = "budget"
-    """By a budget of tokens, by the model's own judgement, or both; "either" prefers the judgement."""
+    """Thinking by a token budget, adaptive, or both; "either" prefers adaptive."""
     thinks: Literal["asked", "default", "always"] = "asked"
-    """Only when asked, unless told not to, or whatever it is told."""
+    """Whether thinking is off by default, on by default, or always on."""
     efforts: tuple[Effort, ...] = ()
-    """Levels of output_config.effort, rising."""
+    """Levels of output_config.effort, ascending."""
     sampling: Literal["free", "one", "none"] = "free"
-    """temperature and top_p together, one of them, or neither (nor top_k)."""
+    """Accepts temperature and top_p together, one of them, or neither (nor top_k)."""
     structured: bool = True
-    """Takes output_config.format and strict tools."""
+    """Accepts output_config.format and strict tools."""
     system_turns: bool = False
-    """Takes system messages between the turns."""
+    """Accepts system messages between turns."""
     forced_tools: bool = True
-    """Takes tool_choice any and tool."""
+    """Accepts the tool_choice types any and tool."""
 
 
 _TO_HIGH: tuple[Effort, ...] = ("low", "medium", "high")
@@ -48,14 +48,14 @@ CLAUDE_MODELS: tuple[ClaudePolicy, ...] = (
     ClaudePolicy(pattern="*claude-opus-4-5*", sampling="one", efforts=_TO_HIGH),
     ClaudePolicy(pattern="*claude-opus-4-6*", sampling="one", thinking="either", efforts=_TO_MAX),
     ClaudePolicy(pattern="*claude-sonnet-4-6*", sampling="one", thinking="either", efforts=_TO_MAX),
-    # Models after Opus 4.6 refuse temperature, top_p, top_k and thinking budgets.
+    # Models after Opus 4.6 reject temperature, top_p, top_k and thinking budgets.
     ClaudePolicy(pattern="*claude-opus-4-7*", sampling="none", thinking="adaptive", efforts=_ALL),
     ClaudePolicy(pattern="*claude-opus-4-8*", sampling="none", thinking="adaptive", efforts=_ALL, system_turns=True),
     ClaudePolicy(pattern="*claude-opus-4*", structured=False),
     ClaudePolicy(pattern="*claude-sonnet-4*", structured=False),
-    # Preview: always thinks, and still takes a budget.
+    # Preview: always thinks, and still accepts a budget.
     ClaudePolicy(pattern="*claude-mythos-preview*", sampling="none", thinking="either", thinks="always", efforts=_ALL),
-    # From Opus 5 and Sonnet 5 on thinking is the default; Haiku 5.5 keeps a way to turn it off.
+    # Since Opus 5 and Sonnet 5 thinking is on by default; Haiku 5.5 can disable it.
     *(
         ClaudePolicy(
             pattern=pattern, sampling="none", thinking="adaptive", thinks="default", efforts=_ALL, system_turns=True
@@ -68,14 +68,14 @@ CLAUDE_MODELS: tuple[ClaudePolicy, ...] = (
             "*claude-sonnet-5@*",
         )
     ),
-    # The first Fable 5 and Mythos 5 always think; whether they take a forced choice is left to the vendor's answer.
+    # The first Fable 5 and Mythos 5 always think; whether they accept a forced tool choice is not known, so it is sent.
     *(
         ClaudePolicy(
             pattern=pattern, sampling="none", thinking="adaptive", thinks="always", efforts=_ALL, system_turns=True
         )
         for pattern in ("*claude-fable-5", "*claude-fable-5@*", "*claude-mythos-5", "*claude-mythos-5@*")
     ),
-    # Fable 5.1, Opus 5.5, Sonnet 5.5 and, until their own facts are known, models to come: no forced tool choice.
+    # Fable 5.1, Opus 5.5, Sonnet 5.5 and, until they are documented, later models: no forced tool choice.
     ClaudePolicy(
         pattern="*claude-*",
         sampling="none",
@@ -85,7 +85,7 @@ CLAUDE_MODELS: tuple[ClaudePolicy, ...] = (
         system_turns=True,
         forced_tools=False,
     ),
-    # Another vendor's model behind a server of this format.
+    # A model of another vendor on a server with this protocol.
     ClaudePolicy(pattern="*"),
 )
-"""First match wins; the last matches everything."""
+"""The first match applies; the last pattern matches everything."""

@@ -1,4 +1,4 @@
-"""Everything known of one model at one provider, joined from the tables of `core.models`."""
+"""The known facts about one model at one provider, joined from the tables of `core.models`."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from victor_fp.core.models.limits import NO_LIMITS, LimitTable, find_limit
 
 
 class ModelFacts(msgspec.Struct, frozen=True, kw_only=True):
-    """What is known of a model before its vendor is asked."""
+    """Facts about a model without a request to its vendor."""
 
     provider: str
     model: str
     context_window: int
-    """Tokens that prompt and response may take together."""
+    """Maximum tokens of prompt and response together."""
     max_output: int | None = None
-    """Tokens; None where it is not known."""
+    """Tokens; None if unknown."""
     limits_source: str = ""
-    """Where the limits are from; empty for the provider's own window, which no table refines."""
+    """Source of the limits; empty for the provider's default window."""
     reasoning: bool = False
-    """Thinks before it answers, or can."""
+    """Can reason before it responds."""
     capabilities: ModelCapabilities
 
 
@@ -34,7 +34,7 @@ def find_facts(
     table: CapabilityTable | None = None,
     catalogue: Catalogue = CATALOGUE,
 ) -> ModelFacts:
-    """Return what is known of a model. An unknown model gets its provider's window and default capabilities."""
+    """Return the facts about a model. An unknown model has its provider's window and default capabilities."""
     limit = find_limit(entry, model, reported)
     capabilities = find_capabilities(entry.name, model, table, catalogue.with_entry(entry))
     reasoning = entry.for_model(model).dialect.can_reason(model)

@@ -1,6 +1,6 @@
-"""Limits of models as data, by provider; `victor models --refresh` keeps what providers report in a file of the user's.
+"""Limits of models as data, by provider; `victor models --refresh` stores the limits reported by providers in a file.
 
-Patterns are globs in lower case, and the first that matches counts.
+Patterns are globs in lower case; the first match applies.
 """
 
 # fmt: off
@@ -9,23 +9,23 @@ from __future__ import annotations
 from typing import TypeAlias
 
 LimitRow: TypeAlias = tuple[str, int, int | None, str]
-"""Pattern, context window and longest answer in tokens, source."""
+"""Pattern, context window and maximum output in tokens, source."""
 
 _CLAUDE: tuple[LimitRow, ...] = (
-    ("claude-3-haiku*", 200_000, 4_096, "unconfirmed; resellers say the same"),
+    ("claude-3-haiku*", 200_000, 4_096, "unconfirmed; resellers report the same"),
     ("claude-3-opus*", 200_000, 4_096, "unconfirmed"),
     ("claude-3-5-*", 200_000, 8_192, "unconfirmed"),
     ("claude-3-7-*", 200_000, 64_000, "unconfirmed"),
     ("claude-haiku-4-5*", 200_000, 64_000, "GET https://api.anthropic.com/v1/models, as recorded in 2026"),
     ("claude-opus-4-5*", 200_000, 64_000, "GET https://api.anthropic.com/v1/models, as recorded in 2026"),
     ("claude-opus-4-1*", 200_000, 32_000, "GET https://api.anthropic.com/v1/models, as recorded in 2026"),
-    ("claude-sonnet-4-5*", 200_000, 64_000, "https://platform.claude.com/docs/en/models/sonnet-4-5/overview; GET /v1/models says 1,000,000, which needs a beta header"),
+    ("claude-sonnet-4-5*", 200_000, 64_000, "https://platform.claude.com/docs/en/models/sonnet-4-5/overview; GET /v1/models reports 1,000,000, which requires a beta header"),
     ("claude-opus-4-6*", 1_000_000, 128_000, "GET https://api.anthropic.com/v1/models, as recorded in 2026"),
     ("claude-opus-4-7*", 1_000_000, 128_000, "GET https://api.anthropic.com/v1/models, as recorded in 2026"),
     ("claude-opus-4-8*", 1_000_000, 128_000, "GET https://api.anthropic.com/v1/models, as recorded in 2026"),
     ("claude-sonnet-4-6*", 1_000_000, 128_000, "GET https://api.anthropic.com/v1/models, as recorded in 2026"),
     ("claude-opus-4*", 200_000, 32_000, "GET https://api.anthropic.com/v1/models, as recorded in 2026"),
-    ("claude-sonnet-4*", 200_000, 64_000, "GET https://api.anthropic.com/v1/models, as recorded in 2026, says 1,000,000, which needs a beta header; 200,000 without it is unconfirmed"),
+    ("claude-sonnet-4*", 200_000, 64_000, "GET https://api.anthropic.com/v1/models, as recorded in 2026, reports 1,000,000, which requires a beta header; 200,000 without it is unconfirmed"),
     ("claude-opus-5*", 1_000_000, 128_000, "GET https://api.anthropic.com/v1/models, as recorded in 2026"),
     ("claude-sonnet-5*", 1_000_000, 128_000, "GET https://api.anthropic.com/v1/models, as recorded in 2026"),
     ("claude-fable-5*", 1_000_000, 128_000, "GET https://api.anthropic.com/v1/models, as recorded in 2026"),
@@ -38,7 +38,7 @@ MODEL_LIMITS: dict[str, tuple[LimitRow, ...]] = {
         *((f"*anthropic.{pattern}", window, output, source) for pattern, window, output, source in _CLAUDE),
         ("*amazon.nova-2-lite*", 1_000_000, 64_000, "unconfirmed"),
         ("*amazon.nova-premier*", 1_000_000, 25_000, "https://docs.aws.amazon.com/bedrock/latest/userguide/model-card-amazon-nova-premier.html"),
-        ("*amazon.nova-micro*", 128_000, 5_000, "resellers' pages; unconfirmed by the vendor's own"),
+        ("*amazon.nova-micro*", 128_000, 5_000, "resellers' pages; not confirmed by the vendor"),
         ("*amazon.nova-*", 300_000, 5_000, "https://docs.aws.amazon.com/bedrock/latest/userguide/model-card-amazon-nova-lite.html; unconfirmed for others than Nova Lite"),
         ("*meta.llama3-8b*", 8_000, None, "unconfirmed"),
         ("*meta.llama3-70b*", 8_000, None, "unconfirmed"),
@@ -48,8 +48,8 @@ MODEL_LIMITS: dict[str, tuple[LimitRow, ...]] = {
     ),
     "cohere": (
         ("command-a-reasoning*", 256_000, 32_000, "https://docs.cohere.com/docs/command-a-reasoning"),
-        ("command-a-03-2025", 256_000, 8_000, "https://docs.cohere.com/docs/command-a-reasoning; the longest answer is unconfirmed"),
-        ("command-a-vision*", 128_000, 8_000, "128,000: resellers' pages; unconfirmed by the vendor's own; the longest answer is unconfirmed"),
+        ("command-a-03-2025", 256_000, 8_000, "https://docs.cohere.com/docs/command-a-reasoning; the maximum output is unconfirmed"),
+        ("command-a-vision*", 128_000, 8_000, "128,000: resellers' pages; not confirmed by the vendor; the maximum output is unconfirmed"),
         ("command-a-translate*", 8_000, 8_000, "unconfirmed"),
         ("command-a-*", 128_000, None, "unconfirmed"),
         ("command-r7b*", 128_000, 4_096, "unconfirmed"),
@@ -99,7 +99,7 @@ MODEL_LIMITS: dict[str, tuple[LimitRow, ...]] = {
     ),
     "moonshot": (
         ("kimi-k3*", 1_048_576, 1_048_576, "https://platform.kimi.ai/docs/openapi.json, at max_completion_tokens"),
-        ("kimi-k2-0711*", 131_072, None, "resellers' pages; unconfirmed by the vendor's own"),
+        ("kimi-k2-0711*", 131_072, None, "resellers' pages; not confirmed by the vendor"),
         ("kimi-k2*", 262_144, None, "https://platform.kimi.com/docs/pricing/chat-k26: 256k"),
         ("moonshot-v1-8k*", 8_192, None, "its name: 8k"),
         ("moonshot-v1-32k*", 32_768, None, "its name: 32k"),
@@ -108,34 +108,34 @@ MODEL_LIMITS: dict[str, tuple[LimitRow, ...]] = {
         ("*", 4_096, None, "docs/context-length.mdx of ollama/ollama: below 24 GiB of VRAM; 32k or 256k above"),
     ),
     "openai": (
-        ("gpt-6*", 1_050_000, 128_000, "resellers' pages; unconfirmed by the vendor's own"),
-        ("gpt-5-chat*", 128_000, 16_384, "resellers' pages; unconfirmed by the vendor's own"),
-        ("gpt-5.*-chat*", 128_000, 16_384, "resellers' pages; unconfirmed by the vendor's own"),
-        ("gpt-5.*-mini*", 400_000, 128_000, "resellers' pages; unconfirmed by the vendor's own"),
-        ("gpt-5.*-nano*", 400_000, 128_000, "resellers' pages; unconfirmed by the vendor's own"),
-        ("gpt-5.[4-9]*", 1_050_000, 128_000, "resellers' pages; unconfirmed by the vendor's own"),
+        ("gpt-6*", 1_050_000, 128_000, "resellers' pages; not confirmed by the vendor"),
+        ("gpt-5-chat*", 128_000, 16_384, "resellers' pages; not confirmed by the vendor"),
+        ("gpt-5.*-chat*", 128_000, 16_384, "resellers' pages; not confirmed by the vendor"),
+        ("gpt-5.*-mini*", 400_000, 128_000, "resellers' pages; not confirmed by the vendor"),
+        ("gpt-5.*-nano*", 400_000, 128_000, "resellers' pages; not confirmed by the vendor"),
+        ("gpt-5.[4-9]*", 1_050_000, 128_000, "resellers' pages; not confirmed by the vendor"),
         ("gpt-5*", 400_000, 128_000, "https://developers.openai.com/api/docs/models/gpt-5-nano; unconfirmed for others than GPT-5 nano"),
         ("gpt-4.1*", 1_047_576, 32_768, "unconfirmed"),
         ("gpt-4o*", 128_000, 16_384, "unconfirmed"),
         ("chatgpt-4o*", 128_000, 16_384, "unconfirmed"),
-        ("gpt-4-turbo*", 128_000, 4_096, "resellers' pages; unconfirmed by the vendor's own"),
-        ("gpt-4*", 8_192, 8_192, "resellers' pages; unconfirmed by the vendor's own"),
-        ("gpt-3.5*", 16_385, 4_096, "resellers' pages; unconfirmed by the vendor's own"),
+        ("gpt-4-turbo*", 128_000, 4_096, "resellers' pages; not confirmed by the vendor"),
+        ("gpt-4*", 8_192, 8_192, "resellers' pages; not confirmed by the vendor"),
+        ("gpt-3.5*", 16_385, 4_096, "resellers' pages; not confirmed by the vendor"),
         ("o1-mini*", 128_000, 65_536, "unconfirmed"),
         ("o[134]*", 200_000, 100_000, "unconfirmed"),
     ),
     "replicate": (
-        ("openai/gpt-5*", 400_000, None, "unconfirmed: what the model's own vendor allows"),
-        ("openai/gpt-4.1*", 1_000_000, None, "unconfirmed: what the model's own vendor allows"),
-        ("openai/gpt-4o*", 128_000, None, "unconfirmed: what the model's own vendor allows"),
-        ("anthropic/claude-*", 200_000, None, "unconfirmed: what the model's own vendor allows"),
-        ("google/gemini-*", 1_000_000, None, "unconfirmed: what the model's own vendor allows"),
-        ("meta/meta-llama-3.1-*", 128_000, None, "unconfirmed: what the model's own vendor allows"),
-        ("meta/llama-2-*", 4_096, None, "unconfirmed: what the model's own vendor allows"),
-        ("meta/*", 8_192, None, "unconfirmed: what the model's own vendor allows"),
+        ("openai/gpt-5*", 400_000, None, "unconfirmed: the limit of the model's vendor"),
+        ("openai/gpt-4.1*", 1_000_000, None, "unconfirmed: the limit of the model's vendor"),
+        ("openai/gpt-4o*", 128_000, None, "unconfirmed: the limit of the model's vendor"),
+        ("anthropic/claude-*", 200_000, None, "unconfirmed: the limit of the model's vendor"),
+        ("google/gemini-*", 1_000_000, None, "unconfirmed: the limit of the model's vendor"),
+        ("meta/meta-llama-3.1-*", 128_000, None, "unconfirmed: the limit of the model's vendor"),
+        ("meta/llama-2-*", 4_096, None, "unconfirmed: the limit of the model's vendor"),
+        ("meta/*", 8_192, None, "unconfirmed: the limit of the model's vendor"),
     ),
     "xai": (
-        ("grok-4.3*", 1_000_000, None, "https://docs.x.ai/docs/models/grok-4-fast, which has become Grok 4.3's page"),
+        ("grok-4.3*", 1_000_000, None, "https://docs.x.ai/docs/models/grok-4-fast, now the page of Grok 4.3"),
         ("grok-4*fast*", 2_000_000, None, "https://docs.x.ai/docs/models, October 2025"),
         ("grok-4*", 256_000, None, "https://docs.x.ai/docs/models, October 2025"),
         ("grok-code*", 256_000, None, "https://docs.x.ai/docs/models, October 2025"),
@@ -143,8 +143,8 @@ MODEL_LIMITS: dict[str, tuple[LimitRow, ...]] = {
         ("grok-2-vision*", 32_768, None, "https://docs.x.ai/docs/models, October 2025"),
     ),
     "zai": (
-        ("glm-4.[67]*", 200_000, 128_000, "resellers' pages; unconfirmed by the vendor's own"),
-        ("glm-5.[2-9]*", 1_000_000, 128_000, "resellers' pages; unconfirmed by the vendor's own"),
-        ("glm-5*", 200_000, 128_000, "resellers' pages; unconfirmed by the vendor's own"),
+        ("glm-4.[67]*", 200_000, 128_000, "resellers' pages; not confirmed by the vendor"),
+        ("glm-5.[2-9]*", 1_000_000, 128_000, "resellers' pages; not confirmed by the vendor"),
+        ("glm-5*", 200_000, 128_000, "resellers' pages; not confirmed by the vendor"),
     ),
 }

@@ -1,4 +1,4 @@
-"""Limits of models: what is known of them until their vendor reports otherwise."""
+"""Lookup of model limits: configured, reported by the provider, or bundled."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ from victor_fp.core.protocols import ModelInfo
 from victor_fp.core.result import outcome
 
 UNKNOWN_CONTEXT_WINDOW = 128_000
-"""For a provider that the catalogue does not have."""
+"""Tokens, for a provider that is not in the catalogue."""
 
 LimitTable: TypeAlias = Mapping[str, tuple[ModelLimit, ...]]
-"""Limits by the name that `choose_limits_name` gives; the first that matches a model counts."""
+"""Limits by the name from `choose_limits_name`; the first match of a model applies."""
 NO_LIMITS: LimitTable = MappingProxyType({})
 
 
 @cache
 def load_bundled_limits(name: str) -> tuple[ModelLimit, ...]:
-    """Return the bundled limits kept under a name; the data is loaded when it is first asked for."""
+    """Return the bundled limits under a name; the data is loaded at first use."""
     from victor_fp.core.models.limit_data import MODEL_LIMITS
 
     return tuple(
@@ -37,14 +37,15 @@ def load_bundled_limits(name: str) -> tuple[ModelLimit, ...]:
 
 
 def choose_limits_name(spec: ProviderSpec) -> str:
-    """Return the name under which the limits of an entry's models are kept."""
+    """Return the name under which the limits of an entry's models are stored."""
     return spec.limits_name or spec.name
 
 
 def find_limit(spec: ProviderSpec, model: str, reported: LimitTable = NO_LIMITS) -> ModelLimit | None:
-    """Return the first limit whose pattern matches the model's name, in any case of letters.
+    """Return the first limit whose pattern matches the model's name, case-insensitively.
 
-    The entry's own limits come first, then those that a provider reported (see `merge_reported`), then the bundled ones.
+    The limits of the entry take precedence, then those reported by the provider (see `merge_reported`), then bundled
+    ones.
     """
     spec = spec.for_model(model)
     name, kept_as = model.lower(), choose_limits_name(spec)
@@ -55,7 +56,7 @@ def find_limit(spec: ProviderSpec, model: str, reported: LimitTable = NO_LIMITS)
 def find_context_window(
     provider: str, model: str, catalogue: Catalogue = CATALOGUE, reported: LimitTable = NO_LIMITS
 ) -> int:
-    """Return the tokens that prompt and response may take together, as configured."""
+    """Return the context window in tokens, without a request to the vendor."""
     match outcome(catalogue.find(provider)):
         case Success(spec):
             limit = find_limit(spec, model, reported)
@@ -72,9 +73,9 @@ def merge_reported(
     source: str,
     date: str,
 ) -> tuple[ModelLimit, ...]:
-    """Return what is to be stored after a provider reported its models: a limit for each that is not known as reported.
+    """Return the limits to store after a provider reported its models: one for each model whose known limit differs.
 
-    What a provider does not report stays as it was, and so do models that it no longer lists.
+    Stored limits of models that are not reported are kept.
     """
     reported = {info.id.lower(): info for info in models if info.context_window}
     kept = tuple(limit for limit in stored if limit.pattern not in {escape(name) for name in reported})

@@ -1,4 +1,4 @@
-"""What Replicate's models take under `input`, by model pattern."""
+"""The `input` fields of Replicate's models by model pattern."""
 
 from __future__ import annotations
 
@@ -18,31 +18,31 @@ SAMPLING: Mapping[str, str] = {
 
 
 class Inputs(msgspec.Struct, frozen=True, kw_only=True):
-    """What the models that a glob pattern names take under `input`; the API page of a model tells."""
+    """The `input` fields of models that match a glob pattern, as documented on the model's API page."""
 
     pattern: str
     fields: Mapping[str, str] = {}
-    """The model's word for each option that it takes."""
+    """The model's field for each supported option."""
     system: str = "system_prompt"
-    """Empty where instructions have to lead the prompt."""
+    """Field for instructions; empty: they are prepended to the prompt."""
     messages: str = ""
-    """Takes the whole conversation as a list of roles and texts; else all of it becomes one prompt."""
+    """Field for the conversation as a list of roles and texts; empty: it is rendered as one prompt."""
     images: str = ""
-    """Empty where the model sees nothing."""
+    """Field for images; empty for models without vision."""
     one_image: bool = False
-    """Takes one image as a text, instead of a list."""
+    """Accepts a single image as a string instead of a list."""
     stop_form: Literal["commas", "list"] = "commas"
     efforts: tuple[str, ...] = ()
     thinking_switch: str = ""
-    """Has to be true for the model to think."""
+    """Field that must be true to enable thinking."""
     min_output_tokens: int = 1
-    """The least that an answer may be bounded to."""
+    """Minimum of max_tokens."""
 
 
 _GPT_5: Mapping[str, str] = {"max_tokens": "max_completion_tokens", "reasoning_effort": "reasoning_effort"}
 
 INPUTS: tuple[Inputs, ...] = (
-    # Read: gpt-5.6-terra, gpt-5.4; gpt-5.1; gpt-5-nano. Others of their kind are taken for the same.
+    # Confirmed: gpt-5.6-terra, gpt-5.4; gpt-5.1; gpt-5-nano. Similar models are assumed to be the same.
     Inputs(
         pattern="openai/gpt-5.[4-9]*",
         fields=_GPT_5,
@@ -64,7 +64,7 @@ INPUTS: tuple[Inputs, ...] = (
         images="image_input",
         efforts=("minimal", "low", "medium", "high"),
     ),
-    # Read: o1, o4-mini.
+    # Confirmed: o1, o4-mini.
     Inputs(
         pattern="openai/o[1-9]*",
         fields=_GPT_5,
@@ -84,7 +84,7 @@ INPUTS: tuple[Inputs, ...] = (
         messages="messages",
         images="image_input",
     ),
-    # Read: claude-4-sonnet.
+    # Confirmed: claude-4-sonnet.
     Inputs(
         pattern="anthropic/claude-*",
         fields={"max_tokens": "max_tokens", "reasoning_budget": "thinking_budget_tokens"},
@@ -93,7 +93,7 @@ INPUTS: tuple[Inputs, ...] = (
         thinking_switch="extended_thinking",
         min_output_tokens=1024,
     ),
-    # Unconfirmed, like all that follow but for Llama 2.
+    # Unconfirmed, like all following ones except Llama 2.
     Inputs(
         pattern="google/gemini-*",
         fields={
@@ -119,7 +119,7 @@ INPUTS: tuple[Inputs, ...] = (
         },
         system="",
     ),
-    # What most language models there seem to take.
+    # The common fields of language models.
     Inputs(pattern="*", fields={**SAMPLING, "max_tokens": "max_tokens", "seed": "seed"}),
 )
-"""First match wins. Source where a model is said to be read: https://replicate.com/<owner>/<name>/api, in November 2026."""
+"""The first match applies. Source of confirmed models: https://replicate.com/<owner>/<name>/api, November 2026."""

@@ -36,12 +36,12 @@ _SHARED_PREFIX = re.compile(r"/(v\d\w*|api)(?=/)")
 _DOTS = re.compile(r"(?<![^/])\.{1,2}(?![^/])")
 
 
-def build_decoder(body: Body[T], *, keep_halves: bool = False) -> WireDecoder[T]:
+def build_decoder(body: Body[T], *, keep_surrogates: bool = False) -> WireDecoder[T]:
     """Return a decoder for the bodies or events of a descriptor.
 
-    `keep_halves` keeps lone surrogates, since a stream may split a surrogate pair; `UnicodeRepair` joins them afterwards.
+    `keep_surrogates` keeps lone surrogates, since a stream may split a surrogate pair; `UnicodeRepair` joins them afterwards.
     """
-    return WireDecoder(body.wire_type, keep_halves=keep_halves)
+    return WireDecoder(body.wire_type, keep_surrogates=keep_surrogates)
 
 
 def build_request(

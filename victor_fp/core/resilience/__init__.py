@@ -1,1 +1,1 @@
-"""Resilience as pure state machines: `(state, event, now) -> (state, order)`, one file each, rules at its top."""
+"""Resilience as pure state machines, `(state, event, now) -> (state, order)`; module docstrings state their rules."""

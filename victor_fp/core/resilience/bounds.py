@@ -7,9 +7,9 @@ import math
 import msgspec
 from typing_extensions import TypeIs
 
-LONGEST = 1e7
+MAX_SECONDS = 1e7
 """Seconds. Bounds above it, infinity included, are cut to it: timers of event loops do not accept every number."""
-_LARGEST = 10**300
+_MAX_INTEGER = 10**300
 """Integers below it fit into a float."""
 
 
@@ -18,7 +18,7 @@ def is_number(value: object) -> TypeIs[int | float]:
     if isinstance(value, bool):
         return False
     if isinstance(value, int):
-        return abs(value) < _LARGEST
+        return abs(value) < _MAX_INTEGER
     return isinstance(value, float) and not math.isnan(value)
 
 

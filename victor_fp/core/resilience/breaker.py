@@ -1,44 +1,47 @@
-"""The circuit breaker: fails fast while a server is down, then lets a few probes find out whether it is back.
+"""The circuit breaker: rejects calls while a server is down, then sends a few probes to detect its recovery.
 
 Rules of the machine.
 
-It hears of operations and of their attempts. An operation starts with `admit`, which also admits its first attempt. An
-attempt that fails and will be retried ends with `record_attempt`; the retry asks with `admit(..., is_retry=True)`. The operation ends
-with `record` (together with its last attempt) or with `end` (while it rests between attempts). Every permit is handed
-back once, by `record` or `record_attempt`.
+Callers report operations and their attempts. `admit` starts an operation and admits its first attempt. An attempt that
+fails and will be retried is reported with `record_attempt`; the retry is admitted with `admit(..., is_retry=True)`. An
+operation ends with `record` (together with its last attempt) or with `end` (during a wait between attempts). Every
+permit is reported exactly once, with `record` or `record_attempt`.
 
-Closed, every attempt is admitted. A success ends the row of failures. The breaker opens when one of these holds, each
-looked at when something has failed:
+Closed, every attempt is admitted. A success resets the counts of consecutive failures. The breaker opens if one of
+these rules holds; they are checked after each failure:
 
 1. At least `failure_threshold` operations failed since the last success, and they are at least half of all operations
-   that were in flight at, or started since, the first of these failures. What is pending counts as not failed, so fast
-   failures beside slow successes open nothing. One call after the other, this is: `failure_threshold` failed operations
-   in a row. (As a success ends the row, those operations are the failed ones and the ones that are in flight now.)
+   that were in flight at, or started since, the first of these failures. Pending operations count as not failed, so
+   fast failures alongside slow successes do not open it. For sequential calls the rule is: `failure_threshold` failed
+   operations in a row. (Since a success resets the count, those operations are the failed ones and the ones that are in
+   flight now.)
 2. In the last `window` seconds at least `window_minimum` operations ended, and at least half of them failed.
-3. At least `window_minimum` attempts failed since the last success, and twice as many as are being sent now. It sees an
-   outage before many operations at once have spent their retries on it, so that these can wait for the half-open state.
+3. At least `window_minimum` attempts failed since the last success, and they are at least twice as many as the attempts
+   being sent now. This detects an outage before many concurrent operations have used up their retries, so that these
+   can wait for the half-open state.
 
-A larger `failure_threshold` raises both minimums. With a vendor that is down each rule holds in bounded time: the row
-grows with every attempt and nothing ends it, while the operations in flight are bounded by the caller's concurrency. With
-a vendor that fails less than half of its requests, an operation with retries rarely fails, a row of twenty failed
-attempts is about one in a hundred million at 40 %, and rules 1 and 2 ask for half of the operations.
+A larger `failure_threshold` raises both minimums. While a vendor is down, a rule holds after a bounded time: the count
+of failures grows with every attempt and no success resets it, while the number of operations in flight is bounded by
+the caller's concurrency. For a vendor that fails less than half of its requests, the breaker stays closed: an operation
+with retries rarely fails, twenty failed attempts in a row have a probability of about 1e-8 at a failure rate of 40 %,
+and rules 1 and 2 require half of the operations to fail.
 
-Open, every attempt is rejected with the time left; once `recovery_timeout` has passed, the next one finds the breaker
-half-open. Half-open, at most `half_open_probes` attempts are under way at a time and the rest are rejected;
-`success_threshold` successes close the breaker, one failure opens it again.
+Open, every attempt is rejected with the remaining time; once `recovery_timeout` has passed, the next `admit` moves the
+breaker to half-open. Half-open, at most `half_open_probes` attempts are in flight at a time and the others are
+rejected; `success_threshold` successes close the breaker, one failure opens it again.
 
-A permit remembers the generation (the count of state changes) in which it was given: a report from an earlier generation
-adds to the totals and moves nothing. A probe that was cancelled returns its permit and proves nothing. A probe that is
-never reported (its process was killed) is given up after `probe_lease`, so that a lost permit cannot keep the breaker
-half-open.
+A permit records the generation (the number of state changes) in which it was issued: a report from an earlier
+generation is added to the totals and has no other effect. A cancelled probe returns its permit and counts neither way.
+A probe that is never reported (its process was killed) expires after `probe_lease`, so that a lost permit cannot keep
+the breaker half-open.
 
-What counts: server errors, overload, timeouts, broken connections and unreadable answers are failures. An answer that
-asks the caller to change something or to slow down (4xx, with 429 and an exhausted quota) is not: closed, the operation
-counts as if it had not been; half-open, it shows that the server is alive and counts like a success. What never reached
-the server, or got no answer through the caller's own doing, counts as cancelled.
+Failures are server errors, overload, timeouts, broken connections and unreadable responses. Responses that require the
+caller to change something or to slow down (4xx, including 429 and an exhausted quota) are ignored while closed, as if
+the operation had not happened; while half-open they show that the server is up and count as a success. An attempt that
+did not reach the server, or that ended without a response because of the caller, counts as cancelled.
 
-Where several processes share a breaker, they share its state and its probes. The counts of the closed state are each
-process's own: a process opens the breaker for all by what it sees itself, and a healthy call changes nothing shared.
+Processes that share a breaker share its state and its probes. The counts of the closed state are local to each process:
+a process opens the breaker for all others based on its own counts, and a successful call changes no shared state.
 """
 
 from __future__ import annotations
@@ -53,46 +56,46 @@ from victor_fp.core.faults import Fault, is_breaker_failure
 from victor_fp.core.stats import CircuitBreakerStats
 
 State: TypeAlias = Literal["closed", "open", "half_open"]
-Move: TypeAlias = Literal["tripped", "rested", "relapsed", "recovered", "reset"]
+Move: TypeAlias = Literal["tripped", "recovery_timeout_passed", "probe_failed", "probes_succeeded", "reset"]
 Verdict: TypeAlias = Literal["succeeded", "failed", "ignored", "cancelled"]
 
 TRANSITIONS: Mapping[tuple[State, Move], State] = {
     ("closed", "tripped"): "open",
-    ("open", "rested"): "half_open",
-    ("half_open", "relapsed"): "open",
-    ("half_open", "recovered"): "closed",
+    ("open", "recovery_timeout_passed"): "half_open",
+    ("half_open", "probe_failed"): "open",
+    ("half_open", "probes_succeeded"): "closed",
     ("open", "reset"): "closed",
     ("half_open", "reset"): "closed",
 }
-"""Every change of state that there is; the code moves by this table only."""
+"""All transitions; the code changes state through this table only."""
 
-_TICK = 1e-6
-"""Seconds that count as passed already: rounding must not reject a caller that waited as long as it was told."""
-_FAR = 86400.0
-"""Seconds. A time that lies further in the future is no clock's fault: the state was damaged, and the time counts as past."""
+_CLOCK_TOLERANCE = 1e-6
+"""Seconds. A remaining time up to this counts as none: rounding must not reject a caller that waited `retry_after`."""
+_MAX_CLOCK_LEAD = 86400.0
+"""Seconds. A time further in the future is not due to clock skew: the state is damaged, and the time counts as past."""
 
 
 class BreakerPolicy(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """When to open and when to close. Times in seconds."""
+    """Thresholds for opening and closing. Times in seconds."""
 
     failure_threshold: int = 5
-    """Failed operations in a row that open."""
+    """Consecutive failed operations that open the breaker."""
     recovery_timeout: float = 30.0
-    """From opening to the first probe."""
+    """Time from opening to the first probe."""
     half_open_probes: int = 3
-    """Probes under way at a time."""
+    """Maximum number of concurrent probes."""
     success_threshold: int = 2
-    """Successes that close."""
+    """Successful probes that close the breaker."""
     probe_lease: float = 900.0
-    """After this a probe without a report is given up."""
+    """Time after which an unreported probe expires."""
     window: float = 60.0
-    """Over this time the share of failed operations is taken; kept in two halves, so that it covers between half and all."""
+    """Time over which the failure rate is measured, kept as two halves: it covers between half of it and all of it."""
     window_minimum: int = 20
-    """Operations, or attempts in a row, that a share is taken of at the least."""
+    """Minimum number of operations, or of consecutive failed attempts, for rules 2 and 3."""
 
 
 class BreakerPermit(msgspec.Struct, frozen=True, gc=False):
-    """Leave to send one attempt; hand it back with `record` or `record_attempt`."""
+    """Permission to send one attempt; report it with `record` or `record_attempt`."""
 
     generation: int
     serial: int
@@ -100,42 +103,44 @@ class BreakerPermit(msgspec.Struct, frozen=True, gc=False):
 
 
 class Rejected(msgspec.Struct, frozen=True, gc=False):
-    """No leave to send."""
+    """The attempt must not be sent."""
 
     retry_after: float
-    """Seconds until it makes sense to ask again."""
+    """Seconds until the next call of `admit` may succeed."""
 
 
 class Breaker(msgspec.Struct, frozen=True, kw_only=True):
-    """The state. Times are those of the `now` that was passed in."""
+    """The state. Times are in the clock of `now`."""
 
     policy: BreakerPolicy = BreakerPolicy()
     state: State = "closed"
     since: float = 0.0
-    """When it last opened."""
+    """Time of the last opening."""
     failure_count: int = 0
     """Operations that failed since the last success."""
     success_count: int = 0
-    """Successes since the last change of state."""
+    """Successes since the last state change."""
     probes: tuple[BreakerPermit, ...] = ()
-    """Probes under way, oldest first."""
+    """Probes in flight, oldest first."""
     probe_count: int = 0
-    """Probes ever admitted."""
+    """Probes admitted in total."""
     state_changes: int = 0
     in_flight: int = 0
     """Operations that have started and not ended."""
     sending: int = 0
-    """Attempts of theirs that have been admitted and not reported."""
+    """Attempts that have been admitted and not reported."""
     failed_attempts: int = 0
     """Attempts that failed since the last success."""
     window_began: float = 0.0
-    """When the newer half of the window began."""
+    """Start of the newer half of the window."""
     ended: int = 0
     """Operations that succeeded or failed in the newer half of the window."""
     failed: int = 0
+    """Operations that failed in the newer half of the window."""
     ended_before: int = 0
-    """The same in the older half."""
+    """`ended` of the older half."""
     failed_before: int = 0
+    """`failed` of the older half."""
     total_calls: int = 0
     """Attempts admitted."""
     total_failures: int = 0
@@ -145,9 +150,9 @@ class Breaker(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def admit(breaker: Breaker, now: float, *, is_retry: bool = False) -> tuple[Breaker, BreakerPermit | Rejected]:
-    """Start an operation with its first attempt, or the next attempt of one that has started already.
+    """Start an operation with its first attempt, or the next attempt of a started operation.
 
-    The permit must be handed back, whatever happens.
+    Every permit must be reported with `record` or `record_attempt`, also after a cancellation.
     """
     started = 0 if is_retry else 1
     if breaker.state == "closed":
@@ -159,14 +164,14 @@ def admit(breaker: Breaker, now: float, *, is_retry: bool = False) -> tuple[Brea
             sending=breaker.sending + 1,
         ), permit
     if breaker.state == "open":
-        # A clock that went back (a restart, another host) must not keep the breaker open for longer than the timeout.
-        breaker = replace(breaker, since=now) if now < breaker.since < now + _FAR else breaker
+        # A clock that was set back (a restart, another host) must not extend the recovery timeout.
+        breaker = replace(breaker, since=now) if now < breaker.since < now + _MAX_CLOCK_LEAD else breaker
         left = compute_time_to_probe(breaker, now)
         if left > 0:
             return replace(breaker, total_rejected=breaker.total_rejected + 1), Rejected(left)
-        breaker = _move(breaker, "rested", now)
+        breaker = _move(breaker, "recovery_timeout_passed", now)
     lease = breaker.policy.probe_lease
-    under_way = tuple(probe for probe in breaker.probes if now - lease < probe.issued < now + _FAR)
+    under_way = tuple(probe for probe in breaker.probes if now - lease < probe.issued < now + _MAX_CLOCK_LEAD)
     if len(under_way) >= breaker.policy.half_open_probes:
         left = min(1.0, breaker.policy.recovery_timeout)
         return replace(breaker, probes=under_way, total_rejected=breaker.total_rejected + 1), Rejected(left)
@@ -182,7 +187,7 @@ def admit(breaker: Breaker, now: float, *, is_retry: bool = False) -> tuple[Brea
 
 
 def record(breaker: Breaker, permit: BreakerPermit, verdict: Verdict, now: float) -> Breaker:
-    """Report how an operation ended, together with its last attempt, the one under `permit`."""
+    """Report the end of an operation together with its last attempt, that of `permit`."""
     if verdict == "succeeded" and breaker.state == "closed" and permit.generation == breaker.state_changes:
         return _succeed(breaker, now)
     breaker = _end_attempt(breaker, permit, verdict, now)
@@ -190,14 +195,14 @@ def record(breaker: Breaker, permit: BreakerPermit, verdict: Verdict, now: float
 
 
 def record_attempt(breaker: Breaker, permit: BreakerPermit, verdict: Verdict, now: float) -> Breaker:
-    """Report how the attempt under `permit` ended, where its operation goes on."""
+    """Report the end of the attempt of `permit`; its operation continues."""
     breaker = _end_attempt(breaker, permit, verdict, now)
     closed = breaker.state == "closed" and permit.generation == breaker.state_changes
     return _trip_if_down(breaker, now) if closed and verdict == "failed" else breaker
 
 
 def end(breaker: Breaker, generation: int, verdict: Verdict, now: float) -> Breaker:
-    """Report that an operation is over after its attempts were reported; `generation` is that of its last permit."""
+    """Report the end of an operation whose attempts have been reported; `generation` is that of its last permit."""
     in_flight = max(0, breaker.in_flight - 1)
     if breaker.state != "closed" or generation != breaker.state_changes or verdict != "failed":
         return replace(breaker, in_flight=in_flight)
@@ -213,7 +218,7 @@ def end(breaker: Breaker, generation: int, verdict: Verdict, now: float) -> Brea
 
 
 def _succeed(breaker: Breaker, now: float) -> Breaker:
-    """A closed breaker after an operation that went well."""
+    """Record a successful operation in a closed breaker."""
     breaker = _roll_window(breaker, now)
     return replace(
         breaker,
@@ -227,7 +232,7 @@ def _succeed(breaker: Breaker, now: float) -> Breaker:
 
 
 def _end_attempt(breaker: Breaker, permit: BreakerPermit, verdict: Verdict, now: float) -> Breaker:
-    """One attempt less is under way. Half-open, it may close or open the breaker."""
+    """Record the end of one attempt. Half-open, this may close or open the breaker."""
     sending = max(0, breaker.sending - 1)
     if verdict == "failed":
         breaker = replace(breaker, sending=sending, total_failures=breaker.total_failures + 1, last_failure_time=now)
@@ -252,9 +257,9 @@ def _end_probe(breaker: Breaker, permit: BreakerPermit, verdict: Verdict, now: f
         case "succeeded" | "ignored":
             breaker = replace(breaker, failure_count=0, success_count=breaker.success_count + 1)
             recovered = breaker.success_count >= breaker.policy.success_threshold
-            return _move(breaker, "recovered", now) if recovered else breaker
+            return _move(breaker, "probes_succeeded", now) if recovered else breaker
         case "failed":
-            return _move(replace(breaker, failure_count=breaker.failure_count + 1), "relapsed", now)
+            return _move(replace(breaker, failure_count=breaker.failure_count + 1), "probe_failed", now)
         case "cancelled":
             return breaker
         case _:
@@ -262,7 +267,7 @@ def _end_probe(breaker: Breaker, permit: BreakerPermit, verdict: Verdict, now: f
 
 
 def _trip_if_down(breaker: Breaker, now: float) -> Breaker:
-    """Open a closed breaker where one of the three rules holds."""
+    """Open a closed breaker if one of the three rules holds."""
     policy = breaker.policy
     minimum = max(policy.window_minimum, policy.failure_threshold)
     ended, failed = breaker.ended + breaker.ended_before, breaker.failed + breaker.failed_before
@@ -275,7 +280,7 @@ def _trip_if_down(breaker: Breaker, now: float) -> Breaker:
 
 
 def _roll_window(breaker: Breaker, now: float) -> Breaker:
-    """The window moved on to `now`: after half of its time the newer half becomes the older one."""
+    """Move the window to `now`: after half of its length the newer half becomes the older one."""
     half = breaker.policy.window / 2
     age = now - breaker.window_began
     if 0 <= age < half:
@@ -292,7 +297,7 @@ def _roll_window(breaker: Breaker, now: float) -> Breaker:
 
 
 def _move(breaker: Breaker, move: Move, now: float) -> Breaker:
-    """Another state and so another generation. The count of failures stays readable until a success ends it."""
+    """Change the state, and so the generation. `failure_count` is kept for statistics until the breaker closes."""
     state = TRANSITIONS[breaker.state, move]
     return replace(
         breaker,
@@ -311,7 +316,10 @@ def _move(breaker: Breaker, move: Move, now: float) -> Breaker:
 
 
 def reset(breaker: Breaker, now: float) -> Breaker:
-    """Closed by hand. Totals stay; attempts under way no longer count unless the breaker was closed anyway."""
+    """Close the breaker and keep the totals.
+
+    Attempts in flight no longer count, unless the breaker was closed already.
+    """
     if breaker.state == "closed":
         return replace(
             breaker,
@@ -327,25 +335,25 @@ def reset(breaker: Breaker, now: float) -> Breaker:
 
 
 def is_open(breaker: Breaker, now: float) -> bool:
-    """Whether a call at `now` would be rejected because the recovery timeout has not passed."""
+    """Return whether a call at `now` would be rejected because the recovery timeout has not passed."""
     return compute_time_to_probe(breaker, now) > 0
 
 
 def compute_time_to_probe(breaker: Breaker, now: float) -> float:
-    """Seconds until an open breaker lets a probe through; 0.0 where it is not open or the time has come."""
+    """Return the seconds until an open breaker admits a probe; 0.0 if it is not open or the timeout has passed."""
     if breaker.state != "open":
         return 0.0
-    if breaker.since >= now + _FAR:
+    if breaker.since >= now + _MAX_CLOCK_LEAD:
         return 0.0
     timeout = breaker.policy.recovery_timeout
     left = min(timeout, breaker.since + timeout - now)
-    return left if left > _TICK else 0.0
+    return left if left > _CLOCK_TOLERANCE else 0.0
 
 
 def build_stats(breaker: Breaker, name: str, now: float, wall: float) -> CircuitBreakerStats:
-    """Figures for people and dashboards; an open breaker whose time has come reads "half_open".
+    """Return statistics; an open breaker whose recovery timeout has passed is reported as "half_open".
 
-    `wall` is what `now` is called on the wall, in seconds since 1970, and `last_failure_time` is told in that.
+    `wall` is the Unix time at `now`, in seconds; `last_failure_time` is reported as Unix time.
     """
     due = breaker.state == "open" and not is_open(breaker, now)
     failed = breaker.last_failure_time
@@ -363,7 +371,7 @@ def build_stats(breaker: Breaker, name: str, now: float, wall: float) -> Circuit
 
 
 def judge_fault(fault: Fault | None) -> Verdict:
-    """What an attempt's end says about the server; None is a whole response."""
+    """Map the outcome of an attempt to a verdict on the server; None is a complete response."""
     if fault is None:
         return "succeeded"
     if is_breaker_failure(fault):

@@ -2,14 +2,14 @@
 
 Rules of the machine.
 
-`reserve` takes an estimate out of what is left, or says which bound is in the way. `settle` replaces the estimate by what
-the call really took; `release` gives the estimate back where nothing was billed. What is reserved counts as spent until
-then, so that calls in flight together cannot spend more than the budget, whatever their number; only the difference between
-an estimate and its real figure can go beyond it, once per call. A shortage is final where the estimate would not fit
-even if nothing were reserved; else calls in flight may still give room back.
+`reserve` takes an estimate out of what is left, or says which bound is in the way. `settle` replaces the estimate by
+what the call really took; `release` gives the estimate back where nothing was billed. What is reserved counts as spent
+until then, so that calls in flight together cannot spend more than the budget, whatever their number; only the
+difference between an estimate and its real figure can go beyond it, once per call. A shortage is final where the
+estimate would not fit even if nothing were reserved; else calls in flight may still give room back.
 
-A budget is shared by sharing the cell that holds its state. What a process that died had reserved stays reserved, and so
-counts as spent: the vendor may have billed it.
+A budget is shared by sharing the cell that holds its state. What a process that died had reserved stays reserved, and
+so counts as spent: the vendor may have billed it.
 """
 
 from __future__ import annotations

@@ -1,36 +1,38 @@
-"""One call from its first attempt to its end: retry and breaker composed, so that the shell decides nothing.
+"""One call from its first attempt to its end: composes retry and breaker, so that the shell makes no decisions.
 
 Rules of the machine.
 
-`begin` asks the breaker for leave and orders the first attempt. From then on the shell carries out one order at a time
-and reports its outcome: Send becomes Answered or Failed, Wait becomes Rested, and Settle ends the call. A stream reports
-Committed when its first piece of the answer is about to reach the caller; the order is Deliver, and whatever fails after
-that settles the call. Abandoned (the caller cancelled, or left the stream) may come at any time.
+`begin` asks the breaker for a permit and orders the first attempt. From then on the shell carries out one order at a
+time and reports its outcome: Send is followed by Succeeded or Failed, Wait by WaitEnded, and Settle ends the call. A
+stream reports Committed when the first part of the response is about to be delivered to the caller; the order is then
+Deliver, and any later failure settles the call. Abandoned (the caller cancelled, or left the stream) may be reported at
+any time.
 
-Where a rate limiter stands before the sending, its refusal is reported as Refused: nothing was sent, so the breaker
-learns nothing, and since the queue has let the call wait as long as it may, it is not tried again.
+If a rate limiter is in use, its rejection is reported as Refused: nothing was sent, so the breaker records no outcome,
+and since the call has already waited in the queue for as long as it may, it is not retried.
 
-Where the breaker is open at `begin`, the call settles with CircuitOpen; with `wait_when_open` it waits for the half-open
-state instead, if that comes before the deadline. A call that the breaker has let in keeps its retries: where the breaker
-opens meanwhile, the rest before the next attempt lasts until the half-open state. It never ends with CircuitOpen: where
-the deadline does not allow the rest, it settles with its last fault, at once. With `wait_when_open`, an
-open breaker gives the call its retries back: the server is down, and the deadline alone says how long it waits. A refusal
-of the rate limiter is the outcome only where nothing was sent.
+If the breaker is open at `begin`, the call settles with CircuitOpen; with `wait_when_open` it waits for the half-open
+state instead, if that comes before the deadline. A call that the breaker has admitted keeps its retries: if the breaker
+opens meanwhile, the wait before the next attempt lasts until the half-open state. Such a call never ends with
+CircuitOpen: if the deadline does not allow the wait, it settles with its last fault, at once. With `wait_when_open`, an
+open breaker restores the call's retries: the server is down, and only the deadline limits how long the call waits. A
+rejection by the rate limiter is the outcome only if nothing was sent.
 
-A rate limit while other calls of the same breaker get answers says "not yet": it does not count against the retries, and the
-deadline alone says how long the call waits. Without an answer to anybody it counts, so that a vendor that answers nobody is not
-asked until the deadline.
+A rate limit while other calls of the same breaker get answers means "not yet": it does not count against the retries, and only the
+deadline bounds how long the call waits. If no call gets an answer it counts, so that a vendor that rejects every call is not
+called until the deadline.
 
-Each attempt has a permit of its own, which goes back with the attempt's verdict before anything else happens; the breaker
-hears whether the operation goes on or has ended.
+Each attempt has its own permit, which is reported with the attempt's verdict before anything else happens; the report
+includes whether the operation continues or has ended.
 
-No attempt gets more time than the call has left. An attempt that the deadline cut short, or a deadline that passed during
-a rest, settles as DeadlineExceeded with the last fault's message; a rest that does not fit settles with the fault itself.
+No attempt gets more time than the call has left. An attempt that was cut short by the deadline, or a deadline that
+passed during a wait, settles as DeadlineExceeded with the message of the last fault; a wait that does not fit before
+the deadline settles with the fault itself.
 
-A caller that leaves a stream after its first piece has seen the server work: that counts as a success. Before it, the
-attempt counts as cancelled.
+If the caller leaves a stream after its first part, the server has shown that it works: this counts as a success. Before
+the first part, the attempt counts as cancelled.
 
-The breaker is shared by many calls, so it is passed in and handed back with every step; None stands for no breaker.
+The breaker is shared by many calls, so every step accepts and returns it; None means no breaker.
 """
 
 from __future__ import annotations
@@ -46,91 +48,91 @@ from victor_fp.core.resilience import breaker as circuit
 from victor_fp.core.resilience import retry as retrying
 from victor_fp.core.resilience.breaker import Breaker, BreakerPermit, Rejected, Verdict
 from victor_fp.core.resilience.deadline import build_deadline_fault
-from victor_fp.core.resilience.retry import Again, Retry, RetryPolicy, Stop
+from victor_fp.core.resilience.retry import Retry, RetryAfter, RetryPolicy, Stop
 
 CallPhase: TypeAlias = Literal["sending", "delivering", "waiting", "settled"]
 
 TRANSITIONS: Mapping[tuple[CallPhase, str], tuple[CallPhase, ...]] = {
-    ("sending", "Answered"): ("settled",),
+    ("sending", "Succeeded"): ("settled",),
     ("sending", "Failed"): ("waiting", "settled"),
     ("sending", "Refused"): ("settled",),
     ("sending", "Committed"): ("delivering",),
     ("sending", "Abandoned"): ("settled",),
-    ("delivering", "Answered"): ("settled",),
+    ("delivering", "Succeeded"): ("settled",),
     ("delivering", "Failed"): ("settled",),
     ("delivering", "Abandoned"): ("settled",),
-    ("waiting", "Rested"): ("sending", "waiting", "settled"),
+    ("waiting", "WaitEnded"): ("sending", "waiting", "settled"),
     ("waiting", "Abandoned"): ("settled",),
 }
-"""Where each event may lead; an event that is not here for a phase changes nothing and repeats the order."""
+"""Possible next phases of each event. An event that is not listed for a phase is ignored: the order is repeated."""
 
 
-_EARLY = 0.05
-"""Seconds by which a timer may fire before its time."""
-_LATE = 0.25
-"""Seconds by which one may fire after it; an attempt that took longer than that waited in the queue first."""
+_TIMER_EARLY = 0.05
+"""Seconds by which a timer may fire early."""
+_TIMER_LATE = 0.25
+"""Seconds by which a timer may fire late; an attempt that exceeds its timeout by more than this waited in the queue."""
 
 
-class Answered(msgspec.Struct, frozen=True, gc=False):
-    """The attempt brought a whole answer."""
+class Succeeded(msgspec.Struct, frozen=True, gc=False):
+    """The attempt returned a complete response."""
 
     status: int | None = None
 
 
 class Failed(msgspec.Struct, frozen=True):
-    """The attempt ended in a fault. `luck` is uniform in [0, 1)."""
+    """The attempt ended in a fault. `random` is uniform in [0, 1)."""
 
     fault: Fault
-    luck: float
+    random: float
 
 
 class Refused(msgspec.Struct, frozen=True):
-    """The attempt was not sent: the rate limiter, or its queue, refused it."""
+    """The attempt was not sent: the rate limiter or its queue rejected it."""
 
     fault: Fault
 
 
 class Committed(msgspec.Struct, frozen=True, gc=False):
-    """The stream's first piece of the answer is about to reach the caller."""
+    """The first part of the streamed response is about to be delivered to the caller."""
 
 
-class Rested(msgspec.Struct, frozen=True, gc=False):
-    """The rest is over."""
+class WaitEnded(msgspec.Struct, frozen=True, gc=False):
+    """The ordered wait is over."""
 
 
 class Abandoned(msgspec.Struct, frozen=True, gc=False):
-    """The caller gave up, in whatever way."""
+    """The caller cancelled the call or left the stream."""
 
 
-CallEvent: TypeAlias = Answered | Failed | Refused | Committed | Rested | Abandoned
+CallEvent: TypeAlias = Succeeded | Failed | Refused | Committed | WaitEnded | Abandoned
 
 
 class Send(msgspec.Struct, frozen=True, gc=False):
     """Send the request."""
 
     timeout: float
-    """Seconds for this attempt: all of it for a call, each silence for a stream. Time in the queue does not count, but
-    never past the deadline."""
+    """Seconds for this attempt: in total for a call, between two reads for a stream. Time in the queue is not counted;
+    the deadline applies to both."""
     deadline: float
-    """When the whole call must be over, in the clock of `now`."""
+    """Time by which the call must end, in the clock of `now`."""
 
 
 class Deliver(msgspec.Struct, frozen=True, gc=False):
-    """Hand the stream's pieces to the caller."""
+    """Deliver the stream to the caller."""
 
 
 class Wait(msgspec.Struct, frozen=True, gc=False):
-    """Rest."""
+    """Wait before the next attempt."""
 
     seconds: float
 
 
 class Settle(msgspec.Struct, frozen=True):
-    """End the call with the answer at hand, or with `fault`."""
+    """End the call with the response, or with `fault`."""
 
     fault: Fault | None
     attempts: tuple[Attempt, ...]
-    """Every attempt, oldest first; the same tuple is in the fault."""
+    """All attempts, oldest first; the fault holds the same tuple."""
 
 
 CallOrder: TypeAlias = Send | Deliver | Wait | Settle
@@ -144,18 +146,20 @@ class CallState(msgspec.Struct, frozen=True, kw_only=True):
     provider: str
     model: str | None
     order: CallOrder
-    """What the shell is doing now."""
+    """The current order."""
     permit: BreakerPermit | None = None
-    """Of the attempt under way."""
+    """Permit of the attempt in flight."""
     generation: int | None = None
-    """Of the breaker's last permit; None before the breaker has let the call in."""
+    """Generation of the last permit; None if the breaker has not admitted the call yet."""
     wait_when_open: bool = False
     successes: int = 0
     """The breaker's successes when this call last looked at them."""
     sent: float = 0.0
+    """Start of the last attempt, in the clock of `now`."""
     waited: float = 0.0
-    """Seconds of rest since the last attempt."""
+    """Seconds waited since the last attempt."""
     last: Fault | None = None
+    """Fault of the last attempt."""
     attempts: tuple[Attempt, ...] = ()
 
 
@@ -173,11 +177,11 @@ def begin(
     model: str | None = None,
     wait_when_open: bool = False,
 ) -> CallStep:
-    """Begin a call at `now` and order its first attempt, or settle it where the breaker is open.
+    """Begin a call at `now` and order its first attempt, or settle it if the breaker is open.
 
-    `timeout` bounds one attempt, in seconds. `deadline` is a point of time in the clock of `now`; where none is given,
-    the call has `timeout` for each attempt that it may make. With `wait_when_open` a call waits for an open breaker to
-    let it in, where that comes before the deadline.
+    `timeout` bounds one attempt, in seconds. `deadline` is a time in the clock of `now`; by default the call has
+    `timeout` for each of its possible attempts. With `wait_when_open` the call waits until an open breaker admits it,
+    if that happens before the deadline.
     """
     last_moment = now + timeout * (policy.max_retries + 1) if deadline is None else deadline
     call = CallState(
@@ -193,30 +197,30 @@ def begin(
 
 
 def advance(call: CallState, breaker: Breaker | None, event: CallEvent, now: float) -> CallStep:
-    """Take in the outcome of the last order and say what to do next."""
+    """Apply the outcome of the last order and return the next order."""
     if (find_phase(call), type(event).__name__) not in TRANSITIONS:
         return call, breaker, call.order
     match event:
-        case Answered(status):
+        case Succeeded(status):
             breaker = _record(call, breaker, "succeeded", now)
             return _settle(call, breaker, None, _log(call, "ok", status, "", now))
-        case Failed(fault, luck):
-            return _fail(call, breaker, fault, luck, now)
+        case Failed(fault, random):
+            return _on_failure(call, breaker, fault, random, now)
         case Refused(fault):
-            return _refuse(call, breaker, fault, now)
+            return _on_refusal(call, breaker, fault, now)
         case Committed():
             deliver = Deliver()
             return replace(call, retry=retrying.commit(call.retry), order=deliver), breaker, deliver
-        case Rested():
+        case WaitEnded():
             return _start_attempt(call, breaker, now)
         case Abandoned():
-            return _abandon(call, breaker, now)
+            return _on_abandoned(call, breaker, now)
         case _:
             assert_never(event)
 
 
 def find_phase(call: CallState) -> CallPhase:
-    """Where the call stands."""
+    """Return the phase of the call."""
     match call.order:
         case Send():
             return "sending"
@@ -231,17 +235,17 @@ def find_phase(call: CallState) -> CallPhase:
 
 
 def _start_attempt(call: CallState, breaker: Breaker | None, now: float) -> CallStep:
-    """An attempt begins, if the deadline and the breaker allow it."""
+    """Start an attempt, if the deadline and the breaker allow it."""
     left = call.retry.deadline - now
     if left <= 0:
         return _settle(call, _end(call, breaker, now), _build_deadline_fault(call), call.attempts)
     permit: BreakerPermit | None = None
     if breaker is not None:
-        breaker, leave = circuit.admit(breaker, now, is_retry=call.generation is not None)
-        if isinstance(leave, Rejected):
-            return _wait_for_breaker(call, breaker, leave, now)
-        permit = leave
-    # A hair less is a rounding of the clock, not a deadline that is near.
+        breaker, admission = circuit.admit(breaker, now, is_retry=call.generation is not None)
+        if isinstance(admission, Rejected):
+            return _on_breaker_rejection(call, breaker, admission, now)
+        permit = admission
+    # A smaller difference is a rounding error of the clock.
     send = Send(left if left < call.timeout - 1e-6 else call.timeout, call.retry.deadline)
     call = CallState(
         retry=call.retry,
@@ -261,42 +265,44 @@ def _start_attempt(call: CallState, breaker: Breaker | None, now: float) -> Call
     return call, breaker, send
 
 
-def _wait_for_breaker(call: CallState, breaker: Breaker, leave: Rejected, now: float) -> CallStep:
-    """The breaker lets no attempt through now."""
-    let_in = call.generation is not None
-    if (let_in or call.wait_when_open) and now + leave.retry_after < call.retry.deadline:
-        order = Wait(leave.retry_after)
-        retry = retrying.restore(call.retry) if call.wait_when_open else call.retry
-        return replace(call, retry=retry, order=order, waited=call.waited + leave.retry_after), breaker, order
-    if let_in:
+def _on_breaker_rejection(call: CallState, breaker: Breaker, admission: Rejected, now: float) -> CallStep:
+    """Wait for the half-open state, or settle."""
+    admitted = call.generation is not None
+    if (admitted or call.wait_when_open) and now + admission.retry_after < call.retry.deadline:
+        order = Wait(admission.retry_after)
+        retry = retrying.reset_retries(call.retry) if call.wait_when_open else call.retry
+        return replace(call, retry=retry, order=order, waited=call.waited + admission.retry_after), breaker, order
+    if admitted:
         fault = call.last if call.last is not None else _build_deadline_fault(call)
         return _settle(call, _end(call, breaker, now), fault, call.attempts)
     circuit_open = CircuitOpen(
         provider=call.provider,
         model=call.model,
-        message="the circuit breaker is open: calls fail fast until the server has had time to recover",
-        retry_after=leave.retry_after,
+        message="the circuit breaker is open after repeated failures of the server; retry after the recovery timeout",
+        retry_after=admission.retry_after,
     )
     attempts = _log(replace(call, sent=now), "CircuitOpen", None, circuit_open.message, now)
     return _settle(call, breaker, circuit_open, attempts)
 
 
-def _fail(call: CallState, breaker: Breaker | None, fault: Fault, luck: float, now: float) -> CallStep:
+def _on_failure(call: CallState, breaker: Breaker | None, fault: Fault, random: float, now: float) -> CallStep:
     verdict = circuit.judge_fault(fault)
     attempts = _log(call, type(fault).__name__, fault.status, fault.message, now)
-    if call.wait_when_open and _is_breaker_left_open(call, breaker, verdict, now):
-        call = replace(call, retry=retrying.restore(call.retry))
+    if call.wait_when_open and _is_breaker_open_after(call, breaker, verdict, now):
+        call = replace(call, retry=retrying.reset_retries(call.retry))
     is_counted = True
     if breaker is not None and breaker.state == "closed" and isinstance(fault, RateLimited) and not fault.is_too_large:
         is_counted = not _has_progress(call, breaker)
         call = replace(call, successes=breaker.success_count)
-    retry, decision = retrying.decide_retry(call.retry, fault, luck, now, is_counted=is_counted)
+    retry, decision = retrying.decide_retry(call.retry, fault, random, now, is_counted=is_counted)
     if _is_cut_short(call, fault, now):
         ended = _record(call, breaker, verdict, now)
         return _settle(replace(call, last=fault), ended, _build_deadline_fault(replace(call, last=fault)), attempts)
     match decision:
-        case Again(wait):
-            return _rest(replace(call, retry=retry, last=fault, attempts=attempts), breaker, verdict, wait, now)
+        case RetryAfter(wait):
+            return _schedule_retry(
+                replace(call, retry=retry, last=fault, attempts=attempts), breaker, verdict, wait, now
+            )
         case Stop(reason):
             breaker = _record(call, breaker, verdict, now)
             call = replace(call, retry=retry, last=fault)
@@ -307,20 +313,20 @@ def _fail(call: CallState, breaker: Breaker | None, fault: Fault, luck: float, n
 
 
 def _has_progress(call: CallState, breaker: Breaker) -> bool:
-    """Whether other calls got answers since this one last looked. A change of state begins the count anew."""
+    """Return whether other calls got answers since this one last failed. A change of state starts the count again."""
     is_same = call.permit is not None and call.permit.generation == breaker.state_changes
     return breaker.success_count > (call.successes if is_same else 0)
 
 
-def _is_breaker_left_open(call: CallState, breaker: Breaker | None, verdict: Verdict, now: float) -> bool:
-    """Whether the breaker is open, or is opened by this failure."""
+def _is_breaker_open_after(call: CallState, breaker: Breaker | None, verdict: Verdict, now: float) -> bool:
+    """Return whether the breaker is open after this failure."""
     if breaker is None or call.permit is None:
         return False
     return circuit.record_attempt(breaker, call.permit, verdict, now).state == "open"
 
 
-def _rest(call: CallState, breaker: Breaker | None, verdict: Verdict, wait: float, now: float) -> CallStep:
-    """Rest before the next attempt; where the breaker is open, at least until it lets probes through."""
+def _schedule_retry(call: CallState, breaker: Breaker | None, verdict: Verdict, wait: float, now: float) -> CallStep:
+    """Wait before the next attempt; if the breaker is open, at least until it admits probes."""
     if breaker is not None and call.permit is not None:
         breaker = circuit.record_attempt(breaker, call.permit, verdict, now)
         wait = max(wait, circuit.compute_time_to_probe(breaker, now))
@@ -331,8 +337,8 @@ def _rest(call: CallState, breaker: Breaker | None, verdict: Verdict, wait: floa
     return replace(call, order=order, waited=wait), breaker, order
 
 
-def _refuse(call: CallState, breaker: Breaker | None, fault: Fault, now: float) -> CallStep:
-    """The attempt was not sent. The operation ends as its earlier attempts did."""
+def _on_refusal(call: CallState, breaker: Breaker | None, fault: Fault, now: float) -> CallStep:
+    """Settle an attempt that was not sent. The operation ends with the outcome of its earlier attempts."""
     if breaker is not None and call.permit is not None:
         breaker = circuit.record_attempt(breaker, call.permit, "cancelled", now)
     attempts = _log(call, type(fault).__name__, fault.status, fault.message, now)
@@ -340,15 +346,15 @@ def _refuse(call: CallState, breaker: Breaker | None, fault: Fault, now: float) 
 
 
 def _is_cut_short(call: CallState, fault: Fault, now: float) -> bool:
-    """Whether the deadline, not the attempt's own timeout, is what ran out."""
+    """Return whether the deadline ended the attempt, and not the attempt's own timeout."""
     if not isinstance(fault, TimedOut) or fault.status is not None or not isinstance(call.order, Send):
         return False
-    # An attempt that waited in the queue first has less time than was ordered, too.
-    less = call.order.timeout < call.timeout or now - call.sent > call.timeout + _LATE
-    return less and now >= call.retry.deadline - _EARLY
+    # An attempt that waited in the queue also has less time than was ordered.
+    shortened = call.order.timeout < call.timeout or now - call.sent > call.timeout + _TIMER_LATE
+    return shortened and now >= call.retry.deadline - _TIMER_EARLY
 
 
-def _abandon(call: CallState, breaker: Breaker | None, now: float) -> CallStep:
+def _on_abandoned(call: CallState, breaker: Breaker | None, now: float) -> CallStep:
     attempts = call.attempts
     if isinstance(call.order, Wait):
         if breaker is not None and call.generation is not None:
@@ -356,19 +362,19 @@ def _abandon(call: CallState, breaker: Breaker | None, now: float) -> CallStep:
     else:
         breaker = _record(call, breaker, "succeeded" if call.retry.committed else "cancelled", now)
         attempts = _log(call, "Cancelled", None, "", now)
-    fault = Cancelled(provider=call.provider, model=call.model, message="the caller gave up")
+    fault = Cancelled(provider=call.provider, model=call.model, message="the caller cancelled the call")
     return _settle(call, breaker, fault, attempts)
 
 
 def _record(call: CallState, breaker: Breaker | None, verdict: Verdict, now: float) -> Breaker | None:
-    """The breaker after the operation ended with the attempt that is under way."""
+    """Record the end of the operation together with the attempt in flight."""
     if breaker is None or call.permit is None:
         return breaker
     return circuit.record(breaker, call.permit, verdict, now)
 
 
 def _end(call: CallState, breaker: Breaker | None, now: float) -> Breaker | None:
-    """The breaker after the operation ended without another attempt: as its last one did."""
+    """Record the end of the operation between attempts, with the verdict of its last attempt."""
     if breaker is None or call.generation is None:
         return breaker
     verdict = "cancelled" if call.last is None else circuit.judge_fault(call.last)

@@ -18,7 +18,7 @@ import msgspec
 from msgspec.structs import replace
 
 from victor_fp.core.faults import Fault, Overloaded, QuotaExhausted, RateLimited
-from victor_fp.core.resilience.retry import LONGEST_REST
+from victor_fp.core.resilience.retry import MAX_RETRY_AFTER
 
 Cause: TypeAlias = Literal["rate limit", "overload", "exhausted quota"]
 
@@ -33,7 +33,7 @@ class CooldownPolicy(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     base: float = 1.0
     cap: float = 60.0
     quota: float = 60.0
-    longest: float = LONGEST_REST
+    longest: float = MAX_RETRY_AFTER
     """However long a vendor asks for, one call looks again after this."""
 
 

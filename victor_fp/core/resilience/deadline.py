@@ -1,4 +1,4 @@
-"""The fault for a deadline that passed, with the facts of the last fault before it."""
+"""The fault for a passed deadline, with the fields of the last fault before it."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from victor_fp.core.faults import DeadlineExceeded, Fault
 
 
 def build_deadline_fault(provider: str, model: str | None, seconds: float, last: Fault | None) -> DeadlineExceeded:
-    """`seconds` is the whole time that was allowed; `last` the fault of the last try, if there was one."""
+    """Build the fault. `seconds` is the total time allowed, `last` the fault of the last attempt, if any."""
     passed = f"the deadline of {seconds:g} s passed" if math.isfinite(seconds) else "the deadline passed"
     if last is None:
         return DeadlineExceeded(provider=provider, model=model, message=passed, seconds=seconds)

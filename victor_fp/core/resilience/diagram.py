@@ -1,4 +1,4 @@
-"""State diagrams drawn from the machines' own transition tables."""
+"""Mermaid state diagrams of the machines' transition tables."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ from collections.abc import Iterable
 from typing import TypeAlias
 
 Transition: TypeAlias = tuple[tuple[str, str], str | tuple[str, ...]]
-"""((state, event), state), or the states it may lead to."""
+"""((state, event), next state), or ((state, event), possible next states)."""
 
 
 def render_mermaid(table: Iterable[Transition], start: str) -> str:
-    """A Mermaid state diagram of the items of a transition table.
+    """Render the items of a transition table as a Mermaid state diagram.
 
     >>> print(render_mermaid([(("open", "shut"), "closed"), (("closed", "opened"), "open")], "open"))
     stateDiagram-v2
@@ -25,7 +25,7 @@ def render_mermaid(table: Iterable[Transition], start: str) -> str:
         for end in (ends,) if isinstance(ends, str) else ends:
             drawn.setdefault((state, end), []).append(event.replace("_", " "))
     lines += [f"    {state} --> {end}: {', '.join(events)}" for (state, end), events in drawn.items()]
-    left = {state for (state, _), _ in transitions}
+    sources = {state for (state, _), _ in transitions}
     ends_of_all = {end for _, end in drawn}
-    lines += [f"    {end} --> [*]" for end in sorted(ends_of_all - left)]
+    lines += [f"    {end} --> [*]" for end in sorted(ends_of_all - sources)]
     return "\n".join(lines)

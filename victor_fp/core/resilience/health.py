@@ -1,13 +1,13 @@
-"""The health of one target, as its real traffic shows it.
+"""The health of one target, measured from its traffic.
 
 Rules of the machine.
 
-Each try that says something about the server (its verdict is succeeded or failed) weighs 1 and fades with a half-life;
-the score is the share of successes among what is remembered, with one imagined success so that a target nobody has tried
-is healthy and a single failure makes it no worse than degraded. Latency is the faded mean of successful tries. With time and without
-traffic a target drifts back to its beginnings, so that one that failed long ago is tried again.
+Each attempt with the verdict succeeded or failed has a weight of 1 that decays with a half-life. The score is the
+weighted share of successes, with one extra success added, so that a target without traffic is healthy and a single
+failure makes it at most degraded. Latency is the decayed mean of successful attempts. Without traffic the score returns
+to its initial value over time, so that a target that failed long ago is called again.
 
-A target is healthy from 0.8 up, degraded from 0.5 up, else unhealthy.
+A target is healthy with a score of at least 0.8, degraded from 0.5, and unhealthy below that.
 """
 
 from __future__ import annotations
@@ -24,27 +24,28 @@ Condition: TypeAlias = Literal["healthy", "degraded", "unhealthy"]
 
 
 class HealthPolicy(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """How fast to forget, in seconds, and where the conditions part."""
+    """The decay, and the thresholds of the score."""
 
     half_life: float = 60.0
+    """Seconds in which the weight of an attempt halves."""
     healthy: float = 0.8
     degraded: float = 0.5
 
 
 class Health(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """The state: faded weights as of `at`."""
+    """The state: decayed weights at the time `at`."""
 
     policy: HealthPolicy = HealthPolicy()
     at: float = 0.0
     successes: float = 0.0
     failures: float = 0.0
     seconds: float = 0.0
-    """Sum of the seconds of the successes, faded alike."""
+    """Decayed sum of the durations of the successes."""
     last_failure: float | None = None
 
 
 def observe(health: Health, verdict: Verdict, seconds: float, now: float) -> Health:
-    """The state after a try that took `seconds`. Verdicts about the caller say nothing about the target."""
+    """Record an attempt of `seconds`. The verdicts ignored and cancelled change nothing."""
     if verdict not in ("succeeded", "failed"):
         return health
     well = verdict == "succeeded"
@@ -60,18 +61,18 @@ def observe(health: Health, verdict: Verdict, seconds: float, now: float) -> Hea
 
 
 def score(health: Health, now: float) -> float:
-    """0 (nothing works) to 1 (everything does, or nothing is known)."""
+    """Return the score, from 0 (all attempts failed) to 1 (all succeeded, or there were none)."""
     fade = _fade(health, now)
     return (1.0 + health.successes * fade) / (1.0 + (health.successes + health.failures) * fade)
 
 
 def compute_latency(health: Health) -> float | None:
-    """Mean seconds of a successful try; None where there was none."""
+    """Return the mean seconds of a successful attempt; None if there was none."""
     return health.seconds / health.successes if health.successes > 0 else None
 
 
 def classify_health(health: Health, now: float) -> Condition:
-    """The score in a word."""
+    """Return the condition for the score at `now`."""
     value = score(health, now)
     if value >= health.policy.healthy:
         return "healthy"
@@ -79,9 +80,9 @@ def classify_health(health: Health, now: float) -> Condition:
 
 
 def sort_by_preference(targets: Mapping[str, Health], now: float) -> list[str]:
-    """Names of the targets that are not unhealthy: the healthy ones before the degraded ones, each from the fastest on.
+    """Return the names of the targets that are not unhealthy: healthy ones before degraded ones, each by latency.
 
-    A target without a latency comes after those with one; names in the order given where nothing else decides.
+    A target without a latency comes after those with one; ties keep the given order.
     """
     usable = {name: health for name, health in targets.items() if classify_health(health, now) != "unhealthy"}
     return sorted(usable, key=lambda name: _make_sort_key(usable[name], now))

@@ -1,16 +1,16 @@
-"""The waiting line of one key: by priority, first come first served within one, and nobody starves.
+"""The queue of calls that wait for the rate limit of one key: ordered by priority, with ageing against starvation.
 
 Rules of the machine.
 
-Entries stand in the order of their rank, then their priority, then their arrival; what waits is never compared. The rank
-is the arrival time plus `ageing` seconds for each level below CRITICAL: a call is overtaken by higher ones only as long
-as they come within that time after it, so that under a flood of CRITICAL calls a BATCH call waits four times `ageing`
-and no longer. With `ageing=None` priority is strict.
+Entries are ordered by rank, then priority, then arrival; nothing else of a call is compared. The rank is the arrival
+time plus `ageing` seconds for each level below CRITICAL: only calls of a higher priority that arrive within that time
+overtake a call, so that under constant CRITICAL load a BATCH call waits for four times `ageing` at most. With
+`ageing=None` the priority is strict.
 
-The head is served first, always: a large request at the head is not passed by smaller ones behind it.
+The head is always served first: smaller requests do not overtake a large one at the head.
 
-The line holds `max_size` entries; who comes after that gets QueueFull. Nobody waits longer than `max_wait` (TimedOut) or
-past the call's own deadline (DeadlineExceeded). Who leaves, by grant or by cancellation, is out at once.
+The queue holds `max_size` entries; further calls get QueueFull. No call waits for longer than `max_wait` (TimedOut) or
+beyond its own deadline (DeadlineExceeded). An entry is removed at once when its call is granted a permit or cancelled.
 """
 
 from __future__ import annotations
@@ -37,41 +37,41 @@ class Priority(IntEnum):
     BATCH = 4
 
 
-Standing: TypeAlias = Literal["arriving", "waiting", "granted", "gone", "refused"]
+EntryState: TypeAlias = Literal["arriving", "waiting", "granted", "cancelled", "refused"]
 
-TRANSITIONS: Mapping[tuple[Standing, str], Standing] = {
-    ("arriving", "room_in_line"): "waiting",
-    ("arriving", "line_full"): "refused",
-    ("waiting", "head_and_permit"): "granted",
-    ("waiting", "cancelled"): "gone",
-    ("waiting", "time_over"): "refused",
+TRANSITIONS: Mapping[tuple[EntryState, str], EntryState] = {
+    ("arriving", "queue_has_room"): "waiting",
+    ("arriving", "queue_full"): "refused",
+    ("waiting", "permit_granted"): "granted",
+    ("waiting", "cancelled"): "cancelled",
+    ("waiting", "wait_expired"): "refused",
 }
-"""What becomes of one entry."""
+"""All transitions of one entry."""
 
 
 class QueuePolicy(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """How many and how long. Times in seconds."""
+    """The limits of the queue. Times in seconds."""
 
     max_size: int = 1000
     max_wait: float = 300.0
     ageing: float | None = 30.0
-    """By how much a level's difference is made up for by waiting; None is never."""
+    """Waiting time that makes up for one priority level; None disables ageing."""
 
 
 class QueueEntry(msgspec.Struct, frozen=True, gc=False):
-    """One call that waits."""
+    """One waiting call."""
 
     rank: float
     priority: Priority
     serial: int
     """Arrival number."""
     ticket: int
-    """The caller's name for it."""
+    """Identifier of the call."""
     joined: float
     until: float
-    """When it stops waiting."""
+    """Time at which the call stops waiting."""
     tokens: int
-    """Estimate for the rate limit."""
+    """Estimated tokens, for the rate limit."""
 
 
 class Queue(msgspec.Struct, frozen=True, kw_only=True):
@@ -79,7 +79,7 @@ class Queue(msgspec.Struct, frozen=True, kw_only=True):
 
     policy: QueuePolicy = QueuePolicy()
     entries: tuple[QueueEntry, ...] = ()
-    """First to be served first."""
+    """In the order in which they are served."""
     arrivals: int = 0
     provider: str = ""
     model: str | None = None
@@ -88,9 +88,9 @@ class Queue(msgspec.Struct, frozen=True, kw_only=True):
 def join(
     queue: Queue, ticket: int, priority: Priority, tokens: int, now: float, deadline: float = math.inf
 ) -> tuple[Queue, QueueEntry | QueueFull]:
-    """Stand in line from `now`, at most until `deadline`."""
+    """Add a call at `now`; it waits until `deadline` at most."""
     if len(queue.entries) >= queue.policy.max_size:
-        full = f"the waiting line is full ({queue.policy.max_size} calls)"
+        full = f"the queue of the rate limit is full ({queue.policy.max_size} calls)"
         return queue, QueueFull(provider=queue.provider, model=queue.model, message=full)
     ageing = queue.policy.ageing
     entry = QueueEntry(
@@ -102,26 +102,26 @@ def join(
         until=min(now + queue.policy.max_wait, deadline),
         tokens=tokens,
     )
-    place = bisect_left(queue.entries, _make_sort_key(entry), key=_make_sort_key)
-    entries = (*queue.entries[:place], entry, *queue.entries[place:])
+    index = bisect_left(queue.entries, _make_sort_key(entry), key=_make_sort_key)
+    entries = (*queue.entries[:index], entry, *queue.entries[index:])
     return replace(queue, entries=entries, arrivals=queue.arrivals + 1), entry
 
 
 def find_head(queue: Queue) -> QueueEntry | None:
-    """Who is next."""
+    """Return the entry that is served next."""
     return queue.entries[0] if queue.entries else None
 
 
 def leave(queue: Queue, ticket: int) -> tuple[Queue, QueueEntry | None]:
-    """Take the entry with this ticket out, if it is there."""
-    for place, entry in enumerate(queue.entries):
+    """Remove the entry with this ticket, if there is one."""
+    for index, entry in enumerate(queue.entries):
         if entry.ticket == ticket:
-            return replace(queue, entries=queue.entries[:place] + queue.entries[place + 1 :]), entry
+            return replace(queue, entries=queue.entries[:index] + queue.entries[index + 1 :]), entry
     return queue, None
 
 
 def drop_overdue(queue: Queue, now: float) -> tuple[Queue, tuple[tuple[QueueEntry, Fault], ...]]:
-    """Take out who has waited too long, each with the fault that tells it."""
+    """Remove the entries whose wait has expired, each with its fault."""
     late = tuple((entry, _build_late_fault(queue, entry)) for entry in queue.entries if entry.until <= now)
     if not late:
         return queue, ()
@@ -129,7 +129,7 @@ def drop_overdue(queue: Queue, now: float) -> tuple[Queue, tuple[tuple[QueueEntr
 
 
 def find_next_overdue(queue: Queue) -> float:
-    """When the first of those in line stops waiting; infinite where there is none."""
+    """Return the time at which the next entry expires; infinite for an empty queue."""
     return min((entry.until for entry in queue.entries), default=math.inf)
 
 
@@ -143,13 +143,13 @@ def _build_late_fault(queue: Queue, entry: QueueEntry) -> Fault:
         return DeadlineExceeded(
             provider=queue.provider,
             model=queue.model,
-            message="the deadline passed in the waiting line of the rate limit",
+            message="the deadline passed in the queue of the rate limit",
             seconds=seconds,
         )
     return TimedOut(
         provider=queue.provider,
         model=queue.model,
-        message=f"waited {seconds:g} s for room under the rate limit",
+        message=f"waited {seconds:g} s in the queue of the rate limit",
         phase="pool",
         seconds=seconds,
     )

@@ -7,9 +7,9 @@ A call takes a permit before each try and gives it back after. A permit is given
 the call still fit into `tokens_per_minute`, what the vendor said was left is not used up, and nothing is on hold.
 Otherwise the answer is Full, with the time after which it makes sense to ask again (None: when a permit comes back).
 
-The minute is a sliding one, kept in slots of three seconds; a slot leaves when all of it is older than a minute, so that
-no minute anywhere holds more than the limit. Tokens are charged by estimate when the permit is taken and corrected in
-the same slot by what the response reports. A call estimated above the whole limit is let through when the minute is
+The minute is a sliding one, kept in slots of three seconds; a slot leaves when all of it is older than a minute, so
+that no minute anywhere holds more than the limit. Tokens are charged by estimate when the permit is taken and corrected
+in the same slot by what the response reports. A call estimated above the whole limit is let through when the minute is
 empty, since it would wait for ever otherwise.
 
 What a vendor's headers say is left counts until its reset time, less what other calls under way will use of it. A limit

@@ -1,18 +1,19 @@
-"""Retry: whether one call tries again after a fault, and after how long a rest.
+"""Retry: decides whether a call is retried after a fault, and after which backoff.
 
 Rules of the machine.
 
-A call has one budget, `max_retries` tries after the first, and one deadline. `call.py` says which faults do not count. After a fault it tries again only if the
-fault's kind may pass by itself, the budget is not spent, nothing has been handed to the caller yet, and the rest ends
-before the deadline; otherwise it stops at once, without resting first.
+A call has at most `max_retries` attempts after the first, and one deadline; `call.py` decides which faults do not count. After a
+fault it is retried only if the kind of fault is retryable, retries are left, nothing has been delivered to the caller yet, and the
+backoff ends before the deadline; otherwise the call ends at once, without waiting first.
 
-The rest is what the latest fault asks for (`retry_after`, never an older fault's), at most LONGEST_REST, up to the
-deadline. Where it asks for nothing, the rest is exponential with jitter: a large share of `base * 2**n`, at most `cap`.
+The backoff is the `retry_after` of the latest fault (never that of an older fault), at most MAX_RETRY_AFTER. If the
+fault has none, the backoff is exponential with jitter: `min(cap, base * 2**n)`, less a random share of at most
+`jitter`.
 
-May pass by itself: rate limits, overload, server errors, timeouts, broken connections and streams, and the statuses 408
-and 409. An unreadable answer is tried again once per call: a second one means that this is no model's server. An
-exhausted quota, a key, a request or a model that was refused will not change by waiting, and an open breaker has said
-that it wants no calls.
+Retryable are rate limits, overload, server errors, timeouts, broken connections and streams, and the statuses 408 and
+409. An unreadable response is retried once per call: a second one means that the server is not a model server. An
+exhausted quota and a rejected key, request or model do not change by waiting and are not retried, and neither is a
+rejection by an open breaker.
 """
 
 from __future__ import annotations
@@ -24,106 +25,110 @@ from msgspec.structs import replace
 
 from victor_fp.core.faults import Fault, InvalidResponse, can_retry
 
-StopReason: TypeAlias = Literal["lasting", "committed", "spent", "past_deadline"]
-Patience: TypeAlias = Literal["never", "once", "always"]
-"""How often a kind of fault is worth another try within one call."""
+StopReason: TypeAlias = Literal["not_retryable", "committed", "retries_exhausted", "past_deadline"]
+Retryability: TypeAlias = Literal["never", "once", "always"]
+"""How many times a kind of fault is retried within one call."""
 
-LONGEST_REST = 3600.0
-"""Seconds. However long a server asks for, after this it is asked again."""
+MAX_RETRY_AFTER = 3600.0
+"""Seconds. Upper bound for the `retry_after` of a server."""
 
 
 class RetryPolicy(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """How often and how long. Times in seconds."""
+    """Number of retries and backoff. Times in seconds."""
 
     max_retries: int = 3
     base: float = 0.5
-    """Longest first rest."""
+    """Longest first backoff."""
     cap: float = 8.0
-    """Longest rest that nobody asked for."""
+    """Longest backoff if the server sends no `retry_after`."""
     jitter: float = 0.4
-    """Random share of a rest, 0 to 1; up to 0.5 each rest is longer than the one before, whatever the luck."""
+    """Random share of a backoff, 0 to 1. Up to 0.5, no backoff is shorter than the one before, below `cap`."""
 
 
 class Retry(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """The state of one call's retrying."""
+    """The state of the retries of one call."""
 
     policy: RetryPolicy
     began: float
     deadline: float
-    """When the call must be over, in the clock of `now`; may be infinite."""
-    tries: int = 0
-    """Tries that have failed."""
-    unreadable: int = 0
-    """How many of them failed by an unreadable answer."""
-    excused: int = 0
-    """Tries that failed besides, and did not count."""
+    """Time by which the call must end, in the clock of `now`; may be infinite."""
+    failed_attempts: int = 0
+    """Failed attempts since `begin` or `reset_retries`."""
+    invalid_responses: int = 0
+    """Failed attempts with an unreadable response."""
+    uncounted_attempts: int = 0
+    """Failed attempts in addition, which do not count against `max_retries`."""
     committed: bool = False
-    """Something of the answer has reached the caller."""
+    """Whether part of the response has been delivered to the caller."""
 
 
-class Again(msgspec.Struct, frozen=True, gc=False):
-    """Try again after a rest."""
+class RetryAfter(msgspec.Struct, frozen=True, gc=False):
+    """Retry after a backoff."""
 
     wait: float
+    """Seconds."""
 
 
 class Stop(msgspec.Struct, frozen=True, gc=False):
-    """Give the fault to the caller."""
+    """End the call with the fault."""
 
     reason: StopReason
 
 
 def begin(policy: RetryPolicy, now: float, deadline: float) -> Retry:
-    """A call that has not been tried yet. `deadline` is a point of time in the clock of `now`."""
+    """Return the state before the first attempt. `deadline` is a time in the clock of `now`."""
     return Retry(policy=policy, began=now, deadline=deadline)
 
 
 def commit(retry: Retry) -> Retry:
-    """Something of the answer has reached the caller: from here on nothing is tried again."""
+    """Record that part of the response has reached the caller; the call is not retried any more."""
     return retry if retry.committed else replace(retry, committed=True)
 
 
-def restore(retry: Retry) -> Retry:
-    """The whole budget again: what failed so far was the server being down."""
-    return replace(retry, tries=0, unreadable=0, excused=0)
+def reset_retries(retry: Retry) -> Retry:
+    """Restore the full retry budget, after failures that were due to an outage of the server."""
+    return replace(retry, failed_attempts=0, invalid_responses=0, uncounted_attempts=0)
 
 
 def decide_retry(
-    retry: Retry, fault: Fault, luck: float, now: float, *, is_counted: bool = True
-) -> tuple[Retry, Again | Stop]:
-    """What to do after `fault` ended a try at `now`. `luck` is uniform in [0, 1).
+    retry: Retry, fault: Fault, random: float, now: float, *, is_counted: bool = True
+) -> tuple[Retry, RetryAfter | Stop]:
+    """Decide what follows an attempt that ended with `fault` at `now`. `random` is uniform in [0, 1).
 
-    One that is not counted costs nothing of the budget of a call that has one.
+    An attempt that is not counted uses none of the retries, unless the call has none.
     """
-    unreadable = retry.unreadable + isinstance(fault, InvalidResponse)
-    wait = compute_rest(fault, retry.policy, retry.tries + retry.excused, luck)
+    invalid_responses = retry.invalid_responses + isinstance(fault, InvalidResponse)
+    wait = compute_backoff(fault, retry.policy, retry.failed_attempts + retry.uncounted_attempts, random)
     is_counted = is_counted or retry.policy.max_retries == 0
     retry = replace(
-        retry, tries=retry.tries + is_counted, excused=retry.excused + (not is_counted), unreadable=unreadable
+        retry,
+        failed_attempts=retry.failed_attempts + is_counted,
+        uncounted_attempts=retry.uncounted_attempts + (not is_counted),
+        invalid_responses=invalid_responses,
     )
-    patience = find_patience(fault)
+    retryability = classify_retryability(fault)
     if retry.committed:
         return retry, Stop("committed")
-    if patience == "never" or (patience == "once" and unreadable > 1):
-        return retry, Stop("lasting")
-    if retry.tries > retry.policy.max_retries:
-        return retry, Stop("spent")
+    if retryability == "never" or (retryability == "once" and invalid_responses > 1):
+        return retry, Stop("not_retryable")
+    if retry.failed_attempts > retry.policy.max_retries:
+        return retry, Stop("retries_exhausted")
     if now + wait >= retry.deadline:
         return retry, Stop("past_deadline")
-    return retry, Again(wait)
+    return retry, RetryAfter(wait)
 
 
-def compute_rest(fault: Fault, policy: RetryPolicy, retries: int, luck: float) -> float:
-    """Seconds to rest after `fault` when `retries` rests have gone before."""
+def compute_backoff(fault: Fault, policy: RetryPolicy, retries: int, random: float) -> float:
+    """Return the backoff in seconds after `fault`, with `retries` retries before it."""
     if fault.retry_after is not None and fault.retry_after > 0:
-        return min(fault.retry_after, LONGEST_REST)
-    # The exponent is bounded because 2.0**1024 overflows; no sensible cap is near it.
+        return min(fault.retry_after, MAX_RETRY_AFTER)
+    # The exponent is bounded because 2.0**1024 overflows.
     longest = min(policy.cap, policy.base * 2.0 ** min(retries, 64))
-    return longest * (1.0 - policy.jitter + policy.jitter * luck)
+    return longest * (1.0 - policy.jitter + policy.jitter * random)
 
 
-def find_patience(fault: Fault) -> Patience:
-    """Whether another try may help against this kind of fault."""
+def classify_retryability(fault: Fault) -> Retryability:
+    """Return how many times a fault of this kind is retried within one call."""
     if not can_retry(fault):
         return "never"
     return "once" if fault.retry_limit == 1 else "always"

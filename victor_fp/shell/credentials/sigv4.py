@@ -78,7 +78,7 @@ class AwsSigner:
 
     def _sign(self, request: HttpRequest) -> Result[HttpRequest, Fault]:
         if not self._region:
-            message = f"{self._spec.title}: signing needs the setting region (or set AWS_REGION)"
+            message = f"{self._spec.title}: signing requires the setting region (or set AWS_REGION)"
             return Failure(InvalidRequest(provider=self._spec.name, message=message))
         try:
             from botocore.auth import SigV4Auth

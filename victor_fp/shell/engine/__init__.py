@@ -1,1 +1,1 @@
-"""The engine: one operation over targets, attempts, rate limiters and breakers, and the one loop that drives it."""
+"""The engine: runs an operation over targets, attempts, rate limiters and breakers."""

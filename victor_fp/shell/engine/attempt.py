@@ -1,4 +1,4 @@
-"""Attempts over HTTP: a whole body at once, or a stream as it comes."""
+"""Attempts over HTTP, with a complete body or a stream as response."""
 
 from __future__ import annotations
 
@@ -25,16 +25,16 @@ from victor_fp.shell.transport.protocol import TransportResponse
 
 T = TypeVar("T")
 
-SLACK = 0.05
-"""Seconds by which the bound on a whole attempt is later than the transport's own, which knows what it waited for."""
-DRAIN = 0.25
-"""Seconds granted to a server for closing a response that is over, so that its connection can be used again."""
+TIMEOUT_SLACK = 0.05
+"""Seconds added to the timeout of an attempt, so that the transport times out first, with a more precise fault."""
+DRAIN_TIMEOUT = 0.25
+"""Seconds to wait for the end of a finished response, so that its connection can be reused."""
 
 _NO_HEADERS: Mapping[str, str] = {}
 
 
 class HttpAttempt(Generic[T]):
-    """What both kinds of attempts share."""
+    """Base class of attempts over HTTP."""
 
     __slots__ = ("_connection", "_exchange", "_timeout", "headers")
 
@@ -50,7 +50,7 @@ class HttpAttempt(Generic[T]):
         return Failure(self._connection.hide_secrets(with_context(self._exchange.context, fault)))
 
     async def _fetch(self, request: HttpRequest, timeout: float) -> Result[tuple[int, Mapping[str, str], bytes], Fault]:
-        """One request and its whole response: status, headers, body."""
+        """Send a request and read its complete response: status, headers, body."""
         connection = self._connection
         if connection.signer is not None and connection.signs:
             match outcome(await connection.sign(request)):
@@ -60,7 +60,7 @@ class HttpAttempt(Generic[T]):
                     return Failure(fault)
         response: TransportResponse | Fault | None = None
         try:
-            async with asyncio.timeout(timeout + SLACK):
+            async with asyncio.timeout(timeout + TIMEOUT_SLACK):
                 response = await connection.transport.open(request, connection.secret, timeout)
                 if isinstance(response, FaultBase):
                     return Failure(response)
@@ -77,17 +77,17 @@ class HttpAttempt(Generic[T]):
                 await response.aclose()
 
     def _add_date(self, headers: Mapping[str, str]) -> Mapping[str, str]:
-        """Headers of an error with a date, against which a Retry-After in the form of a date is measured."""
+        """Add a date to the headers of an error, against which a Retry-After with a date is measured."""
         return {"date": self._connection.runtime.read_date(), **headers}
 
 
-class WholeAttempt(HttpAttempt[T]):
-    """An attempt whose response is read whole."""
+class BodyAttempt(HttpAttempt[T]):
+    """An attempt whose response is a complete body."""
 
     __slots__ = ()
 
     async def read_batch(self) -> Result[Batch[T], Fault]:
-        """The only batch. The timeout bounds all of it."""
+        """Return the only batch. The timeout applies to the whole attempt."""
         exchange = self._exchange
         if exchange.codec.start_polling is None or not exchange.request.is_polled:
             received = await self._fetch(exchange.request, self._timeout)
@@ -97,7 +97,7 @@ class WholeAttempt(HttpAttempt[T]):
                 self._fetch, runtime, exchange.codec.start_polling, exchange.request, self._timeout, stream=False
             )
             async with aclosing(call):
-                received = await call.read_whole()
+                received = await call.read_response()
         match outcome(received):
             case Success((status, headers, body)):
                 if status >= 400:
@@ -116,31 +116,31 @@ class WholeAttempt(HttpAttempt[T]):
                 return self._build_failure(fault)
 
     async def drain(self) -> None:
-        """Nothing is left to be read."""
+        """Do nothing: the response has been read."""
 
     async def aclose(self) -> None:
-        """Nothing is open."""
+        """Do nothing: the connection has been released."""
 
 
 class StreamAttempt(HttpAttempt[StreamChunk]):
     """An attempt whose response is read as a stream, one batch per network read."""
 
-    __slots__ = ("_fault", "_first_at", "_is_first", "_polling", "_reading", "_response", "_whole_at")
+    __slots__ = ("_fault", "_first_deadline", "_is_first", "_last_deadline", "_polling", "_reading", "_response")
 
     def __init__(self, connection: Connection, exchange: PreparedExchange[StreamChunk], limits: TimeLimits) -> None:
         super().__init__(connection, exchange, limits.timeout)
         now = connection.runtime.now()
-        self._first_at = now + limits.first
-        self._whole_at = None if limits.whole is None else now + limits.whole
+        self._first_deadline = now + limits.first
+        self._last_deadline = None if limits.total is None else now + limits.total
         self._is_first = True
         self._fault: Fault | None = None
-        """To be returned once the chunks that came with it are out."""
+        """Fault to return after the chunks that were received with it."""
         self._response: TransportResponse | None = None
         self._polling: PollingCall | None = None
         self._reading: StreamReading | None = None
 
     async def read_batch(self) -> Result[Batch[StreamChunk], Fault]:
-        """The next chunks, or the fault that ends the attempt."""
+        """Return the next chunks, or the fault that ends the attempt."""
         if self._fault is not None:
             return Failure(self._fault)
         if self._reading is None:
@@ -167,31 +167,31 @@ class StreamAttempt(HttpAttempt[StreamChunk]):
                 return Failure(self._fault)
 
     async def drain(self) -> None:
-        """Read to the end of a response that is over, for a moment at most, and give the connection back."""
+        """Read to the end of a finished response, for `DRAIN_TIMEOUT` at most, and release the connection."""
         try:
             if self._response is not None:
                 with suppress(TimeoutError):
-                    async with asyncio.timeout(DRAIN):
+                    async with asyncio.timeout(DRAIN_TIMEOUT):
                         while isinstance(await self._response.receive(), bytes):
                             pass
         finally:
             await self.aclose()
 
     async def aclose(self) -> None:
-        """Close the connection, or give it back where the response was read to its end."""
+        """Close the connection, or release it if the response was read to its end."""
         response, self._response = self._response, None
         if response is not None:
             await response.aclose()
         polling, self._polling = self._polling, None
         if polling is not None:
             transcript = None if self._reading is None else self._reading.transcript
-            polling.is_whole = transcript is not None and (
+            polling.is_complete = transcript is not None and (
                 transcript.stopped is not None or transcript.fault is not None
             )
             await polling.aclose()
 
     def interrupt(self, fault: Fault) -> Fault:
-        """The fault, with what had come of the answer, for a stream that is ended from outside."""
+        """Interrupt the stream; return the fault with the partial response."""
         if self._reading is None:
             return with_context(self._exchange.context, fault)
         return interrupt(self._reading, fault).fault or fault
@@ -215,7 +215,7 @@ class StreamAttempt(HttpAttempt[StreamChunk]):
         return begin_reading(exchange.context, exchange.codec, response.status, headers)
 
     async def _send(self, request: HttpRequest) -> TransportResponse | Fault:
-        """The response whose headers have come."""
+        """Send a request and wait for the headers of the response."""
         connection = self._connection
         if connection.signer is not None and connection.signs:
             match outcome(await connection.sign(request)):
@@ -224,47 +224,54 @@ class StreamAttempt(HttpAttempt[StreamChunk]):
                 case Success(request):
                     pass
         try:
-            async with asyncio.timeout(self._compute_seconds_left() + SLACK):
+            async with asyncio.timeout(self._compute_seconds_left() + TIMEOUT_SLACK):
                 return await connection.transport.open(request, connection.secret, self._timeout)
         except TimeoutError:
             return build_timeout_fault("read", "opening", self._timeout)
 
     async def _receive(self) -> bytes | Fault | None:
-        """The next bytes; None at the end. Up to the first chunk and up to a deadline we keep time ourselves."""
+        """Return the next bytes; None at the end. The first chunk and the caller's deadline are timed here."""
         response = self._response
         if response is None:
             return None
-        if not self._is_first and self._whole_at is None:
+        if not self._is_first and self._last_deadline is None:
             return await response.receive()
-        left = self._compute_seconds_left()
-        is_late = left < self._timeout
-        # The transport, which knows more, speaks first, but not after the caller's deadline.
-        bound = left if left <= 0 or (is_late and self._whole_at is not None) else left + SLACK
+        remaining = self._compute_seconds_left()
+        is_late = remaining < self._timeout
+        # The transport times out first, with a more precise fault, unless the deadline is earlier.
+        bound = (
+            remaining if remaining <= 0 or (is_late and self._last_deadline is not None) else remaining + TIMEOUT_SLACK
+        )
         if bound > 0:
             with suppress(TimeoutError):
                 async with asyncio.timeout(bound):
                     return await response.receive()
-        if is_late and self._whole_at is not None and not (self._is_first and self._first_at < self._whole_at):
-            return DeadlineExceeded(message="the deadline passed while the answer came", maybe_billed=True)
+        if (
+            is_late
+            and self._last_deadline is not None
+            and not (self._is_first and self._first_deadline < self._last_deadline)
+        ):
+            return DeadlineExceeded(message="the deadline passed while the response was read", maybe_billed=True)
         return build_timeout_fault("first_token", "reading", self._timeout)
 
     def _compute_seconds_left(self) -> float:
-        """For the next wait."""
-        until = self._first_at if self._is_first else self._whole_at
-        if self._is_first and self._whole_at is not None:
-            until = min(self._first_at, self._whole_at)
-        if until is None:
+        """Return the seconds for the next read."""
+        end_time = self._first_deadline if self._is_first else self._last_deadline
+        if self._is_first and self._last_deadline is not None:
+            end_time = min(self._first_deadline, self._last_deadline)
+        if end_time is None:
             return self._timeout
-        return min(self._timeout, max(0.0, until - self._connection.runtime.now()))
+        return min(self._timeout, max(0.0, end_time - self._connection.runtime.now()))
 
 
 def build_redirect_fault(status: int) -> Fault:
-    """Redirects are not followed: a key is not carried to another host."""
-    return InvalidResponse(status=status, message=f"status {status}: redirects are not followed, since a key is sent")
+    """Build the fault for a redirect. It is not followed, so that the key is not sent to another host."""
+    message = f"status {status}: redirects are not followed, since they would send the key to another URL"
+    return InvalidResponse(status=status, message=message)
 
 
 def _with_phase(fault: Fault, reading: StreamReading) -> Fault:
-    """A silence before the first piece of the answer is a wait for the first token."""
-    if isinstance(fault, TimedOut) and not reading.transcript.spoken:
+    """Set the phase of a timeout before the first content to "first_token"."""
+    if isinstance(fault, TimedOut) and not reading.transcript.has_output:
         return msgspec.structs.replace(fault, phase="first_token")
     return fault

@@ -1,4 +1,4 @@
-"""The seam between the engine and whatever answers: a provider of the catalogue over HTTP, or anyone's own class."""
+"""The interface between the engine and backends: a catalogue provider over HTTP, or a custom provider class."""
 
 from __future__ import annotations
 
@@ -20,102 +20,103 @@ T = TypeVar("T")
 
 
 class Batch(msgspec.Struct, Generic[T], frozen=True):
-    """Items that came together, such as the chunks of one network read. A whole answer is one batch, which is the last."""
+    """Items received together, such as the chunks of one network read. A non-streaming response is one, last batch."""
 
     items: Sequence[T]
     is_last: bool = False
     usage: Usage | None = None
-    """Of the whole answer; on the last batch, where it was reported."""
+    """Usage of the complete response; on the last batch, if it was reported."""
 
 
 class TimeLimits(msgspec.Struct, frozen=True, gc=False):
-    """How long one attempt may take, in seconds from its start."""
+    """The time limits of one attempt, in seconds from its start."""
 
     timeout: float
-    """The whole of a call; each silence of a stream."""
+    """In total for a call, between two reads for a stream."""
     first: float
     """Until the first batch."""
-    whole: float | None = None
-    """Until the last batch: what is left of the caller's own deadline, if there is one."""
+    total: float | None = None
+    """Until the last batch: the remaining time of the caller's deadline, if there is one."""
 
 
 class BackendAttempt(Protocol[T]):
-    """One attempt at one target. Batches come until one is the last, or until there is a fault, which ends it."""
+    """One attempt at one target. It yields batches until the last one, or until a fault, which ends it."""
 
     @property
     def headers(self) -> Mapping[str, str]:
-        """Headers of the latest response, names in lower case; empty where there was none."""
+        """Headers of the latest response, names in lower case; empty if there was none."""
         ...
 
     @property
     def records(self) -> tuple[AttemptRecord, ...]:
-        """The attempts that this one made in turn, where it is an operation of its own; else empty."""
+        """The attempts within this one, if it is itself an operation; else empty."""
         ...
 
     async def read_batch(self) -> Result[Batch[T], Fault]:
-        """The next batch."""
+        """Return the next batch."""
         ...
 
     async def drain(self) -> None:
-        """Read a response that is over to its end, for a moment at most, so that its connection can be used again."""
+        """Read a finished response to its end, for a short time, so that its connection can be reused."""
         ...
 
     async def aclose(self) -> None:
-        """Leave; harmless when done twice."""
+        """Close the attempt. Idempotent."""
         ...
 
 
 class BoundRequest(Protocol[T]):
-    """One call in a backend's own form; it can be started several times."""
+    """A call compiled for a backend; it can be started several times."""
 
     def start(self, limits: TimeLimits) -> BackendAttempt[T]:
-        """One attempt. Nothing is sent before its first batch is asked for."""
+        """Start an attempt. Nothing is sent before its first batch is read."""
         ...
 
 
 class PreparedExchange(msgspec.Struct, Generic[T], frozen=True, kw_only=True):
-    """A request, and what its response means."""
+    """A request, and the decoding of its response."""
 
     request: HttpRequest
     codec: Codec
     context: ResponseContext
     read: Callable[[bytes], Result[T, Fault]] | None = None
-    """Decodes the body of a 2xx response; None where the response is read as a stream."""
+    """Decodes the body of a 2xx response; None if the response is read as a stream."""
     read_lines: Callable[[bytes], Result[T, Fault]] | None = None
-    """Decodes some whole lines of a 2xx response that is read as a stream of lines; None for a stream of chunks."""
+    """Decodes complete lines of a 2xx response that is read as a stream of lines; None for a stream of chunks."""
     add_headers: Callable[[T, Mapping[str, str]], T] | None = None
-    """Completes the result from the headers of its response, where the body does not say everything."""
+    """Adds values from the response headers to the result, if the body lacks them."""
 
 
 class Split(msgspec.Struct, Generic[T], frozen=True, kw_only=True):
-    """A call that is more than one request of the vendor's may hold: the calls it is made of, and what joins their results."""
+    """A call that exceeds the limits of one request: the calls it is split into, and the function that joins them."""
 
     specs: tuple[CallSpec, ...]
     join: Callable[[Sequence[T]], Result[T, Fault]]
 
 
-class Known(msgspec.Struct, Generic[T], frozen=True):
-    """A result that needs no exchange."""
+class KnownResult(msgspec.Struct, Generic[T], frozen=True):
+    """A result that is known without a request."""
 
     value: T
 
 
 class Kind(msgspec.Struct, Generic[T], frozen=True, kw_only=True):
-    """One kind of result, such as a completion or a list of models: how the core asks for it."""
+    """One kind of result, such as a completion or a list of models, and how its requests are compiled."""
 
     name: str
     compile: Callable[
-        [Codec, Endpoint, CallSpec, str, Mapping[str, Any]], Result[PreparedExchange[T] | Known[T] | Split[T], Fault]
+        [Codec, Endpoint, CallSpec, str, Mapping[str, Any]],
+        Result[PreparedExchange[T] | KnownResult[T] | Split[T], Fault],
     ]
-    """From codec, endpoint, call, model and options to what is sent and how the response is read."""
+    """Compiles a call from codec, endpoint, call, model and options."""
     operation: str = "chat"
-    """What telemetry calls an operation of this kind, in the words of OpenTelemetry's GenAI conventions where they have one."""
+    """Name of the operation in telemetry, as in OpenTelemetry's GenAI conventions where they define one."""
     uses_breaker: bool = True
-    """Whether the result says something of the target's health. A question about models says nothing about answers."""
+    """Whether the result counts for breaker and health. Requests about models do not: chats may still fail."""
 
 
 class Backend(Protocol):
-    """A provider, as the engine sees it."""
+    """The engine's interface to a provider."""
 
     @property
     def name(self) -> str:
@@ -124,17 +125,17 @@ class Backend(Protocol):
 
     @property
     def address(self) -> str | None:
-        """Its base URL."""
+        """The provider's base URL."""
         ...
 
     async def compute_scope(self) -> Result[str, Fault]:
-        """What limits and breakers are kept by: a digest of address and key."""
+        """Compute the key of limits and breakers: a digest of base URL and API key."""
         ...
 
     async def bind(
         self, kind: Kind[T], spec: CallSpec, model: str, options: Mapping[str, Any]
     ) -> Result[BoundRequest[T] | Split[T], Fault]:
-        """The call in this provider's form. `options` are the caller's, with the target's own over them."""
+        """Compile a call for this provider. `options` are the caller's, overridden by those of the target."""
         ...
 
     async def aclose(self) -> None:

@@ -1,4 +1,4 @@
-"""The kinds of work on responses that are made in the background: started, resumed by a handle, cancelled."""
+"""The kinds for background responses: start, resume by a handle, cancel."""
 
 from __future__ import annotations
 
@@ -16,20 +16,20 @@ from victor_fp.core.requests import Endpoint
 from victor_fp.core.responses import ResponseContext, build_completion, fold_response, with_context
 from victor_fp.core.result import outcome
 from victor_fp.core.types import CompletionResponse
-from victor_fp.shell.engine.backend import Kind, Known, PreparedExchange, Split
+from victor_fp.shell.engine.backend import Kind, KnownResult, PreparedExchange, Split
 from victor_fp.shell.engine.call_spec import CallSpec
 from victor_fp.shell.engine.kinds import build_response_context, compile_chat
 
 
 def _compile_start(
     codec: Codec, endpoint: Endpoint, spec: CallSpec, model: str, options: Mapping[str, Any]
-) -> Result[PreparedExchange[BackgroundHandle] | Known[BackgroundHandle] | Split[BackgroundHandle], Fault]:
-    """The creation of a response, whose handle is the result."""
+) -> Result[PreparedExchange[BackgroundHandle] | KnownResult[BackgroundHandle] | Split[BackgroundHandle], Fault]:
+    """Compile the creation of a response; the result is its handle."""
     background = codec.background
     if background is None:
         return Failure(_refuse(endpoint, model))
     if spec.repairs:
-        message = "repair: a response that nobody waits for is not asked for again"
+        message = "repair: not supported for background responses"
         return Failure(InvalidRequest(provider=endpoint.spec.name, model=model, message=message))
     match outcome(compile_chat(codec, endpoint, spec, model, {**options, "background": True})):
         case Failure(fault):
@@ -46,14 +46,14 @@ def _compile_start(
 def _read_handle(
     background: Background, codec: Codec, context: ResponseContext, body: bytes
 ) -> Result[BackgroundHandle, Fault]:
-    seen = background.see(body)
+    seen = background.read_status(body)
     if seen.id:
         handle = BackgroundHandle(provider=context.endpoint.spec.name, model=context.model or "", id=seen.id)
         if context.tool_names:
             handle["tool_names"] = dict(context.tool_names)
         return Success(handle)
     fault = fold_response(codec, body, context.tool_names).fault
-    return Failure(with_context(context, fault or InvalidResponse(message="the response has no id to find it by")))
+    return Failure(with_context(context, fault or InvalidResponse(message="the response has no id")))
 
 
 def _compile_resume(
@@ -62,8 +62,8 @@ def _compile_resume(
     spec: CallSpec,
     model: str,
     options: Mapping[str, Any],  # noqa: ARG001  every kind is compiled from the same arguments
-) -> Result[PreparedExchange[CompletionResponse] | Known[CompletionResponse] | Split[CompletionResponse], Fault]:
-    """Polls until the response no longer runs."""
+) -> Result[PreparedExchange[CompletionResponse] | KnownResult[CompletionResponse] | Split[CompletionResponse], Fault]:
+    """Compile the polling of a response until it is no longer running."""
     if codec.background is None:
         return Failure(_refuse(endpoint, model))
     retrieval = codec.background.retrieve(spec.background_id)
@@ -82,7 +82,7 @@ def _compile_cancel(
     spec: CallSpec,
     model: str,
     options: Mapping[str, Any],  # noqa: ARG001
-) -> Result[PreparedExchange[None] | Known[None] | Split[None], Fault]:
+) -> Result[PreparedExchange[None] | KnownResult[None] | Split[None], Fault]:
     if codec.background is None:
         return Failure(_refuse(endpoint, model))
     request = codec.background.cancel(spec.background_id)
@@ -92,7 +92,7 @@ def _compile_cancel(
 
 def _refuse(endpoint: Endpoint, model: str) -> Fault:
     spec = endpoint.spec
-    message = f"{spec.title} makes no responses in the background"
+    message = f"{spec.title} does not support background responses"
     return OperationUnsupported(provider=spec.name, model=model or None, operation="background", message=message)
 
 

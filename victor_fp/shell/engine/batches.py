@@ -1,4 +1,4 @@
-"""Batch APIs on the engine: each exchange with the vendor is an operation, and what follows it is the core's to say."""
+"""Batch APIs on the engine: each exchange with the vendor is an operation; the core decides which one follows."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from victor_fp.core.protocols.batches import BatchCodec, ResultPage, ResultStep,
 from victor_fp.core.requests import Endpoint, HttpRequest
 from victor_fp.core.responses import ResponseContext
 from victor_fp.core.result import outcome
-from victor_fp.shell.engine.backend import Kind, Known, PreparedExchange
+from victor_fp.shell.engine.backend import Kind, KnownResult, PreparedExchange
 from victor_fp.shell.engine.call_spec import CallSpec
 from victor_fp.shell.engine.operation import Operation
 from victor_fp.shell.engine.target import TargetPool
@@ -26,11 +26,11 @@ from victor_fp.shell.engine.target import TargetPool
 T = TypeVar("T")
 
 UPLOAD_RATE = 1_000_000.0
-"""Bytes per second that a connection is expected to carry at least; an upload is granted so much more time."""
+"""Minimum expected bytes per second of an upload, by which its timeout is extended."""
 MAX_LISTED = 500
-"""Batches among which one is looked for."""
+"""Maximum number of batches that are searched for a token."""
 MAX_PAGES = 20
-"""Pages of a list of batches that are followed."""
+"""Maximum number of pages of a list of batches."""
 
 
 class BatchClient(msgspec.Struct, frozen=True, kw_only=True):
@@ -41,10 +41,10 @@ class BatchClient(msgspec.Struct, frozen=True, kw_only=True):
     batch: BatchCodec
 
     async def submit(self, items: Sequence[BatchItem], token: str) -> Result[BatchHandle, Fault]:
-        """Submit items as one batch. They must fit into one.
+        """Submit items as one batch; they must fit into one.
 
-        The exchange that creates the batch is made once. Where it fails in a way that leaves open whether the batch was
-        created, the batch is looked for by its mark, so that nothing is paid for twice.
+        The exchange that creates the batch is not retried. If it fails and the batch may have been created, the batch
+        is searched by its token, so that nothing is paid twice.
         """
         step: SubmitStep | BatchHandle = self.batch.submit(items, token)
         while isinstance(step, SubmitStep):
@@ -61,28 +61,28 @@ class BatchClient(msgspec.Struct, frozen=True, kw_only=True):
         return Success(msgspec.structs.replace(step, model=shared.model, context=shared))
 
     async def find(self, token: str) -> BatchHandle | None:
-        """The batch with this mark, if the vendor keeps marks and knows one."""
+        """Return the batch with this token, if the vendor stores tokens and has one."""
         return (await self.find_result(token)).value_or(None)
 
     async def find_result(self, token: str) -> Result[BatchHandle | None, Fault]:
-        """The same; a failure where the vendor's list cannot be read."""
+        """Like `find`; a failure if the vendor's list cannot be read."""
         listed = await self.list_statuses(limit=MAX_LISTED)
         return listed.map(lambda statuses: next((one.handle for one in statuses if one.handle.token == token), None))
 
     async def status(self, handle: BatchHandle) -> Result[BatchStatus, Fault]:
-        """How far a batch is."""
+        """Return the status of a batch."""
         return await self._run_exchange(self.batch.status(handle), partial(self.batch.read_status, handle))
 
     async def cancel(self, handle: BatchHandle) -> Result[BatchStatus, Fault]:
-        """Ask for a batch's end, and how far it is."""
-        match outcome(await self._run_exchange(self.batch.cancel(handle), _accept)):
+        """Cancel a batch and return its status."""
+        match outcome(await self._run_exchange(self.batch.cancel(handle), _ignore_body)):
             case Success(_):
                 return await self.status(handle)
             case Failure(fault):
                 return Failure(fault)
 
     async def list_statuses(self, *, limit: int) -> Result[list[BatchStatus], Fault]:
-        """The account's batches, newest first."""
+        """Return the account's batches, newest first."""
         statuses: list[BatchStatus] = []
         cursor: str | None = None
         for _ in range(MAX_PAGES):
@@ -105,9 +105,10 @@ class BatchClient(msgspec.Struct, frozen=True, kw_only=True):
         keys: Iterable[str] | None,
         find_context: Callable[[str], ItemContext] | None = None,
     ) -> AsyncGenerator[Result[BatchResult, Fault], None]:
-        """The ends of a batch's rows: successes, then at most one failure, then nothing.
+        """Yield the results of a batch's rows: successes, then at most one failure, which is the last item.
 
-        `find_context` gives what the request of a key was; without it, the handle says what all of them have in common.
+        `find_context` returns the context of the request of a key; without it, the common context in the handle is
+        used.
         """
         match outcome(await self.status(handle)):
             case Failure(fault):
@@ -116,7 +117,7 @@ class BatchClient(msgspec.Struct, frozen=True, kw_only=True):
             case Success(status):
                 pass
         if not status.is_final:
-            message = f"batch {handle.id} is not over (it is {status.state}); its results cannot be read yet"
+            message = f"batch {handle.id} has not ended (state: {status.state}); its results cannot be read yet"
             yield Failure(InvalidRequest(provider=handle.provider, message=message))
             return
         matching = ResultMatching(keys)
@@ -137,7 +138,7 @@ class BatchClient(msgspec.Struct, frozen=True, kw_only=True):
             yield Success(missing)
 
     async def _read_pages(self, step: ResultStep) -> AsyncGenerator[Result[ResultPage, Fault], None]:
-        """What one exchange brings: one page, or one for each network read."""
+        """Yield the pages of one exchange: one page, or one for each network read."""
         if not step.is_lines:
             yield await self._run_exchange(step.request, step.read)
             return
@@ -176,7 +177,7 @@ class BatchClient(msgspec.Struct, frozen=True, kw_only=True):
         spec: CallSpec,  # noqa: ARG002
         model: str,  # noqa: ARG002
         options: Mapping[str, Any],  # noqa: ARG002
-    ) -> Result[PreparedExchange[T] | Known[T], Fault]:
+    ) -> Result[PreparedExchange[T] | KnownResult[T], Fault]:
         context = ResponseContext(endpoint=self.endpoint)
         exchange = PreparedExchange(
             request=request, codec=self.batch.codec, context=context, read=read, read_lines=read_lines
@@ -184,6 +185,6 @@ class BatchClient(msgspec.Struct, frozen=True, kw_only=True):
         return Success(exchange)
 
 
-def _accept(_: bytes) -> Result[None, Fault]:
-    """Whatever the answer says: the status is asked for afterwards."""
+def _ignore_body(_: bytes) -> Result[None, Fault]:
+    """Ignore the body: the status is requested afterwards."""
     return Success(None)

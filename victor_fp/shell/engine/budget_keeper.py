@@ -1,4 +1,4 @@
-"""A budget in a store: reserves before a call and settles after it, alone or together with other processes."""
+"""A budget in a store, possibly shared with other processes: reserves before a call and settles after it."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ from victor_fp.core.types import Message, ToolDefinition, Usage
 from victor_fp.shell.store import Store
 from victor_fp.shell.store.packing import SPENDING
 
-LONGEST_WAIT = 60.0
-"""Seconds for which a call without a deadline waits for room that calls in flight may give back."""
+MAX_WAIT = 60.0
+"""Maximum seconds that a call without a deadline waits for calls in flight to release part of the budget."""
 
 
 class BudgetKeeper:
-    """One budget, as the engine and jobs use it.
+    """One budget, as used by the engine and by jobs.
 
-    `price_for` gives the prices of a server by its base URL; a budget in US dollars needs them.
+    `price_for` returns the prices of a server by its base URL; they are required for a budget in US dollars.
     """
 
     def __init__(self, budget: Budget, store: Store, price_for: Callable[[str | None], Price | None]) -> None:
@@ -48,9 +48,10 @@ class BudgetKeeper:
         max_tokens: int | None,
         deadline: float | None = None,
     ) -> Result[Amount, Fault]:
-        """Reserve what a call may take; the amount is to be settled.
+        """Reserve the estimated cost of a call; the returned amount must be settled.
 
-        While calls of this process in flight may give room back, the call waits, until `deadline` by the store's clock.
+        If the budget is exhausted while calls of this process are in flight, waits for them until `deadline`, in the
+        store's clock.
         """
         answer = ANSWER if max_tokens is None else max_tokens
         prompt = estimate_tokens(messages, tools, 0)
@@ -58,11 +59,11 @@ class BudgetKeeper:
         estimate = machine.estimate_amount(self._budget, price, model, prompt, answer)
         if estimate is None:
             message = (
-                f"a budget in US dollars cannot be kept: no price is known for model {model!r}; "
-                "pass price=, or bound tokens or requests"
+                f"the budget in US dollars cannot be enforced: no price is known for model {model!r}; "
+                "pass price=, or limit tokens or requests"
             )
             return Failure(InvalidRequest(provider=provider, model=model, message=message))
-        until = self._store.now() + LONGEST_WAIT if deadline is None else deadline
+        end_time = self._store.now() + MAX_WAIT if deadline is None else deadline
         while True:
             shortage = await self._try_to_reserve(estimate)
             if (refusal := self._store.find_refusal()) is not None:
@@ -71,11 +72,11 @@ class BudgetKeeper:
                 return Failure(refusal)
             if shortage is None:
                 return Success(estimate)
-            left = until - self._store.now()
+            remaining = end_time - self._store.now()
             is_alone = not self._in_flight and math.isinf(self._store.poll)
-            if shortage.is_final or is_alone or left <= 0:
+            if shortage.is_final or is_alone or remaining <= 0:
                 return Failure(self._build_exceeded_fault(shortage, provider, model))
-            await self._wait(left)
+            await self._wait(remaining)
 
     def settle(
         self,
@@ -87,10 +88,10 @@ class BudgetKeeper:
         models: Sequence[str | None] = (),
         address: str | None = None,
     ) -> None:
-        """Replace an estimate by what the call took.
+        """Replace an estimate by the actual cost.
 
-        What failed without being billed takes nothing. Where the vendor may have billed and reported no usage, the
-        estimate stands.
+        A failed call that was not billed costs nothing. If it may have been billed and no usage was reported, the
+        estimate is kept.
         """
         counts: Mapping[str, Any] | None = usage
         if fault is not None:
@@ -102,21 +103,21 @@ class BudgetKeeper:
         self._post(partial(_settle, estimate, actual))
 
     def build_stats(self) -> dict[str, dict[str, float | None]]:
-        """Limit, spent and reserved, as this process last saw them."""
+        """Return limit, spent and reserved, as last seen by this process."""
         return machine.describe_spending(msgspec.structs.replace(self._cell.state, budget=self._budget))
 
     def reset(self) -> None:
-        """Begin again with nothing spent; calls in flight stay reserved."""
+        """Set the spent amounts to zero; reservations of calls in flight are kept."""
         self._cell.post(_reset, _ignore)
         self._wake()
 
     async def _try_to_reserve(self, estimate: Amount) -> Shortage | None:
-        """One step of the cell. Where the caller is cancelled meanwhile, what was reserved is given back."""
+        """Reserve in one step of the cell. If the caller is cancelled meanwhile, the reservation is released."""
         answers: list[Shortage | None] = []
         self._in_flight += 1
         is_abandoned = False
 
-        def hear(shortage: Shortage | None) -> None:
+        def on_shortage(shortage: Shortage | None) -> None:
             answers.append(shortage)
             if shortage is not None:
                 self._in_flight -= 1
@@ -124,7 +125,7 @@ class BudgetKeeper:
                 self._give_back(estimate)
 
         try:
-            await self._cell.change(partial(_reserve, self._budget, estimate), hear)
+            await self._cell.change(partial(_reserve, self._budget, estimate), on_shortage)
         except BaseException:
             is_abandoned = True
             if answers and answers[0] is None:
@@ -140,7 +141,7 @@ class BudgetKeeper:
         self._cell.post(step, lambda _: self._wake())
 
     async def _wait(self, seconds: float) -> None:
-        """Wait until a call of this process has settled; a shared store is looked at each `poll` seconds besides."""
+        """Wait until a call of this process has settled; a shared store is also polled every `poll` seconds."""
         future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._waiting.append(future)
         try:
@@ -160,7 +161,7 @@ class BudgetKeeper:
 
     def _build_exceeded_fault(self, shortage: Shortage, provider: str, model: str) -> Fault:
         limit = getattr(self._budget, shortage.bound)
-        message = f"the budget of {limit:g} {shortage.bound} has no room for the call; nothing was sent"
+        message = f"the call would exceed the budget of {limit:g} {shortage.bound}; nothing was sent"
         return BudgetExceeded(provider=provider, model=model, message=message)
 
     def _compute_actual(
@@ -183,7 +184,7 @@ class BudgetKeeper:
 
 
 def find_reported_cost(answer: object) -> float | None:
-    """US dollars in an answer's metadata: as the vendor or the provider's own prices say."""
+    """Return the cost in a response's metadata, in US dollars: as reported by the vendor or computed from prices."""
     metadata = getattr(answer, "metadata", None)
     found = metadata.get("cost") if isinstance(metadata, dict) else None
     amount = found.get("amount") if isinstance(found, dict) else None
@@ -207,4 +208,4 @@ def _reset(state: Spending, _: float) -> tuple[Spending, None]:
 
 
 def _ignore(_: None) -> None:
-    """Nobody waits for it."""
+    """Ignore the result of a step."""

@@ -1,4 +1,4 @@
-"""What a caller asks: one frozen value, made at the public face from whatever was passed, and passed on whole."""
+"""The specification of a call: one immutable value, validated from the arguments of the public methods."""
 
 from __future__ import annotations
 
@@ -11,41 +11,41 @@ from returns.result import Failure, Result, Success
 
 from victor_fp.core.faults import Fault, InvalidRequest
 from victor_fp.core.request_building.inputs import find_argument_problem, read_messages, read_texts, read_tools
-from victor_fp.core.resilience.bounds import LONGEST, is_number
+from victor_fp.core.resilience.bounds import MAX_SECONDS, is_number
 from victor_fp.core.resilience.queue import Priority
 from victor_fp.core.structured import find_form_problem, read_form
 from victor_fp.core.types import Message, ToolDefinition
 
 
 class CallSpec(msgspec.Struct, frozen=True, kw_only=True):
-    """One call, whoever will answer it."""
+    """One call, independent of the target."""
 
     messages: tuple[Message, ...] = ()
     texts: tuple[str, ...] = ()
-    """What is embedded, or the documents that are reranked."""
+    """The texts to embed, or the documents to rerank."""
     query: str = ""
-    """What the documents are compared with."""
+    """The query that documents are ranked for."""
     background_id: str = ""
-    """The vendor's id of a response that was started earlier."""
+    """The vendor's id of a background response."""
     background_tool_names: Mapping[str, str] = {}
-    """The names of tools in it, as in `HttpRequest.tool_names`."""
+    """The names of its tools, as in `HttpRequest.tool_names`."""
     model: str = ""
-    """For the first target; empty is the target's own model. Further targets always use their own."""
+    """For the first target; empty: the target's own model. Other targets always use their own."""
     temperature: float | None = None
     max_tokens: int | None = None
     tools: tuple[ToolDefinition, ...] | None = None
     options: Mapping[str, Any] = {}
-    """As the caller passed them, without what the engine itself reads."""
+    """As passed by the caller, without those that the engine handles."""
     stream: bool = False
     timeout: float | None = None
-    """Seconds for one attempt; None is the target's own."""
+    """Seconds for one attempt; None: that of the target."""
     deadline: float | None = None
-    """Seconds for everything; None is as long as all attempts may take."""
+    """Seconds in total; None: the sum over all possible attempts."""
     priority: Priority = Priority.NORMAL
     repairs: int = 0
-    """How often at most an answer that does not match the option `response_format` is asked for again."""
+    """Maximum number of times that a response that does not match `response_format` is requested again."""
     max_retries: int | None = None
-    """At most so many retries at each target; None leaves it to the target's policy."""
+    """Maximum number of retries at each target; None: that of the target's policy."""
 
 
 def build_chat_spec(
@@ -60,14 +60,14 @@ def build_chat_spec(
     stream: bool,
     priority: object = Priority.NORMAL,
 ) -> Result[CallSpec, Fault]:
-    """A chat, or a stream of one; InvalidRequest names the argument that is wrong."""
+    """Build the specification of a chat; InvalidRequest names the invalid argument."""
     wrong = find_argument_problem(model, temperature, max_tokens)
     if wrong is not None:
         return Failure(InvalidRequest(provider=provider, message=wrong))
     named = cast("str | None", model)
     if not isinstance(priority, Priority):
         try:
-            priority = Priority(priority)  # type: ignore[arg-type]  # anything may be passed; the enum decides
+            priority = Priority(priority)  # type: ignore[arg-type]  # the enum validates it
         except ValueError:
             return _build_invalid(provider, "priority", "a Priority", priority)
     timeout: float | None = None
@@ -78,11 +78,11 @@ def build_chat_spec(
             return _build_invalid(provider, "timeout", "a positive number of seconds", timeout)
         if deadline is not None and not is_number(deadline):
             return _build_invalid(provider, "deadline", "a number of seconds", deadline)
-        timeout = None if timeout is None else min(timeout, LONGEST)
-        deadline = None if deadline is None else max(-LONGEST, min(deadline, LONGEST))
+        timeout = None if timeout is None else min(timeout, MAX_SECONDS)
+        deadline = None if deadline is None else max(-MAX_SECONDS, min(deadline, MAX_SECONDS))
         options = {name: value for name, value in options.items() if name not in {"timeout", "deadline"}}
     if timeout is None and not stream and options.get("background") is True:
-        timeout = LONGEST  # whoever wants it sooner says so
+        timeout = MAX_SECONDS  # the deadline limits it, if one is set
     repairs = options.get("repair")
     if repairs is not None:
         problem = _find_repair_problem(repairs, options, stream=stream)
@@ -122,9 +122,9 @@ def build_embed_spec(
     purpose: object,
     priority: object = Priority.NORMAL,
 ) -> Result[CallSpec, Fault]:
-    """Texts to be embedded; InvalidRequest names the argument that is wrong."""
-    asked = {**options, "dimensions": dimensions, "purpose": purpose}
-    return _build_retrieval_spec(provider, "texts", texts, asked, model=model, priority=priority)
+    """Build the specification of an embedding call; InvalidRequest names the invalid argument."""
+    merged = {**options, "dimensions": dimensions, "purpose": purpose}
+    return _build_retrieval_spec(provider, "texts", texts, merged, model=model, priority=priority)
 
 
 def build_rerank_spec(
@@ -137,14 +137,14 @@ def build_rerank_spec(
     top_n: object,
     priority: object = Priority.NORMAL,
 ) -> Result[CallSpec, Fault]:
-    """Documents to be reranked; InvalidRequest names the argument that is wrong."""
+    """Build the specification of a reranking call; InvalidRequest names the invalid argument."""
     queries = read_texts("query", query)
     if isinstance(queries, str):
         return Failure(InvalidRequest(provider=provider, message=queries))
     if not isinstance(query, str):
         return _build_invalid(provider, "query", "a string", query)
-    asked = {**options, "top_n": top_n}
-    spec = _build_retrieval_spec(provider, "documents", documents, asked, model=model, priority=priority)
+    merged = {**options, "top_n": top_n}
+    spec = _build_retrieval_spec(provider, "documents", documents, merged, model=model, priority=priority)
     return spec.map(lambda found: structs.replace(found, query=query))
 
 
@@ -168,15 +168,15 @@ def _build_retrieval_spec(
 
 
 def _find_repair_problem(repairs: object, options: Mapping[str, Any], *, stream: bool) -> str | None:
-    """Why answers cannot be repaired; None where they can."""
+    """Return why `repair` cannot be used; None if it can."""
     if not isinstance(repairs, int) or isinstance(repairs, bool) or repairs < 0:
-        return f"expected how often at most, got {repairs!r:.40}"
+        return f"expected a non-negative integer, got {repairs!r:.40}"
     if not repairs:
         return None
     if stream:
-        return "the pieces of a stream cannot be taken back; ask for the whole answer"
+        return "not supported for streams; use a non-streaming call"
     form = read_form(options.get("response_format"))
-    return "it needs a response_format that is JSON" if form is None else find_form_problem(form)
+    return "requires a response_format for JSON" if form is None else find_form_problem(form)
 
 
 def _build_invalid(provider: str, argument: str, expected: str, value: object) -> Failure[Fault]:

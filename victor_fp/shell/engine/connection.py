@@ -1,4 +1,4 @@
-"""A connection: what one provider instance needs to reach its endpoint: a transport, a key or a signer, and the codec."""
+"""A connection to an endpoint: transport, key or signer, and codec of one provider instance."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ if TYPE_CHECKING:
     from victor_fp.shell.transport.protocol import Transport
 
 FindSecret: TypeAlias = "Callable[[], Result[SecretStr | None, Fault]]"
-"""Looks a key up where that may block; None where none is needed."""
+"""Looks up a key, which may block; None if none is required."""
 Sign: TypeAlias = "Callable[[HttpRequest], Awaitable[Result[HttpRequest, Fault]]]"
-"""Adds what authenticates a request when a key in a header does not."""
+"""Signs a request, for endpoints that do not use a key in a header."""
 
 
 @dataclass(kw_only=True)
@@ -40,19 +40,19 @@ class Connection:
     transport: Transport
     find_secret: FindSecret = field(repr=False)
     signing_timeout: float
-    """Seconds for fetching what a signature needs."""
+    """Seconds for fetching the credentials of a signature."""
     runtime: Runtime = field(default=SYSTEM, repr=False)
     secret: SecretStr | None = None
     signer: Sign | None = None
     codec: Codec | None = field(default=None, repr=False)
-    """None until `prepare` has looked the key up."""
+    """None until `prepare` has looked up the key."""
     tokens: tuple[Secret, ...] = ()
-    """What the latest signature sent in place of a key."""
+    """Secrets in the headers of the latest signed request."""
     needs_preparation: bool = False
-    """Whether the transport has something to do before the first request of a model."""
+    """Whether the transport must prepare before the first request of a model."""
 
     def __reduce_ex__(self, protocol: object) -> NoReturn:
-        raise TypeError("a provider is not pickled: it holds a key and connections; make one in the other process")
+        raise TypeError("providers cannot be pickled: they hold a key and connections; create one in the other process")
 
     def __copy__(self) -> Connection:
         copied = object.__new__(Connection)
@@ -63,7 +63,7 @@ class Connection:
         return self.__copy__()
 
     async def prepare(self) -> Result[Codec, Fault]:
-        """The codec of the endpoint, after the key was looked up once; CredentialMissing where there is none."""
+        """Look up the key once and return the codec of the endpoint; CredentialMissing if there is no key."""
         if self.codec is not None:
             return Success(self.codec)
         auth = self.endpoint.spec.auth.kind
@@ -84,11 +84,11 @@ class Connection:
 
     @property
     def signs(self) -> bool:
-        """Whether requests are signed: a plain key makes a signature needless."""
+        """Whether requests are signed: not if there is a key."""
         return self.signer is not None and (self.secret is None or self.endpoint.spec.auth.kind != "key")
 
     async def sign(self, request: HttpRequest) -> Result[HttpRequest, Fault]:
-        """The request with its signature, or as it is where none is needed."""
+        """Sign a request, if signing is required."""
         if self.signer is None or not self.signs:
             return Success(request)
         try:
@@ -97,33 +97,33 @@ class Connection:
         except TimeoutError:
             message = f"no credentials within {self.signing_timeout:g} s"
             return Failure(TimedOut(phase="connect", seconds=self.signing_timeout, message=message))
-        except Exception as error:  # a signer may be anybody's; its message may quote a secret, its class does not
+        except Exception as error:  # a custom signer; its message may contain a secret, its class does not
             return Failure(CredentialMissing(message=f"the request could not be signed: {type(error).__name__}"))
         self.tokens = signed.map(_read_tokens).value_or(())
         return signed
 
     def hide_secrets(self, fault: Fault) -> Fault:
-        """The fault without keys and tokens of ours that a vendor may have echoed."""
+        """Remove our keys and tokens, which a vendor may have echoed, from a fault."""
         key = () if self.secret is None else (self.secret.get_secret_value(),)
         tokens = (token.get_secret_value() for token in self.tokens)
         return redact_fault(fault, *key, *tokens) if key or self.tokens else fault
 
 
 def _read_tokens(request: HttpRequest) -> tuple[Secret, ...]:
-    """What authenticates a signed request, without the word that says how."""
+    """Return the credentials in the headers of a signed request, without the scheme."""
     carried = (request.headers.get(name, "") for name in ("authorization", "x-amz-security-token"))
     return tuple(Secret(value.rpartition(" ")[2]) for value in carried if value)
 
 
 def make_secret_finder(spec: ProviderSpec, argument: SecretStr | None, environment: Mapping[str, str]) -> FindSecret:
-    """A lookup to be made at the first call; it may touch keyring and files."""
+    """Return a lookup for the first call; it may access keyring and files."""
     return partial(_find_secret, spec, argument, environment)
 
 
 def find_known_secret(
     spec: ProviderSpec, argument: SecretStr | None, environment: Mapping[str, str]
 ) -> SecretStr | None:
-    """A key that needs no lookup: the argument's, or the environment's. Whatever is odd about it is left to the lookup."""
+    """Return a valid key from the argument or the environment; anything else is left to the lookup."""
     if spec.auth.kind == "none":
         return None
     given = argument.get_secret_value() if argument is not None else None

@@ -1,4 +1,4 @@
-"""A provider of the catalogue as a backend: calls are compiled by its codec and sent over its connection."""
+"""The backend of catalogue providers: calls are compiled by the codec and sent over the connection."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from victor_fp.core.request_building.values import describe_failure
 from victor_fp.core.responses import with_context
 from victor_fp.core.result import outcome
 from victor_fp.core.types import StreamChunk
-from victor_fp.shell.engine.attempt import StreamAttempt, WholeAttempt
+from victor_fp.shell.engine.attempt import BodyAttempt, StreamAttempt
 from victor_fp.shell.engine.backend import (
     BackendAttempt,
     Batch,
     BoundRequest,
     Kind,
-    Known,
+    KnownResult,
     PreparedExchange,
     Split,
     TimeLimits,
@@ -36,7 +36,7 @@ T = TypeVar("T")
 
 
 class HttpBackend:
-    """A provider of the catalogue."""
+    """A catalogue provider as a backend."""
 
     def __init__(self, connection: Connection) -> None:
         self.connection = connection
@@ -49,7 +49,7 @@ class HttpBackend:
         return self.connection.endpoint.base_url
 
     async def compute_scope(self) -> Result[str, Fault]:
-        """A digest of base URL and key, once the key was looked up."""
+        """Look up the key and return a digest of base URL and key."""
         if self._scope is None:
             match outcome(await self.connection.prepare()):
                 case Failure(fault):
@@ -61,7 +61,7 @@ class HttpBackend:
     async def bind(
         self, kind: Kind[T], spec: CallSpec, model: str, options: Mapping[str, Any]
     ) -> Result[BoundRequest[T] | Split[T], Fault]:
-        """The request as the codec writes it."""
+        """Compile the request with the codec."""
         connection = self.connection
         codec = connection.codec
         if codec is None:
@@ -74,11 +74,11 @@ class HttpBackend:
             compiled = kind.compile(
                 codec if codec.route is None else codec.for_model(model), connection.endpoint, spec, model, options
             )
-        except Exception as error:  # values that no encoder accepts, in options that are passed on as they are
+        except Exception as error:  # values that cannot be encoded, in options that are passed through
             return Failure(describe_failure(error, provider=self.name, model=model))
         match outcome(compiled):
             case Success(exchange):
-                if isinstance(exchange, Known):
+                if isinstance(exchange, KnownResult):
                     return Success(KnownRequest(exchange.value))
                 if isinstance(exchange, Split):
                     return Success(exchange)
@@ -94,25 +94,25 @@ class HttpBackend:
 
 
 class HttpBoundRequest(msgspec.Struct, Generic[T], frozen=True):
-    """A compiled request and the connection it goes over."""
+    """A compiled request and its connection."""
 
     connection: Connection
     exchange: PreparedExchange[T]
 
     def start(self, limits: TimeLimits) -> BackendAttempt[T]:
-        """One attempt."""
+        """Start an attempt."""
         exchange = self.exchange
         if exchange.read is not None:
-            return WholeAttempt(self.connection, exchange, limits.timeout)
+            return BodyAttempt(self.connection, exchange, limits.timeout)
         if exchange.read_lines is not None:
             return LinesAttempt(self.connection, exchange, limits)
-        # Only the kind of streams leaves the body unread, and its items are chunks.
+        # Only the stream kind has no `read`, and its items are chunks.
         stream = StreamAttempt(self.connection, cast("PreparedExchange[StreamChunk]", exchange), limits)
         return cast("BackendAttempt[T]", stream)
 
 
 class KnownRequest(Generic[T]):
-    """A result that needs no exchange: request and attempt in one."""
+    """A result that is known without a request; both request and attempt."""
 
     headers: Mapping[str, str] = {}
     records: tuple[AttemptRecord, ...] = ()
@@ -120,22 +120,22 @@ class KnownRequest(Generic[T]):
     def __init__(self, value: T) -> None:
         self._value = value
 
-    def start(self, limits: TimeLimits) -> BackendAttempt[T]:  # noqa: ARG002  nothing takes time
-        """The attempt that has succeeded already."""
+    def start(self, limits: TimeLimits) -> BackendAttempt[T]:  # noqa: ARG002  no time is needed
+        """Return the attempt, which has already succeeded."""
         return self
 
     async def read_batch(self) -> Result[Batch[T], Fault]:
-        """The value."""
+        """Return the value."""
         return Success(Batch((self._value,), is_last=True))
 
     async def drain(self) -> None:
-        """Nothing is left to be read."""
+        """Do nothing."""
 
     async def aclose(self) -> None:
-        """Nothing is open."""
+        """Do nothing."""
 
 
 def digest_scope(name: str, address: str | None, secret: SecretStr | None) -> str:
-    """Address and key as a digest that reveals neither; a key has too many bits to be found from it."""
+    """Return a digest of base URL and key; a key has too much entropy to be recovered from it."""
     digest = sha256(f"{address}\0{'' if secret is None else secret.get_secret_value()}".encode()).hexdigest()
     return f"{name}:{digest[:16]}"

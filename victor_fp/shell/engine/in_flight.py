@@ -1,7 +1,7 @@
-"""Operations in flight, by the provider that they use: so that a provider is closed when the last one is over.
+"""Operations in flight by provider, so that a provider is closed after its last operation.
 
-A count belongs to a provider and is found by the provider's identity. All managers over one provider share it, and nothing
-is changed about the provider itself.
+The counts are keyed by the identity of the provider: all managers of one provider share them, and the provider is not
+modified.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from victor_fp.core.faults import Cancelled, Fault
 
 
 class Interruptible(Protocol):
-    """An operation that can be ended from outside."""
+    """An operation that can be interrupted."""
 
     def interrupt(self, fault: Fault) -> None:
         """End it at once with this fault."""
@@ -24,27 +24,27 @@ class Interruptible(Protocol):
 
 
 class InFlight:
-    """The operations of one provider that are not over, and how many hold the provider to use it again."""
+    """The operations of one provider in flight, and the number of managers that hold the provider."""
 
     __slots__ = ("__weakref__", "_idle", "holders", "operations")
 
     def __init__(self) -> None:
         self.operations: set[Interruptible] = set()
         self.holders = 0
-        """Managers that have this provider as their current one, or wait for its last operation."""
+        """Managers that have this provider as the current one, or wait for its last operation."""
         self._idle: list[Callable[[], object]] = []
 
     @property
     def count(self) -> int:
-        """How many operations are not over."""
+        """The number of operations in flight."""
         return len(self.operations)
 
     def add(self, operation: Interruptible) -> None:
-        """An operation begins."""
+        """Add an operation that starts."""
         self.operations.add(operation)
 
     def discard(self, operation: Interruptible) -> None:
-        """An operation is over."""
+        """Remove an operation that has ended."""
         self.operations.discard(operation)
         if self._idle and not self.operations:
             self._wake()
@@ -58,7 +58,7 @@ class InFlight:
             await future
 
     def interrupt(self, message: str) -> None:
-        """End every operation at once. They no longer count, even where nobody reads them at the moment."""
+        """End all operations at once. They are no longer counted, even if they are not being read at the moment."""
         operations = list(self.operations)
         self.operations.clear()
         for operation in operations:
@@ -84,7 +84,7 @@ _BY_IDENTITY: dict[int, InFlight] = {}
 
 
 def find_in_flight(provider: object) -> InFlight:
-    """The operations of a provider: those that its own engine counts, or those that are counted for it here."""
+    """Return the operations of a provider: those counted by its engine, or those counted here."""
     own = getattr(provider, "in_flight", None)
     if isinstance(own, InFlight):
         return own
@@ -93,6 +93,6 @@ def find_in_flight(provider: object) -> InFlight:
         found = _BY_IDENTITY[id(provider)] = InFlight()
         try:
             weakref.finalize(provider, _BY_IDENTITY.pop, id(provider), None).atexit = False
-        except TypeError:  # a class with slots and no place for weak references
+        except TypeError:  # a class with slots and without __weakref__
             del _BY_IDENTITY[id(provider)]
     return found

@@ -1,6 +1,6 @@
-"""The kinds of results: how each is asked for through a codec, and how its response is read.
+"""The kinds of results: how each request is compiled by a codec, and how its response is read.
 
-A new kind is one function here and one public method of the providers.
+A new kind requires one function here and one public method of the providers.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ from victor_fp.core.responses import ResponseContext, build_completion, fold_res
 from victor_fp.core.result import outcome
 from victor_fp.core.text_tools.hook import read_response
 from victor_fp.core.types import CompletionResponse, StreamChunk
-from victor_fp.shell.engine.backend import Kind, Known, PreparedExchange
+from victor_fp.shell.engine.backend import Kind, KnownResult, PreparedExchange
 from victor_fp.shell.engine.call_spec import CallSpec
 
 
 def build_response_context(endpoint: Endpoint, request: HttpRequest, model: str | None = None) -> ResponseContext:
-    """Return what reading the response needs to know of its request; an engine in this process has no URL."""
+    """Build the context for reading the response; an in-process engine has no URL."""
     url = None if endpoint.spec.transport == "embedded" else request.url
     return ResponseContext(
         endpoint=endpoint,
@@ -39,7 +39,7 @@ def build_response_context(endpoint: Endpoint, request: HttpRequest, model: str 
 def compile_chat(
     codec: Codec, endpoint: Endpoint, spec: CallSpec, model: str, options: Mapping[str, Any]
 ) -> Result[PreparedExchange[Any], Fault]:
-    """The request, and its response read as a stream; a whole response is read by the same codec."""
+    """Compile a chat. Streams and complete responses are read by the same codec."""
     request = build_chat_request(
         endpoint.spec.name,
         spec.messages,
@@ -76,7 +76,7 @@ def _compile_model(
     spec: CallSpec,  # noqa: ARG001  every kind is compiled from the same arguments
     model: str,
     options: Mapping[str, Any],  # noqa: ARG001
-) -> Result[PreparedExchange[ModelInfo] | Known[ModelInfo], Fault]:
+) -> Result[PreparedExchange[ModelInfo] | KnownResult[ModelInfo], Fault]:
     if (missing := find_missing_setting(endpoint, model)) is not None:
         return Failure(missing)
     discovery = codec.discovery
@@ -103,10 +103,10 @@ def _compile_count(
     spec: CallSpec,
     model: str,
     options: Mapping[str, Any],  # noqa: ARG001
-) -> Result[PreparedExchange[int | None] | Known[int | None], Fault]:
+) -> Result[PreparedExchange[int | None] | KnownResult[int | None], Fault]:
     counting = codec.counting
     if counting is None:
-        return Success(Known(None))
+        return Success(KnownResult(None))
     match outcome(counting.request(ChatRequest(messages=spec.messages, model=model))):
         case Failure(fault):
             return Failure(fault)

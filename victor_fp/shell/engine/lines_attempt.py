@@ -1,4 +1,4 @@
-"""An attempt whose response is a stream of lines, however long: each network read gives the lines that it completed."""
+"""Attempts whose response is a stream of lines, of any length: each network read yields the lines that it completed."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from returns.result import Failure, Result, Success
 from victor_fp.core.faults import Fault, FaultBase, InvalidResponse
 from victor_fp.core.result import outcome
 from victor_fp.core.stream_reading import BODY_LIMIT
-from victor_fp.shell.engine.attempt import SLACK, HttpAttempt, build_redirect_fault
+from victor_fp.shell.engine.attempt import TIMEOUT_SLACK, HttpAttempt, build_redirect_fault
 from victor_fp.shell.engine.backend import Batch, PreparedExchange, TimeLimits
 from victor_fp.shell.engine.connection import Connection
 from victor_fp.shell.transport.errors import build_timeout_fault
@@ -21,46 +21,46 @@ T = TypeVar("T")
 
 
 class LinesAttempt(HttpAttempt[T]):
-    """Memory is bounded by one line and one network read. The timeout bounds each silence."""
+    """Reads a stream of lines. Memory is bounded by one line and one read; the timeout applies to each read."""
 
-    __slots__ = ("_response", "_rest", "_size")
+    __slots__ = ("_partial_line", "_response", "_size")
 
     def __init__(self, connection: Connection, exchange: PreparedExchange[T], limits: TimeLimits) -> None:
         super().__init__(connection, exchange, min(limits.timeout, limits.first))
         self._response: TransportResponse | None = None
-        self._rest: list[bytes] = []
-        """Pieces of a line whose end has not come."""
+        self._partial_line: list[bytes] = []
+        """Parts of an incomplete line."""
         self._size = 0
         """Their bytes."""
 
     async def read_batch(self) -> Result[Batch[T], Fault]:
-        """Decoded lines; the last batch may be empty."""
+        """Return decoded lines; the last batch may be empty."""
         if self._response is None and (fault := await self._open()) is not None:
             return self._build_failure(fault)
         while True:
             piece = await self._receive()
             if piece is None:
-                return self._decode(b"".join(self._rest), is_last=True)
+                return self._decode(b"".join(self._partial_line), is_last=True)
             if not isinstance(piece, bytes):
                 return self._build_failure(piece)
-            lines, newline, rest = piece.rpartition(b"\n")
+            lines, newline, partial = piece.rpartition(b"\n")
             if not newline:
-                self._rest.append(piece)
+                self._partial_line.append(piece)
                 self._size += len(piece)
                 if self._size > BODY_LIMIT:
                     return self._build_failure(InvalidResponse(message=f"a line is larger than {BODY_LIMIT} bytes"))
                 continue
-            whole = b"".join([*self._rest, lines])
-            self._rest, self._size = [rest], len(rest)
-            if whole.strip():
-                return self._decode(whole, is_last=False)
+            data = b"".join([*self._partial_line, lines])
+            self._partial_line, self._size = [partial], len(partial)
+            if data.strip():
+                return self._decode(data, is_last=False)
 
     async def drain(self) -> None:
-        """The last batch comes at the end of the response."""
+        """Do nothing: the last batch is returned at the end of the response."""
         await self.aclose()
 
     async def aclose(self) -> None:
-        """Close the connection, or give it back where the response was read to its end."""
+        """Close the connection, or release it if the response was read to its end."""
         response, self._response = self._response, None
         if response is not None:
             await response.aclose()
@@ -76,7 +76,7 @@ class LinesAttempt(HttpAttempt[T]):
                 return self._build_failure(fault)
 
     async def _open(self) -> Fault | None:
-        """Send, and wait for the headers; an error's body is read whole."""
+        """Send, and wait for the headers; the body of an error is read completely."""
         connection, exchange = self._connection, self._exchange
         request = exchange.request
         if connection.signer is not None and connection.signs:
@@ -86,7 +86,7 @@ class LinesAttempt(HttpAttempt[T]):
                 case Failure(fault):
                     return fault
         try:
-            async with asyncio.timeout(self._timeout + SLACK):
+            async with asyncio.timeout(self._timeout + TIMEOUT_SLACK):
                 response = await connection.transport.open(request, connection.secret, self._timeout)
         except TimeoutError:
             return build_timeout_fault("read", "opening", self._timeout)
@@ -100,7 +100,7 @@ class LinesAttempt(HttpAttempt[T]):
             return build_redirect_fault(response.status)
         body: bytes | Fault = b""
         with suppress(TimeoutError):
-            async with asyncio.timeout(self._timeout + SLACK):
+            async with asyncio.timeout(self._timeout + TIMEOUT_SLACK):
                 body = await response.read(BODY_LIMIT)
         return (
             body
@@ -113,7 +113,7 @@ class LinesAttempt(HttpAttempt[T]):
         if response is None:
             return None
         try:
-            async with asyncio.timeout(self._timeout + SLACK):
+            async with asyncio.timeout(self._timeout + TIMEOUT_SLACK):
                 return await response.receive()
         except TimeoutError:
             return build_timeout_fault("read", "reading", self._timeout)

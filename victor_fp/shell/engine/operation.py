@@ -1,7 +1,8 @@
-"""The one loop: an operation drives targets, attempts, rate limiters and breakers as the machines order.
+"""The operation loop: drives targets, attempts, rate limiters and breakers as the state machines order.
 
-Nothing is decided here. `core/resilience/fallback.py` says which target is asked, `call.py` when an attempt is made, and
-`admission.py`, behind the target's rate limiter, when it may be sent. A whole answer is a stream whose first batch is the last.
+All decisions are made by the machines: `core/resilience/fallback.py` selects the target, `call.py` when an attempt is
+made, and `admission.py`, used by the target's rate limiter, when it may be sent. A non-streaming response is a stream
+whose first batch is the last.
 """
 
 from __future__ import annotations
@@ -18,12 +19,12 @@ from returns.result import Failure, Result, Success
 from victor_fp.core.defaults import DEFAULT_MAX_TOKENS
 from victor_fp.core.faults import Attempt as AttemptRecord
 from victor_fp.core.faults import Cancelled, Fault, InvalidResponse
-from victor_fp.core.metrics import Pace, build_sample, record_sample
+from victor_fp.core.metrics import StreamTiming, build_sample, record_sample
 from victor_fp.core.resilience import fallback
-from victor_fp.core.resilience.bounds import LONGEST
+from victor_fp.core.resilience.bounds import MAX_SECONDS
 from victor_fp.core.resilience.breaker import Breaker
 from victor_fp.core.resilience.budget import Amount
-from victor_fp.core.resilience.call import Abandoned, Answered, Deliver, Failed, Refused, Rested, Send, Settle, Wait
+from victor_fp.core.resilience.call import Abandoned, Deliver, Failed, Refused, Send, Settle, Succeeded, Wait, WaitEnded
 from victor_fp.core.resilience.deadline import build_deadline_fault
 from victor_fp.core.resilience.rate_limit import Permit
 from victor_fp.core.resilience.retry import RetryPolicy
@@ -44,7 +45,7 @@ T = TypeVar("T")
 
 
 class Operation(Generic[T]):
-    """One operation, from the caller's first await to its end. Whoever makes one closes it."""
+    """One operation, from the caller's first await to its end. It must be closed by its creator."""
 
     __slots__ = (
         "_arrivals", "_attempt", "_began", "_bound", "_cause", "_deadline", "_ended_by", "_index", "_is_over", "_is_split", "_kind",
@@ -59,7 +60,7 @@ class Operation(Generic[T]):
         self._kind = kind
         self._spec = spec
         self.records: tuple[AttemptRecord, ...] = ()
-        """Every attempt at every target, oldest first, once the operation is over."""
+        """All attempts at all targets, oldest first, after the operation has ended."""
         self._is_over = False
         self._is_split = False
         self._began: float | None = None
@@ -76,7 +77,7 @@ class Operation(Generic[T]):
         self._attempt: BackendAttempt[T] | None = None
         self._permit: Permit | None = None
         self._reserved: Amount | None = None
-        """What the attempt may take of the budget."""
+        """The amount of the budget that is reserved for the attempt."""
         self._sent: float | None = None
         self._queued = 0.0
         self._tokens = -1
@@ -87,7 +88,7 @@ class Operation(Generic[T]):
         self._ended_by: Fault | None = None
 
     async def result(self) -> Result[T, Fault]:
-        """The one item of an operation whose result is whole."""
+        """Return the single item of a non-streaming operation."""
         try:
             match outcome(await self.read_batch()):
                 case Success(batch):
@@ -99,7 +100,7 @@ class Operation(Generic[T]):
                 await self.aclose()
 
     async def read_batch(self) -> Result[Batch[T], Fault]:
-        """The next batch. After the last one, and after a failure, the operation is over and is not asked again."""
+        """Return the next batch. Must not be called after the last batch or a failure."""
         pool = self._pool
         self._task = asyncio.current_task()
         try:
@@ -110,7 +111,7 @@ class Operation(Generic[T]):
             while True:
                 retry = self._retry
                 if retry is None:
-                    if (fault := await self._enter_target()) is not None:
+                    if (fault := await self._start_target()) is not None:
                         return self._fail(fault)
                     continue
                 match retry.order:
@@ -118,22 +119,22 @@ class Operation(Generic[T]):
                         if self._attempt is None and not await self._start_attempt(retry, send):
                             continue
                     case Deliver():
-                        if retry.is_pending:  # the first order is still to come: the permit is waited for meanwhile
+                        if retry.is_pending:  # the first order is pending: wait for the permit meanwhile
                             await self._wait_for_order(retry)
                             continue
                     case Wait(seconds=seconds):
                         await pool.runtime.sleep(seconds)
-                        await retry.advance(Rested())
+                        await retry.advance(WaitEnded())
                         continue
                     case Settle(fault=settled, attempts=attempts):
-                        if (fault := self._leave_target(settled, attempts)) is not None:
+                        if (fault := self._end_target(settled, attempts)) is not None:
                             return self._fail(fault)
                         continue
                     case _:
                         assert_never(retry.order)
                 attempt = self._attempt
                 if attempt is None:
-                    raise RuntimeError("an attempt is started before its result is asked for")
+                    raise RuntimeError("no attempt has been started")
                 received = await attempt.read_batch()
                 match outcome(received):
                     case Success(batch):
@@ -141,7 +142,7 @@ class Operation(Generic[T]):
                             self._record_arrival(batch)
                         if batch.is_last:
                             self._complete(retry, batch)
-                        elif isinstance(retry.order, Send):  # once a piece is out, its target is final
+                        elif isinstance(retry.order, Send):  # after the first batch the target is final
                             retry.commit(pool.store.now())
                             if self._plan is not None:
                                 self._advance_plan(fallback.TargetCommitted())
@@ -156,33 +157,33 @@ class Operation(Generic[T]):
             self._task = None
 
     def interrupt(self, fault: Fault) -> None:
-        """End the operation at once with this fault: its provider is closed."""
+        """End the operation at once with this fault, because its provider is closed."""
         if not self._is_over and self._ended_by is None:
             self._ended_by = fault
             if self._task is not None:
                 self._task.cancel()
 
     async def drain(self) -> None:
-        """Read a response that is over to its end, so that its connection can be used again."""
+        """Read a finished response to its end, so that its connection can be reused."""
         attempt, self._attempt = self._attempt, None
         if attempt is not None:
             await attempt.drain()
 
     async def aclose(self) -> None:
-        """Give back what is held, and close the connection, or drain it where the answer is whole."""
+        """Release permits and reservations, and close the connection, or drain it if the response is complete."""
         if self._is_over:
             await self.drain()
             return
         retry = self._retry
         is_committed = retry is not None and isinstance(retry.order, Deliver) and not retry.is_pending
         attempt = self._attempt
-        self._abandon(Cancelled(message="the caller gave up"))
+        self._abandon(Cancelled(message="the caller cancelled the call"))
         self._finish("left" if is_committed else "Cancelled", fault=self._build_cancelled())
         if attempt is not None:
             await attempt.aclose()
 
     async def _begin(self) -> Fault | None:
-        """Start the clock and the plan, and tell observers."""
+        """Start the clock and the plan, and notify observers."""
         pool, spec = self._pool, self._spec
         self._began = now = pool.store.now()
         pool.in_flight.operations.add(self)
@@ -193,8 +194,8 @@ class Operation(Generic[T]):
             if spec.model and plan and spec.model != plan[0].model:
                 plan = (replace(plan[0], model=spec.model), *plan[1:])
             if self._deadline is None:
-                patience = pool.patience if spec.timeout is None else pool.compute_patience(spec.timeout)
-                self._deadline = now + patience
+                total_timeout = pool.total_timeout if spec.timeout is None else pool.compute_total_timeout(spec.timeout)
+                self._deadline = now + total_timeout
             self._plan, self._order = fallback.begin(plan, pool.policy, now, self._deadline)
             if isinstance(self._order, fallback.SettlePlan):
                 return self._order.fault
@@ -212,12 +213,12 @@ class Operation(Generic[T]):
                 self._text = []
         return None
 
-    async def _enter_target(self) -> Fault | None:
-        """Begin with the target that the plan names; the fault that ends the operation, if there is one."""
+    async def _start_target(self) -> Fault | None:
+        """Start with the target that the plan ordered; return the fault that ends the operation, if any."""
         pool, spec, order = self._pool, self._spec, self._order
         deadline, retries = self._deadline, spec.max_retries
-        if isinstance(order, fallback.TryTarget):
-            self._index = order.place
+        if isinstance(order, fallback.CallTarget):
+            self._index = order.index
             deadline = order.deadline
             if order.max_retries is not None:
                 retries = order.max_retries if retries is None else min(retries, order.max_retries)
@@ -234,7 +235,7 @@ class Operation(Generic[T]):
         model = self._model = (spec.model if self._index == 0 else "") or target.model
         if target.in_flight is not None:
             target.in_flight.add(self)
-        state = target.every_model
+        state = target.shared_state
         if state is None:
             match outcome(await target.get_state(model or target.model, pool.store, pool.runtime)):
                 case Success(state):
@@ -251,10 +252,10 @@ class Operation(Generic[T]):
         policy = target.retries
         timeout, uses_breaker, self._is_split = spec.timeout or target.timeout, self._kind.uses_breaker, False
         if isinstance(bound, Split):
-            # Each of its calls has permits, retries and the breaker for itself.
+            # Each part has its own permits, retries and breaker reports.
             bound = SplitRequest(bound, partial(self._begin_part, target, model))
             self._state = state = ModelState(breaker=_build_no_breaker(pool), limiter=None)
-            policy, timeout, uses_breaker, self._is_split = RetryPolicy(max_retries=0), LONGEST, False, True
+            policy, timeout, uses_breaker, self._is_split = RetryPolicy(max_retries=0), MAX_SECONDS, False, True
         self._bound = bound
         if retries is not None and retries < policy.max_retries:
             policy = RetryPolicy(max_retries=max(0, retries), base=policy.base, cap=policy.cap, jitter=policy.jitter)
@@ -270,17 +271,17 @@ class Operation(Generic[T]):
         return None
 
     def _begin_part(self, target: Target, model: str, spec: CallSpec, limits: TimeLimits) -> Operation[T]:
-        """An operation of its own for a part of the call; observers and metrics hear of the whole."""
+        """Create an operation for a part of the call; only the whole call is reported to observers and metrics."""
         pool = TargetPool((target,), store=self._pool.store, runtime=self._pool.runtime)
-        return Operation(pool, self._kind, replace(spec, model=model, deadline=limits.whole))
+        return Operation(pool, self._kind, replace(spec, model=model, deadline=limits.total))
 
     def _skip_target(self, fault: Fault) -> Fault | None:
-        """Nothing was sent to this target."""
+        """Record a target to which nothing was sent."""
         return fault if self._plan is None else self._move_on(fallback.TargetFailed(fault), fault)
 
-    def _leave_target(self, fault: Fault | None, attempts: tuple[AttemptRecord, ...]) -> Fault | None:
-        """A target has settled with a fault: go on with the next one, or end."""
-        fault = fault or InvalidResponse(message="the call settled without an answer")
+    def _end_target(self, fault: Fault | None, attempts: tuple[AttemptRecord, ...]) -> Fault | None:
+        """Record the fault of a target; continue with the next one, or end."""
+        fault = fault or InvalidResponse(message="the call settled without a response")
         self._retry = None
         if self._plan is None:
             self.records = attempts
@@ -302,7 +303,7 @@ class Operation(Generic[T]):
         """Wait for the order and for a permit at the same time, so that a shared store costs one round trip."""
         if self._state is not None and self._state.limiter is not None and self._permit is None:
             deadline = self._deadline if self._deadline is not None else self._pool.store.now() + 60.0
-            if isinstance(self._order, fallback.TryTarget):
+            if isinstance(self._order, fallback.CallTarget):
                 deadline = self._order.deadline
             match outcome(await self._acquire(deadline)):
                 case Success(permit):
@@ -317,10 +318,10 @@ class Operation(Generic[T]):
             self._withdraw_permit()
 
     async def _start_attempt(self, retry: RetryLoop, order: Send) -> bool:
-        """Get leave to send, and start the attempt; False where there is no leave."""
+        """Acquire a permit and start the attempt; False if there is no permit."""
         pool, state, bound, target = self._pool, self._state, self._bound, self._target
         if state is None or bound is None or target is None:
-            raise RuntimeError("a target is entered before an attempt is started")
+            raise RuntimeError("no target has been started")
         now, timeout = pool.store.now(), order.timeout
         if state.limiter is not None:
             if self._permit is None:
@@ -348,15 +349,15 @@ class Operation(Generic[T]):
                     self._withdraw_permit()
                     retry.finish(Refused(fault), pool.store.now())
                     return False
-        left = order.deadline - now
-        whole = None if self._spec.deadline is None or self._deadline is None else self._deadline - now
+        remaining = order.deadline - now
+        total = None if self._spec.deadline is None or self._deadline is None else self._deadline - now
         self._sent = now
         self._arrivals.clear()
-        self._attempt = bound.start(TimeLimits(timeout, left, whole))
+        self._attempt = bound.start(TimeLimits(timeout, remaining, total))
         return True
 
     async def _reserve_budget(self, budget: BudgetKeeper, target: Target, deadline: float) -> Result[Amount, Fault]:
-        """Reserve what the attempt may take."""
+        """Reserve the estimated cost of the attempt."""
         spec = self._spec
         try:
             return await budget.reserve(
@@ -373,7 +374,7 @@ class Operation(Generic[T]):
             raise
 
     def _settle_budget(self, fault: Fault | None, *, answer: object = None, usage: Usage | None = None) -> None:
-        """Tell the budget what the attempt took."""
+        """Settle the actual cost of the attempt."""
         reserved, self._reserved = self._reserved, None
         if reserved is None or self._pool.budget is None:
             return
@@ -384,7 +385,7 @@ class Operation(Generic[T]):
     async def _acquire(self, deadline: float) -> Result[Permit, Fault]:
         state, target, spec, store = self._state, self._target, self._spec, self._pool.store
         if state is None or state.limiter is None or target is None:
-            raise RuntimeError("a target without a limiter gives no permits")
+            raise RuntimeError("the target has no rate limiter")
         if self._tokens < 0:
             max_tokens = spec.max_tokens if spec.max_tokens != DEFAULT_MAX_TOKENS else None
             self._tokens = (
@@ -415,14 +416,14 @@ class Operation(Generic[T]):
             self._release_permit(None, batch.usage, now)
         if self._reserved is not None:
             self._settle_budget(None, answer=batch.items[-1] if batch.items else None, usage=batch.usage)
-        retry.finish(Answered(200), now)
+        retry.finish(Succeeded(200), now)
         inner = () if self._attempt is None else self._attempt.records
         if not self._spec.stream:
             self._attempt = None
         order = retry.order
         self.records = inner or (order.attempts if isinstance(order, Settle) else ())
         if self._plan is not None:
-            self._advance_plan(fallback.TargetAnswered(self.records))
+            self._advance_plan(fallback.TargetSucceeded(self.records))
             self.records = self._plan.attempts
         self._finish("ok", answer=batch.items[-1] if batch.items else None, usage=batch.usage)
 
@@ -432,12 +433,12 @@ class Operation(Generic[T]):
         self._attempt = None
         inner = attempt.records
         await attempt.aclose()
-        await retry.advance(Failed(fault, self._pool.runtime.draw_luck()))
+        await retry.advance(Failed(fault, self._pool.runtime.draw_random()))
         if inner and isinstance(retry.order, Settle) and retry.order.fault is not None:
             retry.order = Settle(replace(retry.order.fault, attempts=inner), inner)
 
     def _release_permit(self, fault: Fault | None, usage: Usage | None, now: float) -> None:
-        """Give the permit back, and learn from the attempt."""
+        """Release the permit, and record the outcome of the attempt."""
         permit, self._permit = self._permit, None
         state, attempt = self._state, self._attempt
         if permit is not None and state is not None and state.limiter is not None:
@@ -447,7 +448,7 @@ class Operation(Generic[T]):
             self._target.observe(fault, now - self._sent, now)
 
     def _abandon(self, fault: Fault) -> None:
-        """Give everything back before the answer is whole."""
+        """Release everything before the response is complete."""
         now = self._pool.store.now()
         if self._attempt is None:
             self._withdraw_permit()
@@ -455,7 +456,7 @@ class Operation(Generic[T]):
             self._release_permit(fault, None, now)
             self._settle_budget(
                 replace(fault, maybe_billed=True)
-            )  # what was sent may be billed, though nobody reads it
+            )  # the request may be billed although its response is not read
         self._attempt = None
         if self._retry is not None:
             self._retry.finish(Abandoned(), now)
@@ -465,7 +466,7 @@ class Operation(Generic[T]):
             self.records = self._plan.attempts
 
     async def _end_early(self, fault: Fault) -> Result[Batch[T], Fault]:
-        """The provider was closed: everything is given back, and the caller gets the fault at once."""
+        """Release everything and return the fault at once, because the provider was closed."""
         attempt = self._attempt
         if isinstance(attempt, StreamAttempt):
             fault = attempt.interrupt(fault)
@@ -482,11 +483,11 @@ class Operation(Generic[T]):
         return Failure(fault)
 
     def _build_cancelled(self) -> Fault:
-        return Cancelled(provider=self._provider, model=self._model or None, message="the caller gave up")
+        return Cancelled(provider=self._provider, model=self._model or None, message="the caller cancelled the call")
 
     @property
     def _provider(self) -> str:
-        """The provider that is asked, or will be asked first."""
+        """The provider of the current target, or of the first one."""
         if self._target is not None:
             return self._target.backend.name
         return self._pool.plan[0].provider if self._pool.plan else ""
@@ -494,7 +495,7 @@ class Operation(Generic[T]):
     def _finish(
         self, result: str, *, fault: Fault | None = None, answer: object = None, usage: Usage | None = None
     ) -> None:
-        """The end: no longer in flight; metrics and observers learn of it."""
+        """End the operation: report it to metrics and observers."""
         if self._is_over:
             return
         self._is_over = True
@@ -508,7 +509,7 @@ class Operation(Generic[T]):
             return
         now, arrivals = pool.store.now(), self._arrivals
         is_streamed = self._spec.stream
-        pace = _measure_pace(arrivals) if is_streamed and arrivals else Pace()
+        timing = _measure_timing(arrivals) if is_streamed and arrivals else StreamTiming()
         planned = pool.plan[0] if pool.plan else None
         sample = build_sample(
             self.records,
@@ -520,7 +521,7 @@ class Operation(Generic[T]):
             queued=self._queued,
             sent=self._sent,
             ended=now,
-            pace=pace,
+            timing=timing,
             usage=None if usage is None else {name: n for name, n in usage.items() if isinstance(n, int)},
         )
         if pool.metrics is not None:
@@ -540,7 +541,7 @@ class Operation(Generic[T]):
 
 
 class PoolBackend:
-    """A provider with targets of its own as one backend: its attempts are operations, which retry by themselves."""
+    """A managed provider as a backend: its attempts are operations, with their own retries."""
 
     def __init__(self, pool: TargetPool, address: str | None) -> None:
         self._pool = pool
@@ -552,33 +553,33 @@ class PoolBackend:
         return self._pool.plan[0].provider
 
     async def compute_scope(self) -> Result[str, Fault]:
-        """That of the first target."""
+        """Return the scope of the first target."""
         return await self._pool.targets[0].backend.compute_scope()
 
     async def bind(
         self, kind: Kind[T], spec: CallSpec, model: str, options: Mapping[str, Any]
     ) -> Result[BoundRequest[T], Fault]:
-        """The same call, for the pool."""
+        """Bind the call to the pool."""
         return Success(PoolRequest(self._pool, kind, replace(spec, model=model, options=options)))
 
     async def aclose(self) -> None:
-        """Whoever made the pool closes it."""
+        """Do nothing: the pool is closed by its creator."""
 
 
 class PoolRequest(Generic[T]):
-    """A call for a pool."""
+    """A call of a pool."""
 
     def __init__(self, pool: TargetPool, kind: Kind[T], spec: CallSpec) -> None:
         self._pool, self._kind, self._spec = pool, kind, spec
 
     def start(self, limits: TimeLimits) -> BackendAttempt[T]:
-        """An operation, inside what is left of the caller's deadline."""
-        return Operation(self._pool, self._kind, replace(self._spec, deadline=limits.whole))
+        """Start an operation within the remaining time of the caller's deadline."""
+        return Operation(self._pool, self._kind, replace(self._spec, deadline=limits.total))
 
 
-def _measure_pace(arrivals: list[float]) -> Pace:
+def _measure_timing(arrivals: list[float]) -> StreamTiming:
     longest = max((after - before for before, after in pairwise(arrivals)), default=0.0)
-    return Pace(arrivals[0], arrivals[-1], len(arrivals), longest)
+    return StreamTiming(arrivals[0], arrivals[-1], len(arrivals), longest)
 
 
 def _build_no_breaker(pool: TargetPool) -> MemoryCell[Breaker | None]:

@@ -1,4 +1,4 @@
-"""Polling of long-running predictions: carries out the machine's orders, and cancels the prediction of a caller who leaves."""
+"""Polling of long-running predictions: carries out the machine's orders, and cancels abandoned predictions."""
 
 from __future__ import annotations
 
@@ -27,16 +27,16 @@ from victor_fp.shell.transport.errors import build_timeout_fault
 from victor_fp.shell.transport.protocol import TransportResponse
 
 SendExchange: TypeAlias = Callable[[HttpRequest, float], Awaitable[Result[tuple[int, Mapping[str, str], bytes], Fault]]]
-"""One request and its whole response, within so many seconds."""
+"""Sends a request and reads its complete response, within a timeout in seconds."""
 OpenResponse: TypeAlias = Callable[[HttpRequest], Awaitable[TransportResponse | Fault]]
-"""One request and the response whose headers have come."""
+"""Sends a request and waits for the headers of the response."""
 
 CANCEL_TIMEOUT = 2.0
-"""Seconds granted to the request that cancels a prediction nobody waits for."""
+"""Timeout in seconds of the request that cancels an abandoned prediction."""
 
 
 class PollingCall:
-    """One prediction. Closing it cancels the prediction at the vendor unless its answer is whole."""
+    """One prediction. Closing cancels it at the vendor unless its result is complete."""
 
     def __init__(
         self,
@@ -50,57 +50,57 @@ class PollingCall:
     ) -> None:
         self._exchange, self._runtime, self._timeout = exchange, runtime, timeout
         self._polling, self._first = follow(request, stream, timeout)
-        self.is_whole = False
-        """The answer has streamed to its end; nothing is left to be cancelled."""
+        self.is_complete = False
+        """Whether the stream has ended, so that there is nothing to cancel."""
 
     async def aclose(self) -> None:
-        """Cancel the prediction where it still runs, and wait a moment for the vendor to confirm."""
+        """Cancel the prediction if it is still running, and wait for the response up to `CANCEL_TIMEOUT`."""
         cancel = self._polling.cancel
-        if cancel is not None and not self.is_whole:
-            self.is_whole = True
+        if cancel is not None and not self.is_complete:
+            self.is_complete = True
             with suppress(TimeoutError):
                 async with asyncio.timeout(CANCEL_TIMEOUT):
                     await self._exchange(cancel, CANCEL_TIMEOUT)
 
-    async def read_whole(self) -> Result[tuple[int, Mapping[str, str], bytes], Fault]:
-        """The whole answer, as one exchange would have given it; the timeout bounds all of it."""
+    async def read_response(self) -> Result[tuple[int, Mapping[str, str], bytes], Fault]:
+        """Return the complete result, in the form of one exchange; the timeout applies to the whole polling."""
         ending = await self._poll()
         match ending:
-            case UseResponse(answered=answered):
-                return Success((answered.status, dict(answered.headers), answered.body))
+            case UseResponse(response=response):
+                return Success((response.status, dict(response.headers), response.body))
             case StopPolling(fault=fault):
                 return Failure(fault)
             case OpenStream():
-                return Failure(InvalidResponse(message="a stream where a whole answer was asked for"))
+                return Failure(InvalidResponse(message="expected a complete result, got a stream"))
             case _:
                 assert_never(ending)
 
     async def open(self, open_stream: OpenResponse) -> TransportResponse | Fault:
-        """The answer as a stream; where it comes whole, as a stream of one piece, and no later than a whole answer."""
+        """Return the result as a stream; a complete result becomes a stream of one part, within the same timeout."""
         ending = await self._poll()
         match ending:
             case OpenStream(request=request):
                 return await open_stream(request)
-            case UseResponse(answered=answered):
-                return WholeResponse(answered)
+            case UseResponse(response=response):
+                return BufferedResponse(response)
             case StopPolling(fault=fault):
                 return fault
             case _:
                 assert_never(ending)
 
     async def _poll(self) -> OpenStream | UseResponse | StopPolling:
-        until = self._runtime.now() + self._timeout
+        end_time = self._runtime.now() + self._timeout
         order: SendRequest | OpenStream | UseResponse | StopPolling = self._first
         while isinstance(order, SendRequest):
-            left = until - self._runtime.now()
-            if order.rest >= left:
-                # The time is used up, so that nobody tries again in what is left of it.
-                await self._runtime.sleep(max(0.0, left))
+            remaining = end_time - self._runtime.now()
+            if order.delay >= remaining:
+                # Wait until the timeout, so that no retry follows in the remaining time.
+                await self._runtime.sleep(max(0.0, remaining))
                 return StopPolling(build_timeout_fault("read", "opening", self._timeout))
-            if order.rest:
-                await self._runtime.sleep(order.rest)
+            if order.delay:
+                await self._runtime.sleep(order.delay)
             event: PollingEvent
-            seconds = min(left - order.rest, self._timeout if order.timeout is None else order.timeout)
+            seconds = min(remaining - order.delay, self._timeout if order.timeout is None else order.timeout)
             match outcome(await self._exchange(order.request, seconds)):
                 case Success((status, headers, body)):
                     event = ExchangeDone(status=status, headers=headers, body=body)
@@ -110,25 +110,25 @@ class PollingCall:
         return order
 
 
-class WholeResponse:
-    """A response that has come already, read like one that still comes."""
+class BufferedResponse:
+    """A complete response with the interface of a streaming one."""
 
-    def __init__(self, answered: ExchangeDone) -> None:
-        self.status: int = answered.status
-        self.headers: Mapping[str, str] = answered.headers
-        self._body: bytes | None = answered.body
+    def __init__(self, response: ExchangeDone) -> None:
+        self.status: int = response.status
+        self.headers: Mapping[str, str] = response.headers
+        self._body: bytes | None = response.body
 
     async def receive(self) -> bytes | Fault | None:
-        """The body in one piece, then the end."""
+        """Return the complete body, then None."""
         body, self._body = self._body, None
         return body or None
 
     async def read(self, limit: int) -> bytes | Fault:
-        """The body."""
+        """Return the body."""
         body = await self.receive() or b""
         if isinstance(body, bytes) and len(body) > limit:
             return InvalidResponse(message=f"the body is larger than {limit} bytes")
         return body
 
     async def aclose(self) -> None:
-        """Nothing is open."""
+        """Do nothing."""

@@ -1,7 +1,7 @@
-"""The rate limiter before a key: grants permits to send, and keeps the other calls waiting in a queue.
+"""The rate limiter of one API key: grants permits to send, and holds the other calls in a queue.
 
-The machine in `core/resilience/admission.py` decides; here are the futures of the calls that wait, and the one timer that
-wakes them.
+The machine in `core/resilience/admission.py` makes the decisions; this module holds the futures of waiting calls and
+the timer that wakes them.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ from victor_fp.shell.store import Cell, Store
 
 
 class RateLimiter:
-    """The rate limit and the queue of one key. Times are those of the store's clock."""
+    """The rate limit and the queue of one key. Times are in the store's clock."""
 
     def __init__(self, cell: Cell[Admission], store: Store, runtime: Runtime) -> None:
         self._cell = cell
@@ -50,14 +50,14 @@ class RateLimiter:
         self._tickets = count()
         self._waiting: dict[int, asyncio.Future[Grant | Refuse]] = {}
         self._answers: dict[int, Grant | Refuse] = {}
-        """Orders for calls that have not begun to wait for them."""
+        """Orders that arrived before their calls started to wait."""
         self._cancelled_tickets: set[int] = set()
-        """Tickets of calls that gave up and whose orders are ignored."""
+        """Tickets of cancelled calls, whose orders are ignored."""
         self._timer: asyncio.Task[None] | None = None
         self._wakes_at = math.inf
 
     async def acquire(self, priority: Priority, tokens: int, deadline: float) -> Result[Permit, Fault]:
-        """A permit to send one request, or why there is none. A call that is cancelled leaves the queue at once."""
+        """Acquire a permit for one request, or return why there is none. A cancelled call leaves the queue at once."""
         ticket = next(self._tickets)
         arrived = Arrived(ticket=ticket, priority=priority, tokens=tokens, deadline=deadline)
         try:
@@ -77,16 +77,16 @@ class RateLimiter:
         return Success(answer.permit) if isinstance(answer, Grant) else Failure(answer.fault)
 
     def release(self, permit: Permit, *, fault: Fault | None, used: int | None, headers: Mapping[str, str]) -> None:
-        """The request is over: how it ended, the tokens it took and what the response's headers say of budgets."""
+        """Release the permit of a finished request, with its fault, its tokens and its response headers."""
         budgets = read_budgets(headers, time())
         self._post(Finished(permit=permit, fault=fault, used=used, reported=budgets))
 
     def withdraw(self, permit: Permit) -> None:
-        """The request was not sent."""
+        """Return the permit of a request that was not sent."""
         self._post(Unsent(permit))
 
     def close(self) -> None:
-        """Refuse the calls that wait, and stop the timer."""
+        """Reject the waiting calls, and stop the timer."""
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
@@ -97,7 +97,7 @@ class RateLimiter:
                 future.set_result(Refuse(ticket, Cancelled(message="the provider was shut down")))
 
     def build_stats(self) -> QueueStats:
-        """Figures for people and dashboards."""
+        """Return statistics of rate limit and queue."""
         state, now = self._cell.state, self._store.now()
         return {
             **build_stats(state.limiter, now),
@@ -109,7 +109,7 @@ class RateLimiter:
         self._cell.post(partial(_step, event), self._carry_out)
 
     def _give_up(self, ticket: int) -> None:
-        """Leave the queue; a permit that was granted meanwhile is given back."""
+        """Leave the queue; a permit that was granted meanwhile is returned."""
         future = self._waiting.pop(ticket, None)
         is_answered = future is not None and future.done() and not future.cancelled()
         answer = future.result() if future is not None and is_answered else self._answers.pop(ticket, None)
@@ -146,7 +146,7 @@ class RateLimiter:
             self.withdraw(order.permit)
 
     def _wake(self, at: float) -> None:
-        """Look again at this time; sooner where others change the state, too. A timer that fires early does no harm."""
+        """Wake at this time, or sooner for a shared store, which other processes change. An early wake is harmless."""
         at = min(at, self._store.now() + self._store.poll)
         if self._timer is not None and not self._timer.done() and self._wakes_at <= at:
             return

@@ -1,4 +1,4 @@
-"""Repair of structured answers: one that does not match what was asked for is followed by a turn that says what is wrong."""
+"""Repair of structured output: a response that does not match is requested again with its errors."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from victor_fp.shell.engine.target import TargetPool
 async def complete_call(
     pool: TargetPool, call: CallSpec
 ) -> tuple[Result[CompletionResponse, Fault], tuple[Attempt, ...]]:
-    """The whole answer to a call, and every attempt that led to it.
+    """Return the response to a call, and all attempts.
 
-    With `call.repairs` an answer that does not match the call's `response_format` is asked for again, so often at most and
-    inside the call's deadline, in a conversation that holds the answer and what is wrong with it. The last answer counts,
-    matching or not; where asking again fails, the one before it.
+    A response that does not match the call's `response_format` is requested again, up to `call.repairs` times and
+    within the deadline, with the response and its errors added to the conversation. The result is the last response,
+    matching or not; if a repair fails, it is the response before it.
     """
     operation = Operation(pool, COMPLETION, call)
     began = pool.store.now()
@@ -42,12 +42,12 @@ async def complete_call(
             return result, attempts
         attempts = _mark_invalid(attempts, fault)
         passed = pool.store.now() - began
-        left = None if call.deadline is None else call.deadline - passed
-        if not repairs_left or (left is not None and left <= 0):
+        remaining = None if call.deadline is None else call.deadline - passed
+        if not repairs_left or (remaining is not None and remaining <= 0):
             return result, attempts
         messages = repair_messages(call.messages, response, fault, form)
         call = replace(call, messages=messages)
-        operation = Operation(pool, COMPLETION, replace(call, deadline=left))
+        operation = Operation(pool, COMPLETION, replace(call, deadline=remaining))
         repaired: Result[CompletionResponse, Fault] = await operation.result()
         attempts += tuple(replace(record, started=record.started + passed) for record in operation.records)
         match outcome(repaired):
@@ -59,7 +59,7 @@ async def complete_call(
 
 
 def find_mismatch(response: CompletionResponse, form: ResponseForm) -> InvalidResponse | None:
-    """What is wrong with the text of an answer that may be repaired; None where it matches, was refused, or has calls."""
+    """Return the errors of a response to be repaired; None if it matches, is a refusal, or has tool calls."""
     if response.tool_calls:
         return None
     match outcome(structured(response, form)):
@@ -70,7 +70,7 @@ def find_mismatch(response: CompletionResponse, form: ResponseForm) -> InvalidRe
 
 
 def _mark_invalid(attempts: tuple[Attempt, ...], fault: InvalidResponse) -> tuple[Attempt, ...]:
-    """The attempts with the last one, which brought the answer, as one that failed."""
+    """Mark the last attempt, which returned the response, as failed."""
     if not attempts:
         return attempts
     return (*attempts[:-1], replace(attempts[-1], outcome=type(fault).__name__, message=fault.message))

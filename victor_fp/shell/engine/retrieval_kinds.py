@@ -1,4 +1,4 @@
-"""The kinds of embeddings and rankings: how each is asked for, split where a request cannot hold it, and read."""
+"""The kinds for embeddings and reranking: compile requests, split calls that exceed a request, read responses."""
 
 from __future__ import annotations
 
@@ -28,13 +28,13 @@ from victor_fp.core.retrieval_responses import (
     build_rerank_response,
     refuse_operation,
 )
-from victor_fp.shell.engine.backend import Kind, Known, PreparedExchange, Split
+from victor_fp.shell.engine.backend import Kind, KnownResult, PreparedExchange, Split
 from victor_fp.shell.engine.call_spec import CallSpec
 
 
 def _compile_embedding(
     codec: Codec, endpoint: Endpoint, spec: CallSpec, model: str, options: Mapping[str, Any]
-) -> Result[PreparedExchange[EmbeddingResponse] | Known[EmbeddingResponse] | Split[EmbeddingResponse], Fault]:
+) -> Result[PreparedExchange[EmbeddingResponse] | KnownResult[EmbeddingResponse] | Split[EmbeddingResponse], Fault]:
     embedding = find_embedding_codec(endpoint)
     if embedding is None:
         return Failure(refuse_operation(endpoint, "embeddings", model))
@@ -44,7 +44,7 @@ def _compile_embedding(
         case Success(request):
             pass
     if not request.texts:
-        return Success(Known(build_empty_response(model)))
+        return Success(KnownResult(build_empty_response(model)))
     parts = split_texts(request.texts, *embedding.limits(model))
     if len(parts) > 1:
         specs = tuple(replace(spec, texts=spec.texts[part.start : part.stop]) for part in parts)
@@ -65,13 +65,13 @@ def _join(endpoint: Endpoint, model: str, parts: Sequence[EmbeddingResponse]) ->
     try:
         return Success(join_responses(parts))
     except ValueError as error:
-        message = f"the responses to parts of the texts do not go together: {error}"
+        message = f"the responses to parts of the texts cannot be joined: {error}"
         return Failure(InvalidResponse(provider=endpoint.spec.name, model=model, message=message, maybe_billed=True))
 
 
 def _compile_ranking(
     codec: Codec, endpoint: Endpoint, spec: CallSpec, model: str, options: Mapping[str, Any]
-) -> Result[PreparedExchange[RerankResponse] | Known[RerankResponse] | Split[RerankResponse], Fault]:
+) -> Result[PreparedExchange[RerankResponse] | KnownResult[RerankResponse] | Split[RerankResponse], Fault]:
     reranking = find_rerank_codec(endpoint)
     if reranking is None:
         return Failure(refuse_operation(endpoint, "reranking", model))
@@ -82,7 +82,7 @@ def _compile_ranking(
         case Success(request):
             pass
     if not request.documents:
-        return Success(Known(RerankResponse(results=[], model=model)))
+        return Success(KnownResult(RerankResponse(results=[], model=model)))
     match outcome(reranking.request(request)):
         case Failure(fault):
             return Failure(fault)

@@ -1,4 +1,4 @@
-"""The retry machine of one call at one target, over a breaker that lives in a cell: in this process or shared by many."""
+"""The retry machine of one call at one target, with a breaker in a cell, which may be shared by several processes."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ from victor_fp.core.faults import Attempt as AttemptRecord
 from victor_fp.core.resilience.breaker import Breaker
 from victor_fp.core.resilience.call import (
     Abandoned,
-    Answered,
     CallEvent,
     CallOrder,
     CallState,
@@ -19,6 +18,7 @@ from victor_fp.core.resilience.call import (
     Deliver,
     Refused,
     Settle,
+    Succeeded,
     advance,
     begin,
 )
@@ -27,10 +27,10 @@ from victor_fp.shell.store import Cell
 
 
 class RetryLoop:
-    """Reports events to the machine; `order` says what to do now.
+    """Reports events to the machine; `order` is the current order.
 
-    With a shared store a change of the breaker takes a round trip. It is waited for only where the next order depends on the
-    breaker: before an attempt, and after one that failed.
+    With a shared store a change of the breaker needs a round trip. It is awaited only if the next order depends on the
+    breaker: before an attempt, and after a failed one.
     """
 
     __slots__ = ("_arrived", "_begin", "_call", "_cell", "_is_over", "is_pending", "order")
@@ -46,7 +46,7 @@ class RetryLoop:
         model: str,
         waits_for_breaker: bool = False,
     ) -> None:
-        """Asks for the first attempt. Its order may be pending."""
+        """Request the first attempt. Its order may be pending."""
         self._cell = cell
         waits: dict[str, Any] = {"wait_when_open": True} if waits_for_breaker else {}
         self._begin: Callable[[Breaker | None, float], tuple[CallState, Breaker | None, CallOrder]] = partial(
@@ -56,17 +56,17 @@ class RetryLoop:
         self._arrived: asyncio.Future[None] | None = None
         self._is_over = False
         self.is_pending = False
-        """Whether the order for the latest event is still to come."""
+        """Whether the order for the latest event is pending."""
         self.order: CallOrder = Deliver()
         self._post(None)
 
     @property
     def records(self) -> tuple[AttemptRecord, ...]:
-        """The attempts so far, once the call has settled."""
+        """The attempts, after the call has settled."""
         return self.order.attempts if isinstance(self.order, Settle) else ()
 
     async def advance(self, event: CallEvent) -> None:
-        """Report what came of the last order, and wait for the next one."""
+        """Report the outcome of the last order, and wait for the next one."""
         self._post(event)
         if self.is_pending:
             await self.wait()
@@ -78,12 +78,12 @@ class RetryLoop:
             await self._arrived
 
     def commit(self, now: float) -> None:
-        """A piece of the answer is about to reach the caller. The breaker is neither asked nor changed."""
+        """Record that content is about to be delivered to the caller. The breaker is not involved."""
         if self._call is not None:
             self._call, _, self.order = advance(self._call, self._cell.state, Committed(), now)
 
-    def finish(self, event: Answered | Refused | Abandoned, now: float) -> None:
-        """Report how the call ended. The breaker is changed in its turn, which is not waited for."""
+    def finish(self, event: Succeeded | Refused | Abandoned, now: float) -> None:
+        """Report the end of the call. The change of the breaker is not awaited."""
         if self._is_over or isinstance(self.order, Settle):
             return
         self._post(event)
@@ -95,12 +95,12 @@ class RetryLoop:
 
     def _post(self, event: CallEvent | None) -> None:
         self.is_pending = True
-        self._cell.post(partial(self._step, event), self._take)
+        self._cell.post(partial(self._step, event), self._apply)
 
     def _step(
         self, event: CallEvent | None, breaker: Breaker | None, now: float
     ) -> tuple[Breaker | None, tuple[CallState, CallOrder] | None]:
-        """One step of the cell. Steps are taken in turn, so the call is the one that the step before left."""
+        """Run one step of the cell. Steps run in order, so the call is that of the previous step."""
         if event is None:
             call, breaker, order = self._begin(breaker, now)
         elif self._call is not None:
@@ -109,10 +109,10 @@ class RetryLoop:
             return breaker, None
         return breaker, (call, order)
 
-    def _take(self, taken: tuple[CallState, CallOrder] | None) -> None:
-        if taken is None:
+    def _apply(self, result: tuple[CallState, CallOrder] | None) -> None:
+        if result is None:
             return
-        self._call, order = taken
+        self._call, order = result
         if self._is_over:
             return
         self.order, self.is_pending = order, False

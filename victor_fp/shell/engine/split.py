@@ -1,4 +1,4 @@
-"""Calls that take several requests of the vendor's: their parts run side by side, and their results become one."""
+"""Calls that need several requests: their parts run concurrently, and their results are joined."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
 
 PARALLEL_PARTS = 8
-"""Parts of one call that are in flight at once; rate limits and queues apply to each part besides."""
+"""Maximum concurrent parts of one call; rate limits and queues also apply to each part."""
 
 
 class PartOperation(Protocol[T_co]):
@@ -26,28 +26,28 @@ class PartOperation(Protocol[T_co]):
 
     @property
     def records(self) -> tuple[AttemptRecord, ...]:
-        """Its attempts, once it is over."""
+        """Its attempts, after it has ended."""
         ...
 
     async def result(self) -> Result[T_co, Fault]:
-        """Its result."""
+        """Return its result."""
         ...
 
 
 class SplitRequest(Generic[T]):
-    """A call in parts. Each has permits, retries and the breaker for itself; one that fails ends the others."""
+    """A call in parts. Each has its own permits, retries and breaker reports; one that fails ends the others."""
 
     def __init__(self, split: Split[T], begin: Callable[[CallSpec, TimeLimits], PartOperation[T]]) -> None:
         self.split = split
         self.begin = begin
 
     def start(self, limits: TimeLimits) -> BackendAttempt[T]:
-        """One attempt at all parts, inside what is left of the caller's deadline."""
+        """Start all parts, within the remaining time of the caller's deadline."""
         return SplitAttempt(self, limits)
 
 
 class SplitAttempt(Generic[T]):
-    """All parts, at most `PARALLEL_PARTS` at once."""
+    """An attempt that runs all parts, at most `PARALLEL_PARTS` concurrently."""
 
     headers: Mapping[str, str] = {}
 
@@ -59,7 +59,7 @@ class SplitAttempt(Generic[T]):
 
     @property
     def records(self) -> tuple[AttemptRecord, ...]:
-        """The attempts that failed, part by part, and where all parts succeeded in the end, one that did."""
+        """The failed attempts, part by part, and one successful attempt if all parts succeeded."""
         records = [record for index in sorted(self._records) for record in self._records[index]]
         failed = [record for record in records if record.outcome != "ok"]
         if len(self._results) < len(self._request.split.specs):
@@ -67,7 +67,7 @@ class SplitAttempt(Generic[T]):
         return (*failed, *[record for record in records if record.outcome == "ok"][-1:])
 
     async def read_batch(self) -> Result[Batch[T], Fault]:
-        """The only batch: the joined result."""
+        """Return the only batch: the joined result."""
         specs = self._request.split.specs
         queue = iter(enumerate(specs))
         pending = {asyncio.create_task(self._work(queue)) for _ in range(min(PARALLEL_PARTS, len(specs)))}
@@ -100,7 +100,7 @@ class SplitAttempt(Generic[T]):
         return None
 
     async def drain(self) -> None:
-        """Nothing is left to be read."""
+        """Do nothing: the responses have been read."""
 
     async def aclose(self) -> None:
-        """Nothing is open: parts end before `read_batch` returns."""
+        """Do nothing: all parts end before `read_batch` returns."""

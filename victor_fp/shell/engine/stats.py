@@ -1,4 +1,4 @@
-"""Figures of a pool of targets for people and dashboards, as plain values."""
+"""Statistics of a pool of targets, as plain dicts."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ from victor_fp.core.stats import (
 from victor_fp.shell.engine.target import Target, TargetPool
 
 RECENT = 20
-"""Operations that are listed one by one."""
+"""Number of operations that are listed individually."""
 
 
 def collect_metrics(pool: TargetPool) -> ProviderMetrics | None:
-    """Totals, percentiles over the window, and the last operations; None where metrics are switched off."""
+    """Return totals, percentiles over the window, and recent operations; None if metrics are disabled."""
     metrics = pool.metrics
     if metrics is None:
         return None
@@ -35,7 +35,7 @@ def collect_metrics(pool: TargetPool) -> ProviderMetrics | None:
 
 
 def collect_resilience(pool: TargetPool) -> ResilienceStats | None:
-    """Breakers, health and the targets that answered; None where there is neither a breaker nor a fallback."""
+    """Return breakers, health and successes by target; None if there is neither a breaker nor a fallback."""
     first, *others = pool.targets
     if first.breaker is None and not others:
         return None
@@ -53,7 +53,7 @@ def collect_resilience(pool: TargetPool) -> ResilienceStats | None:
 
 
 def collect_limits(targets: Sequence[Target]) -> RateLimitStats | None:
-    """Limits, permits and queues by target and model, the first target's also at the top; None where nothing limits."""
+    """Return limits and queues by target and model, the first target's also at the top level; None without limits."""
     if all(target.limits is None for target in targets):
         return None
     by_target: dict[str, QueueStats] = {}
@@ -66,13 +66,13 @@ def collect_limits(targets: Sequence[Target]) -> RateLimitStats | None:
 
 
 def describe_breaker(target: Target, pool: TargetPool) -> CircuitBreakerStats | None:
-    """A target's breaker, or None where it has none."""
+    """Return the statistics of a target's breaker; None if it has none."""
     breaker = target.read_breaker()
     return None if breaker is None else circuit.build_stats(breaker, format_title(target), pool.store.now(), time())
 
 
 def describe_health(target: Target, pool: TargetPool) -> HealthStats:
-    """A target's health as its traffic shows it; latency in seconds."""
+    """Return a target's health, measured from its traffic; latency in seconds."""
     now, health = pool.store.now(), target.health or Health()
     return {
         "condition": classify_health(health, now),
@@ -82,16 +82,16 @@ def describe_health(target: Target, pool: TargetPool) -> HealthStats:
 
 
 def is_open(target: Target, pool: TargetPool) -> bool:
-    """Whether calls to a target fail fast right now."""
+    """Return whether the target's circuit breaker is open."""
     breaker = target.read_breaker()
     return breaker is not None and circuit.is_open(breaker, pool.store.now())
 
 
 def is_healthy(target: Target, pool: TargetPool) -> bool:
-    """Whether a call made now is likely to be answered."""
+    """Return whether a call is currently likely to succeed."""
     return not is_open(target, pool) and classify_health(target.health or Health(), pool.store.now()) != "unhealthy"
 
 
 def format_title(target: Target) -> str:
-    """Provider and model."""
+    """Return `provider:model`."""
     return f"{target.backend.name}:{target.model}"

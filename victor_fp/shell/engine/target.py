@@ -1,4 +1,4 @@
-"""A target: one backend and model with the breaker, the rate limiter and the health that belong to it."""
+"""Targets: a backend and model with breaker, rate limiter and health, and pools of targets."""
 
 from __future__ import annotations
 
@@ -31,13 +31,13 @@ from victor_fp.shell.store.memory import MemoryCell, MemoryStore
 from victor_fp.shell.store.packing import CIRCUIT, LIMITS
 
 START_ALLOWANCE = 1.0
-"""Seconds for what comes before the first attempt: a key looked up, a wait for a permit. Without it the last attempt of an
-operation without a deadline would seem cut short."""
+"""Seconds for the key lookup and the wait for a permit before the first attempt. Without it, the last attempt of an
+operation without a deadline could be cut short."""
 
 
 @dataclass(kw_only=True)
 class ModelState:
-    """What one model at one target has to itself."""
+    """The state of one model at one target."""
 
     breaker: Cell[Breaker | None]
     limiter: RateLimiter | None
@@ -50,30 +50,30 @@ class Target:
     backend: Backend
     model: str
     options: Mapping[str, Any] = field(default_factory=dict)
-    """Passed over what the caller passes."""
+    """Override those of the caller."""
     timeout: float
     retries: RetryPolicy
     breaker: BreakerPolicy | None = None
-    """None is no breaker."""
+    """None disables the breaker."""
     limits: Limits | None = None
-    """None is neither rate limit nor queue."""
+    """None disables rate limit and queue."""
     queue: QueuePolicy = field(default_factory=QueuePolicy)
     waits_for_breaker: bool = False
-    """Whether a call that finds the breaker open waits for it, inside its deadline, instead of failing."""
+    """Whether a call waits for an open breaker, within its deadline, instead of failing."""
     health: Health | None = None
-    """What attempts have shown; None where nobody asks."""
+    """Health measured from attempts; None if it is not used."""
     on_attempt: Callable[[Fault | None, float], None] | None = None
-    """Told of each attempt: how it ended, and after how many seconds."""
+    """Called after each attempt with its fault, or None, and its duration in seconds."""
     states: dict[str, ModelState] = field(default_factory=dict)
     """By model."""
-    every_model: ModelState | None = None
-    """The state of all models, where they share one."""
+    shared_state: ModelState | None = None
+    """The state of all models, if they share one."""
     in_flight: InFlight | None = None
-    """Counts operations that use this target, where the provider behind it is known to others as well."""
+    """Counts operations of this target, if others also use its provider."""
 
     async def get_state(self, model: str, store: Store, runtime: Runtime) -> Result[ModelState, Fault]:
-        """The state of a model, made when it is first asked for."""
-        found = self.every_model or self.states.get(model)
+        """Return the state of a model; it is created at first use."""
+        found = self.shared_state or self.states.get(model)
         if found is not None:
             return Success(found)
         match outcome(await self.backend.compute_scope()):
@@ -85,23 +85,23 @@ class Target:
 
     @property
     def is_observed(self) -> bool:
-        """Whether anybody learns from attempts."""
+        """Whether attempts are recorded."""
         return self.health is not None or self.on_attempt is not None
 
     def observe(self, fault: Fault | None, seconds: float, now: float) -> None:
-        """Learn from an attempt."""
+        """Record an attempt."""
         if self.on_attempt is not None:
             self.on_attempt(fault, seconds)
         if self.health is not None:
             self.health = observe(self.health, judge_fault(fault), seconds, now)
 
     def read_breaker(self) -> Breaker | None:
-        """The breaker as this process last saw it."""
-        state = self.every_model or self.states.get(self.model)
+        """Return the breaker as last seen by this process."""
+        state = self.shared_state or self.states.get(self.model)
         return self._make_breaker() if state is None else state.breaker.state
 
     def close(self) -> None:
-        """Refuse the calls that wait for a permit."""
+        """Reject the calls that wait for a permit."""
         for state in self.states.values():
             if state.limiter is not None:
                 state.limiter.close()
@@ -123,7 +123,7 @@ class Target:
 
 
 class TargetPool:
-    """The targets of a provider in their order, and what they share."""
+    """The targets of a provider in order, and their shared state."""
 
     def __init__(
         self,
@@ -137,9 +137,9 @@ class TargetPool:
         budget: BudgetKeeper | None = None,
         in_flight: InFlight | None = None,
     ) -> None:
-        """`policy` None is for a pool of one target, which needs no plan; `metrics` None records none.
+        """`policy` may be None for a single target; `metrics` None disables metrics.
 
-        `in_flight` is that of another pool whose operations end together with those of this one.
+        `in_flight` may be that of another pool, whose operations are then interrupted together with those of this one.
         """
         self.targets = targets
         self.policy = policy
@@ -148,17 +148,17 @@ class TargetPool:
         self.metrics = metrics
         self.observers = observers
         self.budget = budget
-        """What all targets spend from together."""
+        """The budget shared by all targets."""
         self.in_flight = in_flight or InFlight()
         self.answered: dict[int, int] = {}
-        """Operations that each target, by its index, has answered."""
+        """Number of successful operations by index of the target."""
         self.plan = tuple(fallback.FallbackTarget(provider=one.backend.name, model=one.model) for one in targets)
-        """The targets as the plan of an operation that names no model."""
-        self.patience = self.compute_patience(None)
-        """Seconds for an operation without a deadline: what each target would have alone, and a moment to begin."""
+        """The plan of an operation without a model."""
+        self.total_timeout = self.compute_total_timeout(None)
+        """Seconds for an operation without a deadline: the sum over all targets, and `START_ALLOWANCE`."""
 
-    def compute_patience(self, timeout: float | None) -> float:
-        """The same where the caller bounds each attempt."""
+    def compute_total_timeout(self, timeout: float | None) -> float:
+        """Return the seconds for an operation without a deadline, with the caller's timeout for each attempt."""
         return START_ALLOWANCE + sum(
             (timeout or target.timeout) * (target.retries.max_retries + 1) for target in self.targets
         )
@@ -166,13 +166,13 @@ class TargetPool:
     async def resolve(
         self,
         index: int,
-        cause: Fault | None,  # noqa: ARG002  pools that choose targets while they are asked decide by it
+        cause: Fault | None,  # noqa: ARG002  used by pools that choose targets dynamically
         operation: Interruptible,  # noqa: ARG002
     ) -> Result[Target, Fault]:
-        """The target with this index; `cause` is the fault that made the operation move on to it."""
+        """Return the target with this index; `cause` is the fault of the previous target."""
         return Success(self.targets[index])
 
 
 def reset_breaker(breaker: Breaker | None, now: float) -> tuple[Breaker | None, None]:
-    """Close a breaker by hand, as a step of a cell."""
+    """Close a breaker, as a step of a cell."""
     return (None if breaker is None else circuit.reset(breaker, now)), None

@@ -1,7 +1,7 @@
-"""Telemetry of operations: the seam for observers, and the observer that writes structured logs.
+"""Telemetry of operations: the observer interface, and the observer that writes structured logs.
 
-An observer is told that an operation begins and returns a function for its end. Whatever an observer raises is logged:
-observing a call never breaks it.
+An observer is notified when an operation begins, and returns a callback for its end. Exceptions of observers are logged
+and never affect the call.
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ LOGGER = "victor_fp"
 
 
 class Begun(msgspec.Struct, frozen=True, kw_only=True):
-    """An operation begins."""
+    """The start of an operation."""
 
     provider: str
-    """The first target's."""
+    """Provider of the first target."""
     model: str
     address: str | None
     spec: CallSpec
@@ -33,16 +33,16 @@ class Begun(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Ended(msgspec.Struct, frozen=True, kw_only=True):
-    """An operation is over. The sample names the target that answered, or failed last."""
+    """The end of an operation. The sample names the target that responded, or failed last."""
 
     sample: Sample
     operation: str = "chat"
     address: str | None = None
-    """Of that target."""
+    """Base URL of that target."""
     answer: CompletionResponse | StreamChunk | None = None
-    """The whole answer, or the final chunk."""
+    """The response, or the final chunk."""
     text: str | None = None
-    """The text of a stream, where an observer asked for content."""
+    """The text of a stream, if an observer has `wants_content`."""
     chunk_gaps: Sequence[float] = ()
     """Seconds between the batches of a stream."""
     fault: Fault | None = None
@@ -57,16 +57,16 @@ class Observer(Protocol):
 
     @property
     def wants_content(self) -> bool:
-        """Whether the text of streams is to be kept until their end; an observer without this attribute gets none."""
+        """Whether the observer receives the text of streams. Default if the attribute is missing: False."""
         ...
 
     def begun(self, operation: Begun) -> OnEnd | None:
-        """An operation begins; the function that is returned is called at its end."""
+        """Handle the start of an operation; the returned callback is called at its end."""
         ...
 
 
 def notify_begin(observers: Iterable[Observer], operation: Begun) -> list[OnEnd]:
-    """Tell every observer; the functions to call at the end."""
+    """Notify all observers; return the callbacks for the end."""
     on_end: list[OnEnd] = []
     for observer in observers:
         try:
@@ -80,7 +80,7 @@ def notify_begin(observers: Iterable[Observer], operation: Begun) -> list[OnEnd]
 
 
 def notify_end(on_end: Iterable[OnEnd], ending: Ended) -> None:
-    """Call every function for the end."""
+    """Call all callbacks for the end."""
     for function in on_end:
         try:
             function(ending)
@@ -89,14 +89,14 @@ def notify_end(on_end: Iterable[OnEnd], ending: Ended) -> None:
 
 
 def has_content_observer(observers: Iterable[Observer]) -> bool:
-    """Whether any observer asks for the text of streams."""
+    """Return whether any observer receives the text of streams."""
     return any(map(_is_content_observer, observers))
 
 
 def _is_content_observer(observer: Observer) -> bool:
     try:
         return bool(observer.wants_content)
-    except Exception:  # missing, or a property that fails
+    except Exception:  # missing, or a property that raises
         return False
 
 
@@ -105,10 +105,10 @@ def _log_failure(observer: object) -> None:
 
 
 class LogObserver:
-    """One log record for each operation: DEBUG where it succeeded, INFO where it took more than one attempt, WARNING where it failed.
+    """Logs each operation: DEBUG for success, INFO for success after several attempts, WARNING for failure.
 
-    The facts are in the record's `victor_fp` attribute, a dict, for formatters that write JSON; neither prompts nor
-    answers are among them, and messages are redacted.
+    The record's `victor_fp` attribute is a dict with the details, for JSON formatters. It contains neither prompts nor
+    responses, and messages are redacted.
     """
 
     wants_content = False
@@ -118,8 +118,8 @@ class LogObserver:
         if logger is None and not self._logger.handlers:
             self._logger.addHandler(logging.NullHandler())
 
-    def begun(self, operation: Begun) -> OnEnd | None:  # noqa: ARG002  the end has all facts
-        """Only the end is logged."""
+    def begun(self, operation: Begun) -> OnEnd | None:  # noqa: ARG002  the end has all details
+        """Return the callback that logs the end."""
         return self._log
 
     def _log(self, ending: Ended) -> None:
@@ -127,20 +127,20 @@ class LogObserver:
         level = choose_level(sample)
         if not self._logger.isEnabledFor(level):
             return
-        who = f"{sample.provider} {sample.model}"
-        message = f"{who}: {sample.outcome} after {sample.seconds:.3f} s, {sample.tries} attempts"
+        target = f"{sample.provider} {sample.model}"
+        message = f"{target}: {sample.outcome} after {sample.seconds:.3f} s, {sample.tries} attempts"
         self._logger.log(level, message, extra={"victor_fp": collect_facts(ending)})
 
 
 def choose_level(sample: Sample) -> int:
-    """The level of the record."""
+    """Return the log level for an operation."""
     if sample.outcome not in {"ok", "left", "Cancelled"}:
         return logging.WARNING
     return logging.INFO if sample.tries > 1 else logging.DEBUG
 
 
 def collect_facts(ending: Ended) -> Mapping[str, object]:
-    """The facts of the record."""
+    """Return the details of the record."""
     facts: dict[str, object] = {
         name: value for name, value in msgspec.to_builtins(ending.sample).items() if value is not None
     }

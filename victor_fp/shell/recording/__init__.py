@@ -1,1 +1,1 @@
-"""HTTP exchanges in readable files: recorded, replayed and cached."""
+"""Recording, replay and caching of HTTP exchanges in readable files."""

@@ -1,4 +1,4 @@
-"""Bodies as they stand in a recording: JSON as a tree, text as text, anything else in base64; the bytes are always restored exactly."""
+"""Bodies in a recording: JSON as a tree, text as text, anything else in base64. The bytes are restored exactly."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ _LAYOUTS: dict[str, Any] = {
     "indented": partial(json.dumps, indent=2, ensure_ascii=False),
     "indented-ascii": partial(json.dumps, indent=2),
 }
-"""How servers lay JSON out, by the name in the file; the first is the default, which a file leaves out."""
+"""JSON layouts of servers, by their name in the file; the first is the default, which is omitted."""
 _DEFAULT_LAYOUT = "compact"
 _BASE64_LINE = 76
 _DEEPEST = 100
-"""Levels of a tree; what is deeper is kept as text."""
+"""Maximum nesting of a tree; deeper values are stored as text."""
 
 
 class JsonText:
-    """A JSON text taken apart: its value, and how it is written."""
+    """A parsed JSON text: its value and its layout."""
 
     __slots__ = ("ending", "layout", "value")
 
@@ -37,13 +37,13 @@ class JsonText:
         self.ending = ending
 
     def write(self, value: Any) -> str:
-        """Another value in the same layout."""
+        """Write a value in this layout."""
         text: str = _LAYOUTS[self.layout](value)
         return text + self.ending
 
 
 def parse_document(text: str) -> JsonText | None:
-    """The JSON of a text whose layout is known, so that writing the value again gives the same text; None for any other."""
+    """Parse JSON of a known layout, so that writing the value reproduces the text; None otherwise."""
     bare = text.rstrip("\n")
     if not bare.startswith(("{", "[")):
         return None
@@ -61,7 +61,7 @@ def parse_document(text: str) -> JsonText | None:
 
 
 def render_body(data: bytes) -> Rendered:
-    """A body as it stands in the file."""
+    """Render a body for the file."""
     if not data:
         return {}
     try:
@@ -76,14 +76,14 @@ def render_body(data: bytes) -> Rendered:
 
 
 def render_binary(data: bytes) -> Rendered:
-    """A body in base64, in lines."""
+    """Render a body in lines of base64."""
     encoded = b64encode(data).decode()
     lines = [encoded[at : at + _BASE64_LINE] for at in range(0, len(encoded), _BASE64_LINE)]
     return {"base64": "\n".join(lines)}
 
 
 def restore_body(rendered: Mapping[str, Any]) -> bytes:
-    """The bytes of a body. Raises ValueError where the file holds no such form."""
+    """Restore the bytes of a body. Raises ValueError for an invalid form."""
     match rendered:
         case {"json": value}:
             layout = rendered.get("layout", _DEFAULT_LAYOUT)
@@ -97,11 +97,11 @@ def restore_body(rendered: Mapping[str, Any]) -> bytes:
         case _ if not rendered:
             return b""
         case _:
-            raise ValueError("a body needs one of json, text and base64")
+            raise ValueError("a body requires one of json, text and base64")
 
 
 def _is_plain(value: Any, depth: int = 0) -> bool:
-    """Whether a tree can be written as YAML: not too deep, and without halves of surrogate pairs."""
+    """Return whether a tree can be written as YAML: not too deep, and without lone surrogates."""
     if depth > _DEEPEST:
         return False
     match value:

@@ -1,4 +1,4 @@
-"""A cache of responses: the same request is answered from a file until its lifetime is over."""
+"""A cache of responses: repeated requests are answered from a file until it expires."""
 
 from __future__ import annotations
 
@@ -32,9 +32,9 @@ if TYPE_CHECKING:
 _STREAM_END = re.compile(
     rb'data: ?\[DONE\]|"finish_?[rR]eason": ?"|"done": ?true|message_stop|messageStop|message-end|response\.completed'
 )
-"""What stands near the end of a whole stream: OpenAI, Gemini, Ollama, Anthropic, Bedrock, Cohere, Responses."""
+"""Matches the end of a complete stream: OpenAI, Gemini, Ollama, Anthropic, Bedrock, Cohere, Responses."""
 _ERROR = re.compile(rb'"error": ?[{"]|"type": ?"error"|event: error')
-"""What stands in a 200 response that reports an error."""
+"""Matches a 200 response that reports an error."""
 
 
 def _read_clock() -> datetime:
@@ -42,13 +42,14 @@ def _read_clock() -> datetime:
 
 
 class Cache:
-    """Answers repeated requests from a folder, one file for each, which reads like a recording.
+    """Answers repeated requests from a directory, with one file per request in the format of recordings.
 
         with Cache(".cache/llm", lifetime=24 * 3600):        # every provider of this process, until the block is left
             provider.chat("How high is Galdhøpiggen?")
 
-    `Cache(...).transport()` is for one provider alone. Only whole responses with status 200 that report no error are kept; keys are
-    not, and do not count: two accounts that ask the same get the same answer. Streams are answered in the pieces in which they came.
+    `Cache(...).transport()` is for a single provider. Only complete responses with status 200 without errors are
+    stored; keys are not part of the cache key: two accounts share responses. Streams are replayed in the parts in which
+    they were received.
     """
 
     def __init__(self, folder: str | Path, *, lifetime: float, now: Callable[[], datetime] = _read_clock) -> None:
@@ -60,11 +61,11 @@ class Cache:
         self._now = now
 
     def transport(self, inner: Transport | None = None) -> Transport:
-        """A transport for one provider; `inner` sends what is not in the cache, the default transport where it is None."""
+        """Return a transport for one provider; `inner` sends uncached requests, by default the default transport."""
         return CachingTransport(self, inner)
 
     def clear(self, *, expired_only: bool = False) -> int:
-        """Delete what is kept, or what is expired; the number of files deleted."""
+        """Delete all files, or expired ones; return the number of deleted files."""
         count = 0
         for path in self.folder.glob("*.yaml"):
             if not expired_only or self._read(path) is None:
@@ -76,11 +77,11 @@ class Cache:
     async def intercept(
         self, send: SendFunction, request: HttpRequest, secret: SecretStr | None, timeout: float | None
     ) -> TransportResponse | Fault:
-        """Answer from the cache, or send and keep. Only a POST asks for an answer; the state of a job changes."""
+        """Answer from the cache, or send and store. Only POST requests are cached; the state of a job changes."""
         if request.method != "POST":
             return await send(request, secret, timeout)
         clean = make_cleaner(collect_secrets(request, None if secret is None else secret.get_secret_value()))
-        asked = redact_request(request, clean)
+        recorded_request = redact_request(request, clean)
         path = self.folder / f"{_digest(request)}.yaml"
         found = self._read(path)
         if found is not None:
@@ -94,7 +95,7 @@ class Cache:
 
         def keep(recorded: RecordedResponse) -> None:
             if is_worth_keeping(recorded):
-                exchange = redact_exchange(Exchange(request=asked, response=recorded), clean)
+                exchange = redact_exchange(Exchange(request=recorded_request, response=recorded), clean)
                 self._write(path, msgspec.structs.replace(exchange, recorded_at=began.isoformat(timespec="seconds")))
 
         def seconds() -> float:
@@ -112,7 +113,7 @@ class Cache:
         deactivate(self)
 
     def _read(self, path: Path) -> RecordedResponse | None:
-        """What is kept and not expired. A file that cannot be read is as good as none."""
+        """Read a file that has not expired; None if it is missing or cannot be read."""
         try:
             kept: tuple[Exchange, ...] = decode_recording(path.read_text(encoding="utf-8")).value_or(())
             if len(kept) != 1:
@@ -125,7 +126,7 @@ class Cache:
         return response if isinstance(response, RecordedResponse) and 0 <= age < self.lifetime else None
 
     def _write(self, path: Path, exchange: Exchange) -> None:
-        """Write the file whole; a folder that cannot be written to keeps nothing."""
+        """Write the file atomically; failures are ignored."""
         with suppress(OSError):
             self.folder.mkdir(parents=True, exist_ok=True)
             draft = path.with_suffix(f".{os.getpid()}.{id(exchange)}")
@@ -134,7 +135,7 @@ class Cache:
 
 
 class CachingTransport:
-    """A transport whose responses are kept in a cache."""
+    """A transport with a cache of responses."""
 
     def __init__(self, cache: Cache, inner: Transport | None) -> None:
         self._cache = cache
@@ -147,12 +148,12 @@ class CachingTransport:
         return await self._cache.intercept(self._inner.open, request, secret, timeout)
 
     async def aclose(self) -> None:
-        """Close the transport that sends."""
+        """Close the inner transport."""
         await self._inner.aclose()
 
 
 def is_worth_keeping(response: RecordedResponse) -> bool:
-    """Whether a response is whole and reports no error, as far as its bytes show."""
+    """Return whether a response is complete and reports no error, judged by its bytes."""
     body = response.body
     if response.status != 200 or response.ending != "whole" or response.fault is not None or _ERROR.search(body):
         return False
@@ -166,7 +167,7 @@ def is_worth_keeping(response: RecordedResponse) -> bool:
 
 
 def _digest(request: HttpRequest) -> str:
-    """What makes requests the same: method, URL and body, JSON without regard to the order of names."""
+    """Return the cache key: method, URL and body; for JSON the order of names is ignored."""
     body: Any
     try:
         body = json.dumps(json.loads(request.body), sort_keys=True).encode()

@@ -1,4 +1,4 @@
-"""A recorded exchange as a value: what was sent, and what came back, without secrets."""
+"""A recorded exchange as a value: request and response, without secrets."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ import msgspec
 from victor_fp.core.faults import Fault
 
 RecordedEnding: TypeAlias = Literal["whole", "left"]
-"""Whether the response was read to its end, or its reader left before."""
+"""Whether the response was read to its end, or abandoned before."""
 
 
 class RecordedRequest(msgspec.Struct, frozen=True, kw_only=True):
-    """What was sent."""
+    """A recorded request."""
 
     method: str
     url: str
@@ -23,36 +23,36 @@ class RecordedRequest(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Piece(msgspec.Struct, frozen=True):
-    """What one read of a streamed body gave."""
+    """The data of one read of a streamed body."""
 
     data: bytes
     after: float = 0.0
-    """Seconds since the piece before, or since the headers."""
+    """Seconds since the previous piece, or since the headers."""
 
 
 class RecordedResponse(msgspec.Struct, frozen=True, kw_only=True):
-    """What came back. A body that was read at once has one piece."""
+    """A recorded response. A body that was read at once has one piece."""
 
     status: int
     headers: dict[str, str] = {}
-    """Names in lower case; those of the transfer itself are left out, since bodies are recorded decompressed."""
+    """Names in lower case, without headers of the transfer, since bodies are recorded decompressed."""
     pieces: tuple[Piece, ...] = ()
     is_stream: bool = False
-    """Whether it was read piece by piece."""
+    """Whether it was read as a stream."""
     after: float = 0.0
     """Seconds from the request to the headers."""
     ending: RecordedEnding = "whole"
     fault: Fault | None = None
-    """What broke the body after its last piece."""
+    """The fault after the last piece."""
 
     @property
     def body(self) -> bytes:
-        """All pieces."""
+        """The complete body."""
         return b"".join(piece.data for piece in self.pieces)
 
 
 class Exchange(msgspec.Struct, frozen=True, kw_only=True):
-    """One request, and its response or the fault that came in its place."""
+    """One request, and its response or fault."""
 
     request: RecordedRequest
     response: RecordedResponse | Fault

@@ -1,4 +1,4 @@
-"""Which recorded exchange answers a request, and what is different where none does."""
+"""Matching of requests with recorded exchanges, and the differences if none matches."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from victor_fp.core.redaction import cut_text
 from victor_fp.shell.recording.exchange import Exchange, RecordedRequest
 
 Matching: TypeAlias = Literal["strict", "loose"]
-"""`strict`: method, URL and body are equal, bodies in JSON as values; each exchange answers once. `loose`: method, path, model and
-whether a stream is asked for are equal; the exchanges answer in their order, and the last one goes on answering."""
+"""`strict`: method, URL and body are equal, JSON bodies as values; each exchange is used once. `loose`: method, path,
+model and whether it is a stream are equal; the exchanges are used in order, and the last one is repeated."""
 
 _MAX_SHOWN = 5
 _MAX_VALUE = 60
@@ -22,7 +22,7 @@ _MISSING: Any = object()
 def find_exchange(
     exchanges: Sequence[Exchange], uses: Sequence[int], request: RecordedRequest, matching: Matching
 ) -> int | None:
-    """The index of the exchange that answers; `uses` says how often each has answered."""
+    """Return the index of the matching exchange; `uses` counts how often each was used."""
     same = [index for index, one in enumerate(exchanges) if is_same(one.request, request)]
     unused = next((index for index in same if not uses[index]), None)
     if unused is not None or matching == "strict":
@@ -32,7 +32,7 @@ def find_exchange(
 
 
 def is_same(one: RecordedRequest, other: RecordedRequest) -> bool:
-    """Whether two requests are equal; headers do not count."""
+    """Return whether two requests are equal, without headers."""
     return (
         one.method == other.method
         and one.url == other.url
@@ -41,29 +41,29 @@ def is_same(one: RecordedRequest, other: RecordedRequest) -> bool:
 
 
 def is_alike(one: RecordedRequest, other: RecordedRequest) -> bool:
-    """Whether two requests ask the same of the same model, in other words perhaps."""
+    """Return whether two requests have the same method, path, model and streaming."""
     return _make_kind_key(one) == _make_kind_key(other)
 
 
-def explain_missing(exchanges: Sequence[Exchange], uses: Sequence[int], request: RecordedRequest, place: str) -> str:
-    """Why nothing answers a request: the recorded one that is nearest to it, and the differences."""
-    asked = f"no recording of {request.method} {request.url} in {place}"
+def explain_missing(exchanges: Sequence[Exchange], uses: Sequence[int], request: RecordedRequest, location: str) -> str:
+    """Explain why no exchange matches: the closest recorded request, and the differences."""
+    lead = f"no recording of {request.method} {request.url} in {location}"
     if not exchanges:
-        return f"{asked}, which holds none. Record with --record, or mode='record'"
+        return f"{lead}, which is empty. Record with --record, or mode='record'"
     if any(is_same(one.request, request) for one in exchanges):
         times = sum(is_same(one.request, request) for one in exchanges)
-        return f"{asked}: the request was recorded {times} times, and has been answered as often. Record again, or use match='loose'"
+        return f"{lead}: the request was recorded {times} times, and all were used. Record again, or use match='loose'"
     number, differences = min(
         ((index, list_differences(one.request, request)) for index, one in enumerate(exchanges)),
         key=lambda found: (uses[found[0]] > 0, len(found[1])),
     )
     shown = "; ".join(differences[:_MAX_SHOWN])
     more = f"; and {len(differences) - _MAX_SHOWN} more" if len(differences) > _MAX_SHOWN else ""
-    return f"{asked}. The nearest, exchange {number + 1}, is different: {shown}{more}"
+    return f"{lead}. The closest, exchange {number + 1}, differs: {shown}{more}"
 
 
 def list_differences(recorded: RecordedRequest, request: RecordedRequest) -> list[str]:
-    """What is different in a request, as `where: recorded value, now value`."""
+    """Return the differences, as `path: recorded value, now value`."""
     found = [
         f"{name}: recorded {_show(was)}, now {_show(now)}"
         for name, was, now in (("method", recorded.method, request.method), ("url", recorded.url, request.url))

@@ -1,4 +1,4 @@
-"""A recording: requests are sent and their exchanges kept, or answered from what was kept."""
+"""Recordings: requests are sent and recorded, or answered from a recording."""
 
 from __future__ import annotations
 
@@ -29,20 +29,19 @@ if TYPE_CHECKING:
     from victor_fp.shell.transport.protocol import Transport, TransportResponse
 
 Mode: TypeAlias = Literal["replay", "record", "add"]
-"""`replay` answers from the file and sends nothing; `record` sends everything and writes the file anew; `add` answers from the file,
-and sends and adds what it does not have."""
+"""`replay` answers from the file and sends nothing; `record` sends everything and overwrites the file; `add` answers
+from the file, and sends and adds missing requests."""
 
 
 class Recording:
-    """A file of exchanges, in place of or behind HTTP.
+    """A file of exchanges that replaces or records HTTP.
 
-        with Recording("recordings/weather.yaml", mode="record"):   # every provider of this process, until the block is left
-            provider.chat("How is the weather?")
-        with Recording("recordings/weather.yaml"):
-            provider.chat("How is the weather?")                    # no connection is opened
+        with Recording("recordings/weather.yaml", mode="record"):   # every provider of this process, until the block is
+        left provider.chat("How is the weather?") with Recording("recordings/weather.yaml"): provider.chat("How is the
+        weather?")                    # no connection is opened
 
-    `Recording(...).transport()` records or replays one provider alone: `create("openai", transport=recording.transport())`.
-    Files of vcrpy and pytest-recording are read as well.
+    `Recording(...).transport()` records or replays a single provider: `create("openai",
+    transport=recording.transport())`. Files of vcrpy and pytest-recording are also supported.
     """
 
     def __init__(
@@ -57,9 +56,11 @@ class Recording:
         note: str = "",
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """`pace` is how much of the recorded time a replay takes: 0 none, 1 all of it. `scrub` is applied to every text that is
-        recorded or compared, to remove what is confidential beyond keys. `note` stands at the top of the file. Without a path nothing is
-        read or written. Raises ValueError where the file cannot be read.
+        """Read the file, if there is one. Raises ValueError if it is invalid.
+
+        `pace` scales the recorded times in a replay: 0 replays at once, 1 in real time. `scrub` is applied to every
+        text that is recorded or compared, to remove confidential data other than keys. `note` is written at the top of
+        the file. Without a path nothing is read or written.
         """
         self.path = None if path is None else Path(path)
         self.mode = mode
@@ -75,35 +76,35 @@ class Recording:
         self._kept = kept
         self._uses = [0] * len(kept)
         self._new: list[Exchange | None] = []
-        """In the order in which their requests were sent; None while the response is not over."""
+        """In the order of their requests; None until the response has ended."""
 
     @property
     def exchanges(self) -> tuple[Exchange, ...]:
-        """What was read, and what has been added so far."""
+        """The exchanges that were read, and those added so far."""
         with self._lock:
             return (*self._kept, *(one for one in self._new if one is not None))
 
     @property
     def unused(self) -> tuple[Exchange, ...]:
-        """What was read and has answered nothing so far."""
+        """The exchanges that were read and not used so far."""
         with self._lock:
             return tuple(one for one, uses in zip(self._kept, self._uses, strict=True) if not uses)
 
     def transport(self, inner: Transport | None = None) -> Transport:
-        """A transport for one provider; `inner` sends what is recorded, the default transport where it is None."""
+        """Return a transport for one provider; `inner` sends requests, by default the default transport."""
         return RecordingTransport(self, inner)
 
     def start(self) -> None:
-        """Stand before the HTTP transports of every provider in this process."""
+        """Intercept the HTTP transports of all providers in this process."""
         activate(self)
 
     def stop(self) -> None:
-        """Stand there no longer, and write the file."""
+        """Stop intercepting, and write the file."""
         deactivate(self)
         self.save()
 
     def save(self) -> None:
-        """Write the file, where something is to be written."""
+        """Write the file, if there is something to write."""
         if self.path is None or self.mode == "replay" or not self._new:
             return
         self.path.parent.mkdir(parents=True, exist_ok=True)
@@ -118,14 +119,14 @@ class Recording:
         clean = make_cleaner(
             collect_secrets(request, None if secret is None else secret.get_secret_value()), self._scrub
         )
-        asked = redact_request(request, clean)
+        recorded_request = redact_request(request, clean)
         if self.mode != "record":
-            found = self._take(asked)
+            found = self._take(recorded_request)
             if found is not None:
                 return await self._answer(found)
             if self.mode == "replay":
-                return InvalidRequest(message=self._explain(asked))
-        return await self._record(send, request, secret, timeout, asked, clean)
+                return InvalidRequest(message=self._explain(recorded_request))
+        return await self._record(send, request, secret, timeout, recorded_request, clean)
 
     def __enter__(self) -> Self:
         self.start()
@@ -139,9 +140,9 @@ class Recording:
     def __repr__(self) -> str:
         return f"<Recording {self.path or 'in memory'}, {self.mode}, {len(self.exchanges)} exchanges>"
 
-    def _take(self, asked: RecordedRequest) -> Exchange | None:
+    def _take(self, recorded_request: RecordedRequest) -> Exchange | None:
         with self._lock:
-            index = find_exchange(self._kept, self._uses, asked, self.match)
+            index = find_exchange(self._kept, self._uses, recorded_request, self.match)
             if index is None:
                 return None
             self._uses[index] += 1
@@ -161,7 +162,7 @@ class Recording:
         request: HttpRequest,
         secret: SecretStr | None,
         timeout: float | None,
-        asked: RecordedRequest,
+        recorded_request: RecordedRequest,
         clean: Clean,
     ) -> TransportResponse | Fault:
         with self._lock:
@@ -169,7 +170,7 @@ class Recording:
             self._new.append(None)
 
         def keep(response: RecordedResponse | Fault) -> None:
-            exchange = redact_exchange(Exchange(request=asked, response=response), clean)
+            exchange = redact_exchange(Exchange(request=recorded_request, response=response), clean)
             with self._lock:
                 self._new[index] = exchange
 
@@ -177,18 +178,18 @@ class Recording:
         response = await send(request, secret, timeout)
         if isinstance(response, FaultBase):
             if isinstance(response, InvalidRequest):  # nothing was sent
-                return InvalidRequest(message=f"{response.message} ({self._explain(asked)})")
+                return InvalidRequest(message=f"{response.message} ({self._explain(recorded_request)})")
             keep(response)
             return response
         return RecordedBody(response, self._clock, began, keep)
 
-    def _explain(self, asked: RecordedRequest) -> str:
+    def _explain(self, recorded_request: RecordedRequest) -> str:
         with self._lock:
-            return explain_missing(self._kept, self._uses, asked, str(self.path or "the recording"))
+            return explain_missing(self._kept, self._uses, recorded_request, str(self.path or "the recording"))
 
 
 class RecordingTransport:
-    """A transport whose exchanges are recorded, or come from a recording."""
+    """A transport that records or replays exchanges."""
 
     def __init__(self, recording: Recording, inner: Transport | None) -> None:
         self._recording = recording
@@ -197,11 +198,11 @@ class RecordingTransport:
     async def open(
         self, request: HttpRequest, secret: SecretStr | None, timeout: float | None
     ) -> TransportResponse | Fault:
-        """Send, or answer."""
+        """Send the request, or answer from the recording."""
         return await self._recording.intercept(self._send, request, secret, timeout)
 
     async def aclose(self) -> None:
-        """Close the transport that sends, and write the file."""
+        """Close the inner transport, and write the file."""
         if self._inner is not None:
             await self._inner.aclose()
         self._recording.save()
@@ -236,7 +237,7 @@ class RecordedBody:
         self.headers: Mapping[str, str] = inner.headers
 
     async def read(self, limit: int) -> bytes | Fault:
-        """The whole body."""
+        """Return the complete body."""
         body = await self._inner.read(limit)
         if isinstance(body, bytes):
             self._pieces.append(Piece(body))
@@ -246,7 +247,7 @@ class RecordedBody:
         return body
 
     async def receive(self) -> bytes | Fault | None:
-        """The next piece."""
+        """Return the next piece."""
         self._is_stream = True
         piece = await self._inner.receive()
         if isinstance(piece, bytes):
@@ -258,7 +259,7 @@ class RecordedBody:
         return piece
 
     async def aclose(self) -> None:
-        """Close it; what was not read is not recorded."""
+        """Close the response; unread data is not recorded."""
         self._end("left")
         await self._inner.aclose()
 
@@ -281,7 +282,7 @@ class RecordedBody:
 
 
 class ReplayedResponse:
-    """A recorded response, read again."""
+    """A recorded response that is replayed."""
 
     def __init__(self, recorded: RecordedResponse, pace: float = 0.0) -> None:
         self._recorded = recorded
@@ -291,7 +292,7 @@ class ReplayedResponse:
         self.headers: Mapping[str, str] = recorded.headers
 
     async def read(self, limit: int) -> bytes | Fault:
-        """The whole body."""
+        """Return the complete body."""
         body = self._recorded.body
         if len(body) > limit:
             return InvalidResponse(message=f"the body is larger than {limit} bytes", maybe_billed=True)
@@ -299,7 +300,7 @@ class ReplayedResponse:
         return body if end is None else end
 
     async def receive(self) -> bytes | Fault | None:
-        """The next piece."""
+        """Return the next piece."""
         piece = next(self._pieces, None)
         if piece is None:
             return self._end()
@@ -307,25 +308,25 @@ class ReplayedResponse:
         return piece.data
 
     async def aclose(self) -> None:
-        """Nothing is open."""
+        """Do nothing."""
 
     def _end(self) -> Fault | None:
         if self._recorded.ending == "left" and self._recorded.fault is None:
-            return StreamInterrupted(message="the recording ends here: its reader left the response before its end")
+            return StreamInterrupted(message="the recording ends here: the response was abandoned before its end")
         return self._recorded.fault
 
 
 def read_recording(path: str | Path) -> tuple[Exchange, ...]:
-    """The exchanges of a file, one of vcrpy's included. Raises ValueError where it is no recording, and OSError."""
+    """Read the exchanges of a file, also of vcrpy. Raises ValueError if it is not a recording, and OSError."""
     match outcome(decode_recording(Path(path).read_text(encoding="utf-8"))):
         case Success(exchanges):
             return exchanges
         case Failure(problem):
-            raise ValueError(f"{path} is no recording: {problem}")
+            raise ValueError(f"{path} is not a recording: {problem}")
 
 
 def decode_recording(text: str) -> Result[tuple[Exchange, ...], str]:
-    """The exchanges in the text of a file, or what is wrong with it."""
+    """Decode the exchanges of a file, or return an error message."""
     match outcome(yaml_format.load_documents(text)):
         case Failure(problem):
             return Failure(problem)

@@ -1,4 +1,4 @@
-"""Exchanges without secrets: known keys, credentials by their form or name, and headers that hold any."""
+"""Redaction of exchanges: known keys, credentials by their format or name, and headers with secrets."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from victor_fp.shell.recording.bodies import parse_document
 from victor_fp.shell.recording.exchange import Exchange, Piece, RecordedRequest, RecordedResponse
 
 Clean: TypeAlias = Callable[[str], str]
-"""Returns a text without what must not be in a recording."""
+"""Removes secrets from a text."""
 
 _TRANSFER_HEADERS = frozenset(
     {
@@ -22,18 +22,18 @@ _TRANSFER_HEADERS = frozenset(
         "set-cookie", "strict-transport-security", "transfer-encoding", "vary",
     }
 )  # fmt: skip
-"""Headers about the transfer, the connection or the network in between, which say nothing of the answer."""
+"""Headers about the transfer, the connection or the network, which are not part of the response's content."""
 _DATA = ("data: ", "data:")
 
 
 def collect_secrets(request: HttpRequest, secret: str | None) -> tuple[str, ...]:
-    """What must not be in a recording of this request: its key, and the credentials that a signer put into headers."""
+    """Return the secrets of a request: its key, and credentials in headers of a signed request."""
     signed = [value.rpartition(" ")[2] for name, value in request.headers.items() if is_secret_name(name)]
     return tuple(one for one in (secret, *signed) if one and SECRET not in one)
 
 
 def make_cleaner(secrets: Collection[str], scrub: Clean | None = None) -> Clean:
-    """What removes these secrets, credentials by their form, and what `scrub` removes, from one text."""
+    """Return a function that removes these secrets and other credentials, and applies `scrub`."""
 
     def clean(text: str) -> str:
         text = redact_text(hide_secrets(text, secrets))
@@ -43,7 +43,7 @@ def make_cleaner(secrets: Collection[str], scrub: Clean | None = None) -> Clean:
 
 
 def redact_request(request: HttpRequest | RecordedRequest, clean: Clean) -> RecordedRequest:
-    """The request as it is recorded. Where the key stood, the placeholder stays."""
+    """Redact a request for the recording. The placeholder of the key is kept."""
     return RecordedRequest(
         method=request.method,
         url=clean(redact_url(request.url)),
@@ -53,7 +53,7 @@ def redact_request(request: HttpRequest | RecordedRequest, clean: Clean) -> Reco
 
 
 def redact_exchange(exchange: Exchange, clean: Clean) -> Exchange:
-    """The exchange with its response as it is recorded; its request is that already."""
+    """Redact the response of an exchange; its request has already been redacted."""
     response = exchange.response
     if isinstance(response, FaultBase):
         return msgspec.structs.replace(exchange, response=_redact_fault(response, clean))
@@ -92,16 +92,16 @@ def _redact_body(data: bytes, clean: Clean) -> bytes:
 
 
 def _redact_pieces(pieces: Sequence[Piece], clean: Clean) -> tuple[Piece, ...]:
-    """The pieces of a body without secrets, also without those that are cut in two.
+    """Redact the pieces of a body, including secrets that are split across pieces.
 
-    Where nothing is removed, the cuts stay where they were. A cut inside a line from which something is removed moves to the end of
+    Boundaries of pieces are kept if nothing is removed. A boundary inside a redacted line is moved to the end of
     that line.
     """
     body = b"".join(piece.data for piece in pieces)
     try:
         text = body.decode()
     except UnicodeDecodeError:
-        # One character for each byte: credentials are ASCII.
+        # One character per byte: credentials are ASCII.
         cleaned = [clean(body.decode("latin-1")).encode("latin-1")]
         lines = [body]
     else:
@@ -114,12 +114,12 @@ def _redact_pieces(pieces: Sequence[Piece], clean: Clean) -> tuple[Piece, ...]:
 
 
 def _split_lines(text: str) -> list[str]:
-    """The lines of a body, with their ends; a JSON document is one."""
+    """Split a body into lines with their ends; a JSON document is one line."""
     return [text] if parse_document(text) is not None else text.splitlines(keepends=True)
 
 
 def _redact_line(line: str, clean: Clean) -> str:
-    """One line: a JSON document, an event's data that is one, or any other text."""
+    """Redact one line: a JSON document, the data of an event, or any other text."""
     payload = line.rstrip("\r\n")
     ending = line[len(payload) :]
     lead = next((lead for lead in _DATA if payload.startswith(lead)), "")
@@ -131,7 +131,7 @@ def _redact_line(line: str, clean: Clean) -> str:
 
 
 def redact_json(value: Any, clean: Clean) -> Any:
-    """A JSON value whose texts are redacted, and those under names of credentials removed."""
+    """Redact the strings of a JSON value, and remove those under names of credentials."""
     match value:
         case str():
             return clean(value)
@@ -149,12 +149,12 @@ def redact_json(value: Any, clean: Clean) -> Any:
 
 
 def _is_credential(name: str) -> bool:
-    """Whether the redaction of messages and evidence takes what follows this name for a credential."""
+    """Return whether a name indicates a credential, as in the redaction of messages and evidence."""
     return redact_text(f"{name}:x", names=True) != f"{name}:x"
 
 
 def _cut_again(pieces: Sequence[Piece], lines: Sequence[bytes], cleaned: Sequence[bytes]) -> tuple[Piece, ...]:
-    """The cleaned lines, cut where the pieces were."""
+    """Split the cleaned lines at the boundaries of the pieces."""
     body = b"".join(cleaned)
     cuts: list[int] = []
     at = was = now = 0  # the line, and where it began before and begins now

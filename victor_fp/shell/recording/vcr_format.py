@@ -1,4 +1,4 @@
-"""Cassettes of vcrpy and pytest-recording, as they write them for httpx, aiohttp, requests and urllib3."""
+"""Cassettes of vcrpy and pytest-recording, for httpx, aiohttp, requests and urllib3."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from victor_fp.shell.recording.exchange import Exchange, Piece, RecordedRequest,
 from victor_fp.shell.recording.redacting import make_cleaner, redact_exchange, redact_request
 
 _GZIP_OR_ZLIB = 47
-"""zlib's window bits for a header of either kind."""
+"""zlib's window bits for either header."""
 _COMPRESSED = (b"\x1f\x8b", b"\x78\x01", b"\x78\x5e", b"\x78\x9c", b"\x78\xda")
 
 
 def is_cassette(documents: list[Any]) -> bool:
-    """Whether a file is one of vcrpy's."""
+    """Return whether a file is a cassette of vcrpy."""
     return len(documents) == 1 and isinstance(documents[0], Mapping) and "interactions" in documents[0]
 
 
 def decode_cassette(documents: list[Any]) -> Result[tuple[Exchange, ...], str]:
-    """The exchanges of a cassette, or what is wrong with it."""
+    """Decode the exchanges of a cassette, or return an error message."""
     clean = make_cleaner(())
     found: list[Exchange] = []
     for number, interaction in enumerate(documents[0]["interactions"], 1):
@@ -41,7 +41,7 @@ def _read_interaction(interaction: Mapping[str, Any]) -> Exchange:
     headers = _read_headers(response.get("headers") or {})
     body = (
         response["body"]["string"] if "body" in response else response.get("content")
-    )  # as older versions wrote httpx's
+    )  # the form of older versions for httpx
     status = response["status"]["code"] if "status" in response else response["status_code"]
     data = _decompress(_read_body(body), headers.get("content-encoding", ""))
     is_stream = "event-stream" in headers.get("content-type", "") or "x-ndjson" in headers.get("content-type", "")
@@ -75,12 +75,12 @@ def _read_body(body: Any) -> bytes:
             return body.encode()
         case {"string": inner}:
             return _read_body(inner)
-        case _:  # JSON as aiohttp's callers passed it
+        case _:  # JSON as passed to aiohttp
             return json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode()
 
 
 def _decompress(data: bytes, encoding: str) -> bytes:
-    """The body without its coding; some clients have removed it and left the header."""
+    """Decompress a body; some clients have decompressed it and kept the header."""
     if encoding.strip().lower() in {"gzip", "deflate"} and data.startswith(_COMPRESSED):
         return zlib.decompress(data, wbits=_GZIP_OR_ZLIB)
     return data

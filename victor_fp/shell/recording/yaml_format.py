@@ -1,4 +1,4 @@
-"""The file format of recordings: YAML, one document for each exchange, so that a diff shows what changed and files can grow.
+"""The file format of recordings: YAML with one document per exchange, for readable diffs and appending.
 
     request:
       method: POST
@@ -14,7 +14,7 @@
         text: |
           data: {"id": ...}
 
-The first document says which version of the format it is.
+The first document has the version of the format.
 """
 
 from __future__ import annotations
@@ -36,27 +36,27 @@ if TYPE_CHECKING:
 VERSION = 1
 HEADER = f"# Recorded by victor_fp, without secrets. See docs/recordings.md.\nvictor_fp_recording: {VERSION}\n"
 _LINE_BREAKS = re.compile("[\r\x85\u2028\u2029\ufeff]")
-"""Characters that only a quoted text keeps: YAML reads most of them as ends of lines."""
+"""Characters that must be quoted: YAML treats most of them as line breaks."""
 _FAULTS = {kind.__name__: kind for kind in FAULT_TYPES}
 
 
 def encode_exchange(exchange: Exchange) -> str:
-    """One exchange as a document of the file."""
+    """Encode an exchange as a document."""
     text = _write(_render_exchange(exchange))
     if decode_document(_load(text)[0]) == Success(exchange):
         return text
-    # A body that YAML cannot hold exactly.
+    # The body cannot be represented exactly in YAML.
     return _write(_render_exchange(exchange, is_binary=True))
 
 
 def encode_exchanges(exchanges: Iterable[Exchange], note: str = "") -> str:
-    """A whole file; `note` stands in comments at its top."""
+    """Encode a file; `note` is written as comments at its top."""
     comments = "".join(f"# {_LINE_BREAKS.sub(' ', line)}\n" for line in note.split("\n") if line)
     return comments + HEADER + "".join(encode_exchange(exchange) for exchange in exchanges)
 
 
 def load_documents(text: str) -> Result[list[Any], str]:
-    """The YAML documents of a text, or what is wrong with it."""
+    """Load the YAML documents of a text, or return an error message."""
     import yaml
 
     try:
@@ -66,7 +66,7 @@ def load_documents(text: str) -> Result[list[Any], str]:
 
 
 def decode_documents(documents: list[Any]) -> Result[tuple[Exchange, ...], str]:
-    """The exchanges of a file, or what is wrong with it."""
+    """Decode the exchanges of a file, or return an error message."""
     first = documents[0] if documents else None
     version = first.get("victor_fp_recording") if isinstance(first, Mapping) else None
     if version != VERSION:
@@ -81,7 +81,7 @@ def decode_documents(documents: list[Any]) -> Result[tuple[Exchange, ...], str]:
 
 
 def decode_document(document: Any) -> Result[Exchange, str]:
-    """One exchange from a document, or what is wrong with it."""
+    """Decode an exchange from a document, or return an error message."""
     try:
         return Success(_restore_exchange(document))
     except (KeyError, TypeError, ValueError, AttributeError) as error:
@@ -165,7 +165,7 @@ def _render_fault(fault: Fault) -> dict[str, Any]:
 def _restore_fault(given: Mapping[str, Any]) -> Fault:
     kind = _FAULTS.get(str(given["type"]))
     if kind is None:
-        raise ValueError(f"no fault is called {given['type']!r}")
+        raise ValueError(f"unknown fault {given['type']!r}")
     fields = {name: value for name, value in given.items() if name != "type"}
     restored: Fault = msgspec.convert(fields, kind)
     return restored
@@ -181,7 +181,7 @@ def _load(text: str) -> list[Any]:
 def _write(document: Mapping[str, Any]) -> str:
     import yaml
 
-    # The writer in Python: the one in C folds and quotes differently, and files should not depend on it.
+    # The Python writer: the C writer folds and quotes differently, and files must not depend on it.
     return str(
         yaml.dump(
             document,
@@ -199,7 +199,7 @@ def _make_dumper() -> type[yaml.SafeDumper]:
     import yaml
 
     class Dumper(yaml.SafeDumper):
-        """Texts of several lines in blocks; nothing by reference."""
+        """Writes texts of several lines as blocks, without aliases."""
 
         def ignore_aliases(self, data: Any) -> bool:  # noqa: ARG002
             return True

@@ -40,37 +40,35 @@ if TYPE_CHECKING:
     from victor_fp.shell.transport.protocol import Transport, TransportResponse
 
 UNBOUNDED_BODY = 64 * 1024
-"""Bytes of a request body that leave at once, into the buffers of asyncio and the system. Sending a longer one can stall."""
-
+"""Bytes of a request body that fit into the buffers of asyncio and the system. Sending a longer body can stall."""
 LONGEST_HEADER = 64 * 1024
-"""Bytes of a status line or of one header of a response."""
-
+"""Maximum bytes of a status line or of one response header."""
 PIECE = 16 * 1024
-"""Bytes of a body that are read at most at once: what is made of a larger piece falls out of the processor's caches."""
+"""Maximum bytes of one read of a body: the objects decoded from a larger one do not fit into the CPU caches."""
 
 SOCKS_ADVICE = "For SOCKS, install httpx[socks] and pass transport='httpx'"
 
 
 class ProxyRoute(NamedTuple):
-    """What is known of a URL once a request was sent to it."""
+    """The TLS context, proxy and headers for a URL; cached after the first request."""
 
     url: URL
     tls: ssl.SSLContext | bool
     proxy: URL | None
     headers: Mapping[str, str]
-    """Of every request: the defaults, and a proxy's credentials where the proxy reads the request itself."""
+    """Headers of every request: the defaults, and the proxy's credentials if it receives the request itself."""
     proxy_headers: Mapping[str, str] | None
-    """For the request that opens a tunnel through the proxy."""
+    """Headers of the CONNECT request for a tunnel through the proxy."""
 
     def __repr__(self) -> str:
-        """Without the headers, which may hold the credentials of a proxy."""
+        """Omit the headers, which may contain the credentials of a proxy."""
         return f"Route({self.url})"
 
 
 class AiohttpTransport:
-    """Carries requests over aiohttp. A proxy and certificates are looked up once for each URL.
+    """Sends requests with aiohttp. Proxy and certificates are looked up once for each URL.
 
-    aiohttp's own reading of the environment (`trust_env`) is off: it takes a thread for each request.
+    aiohttp's `trust_env` is not used: it reads the environment in a thread for each request.
     """
 
     def __init__(self, *, verify: Verify = True, proxy: Proxy | Fault | None = None, trust_env: bool = True) -> None:
@@ -111,7 +109,7 @@ class AiohttpTransport:
                 proxy=route.proxy,
                 proxy_headers=route.proxy_headers,
             )
-        except Exception as error:  # whatever the client raises means that the request failed
+        except Exception as error:  # any exception of the client means that the request failed
             return fault_from_error(error, "opening", timeout)
         except BaseException as error:
             raise strip_frames(error) from None
@@ -133,10 +131,10 @@ class AiohttpTransport:
         return await self._httpx.open(request, secret, timeout)
 
     def _find_route(self, address: str) -> ProxyRoute | Fault:
-        """Look up what a URL needs, and remember it."""
+        """Look up the route of a URL, and cache it."""
         if (unusable := check_url(address)) is not None:
             return unusable
-        # What the codecs have encoded stays as it is: a signature may cover it.
+        # The URL is not encoded again: a signature may cover it.
         url = URL(address, encoded=address.isascii() and address.isprintable() and " " not in address)
         proxy = read_settings(self._proxy, trust_env=self._trust_env).choose(address)
         if isinstance(proxy, FaultBase):
@@ -159,7 +157,7 @@ class AiohttpTransport:
             if isinstance(self._context, FaultBase):
                 return self._context
             tls = self._context
-        if len(self._routes) > 1000:  # some protocols put the model into the path
+        if len(self._routes) > 1000:  # the path may contain the model, so that the number of URLs is not bounded
             self._routes.clear()
         route = ProxyRoute(url, tls, None if proxy is None else URL(proxy.url), headers, proxy_headers)
         self._routes[address] = route
@@ -168,14 +166,14 @@ class AiohttpTransport:
     def _make_timeout(self, timeout: float | None) -> aiohttp.ClientTimeout:
         if len(self._timeouts) > 100:
             self._timeouts.clear()
-        # Without the threshold aiohttp would round longer bounds up to whole seconds.
+        # Without the threshold aiohttp would round longer timeouts up to whole seconds.
         made = aiohttp.ClientTimeout(connect=timeout, sock_read=timeout, ceil_threshold=float("inf"))
         self._timeouts[timeout] = made
         return made
 
 
 class AiohttpResponse(HttpResponse):
-    """A response of aiohttp still to be read."""
+    """A response of aiohttp whose body has not been read."""
 
     __slots__ = ("_response",)
 
@@ -190,15 +188,15 @@ class AiohttpResponse(HttpResponse):
         self._response = response
 
     async def aclose(self) -> None:
-        """Give the connection back, or close it where the body was not read to its end."""
-        with suppress(Exception):  # a connection that fails while it is closed is closed
+        """Release the connection, or close it if the body was not read to its end."""
+        with suppress(Exception):  # errors while closing are irrelevant
             if self._response.content.at_eof():
                 self._response.release()
             else:
                 self._response.close()
 
     def _take_unread(self) -> bytes:
-        """Bytes that aiohttp holds back once the connection has broken."""
+        """Return data that was received before the connection broke."""
         if self._decompressor is not None:
             return b""
         with suppress(Exception):
@@ -207,11 +205,11 @@ class AiohttpResponse(HttpResponse):
 
 
 class WriteTimeout(Exception):
-    """The body of a request was not sent in time; named as httpx names it."""
+    """The body of a request was not sent in time; the name is that of httpx."""
 
 
 class TimedBody(aiohttp.Payload):
-    """A request body that must be sent within a time; aiohttp's own timeouts begin after it."""
+    """A request body with a write timeout; aiohttp's own timeouts start after the body has been sent."""
 
     def __init__(self, body: bytes, timeout: float | None) -> None:
         super().__init__(body)
@@ -220,7 +218,7 @@ class TimedBody(aiohttp.Payload):
         self._size = len(body)
 
     def decode(self, encoding: str = "utf-8", errors: str = "strict") -> str:
-        """The body as text."""
+        """Return the body as text."""
         return self._body.decode(encoding, errors)
 
     async def write(self, writer: aiohttp.abc.AbstractStreamWriter) -> None:
@@ -238,11 +236,11 @@ class TimedBody(aiohttp.Payload):
 
 
 class _ClientResponse(aiohttp.ClientResponse):
-    """aiohttp's response, which keeps two connections from being used again that aiohttp would use."""
+    """aiohttp's response; prevents the reuse of connections in two cases where aiohttp would reuse them."""
 
     async def start(self, connection: aiohttp.connector.Connection) -> aiohttp.ClientResponse:
         protocol = connection.protocol
-        # RFC 9112, 9.6: after a request with `connection: close` the server closes, whatever its response says.
+        # RFC 9112, 9.6: after a request with `connection: close` the server closes, regardless of its response.
         if protocol is not None and self.request_info.headers.get("connection") == "close":
             protocol.force_close()
         started = await super().start(connection)
@@ -252,7 +250,7 @@ class _ClientResponse(aiohttp.ClientResponse):
 
 
 class _Connector(aiohttp.TCPConnector):
-    """aiohttp's pool, which a forked process leaves alone: the connections are the parent's."""
+    """aiohttp's connection pool; a forked process does not close the connections of its parent."""
 
     def __init__(self) -> None:
         super().__init__(limit=MAX_CONNECTIONS, keepalive_timeout=KEEPALIVE_SECONDS)
@@ -281,14 +279,14 @@ def _make_session() -> aiohttp.ClientSession:
 
 
 def _detach(session: aiohttp.ClientSession) -> object:
-    """Take the pool from a session, which then counts as closed."""
+    """Detach the connection pool from a session, which then counts as closed."""
     connector = session.connector
     session.detach()
     return connector
 
 
 def _decode_header(value: str) -> str:
-    """A value that is not ASCII: UTF-8 where it is valid, else Latin-1, as HTTP once said."""
+    """Decode a non-ASCII header value: UTF-8 if valid, else Latin-1, as in older versions of HTTP."""
     data = value.encode("utf-8", "surrogateescape")
     try:
         return data.decode()

@@ -1,7 +1,8 @@
-"""Decompression of response bodies in bounded steps, so that a small body cannot fill the memory.
+"""Decompression of response bodies in bounded steps, as protection against decompression bombs.
 
-HTTP clients decompress whatever one read brought at once, and a body that was compressed twice can grow without bound. Here
-one coding is undone, which bounds the growth by deflate's factor of 1032, and only as far as the caller reads.
+HTTP clients decompress the data of one read at once, and a body that was compressed twice can expand without bound.
+Here only one content coding is decoded, which limits the expansion to deflate's factor of 1032, and only as far as it
+is read.
 """
 
 from __future__ import annotations
@@ -10,10 +11,9 @@ import zlib
 from collections.abc import Iterator
 
 STEP = 256 * 1024
-"""The most bytes that one step returns."""
-
+"""Maximum bytes returned by one step."""
 CODINGS = "gzip, deflate"
-"""The value of Accept-Encoding: the codings that can be undone here."""
+"""The value of Accept-Encoding: the supported content codings."""
 
 GZIP, ZLIB, RAW = zlib.MAX_WBITS | 16, zlib.MAX_WBITS, -zlib.MAX_WBITS
 _FORMATS = {"gzip": (GZIP,), "x-gzip": (GZIP,), "deflate": (ZLIB, RAW)}
@@ -21,26 +21,26 @@ _FORMATS = {"gzip": (GZIP,), "x-gzip": (GZIP,), "deflate": (ZLIB, RAW)}
 
 
 class DecodingError(ValueError):
-    """The body is not of the coding that the response names, or was compressed more than once."""
+    """The body does not match its Content-Encoding, or was compressed more than once."""
 
 
 class IncompleteBodyError(ValueError):
-    """The compressed body ended before the end of its coding."""
+    """The compressed body is truncated."""
 
 
 class Decompressor:
-    """Undoes one coding of one body."""
+    """Decodes one content coding of one body."""
 
     __slots__ = ("_formats", "_is_begun", "_zlib")
 
     def __init__(self, formats: tuple[int, ...]) -> None:
-        """`formats` are zlib's window bits, the likeliest first; none stands for a body that is refused."""
+        """`formats` are zlib's window bits, the likeliest first; if empty, the body is rejected."""
         self._formats = formats
         self._is_begun = False
         self._zlib = zlib.decompressobj(formats[0] if formats else RAW)
 
     def feed(self, data: bytes) -> Iterator[bytes]:
-        """Yield the decompressed bytes in steps, each made when it is asked for. Raises DecodingError."""
+        """Yield the decompressed data lazily in steps. Raises DecodingError."""
         if not self._formats:
             raise DecodingError("body was compressed more than once")
         while data:
@@ -64,13 +64,13 @@ class Decompressor:
                 self._zlib = zlib.decompressobj(GZIP)  # another gzip member
 
     def finish(self) -> None:
-        """Check at the end of the body that the coding is complete. Raises IncompleteBodyError."""
+        """Check at the end of the body that it is complete. Raises IncompleteBodyError."""
         if self._is_begun and not self._zlib.eof:
-            raise IncompleteBodyError("compressed body ended early")
+            raise IncompleteBodyError("compressed body is truncated")
 
 
 def build_decompressor(encoding: str) -> Decompressor | None:
-    """Return what undoes a Content-Encoding, or None where there is nothing to undo; unknown words are ignored."""
+    """Return the decompressor for a Content-Encoding; None if none is needed. Unknown codings are ignored."""
     formats = [_FORMATS[name] for word in encoding.lower().split(",") if (name := word.strip()) in _FORMATS]
     match formats:
         case []:

@@ -1,9 +1,9 @@
-"""How exceptions of HTTP clients and of the system map to faults.
+"""Mapping of exceptions of HTTP clients and of the system to faults.
 
-The chain of causes is read from the innermost exception outwards, and the first class that has a meaning decides. Classes of
-the HTTP clients come before the system's: a `ConnectionResetError` says neither whether the connection was still being made
-nor whether a response had begun, and aiohttp's `ClientConnectorError` around it does. Names are compared, so that no client
-is loaded to be understood.
+The chain of causes is searched from the innermost exception outwards for a known class. Classes of the HTTP clients
+take precedence over those of the system: a `ConnectionResetError` does not show whether it happened while connecting or
+during a response, but aiohttp's `ClientConnectorError` around it does. Classes are compared by name, so that no client
+is imported.
 """
 
 from __future__ import annotations
@@ -77,7 +77,7 @@ _NOT_HTTP = frozenset(
 )
 _NOT_A_URL = frozenset({"InvalidURL", "InvalidUrlClientError", "NonHttpUrlClientError", "UnsupportedProtocol"})
 _TRANSPORTS = frozenset({"ClientError", "ConnectionError", "NetworkError", "TransportError"})
-"""Base classes of httpx's, aiohttp's, requests' and the system's exceptions, where nothing nearer is known."""
+"""Base classes of the exceptions of httpx, aiohttp, requests and the system, for subclasses that are not known."""
 
 _SYSTEM_CONNECTING = frozenset({"gaierror", "SSLCertVerificationError", "SSLError", "ConnectionRefusedError"})
 _SYSTEM_BROKEN = frozenset({"ConnectionResetError", "BrokenPipeError", "ConnectionAbortedError"})
@@ -101,7 +101,7 @@ def known_fault_from_error(error: BaseException, stage: Stage, timeout: float | 
         for cause in chain:
             if (fault := read(type(cause).__name__, cause, stage, timeout)) is not None:
                 return fault
-    # A class that is not known by name is read by its nearest base class that is.
+    # Classes that are not known by name are mapped by their nearest known base class.
     bases = [(cause, base.__name__) for cause in chain for base in type(cause).__mro__]
     for read in (_fault_from_client, _fault_from_system):
         for cause, name in bases:
@@ -111,7 +111,7 @@ def known_fault_from_error(error: BaseException, stage: Stage, timeout: float | 
 
 
 def _fault_from_client(name: str, cause: BaseException, stage: Stage, timeout: float | None) -> Fault | None:
-    """What a class of an HTTP client says."""
+    """Return the fault for a class of an HTTP client."""
     if name in _TIMEOUTS:
         return build_timeout_fault(_TIMEOUTS[name], stage, timeout)
     if name in _NOT_A_URL:
@@ -121,14 +121,14 @@ def _fault_from_client(name: str, cause: BaseException, stage: Stage, timeout: f
     if name in _NOT_HTTP:
         return InvalidResponse(message=f"response is not valid HTTP: {_describe(cause)}", maybe_billed=True)
     if name in _CUT_SHORT:
-        return _cut(stage, "response was cut short")
+        return _cut(stage, "response was truncated")
     if name in _BROKEN_CONNECTIONS:
         return _cut(stage, "connection was reset")
     return None
 
 
 def _fault_from_system(name: str, cause: BaseException, stage: Stage, timeout: float | None) -> Fault | None:
-    """What a class of the system, or a base class of a client, says."""
+    """Return the fault for a class of the system, or for a base class of a client."""
     if name == "TimeoutError":
         return build_timeout_fault("read", stage, timeout)
     if name in _SYSTEM_CONNECTING and stage == "opening":
@@ -143,7 +143,7 @@ def _fault_from_system(name: str, cause: BaseException, stage: Stage, timeout: f
 
 
 def build_timeout_fault(phase: Phase, stage: Stage, timeout: float | None) -> TimedOut:
-    """Return the fault for a wait of `timeout` seconds that passed."""
+    """Return the fault for a timeout of `timeout` seconds."""
     phase = "stream" if stage == "reading" else phase
     bound = "" if timeout is None else f" after {timeout:g} s"
     match phase:
@@ -165,7 +165,7 @@ def _cut(stage: Stage, message: str) -> Fault:
 
 
 def _list_causes(error: BaseException) -> list[BaseException]:
-    """The chain of causes, innermost first; implicit contexts count where there is no explicit cause."""
+    """Return the chain of causes, innermost first; `__context__` is used if there is no `__cause__`."""
     chain: list[BaseException] = []
     cause: BaseException | None = error
     while cause is not None and cause not in chain:
@@ -175,6 +175,6 @@ def _list_causes(error: BaseException) -> list[BaseException]:
 
 
 def _describe(error: BaseException) -> str:
-    """The class and the first line of the message."""
+    """Return the class and the first line of the message."""
     lines = str(error).strip().splitlines()
     return f"{type(error).__name__}: {lines[0][:300]}" if lines else type(error).__name__

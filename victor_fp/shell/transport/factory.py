@@ -1,4 +1,4 @@
-"""Choice of a provider's transport: aiohttp, httpx, one that the caller passes, or the embedded engine."""
+"""Selection of a provider's transport: aiohttp, httpx, one passed by the caller, or the embedded engine."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ TransportChoice: TypeAlias = "Transport | httpx.AsyncBaseTransport | Literal['ai
 
 
 class LazyTransport:
-    """An HTTP transport that is made when something is first sent, so that making a provider loads no HTTP client."""
+    """An HTTP transport that is created at the first request, so that creating a provider imports no HTTP client."""
 
     def __init__(self, make: Callable[[], Transport]) -> None:
         self._make = make
         self._transport: Transport | None = None
 
     def load(self) -> Transport:
-        """The transport itself, made now if need be."""
+        """Return the transport; it is created if necessary."""
         if self._transport is None:
             self._transport = self._make()
         return self._transport
@@ -40,14 +40,14 @@ class LazyTransport:
     async def open(
         self, request: HttpRequest, secret: SecretStr | None, timeout: float | None
     ) -> TransportResponse | Fault:
-        """Send over the transport, or let the interceptor that is active answer."""
+        """Send with the active interceptor, or else with the transport."""
         interceptor = find_interceptor()
         if interceptor is not None:
             return await interceptor.intercept(self.load().open, request, secret, timeout)
         return await self.load().open(request, secret, timeout)
 
     async def aclose(self) -> None:
-        """Close the transport, if it was made."""
+        """Close the transport, if it was created."""
         if self._transport is not None:
             await self._transport.aclose()
 
@@ -61,7 +61,7 @@ def build_transport(
     proxy: str | None = None,
     trust_env: bool = True,
 ) -> Transport:
-    """The transport that a provider's arguments ask for. Raises TypeError where one of them is of the wrong kind."""
+    """Build the transport for a provider's arguments. Raises TypeError for arguments of a wrong type."""
     if transport is not None and not isinstance(transport, str):
         if _is_of_httpx(transport):
             mounted = transport
@@ -76,11 +76,11 @@ def build_transport(
     if http_client is not None:
         client = http_client
         if transport == "aiohttp":
-            raise TypeError("http_client is an httpx client, which transport='aiohttp' does not use: pass one of them")
+            raise TypeError("http_client cannot be combined with transport='aiohttp': pass one of them")
         if not (hasattr(client, "aclose") and hasattr(client, "build_request")):
             raise TypeError(f"http_client: expected an httpx.AsyncClient, got {type(client).__name__}")
         return LazyTransport(lambda: _use_client(client))
-    # From here on a proxy's password is kept as a secret.
+    # The proxy's password is a Secret from here on.
     address = None if proxy is None else _parse_proxy(proxy)
     make = _make_httpx if transport == "httpx" else _make_aiohttp
     return LazyTransport(partial(make, verify, address, trust_env))
@@ -121,5 +121,5 @@ def _wrap_transport(transport: httpx.AsyncBaseTransport) -> Transport:
 
 
 def build_default_transport() -> Transport:
-    """HTTP with the default settings."""
+    """Return the default HTTP transport."""
     return LazyTransport(partial(_make_aiohttp, True, None, True))  # noqa: FBT003

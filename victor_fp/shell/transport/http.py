@@ -1,4 +1,4 @@
-"""What the HTTP transports share: headers of requests, bodies of responses, and resources that belong to an event loop."""
+"""Shared parts of the HTTP transports: request headers, response bodies, and resources that belong to an event loop."""
 
 from __future__ import annotations
 
@@ -22,14 +22,13 @@ R = TypeVar("R")
 DEFAULT_HEADERS = {"accept": "*/*", "accept-encoding": CODINGS, "user-agent": "victor-fp"}
 
 MAX_CONNECTIONS, KEEPALIVE_SECONDS = 1000, 60.0
-"""Open at once for each transport and loop, and how long an idle one is kept."""
-
+"""Limits for each transport and loop: concurrent connections, and the lifetime of an idle one."""
 NO_BODY = frozenset({204, 304})
-"""Statuses of responses without a body; one that a server sends all the same would be read as the next response."""
+"""Statuses without a body; a body that a server sends anyway would be read as the next response."""
 
 
 def check_url(url: str) -> Fault | None:
-    """InvalidRequest for an address that no request can be sent to."""
+    """Return InvalidRequest for a URL that is not valid."""
     try:
         parts = urlsplit(url)
         if parts.scheme in ("http", "https") and parts.hostname and (parts.port is None or parts.port > 0):
@@ -40,13 +39,13 @@ def check_url(url: str) -> Fault | None:
 
 
 def check_headers(headers: Mapping[str, str]) -> Fault | None:
-    """InvalidRequest for a header that cannot be sent."""
+    """Return InvalidRequest for a header that cannot be sent."""
     problem = find_header_problem(headers)
     return None if problem is None else InvalidRequest(message=problem)
 
 
 def fill_headers(defaults: Mapping[str, str], headers: Mapping[str, str], secret: SecretStr | None) -> dict[str, str]:
-    """The headers to send, with the secret in its place. The result is not to be held in a variable: tracebacks show those."""
+    """Return the headers with the secret filled in. Do not assign the result to a variable: tracebacks may show it."""
     filled = {**defaults, **headers}
     for name, text in headers.items():
         if SECRET in text:
@@ -55,18 +54,18 @@ def fill_headers(defaults: Mapping[str, str], headers: Mapping[str, str], secret
 
 
 def has_body(headers: Mapping[str, str]) -> bool:
-    """Whether a server seems to send a body."""
+    """Return whether the headers announce a body."""
     return headers.get("content-length", "0") != "0" or "transfer-encoding" in headers
 
 
 def strip_frames(error: BaseException) -> BaseException:
-    """A cancellation without the HTTP client's frames: error trackers show their variables, and one of them is the key."""
+    """Remove the HTTP client's frames from a cancellation: error trackers report their variables, including the key."""
     error.__context__ = None
     return error.with_traceback(None)
 
 
 class HttpResponse:
-    """A response whose body is still to be read; the transports add how it is closed."""
+    """A response whose body has not been read; subclasses implement closing."""
 
     __slots__ = ("_decompressor", "_fault", "_pieces", "_receive", "_timeout", "headers", "status")
 
@@ -79,7 +78,7 @@ class HttpResponse:
         *,
         is_decoded: bool = False,
     ) -> None:
-        """`receive` returns the next bytes of the body as they were sent, and none at its end."""
+        """`receive` returns the next bytes of the body as sent, and empty bytes at its end."""
         self.status = status
         self.headers = headers
         self._receive = receive
@@ -88,10 +87,10 @@ class HttpResponse:
         self._decompressor: Decompressor | None = None if encoding is None else build_decompressor(encoding)
         self._pieces: Iterator[bytes] = iter(())
         self._fault: Fault | None = None
-        """To be returned once the bytes that came before it are."""
+        """Fault to return after the data that was received before it."""
 
     async def read(self, limit: int) -> bytes | Fault:
-        """The whole body."""
+        """Return the complete body."""
         pieces: list[bytes] = []
         size = 0
         while True:
@@ -106,21 +105,21 @@ class HttpResponse:
             pieces.append(piece)
 
     async def receive(self) -> bytes | Fault | None:
-        """The next bytes of the body."""
+        """Return the next bytes of the body."""
         if self._fault is not None:
             return self._fault
         try:
             if self._decompressor is None:
                 return await self._receive() or None
             return await self._decompress(self._decompressor)
-        except Exception as error:  # whatever the client raises means that the response broke
+        except Exception as error:  # any exception of the client means that the response broke
             self._fault = fault_from_error(error, "reading", self._timeout)
             return self._take_unread() or self._fault
         except BaseException as error:
             raise strip_frames(error) from None
 
     def _take_unread(self) -> bytes:
-        """Bytes that came before the response broke and were not read."""
+        """Return data that was received before the response broke, and not read."""
         return b""
 
     async def _decompress(self, decompressor: Decompressor) -> bytes | None:
@@ -131,16 +130,16 @@ class HttpResponse:
                 return None
             self._pieces = decompressor.feed(data)
         if len(piece) == STEP:
-            await asyncio.sleep(0)  # there is more; timers and other tasks come first
+            await asyncio.sleep(0)  # let timers and other tasks run between the steps
         return piece
 
 
 class LoopResources(Generic[R]):
-    """One resource for each event loop, made when it is first asked for and closed when its loop shuts down.
+    """One resource for each event loop, created at first use and closed when its loop shuts down.
 
-    A loop that shuts down closes the asynchronous generators that were begun in it, so one that holds the resource hears of it
-    while the loop still runs. A forked process sets its parent's resources aside without closing them, since that would end
-    connections that the parent uses.
+    A loop that shuts down closes its asynchronous generators, so each resource is held by one and closed while the loop
+    is still running. A forked process keeps its parent's resources without closing them, since that would close
+    connections of the parent.
     """
 
     def __init__(
@@ -149,7 +148,7 @@ class LoopResources(Generic[R]):
         close: Callable[[R], Awaitable[object]],
         set_aside: Callable[[R], object] | None = None,
     ) -> None:
-        """`make` runs inside the loop. `set_aside` returns what a forked process has to keep in place of the resource."""
+        """`make` runs inside the loop. `set_aside` returns the object that a forked process keeps of a resource."""
         self._make = make
         self._close = close
         self._set_aside = set_aside
@@ -158,7 +157,7 @@ class LoopResources(Generic[R]):
         _OF_THIS_PROCESS.add(self)
 
     async def get(self) -> R:
-        """The running loop's resource."""
+        """Return the resource of the running loop."""
         loop = asyncio.get_running_loop()
         found = self._held.get(loop)
         if found is not None:
@@ -170,7 +169,7 @@ class LoopResources(Generic[R]):
         return resource
 
     async def aclose(self) -> None:
-        """Close the running loop's resource."""
+        """Close the resource of the running loop."""
         found = self._held.pop(asyncio.get_running_loop(), None)
         if found is not None:
             await found[1].aclose()
@@ -194,7 +193,7 @@ async def _hold(resource: R, close: Callable[[R], Awaitable[object]]) -> AsyncGe
 
 _OF_THIS_PROCESS: WeakSet[LoopResources[Any]] = WeakSet()
 _INHERITED: list[object] = []
-"""What a forked process got from its parent; kept, since Python closes what nothing refers to."""
+"""Resources that a forked process inherited; kept, so that they are not closed by garbage collection."""
 
 
 def _on_fork() -> None:

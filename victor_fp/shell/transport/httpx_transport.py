@@ -1,4 +1,4 @@
-"""The second transport: an `httpx.AsyncClient` of the caller's, or plain httpx with clients of its own."""
+"""Transports over httpx: with an `httpx.AsyncClient` of the caller, or with internal clients."""
 
 from __future__ import annotations
 
@@ -39,11 +39,11 @@ if TYPE_CHECKING:
 LIMITS = httpx.Limits(
     max_connections=MAX_CONNECTIONS, max_keepalive_connections=200, keepalive_expiry=KEEPALIVE_SECONDS
 )
-"""httpx's own 20 idle connections would make a service reconnect all the time."""
+"""httpx's default of 20 idle connections is too low for a service."""
 
 
 class ClientTransport:
-    """Carries requests over a client that the caller made, with its proxies, TLS, headers and hooks; the caller closes it."""
+    """Sends requests with a client of the caller, with its proxies, TLS, headers and hooks. The caller closes it."""
 
     def __init__(self, client: httpx.AsyncClient) -> None:
         self._client = client
@@ -52,15 +52,15 @@ class ClientTransport:
         self, request: HttpRequest, secret: SecretStr | None, timeout: float | None
     ) -> TransportResponse | Fault:
         """Send, and wait for the headers."""
-        # A coding is asked for only where it can be undone.
+        # Only codings that can be decoded are requested.
         return await _open(self._client, {"accept-encoding": CODINGS}, request, secret, timeout)
 
     async def aclose(self) -> None:
-        """Nothing is closed: the client is the caller's."""
+        """Do nothing: the client belongs to the caller."""
 
 
 class HttpxTransport:
-    """Carries requests over plain httpx, with one client for each proxy and event loop."""
+    """Sends requests with httpx, with one client for each proxy and event loop."""
 
     def __init__(self, *, verify: Verify = True, proxy: Proxy | Fault | None = None, trust_env: bool = True) -> None:
         self._verify = verify
@@ -89,7 +89,7 @@ class HttpxTransport:
             proxy = read_settings(self._proxy, trust_env=self._trust_env).choose(url)
             if isinstance(proxy, FaultBase):
                 return proxy
-            if len(self._routes) > 1000:  # some protocols put the model into the path
+            if len(self._routes) > 1000:  # the path may contain the model, so that the number of URLs is not bounded
                 self._routes.clear()
             self._routes[url] = proxy
         proxy = self._routes[url]
@@ -122,22 +122,22 @@ class HttpxTransport:
                 proxy=through,
                 trust_env=False,
                 limits=LIMITS,
-                cookies=CookieJar(DefaultCookiePolicy(allowed_domains=())),  # none is kept
+                cookies=CookieJar(DefaultCookiePolicy(allowed_domains=())),  # cookies are not stored
             )
         except ImportError:  # of httpx, for SOCKS
             return InvalidRequest(message=f"proxy {through.url if through else ''}: install httpx[socks] to use it")
 
 
 class HttpxResponse(HttpResponse):
-    """A response of httpx still to be read."""
+    """A response of httpx whose body has not been read."""
 
     __slots__ = ("_response",)
 
     def __init__(self, response: httpx.Response, timeout: float | None) -> None:
-        # A hook or a test double may have read it, and httpx has then decompressed it.
+        # If a hook or a test double has read it, httpx has decompressed it.
         is_read = response.is_stream_consumed
         pieces = response.aiter_bytes() if is_read else response.aiter_raw()
-        # Unread, the connection is closed, on which the server may still send the body that it announced.
+        # Without reading, the connection is closed, since the server may still send the announced body.
         receive = (
             _read_nothing
             if response.status_code in NO_BODY and has_body(response.headers)
@@ -147,8 +147,8 @@ class HttpxResponse(HttpResponse):
         self._response = response
 
     async def aclose(self) -> None:
-        """Give the connection back, or close it where the body was not read to its end."""
-        with suppress(Exception):  # a connection that fails while it is closed is closed
+        """Release the connection, or close it if the body was not read to its end."""
+        with suppress(Exception):  # errors while closing are irrelevant
             await self._response.aclose()
 
 
@@ -159,12 +159,12 @@ async def _open(
     secret: SecretStr | None,
     timeout: float | None,
 ) -> TransportResponse | Fault:
-    """Send over a client, and wait for the headers."""
+    """Send with a client, and wait for the headers."""
     if (unsendable := check_url(request.url) or check_headers(request.headers)) is not None:
         return unsendable
     try:
         response = await _send(client, defaults, request, secret, timeout)
-    except Exception as error:  # whatever the client raises means that the request failed
+    except Exception as error:  # any exception of the client means that the request failed
         return fault_from_error(error, "opening", timeout)
     except BaseException as error:
         raise strip_frames(error) from None
@@ -178,7 +178,7 @@ async def _send(
     secret: SecretStr | None,
     timeout: float | None,
 ) -> httpx.Response | Fault:
-    """Send; raises what httpx raises. Redirects are not followed: a key is not carried to another host."""
+    """Send; exceptions of httpx propagate. Redirects are not followed, so that the key is not sent to another host."""
     built = client.build_request(
         request.method,
         request.url,
@@ -192,7 +192,7 @@ async def _send(
 
 
 async def _read_piece(pieces: AsyncIterator[bytes]) -> bytes:
-    """The next bytes, none at the end; a test double may send empty pieces."""
+    """Return the next bytes, empty at the end; empty parts from test doubles are skipped."""
     async for piece in pieces:
         if piece:
             return piece

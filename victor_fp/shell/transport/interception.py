@@ -1,4 +1,4 @@
-"""Interception: something that stands before the HTTP transports of this process, such as a recording that answers for them."""
+"""Interception of the HTTP transports of this process, for example by a recording that replays responses."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ if TYPE_CHECKING:
 SendFunction: TypeAlias = (
     "Callable[[HttpRequest, SecretStr | None, float | None], Awaitable[TransportResponse | Fault]]"
 )
-"""Sends a request over the transport that was asked for it."""
+"""Sends a request with the intercepted transport."""
 
 
 class Interceptor(Protocol):
-    """Answers requests in place of a transport, or sends them over it."""
+    """Responds to requests in place of a transport, or sends them with it."""
 
     async def intercept(
         self, send: SendFunction, request: HttpRequest, secret: SecretStr | None, timeout: float | None
     ) -> TransportResponse | Fault:
-        """The response, whose headers have come."""
+        """Return the response after its headers have been received."""
         ...
 
 
@@ -32,15 +32,15 @@ _active: list[Interceptor] = []
 
 
 def activate(interceptor: Interceptor) -> None:
-    """Put an interceptor before every HTTP transport of this process; the latest one is asked."""
+    """Activate an interceptor for all HTTP transports of this process; only the latest one is used."""
     _active.append(interceptor)
 
 
 def deactivate(interceptor: Interceptor) -> None:
-    """Take it away again."""
+    """Deactivate an interceptor."""
     _active.remove(interceptor)
 
 
 def find_interceptor() -> Interceptor | None:
-    """The one that is asked; None where requests go straight to their transports."""
+    """Return the active interceptor, if any."""
     return _active[-1] if _active else None

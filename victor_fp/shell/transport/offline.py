@@ -1,7 +1,7 @@
-"""Protection against real connections: VICTOR_FP_OFFLINE, and test doubles of httpx that are active.
+"""Protection against real connections: VICTOR_FP_OFFLINE, and active test doubles of httpx.
 
-With VICTOR_FP_OFFLINE=1 no transport of this package opens a connection. Where a library such as respx or pytest-httpx has
-replaced httpx's network code, requests go through httpx, so that they reach the test double instead of a vendor.
+With VICTOR_FP_OFFLINE=1 no transport of this package opens a connection. If a library such as respx or pytest-httpx has
+replaced httpx's network code, requests are sent with httpx, so that they reach the test double instead of a vendor.
 """
 
 from __future__ import annotations
@@ -22,21 +22,21 @@ _AIOHTTP_NETWORK = frozenset({"AiohttpTransport", "ClientSession"})
 
 
 def is_offline() -> bool:
-    """Whether VICTOR_FP_OFFLINE forbids connections."""
+    """Return whether VICTOR_FP_OFFLINE is set."""
     return os.environ.get(VARIABLE, "").strip().lower() not in _OFF
 
 
 def check_network(url: str) -> Literal["replaced"] | Fault | None:
-    """What stands between a request and the network: a test double of httpx, or VICTOR_FP_OFFLINE; None where nothing does."""
+    """Return "replaced" for an active test double of httpx, a fault if VICTOR_FP_OFFLINE is set, else None."""
     if "httpx" in sys.modules and is_httpx_replaced():
         return "replaced"
     return _build_refusal(url) if VARIABLE in os.environ and is_offline() else None
 
 
 def refuse_client(client: object, url: str, target: object) -> Fault | None:
-    """InvalidRequest where VICTOR_FP_OFFLINE is set and an httpx client would open a connection for `url`.
+    """Return InvalidRequest if VICTOR_FP_OFFLINE is set and an httpx client would open a connection for `url`.
 
-    `target` is the URL in the client's own form. A client that cannot be judged is refused.
+    `target` is the URL as an object of the client. A client of unknown type is rejected.
     """
     if VARIABLE not in os.environ or not is_offline():
         return None
@@ -46,9 +46,9 @@ def refuse_client(client: object, url: str, target: object) -> Fault | None:
 
 
 def is_httpx_replaced() -> bool:
-    """Whether a test double has replaced the functions of httpx or httpcore that lead to the network.
+    """Return whether a test double has replaced the network functions of httpx or httpcore.
 
-    Only a program that has loaded httpx can have done so.
+    This is possible only if httpx has been imported.
     """
     httpx = sys.modules.get("httpx")
     return httpx is not None and (
@@ -69,7 +69,7 @@ def _is_replaced(module: object, owner: str, name: str, home: str) -> bool:
 
 
 def _is_network(transport: object, network: frozenset[str], depth: int) -> bool:
-    """Whether a transport is of a class that opens connections, or holds one that is."""
+    """Return whether a transport opens connections, or contains one that does."""
     if any(kind.__name__ in network for kind in type(transport).__mro__):
         return True
     held = getattr(transport, "__dict__", {}).values()

@@ -1,6 +1,6 @@
-"""The protocol between victor_fp and what carries its requests: two methods, so that a test double is a few lines.
+"""The transport protocol: two methods, so that a test double is a few lines.
 
-A transport does not raise for what a network can do; it returns a `Fault`, whose provider and model the caller fills in.
+A transport does not raise for network errors; it returns a `Fault`, to which the caller adds provider and model.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from victor_fp.core.requests import HttpRequest
 
 
 class TransportResponse(Protocol):
-    """A response whose headers have come and whose body is still to be read."""
+    """A response whose headers have been received and whose body has not been read."""
 
     @property
     def status(self) -> int:
@@ -28,25 +28,25 @@ class TransportResponse(Protocol):
         ...
 
     async def read(self, limit: int) -> bytes | Fault:
-        """The whole body, decompressed; InvalidResponse where it is larger than `limit` bytes."""
+        """Return the complete body, decompressed; InvalidResponse if it is larger than `limit` bytes."""
         ...
 
     async def receive(self) -> bytes | Fault | None:
-        """The next bytes of the body, decompressed; None at its end, or the fault that broke it."""
+        """Return the next bytes of the body, decompressed; None at its end; or the fault of a broken response."""
         ...
 
     async def aclose(self) -> None:
-        """Give the connection back, or close it where the body was not read to its end. Does not raise."""
+        """Release the connection, or close it if the body was not read to its end. Does not raise."""
         ...
 
 
 class Transport(Protocol):
-    """Carries requests."""
+    """Sends requests."""
 
     async def open(
         self, request: HttpRequest, secret: SecretStr | None, timeout: float | None
     ) -> TransportResponse | Fault:
-        """Send, and wait for the response headers. `timeout` (seconds) bounds connecting, sending, and each silence."""
+        """Send, and wait for the response headers. `timeout` (seconds) applies to connect, write and each read."""
         ...
 
     async def aclose(self) -> None:
@@ -56,13 +56,13 @@ class Transport(Protocol):
 
 @runtime_checkable
 class PreparingTransport(Protocol):
-    """A transport that has something to do before a model's first request, which no timeout of a call bounds."""
+    """A transport with work to do before a model's first request, to which the timeouts of calls do not apply."""
 
     async def prepare(self, model: str) -> Fault | None:
-        """Fetch or load what the model needs; the fault says what prevented it."""
+        """Download or load the model; return the fault if this fails."""
         ...
 
 
 async def prepare_model(transport: Transport, model: str) -> Fault | None:
-    """Prepare a model where the transport is one that does."""
+    """Prepare a model, if the transport supports it."""
     return await transport.prepare(model) if isinstance(transport, PreparingTransport) else None

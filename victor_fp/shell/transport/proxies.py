@@ -1,8 +1,8 @@
-"""Choice of the proxy for a URL: the one that was passed, or the environment's, with its exceptions.
+"""Selection of the proxy for a URL: the one that was passed, or that of the environment, with its exceptions.
 
-Read from HTTP_PROXY, HTTPS_PROXY, ALL_PROXY and NO_PROXY (in lower case too, which comes first), or from the system's settings
-where no variable is set. NO_PROXY is a list, separated by commas or spaces, of `*`, host names (each stands for its subdomains
-too; a leading `.` or `*.` changes nothing), IP addresses and networks in CIDR notation; each may end in `:port`.
+The environment is HTTP_PROXY, HTTPS_PROXY, ALL_PROXY and NO_PROXY (lower case takes precedence), or the system settings
+if no variable is set. NO_PROXY is a list, separated by commas or spaces, of `*`, host names (which include their
+subdomains; a leading `.` or `*.` is ignored), IP addresses and networks in CIDR notation; each may end in `:port`.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
 class Proxy(msgspec.Struct, frozen=True):
-    """A proxy. Its credentials are kept apart from its URL, so that the URL can be shown."""
+    """A proxy. Its credentials are separate from its URL, so that the URL can be shown."""
 
     url: str
     user: str | None = None
@@ -39,10 +39,10 @@ class NoProxyRule(msgspec.Struct, frozen=True):
     network: Network | None = None
     """Addresses."""
     port: int | None = None
-    """None is every port. With neither domain nor network, the rule is for all hosts."""
+    """None: all ports. Without domain and network, the rule applies to all hosts."""
 
     def is_match(self, host: str, address: IPv4Address | IPv6Address | None, port: int | None) -> bool:
-        """Whether requests to this host, whose address is given where its name is one, use no proxy."""
+        """Return whether requests to this host bypass the proxy; `address` is that of a host given as IP address."""
         if self.port is not None and self.port != port:
             return False
         if self.network is not None:
@@ -51,22 +51,22 @@ class NoProxyRule(msgspec.Struct, frozen=True):
 
 
 class ProxySettings(msgspec.Struct, frozen=True):
-    """The proxies in force."""
+    """The proxy settings in effect."""
 
     every: Proxy | Fault | None = None
-    """For every URL: the proxy that was passed."""
+    """The proxy that was passed, for all URLs."""
     by_scheme: Mapping[str, str] = {}
-    """The environment's proxies as they were written; "all" is for schemes that are not named."""
+    """The unparsed proxies of the environment; "all" applies to other schemes."""
     exceptions: Sequence[NoProxyRule] = ()
     is_system: bool = False
-    """Whether these are the system's settings, which have exceptions of their own."""
+    """Whether these are the system settings, which have their own exceptions."""
 
     def __repr__(self) -> str:
-        """Without the proxies, which may hold passwords."""
+        """Omit the proxies, which may contain passwords."""
         return f"ProxySettings(every={self.every!r}, by_scheme={sorted(self.by_scheme)})"
 
     def choose(self, url: str) -> Proxy | Fault | None:
-        """The proxy for a URL; InvalidRequest where it cannot be used."""
+        """Return the proxy for a URL, if any; InvalidRequest if it cannot be used."""
         if self.every is not None:
             return self.every
         parts = urlsplit(url)
@@ -84,7 +84,7 @@ class ProxySettings(msgspec.Struct, frozen=True):
 
 
 def read_settings(proxy: Proxy | Fault | None, *, trust_env: bool) -> ProxySettings:
-    """Read the environment, unless a proxy was passed or the environment is not to be used."""
+    """Read the environment, unless a proxy was passed or `trust_env` is False."""
     if proxy is not None or not trust_env:
         return ProxySettings(every=proxy)
     proxies = getproxies()
@@ -96,7 +96,7 @@ def read_settings(proxy: Proxy | Fault | None, *, trust_env: bool) -> ProxySetti
 
 
 def parse_proxy(text: object, source: str = "proxy=") -> Proxy | Fault:
-    """Read a proxy's URL; a fault about it names `source` and shows no user and no password."""
+    """Parse a proxy URL; its fault names `source` and contains neither user nor password."""
     if not isinstance(text, str):
         return InvalidRequest(message=f"{source}: expected a URL, got {type(text).__name__}")
     invalid = InvalidRequest(message=f"{source}: not a valid URL; expected http://user:password@host:port")
@@ -116,7 +116,7 @@ def parse_proxy(text: object, source: str = "proxy=") -> Proxy | Fault:
 
 
 def refuse_scheme(proxy: Proxy, schemes: Sequence[str], advice: str = "") -> Fault | None:
-    """InvalidRequest for a proxy of a kind that a client does not speak to."""
+    """Return InvalidRequest for a proxy scheme that a client does not support."""
     scheme = proxy.url.partition(":")[0]
     if scheme in schemes:
         return None
@@ -125,7 +125,7 @@ def refuse_scheme(proxy: Proxy, schemes: Sequence[str], advice: str = "") -> Fau
 
 
 def read_exceptions(text: str) -> tuple[NoProxyRule, ...]:
-    """Read NO_PROXY.
+    """Parse NO_PROXY.
 
     >>> read_exceptions("internal.test:8080")
     (NoProxyRule(domain='internal.test', network=None, port=8080),)
@@ -143,13 +143,13 @@ def _read_rule(entry: str) -> NoProxyRule:
         host = entry
     if (network := _read_network(host)) is not None:
         return NoProxyRule(network=network, port=port)
-    # An entry without a name, such as ".", matches no host.
+    # An entry without a name, such as ".", does not match any host.
     domain = None if host == "*" else host.removeprefix("*").strip(".") or "."
     return NoProxyRule(domain=domain, port=port)
 
 
 def _read_network(text: str) -> Network | None:
-    """An address, with or without brackets, or a network; None for anything else."""
+    """Parse an address, with or without brackets, or a network; None for anything else."""
     if "]:" in text:
         return None
     try:

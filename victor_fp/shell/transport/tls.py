@@ -1,7 +1,8 @@
-"""TLS contexts: which servers are trusted.
+"""TLS contexts for the verification of servers.
 
-`verify` is True for the certificate authorities of certifi, or of SSL_CERT_FILE and SSL_CERT_DIR where they are set; the path of
-a file or folder of CA certificates; False for no verification; or an `ssl.SSLContext`, which can hold a client certificate too.
+`verify` is True for the certificate authorities of certifi, or of SSL_CERT_FILE and SSL_CERT_DIR if set; the path of a
+file or directory of CA certificates; False to disable verification; or an `ssl.SSLContext`, for example with a client
+certificate.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ Verify: TypeAlias = ssl.SSLContext | str | os.PathLike[str] | bool
 
 
 def make_context(verify: Verify, environment: Mapping[str, str]) -> ssl.SSLContext | Fault:
-    """Make the context for `verify`; `environment` is empty where its variables are not to be used."""
+    """Create the context for `verify`; pass an empty `environment` to ignore its variables."""
     match verify:
         case ssl.SSLContext():
             return verify
@@ -44,7 +45,7 @@ def _build_environment_context(environment: Mapping[str, str]) -> ssl.SSLContext
     return _build_context(source, Path(file) if file else None, folders)
 
 
-@cache  # reading them takes as long as forty calls, and nobody changes the context
+@cache  # loading them takes as long as forty calls, and the context is not modified
 def _build_certifi_context() -> ssl.SSLContext | Fault:
     import certifi
 
@@ -60,11 +61,11 @@ def _build_unverified_context() -> ssl.SSLContext:
 
 
 def _build_context(source: str, file: Path | None, folders: Sequence[Path]) -> ssl.SSLContext | Fault:
-    """A context that trusts these authorities; a fault about them names `source`."""
+    """Create a context with these certificate authorities; its fault names `source`."""
     present = [folder for folder in folders if folder.is_dir()]  # OpenSSL ignores the others
     if folders and not present:
         names = ", ".join(map(str, folders))
-        return InvalidRequest(message=f"{source}: no such folder of CA certificates: {names}")
+        return InvalidRequest(message=f"{source}: directory of CA certificates not found: {names}")
     try:
         context = ssl.create_default_context(cafile=file, capath=present[0] if present else None)
         for folder in present[1:]:

@@ -1,4 +1,4 @@
-"""Laws of conduct: keys stay secret, connections are given back, and an event loop is not for ever."""
+"""Laws of behaviour: keys stay secret, connections are released, and providers work in several event loops."""
 
 from __future__ import annotations
 
@@ -33,35 +33,35 @@ from victor_fp.testing.harness import (
 from victor_fp.testing.server import serving
 
 CLOSE_TIMEOUT = 1.0
-"""Seconds that closing a connection may take."""
+"""Maximum seconds for closing a connection."""
 
 
 class _LogCapture(logging.Handler):
-    """Hears every record that is logged."""
+    """Collects all log records."""
 
     def __init__(self) -> None:
         super().__init__(logging.DEBUG)
-        self.heard: list[str] = []
+        self.records: list[str] = []
 
     def emit(self, record: logging.LogRecord) -> None:
-        self.heard.append(f"{record.getMessage()} {record.__dict__!r}")
+        self.records.append(f"{record.getMessage()} {record.__dict__!r}")
 
 
 @contextmanager
 def _capture_log() -> Iterator[list[str]]:
-    ear, root = _LogCapture(), logging.getLogger()
+    capture, root = _LogCapture(), logging.getLogger()
     level = root.level
-    root.addHandler(ear)
+    root.addHandler(capture)
     root.setLevel(logging.DEBUG)
     try:
-        yield ear.heard
+        yield capture.records
     finally:
-        root.removeHandler(ear)
+        root.removeHandler(capture)
         root.setLevel(level)
 
 
 async def _check_secret(harness: Harness) -> Problems:
-    """The key is in headers and nowhere else, even where the vendor refuses it."""
+    """Check that the key is only in headers, even if the vendor rejects it."""
     seen: dict[str, str] = {}
     with _capture_log() as logged:
         async with harness.connect(_build_first_answer(harness), harness.build_error(401, "bad key")) as (
@@ -78,26 +78,26 @@ async def _check_secret(harness: Harness) -> Problems:
         seen["a URL"] = " ".join(received.path for received in server.received)
         seen["a body"] = " ".join(received.body.decode("utf-8", "replace") for received in server.received)
     seen["the log"] = "\n".join(logged)
-    return [f"the key is in {place}" for place, words in seen.items() if KEY in words]
+    return [f"the key is in {location}" for location, words in seen.items() if KEY in words]
 
 
 def _build_first_answer(harness: Harness) -> Answer:
-    """An answer, or what comes next to one where nobody knows how they are written."""
+    """Build a response, or a 404 if the protocol is not known."""
     return harness.build_error(500, "no") if harness.writer is None else harness.writer.build_answer(TEXT_TURN)
 
 
 def _check_fault(harness: Harness, fault: Fault | None) -> list[str]:
-    """A problem about anything but what `_build_first_answer` leads to."""
+    """Return a problem unless the fault is that of `_build_first_answer`."""
     if harness.writer is None and fault is not None and fault.status == 500:
         return []
     return [] if fault is None else [describe_failure(fault)]
 
 
 async def _check_early_exit(harness: Harness) -> Problems:
-    """Whoever leaves a stream closes its connection at once."""
-    speaks = harness.protocol_writer
-    frames = tuple(map(speaks.frame, speaks.events(TEXT_TURN).before))
-    held = Answer(headers={"content-type": speaks.content_type}, pieces=frames, ending="held")
+    """Check that leaving a stream closes its connection at once."""
+    writer = harness.protocol_writer
+    frames = tuple(map(writer.frame, writer.events(TEXT_TURN).before))
+    held = Answer(headers={"content-type": writer.content_type}, pieces=frames, ending="held")
     async with harness.connect(held) as (provider, server):
         stream = provider.stream([HI], model=harness.model)
         async for _ in stream:
@@ -108,12 +108,12 @@ async def _check_early_exit(harness: Harness) -> Problems:
         try:
             await asyncio.wait_for(server.left.wait(), CLOSE_TIMEOUT)
         except TimeoutError:
-            return [f"the connection of a stream that was left is still open after {CLOSE_TIMEOUT:g} s"]
+            return [f"the connection of an abandoned stream is still open after {CLOSE_TIMEOUT:g} s"]
     return []
 
 
 async def _check_close(harness: Harness) -> Problems:
-    """A provider that is closed, twice even, has no connection open."""
+    """Check that a closed provider, even if closed twice, has no open connections."""
     async with serving(harness.build_script(_build_first_answer(harness))) as server:
         async with harness.make_provider(server.url) as provider:
             result = outcome(await harness.ask(provider))
@@ -123,11 +123,11 @@ async def _check_close(harness: Harness) -> Problems:
             if not server.open_connections:
                 return problems
             await asyncio.sleep(CLOSE_TIMEOUT / 50)
-        return [*problems, f"{server.open_connections} connections are open behind close()"]
+        return [*problems, f"{server.open_connections} connections are open after close()"]
 
 
 async def _check_concurrent_calls(harness: Harness) -> Problems:
-    """Calls at the same time do not stand in each other's way."""
+    """Check that concurrent calls do not interfere."""
     async with harness.connect(harness.protocol_writer.build_answer(TEXT_TURN)) as (provider, _):
         results = await asyncio.gather(*(harness.ask(provider) for _ in range(8)))
     problems: list[str] = []
@@ -141,7 +141,7 @@ async def _check_concurrent_calls(harness: Harness) -> Problems:
 
 
 def _check_second_loop(harness: Harness) -> Problems:
-    """A provider that served one event loop serves the next."""
+    """Check that a provider works in a second event loop."""
 
     async def asked(provider: BaseProvider | None, url: str, *, last: bool) -> tuple[BaseProvider, Fault | None]:
         provider = provider or harness.make_provider(url)
@@ -163,7 +163,7 @@ def _check_second_loop(harness: Harness) -> Problems:
 
 
 def _collect_garbage() -> None:
-    """What a provider left open in a loop that is gone cannot be closed any more, and need not be heard of later."""
+    """Collect garbage, so that warnings of resources of closed loops are not raised later."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ResourceWarning)
         gc.collect()
@@ -171,7 +171,7 @@ def _collect_garbage() -> None:
 
 @contextmanager
 def _serve_in_thread(harness: Harness) -> Iterator[str]:
-    """A server that outlives the event loops of those who ask it."""
+    """Run a server in a thread, independently of the client's event loops."""
     urls: SimpleQueue[str] = SimpleQueue()
     loop = asyncio.new_event_loop()
     over = asyncio.Event()
@@ -199,26 +199,26 @@ _STREAM = frozenset({"protocol", "streaming"})
 LAWS: tuple[Law, ...] = (
     Law(
         name="secret key",
-        says="The key travels in headers and is seen nowhere else.",
+        summary="The key appears only in headers.",
         run=run_in_loop(_check_secret),
         needs=frozenset({"chat"}),
     ),
     Law(
-        name="left early",
-        says="Leaving a stream closes its connection at once.",
+        name="early exit",
+        summary="Leaving a stream closes its connection at once.",
         run=run_in_loop(_check_early_exit),
         needs=_STREAM,
     ),
     Law(
         name="closed",
-        says="A closed provider has no connection open.",
+        summary="A closed provider has no open connections.",
         run=run_in_loop(_check_close),
         needs=frozenset({"chat"}),
     ),
-    Law(name="together", says="Calls at the same time are answered.", run=run_in_loop(_check_concurrent_calls)),
+    Law(name="concurrent calls", summary="Concurrent calls succeed.", run=run_in_loop(_check_concurrent_calls)),
     Law(
         name="second loop",
-        says="A provider that served one event loop serves the next.",
+        summary="A provider works in several event loops, one after the other.",
         run=_check_second_loop,
         needs=frozenset({"chat"}),
     ),

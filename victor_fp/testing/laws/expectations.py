@@ -1,4 +1,4 @@
-"""What a provider must tell where the server said a turn."""
+"""Expected results of scripted turns."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from victor_fp.testing.script import Turn
 async def check_response(
     harness: Harness, turn: Turn, *, tools: bool = False, answer: Answer | None = None
 ) -> list[str]:
-    """What is wrong with a whole answer; `answer` is how the server says the turn, where not plainly."""
+    """Return the problems of a complete response; `answer` is the server's response to the turn, if not the default."""
     async with harness.connect(answer or harness.protocol_writer.build_answer(turn)) as (provider, _):
         match outcome(await harness.ask(provider, tools=[WEATHER] if tools else None)):
             case Failure(fault):
@@ -26,40 +26,40 @@ async def check_response(
 
 
 async def check_stream(harness: Harness, turn: Turn, *, tools: bool = False, answer: Answer | None = None) -> list[str]:
-    """What is wrong with a stream."""
+    """Return the problems of a stream."""
     async with harness.connect(answer or harness.protocol_writer.stream(turn)) as (provider, _):
-        heard = await harness.collect_stream(provider, [WEATHER] if tools else None)
-    if heard.fault is not None:
-        return [describe_failure(heard.fault)]
-    finals = [place for place, chunk in enumerate(heard.chunks) if chunk.is_final]
-    if finals != [len(heard.chunks) - 1] or heard.final is None:
-        return [f"final chunks are at {finals} of {len(heard.chunks)}, where the last one should be, and no other"]
-    thought = "".join((chunk.metadata or {}).get("reasoning_content", "") for chunk in heard.chunks[:-1])
+        collected = await harness.collect_stream(provider, [WEATHER] if tools else None)
+    if collected.fault is not None:
+        return [describe_failure(collected.fault)]
+    finals = [index for index, chunk in enumerate(collected.chunks) if chunk.is_final]
+    if finals != [len(collected.chunks) - 1] or collected.final is None:
+        return [f"final chunks are at {finals} of {len(collected.chunks)}; expected exactly one, at the end"]
+    thought = "".join((chunk.metadata or {}).get("reasoning_content", "") for chunk in collected.chunks[:-1])
     return [
-        *compare("the text of all chunks", turn.text, heard.text),
+        *compare("the text of all chunks", turn.text, collected.text),
         *compare("the reasoning of all chunks", turn.reasoning, thought),
-        *_compare_turn(turn, heard.final, usage=harness.protocol_writer.stream_usage),
+        *_compare_turn(turn, collected.final, usage=harness.protocol_writer.stream_usage),
     ]
 
 
-def _compare_turn(turn: Turn, said: CompletionResponse | StreamChunk, *, usage: bool) -> list[str]:
-    """What an answer, or a stream's last chunk, tells otherwise than the turn has it."""
+def _compare_turn(turn: Turn, response: CompletionResponse | StreamChunk, *, usage: bool) -> list[str]:
+    """Return the differences between a response, or a final chunk, and the turn."""
     calls = [
         {"id": call.id, "name": call.name, "arguments": decode_json(_to_plain(call.arguments))} for call in turn.calls
     ]
     problems = [
-        *compare("tool_calls", calls or None, said.tool_calls),
-        *compare("stop_reason", turn.reason, said.stop_reason),
+        *compare("tool_calls", calls or None, response.tool_calls),
+        *compare("stop_reason", turn.reason, response.stop_reason),
     ]
     if turn.usage is None:
-        problems += compare("usage", None, said.usage)
+        problems += compare("usage", None, response.usage)
     elif usage:
         prompt, answer = turn.usage
-        wanted = {"prompt_tokens": prompt, "completion_tokens": answer, "total_tokens": prompt + answer}
-        got = {name: count for name, count in (said.usage or {}).items() if name in wanted}
-        problems += compare("usage", wanted, got)
+        expected = {"prompt_tokens": prompt, "completion_tokens": answer, "total_tokens": prompt + answer}
+        got = {name: count for name, count in (response.usage or {}).items() if name in expected}
+        problems += compare("usage", expected, got)
     if turn.reasoning:
-        got_reasoning = (said.metadata or {}).get("reasoning_content")
+        got_reasoning = (response.metadata or {}).get("reasoning_content")
         problems += compare('metadata["reasoning_content"]', turn.reasoning, got_reasoning)
     return problems
 

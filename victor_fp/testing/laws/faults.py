@@ -1,4 +1,4 @@
-"""Laws of faults: whatever goes wrong is a typed fault, and never an answer."""
+"""Laws of faults: every failure is a typed fault, and never a response."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ STATUSES: dict[int, tuple[type[faults.Fault], ...]] = {
     500: (faults.ServerFailed,),
     503: (faults.Overloaded, faults.ServerFailed),
 }
-"""What an error's status alone must come to."""
+"""The expected faults for the status of an error."""
 NO_ANSWERS = {
     "an empty body": b"",
     "a page of HTML": b"<html><body>502 Bad Gateway</body></html>",
@@ -51,7 +51,7 @@ async def _check_statuses(harness: Harness) -> Problems:
             if "streaming" in harness.has:
                 got.append((await harness.collect_stream(provider)).fault)
         for fault in got:
-            problems += [f"status {status} became an answer"] if fault is None else _compare_turn(status, fault, kinds)
+            problems += [f"status {status} became a response"] if fault is None else _compare_turn(status, fault, kinds)
     return problems
 
 
@@ -64,11 +64,11 @@ def _find_fault(result: Result[CompletionResponse, faults.Fault]) -> faults.Faul
 
 
 def _compare_turn(status: int, fault: faults.Fault, kinds: tuple[type[faults.Fault], ...]) -> list[str]:
-    wanted = " or ".join(kind.__name__ for kind in kinds)
+    expected = " or ".join(kind.__name__ for kind in kinds)
     return [
-        *([] if isinstance(fault, kinds) else [f"status {status} is {type(fault).__name__} where {wanted} is right"]),
-        *([] if fault.status == status else [f"the fault of status {status} says status {fault.status}"]),
-        *([] if fault.provider else [f"the fault of status {status} does not say whose it is"]),
+        *([] if isinstance(fault, kinds) else [f"status {status}: expected {expected}, got {type(fault).__name__}"]),
+        *([] if fault.status == status else [f"the fault of status {status} has status {fault.status}"]),
+        *([] if fault.provider else [f"the fault of status {status} has no provider"]),
     ]
 
 
@@ -78,52 +78,52 @@ async def _check_unreadable(harness: Harness) -> Problems:
         answer = Answer(headers={"content-type": "application/json"}, pieces=(body,) if body else ())
         async with harness.connect(answer) as (provider, _):
             if _find_fault(await harness.ask(provider)) is None:
-                problems.append(f"{what} became an answer")
+                problems.append(f"{what} became a response")
     return problems
 
 
 async def _check_truncated(harness: Harness) -> Problems:
-    """A stream that ends before its stop reason, at any place, in good order or not, is a fault."""
-    speaks = harness.protocol_writer
-    before = b"".join(map(speaks.frame, speaks.events(TEXT_TURN).before))
-    stop = speaks.frame(speaks.events(TEXT_TURN).end[0])
+    """Check that a stream that ends before its stop reason, at any position and in any way, is a fault."""
+    writer = harness.protocol_writer
+    before = b"".join(map(writer.frame, writer.events(TEXT_TURN).before))
+    stop = writer.frame(writer.events(TEXT_TURN).end[0])
     problems: list[str] = []
     for length in (0, len(before) // 3, len(before), len(before) + len(stop) // 2):
         pieces = ((before + stop)[:length],) if length else ()
         for ending in ("whole", "cut"):
-            answer = Answer(headers={"content-type": speaks.content_type}, pieces=pieces, ending=ending)
+            answer = Answer(headers={"content-type": writer.content_type}, pieces=pieces, ending=ending)
             async with harness.connect(answer) as (provider, _):
-                heard = await harness.collect_stream(provider)
-            if heard.fault is None:
-                problems.append(f"a stream of {length} bytes ({ending}), without its stop reason, passes for whole")
-            elif any(chunk.is_final for chunk in heard.chunks) or heard.late:
-                problems.append("a stream that failed has a final chunk, or results behind its failure")
+                collected = await harness.collect_stream(provider)
+            if collected.fault is None:
+                problems.append(f"a stream of {length} bytes ({ending}) without a stop reason is accepted as complete")
+            elif any(chunk.is_final for chunk in collected.chunks) or collected.late:
+                problems.append("a failed stream has a final chunk, or results after its failure")
     return problems
 
 
 async def _check_error_inside(harness: Harness) -> Problems:
-    """An error in a stream with status 200 is a fault, before the first piece or after it."""
-    speaks = harness.protocol_writer
-    before: list[Event] = list(speaks.events(TEXT_TURN).before)
+    """Check that an error in a stream with status 200 is a fault, before or after the first content."""
+    writer = harness.protocol_writer
+    before: list[Event] = list(writer.events(TEXT_TURN).before)
     problems: list[str] = []
-    for place in (0, len(before)):
-        frames = [*map(speaks.frame, before[:place]), speaks.error_frame(WORDS), speaks.ending]
-        async with harness.connect(speaks.build_stream_answer(frames)) as (provider, _):
-            heard = await harness.collect_stream(provider)
-        if heard.fault is None:
-            problems.append(f"an error behind {place} events of a stream is lost")
+    for index in (0, len(before)):
+        frames = [*map(writer.frame, before[:index]), writer.error_frame(WORDS), writer.ending]
+        async with harness.connect(writer.build_stream_answer(frames)) as (provider, _):
+            collected = await harness.collect_stream(provider)
+        if collected.fault is None:
+            problems.append(f"an error after {index} events of a stream is lost")
             continue
-        if isinstance(heard.fault, faults.StreamTruncated):
-            problems.append("an error in a stream is taken for a stream that broke off")
-        if any(chunk.is_final for chunk in heard.chunks) or heard.late:
-            problems.append("a stream that failed has a final chunk, or results behind its failure")
-        if place and heard.text != TEXT_TURN.text:
-            problems.append(f"the text before the error is {heard.text!r}")
+        if isinstance(collected.fault, faults.StreamTruncated):
+            problems.append("an error in a stream is reported as StreamTruncated")
+        if any(chunk.is_final for chunk in collected.chunks) or collected.late:
+            problems.append("a failed stream has a final chunk, or results after its failure")
+        if index and collected.text != TEXT_TURN.text:
+            problems.append(f"the text before the error is {collected.text!r}")
     return problems
 
 
 async def _check_retry_after(harness: Harness) -> Problems:
-    """The wait that the vendor asks for is kept, and told to whoever does not retry."""
+    """Check that Retry-After is honoured, or reported in the fault."""
     refusal = harness.build_error(429, WORDS)
     waiting = Answer(status=429, headers={**refusal.headers, "retry-after": "1"}, pieces=refusal.pieces)
     sleeps: list[float] = []
@@ -137,16 +137,16 @@ async def _check_retry_after(harness: Harness) -> Problems:
     if len(server.received) > 1:
         if fault is not None and harness.writer is not None:
             return [describe_failure(fault)]
-        return [] if waited >= 0.99 else [f"tried again after {waited:.2f} s, where the vendor asked for 1"]
+        return [] if waited >= 0.99 else [f"retried after {waited:.2f} s; the vendor requires 1 s"]
     if fault is None:
-        return ["status 429 became an answer"]
+        return ["status 429 became a response"]
     if fault.retry_after is None:
-        return NotApplicable("it neither tries again nor tells the wait")
-    return compare("the fault's wait", 1.0, fault.retry_after)
+        return NotApplicable("the provider neither retries nor reports the wait")
+    return compare("retry_after of the fault", 1.0, fault.retry_after)
 
 
 async def _check_no_server(harness: Harness) -> Problems:
-    """A port where nobody listens is a failed connection."""
+    """Check that a closed port is a failed connection."""
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))  # bound and not listening: connections are refused
         async with harness.make_provider(f"http://127.0.0.1:{taken.getsockname()[1]}") as provider:
@@ -154,14 +154,14 @@ async def _check_no_server(harness: Harness) -> Problems:
 
 
 async def _check_silence(harness: Harness) -> Problems:
-    """A server that says nothing is timed out."""
+    """Check that a server without response is a timeout."""
     async with harness.connect(Answer(ending="silent"), timeout=0.06) as (provider, _):
         return _is_a(_find_fault(await harness.ask(provider)), faults.TimedOut)
 
 
 def _is_a(fault: faults.Fault | None, kind: type[faults.Fault]) -> list[str]:
-    got = "an answer" if fault is None else type(fault).__name__
-    return [] if isinstance(fault, kind) else [f"{got} where {kind.__name__} is right"]
+    got = "a response" if fault is None else type(fault).__name__
+    return [] if isinstance(fault, kind) else [f"expected {kind.__name__}, got {got}"]
 
 
 _STREAM = frozenset({"protocol", "streaming"})
@@ -169,41 +169,44 @@ _STREAM = frozenset({"protocol", "streaming"})
 LAWS: tuple[Law, ...] = (
     Law(
         name="typed errors",
-        says="An error's status decides its fault, which says whose it is.",
+        summary="The fault of an error depends on its status and names the provider.",
         run=run_in_loop(_check_statuses),
         needs=frozenset({"chat"}),
     ),
     Law(
-        name="no answer",
-        says="A body that is no answer never becomes one.",
+        name="invalid bodies",
+        summary="An invalid body is never a response.",
         run=run_in_loop(_check_unreadable),
         needs=frozenset({"chat"}),
     ),
     Law(
         name="truncated streams",
-        says="A stream that ends before it says why is never complete.",
+        summary="A stream without a stop reason is never complete.",
         run=run_in_loop(_check_truncated),
         needs=_STREAM,
     ),
     Law(
         name="errors in streams",
-        says="An error inside a stream is a fault, and what came before it is kept.",
+        summary="An error inside a stream is a fault, and the text before it is kept.",
         run=run_in_loop(_check_error_inside),
         needs=_STREAM,
     ),
     Law(
         name="retry-after",
-        says="The wait that a vendor asks for is kept.",
+        summary="Retry-After is honoured.",
         run=run_in_loop(_check_retry_after),
         needs=frozenset({"chat"}),
     ),
     Law(
-        name="nobody there",
-        says="A refused connection is ConnectionFailed.",
+        name="connection refused",
+        summary="A refused connection is ConnectionFailed.",
         run=run_in_loop(_check_no_server),
         needs=frozenset({"chat"}),
     ),
     Law(
-        name="silence", says="A silent server is TimedOut.", run=run_in_loop(_check_silence), needs=frozenset({"chat"})
+        name="timeout",
+        summary="A server without response is TimedOut.",
+        run=run_in_loop(_check_silence),
+        needs=frozenset({"chat"}),
     ),
 )

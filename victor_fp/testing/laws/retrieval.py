@@ -1,4 +1,4 @@
-"""Laws of embeddings and reranking: every text has its vector, every document its score, and failures are typed."""
+"""Laws of embeddings and reranking: vectors match texts, scores match documents, and failures are typed."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ ERRORS: dict[int, tuple[type[faults.Fault], ...]] = {
     429: (faults.RateLimited,),
     500: (faults.ServerFailed,),
 }
-"""What an error's status alone must come to."""
+"""The expected faults for the status of an error."""
 
 
 async def _embed(harness: Harness, provider: BaseProvider) -> Result[EmbeddingResponse, faults.Fault]:
@@ -40,21 +40,21 @@ def _answer_request(received: Received) -> Answer:
 
 
 async def _check_vectors(harness: Harness) -> list[str]:
-    """Each text has its own vector, however many requests that takes and whatever order the server answers in."""
+    """Check that each text has its vector, for any number of requests and any order of the responses."""
     async with serving(_answer_request) as server, harness.make_provider(server.url) as provider:
         match outcome(await _embed(harness, provider)):
             case Failure(fault):
                 return [describe_failure(fault)]
             case Success(response):
                 pass
-    wanted = [stub_vector(text) for text in TEXTS]
-    problems = compare("vectors", wanted, response.vectors.tolist())
+    expected = [stub_vector(text) for text in TEXTS]
+    problems = compare("vectors", expected, response.vectors.tolist())
     reported = (response.usage or {}).get("total_tokens")
     return [*problems, *([] if reported is None else compare("usage of all requests", count_words(TEXTS), reported))]
 
 
 async def _check_chat_refusal(harness: Harness) -> Problems:
-    """A chat that the vendor does not have is refused before anything is sent."""
+    """Check that a chat is rejected before anything is sent if the vendor does not support chats."""
     async with serving(_answer_request) as server, harness.make_provider(server.url) as provider:
         fault = (await harness.ask(provider)).swap().value_or(None)
         streamed = (await harness.collect_stream(provider)).fault
@@ -66,7 +66,7 @@ async def _check_chat_refusal(harness: Harness) -> Problems:
 
 
 async def _check_ranking(harness: Harness) -> Problems:
-    """The best documents come first, each with its index and its text."""
+    """Check that the best documents are first, each with its index and its text."""
     async with serving(_answer_request) as server, harness.make_provider(server.url) as provider:
         match outcome(await _rerank(harness, provider)):
             case Failure(fault):
@@ -75,8 +75,8 @@ async def _check_ranking(harness: Harness) -> Problems:
                 pass
     scores = [stub_score(QUERY, text) for text in TEXTS]
     best = sorted(range(len(TEXTS)), key=lambda index: (-scores[index], index))[:3]
-    wanted = [(index, scores[index], TEXTS[index]) for index in best]
-    return compare("results", wanted, [(found.index, found.score, found.document) for found in response.results])
+    expected = [(index, scores[index], TEXTS[index]) for index in best]
+    return compare("results", expected, [(found.index, found.score, found.document) for found in response.results])
 
 
 def _check_failures(operations: Sequence[str]) -> Law:
@@ -98,7 +98,7 @@ def _check_failures(operations: Sequence[str]) -> Law:
     name = operations[0]
     return Law(
         name=f"errors of {name}",
-        says=f"Whatever goes wrong with {name} is a typed fault.",
+        summary=f"Every failure of {name} is a typed fault.",
         run=run_in_loop(check),
         needs=frozenset(operations),
     )
@@ -112,28 +112,28 @@ def _compare_fault(
     fault = result.swap().value_or(None)
     if fault is None:
         return [f"{what} became a response"]
-    wanted = " or ".join(kind.__name__ for kind in kinds)
-    return [] if isinstance(fault, kinds) else [f"{what} is {type(fault).__name__} where {wanted} is right"]
+    expected = " or ".join(kind.__name__ for kind in kinds)
+    return [] if isinstance(fault, kinds) else [f"{what}: expected {expected}, got {type(fault).__name__}"]
 
 
 LAWS: tuple[Law, ...] = (
     Law(
         name="embeddings",
-        says="Every text has its vector, in the order of the texts.",
+        summary="Every text has its vector, in the order of the texts.",
         run=run_in_loop(_check_vectors),
         needs=frozenset({"embeddings"}),
     ),
     _check_failures(("embeddings",)),
     Law(
         name="reranking",
-        says="The most relevant documents come first.",
+        summary="The most relevant documents come first.",
         run=run_in_loop(_check_ranking),
         needs=frozenset({"reranking"}),
     ),
     _check_failures(("reranking",)),
     Law(
         name="no chat",
-        says="A vendor without chats refuses them before anything is sent.",
+        summary="Without support by the vendor, a chat is rejected before anything is sent.",
         run=run_in_loop(_check_chat_refusal),
         needs=frozenset({"no chat"}),
     ),

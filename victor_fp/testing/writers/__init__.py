@@ -1,4 +1,4 @@
-"""Writers: how the server of each protocol would say a turn, so that readers can be tested against them."""
+"""Writers: the server side of each protocol, for tests of the codecs."""
 
 from __future__ import annotations
 
@@ -16,87 +16,87 @@ from victor_fp.testing.script import CallIds, Turn
 
 Payload: TypeAlias = dict[str, Any]
 Event: TypeAlias = tuple[str, Payload]
-"""An event's name, empty where the protocol names none, and what it says."""
+"""Name of an event, which may be empty, and its payload."""
 
 SIGNATURE = "c2lnbmVk"
-"""The opaque state that writers put beside reasoning where their protocol has such; base64, as some want it."""
+"""The opaque state of reasoning, for protocols that have one; base64, as required by some."""
 
 
-class Telling(msgspec.Struct, frozen=True, kw_only=True):
-    """A stream in two parts, so that it can be told without its end."""
+class StreamEvents(msgspec.Struct, frozen=True, kw_only=True):
+    """The events of a stream in two parts, so that the end can be omitted."""
 
     before: Sequence[Event]
     end: Sequence[Event]
-    """From the event that says why the answer ended."""
+    """From the event with the stop reason."""
 
 
 class Writer(msgspec.Struct, frozen=True, kw_only=True):
-    """How one protocol's server writes."""
+    """The server side of one protocol."""
 
     body: Callable[[Turn], Payload]
-    events: Callable[[Turn], Telling]
+    events: Callable[[Turn], StreamEvents]
     frame: Callable[[Event], bytes]
     error: Callable[[int, str], Answer]
-    """An answer with status >= 400, and the vendor's words in it."""
+    """Builds a response with status >= 400 and an error message."""
     error_frame: Callable[[str], bytes]
-    """An error in the middle of a stream."""
+    """Builds an error within a stream."""
     streams: Callable[[Received], bool]
-    """Whether a request asks for a stream."""
+    """Returns whether a request is for a stream."""
     unknown_frame: bytes = b""
-    """An event of a kind that nobody knows yet."""
+    """An event of an unknown type."""
     ending: bytes = b""
-    """What follows the last event."""
+    """Bytes after the last event."""
     content_type: str = "text/event-stream"
     lead: Callable[[Received], Answer | None] | None = None
-    """Answers to requests that only lead to the answer, where a protocol has such."""
+    """Returns responses to preliminary requests, for protocols that have them."""
     reasons: bool = True
-    """Says why it stopped."""
+    """Whether it reports stop reasons."""
     stream_usage: bool = True
-    """Reports usage in streams."""
+    """Whether it reports usage in streams."""
     signs: bool = False
-    """Puts SIGNATURE beside reasoning, to be sent back."""
+    """Whether it adds SIGNATURE to reasoning, to be sent back."""
 
     def build_answer(self, turn: Turn) -> Answer:
-        """The turn as a body."""
+        """Build a response with the turn as a body."""
         return self.build_body_answer(self.body(CallIds().assign(turn)))
 
     def build_body_answer(self, body: object) -> Answer:
-        """A body."""
+        """Build a response with this body."""
         return Answer(headers={"content-type": "application/json"}, pieces=(encode_json(body),))
 
     def stream(self, turn: Turn) -> Answer:
-        """The turn as a stream, a piece for each event."""
+        """Build a response with the turn as a stream, one part per event."""
         telling = self.events(CallIds().assign(turn))
         return self.build_stream_answer([*map(self.frame, [*telling.before, *telling.end]), self.ending])
 
     def build_stream_answer(self, frames: Sequence[bytes]) -> Answer:
-        """Frames as a stream."""
+        """Build a streamed response of frames."""
         return Answer(headers={"content-type": self.content_type}, pieces=tuple(frame for frame in frames if frame))
 
 
 def split_pieces(text: str, size: int = 4) -> list[str]:
-    """A text as a model streams it."""
+    """Split a text into parts for streaming."""
     return [text[start : start + size] for start in range(0, len(text), size)]
 
 
 def encode_sse(event: Event) -> bytes:
-    """A server-sent event, with its name where it has one."""
+    """Encode a server-sent event, with its name, if any."""
     name, payload = event
     head = f"event: {name}\n".encode() if name else b""
     return head + b"data: " + encode_json(payload) + b"\n\n"
 
 
 def is_stream_request(received: Received) -> bool:
-    """Most protocols ask for a stream with `"stream": true`."""
+    """Return whether the body has `"stream": true`, as in most protocols."""
     body = received.json()
     return isinstance(body, Mapping) and body.get("stream") is True
 
 
 @cache
 def load_writer(protocol: str) -> Writer:
-    """The writer of a protocol. Raises LookupError for one that nobody wrote."""
+    """Return the writer of a protocol. Raises LookupError for an unknown protocol."""
     if protocol not in PROTOCOLS:
-        raise LookupError(f"no protocol is named {protocol!r}; there are: {', '.join(PROTOCOLS)}")
+        raise LookupError(f"unknown protocol {protocol!r}; known: {', '.join(PROTOCOLS)}")
     module = import_module(f"{__name__}.{PROTOCOLS[protocol]}")
     found: Writer = module.WRITER
     return found

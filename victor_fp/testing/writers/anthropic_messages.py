@@ -1,4 +1,4 @@
-"""Anthropic Messages, as its server writes it."""
+"""Writer of Anthropic Messages."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from victor_fp.testing.writers import (
     SIGNATURE,
     Event,
     Payload,
-    Telling,
+    StreamEvents,
     Writer,
     encode_sse,
     is_stream_request,
@@ -43,18 +43,20 @@ def _build_body(turn: Turn) -> Payload:
     }
 
 
-def _build_events(turn: Turn) -> Telling:
+def _build_events(turn: Turn) -> StreamEvents:
     start: Payload = {**_build_head(turn), "content": [], "stop_reason": None, "stop_sequence": None}
     late: Payload = {}
     if turn.usage is not None:
         prompt, answer = turn.usage
         start["usage"] = {"input_tokens": prompt, "output_tokens": 1}
         late = {"usage": {"output_tokens": answer}}
-    said = [_build_event("message_start", message=start), _build_event("ping")]
+    events = [_build_event("message_start", message=start), _build_event("ping")]
     for index, block in enumerate(_build_blocks(turn)):
-        said += _build_block_events(index, block)
+        events += _build_block_events(index, block)
     delta = {"stop_reason": _find_reason(turn), "stop_sequence": None}
-    return Telling(before=said, end=[_build_event("message_delta", delta=delta, **late), _build_event("message_stop")])
+    return StreamEvents(
+        before=events, end=[_build_event("message_delta", delta=delta, **late), _build_event("message_stop")]
+    )
 
 
 def _build_error(status: int, words: str) -> Answer:

@@ -1,4 +1,4 @@
-"""Bedrock Converse, as its server writes it: JSON bodies, and streams in AWS's binary framing."""
+"""Writer of Bedrock Converse: JSON bodies, and streams in AWS's binary framing."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 from victor_fp.core.json import encode_json
 from victor_fp.testing.answers import Answer, Received, json_answer
 from victor_fp.testing.script import Turn
-from victor_fp.testing.writers import SIGNATURE, Event, Payload, Telling, Writer, split_pieces
+from victor_fp.testing.writers import SIGNATURE, Event, Payload, StreamEvents, Writer, split_pieces
 
 REASONS = {"stop": "end_turn", "length": "max_tokens"}
 KINDS = {
@@ -21,7 +21,7 @@ KINDS = {
     503: "ServiceUnavailableException",
 }
 _TEXT = 7
-"""The kind of a header whose value is a text."""
+"""The header type of strings."""
 
 
 def _build_body(turn: Turn) -> Payload:
@@ -34,13 +34,13 @@ def _build_body(turn: Turn) -> Payload:
     }
 
 
-def _build_events(turn: Turn) -> Telling:
-    said: list[Event] = [("messageStart", {"role": "assistant"})]
+def _build_events(turn: Turn) -> StreamEvents:
+    events: list[Event] = [("messageStart", {"role": "assistant"})]
     for index, block in enumerate(_build_blocks(turn)):
-        said += _build_block_events(index, block)
+        events += _build_block_events(index, block)
     stop = {"stopReason": REASONS.get(turn.reason, turn.reason)}
-    return Telling(
-        before=said, end=[("messageStop", stop), ("metadata", {**_build_usage(turn), "metrics": {"latencyMs": 812}})]
+    return StreamEvents(
+        before=events, end=[("messageStop", stop), ("metadata", {**_build_usage(turn), "metrics": {"latencyMs": 812}})]
     )
 
 
@@ -50,7 +50,7 @@ def _build_error(status: int, words: str) -> Answer:
 
 
 def _encode_frame(event: Event) -> bytes:
-    """An event in AWS's framing."""
+    """Encode an event in AWS's framing."""
     name, payload = event
     return _encode_message(encode_json(payload), event_type=name, content_type="application/json", message_type="event")
 
@@ -65,7 +65,7 @@ def _build_error_frame(words: str) -> bytes:
 
 
 def _encode_message(payload: bytes, **headers: str) -> bytes:
-    """Lengths and their check sum, headers, payload, and the check sum of it all."""
+    """Encode a message: lengths and their checksum, headers, payload, and the checksum of the message."""
     block = b"".join(_encode_header(":" + name.replace("_", "-"), value) for name, value in headers.items())
     lengths = struct.pack(">II", 16 + len(block) + len(payload), len(block))
     start = lengths + struct.pack(">I", crc32(lengths)) + block + payload
@@ -104,8 +104,8 @@ def _build_block_events(index: int, block: Payload) -> list[Event]:
         thought = block["reasoningContent"]["reasoningText"]
         deltas = [{"reasoningContent": {"text": piece}} for piece in split_pieces(thought["text"])]
         deltas.append({"reasoningContent": {"signature": thought["signature"]}})
-    said: list[Event] = [("contentBlockDelta", {**at, "delta": delta}) for delta in deltas]
-    return [*start, *said, ("contentBlockStop", at)]
+    events: list[Event] = [("contentBlockDelta", {**at, "delta": delta}) for delta in deltas]
+    return [*start, *events, ("contentBlockStop", at)]
 
 
 def _build_usage(turn: Turn) -> Payload:

@@ -1,4 +1,4 @@
-"""Cohere v2 chat, as its server writes it."""
+"""Writer of Cohere v2 chat."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 from victor_fp.core.json import encode_json
 from victor_fp.testing.answers import Answer, json_answer
 from victor_fp.testing.script import Turn
-from victor_fp.testing.writers import Event, Payload, Telling, Writer, encode_sse, is_stream_request, split_pieces
+from victor_fp.testing.writers import Event, Payload, StreamEvents, Writer, encode_sse, is_stream_request, split_pieces
 
 REASONS = {"stop": "COMPLETE", "length": "MAX_TOKENS", "tool_use": "TOOL_CALL"}
 
@@ -28,21 +28,21 @@ def _build_body(turn: Turn) -> Payload:
     return {"id": "ans-1", "message": message, **_build_end(turn)}
 
 
-def _build_events(turn: Turn) -> Telling:
+def _build_events(turn: Turn) -> StreamEvents:
     fresh = {"role": "assistant", "content": [], "tool_plan": "", "tool_calls": [], "citations": []}
-    said: list[Event] = [_build_event("message-start", id="ans-1", delta={"message": fresh})]
+    events: list[Event] = [_build_event("message-start", id="ans-1", delta={"message": fresh})]
     for index, block in enumerate(_build_content(turn)):
         kind = block["type"]
-        said.append(_build_text("content-start", index, content={"type": kind, kind: ""}))
-        said += (_build_text("content-delta", index, content={kind: piece}) for piece in split_pieces(block[kind]))
-        said.append(_build_event("content-end", index=index))
+        events.append(_build_text("content-start", index, content={"type": kind, kind: ""}))
+        events += (_build_text("content-delta", index, content={kind: piece}) for piece in split_pieces(block[kind]))
+        events.append(_build_event("content-end", index=index))
     for index, call in enumerate(turn.calls):
         head = {"id": call.id, "type": "function", "function": {"name": call.name, "arguments": ""}}
-        said.append(_build_text("tool-call-start", index, tool_calls=head))
+        events.append(_build_text("tool-call-start", index, tool_calls=head))
         for piece in split_pieces(_render_arguments(call.arguments)):
-            said.append(_build_text("tool-call-delta", index, tool_calls={"function": {"arguments": piece}}))
-        said.append(_build_event("tool-call-end", index=index))
-    return Telling(before=said, end=[_build_event("message-end", delta=_build_end(turn))])
+            events.append(_build_text("tool-call-delta", index, tool_calls={"function": {"arguments": piece}}))
+        events.append(_build_event("tool-call-end", index=index))
+    return StreamEvents(before=events, end=[_build_event("message-end", delta=_build_end(turn))])
 
 
 def _build_error(status: int, words: str) -> Answer:

@@ -1,10 +1,10 @@
-"""Gemini generateContent, as its server writes it."""
+"""Writer of Gemini generateContent."""
 
 from __future__ import annotations
 
 from victor_fp.testing.answers import Answer, Received, json_answer
 from victor_fp.testing.script import Turn
-from victor_fp.testing.writers import SIGNATURE, Event, Payload, Telling, Writer, encode_sse, split_pieces
+from victor_fp.testing.writers import SIGNATURE, Event, Payload, StreamEvents, Writer, encode_sse, split_pieces
 
 REASONS = {"stop": "STOP", "length": "MAX_TOKENS", "tool_use": "STOP"}
 STATUSES = {
@@ -23,11 +23,11 @@ def _build_body(turn: Turn) -> Payload:
     return _build_piece(turn, [*thought, *text, *_build_calls(turn)], _find_reason(turn))
 
 
-def _build_events(turn: Turn) -> Telling:
-    said = [_build_event(turn, {"text": piece, "thought": True}) for piece in split_pieces(turn.reasoning)]
-    said += (_build_event(turn, {"text": piece}) for piece in split_pieces(turn.text))
-    said += (_build_event(turn, call) for call in _build_calls(turn))
-    return Telling(before=said, end=[("", _build_piece(turn, [{"text": ""}], _find_reason(turn)))])
+def _build_events(turn: Turn) -> StreamEvents:
+    events = [_build_event(turn, {"text": piece, "thought": True}) for piece in split_pieces(turn.reasoning)]
+    events += (_build_event(turn, {"text": piece}) for piece in split_pieces(turn.text))
+    events += (_build_event(turn, call) for call in _build_calls(turn))
+    return StreamEvents(before=events, end=[("", _build_piece(turn, [{"text": ""}], _find_reason(turn)))])
 
 
 def _build_error(status: int, words: str) -> Answer:
@@ -47,11 +47,11 @@ def _is_stream_request(received: Received) -> bool:
 
 
 def _build_calls(turn: Turn) -> list[Payload]:
-    """A turn's signature stands on its first call."""
+    """Build the calls; the first one has the signature of the turn."""
     signed = {"thoughtSignature": SIGNATURE} if turn.reasoning else {}
     return [
-        {"functionCall": {"id": call.id, "name": call.name, "args": {**call.arguments}}, **({} if place else signed)}
-        for place, call in enumerate(turn.calls)
+        {"functionCall": {"id": call.id, "name": call.name, "args": {**call.arguments}}, **({} if index else signed)}
+        for index, call in enumerate(turn.calls)
     ]
 
 

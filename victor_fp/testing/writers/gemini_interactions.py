@@ -1,4 +1,4 @@
-"""Gemini Interactions, as its server writes it."""
+"""Writer of Gemini Interactions."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from victor_fp.testing.writers import (
     SIGNATURE,
     Event,
     Payload,
-    Telling,
+    StreamEvents,
     Writer,
     encode_sse,
     is_stream_request,
@@ -26,12 +26,12 @@ def _build_body(turn: Turn) -> Payload:
     return {**_build_head(turn), "status": _choose_status(turn), "steps": _build_steps(turn), **_build_usage(turn)}
 
 
-def _build_events(turn: Turn) -> Telling:
-    said = [_build_event("interaction.created", interaction={**_build_head(turn), "status": "in_progress"})]
+def _build_events(turn: Turn) -> StreamEvents:
+    events = [_build_event("interaction.created", interaction={**_build_head(turn), "status": "in_progress"})]
     for index, step in enumerate(_build_steps(turn)):
-        said += _step_events(index, step)
+        events += _step_events(index, step)
     completed = {**_build_head(turn), "status": _choose_status(turn), **_build_usage(turn)}
-    return Telling(before=said, end=[_build_event("interaction.completed", interaction=completed)])
+    return StreamEvents(before=events, end=[_build_event("interaction.completed", interaction=completed)])
 
 
 def _build_error(status: int, words: str) -> Answer:
@@ -45,7 +45,7 @@ def _build_error_frame(words: str) -> bytes:
 
 
 def _build_head(turn: Turn) -> Payload:
-    return {"object": "interaction", "model": turn.model}  # what is not stored has no id
+    return {"object": "interaction", "model": turn.model}  # without an id, since it is not stored
 
 
 def _choose_status(turn: Turn) -> str:

@@ -1,4 +1,4 @@
-"""Mistral's chat completions, as its server writes them: thinking stands in the content, and calls come whole."""
+"""Writer of Mistral's chat completions: thinking is part of the content, and calls are not split."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from victor_fp.testing.writers import (
     SIGNATURE,
     Event,
     Payload,
-    Telling,
+    StreamEvents,
     Writer,
     encode_sse,
     is_stream_request,
@@ -32,15 +32,17 @@ def _build_body(turn: Turn) -> Payload:
     return {**HEAD, "object": "chat.completion", "model": turn.model, "choices": [choice], **build_usage(turn)}
 
 
-def _build_events(turn: Turn) -> Telling:
-    said = [_build_chunk(turn, {"role": "assistant", "content": content}) for content in _list_contents(turn)]
+def _build_events(turn: Turn) -> StreamEvents:
+    events = [_build_chunk(turn, {"role": "assistant", "content": content}) for content in _list_contents(turn)]
     if calls := _build_calls(turn):
-        said.append(_build_chunk(turn, {"content": "", "tool_calls": calls}))
-    return Telling(before=said, end=[_build_chunk(turn, {"content": ""}, find_reason(turn), **build_usage(turn))])
+        events.append(_build_chunk(turn, {"content": "", "tool_calls": calls}))
+    return StreamEvents(
+        before=events, end=[_build_chunk(turn, {"content": ""}, find_reason(turn), **build_usage(turn))]
+    )
 
 
 def _list_contents(turn: Turn) -> Iterator[Any]:
-    """The content of each delta, the first of which is empty."""
+    """Yield the content of each delta; the first one is empty."""
     yield ""
     for piece in split_pieces(turn.reasoning):
         yield [_build_thought(piece)]

@@ -1,4 +1,4 @@
-"""Ollama's chat, as its server writes it: a line for each piece."""
+"""Writer of Ollama's chat: one line per delta."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 from victor_fp.core.json import encode_json
 from victor_fp.testing.answers import Answer, Received, json_answer
 from victor_fp.testing.script import Turn
-from victor_fp.testing.writers import Event, Payload, Telling, Writer, split_pieces
+from victor_fp.testing.writers import Event, Payload, StreamEvents, Writer, split_pieces
 
 
 def _build_body(turn: Turn) -> Payload:
@@ -20,11 +20,11 @@ def _build_body(turn: Turn) -> Payload:
     return {**_build_line(turn, **message)[1], **_build_end(turn)}
 
 
-def _build_events(turn: Turn) -> Telling:
-    said = [_build_line(turn, content="", thinking=piece) for piece in split_pieces(turn.reasoning)]
-    said += (_build_line(turn, content=piece) for piece in split_pieces(turn.text))
-    said += (_build_line(turn, content="", tool_calls=[call]) for call in _build_calls(turn))
-    return Telling(before=said, end=[("", {**_build_line(turn, content="")[1], **_build_end(turn)})])
+def _build_events(turn: Turn) -> StreamEvents:
+    events = [_build_line(turn, content="", thinking=piece) for piece in split_pieces(turn.reasoning)]
+    events += (_build_line(turn, content=piece) for piece in split_pieces(turn.text))
+    events += (_build_line(turn, content="", tool_calls=[call]) for call in _build_calls(turn))
+    return StreamEvents(before=events, end=[("", {**_build_line(turn, content="")[1], **_build_end(turn)})])
 
 
 def _build_error(status: int, words: str) -> Answer:
@@ -40,15 +40,15 @@ def _build_error_frame(words: str) -> bytes:
 
 
 def _is_stream_request(received: Received) -> bool:
-    """A stream is what a request without the field gets."""
+    """Return whether a stream is requested, which is the default."""
     body = received.json()
     return isinstance(body, Mapping) and body.get("stream") is not False
 
 
 def _build_calls(turn: Turn) -> list[Payload]:
     return [
-        {"id": call.id, "function": {"index": place, "name": call.name, "arguments": {**call.arguments}}}
-        for place, call in enumerate(turn.calls)
+        {"id": call.id, "function": {"index": index, "name": call.name, "arguments": {**call.arguments}}}
+        for index, call in enumerate(turn.calls)
     ]
 
 

@@ -1,11 +1,11 @@
-"""OpenAI Chat Completions, as servers write it."""
+"""Writer of OpenAI Chat Completions."""
 
 from __future__ import annotations
 
 from victor_fp.core.json import encode_json
 from victor_fp.testing.answers import Answer, json_answer
 from victor_fp.testing.script import Turn
-from victor_fp.testing.writers import Event, Payload, Telling, Writer, encode_sse, is_stream_request, split_pieces
+from victor_fp.testing.writers import Event, Payload, StreamEvents, Writer, encode_sse, is_stream_request, split_pieces
 
 HEAD: Payload = {"id": "chatcmpl-1", "created": 1700000000}
 REASONS = {"tool_use": "tool_calls"}
@@ -28,20 +28,20 @@ def _build_body(turn: Turn) -> Payload:
     return {**HEAD, "object": "chat.completion", "model": turn.model, "choices": [choice], **build_usage(turn)}
 
 
-def _build_events(turn: Turn) -> Telling:
-    said = [_build_chunk(turn, {"role": "assistant", "content": ""})]
-    said += (_build_chunk(turn, {"reasoning_content": piece}) for piece in split_pieces(turn.reasoning))
-    said += (_build_chunk(turn, {"content": piece}) for piece in split_pieces(turn.text))
+def _build_events(turn: Turn) -> StreamEvents:
+    events = [_build_chunk(turn, {"role": "assistant", "content": ""})]
+    events += (_build_chunk(turn, {"reasoning_content": piece}) for piece in split_pieces(turn.reasoning))
+    events += (_build_chunk(turn, {"content": piece}) for piece in split_pieces(turn.text))
     for index, call in enumerate(turn.calls):
         head = {"index": index, "id": call.id, "type": "function", "function": {"name": call.name, "arguments": ""}}
-        said.append(_build_chunk(turn, {"tool_calls": [head]}))
+        events.append(_build_chunk(turn, {"tool_calls": [head]}))
         for piece in split_pieces(encode_json(call.arguments).decode()):
-            said.append(_build_chunk(turn, {"tool_calls": [{"index": index, "function": {"arguments": piece}}]}))
+            events.append(_build_chunk(turn, {"tool_calls": [{"index": index, "function": {"arguments": piece}}]}))
     end = [_build_chunk(turn, {}, find_reason(turn))]
     if turn.usage is not None:
         name, last = _build_chunk(turn, {})
         end.append((name, {**last, "choices": [], **build_usage(turn)}))
-    return Telling(before=said, end=end)
+    return StreamEvents(before=events, end=end)
 
 
 def _build_error(status: int, words: str) -> Answer:
@@ -58,12 +58,12 @@ def _build_chunk(turn: Turn, delta: Payload, reason: str | None = None) -> Event
 
 
 def find_reason(turn: Turn) -> str:
-    """Why the answer ended, in the protocol's word."""
+    """Return the stop reason in the protocol's value."""
     return REASONS.get(turn.reason, turn.reason)
 
 
 def build_usage(turn: Turn) -> Payload:
-    """The field of the counts; nothing where none are reported."""
+    """Return the usage field; empty if usage is not reported."""
     if turn.usage is None:
         return {}
     prompt, answer = turn.usage

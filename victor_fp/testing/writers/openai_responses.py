@@ -1,4 +1,4 @@
-"""OpenAI Responses, as its server writes it."""
+"""Writer of OpenAI Responses."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from victor_fp.testing.writers import (
     SIGNATURE,
     Event,
     Payload,
-    Telling,
+    StreamEvents,
     Writer,
     encode_sse,
     is_stream_request,
@@ -19,7 +19,7 @@ from victor_fp.testing.writers import (
 )
 
 LIMITS = {"length": "max_output_tokens"}
-"""Why a response is incomplete; one that is complete says nothing."""
+"""The reasons of incomplete responses."""
 
 
 def _build_body(turn: Turn) -> Payload:
@@ -27,17 +27,17 @@ def _build_body(turn: Turn) -> Payload:
     return {**_build_head(turn), **_build_end(turn), "output": output, **_build_usage(turn)}
 
 
-def _build_events(turn: Turn) -> Telling:
+def _build_events(turn: Turn) -> StreamEvents:
     whole = _build_body(turn)
     begun = {**_build_head(turn), "status": "in_progress", "output": []}
-    said = [_build_event("response.created", response=begun), _build_event("response.in_progress", response=begun)]
+    events = [_build_event("response.created", response=begun), _build_event("response.in_progress", response=begun)]
     for index, item in enumerate(whole["output"]):
-        said += _build_item_events(index, item)
+        events += _build_item_events(index, item)
     numbered = [
         (name, {**payload, "sequence_number": number})
-        for number, (name, payload) in enumerate([*said, _build_event(f"response.{whole['status']}", response=whole)])
+        for number, (name, payload) in enumerate([*events, _build_event(f"response.{whole['status']}", response=whole)])
     ]
-    return Telling(before=numbered[:-1], end=numbered[-1:])
+    return StreamEvents(before=numbered[:-1], end=numbered[-1:])
 
 
 def _build_error(status: int, words: str) -> Answer:
@@ -83,13 +83,13 @@ def _build_calls(turn: Turn) -> list[Payload]:
     return [
         {
             "type": "function_call",
-            "id": f"fc_{place}",
+            "id": f"fc_{index}",
             "call_id": call.id,
             "name": call.name,
             "arguments": encode_json(call.arguments).decode(),
             "status": "completed",
         }
-        for place, call in enumerate(turn.calls)
+        for index, call in enumerate(turn.calls)
     ]
 
 

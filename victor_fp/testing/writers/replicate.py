@@ -1,4 +1,4 @@
-"""Replicate's predictions, as its servers write them: one exchange orders the work, another streams what comes of it."""
+"""Writer of Replicate's predictions: one exchange creates a prediction, another streams its output."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 from victor_fp.core.json import encode_json
 from victor_fp.testing.answers import Answer, Received, json_answer
 from victor_fp.testing.script import Turn
-from victor_fp.testing.writers import Event, Payload, Telling, Writer, encode_sse, split_pieces
+from victor_fp.testing.writers import Event, Payload, StreamEvents, Writer, encode_sse, split_pieces
 
 STREAM = "/streams/prediction-1"
 
@@ -19,18 +19,18 @@ def _build_body(turn: Turn) -> Payload:
     return _build_prediction("succeeded", output=split_pieces(_render_output(turn)), metrics=metrics)
 
 
-def _build_events(turn: Turn) -> Telling:
-    said: list[Event] = [("output", {"text": piece}) for piece in split_pieces(_render_output(turn))]
-    return Telling(before=said, end=[("done", {})])
+def _build_events(turn: Turn) -> StreamEvents:
+    events: list[Event] = [("output", {"text": piece}) for piece in split_pieces(_render_output(turn))]
+    return StreamEvents(before=events, end=[("done", {})])
 
 
 def _render_output(turn: Turn) -> str:
-    """Models there think inside their text."""
+    """Render the output; reasoning is part of the text."""
     return f"<think>{turn.reasoning}</think>{turn.text}" if turn.reasoning else turn.text
 
 
 def _encode_frame(event: Event) -> bytes:
-    """Output is plain text; what else there is, is JSON."""
+    """Encode an event: output is plain text, anything else JSON."""
     name, payload = event
     if name != "output":
         return encode_sse(event)
@@ -43,7 +43,7 @@ def _build_error(status: int, words: str) -> Answer:
 
 
 def _answer_lead(received: Received) -> Answer | None:
-    """The order, where a stream is wanted, and the farewell; whole answers come in one exchange that waits."""
+    """Answer the creation of a streamed prediction, and its cancellation; complete results need one exchange."""
     if received.path.endswith("/cancel"):
         return json_answer(_build_prediction("canceled"))
     if received.method != "POST" or "prefer" in received.headers:

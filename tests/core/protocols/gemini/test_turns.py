@@ -12,7 +12,7 @@ from tests.core.protocols.gemini.requests import HI, MIDDLE, NEW, body, result, 
 from tests.core.protocols.gemini.strategies import PARTS
 from victor_fp.core.types import Message
 
-STAND_IN = "skip_thought_signature_validator"
+PLACEHOLDER_SIGNATURE = "skip_thought_signature_validator"
 
 
 def returned(parts: list[Json], **more: Any) -> list[Json]:
@@ -120,8 +120,8 @@ def test_arguments_that_are_no_object_go_back_inside_of_one() -> None:
 def test_a_turn_of_another_model_is_signed_for_models_that_demand_it() -> None:
     messages = [*HI, turn(("a", "weather", {}), ("b", "time", {})), result("a", "1"), result("b", "2")]
     signed = [part.get("thoughtSignature") for part in body(messages, model=NEW)["contents"][1]["parts"]]
-    assert signed == [STAND_IN, None]
-    assert STAND_IN not in str(body(messages, model=MIDDLE))
+    assert signed == [PLACEHOLDER_SIGNATURE, None]
+    assert PLACEHOLDER_SIGNATURE not in str(body(messages, model=MIDDLE))
 
 
 def test_a_real_signature_is_never_replaced() -> None:

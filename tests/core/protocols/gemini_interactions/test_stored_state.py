@@ -66,6 +66,6 @@ def test_an_interaction_is_found_by_its_id() -> None:
     got, cancelled = background.retrieve("v1_a"), background.cancel("v1_a")
     assert (got.method, got.url.rpartition("/v1beta")[2]) == ("GET", "/interactions/v1_a")
     assert (cancelled.method, cancelled.url.rpartition("/v1beta")[2]) == ("POST", "/interactions/v1_a/cancel")
-    assert background.see(b'{"id": "v1_a", "status": "in_progress"}').progress == "running"
-    assert background.see(b'{"id": "v1_a", "status": "completed"}').progress == "ended"
-    assert background.see(b"[]").progress == "unknown"
+    assert background.read_status(b'{"id": "v1_a", "status": "in_progress"}').progress == "running"
+    assert background.read_status(b'{"id": "v1_a", "status": "completed"}').progress == "ended"
+    assert background.read_status(b"[]").progress == "unknown"

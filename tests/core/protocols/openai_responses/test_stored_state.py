@@ -161,7 +161,7 @@ def test_an_id_from_outside_stays_one_segment_of_the_path() -> None:
     ("status", "progress"), [("queued", "running"), ("in_progress", "running"), ("failed", "ended")]
 )
 def test_a_body_says_whether_its_response_still_runs(status: str, progress: str) -> None:
-    seen = codec("openai-responses").background.see
+    seen = codec("openai-responses").background.read_status
     whole = f'{{"id": "resp_1", "status": "{status}"}}'.encode()
     assert (seen(whole).id, seen(whole).progress) == ("resp_1", progress)
     assert seen(b"{}").progress == seen(b"<html>").progress == "unknown"

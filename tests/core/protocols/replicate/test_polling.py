@@ -85,16 +85,16 @@ def test_a_body_that_is_no_prediction_is_given_for_others_to_judge(body: bytes) 
 
 def test_a_running_prediction_is_polled_at_the_api_s_own_address_ever_more_slowly() -> None:
     following, order = begun()[0].advance(told("starting", 201, urls={"get": "https://evil.example/x"}))
-    rests = []
+    delays = []
     for _ in range(8):
         assert isinstance(order, SendRequest)
         assert (order.request.method, order.request.url) == ("GET", f"{API}/predictions/pred1")
         assert order.request.headers == {"authorization": "Bearer <secret>"}
-        rests.append(order.rest)
+        delays.append(order.delay)
         following, order = following.advance(told())
-    assert rests[0] == 0.5
-    assert rests == sorted(rests)
-    assert rests[-1] == 3.0
+    assert delays[0] == 0.5
+    assert delays == sorted(delays)
+    assert delays[-1] == 3.0
 
 
 def test_leaving_ends_a_prediction_that_runs() -> None:
@@ -181,7 +181,7 @@ def test_a_poll_waits_as_long_as_it_is_told_to() -> None:
     following, _ = begun()[0].advance(told("starting", 201))
     _, order = following.advance(ExchangeDone(status=429, headers={"retry-after": "9"}, body=b""))
     assert isinstance(order, SendRequest)
-    assert order.rest == 9.0
+    assert order.delay == 9.0
 
 
 def test_a_poll_that_is_refused_is_given() -> None:

@@ -87,11 +87,11 @@ def test_indexes_that_are_not_those_of_the_texts_are_an_invalid_response(indexes
         (b"[]", "cannot be decoded"),
         (openai_body([[1.0, None]]), "entry 0 has no vector"),
         (openai_body([[1.0], "not base64!"]), "entry 1 has no vector"),
-        (openai_body([[1.0], [1.0, 2.0]]), "vectors of 1 and of 2 elements"),
-        (openai_body(["AAA="]), "2 bytes are not whole numbers of 4 bytes"),
-        (openai_body([[1.0]]), "1 vectors came for 2 texts"),
-        (openai_body([[], []]), "0 vectors came for 2 texts"),
-        ({"data": ["x", "y"]}, "0 vectors came for 2 texts"),
+        (openai_body([[1.0], [1.0, 2.0]]), "vectors differ in length: 1 and 2 elements"),
+        (openai_body(["AAA="]), "2 bytes are not a multiple of 4 bytes"),
+        (openai_body([[1.0]]), "expected 2 vectors, got 1"),
+        (openai_body([[], []]), "expected 2 vectors, got 0"),
+        ({"data": ["x", "y"]}, "expected 2 vectors, got 0"),
     ],
 )
 def test_a_body_that_is_no_response_is_an_invalid_response(body: object, said: str) -> None:

@@ -93,7 +93,7 @@ def falls_back_in_the_middle_of_an_answer(right: Callable[..., Any]) -> Callable
 
 
 def tries_at_earlier_targets_are_forgotten(right: Callable[..., Any]) -> Callable[..., Any]:
-    return lambda plan, attempts: replace(right(plan, attempts), tries=0)
+    return lambda plan, attempts: replace(right(plan, attempts), sent=0)
 
 
 BUGS = [
@@ -132,7 +132,7 @@ def test_a_planted_bug_is_caught(
 def test_retry_after_that_the_retries_ignore_is_caught_where_no_cooldown_covers_it(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(retry, "compute_rest", retry_after_is_ignored(retry.compute_rest))
+    monkeypatch.setattr(retry, "compute_backoff", retry_after_is_ignored(retry.compute_backoff))
     monkeypatch.setattr(cooldown, "record_fault", no_cooldown(cooldown.record_fault))
     with pytest.raises(Violation, match="Retry-After"):
         twenty_runs()

@@ -112,7 +112,7 @@ class Town:
         plan, order = fallback.begin(targets, policy, self.clock.now, caller.deadline)
         caller.plan = plan
         try:
-            while isinstance(order, fallback.TryTarget):
+            while isinstance(order, fallback.CallTarget):
                 event = yield from self.asks(caller, order)
                 caller.plan, order = fallback.advance(caller.plan, event, self.clock.now)
         except GaveUp:
@@ -133,8 +133,8 @@ class Town:
         self.require(order.fault is None or order.fault.attempts == order.attempts, "the fault's log differs")
 
     def asks(
-        self, caller: Caller, ask: fallback.TryTarget
-    ) -> Generator[Sleep | Park, object, fallback.TargetAnswered | fallback.TargetFailed]:
+        self, caller: Caller, ask: fallback.CallTarget
+    ) -> Generator[Sleep | Park, object, fallback.TargetSucceeded | fallback.TargetFailed]:
         """One target of the plan, with retries."""
         site, clock = self.sites[ask.target.provider], self.clock
         caller.seen[site.name] = site.answered
@@ -153,9 +153,9 @@ class Town:
                     case calling.Wait(seconds):
                         self.require(clock.now + seconds < caller.deadline, "a rest past the deadline was begun")
                         yield Sleep(seconds)
-                        event = calling.Rested()
+                        event = calling.WaitEnded()
                     case calling.Settle(None, attempts):
-                        return fallback.TargetAnswered(attempts)
+                        return fallback.TargetSucceeded(attempts)
                     case calling.Settle(fault):
                         assert fault is not None
                         return fallback.TargetFailed(fault)
@@ -214,7 +214,7 @@ class Town:
             site.health = health.observe(site.health, circuit.judge_fault(finished), clock.now - began, clock.now)
         if fault is None:
             site.answered += 1
-            return calling.Answered(200), call
+            return calling.Succeeded(200), call
         if isinstance(fault, RateLimited):
             # While others are answered, a rate limit costs no retry.
             if site.answered > caller.seen[site.name] and self.scenario.max_retries > 0:

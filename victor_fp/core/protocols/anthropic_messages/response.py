@@ -38,7 +38,7 @@ from victor_fp.core.requests import Endpoint
 from victor_fp.core.tool_call_ids import make_id
 from victor_fp.core.wire_decoding import Undecodable
 
-MESSAGE = build_decoder(CreateMessage.RESPONSE, keep_halves=True)
+MESSAGE = build_decoder(CreateMessage.RESPONSE, keep_surrogates=True)
 
 STOP_REASONS = {
     "end_turn": "stop",

@@ -48,11 +48,11 @@ from victor_fp.core.protocols.bedrock_converse.usage import emit_usage
 from victor_fp.core.requests import Endpoint
 from victor_fp.core.wire_decoding import Undecodable, WireDecoder
 
-_START: WireDecoder[ContentBlockStartEvent] = WireDecoder(ContentBlockStartEvent, keep_halves=True)
-_DELTA: WireDecoder[ContentBlockDeltaEvent] = WireDecoder(ContentBlockDeltaEvent, keep_halves=True)
-_STOP: WireDecoder[ContentBlockStopEvent] = WireDecoder(ContentBlockStopEvent, keep_halves=True)
-_MESSAGE_STOP: WireDecoder[MessageStopEvent] = WireDecoder(MessageStopEvent, keep_halves=True)
-_METADATA: WireDecoder[ConverseStreamMetadataEvent] = WireDecoder(ConverseStreamMetadataEvent, keep_halves=True)
+_START: WireDecoder[ContentBlockStartEvent] = WireDecoder(ContentBlockStartEvent, keep_surrogates=True)
+_DELTA: WireDecoder[ContentBlockDeltaEvent] = WireDecoder(ContentBlockDeltaEvent, keep_surrogates=True)
+_STOP: WireDecoder[ContentBlockStopEvent] = WireDecoder(ContentBlockStopEvent, keep_surrogates=True)
+_MESSAGE_STOP: WireDecoder[MessageStopEvent] = WireDecoder(MessageStopEvent, keep_surrogates=True)
+_METADATA: WireDecoder[ConverseStreamMetadataEvent] = WireDecoder(ConverseStreamMetadataEvent, keep_surrogates=True)
 
 
 class OpenConverseBlock(msgspec.Struct, frozen=True, kw_only=True):

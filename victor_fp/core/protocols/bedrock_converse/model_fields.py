@@ -82,7 +82,7 @@ def _build_other_inference(dialect: BedrockDialect, policy: BedrockPolicy, reque
     options = request.options
     fields, level, refused = _build_effort_fields(policy, options)
     asked_bound = request.max_tokens if request.asks_max_tokens else None
-    bound = request.max_tokens if policy.default_bound else asked_bound
+    bound = request.max_tokens if policy.accepts_default_max_tokens else asked_bound
     temperature, top_p = request.temperature, options.top_p
     if level in policy.unbounded_at:
         requested = {
@@ -124,9 +124,13 @@ def _build_effort_fields(policy: BedrockPolicy, options: Options) -> tuple[dict[
     if effort is None:
         return {}, "", refused
     if effort == "none":
-        if policy.effort and not policy.no_effort:
+        if policy.effort and not policy.no_effort_fields:
             refused.append(Adjustment(parameter="reasoning_effort", reason="this model always reasons"))
-        return _nest_at(policy.effort[:-1], dict(policy.no_effort)) if policy.no_effort else {}, "", refused
+        return (
+            _nest_at(policy.effort[:-1], dict(policy.no_effort_fields)) if policy.no_effort_fields else {},
+            "",
+            refused,
+        )
     level = policy.efforts.get(effort)
     if level is None:
         reason = (
@@ -134,7 +138,7 @@ def _build_effort_fields(policy: BedrockPolicy, options: Options) -> tuple[dict[
         )
         refused.append(Adjustment(parameter="reasoning_effort", reason=reason))
         return {}, "", refused
-    extra = _nest_at(policy.effort[:-1], dict(policy.effort_extra_fields)) if policy.effort_extra_fields else {}
+    extra = _nest_at(policy.effort[:-1], dict(policy.effort_fields)) if policy.effort_fields else {}
     return merge_fields(extra, _nest_at(policy.effort, level)), level, refused
 
 

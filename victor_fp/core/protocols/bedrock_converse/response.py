@@ -37,7 +37,7 @@ from victor_fp.core.requests import Endpoint
 from victor_fp.core.tool_call_ids import make_id
 from victor_fp.core.wire_decoding import Undecodable
 
-_RESPONSE = build_decoder(Converse.RESPONSE, keep_halves=True)
+_RESPONSE = build_decoder(Converse.RESPONSE, keep_surrogates=True)
 
 STOP_REASONS = {
     "end_turn": "stop",

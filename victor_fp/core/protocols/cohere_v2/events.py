@@ -37,7 +37,7 @@ from victor_fp.core.protocols.stream_end import is_done
 from victor_fp.core.requests import Endpoint
 from victor_fp.core.wire_decoding import Undecodable
 
-EVENT = build_decoder(Chat.EVENT, keep_halves=True)
+EVENT = build_decoder(Chat.EVENT, keep_surrogates=True)
 EMPTY_MESSAGE = wire.MessageDelta()
 
 

@@ -28,7 +28,7 @@ from victor_fp.core.requests import Endpoint
 from victor_fp.core.tool_call_ids import make_id
 from victor_fp.core.wire_decoding import Undecodable
 
-BODY = build_decoder(Chat.RESPONSE, keep_halves=True)
+BODY = build_decoder(Chat.RESPONSE, keep_surrogates=True)
 
 
 def read(endpoint: Endpoint, dialect: CohereDialect, body: bytes) -> Sequence[Delta]:

@@ -35,7 +35,7 @@ from victor_fp.core.protocols.operations import build_decoder
 from victor_fp.core.requests import Endpoint
 from victor_fp.core.wire_decoding import Undecodable
 
-RESPONSES = build_decoder(GenerateContent.RESPONSE, keep_halves=True)
+RESPONSES = build_decoder(GenerateContent.RESPONSE, keep_surrogates=True)
 """Decoder of bodies and stream events, which have the same type."""
 
 STOP_REASONS: Mapping[str, str] = {

@@ -6,7 +6,7 @@ from functools import partial
 
 from victor_fp_wire.gemini_interactions.operations import CancelInteraction, GetInteraction
 
-from victor_fp.core.background import Background, Sighting
+from victor_fp.core.background import Background, BackgroundStatus
 from victor_fp.core.protocols.gemini_interactions.response import INTERACTIONS, UNFINISHED
 from victor_fp.core.protocols.operations import build_request
 from victor_fp.core.requests import Endpoint, HttpRequest
@@ -16,16 +16,18 @@ from victor_fp.core.wire_decoding import Undecodable
 def bind_background(endpoint: Endpoint) -> Background:
     """Return the operations that retrieve and cancel an interaction."""
     return Background(
-        see=read_sighting, retrieve=partial(_build_retrieval, endpoint), cancel=partial(_cancel, endpoint)
+        read_status=read_background_status,
+        retrieve=partial(_build_retrieval, endpoint),
+        cancel=partial(_cancel, endpoint),
     )
 
 
-def read_sighting(body: bytes) -> Sighting:
+def read_background_status(body: bytes) -> BackgroundStatus:
     """Return the id of the interaction in a body, and whether it is still running."""
     interaction = INTERACTIONS.decode(body)
     if isinstance(interaction, Undecodable) or not interaction.id:
-        return Sighting()
-    return Sighting(id=interaction.id, progress="running" if interaction.status in UNFINISHED else "ended")
+        return BackgroundStatus()
+    return BackgroundStatus(id=interaction.id, progress="running" if interaction.status in UNFINISHED else "ended")
 
 
 def _build_retrieval(endpoint: Endpoint, id_: str) -> HttpRequest:

@@ -68,8 +68,8 @@ def read_body(body: ChatCompletion, frame: Frame) -> ChunkContent:
 
 
 FORMAT = CompletionFormat[ChatCompletionChunk, ChatCompletion](
-    decode_chunk=build_decoder(CreateChatCompletion.EVENT, keep_halves=True).decode,
-    decode_body=build_decoder(CreateChatCompletion.RESPONSE, keep_halves=True).decode,
+    decode_chunk=build_decoder(CreateChatCompletion.EVENT, keep_surrogates=True).decode,
+    decode_body=build_decoder(CreateChatCompletion.RESPONSE, keep_surrogates=True).decode,
     read_plain_text=read_plain_text,
     read_chunk=read_chunk,
     read_body=read_body,

@@ -29,7 +29,7 @@ from victor_fp.core.requests import Endpoint
 from victor_fp.core.tool_call_ids import make_id
 from victor_fp.core.wire_decoding import Undecodable
 
-LINES = build_decoder(Chat.RESPONSE, keep_halves=True)
+LINES = build_decoder(Chat.RESPONSE, keep_surrogates=True)
 """Decoder of bodies and stream lines, which have the same type."""
 METADATA = (
     "created_at",

@@ -32,8 +32,8 @@ AnyCompletion: TypeAlias = ChatCompletion | ChatCompletionChunk
 AnyChoice: TypeAlias = BodyChoice | ChunkChoice
 Format: TypeAlias = CompletionFormat[ChatCompletionChunk, ChatCompletion]
 
-CHUNKS = build_decoder(CreateChatCompletion.EVENT, keep_halves=True)
-BODIES = build_decoder(CreateChatCompletion.RESPONSE, keep_halves=True)
+CHUNKS = build_decoder(CreateChatCompletion.EVENT, keep_surrogates=True)
+BODIES = build_decoder(CreateChatCompletion.RESPONSE, keep_surrogates=True)
 ERRORS: WireDecoder[ErrorBody] = WireDecoder(ErrorBody)
 EMPTY_USAGE = Usage()
 STOP_REASONS = {

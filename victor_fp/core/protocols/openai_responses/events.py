@@ -49,7 +49,7 @@ from victor_fp.core.protocols.stream_end import is_done
 from victor_fp.core.requests import Endpoint
 from victor_fp.core.wire_decoding import Undecodable
 
-EVENTS = build_decoder(CreateResponse.EVENT, keep_halves=True)
+EVENTS = build_decoder(CreateResponse.EVENT, keep_surrogates=True)
 TextPosition: TypeAlias = tuple[int | None, str | None, int | None]
 """Position of the newest text: index and id of the item, index of the part."""
 

@@ -21,7 +21,7 @@ from victor_fp.core.requests import Endpoint
 from victor_fp.core.wire_decoding import Undecodable, WireDecoder
 
 ERRORS: WireDecoder[ErrorResponse] = WireDecoder(ErrorResponse)
-RESPONSES = build_decoder(CreateResponse.RESPONSE, keep_halves=True)
+RESPONSES = build_decoder(CreateResponse.RESPONSE, keep_surrogates=True)
 
 STOP_REASONS = {"completed": "stop", "max_output_tokens": "length", "content_filter": "content_filter"}
 """Standard stop reasons, by status or incomplete reason; others are passed through unchanged."""

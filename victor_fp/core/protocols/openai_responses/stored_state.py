@@ -8,7 +8,7 @@ import msgspec
 from msgspec import UNSET, UnsetType
 from victor_fp_wire.openai_responses.operations import CancelResponse, GetResponse
 
-from victor_fp.core.background import Background, Sighting
+from victor_fp.core.background import Background, BackgroundStatus
 from victor_fp.core.dialects.responses import ResponsesDialect
 from victor_fp.core.protocols.openai_family.routes import read_version_parameter
 from victor_fp.core.protocols.openai_responses.response import RESPONSES, UNFINISHED
@@ -74,12 +74,12 @@ def bind_background(endpoint: Endpoint, dialect: ResponsesDialect) -> Background
     def cancel(id_: str) -> HttpRequest:
         return build_request(endpoint, CancelResponse(response_id=id_, api_version=version), base_url=base_url)
 
-    return Background(see=read_sighting, retrieve=retrieve, cancel=cancel)
+    return Background(read_status=read_background_status, retrieve=retrieve, cancel=cancel)
 
 
-def read_sighting(body: bytes) -> Sighting:
+def read_background_status(body: bytes) -> BackgroundStatus:
     """Return the id of the response in a body, and whether it is still running."""
     response = RESPONSES.decode(body)
     if isinstance(response, Undecodable) or not response.id:
-        return Sighting()
-    return Sighting(id=response.id, progress="running" if response.status in UNFINISHED else "ended")
+        return BackgroundStatus()
+    return BackgroundStatus(id=response.id, progress="running" if response.status in UNFINISHED else "ended")

@@ -105,7 +105,7 @@ def _schedule_poll(polling: PredictionPolling, minimum: float) -> tuple[Predicti
     endpoint, dialect = polling.endpoint, polling.dialect
     delay = min(dialect.max_poll_interval, dialect.poll_interval * BACKOFF_FACTOR ** min(polling.polls, 64))
     request = build_request(endpoint, GetPrediction(id=polling.id))
-    return replace(polling, polls=polling.polls + 1), SendRequest(request=request, rest=max(delay, minimum))
+    return replace(polling, polls=polling.polls + 1), SendRequest(request=request, delay=max(delay, minimum))
 
 
 def begin(

@@ -17,7 +17,7 @@ from victor_fp.core.protocols.replicate.errors import fault_from_error, fault_fr
 from victor_fp.core.requests import Endpoint
 from victor_fp.core.wire_decoding import Undecodable
 
-PREDICTIONS = build_decoder(GetPrediction.RESPONSE, keep_halves=True)
+PREDICTIONS = build_decoder(GetPrediction.RESPONSE, keep_surrogates=True)
 RUNNING = frozenset({"starting", "processing"})
 
 
