@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Sequence
 from datetime import UTC, datetime
 
 import msgspec
@@ -35,6 +35,8 @@ class ConversationLog:
         clean: CleanText,
         *,
         base_url: str | None = None,
+        options: Sequence[str] = (),
+        settings: Sequence[str] = (),
         conversation: int | None = None,
         now: Callable[[], datetime] = _get_time,
     ) -> None:
@@ -42,6 +44,8 @@ class ConversationLog:
         self._terminal = terminal
         self._clean = clean
         self._base_url = base_url
+        self._options = tuple(options)
+        self._settings = tuple(settings)
         self._conversation = conversation
         self._now = now
         self._last_turn: int | None = None
@@ -51,8 +55,8 @@ class ConversationLog:
         self._conversation = self._last_turn = None
 
     def use_default_server(self) -> None:
-        """The provider was changed: the address on the command line is no longer used."""
-        self._base_url = None
+        """The provider was changed: address and settings of the command line are no longer used."""
+        self._base_url, self._settings = None, ()
 
     def record(
         self, provider: str, model: str, prompt: Message, turn: ToolTurn, *, system: str | None, is_retry: bool = False
@@ -73,6 +77,8 @@ class ConversationLog:
             logged,
             base_url=self._base_url,
             system=system,
+            options=self._options,
+            settings=self._settings,
             replaces=self._last_turn if is_retry else None,
             now=self._now(),
             clean=self._clean,
@@ -107,7 +113,7 @@ def load_last(store: LogStore | None) -> Result[LoggedConversation, CommandError
 def choose_target(target: TargetOptions, last: LoggedConversation) -> TargetOptions:
     """Return whom to ask: as the command line says, else as the conversation was.
 
-    The address goes with the provider, so that a conversation with a local server is not continued with a vendor.
+    Address and settings go with the provider, so that a conversation with a local server is not continued with a vendor.
     """
     if target.provider is not None:
         return target
@@ -120,7 +126,22 @@ def choose_target(target: TargetOptions, last: LoggedConversation) -> TargetOpti
         provider=last.provider,
         model=target.model or last.model,
         base_url=target.base_url or last.base_url,
+        settings=merge_pairs(last.settings, target.settings),
     )
+
+
+def merge_pairs(earlier: Sequence[str], given: Sequence[str], names: Collection[str] = ()) -> tuple[str, ...]:
+    """Return the `NAME=VALUE` pairs that are given, after the earlier ones of other names; `names` are given otherwise.
+
+    >>> merge_pairs(["top_p=0.5", "seed=1"], ["top-p=0.9"])
+    ('seed=1', 'top-p=0.9')
+    """
+    known = {*names, *(_get_name(pair) for pair in given)}
+    return (*(pair for pair in earlier if _get_name(pair) not in known), *given)
+
+
+def _get_name(pair: str) -> str:
+    return pair.partition("=")[0].strip().replace("-", "_")
 
 
 def redact_address(base_url: str | None) -> str | None:
