@@ -15,13 +15,13 @@ def main() -> None:
         try:
             code = run(sys.argv[1:])
         finally:
-            exit_at_interrupt()
+            handle_late_interrupt()
     except KeyboardInterrupt:
         pass
     sys.exit(code)
 
 
-def exit_at_interrupt() -> None:
+def handle_late_interrupt() -> None:
     """Make Ctrl-C exit at once with 130 while the interpreter still waits for threads, and do nothing once it has ended them.
 
     Python resets the signal near its end, so that an impatient Ctrl-C would otherwise kill the process: that is seen as
@@ -32,10 +32,10 @@ def exit_at_interrupt() -> None:
 
     if signal.getsignal(signal.SIGINT) != signal.SIG_IGN:
         atexit.register(signal.signal, signal.SIGINT, signal.SIG_IGN)  # after every thread has ended
-        signal.signal(signal.SIGINT, _exit_now)
+        signal.signal(signal.SIGINT, _end_process)
 
 
-def _exit_now(_signal: int, _frame: object) -> None:
+def _end_process(_signal: int, _frame: object) -> None:
     import os
     from contextlib import suppress
 

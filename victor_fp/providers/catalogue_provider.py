@@ -23,9 +23,9 @@ from victor_fp.core.resilience.retry import RetryPolicy
 from victor_fp.core.result import outcome
 from victor_fp.core.secrets import HiddenValuesDict, HiddenValuesView, to_secret
 from victor_fp.core.types import CompletionResponse, Message, StreamChunk
-from victor_fp.providers.base import BaseProvider
 from victor_fp.providers.chat_stream import ChatStream, complete, stream_chunks, stream_results
 from victor_fp.providers.errors import unwrap_or_raise
+from victor_fp.providers.provider import Provider
 from victor_fp.providers.retrieval import run_embedding, run_ranking
 from victor_fp.providers.runtime_capabilities import ProviderRuntimeCapabilities, merge_discovered
 from victor_fp.shell.credentials.signing import choose_signer
@@ -54,7 +54,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
-class CatalogueProvider(BaseProvider):
+class CatalogueProvider(Provider):
     """A provider that its catalogue entry describes wholly; `class X(CatalogueProvider): SPEC = ProviderSpec(...)`.
 
     Calls that name no model use `default_model`: the one given here, or the entry's.
