@@ -9,8 +9,9 @@ from typing import NamedTuple
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
 PAGES = sorted(path.relative_to(DOCS).as_posix() for path in DOCS.rglob("*.md"))
-FOREIGN = ("litellm", "openai", "langchain", "any-llm")
-"""Titles of blocks that show other libraries, which are not installed: they are compiled and not run."""
+FOREIGN = ("litellm", "openai", "langchain", "any-llm", "pydantic-ai")
+"""Titles of blocks for other libraries, which are not installed: they are compiled, and those of this package's own integrations
+run in the session `integrations`."""
 FENCE = re.compile(r'^```python(?: title="([^"]*)")?\n(.*?)^```', re.DOTALL | re.MULTILINE)
 
 
