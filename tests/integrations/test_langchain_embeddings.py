@@ -8,6 +8,7 @@ import pytest
 from langchain_core.embeddings import Embeddings
 from langchain_tests.integration_tests import EmbeddingsIntegrationTests
 from langchain_tests.unit_tests import EmbeddingsUnitTests
+from pydantic import SecretStr
 
 from tests.acme import KEY
 from tests.loopback import Loopback
@@ -62,7 +63,9 @@ class TestManaged(TestPlain):
 
 async def test_purposes_are_sent_where_the_vendor_has_them() -> None:
     wire = ScriptedWire(Turn(text="never"))
-    embeddings = VictorEmbeddings(model="cohere/embed-v4.0", api_key="k", provider_options={"transport": wire})
+    embeddings = VictorEmbeddings(
+        model="cohere/embed-v4.0", api_key=SecretStr("k"), provider_options={"transport": wire}
+    )
     assert len(embeddings.embed_documents(["one", "two"])) == 2
     assert await embeddings.aembed_query("one") == (await embeddings.aembed_documents(["one"]))[0]
     assert embeddings.embed_documents([]) == await embeddings.aembed_documents([]) == []
@@ -88,15 +91,16 @@ def test_options_are_sent_and_the_default_model_is_for_embeddings() -> None:
 def test_failures_are_raised_and_keys_are_not_shown() -> None:
     wire = ScriptedWire(AuthRejected(message="no"))
     embeddings = VictorEmbeddings(
-        model="openai/text-embedding-3-small", api_key=KEY, provider_options={"transport": wire}
+        model="openai/text-embedding-3-small", api_key=SecretStr(KEY), provider_options={"transport": wire}
     )
     with pytest.raises(ProviderError, match="no"):
         embeddings.embed_query("one")
     assert KEY not in repr(embeddings) + str(embeddings.model_dump())
-    fixed = VictorEmbeddings(model="openai/text-embedding-ada-002", api_key="k", dimensions=5)
+    fixed = VictorEmbeddings(model="openai/text-embedding-ada-002", api_key=SecretStr("k"), dimensions=5)
     with pytest.raises(ProviderError) as caught:
         fixed.embed_query("one")
     assert isinstance(caught.value.fault, UnsupportedParameter)
+    wrong: dict[str, Any]
     for wrong in ({}, {"provider": "openai"}):
         with pytest.raises(ValueError, match="provider"):
             VictorEmbeddings(**wrong)
