@@ -69,8 +69,8 @@ async def test_purposes_are_sent_where_the_vendor_has_them() -> None:
     assert len(embeddings.embed_documents(["one", "two"])) == 2
     assert await embeddings.aembed_query("one") == (await embeddings.aembed_documents(["one"]))[0]
     assert embeddings.embed_documents([]) == await embeddings.aembed_documents([]) == []
-    sent = [request.json() for request in wire.requests]
-    assert [(one["input_type"], len(one["texts"])) for one in sent if isinstance(one, dict)] == [
+    sent: list[Any] = [request.json() for request in wire.requests]
+    assert [(one["input_type"], len(one["texts"])) for one in sent] == [
         ("search_document", 2),
         ("search_query", 1),
         ("search_document", 1),
@@ -100,7 +100,7 @@ def test_failures_are_raised_and_keys_are_not_shown() -> None:
     with pytest.raises(ProviderError) as caught:
         fixed.embed_query("one")
     assert isinstance(caught.value.fault, UnsupportedParameter)
-    wrong: dict[str, Any]
-    for wrong in ({}, {"provider": "openai"}):
+    refused: list[dict[str, Any]] = [{}, {"provider": "openai"}]
+    for wrong in refused:
         with pytest.raises(ValueError, match="provider"):
             VictorEmbeddings(**wrong)
