@@ -55,7 +55,7 @@ class ScriptedProvider(BaseProvider):
         assert (await provider.chat([Message(role="user", content="hi")], model="m")).content == "You said: hi"
         assert provider.calls[0].model == "m"
 
-    The function may be async. A fault that it returns is raised as its exception. Calls of a `ToolTurn` that have no id get
+    The function may be async. A fault that it returns is raised as its exception. Calls of a `Turn` that have no id get
     ids that are unique for the provider.
     """
 

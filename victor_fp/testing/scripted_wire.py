@@ -19,10 +19,10 @@ Scripted: TypeAlias = Turn | Answer | Fault
 
 
 class ScriptedWire:
-    """Replaces HTTP in a provider: `create("openai", api_key="k", transport=ScriptedWire(ToolTurn(text="Hi")))`.
+    """Replaces HTTP in a provider: `create("openai", api_key="k", transport=ScriptedWire(Turn(text="Hi")))`.
 
     Each request gets the next answer, and the last one is repeated; embedding and reranking requests are answered by
-    stand-ins, unless the next answer is an `Answer` or a `Fault`. A `ToolTurn` is written in the protocol of `provider`, whole or
+    stand-ins, unless the next answer is an `Answer` or a `Fault`. A `Turn` is written in the protocol of `provider`, whole or
     as a stream, as the request asks; an `Answer` is sent as it is; a `Fault` is returned as the failure of the connection. An
     answer that ends `held` or `silent` fails with the timeout, without any time passing.
     """
