@@ -1,4 +1,4 @@
-"""The waiting line as a table of values, and its order as a law."""
+"""The queue as a table of values, and its order as a law."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ def test_who_comes_to_a_full_line_is_told_so() -> None:
     queue = joined(Queue(policy=QueuePolicy(max_size=1), provider="acme", model="m"), 0, Priority.BATCH)
     after, answer = join(queue, 1, Priority.CRITICAL, 0, 0.0)
     assert after == queue
-    assert answer == QueueFull(provider="acme", model="m", message="the waiting line is full (1 calls)")
+    assert answer == QueueFull(provider="acme", model="m", message="the queue is full (1 calls)")
 
 
 def test_a_cancelled_entry_leaves_at_once_and_never_comes_up() -> None:
@@ -118,7 +118,7 @@ def test_a_deadline_that_passes_in_line_is_told_as_the_deadline(deadline: float,
     assert fault == DeadlineExceeded(
         provider="acme",
         model="m",
-        message="the deadline passed in the waiting line of the rate limit",
+        message="the deadline passed in the queue of the rate limit",
         seconds=seconds,
     )
 

@@ -6,7 +6,7 @@ The targets are asked in their order, each with the whole of the machine in call
 breaker, its own retries. When a target settles with a fault that `moves_on` names, the next one is asked; any other
 fault is the answer. The caller's own mistakes never move on: they would be mistakes everywhere, or, worse, pass at a
 target that reads them in another way. What belongs to the target alone does: its key, its quota, a model it lacks, its
-open breaker, its full waiting line.
+open breaker, its full queue.
 
 Once the first piece of a stream is about to reach the caller, the target is final.
 

@@ -1,4 +1,4 @@
-"""The waiting line of one key: by priority, first come first served within one, and nobody starves.
+"""The queue of one key: by priority, first come first served within one, and nobody starves.
 
 Rules of the machine.
 
@@ -9,8 +9,8 @@ and no longer. With `ageing=None` priority is strict.
 
 The head is served first, always: a large request at the head is not passed by smaller ones behind it.
 
-The line holds `max_size` entries; who comes after that gets QueueFull. Nobody waits longer than `max_wait` (TimedOut) or
-past the call's own deadline (DeadlineExceeded). Who leaves, by grant or by cancellation, is out at once.
+The queue holds `max_size` entries; a call after that gets QueueFull. No call waits longer than `max_wait` (TimedOut) or
+past the call's own deadline (DeadlineExceeded). A call that leaves, by grant or by cancellation, is removed at once.
 """
 
 from __future__ import annotations
@@ -40,8 +40,8 @@ class Priority(IntEnum):
 Standing: TypeAlias = Literal["arriving", "waiting", "granted", "gone", "refused"]
 
 TRANSITIONS: Mapping[tuple[Standing, str], Standing] = {
-    ("arriving", "room_in_line"): "waiting",
-    ("arriving", "line_full"): "refused",
+    ("arriving", "has_room"): "waiting",
+    ("arriving", "queue_full"): "refused",
     ("waiting", "head_and_permit"): "granted",
     ("waiting", "cancelled"): "gone",
     ("waiting", "time_over"): "refused",
@@ -88,9 +88,9 @@ class Queue(msgspec.Struct, frozen=True, kw_only=True):
 def join(
     queue: Queue, ticket: int, priority: Priority, tokens: int, now: float, deadline: float = math.inf
 ) -> tuple[Queue, QueueEntry | QueueFull]:
-    """Stand in line from `now`, at most until `deadline`."""
+    """Wait in the queue from `now`, at most until `deadline`."""
     if len(queue.entries) >= queue.policy.max_size:
-        full = f"the waiting line is full ({queue.policy.max_size} calls)"
+        full = f"the queue is full ({queue.policy.max_size} calls)"
         return queue, QueueFull(provider=queue.provider, model=queue.model, message=full)
     ageing = queue.policy.ageing
     entry = QueueEntry(
@@ -143,7 +143,7 @@ def _build_late_fault(queue: Queue, entry: QueueEntry) -> Fault:
         return DeadlineExceeded(
             provider=queue.provider,
             model=queue.model,
-            message="the deadline passed in the waiting line of the rate limit",
+            message="the deadline passed in the queue of the rate limit",
             seconds=seconds,
         )
     return TimedOut(
