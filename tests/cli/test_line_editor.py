@@ -357,7 +357,9 @@ def test_options_and_settings_of_a_conversation_come_back_with_it(serve: Serve, 
         assert victor("chat", "-c", "Again", *arguments, env=environment).returncode == 0
         received = (server.received + other.received)[-1] if other.received else server.received[-1]
         body = received.json()
-        sent = {name: body[name] for name in ("temperature", "top_p", "stop", "seed") if name in body}
+        sent: dict[str, object] = {
+            name: body[name] for name in ("temperature", "top_p", "stop", "seed") if name in body
+        }
         return sent, received.headers.get("openai-organization")
 
     assert send() == ({"temperature": 0.3, "top_p": 0.5, "stop": ["END", "##"]}, "org-1")
