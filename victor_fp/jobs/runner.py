@@ -141,7 +141,7 @@ def run(
     quota, an exhausted `budget` and a ledger that cannot be written stop the job: the row that met it is yielded with
     that fault, `stopped` has it, and the rest stays open for the next run.
     """
-    chosen = model or getattr(provider, "model", None)
+    chosen = model or getattr(provider, "model", None) or getattr(provider, "default_model", None)
     merged = {name: value for name, value in options.items() if name != "tools"}
     if schema is not None:
         merged["response_format"] = schema
