@@ -385,6 +385,8 @@ EXCEPTIONS = {
     "pytest_configure": "a hook of pytest",
     "before_request": "a method of google.auth's credentials",
     "field_title_should_be_set": "a hook of pydantic's schema generator",
+    "aembed_documents": "a method of LangChain's embeddings",
+    "aembed_query": "a method of LangChain's embeddings",
     "_agenerate": "a method of LangChain's chat models",
     "_astream": "a method of LangChain's chat models",
     "json": "of a request or a response, as in httpx",

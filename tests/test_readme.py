@@ -19,11 +19,10 @@ from victor_fp.testing.retrieval import answer_retrieval
 
 ROOT = Path(__file__).parents[1]
 PYTHON = re.compile(r"^```python\n(.*?)^```", re.DOTALL | re.MULTILINE)
+TITLED = re.compile(r'^```python title="([^"]*)"\n(.*?)^```', re.DOTALL | re.MULTILINE)
 README = PYTHON.findall((ROOT / "README.md").read_text())
-HOSTED = [code for code in README if '"openai")' in code or '"anthropic")' in code]
-LOCAL = [code for code in README if '"local")' in code or '"local/' in code] + PYTHON.findall(
-    (ROOT / "docs" / "local-engine.md").read_text()
-)
+HOSTED = [code for code in README if 'create("openai/' in code or 'create("anthropic/' in code]
+LOCAL = [code for code in README if '"local/' in code] + PYTHON.findall((ROOT / "docs" / "local-engine.md").read_text())
 SYNC = PYTHON.findall((ROOT / "docs" / "sync.md").read_text())
 ASKING = PYTHON.findall((ROOT / "docs" / "asking.md").read_text())
 RECORDINGS = PYTHON.findall((ROOT / "docs" / "recordings.md").read_text())
@@ -81,15 +80,15 @@ def run(code: str, directory: Path = ROOT) -> str:
 
 
 def test_there_are_examples_of_every_kind() -> None:
-    assert (len(HOSTED), len(LOCAL), len(PURE)) == (2, 4, 1)
+    assert (len(HOSTED), len(LOCAL), len(PURE)) == (3, 4, 1)
 
 
-@pytest.mark.parametrize("code", HOSTED, ids=["failures", "tools"])
+@pytest.mark.parametrize("code", HOSTED, ids=["failures", "tools", "form"])
 async def test_examples_with_a_key_run(code: str, monkeypatch: pytest.MonkeyPatch) -> None:
     async with serving(speaks) as server:
         _point_at(server, monkeypatch)
         printed = await asyncio.to_thread(run, code)
-    assert printed.strip() in ("Hello from loopback.", "It rains.")
+    assert printed.strip() in ("Hello from loopback.", "It rains.", "Oslo 717710")
 
 
 def _point_at(server: Loopback, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -125,6 +124,33 @@ async def test_examples_of_recordings_run(code: str, printed: str, monkeypatch: 
     assert "Hello from loopback." in shown
     assert printed in shown
     assert len(server.received) == 1
+
+
+@pytest.mark.parametrize("page", ["README.md", "docs/recordings.md"])
+async def test_tests_with_recordings_pass_with_a_server_and_then_without(
+    page: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    ((name, code),) = TITLED.findall((ROOT / page).read_text())
+    (tmp_path / name).write_text(code)
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "victor_fp.pytest_plugin", name]
+
+    async def test(*options: str) -> str:
+        done = await asyncio.to_thread(
+            subprocess.run, [*command, *options], capture_output=True, text=True, check=False, cwd=tmp_path
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
+    async def sees_red(talk: Talk, received: Received) -> None:
+        await talk.answer(shapes.body("Red, green and blue."))
+
+    async with serving(sees_red) as server:
+        _point_at(server, monkeypatch)
+        count = code.count("def test_")
+        await test("--record", *(["--snapshot-update"] if "snapshot" in code else []))
+    assert len(server.received) == count
+    assert (tmp_path / "recordings" / name.removesuffix(".py") / "test_colours.yaml").is_file()
+    assert f"{count} passed" in await test()  # the server is gone
 
 
 @pytest.mark.parametrize("code", SYNC)

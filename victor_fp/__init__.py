@@ -35,7 +35,8 @@ if TYPE_CHECKING:
     )
     from victor_fp.providers.base import BaseProvider, ProviderError
     from victor_fp.providers.factory import ManagedProvider, ManagedProviderFactory, ProviderConfig
-    from victor_fp.providers.registry import ProviderRegistry
+    from victor_fp.providers.provider import Provider
+    from victor_fp.providers.registry import ProviderRegistry, create
 
 __version__ = "0.1.0"
 
@@ -54,6 +55,7 @@ __all__ = [
     "ManagedProvider",
     "ManagedProviderFactory",
     "Message",
+    "Provider",
     "ProviderConfig",
     "ProviderError",
     "ProviderInfo",
@@ -72,6 +74,7 @@ __all__ = [
     "ToolDefinition",
     "Usage",
     "collect",
+    "create",
     "describe",
     "outcome",
     "replay",
@@ -92,7 +95,8 @@ _HOMES = {
     "ProviderConfig": "victor_fp.providers.factory",
     "ProviderManager": "victor_fp.agent.provider_manager",
     **dict.fromkeys(("Tool", "run_tools", "tool"), "victor_fp.agent.tools"),
-    "ProviderRegistry": "victor_fp.providers.registry",
+    "Provider": "victor_fp.providers.provider",
+    **dict.fromkeys(("ProviderRegistry", "create"), "victor_fp.providers.registry"),
     "Catalogue": "victor_fp.core.catalogue",
     "ProviderSpec": "victor_fp.core.catalogue.spec",
     **dict.fromkeys(("ChunkMetadata", "ResponseMetadata"), "victor_fp.core.metadata"),

@@ -7,12 +7,11 @@ import signal
 import subprocess
 import sys
 import time
-from contextlib import suppress
 from threading import Event
 
 import pytest
 
-from tests.cli.conftest import RUN, Tty, at, friendly, terminal, victor
+from tests.cli.conftest import RUN, at, friendly, terminal, victor
 from tests.loopback import Received, Serve, Talk
 from tests.openai_shapes import chunk, chunks
 
@@ -114,13 +113,39 @@ def test_a_slow_pipe_is_waited_for(serve: Serve, keyed: dict[str, str]) -> None:
     assert messages == [{"role": "user", "content": "Explain\n\nlate words"}]
 
 
-def leaves(process: subprocess.Popen[bytes], tty: Tty, keys: bytes) -> int | None:
-    """Type until it leaves: readline misses a signal that comes between its prompt and its wait, as no person does."""
-    for _ in range(20):
-        tty.type(keys)
-        with suppress(subprocess.TimeoutExpired):
-            return process.wait(1)
-    return None
+@posix
+def test_ctrl_c_at_exit_ends_with_130(world: dict[str, str]) -> None:
+    program = """
+import os, signal, threading
+
+from victor_fp.cli import main
+
+signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def interrupt():
+    while signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        threading.Event().wait(0.01)
+    os.kill(os.getpid(), signal.SIGINT)
+    threading.Event().wait()
+
+
+threading.Thread(target=interrupt).start()
+main()
+"""
+    ran = subprocess.run(
+        [sys.executable, "-c", program, "--version"], env=world, capture_output=True, text=True, timeout=60, check=False
+    )
+    assert (ran.returncode, ran.stdout[:9], ran.stderr) == (130, "victor 0.", "")
+
+
+@posix
+def test_ctrl_c_while_the_interpreter_ends_does_not_kill_it(world: dict[str, str]) -> None:
+    program = "import atexit, os, signal\natexit.register(lambda: os.kill(os.getpid(), signal.SIGINT))\n" + RUN
+    ran = subprocess.run(
+        [sys.executable, "-c", program, "--version"], env=world, capture_output=True, text=True, check=False
+    )
+    assert (ran.returncode, ran.stderr) == (0, "")
 
 
 @posix
@@ -169,7 +194,8 @@ def test_ctrl_c_stops_an_answer_and_at_the_prompt_the_conversation(serve: Serve,
         tty.type(b"Again\n")
         tty.until("Fine")
         tty.until("> ")
-        assert leaves(process, tty, b"\x03") == 130
+        tty.type(b"\x03")
+        assert process.wait(60) == 130
         assert "Traceback" not in tty.rest()
 
     assert server.received[1].json()["messages"] == [{"role": "user", "content": "Again"}]

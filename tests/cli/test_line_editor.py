@@ -336,6 +336,53 @@ def test_a_conversation_goes_on_where_it_was_left(serve: Serve, keyed: dict[str,
     assert texts(server.received[2]) == ["Be kind", "First", "Hello there!", "Second", "Hello there!", "Third"]
 
 
+def test_options_and_settings_of_a_conversation_come_back_with_it(serve: Serve, keyed: dict[str, str]) -> None:
+    server, other = serve(friendly), serve(friendly)
+    begun = (
+        "--temperature",
+        "0.3",
+        "-o",
+        "top_p=0.5",
+        "-o",
+        "stop=END",
+        "-o",
+        "stop=##",
+        "--setting",
+        "organization=org-1",
+    )
+    assert victor("chat", "First", *at(server), *begun, env=keyed).returncode == 0
+    environment = keyed | {"VLLM_BASE_URL": f"{other.url}/v1"}
+
+    def send(*arguments: str) -> tuple[dict[str, object], str | None]:
+        assert victor("chat", "-c", "Again", *arguments, env=environment).returncode == 0
+        received = (server.received + other.received)[-1] if other.received else server.received[-1]
+        body = received.json()
+        sent: dict[str, object] = {
+            name: body[name] for name in ("temperature", "top_p", "stop", "seed") if name in body
+        }
+        return sent, received.headers.get("openai-organization")
+
+    assert send() == ({"temperature": 0.3, "top_p": 0.5, "stop": ["END", "##"]}, "org-1")
+    changed = {"temperature": 0.9, "top_p": 0.5, "stop": ["NO"], "seed": 1}
+    assert send("-o", "temperature=0.9", "-o", "stop=NO", "-o", "seed=1", "--setting", "organization=org-2") == (
+        changed,
+        "org-2",
+    )
+    assert send() == (changed, "org-2")
+    assert send("-p", "vllm", "-m", "m-1") == ({"temperature": 0.7}, None)
+    assert send() == ({"temperature": 0.7}, None)
+
+
+def test_options_that_hold_a_secret_are_not_kept(serve: Serve, keyed: dict[str, str]) -> None:
+    server = serve(friendly)
+    begun = ("-o", f'extra_body={{"note": "{KEY}"}}', "-o", "seed=1")
+    assert victor("chat", "First", *at(server), *begun, env=keyed).returncode == 0
+    assert server.received[0].json()["note"] == KEY
+    assert victor("chat", "-c", "Again", env=keyed).returncode == 0
+    assert ("note" in server.received[1].json(), server.received[1].json()["seed"]) == (False, 1)
+    assert KEY.encode() not in (Path(keyed["VICTOR_FP_STATE_DIR"]) / "log.sqlite").read_bytes()
+
+
 @pytest.mark.parametrize(
     "arguments", [("providers",), ("models",), ("keys",), ("log",), ("log", "search", "hello"), ("chat", "--help")]
 )

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 import stat
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -129,6 +131,21 @@ def test_retried_turn_is_not_part_of_the_conversation(store: LogStore) -> None:
     assert loaded is not None
     assert [one.answer for one in loaded.turns] == ["Two"]
     assert [one.text for one in store.search("one", 5).unwrap()] == ["One"]
+
+
+def test_a_log_of_an_earlier_version_is_continued(store: LogStore) -> None:
+    number, _ = append(store, None, turn("One", "1"))
+    with closing(sqlite3.connect(store.path)) as database, database:
+        database.execute("ALTER TABLE conversations DROP COLUMN options")
+        database.execute("ALTER TABLE conversations DROP COLUMN settings")
+
+    loaded = store.load(number).unwrap()
+    assert loaded is not None
+    assert (loaded.options, loaded.settings) == ((), ())
+    append(store, number, turn("Two", "2"), minutes=1)
+    loaded = store.load(number).unwrap()
+    assert loaded is not None
+    assert len(loaded.turns) == 2
 
 
 def test_conversations_are_deleted_one_or_all(store: LogStore, world: dict[str, str]) -> None:

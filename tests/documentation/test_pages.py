@@ -5,15 +5,19 @@ from __future__ import annotations
 import ast
 import asyncio
 import os
+import shlex
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
+import typer
 
-from tests.documentation.blocks import DOCS, PAGES, ROOT, Block, find_blocks
+from tests.documentation.blocks import DOCS, PAGES, ROOT, Block, find_blocks, find_commands, find_indented_blocks
 from tests.documentation.vendors import answer_any
 from tests.loopback import serving
+from victor_fp.cli.app import app
 
 IN_TEST_README = {
     "asking.md",
@@ -38,6 +42,7 @@ settings = {}
     "many-processes.md": "",
     "testing.md": """
 import os
+import shlex
 from tests.acme import SPEC
 from victor_fp import ProviderRegistry
 ProviderRegistry.register_spec(SPEC)
@@ -46,6 +51,18 @@ del os.environ["OPENAI_BASE_URL"]
     "tool-calling.md": "",
 }
 """Pages whose blocks continue each other, with what they assume."""
+
+PROGRAM = {
+    ast.Import,
+    ast.ImportFrom,
+    ast.Call,
+    ast.Await,
+    ast.FunctionDef,
+    ast.AsyncFunctionDef,
+    ast.ClassDef,
+    ast.With,
+}
+"""What makes a text a program, not a value."""
 
 WITH_BLOCKS = [page for page in PAGES if find_blocks(page)]
 RUN = [page for page in WITH_BLOCKS if page not in IN_TEST_README and not all(b.is_foreign for b in find_blocks(page))]
@@ -63,6 +80,37 @@ def test_every_block_compiles(page: str) -> None:
     assert len(blocks) == text.count("```python"), "a block begins in a way that no test reads"
     for block in blocks:
         compile(block.code, f"{page}:{block.line}", "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_no_program_is_hidden_in_an_indented_block(page: str) -> None:
+    for text in find_indented_blocks((DOCS / page).read_text("utf-8")):
+        try:
+            tree = ast.parse(text)
+        except SyntaxError:
+            continue
+        kinds = {type(node) for node in ast.walk(tree)}
+        assert not kinds & PROGRAM, f"{page}: fence this program, so that it is run:\n{text}"
+
+
+@pytest.mark.parametrize("page", ["README.md", *(f"docs/{page}" for page in PAGES)])
+def test_the_commands_of_a_page_have_the_options_that_it_names(page: str) -> None:
+    group = typer.main.get_command(app)
+    for line in find_commands((ROOT / page).read_text("utf-8")):
+        words = shlex.split(line, comments=True)
+        command: Any = group
+        context = command.make_context("victor", [], resilient_parsing=True)
+        while isinstance(getattr(command, "commands", None), dict) and words and words[0] in command.commands:
+            command = command.commands[words.pop(0)]
+            context = command.make_context(command.name, [], parent=context, resilient_parsing=True)
+        is_group = hasattr(command, "commands")
+        assert not (is_group and words and words[0].islower() and words[0].isalpha()), f"there is no command {words[0]}"
+        command.make_parser(context).parse_args(words)
+
+
+def test_commands_are_found_and_wrong_ones_are_not_accepted() -> None:
+    page = "    victor chat 'Hi' | jq\n    cat x | victor chat -q && deploy\n`victor keys list`\nthe victor of `victor --version`\n"
+    assert find_commands(page) == ["chat 'Hi'", "chat -q", "keys list", "--version"]
 
 
 @pytest.mark.parametrize("page", RUN)

@@ -4,22 +4,21 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from contextlib import suppress
 from importlib import import_module
 from types import ModuleType
 from typing import get_args
 
 import pytest
 
+import victor_fp
 from tests.documentation.blocks import DOCS, PAGES, ROOT
 from victor_fp.core import faults, metadata, stats
 from victor_fp.providers import errors
 
 DIRECTIVE = re.compile(r"^::: (\S+)$", re.MULTILINE)
-NAMED = {
-    name.rsplit(".", 1)[-1]: name
-    for path in DOCS.glob("reference/*.md")
-    for name in DIRECTIVE.findall(path.read_text("utf-8"))
-}
+DIRECTIVES = [name for path in DOCS.rglob("*.md") for name in DIRECTIVE.findall(path.read_text("utf-8"))]
+NAMED = {name.rsplit(".", 1)[-1]: name for name in DIRECTIVES}
 MODULES = (
     "victor_fp",
     "victor_fp.sync",
@@ -61,6 +60,20 @@ def test_every_fault_exception_and_metadata_type_is_in_the_reference() -> None:
         kinds |= {kind.__name__ for kind in vars(module).values() if getattr(kind, "__module__", "") == module.__name__}
     assert len(kinds) > 40
     assert kinds - OTHER_NAMES <= NAMED.keys()
+
+
+@pytest.mark.parametrize("name", sorted(DIRECTIVES))
+def test_what_the_reference_names_exists(name: str) -> None:
+    if name.startswith("victor_fp.integrations."):  # their libraries are not installed here
+        home, _, attribute = name.rpartition(".")
+        assert f"\nclass {attribute}(" in (ROOT / f"{home.replace('.', '/')}.py").read_text("utf-8")
+        return
+    found: object = victor_fp
+    for at, part in enumerate(name.split(".")[1:], 2):
+        with suppress(ModuleNotFoundError):
+            import_module(".".join(name.split(".")[:at]))
+        assert hasattr(found, part), f"{name} is not there: {part} is not in {found}"
+        found = getattr(found, part)
 
 
 def test_every_page_is_in_the_navigation() -> None:

@@ -10,7 +10,11 @@ import pytest
 from tests.loopback import Loopback, serving_in_a_thread
 
 collect_ignore = [
-    *(["test_langchain.py", "test_langchain_standard.py"] if find_spec("langchain_tests") is None else []),
+    *(
+        ["test_langchain.py", "test_langchain_standard.py", "test_langchain_embeddings.py", "test_pages.py"]
+        if find_spec("langchain_tests") is None
+        else []
+    ),
     *(["test_vcrpy.py"] if find_spec("vcr") is None else []),
     *(["test_pydantic_ai.py"] if find_spec("pydantic_ai") is None else []),
 ]

@@ -10,6 +10,8 @@ from typing import Any
 from tests.loopback import Received, Talk
 from tests.openai_shapes import body, chunk
 from victor_fp.testing import Call, CallRecord, Turn
+from victor_fp.testing.answers import Received as Seen
+from victor_fp.testing.retrieval import answer_retrieval
 
 QUOTED = re.compile(r"'([^']+)'")
 NUMBER = re.compile(r"\((\d+)\)")
@@ -52,7 +54,11 @@ def value(schema: Mapping[str, Any], prompt: str) -> Any:
 
 
 async def answer_over_http(talk: Talk, received: Received) -> None:
-    """The same in OpenAI's format."""
+    """The same in OpenAI's format, and embeddings."""
+    found = answer_retrieval(Seen(method=received.method, path=received.path, body=received.body))
+    if found is not None:
+        await talk.answer(b"".join(found.pieces))
+        return
     asked: dict[str, Any] = received.json()
     messages = asked["messages"]
     tools = {one["function"]["name"]: one["function"]["parameters"] for one in asked.get("tools") or ()}

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from tests.acme import HI, KEY, SPEC, AcmeProvider
 from victor_fp.agent.provider_manager import ProviderManager, ProviderManagerConfig
 from victor_fp.core.faults import InvalidRequest
+from victor_fp.jobs import Row, run
 from victor_fp.providers.base import ProviderError, ProviderNotFoundError
 from victor_fp.providers.factory import ManagedProviderFactory, ProviderConfig
-from victor_fp.providers.registry import ProviderRegistry
-from victor_fp.testing import ScriptedProvider, ScriptedWire, Turn
+from victor_fp.providers.registry import ProviderRegistry, create
+from victor_fp.testing import ScriptedProvider, ScriptedWire, Turn, json_answer
 
 
 @pytest.fixture(autouse=True)
@@ -95,3 +97,18 @@ async def test_manager_uses_the_model_of_a_name() -> None:
 def test_fallbacks_of_the_manager_are_written_with_a_slash_or_a_colon() -> None:
     config = ProviderManagerConfig(fallback_providers=["OpenAI/gpt-5-mini", "ollama:qwen3:8b", "local"])
     assert config.fallbacks() == [("openai", "gpt-5-mini"), ("ollama", "qwen3:8b"), ("local", None)]
+
+
+async def test_rows_without_a_model_are_asked_with_the_default_one(tmp_path: Path) -> None:
+    wire = ScriptedWire(Turn(text="Hi"))
+    provider = AcmeProvider(KEY, default_model="m-1", transport=wire)
+    done = [one async for one in run([Row("1", "Hi"), Row("2", "Hi", model="m-2")], provider, ledger=tmp_path / "l")]
+    assert [one.result.unwrap().content for one in done] == ["Hi", "Hi"]
+    assert sorted(map(str, models_asked(wire))) == ["m-1", "m-2"]
+
+
+async def test_a_batch_without_a_model_uses_the_default_one() -> None:
+    wire = ScriptedWire(json_answer({"id": "file_1"}), json_answer({"id": "batch_1", "status": "validating"}))
+    async with create("openai/m-1", api_key=KEY, transport=wire) as provider:
+        await provider.submit_batch_result([Row("1", "Hi")])
+    assert b'"model":"m-1"' in (wire.requests[0].body or b"")

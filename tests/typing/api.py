@@ -8,16 +8,20 @@ from typing import Any, assert_never, assert_type
 from pydantic import BaseModel
 from returns.result import Failure, Result, Success
 
+import victor_fp
 from victor_fp import (
     ChunkMetadata,
     CompletionResponse,
+    EmbeddingResponse,
     Fault,
     ImagePart,
     ManagedProvider,
     Message,
+    Provider,
     ProviderInfo,
     ProviderManager,
     ProviderRegistry,
+    RerankResponse,
     ResponseMetadata,
     StreamChunk,
     TextPart,
@@ -36,6 +40,7 @@ from victor_fp.core.protocols import ModelInfo
 from victor_fp.core.requests import HttpRequest
 from victor_fp.jobs import Row
 from victor_fp.providers.base import BaseProvider, ProviderError, is_streaming_provider
+from victor_fp.providers.chat_stream import ChatStream
 from victor_fp.providers.runtime_capabilities import ProviderRuntimeCapabilities
 from victor_fp.sync import (
     SyncManagedProvider,
@@ -115,11 +120,23 @@ async def streaming(provider: BaseProvider) -> list[str]:
 
 async def everything_else() -> None:
     """The registry, discovery and replay."""
-    async with ProviderRegistry.create("openai", api_key="k") as provider:
-        assert_type(provider, BaseProvider)
-        assert_type(await provider.discover_capabilities("m"), ProviderRuntimeCapabilities)
-        assert_type(is_streaming_provider(provider), bool)
-        assert_type(provider.get_circuit_breaker_stats() is None, bool)
+    async with ProviderRegistry.create("openai", api_key="k") as base:
+        assert_type(base, BaseProvider)
+        assert_type(await base.discover_capabilities("m"), ProviderRuntimeCapabilities)
+        assert_type(is_streaming_provider(base), bool)
+        assert_type(base.get_circuit_breaker_stats() is None, bool)
+    async with victor_fp.create("openai/gpt-5-mini", api_key="k") as provider:
+        assert_type(provider, Provider)
+        assert_type(await provider.chat("Hi", response_format=Weather), CompletionResponse)
+        assert_type(await provider.chat_result(MESSAGES), Result[CompletionResponse, Fault])
+        assert_type(provider.stream("Hi"), ChatStream[StreamChunk])
+        assert_type(await provider.stream("Hi").response(), CompletionResponse)
+        assert_type(provider.stream_result("Hi"), ChatStream[Result[StreamChunk, Fault]])
+        assert_type(await provider.stream_result("Hi").response(), Result[CompletionResponse, Fault])
+        assert_type(await provider.embed(["Hi"], model="m"), EmbeddingResponse)
+        assert_type(await provider.rerank_result("q", ["Hi"], model="m"), Result[RerankResponse, Fault])
+        assert_type(await provider.list_models_result(), Result[list[ModelInfo], Fault])
+        assert_type(await provider.count_tokens("Hi", model="m"), int)
     request = replay.request("openai", MESSAGES, model="m", stream=True)
     assert_type(request, Result[HttpRequest, Fault])
     assert_type(collect(replay.stream("openai", 200, {}, [b""])), Result[list[StreamChunk], Fault])

@@ -10,7 +10,38 @@ INTERRUPTED = 130
 
 def main() -> None:
     """Run the command line and exit with its code."""
-    sys.exit(run(sys.argv[1:]))
+    code = INTERRUPTED
+    try:
+        try:
+            code = run(sys.argv[1:])
+        finally:
+            handle_late_interrupt()
+    except KeyboardInterrupt:
+        pass
+    sys.exit(code)
+
+
+def handle_late_interrupt() -> None:
+    """Make Ctrl-C exit at once with 130 while the interpreter still waits for threads, and do nothing once it has ended them.
+
+    Python resets the signal near its end, so that an impatient Ctrl-C would otherwise kill the process: that is seen as
+    another exit code, or as a traceback.
+    """
+    import atexit
+    import signal
+
+    if signal.getsignal(signal.SIGINT) != signal.SIG_IGN:
+        atexit.register(signal.signal, signal.SIGINT, signal.SIG_IGN)  # after every thread has ended
+        signal.signal(signal.SIGINT, _end_process)
+
+
+def _end_process(_signal: int, _frame: object) -> None:
+    import os
+    from contextlib import suppress
+
+    with suppress(Exception):
+        sys.stdout.flush()
+    os._exit(INTERRUPTED)
 
 
 def run(arguments: list[str]) -> int:

@@ -13,7 +13,7 @@ from returns.result import Failure, Result, Success
 from victor_fp.cli.attachments import read_attachments, read_images
 from victor_fp.cli.commands import TargetOptions, choose_provider, open_provider, run_with_provider
 from victor_fp.cli.conversation import Conversation
-from victor_fp.cli.conversation_log import ConversationLog, choose_target, load_last, redact_address
+from victor_fp.cli.conversation_log import ConversationLog, choose_target, load_last, merge_pairs, redact_address
 from victor_fp.cli.exit_codes import CommandError, ExitCode, build_usage_error, error_from_fault
 from victor_fp.cli.inputs import RequestOptions, build_user_message, join_prompt, read_piped_text, read_schema
 from victor_fp.cli.log_store import LoggedConversation, find_log
@@ -57,6 +57,16 @@ class PromptOptions(msgspec.Struct, frozen=True, kw_only=True):
     is_provider_named: bool = True
     """Whether the provider is given on the command line, not by the environment."""
     is_logged: bool = True
+
+    @property
+    def flags(self) -> dict[str, object]:
+        """The options that have a flag of their own and were given."""
+        flags = {
+            "temperature": self.temperature,
+            "max_tokens": self.max_tokens,
+            "reasoning_effort": self.reasoning_effort,
+        }
+        return {name: value for name, value in flags.items() if value is not None}
 
 
 class ChatSession(msgspec.Struct, frozen=True, kw_only=True):
@@ -105,6 +115,9 @@ def _read_session(
             case Success(last):
                 given = target if prompt.is_provider_named else msgspec.structs.replace(target, provider=None)
                 target = choose_target(given, last)
+                if given.provider is None and target.provider == last.provider:
+                    kept = [pair for pair in last.options if parse_options([pair]).map(lambda _: True).value_or(False)]
+                    prompt = msgspec.structs.replace(prompt, options=merge_pairs(kept, prompt.options, prompt.flags))
     match outcome(_read_attachments(prompt)):
         case Failure(error):
             return Failure(error)
@@ -141,12 +154,8 @@ def _read_options(prompt: PromptOptions) -> Result[RequestOptions, CommandError]
             return Failure(error)
         case Success(given):
             pass
-    for name, value in (
-        ("temperature", prompt.temperature),
-        ("max_tokens", prompt.max_tokens),
-        ("reasoning_effort", prompt.reasoning_effort),
-    ):
-        if value is not None and given.setdefault(name, value) != value:
+    for name, value in prompt.flags.items():
+        if given.setdefault(name, value) != value:
             return Failure(
                 build_usage_error(f"{name} is given twice", f"-o {name} and --{name.replace('_', '-')} differ")
             )
@@ -220,6 +229,10 @@ def _make_log(session: ChatSession, terminal: Terminal) -> ConversationLog:
         terminal,
         make_cleaner(os.environ),
         base_url=redact_address(session.target.base_url),
+        options=merge_pairs(
+            [f"{name}={value}" for name, value in session.prompt.flags.items()], session.prompt.options
+        ),
+        settings=session.target.settings,
         conversation=None if session.last is None else session.last.id,
     )
 

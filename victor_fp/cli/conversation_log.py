@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Sequence
 from datetime import UTC, datetime
 
 import msgspec
@@ -35,6 +35,8 @@ class ConversationLog:
         clean: CleanText,
         *,
         base_url: str | None = None,
+        options: Sequence[str] = (),
+        settings: Sequence[str] = (),
         conversation: int | None = None,
         now: Callable[[], datetime] = _get_time,
     ) -> None:
@@ -42,6 +44,8 @@ class ConversationLog:
         self._terminal = terminal
         self._clean = clean
         self._base_url = base_url
+        self._options = tuple(options)
+        self._settings = tuple(settings)
         self._conversation = conversation
         self._now = now
         self._last_turn: int | None = None
@@ -51,8 +55,8 @@ class ConversationLog:
         self._conversation = self._last_turn = None
 
     def use_default_server(self) -> None:
-        """Forget the base URL of the command line, after the provider was changed."""
-        self._base_url = None
+        """Forget the base URL and the settings of the command line, after the provider was changed."""
+        self._base_url, self._settings = None, ()
 
     def record(
         self, provider: str, model: str, prompt: Message, turn: ToolTurn, *, system: str | None, is_retry: bool = False
@@ -73,6 +77,8 @@ class ConversationLog:
             logged,
             base_url=self._base_url,
             system=system,
+            options=self._options,
+            settings=self._settings,
             replaces=self._last_turn if is_retry else None,
             now=self._now(),
             clean=self._clean,
@@ -105,7 +111,7 @@ def load_last(store: LogStore | None) -> Result[LoggedConversation, CommandError
 def choose_target(target: TargetOptions, last: LoggedConversation) -> TargetOptions:
     """Return the target: that of the command line, else that of the conversation.
 
-    The base URL is kept with the provider, so that a conversation with a local server is not continued with a vendor.
+    The base URL and the settings are kept with the provider, so that a conversation with a local server is not continued with a vendor.
     """
     if target.provider is not None:
         return target
@@ -118,7 +124,22 @@ def choose_target(target: TargetOptions, last: LoggedConversation) -> TargetOpti
         provider=last.provider,
         model=target.model or last.model,
         base_url=target.base_url or last.base_url,
+        settings=merge_pairs(last.settings, target.settings),
     )
+
+
+def merge_pairs(earlier: Sequence[str], given: Sequence[str], names: Collection[str] = ()) -> tuple[str, ...]:
+    """Return the `NAME=VALUE` pairs that are given, after the earlier ones of other names; `names` are given otherwise.
+
+    >>> merge_pairs(["top_p=0.5", "seed=1"], ["top-p=0.9"])
+    ('seed=1', 'top-p=0.9')
+    """
+    known = {*names, *(_get_name(pair) for pair in given)}
+    return (*(pair for pair in earlier if _get_name(pair) not in known), *given)
+
+
+def _get_name(pair: str) -> str:
+    return pair.partition("=")[0].strip().replace("-", "_")
 
 
 def redact_address(base_url: str | None) -> str | None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -30,7 +30,9 @@ CREATE TABLE IF NOT EXISTS conversations (
     provider TEXT NOT NULL,
     model TEXT NOT NULL,
     base_url TEXT,
-    system TEXT
+    system TEXT,
+    options TEXT,
+    settings TEXT
 ) STRICT;
 CREATE TABLE IF NOT EXISTS turns (
     id INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -48,6 +50,8 @@ CREATE TABLE IF NOT EXISTS turns (
 ) STRICT;
 CREATE INDEX IF NOT EXISTS turns_of_conversation ON turns (conversation, id);
 """
+_ADDED_COLUMNS = ("options", "settings")
+"""Columns of `conversations` that logs of earlier versions lack."""
 _TEXT_KEYS = frozenset({"content", "text", "arguments"})
 _LISTED = """
 SELECT c.id, c.updated, c.provider, c.model, count(t.id),
@@ -106,6 +110,10 @@ class LoggedConversation(msgspec.Struct, frozen=True, kw_only=True):
     base_url: str | None
     system: str | None
     turns: tuple[LoggedTurn, ...]
+    options: tuple[str, ...] = ()
+    """Options of its requests, each as `NAME=VALUE`."""
+    settings: tuple[str, ...] = ()
+    """Settings of its provider, each as `NAME=VALUE`."""
 
 
 class FoundTurn(msgspec.Struct, frozen=True, kw_only=True):
@@ -130,30 +138,42 @@ class LogStore(msgspec.Struct, frozen=True):
         *,
         base_url: str | None = None,
         system: str | None = None,
+        options: Sequence[str] = (),
+        settings: Sequence[str] = (),
         replaces: int | None = None,
         now: datetime,
         clean: CleanText,
     ) -> Result[tuple[int, int], LogFailed]:
         """Write a turn; `conversation` None starts a new one. Return the ids of the conversation and the turn.
 
-        `replaces` is the turn that was retried; it stays in the log but is no longer part of the conversation.
+        `replaces` is the turn that was retried; it stays in the log but is no longer part of the conversation. Options and settings
+        that contain a secret are not written.
         """
         try:
             messages = encode_flawed_json([_clean_message(one.to_dict(), clean) for one in turn.messages]).decode()
             time = now.astimezone(UTC).isoformat(timespec="seconds")
             system = None if system is None else clean(system)
+            target = (
+                turn.provider,
+                turn.model,
+                base_url,
+                system,
+                _encode_pairs(options, clean),
+                _encode_pairs(settings, clean),
+            )
             make_private_file(self.path)
             with _open_database(self.path) as database, database:
                 if conversation is None:
-                    row = (time, time, turn.provider, turn.model, base_url, system)
                     conversation = database.execute(
-                        "INSERT INTO conversations (started, updated, provider, model, base_url, system) VALUES (?, ?, ?, ?, ?, ?)",
-                        row,
+                        "INSERT INTO conversations (started, updated, provider, model, base_url, system, options, settings)"
+                        " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                        (time, time, *target),
                     ).lastrowid
                 else:
                     database.execute(
-                        "UPDATE conversations SET updated = ?, provider = ?, model = ?, base_url = ?, system = ? WHERE id = ?",
-                        (time, turn.provider, turn.model, base_url, system, conversation),
+                        "UPDATE conversations SET updated = ?, provider = ?, model = ?, base_url = ?, system = ?, options = ?,"
+                        " settings = ? WHERE id = ?",
+                        (time, *target, conversation),
                     )
                 if replaces is not None:
                     database.execute("UPDATE turns SET is_replaced = 1 WHERE id = ?", (replaces,))
@@ -183,22 +203,33 @@ class LogStore(msgspec.Struct, frozen=True):
         """Return a conversation with its turns; None if it does not exist."""
         columns = "t.time, t.provider, t.model, t.messages, t.prompt_tokens, t.completion_tokens, t.dollars"
         rows = self._read(
-            f"SELECT c.provider, c.model, c.base_url, c.system, {columns} FROM conversations c"  # noqa: S608  constant columns
+            f"SELECT c.provider, c.model, c.base_url, c.system, c.options, c.settings, {columns} FROM conversations c"  # noqa: S608  constant columns
             " JOIN turns t ON t.conversation = c.id WHERE c.id = ? AND NOT t.is_replaced ORDER BY t.id",
             (conversation,),
         )
 
         def built(rows: list[tuple[Any, ...]]) -> Result[LoggedConversation | None, LogFailed]:
             try:
-                turns = tuple(_turn(row[4:]) for row in rows)
-            except ValidationError:
+                turns = tuple(_turn(row[6:]) for row in rows)
+                pairs = [
+                    msgspec.json.decode(text or "[]", type=tuple[str, ...]) for row in rows[:1] for text in row[4:6]
+                ]
+            except (ValidationError, msgspec.DecodeError):
                 return Failure(LogFailed(f"conversation {conversation} in {self.path} is damaged"))
             if not rows:
                 return Success(None)
             provider, model, base_url, system = rows[0][:4]
+            options, settings = pairs
             return Success(
                 LoggedConversation(
-                    id=conversation, provider=provider, model=model, base_url=base_url, system=system, turns=turns
+                    id=conversation,
+                    provider=provider,
+                    model=model,
+                    base_url=base_url,
+                    system=system,
+                    turns=turns,
+                    options=options,
+                    settings=settings,
                 )
             )
 
@@ -254,6 +285,11 @@ def _open_database(path: Path) -> Iterator[sqlite3.Connection]:
     with closing(sqlite3.connect(path, timeout=5.0)) as database:
         database.execute("PRAGMA foreign_keys = ON")
         database.executescript(_SCHEMA)
+        columns = {row[1] for row in database.execute("PRAGMA table_info(conversations)")}
+        for name in _ADDED_COLUMNS:
+            if name not in columns:
+                with suppress(sqlite3.OperationalError):  # another process added it meanwhile
+                    database.execute(f"ALTER TABLE conversations ADD COLUMN {name} TEXT")
         yield database
 
 
@@ -273,6 +309,11 @@ def _clean_message(value: Any, clean: CleanText, *, is_text: bool = False) -> An
             }
         case _:
             return value
+
+
+def _encode_pairs(pairs: Sequence[str], clean: CleanText) -> str:
+    """Return `NAME=VALUE` texts as JSON, without those that contain a secret."""
+    return encode_flawed_json([pair for pair in pairs if clean(pair) == pair]).decode()
 
 
 def _replace_surrogates(text: str) -> str:

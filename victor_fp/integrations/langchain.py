@@ -1,4 +1,4 @@
-"""A LangChain chat model over any provider, plain, managed or the manager (the extra `langchain`).
+"""A LangChain chat model, and embeddings, over any provider, plain, managed or the manager (the extra `langchain`).
 
 from victor_fp.integrations.langchain import ChatVictor
 
@@ -34,6 +34,7 @@ except ImportError as error:
         "needs the package langchain-core: pip install 'victor_fp[langchain]'", name=error.name
     ) from error
 
+from victor_fp.integrations.langchain_embeddings import VictorEmbeddings
 from victor_fp.integrations.langchain_messages import read_messages, to_chunk, to_message
 
 if TYPE_CHECKING:
@@ -42,6 +43,8 @@ if TYPE_CHECKING:
     from langchain_core.runnables import Runnable
     from langchain_core.tools import BaseTool
     from pydantic import BaseModel
+
+__all__ = ["ChatVictor", "VictorEmbeddings"]
 
 _CHOICES: Mapping[Any, str] = {
     "any": "required",

@@ -377,6 +377,7 @@ def _choose_category(fault: Fault) -> type[exceptions.ModelAPIError] | None:
         case (
             faults.InvalidRequest()
             | faults.UnsupportedParameter()
+            | faults.OperationUnsupported()
             | faults.ContentRefused()
             | faults.ProviderNotFound()
         ):

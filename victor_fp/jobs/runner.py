@@ -142,7 +142,7 @@ def run(
     exhausted quota, an exhausted `budget` and a ledger that cannot be written stop the job: the affected row is yielded
     with the fault, `stopped` returns it, and the remaining rows stay open for the next run.
     """
-    chosen = model or getattr(provider, "model", None)
+    chosen = model or getattr(provider, "model", None) or getattr(provider, "default_model", None)
     merged = {name: value for name, value in options.items() if name != "tools"}
     if schema is not None:
         merged["response_format"] = schema

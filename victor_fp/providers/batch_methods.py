@@ -76,7 +76,8 @@ class BatchMethods:
                 return Failure(fault)
             case Success(client):
                 pass
-        match outcome(encode_rows(client, self.name, rows, model, tuple(tools), options)):
+        chosen = model or getattr(self, "model", None) or getattr(self, "default_model", None)
+        match outcome(encode_rows(client, self.name, rows, chosen, tuple(tools), options)):
             case Failure(fault):
                 return Failure(fault)
             case Success(items):

@@ -29,9 +29,9 @@ from victor_fp.core.resilience.retry import RetryPolicy
 from victor_fp.core.result import outcome
 from victor_fp.core.secrets import HiddenValuesDict, HiddenValuesView, to_secret
 from victor_fp.core.types import CompletionResponse, Message, StreamChunk
-from victor_fp.providers.base import BaseProvider
 from victor_fp.providers.chat_stream import ChatStream, complete, stream_chunks, stream_results
 from victor_fp.providers.errors import error_from, unwrap_or_raise
+from victor_fp.providers.provider import Provider
 from victor_fp.providers.retrieval import run_embedding, run_ranking
 from victor_fp.providers.runtime_capabilities import ProviderRuntimeCapabilities, merge_discovered
 from victor_fp.shell.credentials.signing import choose_signer
@@ -60,7 +60,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
-class CatalogueProvider(BaseProvider):
+class CatalogueProvider(Provider):
     """A provider defined by its catalogue entry; `class X(CatalogueProvider): SPEC = ProviderSpec(...)`.
 
     Calls without a model use `default_model`, by default that of the entry.

@@ -24,6 +24,7 @@ from victor_fp.providers.catalogue_provider import CatalogueProvider
 from victor_fp.providers.chat_stream import ChatStream, complete, stream_chunks, stream_results
 from victor_fp.providers.errors import unwrap_or_raise
 from victor_fp.providers.managed_config import EVEN_SHARES, ProviderConfig, build_pool
+from victor_fp.providers.provider import Provider
 from victor_fp.providers.provider_backend import CAPABILITIES, ProviderBackend, is_overridden
 from victor_fp.providers.retrieval import run_embedding, run_ranking
 from victor_fp.providers.runtime_capabilities import ProviderRuntimeCapabilities
@@ -53,7 +54,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
-class ManagedProvider(BaseProvider):
+class ManagedProvider(Provider):
     """A provider with retries, breakers, rate limits, a queue, fallbacks and metrics.
 
     Created by `ManagedProviderFactory`, or for an existing provider:
@@ -146,7 +147,11 @@ class ManagedProvider(BaseProvider):
 
     async def list_models(self) -> list[ModelInfo]:
         """Return the models of the first provider, with retries and rate limit. Raises ProviderError."""
-        return unwrap_or_raise(await list_models(self._choose_pool("list_models"), CallSpec()))
+        return unwrap_or_raise(await self.list_models_result())
+
+    async def list_models_result(self) -> Result[list[ModelInfo], Fault]:
+        """Return the models of the first provider, with retries and rate limit."""
+        return await list_models(self._choose_pool("list_models"), CallSpec())
 
     async def count_tokens(self, text: str, *, model: str | None = None) -> int:
         """Return the first provider's count: the vendor's if a model is given and it is supported, else an estimate."""

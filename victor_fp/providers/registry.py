@@ -16,6 +16,26 @@ if TYPE_CHECKING:
     from victor_fp.core.catalogue import Catalogue
     from victor_fp.core.catalogue.spec import ProviderSpec
     from victor_fp.core.faults import Fault
+    from victor_fp.providers.provider import Provider
+
+
+def create(name: str, **kwargs: Any) -> Provider:
+    """A provider by name, made with its constructor's keywords; "openai/gpt-5-mini" names its default model as well.
+
+        async with create("openai/gpt-5-mini") as provider:
+            print((await provider.chat("Name three colours.")).content)
+
+    `ProviderRegistry.create` returns the instance of a registered class itself; here it is behind a `Provider`, which accepts
+    all that those of the catalogue accept. Raises ProviderNotFoundError.
+    """
+    from victor_fp.providers.provider import Provider
+
+    provider = ProviderRegistry.create(name, **HiddenValuesDict(kwargs))
+    if isinstance(provider, Provider):
+        return provider
+    from victor_fp.providers.custom_provider import CustomProvider
+
+    return CustomProvider(provider)
 
 
 class ProviderRegistry:

@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine
 from types import TracebackType
-from typing import Any, NamedTuple, Protocol, Self, TypeVar
+from typing import Any, Protocol, Self, TypeVar
 
-from returns.result import Failure, Result, Success
+from returns.result import Failure, Result
 from typing_extensions import Unpack
 
 from victor_fp.core.defaults import DEFAULT_MAX_TOKENS, DEFAULT_TEMPERATURE
 from victor_fp.core.faults import Fault, InvalidRequest
-from victor_fp.core.model_names import describe_missing_model
 from victor_fp.core.options import ChatOptions
-from victor_fp.core.request_building.inputs import Messages, ToolsInput, read_messages, read_tools
-from victor_fp.core.result import outcome
-from victor_fp.core.types import CompletionResponse, Message, StreamChunk, ToolDefinition
-from victor_fp.providers.base import BaseProvider
-from victor_fp.providers.errors import error_from, unwrap_or_raise
+from victor_fp.core.request_building.inputs import Messages, ToolsInput
+from victor_fp.core.types import CompletionResponse, StreamChunk
+from victor_fp.providers.errors import error_from
 from victor_fp.providers.sync_stream import SyncStream
 from victor_fp.shell.background_loop import LoopUnavailable, get_background_loop, run
 
@@ -78,90 +75,6 @@ class AsyncChat(Protocol):
     ) -> AsyncIterator[Result[StreamChunk, Fault]]:
         """Stream a chat completion: successes, then at most one failure, which is the last item."""
         ...
-
-
-class Arguments(NamedTuple):
-    """The arguments of a custom class."""
-
-    messages: list[Message]
-    model: str
-    tools: list[ToolDefinition] | None
-
-
-class CustomChat:
-    """Adapter for custom provider classes, whose methods require lists of messages and tools, and a model."""
-
-    def __init__(self, provider: BaseProvider) -> None:
-        self._provider = provider
-
-    async def chat(
-        self,
-        messages: Messages,
-        *,
-        model: str | None = None,
-        tools: ToolsInput | None = None,
-        **kwargs: Any,
-    ) -> CompletionResponse:
-        """Complete a chat. Raises ProviderError."""
-        given = unwrap_or_raise(self._read(messages, model, tools))
-        return await self._provider.chat(given.messages, model=given.model, tools=given.tools, **kwargs)
-
-    async def chat_result(
-        self,
-        messages: Messages,
-        *,
-        model: str | None = None,
-        tools: ToolsInput | None = None,
-        **kwargs: Any,
-    ) -> Result[CompletionResponse, Fault]:
-        """Complete a chat."""
-        match outcome(self._read(messages, model, tools)):
-            case Failure(fault):
-                return Failure(fault)
-            case Success(given):
-                return await self._provider.chat_result(given.messages, model=given.model, tools=given.tools, **kwargs)
-
-    def stream(
-        self,
-        messages: Messages,
-        *,
-        model: str | None = None,
-        tools: ToolsInput | None = None,
-        **kwargs: Any,
-    ) -> AsyncIterator[StreamChunk]:
-        """Stream a chat completion. Raises ProviderError during iteration."""
-        match outcome(self._read(messages, model, tools)):
-            case Failure(fault):
-                return _raise(fault)
-            case Success(given):
-                return self._provider.stream(given.messages, model=given.model, tools=given.tools, **kwargs)
-
-    def stream_result(
-        self,
-        messages: Messages,
-        *,
-        model: str | None = None,
-        tools: ToolsInput | None = None,
-        **kwargs: Any,
-    ) -> AsyncIterator[Result[StreamChunk, Fault]]:
-        """Stream a chat completion: successes, then at most one failure, which is the last item."""
-        match outcome(self._read(messages, model, tools)):
-            case Failure(fault):
-                return _fail(fault)
-            case Success(given):
-                return self._provider.stream_result(given.messages, model=given.model, tools=given.tools, **kwargs)
-
-    def _read(self, messages: Messages, model: str | None, tools: ToolsInput | None) -> Result[Arguments, Fault]:
-        name = self._provider.name
-        chosen = model or self._provider.default_model
-        if not chosen:
-            return Failure(InvalidRequest(provider=name, message=describe_missing_model(name)))
-        conversation = read_messages(messages)
-        definitions = () if tools is None else read_tools(tools)
-        if isinstance(conversation, str) or isinstance(definitions, str):
-            wrong = conversation if isinstance(conversation, str) else str(definitions)
-            return Failure(InvalidRequest(provider=name, model=chosen, message=wrong))
-        return Success(Arguments(list(conversation), chosen, None if tools is None else list(definitions)))
 
 
 class SyncChat:
@@ -279,14 +192,3 @@ def call_in_loop(function: Callable[[], T]) -> T:
         return get_background_loop().call(function)
     except LoopUnavailable:  # the loop has stopped
         return function()
-
-
-async def _raise(fault: Fault) -> AsyncGenerator[StreamChunk, None]:
-    """Return a stream that fails at once."""
-    raise error_from(fault)
-    yield StreamChunk()
-
-
-async def _fail(fault: Fault) -> AsyncGenerator[Result[StreamChunk, Fault], None]:
-    """Return a stream with a failure as the only item."""
-    yield Failure(fault)

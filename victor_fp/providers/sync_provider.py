@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
-from returns.result import Failure, Result, Success
+from returns.result import Result
 from typing_extensions import Unpack
 
 from victor_fp.core.defaults import DEFAULT_MAX_TOKENS, DEFAULT_TEMPERATURE
@@ -21,13 +21,13 @@ from victor_fp.core.resilience.queue import Priority
 from victor_fp.core.stats import ProviderMetrics, RateLimitStats, ResilienceStats
 from victor_fp.core.types import CompletionResponse, StreamChunk
 from victor_fp.providers.base import BaseProvider
-from victor_fp.providers.catalogue_provider import CatalogueProvider
-from victor_fp.providers.errors import build_provider_fault
+from victor_fp.providers.custom_provider import CustomProvider
 from victor_fp.providers.managed_provider import ManagedProvider
+from victor_fp.providers.provider import Provider
 from victor_fp.providers.runtime_capabilities import ProviderRuntimeCapabilities
 from victor_fp.providers.sync_background import SyncBackgroundMethods
 from victor_fp.providers.sync_batches import SyncBatchMethods
-from victor_fp.providers.sync_chat import AsyncChat, CustomChat, SyncChat, call_in_loop, run_or_raise, run_result
+from victor_fp.providers.sync_chat import SyncChat, call_in_loop, run_or_raise, run_result
 from victor_fp.providers.sync_stream import SyncStream
 from victor_fp.shell.background_loop import LoopUnavailable, run
 
@@ -47,8 +47,8 @@ class SyncProvider(SyncChat, SyncBackgroundMethods, SyncBatchMethods):
     """
 
     def __init__(self, provider: BaseProvider) -> None:
-        accepts_everything = isinstance(provider, CatalogueProvider | ManagedProvider)
-        super().__init__(cast("AsyncChat", provider) if accepts_everything else CustomChat(provider))
+        self._accepting = provider if isinstance(provider, Provider) else CustomProvider(provider)
+        super().__init__(self._accepting)
         self._provider = provider
 
     @property
@@ -147,19 +147,11 @@ class SyncProvider(SyncChat, SyncBackgroundMethods, SyncBatchMethods):
 
     def list_models_result(self) -> Result[list[ModelInfo], Fault]:
         """Return the available models."""
-        if isinstance(self._provider, CatalogueProvider):
-            return run_result(self._provider.list_models_result())
-        try:
-            return Success(self.list_models())
-        except Exception as error:  # any exception of a custom class is a failed call
-            return Failure(build_provider_fault(self._provider, error, None))
+        return run_result(self._accepting.list_models_result())
 
     def count_tokens(self, text: str, *, model: str | None = None) -> int:
         """Return the vendor's count if a model is given and the vendor supports it, else an estimate."""
-        provider = self._provider
-        if isinstance(provider, CatalogueProvider | ManagedProvider):
-            return run_or_raise(provider.count_tokens(text, model=model))
-        return run_or_raise(provider.count_tokens(text))
+        return run_or_raise(self._accepting.count_tokens(text, model=model))
 
     def is_circuit_open(self) -> bool:
         """Return whether the circuit breaker is open."""

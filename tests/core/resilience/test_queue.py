@@ -1,4 +1,4 @@
-"""The waiting line as a table of values, and its order as a law."""
+"""The queue as a table of values, and its order as a law."""
 
 from __future__ import annotations
 

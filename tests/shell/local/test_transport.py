@@ -24,6 +24,8 @@ from victor_fp.core.requests import HttpRequest
 from victor_fp.providers.catalogue_provider import CatalogueProvider
 from victor_fp.providers.registry import ProviderRegistry
 from victor_fp.shell.local.transport import LocalTransport, choose_threads, count_processors
+from victor_fp.shell.local.transport import LocalTransport
+from victor_fp.shell.transport.factory import LazyTransport
 from victor_fp.shell.transport.protocol import Transport, TransportResponse
 
 
@@ -256,7 +258,8 @@ async def test_a_model_nobody_knows_is_a_fault_before_anything_is_loaded(llama: 
 async def test_a_providers_settings_reach_the_engine(gguf: Path) -> None:
     provider = ProviderRegistry.create("local", model_path=str(gguf), context=2048, threads=1)
     assert isinstance(provider, CatalogueProvider)
-    transport = provider.connection.transport
+    assert isinstance(provider.connection.transport, LazyTransport)
+    transport = provider.connection.transport.load()
     assert isinstance(transport, LocalTransport)
     assert (transport._model_path, transport._context, transport._threads, transport._gpu_layers) == (
         str(gguf),

@@ -15,6 +15,7 @@ from victor_fp.core.faults import ConnectionFailed, InvalidRequest, RateLimited,
 from victor_fp.core.requests import HttpRequest
 from victor_fp.core.types import StreamChunk
 from victor_fp.providers.base import ProviderError
+from victor_fp.providers.registry import ProviderRegistry
 from victor_fp.recording import Exchange, Piece, RecordedRequest, RecordedResponse, Recording, read_recording
 from victor_fp.shell.transport.interception import find_interceptor
 from victor_fp.testing import Answer, ScriptedWire, Turn
@@ -283,3 +284,21 @@ async def test_scrubbed_texts_match_again(tmp_path: Path) -> None:
     assert "Alice" not in path.read_text()
     with Recording(path, scrub=scrub):
         assert (await acme(url).chat("I am Alice", model="m")).content == "You said I am NAME."
+
+
+async def test_the_embedded_engine_is_recorded_as_servers_are(tmp_path: Path) -> None:
+    path = tmp_path / "local.yaml"
+    async with serving(answers) as server:
+        provider = acme(server.url, transport=(recording := Recording(path, mode="record")).transport())
+        await provider.chat(HI, model="m")
+        await provider.close()
+    assert len(recording.exchanges) == 1
+
+    local = ProviderRegistry.create("local")
+    with Recording(path, match="loose") as replayed:
+        said = await local.chat(HI, model="m")
+        refused = (await local.chat_result(HI, model="another")).failure()
+    await local.close()
+    assert said.content == f"You said {HI[0].text}."
+    assert isinstance(refused, InvalidRequest)
+    assert not replayed.unused

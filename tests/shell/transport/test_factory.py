@@ -11,6 +11,7 @@ from tests.acme import HI, acme
 from tests.shell.transport.peers import answer, serve_answers
 from victor_fp.core.catalogue import CATALOGUE
 from victor_fp.providers.classes import make_provider_class
+from victor_fp.shell.local.transport import LocalTransport
 from victor_fp.shell.transport.factory import LazyTransport
 from victor_fp.testing import ScriptedWire, Turn
 
@@ -54,7 +55,9 @@ async def test_an_object_is_used_as_it_is() -> None:
 async def test_the_provider_in_this_process_can_be_given_a_transport() -> None:
     local = make_provider_class(CATALOGUE.find("local").unwrap())
     assert type(local(transport="aiohttp").connection.transport) is LazyTransport
-    assert type(local().connection.transport) is not LazyTransport
+    embedded = local().connection.transport
+    assert isinstance(embedded, LazyTransport)
+    assert type(embedded.load()) is LocalTransport
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Who may send, for one key: rate limit, waiting line and cooldown composed, so that the shell decides nothing.
+"""Who may send, for one key: rate limit, queue and cooldown composed, so that the shell decides nothing.
 
 Rules of the machine.
 

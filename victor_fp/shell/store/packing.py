@@ -1,7 +1,7 @@
 """How limits and breakers travel: what all processes share goes out, what is each one's own stays.
 
 Shared are counts, permits, holds and the breaker's state. Its own are a process's settings, so that a deployment with
-new ones takes effect at once, and its waiting line, whose callers live in it.
+new ones takes effect at once, and its queue, whose callers live in it.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
@@ -25,7 +25,7 @@ TransportChoice: TypeAlias = "Transport | httpx.AsyncBaseTransport | Literal['ai
 
 
 class LazyTransport:
-    """An HTTP transport that is created at the first request, so that creating a provider imports no HTTP client."""
+    """A transport that is created at the first request, so that creating a provider imports no HTTP client and no engine."""
 
     def __init__(self, make: Callable[[], Transport]) -> None:
         self._make = make
@@ -70,9 +70,7 @@ def build_transport(
     if transport not in (None, "aiohttp", "httpx"):
         raise TypeError(f"transport: expected 'aiohttp', 'httpx' or a transport object, got {transport!r}")
     if transport is None and endpoint.spec.transport == "embedded":
-        from victor_fp.shell.local.transport import LocalTransport
-
-        return LocalTransport.from_settings(endpoint.settings)
+        return LazyTransport(partial(_make_local, endpoint.settings))
     if http_client is not None:
         client = http_client
         if transport == "aiohttp":
@@ -94,6 +92,12 @@ def _parse_proxy(proxy: str) -> Proxy | Fault:
     from victor_fp.shell.transport.proxies import parse_proxy
 
     return parse_proxy(proxy)
+
+
+def _make_local(settings: Mapping[str, str]) -> Transport:
+    from victor_fp.shell.local.transport import LocalTransport
+
+    return LocalTransport.from_settings(settings)
 
 
 def _make_aiohttp(verify: Verify, proxy: Proxy | Fault | None, trust_env: bool) -> Transport:  # noqa: FBT001

@@ -1,0 +1,294 @@
+"""CustomProvider: a class of the user's own as a `Provider`: it is called with lists of messages and a model's name."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from contextlib import aclosing
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, NamedTuple, Self, TypeVar, cast
+
+from returns.result import Failure, Result, Success
+from typing_extensions import Unpack
+
+from victor_fp.core.defaults import DEFAULT_MAX_TOKENS, DEFAULT_TEMPERATURE
+from victor_fp.core.faults import Fault, InvalidRequest
+from victor_fp.core.model_names import describe_missing_model
+from victor_fp.core.options import ChatOptions
+from victor_fp.core.protocols import ModelInfo
+from victor_fp.core.request_building.inputs import Messages, ToolsInput, read_messages, read_tools
+from victor_fp.core.result import outcome
+from victor_fp.core.types import CompletionResponse, Message, StreamChunk, ToolDefinition
+from victor_fp.providers.base import BaseProvider
+from victor_fp.providers.chat_stream import ChatStream
+from victor_fp.providers.errors import build_provider_fault, error_from, unwrap_or_raise
+from victor_fp.providers.provider import Provider
+from victor_fp.providers.runtime_capabilities import ProviderRuntimeCapabilities
+
+if TYPE_CHECKING:
+    from victor_fp.core.embeddings import EmbeddingResponse, EmbedOptions, RerankOptions, RerankResponse
+    from victor_fp.core.vectors import Purpose
+    from victor_fp.shell.engine.batches import BatchClient
+    from victor_fp.shell.engine.target import TargetPool
+
+T = TypeVar("T")
+
+
+class Arguments(NamedTuple):
+    """What a custom class is called with."""
+
+    messages: list[Message]
+    model: str
+    tools: list[ToolDefinition] | None
+
+
+class CustomProvider(Provider):
+    """A provider of a class of the user's own. Every method is that provider's, called with what the class expects."""
+
+    def __init__(self, provider: BaseProvider) -> None:
+        super().__init__(base_url=getattr(provider, "base_url", None), use_circuit_breaker=False)
+        self._provider = provider
+        self.default_model = provider.default_model
+
+    @property
+    def provider(self) -> BaseProvider:
+        """The instance of the class."""
+        return self._provider
+
+    @property
+    def name(self) -> str:
+        """The provider's name."""
+        return self._provider.name
+
+    async def chat(
+        self,
+        messages: Messages,
+        *,
+        model: str | None = None,
+        temperature: float | None = DEFAULT_TEMPERATURE,
+        max_tokens: int | None = DEFAULT_MAX_TOKENS,
+        tools: ToolsInput | None = None,
+        **kwargs: Unpack[ChatOptions],
+    ) -> CompletionResponse:
+        """Complete a chat. Raises ProviderError."""
+        given = unwrap_or_raise(self._read(messages, model, tools))
+        options = _join_options(temperature, max_tokens, kwargs)
+        return await self._provider.chat(given.messages, model=given.model, tools=given.tools, **options)
+
+    async def chat_result(
+        self,
+        messages: Messages,
+        *,
+        model: str | None = None,
+        temperature: float | None = DEFAULT_TEMPERATURE,
+        max_tokens: int | None = DEFAULT_MAX_TOKENS,
+        tools: ToolsInput | None = None,
+        **kwargs: Unpack[ChatOptions],
+    ) -> Result[CompletionResponse, Fault]:
+        """Complete a chat."""
+        match outcome(self._read(messages, model, tools)):
+            case Failure(fault):
+                return Failure(fault)
+            case Success(given):
+                options = _join_options(temperature, max_tokens, kwargs)
+                return await self._provider.chat_result(given.messages, model=given.model, tools=given.tools, **options)
+
+    def stream(
+        self,
+        messages: Messages,
+        *,
+        model: str | None = None,
+        temperature: float | None = DEFAULT_TEMPERATURE,
+        max_tokens: int | None = DEFAULT_MAX_TOKENS,
+        tools: ToolsInput | None = None,
+        **kwargs: Unpack[ChatOptions],
+    ) -> ChatStream[StreamChunk]:
+        """Stream a chat completion. Raises ProviderError while it is iterated."""
+        match outcome(self._read(messages, model, tools)):
+            case Failure(fault):
+                return ChatStream(_raise(fault))
+            case Success(given):
+                options = _join_options(temperature, max_tokens, kwargs)
+                chunks = self._provider.stream(given.messages, model=given.model, tools=given.tools, **options)
+                return ChatStream(_pass_on(chunks))
+
+    def stream_result(
+        self,
+        messages: Messages,
+        *,
+        model: str | None = None,
+        temperature: float | None = DEFAULT_TEMPERATURE,
+        max_tokens: int | None = DEFAULT_MAX_TOKENS,
+        tools: ToolsInput | None = None,
+        **kwargs: Unpack[ChatOptions],
+    ) -> ChatStream[Result[StreamChunk, Fault]]:
+        """Stream a chat completion: successes, then at most one failure, then nothing."""
+        match outcome(self._read(messages, model, tools)):
+            case Failure(fault):
+                return ChatStream(_fail(fault))
+            case Success(given):
+                options = _join_options(temperature, max_tokens, kwargs)
+                results = self._provider.stream_result(given.messages, model=given.model, tools=given.tools, **options)
+                return ChatStream(_pass_on(results))
+
+    def stream_chat(
+        self,
+        messages: Messages,
+        *,
+        model: str | None = None,
+        temperature: float | None = DEFAULT_TEMPERATURE,
+        max_tokens: int | None = DEFAULT_MAX_TOKENS,
+        tools: ToolsInput | None = None,
+        **kwargs: Unpack[ChatOptions],
+    ) -> ChatStream[StreamChunk]:
+        """Another name for `stream`."""
+        return self.stream(messages, model=model, temperature=temperature, max_tokens=max_tokens, tools=tools, **kwargs)
+
+    async def embed(
+        self,
+        texts: Sequence[str] | str,
+        *,
+        model: str,
+        dimensions: int | None = None,
+        purpose: Purpose | None = None,
+        **kwargs: Unpack[EmbedOptions],
+    ) -> EmbeddingResponse:
+        """Embed texts: a vector for each, in their order. Raises ProviderError."""
+        return await self._provider.embed(texts, model=model, dimensions=dimensions, purpose=purpose, **kwargs)
+
+    async def embed_result(
+        self,
+        texts: Sequence[str] | str,
+        *,
+        model: str,
+        dimensions: int | None = None,
+        purpose: Purpose | None = None,
+        **kwargs: Unpack[EmbedOptions],
+    ) -> Result[EmbeddingResponse, Fault]:
+        """Embed texts."""
+        return await self._provider.embed_result(texts, model=model, dimensions=dimensions, purpose=purpose, **kwargs)
+
+    async def rerank(
+        self,
+        query: str,
+        documents: Sequence[str],
+        *,
+        model: str,
+        top_n: int | None = None,
+        **kwargs: Unpack[RerankOptions],
+    ) -> RerankResponse:
+        """Order documents by their relevance to a query. Raises ProviderError."""
+        return await self._provider.rerank(query, documents, model=model, top_n=top_n, **kwargs)
+
+    async def rerank_result(
+        self,
+        query: str,
+        documents: Sequence[str],
+        *,
+        model: str,
+        top_n: int | None = None,
+        **kwargs: Unpack[RerankOptions],
+    ) -> Result[RerankResponse, Fault]:
+        """Order documents by their relevance to a query."""
+        return await self._provider.rerank_result(query, documents, model=model, top_n=top_n, **kwargs)
+
+    def supports_tools(self) -> bool:
+        """Whether tools can be passed."""
+        return self._provider.supports_tools()
+
+    def supports_streaming(self) -> bool:
+        """Whether `stream` works."""
+        return self._provider.supports_streaming()
+
+    async def discover_capabilities(self, model: str) -> ProviderRuntimeCapabilities:
+        """What the class knows of the model."""
+        return await self._provider.discover_capabilities(model)
+
+    async def list_models(self) -> list[ModelInfo]:
+        """The models on offer."""
+        return await self._provider.list_models()
+
+    async def list_models_result(self) -> Result[list[ModelInfo], Fault]:
+        """The models on offer."""
+        try:
+            return Success(await self._provider.list_models())
+        except Exception as error:  # whatever a class raises is a call that failed
+            return Failure(build_provider_fault(self._provider, error, None))
+
+    async def count_tokens(self, text: str, *, model: str | None = None) -> int:  # noqa: ARG002  the class is not told
+        """The class's own count."""
+        return await self._provider.count_tokens(text)
+
+    def choose_background_pool(self, provider: str | None) -> TargetPool | None:
+        """The targets of the class, if it has any."""
+        return self._provider.choose_background_pool(provider)
+
+    async def open_batches(self) -> Result[BatchClient, Fault]:
+        """The batch API of the class, if it has one."""
+        return await self._provider.open_batches()
+
+    def is_circuit_open(self) -> bool:
+        """Whether calls fail fast right now."""
+        return self._provider.is_circuit_open()
+
+    def get_circuit_breaker_stats(self) -> dict[str, Any] | None:
+        """Return the breaker's figures; None where it is switched off."""
+        return self._provider.get_circuit_breaker_stats()
+
+    def reset_circuit_breaker(self) -> None:
+        """Close the breaker by hand."""
+        self._provider.reset_circuit_breaker()
+
+    async def close(self) -> None:
+        """Close what the class holds."""
+        await self._provider.close()
+
+    async def __aenter__(self) -> Self:
+        await self._provider.__aenter__()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._provider.__aexit__(kind, error, trace)
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} around {self._provider!r}>"
+
+    def _read(self, messages: Messages, model: str | None, tools: ToolsInput | None) -> Result[Arguments, Fault]:
+        name = self._provider.name
+        chosen = model or self.default_model
+        if not chosen:
+            return Failure(InvalidRequest(provider=name, message=describe_missing_model(name)))
+        conversation = read_messages(messages)
+        definitions = () if tools is None else read_tools(tools)
+        if isinstance(conversation, str) or isinstance(definitions, str):
+            wrong = conversation if isinstance(conversation, str) else str(definitions)
+            return Failure(InvalidRequest(provider=name, model=chosen, message=wrong))
+        return Success(Arguments(list(conversation), chosen, None if tools is None else list(definitions)))
+
+
+def _join_options(temperature: float | None, max_tokens: int | None, options: ChatOptions) -> dict[str, Any]:
+    """All options, by the names that every class has."""
+    return {"temperature": temperature, "max_tokens": max_tokens, **options}
+
+
+async def _pass_on(items: AsyncIterator[T]) -> AsyncGenerator[T, None]:
+    """The items of a stream, which is closed where this one is."""
+    if not hasattr(items, "aclose"):
+        async for item in items:
+            yield item
+        return
+    async with aclosing(cast("AsyncGenerator[T, None]", items)):
+        async for item in items:
+            yield item
+
+
+async def _raise(fault: Fault) -> AsyncGenerator[StreamChunk, None]:
+    """A stream that fails at once."""
+    raise error_from(fault)
+    yield StreamChunk()
+
+
+async def _fail(fault: Fault) -> AsyncGenerator[Result[StreamChunk, Fault], None]:
+    """A stream of results whose only one is a failure."""
+    yield Failure(fault)

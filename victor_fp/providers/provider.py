@@ -1,0 +1,102 @@
+"""Provider: the object API as callers use it: text or messages, a default model, streams that can be held."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from typing import TYPE_CHECKING
+
+from typing_extensions import Unpack
+
+from victor_fp.core.defaults import DEFAULT_MAX_TOKENS, DEFAULT_TEMPERATURE
+from victor_fp.core.types import CompletionResponse, StreamChunk
+from victor_fp.providers.base import BaseProvider
+
+if TYPE_CHECKING:
+    from returns.result import Result
+
+    from victor_fp.core.faults import Fault
+    from victor_fp.core.options import ChatOptions
+    from victor_fp.core.protocols import ModelInfo
+    from victor_fp.core.request_building.inputs import Messages, ToolsInput
+    from victor_fp.providers.chat_stream import ChatStream
+
+
+class Provider(BaseProvider):
+    """What `create` returns: calls accept one text as well as messages, and use `default_model` where they name no model.
+
+    Providers of the catalogue, managed ones, and classes of your own that `create` made are all of this type. `BaseProvider`
+    asks less of those who write a class: lists of messages, and a model's name.
+    """
+
+    @abstractmethod
+    async def chat(
+        self,
+        messages: Messages,
+        *,
+        model: str | None = None,
+        temperature: float | None = DEFAULT_TEMPERATURE,
+        max_tokens: int | None = DEFAULT_MAX_TOKENS,
+        tools: ToolsInput | None = None,
+        **kwargs: Unpack[ChatOptions],
+    ) -> CompletionResponse:
+        """Complete a chat. Raises ProviderError."""
+
+    @abstractmethod
+    async def chat_result(
+        self,
+        messages: Messages,
+        *,
+        model: str | None = None,
+        temperature: float | None = DEFAULT_TEMPERATURE,
+        max_tokens: int | None = DEFAULT_MAX_TOKENS,
+        tools: ToolsInput | None = None,
+        **kwargs: Unpack[ChatOptions],
+    ) -> Result[CompletionResponse, Fault]:
+        """Complete a chat."""
+
+    @abstractmethod
+    def stream(
+        self,
+        messages: Messages,
+        *,
+        model: str | None = None,
+        temperature: float | None = DEFAULT_TEMPERATURE,
+        max_tokens: int | None = DEFAULT_MAX_TOKENS,
+        tools: ToolsInput | None = None,
+        **kwargs: Unpack[ChatOptions],
+    ) -> ChatStream[StreamChunk]:
+        """Stream a chat completion. Raises ProviderError while it is iterated."""
+
+    @abstractmethod
+    def stream_result(
+        self,
+        messages: Messages,
+        *,
+        model: str | None = None,
+        temperature: float | None = DEFAULT_TEMPERATURE,
+        max_tokens: int | None = DEFAULT_MAX_TOKENS,
+        tools: ToolsInput | None = None,
+        **kwargs: Unpack[ChatOptions],
+    ) -> ChatStream[Result[StreamChunk, Fault]]:
+        """Stream a chat completion: successes, then at most one failure, then nothing."""
+
+    @abstractmethod
+    def stream_chat(
+        self,
+        messages: Messages,
+        *,
+        model: str | None = None,
+        temperature: float | None = DEFAULT_TEMPERATURE,
+        max_tokens: int | None = DEFAULT_MAX_TOKENS,
+        tools: ToolsInput | None = None,
+        **kwargs: Unpack[ChatOptions],
+    ) -> ChatStream[StreamChunk]:
+        """Another name for `stream`."""
+
+    @abstractmethod
+    async def list_models_result(self) -> Result[list[ModelInfo], Fault]:
+        """The models on offer."""
+
+    async def count_tokens(self, text: str, *, model: str | None = None) -> int:  # noqa: ARG002  for vendors that count
+        """The vendor's own count where a model is named and the vendor counts; else an estimate."""
+        return await super().count_tokens(text)
