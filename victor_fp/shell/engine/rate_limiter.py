@@ -37,13 +37,13 @@ from victor_fp.core.resilience.rate_limit import Permit, build_stats
 from victor_fp.core.resilience.ratelimit_headers import read_budgets
 from victor_fp.core.stats import QueueStats
 from victor_fp.shell.runtime import Runtime
-from victor_fp.shell.store import Cell, Store
+from victor_fp.shell.store import LimitsCell, Store
 
 
 class RateLimiter:
     """The rate limit and the queue of one key. Times are those of the store's clock."""
 
-    def __init__(self, cell: Cell[Admission], store: Store, runtime: Runtime) -> None:
+    def __init__(self, cell: LimitsCell, store: Store, runtime: Runtime) -> None:
         self._cell = cell
         self._store = store
         self._runtime = runtime
@@ -51,10 +51,11 @@ class RateLimiter:
         self._waiting: dict[int, asyncio.Future[Grant | Refuse]] = {}
         self._answers: dict[int, Grant | Refuse] = {}
         """Orders for calls that have not begun to wait for them."""
-        self._cancelled_tickets: set[int] = set()
+        self._cancelled: set[int] = set()
         """Tickets of calls that gave up and whose orders are ignored."""
         self._timer: asyncio.Task[None] | None = None
         self._wakes_at = math.inf
+        cell.watch(partial(_step, Woken()), self._carry_out)
 
     async def acquire(self, priority: Priority, tokens: int, deadline: float) -> Result[Permit, Fault]:
         """A permit to send one request, or why there is none. A call that is cancelled leaves the queue at once."""
@@ -116,11 +117,11 @@ class RateLimiter:
         if isinstance(answer, Grant):
             self.withdraw(answer.permit)
         elif answer is None:
-            self._cancelled_tickets.add(ticket)
+            self._cancelled.add(ticket)
             self._cell.post(partial(_step, GaveUp(ticket)), partial(self._forget, ticket))
 
     def _forget(self, ticket: int, orders: tuple[AdmissionOrder, ...]) -> None:
-        self._cancelled_tickets.discard(ticket)
+        self._cancelled.discard(ticket)
         self._carry_out(orders)
 
     def _carry_out(self, orders: tuple[AdmissionOrder, ...]) -> None:
@@ -140,14 +141,13 @@ class RateLimiter:
         future = self._waiting.get(order.ticket)
         if future is not None and not future.done():
             future.set_result(order)
-        elif future is None and order.ticket not in self._cancelled_tickets:
+        elif future is None and order.ticket not in self._cancelled:
             self._answers[order.ticket] = order
         elif isinstance(order, Grant):
             self.withdraw(order.permit)
 
     def _wake(self, at: float) -> None:
-        """Look again at this time; sooner where others change the state, too. A timer that fires early does no harm."""
-        at = min(at, self._store.now() + self._store.poll)
+        """Look again at this time. A timer that fires early does no harm."""
         if self._timer is not None and not self._timer.done() and self._wakes_at <= at:
             return
         if self._timer is not None:
