@@ -21,6 +21,7 @@ from msgspec.structs import replace
 from victor_fp.core.resilience import lease as leasing
 from victor_fp.core.resilience.admission import Admission
 from victor_fp.core.resilience.lease import Lease
+from victor_fp.core.resilience.pool import Borrow
 from victor_fp.core.resilience.rate_limit import Loan
 from victor_fp.shell.store import Step
 
@@ -92,11 +93,12 @@ class LeasedCell:
         if seconds > 0:
             await self._store.sleep(seconds)
         self._timer, self._wakes_at = None, math.inf
-        self._store.keep(asyncio.get_running_loop().create_task(self._renew()))
-
-    async def _renew(self) -> None:
-        """Ask the pool, and serve what waits."""
+        # The question counts as under way from here on, or a step taken before the task begins would ask again.
         self._lease, borrow = leasing.ask(self._lease, self.state, self._identify(), self._store.now())
+        self._store.keep(asyncio.get_running_loop().create_task(self._renew(borrow)))
+
+    async def _renew(self, borrow: Borrow) -> None:
+        """Ask the pool, and serve what waits."""
         lent = await self._store.lend(self._name, borrow) if self._store.may_ask() else None
         now, luck = self._store.now(), self._store.luck()
         self._lease, self.state = leasing.receive(self._lease, self.state, lent, now, luck)
