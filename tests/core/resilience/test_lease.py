@@ -190,7 +190,7 @@ def test_a_server_that_comes_back_empty_lends_no_more_than_the_limit() -> None:
 def test_a_cooldown_of_one_process_holds_for_all_from_their_next_renewal_on() -> None:
     world = SharedLimit(Limits(requests_per_minute=6000), processes=5, tasks=10)
     world.run(10)
-    first = world.processes[0]
+    first = next(process for process in world.processes if process.admission.limiter.under_way)
     began = world.now
     world.limit(first, 30.0)
     world.run(2 * GAP + 1.0 + 0.01)

@@ -8,7 +8,8 @@ together. It is renewed sooner, GAP to 2 * GAP after the last time, where calls 
 all that was asked for, or where the others must hear of a cooldown. A process that expects no call and holds no permit asks
 for nothing until a call comes.
 
-What is asked for follows the rate of the last period, with a half more, and the calls that wait.
+What is asked for are the calls that wait, and as many as the last period makes expect in the next one: where that is less
+than one call, none, so that processes with few calls reserve nothing and ask when a call comes.
 
 Out of reach, `is_closed` refuses what waits and what comes until a loan is received. Otherwise the process goes on: its
 loan holds to its end, and then it lends itself its share of the limit by the same machine, out of a pool of its own, with
@@ -26,7 +27,6 @@ from victor_fp.core.resilience import rate_limit as limiting
 from victor_fp.core.resilience.admission import Admission
 from victor_fp.core.resilience.cooldown import CAUSES
 from victor_fp.core.resilience.pool import (
-    HORIZON,
     MARGIN,
     SHORTEST_PERIOD,
     Borrow,
@@ -42,10 +42,6 @@ GAP = 0.1
 """Seconds between two renewals, however much waits."""
 RENEWAL_SPREAD = 0.25
 """Part of the time to the next renewal by which it varies."""
-SPARE = 2
-"""Requests that are asked for besides those that are expected."""
-IDLE = 0.1
-"""Requests a period below which none is expected."""
 REFUSED = "the shared store of limits is out of reach, and is set to fail closed"
 CLOSED = "the shared store of limits is closed"
 
@@ -63,7 +59,7 @@ class Lease(msgspec.Struct, frozen=True, kw_only=True):
     is_sated: bool = True
     """Whether the last loan was all that was asked for, so that it makes sense to ask for more before the period ends."""
     rate: float = 0.0
-    """Requests a second, as of late."""
+    """Requests a second, over about a period."""
     taken: int = 0
     """Requests granted before the last question."""
     busy: int = 0
@@ -93,8 +89,9 @@ def plan(lease: Lease, admission: Admission, now: float, luck: float) -> Lease:
 def ask(lease: Lease, admission: Admission, name: str, now: float) -> tuple[Lease, Borrow]:
     """Ask the pool in this process's name: for what waits, and for what the last period makes expect."""
     taken, period = admission.limiter.taken, period_of(_members(admission))
-    rate = max((taken - lease.taken) / min(max(now - lease.asked_at, GAP), period), lease.rate / 2)
-    expected = math.ceil(rate * HORIZON * period) + SPARE if rate * period > IDLE else 0
+    elapsed = max(now - lease.asked_at, GAP)
+    rate = lease.rate + ((taken - lease.taken) / elapsed - lease.rate) * min(1.0, elapsed / period)
+    expected = math.floor(rate * period)
     lent_until = -math.inf if lease.own is None else lease.own.requests_until
     borrow = _report(admission, name, expected, lease.busy, lent_until, now)
     busy = len(admission.limiter.under_way) + len(admission.queue.entries)
@@ -115,10 +112,11 @@ def receive(lease: Lease, admission: Admission, lent: Lent | None, now: float, l
     else:
         lease, admission = _lend_itself(lease, admission, borrow, now)
     limiter = admission.limiter
-    holds = limiter.loan is not None and bool(limiter.loan.permits)
-    refuses = lent is None and lease.is_closed
-    if admission.queue.entries or limiter.under_way or holds or refuses or lease.rate > IDLE:
-        after = period_of(_members(admission)) if lent is None else lent.renew_after
+    loan, period = limiter.loan or Loan(), period_of(_members(admission))
+    is_busy = bool(admission.queue.entries or limiter.under_way) or lease.rate * period >= 1.0
+    # What was held counts as lent until the next question, so permits that are given up need one as well.
+    if is_busy or loan.permits or borrow.held or loan.refusal is not None:
+        after = period if lent is None else lent.renew_after
         spread = RENEWAL_SPREAD * luck
         due = now + after * (1.0 - spread if after >= SHORTEST_PERIOD else 1.0 + spread)
         lease = replace(lease, due=due)
@@ -148,7 +146,7 @@ def _report(admission: Admission, name: str, expected: int, busy: int, lent_unti
     limits, loan = limiter.limits, limiter.loan or Loan()
     requests, tokens = limiting.compute_limits(limiter)
     blocks = loan.blocks or ()
-    wanted = max(len(entries), expected)
+    wanted = len(entries) + expected
     each = entries[0].tokens if entries else _mean_charge(limiter)
     least = 0 if tokens is None or not entries else min(entries[0].tokens, tokens)
     in_use = len(limiter.under_way)
