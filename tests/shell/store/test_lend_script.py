@@ -41,6 +41,7 @@ def make_borrow(luck: random.Random, pool: Pool, now: float) -> Borrow:
         members=luck.choice((0, 3, 900)),
         cooled_until=luck.choice((-math.inf, now + 7)),
         cause=luck.choice(("", "rate limit")),
+        is_alone=luck.random() < 0.1,
     )
 
 

@@ -33,8 +33,10 @@ from victor_fp.core.resilience.pool import (
     Lent,
     Pool,
     TokenSecond,
+    horizon_of,
     lend,
     period_of,
+    spacing_of,
 )
 from victor_fp.core.resilience.rate_limit import Limiter, Loan
 
@@ -92,8 +94,7 @@ def ask(lease: Lease, admission: Admission, name: str, now: float) -> tuple[Leas
     elapsed = max(now - lease.asked_at, GAP)
     rate = lease.rate + ((taken - lease.taken) / elapsed - lease.rate) * min(1.0, elapsed / period)
     expected = math.floor(rate * period)
-    lent_until = -math.inf if lease.own is None else lease.own.requests_until
-    borrow = _report(admission, name, expected, lease.busy, lent_until, now)
+    borrow = _report(admission, name, expected, lease.busy, lease.own, now)
     busy = len(admission.limiter.under_way) + len(admission.queue.entries)
     return replace(lease, due=math.inf, asked=borrow, asked_at=now, rate=rate, taken=taken, busy=busy), borrow
 
@@ -103,10 +104,10 @@ def receive(lease: Lease, admission: Admission, lent: Lent | None, now: float, l
     borrow = lease.asked
     if borrow is None:
         return lease, admission
-    lease = replace(lease, asked=None)
+    lease = replace(lease, asked=None, is_sated=lent is not None and _is_sated(borrow, lent))
     if lent is not None:
         admission = _accept(admission, lent, borrow, now)
-        lease = replace(lease, own=None, cooled_until=lent.cooled_until, is_sated=_is_sated(borrow, lent))
+        lease = replace(lease, own=None, cooled_until=lent.cooled_until)
     elif lease.is_closed:
         admission = _stop(admission, REFUSED)
     else:
@@ -131,16 +132,15 @@ def give_back(lease: Lease, admission: Admission, name: str, now: float) -> tupl
         return lease, admission, None
     admission = _stop(admission, CLOSED)
     in_use = len(admission.limiter.under_way)
-    borrow = _report(admission, name, 0, in_use, -math.inf, now)
+    borrow = _report(admission, name, 0, in_use, None, now)
     return lease, admission, replace(borrow, requests=0, tokens=0, permits=in_use, held=in_use)
 
 
-def _report(admission: Admission, name: str, expected: int, busy: int, lent_until: float, now: float) -> Borrow:
+def _report(admission: Admission, name: str, expected: int, busy: int, own: Pool | None, now: float) -> Borrow:
     """What the process `name` asks the pool for.
 
     `expected` is how many requests come until the next renewal, by those of the last period, and `busy` how many calls were
-    under way or waiting at most in it; `lent_until` is where its requests end that it has lent itself, while the pool was
-    out of reach.
+    under way or waiting at most in it; `own` is out of which it has lent itself, while the pool was out of reach.
     """
     limiter, entries = admission.limiter, admission.queue.entries
     limits, loan = limiter.limits, limiter.loan or Loan()
@@ -164,10 +164,16 @@ def _report(admission: Admission, name: str, expected: int, busy: int, lent_unti
         in_use=in_use,
         held=max(in_use, (loan.permits or 0) if now < loan.until + MARGIN else 0),
         corrections=loan.corrections,
-        lent_until=max([lent_until, *(block.start + block.count * block.spacing for block in blocks)]),
+        lent_until=max(
+            [
+                -math.inf if own is None else own.requests_until,
+                *(block.start + block.count * block.spacing for block in blocks),
+            ]
+        ),
         members=loan.members,
         cooled_until=admission.cooldown.until,
         cause=admission.cooldown.cause,
+        is_alone=own is not None,
     )
 
 
@@ -196,8 +202,13 @@ def _stop(admission: Admission, why: str) -> Admission:
 def _lend_itself(lease: Lease, admission: Admission, borrow: Borrow, now: float) -> tuple[Lease, Admission]:
     """Out of reach: this process's share of the limit, after its loan has ended."""
     loan = admission.limiter.loan or Loan()
-    own = lease.own or Pool(requests_until=borrow.lent_until)
-    own, lent = lend(own, _share_of(borrow, _members(admission)), now)
+    members = _members(admission)
+    own = lease.own
+    if own is None:  # others may have been lent requests until just now
+        requests = borrow.requests_per_minute
+        ahead = horizon_of(period_of(members), 0.0 if requests is None else spacing_of(requests), members)
+        own = Pool(requests_until=max(borrow.lent_until, lease.asked_at + ahead))
+    own, lent = lend(own, _share_of(borrow, members), now)
     if loan.permits is not None and now < loan.until:
         lent = replace(lent, permits=loan.permits, until=loan.until)
     return replace(lease, own=own), _accept(admission, replace(lent, members=loan.members), borrow, now)
@@ -245,4 +256,5 @@ def _share_of(borrow: Borrow, members: int) -> Borrow:
         tokens_per_minute=share(borrow.tokens_per_minute),
         concurrency=share(borrow.concurrency),
         held=0,
+        is_alone=False,
     )

@@ -25,8 +25,9 @@ stops using them MARGIN seconds earlier. A member renews after `renew_after` sec
 
 A cooldown that a member reports holds for all from their next renewal on.
 
-Where the pool was lost, the first member to ask makes another. Each reports what it holds; until a lease has passed
-nobody is lent more permits than it held, and the first requests lie beyond all points that the lost pool lent.
+Where the pool was lost, the first member to ask makes another; where all were out of reach for a while, the first one to
+be back says so. Each reports what it holds; until a lease has passed nobody is lent more permits than it held, and the
+first requests lie beyond all points that the lost pool lent, or that others lend themselves until they are back.
 
 Redis runs the same machine as a script (shell/store/redis_scripts.py); a change here is a change there.
 """
@@ -52,6 +53,8 @@ HORIZON = 1.5
 """Periods ahead that are lent."""
 LONGEST_HORIZON = 60.0
 """Seconds ahead that requests are lent at most, where the limit is so low that a period has none for some members."""
+RETURN = 2.0
+"""Periods within which all members have found out that the pool is in reach again."""
 CONFIRM_AFTER = 0.1
 """Seconds after which a process that was lent fewer permits than it held confirms that it uses no more."""
 MEMBERS_PER_SECOND = 1000
@@ -127,6 +130,8 @@ class Borrow(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
     """How many there were at its last loan; 0 where it has had none."""
     cooled_until: float = -math.inf
     cause: str = ""
+    is_alone: bool = False
+    """Whether the pool was out of reach, so that it has lent itself since its last loan."""
 
 
 class Block(msgspec.Struct, frozen=True, gc=False):
@@ -162,11 +167,13 @@ class Lent(msgspec.Struct, frozen=True, kw_only=True, array_like=True, gc=False)
 
 def lend(pool: Pool | None, borrow: Borrow, now: float) -> tuple[Pool, Lent]:
     """Take in what a process reports and lend it what it may send until it asks again. None is no pool, or a lost one."""
-    if pool is None:
-        pool = restart(borrow, now)
-    period = period_of(len(pool.members))
+    is_lost = pool is None
+    pool = Pool() if pool is None else pool
+    period = period_of(max(len(pool.members), borrow.members))
     lease = lease_of(period)
     pool, credit = _catch_up(pool, borrow, period, now)
+    if _has_missed_loans(pool, borrow, period, now, is_lost=is_lost):
+        pool = _resume(pool, borrow, period, now)
     others = tuple(one for one in pool.members if one.name != borrow.name)
     pool, block = _lend_requests(pool, others, borrow, period, now)
     pool, tokens, second = _lend_tokens(pool, others, borrow, credit, period, now)
@@ -191,15 +198,6 @@ def lend(pool: Pool | None, borrow: Borrow, now: float) -> tuple[Pool, Lent]:
         cause=pool.cause,
         at=now,
     )
-
-
-def restart(borrow: Borrow, now: float) -> Pool:
-    """The first pool, or, where its members have had loans already, the one in place of a pool that was lost."""
-    if borrow.members == 0:
-        return Pool()
-    period, limit = period_of(borrow.members), borrow.requests_per_minute
-    ahead = horizon_of(period, 0.0 if limit is None else spacing_of(limit), borrow.members)
-    return Pool(settled_at=now + lease_of(period), requests_until=now + ahead)
 
 
 def period_of(members: int) -> float:
@@ -246,6 +244,22 @@ def _catch_up(pool: Pool, borrow: Borrow, period: float, now: float) -> tuple[Po
         cooled_until=cooled,
         cause=cause,
     ), credit
+
+
+def _has_missed_loans(pool: Pool, borrow: Borrow, period: float, now: float, *, is_lost: bool) -> bool:
+    """Whether members may have what this pool does not know of: it was lost, or all were out of reach for a while."""
+    if is_lost:
+        return borrow.is_alone or borrow.members > 0
+    return borrow.is_alone and all(one.until - lease_of(period) < now - RETURN * period for one in pool.members)
+
+
+def _resume(pool: Pool, borrow: Borrow, period: float, now: float) -> Pool:
+    """Lend requests when all that others may have are past, and until a lease is over nobody more permits than it holds."""
+    limit = borrow.requests_per_minute
+    ahead = horizon_of(period, 0.0 if limit is None else spacing_of(limit), borrow.members)
+    if borrow.is_alone:  # others lend themselves until they find out, too
+        ahead += RETURN * period
+    return replace(pool, settled_at=now + lease_of(period), requests_until=max(pool.requests_until, now + ahead))
 
 
 def _plausible(moment: float, now: float) -> float:

@@ -29,6 +29,7 @@ _CONSTANTS = "\n".join(
         "LONGEST_PERIOD": pool.LONGEST_PERIOD,
         "HORIZON": pool.HORIZON,
         "LONGEST_HORIZON": pool.LONGEST_HORIZON,
+        "RETURN": pool.RETURN,
         "CONFIRM_AFTER": pool.CONFIRM_AFTER,
         "MEMBERS_PER_SECOND": pool.MEMBERS_PER_SECOND,
         "FAR": pool.FAR,
@@ -43,7 +44,7 @@ local now = tonumber(time[1]) + tonumber(time[2]) / 1e6
 local form = tonumber(ARGV[2])
 local floor, ceil, min, max, huge = math.floor, math.ceil, math.min, math.max, math.huge
 local name, rpm, tpm, limit, requests, ready, tokens, least, permits, in_use, held, corrections,
-  lent_until, known, cooled_until, cause = unpack(cmsgpack.unpack(ARGV[1]), 1, 16)
+  lent_until, known, cooled_until, cause, is_alone = unpack(cmsgpack.unpack(ARGV[1]), 1, 17)
 
 local function period_of(members)
   return min(LONGEST_PERIOD, max(SHORTEST_PERIOD, members / MEMBERS_PER_SECOND))
@@ -74,16 +75,10 @@ if packed then
     pool = found[2]
   end
 end
-if not pool then
-  pool = {-huge, -huge, -huge, {}, {}, -huge, ''}
-  if known > 0 then
-    local period = period_of(known)
-    pool[1] = now + 4 * period + MARGIN
-    pool[2] = now + horizon_of(period, rpm and spacing_of(rpm) or 0, known)
-  end
-end
+local is_lost = not pool
+if is_lost then pool = {-huge, -huge, -huge, {}, {}, -huge, ''} end
 local settled_at, requests_until, tokens_until = plausible(pool[1]), plausible(pool[2]), plausible(pool[3])
-local period = period_of(#pool[5])
+local period = period_of(max(#pool[5], known))
 local lease = 4 * period + MARGIN
 
 -- Without what the time has made void, and with what the process reports.
@@ -110,8 +105,9 @@ end
 requests_until = max(requests_until, min(lent_until, now + LONGEST_HORIZON))
 local cooled, why = plausible(pool[6]), pool[7]
 if cooled_until > cooled then cooled, why = cooled_until, cause end
-local others, request_wants, token_wants, permit_wants, lent_permits = {}, {}, {}, {}, 0
+local others, request_wants, token_wants, permit_wants, lent_permits, latest = {}, {}, {}, {}, 0, -huge
 for _, one in ipairs(pool[5]) do
+  if now < one[6] and one[6] < now + FAR then latest = max(latest, one[6]) end
   if one[1] ~= name and now < one[6] and one[6] < now + FAR then
     others[#others + 1] = one
     lent_permits = lent_permits + one[2]
@@ -119,6 +115,15 @@ for _, one in ipairs(pool[5]) do
     if one[4] > 0 then request_wants[#request_wants + 1] = one[4] end
     if one[5] > 0 then token_wants[#token_wants + 1] = one[5] end
   end
+end
+
+-- Members may have what this pool does not know of: it was lost, or all were out of reach for a while.
+local misses = is_alone and latest - lease < now - RETURN * period
+if is_lost then misses = is_alone or known > 0 end
+if misses then
+  local ahead = horizon_of(period, rpm and spacing_of(rpm) or 0, known)
+  if is_alone then ahead = ahead + RETURN * period end
+  settled_at, requests_until = now + lease, max(requests_until, now + ahead)
 end
 
 local start, count, spacing = now, 0, 0
