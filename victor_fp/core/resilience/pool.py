@@ -276,7 +276,7 @@ def _lend_requests(
     horizon = horizon_of(period, spacing, len(wants))
     start = pool.requests_until if pool.requests_until > now - BURST else now
     free = math.floor((now + horizon - start) / spacing) + 1 if start <= now + horizon else 0
-    share = max(1, math.ceil(min(borrow.requests, fill(wants, horizon / spacing))))
+    share = max(1, math.ceil(min(borrow.requests, fill(wants, period / spacing))))
     count = max(0, min(free, min(borrow.requests, share) - borrow.ready))
     if count > 0:
         pool = replace(pool, requests_until=start + count * spacing)
