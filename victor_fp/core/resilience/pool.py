@@ -276,7 +276,9 @@ def _lend_requests(
     horizon = horizon_of(period, spacing, len(wants))
     start = pool.requests_until if pool.requests_until > now - BURST else now
     free = math.floor((now + horizon - start) / spacing) + 1 if start <= now + horizon else 0
-    share = max(1, math.ceil(min(borrow.requests, fill(wants, period / spacing))))
+    # Alone it may have all; with others a period's part, so that none gets more by asking when points have become free.
+    shared = horizon if len(wants) == 1 else period
+    share = max(1, math.ceil(min(borrow.requests, fill(wants, shared / spacing))))
     count = max(0, min(free, min(borrow.requests, share) - borrow.ready))
     if count > 0:
         pool = replace(pool, requests_until=start + count * spacing)

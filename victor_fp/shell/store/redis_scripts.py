@@ -133,7 +133,8 @@ if rpm then
   local horizon = horizon_of(period, spacing, #request_wants)
   if requests_until > now - BURST then start = requests_until end
   local free = start <= now + horizon and floor((now + horizon - start) / spacing) + 1 or 0
-  local share = max(1, ceil(min(requests, fill(request_wants, period / spacing))))
+  local shared = #request_wants == 1 and horizon or period
+  local share = max(1, ceil(min(requests, fill(request_wants, shared / spacing))))
   count = max(0, min(free, min(requests, share) - ready))
   if count > 0 then requests_until = start + count * spacing end
 end
