@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import math
+import itertools
 
 import pytest
 
@@ -97,6 +97,37 @@ def test_a_longer_outage_leaves_each_process_its_share() -> None:
         assert count_after(process.sent, began + 10) >= 0.8 * 80 * 1200 / 60 / 4
     world.run(30)
     assert most_in(world.sent, 60) <= 1200
+
+
+@pytest.mark.parametrize("outage", [2, 7, 30])
+@pytest.mark.parametrize(("processes", "concurrency", "per_minute"), [(3, 10_000, 6000), (16, 40, 6000), (4, 20, 1200)])
+def test_an_outage_leads_to_no_minute_above_the_limit_and_is_over_in_six_seconds(
+    outage: int, processes: int, concurrency: int, per_minute: int
+) -> None:
+    world = SharedLimit(
+        Limits(concurrency=concurrency, requests_per_minute=per_minute), processes=processes, tasks=20, seed=outage
+    )
+    world.run(30)
+    before = count_after(world.sent, world.now - 10)
+    world.lost_until = world.now + outage
+    for _ in range(outage * 10 + 60):
+        world.run(0.1)
+        assert world.in_flight <= concurrency
+    world.run(10)
+    assert count_after(world.sent, world.now - 10) >= 0.97 * before
+    assert most_in(world.sent, 60) <= per_minute
+    world.run(60)
+    assert most_in(world.sent, 60) <= per_minute
+
+
+def test_processes_with_few_calls_hardly_wait_for_each_other() -> None:
+    world = SharedLimit(Limits(requests_per_minute=600), processes=16, tasks=10, pause=53.0)  # a third of the limit
+    world.run(60)
+    slow = 0
+    for _ in range(1200):
+        world.run(0.1)
+        slow += sum(world.now - arrived > 0.5 for process in world.processes for arrived in process.waits.values())
+    assert slow == 0
 
 
 def test_a_process_that_held_nothing_when_the_store_was_lost_is_not_shut_out() -> None:
@@ -217,24 +248,27 @@ def test_an_idle_process_holds_nothing_and_asks_for_nothing() -> None:
 
 @pytest.mark.slow
 def test_a_thousand_processes_at_a_hundred_thousand_calls_a_second() -> None:
-    per_minute = 6_000_000
+    per_minute, seconds = 6_000_000, 5
     world = SharedLimit(Limits(requests_per_minute=per_minute), processes=1000, tasks=40, duration=0.3)
-    seconds = 6
-    world.run(seconds)
+    scripts = [0]
+    for _ in range(seconds):
+        world.run(1)
+        scripts.append(world.scripts)
+    assert max(later - earlier for earlier, later in itertools.pairwise(scripts)) <= 3000
     sent = world.sent
-    assert world.scripts <= 3000 * seconds
     for window in (0.1, 1, 5):
         assert most_in(sent, window) <= allowed_in(per_minute, window)
-    assert count_after(sent, world.now - 3) >= 0.85 * per_minute / 60 * 3
+    assert count_after(sent, world.now - 3) >= 0.95 * per_minute / 60 * 3
     assert shares(world)[0] >= len(sent) / 1000 / 2
 
 
 @pytest.mark.slow
 def test_a_thousand_processes_share_fewer_permits_than_they_are() -> None:
     world = SharedLimit(Limits(concurrency=300), processes=1000, tasks=2, duration=0.3)
-    for _ in range(1200):
+    used = 0
+    for step in range(300):
         world.run(0.1)
         assert world.in_flight <= 300
-    assert world.scripts <= 3000 * 120
-    assert len(world.sent) > 0
-    assert math.isfinite(world.now)
+        used += world.in_flight if step >= 100 else 0
+    assert world.scripts <= 3000 * 30
+    assert used / 200 >= 0.8 * 300

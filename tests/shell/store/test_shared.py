@@ -14,9 +14,10 @@ from tests.managed_shapes import answers, fails, hangs, managed
 from tests.paper import PaperRuntime
 from tests.shell.store.state_server import PaperServer
 from victor_fp.core import faults
+from victor_fp.core.resilience.admission import Admission, Arrived, Woken, advance
 from victor_fp.core.resilience.breaker import Breaker, BreakerPermit, BreakerPolicy, admit
 from victor_fp.core.resilience.pool import Borrow, Pool, lend
-from victor_fp.core.resilience.rate_limit import Limits
+from victor_fp.core.resilience.rate_limit import Limiter, Limits
 from victor_fp.shell.store.memory import MemoryStore
 from victor_fp.shell.store.packing import CIRCUIT, pack_pool, unpack_pool
 from victor_fp.shell.store.shared import SharedCell, SharedStore
@@ -219,6 +220,17 @@ async def test_steps_of_one_process_that_wait_go_in_one_swap() -> None:
     _, cell = counter(states)
     assert await asyncio.gather(*(taken(cell) for _ in range(20))) == list(range(1, 21))
     assert states.swaps <= 3
+
+
+async def test_a_process_asks_a_pool_one_question_at_a_time() -> None:
+    states = PaperServer()
+    cell = SharedStore(states).limits("limits", Admission(limiter=Limiter(limits=Limits(requests_per_minute=60))))
+    cell.post(lambda admission, now: advance(admission, Arrived(ticket=1), now), lambda _: None)
+    for _ in range(20):
+        await asyncio.sleep(0)
+        cell.post(lambda admission, now: advance(admission, Woken(), now), lambda _: None)
+    await cell.release()
+    assert states.most_loans == 1
 
 
 async def test_healthy_calls_ask_the_server_for_nothing_under_a_loan() -> None:

@@ -41,7 +41,8 @@ from victor_fp.core.resilience.pool import (
 from victor_fp.core.resilience.rate_limit import Limiter, Loan
 
 GAP = 0.1
-"""Seconds between two renewals, however much waits."""
+"""Seconds between two renewals, however much waits; more where there are more than MEMBERS_PER_GAP members."""
+MEMBERS_PER_GAP = 250
 RENEWAL_SPREAD = 0.25
 """Part of the time to the next renewal by which it varies."""
 REFUSED = "the shared store of limits is out of reach, and is set to fail closed"
@@ -82,7 +83,8 @@ def plan(lease: Lease, admission: Admission, now: float, luck: float) -> Lease:
     due = math.inf
     is_short = bool(admission.queue.entries) and lease.is_sated and not _covers(admission, now)
     if is_short or admission.cooldown.until > max(lease.cooled_until, now):
-        due = max(now, lease.asked_at + GAP * (1.0 + luck))
+        gap = GAP * max(1.0, _members(admission) / MEMBERS_PER_GAP)
+        due = max(now, lease.asked_at + gap * (1.0 + luck))
     elif lease.due == math.inf and (admission.queue.entries or admission.limiter.taken != lease.taken):
         due = max(now, lease.asked_at + period_of(_members(admission)))
     return replace(lease, due=due) if due < lease.due else lease
