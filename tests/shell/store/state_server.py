@@ -28,9 +28,6 @@ class PaperServer:
     swaps: int = 0
     conflicts: int = 0
     loans: int = 0
-    loans_under_way: int = 0
-    most_loans: int = 0
-    """Questions to a pool that were under way together."""
 
     async def swap(self, name: str, expected: bytes, wanted: bytes) -> Swapped | None:
         self.swaps += 1
@@ -46,13 +43,7 @@ class PaperServer:
 
     async def lend(self, name: str, borrow: Borrow) -> Lent | None:
         self.loans += 1
-        self.loans_under_way += 1
-        self.most_loans = max(self.most_loans, self.loans_under_way)
-        try:
-            is_there = await self._answers()
-        finally:
-            self.loans_under_way -= 1
-        if not is_there:
+        if not await self._answers():
             return None
         pool, lent = lend(unpack_pool(self.values.get(name, b"")), borrow, self.now())
         self.values[name] = pack_pool(pool)
