@@ -350,12 +350,10 @@ def fill(wants: list[int], capacity: float) -> float:
     """The largest amount that each can have where those that want less leave the rest to the others; infinite: all they want."""
     if sum(wants) <= capacity:
         return math.inf
-    left = capacity
-    for place, want in enumerate(sorted(wants)):
-        if want * (len(wants) - place) > left:
-            return left / (len(wants) - place)
-        left -= want
-    return math.inf
+    small, level = 0, capacity / len(wants)
+    while small < len(less := [want for want in wants if want <= level]) < len(wants):
+        small, level = len(less), (capacity - sum(less)) / (len(wants) - len(less))
+    return level
 
 
 def _name(share: Share) -> str:

@@ -58,13 +58,15 @@ local function fill(wants, capacity)
   local sum = 0
   for _, want in ipairs(wants) do sum = sum + want end
   if sum <= capacity then return huge end
-  table.sort(wants)
-  local left, count = capacity, #wants
-  for place, want in ipairs(wants) do
-    if want * (count - place + 1) > left then return left / (count - place + 1) end
-    left = left - want
+  local small, level = 0, capacity / #wants
+  while true do
+    local less, used = 0, 0
+    for _, want in ipairs(wants) do
+      if want <= level then less, used = less + 1, used + want end
+    end
+    if less == small or less == #wants then return level end
+    small, level = less, (capacity - used) / (#wants - less)
   end
-  return huge
 end
 
 -- The pool as it was left; a value that is absent or of another form is none.
