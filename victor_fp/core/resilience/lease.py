@@ -1,7 +1,8 @@
 """One process's side of a pool: what it borrows for its admission and when, and what it does while the pool is out of reach.
 
 Rules of the machine. Call `plan` after every event of the admission and `ask` when `due` has come; hand the answer to
-`receive`, None where the pool is out of reach, and send the admission Woken. One question is under way at a time.
+`receive`, None where the pool is out of reach, and send the admission Woken. One question is under way at a time. While the
+pool is out of reach, most questions need not be sent to get None.
 
 A loan is renewed when the pool says, within RENEWAL_SPREAD of it, so that processes that began together do not ask
 together. It is renewed sooner, GAP to 2 * GAP after the last time, where calls wait that it does not cover and the pool had
@@ -106,12 +107,13 @@ def receive(lease: Lease, admission: Admission, lent: Lent | None, now: float, l
     borrow = lease.asked
     if borrow is None:
         return lease, admission
-    lease = replace(lease, asked=None, is_sated=lent is not None and _is_sated(borrow, lent))
     if lent is not None:
         admission = _accept(admission, lent, borrow, now)
-        lease = replace(lease, own=None, cooled_until=lent.cooled_until)
+        is_sated = _is_sated(borrow, lent)
+        lease = replace(lease, asked=None, own=None, cooled_until=lent.cooled_until, is_sated=is_sated)
     elif lease.is_closed:
         admission = _stop(admission, REFUSED)
+        lease = replace(lease, asked=None, is_sated=False)
     else:
         lease, admission = _lend_itself(lease, admission, borrow, now)
     limiter = admission.limiter
@@ -206,14 +208,20 @@ def _lend_itself(lease: Lease, admission: Admission, borrow: Borrow, now: float)
     loan = admission.limiter.loan or Loan()
     members = _members(admission)
     own = lease.own
-    if own is None:  # others may have been lent requests until just now
+    if own is None and loan.members == 0:
+        own = Pool()
+    elif own is None:  # others may have been lent requests until just now
         requests = borrow.requests_per_minute
         ahead = horizon_of(period_of(members), 0.0 if requests is None else spacing_of(requests), members)
         own = Pool(requests_until=max(borrow.lent_until, lease.asked_at + ahead))
-    own, lent = lend(own, _share_of(borrow, members), now)
+    share = _share_of(borrow, members)
+    own, lent = lend(own, share, now)
+    # The cooldown counts as told, or it would be told without end; it is told again when the pool is back.
+    told = admission.cooldown.until
+    lease = replace(lease, asked=None, own=own, cooled_until=told, is_sated=_is_sated(share, lent))
     if loan.permits is not None and now < loan.until:
         lent = replace(lent, permits=loan.permits, until=loan.until)
-    return replace(lease, own=own), _accept(admission, replace(lent, members=loan.members), borrow, now)
+    return lease, _accept(admission, replace(lent, members=loan.members), borrow, now)
 
 
 def _members(admission: Admission) -> int:

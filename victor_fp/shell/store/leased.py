@@ -99,7 +99,7 @@ class LeasedCell:
 
     async def _renew(self, borrow: Borrow) -> None:
         """Ask the pool, and serve what waits."""
-        lent = await self._store.lend(self._name, borrow)
+        lent = await self._store.lend(self._name, borrow) if self._store.may_ask() else None
         now, luck = self._store.now(), self._store.luck()
         self._lease, self.state = leasing.receive(self._lease, self.state, lent, now, luck)
         self._watchers = [watcher for watcher in self._watchers if watcher()]

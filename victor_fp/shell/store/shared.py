@@ -37,7 +37,7 @@ R = TypeVar("R")
 OnLoss: TypeAlias = Literal["open", "closed"]
 
 AGAIN = 1.0
-"""Seconds for which a server that was out of reach is left alone."""
+"""Seconds for which a server that was out of reach is left alone at most; a renewed loan asks after half to three quarters."""
 UNKNOWN = b"\x01"
 """No packed state is this: swapping it for itself reports what there is."""
 _DRIFT = 0.02
@@ -348,7 +348,7 @@ class SharedStore:
             said = "calls go on under this process's own limits" if self._on_loss == "open" else "calls are refused"
             logging.getLogger(LOGGER).warning("the shared store of limits is out of reach: %s", said)
         self._lost = True
-        self._again_at = self._runtime.now() + AGAIN * (0.75 + 0.5 * self._runtime.draw_luck())
+        self._again_at = self._runtime.now() + AGAIN * (0.5 + 0.25 * self._runtime.draw_luck())
 
 
 def _let_go(tasks: set[asyncio.Task[None]], task: asyncio.Task[None]) -> None:

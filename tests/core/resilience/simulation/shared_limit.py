@@ -55,6 +55,8 @@ class Process:
     stopped_until: float = -math.inf
     wakes_at: float = math.inf
     asks_at: float = math.inf
+    again_at: float = -math.inf
+    """Until when the server is left alone after a loss."""
 
 
 class SharedLimit:
@@ -183,7 +185,11 @@ class SharedLimit:
             return
         process.asks_at = math.inf
         process.lease, borrow = leasing.ask(process.lease, process.admission, process.name, self.now)
+        if self.now < process.again_at:
+            self._receive(process, None)
+            return
         if self.now < self.lost_until:
+            process.again_at = self.now + self.timeout + 0.5 + 0.25 * self.luck.random()
             self.later(self.timeout, process, lambda one: self._receive(one, None))
             return
 
