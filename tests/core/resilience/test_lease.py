@@ -9,7 +9,7 @@ import pytest
 from tests.core.resilience.simulation.shared_limit import SharedLimit, allowed_in, most_in, shares
 from victor_fp.core import faults
 from victor_fp.core.resilience.lease import GAP
-from victor_fp.core.resilience.pool import lease_of
+from victor_fp.core.resilience.pool import compute_lease
 from victor_fp.core.resilience.rate_limit import Limits
 
 
@@ -192,7 +192,7 @@ def test_a_killed_process_gives_way_after_the_lease() -> None:
     world = SharedLimit(Limits(concurrency=8), processes=4, tasks=8)
     world.run(20)
     world.processes[1].is_dead = True
-    world.run(lease_of(1.0) + 2)
+    world.run(compute_lease(1.0) + 2)
     total = 0
     for _ in range(100):
         world.run(0.1)

@@ -19,7 +19,7 @@ from tests.loopback import Received, Talk, serving
 from tests.managed_shapes import answers, fails, limits, managed
 from tests.shell.store.redis_process import free_port, run_redis
 from victor_fp.core import faults
-from victor_fp.core.resilience.pool import lease_of
+from victor_fp.core.resilience.pool import compute_lease
 from victor_fp.core.resilience.rate_limit import Limits
 from victor_fp.providers.factory import ManagedProvider
 from victor_fp.shell.store.redis import RedisStore
@@ -117,7 +117,7 @@ async def test_a_process_that_is_killed_loses_its_permits_no_longer_than_the_lea
             assert (await provider.chat(HI, deadline=20.0)).content == "Hello!"
             waited = time.monotonic() - killed
         await store.aclose()
-    assert waited < lease_of(1.0) + 5
+    assert waited < compute_lease(1.0) + 5
 
 
 async def test_breakers_and_cooldowns_are_shared(redis: str) -> None:

@@ -224,7 +224,7 @@ async def test_steps_of_one_process_that_wait_go_in_one_swap() -> None:
 
 async def test_a_process_asks_a_pool_one_question_at_a_time() -> None:
     states = PaperServer()
-    cell = SharedStore(states).limits("limits", Admission(limiter=Limiter(limits=Limits(requests_per_minute=60))))
+    cell = SharedStore(states).open_limits("limits", Admission(limiter=Limiter(limits=Limits(requests_per_minute=60))))
     cell.post(lambda admission, now: advance(admission, Arrived(ticket=1), now), lambda _: None)
     for _ in range(20):
         await asyncio.sleep(0)

@@ -34,10 +34,10 @@ from victor_fp.core.resilience.pool import (
     Lent,
     Pool,
     TokenSecond,
-    horizon_of,
+    compute_horizon,
+    compute_period,
+    compute_spacing,
     lend,
-    period_of,
-    spacing_of,
 )
 from victor_fp.core.resilience.rate_limit import Limiter, Loan
 
@@ -82,18 +82,18 @@ def plan(lease: Lease, admission: Admission, now: float, luck: float) -> Lease:
     if lease.asked is not None:
         return lease
     due = math.inf
-    is_short = bool(admission.queue.entries) and lease.is_sated and not _covers(admission, now)
+    is_short = bool(admission.queue.entries) and lease.is_sated and not _is_covered(admission, now)
     if is_short or admission.cooldown.until > max(lease.cooled_until, now):
-        gap = GAP * max(1.0, _members(admission) / MEMBERS_PER_GAP)
+        gap = GAP * max(1.0, _count_members(admission) / MEMBERS_PER_GAP)
         due = max(now, lease.asked_at + gap * (1.0 + luck))
     elif lease.due == math.inf and (admission.queue.entries or admission.limiter.taken != lease.taken):
-        due = max(now, lease.asked_at + period_of(_members(admission)))
+        due = max(now, lease.asked_at + compute_period(_count_members(admission)))
     return replace(lease, due=due) if due < lease.due else lease
 
 
 def ask(lease: Lease, admission: Admission, name: str, now: float) -> tuple[Lease, Borrow]:
     """Ask the pool in this process's name: for what waits, and for what the last period makes expect."""
-    taken, period = admission.limiter.taken, period_of(_members(admission))
+    taken, period = admission.limiter.taken, compute_period(_count_members(admission))
     elapsed = max(now - lease.asked_at, GAP)
     rate = lease.rate + ((taken - lease.taken) / elapsed - lease.rate) * min(1.0, elapsed / period)
     expected = math.floor(rate * period)
@@ -117,7 +117,7 @@ def receive(lease: Lease, admission: Admission, lent: Lent | None, now: float, l
     else:
         lease, admission = _lend_itself(lease, admission, borrow, now)
     limiter = admission.limiter
-    loan, period = limiter.loan or Loan(), period_of(_members(admission))
+    loan, period = limiter.loan or Loan(), compute_period(_count_members(admission))
     is_busy = bool(admission.queue.entries or limiter.under_way) or lease.rate * period >= 1.0
     # What was held counts as lent until the next question, so permits that are given up need one as well.
     if is_busy or loan.permits or borrow.held or loan.refusal is not None:
@@ -151,7 +151,7 @@ def _report(admission: Admission, name: str, expected: int, busy: int, own: Pool
     requests, tokens = limiting.compute_limits(limiter)
     blocks = loan.blocks or ()
     wanted = len(entries) + expected
-    each = entries[0].tokens if entries else _mean_charge(limiter)
+    each = entries[0].tokens if entries else _compute_mean_charge(limiter)
     least = 0 if tokens is None or not entries else min(entries[0].tokens, tokens)
     in_use = len(limiter.under_way)
     return Borrow(
@@ -206,15 +206,17 @@ def _stop(admission: Admission, why: str) -> Admission:
 def _lend_itself(lease: Lease, admission: Admission, borrow: Borrow, now: float) -> tuple[Lease, Admission]:
     """Out of reach: this process's share of the limit, after its loan has ended."""
     loan = admission.limiter.loan or Loan()
-    members = _members(admission)
+    members = _count_members(admission)
     own = lease.own
     if own is None and loan.members == 0:
         own = Pool()
     elif own is None:  # others may have been lent requests until just now
         requests = borrow.requests_per_minute
-        ahead = horizon_of(period_of(members), 0.0 if requests is None else spacing_of(requests), members)
+        ahead = compute_horizon(
+            compute_period(members), 0.0 if requests is None else compute_spacing(requests), members
+        )
         own = Pool(requests_until=max(borrow.lent_until, lease.asked_at + ahead))
-    share = _share_of(borrow, members)
+    share = _compute_share(borrow, members)
     own, lent = lend(own, share, now)
     # The cooldown counts as told, or it would be told without end; it is told again when the pool is back.
     told = admission.cooldown.until
@@ -224,17 +226,17 @@ def _lend_itself(lease: Lease, admission: Admission, borrow: Borrow, now: float)
     return lease, _accept(admission, replace(lent, members=loan.members), borrow, now)
 
 
-def _members(admission: Admission) -> int:
+def _count_members(admission: Admission) -> int:
     loan = admission.limiter.loan
     return max(1, loan.members if loan is not None else 0)
 
 
-def _mean_charge(limiter: Limiter) -> int:
+def _compute_mean_charge(limiter: Limiter) -> int:
     requests = sum(slot.requests for slot in limiter.slots)
     return sum(slot.tokens for slot in limiter.slots) // requests if requests else 0
 
 
-def _covers(admission: Admission, now: float) -> bool:
+def _is_covered(admission: Admission, now: float) -> bool:
     """Whether those who wait have something to come under the loan, so that time or a permit that comes back is enough."""
     loan = admission.limiter.loan
     if loan is None:
@@ -254,7 +256,7 @@ def _is_sated(borrow: Borrow, lent: Lent) -> bool:
     )
 
 
-def _share_of(borrow: Borrow, members: int) -> Borrow:
+def _compute_share(borrow: Borrow, members: int) -> Borrow:
     """The same under one member's share of each limit."""
 
     def share(limit: int | None) -> int | None:

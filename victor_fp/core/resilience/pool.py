@@ -6,7 +6,7 @@ Where the wants of all members exceed what there is, each gets its fair share: t
 what they want, and the others share the rest evenly.
 
 Requests are points of time (GCRA): the next free one is `requests_until`, and they are `60 + MARGIN` seconds divided by
-the limit apart. A block is a row of these points, at most `horizon_of` seconds ahead. A request may go at its point or up
+the limit apart. A block is a row of these points, at most `compute_horizon` seconds ahead. A request may go at its point or up
 to LATE seconds after it, never before it; MARGIN is more than LATE and what the way to the vendor may differ by, so no
 60 seconds anywhere hold more than the limit, and the flow is even. Points that nobody asked for pass, but for those of
 the last BURST seconds. Where a period has fewer points than members, each reserves its next one: so they take turns.
@@ -20,7 +20,7 @@ Permits that do not divide evenly, or are fewer than the members, go round in tu
 less than it has in use sends nothing until it is below that, and is counted with what it holds until it has confirmed: so
 there are never more permits out than the limit, unless a process loses its lease while its requests are under way.
 
-A loan of permits ends after `lease_of` seconds: a process that was killed loses them then, and a process that cannot renew
+A loan of permits ends after `compute_lease` seconds: a process that was killed loses them then, and a process that cannot renew
 stops using them MARGIN seconds earlier. A member renews after `renew_after` seconds, which grow with the number of members.
 
 A cooldown that a member reports holds for all from their next renewal on.
@@ -134,7 +134,7 @@ class Borrow(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
     """Whether the pool was out of reach, so that it has lent itself since its last loan."""
 
 
-class Block(msgspec.Struct, frozen=True, gc=False):
+class RequestBlock(msgspec.Struct, frozen=True, gc=False):
     """Requests at points of time."""
 
     start: float
@@ -169,9 +169,9 @@ def lend(pool: Pool | None, borrow: Borrow, now: float) -> tuple[Pool, Lent]:
     """Take in what a process reports and lend it what it may send until it asks again. None is no pool, or a lost one."""
     is_lost = pool is None
     pool = Pool() if pool is None else pool
-    period = period_of(max(len(pool.members), borrow.members))
-    lease = lease_of(period)
-    pool, credit = _catch_up(pool, borrow, period, now)
+    period = compute_period(max(len(pool.members), borrow.members))
+    lease = compute_lease(period)
+    pool, credit = _apply_report(pool, borrow, period, now)
     if _has_missed_loans(pool, borrow, period, now, is_lost=is_lost):
         pool = _resume(pool, borrow, period, now)
     others = tuple(one for one in pool.members if one.name != borrow.name)
@@ -200,27 +200,27 @@ def lend(pool: Pool | None, borrow: Borrow, now: float) -> tuple[Pool, Lent]:
     )
 
 
-def period_of(members: int) -> float:
+def compute_period(members: int) -> float:
     """Seconds after which each of so many members asks again."""
     return min(LONGEST_PERIOD, max(SHORTEST_PERIOD, members / MEMBERS_PER_SECOND))
 
 
-def lease_of(period: float) -> float:
+def compute_lease(period: float) -> float:
     """Seconds for which permits are lent."""
     return 4.0 * period + MARGIN
 
 
-def spacing_of(requests_per_minute: int) -> float:
+def compute_spacing(requests_per_minute: int) -> float:
     """Seconds between two requests."""
     return (60.0 + MARGIN) / max(1, requests_per_minute)
 
 
-def horizon_of(period: float, spacing: float, contenders: int) -> float:
+def compute_horizon(period: float, spacing: float, contenders: int) -> float:
     """Seconds ahead that requests are lent: a period and some more, and so far that each can have one."""
     return max(HORIZON * period, min(LONGEST_HORIZON, contenders * spacing))
 
 
-def _catch_up(pool: Pool, borrow: Borrow, period: float, now: float) -> tuple[Pool, int]:
+def _apply_report(pool: Pool, borrow: Borrow, period: float, now: float) -> tuple[Pool, int]:
     """Without what the time has made void, and with what the process reports; and the tokens that it gives back."""
     # What was lent in a second was used by the horizon after it: a minute before now begins that much earlier.
     oldest = math.floor(now - 60.0 - HORIZON * period - (MARGIN - LATE))
@@ -231,14 +231,14 @@ def _catch_up(pool: Pool, borrow: Borrow, period: float, now: float) -> tuple[Po
             corrected = max(0, seconds[one.second] + one.amount)
             credit += seconds[one.second] - corrected
             seconds[one.second] = corrected
-    cooled, cause = _plausible(pool.cooled_until, now), pool.cause
+    cooled, cause = _drop_implausible(pool.cooled_until, now), pool.cause
     if borrow.cooled_until > cooled:
         cooled, cause = borrow.cooled_until, borrow.cause
     lent_until = min(borrow.lent_until, now + LONGEST_HORIZON)
     return Pool(
-        settled_at=_plausible(pool.settled_at, now),
-        requests_until=max(_plausible(pool.requests_until, now), lent_until),
-        tokens_until=_plausible(pool.tokens_until, now),
+        settled_at=_drop_implausible(pool.settled_at, now),
+        requests_until=max(_drop_implausible(pool.requests_until, now), lent_until),
+        tokens_until=_drop_implausible(pool.tokens_until, now),
         tokens=tuple(TokenSecond(second, amount) for second, amount in sorted(seconds.items()) if amount),
         members=tuple(one for one in pool.members if now < one.until < now + FAR),
         cooled_until=cooled,
@@ -250,30 +250,30 @@ def _has_missed_loans(pool: Pool, borrow: Borrow, period: float, now: float, *, 
     """Whether members may have what this pool does not know of: it was lost, or all were out of reach for a while."""
     if is_lost:
         return borrow.is_alone or borrow.members > 0
-    return borrow.is_alone and all(one.until - lease_of(period) < now - RETURN * period for one in pool.members)
+    return borrow.is_alone and all(one.until - compute_lease(period) < now - RETURN * period for one in pool.members)
 
 
 def _resume(pool: Pool, borrow: Borrow, period: float, now: float) -> Pool:
     """Lend requests when all that others may have are past, and until a lease is over nobody more permits than it holds."""
     limit = borrow.requests_per_minute
-    ahead = horizon_of(period, 0.0 if limit is None else spacing_of(limit), borrow.members)
+    ahead = compute_horizon(period, 0.0 if limit is None else compute_spacing(limit), borrow.members)
     if borrow.is_alone:  # others lend themselves until they find out, too
         ahead += RETURN * period
-    return replace(pool, settled_at=now + lease_of(period), requests_until=max(pool.requests_until, now + ahead))
+    return replace(pool, settled_at=now + compute_lease(period), requests_until=max(pool.requests_until, now + ahead))
 
 
-def _plausible(moment: float, now: float) -> float:
+def _drop_implausible(moment: float, now: float) -> float:
     return moment if moment < now + FAR else -math.inf
 
 
 def _lend_requests(
     pool: Pool, others: tuple[Share, ...], borrow: Borrow, period: float, now: float
-) -> tuple[Pool, Block]:
+) -> tuple[Pool, RequestBlock]:
     if borrow.requests_per_minute is None:
-        return pool, Block(now, 0, 0.0)
+        return pool, RequestBlock(now, 0, 0.0)
     wants = [one.requests for one in others if one.requests > 0] + [borrow.requests]
-    spacing = spacing_of(borrow.requests_per_minute)
-    horizon = horizon_of(period, spacing, len(wants))
+    spacing = compute_spacing(borrow.requests_per_minute)
+    horizon = compute_horizon(period, spacing, len(wants))
     start = pool.requests_until if pool.requests_until > now - BURST else now
     free = math.floor((now + horizon - start) / spacing) + 1 if start <= now + horizon else 0
     # Alone it may have all; with others a period's part, so that none gets more by asking when points have become free.
@@ -282,7 +282,7 @@ def _lend_requests(
     count = max(0, min(free, min(borrow.requests, share) - borrow.ready))
     if count > 0:
         pool = replace(pool, requests_until=start + count * spacing)
-    return pool, Block(start, count, spacing)
+    return pool, RequestBlock(start, count, spacing)
 
 
 def _lend_tokens(
@@ -320,7 +320,7 @@ def _lend_permits(
     limit = borrow.concurrency
     if limit is None:
         return 0, period
-    fair, until_turn = _share_permits(others, borrow, limit, now)
+    fair, until_turn = _compute_fair_permits(others, borrow, limit, now)
     if now < pool.settled_at:
         fair = min(fair, borrow.held)
     free = limit - sum(one.permits for one in others)
@@ -330,7 +330,7 @@ def _lend_permits(
     return permits, period / 4 if permits < max(fair, borrow.in_use) else min(period, until_turn)
 
 
-def _share_permits(others: tuple[Share, ...], borrow: Borrow, limit: int, now: float) -> tuple[int, float]:
+def _compute_fair_permits(others: tuple[Share, ...], borrow: Borrow, limit: int, now: float) -> tuple[int, float]:
     """What this process should have if all had what they should, and for how many seconds."""
     wanted = max(borrow.permits, borrow.in_use)
     wants = [one.wants for one in others if one.wants > 0] + [wanted]

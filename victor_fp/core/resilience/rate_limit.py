@@ -33,7 +33,7 @@ from typing import Literal, TypeAlias
 import msgspec
 from msgspec.structs import replace
 
-from victor_fp.core.resilience.pool import LATE, Block, Lent, TokenSecond
+from victor_fp.core.resilience.pool import LATE, Lent, RequestBlock, TokenSecond
 from victor_fp.core.resilience.ratelimit_headers import NOTHING, Reported, ReportedBudget
 from victor_fp.core.stats import LimiterStats
 
@@ -113,7 +113,7 @@ class Left(msgspec.Struct, frozen=True, gc=False):
 class Loan(msgspec.Struct, frozen=True, kw_only=True):
     """What a process may send of a limit that it shares with others; the first loan is of nothing."""
 
-    blocks: tuple[Block, ...] | None = ()
+    blocks: tuple[RequestBlock, ...] | None = ()
     """Requests at points of time, earliest first; None: as many as it likes."""
     tokens: int | None = 0
     second: int = -1
@@ -241,7 +241,7 @@ def extend(limiter: Limiter, lent: Lent, now: float) -> Loan:
     loan = limiter.loan or Loan()
     requests, tokens = compute_limits(limiter)
     earlier = drop_late(loan.blocks or (), now)
-    fresh = (Block(lent.start, lent.count, lent.spacing),) if lent.count > 0 else ()
+    fresh = (RequestBlock(lent.start, lent.count, lent.spacing),) if lent.count > 0 else ()
     corrections = loan.corrections
     if loan.tokens and loan.second >= 0:
         corrections = (*corrections, TokenSecond(loan.second, -loan.tokens))
@@ -257,15 +257,15 @@ def extend(limiter: Limiter, lent: Lent, now: float) -> Loan:
     )
 
 
-def drop_late(blocks: tuple[Block, ...], now: float) -> tuple[Block, ...]:
+def drop_late(blocks: tuple[RequestBlock, ...], now: float) -> tuple[RequestBlock, ...]:
     """Without the points of time that are too long ago."""
     if blocks and blocks[0].count > 0 and blocks[0].start > now - LATE:
         return blocks
-    left: list[Block] = []
+    left: list[RequestBlock] = []
     for block in blocks:
         gone = math.floor((now - LATE - block.start) / block.spacing) + 1 if block.start <= now - LATE else 0
         if gone < block.count:
-            left.append(Block(block.start + gone * block.spacing, block.count - gone, block.spacing))
+            left.append(RequestBlock(block.start + gone * block.spacing, block.count - gone, block.spacing))
     return tuple(left)
 
 
@@ -290,7 +290,7 @@ def _take_lent(limiter: Limiter, loan: Loan, charge: int, now: float) -> tuple[L
         first = blocks[0]
         if first.start > now:
             return limiter, Full(first.start - now + _TICK)
-        blocks = (Block(first.start + first.spacing, first.count - 1, first.spacing), *blocks[1:])
+        blocks = (RequestBlock(first.start + first.spacing, first.count - 1, first.spacing), *blocks[1:])
     slot = int(now // SLOT)
     permit = Permit(limiter.taken, now, slot, charge, loan.second)
     return replace(

@@ -113,7 +113,7 @@ class Target:
                 limiter=Limiter(limits=self.limits),
                 queue=Queue(policy=self.queue, provider=self.backend.name, model=model),
             )
-            limiter = RateLimiter(store.limits(f"limits:{name}", fresh), store, runtime)
+            limiter = RateLimiter(store.open_limits(f"limits:{name}", fresh), store, runtime)
         if self.breaker is None:
             return ModelState(breaker=MemoryCell(None, store.now), limiter=limiter)
         return ModelState(breaker=store.open_cell(f"breaker:{name}", self._make_breaker(), CIRCUIT), limiter=limiter)

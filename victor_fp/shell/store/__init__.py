@@ -80,7 +80,7 @@ class Store(Protocol):
         """The cell with this name; `fresh` is its state where it has none yet."""
         ...
 
-    def limits(self, name: str, fresh: Admission) -> LimitsCell:
+    def open_limits(self, name: str, fresh: Admission) -> LimitsCell:
         """The admission of the key with this name, under a limit that all who use the store share."""
         ...
 

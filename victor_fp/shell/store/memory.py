@@ -64,7 +64,7 @@ class MemoryStore:
             found = self._cells[name] = MemoryCell(fresh, self.now)
         return found
 
-    def limits(self, name: str, fresh: Admission) -> MemoryLimits:
+    def open_limits(self, name: str, fresh: Admission) -> MemoryLimits:
         """The admission of the key with this name."""
         found = self._cells.get(name)
         if not isinstance(found, MemoryLimits):

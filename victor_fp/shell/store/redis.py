@@ -68,7 +68,7 @@ class RedisStateServer:
         """What a script returns; it is sent whole where the server does not know it yet."""
         key = f"{self._prefix}:{name}"
         try:
-            client = await self._client()
+            client = await self._get_client()
             try:
                 return await client.evalsha(script.sha, 1, key, *arguments)
             except NoScriptError:
@@ -82,7 +82,7 @@ class RedisStateServer:
         if held is not None:
             await held[1].aclose()
 
-    async def _client(self) -> Redis:
+    async def _get_client(self) -> Redis:
         loop = asyncio.get_running_loop()
         held = self._clients.get(loop)
         if held is None:

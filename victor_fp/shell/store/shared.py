@@ -95,12 +95,12 @@ class SharedCell(Generic[S]):
     async def change(self, step: Step[S, R], then: Callable[[R], None]) -> None:
         """Take a step in its turn. It goes on where the caller is cancelled."""
         if not self._take_alone(step, then):
-            await asyncio.shield(self._enqueue(step, then))
+            await asyncio.shield(self._add_waiting(step, then))
 
     def post(self, step: Step[S, R], then: Callable[[R], None]) -> None:
         """Take a step in its turn, soon."""
         if not self._take_alone(step, then):
-            self._enqueue(step, then)
+            self._add_waiting(step, then)
 
     def _take_alone(self, step: Step[S, R], then: Callable[[R], None]) -> bool:
         """Take a step at once where it changes nothing shared, or the server is out of reach; whether it was taken."""
@@ -141,7 +141,7 @@ class SharedCell(Generic[S]):
             self._seen = swapped.current
             self.state = self._packing.unpack(swapped.current, self.state) or self.state
 
-    def _enqueue(self, step: Step[S, R], then: Callable[[R], None]) -> asyncio.Future[None]:
+    def _add_waiting(self, step: Step[S, R], then: Callable[[R], None]) -> asyncio.Future[None]:
         loop = asyncio.get_running_loop()
         waiting: _Waiting[S] = _Waiting(partial(_run, step), then, loop.create_future())
         self._waiting.append(waiting)
@@ -183,7 +183,7 @@ class SharedCell(Generic[S]):
             self._seen = UNKNOWN if swapped.done else swapped.current
             self.state = self._packing.unpack(self._seen, self.state) or self.state
             if attempt > 1:
-                await self._store.sleep(0.002 * 2 ** min(attempt, 6) * self._store.luck())
+                await self._store.sleep(0.002 * 2 ** min(attempt, 6) * self._store.draw_luck())
         return None
 
 
@@ -251,14 +251,14 @@ class SharedStore:
             found = self._cells[name] = SharedCell(self, name, fresh, packing)
         return found
 
-    def limits(self, name: str, fresh: Admission) -> LeasedCell:
+    def open_limits(self, name: str, fresh: Admission) -> LeasedCell:
         """The admission of the key with this name, under loans out of its pool."""
         found = self._limits.get(name)
         if found is None:
             found = self._limits[name] = LeasedCell(self, name, fresh)
         return found
 
-    def luck(self) -> float:
+    def draw_luck(self) -> float:
         """A random number in [0, 1)."""
         return self._runtime.draw_luck()
 

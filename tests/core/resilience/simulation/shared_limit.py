@@ -25,7 +25,7 @@ from victor_fp.core.resilience.admission import (
     advance,
 )
 from victor_fp.core.resilience.lease import Lease
-from victor_fp.core.resilience.pool import LATE, Lent, Pool, lend, spacing_of
+from victor_fp.core.resilience.pool import LATE, Lent, Pool, compute_spacing, lend
 from victor_fp.core.resilience.queue import Queue, QueuePolicy
 from victor_fp.core.resilience.rate_limit import Limiter, Limits, Loan, Permit
 
@@ -213,7 +213,7 @@ def most_in(sent: list[float], seconds: float) -> int:
 
 def allowed_in(per_minute: int, seconds: float) -> float:
     """How many requests the pool lets go in any time so long."""
-    return (seconds + LATE) / spacing_of(per_minute) + 1
+    return (seconds + LATE) / compute_spacing(per_minute) + 1
 
 
 def shares(world: SharedLimit) -> list[int]:
