@@ -59,7 +59,8 @@ async def test_stores_on_one_key_share_a_binding_rate_evenly(redis: str) -> None
 
     async def calls(provider: ManagedProvider, index: int, ends: float) -> None:
         while (left := ends - loop.time()) > 0:
-            counts[index] += (await provider.chat_result(HI, deadline=left)).value_or(None) is not None
+            result = await provider.chat_result(HI, deadline=left)
+            counts[index] += result.value_or(None) is not None
 
     async with serving(notes) as server:
         stores = [RedisStore(redis) for _ in counts]
