@@ -7,6 +7,7 @@ import random
 import shutil
 
 import pytest
+from msgspec import msgpack
 from redis.asyncio import Redis
 
 from tests.shell.store.redis_process import run_redis
@@ -72,7 +73,15 @@ async def test_the_script_lends_what_the_machine_lends(seed: int) -> None:
             ]
 
 
-@pytest.mark.parametrize("value", [b"", b"\x01", b"garbage", b"\xc1", b"\x92\x03\x90", b"\x91" * 5000 + b"\x01"])
+@pytest.mark.parametrize(
+    "value",
+    [
+        *(b"", b"\x01", b"garbage", b"\xc1", b"\x92\x03\x90", b"\x91" * 5000 + b"\x01"),
+        *(msgpack.encode([FORMAT, [0.0, 0.0, 0.0, wrong, wrong, 0.0, ""]]) for wrong in (None, 7, [7], [["x"]])),
+        msgpack.encode([FORMAT, ["", {}, None, [], [], [], 3]]),
+        msgpack.encode([FORMAT, [0.0, 0.0, 0.0, [], [], 0.0, 3]]),
+    ],
+)
 async def test_a_value_that_is_no_pool_counts_as_absent(value: bytes) -> None:
     async with run_redis() as url, Redis.from_url(url) as client:
         await client.set("pool", value)

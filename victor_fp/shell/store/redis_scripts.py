@@ -77,6 +77,8 @@ if packed then
     pool = found[2]
   end
 end
+
+local function lend(pool)
 local is_lost = not pool
 if is_lost then pool = {-huge, -huge, -huge, {}, {}, -huge, ''} end
 local settled_at, requests_until, tokens_until = plausible(pool[1]), plausible(pool[2]), plausible(pool[3])
@@ -105,7 +107,7 @@ for _, one in ipairs(pool[4]) do
   end
 end
 requests_until = max(requests_until, min(lent_until, now + LONGEST_HORIZON))
-local cooled, why = plausible(pool[6]), pool[7]
+local cooled, why = plausible(pool[6]), tostring(pool[7])
 if cooled_until > cooled then cooled, why = cooled_until, cause end
 local others, request_wants, token_wants, permit_wants, lent_permits, latest = {}, {}, {}, {}, 0, -huge
 for _, one in ipairs(pool[5]) do
@@ -203,6 +205,11 @@ pool = {settled_at, requests_until, tokens_until, seconds, others, cooled, why}
 redis.call('SET', KEYS[1], cmsgpack.pack({form, pool}), 'PX', ARGV[3])
 return cmsgpack.pack({start, count, spacing, amount, second, now + HORIZON * period, granted, now + lease - MARGIN,
   max(1, #others), renew_after, cooled, why, now})
+end
+
+local good, lent = pcall(lend, pool)
+if good then return lent end
+return lend(nil)  -- what is stored is no pool after all
 """
 )
 """KEYS: the pool's. ARGV: the packed Borrow, the number of the form, milliseconds to keep the pool. Returns a packed Lent."""
