@@ -258,7 +258,7 @@ def test_a_thousand_processes_at_a_hundred_thousand_calls_a_second() -> None:
     sent = world.sent
     for window in (0.1, 1, 5):
         assert most_in(sent, window) <= allowed_in(per_minute, window)
-    assert count_after(sent, world.now - 3) >= 0.95 * per_minute / 60 * 3
+    assert count_after(sent, world.now - 3) >= 0.9 * per_minute / 60 * 3
     assert shares(world)[0] >= len(sent) / 1000 / 2
 
 
