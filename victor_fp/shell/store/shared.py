@@ -290,6 +290,7 @@ class SharedStore:
 
     async def aclose(self) -> None:
         """Give loans back, drain, and close connections."""
+        await self.drain()  # a loan that is under way would come after it was given back
         for cell in self._limits.values():
             await cell.release()
         await self.drain()
