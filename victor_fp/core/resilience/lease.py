@@ -43,7 +43,7 @@ from victor_fp.core.resilience.rate_limit import Limiter, Loan
 
 GAP = 0.1
 """Seconds between two renewals, however much waits; more where there are more than MEMBERS_PER_GAP members."""
-MEMBERS_PER_GAP = 250
+MEMBERS_PER_GAP = 150
 RENEWAL_SPREAD = 0.25
 """Part of the time to the next renewal by which it varies."""
 REFUSED = "the shared store of limits is out of reach, and is set to fail closed"
