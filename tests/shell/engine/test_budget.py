@@ -13,7 +13,7 @@ from tests.loopback import Received, Talk, serving
 from tests.managed_shapes import answers, config, fails, hangs, managed, refuses, streams
 from tests.openai_shapes import body, chunk
 from tests.paper import PaperRuntime
-from tests.shell.store.places import PaperPlace
+from tests.shell.store.state_server import PaperServer
 from victor_fp.core.cost import PricedUsage
 from victor_fp.core.faults import BudgetExceeded, InvalidRequest, ServerFailed
 from victor_fp.core.resilience.budget import Budget
@@ -146,7 +146,7 @@ async def test_providers_on_one_store_share_a_budget_by_its_name() -> None:
 
 
 async def test_processes_share_a_budget_through_a_shared_store() -> None:
-    place = PaperPlace()
+    place = PaperServer()
     async with serving(slow) as server:
         stores = [SharedStore(place) for _ in range(4)]
         providers = [await managed(server.url, store=store, budget=Budget(requests=9)) for store in stores]
@@ -160,7 +160,7 @@ async def test_processes_share_a_budget_through_a_shared_store() -> None:
 
 
 async def test_a_budget_fails_closed_with_its_store() -> None:
-    place = PaperPlace(gone=True)
+    place = PaperServer(gone=True)
     async with serving(answers) as server:
         store = SharedStore(place, on_loss="closed")
         async with await managed(server.url, store=store, budget=Budget(requests=9), enable_rate_limiting=False) as one:

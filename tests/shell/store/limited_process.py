@@ -11,10 +11,10 @@ from victor_fp.core.resilience.rate_limit import Limits
 from victor_fp.shell.store.redis import RedisStore
 
 
-async def main(url: str, redis: str, seconds: float, per_minute: int, at_a_time: int, lease: float) -> None:
+async def main(url: str, redis: str, seconds: float, per_minute: int, at_a_time: int) -> None:
     """Call with several tasks; print how many were answered."""
     store = RedisStore(redis, poll=0.05)
-    limits = Limits(requests_per_minute=per_minute or None, concurrency=at_a_time or None, lease=lease, adopt="never")
+    limits = Limits(requests_per_minute=per_minute or None, concurrency=at_a_time or None, adopt="never")
     loop = asyncio.get_running_loop()
     ends, answered = loop.time() + seconds, 0
 
@@ -31,5 +31,5 @@ async def main(url: str, redis: str, seconds: float, per_minute: int, at_a_time:
 
 
 if __name__ == "__main__":
-    url, redis, seconds, per_minute, at_a_time, lease = sys.argv[1:]
-    asyncio.run(main(url, redis, float(seconds), int(per_minute), int(at_a_time), float(lease)))
+    url, redis, seconds, per_minute, at_a_time = sys.argv[1:]
+    asyncio.run(main(url, redis, float(seconds), int(per_minute), int(at_a_time)))

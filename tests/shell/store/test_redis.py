@@ -4,23 +4,24 @@ from __future__ import annotations
 
 import asyncio
 import os
-import shutil
 import signal
-import socket
 import sys
 import time
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
 
 from tests import openai_shapes as shapes
 from tests.acme import HI, KEY
+from tests.core.resilience.simulation.shared_limit import allowed_in, most_in
 from tests.loopback import Received, Talk, serving
 from tests.managed_shapes import answers, fails, limits, managed
+from tests.shell.store.redis_process import free_port, run_redis
 from victor_fp.core import faults
+from victor_fp.core.resilience.pool import compute_lease
 from victor_fp.core.resilience.rate_limit import Limits
+from victor_fp.providers.factory import ManagedProvider
 from victor_fp.shell.store.redis import RedisStore
 
 pytestmark = pytest.mark.e2e
@@ -28,57 +29,9 @@ pytestmark = pytest.mark.e2e
 ROOT = Path(__file__).parents[3]
 
 
-def free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        port: int = listener.getsockname()[1]
-        return port
-
-
-@asynccontextmanager
-async def redis_server(port: int, *more: str) -> AsyncIterator[str]:
-    """A server of the test's own, in memory only."""
-    program = shutil.which("redis-server")
-    if program is None:
-        reason = "redis-server is not installed (Debian package redis-server)"
-        if os.environ.get("CI"):
-            pytest.fail(reason)
-        pytest.skip(reason)
-    process = await asyncio.create_subprocess_exec(
-        program,
-        "--port",
-        str(port),
-        "--bind",
-        "127.0.0.1",
-        "--save",
-        "",
-        "--appendonly",
-        "no",
-        "--daemonize",
-        "no",
-        *more,
-        stdout=asyncio.subprocess.DEVNULL,
-        stderr=asyncio.subprocess.DEVNULL,
-    )
-    try:
-        for _ in range(200):
-            try:
-                _, writer = await asyncio.open_connection("127.0.0.1", port)
-            except OSError:
-                await asyncio.sleep(0.02)
-            else:
-                writer.close()
-                break
-        yield f"redis://127.0.0.1:{port}/0"
-    finally:
-        if process.returncode is None:
-            process.kill()
-        await process.wait()
-
-
 @pytest.fixture
 async def redis() -> AsyncIterator[str]:
-    async with redis_server(free_port()) as url:
+    async with run_redis() as url:
         yield url
 
 
@@ -96,12 +49,39 @@ async def started(url: str, redis: str, *arguments: object) -> asyncio.subproces
     )
 
 
-@pytest.mark.parametrize(
-    ("seconds", "per_minute"), [(5, 120), pytest.param(30, 600, marks=pytest.mark.slow)], ids=["short", "long"]
-)
-async def test_four_processes_on_one_key_stay_within_the_limit_together(
-    redis: str, seconds: int, per_minute: int
-) -> None:
+async def test_stores_on_one_key_share_a_binding_rate_evenly(redis: str) -> None:
+    per_minute, seconds, counts = 1200, 5.0, [0] * 4
+    loop, times = asyncio.get_running_loop(), list[float]()
+
+    async def notes(talk: Talk, received: Received) -> None:
+        times.append(time.monotonic())
+        await answers(talk, received)
+
+    async def calls(provider: ManagedProvider, index: int, ends: float) -> None:
+        while (left := ends - loop.time()) > 0:
+            result = await provider.chat_result(HI, deadline=left)
+            counts[index] += result.value_or(None) is not None
+
+    async with serving(notes) as server:
+        stores = [RedisStore(redis) for _ in counts]
+        allowed = Limits(requests_per_minute=per_minute, adopt="never")
+        providers = [
+            await managed(server.url, store=store, rate_limits=allowed, enable_resilience=False) for store in stores
+        ]
+        ends = loop.time() + seconds
+        await asyncio.gather(
+            *(calls(provider, index, ends) for index, provider in enumerate(providers) for _ in range(8))
+        )
+        for provider, store in zip(providers, stores, strict=True):
+            await provider.shutdown()
+            await store.aclose()
+    assert most_in(times, seconds) <= allowed_in(per_minute, seconds)
+    assert len(times) >= 0.4 * per_minute * seconds / 60  # nearly all of it; less only where the machine stalls
+    assert min(counts) >= len(times) / len(counts) / 2
+
+
+@pytest.mark.slow
+async def test_four_processes_on_one_key_stay_within_the_limit_together(redis: str) -> None:
     times: list[float] = []
 
     async def notes(talk: Talk, received: Received) -> None:
@@ -109,14 +89,14 @@ async def test_four_processes_on_one_key_stay_within_the_limit_together(
         await answers(talk, received)
 
     async with serving(notes) as server:
-        processes = [await started(server.url, redis, seconds, per_minute, 0, 900) for _ in range(4)]
+        processes = [await started(server.url, redis, 30, 600, 0) for _ in range(4)]
         counts = [int((await process.communicate())[0]) for process in processes]
-    assert len(times) == sum(counts) == per_minute
-    assert min(counts) > 0
-    assert times[-1] - times[0] < 60
+    assert len(times) == sum(counts)
+    assert most_in(times, 3) <= allowed_in(600, 3)
+    assert min(counts) >= len(times) / 4 / 2
 
 
-async def test_a_process_that_is_killed_loses_its_permits_no_longer_than_their_lease(redis: str) -> None:
+async def test_a_process_that_is_killed_loses_its_permits_no_longer_than_the_lease_of_the_loan(redis: str) -> None:
     async def hangs_for_the_first(talk: Talk, received: Received) -> None:
         if len(server.received) <= 2:
             await talk.gone(60)
@@ -124,21 +104,21 @@ async def test_a_process_that_is_killed_loses_its_permits_no_longer_than_their_l
             await answers(talk, received)
 
     async with serving(hangs_for_the_first) as server:
-        doomed = await started(server.url, redis, 60, 0, 2, 3.0)
+        doomed = await started(server.url, redis, 60, 0, 2)
         while len(server.received) < 2:
             await asyncio.sleep(0.02)
         killed = time.monotonic()
         doomed.send_signal(signal.SIGKILL)
         await doomed.wait()
         store = RedisStore(redis, poll=0.05)
-        allowed = Limits(concurrency=2, lease=3.0)
+        allowed = Limits(concurrency=2)
         async with await managed(server.url, store=store, rate_limits=allowed, enable_resilience=False) as provider:
             early = await provider.chat_result(HI, deadline=1.0)
             assert isinstance(early.failure(), faults.DeadlineExceeded)
-            assert (await provider.chat(HI, deadline=10.0)).content == "Hello!"
+            assert (await provider.chat(HI, deadline=20.0)).content == "Hello!"
             waited = time.monotonic() - killed
         await store.aclose()
-    assert waited < 4.5
+    assert waited < compute_lease(1.0) + 5
 
 
 async def test_breakers_and_cooldowns_are_shared(redis: str) -> None:
@@ -152,9 +132,11 @@ async def test_breakers_and_cooldowns_are_shared(redis: str) -> None:
         two.reset_circuit_breaker()
         await stores[1].drain()
         assert isinstance((await one.chat_result(HI)).failure(), faults.RateLimited)
+        while not (limiter := two.get_rate_limit_stats()) or not limiter["cooldown"]:
+            await asyncio.sleep(0.05)
         cooled = (await two.chat_result(HI, deadline=1.0)).failure()
         assert isinstance(cooled, faults.RateLimited)
-        assert cooled.retry_after == pytest.approx(7.0, abs=0.5)
+        assert cooled.retry_after == pytest.approx(6.0, abs=1.0)
         assert len(server.received) == 6
         for provider, store in zip((one, two), stores, strict=True):
             await provider.shutdown()
@@ -181,12 +163,12 @@ async def test_no_key_of_a_vendor_is_in_redis(redis: str) -> None:
 
 async def test_a_password_is_used_and_shown_nowhere() -> None:
     port = free_port()
-    async with redis_server(port, "--requirepass", "hush-hush") as plain, serving(answers) as server:
+    async with run_redis("--requirepass", "hush-hush", port=port) as plain, serving(answers) as server:
         store = RedisStore(plain.replace("//", "//:hush-hush@"), on_loss="closed")
         async with await managed(server.url, store=store) as provider:
             assert (await provider.chat(HI)).content == "Hello!"
         await store.aclose()
-        assert "hush" not in repr(store) + repr(vars(store)) + repr(vars(store._swapper))
+        assert "hush" not in repr(store) + repr(vars(store)) + repr(vars(store._server))
         wrong = RedisStore(plain, on_loss="closed")
         async with await managed(server.url, store=wrong) as provider:
             assert isinstance((await provider.chat_result(HI)).failure(), faults.ConnectionFailed)
@@ -198,20 +180,22 @@ async def test_redis_that_goes_and_comes_back_raises_nothing(on_loss: str) -> No
     port = free_port()
     async with serving(answers) as server:
         store = RedisStore(f"redis://127.0.0.1:{port}/0", on_loss=on_loss)  # type: ignore[arg-type]  # one of the two
-        async with redis_server(port):
+        async with run_redis(port=port):
             provider = await managed(server.url, store=store, max_retries=0)
             assert (await provider.chat(HI)).content == "Hello!"
         gone = await provider.chat_result(HI)
         if on_loss == "open":
             assert gone.unwrap().content == "Hello!"
         else:
+            while gone.value_or(None) is not None:  # under the loan, until its renewal finds the loss
+                await asyncio.sleep(0.05)
+                gone = await provider.chat_result(HI)
             fault = gone.failure()
             assert isinstance(fault, faults.ConnectionFailed)
             assert (fault.phase, fault.maybe_billed) == ("pool", False)
-        async with redis_server(port):
-            await asyncio.sleep(1.1)
-            assert (await provider.chat(HI)).content == "Hello!"
-            assert store.find_refusal() is None
+        async with run_redis(port=port):
+            while store.find_refusal() is not None or (await provider.chat_result(HI)).value_or(None) is None:
+                await asyncio.sleep(0.05)
             await provider.shutdown()
         await store.aclose()
 
@@ -236,7 +220,7 @@ async def test_redis_that_says_nothing_costs_one_timeout(redis: str) -> None:
     await mute.wait_closed()
 
 
-async def test_a_redis_that_loses_everything_is_given_the_copy_of_the_first_to_come(redis: str) -> None:
+async def test_a_redis_that_loses_everything_lends_no_request_twice(redis: str) -> None:
     from redis.asyncio import Redis
 
     async with serving(answers) as server:
@@ -246,10 +230,10 @@ async def test_a_redis_that_loses_everything_is_given_the_copy_of_the_first_to_c
             await provider.chat(HI)
             async with Redis.from_url(redis) as client:
                 await client.flushall()
-            await provider.chat(HI)
-            assert isinstance((await provider.chat_result(HI, deadline=0.3)).failure(), faults.RateLimited)
+            for _ in range(3):
+                assert isinstance((await provider.chat_result(HI, deadline=0.3)).failure(), faults.RateLimited)
         await store.aclose()
-    assert len(server.received) == 2
+    assert len(server.received) == 1
 
 
 async def test_a_hundred_streams_over_redis_give_everything_back(redis: str) -> None:

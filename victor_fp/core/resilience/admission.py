@@ -12,6 +12,9 @@ granted, and who could not wait until it is ready is refused at once with the ti
 head of the line while no permit is out, for then nothing but time makes room.
 
 Wake names the time at which something may change without an event: send Woken then. A later Wake replaces it.
+
+Where the limit is shared with other processes, lease.py changes the loan between events; send Woken after each change. While
+the loan names a refusal, all that wait are refused, and all that come.
 """
 
 from __future__ import annotations
@@ -22,7 +25,7 @@ from typing import TypeAlias, assert_never
 import msgspec
 from msgspec.structs import replace
 
-from victor_fp.core.faults import Fault, QueueFull, RateLimited
+from victor_fp.core.faults import ConnectionFailed, Fault, QueueFull, RateLimited
 from victor_fp.core.resilience import cooldown as cooling
 from victor_fp.core.resilience import queue as waiting
 from victor_fp.core.resilience import rate_limit as limiting
@@ -125,6 +128,9 @@ def advance(admission: Admission, event: AdmissionEvent, now: float) -> tuple[Ad
 
 def _on_arrival(admission: Admission, event: Arrived, now: float) -> tuple[Admission, tuple[AdmissionOrder, ...]]:
     admission, orders = _serve(admission, now)
+    loan = admission.limiter.loan
+    if loan is not None and loan.refusal is not None:
+        return admission, (*orders, Refuse(event.ticket, _build_loss_fault(admission, loan.refusal)))
     cool = cooling.compute_time_left(admission.cooldown, now)
     if cool > 0 and cool >= min(event.deadline - now, admission.queue.policy.max_wait):
         return admission, (*orders, Refuse(event.ticket, _build_cooling_fault(admission, now)))
@@ -157,6 +163,11 @@ def _serve(admission: Admission, now: float) -> tuple[Admission, tuple[Admission
     """Everything that can be decided now, and when to look again."""
     if not admission.queue.entries:
         return admission, ()
+    loan = admission.limiter.loan
+    if loan is not None and loan.refusal is not None:
+        fault = _build_loss_fault(admission, loan.refusal)
+        refused = tuple(Refuse(entry.ticket, fault) for entry in admission.queue.entries)
+        return replace(admission, queue=replace(admission.queue, entries=())), refused
     orders: list[AdmissionOrder] = []
     queue, late = waiting.drop_overdue(admission.queue, now)
     orders += [Refuse(entry.ticket, fault) for entry, fault in late]
@@ -191,6 +202,11 @@ def _compute_lease_end(limiter: Limiter) -> float:
 def _build_queue_full(queue: Queue, seconds: float) -> Fault:
     message = f"no room under the rate limit for {seconds:.3g} s more"
     return RateLimited(provider=queue.provider, model=queue.model, message=message, retry_after=seconds)
+
+
+def _build_loss_fault(admission: Admission, why: str) -> Fault:
+    queue = admission.queue
+    return ConnectionFailed(provider=queue.provider, model=queue.model, message=why, phase="pool", retry_after=1.0)
 
 
 def _build_cooling_fault(admission: Admission, now: float) -> Fault:

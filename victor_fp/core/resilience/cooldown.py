@@ -21,6 +21,7 @@ from victor_fp.core.faults import Fault, Overloaded, QuotaExhausted, RateLimited
 from victor_fp.core.resilience.retry import MAX_RETRY_AFTER
 
 Cause: TypeAlias = Literal["rate limit", "overload", "exhausted quota"]
+CAUSES: tuple[Cause, ...] = ("rate limit", "overload", "exhausted quota")
 
 
 _SLACK = 60.0

@@ -17,6 +17,10 @@ that a vendor states per minute replaces ours or only tightens it, as `adopt` sa
 
 A permit that nobody gives back (a process that was killed) is given up after `lease`. A permit whose request was never
 sent is withdrawn, and what it had taken is free again.
+
+Where many processes share a limit, each has a loan out of their pool (pool.py), and permits are given under the loan
+alone: at the points of time that were lent, as long as the lent tokens suffice, while fewer permits are out than were
+lent. What the vendor said, holds and cooldowns hold besides.
 """
 
 from __future__ import annotations
@@ -29,6 +33,7 @@ from typing import Literal, TypeAlias
 import msgspec
 from msgspec.structs import replace
 
+from victor_fp.core.resilience.pool import LATE, Lent, RequestBlock, TokenSecond
 from victor_fp.core.resilience.ratelimit_headers import NOTHING, Reported, ReportedBudget
 from victor_fp.core.stats import LimiterStats
 
@@ -79,6 +84,8 @@ class Permit(msgspec.Struct, frozen=True, gc=False):
     slot: int
     tokens: int
     """Charged by estimate."""
+    second: int = -1
+    """Of the pool's count to which lent tokens are charged."""
 
 
 class Full(msgspec.Struct, frozen=True, gc=False):
@@ -103,6 +110,26 @@ class Left(msgspec.Struct, frozen=True, gc=False):
     until: float
 
 
+class Loan(msgspec.Struct, frozen=True, kw_only=True):
+    """What a process may send of a limit that it shares with others; the first loan is of nothing."""
+
+    blocks: tuple[RequestBlock, ...] | None = ()
+    """Requests at points of time, earliest first; None: as many as it likes."""
+    tokens: int | None = 0
+    second: int = -1
+    """To which the tokens are charged."""
+    tokens_until: float = -math.inf
+    permits: int | None = 0
+    until: float = -math.inf
+    """When the permits end."""
+    members: int = 0
+    """Processes that share the limit; 0 before the first loan."""
+    corrections: tuple[TokenSecond, ...] = ()
+    """What is to be told to the pool about tokens that were lent and used."""
+    refusal: str | None = None
+    """Why nothing may be sent, where the pool is out of reach and that is to stop all."""
+
+
 class Limiter(msgspec.Struct, frozen=True, kw_only=True):
     """The state. Times are those of the `now` that was passed in."""
 
@@ -119,6 +146,8 @@ class Limiter(msgspec.Struct, frozen=True, kw_only=True):
     """Requests per minute by the vendor's word."""
     told_tokens: int | None = None
     held_until: float = -math.inf
+    loan: Loan | None = None
+    """None: this state counts for itself."""
 
 
 def take(limiter: Limiter, tokens: int, now: float) -> tuple[Limiter, Permit | Full]:
@@ -126,6 +155,8 @@ def take(limiter: Limiter, tokens: int, now: float) -> tuple[Limiter, Permit | F
     limiter = _drop_expired(limiter, now)
     requests_limit, tokens_limit = compute_limits(limiter)
     charge = tokens if tokens_limit is None else min(tokens, tokens_limit)
+    if limiter.loan is not None:
+        return _take_lent(limiter, limiter.loan, charge, now)
     if limiter.limits.concurrency is not None and len(limiter.under_way) >= limiter.limits.concurrency:
         return limiter, Full(None)
     wait = _compute_time_until(limiter.held_until, now)
@@ -164,6 +195,7 @@ def give_back(limiter: Limiter, permit: Permit, used: int | None, now: float) ->
         limiter,
         under_way=rest,
         slots=_correct(limiter.slots, permit.slot, 0, correction) if correction else limiter.slots,
+        loan=_note_correction(limiter.loan, permit.second, correction),
     )
 
 
@@ -177,6 +209,7 @@ def withdraw(limiter: Limiter, permit: Permit, now: float) -> Limiter:
         limiter,
         under_way=rest,
         slots=_correct(limiter.slots, permit.slot, -1, -permit.tokens),
+        loan=_note_correction(limiter.loan, permit.second, -permit.tokens),
         requests_left=_subtract(limiter.requests_left, -1),
         tokens_left=_subtract(limiter.tokens_left, -permit.tokens),
     )
@@ -201,6 +234,83 @@ def adopt(limiter: Limiter, permit: Permit | None, reported: Reported, now: floa
         told_tokens=_read_stated(tokens) or limiter.told_tokens,
         held_until=max(now + _compute_time_until(limiter.held_until, now), *held) if held else limiter.held_until,
     )
+
+
+def extend(limiter: Limiter, lent: Lent, now: float) -> Loan:
+    """The loan after the pool has lent more. What was lent earlier and can still be used stays, but for tokens."""
+    loan = limiter.loan or Loan()
+    requests, tokens = compute_limits(limiter)
+    earlier = drop_late(loan.blocks or (), now)
+    fresh = (RequestBlock(lent.start, lent.count, lent.spacing),) if lent.count > 0 else ()
+    corrections = loan.corrections
+    if loan.tokens and loan.second >= 0:
+        corrections = (*corrections, TokenSecond(loan.second, -loan.tokens))
+    return Loan(
+        blocks=None if requests is None else (*earlier, *fresh),
+        tokens=None if tokens is None else lent.tokens,
+        second=lent.second,
+        tokens_until=lent.tokens_until,
+        permits=None if limiter.limits.concurrency is None else lent.permits,
+        until=lent.until,
+        members=lent.members,
+        corrections=corrections,
+    )
+
+
+def drop_late(blocks: tuple[RequestBlock, ...], now: float) -> tuple[RequestBlock, ...]:
+    """Without the points of time that are too long ago."""
+    if blocks and blocks[0].count > 0 and blocks[0].start > now - LATE:
+        return blocks
+    left: list[RequestBlock] = []
+    for block in blocks:
+        gone = math.floor((now - LATE - block.start) / block.spacing) + 1 if block.start <= now - LATE else 0
+        if gone < block.count:
+            left.append(RequestBlock(block.start + gone * block.spacing, block.count - gone, block.spacing))
+    return tuple(left)
+
+
+def _take_lent(limiter: Limiter, loan: Loan, charge: int, now: float) -> tuple[Limiter, Permit | Full]:
+    """Leave to send under a loan; where it has nothing left, the next one is waited for."""
+    wait = _compute_time_until(limiter.held_until, now)
+    if limiter.requests_left is not None:
+        wait = max(wait, _wait_for_reset(limiter.requests_left, 1, now))
+    if limiter.tokens_left is not None:
+        wait = max(wait, _wait_for_reset(limiter.tokens_left, charge, now))
+    if wait > 0:
+        return limiter, Full(wait + _TICK)
+    if loan.permits is not None and (now >= loan.until or len(limiter.under_way) >= loan.permits):
+        return limiter, Full(None)
+    if loan.tokens is not None and (now >= loan.tokens_until or charge > loan.tokens):
+        return limiter, Full(None)
+    blocks = loan.blocks
+    if blocks is not None:
+        blocks = drop_late(blocks, now)
+        if not blocks:
+            return limiter, Full(None)
+        first = blocks[0]
+        if first.start > now:
+            return limiter, Full(first.start - now + _TICK)
+        blocks = (RequestBlock(first.start + first.spacing, first.count - 1, first.spacing), *blocks[1:])
+    slot = int(now // SLOT)
+    permit = Permit(limiter.taken, now, slot, charge, loan.second)
+    return replace(
+        limiter,
+        slots=_charge(limiter.slots, slot, 1, charge),
+        under_way=(*limiter.under_way, permit),
+        taken=limiter.taken + 1,
+        requests_left=_subtract(limiter.requests_left, 1),
+        tokens_left=_subtract(limiter.tokens_left, charge),
+        loan=replace(loan, blocks=blocks, tokens=None if loan.tokens is None else loan.tokens - charge),
+    ), permit
+
+
+def _note_correction(loan: Loan | None, second: int, amount: int) -> Loan | None:
+    """With a difference between what was lent and what was used, to be told at the next renewal."""
+    if loan is None or loan.tokens is None or not amount or second < 0:
+        return loan
+    told = {one.second: one.amount for one in loan.corrections}
+    told[second] = told.get(second, 0) + amount
+    return replace(loan, corrections=tuple(TokenSecond(when, much) for when, much in told.items()))
 
 
 def compute_limits(limiter: Limiter) -> tuple[int | None, int | None]:

@@ -12,7 +12,7 @@ import msgspec
 from returns.result import Failure, Result, Success
 
 from victor_fp.core.cost import Price, PricedUsage
-from victor_fp.core.faults import BudgetExceeded, Fault, InvalidRequest
+from victor_fp.core.faults import BudgetExceeded, DeadlineExceeded, Fault, InvalidRequest
 from victor_fp.core.resilience import budget as machine
 from victor_fp.core.resilience.budget import Amount, Budget, Shortage, Spending
 from victor_fp.core.token_estimates import ANSWER, estimate_tokens
@@ -65,7 +65,12 @@ class BudgetKeeper:
             return Failure(InvalidRequest(provider=provider, model=model, message=message))
         end_time = self._store.now() + MAX_WAIT if deadline is None else deadline
         while True:
-            shortage = await self._try_to_reserve(estimate)
+            try:
+                async with asyncio.timeout(max(0.0, end_time - self._store.now())):
+                    shortage = await self._try_to_reserve(estimate)
+            except TimeoutError:
+                message = "the deadline passed while the shared store was reserving the budget"
+                return Failure(DeadlineExceeded(provider=provider, model=model, message=message))
             if (refusal := self._store.find_refusal()) is not None:
                 if shortage is None:
                     self._give_back(estimate)

@@ -267,6 +267,7 @@ class Operation(Generic[T]):
             provider=target.backend.name,
             model=model,
             waits_for_breaker=target.waits_for_breaker,
+            now=pool.store.now,
         )
         return None
 

@@ -37,13 +37,13 @@ from victor_fp.core.resilience.rate_limit import Permit, build_stats
 from victor_fp.core.resilience.ratelimit_headers import read_budgets
 from victor_fp.core.stats import QueueStats
 from victor_fp.shell.runtime import Runtime
-from victor_fp.shell.store import Cell, Store
+from victor_fp.shell.store import LimitsCell, Store
 
 
 class RateLimiter:
     """The rate limit and the queue of one key. Times are in the store's clock."""
 
-    def __init__(self, cell: Cell[Admission], store: Store, runtime: Runtime) -> None:
+    def __init__(self, cell: LimitsCell, store: Store, runtime: Runtime) -> None:
         self._cell = cell
         self._store = store
         self._runtime = runtime
@@ -55,6 +55,7 @@ class RateLimiter:
         """Tickets of cancelled calls, whose orders are ignored."""
         self._timer: asyncio.Task[None] | None = None
         self._wakes_at = math.inf
+        cell.watch(partial(_step, Woken()), self._carry_out)
 
     async def acquire(self, priority: Priority, tokens: int, deadline: float) -> Result[Permit, Fault]:
         """Acquire a permit for one request, or return why there is none. A cancelled call leaves the queue at once."""
@@ -146,8 +147,7 @@ class RateLimiter:
             self.withdraw(order.permit)
 
     def _wake(self, at: float) -> None:
-        """Wake at this time, or sooner for a shared store, which other processes change. An early wake is harmless."""
-        at = min(at, self._store.now() + self._store.poll)
+        """Evaluate the queue again at this time. An early wake is harmless."""
         if self._timer is not None and not self._timer.done() and self._wakes_at <= at:
             return
         if self._timer is not None:

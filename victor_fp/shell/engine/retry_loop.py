@@ -8,6 +8,7 @@ from functools import partial
 from typing import Any
 
 from victor_fp.core.faults import Attempt as AttemptRecord
+from victor_fp.core.faults import DeadlineExceeded
 from victor_fp.core.resilience.breaker import Breaker
 from victor_fp.core.resilience.call import (
     Abandoned,
@@ -33,7 +34,19 @@ class RetryLoop:
     breaker: before an attempt, and after a failed one.
     """
 
-    __slots__ = ("_arrived", "_begin", "_call", "_cell", "_is_over", "is_pending", "order")
+    __slots__ = (
+        "_arrived",
+        "_begin",
+        "_call",
+        "_cell",
+        "_deadline",
+        "_is_over",
+        "_model",
+        "_now",
+        "_provider",
+        "is_pending",
+        "order",
+    )
 
     def __init__(
         self,
@@ -45,9 +58,14 @@ class RetryLoop:
         provider: str,
         model: str,
         waits_for_breaker: bool = False,
+        now: Callable[[], float],
     ) -> None:
         """Request the first attempt. Its order may be pending."""
         self._cell = cell
+        self._now = now
+        self._deadline = deadline
+        self._provider = provider
+        self._model = model
         waits: dict[str, Any] = {"wait_when_open": True} if waits_for_breaker else {}
         self._begin: Callable[[Breaker | None, float], tuple[CallState, Breaker | None, CallOrder]] = partial(
             begin, policy, timeout=timeout, deadline=deadline, provider=provider, model=model, **waits
@@ -72,10 +90,18 @@ class RetryLoop:
             await self.wait()
 
     async def wait(self) -> None:
-        """Wait for a pending order."""
+        """Wait for a pending order, not past the deadline."""
         while self.is_pending:
             self._arrived = asyncio.get_running_loop().create_future()
-            await self._arrived
+            left = None if self._deadline is None else max(0.0, self._deadline - self._now())
+            try:
+                async with asyncio.timeout(left):
+                    await self._arrived
+            except TimeoutError:
+                if self.is_pending:
+                    message = "the deadline passed while the shared store was asked for the state of the breaker"
+                    fault = DeadlineExceeded(provider=self._provider, model=self._model, message=message)
+                    self.finish(Refused(fault), self._now())
 
     def commit(self, now: float) -> None:
         """Record that content is about to be delivered to the caller. The breaker is not involved."""
@@ -89,7 +115,7 @@ class RetryLoop:
         self._post(event)
         if self.is_pending:
             self._is_over, self.is_pending = True, False
-            self.order = Settle(None, ())
+            self.order = Settle(event.fault if isinstance(event, Refused) else None, ())
             if self._call is not None:
                 _, _, self.order = advance(self._call, self._cell.state, event, now)
 

@@ -28,7 +28,7 @@ from victor_fp.shell.engine.telemetry import Observer
 from victor_fp.shell.runtime import Runtime
 from victor_fp.shell.store import Cell, Store
 from victor_fp.shell.store.memory import MemoryCell, MemoryStore
-from victor_fp.shell.store.packing import CIRCUIT, LIMITS
+from victor_fp.shell.store.packing import CIRCUIT
 
 START_ALLOWANCE = 1.0
 """Seconds for the key lookup and the wait for a permit before the first attempt. Without it, the last attempt of an
@@ -113,7 +113,7 @@ class Target:
                 limiter=Limiter(limits=self.limits),
                 queue=Queue(policy=self.queue, provider=self.backend.name, model=model),
             )
-            limiter = RateLimiter(store.open_cell(f"limits:{name}", fresh, LIMITS), store, runtime)
+            limiter = RateLimiter(store.open_limits(f"limits:{name}", fresh), store, runtime)
         if self.breaker is None:
             return ModelState(breaker=MemoryCell(None, store.now), limiter=limiter)
         return ModelState(breaker=store.open_cell(f"breaker:{name}", self._make_breaker(), CIRCUIT), limiter=limiter)

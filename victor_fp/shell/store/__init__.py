@@ -11,6 +11,7 @@ from collections.abc import Callable
 from typing import Protocol, TypeAlias, TypeVar
 
 from victor_fp.core.faults import Fault
+from victor_fp.core.resilience.admission import Admission
 
 S = TypeVar("S")
 R = TypeVar("R")
@@ -36,6 +37,14 @@ class Cell(Protocol[S]):
 
     def post(self, step: Step[S, R], then: Callable[[R], None]) -> None:
         """The same without waiting for it, in its turn: where there is nothing to wait for, or no way to."""
+        ...
+
+
+class LimitsCell(Cell[Admission], Protocol):
+    """The admission of one key, which something besides its own steps may change: a loan that was renewed or has ended."""
+
+    def watch(self, step: Step[Admission, R], then: Callable[[R], None]) -> None:
+        """Take this step, too, whenever that happens."""
         ...
 
 
@@ -69,6 +78,10 @@ class Store(Protocol):
 
     def open_cell(self, name: str, fresh: S, packing: Packing[S]) -> Cell[S]:
         """The cell with this name; `fresh` is its state where it has none yet."""
+        ...
+
+    def open_limits(self, name: str, fresh: Admission) -> LimitsCell:
+        """The admission of the key with this name, under a limit that all who use the store share."""
         ...
 
     def find_refusal(self) -> Fault | None:

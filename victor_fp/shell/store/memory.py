@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any, Generic, TypeVar
 
 from victor_fp.core.faults import Fault
+from victor_fp.core.resilience.admission import Admission
 from victor_fp.shell.runtime import SYSTEM, Runtime
 from victor_fp.shell.store import Packing, Step
 
@@ -34,6 +35,15 @@ class MemoryCell(Generic[S]):
         then(answer)
 
 
+class MemoryLimits(MemoryCell[Admission]):
+    """The admission of one key in memory: nothing but its own steps changes it."""
+
+    __slots__ = ()
+
+    def watch(self, step: Step[Admission, R], then: Callable[[R], None]) -> None:
+        """There is nothing to watch."""
+
+
 class MemoryStore:
     """Cells in memory. Give one store to several providers to let them share limits and breakers.
 
@@ -52,6 +62,13 @@ class MemoryStore:
         found = self._cells.get(name)
         if found is None:
             found = self._cells[name] = MemoryCell(fresh, self.now)
+        return found
+
+    def open_limits(self, name: str, fresh: Admission) -> MemoryLimits:
+        """The admission of the key with this name."""
+        found = self._cells.get(name)
+        if not isinstance(found, MemoryLimits):
+            found = self._cells[name] = MemoryLimits(fresh, self.now)
         return found
 
     def find_refusal(self) -> Fault | None:

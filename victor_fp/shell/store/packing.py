@@ -1,40 +1,44 @@
-"""How limits and breakers travel: what all processes share goes out, what is each one's own stays.
+"""How breakers and pools are packed: what all processes share goes out, what is each one's own stays.
 
-Shared are counts, permits, holds and the breaker's state. Its own are a process's settings, so that a deployment with
-new ones takes effect at once, and its queue, whose callers live in it.
+Shared are a pool's loans and a breaker's state. A process's own are its settings, so that a deployment with new ones takes
+effect at once, its queue, whose callers live in it, and what its breaker counts while it is closed.
 """
 
 from __future__ import annotations
 
 import math
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import msgspec
 from msgspec.structs import replace
 
-from victor_fp.core.resilience.admission import Admission
-from victor_fp.core.resilience.breaker import Breaker, BreakerPolicy
+from victor_fp.core.resilience.breaker import Breaker, BreakerPermit, State
 from victor_fp.core.resilience.budget import Amount, Spending
-from victor_fp.core.resilience.cooldown import Cooldown
-from victor_fp.core.resilience.rate_limit import Limiter
+from victor_fp.core.resilience.pool import Borrow, Lent, Pool
 
 T = TypeVar("T")
 
 LARGEST = 4 * 2**20
 """Bytes. A larger value is not read."""
-FORMAT = 2
+FORMAT = 5
 """Grows when the machines' states change their form; another process's state in another form counts as none."""
 
 
-class _Limits(msgspec.Struct, frozen=True, array_like=True):
+class _Pool(msgspec.Struct, frozen=True, array_like=True):
     form: int
-    limiter: Limiter
-    cooldown: Cooldown
+    pool: Pool
 
 
 class _Circuit(msgspec.Struct, frozen=True, array_like=True):
+    """A breaker without its policy and without the counts that are each process's own."""
+
     form: int
-    breaker: Breaker | None
+    state: State
+    since: float
+    success_count: int
+    probes: tuple[BreakerPermit, ...]
+    probe_count: int
+    state_changes: int
 
 
 class _Spending(msgspec.Struct, frozen=True, array_like=True):
@@ -43,54 +47,34 @@ class _Spending(msgspec.Struct, frozen=True, array_like=True):
     reserved: Amount
 
 
-_NO_POLICY = BreakerPolicy()
-_OWN_COUNTS: dict[str, Any] = {
-    name: getattr(Breaker(), name)
-    for name in (
-        "failure_count",
-        "in_flight",
-        "sending",
-        "failed_attempts",
-        "window_began",
-        "ended",
-        "failed",
-        "ended_before",
-        "failed_before",
-        "total_calls",
-        "total_failures",
-        "total_rejected",
-        "last_failure_time",
-    )
-}
-"""Fields of the breaker that are not shared, with their first values."""
-
 _encoder = msgspec.msgpack.Encoder()
-_limits = msgspec.msgpack.Decoder(_Limits)
+_pool = msgspec.msgpack.Decoder(_Pool)
+_lent = msgspec.msgpack.Decoder(Lent)
 _circuit = msgspec.msgpack.Decoder(_Circuit)
 _spending = msgspec.msgpack.Decoder(_Spending)
+_NOTHING = _encoder.encode(None)
 
 
-class LimitsPacking:
-    """Limiter and cooldown of one key."""
+def pack_pool(pool: Pool) -> bytes:
+    """The pool of one key."""
+    return _encoder.encode(_Pool(FORMAT, pool))
 
-    def get_freshness(self, state: Admission) -> float:  # noqa: ARG002  whoever waits looks again at once
-        """Every step looks at what others did."""
-        return 0.0
 
-    def pack(self, state: Admission) -> bytes:
-        """All but the line."""
-        return _encoder.encode(_Limits(FORMAT, state.limiter, state.cooldown))
+def unpack_pool(packed: bytes) -> Pool | None:
+    """The pool that was packed; None where it cannot be read."""
+    found = _decode(_pool, packed)
+    return None if found is None or found.form != FORMAT or not _is_sane(found) else found.pool
 
-    def unpack(self, packed: bytes, mine: Admission) -> Admission | None:
-        """The shared counts under this process's limits, with its line."""
-        found = _decode(_limits, packed)
-        if found is None or found.form != FORMAT or not _is_sane(found):
-            return None
-        return replace(
-            mine,
-            limiter=replace(found.limiter, limits=mine.limiter.limits),
-            cooldown=replace(found.cooldown, policy=mine.cooldown.policy),
-        )
+
+def pack_borrow(borrow: Borrow) -> bytes:
+    """What a process asks a pool for."""
+    return _encoder.encode(borrow)
+
+
+def unpack_lent(packed: bytes) -> Lent | None:
+    """What a pool lent; None where it cannot be read."""
+    found = _decode(_lent, packed)
+    return None if found is None or not _is_sane(found) else found
 
 
 class CircuitPacking:
@@ -103,20 +87,42 @@ class CircuitPacking:
     def pack(self, state: Breaker | None) -> bytes:
         """State and probes. The counts of the closed state are this process's own, so a healthy call changes nothing."""
         if state is None:
-            return _encoder.encode(_Circuit(FORMAT, None))
-        probed = 0 if state.state == "closed" else state.success_count
-        shared = replace(state, policy=_NO_POLICY, success_count=probed, **_OWN_COUNTS)
-        return _encoder.encode(_Circuit(FORMAT, shared))
+            return _NOTHING
+        closed = state.state == "closed"
+        return _encoder.encode(
+            _Circuit(
+                FORMAT,
+                state.state,
+                state.since,
+                0 if closed else state.success_count,
+                state.probes,
+                state.probe_count,
+                state.state_changes,
+            )
+        )
 
     def unpack(self, packed: bytes, mine: Breaker | None) -> Breaker | None:
-        """The shared breaker under this process's policy."""
+        """The shared state under this process's policy; its own counts go on where the state is the same as before."""
         found = _decode(_circuit, packed)
-        if found is None or found.form != FORMAT or found.breaker is None or mine is None or not _is_sane(found):
+        if found is None or found.form != FORMAT or mine is None or not _is_sane(found):
             return None
-        own = {name: getattr(mine, name) for name in _OWN_COUNTS}
-        if found.breaker.state == "closed":
-            own["success_count"] = mine.success_count
-        return replace(found.breaker, policy=mine.policy, **own)
+        same = found.state_changes == mine.state_changes
+        closed = found.state == "closed"
+        return replace(
+            mine,
+            state=found.state,
+            since=found.since,
+            success_count=mine.success_count if closed and same else found.success_count,
+            probes=found.probes,
+            probe_count=found.probe_count,
+            state_changes=found.state_changes,
+            failure_count=0 if closed and not same else mine.failure_count,
+            failed_attempts=mine.failed_attempts if same else 0,
+            ended=mine.ended if same else 0,
+            failed=mine.failed if same else 0,
+            ended_before=mine.ended_before if same else 0,
+            failed_before=mine.failed_before if same else 0,
+        )
 
 
 class SpendingPacking:
@@ -133,9 +139,13 @@ class SpendingPacking:
     def unpack(self, packed: bytes, mine: Spending) -> Spending | None:
         """The shared amounts under this process's budget."""
         found = _decode(_spending, packed)
-        if found is None or found.form != FORMAT or not _is_sane(found):
+        if found is None or found.form != FORMAT or not _is_sane(found) or _is_negative(found.spent, found.reserved):
             return None
         return replace(mine, spent=found.spent, reserved=found.reserved)
+
+
+def _is_negative(*amounts: Amount) -> bool:
+    return any(min(amount.usd, amount.tokens, amount.requests) < 0 for amount in amounts)
 
 
 def _decode(decoder: msgspec.msgpack.Decoder[T], packed: bytes) -> T | None:
@@ -149,12 +159,12 @@ def _decode(decoder: msgspec.msgpack.Decoder[T], packed: bytes) -> T | None:
 
 
 def _is_sane(value: object) -> bool:
-    """Whether every number in a state can be one: counts that are not negative or huge, times that are finite, or -inf."""
+    """Whether every number in a state can be one: counts that are not huge, times that are finite, or -inf."""
     match value:
         case bool() | str() | None:
             return True
         case int():
-            return 0 <= value < 2**53
+            return abs(value) < 2**53
         case float():
             return value == -math.inf or math.isfinite(value)
         case tuple():
@@ -165,6 +175,5 @@ def _is_sane(value: object) -> bool:
             return False
 
 
-LIMITS = LimitsPacking()
 CIRCUIT = CircuitPacking()
 SPENDING = SpendingPacking()

@@ -1,9 +1,11 @@
-"""State in Redis: the extra `redis`. One key for each cell, swapped by a script of a few lines, which Redis runs as one step."""
+"""State in Redis: the extra `redis`. One key for each cell or pool, changed by scripts that Redis runs as one step."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator
+from hashlib import sha1
+from typing import Any
 from weakref import WeakKeyDictionary
 
 from pydantic import SecretStr
@@ -11,9 +13,12 @@ from redis.asyncio import Redis
 from redis.asyncio.connection import parse_url
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
-from redis.exceptions import RedisError
+from redis.exceptions import NoScriptError, RedisError
 
+from victor_fp.core.resilience.pool import Borrow, Lent
 from victor_fp.shell.runtime import SYSTEM, Runtime
+from victor_fp.shell.store.packing import FORMAT, pack_borrow, unpack_lent
+from victor_fp.shell.store.redis_scripts import LEND, SWAP
 from victor_fp.shell.store.shared import OnLoss, SharedStore, Swapped
 
 KEEP = 7200.0
@@ -22,19 +27,20 @@ KEEP = 7200.0
 KEEP_BUDGET = 400 * 86400.0
 """The same for what a budget has spent: it must outlast every pause."""
 
-SCRIPT = """
-local time = redis.call('TIME')
-local current = redis.call('GET', KEYS[1]) or ''
-if current == ARGV[1] then
-  if ARGV[1] ~= ARGV[2] then redis.call('SET', KEYS[1], ARGV[2], 'PX', ARGV[3]) end
-  return {1, '', time[1], time[2]}
-end
-return {0, current, time[1], time[2]}
-"""
+
+class _Script:
+    """A script and the name that Redis gives it."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+        self.sha = sha1(text.encode(), usedforsecurity=False).hexdigest()
 
 
-class RedisSwapper:
-    """Swaps in one Redis, with connections of each event loop's own."""
+_SWAP, _LEND = _Script(SWAP), _Script(LEND)
+
+
+class RedisStateServer:
+    """Runs the scripts in one Redis, with connections of each event loop's own."""
 
     def __init__(self, url: SecretStr, prefix: str, timeout: float) -> None:
         self._url = url
@@ -47,15 +53,28 @@ class RedisSwapper:
     async def swap(self, name: str, expected: bytes, wanted: bytes) -> Swapped | None:
         """Run the script."""
         keep = KEEP_BUDGET if name.startswith("budget:") else KEEP
-        try:
-            client = await self._get_client()
-            answer = await client.register_script(SCRIPT)(
-                keys=[f"{self._prefix}:{name}"], args=[expected, wanted, int(keep * 1000)]
-            )
-        except (RedisError, OSError, EOFError, RuntimeError):  # refused, cut, wrong password, read-only, loop closed
+        answer = await self._run(_SWAP, name, expected, wanted, int(keep * 1000))
+        if answer is None:
             return None
         done, current, seconds, micros = answer
         return Swapped(done=done == 1, current=bytes(current), at=int(seconds) + int(micros) / 1e6)
+
+    async def lend(self, name: str, borrow: Borrow) -> Lent | None:
+        """Run the pool's script."""
+        answer = await self._run(_LEND, name, pack_borrow(borrow), FORMAT, int(KEEP * 1000))
+        return None if answer is None else unpack_lent(answer)
+
+    async def _run(self, script: _Script, name: str, *arguments: bytes | int) -> Any:
+        """What a script returns; it is sent whole where the server does not know it yet."""
+        key = f"{self._prefix}:{name}"
+        try:
+            client = await self._get_client()
+            try:
+                return await client.evalsha(script.sha, 1, key, *arguments)
+            except NoScriptError:
+                return await client.eval(script.text, 1, key, *arguments)
+        except (RedisError, OSError, EOFError, RuntimeError):  # refused, cut, wrong password, read-only, loop closed
+            return None
 
     async def aclose(self) -> None:
         """Close the running loop's connections; those of other loops ended with them."""
@@ -90,8 +109,9 @@ async def _hold_client(client: Redis) -> AsyncGenerator[None, None]:
 class RedisStore(SharedStore):
     """Limits, cooldowns and breakers in Redis, shared by all processes that use the same Redis and prefix.
 
-    `on_loss` says what happens while Redis is out of reach: "open" (calls go on, each process under limits of its own) or
-    "closed" (calls are refused with ConnectionFailed, phase "pool"). Neither raises. `timeout` and `poll` are in seconds.
+    `on_loss` says what happens while Redis is out of reach: "open" (calls go on, each process under its share of the limits)
+    or "closed" (calls are refused with ConnectionFailed, phase "pool"). Neither raises. `timeout` (seconds) bounds one
+    question to Redis; who waits for room in a budget looks again each `poll` seconds.
     A URL may hold a password; it is shown nowhere. Close the store with `aclose` when the last provider that uses it is
     shut down.
     """
@@ -108,5 +128,5 @@ class RedisStore(SharedStore):
     ) -> None:
         secret = SecretStr(url) if isinstance(url, str) else url
         parse_url(secret.get_secret_value())  # a URL that is none is found here, by ValueError
-        swapper = RedisSwapper(secret, prefix, timeout)
-        super().__init__(swapper, on_loss=on_loss, timeout=timeout, poll=poll, runtime=runtime)
+        server = RedisStateServer(secret, prefix, timeout)
+        super().__init__(server, on_loss=on_loss, timeout=timeout, poll=poll, runtime=runtime)

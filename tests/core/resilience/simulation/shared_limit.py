@@ -1,0 +1,222 @@
+"""Many processes on one limit in virtual time: the machines of admission, lease and pool with a network between them."""
+
+from __future__ import annotations
+
+import heapq
+import itertools
+import math
+import random
+from bisect import bisect_right
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from victor_fp.core.faults import Fault, RateLimited
+from victor_fp.core.resilience import lease as leasing
+from victor_fp.core.resilience.admission import (
+    Admission,
+    AdmissionEvent,
+    Arrived,
+    Finished,
+    Grant,
+    Refuse,
+    Wake,
+    Woken,
+    advance,
+)
+from victor_fp.core.resilience.lease import Lease
+from victor_fp.core.resilience.pool import LATE, Lent, Pool, compute_spacing, lend
+from victor_fp.core.resilience.queue import Queue, QueuePolicy
+from victor_fp.core.resilience.rate_limit import Limiter, Limits, Loan, Permit
+
+BEGIN = 1_000_000.0
+
+
+@dataclass
+class Process:
+    """One process: `tasks` callers that send one call after the other."""
+
+    name: str
+    admission: Admission
+    lease: Lease
+    tasks: int
+    latency: float
+    """Seconds to the server, one way."""
+    pause: float
+    """Seconds between a caller's calls."""
+    deadline: float
+    sent: list[float] = field(default_factory=list)
+    refused: list[tuple[float, Fault]] = field(default_factory=list)
+    waits: dict[int, float] = field(default_factory=dict)
+    """When each call that waits arrived."""
+    in_flight: int = 0
+    scripts: int = 0
+    is_dead: bool = False
+    stopped_until: float = -math.inf
+    wakes_at: float = math.inf
+    asks_at: float = math.inf
+    again_at: float = -math.inf
+    """Until when the server is left alone after a loss."""
+
+
+class SharedLimit:
+    """The world: advance it with `run`."""
+
+    def __init__(
+        self,
+        limits: Limits,
+        *,
+        processes: int,
+        tasks: int,
+        seed: int = 1,
+        duration: float = 0.3,
+        pause: float = 0.0,
+        deadline: float = math.inf,
+        is_closed: bool = False,
+    ) -> None:
+        self.luck = random.Random(seed)
+        self.now = BEGIN
+        self.duration = duration
+        self.used = 100
+        """Tokens that a call of an estimated 100 takes."""
+        self.pool: Pool | None = None
+        self.lost_until = -math.inf
+        self.timeout = 0.5
+        self._events: list[tuple[float, int, Callable[[], None]]] = []
+        self._serials = itertools.count()
+        self._tickets = itertools.count()
+        queue = Queue(policy=QueuePolicy(max_size=10**6, max_wait=10**6), provider="p", model="m")
+        fresh = Admission(limiter=Limiter(limits=limits, loan=Loan()), queue=queue)
+        self.limits = limits
+        self.processes = [
+            Process(f"{index:04x}", fresh, Lease(is_closed=is_closed), tasks, 0.0005, pause, deadline)
+            for index in range(processes)
+        ]
+        for process in self.processes:
+            for _ in range(tasks):
+                self.later(self.luck.random() * 0.5, process, self._arrive)
+
+    def run(self, seconds: float) -> None:
+        """Let so much time pass."""
+        end = self.now + seconds
+        while self._events and self._events[0][0] <= end:
+            self.now, _, act = heapq.heappop(self._events)
+            act()
+        self.now = end
+
+    def later(self, seconds: float, process: Process, act: Callable[[Process], None]) -> None:
+        """Do something in a process after some time; later where it is stopped, never where it is dead."""
+
+        def act_in_time() -> None:
+            if process.is_dead:
+                return
+            if self.now < process.stopped_until:
+                heapq.heappush(self._events, (process.stopped_until, next(self._serials), act_in_time))
+                return
+            act(process)
+
+        heapq.heappush(self._events, (self.now + seconds, next(self._serials), act_in_time))
+
+    def limit(self, process: Process, seconds: float) -> None:
+        """The vendor refuses a request of this process and names a time."""
+        permit = process.admission.limiter.under_way[0]
+        self._step(process, Finished(permit=permit, fault=RateLimited(message="slow down", retry_after=seconds)))
+
+    @property
+    def sent(self) -> list[float]:
+        """When requests reached the vendor."""
+        return sorted(itertools.chain.from_iterable(process.sent for process in self.processes))
+
+    @property
+    def in_flight(self) -> int:
+        """Requests at the vendor, those of stopped processes included."""
+        return sum(process.in_flight for process in self.processes if not process.is_dead)
+
+    @property
+    def scripts(self) -> int:
+        """What the server ran."""
+        return sum(process.scripts for process in self.processes)
+
+    def _arrive(self, process: Process) -> None:
+        ticket = next(self._tickets)
+        process.waits[ticket] = self.now
+        self._step(process, Arrived(ticket=ticket, tokens=100, deadline=self.now + process.deadline))
+
+    def _step(self, process: Process, event: AdmissionEvent) -> None:
+        process.admission, orders = advance(process.admission, event, self.now)
+        for order in orders:
+            match order:
+                case Grant(ticket, permit):
+                    del process.waits[ticket]
+                    self._send(process, permit)
+                case Refuse(ticket, fault):
+                    process.refused.append((self.now - process.waits.pop(ticket), fault))
+                    self.later(0.05, process, self._arrive)
+                case Wake(at):
+                    if at < process.wakes_at:
+                        process.wakes_at = at
+                        self.later(max(0.0, at - self.now), process, self._wake)
+        self._plan(process)
+
+    def _send(self, process: Process, permit: Permit) -> None:
+        process.sent.append(self.now)
+        process.in_flight += 1
+
+        def finish(process: Process) -> None:
+            process.in_flight -= 1
+            self._step(process, Finished(permit=permit, used=self.used))
+            self.later(process.pause * 2 * self.luck.random(), process, self._arrive)
+
+        self.later(self.duration * (0.5 + self.luck.random()), process, finish)
+
+    def _wake(self, process: Process) -> None:
+        process.wakes_at = math.inf
+        self._step(process, Woken())
+
+    def _plan(self, process: Process) -> None:
+        process.lease = leasing.plan(process.lease, process.admission, self.now, self.luck.random())
+        due = process.lease.due
+        if due < math.inf and due != process.asks_at:
+            process.asks_at = due
+            self.later(max(0.0, due - self.now), process, self._ask)
+
+    def _ask(self, process: Process) -> None:
+        if process.lease.asked is not None or self.now < process.lease.due:
+            return
+        process.asks_at = math.inf
+        process.lease, borrow = leasing.ask(process.lease, process.admission, process.name, self.now)
+        if self.now < process.again_at:
+            self._receive(process, None)
+            return
+        if self.now < self.lost_until:
+            process.again_at = self.now + self.timeout + 0.5 + 0.25 * self.luck.random()
+            self.later(self.timeout, process, lambda one: self._receive(one, None))
+            return
+
+        def serve() -> None:
+            process.scripts += 1
+            self.pool, lent = lend(self.pool, borrow, self.now)
+            self.later(process.latency, process, lambda one: self._receive(one, lent))
+
+        heapq.heappush(self._events, (self.now + process.latency, next(self._serials), serve))
+
+    def _receive(self, process: Process, lent: Lent | None) -> None:
+        luck = self.luck.random()
+        process.lease, process.admission = leasing.receive(process.lease, process.admission, lent, self.now, luck)
+        self._step(process, Woken())
+
+
+def most_in(sent: list[float], seconds: float) -> int:
+    """The most requests in any time so long."""
+    return max((bisect_right(sent, moment + seconds) - index for index, moment in enumerate(sent)), default=0)
+
+
+def allowed_in(per_minute: int, seconds: float) -> float:
+    """How many requests the pool lets go in any time so long."""
+    return (seconds + LATE) / compute_spacing(per_minute) + 1
+
+
+def shares(world: SharedLimit) -> list[int]:
+    """Requests of each process."""
+    counts = Counter({process.name: len(process.sent) for process in world.processes})
+    return sorted(counts.values())

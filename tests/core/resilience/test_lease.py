@@ -1,0 +1,274 @@
+"""Shared limits in virtual time: what the pool lends is enough, fair, never too much, and survives what can happen."""
+
+from __future__ import annotations
+
+import itertools
+
+import pytest
+
+from tests.core.resilience.simulation.shared_limit import SharedLimit, allowed_in, most_in, shares
+from victor_fp.core import faults
+from victor_fp.core.resilience.lease import GAP
+from victor_fp.core.resilience.pool import compute_lease
+from victor_fp.core.resilience.rate_limit import Limits
+
+
+def count_after(sent: list[float], moment: float) -> int:
+    return sum(one >= moment for one in sent)
+
+
+@pytest.mark.parametrize("per_minute", [60, 600, 6000])
+def test_a_binding_rate_is_used_up_evenly_and_never_exceeded(per_minute: int) -> None:
+    world = SharedLimit(Limits(requests_per_minute=per_minute), processes=16, tasks=max(2, per_minute // 100))
+    world.processes[3].latency = 0.0015
+    world.run(150)
+    sent = world.sent
+    assert most_in(sent, 60) <= per_minute
+    assert count_after(sent, world.now - 120) >= 0.95 * per_minute * 2
+    for seconds in (1, 3, 10):
+        assert most_in(sent, seconds) <= allowed_in(per_minute, seconds)
+    least, fair = shares(world)[0], len(sent) / 16
+    assert least >= fair / 2
+
+
+@pytest.mark.parametrize("used", [100, 20])
+def test_tokens_are_used_up_by_what_calls_take_and_not_by_what_they_are_estimated_at(used: int) -> None:
+    world = SharedLimit(Limits(tokens_per_minute=60_000), processes=8, tasks=10)
+    world.used = used
+    world.run(150)
+    assert most_in(world.sent, 60) * used <= 60_000
+    assert count_after(world.sent, world.now - 60) * used >= 0.85 * 60_000
+    assert shares(world)[0] >= len(world.sent) / 8 / 2
+
+
+def test_a_limit_that_does_not_bind_costs_a_script_a_second_for_each_process() -> None:
+    world = SharedLimit(Limits(requests_per_minute=10**8, concurrency=10_000), processes=16, tasks=20)
+    world.run(30)
+    assert len(world.sent) > 25_000
+    assert world.scripts <= 16 * 30 * 1.5
+    assert world.scripts / len(world.sent) <= 0.05
+
+
+def test_a_process_that_wants_much_gets_what_the_others_leave() -> None:
+    world = SharedLimit(Limits(requests_per_minute=6000), processes=8, tasks=1, pause=1.0)
+    busy = world.processes[0]
+    busy.pause = 0.0
+    for _ in range(60):
+        world.later(0.1, busy, world._arrive)
+    world.run(60)
+    others = [len(process.sent) for process in world.processes[1:]]
+    assert min(others) > 30
+    assert len(busy.sent) > 0.85 * (6000 - sum(others))
+
+
+@pytest.mark.parametrize(("processes", "limit"), [(4, 40), (16, 20), (20, 7), (5, 1)])
+def test_permits_are_shared_fairly_and_never_too_many_are_out(processes: int, limit: int) -> None:
+    world = SharedLimit(Limits(concurrency=limit), processes=processes, tasks=limit)
+    used = 0.0
+    for step in range(1200):
+        world.run(0.1)
+        assert world.in_flight <= limit
+        used += world.in_flight if step >= 200 else 0
+    assert used / 1000 >= 0.9 * limit
+    assert shares(world)[0] >= len(world.sent) / processes / 2
+
+
+def test_permits_given_back_during_an_outage_are_in_use_again_after_it() -> None:
+    world = SharedLimit(Limits(concurrency=20), processes=4, tasks=10)
+    world.run(20)
+    world.lost_until = world.now + 2
+    world.run(2 + 10)
+    total = 0
+    for _ in range(100):
+        world.run(0.1)
+        assert world.in_flight <= 20
+        total += world.in_flight
+    assert total / 100 >= 18
+
+
+def test_a_longer_outage_leaves_each_process_its_share() -> None:
+    world = SharedLimit(Limits(concurrency=20, requests_per_minute=1200), processes=4, tasks=10)
+    world.run(20)
+    began = world.now
+    world.lost_until = world.now + 90
+    world.run(90)
+    assert most_in(world.sent, 60) <= 1200
+    for process in world.processes:
+        assert count_after(process.sent, began + 10) >= 0.8 * 80 * 1200 / 60 / 4
+    world.run(30)
+    assert most_in(world.sent, 60) <= 1200
+
+
+@pytest.mark.parametrize("outage", [2, 7, 30])
+@pytest.mark.parametrize(("processes", "concurrency", "per_minute"), [(3, 10_000, 6000), (16, 40, 6000), (4, 20, 1200)])
+def test_an_outage_leads_to_no_minute_above_the_limit_and_is_over_in_six_seconds(
+    outage: int, processes: int, concurrency: int, per_minute: int
+) -> None:
+    world = SharedLimit(
+        Limits(concurrency=concurrency, requests_per_minute=per_minute), processes=processes, tasks=20, seed=outage
+    )
+    world.run(30)
+    before = count_after(world.sent, world.now - 10)
+    world.lost_until = world.now + outage
+    for _ in range(outage * 10 + 60):
+        world.run(0.1)
+        assert world.in_flight <= concurrency
+    world.run(10)
+    assert count_after(world.sent, world.now - 10) >= 0.97 * before
+    assert most_in(world.sent, 60) <= per_minute
+    world.run(60)
+    assert most_in(world.sent, 60) <= per_minute
+
+
+def test_processes_with_few_calls_hardly_wait_for_each_other() -> None:
+    world = SharedLimit(Limits(requests_per_minute=600), processes=16, tasks=10, pause=53.0)  # a third of the limit
+    world.run(60)
+    slow = 0
+    for _ in range(1200):
+        world.run(0.1)
+        slow += sum(world.now - arrived > 0.5 for process in world.processes for arrived in process.waits.values())
+    assert slow == 0
+
+
+def test_a_process_that_held_nothing_when_the_store_was_lost_is_not_shut_out() -> None:
+    world = SharedLimit(Limits(concurrency=4), processes=3, tasks=4)
+    late = world.processes[2]
+    late.stopped_until = world.now + 20
+    world.run(19)
+    world.lost_until = world.now + 60
+    world.run(30)
+    assert len(late.sent) > 20
+
+
+def test_closed_refuses_what_waits_and_sends_nothing_more() -> None:
+    world = SharedLimit(Limits(requests_per_minute=600), processes=2, tasks=20, is_closed=True)
+    world.run(10)
+    world.lost_until = world.now + 30
+    world.run(2)  # a period and the timeout of the question
+    waiting = sum(len(process.admission.queue.entries) for process in world.processes)
+    before = len(world.sent)
+    world.run(10)
+    assert (waiting, len(world.sent)) == (0, before)
+    last = world.processes[0].refused[-1]
+    assert isinstance(last[1], faults.ConnectionFailed)
+    assert last[0] == 0.0
+    world.run(18 + 3)
+    assert count_after(world.sent, world.now - 1) > 3
+
+
+def test_a_short_deadline_is_kept_and_named_right_while_the_store_is_lost() -> None:
+    world = SharedLimit(Limits(requests_per_minute=60), processes=4, tasks=5, deadline=0.3)
+    world.run(5)
+    world.lost_until = world.now + 20
+    world.run(20)
+    refused = [one for process in world.processes for one in process.refused]
+    assert len(refused) > 100
+    for waited, fault in refused:
+        assert 0.0 <= waited <= 0.3 + 1e-3
+        if isinstance(fault, faults.DeadlineExceeded):
+            assert fault.seconds == pytest.approx(0.3, abs=0.01)
+        else:
+            assert isinstance(fault, faults.RateLimited)
+            assert fault.retry_after is not None
+            assert fault.retry_after > 0
+
+
+def test_the_minute_begins_as_slowly_as_it_goes_on() -> None:
+    world = SharedLimit(Limits(requests_per_minute=600), processes=4, tasks=100)
+    world.run(3)
+    assert len(world.sent) <= allowed_in(600, 3)
+
+
+def test_a_stopped_process_goes_on_without_sending_what_is_late() -> None:
+    world = SharedLimit(Limits(requests_per_minute=600, concurrency=20), processes=4, tasks=10)
+    world.run(20)
+    world.processes[1].stopped_until = world.now + 4
+    world.run(100)
+    assert most_in(world.sent, 60) <= 600
+    assert count_after(world.sent, world.now - 60) >= 0.95 * 600
+
+
+def test_a_killed_process_gives_way_after_the_lease() -> None:
+    world = SharedLimit(Limits(concurrency=8), processes=4, tasks=8)
+    world.run(20)
+    world.processes[1].is_dead = True
+    world.run(compute_lease(1.0) + 2)
+    total = 0
+    for _ in range(100):
+        world.run(0.1)
+        total += world.in_flight
+    assert total / 100 >= 7
+
+
+def test_a_server_that_comes_back_empty_lends_no_more_than_the_limit() -> None:
+    world = SharedLimit(Limits(requests_per_minute=1200, concurrency=12), processes=6, tasks=8, duration=0.8)
+    world.run(30)
+    lost_at = world.now
+    world.pool = None
+    for _ in range(100):
+        world.run(0.1)
+        assert world.in_flight <= 12
+    assert most_in(world.sent, 60) <= 1200
+    world.run(30)
+    assert most_in([one for one in world.sent if one >= lost_at - 30], 60) <= 1200
+    total = 0
+    for _ in range(100):
+        world.run(0.1)
+        total += world.in_flight
+    assert total / 100 >= 0.9 * 12
+
+
+def test_a_cooldown_of_one_process_holds_for_all_from_their_next_renewal_on() -> None:
+    world = SharedLimit(Limits(requests_per_minute=6000), processes=5, tasks=10)
+    world.run(10)
+    first = next(process for process in world.processes if process.admission.limiter.under_way)
+    began = world.now
+    world.limit(first, 30.0)
+    world.run(2 * GAP + 1.0 + 0.01)
+    told = world.now
+    world.run(20)
+    assert count_after(first.sent, began + 0.001) == 0
+    assert count_after(world.sent, told) == 0
+    world.run(began + 35 - world.now)
+    assert all(count_after(process.sent, began + 30) > 0 for process in world.processes)
+
+
+def test_an_idle_process_holds_nothing_and_asks_for_nothing() -> None:
+    world = SharedLimit(Limits(concurrency=8, requests_per_minute=600), processes=2, tasks=3)
+    world.run(10)
+    for process in world.processes:
+        process.pause = 1e9
+    world.run(30)
+    assert world.pool is not None
+    assert [one.permits for one in world.pool.members] == []
+    scripts = world.scripts
+    world.run(60)
+    assert world.scripts == scripts
+
+
+@pytest.mark.slow
+def test_a_thousand_processes_at_a_hundred_thousand_calls_a_second() -> None:
+    per_minute, seconds = 6_000_000, 5
+    world = SharedLimit(Limits(requests_per_minute=per_minute), processes=1000, tasks=40, duration=0.3)
+    scripts = [0]
+    for _ in range(seconds):
+        world.run(1)
+        scripts.append(world.scripts)
+    assert max(later - earlier for earlier, later in itertools.pairwise(scripts)) <= 3000
+    sent = world.sent
+    for window in (0.1, 1, 5):
+        assert most_in(sent, window) <= allowed_in(per_minute, window)
+    assert count_after(sent, world.now - 3) >= 0.9 * per_minute / 60 * 3
+    assert shares(world)[0] >= len(sent) / 1000 / 2
+
+
+@pytest.mark.slow
+def test_a_thousand_processes_share_fewer_permits_than_they_are() -> None:
+    world = SharedLimit(Limits(concurrency=300), processes=1000, tasks=2, duration=0.3)
+    used = 0
+    for step in range(300):
+        world.run(0.1)
+        assert world.in_flight <= 300
+        used += world.in_flight if step >= 100 else 0
+    assert world.scripts <= 3000 * 30
+    assert used / 200 >= 0.8 * 300

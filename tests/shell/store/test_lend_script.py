@@ -1,0 +1,104 @@
+"""The pool's script in Redis against its machine: the same loans and the same state for any sequence of borrows."""
+
+from __future__ import annotations
+
+import math
+import random
+import shutil
+
+import pytest
+from msgspec import msgpack
+from redis.asyncio import Redis
+
+from tests.shell.store.redis_process import run_redis
+from victor_fp.core.resilience.pool import Borrow, Lent, Pool, TokenSecond, lend
+from victor_fp.shell.store.packing import FORMAT, pack_borrow, unpack_lent, unpack_pool
+from victor_fp.shell.store.redis_scripts import LEND
+
+pytestmark = pytest.mark.skipif(shutil.which("redis-server") is None, reason="redis-server is not installed")
+
+TIMED = LEND.replace("redis.call('TIME')", "{ARGV[4], ARGV[5]}")
+"""The script by the test's clock."""
+
+
+def make_borrow(luck: random.Random, pool: Pool, now: float) -> Borrow:
+    """Anything that a process may ask."""
+    held = luck.choice((0, 0, 1, 3, 10))
+    second = luck.choice(pool.tokens).second if pool.tokens else 7
+    return Borrow(
+        name=f"p{luck.randrange(6)}",
+        requests_per_minute=luck.choice((None, 1, 60, 6000)),
+        tokens_per_minute=luck.choice((None, 1000, 90_000)),
+        concurrency=luck.choice((None, 2, 7, 100)),
+        requests=luck.choice((0, 1, 5, 300)),
+        ready=luck.choice((0, 0, 2)),
+        tokens=luck.choice((0, 40, 5000)),
+        least_tokens=luck.choice((0, 30, 2000)),
+        permits=luck.choice((0, 1, 4, 50)),
+        in_use=luck.randint(0, held),
+        held=held,
+        corrections=luck.choice(((), (TokenSecond(second, -luck.randint(0, 50)), TokenSecond(3, 5)))),
+        lent_until=luck.choice((-math.inf, now + 1.25, now + 1e6)),
+        members=luck.choice((0, 3, 900)),
+        cooled_until=luck.choice((-math.inf, now + 7)),
+        cause=luck.choice(("", "rate limit")),
+        is_alone=luck.random() < 0.1,
+    )
+
+
+@pytest.mark.parametrize("seed", range(4))
+async def test_the_script_lends_what_the_machine_lends(seed: int) -> None:
+    luck = random.Random(seed)
+    now: float = 1_700_000_000.0
+    pool: Pool | None = None
+    async with run_redis() as url, Redis.from_url(url) as client:
+        for _ in range(300):
+            now += luck.choice((0.0, 0.125, 0.5, 3.0, 70.0 * (luck.random() < 0.05)))
+            if luck.random() < 0.02:
+                pool = None
+                await client.delete("pool")
+            borrow = make_borrow(luck, pool or Pool(), now)
+            seconds, micros = divmod(round(now * 1e6), 10**6)
+            answer = await client.eval(TIMED, 1, "pool", pack_borrow(borrow), FORMAT, 60_000, seconds, micros)
+            pool, lent = lend(pool, borrow, now)
+            found = unpack_lent(answer)
+            assert found is not None
+            assert list(numbers(found)) == pytest.approx(list(numbers(lent)), abs=1e-6)
+            stored = unpack_pool(await read(client))
+            assert stored is not None
+            assert (stored.tokens, stored.cause) == (pool.tokens, pool.cause)
+            assert [one.name for one in stored.members] == [one.name for one in pool.members]
+            assert [list(numbers(one)) for one in stored.members] == [
+                pytest.approx(list(numbers(one)), abs=1e-6) for one in pool.members
+            ]
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        *(b"", b"\x01", b"garbage", b"\xc1", b"\x92\x03\x90", b"\x91" * 5000 + b"\x01"),
+        *(msgpack.encode([FORMAT, [0.0, 0.0, 0.0, wrong, wrong, 0.0, ""]]) for wrong in (None, 7, [7], [["x"]])),
+        msgpack.encode([FORMAT, ["", {}, None, [], [], [], 3]]),
+        msgpack.encode([FORMAT, [0.0, 0.0, 0.0, [], [], 0.0, 3]]),
+    ],
+)
+async def test_a_value_that_is_no_pool_counts_as_absent(value: bytes) -> None:
+    async with run_redis() as url, Redis.from_url(url) as client:
+        await client.set("pool", value)
+        asked = Borrow(name="a", requests_per_minute=60, requests=1, permits=1)
+        found = unpack_lent(await client.eval(LEND, 1, "pool", pack_borrow(asked), FORMAT, 60_000))
+        assert found is not None
+        assert found.count == 1
+        assert unpack_pool(await read(client)) is not None
+
+
+async def read(client: Redis) -> bytes:
+    """The stored pool."""
+    found = await client.get("pool")
+    return found if isinstance(found, bytes) else b""
+
+
+def numbers(value: Lent | object) -> list[float]:
+    """All numbers of a struct."""
+    fields: tuple[str, ...] = getattr(value, "__struct_fields__", ())
+    return [found for name in fields if isinstance(found := getattr(value, name), int | float)]

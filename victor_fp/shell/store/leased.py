@@ -1,0 +1,127 @@
+"""A limit that many processes share: each sends under a loan of its own, which one background task renews.
+
+Steps are taken at once and on this process's state alone, so no call waits for the store. What is borrowed and when, and
+what happens while the store is out of reach, is decided in core/resilience/lease.py.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import os
+from collections.abc import Callable
+from functools import partial
+from secrets import token_hex
+from types import MethodType
+from typing import TYPE_CHECKING, TypeAlias, TypeVar
+from weakref import WeakMethod
+
+from msgspec.structs import replace
+
+from victor_fp.core.resilience import lease as leasing
+from victor_fp.core.resilience.admission import Admission
+from victor_fp.core.resilience.lease import Lease
+from victor_fp.core.resilience.pool import Borrow
+from victor_fp.core.resilience.rate_limit import Loan
+from victor_fp.shell.store import Step
+
+if TYPE_CHECKING:
+    from victor_fp.shell.store.shared import SharedStore
+
+R = TypeVar("R")
+Watcher: TypeAlias = Callable[[], bool]
+"""False when it need not be called again."""
+
+
+class LeasedCell:
+    """The admission of one key in this process, under a loan out of the shared pool."""
+
+    def __init__(self, store: SharedStore, name: str, fresh: Admission) -> None:
+        self.state = replace(fresh, limiter=replace(fresh.limiter, loan=Loan()))
+        self._lease = Lease(is_closed=store.is_closed)
+        self._store = store
+        self._name = name
+        self._identity = token_hex(4)
+        self._process = os.getpid()
+        self._watchers: list[Watcher] = []
+        self._timer: asyncio.Task[None] | None = None
+        self._wakes_at = math.inf
+        self._loop: asyncio.AbstractEventLoop | None = None
+
+    async def change(self, step: Step[Admission, R], then: Callable[[R], None]) -> None:
+        """Take a step; nothing is awaited."""
+        self.post(step, then)
+
+    def post(self, step: Step[Admission, R], then: Callable[[R], None]) -> None:
+        """Take a step."""
+        self._take(step, then)
+        self._plan()
+
+    def watch(self, step: Step[Admission, R], then: Callable[[R], None]) -> None:
+        """Take this step, too, whenever the loan was renewed or has ended, as long as the object of `then` lives."""
+        self._watchers.append(partial(self._notify, step, _hold(then)))
+
+    def _notify(self, step: Step[Admission, R], held: Callable[[], Callable[[R], None] | None]) -> bool:
+        then = held()
+        if then is not None:
+            self._take(step, then)
+        return then is not None
+
+    def _take(self, step: Step[Admission, R], then: Callable[[R], None]) -> None:
+        """The state after a step, and its answer to whom it concerns."""
+        self.state, answer = step(self.state, self._store.now())
+        then(answer)
+
+    def _plan(self) -> None:
+        """Set the timer for the next renewal."""
+        loop = asyncio.get_running_loop()
+        if loop is not self._loop:  # what was under way in another loop ended with it
+            self._loop, self._timer, self._wakes_at = loop, None, math.inf
+            self._lease = replace(self._lease, asked=None, due=math.inf)
+            if self._process != os.getpid():  # a fork: the loan is the parent's
+                self._process, self._lease = os.getpid(), Lease(is_closed=self._store.is_closed)
+                self.state = replace(self.state, limiter=replace(self.state.limiter, loan=Loan(), under_way=()))
+        self._lease = leasing.plan(self._lease, self.state, self._store.now(), self._store.draw_luck())
+        due = self._lease.due
+        if due < math.inf and due != self._wakes_at:
+            if self._timer is not None:
+                self._timer.cancel()
+            self._timer, self._wakes_at = loop.create_task(self._wait(due)), due
+
+    async def _wait(self, due: float) -> None:
+        seconds = due - self._store.now()
+        if seconds > 0:
+            await self._store.sleep(seconds)
+        self._timer, self._wakes_at = None, math.inf
+        # The question counts as under way from here on, or a step taken before the task begins would ask again.
+        self._lease, borrow = leasing.ask(self._lease, self.state, self._identify(), self._store.now())
+        self._store.keep(asyncio.get_running_loop().create_task(self._renew(borrow)))
+
+    async def _renew(self, borrow: Borrow) -> None:
+        """Ask the pool, and serve what waits."""
+        lent = await self._store.lend(self._name, borrow) if self._store.may_ask() else None
+        now, luck = self._store.now(), self._store.draw_luck()
+        self._lease, self.state = leasing.receive(self._lease, self.state, lent, now, luck)
+        self._watchers = [watcher for watcher in self._watchers if watcher()]
+        self._plan()
+
+    def _identify(self) -> str:
+        """This process's name in the pool, another one after a fork."""
+        return f"{self._identity}{os.getpid():x}"
+
+    async def release(self) -> None:
+        """Give the loan back, as far as it is not in use."""
+        if asyncio.get_running_loop() is not self._loop:
+            return
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer, self._wakes_at = None, math.inf
+        name, now = self._identify(), self._store.now()
+        self._lease, self.state, borrow = leasing.give_back(self._lease, self.state, name, now)
+        if borrow is not None and self._store.may_ask():
+            await self._store.lend(self._name, borrow)
+
+
+def _hold(then: Callable[[R], None]) -> Callable[[], Callable[[R], None] | None]:
+    """A bound method is not held by whom it tells."""
+    return WeakMethod(then) if isinstance(then, MethodType) else lambda: then
