@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.jobs.row_provider import RowProvider
+from tests.paper import PaperRuntime
 from victor_fp.core.faults import AuthRejected, InvalidRequest, LedgerFailed, ServerFailed
 from victor_fp.core.jobs.report import Report
 from victor_fp.core.jobs.rows import CheckedRow, RejectedRow, check_row
@@ -241,27 +242,15 @@ async def test_a_complete_shard_with_failed_rows_is_open_where_these_are_to_be_a
     assert not is_complete(None)
 
 
-class WaitingRuntime:
-    """A clock that moves where somebody sleeps; `on_sleep` is told."""
+class WaitingRuntime(PaperRuntime):
+    """A clock that moves where somebody sleeps, and then calls `on_sleep`."""
 
-    def __init__(self, on_sleep: Any = lambda: None) -> None:
-        self.time = 0.0
+    def __init__(self, on_sleep: Callable[[], Awaitable[None]]) -> None:
+        super().__init__()
         self.on_sleep = on_sleep
 
-    def now(self) -> float:
-        return self.time
-
-    def luck(self) -> float:
-        return 0.5
-
-    def date(self) -> str:
-        return ""
-
-    def environment(self) -> dict[str, str]:
-        return {}
-
     async def sleep(self, seconds: float) -> None:
-        self.time += seconds
+        await super().sleep(seconds)
         await self.on_sleep()
 
 
