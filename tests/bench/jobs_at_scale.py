@@ -1,6 +1,6 @@
 """What a very large job takes, calculated: `python -m tests.bench.jobs_at_scale [FIELD=VALUE ...]`.
 
-Fields are those of `Job`. The costs of one row were measured by `tests.bench.jobs` (CPU) and on ledgers of 10,000 rows
+Fields are those of `Job`. The costs of a row were measured by `tests.bench.jobs` (CPU) and on ledgers of 10,000 rows
 (bytes, time to resume); the load on Redis follows from how the shared store works.
 """
 
@@ -8,16 +8,20 @@ from __future__ import annotations
 
 import sys
 from dataclasses import dataclass, fields, replace
+from typing import Any
 
 ROW_SECONDS = 240e-6
 """CPU of a worker for one row."""
-RESUME_SECONDS = 17e-6
-"""CPU for a row that an earlier run finished: it is read, identified, and looked up."""
 EXPORT_SECONDS = 16e-6
-LEDGER_BYTES, OUTPUT_BYTES = 360, 265
+RESUME_SECONDS = 34e-6
+"""CPU for a row that an earlier run finished: it is read, identified, looked up, and exported."""
+OUTPUT_BYTES = 182
 """Of one row, besides its answer."""
-RENEWALS_PER_SECOND = 1000
-"""Loans of one key that its pool renews in a second; with more processes the period grows from 1 s to 5 s."""
+LEDGER_BYTES, PAGE_BYTES, INDEX_BYTES = 220, 4096, 30
+"""Of one row, besides its answer; the pages that hold whole rows where they can; the key again, in an index."""
+LIMIT_CHANGES, BUDGET_CHANGES = 4, 2
+"""Changes of a shared state by one call: of a limit (to wait, to start, to end, and what headers say), and of a budget (to
+reserve, to settle)."""
 
 
 @dataclass(frozen=True)
@@ -35,8 +39,6 @@ class Job:
     per_minute: int = 600_000
     """Requests that the vendor allows."""
     rows_per_shard: int = 10_000
-    scripts: int = 20_000
-    """Scripts a second that one Redis runs."""
     round_trip: float = 0.001
     """From a worker to Redis and back."""
 
@@ -57,33 +59,27 @@ class Figures:
     """Bytes of all ledgers."""
     shard_ledger: int
     output: int
-    limit_scripts: float
-    """Scripts a second for limits and cooldowns."""
-    limit_scripts_per_row: float
-    budget_wins: float
-    """Changes of one shared budget that can succeed in a second."""
-    budget_wait: float
-    """For which a worker waits, on average, for its change of the budget."""
-    budget_workers: int
-    """Workers whose changes of one budget fill that Redis with attempts."""
+    changes: float
+    """Changes of one shared state that can succeed in a second."""
+    limit_rate: float
+    """Calls a second under one shared limit, at most."""
+    budget_rate: float
     resume_shard: float
     resume_all: float
     """After the end of all workers at once."""
     repeated: int
     """Rows that are asked again then, at most."""
-    most_workers: int
-    """Workers for which one Redis renews loans."""
 
 
 def calculate(job: Job) -> Figures:
     """The figures of a job."""
     by_workers = job.workers * job.concurrency / job.latency
-    rate = min(by_workers, job.per_minute * 0.97 / 60)
-    period = min(5.0, max(1.0, job.workers / RENEWALS_PER_SECOND))
+    rate = min(by_workers, job.per_minute / 60)
     shards = -(-job.rows // job.rows_per_shard)
-    ledger_row = LEDGER_BYTES + job.answer_bytes
-    # Each attempt at a shared budget takes a round trip, and one of all that were made on the same value succeeds.
-    wins = 1 / job.round_trip
+    in_page = max(1, (PAGE_BYTES - 20) // (LEDGER_BYTES + job.answer_bytes))
+    ledger_row = max(PAGE_BYTES // in_page, LEDGER_BYTES + job.answer_bytes) + INDEX_BYTES
+    # Each attempt takes a round trip, and one of all that were made on the same value succeeds.
+    changes = 1 / job.round_trip
     resume_shard = job.rows_per_shard * RESUME_SECONDS
     in_work = min(shards, job.workers)
     return Figures(
@@ -95,15 +91,12 @@ def calculate(job: Job) -> Figures:
         ledger=job.rows * ledger_row,
         shard_ledger=job.rows_per_shard * ledger_row,
         output=job.rows * (OUTPUT_BYTES + job.answer_bytes),
-        limit_scripts=job.workers / period,
-        limit_scripts_per_row=job.workers / period / rate,
-        budget_wins=wins,
-        budget_wait=job.workers / wins,
-        budget_workers=int(job.scripts * job.round_trip),
+        changes=changes,
+        limit_rate=changes / LIMIT_CHANGES,
+        budget_rate=changes / BUDGET_CHANGES,
         resume_shard=resume_shard,
         resume_all=resume_shard * in_work / job.workers,
         repeated=in_work * job.concurrency,
-        most_workers=int(job.scripts * 5),
     )
 
 
@@ -119,12 +112,9 @@ def format_figures(job: Job) -> str:
         ("ledger of one shard", f"{found.shard_ledger / 1e6:,.1f} MB"),
         ("all ledgers", f"{found.ledger / 1e9:,.0f} GB"),
         ("output", f"{found.output / 1e9:,.0f} GB"),
-        ("Redis scripts a second for limits", f"{found.limit_scripts:,.0f}"),
-        ("Redis scripts per row for limits", f"{found.limit_scripts_per_row:.3f}"),
-        ("changes a second of one shared budget", f"{found.budget_wins:,.0f}"),
-        ("wait of a worker for one of them", f"{found.budget_wait:,.1f} s"),
-        ("workers that saturate Redis by one budget", f"{found.budget_workers:,}"),
-        ("workers that saturate Redis by limits", f"{found.most_workers:,}"),
+        ("changes a second of one shared state", f"{found.changes:,.0f}"),
+        ("calls a second under one shared limit, at most", f"{found.limit_rate:,.0f}"),
+        ("calls a second under one shared budget, at most", f"{found.budget_rate:,.0f}"),
         ("to resume one shard", f"{found.resume_shard:,.2f} s"),
         ("to resume after the end of all workers", f"{found.resume_all:,.2f} s"),
         ("rows asked again then, at most", f"{found.repeated:,}"),
@@ -136,7 +126,7 @@ def format_figures(job: Job) -> str:
 def read_job(words: list[str]) -> Job:
     """A job from words such as `workers=100`. Raises ValueError."""
     given = dict(word.split("=", 1) for word in words)
-    kinds = {field.name: type(field.default) for field in fields(Job)}
+    kinds: dict[str, Any] = {field.name: type(field.default) for field in fields(Job)}
     unknown = sorted(given.keys() - kinds.keys())
     if unknown:
         raise ValueError(f"unknown: {', '.join(unknown)}; fields are {', '.join(kinds)}")

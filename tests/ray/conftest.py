@@ -15,6 +15,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 RAY_SETTINGS = {
+    "RAY_DEFAULT_OBJECT_STORE_MAX_MEMORY_BYTES": str(100 * 2**20),
     "RAY_ENABLE_UV_RUN_RUNTIME_ENV": "0",
     "RAY_USAGE_STATS_ENABLED": "0",
     # A busy machine takes its time.
@@ -26,6 +27,7 @@ RAY_SETTINGS = {
 }
 ATTEMPTS = 4
 AGENT_PORTS = ("metrics_agent_port", "metrics_export_port", "runtime_env_agent_port", "dashboard_agent_listen_port")
+ANSWER_SECONDS = 0.05
 NODE = {"num_cpus": 2, "object_store_memory": 100 * 2**20}
 
 
@@ -77,45 +79,63 @@ class RayCluster:
         self._cluster.shutdown()
 
 
-@pytest.fixture(scope="session")
-def cluster() -> Iterator[RayCluster]:
-    os.environ.update(environment())
-    os.environ.update(RAY_SETTINGS)
-    # Each node starts this program and gives it 15 s; the first start of all compiles many modules.
-    subprocess.run([sys.executable, "-c", "import ray.dashboard.agent"], check=False, capture_output=True)
-    started = RayCluster()
-    yield started
-    started.shutdown()
-
-
 class Vendor:
-    """A vendor's process, and the calls that it counted."""
+    """A vendor's process, and the calls that it has counted since the test began."""
 
-    def __init__(self, calls: Path, seconds: float) -> None:
-        self._calls = calls
-        command = [sys.executable, "-m", "tests.ray.vendor", str(calls), str(seconds)]
+    def __init__(self, log: Path) -> None:
+        self._log = log
+        command = [sys.executable, "-m", "tests.ray.vendor", str(log), str(ANSWER_SECONDS)]
         self._process = subprocess.Popen(command, cwd=ROOT, env=environment(), stdout=subprocess.PIPE, text=True)
         assert self._process.stdout is not None
-        self.url = self._process.stdout.readline().strip()
+        self.url = f"{self._process.stdout.readline().strip()}/v1"
+        self._seen = 0
 
     def calls(self) -> list[tuple[str, int]]:
         """Prompts in the order in which they came, and how many requests were in flight with each."""
-        lines = self._calls.read_text().splitlines() if self._calls.exists() else []
+        lines = self._log.read_text().splitlines()[self._seen :]
         return [(prompt, int(count)) for prompt, count in (line.split("\t") for line in lines)]
+
+    def forget(self) -> None:
+        """Begin to count anew."""
+        self._seen += len(self.calls())
 
     def close(self) -> None:
         self._process.kill()
-        self._process.wait()
-        assert self._process.stdout is not None
-        self._process.stdout.close()
+        self._process.communicate()
+
+
+@pytest.fixture(scope="session")
+def vendor_process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Vendor]:
+    """The vendor of all tests: the workers of a node have the environment with which the node was started."""
+    with pytest.MonkeyPatch.context() as patch:
+        started = Vendor(tmp_path_factory.mktemp("vendor") / "calls")
+        for name, value in {**RAY_SETTINGS, "OPENAI_BASE_URL": started.url, "OPENAI_API_KEY": "k"}.items():
+            patch.setenv(name, value)
+        yield started
+        started.close()
 
 
 @pytest.fixture
-def vendor(tmp_path: Path) -> Iterator[Vendor]:
-    started = Vendor(tmp_path / "calls", 0.05)
-    yield started
-    started.close()
+def vendor(vendor_process: Vendor) -> Vendor:
+    vendor_process.forget()
+    return vendor_process
+
+
+@pytest.fixture(scope="session")
+def cluster(vendor_process: Vendor) -> Iterator[RayCluster]:
+    pytest.importorskip("ray")
+    # A node gives its agent 15 s to start, and the first start of all compiles many modules.
+    subprocess.run([sys.executable, "-c", "import ray.dashboard.agent"], check=False, capture_output=True)
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in environment().items():
+            patch.setenv(name, value)
+        started = RayCluster()
+        try:
+            yield started
+        finally:
+            started.shutdown()
 
 
 def environment() -> dict[str, str]:
+    """That of this process, in which other processes find the package and the tests."""
     return {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "generated")])}

@@ -1,7 +1,7 @@
 """The driver of a job on Ray, in a process of its own, so that it can be killed: `python -m tests.ray.driver JSON`.
 
-It prints a line for every shard that ends. Each worker leaves an empty file, named by its process and node, in the folder
-`workers`.
+It prints a line that begins with `shard` for every shard that ends; Ray prints others. Each worker leaves an empty file, named
+by its process and node, in the folder `workers`.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ def main(settings: Settings) -> None:
     )
     for end in ends:
         stopped = "" if end.stopped is None else f"{type(end.stopped).__name__}: {end.stopped.message}"
-        print(end.name, end.report.done, end.report.left, end.is_resumed, stopped, sep="\t", flush=True)
+        print("shard", end.name, end.report.done, end.report.left, end.is_resumed, stopped, sep="\t", flush=True)
 
 
 if __name__ == "__main__":

@@ -22,7 +22,6 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     source: str
     output: str
     workers: str
-    vendor: str
     concurrency: int = 4
     limit: int | None = None
     """Requests in flight of all workers together."""
@@ -36,14 +35,11 @@ async def make_provider(store: Store, settings: Settings) -> BaseProvider:
     """A provider of the loopback vendor; the worker makes itself known."""
     name = f"{os.getpid()}-{ray.get_runtime_context().get_node_id()}"
     (Path(settings.workers) / name).touch()
-    url = f"{settings.vendor}/v1"
     if settings.limit is None:
-        return ProviderRegistry.create("openai", api_key="k", base_url=url)
+        return ProviderRegistry.create("openai")
     # The lease bounds for how long the permits of a killed worker are missing; calls take far less.
     limits = Limits(concurrency=settings.limit, lease=10.0, adopt="never")
-    return await ManagedProviderFactory.create(
-        "openai", "m", "k", url, store=store, rate_limits=limits, enable_resilience=False
-    )
+    return await ManagedProviderFactory.create("openai", "m", store=store, rate_limits=limits, enable_resilience=False)
 
 
 def make_redis_store(url: str) -> Store:

@@ -50,7 +50,6 @@ class Work:
             source=str(source),
             output=str(self.output),
             workers=str(self.workers),
-            vendor=vendor.url,
             concurrency=CONCURRENCY,
         )
 
@@ -63,7 +62,7 @@ class Work:
         """What the driver printed about each shard, once it has ended well."""
         out, _ = driver.communicate(timeout=200)
         assert driver.returncode == 0, out
-        return [line.split("\t") for line in out.splitlines()]
+        return [line.split("\t")[1:] for line in out.splitlines() if line.startswith("shard\t")]
 
     def wait_for_calls(self, driver: subprocess.Popen[str], count: int) -> None:
         """Until the vendor has counted so many calls, or the driver has ended."""
