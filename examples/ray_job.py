@@ -10,7 +10,8 @@ from stand_in import options
 
 from victor_fp import ProviderRegistry, describe
 from victor_fp.jobs import format_report
-from victor_fp.jobs.ray import read_job_report, run_shards
+from victor_fp.jobs.ray import run_shards
+from victor_fp.jobs.shards import read_job_report
 from victor_fp.providers.base import BaseProvider
 from victor_fp.shell.store import Store
 from victor_fp.testing import Turn

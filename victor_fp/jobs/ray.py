@@ -19,17 +19,8 @@ from typing import Any
 
 from returns.result import Failure, Success
 
-from victor_fp.core.faults import (
-    AuthRejected,
-    BudgetExceeded,
-    Cancelled,
-    CredentialMissing,
-    Fault,
-    InvalidRequest,
-    PermissionRefused,
-    ProviderNotFound,
-    QuotaExhausted,
-)
+from victor_fp.core.faults import Cancelled, Fault, InvalidRequest
+from victor_fp.core.jobs.decisions import SHARED_FAULTS
 from victor_fp.core.jobs.shards import Shard
 from victor_fp.core.result import outcome
 from victor_fp.jobs.shards import (
@@ -38,28 +29,17 @@ from victor_fp.jobs.shards import (
     ShardEnd,
     is_complete,
     plan_shards,
-    read_job_report,
     read_shard_report,
-    run_partition,
     run_shard,
 )
 from victor_fp.jobs.sources import ColumnRules
 from victor_fp.shell.runtime import SYSTEM, Runtime
 from victor_fp.shell.store.shared import OnLoss, SharedStore, Swapped
 
-__all__ = [
-    "RayStore",
-    "ShardEnd",
-    "close_store",
-    "read_job_report",
-    "run_partition",
-    "run_shards",
-]
+__all__ = ["RayStore", "close_store", "run_shards"]
 
 STORE = "victor_fp-store"
 NAMESPACE = "victor_fp"
-_SHARED_FAULTS = (AuthRejected, BudgetExceeded, CredentialMissing, PermissionRefused, ProviderNotFound, QuotaExhausted)
-"""Why a shard stopped where every further one would stop for the same reason."""
 
 
 def run_shards(
@@ -113,7 +93,7 @@ def run_shards(
     if not ray.is_initialized():
         ray.init()
     if make_store is None:
-        ray.get(_find_keeper(STORE).ready.remote())
+        ray.get(_find_keeper(STORE).__ray_ready__.remote())
         make_store = RayStore
     task = partial(
         run_shard,
@@ -141,7 +121,7 @@ def _schedule(ray: Any, shards: list[Shard], task: Any, num_cpus: float, retries
                 return
             (ref,), _ = ray.wait(list(running))
             end = _fetch_end(ray, ref, running.pop(ref))
-            stopped = stopped or isinstance(end.stopped, _SHARED_FAULTS)
+            stopped = stopped or isinstance(end.stopped, SHARED_FAULTS)
             yield end
     finally:
         for ref in running:  # the caller has left: tasks stop at their next await, and rows in flight stay open
@@ -172,10 +152,6 @@ class StateKeeper:
 
     def __init__(self) -> None:
         self._values: dict[str, bytes] = {}
-
-    async def ready(self) -> bool:
-        """The actor has started."""
-        return True
 
     async def swap(self, name: str, expected: bytes, wanted: bytes) -> tuple[bool, bytes, float]:
         """Put `wanted` in place of `expected`; whether it was done, what is there instead, and the time."""

@@ -15,11 +15,11 @@ from msgspec.structs import replace
 
 from victor_fp.core.faults import InvalidRequest
 from victor_fp.core.jobs.rows import RejectedRow, RowInput
-from victor_fp.core.jobs.shards import Format, InputFile, Shard
+from victor_fp.core.jobs.shards import FileFormat, InputFile, Shard
 from victor_fp.core.json import NotJson, decode_json_object
 from victor_fp.jobs.sources import ColumnRules, build_row
 
-_FORMATS: Mapping[str, Format] = {".jsonl": "jsonl", ".ndjson": "jsonl", ".parquet": "parquet"}
+_FORMATS: Mapping[str, FileFormat] = {".jsonl": "jsonl", ".ndjson": "jsonl", ".parquet": "parquet"}
 _SAMPLE = 256 * 1024
 """Bytes from which the mean length of a line is taken."""
 _BUFFER = 1024 * 1024
@@ -83,7 +83,7 @@ def read_shard(shard: Shard, rules: ColumnRules) -> Iterator[RowInput]:
 def _read_lines(shard: Shard) -> Iterator[tuple[int, Mapping[str, Any] | NotJson]]:
     """Lines whose first byte is in the shard, with its offset."""
     with _open_file(shard.path) as file:
-        position = _seek_line(file, shard)
+        position = _find_line(file, shard)
         while position < shard.end and (line := file.readline()):
             start, position = position, position + len(line)
             if start == 0:
@@ -92,7 +92,7 @@ def _read_lines(shard: Shard) -> Iterator[tuple[int, Mapping[str, Any] | NotJson
                 yield start, decode_json_object(line)
 
 
-def _seek_line(file: IO[bytes], shard: Shard) -> int:
+def _find_line(file: IO[bytes], shard: Shard) -> int:
     """Go to the first line that begins in the shard; where it begins, or somewhere behind the shard."""
     if shard.start == 0:
         return 0

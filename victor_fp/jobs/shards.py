@@ -22,7 +22,7 @@ from returns.result import Failure, Result, Success
 from victor_fp.core.faults import Fault, InvalidRequest, LedgerFailed
 from victor_fp.core.jobs.report import Report
 from victor_fp.core.jobs.rows import RowInput, digest_row
-from victor_fp.core.jobs.shards import Plan, Shard, add_reports, extend_plan, list_shards
+from victor_fp.core.jobs.shards import Shard, ShardPlan, add_reports, extend_plan, list_shards
 from victor_fp.core.request_building.inputs import read_tools
 from victor_fp.core.result import outcome
 from victor_fp.jobs.export import export, export_entry
@@ -35,6 +35,8 @@ from victor_fp.shell.ledger.sqlite import Ledger
 from victor_fp.shell.runtime import SYSTEM, Runtime
 from victor_fp.shell.store import Store
 from victor_fp.shell.store.memory import MemoryStore
+
+__all__ = ["ShardEnd", "plan_shards", "read_job_report", "run_partition", "run_shard"]
 
 MakeStore: TypeAlias = Callable[[], Store]
 """Makes the store that all workers share; called in each of them."""
@@ -280,9 +282,9 @@ def _digest_job(rules: ColumnRules, options: Mapping[str, Any]) -> str:
     return digest_row("", options.get("model") or "", (), tools, named).hex()
 
 
-def _read_plan(path: Path) -> Plan | None:
+def _read_plan(path: Path) -> ShardPlan | None:
     try:
-        return msgspec.json.decode(path.read_bytes(), type=Plan)
+        return msgspec.json.decode(path.read_bytes(), type=ShardPlan)
     except FileNotFoundError:
         return None
 

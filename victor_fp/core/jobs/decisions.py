@@ -25,16 +25,15 @@ from victor_fp.core.jobs.rows import CheckedRow, RejectedRow
 Status: TypeAlias = Literal["done", "failed", "retryable"]
 """Of a finished row: answered; failed for good; failed in a way that another run may mend."""
 
-_STOPPING = (
+SHARED_FAULTS = (
     AuthRejected,
     BudgetExceeded,
     CredentialMissing,
-    LedgerFailed,
     PermissionRefused,
     ProviderNotFound,
     QuotaExhausted,
 )
-"""Faults that every further row would meet as well."""
+"""Faults that every further row would meet as well, whatever process asks it."""
 
 
 class AskRow(msgspec.Struct, frozen=True):
@@ -148,7 +147,7 @@ def decide_outcome(fault: Fault | None, tries: int, max_tries: int, luck: float)
     """
     if fault is None:
         return Finish("done")
-    if isinstance(fault, _STOPPING):
+    if isinstance(fault, (*SHARED_FAULTS, LedgerFailed)):
         return StopJob(fault)
     if isinstance(fault, CircuitOpen):
         return RetryRow(min(60.0, max(0.1, fault.retry_after or 1.0)) * (1.0 + 0.1 * luck), counts=False)

@@ -18,7 +18,7 @@ from returns.result import Failure, Result, Success
 from victor_fp.core.faults import Fault, InvalidRequest
 from victor_fp.core.jobs.report import Report
 
-Format: TypeAlias = Literal["jsonl", "parquet"]
+FileFormat: TypeAlias = Literal["jsonl", "parquet"]
 
 
 class InputFile(msgspec.Struct, frozen=True, kw_only=True):
@@ -28,7 +28,7 @@ class InputFile(msgspec.Struct, frozen=True, kw_only=True):
     """Where it is read: a path, or a URL of an object store."""
     label: str
     """Names the file in keys of rows that have none of their own."""
-    format: Format
+    format: FileFormat
     size: int
     """Bytes of the file."""
     length: int
@@ -44,12 +44,12 @@ class Shard(msgspec.Struct, frozen=True, kw_only=True):
     """Unique in the plan; names the shard's files."""
     path: str
     label: str
-    format: Format
+    format: FileFormat
     start: int
     end: int
 
 
-class Plan(msgspec.Struct, frozen=True, kw_only=True):
+class ShardPlan(msgspec.Struct, frozen=True, kw_only=True):
     """All files of a job, in the order in which they were found."""
 
     digest: str
@@ -68,7 +68,7 @@ def split_length(length: int, step: int) -> Iterator[tuple[int, int]]:
     return ((start, min(start + step, length)) for start in range(0, length, step))
 
 
-def list_shards(plan: Plan) -> Iterator[Shard]:
+def list_shards(plan: ShardPlan) -> Iterator[Shard]:
     """The shards of a plan. Those of a file are neighbours, and names sort as their rows do."""
     for number, file in enumerate(plan.files):
         for part, (start, end) in enumerate(split_length(file.length, file.step)):
@@ -82,13 +82,13 @@ def list_shards(plan: Plan) -> Iterator[Shard]:
             )
 
 
-def extend_plan(plan: Plan | None, digest: str, found: Sequence[InputFile]) -> Result[Plan, Fault]:
+def extend_plan(plan: ShardPlan | None, digest: str, found: Sequence[InputFile]) -> Result[ShardPlan, Fault]:
     """The plan that was kept, with the files that have come since.
 
     A Failure where the job asks something else than the one that was kept, and where a file has another size, or is gone.
     """
     if plan is None:
-        return Success(Plan(digest=digest, files=tuple(found)))
+        return Success(ShardPlan(digest=digest, files=tuple(found)))
     if plan.digest != digest:
         message = "the output belongs to a job that asks something else (model, prompt, options, key column); use another folder"
         return Failure(InvalidRequest(message=message))
