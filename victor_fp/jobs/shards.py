@@ -30,6 +30,7 @@ from victor_fp.jobs.runner import run
 from victor_fp.jobs.shard_input import find_files, read_shard
 from victor_fp.jobs.sources import ColumnRules
 from victor_fp.providers.base import BaseProvider
+from victor_fp.shell.ledger.connection import LOCKED
 from victor_fp.shell.ledger.reading import read_entries, read_report
 from victor_fp.shell.ledger.sqlite import Ledger
 from victor_fp.shell.runtime import SYSTEM, Runtime
@@ -243,7 +244,7 @@ async def _open_ledger(path: Path, *, durable: bool, patience: float, runtime: R
     while True:
         opened = Ledger.open(path, durable=durable)
         match outcome(opened):
-            case Failure(fault) if "locked" in fault.message and runtime.now() < ends:
+            case Failure(fault) if fault.code == LOCKED and runtime.now() < ends:
                 await runtime.sleep(1.0)
             case _:
                 return opened
