@@ -28,7 +28,7 @@ IN_TEST_README = {
 """Pages whose blocks run in tests/test_readme.py, which says more of what they print."""
 
 IN_TEST_RAY = {"jobs-at-scale.md"}
-"""Pages whose blocks run in tests/ray: they need Ray, Dask and Spark, which only that session has."""
+"""Pages whose blocks run in tests/ray_jobs: they need Ray, Dask and Spark, which only that session has."""
 
 CONTINUED = {
     "managed.md": """

@@ -1,4 +1,4 @@
-"""The driver of a job on Ray, in a process of its own, so that it can be killed: `python -m tests.ray.driver JSON`.
+"""The driver of a job on Ray, in a process of its own, so that it can be killed: `python -m tests.ray_jobs.driver JSON`.
 
 It prints a line that begins with `shard` for every shard that ends; Ray prints others. Each worker leaves an empty file, named
 by its process and node, in the folder `workers`.
@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 import ray
 
-from tests.ray.settings import Settings, make_provider, make_redis_store
+from tests.ray_jobs.settings import Settings, make_provider, make_redis_store
 from victor_fp.core.resilience.budget import Budget
 from victor_fp.jobs.ray import run_shards
 

@@ -20,8 +20,8 @@ import pytest
 
 pytest.importorskip("ray")
 
-from tests.ray.conftest import ROOT, RayCluster, Vendor, environment
-from tests.ray.settings import Settings
+from tests.ray_jobs.conftest import ROOT, RayCluster, Vendor, environment
+from tests.ray_jobs.settings import Settings
 from victor_fp.jobs.shards import read_job_report
 
 pytestmark = [pytest.mark.ray, pytest.mark.filterwarnings("default")]
@@ -55,7 +55,7 @@ class Work:
 
     def start(self, **changes: object) -> subprocess.Popen[str]:
         settings = msgspec.structs.replace(self.settings, **changes)
-        command = [sys.executable, "-m", "tests.ray.driver", msgspec.json.encode(settings).decode()]
+        command = [sys.executable, "-m", "tests.ray_jobs.driver", msgspec.json.encode(settings).decode()]
         return subprocess.Popen(command, cwd=ROOT, env=environment(), stdout=subprocess.PIPE, text=True)
 
     def finish(self, driver: subprocess.Popen[str]) -> list[list[str]]:

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from tests.ray.conftest import ROOT, RayCluster, Vendor, environment
+from tests.ray_jobs.conftest import ROOT, RayCluster, Vendor, environment
 
 pytestmark = [pytest.mark.ray, pytest.mark.filterwarnings("default")]
 
@@ -47,17 +47,16 @@ def run_program(program: Path, *words: Path, **variables: str) -> str:
     return done.stdout
 
 
-def run_engine(folder: Path, vendor: Vendor, *names: str, **variables: str) -> None:
-    """Run a recipe twice. Its output has every row once; the second run asks nothing."""
+def run_engine(folder: Path, vendor: Vendor, name: str, **variables: str) -> None:
+    """Run a recipe: its output has every row once, each asked once."""
     parquet = pytest.importorskip("pyarrow.parquet")
-    prompts, shared = write_prompts(folder / "prompts"), folder / "shared"
     program = folder / "recipe.py"
-    program.write_text(find_recipe(COMMON, *names))
-    for _ in range(2):
-        shutil.rmtree(shared / "answers", ignore_errors=True)
-        run_program(program, prompts, shared, **variables)
-        check_answers({row["key"]: row["record"] for row in parquet.read_table(shared / "answers").to_pylist()})
-        check_calls(vendor)
+    program.write_text(find_recipe(COMMON, name))
+    run_program(program, write_prompts(folder / "prompts"), folder / "shared", **variables)
+    rows = parquet.read_table(folder / "shared" / "answers").to_pylist()
+    assert len(rows) == ROWS
+    check_answers({row["key"]: row["record"] for row in rows})
+    check_calls(vendor)
 
 
 def check_answers(records: Mapping[str, str]) -> None:

@@ -84,7 +84,7 @@ class Vendor:
 
     def __init__(self, log: Path) -> None:
         self._log = log
-        command = [sys.executable, "-m", "tests.ray.vendor", str(log), str(ANSWER_SECONDS)]
+        command = [sys.executable, "-m", "tests.ray_jobs.vendor", str(log), str(ANSWER_SECONDS)]
         self._process = subprocess.Popen(command, cwd=ROOT, env=environment(), stdout=subprocess.PIPE, text=True)
         assert self._process.stdout is not None
         self.url = f"{self._process.stdout.readline().strip()}/v1"
