@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
+import signal
 import socket
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any
 
@@ -61,9 +62,10 @@ class RayCluster:
             self._second = self._add_node()
 
     def kill_node(self) -> None:
-        """SIGKILL for the processes that are the second node; its workers have nobody then."""
+        """SIGKILL for all processes of the second node."""
         node, self._second = self._second, None
         self._cluster.remove_node(node, allow_graceful=False)
+        kill_processes(node.node_id)
 
     def _add_node(self, **arguments: Any) -> Any:
         """A node of the cluster. Ray gives up one that has not registered within half a minute, which a busy machine may need."""
@@ -76,7 +78,19 @@ class RayCluster:
         return self._cluster.add_node(**NODE, **choose_ports(), **arguments)
 
     def shutdown(self) -> None:
+        nodes = [node.node_id for node in self._cluster.list_all_nodes()]
         self._cluster.shutdown()
+        for node in nodes:
+            kill_processes(node)
+
+
+def kill_processes(node: str) -> None:
+    """SIGKILL for what is left of a node: its workers, and agents, which may survive it."""
+    mark = f"RAY_NODE_ID={node}".encode()
+    for file in Path("/proc").glob("[0-9]*/environ"):
+        with suppress(OSError):  # processes end at any time
+            if mark in file.read_bytes().split(b"\0"):
+                os.kill(int(file.parent.name), signal.SIGKILL)
 
 
 class Vendor:
