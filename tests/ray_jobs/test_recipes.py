@@ -90,9 +90,8 @@ def test_spark(tmp_path: Path, vendor: Vendor) -> None:
     pytest.importorskip("pyspark", reason="pyspark is not part of the session")
     if shutil.which("java") is None:
         pytest.skip("Spark needs Java")
-    run_engine(
-        tmp_path, vendor, "mapInPandas", PYSPARK_SUBMIT_ARGS="--master local[2] --driver-memory 512m pyspark-shell"
-    )
+    submit = "--master local[2] --driver-memory 512m pyspark-shell"
+    run_engine(tmp_path, vendor, "mapInPandas", PYSPARK_PYTHON=sys.executable, PYSPARK_SUBMIT_ARGS=submit)
 
 
 def test_the_function_for_spark_maps_frames(tmp_path: Path, vendor: Vendor, monkeypatch: pytest.MonkeyPatch) -> None:
