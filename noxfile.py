@@ -122,6 +122,14 @@ def e2e(session: nox.Session) -> None:
 
 
 @nox.session
+def ray(session: nox.Session) -> None:
+    """Jobs on a Ray cluster of two node processes whose workers, node and driver are killed; recipes for Ray Data, Dask and Spark."""
+    install(session, "-e", ".[ray,redis]", *group("test"), *group("ray"))
+    # Ray leaves processes for the interpreter's end to collect, of which Python warns.
+    session.run("pytest", "-p", "no:cacheprovider", "-m", "ray", "-W", "default", "tests/ray_jobs", *session.posargs)
+
+
+@nox.session
 def conformance(session: nox.Session) -> None:
     """Requests against the types of the vendors' SDKs, and their full documents where VICTOR_FP_SPECS names them."""
     install(session, "-e", ".", *group("test"), *group("conformance"))

@@ -23,6 +23,8 @@ MODULES = (
     "victor_fp",
     "victor_fp.sync",
     "victor_fp.jobs",
+    "victor_fp.jobs.ray",
+    "victor_fp.jobs.shards",
     "victor_fp.recording",
     "victor_fp.replay",
     "victor_fp.testing",

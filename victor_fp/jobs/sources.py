@@ -93,7 +93,7 @@ def _read_jsonl(path: Path, rules: ColumnRules) -> Iterator[RowInput]:
             if not line.strip():
                 continue
             parsed = parse_row(line.removeprefix(_BOM) if position == 0 else line, position)
-            yield _build_row(parsed, position, rules) if isinstance(parsed, Mapping) else parsed
+            yield build_row(parsed, position, rules) if isinstance(parsed, Mapping) else parsed
             position += 1
 
 
@@ -103,7 +103,7 @@ def _read_csv(path: Path, rules: ColumnRules) -> Iterator[RowInput]:
             message = f"record {position + 1} has more fields than the header"
             yield RejectedRow(f"row-{position}", InvalidRequest(message=message))
         else:
-            yield _build_row(columns, position, rules)
+            yield build_row(columns, position, rules)
 
 
 def _read_csv_records(path: Path) -> Iterator[dict[str, Any]]:
@@ -117,7 +117,7 @@ def _read_parquet(path: Path, rules: ColumnRules) -> Iterator[RowInput]:
     with _open_parquet(path) as file:
         for batch in file.iter_batches(batch_size=1024):
             for columns in batch.to_pylist():
-                yield _build_row(columns, position, rules)
+                yield build_row(columns, position, rules)
                 position += 1
 
 
@@ -129,7 +129,8 @@ def _open_parquet(path: Path) -> Any:
     return ParquetFile(path)
 
 
-def _build_row(columns: Mapping[str, Any], position: int, rules: ColumnRules) -> RowInput:
+def build_row(columns: Mapping[str, Any], position: int, rules: ColumnRules) -> RowInput:
+    """A record as a row; one that has no key is named by its `position`."""
     if rules.key is not None and columns.get(rules.key) is None:
         reason = "has no value in" if rules.key in columns else "has no"
         return RejectedRow(f"row-{position}", InvalidRequest(message=f"row {position} {reason} column {rules.key!r}"))

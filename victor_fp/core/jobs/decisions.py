@@ -25,16 +25,15 @@ from victor_fp.core.jobs.rows import CheckedRow, RejectedRow
 Status: TypeAlias = Literal["done", "failed", "retryable"]
 """Status of a finished row: successful, failed permanently, or failed and retryable in another run."""
 
-_STOPPING = (
+SHARED_FAULTS = (
     AuthRejected,
     BudgetExceeded,
     CredentialMissing,
-    LedgerFailed,
     PermissionRefused,
     ProviderNotFound,
     QuotaExhausted,
 )
-"""Faults that would affect every other row as well."""
+"""Faults that would affect every other row as well, in any process."""
 
 
 class RunRow(msgspec.Struct, frozen=True):
@@ -148,7 +147,7 @@ def decide_outcome(fault: Fault | None, attempts: int, max_tries: int, random: f
     """
     if fault is None:
         return Finish("done")
-    if isinstance(fault, _STOPPING):
+    if isinstance(fault, (*SHARED_FAULTS, LedgerFailed)):
         return StopJob(fault)
     if isinstance(fault, CircuitOpen):
         return RetryRow(min(60.0, max(0.1, fault.retry_after or 1.0)) * (1.0 + 0.1 * random), counts=False)

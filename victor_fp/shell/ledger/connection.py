@@ -8,6 +8,13 @@ from pathlib import Path
 
 from victor_fp.core.faults import LedgerFailed
 
+LOCKED = "locked"
+"""Code of the fault for a ledger that another run has open."""
+
+
+class LedgerLocked(sqlite3.OperationalError):
+    """Another run has the ledger open."""
+
 
 def connect(file: Path) -> sqlite3.Connection:
     """A connection for reading and writing; the file is created where there is none. Raises sqlite3.Error."""
@@ -39,15 +46,15 @@ def lock_ledger(file: Path) -> sqlite3.Connection:
     """Keep other runs out until the connection is closed or the process ends; readers are let in.
 
     The lock is the exclusive transaction of an empty database beside the ledger, which works on every system that SQLite
-    does. Raises sqlite3.Error where another run has it.
+    does. Raises LedgerLocked where another run has it.
     """
     lock = sqlite3.connect(_lock_file(file), timeout=1.0, isolation_level=None, check_same_thread=False)
     try:
         lock.execute("BEGIN EXCLUSIVE")
     except sqlite3.OperationalError as error:
         lock.close()
-        if "locked" in str(error):
-            raise sqlite3.OperationalError("locked by another run; wait for its end or stop it") from error
+        if _is_busy(error):
+            raise LedgerLocked("locked by another run; wait for its end or stop it") from error
         raise
     return lock
 
@@ -60,10 +67,14 @@ def is_locked(file: Path) -> bool:
         try:
             lock.execute("BEGIN EXCLUSIVE")
         except sqlite3.OperationalError as error:
-            if "locked" in str(error):
+            if _is_busy(error):
                 return True
             raise
     return False
+
+
+def _is_busy(error: sqlite3.Error) -> bool:
+    return error.sqlite_errorcode & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
 
 
 def _lock_file(file: Path) -> Path:
@@ -95,5 +106,5 @@ class Transaction:
 
 
 def build_ledger_fault(path: Path, error: BaseException) -> LedgerFailed:
-    """The fault for a ledger that cannot be used."""
-    return LedgerFailed(message=f"ledger {path}: {error}")
+    """The fault for a ledger that cannot be used; its code is `locked` where another run has it."""
+    return LedgerFailed(message=f"ledger {path}: {error}", code=LOCKED if isinstance(error, LedgerLocked) else None)

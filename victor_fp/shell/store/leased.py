@@ -81,7 +81,7 @@ class LeasedCell:
             if self._process != os.getpid():  # a fork: the loan is the parent's
                 self._process, self._lease = os.getpid(), Lease(is_closed=self._store.is_closed)
                 self.state = replace(self.state, limiter=replace(self.state.limiter, loan=Loan(), under_way=()))
-        self._lease = leasing.plan(self._lease, self.state, self._store.now(), self._store.draw_luck())
+        self._lease = leasing.plan(self._lease, self.state, self._store.now(), self._store.draw_random())
         due = self._lease.due
         if due < math.inf and due != self._wakes_at:
             if self._timer is not None:
@@ -100,7 +100,7 @@ class LeasedCell:
     async def _renew(self, borrow: Borrow) -> None:
         """Ask the pool, and serve what waits."""
         lent = await self._store.lend(self._name, borrow) if self._store.may_ask() else None
-        now, luck = self._store.now(), self._store.draw_luck()
+        now, luck = self._store.now(), self._store.draw_random()
         self._lease, self.state = leasing.receive(self._lease, self.state, lent, now, luck)
         self._watchers = [watcher for watcher in self._watchers if watcher()]
         self._plan()

@@ -1,0 +1,249 @@
+"""Jobs on a Ray cluster: the extra `ray`.
+
+for end in run_shards("prompts/", "/shared/out", make_provider, model="gpt-5-mini"):
+    print(end.name, end.report.done, end.stopped)
+
+Ray is the engine: a shard is a task, which Ray places, and starts again elsewhere where its worker or its node is lost. The
+task runs the ordinary job on the shard's rows with the shard's own ledger, so that it goes on where the lost one was. Limits,
+cooldowns, breakers and budgets are shared by a `RedisStore`, or by one Ray actor, `RayStore`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Iterable, Iterator
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from returns.result import Failure, Success
+
+from victor_fp.core.faults import Cancelled, Fault, InvalidRequest
+from victor_fp.core.jobs.decisions import SHARED_FAULTS
+from victor_fp.core.jobs.shards import Shard
+from victor_fp.core.resilience.pool import Borrow, Lent, lend
+from victor_fp.core.result import outcome
+from victor_fp.jobs.shards import (
+    MakeProvider,
+    MakeStore,
+    ShardEnd,
+    is_complete,
+    plan_shards,
+    read_shard_report,
+    run_shard,
+)
+from victor_fp.jobs.sources import ColumnRules
+from victor_fp.shell.runtime import SYSTEM, Runtime
+from victor_fp.shell.store.packing import pack_pool, unpack_pool
+from victor_fp.shell.store.shared import OnLoss, SharedStore, Swapped
+
+__all__ = ["RayStore", "close_store", "run_shards"]
+
+STORE = "victor_fp-store"
+NAMESPACE = "victor_fp"
+
+
+def run_shards(
+    source: str | Path | Iterable[str | Path],
+    output: str | Path,
+    make_provider: MakeProvider,
+    *,
+    make_store: MakeStore | None = None,
+    rows_per_shard: int = 10_000,
+    template: str | None = None,
+    key: str | None = None,
+    system: str | None = None,
+    num_cpus: float = 1.0,
+    retries: int = 20,
+    durable: bool = True,
+    **options: Any,
+) -> Iterator[ShardEnd]:
+    """Run a job on the Ray cluster, and yield how each shard ended, in the order in which they end.
+
+    `source` is a JSONL or Parquet file, a folder of them, or several of both; `output` a folder that all nodes see. It gets
+    `NAME.jsonl` with the results of each shard, its ledger beside it, and the plan of the shards. A job that is run again with
+    the same output asks only what is not finished; shards that were complete are yielded first, marked `is_resumed`.
+
+    `make_provider(store)` is called on the workers and returns a provider, or an awaitable of one; keys are best read there.
+    `make_store` makes what the workers share, such as `lambda: RedisStore(url)`; without it a Ray actor holds it.
+    `template`, `key` and `system` are those of `read_rows`; `options` those of `victor_fp.jobs.run`, with `concurrency` and a
+    `budget` in rows of each worker and of all together. A task takes `num_cpus` and is started again up to `retries` times
+    where its worker is lost. `durable=False` spares a disk write per commit, and may ask some rows again after a host's end.
+
+    A shard that stops for a reason that every other shares, such as an exhausted budget, ends the job: no further one is
+    started. A job that is refused is one `ShardEnd` without a name, whose `stopped` has the reason.
+    """
+    ray = _import_ray()
+    rules = ColumnRules(template=template, key=key, system=system)
+    match outcome(plan_shards(source, output, rows_per_shard=rows_per_shard, rules=rules, **options)):
+        case Failure(fault):
+            yield ShardEnd(name="", stopped=fault)
+            return
+        case Success(shards):
+            pass
+    folder, open_shards = Path(output).absolute(), list[Shard]()
+    retry_failed = bool(options.get("retry_failed"))
+    for shard in shards:
+        report = read_shard_report(shard, folder)
+        if report is not None and is_complete(report, retry_failed=retry_failed):
+            yield ShardEnd(name=shard.name, report=report, is_resumed=True)
+        else:
+            open_shards.append(shard)
+    if not open_shards:
+        return
+    if not ray.is_initialized():
+        ray.init()
+    if make_store is None:
+        ray.get(_find_keeper(STORE).__ray_ready__.remote())
+        make_store = RayStore
+    task = partial(
+        run_shard,
+        output=folder,
+        make_provider=make_provider,
+        make_store=make_store,
+        rules=rules,
+        durable=durable,
+        **options,
+    )
+    yield from _schedule(ray, open_shards, task, num_cpus, retries)
+
+
+def _schedule(ray: Any, shards: list[Shard], task: Any, num_cpus: float, retries: int) -> Iterator[ShardEnd]:
+    """Hand shards to Ray: twice as many as it has slots, so that none is idle and a cluster that scales sees the demand."""
+    remote = ray.remote(num_cpus=num_cpus, max_retries=retries)(_run_task)
+    shared = ray.put(task)
+    waiting, running, stopped = iter(shards), dict[Any, Shard](), False
+    try:
+        while True:
+            slots = ray.cluster_resources().get("CPU", 1.0) / max(num_cpus, 0.01)
+            while not stopped and len(running) < max(4, 2 * slots) and (shard := next(waiting, None)) is not None:
+                running[remote.options(name=f"shard {shard.name}").remote(shared, shard)] = shard
+            if not running:
+                return
+            (ref,), _ = ray.wait(list(running))
+            end = _fetch_end(ray, ref, running.pop(ref))
+            stopped = stopped or isinstance(end.stopped, SHARED_FAULTS)
+            yield end
+    finally:
+        for ref in running:  # the caller has left: tasks stop at their next await, and rows in flight stay open
+            ray.cancel(ref)
+
+
+def _run_task(task: Any, shard: Shard) -> ShardEnd:
+    end: ShardEnd = asyncio.run(task(shard))
+    return end
+
+
+def _fetch_end(ray: Any, ref: Any, shard: Shard) -> ShardEnd:
+    """What a task returned. One that raised, or that Ray has given up, stops nothing but its shard."""
+    where = f"shard {shard.name} of {shard.path}"
+    try:
+        end: ShardEnd = ray.get(ref)
+    except ray.exceptions.RayTaskError as error:
+        reason = (str(error).strip().splitlines() or [type(error).__name__])[-1]
+        return ShardEnd(name=shard.name, stopped=InvalidRequest(message=f"{where}: {reason}"))
+    except ray.exceptions.RayError as error:
+        message = f"{where} was given up: {type(error).__name__}; run the job again"
+        return ShardEnd(name=shard.name, stopped=Cancelled(message=message))
+    return end
+
+
+class StateKeeper:
+    """The actor: values by name, and a clock. Ray runs its methods one after the other."""
+
+    def __init__(self) -> None:
+        self._values: dict[str, bytes] = {}
+
+    async def swap(self, name: str, expected: bytes, wanted: bytes) -> tuple[bool, bytes, float]:
+        """Put `wanted` in place of `expected`; whether it was done, what is there instead, and the time."""
+        current = self._values.get(name, b"")
+        done = current == expected
+        if done:
+            self._values[name] = wanted
+        return done, b"" if done else current, time.time()
+
+    async def lend(self, name: str, borrow: Borrow) -> Lent:
+        """Take a step of the pool of this name."""
+        pool, lent = lend(unpack_pool(self._values.get(name, b"")), borrow, time.time())
+        self._values[name] = pack_pool(pool)
+        return lent
+
+
+class RayStateServer:
+    """Swaps in the actor."""
+
+    def __init__(self, keeper: Any) -> None:
+        self._keeper = keeper
+        self._lost: type[Exception] = _import_ray().exceptions.RayError
+
+    async def swap(self, name: str, expected: bytes, wanted: bytes) -> Swapped | None:
+        """Ask the actor; None where it is lost, or being started again."""
+        try:
+            done, current, at = await self._keeper.swap.remote(name, expected, wanted)
+        except self._lost:
+            return None
+        return Swapped(done=done, current=current, at=at)
+
+    async def lend(self, name: str, borrow: Borrow) -> Lent | None:
+        """The same for a step of a pool."""
+        try:
+            lent: Lent = await self._keeper.lend.remote(name, borrow)
+        except self._lost:
+            return None
+        return lent
+
+    async def aclose(self) -> None:
+        """The actor stays: others use it."""
+
+
+class RayStore(SharedStore):
+    """Limits, cooldowns, breakers and budgets in one Ray actor, where there is no Redis.
+
+    The actor is found by its name, or started on this node; it outlives the job, so that a budget counts on where a job is
+    run again, and ends with its node or by `close_store`. It is started again empty then, and what a budget had spent is known
+    only as far as a process that still runs has seen it: use Redis for budgets that must not be lost.
+    """
+
+    def __init__(
+        self,
+        name: str = STORE,
+        *,
+        on_loss: OnLoss = "open",
+        timeout: float = 2.0,
+        poll: float = 0.1,
+        runtime: Runtime = SYSTEM,
+    ) -> None:
+        super().__init__(
+            RayStateServer(_find_keeper(name)), on_loss=on_loss, timeout=timeout, poll=poll, runtime=runtime
+        )
+
+
+def close_store(name: str = STORE) -> Fault | None:
+    """End the actor of a `RayStore`, and forget what it holds. A fault where there is none."""
+    ray = _import_ray()
+    try:
+        ray.kill(ray.get_actor(name, namespace=NAMESPACE))
+    except ValueError:
+        return InvalidRequest(message=f"there is no actor {name!r} in the namespace {NAMESPACE!r}")
+    return None
+
+
+def _find_keeper(name: str) -> Any:
+    """The actor of this name. It is started on this node where there is none: a driver's node lives as long as its job."""
+    ray = _import_ray()
+    from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
+
+    here = NodeAffinitySchedulingStrategy(node_id=ray.get_runtime_context().get_node_id(), soft=True)
+    made = ray.remote(num_cpus=0, max_restarts=-1, max_concurrency=1000)(StateKeeper)
+    return made.options(
+        name=name, namespace=NAMESPACE, get_if_exists=True, lifetime="detached", scheduling_strategy=here
+    ).remote()
+
+
+def _import_ray() -> Any:
+    try:
+        import ray
+    except ImportError as error:
+        raise ImportError("jobs on Ray need the extra: pip install 'victor-fp[ray]'", name="ray") from error
+    return ray

@@ -1,0 +1,177 @@
+"""Files of a sharded job: what is found under a source, how it is split, and the rows of one shard.
+
+JSONL is split by bytes, so that nothing but the beginning of a file is read to split it; Parquet by rows, as its footer
+counts them. Paths are local ones, or URLs of object stores that pyarrow knows (`s3://`, `gs://`, `hdfs://`).
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path, PurePosixPath
+from typing import IO, Any
+
+from msgspec.structs import replace
+
+from victor_fp.core.faults import InvalidRequest
+from victor_fp.core.jobs.rows import RejectedRow, RowInput
+from victor_fp.core.jobs.shards import FileFormat, InputFile, Shard
+from victor_fp.core.json import NotJson, decode_json_object
+from victor_fp.jobs.sources import ColumnRules, build_row
+
+_FORMATS: Mapping[str, FileFormat] = {".jsonl": "jsonl", ".ndjson": "jsonl", ".parquet": "parquet"}
+_SAMPLE = 256 * 1024
+"""Bytes from which the mean length of a line is taken."""
+_BUFFER = 1024 * 1024
+_BOM = b"\xef\xbb\xbf"
+
+
+def find_files(source: str | Path | Iterable[str | Path], rows_per_shard: int) -> list[InputFile]:
+    """The files of a source: a file, a folder with what is below it, or several of both; sorted by path within a folder.
+
+    Names that begin with a dot or an underscore are left out, as markers of other tools. Raises OSError where nothing can be
+    read, ValueError where there is no file, or one of another format.
+    """
+    given = [source] if isinstance(source, str | Path) else list(source)
+    found = [split_file(path, label, rows_per_shard) for each in given for path, label in _list_files(str(each))]
+    if not found:
+        raise ValueError(f"no .jsonl, .ndjson or .parquet file in {', '.join(map(str, given)) or 'an empty list'}")
+    paths = [file.path for file in found]
+    if len(set(paths)) < len(paths):
+        repeated = next(path for path in paths if paths.count(path) > 1)
+        raise ValueError(f"{repeated} is given twice")
+    return found
+
+
+def split_file(path: str, label: str, rows_per_shard: int) -> InputFile:
+    """How a file is split into shards of about so many rows. Raises OSError and ValueError."""
+    form = _FORMATS.get(PurePosixPath(path).suffix.lower())
+    if form is None:
+        raise ValueError(f"{path}: shards are read from .jsonl, .ndjson or .parquet files")
+    with _open_file(path) as file:
+        size = file.seek(0, io.SEEK_END)
+        file.seek(0)
+        if form == "parquet":
+            with _open_parquet(file) as parquet:
+                length, step = int(parquet.metadata.num_rows), rows_per_shard
+        else:
+            sample = file.read(_SAMPLE)
+            lines = sample.count(b"\n")
+            length, step = size, rows_per_shard * (len(sample) // lines if lines else max(1, size))
+    return InputFile(path=path, label=label, format=form, size=size, length=length, step=max(1, step))
+
+
+def read_shard(shard: Shard, rules: ColumnRules) -> Iterator[RowInput]:
+    """The rows of a shard, read lazily.
+
+    A row without a key of its own is named by its file and where it is there: the byte, or the row of Parquet.
+    """
+    records = _read_lines(shard) if shard.format == "jsonl" else _read_records(shard)
+    for position, record in records:
+        name = f"{shard.label}:{position}"
+        if isinstance(record, NotJson):
+            message = f"{shard.label}: the line at byte {position} is not a JSON object: {record.reason}"
+            yield RejectedRow(name, InvalidRequest(message=message))
+            continue
+        has_key = any(record.get(column) is not None for column in ("key", "custom_id", "id"))
+        row = build_row(record if has_key or rules.key is not None else {**record, "key": name}, position, rules)
+        if isinstance(row, RejectedRow) and row.key == f"row-{position}":
+            row = replace(row, key=name)
+        yield row
+
+
+def _read_lines(shard: Shard) -> Iterator[tuple[int, Mapping[str, Any] | NotJson]]:
+    """Lines whose first byte is in the shard, with its offset."""
+    with _open_file(shard.path) as file:
+        position = _find_line(file, shard)
+        while position < shard.end and (line := file.readline()):
+            start, position = position, position + len(line)
+            if start == 0:
+                line = line.removeprefix(_BOM)
+            if line.strip():
+                yield start, decode_json_object(line)
+
+
+def _find_line(file: IO[bytes], shard: Shard) -> int:
+    """Go to the first line that begins in the shard; where it begins, or somewhere behind the shard."""
+    if shard.start == 0:
+        return 0
+    # The byte before the shard tells whether a line begins with it.
+    position = file.seek(shard.start - 1)
+    while position < shard.end and (piece := file.readline(_BUFFER)):
+        position += len(piece)
+        if piece.endswith(b"\n"):
+            return position
+    return shard.end
+
+
+def _read_records(shard: Shard) -> Iterator[tuple[int, Mapping[str, Any]]]:
+    with _open_file(shard.path) as file, _open_parquet(file) as parquet:
+        first = 0
+        for group in range(parquet.metadata.num_row_groups):
+            count = int(parquet.metadata.row_group(group).num_rows)
+            if first < shard.end and first + count > shard.start:
+                position = first
+                for batch in parquet.iter_batches(batch_size=1024, row_groups=[group]):
+                    begin, end = max(0, shard.start - position), min(batch.num_rows, shard.end - position)
+                    if begin < end:
+                        yield from enumerate(batch.slice(begin, end - begin).to_pylist(), position + begin)
+                    position += batch.num_rows
+            first += count
+
+
+def _list_files(source: str) -> Iterator[tuple[str, str]]:
+    """Paths and labels of a file, or of the files below a folder."""
+    if "://" in source:
+        yield from _list_remote(source)
+        return
+    path = Path(source).absolute()
+    if not path.is_dir():
+        yield str(path), path.name
+        return
+    for file in sorted(path.rglob("*")):
+        label = file.relative_to(path).as_posix()
+        if file.is_file() and _is_input(label):
+            yield str(file), label
+
+
+def _list_remote(source: str) -> Iterator[tuple[str, str]]:
+    fs, root = _find_file_system(source)
+    arrow = _import_arrow("pyarrow.fs")
+    if fs.get_file_info(root).type != arrow.FileType.Directory:
+        yield source, PurePosixPath(root).name
+        return
+    for info in sorted(fs.get_file_info(arrow.FileSelector(root, recursive=True)), key=lambda info: info.path):
+        label = PurePosixPath(info.path).relative_to(root).as_posix()
+        if info.is_file and _is_input(label):
+            yield f"{source.rstrip('/')}/{label}", label
+
+
+def _is_input(label: str) -> bool:
+    path = PurePosixPath(label)
+    return path.suffix.lower() in _FORMATS and not any(part.startswith((".", "_")) for part in path.parts)
+
+
+def _open_file(path: str) -> IO[bytes]:
+    if "://" not in path:
+        return Path(path).open("rb", buffering=_BUFFER)
+    fs, inner = _find_file_system(path)
+    return io.BufferedReader(fs.open_input_file(inner), _BUFFER)
+
+
+def _find_file_system(url: str) -> Any:
+    return _import_arrow("pyarrow.fs").FileSystem.from_uri(url)
+
+
+def _open_parquet(file: IO[bytes]) -> Any:
+    return _import_arrow("pyarrow.parquet").ParquetFile(file)
+
+
+def _import_arrow(module: str) -> Any:
+    from importlib import import_module
+
+    try:
+        return import_module(module)
+    except ImportError as error:
+        needed = "Parquet and object stores need the extra: pip install 'victor-fp[parquet]'"
+        raise ImportError(needed, name="pyarrow") from error

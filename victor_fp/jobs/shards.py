@@ -1,0 +1,300 @@
+"""One shard of a job that many machines share: the ordinary job, with a ledger of its own beside its output.
+
+`run_shard` and `run_partition` know no scheduler: whatever runs them again after a crash, on the same folder, continues
+where the ledger stands. A shard's files are `NAME.ledger`; `NAME.jsonl`, its results in the order of the input; and
+`NAME.json`, its figures, which is written last.
+"""
+
+from __future__ import annotations
+
+import inspect
+import os
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
+from contextlib import asynccontextmanager
+from hashlib import blake2b
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import msgspec
+from returns.result import Failure, Result, Success
+
+from victor_fp.core.faults import Fault, InvalidRequest, LedgerFailed
+from victor_fp.core.jobs.report import Report
+from victor_fp.core.jobs.rows import RowInput, digest_row
+from victor_fp.core.jobs.shards import Shard, ShardPlan, add_reports, extend_plan, list_shards
+from victor_fp.core.request_building.inputs import read_tools
+from victor_fp.core.result import outcome
+from victor_fp.jobs.export import export, export_entry
+from victor_fp.jobs.runner import run
+from victor_fp.jobs.shard_input import find_files, read_shard
+from victor_fp.jobs.sources import ColumnRules
+from victor_fp.providers.base import BaseProvider
+from victor_fp.shell.ledger.connection import LOCKED
+from victor_fp.shell.ledger.reading import read_entries, read_report
+from victor_fp.shell.ledger.sqlite import Ledger
+from victor_fp.shell.runtime import SYSTEM, Runtime
+from victor_fp.shell.store import Store
+from victor_fp.shell.store.memory import MemoryStore
+
+__all__ = ["ShardEnd", "plan_shards", "read_job_report", "run_partition", "run_shard"]
+
+MakeStore: TypeAlias = Callable[[], Store]
+"""Makes the store that all workers share; called in each of them."""
+MakeProvider: TypeAlias = Callable[[Store], "BaseProvider | Awaitable[BaseProvider]"]
+"""Makes a provider over the shared store; called in each worker, so that keys are read there and go nowhere."""
+
+LOCK_PATIENCE = 300.0
+"""Seconds for which a shard waits for its ledger: the worker that had it may still be dying, or its network file system may
+keep the lock of a lost host for a while."""
+PLAN = "plan.json"
+PLAIN = ColumnRules()
+_NOT_ASKED = frozenset({"concurrency", "budget", "price", "max_tries", "retry_failed", "route", "model", "tools"})
+"""Options of a job that are not part of what it asks; model and tools are looked at by themselves."""
+
+
+class ShardEnd(msgspec.Struct, frozen=True, kw_only=True):
+    """How a shard ended on one worker."""
+
+    name: str
+    """Empty where the whole job is refused."""
+    report: Report = Report()
+    stopped: Fault | None = None
+    """Why the shard ended before its last row; None where it did not."""
+    is_resumed: bool = False
+    """The shard was complete already, by an earlier run."""
+
+
+def plan_shards(
+    source: str | Path | Iterable[str | Path],
+    output: str | Path,
+    *,
+    rows_per_shard: int = 10_000,
+    rules: ColumnRules = PLAIN,
+    **options: Any,
+) -> Result[tuple[Shard, ...], Fault]:
+    """Split the input into shards of about `rows_per_shard` rows, and keep the plan in the folder `output`.
+
+    Where there is a plan, its shards stay as they are and new files are added. A Failure where the source cannot be read,
+    a file of the plan has changed, or the job asks something else. `options` are those of the job.
+    """
+    folder = Path(output)
+    try:
+        found = find_files(source, rows_per_shard)
+        kept = _read_plan(folder / PLAN)
+        match outcome(extend_plan(kept, _digest_job(rules, options), found)):
+            case Failure(fault):
+                return Failure(fault)
+            case Success(plan):
+                pass
+        folder.mkdir(parents=True, exist_ok=True)
+        if plan != kept:
+            _replace_file(folder / PLAN, msgspec.json.format(msgspec.json.encode(plan)))
+    except (OSError, ValueError, TypeError, msgspec.MsgspecError) as error:
+        return Failure(InvalidRequest(message=f"no plan for {output}: {error}"))
+    return Success(tuple(list_shards(plan)))
+
+
+def read_shard_report(shard: Shard, output: str | Path) -> Report | None:
+    """The figures of a shard that has ended; None where it has not, or nobody can read them."""
+    try:
+        return msgspec.json.decode((Path(output) / f"{shard.name}.json").read_bytes(), type=Report)
+    except (OSError, msgspec.MsgspecError):
+        return None
+
+
+def is_complete(report: Report | None, *, retry_failed: bool = False) -> bool:
+    """Whether nothing of a shard is left to be asked."""
+    return report is not None and not report.left and not (retry_failed and report.failed)
+
+
+def read_job_report(output: str | Path) -> Result[Report, Fault]:
+    """The figures of all shards together: of the ended ones as they were written, of the others by their ledgers."""
+    folder = Path(output)
+    try:
+        plan = _read_plan(folder / PLAN)
+    except (OSError, msgspec.MsgspecError) as error:
+        return Failure(InvalidRequest(message=f"{folder / PLAN}: {error}"))
+    if plan is None:
+        return Failure(InvalidRequest(message=f"{folder} holds no {PLAN}; it is not the output of a sharded job"))
+    return Success(add_reports(_report_shard(shard, folder) for shard in list_shards(plan)))
+
+
+async def run_shard(
+    shard: Shard,
+    output: str | Path,
+    make_provider: MakeProvider,
+    *,
+    make_store: MakeStore = MemoryStore,
+    rules: ColumnRules = PLAIN,
+    durable: bool = True,
+    lock_patience: float = LOCK_PATIENCE,
+    runtime: Runtime = SYSTEM,
+    **options: Any,
+) -> ShardEnd:
+    """Run the shard's rows as a job, and write its results and figures; what its ledger has is not asked again.
+
+    `options` are those of `victor_fp.jobs.run`. `durable` makes each commit survive the host and not only the process.
+    Raises what reading the shard's file raises, and what `make_provider` and `make_store` raise.
+    """
+    base = Path(output) / shard.name
+    rows = read_shard(shard, rules)
+    ended = await _run_rows(
+        shard.name,
+        rows,
+        base.with_suffix(".ledger"),
+        make_provider,
+        make_store,
+        runtime=runtime,
+        durable=durable,
+        lock_patience=lock_patience,
+        options=options,
+    )
+    if isinstance(ended.stopped, LedgerFailed):
+        return ended
+    match outcome(export(base.with_suffix(".ledger"), base.with_suffix(".jsonl"))):
+        case Failure(fault):
+            return msgspec.structs.replace(ended, stopped=ended.stopped or fault)
+        case Success():
+            pass
+    if ended.stopped is None:
+        try:
+            _replace_file(base.with_suffix(".json"), msgspec.json.encode(ended.report))
+        except OSError as error:
+            return msgspec.structs.replace(ended, stopped=LedgerFailed(message=f"{base}.json: {error}"))
+    return ended
+
+
+async def run_partition(
+    rows: Iterable[RowInput],
+    ledgers: str | Path,
+    make_provider: MakeProvider,
+    *,
+    make_store: MakeStore = MemoryStore,
+    durable: bool = True,
+    lock_patience: float = LOCK_PATIENCE,
+    runtime: Runtime = SYSTEM,
+    **options: Any,
+) -> list[dict[str, Any]]:
+    """Ask the rows of one partition of another engine (Ray Data, Dask, Spark), and return a record for each, in their order.
+
+    A record has `key`, `status`, and `response` or `error`, as a line of `export` has. The ledger is a file in the folder
+    `ledgers`, which all hosts see; its name is a digest of the rows, so that an engine that computes a lost partition again
+    does not pay for it again. Keys must be unique in a partition. Raises RuntimeError where the job stops before its last
+    row, for the engine to try again or give up: what was answered is in the ledger.
+    """
+    given = list(rows)
+    name = blake2b(msgspec.msgpack.encode(given, enc_hook=str), digest_size=16).hexdigest()
+    ledger = Path(ledgers) / f"{name}.ledger"
+    ended = await _run_rows(
+        name,
+        given,
+        ledger,
+        make_provider,
+        make_store,
+        runtime=runtime,
+        durable=durable,
+        lock_patience=lock_patience,
+        options=options,
+    )
+    if ended.stopped is not None:
+        raise RuntimeError(f"the job of a partition stopped: {type(ended.stopped).__name__}: {ended.stopped.message}")
+    # Through JSON, so that every value is one that Arrow knows.
+    return [
+        msgspec.json.decode(msgspec.json.encode(export_entry(entry), enc_hook=str)) for entry in read_entries(ledger)
+    ]
+
+
+async def _run_rows(
+    name: str,
+    rows: Iterable[RowInput],
+    path: Path,
+    make_provider: MakeProvider,
+    make_store: MakeStore,
+    *,
+    runtime: Runtime,
+    durable: bool,
+    lock_patience: float,
+    options: Mapping[str, Any],
+) -> ShardEnd:
+    match outcome(await _open_ledger(path, durable=durable, patience=lock_patience, runtime=runtime)):
+        case Failure(fault):
+            return ShardEnd(name=name, stopped=fault)
+        case Success(ledger):
+            pass
+    try:
+        async with _open_provider(make_provider, make_store) as (provider, store):
+            async with run(
+                rows, provider, ledger=ledger, store=store, skip_finished=True, runtime=runtime, **options
+            ) as job:
+                async for _ in job:
+                    pass
+        match outcome(await ledger.report()):
+            case Failure(fault):
+                return ShardEnd(name=name, stopped=job.stopped or fault)
+            case Success(report):
+                return ShardEnd(name=name, report=report, stopped=job.stopped)
+    finally:
+        await ledger.aclose()
+
+
+async def _open_ledger(path: Path, *, durable: bool, patience: float, runtime: Runtime) -> Result[Ledger, Fault]:
+    """The ledger, once the worker that had it is gone. A lock that stays is a fault."""
+    ends = runtime.now() + patience
+    while True:
+        opened = Ledger.open(path, durable=durable)
+        match outcome(opened):
+            case Failure(fault) if fault.code == LOCKED and runtime.now() < ends:
+                await runtime.sleep(1.0)
+            case _:
+                return opened
+
+
+@asynccontextmanager
+async def _open_provider(
+    make_provider: MakeProvider, make_store: MakeStore
+) -> AsyncIterator[tuple[BaseProvider, Store]]:
+    store = make_store()
+    try:
+        await store.open()
+        made = make_provider(store)
+        provider = await made if inspect.isawaitable(made) else made
+        async with provider:
+            yield provider, store
+    finally:
+        await store.aclose()
+
+
+def _report_shard(shard: Shard, folder: Path) -> Report:
+    report = read_shard_report(shard, folder)
+    ledger = folder / f"{shard.name}.ledger"
+    if report is None and ledger.exists():
+        report = read_report(ledger).value_or(None)
+    return report or Report()
+
+
+def _digest_job(rules: ColumnRules, options: Mapping[str, Any]) -> str:
+    """Changes when anything changes that the job asks about every row."""
+    tools = read_tools(options.get("tools") or ())
+    if isinstance(tools, str):
+        raise TypeError(tools)
+    asked = {name: value for name, value in options.items() if name not in _NOT_ASKED}
+    named = {**asked, **{f"rules.{name}": value for name, value in msgspec.structs.asdict(rules).items()}}
+    return digest_row("", options.get("model") or "", (), tools, named).hex()
+
+
+def _read_plan(path: Path) -> ShardPlan | None:
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=ShardPlan)
+    except FileNotFoundError:
+        return None
+
+
+def _replace_file(path: Path, content: bytes) -> None:
+    """The file appears under its name once it is complete."""
+    partial = path.with_name(f".{path.name}.{os.getpid()}-{time.monotonic_ns()}.partial")
+    with partial.open("wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    os.replace(partial, path)
