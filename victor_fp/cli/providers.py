@@ -17,15 +17,13 @@ from victor_fp.cli.terminal import Terminal, to_one_line
 from victor_fp.core.catalogue import CATALOGUE
 from victor_fp.core.catalogue.entries import GROUPS
 from victor_fp.core.catalogue.index import NAMES
-from victor_fp.core.catalogue.spec import ProviderSpec
+from victor_fp.core.catalogue.spec import CREDENTIAL_CHAINS, ProviderSpec
 from victor_fp.core.result import outcome
 from victor_fp.shell.credentials.key_file import open_key_file
 
 if TYPE_CHECKING:
     from victor_fp.providers.base import BaseProvider
 
-_CHAINS = {"sigv4": "AWS credentials", "google": "Google credentials"}
-"""Credentials found by libraries of the vendors."""
 _INSTALLED = "Installed packages"
 _GAP = 2
 """Spaces between columns."""
@@ -132,8 +130,8 @@ def describe_key(entry: ProviderSpec, environment: Mapping[str, str], stored: Ma
         return f"environment {found}"
     if stored.get(entry.key_name or entry.name, "").strip():
         return "file"
-    if entry.auth.kind in _CHAINS:
-        return _CHAINS[entry.auth.kind]
+    if (chain := CREDENTIAL_CHAINS.get(entry.auth.kind)) is not None:
+        return chain
     if entry.key_optional or entry.auth.kind == "none":
         return "not needed"
     return f"missing: {' or '.join(entry.key_variables)}" if entry.key_variables else "missing"

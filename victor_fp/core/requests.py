@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from typing import Literal, TypeAlias
+from typing import Literal
 
 import msgspec
 from returns.result import Failure, Result, Success
 
-from victor_fp.core.catalogue.spec import ProviderSpec
+from victor_fp.core.catalogue.spec import AuthKind, ProviderSpec
 from victor_fp.core.cost import Price
 from victor_fp.core.defaults import DEFAULT_MAX_TOKENS, DEFAULT_TEMPERATURE
 from victor_fp.core.faults import Fault, InvalidRequest, UnsupportedParameter
@@ -25,8 +25,6 @@ _PLACEHOLDER = re.compile(r"\{(\w+)\}")
 _HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _FRAMING_HEADERS = frozenset({"content-length", "transfer-encoding"})
 """Not settable: conflicting lengths of a body enable request smuggling."""
-
-Signing: TypeAlias = Literal["none", "key", "sigv4", "google"]
 
 
 class ChatRequest(msgspec.Struct, frozen=True, kw_only=True):
@@ -102,7 +100,7 @@ class HttpRequest(msgspec.Struct, frozen=True, kw_only=True):
     headers: dict[str, str] = {}
     body: bytes = b""
     adjustments: tuple[Adjustment, ...] = ()
-    signing: Signing = "key"
+    signing: AuthKind = "key"
     tool_names: Mapping[str, str] = {}
     """The caller's tool names by the names that are sent, if they differ."""
     required_call: str | None = None

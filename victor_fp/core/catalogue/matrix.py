@@ -9,7 +9,7 @@ from returns.result import Success
 from victor_fp.core.catalogue import load_group
 from victor_fp.core.catalogue.batches import find_batch_support
 from victor_fp.core.catalogue.entries import GROUPS
-from victor_fp.core.catalogue.spec import AuthKind, ProviderSpec, Setting
+from victor_fp.core.catalogue.spec import CREDENTIAL_CHAINS, ProviderSpec, Setting
 from victor_fp.core.protocols import Codec, codec_for
 from victor_fp.core.request_building.endpoints import build_endpoint
 from victor_fp.core.result import outcome
@@ -40,7 +40,6 @@ BATCHES_TEXT = """
 Vendors that answer batches of requests within hours, mostly at a lower price: see `docs/jobs.md`. Limits are those of one batch; larger jobs are
 split. The price is relative to live calls; where a column is empty, the vendor does not say.
 """
-WAYS: dict[AuthKind, str] = {"none": "none", "key": "", "sigv4": "AWS credentials", "google": "Google credentials"}
 ABILITIES = ("tools", "streaming", "images", "audio", "files", "reasoning", "json_schema")
 ADDRESS_HEADS = ("name", "aliases", "protocol", "base URL", "key", "settings")
 RETRIEVAL_HEADS = (
@@ -116,10 +115,11 @@ def _render_address(spec: ProviderSpec) -> Sequence[str]:
 
 
 def _render_key(spec: ProviderSpec) -> str:
-    told = [WAYS[spec.auth.kind], _render_names(spec.key_variables)]
-    optional = " (optional)" if spec.key_optional and spec.auth.kind == "key" else ""
+    kind = spec.auth.kind
+    chain = "none" if kind == "none" else CREDENTIAL_CHAINS.get(kind, "")
+    optional = " (optional)" if spec.key_optional and kind == "key" else ""
     stored = f"; stored as `{spec.key_name}`" if spec.key_name else ""
-    return ", or ".join(part for part in told if part) + optional + stored
+    return ", or ".join(part for part in (chain, _render_names(spec.key_variables)) if part) + optional + stored
 
 
 def _render_setting(setting: Setting) -> str:

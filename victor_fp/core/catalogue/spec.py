@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from fnmatch import fnmatchcase
 from typing import Literal, TypeAlias
 
@@ -29,6 +30,8 @@ class Auth(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """What AWS calls the service that a request is signed for."""
 
 
+CREDENTIAL_CHAINS: Mapping[AuthKind, str] = {"sigv4": "AWS credentials", "google": "Google credentials"}
+"""Credentials that the vendors' own libraries find."""
 NO_AUTH = Auth(kind="none", header="", scheme="")
 
 

@@ -17,10 +17,11 @@ import msgspec
 from msgspec import UNSET
 from victor_fp_wire import Body, Operation, Parameter
 
+from victor_fp.core.catalogue.spec import AuthKind
 from victor_fp.core.json import encode_json
 from victor_fp.core.options import Options
 from victor_fp.core.request_building.extra_body import merge_extra_body
-from victor_fp.core.requests import Adjustment, Endpoint, HttpRequest, Signing, build_headers
+from victor_fp.core.requests import Adjustment, Endpoint, HttpRequest, build_headers
 from victor_fp.core.wire_decoding import WireDecoder
 
 T = TypeVar("T")
@@ -99,7 +100,7 @@ def build_chat(
     )
 
 
-def choose_signing(endpoint: Endpoint) -> Signing:
+def choose_signing(endpoint: Endpoint) -> AuthKind:
     """Return how requests to the endpoint are authenticated."""
     return endpoint.spec.auth.kind if endpoint.keyed else "none"
 
