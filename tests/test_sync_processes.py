@@ -105,6 +105,7 @@ def test_a_program_that_ends_inside_a_stream_ends_in_silence(serve: Serve, where
     assert gone.wait(5)
 
 
+@pytest.mark.slow
 def test_a_provider_that_was_used_before_a_fork_works_in_parent_and_children(serve: Serve) -> None:
     code = """
     import os
@@ -131,6 +132,7 @@ def test_a_provider_that_was_used_before_a_fork_works_in_parent_and_children(ser
     assert [line for line in children if line == "Hello! 3"] == ["Hello! 3"] * 2
 
 
+@pytest.mark.slow
 def test_the_parents_connections_survive_what_a_child_throws_away(serve: Serve) -> None:
     server = serve(answers)
     code = """
@@ -149,6 +151,7 @@ def test_the_parents_connections_survive_what_a_child_throws_away(serve: Serve) 
     assert server.connections == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", ["fork", "spawn"])
 def test_pools_of_processes_work(serve: Serve, method: str, tmp_path: Path) -> None:
     server = serve(answers)
@@ -205,6 +208,7 @@ def test_ctrl_c_closes_the_connection_and_raises_keyboard_interrupt(serve: Serve
     assert finish(process) == (0, "interrupted\n", "")
 
 
+@pytest.mark.slow
 def test_after_ctrl_c_the_provider_goes_on(serve: Serve) -> None:
     asked = threading.Event()
 
@@ -225,6 +229,7 @@ def test_after_ctrl_c_the_provider_goes_on(serve: Serve) -> None:
     assert finish(process) == (0, "Hello!\n", "")
 
 
+@pytest.mark.slow
 def test_what_is_asked_after_the_end_is_a_fault(serve: Serve) -> None:
     code = """
     import atexit

@@ -62,6 +62,7 @@ def test_a_template_makes_prompts_and_results_come_in_input_order(
     assert server.received[0].json()["messages"][0] == {"role": "system", "content": "Be brief"}  # type: ignore[index]
 
 
+@pytest.mark.slow
 def test_a_failed_row_ends_with_exit_code_1_and_can_be_retried(
     serve: Serve, keyed: dict[str, str], tmp_path: Path
 ) -> None:
@@ -94,6 +95,7 @@ def test_a_failed_row_ends_with_exit_code_1_and_can_be_retried(
     assert [json.loads(line)["key"] for line in other.read_text().splitlines()][-1] == "r1"
 
 
+@pytest.mark.slow
 def test_a_schema_asks_for_json_and_a_misfit_is_a_failure(serve: Serve, keyed: dict[str, str], tmp_path: Path) -> None:
     async def cities(talk: Talk, received: Received) -> None:
         await talk.answer(body('{"city": "Oslo"}' if "Oslo" in prompt_of(received) else '{"town": 1}'))
@@ -111,6 +113,7 @@ def test_a_schema_asks_for_json_and_a_misfit_is_a_failure(serve: Serve, keyed: d
     assert "1 of 2 rows failed" in ran.stderr
 
 
+@pytest.mark.slow
 def test_a_budget_in_requests_stops_the_run_and_the_rest_resumes(
     serve: Serve, keyed: dict[str, str], tmp_path: Path
 ) -> None:
@@ -146,6 +149,7 @@ def test_a_file_that_cannot_be_read_is_refused_before_anything_is_sent(
     assert not (tmp_path / "out.jsonl.ledger").exists()
 
 
+@pytest.mark.slow
 def test_rows_that_cannot_be_read_fail_by_themselves(serve: Serve, keyed: dict[str, str], tmp_path: Path) -> None:
     server, out, source = serve(echo), tmp_path / "out.jsonl", tmp_path / "in.jsonl"
     lines = [
@@ -217,6 +221,7 @@ def test_ctrl_c_on_a_terminal_stops_and_the_run_resumes(serve: Serve, keyed: dic
     assert len(server.received) == sent + 28  # what was finished is not asked again
 
 
+@pytest.mark.slow
 @posix
 def test_cancel_stops_a_run_and_status_reads_it_meanwhile(serve: Serve, keyed: dict[str, str], tmp_path: Path) -> None:
     held = Held(at_once=6)
@@ -238,6 +243,7 @@ def test_cancel_stops_a_run_and_status_reads_it_meanwhile(serve: Serve, keyed: d
     assert len(read_results(out)) == 40
 
 
+@pytest.mark.slow
 @posix
 def test_a_terminated_run_loses_nothing(serve: Serve, keyed: dict[str, str], tmp_path: Path) -> None:
     held = Held(at_once=5)
@@ -269,6 +275,7 @@ class QuickVendor(OpenAIVendor):
         return super().show(job)
 
 
+@pytest.mark.slow
 def test_the_batch_route_submits_and_collects(serve: Serve, keyed: dict[str, str], tmp_path: Path) -> None:
     vendor = QuickVendor()
     out, source = tmp_path / "out.jsonl", write_rows(tmp_path / "in.jsonl", [f"text {number}" for number in range(5)])
@@ -283,6 +290,7 @@ def test_the_batch_route_submits_and_collects(serve: Serve, keyed: dict[str, str
     assert len(vendor.jobs) == 1
 
 
+@pytest.mark.slow
 @posix
 def test_a_batch_is_cancelled_from_outside_and_what_was_answered_is_collected(
     serve: Serve, keyed: dict[str, str], tmp_path: Path

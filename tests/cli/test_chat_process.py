@@ -77,6 +77,7 @@ def test_a_reader_that_leaves_ends_it_quietly_and_hangs_up(serve: Serve, keyed: 
     assert left.wait(5)
 
 
+@pytest.mark.slow
 @posix
 def test_an_open_socket_as_stdin_is_not_waited_for(serve: Serve, keyed: dict[str, str]) -> None:
     import socket
@@ -96,6 +97,7 @@ def test_an_open_socket_as_stdin_is_not_waited_for(serve: Serve, keyed: dict[str
     assert (ran.stdout, ran.returncode) == ("Hello there!\n", 0)
 
 
+@pytest.mark.slow
 @posix
 def test_a_slow_pipe_is_waited_for(serve: Serve, keyed: dict[str, str]) -> None:
     server = serve(friendly)
@@ -113,6 +115,7 @@ def test_a_slow_pipe_is_waited_for(serve: Serve, keyed: dict[str, str]) -> None:
     assert messages == [{"role": "user", "content": "Explain\n\nlate words"}]
 
 
+@pytest.mark.slow
 @posix
 def test_ctrl_c_at_exit_ends_with_130(world: dict[str, str]) -> None:
     program = """
@@ -139,6 +142,7 @@ main()
     assert (ran.returncode, ran.stdout[:9], ran.stderr) == (130, "victor 0.", "")
 
 
+@pytest.mark.slow
 @posix
 def test_ctrl_c_while_the_interpreter_ends_does_not_kill_it(world: dict[str, str]) -> None:
     program = "import atexit, os, signal\natexit.register(lambda: os.kill(os.getpid(), signal.SIGINT))\n" + RUN
@@ -148,6 +152,7 @@ def test_ctrl_c_while_the_interpreter_ends_does_not_kill_it(world: dict[str, str
     assert (ran.returncode, ran.stderr) == (0, "")
 
 
+@pytest.mark.slow
 @posix
 def test_conversation_is_continued(serve: Serve, keyed: dict[str, str]) -> None:
     server = serve(friendly)
@@ -201,6 +206,7 @@ def test_ctrl_c_stops_an_answer_and_at_the_prompt_the_conversation(serve: Serve,
     assert server.received[1].json()["messages"] == [{"role": "user", "content": "Again"}]
 
 
+@pytest.mark.slow
 @posix
 def test_control_characters_of_a_model_are_removed(serve: Serve, keyed: dict[str, str]) -> None:
     async def hostile(talk: Talk, received: Received) -> None:
@@ -212,6 +218,7 @@ def test_control_characters_of_a_model_are_removed(serve: Serve, keyed: dict[str
     assert not {"\x1b", "\x07", "\x9b"} & set(tty.raw)
 
 
+@pytest.mark.slow
 @posix
 def test_providers_are_grouped_on_a_terminal(world: dict[str, str]) -> None:
     with terminal("providers", env=world) as (process, tty):
@@ -222,6 +229,7 @@ def test_providers_are_grouped_on_a_terminal(world: dict[str, str]) -> None:
     assert "\t" not in shown
 
 
+@pytest.mark.slow
 def test_version_loads_neither_typer_nor_pydantic(world: dict[str, str]) -> None:
     program = (
         "import sys\nfrom victor_fp.cli import run\ncode = run(['--version'])\n"
@@ -233,6 +241,7 @@ def test_version_loads_neither_typer_nor_pydantic(world: dict[str, str]) -> None
     assert ran.stdout.startswith("victor 0.")
 
 
+@pytest.mark.slow
 def test_help_loads_no_provider_and_no_client(world: dict[str, str]) -> None:
     program = (
         "import sys\nfrom victor_fp.cli import run\ncode = run(['--help'])\n"
@@ -246,6 +255,7 @@ def test_help_loads_no_provider_and_no_client(world: dict[str, str]) -> None:
         assert command in ran.stdout
 
 
+@pytest.mark.slow
 def test_missing_extra_is_reported(world: dict[str, str]) -> None:
     program = "import sys\nsys.modules['typer'] = None\nfrom victor_fp.cli import main; main()"
     ran = subprocess.run(

@@ -79,6 +79,7 @@ def test_pasted_text_is_one_prompt_and_lines_can_be_added(serve: Serve, keyed: d
     assert texts(received) == ["one\n/exit\n\tthree \u4f60\nfour\nfive\nsix"]
 
 
+@pytest.mark.slow
 def test_what_is_typed_during_an_answer_waits_unseen(serve: Serve, keyed: dict[str, str]) -> None:
     slow = Slow()
     server = serve(slow, friendly)
@@ -98,6 +99,7 @@ def test_what_is_typed_during_an_answer_waits_unseen(serve: Serve, keyed: dict[s
     assert texts(server.received[2])[-1] == "Third"
 
 
+@pytest.mark.slow
 def test_what_was_typed_before_a_question_does_not_answer_it(
     serve: Serve, keyed: dict[str, str], tmp_path: Path
 ) -> None:
@@ -123,6 +125,7 @@ def test_what_was_typed_before_a_question_does_not_answer_it(
     assert texts(server.received[2])[-1] == "y"
 
 
+@pytest.mark.slow
 def test_confirmed_tool_runs(serve: Serve, keyed: dict[str, str], tmp_path: Path) -> None:
     (tmp_path / "adder.py").write_text(TOOLS)
     server = serve(calling, friendly)
@@ -139,6 +142,7 @@ def test_confirmed_tool_runs(serve: Serve, keyed: dict[str, str], tmp_path: Path
     assert asked(server.received[1])[-1]["content"] == "42"
 
 
+@pytest.mark.slow
 def test_tools_of_a_server_run_in_a_conversation(serve: Serve, keyed: dict[str, str]) -> None:
     pytest.importorskip("mcp")
     function = {"name": "weather", "arguments": '{"city": "Oslo\u202e"}'}
@@ -162,6 +166,7 @@ def test_tools_of_a_server_run_in_a_conversation(serve: Serve, keyed: dict[str, 
     assert asked(server.received[1])[-1]["content"] == "Oslo\u202e 1"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("size", [50_000])
 def test_a_long_text_is_pasted_whole(serve: Serve, keyed: dict[str, str], size: int) -> None:
     server = serve(friendly)
@@ -176,6 +181,7 @@ def test_a_long_text_is_pasted_whole(serve: Serve, keyed: dict[str, str], size: 
     assert texts(server.received[0]) == [text]
 
 
+@pytest.mark.slow
 def test_a_terminal_without_escape_sequences_gets_none(serve: Serve, keyed: dict[str, str]) -> None:
     server = serve(friendly)
     with terminal("chat", *at(server), env=keyed | {"TERM": "dumb"}) as (process, tty):
@@ -189,6 +195,7 @@ def test_a_terminal_without_escape_sequences_gets_none(serve: Serve, keyed: dict
     assert "\x1b" not in tty.raw
 
 
+@pytest.mark.slow
 def test_one_prompt_on_a_terminal_asks_before_a_call(serve: Serve, keyed: dict[str, str], tmp_path: Path) -> None:
     (tmp_path / "adder.py").write_text(TOOLS)
     server = serve(calling, friendly)
@@ -208,6 +215,7 @@ def test_one_prompt_on_a_terminal_asks_before_a_call(serve: Serve, keyed: dict[s
     assert len(server.received) == 1
 
 
+@pytest.mark.slow
 def test_the_history_outlives_the_command_and_holds_no_secrets(serve: Serve, keyed: dict[str, str]) -> None:
     server = serve(friendly)
     with terminal("chat", *at(server), env=keyed) as (process, tty):
@@ -234,6 +242,7 @@ def test_the_history_outlives_the_command_and_holds_no_secrets(serve: Serve, key
         assert path.is_dir() or not any(secret in path.read_bytes() for secret in (KEY.encode(), b"hunter2"))
 
 
+@pytest.mark.slow
 def test_without_a_log_nothing_is_kept(serve: Serve, keyed: dict[str, str]) -> None:
     with terminal("chat", "--no-log", *at(serve(friendly)), env=keyed) as (process, tty):
         tty.until("> ")
@@ -245,6 +254,7 @@ def test_without_a_log_nothing_is_kept(serve: Serve, keyed: dict[str, str]) -> N
     assert not Path(keyed["VICTOR_FP_STATE_DIR"]).exists()
 
 
+@pytest.mark.slow
 def test_commands_change_the_conversation(serve: Serve, keyed: dict[str, str], tmp_path: Path) -> None:
     server, other = serve(friendly), serve(friendly)
     (tmp_path / "letter.pdf").write_bytes(b"%PDF-1.4 x")
@@ -304,6 +314,7 @@ def test_ctrl_c_empties_the_prompt_before_it_leaves_and_the_terminal_is_given_ba
     assert tty.raw.rfind("\x1b[?2004l") > tty.raw.rfind("\x1b[?2004h")
 
 
+@pytest.mark.slow
 def test_a_stopped_answer_can_be_asked_again(serve: Serve, keyed: dict[str, str]) -> None:
     slow = Slow()
     server = serve(slow, friendly)
@@ -322,6 +333,7 @@ def test_a_stopped_answer_can_be_asked_again(serve: Serve, keyed: dict[str, str]
     assert texts(server.received[1]) == ["Tell me"]
 
 
+@pytest.mark.slow
 def test_a_conversation_goes_on_where_it_was_left(serve: Serve, keyed: dict[str, str]) -> None:
     server = serve(friendly)
     assert victor("chat", "First", *at(server), "--system", "Be kind", env=keyed).returncode == 0
@@ -336,6 +348,7 @@ def test_a_conversation_goes_on_where_it_was_left(serve: Serve, keyed: dict[str,
     assert texts(server.received[2]) == ["Be kind", "First", "Hello there!", "Second", "Hello there!", "Third"]
 
 
+@pytest.mark.slow
 def test_options_and_settings_of_a_conversation_come_back_with_it(serve: Serve, keyed: dict[str, str]) -> None:
     server, other = serve(friendly), serve(friendly)
     begun = (
@@ -373,6 +386,7 @@ def test_options_and_settings_of_a_conversation_come_back_with_it(serve: Serve, 
     assert send() == ({"temperature": 0.7}, None)
 
 
+@pytest.mark.slow
 def test_options_that_hold_a_secret_are_not_kept(serve: Serve, keyed: dict[str, str]) -> None:
     server = serve(friendly)
     begun = ("-o", f'extra_body={{"note": "{KEY}"}}', "-o", "seed=1")
@@ -383,6 +397,7 @@ def test_options_that_hold_a_secret_are_not_kept(serve: Serve, keyed: dict[str, 
     assert KEY.encode() not in (Path(keyed["VICTOR_FP_STATE_DIR"]) / "log.sqlite").read_bytes()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "arguments", [("providers",), ("models",), ("keys",), ("log",), ("log", "search", "hello"), ("chat", "--help")]
 )

@@ -169,6 +169,7 @@ def test_missing_conversation_is_reported(world: dict[str, str], store: LogStore
     assert not store.path.exists()
 
 
+@pytest.mark.slow
 def test_a_log_that_is_damaged_stops_no_answer(serve: Serve, keyed: dict[str, str], store: LogStore) -> None:
     store.path.parent.mkdir()
     store.path.write_bytes(b"this is no database" * 100)
@@ -181,6 +182,7 @@ def test_a_log_that_is_damaged_stops_no_answer(serve: Serve, keyed: dict[str, st
     assert (listed.exit_code, "log.sqlite" in listed.stderr) == (1, True)
 
 
+@pytest.mark.slow
 def test_secrets_are_not_logged_and_state_of_vendors_is_kept(
     serve: Serve, keyed: dict[str, str], store: LogStore
 ) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 
+import pytest
+
 from tests.acme import HI
 from tests.cli.conftest import KEY, at, friendly, victor
 from tests.loopback import Received, Serve, Talk
@@ -45,12 +47,14 @@ def test_a_failing_call_is_written_without_the_key_and_replays(
     assert asyncio.run(replayed()) == 404
 
 
+@pytest.mark.slow
 def test_a_call_that_works_is_shown_and_written(serve: Serve, keyed: dict[str, str], tmp_path: Path) -> None:
     done = victor("report", *at(serve(friendly)), "-o", str(tmp_path / "r.yaml"), "--no-stream", env=keyed)
     assert (done.returncode, done.stdout) == (0, "Hello there!\n")
     assert "# answered: stop" in (tmp_path / "r.yaml").read_text()
 
 
+@pytest.mark.slow
 def test_a_file_that_exists_is_kept(keyed: dict[str, str], tmp_path: Path) -> None:
     (tmp_path / "r.yaml").write_text("mine")
     done = victor("report", "-p", "openai", "-o", str(tmp_path / "r.yaml"), env=keyed)
@@ -59,6 +63,7 @@ def test_a_file_that_exists_is_kept(keyed: dict[str, str], tmp_path: Path) -> No
     assert (tmp_path / "r.yaml").read_text() == "mine"
 
 
+@pytest.mark.slow
 def test_where_nothing_was_sent_the_error_counts(world: dict[str, str], tmp_path: Path) -> None:
     done = victor("report", "-p", "openai/m-1", "-o", str(tmp_path / "r.yaml"), env=world)
     assert done.returncode == 3

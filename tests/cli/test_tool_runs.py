@@ -111,6 +111,7 @@ def test_functions_of_a_file_run_and_their_output_stays_out_of_the_answer(
     assert "no" in results["call_2"]
 
 
+@pytest.mark.slow
 def test_functions_of_a_module_by_name(
     serve: Serve, keyed: dict[str, str], functions: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -123,6 +124,7 @@ def test_functions_of_a_module_by_name(
     assert answers(server.received[1]) == {"call_0": "ace"}
 
 
+@pytest.mark.slow
 def test_unknown_tool_is_reported_to_the_model(serve: Serve, keyed: dict[str, str], functions: Path) -> None:
     server = serve(calls(("subtract", {"a": 1})), friendly)
 
@@ -132,6 +134,7 @@ def test_unknown_tool_is_reported_to_the_model(serve: Serve, keyed: dict[str, st
     assert "unknown tool 'subtract'; tools: add" in answers(server.received[1])["call_0"]
 
 
+@pytest.mark.slow
 def test_a_model_that_never_stops_calling_is_stopped(serve: Serve, keyed: dict[str, str], functions: Path) -> None:
     server = serve(calls(("add", {"a": 1})))
 
@@ -152,6 +155,7 @@ def test_without_a_terminal_nothing_runs_unless_it_is_allowed(
     assert server.received == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("source", "words"),
     [
@@ -176,10 +180,12 @@ def test_unusable_sources_are_reported(tmp_path: Path, functions: Path, source: 
     assert (error.code, words in error.line) == (2, True), error.line
 
 
+@pytest.mark.slow
 def test_two_tools_of_one_name_are_refused(functions: Path) -> None:
     assert "two tools have the name add" in load_tools([str(functions), f"{functions}:add"]).failure().line
 
 
+@pytest.mark.slow
 def test_tools_of_an_mcp_server_run_and_keys_are_kept_from_it(
     serve: Serve, keyed: dict[str, str], tmp_path: Path
 ) -> None:
@@ -205,6 +211,7 @@ def test_tools_of_an_mcp_server_run_and_keys_are_kept_from_it(
     assert KEY not in server.received[1].body.decode()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("command", "words"),
     [

@@ -128,6 +128,7 @@ def start_batches(ledger: Path, url: str, rows: int) -> subprocess.Popen[bytes]:
     return subprocess.Popen(command, cwd=ROOT, env={**os.environ, "PYTHONPATH": paths})
 
 
+@pytest.mark.slow
 def test_a_killed_job_on_the_batch_route_loses_no_row_and_submits_none_twice(tmp_path: Path) -> None:
     vendor, rows, luck = PromptVendor(), 300, random.Random(11)
     ledger = tmp_path / "job.ledger"

@@ -86,6 +86,7 @@ def run(folder: Path, *arguments: str, **environment: str) -> tuple[int, str]:
     return done.returncode, done.stdout + done.stderr
 
 
+@pytest.mark.slow
 def test_tests_are_recorded_once_and_replayed_without_key_or_network(serve: Serve, tmp_path: Path) -> None:
     server = serve(answers)
     file = tmp_path / "test_it.py"

