@@ -90,6 +90,8 @@ def test_the_links_of_a_page_lead_somewhere(page: str) -> None:
 
 
 def test_the_files_that_contributing_names_are_there() -> None:
-    files = set(re.findall(r"`((?:victor_fp|openapi|tests|docs)/[^`]*)`", (ROOT / "CONTRIBUTING.md").read_text("utf-8")))
+    files = set(
+        re.findall(r"`((?:victor_fp|openapi|tests|docs)/[^`]*)`", (ROOT / "CONTRIBUTING.md").read_text("utf-8"))
+    )
     assert len(files) > 15
     assert [name for name in sorted(files) if "NAME" not in name and not (ROOT / name).exists()] == []
