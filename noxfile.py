@@ -80,6 +80,12 @@ def tests(session: nox.Session) -> None:
     session.run("pytest", "-n", "2", *session.posargs)
 
 
+@nox.session(python=["3.12", "3.13"])
+def versions(session: nox.Session) -> None:
+    """The default suite on other versions of Python, those that this machine has."""
+    tests(session)
+
+
 @nox.session
 def slow(session: nox.Session) -> None:
     """Tests that take minutes, `soak` aside: vendors' full documents where VICTOR_FP_SPECS names them, both checkers, a notebook."""

@@ -1,7 +1,7 @@
 """Work grows linearly with the input, for every framer, protocol, textual format and checker.
 
-The calls are counted for all cells. CPU times, in which copying shows as well, are compared for one cell of ten in the slow
-suite, and for all of them by `nox -s growth`.
+The calls are counted for all cells: every third in the default suite, the others in the slow one. CPU times, in which copying shows
+as well, are compared for one cell of ten in the slow suite, and for all of them by `nox -s growth`.
 """
 
 from __future__ import annotations
@@ -25,7 +25,13 @@ def test_every_protocol_and_format_has_cells() -> None:
         assert sum(name.startswith(f"text calls, {form.name},") for name in names) == 18
 
 
-@pytest.mark.parametrize("cell", CELLS, ids=lambda cell: cell.name)
+@pytest.mark.parametrize(
+    "cell",
+    [
+        pytest.param(cell, id=cell.name, marks=pytest.mark.slow if number % 3 else ())
+        for number, cell in enumerate(CELLS)
+    ],
+)
 def test_calls_grow_with_the_input(cell: Cell) -> None:
     assert_calls_grow_linearly(cell.make, cell.size // 4)
 
