@@ -10,6 +10,8 @@ import sys
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
+from victor_fp.core.resilience.pool import compute_period, compute_spacing
+
 ROW_SECONDS = 240e-6
 """CPU of a worker for one row."""
 EXPORT_SECONDS = 16e-6
@@ -19,9 +21,8 @@ OUTPUT_BYTES = 182
 """Of one row, besides its answer."""
 LEDGER_BYTES, PAGE_BYTES, INDEX_BYTES = 220, 4096, 30
 """Of one row, besides its answer; the pages that hold whole rows where they can; the key again, in an index."""
-LIMIT_CHANGES, BUDGET_CHANGES = 4, 2
-"""Changes of a shared state by one call: of a limit (to wait, to start, to end, and what headers say), and of a budget (to
-reserve, to settle)."""
+BUDGET_CHANGES = 2
+"""Changes of a shared budget by one call: to reserve, and to settle."""
 
 
 @dataclass(frozen=True)
@@ -39,6 +40,8 @@ class Job:
     per_minute: int = 600_000
     """Requests that the vendor allows."""
     rows_per_shard: int = 10_000
+    scripts: int = 20_000
+    """Scripts a second that one Redis runs."""
     round_trip: float = 0.001
     """From a worker to Redis and back."""
 
@@ -59,11 +62,15 @@ class Figures:
     """Bytes of all ledgers."""
     shard_ledger: int
     output: int
-    changes: float
-    """Changes of one shared state that can succeed in a second."""
-    limit_rate: float
-    """Calls a second under one shared limit, at most."""
+    limit_scripts: float
+    """Scripts a second for limits and cooldowns."""
+    limit_scripts_per_row: float
+    most_workers: int
+    """Workers for which one Redis renews loans."""
+    budget_changes: float
+    """Changes of one shared budget that can succeed in a second."""
     budget_rate: float
+    """Calls a second under one shared budget, at most."""
     resume_shard: float
     resume_all: float
     """After the end of all workers at once."""
@@ -74,11 +81,12 @@ class Figures:
 def calculate(job: Job) -> Figures:
     """The figures of a job."""
     by_workers = job.workers * job.concurrency / job.latency
-    rate = min(by_workers, job.per_minute / 60)
+    rate = min(by_workers, 1 / compute_spacing(job.per_minute))
     shards = -(-job.rows // job.rows_per_shard)
     in_page = max(1, (PAGE_BYTES - 20) // (LEDGER_BYTES + job.answer_bytes))
     ledger_row = max(PAGE_BYTES // in_page, LEDGER_BYTES + job.answer_bytes) + INDEX_BYTES
-    # Each attempt takes a round trip, and one of all that were made on the same value succeeds.
+    limit_scripts = job.workers / compute_period(job.workers)
+    # Each attempt at a shared budget takes a round trip, and one of all that were made on the same value succeeds.
     changes = 1 / job.round_trip
     resume_shard = job.rows_per_shard * RESUME_SECONDS
     in_work = min(shards, job.workers)
@@ -91,8 +99,10 @@ def calculate(job: Job) -> Figures:
         ledger=job.rows * ledger_row,
         shard_ledger=job.rows_per_shard * ledger_row,
         output=job.rows * (OUTPUT_BYTES + job.answer_bytes),
-        changes=changes,
-        limit_rate=changes / LIMIT_CHANGES,
+        limit_scripts=limit_scripts,
+        limit_scripts_per_row=limit_scripts / rate,
+        most_workers=int(job.scripts * compute_period(sys.maxsize)),
+        budget_changes=changes,
         budget_rate=changes / BUDGET_CHANGES,
         resume_shard=resume_shard,
         resume_all=resume_shard * in_work / job.workers,
@@ -112,8 +122,10 @@ def format_figures(job: Job) -> str:
         ("ledger of one shard", f"{found.shard_ledger / 1e6:,.1f} MB"),
         ("all ledgers", f"{found.ledger / 1e9:,.0f} GB"),
         ("output", f"{found.output / 1e9:,.0f} GB"),
-        ("changes a second of one shared state", f"{found.changes:,.0f}"),
-        ("calls a second under one shared limit, at most", f"{found.limit_rate:,.0f}"),
+        ("Redis scripts a second for limits", f"{found.limit_scripts:,.0f}"),
+        ("Redis scripts per row for limits", f"{found.limit_scripts_per_row:.3f}"),
+        ("workers that saturate Redis by limits", f"{found.most_workers:,}"),
+        ("changes a second of one shared budget", f"{found.budget_changes:,.0f}"),
         ("calls a second under one shared budget, at most", f"{found.budget_rate:,.0f}"),
         ("to resume one shard", f"{found.resume_shard:,.2f} s"),
         ("to resume after the end of all workers", f"{found.resume_all:,.2f} s"),

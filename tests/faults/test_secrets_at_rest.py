@@ -154,7 +154,7 @@ def test_the_environment_is_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
     class Placed(AcmeProvider):
         SPEC = replace(SPEC, settings=(Setting(name="place", required=True),))
 
-    with pytest.raises(ProviderError, match="needs place") as caught:
+    with pytest.raises(ProviderError, match="requires place") as caught:
         Placed(api_key=KEY)
     assert_clean(shown(caught.value))
 

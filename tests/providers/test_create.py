@@ -117,7 +117,7 @@ async def test_what_cannot_be_asked_is_a_failure_and_the_class_is_not_called() -
         await provider.stream_result("Hello").response(),
     ):
         assert isinstance(result.failure(), InvalidRequest)
-    with pytest.raises(Exception, match="no model is named"):
+    with pytest.raises(Exception, match="no model given"):
         await provider.stream("Hello").response()
     assert isinstance((await provider.chat_result("Hello", model="broken")).failure(), ServerFailed)
     assert isinstance(provider.provider, Echo)

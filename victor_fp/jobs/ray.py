@@ -171,14 +171,14 @@ class StateKeeper:
 
 
 class RayStateServer:
-    """Swaps in the actor."""
+    """Calls the actor; methods return None if it is lost, or is being restarted."""
 
     def __init__(self, keeper: Any) -> None:
         self._keeper = keeper
         self._lost: type[Exception] = _import_ray().exceptions.RayError
 
     async def swap(self, name: str, expected: bytes, wanted: bytes) -> Swapped | None:
-        """Ask the actor; None where it is lost, or being started again."""
+        """Replace `expected` by `wanted`."""
         try:
             done, current, at = await self._keeper.swap.remote(name, expected, wanted)
         except self._lost:
@@ -186,7 +186,7 @@ class RayStateServer:
         return Swapped(done=done, current=current, at=at)
 
     async def lend(self, name: str, borrow: Borrow) -> Lent | None:
-        """The same for a step of a pool."""
+        """Take a step of the pool of this name."""
         try:
             lent: Lent = await self._keeper.lend.remote(name, borrow)
         except self._lost:
@@ -194,7 +194,7 @@ class RayStateServer:
         return lent
 
     async def aclose(self) -> None:
-        """The actor stays: others use it."""
+        """Leave the actor to the other processes that use it."""
 
 
 class RayStore(SharedStore):
