@@ -120,6 +120,16 @@ def test_an_outage_leads_to_no_minute_above_the_limit_and_is_over_in_six_seconds
     assert most_in(world.sent, 60) <= per_minute
 
 
+def test_a_question_that_is_lost_now_and_then_costs_the_others_nothing() -> None:
+    world = SharedLimit(Limits(requests_per_minute=6000), processes=8, tasks=30)
+    world.run(10)
+    for turn in range(40):
+        world.processes[turn % 8].lost_until = world.now + 0.9
+        world.run(3)
+    assert most_in(world.sent, 60) <= 6000
+    assert count_after(world.sent, world.now - 60) >= 0.95 * 6000
+
+
 def test_processes_with_few_calls_hardly_wait_for_each_other() -> None:
     world = SharedLimit(Limits(requests_per_minute=600), processes=16, tasks=10, pause=53.0)  # a third of the limit
     world.run(60)

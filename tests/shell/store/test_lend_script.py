@@ -38,7 +38,6 @@ def make_borrow(luck: random.Random, pool: Pool, now: float) -> Borrow:
         in_use=luck.randint(0, held),
         held=held,
         corrections=luck.choice(((), (TokenSecond(second, -luck.randint(0, 50)), TokenSecond(3, 5)))),
-        lent_until=luck.choice((-math.inf, now + 1.25, now + 1e6)),
         members=luck.choice((0, 3, 900)),
         cooled_until=luck.choice((-math.inf, now + 7)),
         cause=luck.choice(("", "rate limit")),

@@ -14,7 +14,7 @@ than one call, none, so that processes with few calls reserve nothing and ask wh
 
 Out of reach, `is_closed` refuses what waits and what comes until a loan is received. Otherwise the process goes on: its
 loan holds to its end, and then it lends itself its share of the limit by the same machine, out of a pool of its own, with
-as many members as there were. Back in reach, it reports what it holds and up to when it has lent itself requests.
+as many members as there were. Back in reach, it reports what it holds and that it was alone.
 """
 
 from __future__ import annotations
@@ -97,7 +97,7 @@ def ask(lease: Lease, admission: Admission, name: str, now: float) -> tuple[Leas
     elapsed = max(now - lease.asked_at, GAP)
     rate = lease.rate + ((taken - lease.taken) / elapsed - lease.rate) * min(1.0, elapsed / period)
     expected = math.floor(rate * period)
-    borrow = _report(admission, name, expected, lease.busy, lease.own, now)
+    borrow = _report(admission, name, expected, lease.busy, now, is_alone=lease.own is not None)
     busy = len(admission.limiter.under_way) + len(admission.queue.entries)
     return replace(lease, due=math.inf, asked=borrow, asked_at=now, rate=rate, taken=taken, busy=busy), borrow
 
@@ -136,15 +136,15 @@ def give_back(lease: Lease, admission: Admission, name: str, now: float) -> tupl
         return lease, admission, None
     admission = _stop(admission, CLOSED)
     in_use = len(admission.limiter.under_way)
-    borrow = _report(admission, name, 0, in_use, None, now)
+    borrow = _report(admission, name, 0, in_use, now)
     return lease, admission, replace(borrow, requests=0, tokens=0, permits=in_use, held=in_use)
 
 
-def _report(admission: Admission, name: str, expected: int, busy: int, own: Pool | None, now: float) -> Borrow:
+def _report(admission: Admission, name: str, expected: int, busy: int, now: float, *, is_alone: bool = False) -> Borrow:
     """What the process `name` asks the pool for.
 
     `expected` is how many requests come until the next renewal, by those of the last period, and `busy` how many calls were
-    under way or waiting at most in it; `own` is out of which it has lent itself, while the pool was out of reach.
+    under way or waiting at most in it; `is_alone` is whether it has lent itself since its last loan.
     """
     limiter, entries = admission.limiter, admission.queue.entries
     limits, loan = limiter.limits, limiter.loan or Loan()
@@ -168,16 +168,10 @@ def _report(admission: Admission, name: str, expected: int, busy: int, own: Pool
         in_use=in_use,
         held=max(in_use, (loan.permits or 0) if now < loan.until + MARGIN else 0),
         corrections=loan.corrections,
-        lent_until=max(
-            [
-                -math.inf if own is None else own.requests_until,
-                *(block.start + block.count * block.spacing for block in blocks),
-            ]
-        ),
         members=loan.members,
         cooled_until=admission.cooldown.until,
         cause=admission.cooldown.cause,
-        is_alone=own is not None,
+        is_alone=is_alone,
     )
 
 
@@ -215,7 +209,7 @@ def _lend_itself(lease: Lease, admission: Admission, borrow: Borrow, now: float)
         ahead = compute_horizon(
             compute_period(members), 0.0 if requests is None else compute_spacing(requests), members
         )
-        own = Pool(requests_until=max(borrow.lent_until, lease.asked_at + ahead))
+        own = Pool(requests_until=lease.asked_at + ahead)
     share = _compute_share(borrow, members)
     own, lent = lend(own, share, now)
     # The cooldown counts as told, or it would be told without end; it is told again when the pool is back.

@@ -124,8 +124,6 @@ class Borrow(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
     """Permits that it may use by its last loan, or has in use."""
     corrections: tuple[TokenSecond, ...] = ()
     """By how much what was used differs from what was lent in a second; below zero where less was."""
-    lent_until: float = -math.inf
-    """Where its requests end that were lent, by the pool or, while that was out of reach, by itself."""
     members: int = 0
     """How many there were at its last loan; 0 where it has had none."""
     cooled_until: float = -math.inf
@@ -234,10 +232,9 @@ def _apply_report(pool: Pool, borrow: Borrow, period: float, now: float) -> tupl
     cooled, cause = _drop_implausible(pool.cooled_until, now), pool.cause
     if borrow.cooled_until > cooled:
         cooled, cause = borrow.cooled_until, borrow.cause
-    lent_until = min(borrow.lent_until, now + LONGEST_HORIZON)
     return Pool(
         settled_at=_drop_implausible(pool.settled_at, now),
-        requests_until=max(_drop_implausible(pool.requests_until, now), lent_until),
+        requests_until=_drop_implausible(pool.requests_until, now),
         tokens_until=_drop_implausible(pool.tokens_until, now),
         tokens=tuple(TokenSecond(second, amount) for second, amount in sorted(seconds.items()) if amount),
         members=tuple(one for one in pool.members if now < one.until < now + FAR),

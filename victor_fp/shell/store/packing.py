@@ -20,7 +20,7 @@ T = TypeVar("T")
 
 LARGEST = 4 * 2**20
 """Bytes. A larger value is not read."""
-FORMAT = 5
+FORMAT = 6
 """Grows when the machines' states change their form; another process's state in another form counts as none."""
 
 

@@ -44,7 +44,7 @@ local now = tonumber(time[1]) + tonumber(time[2]) / 1e6
 local form = tonumber(ARGV[2])
 local floor, ceil, min, max, huge = math.floor, math.ceil, math.min, math.max, math.huge
 local name, rpm, tpm, limit, requests, ready, tokens, least, permits, in_use, held, corrections,
-  lent_until, known, cooled_until, cause, is_alone = unpack(cmsgpack.unpack(ARGV[1]), 1, 17)
+  known, cooled_until, cause, is_alone = unpack(cmsgpack.unpack(ARGV[1]), 1, 16)
 
 local function period_of(members)
   return min(LONGEST_PERIOD, max(SHORTEST_PERIOD, members / MEMBERS_PER_SECOND))
@@ -106,7 +106,6 @@ for _, one in ipairs(pool[4]) do
     lent_tokens = lent_tokens + amount
   end
 end
-requests_until = max(requests_until, min(lent_until, now + LONGEST_HORIZON))
 local cooled, why = plausible(pool[6]), tostring(pool[7])
 if cooled_until > cooled then cooled, why = cooled_until, cause end
 local others, request_wants, token_wants, permit_wants, lent_permits, latest = {}, {}, {}, {}, 0, -huge

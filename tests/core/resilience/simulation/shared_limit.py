@@ -55,6 +55,8 @@ class Process:
     stopped_until: float = -math.inf
     wakes_at: float = math.inf
     asks_at: float = math.inf
+    lost_until: float = -math.inf
+    """Until when the server is out of this process's reach alone."""
     again_at: float = -math.inf
     """Until when the server is left alone after a loss."""
 
@@ -188,7 +190,7 @@ class SharedLimit:
         if self.now < process.again_at:
             self._receive(process, None)
             return
-        if self.now < self.lost_until:
+        if self.now < max(self.lost_until, process.lost_until):
             process.again_at = self.now + self.timeout + 0.5 + 0.25 * self.luck.random()
             self.later(self.timeout, process, lambda one: self._receive(one, None))
             return
