@@ -109,14 +109,14 @@ def soak(session: nox.Session) -> None:
 
 @nox.session
 def mutation(session: nox.Session) -> None:
-    """Change the resilience machines in thousands of small ways: their tests must notice nine of ten."""
+    """Change the resilience machines in thousands of small ways: their tests must notice 92 % of them."""
     install(session, "-e", ".", *group("test"), *group("mutation"))
     session.run("mutmut", "run", *session.posargs)
     session.run("mutmut", "export-cicd-stats", silent=True)
     counts = json.loads((HERE / "mutants" / "mutmut-cicd-stats.json").read_text(encoding="utf-8"))
     noticed = (counts["killed"] + counts["timeout"]) / counts["total"]
     session.log(f"{noticed:.1%} of {counts['total']} changes were noticed")
-    if noticed < 0.9:
+    if noticed < 0.92:
         session.error("`mutmut results` lists the changes that were not")
 
 
