@@ -77,7 +77,7 @@ def types(session: nox.Session) -> None:
 def tests(session: nox.Session) -> None:
     """The default suite."""
     install(session, "-e", ".[cli,keyring,codegen,bedrock,vertex]", *group("test"), *group("types"))
-    session.run("pytest", "-n", "2", *session.posargs)
+    session.run("pytest", "-n", "auto", *session.posargs)
 
 
 @nox.session(python=["3.12", "3.13"])
