@@ -74,7 +74,7 @@ def find_cost(response: RowAnswer, price: Price | None, model: str | None, price
     cost = find_reported_cost(response)
     if cost is not None:
         return cost
-    usage = compute_price(response)
+    usage = build_priced_usage(response)
     if price is None or usage is None or not {"prompt_tokens", "completion_tokens"} <= usage.keys():
         return None
     models = tuple(name for name in (response.model, model) if name)
@@ -82,8 +82,8 @@ def find_cost(response: RowAnswer, price: Price | None, model: str | None, price
     return None if cost is None else cost * price_factor
 
 
-def compute_price(response: RowAnswer) -> Usage | None:
-    """Return the usage for a price; embeddings have no completion tokens."""
+def build_priced_usage(response: RowAnswer) -> Usage | None:
+    """Return the usage that a price is applied to; embeddings have no completion tokens."""
     usage = response.usage
     if usage is None or not isinstance(response, EmbeddingResponse):
         return usage

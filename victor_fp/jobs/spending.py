@@ -12,7 +12,7 @@ from victor_fp.core.jobs.rows import CheckedRow
 from victor_fp.core.resilience.budget import Amount, Budget
 from victor_fp.core.result import outcome
 from victor_fp.core.types import Message
-from victor_fp.jobs.done import compute_price
+from victor_fp.jobs.done import build_priced_usage
 from victor_fp.shell.engine.budget_keeper import BudgetKeeper
 from victor_fp.shell.store import Store
 
@@ -47,7 +47,9 @@ class JobSpending:
         match outcome(result):
             case Success(response):
                 models = (response.model, model)
-                self._keeper.settle(estimate, fault=None, answer=response, usage=compute_price(response), models=models)
+                self._keeper.settle(
+                    estimate, fault=None, answer=response, usage=build_priced_usage(response), models=models
+                )
             case Failure(fault):
                 self._keeper.settle(estimate, fault=fault)
 
