@@ -81,7 +81,7 @@ def test_other_faults_do_not_cool(fault: Fault) -> None:
 )
 def test_a_refusal_tells_the_cause_and_the_time_left(fault: Fault, cause: str, kind: type[Fault]) -> None:
     told = build_refusal(record_fault(Cooldown(), fault, 0.0), "acme", "m", 3.0)
-    message = f"the key cools down for 5 s more: {cause}"
+    message = f"the key is cooling down for another 5 s: {cause}"
     assert told == kind(provider="acme", model="m", message=message, retry_after=5.0)
 
 

@@ -93,7 +93,7 @@ async def test_posted_steps_are_taken_in_their_turn() -> None:
     assert heard == [1, 2, 3, 4, 5]
 
 
-async def test_out_of_reach_each_goes_on_alone_and_what_is_shared_counts_when_it_is_back(
+async def test_processes_continue_alone_while_the_server_is_unreachable_and_then_adopt_the_shared_state(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     runtime, states = PaperRuntime(), PaperServer()
@@ -113,12 +113,12 @@ async def test_out_of_reach_each_goes_on_alone_and_what_is_shared_counts_when_it
         assert await taken(mine) == 3
     assert store.find_refusal() is None
     assert [record.message.split(":")[0] for record in caplog.records] == [
-        "the shared store of limits is out of reach",
-        "the shared store of limits is back",
+        "the shared store of limits is unreachable",
+        "the shared store of limits is reachable again",
     ]
 
 
-async def test_where_the_place_has_lost_its_state_the_first_to_come_brings_its_copy() -> None:
+async def test_after_the_server_lost_its_state_the_first_process_stores_its_copy() -> None:
     states = PaperServer()
     _, mine = counter(states)
     await taken(mine)
