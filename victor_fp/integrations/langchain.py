@@ -150,7 +150,7 @@ class ChatVictor(BaseChatModel):
         self,
         messages: list[BaseMessage],
         stop: list[str] | None = None,
-        run_manager: CallbackManagerForLLMRun | None = None,  # noqa: ARG002  nothing is told before the end
+        run_manager: CallbackManagerForLLMRun | None = None,  # noqa: ARG002  nothing is reported before the end
         **kwargs: Any,
     ) -> ChatResult:
         response = SyncChat(self._chat).chat(read_messages(messages), **self._build_arguments(stop, kwargs))

@@ -99,7 +99,7 @@ class LocalTransport:
     async def open(
         self,
         request: HttpRequest,
-        secret: SecretStr | None,  # noqa: ARG002  the engine takes no key
+        secret: SecretStr | None,  # noqa: ARG002  the engine has its own key
         timeout: float | None,
     ) -> TransportResponse | Fault:
         """Send the request to the engine of its model."""
