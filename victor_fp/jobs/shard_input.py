@@ -93,10 +93,10 @@ def _read_lines(shard: Shard) -> Iterator[tuple[int, Mapping[str, Any] | NotJson
 
 
 def _find_line(file: IO[bytes], shard: Shard) -> int:
-    """Go to the first line that begins in the shard; where it begins, or somewhere behind the shard."""
+    """Seek to the first line that begins in the shard; return its offset, or one after the shard if there is none."""
     if shard.start == 0:
         return 0
-    # The byte before the shard tells whether a line begins with it.
+    # The byte before the shard shows whether a line begins at its start.
     position = file.seek(shard.start - 1)
     while position < shard.end and (piece := file.readline(_BUFFER)):
         position += len(piece)

@@ -214,7 +214,7 @@ class CustomProvider(Provider):
         except Exception as error:  # any exception of the class is a failed call
             return Failure(build_provider_fault(self._provider, error, None))
 
-    async def count_tokens(self, text: str, *, model: str | None = None) -> int:  # noqa: ARG002  the class is not told
+    async def count_tokens(self, text: str, *, model: str | None = None) -> int:  # noqa: ARG002  the class has no such parameter
         """Return the count of the class."""
         return await self._provider.count_tokens(text)
 

@@ -25,14 +25,14 @@ class InputFile(msgspec.Struct, frozen=True, kw_only=True):
     """One file of the input, and its split into shards."""
 
     path: str
-    """Where it is read: a path, or a URL of an object store."""
+    """A path, or a URL of an object store."""
     label: str
-    """Names the file in keys of rows that have none of their own."""
+    """Name of the file in generated keys of rows without a key."""
     format: FileFormat
     size: int
     """Bytes of the file."""
     length: int
-    """What is split: bytes of JSONL, rows of Parquet."""
+    """Length to split: bytes of JSONL, rows of Parquet."""
     step: int
     """Length of one shard."""
 
