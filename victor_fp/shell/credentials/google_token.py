@@ -52,7 +52,7 @@ class GoogleSigner:
         try:
             from google.auth.exceptions import DefaultCredentialsError, GoogleAuthError, RefreshError, TransportError
         except ModuleNotFoundError:
-            return Failure(self._build_missing_fault("tokens need the extra: pip install 'victor-fp[vertex]'"))
+            return Failure(self._build_missing_fault("tokens require the extra: pip install 'victor-fp[vertex]'"))
         carried: dict[str, str] = {}
         try:
             # One thread at a time, so that the first renews the token for all requests.
@@ -60,7 +60,7 @@ class GoogleSigner:
                 credentials = self._load_credentials()
                 credentials.before_request(self._transport, request.method, request.url, carried)
         except ModuleNotFoundError:
-            return Failure(self._build_missing_fault("tokens need the extra: pip install 'victor-fp[vertex]'"))
+            return Failure(self._build_missing_fault("tokens require the extra: pip install 'victor-fp[vertex]'"))
         except DefaultCredentialsError as error:
             return Failure(self._build_missing_fault(_describe_error(error)))
         except RefreshError as error:
