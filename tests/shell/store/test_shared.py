@@ -148,14 +148,14 @@ async def test_the_clock_is_the_places_own() -> None:
     assert store.now() == pytest.approx(5_000_000_000.0, abs=1.0)
 
 
-def test_a_pool_is_packed_whole() -> None:
+def test_pool_is_packed_completely() -> None:
     pool, _ = lend(
         Pool(), Borrow(name="one", requests_per_minute=60, tokens_per_minute=90, requests=2, tokens=5), 100.0
     )
     assert unpack_pool(pack_pool(pool)) == pool
 
 
-def test_breakers_travel_without_their_policy() -> None:
+def test_breakers_are_packed_without_their_policy() -> None:
     theirs = Breaker(state="open", since=5.0, state_changes=1, total_calls=7)
     mine = Breaker(policy=BreakerPolicy(recovery_timeout=99.0), total_calls=3)
     got = CIRCUIT.unpack(CIRCUIT.pack(theirs), mine)
@@ -350,7 +350,7 @@ def test_a_deeply_nested_value_is_not_read() -> None:
 
 
 @pytest.mark.parametrize("number", [math.nan, math.inf])
-def test_a_number_that_no_state_holds_is_not_read(number: float) -> None:
+def test_implausible_number_is_not_read(number: float) -> None:
     assert CIRCUIT.unpack(CIRCUIT.pack(Breaker(state="open", since=number)), Breaker()) is None
     assert unpack_pool(pack_pool(Pool(cooled_until=number))) is None
 
