@@ -1,9 +1,9 @@
-"""The pure core for callers: what would be sent, and what an answer's bytes mean, without any effect.
+"""Public access to the pure core: builds the requests that would be sent, and decodes responses, without I/O.
 
     replay.request("openai", [Message(role="user", content="Hi")], model="gpt-5.1").map(HttpRequest.json)
 
-`provider` is any name or alias of the catalogue: the built-in one, or another that is passed as `catalogue`, such as
-`ProviderRegistry.catalogue()`, which has what a program registered.
+`provider` is a name or alias of the catalogue: the built-in one, or one passed as `catalogue`, such as
+`ProviderRegistry.catalogue()`, which includes registered providers.
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ def request(
     catalogue: Catalogue = CATALOGUE,
     **options: Any,
 ) -> Result[HttpRequest, Fault]:
-    """The request that `chat` (or, with `stream`, `stream`) would send; the key stands as a placeholder."""
+    """Return the request that `chat` (or `stream`, with `stream=True`) would send, with a placeholder for the key."""
     match outcome(_build_endpoint(catalogue, provider, base_url, settings)):
         case Failure(fault):
             return Failure(fault)
@@ -82,7 +82,7 @@ def request(
             stream=stream,
             options=options,
         ).bind(lambda chat: codec_for(endpoint).for_model(model).request(chat))
-    except Exception as error:  # messages that were made without validation
+    except Exception as error:  # messages that were constructed without validation
         return Failure(describe_failure(error, provider=endpoint.spec.name, model=model))
 
 
@@ -97,7 +97,7 @@ def response(
     text_tool_calls: str | None = None,
     catalogue: Catalogue = CATALOGUE,
 ) -> Result[CompletionResponse, Fault]:
-    """What an answer's body means. Calls of `tools` in the text are found as `text_tool_calls` says."""
+    """Decode the body of a response. `text_tool_calls` is the format of calls of `tools` in the text."""
     match outcome(_bind_codec(catalogue, provider, settings, tools, text_tool_calls)):
         case Failure(fault):
             return Failure(fault)
@@ -119,7 +119,7 @@ def stream(
     text_tool_calls: str | None = None,
     catalogue: Catalogue = CATALOGUE,
 ) -> Iterator[Result[StreamChunk, Fault]]:
-    """What a streamed answer means, in whatever pieces it came: successes, then at most one failure, then nothing."""
+    """Decode a stream from pieces of any size. Yield successes, then at most one failure."""
     match outcome(_bind_codec(catalogue, provider, settings, tools, text_tool_calls)):
         case Failure(fault):
             yield Failure(fault)
@@ -144,7 +144,7 @@ def embed_request(
     catalogue: Catalogue = CATALOGUE,
     **options: Any,
 ) -> Result[HttpRequest, Fault]:
-    """The request that `embed` would send for these texts; InvalidRequest where it would send several or none.
+    """Return the request that `embed` would send for these texts; InvalidRequest if it would send several or none.
 
     replay.embed_request("openai", ["Hi"], model="text-embedding-3-small").map(HttpRequest.json)
     """
@@ -165,7 +165,7 @@ def embed_request(
         case Success(requests):
             if len(requests) == 1:
                 return Success(requests[0])
-            message = f"the texts take {len(requests)} requests: call embed_requests"
+            message = f"the texts require {len(requests)} requests: call embed_requests"
             return Failure(InvalidRequest(provider=provider, model=model, message=message))
 
 
@@ -181,7 +181,7 @@ def embed_requests(
     catalogue: Catalogue = CATALOGUE,
     **options: Any,
 ) -> Result[tuple[HttpRequest, ...], Fault]:
-    """The requests that `embed` would send, as many as the vendor's limits need, in the order of the texts."""
+    """Return the requests that `embed` would send, in the order of the texts, split by the vendor's limits."""
     asked = {**options, "dimensions": dimensions, "purpose": purpose}
     match outcome(_build_endpoint(catalogue, provider, base_url, settings)):
         case Failure(fault):
@@ -217,7 +217,7 @@ def embed_response(
     dtype: VectorType = "float32",
     count: int | None = None,
 ) -> Result[EmbeddingResponse, Fault]:
-    """What the body of an embedding response means; `count` is how many texts were sent, where that is to be checked."""
+    """Decode the body of an embedding response. `count` is the number of texts that were sent; None skips that check."""
     match outcome(_build_endpoint(catalogue, provider, None, settings)):
         case Failure(fault):
             return Failure(fault)
@@ -246,7 +246,7 @@ def rerank_request(
     catalogue: Catalogue = CATALOGUE,
     **options: Any,
 ) -> Result[HttpRequest, Fault]:
-    """The request that `rerank` would send."""
+    """Return the request that `rerank` would send."""
     match outcome(_build_endpoint(catalogue, provider, base_url, settings)):
         case Failure(fault):
             return Failure(fault)
@@ -273,7 +273,7 @@ def rerank_response(
     documents: Sequence[str] | None = None,
     top_n: int | None = None,
 ) -> Result[RerankResponse, Fault]:
-    """What the body of a reranking response means; `documents` are those that were sent, to stand beside their scores."""
+    """Decode the body of a reranking response. `documents` are those that were sent; they are added to their scores."""
     match outcome(_build_endpoint(catalogue, provider, None, settings)):
         case Failure(fault):
             return Failure(fault)
@@ -301,7 +301,7 @@ def _bind_codec(
     tools: Sequence[ToolDefinition] | None,
     text_tool_calls: str | None,
 ) -> Result[tuple[Endpoint, Codec], Fault]:
-    """The endpoint, and its codec, which looks for calls in the text where that is asked for."""
+    """Return the endpoint and its codec, which reads calls in the text if `text_tool_calls` is set."""
     match outcome(_build_endpoint(catalogue, provider, None, settings)):
         case Failure(fault):
             return Failure(fault)

@@ -1,4 +1,4 @@
-"""Providers without `async`: the same names, methods and results, for scripts, notebooks, threads and forked workers.
+"""Synchronous providers: the same names, methods and results, for scripts, notebooks, threads and forked workers.
 
     from victor_fp.sync import create
 
@@ -7,8 +7,9 @@
         for chunk in provider.stream("Tell me a short story."):
             print(chunk.content, end="", flush=True)
 
-Everything runs in one background event loop, in a thread that starts with the first call and ends with the process. A forked
-child starts its own. `run` waits there for any other coroutine of this package; `run_job` is `victor_fp.jobs.run`, `embed_rows` its like.
+All calls run in one background event loop, in a thread that starts with the first call and ends with the process. A forked
+child starts its own. `run` runs any other coroutine of this package in that loop. `run_job` and `embed_rows` are the
+synchronous versions of the functions in `victor_fp.jobs`.
 """
 
 from __future__ import annotations
@@ -59,7 +60,7 @@ __all__ = [
 
 
 def create(name: str, **kwargs: Any) -> SyncProvider:
-    """A provider by name, made with its constructor's keywords; "openai/gpt-5-mini" names its default model as well.
+    """Create a provider by name with the keyword arguments of its constructor; "openai/gpt-5-mini" also sets its model.
 
     Raises ProviderNotFoundError.
     """
@@ -89,11 +90,11 @@ def create_managed(
     observers: Sequence[Observer] = (),
     **kwargs: Any,
 ) -> SyncManagedProvider:
-    """A managed provider: retries, breaker, rate limits, fallbacks and metrics; see `ManagedProviderFactory.create`.
+    """Create a managed provider: retries, breaker, rate limits, fallbacks and metrics; see `ManagedProviderFactory.create`.
 
     Raises ProviderNotFoundError.
     """
-    api_key, kwargs = to_secret(api_key), HiddenValuesDict(kwargs)  # a frame shown with its variables shows no key
+    api_key, kwargs = to_secret(api_key), HiddenValuesDict(kwargs)  # a traceback with local variables shows no key
     making = ManagedProviderFactory.create(
         provider_name,
         model,
@@ -126,7 +127,7 @@ def create_from_config(
     store: Store | None = None,
     observers: Sequence[Observer] = (),
 ) -> SyncManagedProvider:
-    """The same from a configuration."""
+    """Create a managed provider from a configuration."""
     making = ManagedProviderFactory.create_from_config(
         config, fallback_policy=fallback_policy, store=store, observers=observers
     )
@@ -136,9 +137,9 @@ def create_from_config(
 def run_tools(
     response: CompletionResponse | StreamChunk, tools: Sequence[Tool], *, timeout: float | None = None
 ) -> list[Message]:
-    """Run the calls of a response, or of a stream's final chunk, all at once; the messages that answer them, in their order.
+    """Run the tool calls of a response or final chunk concurrently; return the result messages in the order of the calls.
 
-    What goes wrong is a message with `is_error`; see `victor_fp.run_tools`.
+    A failed call results in a message with `is_error`; see `victor_fp.run_tools`.
     """
     from victor_fp.agent.tools import run_tools as run_tools_async
 
@@ -146,7 +147,7 @@ def run_tools(
 
 
 def __getattr__(name: str) -> object:
-    if name == "SyncProviderManager":  # the managers' modules are loaded where one is used
+    if name == "SyncProviderManager":  # the modules of managers are loaded on first use
         from victor_fp.agent.sync_manager import SyncProviderManager
 
         return SyncProviderManager

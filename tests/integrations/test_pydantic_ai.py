@@ -359,7 +359,7 @@ def test_the_synchronous_agent_works(server: Loopback) -> None:
 
 
 def test_what_is_missing_or_too_much_is_a_type_error() -> None:
-    with pytest.raises(TypeError, match="needs a model's name or provider="):
+    with pytest.raises(TypeError, match="requires a model name or provider="):
         VictorModel()
     with pytest.raises(TypeError, match="unexpected keywords next to provider=: api_key"):
         VictorModel(provider=ScriptedProvider(lambda _: ""), api_key="k")

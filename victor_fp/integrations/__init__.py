@@ -1,1 +1,1 @@
-"""victor_fp's providers as models of other libraries; each module needs the extra of its name."""
+"""Integrations of victor_fp's providers into other libraries; each module requires the extra of the same name."""

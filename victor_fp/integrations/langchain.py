@@ -1,4 +1,4 @@
-"""A LangChain chat model, and embeddings, over any provider, plain, managed or the manager (the extra `langchain`).
+"""A LangChain chat model and embeddings over a provider, managed provider or manager (the extra `langchain`).
 
 from victor_fp.integrations.langchain import ChatVictor
 
@@ -56,17 +56,18 @@ _CHOICES: Mapping[Any, str] = {
 
 
 class ChatVictor(BaseChatModel):
-    """A chat model whose calls are made by a provider of this package, with its retries, breaker, limits and fallbacks.
+    """A chat model that calls a provider of this package, with its retries, breaker, limits and fallbacks.
 
-    Synchronous methods run in the background loop of `victor_fp.sync`, asynchronous ones in the caller's. Exceptions are
-    `ProviderError`s. What the vendor needs back on the next turn travels in the messages' `additional_kwargs`.
+    Synchronous methods run in the background loop of `victor_fp.sync`, asynchronous ones in the caller's loop. Errors are
+    raised as `ProviderError`. State that the vendor requires on the next turn is kept in the messages'
+    `additional_kwargs`.
     """
 
     model_name: str | None = Field(default=None, alias="model")
-    """`openai/gpt-5-mini`; or the model's name alone, where a provider is given. None is the provider's default model."""
+    """`openai/gpt-5-mini`, or only the model name if `provider` is given. None is the provider's default model."""
     provider: Any = Field(default=None, exclude=True, repr=False)
-    """A provider, managed provider, manager, or the synchronous face of one; it stays the caller's to close. Without one a provider
-    is created by the model's name."""
+    """A provider, managed provider or manager, asynchronous or synchronous; the caller closes it. By default a provider is
+    created from the model name."""
     temperature: float | None = None
     max_tokens: int | None = None
     stop_sequences: list[str] | None = Field(default=None, alias="stop")
@@ -76,11 +77,11 @@ class ChatVictor(BaseChatModel):
     api_key: SecretStr | None = Field(default=None, exclude=True, repr=False)
     base_url: str | None = None
     provider_options: dict[str, Any] = Field(default_factory=dict, exclude=True, repr=False)
-    """Further keywords for the constructor of the provider that is created."""
+    """Keyword arguments for the constructor of the created provider."""
     options: dict[str, Any] = Field(default_factory=dict)
-    """Further options of every call, such as `reasoning_effort` or `seed`."""
+    """Additional options of every call, such as `reasoning_effort` or `seed`."""
     streaming: bool = False
-    """Whether `invoke` reads a stream."""
+    """Whether `invoke` uses a stream."""
 
     model_config = ConfigDict(populate_by_name=True, arbitrary_types_allowed=True, protected_namespaces=())
 
@@ -90,12 +91,12 @@ class ChatVictor(BaseChatModel):
 
     @model_validator(mode="after")
     def _connect(self) -> ChatVictor:
-        """Choose or create the provider. Raises ProviderError where it cannot be created."""
+        """Select or create the provider. Raises ProviderError if it cannot be created."""
         provider = self.provider
         self._model = self.model_name
         if provider is None:
             if self.model_name is None:
-                raise ValueError("model or provider is needed: ChatVictor(model='openai/gpt-5-mini')")
+                raise ValueError("model or provider is required: ChatVictor(model='openai/gpt-5-mini')")
             provider = self._create(self.model_name)
             self._model = provider.default_model
         self._chat = _to_async_chat(provider)
@@ -132,7 +133,7 @@ class ChatVictor(BaseChatModel):
         return params
 
     def _build_arguments(self, stop: list[str] | None, given: Mapping[str, Any]) -> dict[str, Any]:
-        """The keywords of `chat` and `stream`."""
+        """Build the keyword arguments of `chat` and `stream`."""
         arguments = {
             "model": self._model,
             "temperature": DEFAULT_TEMPERATURE if self.temperature is None else self.temperature,
@@ -149,7 +150,7 @@ class ChatVictor(BaseChatModel):
         self,
         messages: list[BaseMessage],
         stop: list[str] | None = None,
-        run_manager: CallbackManagerForLLMRun | None = None,  # noqa: ARG002  nothing is told before the end
+        run_manager: CallbackManagerForLLMRun | None = None,  # noqa: ARG002  nothing is reported before the end
         **kwargs: Any,
     ) -> ChatResult:
         response = SyncChat(self._chat).chat(read_messages(messages), **self._build_arguments(stop, kwargs))
@@ -207,7 +208,7 @@ class ChatVictor(BaseChatModel):
         strict: bool | None = None,
         **kwargs: Any,
     ) -> Runnable[LanguageModelInput, AIMessage]:
-        """The model with tools: functions, LangChain's tools, pydantic models, or definitions in any vendor's form.
+        """Return the model with tools: functions, LangChain tools, pydantic models, or definitions in any vendor's format.
 
         `tool_choice` is "auto", "none", "any" (at least one call), or the name of a tool.
         """
@@ -225,7 +226,7 @@ class ChatVictor(BaseChatModel):
         strict: bool | None = None,
         **kwargs: Any,
     ) -> Runnable[LanguageModelInput, dict[str, Any] | BaseModel]:
-        """The model with answers of this form, by a tool call, by the vendor's own mechanism, or as any JSON object."""
+        """Return the model with structured output: by a tool call, the vendor's own mechanism, or as any JSON object."""
         if method == "function_calling":
             return super().with_structured_output(schema, include_raw=include_raw, **kwargs)
         if kwargs:
@@ -253,7 +254,7 @@ class ChatVictor(BaseChatModel):
 
 
 def _to_async_chat(provider: Any) -> AsyncChat:
-    """The asynchronous methods of whatever was given."""
+    """Return the asynchronous methods of a provider or of its synchronous wrapper."""
     if isinstance(provider, SyncChat):
         return provider.asynchronous
     if isinstance(provider, BaseProvider):
@@ -263,7 +264,7 @@ def _to_async_chat(provider: Any) -> AsyncChat:
 
 
 def _read_tool(tool: Any, strict: bool | None) -> dict[str, Any]:  # noqa: FBT001
-    """A definition in OpenAI's form, with the mark for caching that one in Anthropic's form may have."""
+    """Convert a tool to OpenAI's format, and keep the cache marker of a definition in Anthropic's format."""
     is_cached = isinstance(tool, dict) and "cache_control" in tool
     return convert_to_openai_tool(tool, strict=strict) | ({"cache": True} if is_cached else {})
 

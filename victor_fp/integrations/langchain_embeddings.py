@@ -1,4 +1,4 @@
-"""LangChain embeddings over any provider, plain or managed (the extra `langchain`).
+"""LangChain embeddings over a provider or managed provider (the extra `langchain`).
 
 from victor_fp.integrations.langchain import VictorEmbeddings
 
@@ -29,17 +29,17 @@ if TYPE_CHECKING:
 
 
 class VictorEmbeddings(BaseModel, Embeddings):
-    """Embeddings that a provider of this package makes, with its retries, breaker and limits, in as few requests as the vendor allows.
+    """Embeddings from a provider of this package, with its retries, breaker and limits, in as few requests as possible.
 
-    Texts are embedded with the purpose `document`, queries with `query`, where the vendor makes a difference. Exceptions are
-    `ProviderError`s.
+    Texts are embedded with the purpose `document` and queries with `query`, if the vendor distinguishes them. Errors are
+    raised as `ProviderError`.
     """
 
     model_name: str | None = Field(default=None, alias="model")
-    """`openai/text-embedding-3-small`; or the model's name alone, where a provider is given. None is the provider's default."""
+    """`openai/text-embedding-3-small`, or only the model name if `provider` is given. None is the provider's default."""
     provider: Any = Field(default=None, exclude=True, repr=False)
-    """A provider, a managed one, or the synchronous face of one; it stays the caller's to close. Without one a provider is
-    created by the model's name."""
+    """A provider or managed provider, asynchronous or synchronous; the caller closes it. By default a provider is created
+    from the model name."""
     dimensions: int | None = None
     timeout: float | None = None
     """Seconds for one attempt."""
@@ -47,9 +47,9 @@ class VictorEmbeddings(BaseModel, Embeddings):
     api_key: SecretStr | None = Field(default=None, exclude=True, repr=False)
     base_url: str | None = None
     provider_options: dict[str, Any] = Field(default_factory=dict, exclude=True, repr=False)
-    """Further keywords for the constructor of the provider that is created."""
+    """Keyword arguments for the constructor of the created provider."""
     options: dict[str, Any] = Field(default_factory=dict)
-    """Further options of every call, such as `extra_body`."""
+    """Additional options of every call, such as `extra_body`."""
 
     model_config = ConfigDict(populate_by_name=True, arbitrary_types_allowed=True, protected_namespaces=())
 
@@ -58,11 +58,13 @@ class VictorEmbeddings(BaseModel, Embeddings):
 
     @model_validator(mode="after")
     def _connect(self) -> VictorEmbeddings:
-        """Choose or create the provider. Raises ProviderError where it cannot be created."""
+        """Select or create the provider. Raises ProviderError if it cannot be created."""
         given, model = self.provider, self.model_name
         if given is None:
             if model is None:
-                raise ValueError("model or provider is needed: VictorEmbeddings(model='openai/text-embedding-3-small')")
+                raise ValueError(
+                    "model or provider is required: VictorEmbeddings(model='openai/text-embedding-3-small')"
+                )
             given, model = self._create(model), model.partition("/")[2] or None
         if not isinstance(given, BaseProvider | SyncProvider):
             raise ValueError(f"provider: expected a provider, got {type(given).__name__}")  # noqa: TRY004  pydantic's validation
@@ -81,24 +83,24 @@ class VictorEmbeddings(BaseModel, Embeddings):
         return ProviderRegistry.create(name, **keywords)
 
     def embed_documents(self, texts: list[str]) -> list[list[float]]:
-        """A vector for each text."""
+        """Return a vector for each text."""
         return run_or_raise(self.aembed_documents(texts))
 
     def embed_query(self, text: str) -> list[float]:
-        """The vector of a query."""
+        """Return the vector of a query."""
         return run_or_raise(self.aembed_query(text))
 
     async def aembed_documents(self, texts: list[str]) -> list[list[float]]:
-        """A vector for each text."""
+        """Return a vector for each text."""
         return await self._embed(texts, "document") if texts else []
 
     async def aembed_query(self, text: str) -> list[float]:
-        """The vector of a query."""
+        """Return the vector of a query."""
         (vector,) = await self._embed([text], "query")
         return vector
 
     async def _embed(self, texts: list[str], purpose: Purpose) -> list[list[float]]:
-        """Embed with the purpose, and without it where the model has none, which is known before anything is sent."""
+        """Embed with the purpose, or without it if the model has none, which is detected before a request is sent."""
         arguments: dict[str, Any] = {"model": self._model, "dimensions": self.dimensions, **self.options}
         if self.timeout is not None:
             arguments.setdefault("timeout", self.timeout)
@@ -114,7 +116,7 @@ class VictorEmbeddings(BaseModel, Embeddings):
 
 
 def _find_default_model(provider: BaseProvider) -> str | None:
-    """The model of a managed provider, or the one that the catalogue names for embeddings."""
+    """Return the model of a managed provider, or the catalogue's default model for embeddings."""
     if isinstance(provider, ManagedProvider):
         return None
     spec = ProviderRegistry.catalogue().find(provider.name).value_or(None)

@@ -1,4 +1,4 @@
-"""Messages of LangChain as ours, and our responses as LangChain's messages."""
+"""Conversion of LangChain's messages to this package's, and of responses and chunks to LangChain's messages."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ from victor_fp.core.types import CompletionResponse, StreamChunk, Usage
 from victor_fp.integrations.tool_call_pieces import ToolCallPieces
 
 STATE = "provider_state"
-"""The name in `additional_kwargs` under which a message keeps what the vendor needs back on the next turn."""
+"""Key in `additional_kwargs` of the state that the vendor requires on the next turn."""
 _KEPT_APART = frozenset({"reasoning_content", "refusal", STATE, "tool_call_deltas"})
 
 
 def read_messages(messages: Sequence[BaseMessage]) -> list[dict[str, Any]]:
-    """The conversation as dicts that every provider accepts. Raises TypeError for a kind of message that has no counterpart."""
+    """Convert a conversation to dicts that every provider accepts. Raises TypeError for an unsupported message type."""
     return [_read_message(message) for message in messages]
 
 
@@ -36,7 +36,7 @@ def _read_message(message: BaseMessage) -> dict[str, Any]:
 
 
 def _is_cached(message: BaseMessage) -> bool:
-    """Whether a block has Anthropic's mark for the end of a prefix worth caching."""
+    """Return whether a block has Anthropic's `cache_control` marker."""
     blocks = message.content if isinstance(message.content, list) else []
     return any(isinstance(block, dict) and "cache_control" in block for block in blocks)
 
@@ -83,7 +83,7 @@ def _read_assistant(message: AIMessage) -> dict[str, Any]:
 
 
 def _read_reasoning(message: AIMessage) -> str:
-    """The thinking of a message that was made by another model, in LangChain's or Anthropic's form."""
+    """Return the reasoning of a message from another model, in LangChain's or Anthropic's format."""
     texts: list[str] = []
     for block in message.content_blocks:
         match dict(block):
@@ -103,7 +103,7 @@ def _read_content(message: BaseMessage) -> str | list[dict[str, Any]]:
 
 
 def _read_block(block: Mapping[str, Any]) -> dict[str, Any]:
-    """A content block of LangChain's standard as a part. Raises TypeError for one that has no counterpart."""
+    """Convert a standard content block of LangChain to a part. Raises TypeError for an unsupported block type."""
     match block:
         case {"type": "text" | "text-plain", "text": str(text)}:
             return {"type": "text", "text": text}
@@ -114,13 +114,13 @@ def _read_block(block: Mapping[str, Any]) -> dict[str, Any]:
             name = block.get("filename") or (block.get("extras") or {}).get("filename")
             return part | ({"filename": name} if kind == "file" and name else {})
         case {"type": "non_standard", "value": Mapping() as value}:
-            return dict(value)  # perhaps a part in our own spelling or OpenAI's
+            return dict(value)  # a part in this package's or OpenAI's format
         case _:
             raise TypeError(f"content blocks of type {block.get('type')!r} cannot be sent")
 
 
 def to_message(response: CompletionResponse) -> AIMessage:
-    """A whole response."""
+    """Convert a complete response."""
     calls = response.tool_calls or []
     return AIMessage(
         content=response.content,
@@ -141,7 +141,7 @@ def to_message(response: CompletionResponse) -> AIMessage:
 
 
 def to_chunk(chunk: StreamChunk, calls: ToolCallPieces) -> AIMessageChunk:
-    """One chunk of a stream. Usage, state and metadata come with the last one, so that adding chunks up repeats nothing."""
+    """Convert a chunk of a stream. Only the last one has usage, state and metadata, so that added chunks repeat nothing."""
     pieces = [
         tool_call_chunk(id=piece.id, name=piece.name, args=piece.arguments, index=piece.index)
         for piece in calls.read(chunk)
@@ -151,7 +151,7 @@ def to_chunk(chunk: StreamChunk, calls: ToolCallPieces) -> AIMessageChunk:
         additional = {"reasoning_content": reasoning} if reasoning else {}
         return AIMessageChunk(content=chunk.content, additional_kwargs=additional, tool_call_chunks=pieces)
     additional = _collect_additional(chunk.metadata)
-    additional.pop("reasoning_content", None)  # it has come in pieces
+    additional.pop("reasoning_content", None)  # already in earlier chunks
     return AIMessageChunk(
         content=chunk.content,
         additional_kwargs=additional,
@@ -163,7 +163,7 @@ def to_chunk(chunk: StreamChunk, calls: ToolCallPieces) -> AIMessageChunk:
 
 
 def to_usage(usage: Usage | None) -> UsageMetadata | None:
-    """Token counts; LangChain has no way to say that only some are known."""
+    """Convert token counts; LangChain cannot represent partially known counts."""
     if not usage:
         return None
     given, made = usage.get("prompt_tokens", 0), usage.get("completion_tokens", 0)
@@ -183,7 +183,7 @@ def to_usage(usage: Usage | None) -> UsageMetadata | None:
 
 
 def _collect_additional(metadata: Mapping[str, Any] | None) -> dict[str, Any]:
-    """What LangChain keeps with a message: thinking, a refusal, and what the vendor needs back."""
+    """Collect `additional_kwargs`: reasoning, a refusal, and the state that the vendor requires on the next turn."""
     given = metadata or {}
     return {name: given[name] for name in ("reasoning_content", "refusal", STATE) if given.get(name)}
 

@@ -1,4 +1,4 @@
-"""A Pydantic AI model over any provider, plain, managed or the manager (the extra `pydantic-ai`).
+"""A Pydantic AI model over a provider, managed provider or manager (the extra `pydantic-ai`).
 
 from pydantic_ai import Agent
 from victor_fp.integrations.pydantic_ai import VictorModel
@@ -51,14 +51,14 @@ _SETTINGS = {
     "extra_headers": "extra_headers",
     "extra_body": "extra_body",
 }
-"""Names of settings, and of our options for them."""
+"""Options of this package by the names of Pydantic AI's settings."""
 
 
 class VictorModel(Model[None]):
-    """A model whose requests are made by a provider of this package, with its retries, breaker, limits and fallbacks.
+    """A model that calls a provider of this package, with its retries, breaker, limits and fallbacks.
 
-    Faults are raised as Pydantic AI's own exceptions, so that its fallbacks and retries work; their cause is the `ProviderError`. What
-    the vendor needs back on the next turn travels in the responses' `provider_details`.
+    Errors are raised as Pydantic AI's exceptions, so that its fallbacks and retries work; the cause is the
+    `ProviderError`. State that the vendor requires on the next turn is kept in the responses' `provider_details`.
     """
 
     def __init__(
@@ -71,13 +71,15 @@ class VictorModel(Model[None]):
         profile: ModelProfileSpec | None = None,
         **provider_options: Any,
     ) -> None:
-        """`model` is a name such as `openai/gpt-5-mini`, for which a provider is created with the further keywords; or the model's name
-        alone, where `provider` is given: a provider, managed provider, manager, or the synchronous face of one, which stays the
-        caller's to close. `options` go with every request. Raises ProviderError.
+        """Create the model. Raises ProviderError.
+
+        `model` is a name such as `openai/gpt-5-mini`, for which a provider is created with the remaining keyword arguments;
+        or only the model name if `provider` is given. `provider` is a provider, managed provider or manager, asynchronous
+        or synchronous; the caller closes it. `options` are sent with every request.
         """
         if provider is None:
             if model is None:
-                raise TypeError("VictorModel needs a model's name or provider=")
+                raise TypeError("VictorModel requires a model name or provider=")
             from victor_fp.providers.registry import ProviderRegistry
 
             provider = ProviderRegistry.create(model, **provider_options)
@@ -93,17 +95,17 @@ class VictorModel(Model[None]):
 
     @property
     def model_name(self) -> str:
-        """The model's name."""
+        """The name of the model."""
         return self._model_name
 
     @property
     def system(self) -> str:
-        """The provider's name."""
+        """The name of the provider."""
         return str(getattr(self._source, "provider_name", None) or getattr(self._source, "name", ""))
 
     @property
     def base_url(self) -> str | None:
-        """The provider's address."""
+        """The base URL of the provider."""
         found = getattr(self._source, "base_url", None)
         return found if isinstance(found, str) else None
 
@@ -132,7 +134,7 @@ class VictorModel(Model[None]):
         model_request_parameters: ModelRequestParameters,
         run_context: RunContext[Any] | None = None,  # noqa: ARG002  nothing here depends on the run
     ) -> AsyncGenerator[StreamedResponse, None]:
-        """Make a request whose response is streamed. Raises pydantic_ai's ModelAPIError."""
+        """Make a streaming request. Raises pydantic_ai's ModelAPIError."""
         check_allow_model_requests()
         model_settings, model_request_parameters = self.prepare_request(model_settings, model_request_parameters)
         read = _read_conversation(messages, model_request_parameters)
@@ -154,7 +156,7 @@ class VictorModel(Model[None]):
             await _close(stream)
 
     def _build_arguments(self, settings: ModelSettings, parameters: ModelRequestParameters) -> dict[str, Any]:
-        """The keywords of `chat` and `stream`."""
+        """Build the keyword arguments of `chat` and `stream`."""
         given: Mapping[str, Any] = settings
         arguments: dict[str, Any] = dict(self._options)
         arguments |= {ours: given[theirs] for theirs, ours in _SETTINGS.items() if given.get(theirs) is not None}
@@ -182,7 +184,7 @@ class VictorModel(Model[None]):
 
 @dataclass
 class VictorStreamedResponse(StreamedResponse):
-    """A response that is streamed."""
+    """A streaming response."""
 
     _model_name: str
     _system: str
@@ -227,32 +229,32 @@ class VictorStreamedResponse(StreamedResponse):
         return events
 
     async def close_stream(self) -> None:
-        """Stop the response, and close its connection."""
+        """Stop the response and close its connection."""
         await _close(self._stream)
 
     @property
     def model_name(self) -> str:
-        """Who answers."""
+        """The name of the responding model."""
         return self._model_name
 
     @property
     def provider_name(self) -> str:
-        """The provider's name."""
+        """The name of the provider."""
         return self._system
 
     @property
     def provider_url(self) -> str | None:
-        """The provider's address."""
+        """The base URL of the provider."""
         return self._address
 
     @property
     def timestamp(self) -> datetime:
-        """When the response began."""
+        """The time at which the response began."""
         return self._timestamp
 
 
 def _to_async_chat(provider: Any) -> AsyncChat:
-    """The asynchronous methods of whatever was given."""
+    """Return the asynchronous methods of a provider or of its synchronous wrapper."""
     if isinstance(provider, SyncChat):
         return provider.asynchronous
     if isinstance(provider, BaseProvider):
@@ -268,7 +270,7 @@ async def _close(stream: AsyncIterator[StreamChunk]) -> None:
 
 
 def _build_profile(provider: Any) -> ModelProfile:
-    """What the provider's API can carry, as far as the catalogue says; what is not known is sent."""
+    """Build the profile from the features in the catalogue; unknown features count as supported."""
     supports = getattr(getattr(provider, "SPEC", None), "supports", None)
     profile = ModelProfile(supports_tools=True, supports_thinking=True)
     if supports is not None:
@@ -306,7 +308,7 @@ def _read_form(parameters: ModelRequestParameters) -> dict[str, Any]:
 
 
 def _choose_tools(settings: Mapping[str, Any], parameters: ModelRequestParameters) -> tuple[list[ToolDefinition], Any]:
-    """The tools that are offered, and whether one has to be called."""
+    """Return the tools to offer, and the tool choice."""
     output = {tool.name for tool in parameters.output_tools}
     offered = list(parameters.declared_tool_defs.values())
     usual = "auto" if parameters.allow_text_output else "required"
@@ -332,7 +334,7 @@ def _read_tool(tool: ToolDefinition) -> dict[str, Any]:
 
 
 def _error_from(error: ProviderError, model: str, *, in_stream: bool = False) -> exceptions.ModelAPIError:
-    """The exception of Pydantic AI for a fault."""
+    """Convert a ProviderError to an exception of Pydantic AI."""
     fault = error.fault
     category = _choose_category(fault)
     details: dict[str, Any] = {
@@ -343,7 +345,7 @@ def _error_from(error: ProviderError, model: str, *, in_stream: bool = False) ->
     if fault.status is not None and fault.status >= 400:
         is_http = category is None or not issubclass(category, exceptions.ModelConnectionError)
         return exceptions.ModelHTTPError.for_category(
-            category if is_http else None,  # type: ignore[arg-type]  # connection errors were just ruled out
+            category if is_http else None,  # type: ignore[arg-type]  # connection errors are excluded above
             status_code=fault.status,
             model_name=model,
             body={"message": fault.message},

@@ -1,4 +1,4 @@
-"""Messages of Pydantic AI as ours, and our responses as its parts."""
+"""Conversion of Pydantic AI's messages to this package's, and of responses to its parts."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from victor_fp.core.json import decode_json
 from victor_fp.core.types import CompletionResponse, Usage
 
 STATE = "provider_state"
-"""The name in a response's `provider_details` under which it keeps what the vendor needs back on the next turn."""
+"""Key in a response's `provider_details` of the state that the vendor requires on the next turn."""
 _FINISH_REASONS: Mapping[str, FinishReason] = {
     "stop": "stop",
     "length": "length",
@@ -42,9 +42,9 @@ _FINISH_REASONS: Mapping[str, FinishReason] = {
 
 
 def read_messages(messages: Sequence[ModelMessage], instructions: Sequence[str]) -> list[dict[str, Any]]:
-    """The conversation as dicts that every provider accepts, the instructions after the first system prompts.
+    """Convert a conversation to dicts that every provider accepts, with the instructions after the first system prompts.
 
-    Raises TypeError for a part that has no counterpart.
+    Raises TypeError for an unsupported part.
     """
     read: list[dict[str, Any]] = []
     for message in messages:
@@ -136,7 +136,7 @@ def _read_response(message: ModelResponse) -> list[dict[str, Any]]:
 
 
 def _read_arguments(given: str | Mapping[str, Any] | None) -> dict[str, Any] | str:
-    """The arguments as an object; as the text that they are where there is none in it."""
+    """Return the arguments as an object, or as text if they are not a JSON object."""
     if not isinstance(given, str):
         return dict(given or {})
     value = decode_json(given or "{}")
@@ -144,7 +144,7 @@ def _read_arguments(given: str | Mapping[str, Any] | None) -> dict[str, Any] | s
 
 
 def to_response(response: CompletionResponse, *, provider: str, address: str | None) -> ModelResponse:
-    """A whole response."""
+    """Convert a complete response."""
     metadata = response.metadata or {}
     parts: list[ModelResponsePart] = []
     if reasoning := metadata.get("reasoning_content"):
@@ -168,12 +168,12 @@ def to_response(response: CompletionResponse, *, provider: str, address: str | N
 
 
 def to_finish_reason(reason: str | None) -> FinishReason | None:
-    """The standard reason; None for a vendor's own, which is in the details."""
+    """Return the standard reason; None for a vendor-specific one, which is in the details."""
     return _FINISH_REASONS.get(reason or "")
 
 
 def to_details(reason: str | None, metadata: Mapping[str, Any]) -> dict[str, Any] | None:
-    """What else is known of a response, and what the vendor needs back."""
+    """Collect the details of a response, including the state that the vendor requires on the next turn."""
     details = {name: value for name, value in metadata.items() if name not in ("reasoning_content", "id")}
     if reason is not None:
         details["finish_reason"] = metadata.get("stop_reason_raw", reason)
@@ -181,13 +181,13 @@ def to_details(reason: str | None, metadata: Mapping[str, Any]) -> dict[str, Any
 
 
 def to_response_id(metadata: Mapping[str, Any]) -> str | None:
-    """The vendor's id of a response."""
+    """Return the vendor's id of a response."""
     found = metadata.get("id")
     return None if found is None else str(found)
 
 
 def to_usage(usage: Usage | None) -> RequestUsage:
-    """Token counts; what was not reported is zero there."""
+    """Convert token counts; counts that were not reported are zero."""
     given = usage or {}
     counts = RequestUsage(
         input_tokens=given.get("prompt_tokens", 0),

@@ -1,4 +1,4 @@
-"""Tool calls of a stream in the pieces that other libraries expect: first id and name, then arguments as text."""
+"""Converts the tool calls of a stream to the pieces that other libraries expect: id and name, then argument text."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ class ToolCallPiece(msgspec.Struct, frozen=True):
     id: str | None
     name: str | None
     arguments: str
-    """To be appended to what came before."""
+    """Text to append to the arguments so far."""
 
 
 class ToolCallPieces:
-    """Turns the chunks of one stream into pieces of its calls.
+    """Converts the chunks of one stream to pieces of its tool calls.
 
-    Arguments that arrive as text are passed on at once. Those that arrive in another form, or only with the final chunk, are passed on
-    with it.
+    Arguments that arrive as text are forwarded immediately. Those that arrive in another form, or only in the final
+    chunk, are forwarded with the final chunk.
     """
 
     def __init__(self) -> None:
@@ -30,7 +30,7 @@ class ToolCallPieces:
         self._with_arguments: set[int] = set()
 
     def read(self, chunk: StreamChunk) -> list[ToolCallPiece]:
-        """The pieces in a chunk."""
+        """Return the pieces in a chunk."""
         if chunk.is_final:
             return self._find_missing(chunk)
         found: list[ToolCallPiece] = []
@@ -41,7 +41,7 @@ class ToolCallPieces:
                 self._with_arguments.add(index)
             is_new = index not in self._started
             if is_new and not delta.get("name"):
-                continue  # the name is known by the final chunk
+                continue  # the name is in the final chunk at the latest
             self._started.add(index)
             if is_new or arguments:
                 id_, name = (delta.get("id"), delta.get("name")) if is_new else (None, None)
@@ -49,7 +49,7 @@ class ToolCallPieces:
         return found
 
     def _find_missing(self, chunk: StreamChunk) -> list[ToolCallPiece]:
-        """What is missing of the whole calls."""
+        """Return the missing pieces of the complete calls."""
         found: list[ToolCallPiece] = []
         for index, call in enumerate(chunk.tool_calls or ()):
             if index in self._started and index in self._with_arguments:

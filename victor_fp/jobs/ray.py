@@ -3,9 +3,9 @@
 for end in run_shards("prompts/", "/shared/out", make_provider, model="gpt-5-mini"):
     print(end.name, end.report.done, end.stopped)
 
-Ray is the engine: a shard is a task, which Ray places, and starts again elsewhere where its worker or its node is lost. The
-task runs the ordinary job on the shard's rows with the shard's own ledger, so that it goes on where the lost one was. Limits,
-cooldowns, breakers and budgets are shared by a `RedisStore`, or by one Ray actor, `RayStore`.
+A shard is a Ray task, which Ray schedules, and restarts on another worker if its worker or node is lost. The task runs the
+ordinary job on the rows of the shard with its ledger, so that a restarted task continues where the lost one stopped.
+Limits, cooldowns, breakers and budgets are shared through a `RedisStore`, or through one Ray actor, `RayStore`.
 """
 
 from __future__ import annotations
@@ -59,20 +59,20 @@ def run_shards(
     durable: bool = True,
     **options: Any,
 ) -> Iterator[ShardEnd]:
-    """Run a job on the Ray cluster, and yield how each shard ended, in the order in which they end.
+    """Run a job on the Ray cluster, and yield the outcome of each shard, in the order in which they end.
 
-    `source` is a JSONL or Parquet file, a folder of them, or several of both; `output` a folder that all nodes see. It gets
-    `NAME.jsonl` with the results of each shard, its ledger beside it, and the plan of the shards. A job that is run again with
-    the same output asks only what is not finished; shards that were complete are yielded first, marked `is_resumed`.
+    `source` is a JSONL or Parquet file, a folder of them, or several of both; `output` is a folder that all nodes can
+    access. It contains the plan of the shards, and for each shard `NAME.jsonl` with its results and its ledger. A job that
+    is run again with the same output sends only unfinished rows; complete shards are yielded first, with `is_resumed`.
 
-    `make_provider(store)` is called on the workers and returns a provider, or an awaitable of one; keys are best read there.
-    `make_store` makes what the workers share, such as `lambda: RedisStore(url)`; without it a Ray actor holds it.
-    `template`, `key` and `system` are those of `read_rows`; `options` those of `victor_fp.jobs.run`, with `concurrency` and a
-    `budget` in rows of each worker and of all together. A task takes `num_cpus` and is started again up to `retries` times
-    where its worker is lost. `durable=False` spares a disk write per commit, and may ask some rows again after a host's end.
+    `make_provider(store)` is called on the workers and returns a provider or an awaitable of one; read keys there.
+    `make_store` creates the shared store, such as `lambda: RedisStore(url)`; by default it is a Ray actor. `template`,
+    `key` and `system` are those of `read_rows`; `options` are those of `victor_fp.jobs.run`, where `concurrency` applies to
+    each worker and `budget` to all together. A task reserves `num_cpus` and is restarted up to `retries` times if its
+    worker is lost. `durable=False` saves a disk write per commit; after a host failure some rows may be sent again.
 
-    A shard that stops for a reason that every other shares, such as an exhausted budget, ends the job: no further one is
-    started. A job that is refused is one `ShardEnd` without a name, whose `stopped` has the reason.
+    A shard that stops for a reason that affects all shards, such as an exhausted budget, ends the job: no more shards are
+    started. A rejected job yields one `ShardEnd` without a name, whose `stopped` has the reason.
     """
     ray = _import_ray()
     rules = ColumnRules(template=template, key=key, system=system)
@@ -110,7 +110,7 @@ def run_shards(
 
 
 def _schedule(ray: Any, shards: list[Shard], task: Any, num_cpus: float, retries: int) -> Iterator[ShardEnd]:
-    """Hand shards to Ray: twice as many as it has slots, so that none is idle and a cluster that scales sees the demand."""
+    """Submit shards to Ray: twice as many as it has slots, so that no slot is idle and the autoscaler sees the demand."""
     remote = ray.remote(num_cpus=num_cpus, max_retries=retries)(_run_task)
     shared = ray.put(task)
     waiting, running, stopped = iter(shards), dict[Any, Shard](), False
@@ -126,7 +126,9 @@ def _schedule(ray: Any, shards: list[Shard], task: Any, num_cpus: float, retries
             stopped = stopped or isinstance(end.stopped, SHARED_FAULTS)
             yield end
     finally:
-        for ref in running:  # the caller has left: tasks stop at their next await, and rows in flight stay open
+        for ref in (
+            running
+        ):  # the caller stopped iterating: tasks stop at their next await, and rows in flight remain unfinished
             ray.cancel(ref)
 
 
@@ -136,7 +138,7 @@ def _run_task(task: Any, shard: Shard) -> ShardEnd:
 
 
 def _fetch_end(ray: Any, ref: Any, shard: Shard) -> ShardEnd:
-    """What a task returned. One that raised, or that Ray has given up, stops nothing but its shard."""
+    """Return the result of a task. A task that raised, or that Ray gave up, affects only its shard."""
     where = f"shard {shard.name} of {shard.path}"
     try:
         end: ShardEnd = ray.get(ref)
@@ -150,13 +152,13 @@ def _fetch_end(ray: Any, ref: Any, shard: Shard) -> ShardEnd:
 
 
 class StateKeeper:
-    """The actor: values by name, and a clock. Ray runs its methods one after the other."""
+    """The actor: values by name, and a clock. Ray runs its methods one at a time."""
 
     def __init__(self) -> None:
         self._values: dict[str, bytes] = {}
 
     async def swap(self, name: str, expected: bytes, wanted: bytes) -> tuple[bool, bytes, float]:
-        """Put `wanted` in place of `expected`; whether it was done, what is there instead, and the time."""
+        """Replace `expected` with `wanted`; return whether it was done, the current value if not, and the time."""
         current = self._values.get(name, b"")
         done = current == expected
         if done:
@@ -194,15 +196,15 @@ class RayStateServer:
         return lent
 
     async def aclose(self) -> None:
-        """Leave the actor to the other processes that use it."""
+        """Do nothing: other processes may use the actor."""
 
 
 class RayStore(SharedStore):
-    """Limits, cooldowns, breakers and budgets in one Ray actor, where there is no Redis.
+    """Limits, cooldowns, breakers and budgets in one Ray actor, for clusters without Redis.
 
-    The actor is found by its name, or started on this node; it outlives the job, so that a budget counts on where a job is
-    run again, and ends with its node or by `close_store`. It is started again empty then, and what a budget had spent is known
-    only as far as a process that still runs has seen it: use Redis for budgets that must not be lost.
+    The actor is found by its name, or started on this node. It outlives the job, so that a budget continues when a job is
+    run again, and ends with its node or by `close_store`. A restarted actor is empty, and spent amounts are restored only
+    from processes that are still running: use Redis for budgets that must not be lost.
     """
 
     def __init__(
@@ -220,7 +222,7 @@ class RayStore(SharedStore):
 
 
 def close_store(name: str = STORE) -> Fault | None:
-    """End the actor of a `RayStore`, and forget what it holds. A fault where there is none."""
+    """End the actor of a `RayStore` and discard its state. Return a fault if there is no such actor."""
     ray = _import_ray()
     try:
         ray.kill(ray.get_actor(name, namespace=NAMESPACE))
@@ -230,7 +232,7 @@ def close_store(name: str = STORE) -> Fault | None:
 
 
 def _find_keeper(name: str) -> Any:
-    """The actor of this name. It is started on this node where there is none: a driver's node lives as long as its job."""
+    """Return the actor of this name. A missing actor is started on this node, because a driver's node outlives its job."""
     ray = _import_ray()
     from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
@@ -245,5 +247,5 @@ def _import_ray() -> Any:
     try:
         import ray
     except ImportError as error:
-        raise ImportError("jobs on Ray need the extra: pip install 'victor-fp[ray]'", name="ray") from error
+        raise ImportError("jobs on Ray require the extra: pip install 'victor-fp[ray]'", name="ray") from error
     return ray

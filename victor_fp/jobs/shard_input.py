@@ -1,7 +1,7 @@
-"""Files of a sharded job: what is found under a source, how it is split, and the rows of one shard.
+"""Files of a sharded job: finds the files of a source, splits them, and reads the rows of a shard.
 
-JSONL is split by bytes, so that nothing but the beginning of a file is read to split it; Parquet by rows, as its footer
-counts them. Paths are local ones, or URLs of object stores that pyarrow knows (`s3://`, `gs://`, `hdfs://`).
+JSONL is split by bytes, so that only the beginning of a file is read for it; Parquet is split by the rows that its footer
+counts. Paths are local, or URLs of object stores that pyarrow supports (`s3://`, `gs://`, `hdfs://`).
 """
 
 from __future__ import annotations
@@ -21,16 +21,16 @@ from victor_fp.jobs.sources import ColumnRules, build_row
 
 _FORMATS: Mapping[str, FileFormat] = {".jsonl": "jsonl", ".ndjson": "jsonl", ".parquet": "parquet"}
 _SAMPLE = 256 * 1024
-"""Bytes from which the mean length of a line is taken."""
+"""Bytes from which the mean length of a line is estimated."""
 _BUFFER = 1024 * 1024
 _BOM = b"\xef\xbb\xbf"
 
 
 def find_files(source: str | Path | Iterable[str | Path], rows_per_shard: int) -> list[InputFile]:
-    """The files of a source: a file, a folder with what is below it, or several of both; sorted by path within a folder.
+    """Return the files of a source: a file, a folder (recursively), or several of both; sorted by path within a folder.
 
-    Names that begin with a dot or an underscore are left out, as markers of other tools. Raises OSError where nothing can be
-    read, ValueError where there is no file, or one of another format.
+    Names that begin with a dot or an underscore are ignored, because other tools use them as markers. Raises OSError if the
+    source cannot be read, ValueError if it has no file or a file of another format.
     """
     given = [source] if isinstance(source, str | Path) else list(source)
     found = [split_file(path, label, rows_per_shard) for each in given for path, label in _list_files(str(each))]
@@ -44,7 +44,7 @@ def find_files(source: str | Path | Iterable[str | Path], rows_per_shard: int) -
 
 
 def split_file(path: str, label: str, rows_per_shard: int) -> InputFile:
-    """How a file is split into shards of about so many rows. Raises OSError and ValueError."""
+    """Compute how a file is split into shards of about `rows_per_shard` rows. Raises OSError and ValueError."""
     form = _FORMATS.get(PurePosixPath(path).suffix.lower())
     if form is None:
         raise ValueError(f"{path}: shards are read from .jsonl, .ndjson or .parquet files")
@@ -62,9 +62,9 @@ def split_file(path: str, label: str, rows_per_shard: int) -> InputFile:
 
 
 def read_shard(shard: Shard, rules: ColumnRules) -> Iterator[RowInput]:
-    """The rows of a shard, read lazily.
+    """Yield the rows of a shard, read lazily.
 
-    A row without a key of its own is named by its file and where it is there: the byte, or the row of Parquet.
+    The key of a row without one is its file and its position there: the byte, or the row of Parquet.
     """
     records = _read_lines(shard) if shard.format == "jsonl" else _read_records(shard)
     for position, record in records:
@@ -81,7 +81,7 @@ def read_shard(shard: Shard, rules: ColumnRules) -> Iterator[RowInput]:
 
 
 def _read_lines(shard: Shard) -> Iterator[tuple[int, Mapping[str, Any] | NotJson]]:
-    """Lines whose first byte is in the shard, with its offset."""
+    """Yield the lines whose first byte is in the shard, with its offset."""
     with _open_file(shard.path) as file:
         position = _find_line(file, shard)
         while position < shard.end and (line := file.readline()):
@@ -93,10 +93,10 @@ def _read_lines(shard: Shard) -> Iterator[tuple[int, Mapping[str, Any] | NotJson
 
 
 def _find_line(file: IO[bytes], shard: Shard) -> int:
-    """Go to the first line that begins in the shard; where it begins, or somewhere behind the shard."""
+    """Seek to the first line that begins in the shard; return its offset, or one after the shard if there is none."""
     if shard.start == 0:
         return 0
-    # The byte before the shard tells whether a line begins with it.
+    # The byte before the shard shows whether a line begins at its start.
     position = file.seek(shard.start - 1)
     while position < shard.end and (piece := file.readline(_BUFFER)):
         position += len(piece)
@@ -121,7 +121,7 @@ def _read_records(shard: Shard) -> Iterator[tuple[int, Mapping[str, Any]]]:
 
 
 def _list_files(source: str) -> Iterator[tuple[str, str]]:
-    """Paths and labels of a file, or of the files below a folder."""
+    """Yield paths and labels of a file, or of the files in a folder."""
     if "://" in source:
         yield from _list_remote(source)
         return
@@ -173,5 +173,5 @@ def _import_arrow(module: str) -> Any:
     try:
         return import_module(module)
     except ImportError as error:
-        needed = "Parquet and object stores need the extra: pip install 'victor-fp[parquet]'"
+        needed = "Parquet and object stores require the extra: pip install 'victor-fp[parquet]'"
         raise ImportError(needed, name="pyarrow") from error

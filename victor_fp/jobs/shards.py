@@ -1,8 +1,8 @@
-"""One shard of a job that many machines share: the ordinary job, with a ledger of its own beside its output.
+"""One shard of a job that runs on many machines: an ordinary job with a separate ledger next to its output.
 
-`run_shard` and `run_partition` know no scheduler: whatever runs them again after a crash, on the same folder, continues
-where the ledger stands. A shard's files are `NAME.ledger`; `NAME.jsonl`, its results in the order of the input; and
-`NAME.json`, its figures, which is written last.
+`run_shard` and `run_partition` do not depend on a scheduler: when they run again after a crash, on the same folder, they
+continue from the ledger. The files of a shard are `NAME.ledger`; `NAME.jsonl`, its results in the order of the input; and
+`NAME.json`, its report, which is written last.
 """
 
 from __future__ import annotations
@@ -40,29 +40,29 @@ from victor_fp.shell.store.memory import MemoryStore
 __all__ = ["ShardEnd", "plan_shards", "read_job_report", "run_partition", "run_shard"]
 
 MakeStore: TypeAlias = Callable[[], Store]
-"""Makes the store that all workers share; called in each of them."""
+"""Creates the store that all workers share; called in each worker."""
 MakeProvider: TypeAlias = Callable[[Store], "BaseProvider | Awaitable[BaseProvider]"]
-"""Makes a provider over the shared store; called in each worker, so that keys are read there and go nowhere."""
+"""Creates a provider over the shared store; called in each worker, so that keys are read there and not transferred."""
 
 LOCK_PATIENCE = 300.0
-"""Seconds for which a shard waits for its ledger: the worker that had it may still be dying, or its network file system may
-keep the lock of a lost host for a while."""
+"""Seconds for which a shard waits for the lock of its ledger: its previous worker may still be ending, or the network file
+system may keep the lock of a lost host for a while."""
 PLAN = "plan.json"
 PLAIN = ColumnRules()
 _NOT_ASKED = frozenset({"concurrency", "budget", "price", "max_tries", "retry_failed", "route", "model", "tools"})
-"""Options of a job that are not part of what it asks; model and tools are looked at by themselves."""
+"""Options of a job that do not change its requests; model and tools are compared separately."""
 
 
 class ShardEnd(msgspec.Struct, frozen=True, kw_only=True):
-    """How a shard ended on one worker."""
+    """The outcome of a shard on one worker."""
 
     name: str
-    """Empty where the whole job is refused."""
+    """Empty if the job itself was rejected."""
     report: Report = Report()
     stopped: Fault | None = None
-    """Why the shard ended before its last row; None where it did not."""
+    """Reason why the shard ended before its last row; None if it did not."""
     is_resumed: bool = False
-    """The shard was complete already, by an earlier run."""
+    """Whether the shard was already complete from an earlier run."""
 
 
 def plan_shards(
@@ -73,10 +73,10 @@ def plan_shards(
     rules: ColumnRules = PLAIN,
     **options: Any,
 ) -> Result[tuple[Shard, ...], Fault]:
-    """Split the input into shards of about `rows_per_shard` rows, and keep the plan in the folder `output`.
+    """Split the input into shards of about `rows_per_shard` rows, and store the plan in the folder `output`.
 
-    Where there is a plan, its shards stay as they are and new files are added. A Failure where the source cannot be read,
-    a file of the plan has changed, or the job asks something else. `options` are those of the job.
+    The shards of an existing plan are kept, and new files are added. It fails if the source cannot be read, a file of the
+    plan has changed, or the job has other requests. `options` are those of the job.
     """
     folder = Path(output)
     try:
@@ -96,7 +96,7 @@ def plan_shards(
 
 
 def read_shard_report(shard: Shard, output: str | Path) -> Report | None:
-    """The figures of a shard that has ended; None where it has not, or nobody can read them."""
+    """Return the report of a shard that has ended; None if it has not, or if the report cannot be read."""
     try:
         return msgspec.json.decode((Path(output) / f"{shard.name}.json").read_bytes(), type=Report)
     except (OSError, msgspec.MsgspecError):
@@ -104,12 +104,12 @@ def read_shard_report(shard: Shard, output: str | Path) -> Report | None:
 
 
 def is_complete(report: Report | None, *, retry_failed: bool = False) -> bool:
-    """Whether nothing of a shard is left to be asked."""
+    """Return whether a shard has no rows left to send."""
     return report is not None and not report.left and not (retry_failed and report.failed)
 
 
 def read_job_report(output: str | Path) -> Result[Report, Fault]:
-    """The figures of all shards together: of the ended ones as they were written, of the others by their ledgers."""
+    """Return the combined report of all shards, from the reports of ended shards and the ledgers of the others."""
     folder = Path(output)
     try:
         plan = _read_plan(folder / PLAN)
@@ -132,10 +132,10 @@ async def run_shard(
     runtime: Runtime = SYSTEM,
     **options: Any,
 ) -> ShardEnd:
-    """Run the shard's rows as a job, and write its results and figures; what its ledger has is not asked again.
+    """Run the rows of a shard as a job, and write its results and report. Rows in its ledger are not sent again.
 
-    `options` are those of `victor_fp.jobs.run`. `durable` makes each commit survive the host and not only the process.
-    Raises what reading the shard's file raises, and what `make_provider` and `make_store` raise.
+    `options` are those of `victor_fp.jobs.run`. With `durable` each commit also survives a failure of the host. Raises the
+    exceptions of reading the file, of `make_provider` and of `make_store`.
     """
     base = Path(output) / shard.name
     rows = read_shard(shard, rules)
@@ -176,12 +176,12 @@ async def run_partition(
     runtime: Runtime = SYSTEM,
     **options: Any,
 ) -> list[dict[str, Any]]:
-    """Ask the rows of one partition of another engine (Ray Data, Dask, Spark), and return a record for each, in their order.
+    """Send the rows of one partition of another engine (Ray Data, Dask, Spark); return a record for each, in their order.
 
-    A record has `key`, `status`, and `response` or `error`, as a line of `export` has. The ledger is a file in the folder
-    `ledgers`, which all hosts see; its name is a digest of the rows, so that an engine that computes a lost partition again
-    does not pay for it again. Keys must be unique in a partition. Raises RuntimeError where the job stops before its last
-    row, for the engine to try again or give up: what was answered is in the ledger.
+    A record has `key`, `status`, and `response` or `error`, like a line of `export`. The ledger is a file in the folder
+    `ledgers`, which all hosts can access; its name is a digest of the rows, so that a lost partition that is computed
+    again is not paid for again. Keys must be unique in a partition. Raises RuntimeError if the job stops before its last
+    row, so that the engine retries or fails; the responses so far are in the ledger.
     """
     given = list(rows)
     name = blake2b(msgspec.msgpack.encode(given, enc_hook=str), digest_size=16).hexdigest()
@@ -199,7 +199,7 @@ async def run_partition(
     )
     if ended.stopped is not None:
         raise RuntimeError(f"the job of a partition stopped: {type(ended.stopped).__name__}: {ended.stopped.message}")
-    # Through JSON, so that every value is one that Arrow knows.
+    # Converted through JSON, so that Arrow supports every value.
     return [
         msgspec.json.decode(msgspec.json.encode(export_entry(entry), enc_hook=str)) for entry in read_entries(ledger)
     ]
@@ -239,7 +239,7 @@ async def _run_rows(
 
 
 async def _open_ledger(path: Path, *, durable: bool, patience: float, runtime: Runtime) -> Result[Ledger, Fault]:
-    """The ledger, once the worker that had it is gone. A lock that stays is a fault."""
+    """Open the ledger when its previous worker has ended. A lock that remains is a fault."""
     ends = runtime.now() + patience
     while True:
         opened = Ledger.open(path, durable=durable)
@@ -274,7 +274,7 @@ def _report_shard(shard: Shard, folder: Path) -> Report:
 
 
 def _digest_job(rules: ColumnRules, options: Mapping[str, Any]) -> str:
-    """Changes when anything changes that the job asks about every row."""
+    """Return a digest of everything that affects the requests of all rows."""
     tools = read_tools(options.get("tools") or ())
     if isinstance(tools, str):
         raise TypeError(tools)
@@ -291,7 +291,7 @@ def _read_plan(path: Path) -> ShardPlan | None:
 
 
 def _replace_file(path: Path, content: bytes) -> None:
-    """The file appears under its name once it is complete."""
+    """Replace a file atomically."""
     partial = path.with_name(f".{path.name}.{os.getpid()}-{time.monotonic_ns()}.partial")
     with partial.open("wb") as file:
         file.write(content)

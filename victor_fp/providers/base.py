@@ -244,7 +244,7 @@ class BaseProvider(CircuitGuarded, BackgroundMethods, BatchMethods, ABC):
                 received.append(chunk.content)
                 yield Success(chunk)
         finally:
-            with suppress(Exception):  # its failure has been reported, or nobody waits for it
+            with suppress(Exception):  # its failure was already reported, or no caller waits for it
                 await _close_stream(chunks)
 
     async def stream_chat(

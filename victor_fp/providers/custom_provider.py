@@ -1,4 +1,4 @@
-"""CustomProvider: a class of the user's own as a `Provider`: it is called with lists of messages and a model's name."""
+"""CustomProvider: wraps a user's provider class as a `Provider`; the class gets lists of messages and a model name."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ T = TypeVar("T")
 
 
 class Arguments(NamedTuple):
-    """What a custom class is called with."""
+    """The arguments of a call to a custom class."""
 
     messages: list[Message]
     model: str
@@ -42,7 +42,7 @@ class Arguments(NamedTuple):
 
 
 class CustomProvider(Provider):
-    """A provider of a class of the user's own. Every method is that provider's, called with what the class expects."""
+    """A provider that wraps an instance of a user's class and calls its methods with the arguments that it expects."""
 
     def __init__(self, provider: BaseProvider) -> None:
         super().__init__(base_url=getattr(provider, "base_url", None), use_circuit_breaker=False)
@@ -56,7 +56,7 @@ class CustomProvider(Provider):
 
     @property
     def name(self) -> str:
-        """The provider's name."""
+        """The name of the provider."""
         return self._provider.name
 
     async def chat(
@@ -140,7 +140,7 @@ class CustomProvider(Provider):
         tools: ToolsInput | None = None,
         **kwargs: Unpack[ChatOptions],
     ) -> ChatStream[StreamChunk]:
-        """Another name for `stream`."""
+        """Alias of `stream`."""
         return self.stream(messages, model=model, temperature=temperature, max_tokens=max_tokens, tools=tools, **kwargs)
 
     async def embed(
@@ -152,7 +152,7 @@ class CustomProvider(Provider):
         purpose: Purpose | None = None,
         **kwargs: Unpack[EmbedOptions],
     ) -> EmbeddingResponse:
-        """Embed texts: a vector for each, in their order. Raises ProviderError."""
+        """Embed texts; return a vector for each, in their order. Raises ProviderError."""
         return await self._provider.embed(texts, model=model, dimensions=dimensions, purpose=purpose, **kwargs)
 
     async def embed_result(
@@ -192,54 +192,54 @@ class CustomProvider(Provider):
         return await self._provider.rerank_result(query, documents, model=model, top_n=top_n, **kwargs)
 
     def supports_tools(self) -> bool:
-        """Whether tools can be passed."""
+        """Return whether tools can be passed."""
         return self._provider.supports_tools()
 
     def supports_streaming(self) -> bool:
-        """Whether `stream` works."""
+        """Return whether `stream` is supported."""
         return self._provider.supports_streaming()
 
     async def discover_capabilities(self, model: str) -> ProviderRuntimeCapabilities:
-        """What the class knows of the model."""
+        """Return the capabilities of the model that the class reports."""
         return await self._provider.discover_capabilities(model)
 
     async def list_models(self) -> list[ModelInfo]:
-        """The models on offer."""
+        """Return the available models."""
         return await self._provider.list_models()
 
     async def list_models_result(self) -> Result[list[ModelInfo], Fault]:
-        """The models on offer."""
+        """Return the available models."""
         try:
             return Success(await self._provider.list_models())
-        except Exception as error:  # whatever a class raises is a call that failed
+        except Exception as error:  # any exception of the class is a failed call
             return Failure(build_provider_fault(self._provider, error, None))
 
-    async def count_tokens(self, text: str, *, model: str | None = None) -> int:  # noqa: ARG002  the class is not told
-        """The class's own count."""
+    async def count_tokens(self, text: str, *, model: str | None = None) -> int:  # noqa: ARG002  the class has no such parameter
+        """Return the count of the class."""
         return await self._provider.count_tokens(text)
 
     def choose_background_pool(self, provider: str | None) -> TargetPool | None:
-        """The targets of the class, if it has any."""
+        """Return the targets of the class, if it has any."""
         return self._provider.choose_background_pool(provider)
 
     async def open_batches(self) -> Result[BatchClient, Fault]:
-        """The batch API of the class, if it has one."""
+        """Return the batch API of the class, if it has one."""
         return await self._provider.open_batches()
 
     def is_circuit_open(self) -> bool:
-        """Whether calls fail fast right now."""
+        """Return whether the breaker rejects calls."""
         return self._provider.is_circuit_open()
 
     def get_circuit_breaker_stats(self) -> dict[str, Any] | None:
-        """Return the breaker's figures; None where it is switched off."""
+        """Return statistics of the breaker; None if it is disabled."""
         return self._provider.get_circuit_breaker_stats()
 
     def reset_circuit_breaker(self) -> None:
-        """Close the breaker by hand."""
+        """Close the breaker manually."""
         self._provider.reset_circuit_breaker()
 
     async def close(self) -> None:
-        """Close what the class holds."""
+        """Close the instance of the class."""
         await self._provider.close()
 
     async def __aenter__(self) -> Self:
@@ -268,12 +268,12 @@ class CustomProvider(Provider):
 
 
 def _join_options(temperature: float | None, max_tokens: int | None, options: ChatOptions) -> dict[str, Any]:
-    """All options, by the names that every class has."""
+    """Return all options, by the names of the class's parameters."""
     return {"temperature": temperature, "max_tokens": max_tokens, **options}
 
 
 async def _pass_on(items: AsyncIterator[T]) -> AsyncGenerator[T, None]:
-    """The items of a stream, which is closed where this one is."""
+    """Yield the items of a stream, and close it together with this one."""
     if not hasattr(items, "aclose"):
         async for item in items:
             yield item
@@ -284,11 +284,11 @@ async def _pass_on(items: AsyncIterator[T]) -> AsyncGenerator[T, None]:
 
 
 async def _raise(fault: Fault) -> AsyncGenerator[StreamChunk, None]:
-    """A stream that fails at once."""
+    """Return a stream that fails immediately."""
     raise error_from(fault)
     yield StreamChunk()
 
 
 async def _fail(fault: Fault) -> AsyncGenerator[Result[StreamChunk, Fault], None]:
-    """A stream of results whose only one is a failure."""
+    """Return a stream of results with one failure."""
     yield Failure(fault)

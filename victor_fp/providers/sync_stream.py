@@ -197,7 +197,7 @@ class _StreamReader(Generic[T]):
         finally:
             close = getattr(self._stream, "aclose", None)
             if close is not None:
-                with suppress(Exception):  # its fault has been reported, or nobody waits for it
+                with suppress(Exception):  # its fault was already reported, or no caller waits for it
                     await close()
             self._is_over = True
             if self._host is None or not self._host.is_stopping:

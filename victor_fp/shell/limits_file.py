@@ -86,15 +86,15 @@ def write_limits(path: Path, limits: LimitTable) -> Result[None, FileInvalid]:
     text = msgspec.json.format(msgspec.json.encode({name: limits[name] for name in sorted(limits)}), indent=1)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        descriptor, beside = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
         try:
             with os.fdopen(descriptor, "wb") as file:
                 file.write(text + b"\n")
-            os.chmod(beside, 0o644)
-            os.replace(beside, path)
+            os.chmod(temporary, 0o644)
+            os.replace(temporary, path)
         except BaseException:
             with suppress(OSError):
-                os.unlink(beside)
+                os.unlink(temporary)
             raise
     except OSError as error:
         return Failure(FileInvalid(f"cannot be written ({error.strerror})", str(path)))

@@ -66,15 +66,15 @@ def _compute_model_price(base_url: str, model: str, sale: PricedUsage) -> float 
 
 
 def is_seller(pattern: str, base_url: str) -> bool:
-    """Whether a pattern of the table stands for the host of an address, and not only for the beginning of it.
+    """Return whether a pattern of the table matches the complete host of an address, and not only a prefix of it.
 
-    The table's patterns are looked for at the beginning of an address, where `https://api\\.openai\\.com` also is in
+    The patterns of the table match prefixes, so that `https://api\\.openai\\.com` also matches
     `https://api.openai.com.example`, and some match across slashes.
     """
     parts = urlsplit(base_url)
     origin = f"{parts.scheme}://{parts.netloc}"
     if "/" in pattern.partition("://")[2].replace("[^/]", "").replace("(?:/|$)", "").replace("(/|$)", ""):
-        origin = base_url  # the seller is told by the path as well
+        origin = base_url  # the path also identifies the seller
     match = re.match(pattern, f"{origin}/")
     if match is None:
         return False
@@ -83,7 +83,7 @@ def is_seller(pattern: str, base_url: str) -> bool:
 
 
 def _normalise_address(base_url: str) -> str:
-    """The address with its host in lower case, as the table has hosts, and without a user."""
+    """Return the address without user info and with its host in lower case, as in the table."""
     try:
         parts = urlsplit(base_url)
         host = (parts.hostname or "") + ("" if parts.port is None else f":{parts.port}")

@@ -58,12 +58,12 @@ def permit_of(orders: tuple[AdmissionOrder, ...]) -> Permit:
     return grant.permit
 
 
-def test_where_there_is_room_a_call_is_granted_at_once() -> None:
+def test_call_is_granted_at_once_with_free_capacity() -> None:
     _, orders = told(admission(), (0.0, Arrived(ticket=1)))
     assert orders == (Grant(1, permit_of(orders), 0.0),)
 
 
-def test_a_permit_that_comes_back_goes_to_the_head_of_the_line() -> None:
+def test_returned_permit_goes_to_the_head_of_the_queue() -> None:
     state, orders = told(admission(), (0.0, Arrived(ticket=1)))
     permit = permit_of(orders)
     state, orders = told(state, (0.0, Arrived(ticket=2)), (1.0, Arrived(ticket=3, priority=Priority.HIGH)))
@@ -73,14 +73,14 @@ def test_a_permit_that_comes_back_goes_to_the_head_of_the_line() -> None:
     assert [order.waited for order in orders if isinstance(order, Grant)] == [1.0]
 
 
-def test_an_unsent_permit_goes_to_the_next_too() -> None:
+def test_unsent_permit_goes_to_the_next_call() -> None:
     state, orders = told(admission(requests=1), (0.0, Arrived(ticket=1)))
     permit = permit_of(orders)
     _, orders = told(state, (0.0, Arrived(ticket=2)), (1.0, Unsent(permit)))
     assert granted(orders) == [2]
 
 
-def test_a_newcomer_does_not_pass_the_line_even_where_it_would_fit() -> None:
+def test_new_call_does_not_overtake_the_queue() -> None:
     limits = Limits(tokens_per_minute=100)
     state, _ = told(Admission(limiter=Limiter(limits=limits)), (0.0, Arrived(ticket=1, tokens=60)))
     state, _ = told(state, (0.0, Arrived(ticket=2, tokens=90)))
@@ -88,14 +88,14 @@ def test_a_newcomer_does_not_pass_the_line_even_where_it_would_fit() -> None:
     assert granted(orders) == []
 
 
-def test_a_cancelled_call_never_runs() -> None:
+def test_cancelled_call_is_not_granted() -> None:
     state, orders = told(admission(), (0.0, Arrived(ticket=1)))
     permit = permit_of(orders)
     _, orders = told(state, (0.0, Arrived(ticket=2)), (1.0, GaveUp(2)), (2.0, Finished(permit=permit)))
     assert orders == ()
 
 
-def test_a_call_that_timed_out_in_line_never_runs() -> None:
+def test_call_that_timed_out_in_the_queue_is_not_granted() -> None:
     state, orders = told(admission(max_wait=5), (0.0, Arrived(ticket=1)))
     permit = permit_of(orders)
     state, orders = told(state, (0.0, Arrived(ticket=2)))
@@ -105,33 +105,33 @@ def test_a_call_that_timed_out_in_line_never_runs() -> None:
     assert told(state, (6.0, Finished(permit=permit)))[1] == ()
 
 
-def test_one_deadline_holds_in_the_line_too() -> None:
+def test_deadline_applies_in_the_queue() -> None:
     state, _ = told(admission(), (0.0, Arrived(ticket=1)), (0.0, Arrived(ticket=2, deadline=3.0)))
     _, orders = told(state, (3.0, Woken()))
     assert [type(order.fault) for order in orders if isinstance(order, Refuse)] == [DeadlineExceeded]
 
 
-def test_a_full_line_refuses() -> None:
+def test_full_queue_refuses() -> None:
     _, orders = told(
         admission(max_size=1), (0.0, Arrived(ticket=1)), (0.0, Arrived(ticket=2)), (0.0, Arrived(ticket=3))
     )
     assert [(order.ticket, type(order.fault)) for order in orders if isinstance(order, Refuse)] == [(3, QueueFull)]
 
 
-def test_who_has_waited_too_long_makes_room_in_the_line_for_who_comes() -> None:
+def test_overdue_call_frees_its_queue_entry_for_a_new_call() -> None:
     state, _ = told(admission(max_size=1, max_wait=5), (0.0, Arrived(ticket=1)), (0.0, Arrived(ticket=2)))
     _, orders = told(state, (6.0, Arrived(ticket=3)))
     assert [order.ticket for order in orders if isinstance(order, Refuse)] == [2]
 
 
-def test_a_wait_of_nothing_means_now_or_not() -> None:
+def test_max_wait_of_zero_grants_or_refuses_at_once() -> None:
     state, orders = told(admission(max_wait=0), (0.0, Arrived(ticket=1)))
     assert granted(orders) == [1]
     _, orders = told(state, (0.0, Arrived(ticket=2)))
     assert [order.ticket for order in orders if isinstance(order, Refuse)] == [2]
 
 
-def test_while_a_key_cools_nobody_is_granted_and_then_the_line_is_served() -> None:
+def test_queue_is_served_after_the_cooldown() -> None:
     state, orders = told(admission(concurrency=5), (0.0, Arrived(ticket=1)))
     state, _ = told(state, (1.0, Finished(permit=permit_of(orders), fault=RateLimited(retry_after=10.0))))
     state, orders = told(state, (2.0, Arrived(ticket=2)))
@@ -140,7 +140,7 @@ def test_while_a_key_cools_nobody_is_granted_and_then_the_line_is_served() -> No
     assert granted(orders) == [2]
 
 
-def test_who_cannot_wait_for_the_key_to_be_ready_is_refused_at_once_with_the_time_left() -> None:
+def test_call_that_cannot_wait_for_the_cooldown_is_refused_with_the_remaining_time() -> None:
     state, orders = told(admission(concurrency=5), (0.0, Arrived(ticket=1)))
     state, _ = told(state, (1.0, Finished(permit=permit_of(orders), fault=RateLimited(retry_after=10.0))))
     _, orders = told(state, (2.0, Arrived(ticket=2, deadline=8.0)))
@@ -150,7 +150,7 @@ def test_who_cannot_wait_for_the_key_to_be_ready_is_refused_at_once_with_the_tim
     assert refusal.fault.retry_after == 9.0
 
 
-def test_those_in_line_who_cannot_wait_out_a_cooldown_are_refused_when_it_begins() -> None:
+def test_queued_calls_that_cannot_wait_for_the_cooldown_are_refused_when_it_begins() -> None:
     state, orders = told(admission(), (0.0, Arrived(ticket=1)))
     permit = permit_of(orders)
     state, _ = told(state, (0.0, Arrived(ticket=2, deadline=8.0)), (0.0, Arrived(ticket=3)))
@@ -159,7 +159,7 @@ def test_those_in_line_who_cannot_wait_out_a_cooldown_are_refused_when_it_begins
     assert orders[-1] == Wake(61.0)
 
 
-def test_a_full_minute_names_the_time_to_wake() -> None:
+def test_full_minute_orders_a_wake() -> None:
     state, _ = told(admission(concurrency=None, requests=1), (0.0, Arrived(ticket=1)), (1.0, Arrived(ticket=2)))
     state, orders = told(state, (2.0, Woken()))
     (wake,) = orders
@@ -168,21 +168,21 @@ def test_a_full_minute_names_the_time_to_wake() -> None:
     assert granted(told(state, (wake.at, Woken()))[1]) == [2]
 
 
-def test_the_line_is_told_when_a_lost_permit_is_given_up() -> None:
+def test_wake_is_ordered_for_the_expiry_of_a_lost_permit() -> None:
     state, _ = told(admission(max_wait=5000), (0.0, Arrived(ticket=1)))
     state, orders = told(state, (1.0, Arrived(ticket=2)))
     assert orders == (Wake(900.0),)
     assert granted(told(state, (900.0, Woken()))[1]) == [2]
 
 
-def test_used_tokens_make_room() -> None:
+def test_reported_usage_frees_capacity() -> None:
     state = Admission(limiter=Limiter(limits=Limits(tokens_per_minute=100)))
     state, orders = told(state, (0.0, Arrived(ticket=1, tokens=100)))
     state, _ = told(state, (1.0, Finished(permit=permit_of(orders), used=10)))
     assert granted(told(state, (1.0, Arrived(ticket=2, tokens=90)))[1]) == [2]
 
 
-def test_a_refusal_names_the_target() -> None:
+def test_refusal_names_the_target() -> None:
     state = Admission(queue=Queue(provider="acme", model="m"))
     state, orders = told(state, (0.0, Arrived(ticket=1)))
     state, _ = told(state, (1.0, Finished(permit=permit_of(orders), fault=RateLimited(retry_after=0.5))))
@@ -191,14 +191,14 @@ def test_a_refusal_names_the_target() -> None:
     assert (refusal.fault.provider, refusal.fault.model) == ("acme", "m")
 
 
-def test_the_request_whose_headers_speak_is_not_counted_as_another() -> None:
+def test_request_whose_headers_are_read_is_not_counted_as_in_flight() -> None:
     state, orders = told(admission(concurrency=None), (0.0, Arrived(ticket=1)))
     said = Reported(requests=ReportedBudget(remaining=1, reset=7.0))
     state, _ = told(state, (1.0, Finished(permit=permit_of(orders), reported=said)))
     assert granted(told(state, (2.0, Arrived(ticket=2)))[1]) == [2]
 
 
-def test_while_no_permit_is_out_who_could_not_wait_for_room_is_refused_at_once() -> None:
+def test_call_that_cannot_wait_for_capacity_is_refused_at_once_without_permits_in_use() -> None:
     state, orders = told(admission(concurrency=None), (0.0, Arrived(ticket=1)))
     said = Reported(requests=ReportedBudget(remaining=0, reset=7.0))
     state, _ = told(state, (1.0, Finished(permit=permit_of(orders), reported=said)))
@@ -211,7 +211,7 @@ def test_while_no_permit_is_out_who_could_not_wait_for_room_is_refused_at_once()
     assert abs(wake.at - 8.0) + abs(refusal.fault.retry_after - 6.0) < 0.001
 
 
-def test_while_a_permit_is_out_its_return_is_waited_for() -> None:
+def test_call_waits_for_the_return_of_a_permit_in_use() -> None:
     state, orders = told(admission(concurrency=None, requests=1), (0.0, Arrived(ticket=1)))
     state, waits = told(state, (1.0, Arrived(ticket=2, deadline=20.0)))
     assert [type(order) for order in waits] == [Wake]

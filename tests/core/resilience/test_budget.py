@@ -23,19 +23,19 @@ from victor_fp.core.resilience.budget import (
 ONE = Amount(usd=1.0, tokens=100)
 
 
-def test_what_is_reserved_counts_as_spent() -> None:
+def test_reserved_amounts_count_as_spent() -> None:
     state, first = reserve(Spending(budget=Budget(tokens=150)), ONE)
     assert first is None
     assert reserve(state, ONE) == (state, Shortage("tokens", is_final=False))
 
 
-def test_a_shortage_is_final_where_returned_reservations_would_not_help() -> None:
+def test_shortage_is_final_if_released_reservations_would_not_help() -> None:
     spent = settle(reserve(Spending(budget=Budget(usd=1.5)), ONE)[0], ONE, ONE)
     assert reserve(spent, ONE)[1] == Shortage("usd", is_final=True)
     assert reserve(Spending(budget=Budget(requests=0)), ONE)[1] == Shortage("requests", is_final=True)
 
 
-def test_settling_replaces_the_estimate_and_releasing_gives_it_back() -> None:
+def test_settle_replaces_and_release_returns_the_estimate() -> None:
     state, _ = reserve(Spending(budget=Budget(usd=2.0)), ONE)
     assert describe_spending(state)["usd"] == {"limit": 2.0, "spent": 0.0, "reserved": 1.0}
     settled = settle(state, ONE, Amount(usd=0.25, tokens=9))

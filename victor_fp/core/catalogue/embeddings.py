@@ -1,4 +1,4 @@
-"""How the vendors of the catalogue embed texts: one value for each, whose entry names it."""
+"""Embedding APIs of the vendors in the catalogue, referenced by their entries."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _NEITHER = _NO_DIMENSIONS | _NO_USER
 
 OPENAI = OpenAIEmbeddings(
     default_model="text-embedding-3-small",
-    # API reference of /v1/embeddings: 2,048 inputs and 300,000 tokens a request; too long a text is an error.
+    # API reference of /v1/embeddings: 2,048 inputs and 300,000 tokens per request; a text that is too long is an error.
     max_texts=2048,
     max_total_tokens=300_000,
     models=(EmbeddingPolicy(pattern="*ada-002*", refuses=_NO_DIMENSIONS),),
@@ -38,10 +38,10 @@ MISTRAL = OpenAIEmbeddings(
     default_model="mistral-embed",
     additions="mistral",
     refuses=_NO_USER,
-    # output_dtype and output_dimension of its API reference, which codestral-embed has and mistral-embed has not.
+    # output_dtype and output_dimension of its API reference, which codestral-embed supports and mistral-embed does not.
     dtypes={"float32": "float", "int8": "int8", "uint8": "uint8", "binary": "binary", "ubinary": "ubinary"},
     models=(EmbeddingPolicy(pattern="mistral-embed*", refuses=_NO_DIMENSIONS | {"dtype"}),),
-    # Its reference names no limits; requests of 16,000 tokens were accepted.
+    # Its reference gives no limits; requests of 16,000 tokens were accepted.
     max_texts=256,
     max_total_tokens=16_000,
     source="https://docs.mistral.ai/api/#tag/embeddings",
@@ -61,7 +61,7 @@ FIREWORKS = OpenAIEmbeddings(
     base64=False,
     refuses=_NO_USER,
     truncation="unknown",
-    # The guide: nomic's models want these words before each text.
+    # According to the guide, nomic's models require these prefixes.
     models=(
         EmbeddingPolicy(
             pattern="*nomic-embed*",
@@ -80,7 +80,7 @@ FIREWORKS = OpenAIEmbeddings(
 OPENROUTER = OpenAIEmbeddings(
     default_model="openai/text-embedding-3-small",
     additions="openrouter",
-    # Its reference's examples; the word is passed to the provider behind it.
+    # From the examples of its reference; the value is forwarded to the upstream provider.
     purposes={"query": "search_query", "document": "search_document"},
     truncation="unknown",
     max_texts=512,
@@ -161,7 +161,7 @@ VOYAGE = OpenAIEmbeddings(
     max_texts=1000,
     max_total_tokens=120_000,
     models=(
-        # Tokens of a request by model, and which models have a choice of dimensions and types.
+        # Maximum tokens of a request by model, and the models with configurable dimensions and types.
         EmbeddingPolicy(pattern="voyage-[34]*-lite", max_total_tokens=1_000_000),
         EmbeddingPolicy(pattern="voyage-4-large", max_total_tokens=120_000),
         EmbeddingPolicy(pattern="voyage-4", max_total_tokens=320_000),
@@ -194,7 +194,7 @@ NVIDIA = OpenAIEmbeddings(
     default_model="nvidia/llama-3.2-nv-embedqa-1b-v2",
     additions="nvidia",
     purposes={"query": "query", "document": "passage"},
-    # Asymmetric models, which are nearly all, refuse a request without an input type.
+    # Asymmetric models (nearly all of them) reject a request without an input type.
     required_purpose="document",
     truncation="option",
     max_texts=256,
@@ -208,7 +208,7 @@ _TASKS: dict[Purpose, str] = {
     "classification": "CLASSIFICATION",
     "clustering": "CLUSTERING",
 }
-# The guide to embeddings: gemini-embedding-2 has no task types and reads these words instead.
+# The guide to embeddings: gemini-embedding-2 has no task types and reads these prefixes instead.
 _PROMPTS: dict[Purpose, str] = {
     "query": "task: search result | query: {text}",
     "document": "title: none | text: {text}",
@@ -280,7 +280,7 @@ BEDROCK = BedrockEmbeddings(
     truncation="option",
     refuses=_NO_USER,
     models=(
-        # User guide, "Amazon Titan Embeddings Text": V2 has a choice of dimensions, G1 has no options.
+        # User guide, "Amazon Titan Embeddings Text": V2 has configurable dimensions, G1 has no options.
         EmbeddingPolicy(
             pattern="*amazon.titan-embed-text-v2*",
             operation="titan",

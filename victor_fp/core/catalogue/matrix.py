@@ -1,4 +1,4 @@
-"""docs/providers.md, from the catalogue; `nox -s docs` writes it."""
+"""Renders docs/providers.md from the catalogue; run by `nox -s docs`."""
 
 from __future__ import annotations
 
@@ -17,35 +17,36 @@ from victor_fp.core.result import outcome
 HEAD = """\
 # Providers
 
-Written by `nox -s docs` from the catalogue; a test fails where it is stale.
+This page is generated from the catalogue by `nox -s docs`; a test fails if it is out of date.
 
-A second protocol of one vendor has a name of its own. The key is the constructor's `api_key`, else the first of the variables that is set, else what is
-stored under the provider's name. Settings are constructor keywords, or the variables beside them; they stand in base URLs as `{name}`.
+Each protocol of a vendor has a separate entry. The key is the constructor's `api_key`, otherwise the first environment variable that is set, otherwise
+the key stored under the provider's name. Settings are constructor keywords, or the environment variables next to them; in base URLs they appear as
+`{name}`.
 
-Not every entry was tried. Facts are *recorded* where exchanges with the vendor were recorded and are held against the library, *documented* where they
-are from the vendor's own documents, and *listed* where they are from another list of providers. The sources are at the end of this page.
+Not every entry was tested against its vendor. Facts are *recorded* if recorded exchanges with the vendor are replayed in the tests, *documented* if they
+are from the vendor's documentation, and *listed* if they are from another list of providers. The sources are at the end of this page.
 """
 CAN = """
-What a provider's API can carry is stated here; whether a model can, its vendor knows: see `discover_capabilities`. What is not supported is an
-`UnsupportedParameter`, or, with `on_unsupported="adjust"`, an entry of `metadata["adjustments"]`. A question mark stands for what is not known: it is
-sent, and the vendor answers for itself.
+This table lists what a provider's API supports. Use `discover_capabilities` to find out what a model supports. An unsupported option is an
+`UnsupportedParameter`, or, with `on_unsupported="adjust"`, an entry of `metadata["adjustments"]`. A question mark means unknown: the option is sent, and
+the vendor accepts or rejects it.
 
-The default model is the one that calls use that name none. It is named by the entry's own source, or by the one beside it.
+The default model is used by calls that do not name a model. Its source is the entry's source, or the one linked next to it.
 """
 RETRIEVAL = """
-The model is the one that `victor embed` uses by default. A longer list of texts takes several requests, which callers do not notice. What is empty cannot
-be asked for. Texts that are too long are refused, or the option `truncate` decides.
+The model is the default of `victor embed`. Longer lists of texts are split into several requests automatically. An empty cell means that the option is not
+supported. Texts that are too long are rejected, unless the column says that the option `truncate` decides.
 """
 BATCHES_TEXT = """
-Vendors that answer batches of requests within hours, mostly at a lower price: see `docs/jobs.md`. Limits are those of one batch; larger jobs are
-split. The price is relative to live calls; where a column is empty, the vendor does not say.
+These vendors process batches of requests within hours, mostly at a lower price; see `docs/jobs.md`. The limits apply to one batch; larger jobs are
+split. The price is relative to live calls. An empty cell means that the vendor does not document a value.
 """
 ABILITIES = ("tools", "streaming", "images", "audio", "files", "reasoning", "json_schema")
 ADDRESS_HEADS = ("name", "aliases", "protocol", "base URL", "key", "settings")
 RETRIEVAL_HEADS = (
     "name",
     "embeddings",
-    "texts a request",
+    "texts per request",
     "dimensions",
     "purposes",
     "types",
@@ -57,7 +58,7 @@ _MARKS: dict[bool | None, str] = {True: "yes", False: "", None: "?"}
 
 
 def render_matrix() -> str:
-    """Return the document. It reads the groups themselves, as the index may be stale."""
+    """Return the document. It reads the groups directly, because the index may be out of date."""
     groups = {title: load_group(group) for group, title in GROUPS.items()}
     entries = [entry for group in groups.values() for entry in group]
     chats = [entry for entry in entries if entry.supports.chat]
@@ -70,7 +71,7 @@ def render_matrix() -> str:
     lines += [
         "## Discovery",
         "",
-        "Where models, their limits and the tokens of a prompt are asked for. Elsewhere limits are configured, and tokens estimated.",
+        "Providers whose APIs report models, model limits and token counts. For others, limits are configured and tokens are estimated.",
         "",
         *_render_table(("name", "models", "one model", "tokens"), map(_render_discovery, chats)),
         "",
@@ -100,9 +101,9 @@ def _render_row(cells: Sequence[str]) -> str:
 
 def _render_address(spec: ProviderSpec) -> Sequence[str]:
     others = [f"`{url}` with `{when}`" for when, url in spec.base_urls.items()]
-    url = "a child process" if spec.transport == "embedded" else f"`{spec.base_url}`"
+    url = "child process" if spec.transport == "embedded" else f"`{spec.base_url}`"
     if ".invalid" in spec.base_url and spec.transport == "http":
-        url = "of each resource, see its settings"
+        url = "specific to each resource, see the settings"
     variables = [f"or `{name}`" for name in spec.base_url_variables]
     return (
         f"`{spec.name}`",

@@ -1,4 +1,4 @@
-"""How the vendors of the catalogue rerank documents: one value for each, whose entry names it."""
+"""Reranking APIs of the vendors in the catalogue, referenced by their entries."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The form of a catalogue entry: one provider as data."""
+"""Structure of a catalogue entry."""
 
 from __future__ import annotations
 
@@ -15,45 +15,45 @@ from victor_fp.core.dialects.reranking import RerankDialects
 
 AuthKind: TypeAlias = Literal["none", "key", "sigv4", "google"]
 Confidence: TypeAlias = Literal["recorded", "documented", "listed"]
-"""Where an entry's facts are from: exchanges that were recorded, the vendor's own documents, or a list of providers."""
+"""Origin of an entry's facts: recorded exchanges, the vendor's documentation, or another list of providers."""
 
 
 class Auth(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """Where the key goes. `header` is lower case; an empty scheme means the bare key."""
+    """How the key is sent. `header` is lower case; with an empty scheme the value is the bare key."""
 
     kind: AuthKind = "key"
     header: str = "authorization"
     scheme: str = "Bearer"
     second_header: str = ""
-    """Another header that the bare key goes in as well."""
+    """A second header that contains the bare key."""
     service: str = ""
-    """What AWS calls the service that a request is signed for."""
+    """AWS service name for the signature."""
 
 
 CREDENTIAL_CHAINS: Mapping[AuthKind, str] = {"sigv4": "AWS credentials", "google": "Google credentials"}
-"""Credentials that the vendors' own libraries find."""
+"""Credential chains of the vendors' own libraries."""
 NO_AUTH = Auth(kind="none", header="", scheme="")
 
 
 class Setting(msgspec.Struct, frozen=True, kw_only=True):
-    """A setting of a place: a constructor keyword, the variables it is also read from, and where it goes."""
+    """A setting of a provider: a constructor keyword, its environment variables, and how it is sent."""
 
     name: str
     variables: tuple[str, ...] = ()
     default: str | None = None
     required: bool = False
     header: str = ""
-    """Sent as this header where set."""
+    """Header in which it is sent; empty if it is part of the URL."""
 
 
 class Supports(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """What the provider's API can carry; whether a model can is for discovery.
+    """Features of the provider's API; what a model supports is found by discovery.
 
-    None is not known: it is sent where it is asked for, and the vendor answers for itself.
+    None is unknown: the option is sent, and the vendor accepts or rejects it.
     """
 
     chat: bool = True
-    """False for vendors of embeddings and reranking alone: every chat is OperationUnsupported."""
+    """False for vendors of only embeddings or reranking: every chat is OperationUnsupported."""
     tools: bool = True
     streaming: bool = True
     images: bool | None = False
@@ -68,98 +68,98 @@ REASONING = Supports(images=None, audio=None, files=None, reasoning=True, json_s
 
 
 class ModelLimit(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """Configured limits of the models that a glob pattern names, in tokens."""
+    """Configured limits of the models that match a glob pattern, in tokens."""
 
     pattern: str
     context_window: int
     max_output: int | None = None
     source: str = ""
     date: str = ""
-    """When the source said so, as YYYY-MM-DD, where it was asked by a program."""
+    """Date on which a program read the source, as YYYY-MM-DD; empty otherwise."""
 
 
 class ModelRoute(msgspec.Struct, frozen=True, kw_only=True):
-    """Models that a vendor serves under one name by another protocol than its others."""
+    """Models that a vendor serves with another protocol."""
 
     pattern: str
-    """A glob of model names, lower case; the last segment of a name counts."""
+    """Glob pattern of model names, lower case; it is matched with the last segment of a name."""
     dialect: Dialect
     limits_name: str
     without: str = ""
-    """The end of the entry's base URL that the paths of these models do not follow."""
+    """End of the entry's base URL that is removed for these models."""
 
 
 class ProviderSpec(msgspec.Struct, frozen=True, kw_only=True):
-    """One provider. A second protocol of the same vendor is an entry of its own."""
+    """One provider. Each protocol of a vendor has a separate entry."""
 
     name: str
     title: str
-    """As the vendor writes it."""
+    """Name of the vendor, in the vendor's spelling."""
     dialect: Dialect
-    """Which protocol it speaks, and how: the type of the dialect names the protocol."""
+    """Protocol and its options; the type of the dialect identifies the protocol."""
     base_url: str
-    """Settings stand in it as `{name}`."""
+    """Base URL, with settings as `{name}`."""
     embeddings: EmbeddingDialects | None = None
-    """How it embeds texts; None where it does not."""
+    """Embedding API; None if there is none."""
     reranking: RerankDialects | None = None
-    """How it reranks documents; None where it does not."""
+    """Reranking API; None if there is none."""
     aliases: tuple[str, ...] = ()
     auth: Auth = Auth()
     key_auth: Auth | None = None
-    """Where a plain key goes, for an entry that else signs or fetches tokens."""
+    """How a plain key is sent, for an entry that otherwise signs requests or fetches tokens."""
     key_base_url: str = ""
-    """Where requests with a plain key go while settings that the base URL needs are missing."""
+    """Base URL for requests with a plain key if settings that `base_url` requires are missing."""
     key_variables: tuple[str, ...] = ()
     key_name: str = ""
-    """The name its key is stored under in keyring and file; this entry's own where empty."""
+    """Name of the stored key in keyring and key file; the name of the entry if empty."""
     key_optional: bool = False
     base_url_variables: tuple[str, ...] = ()
     base_urls: dict[str, str] = {}
-    """Other base URLs by a setting's value, written as `name=value`."""
+    """Other base URLs by the value of a setting, with keys `name=value`."""
     settings: tuple[Setting, ...] = ()
     headers: dict[str, str] = {}
-    """Sent with every request, lower case."""
+    """Headers of every request, with names in lower case."""
     supports: Supports = Supports()
     default_model: str | None = None
     default_source: str = ""
-    """Where the default model is named, if not in the entry's source."""
+    """Source of the default model, if it differs from `source`."""
     no_default: str = ""
-    """Why there is no default model."""
+    """Reason for the missing default model."""
     key_shared: bool = False
-    """The key, or one of its variables, is also for services other than models: the command does not choose the provider by it."""
+    """Whether the key is also used by other services, so that the command does not select the provider by it."""
     limits: tuple[ModelLimit, ...] = ()
-    """What is known beside the bundled limits of `model_limits`; first match wins."""
+    """Limits in addition to the bundled ones of `model_limits`; the first match applies."""
     limits_name: str = ""
-    """The name its models' limits are kept under in the bundled ones; this entry's own where empty."""
+    """Name of the entry in the bundled limits; the name of this entry if empty."""
     model_routes: tuple[ModelRoute, ...] = ()
-    """Models that another protocol serves at the same address with the same key; first match wins."""
+    """Models served with another protocol at the same address and with the same key; the first match applies."""
     batch: BatchSupport | None = None
-    """Its batch API, where the table of batch APIs does not know the entry."""
+    """Batch API of an entry that is not in the table of batch APIs."""
     default_port: int | None = None
-    """Port of an address that is written without a scheme and a port."""
+    """Port of a base URL that is given without a scheme and a port."""
     context_window: int = 128_000
-    """Where no limit matches: what most models of today have at least."""
+    """Context window of models without a known limit; most current models have at least this."""
     local: bool = False
-    """Runs on the caller's machine."""
+    """Whether it runs on the caller's machine."""
     open_models: bool = False
-    """Serves other vendors' open models, whose tool calls may reach the text where its parser misses them."""
+    """Whether it serves open models of other vendors, whose tool calls may appear in the text if its parser misses them."""
     transport: Literal["http", "embedded"] = "http"
-    """What carries its requests."""
+    """Transport of its requests."""
     source: str = ""
-    """Where the facts of this entry are from."""
+    """Source of the facts in this entry."""
     date: str = ""
-    """When the source was read, as YYYY-MM-DD."""
+    """Date on which the source was read, as YYYY-MM-DD."""
     confidence: Confidence = "documented"
 
     def for_model(self, model: str) -> ProviderSpec:
-        """Return the entry as it serves the model."""
+        """Return the entry with the protocol for this model."""
         route = self.route_for(model)
         if route is None:
             return self
         return msgspec.structs.replace(self, dialect=route.dialect, limits_name=route.limits_name, model_routes=())
 
     def route_for(self, model: str) -> ModelRoute | None:
-        """Return the route of a model that another protocol serves; None for most."""
+        """Return the route of a model that is served with another protocol; None for most models."""
         name = model.rsplit("/", 1)[-1].lower()
         return next((route for route in self.model_routes if fnmatchcase(name, route.pattern)), None)
 
@@ -181,7 +181,7 @@ def derive_entry(
     default_source: str = "",
     confidence: Confidence = "documented",
 ) -> ProviderSpec:
-    """Return the entry of a vendor's second protocol, `<name>-<suffix>`, with the same key and the same limits."""
+    """Return the entry for a second protocol of a vendor, `<name>-<suffix>`, with the same key and limits."""
     return msgspec.structs.replace(
         entry,
         name=f"{entry.name}-{suffix}",

@@ -1,1 +1,1 @@
-"""Classification: what an error response, an error event or an upstream error inside one means, as a Fault."""
+"""Error classification: maps error responses, error events and wrapped upstream errors to faults."""

@@ -1,9 +1,13 @@
-"""The one way from an error to a Fault, for error bodies, error events in streams and wrapped upstream errors alike.
+"""Classification of errors as faults: error bodies, error events in streams, and wrapped upstream errors.
 
-Precedence: (1) typed details of the vendor (codes, types, reasons), the specific before the general, the server that answered
-before those behind it; (2) the HTTP status, which bounds them: a final 4xx is never retried whatever its code says, and a
-413 is never a rate limit; (3) phrases, looked for on every status, which make general faults specific; the words of
-upstream servers count like the first one's, and are shown.
+Precedence:
+
+1. The vendor's typed details (codes, types, reasons): specific before general, and the responding server before its
+   upstream servers.
+2. The HTTP status, which limits them: a final 4xx is never retried, regardless of its code, and a 413 is never a rate
+   limit.
+3. Phrases in the messages, searched for with every status, which make general faults specific. Messages of upstream
+   servers are searched too, and are part of the fault's message.
 """
 
 from __future__ import annotations
@@ -33,11 +37,11 @@ from victor_fp.core.redaction import LONGEST_TEXT, cut_bytes, cut_text, redact_t
 from victor_fp.core.requests import Endpoint
 
 MESSAGE_LIMIT = 2000
-"""Characters of a vendor's words in a message."""
+"""Maximum characters of a fault's message."""
 EVIDENCE_LIMIT = 4096
-"""Bytes of an error body that a fault keeps."""
+"""Maximum bytes of an error body that a fault keeps."""
 _CAPABILITY_STATUSES = RETRYABLE_REQUEST_STATUSES | {400, 422}
-"""Statuses of an error that may mean a missing capability; others say for themselves what they mean."""
+"""Statuses of an error that may mean a missing capability."""
 _GENERAL: frozenset[FaultType] = frozenset({InvalidRequest, ServerFailed})
 
 
@@ -52,10 +56,10 @@ def classify_error(
     model: str | None = None,
     maybe_billed: bool = False,
 ) -> Fault:
-    """The fault for an error.
+    """Return the fault for an error.
 
-    `status` None is an error inside a stream or a 200 body. `body` is the error as received, and becomes the evidence.
-    The message is never empty and holds no credentials.
+    `status` is None for an error inside a stream or a 200 body. `body` is the error as received; it becomes the evidence.
+    The message is never empty and contains no credentials.
     """
     headers = headers or {}
     details = _read_message(table, details, status)
@@ -84,7 +88,7 @@ def classify_error(
 
 
 def decide_fault_type(table: ErrorTable, details: ErrorDetails, status: int | None) -> FaultType:
-    """The type of fault that details and a status mean; see the precedence at the top of this module."""
+    """Return the fault type for details and a status, by the precedence in the docstring of this module."""
     known = status if status is not None else _find_status(details.codes)
     by_status = choose_fault_type(known) if known is None else table.statuses.get(known, choose_fault_type(known))
     found = by_status
@@ -92,8 +96,8 @@ def decide_fault_type(table: ErrorTable, details: ErrorDetails, status: int | No
     if typed is not None:
         found = typed
     if found.is_retryable and found is not ServerFailed and is_final_status(status):
-        # Such as a rate limit with 413. A ServerFailed keeps its name (Bedrock's ModelErrorException is a 424); `can_retry`
-        # knows that its status is final.
+        # For example a rate limit with 413. A ServerFailed keeps its type (Bedrock's ModelErrorException has status 424);
+        # `can_retry` checks that its status is final.
         found = by_status
     refined = find_phrase(table.phrases, _normalize_words(details), found)
     return found if refined is None else refined
@@ -104,14 +108,14 @@ def _normalize_words(details: ErrorDetails) -> list[str]:
 
 
 def write_message(details: ErrorDetails, status: int | None, address: str = "") -> str:
-    """The message of a fault: the server's words, then those of the servers behind it, without credentials.
+    """Return the message of a fault: the server's message, then those of upstream servers, without credentials.
 
-    With an `address`, a 404 that no API wrote is reported as the wrong address that it is.
+    With an `address`, a 404 from a web server that is not an API is reported as a wrong base URL.
     """
     own = details.message.strip()
     words = ": ".join(part for part in (own, *details.upstream) if part)
     if status == 404 and address and _is_wrong_address(details):
-        shown = f"HTTP 404 from {redact_url(address)}: the server knows no such address; check base_url"
+        shown = f"HTTP 404 from {redact_url(address)}: the server has no such path; check base_url"
         words = f"{shown} ({words})" if words else shown
     if not words:
         words = "the server reported an error" if status is None else f"HTTP {status}"
@@ -119,11 +123,11 @@ def write_message(details: ErrorDetails, status: int | None, address: str = "") 
 
 
 def make_evidence(body: bytes | None) -> str | None:
-    """The evidence of an error body: JSON written plainly, anything else as text, redacted whole and then cut."""
+    """Return the evidence of an error body: JSON re-encoded, anything else as text; redacted first and then truncated."""
     if not body:
         return None
     value = decode_lenient_json(body) if len(body) <= LONGEST_TEXT else NotJson("too long to rewrite")
-    # Rewritten JSON has no escapes in which a secret would not be found.
+    # Re-encoded JSON has no escape sequences that could hide a secret from the redaction.
     text = (
         body[:LONGEST_TEXT].decode("utf-8", "replace")
         if isinstance(value, NotJson)
@@ -133,7 +137,7 @@ def make_evidence(body: bytes | None) -> str | None:
 
 
 def _read_message(table: ErrorTable, details: ErrorDetails, status: int | None) -> ErrorDetails:
-    """The details with what a vendor without typed details says in its message, as its table knows."""
+    """Add the codes and missing capabilities that the vendor's table finds in the message."""
     if table.code_in_message is not None:
         found = table.code_in_message.finditer(details.message)
         details = replace(details, codes=tuple(code for match in found for code in match.groups() if code))
@@ -145,7 +149,7 @@ def _read_message(table: ErrorTable, details: ErrorDetails, status: int | None) 
 
 
 def _find_typed(table: ErrorTable, details: ErrorDetails, status: int | None) -> FaultType | None:
-    """What the vendor's typed details mean: the first specific meaning, else the first general one."""
+    """Return the fault type of the vendor's typed details: the first specific one, otherwise the first general one."""
     meanings = [] if details.fault_type is None else [details.fault_type]
     for code in details.codes:
         word = code.lower()
@@ -158,12 +162,12 @@ def _find_typed(table: ErrorTable, details: ErrorDetails, status: int | None) ->
 
 
 def _find_status(codes: Sequence[str]) -> int | None:
-    """A status that a vendor repeats as a code inside a stream's error."""
+    """Return the HTTP status that an error in a stream has as one of its codes."""
     return next((int(code) for code in codes if re.fullmatch(r"[45]\d\d", code, re.ASCII)), None)
 
 
 def _is_wrong_address(details: ErrorDetails) -> bool:
-    """Whether a 404 was written by a web server and not by an API that looked for a model."""
+    """Return whether a 404 is from a web server, and not from an API that does not have the model."""
     words = normalize_text(details.message[:LONGEST_TEXT])
     return not details.upstream and (
         words in WRONG_ADDRESS_MESSAGES or (not details.is_recognized and "model" not in words)

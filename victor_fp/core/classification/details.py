@@ -1,4 +1,4 @@
-"""Read what an error says of itself: its message, codes and wait, wherever vendors, frameworks and gateways put them."""
+"""Extraction of an error's message, codes and wait, in the formats of vendors, frameworks and gateways."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from victor_fp.core.json import Json, NotJson, decode_lenient_json, encode_flawe
 from victor_fp.core.redaction import LONGEST_TEXT
 
 CODE_KEYS = ("code", "type", "error_type", "reason", "status", "status_code")
-"""Where vendors put codes, at each level of nesting in this order."""
+"""Keys of codes; at each level of nesting they are read in this order."""
 WAIT_KEYS = ("retry_after", "retry_after_seconds", "retryDelay")
 MESSAGE_KEYS = (
     "message",
@@ -29,41 +29,41 @@ MESSAGE_KEYS = (
     "errors",
     "reason",
 )
-"""Where vendors, frameworks and gateways put words, most telling first."""
+"""Keys of messages in the formats of vendors, frameworks and gateways, most specific first."""
 UPSTREAM_KEYS = ("raw", "upstream_error", "original_error", "innererror", "provider_error", "cause")
-"""Where gateways put the error of the server behind them: OpenRouter under `metadata.raw`."""
+"""Keys under which gateways report the error of the upstream server, such as `metadata.raw` of OpenRouter."""
 QUOTED_KEYS = frozenset({"input", "failed_generation", "body", "request", "ctx", "messages", "prompt"})
-"""What repeats the request or the model's output, which must not decide."""
+"""Keys of values that repeat the request or the model's output; they are not searched."""
 
 MOST_ITEMS = 8
-"""Entries of a list of errors whose words are shown."""
+"""Maximum number of entries of a list of errors in a message."""
 DEEPEST = 6
-"""Levels of nesting in which words are looked for, and of errors inside errors."""
+"""Maximum nesting of messages, and of errors inside errors."""
 _PAGE = re.compile(r"<(!doctype )?html\b", re.IGNORECASE)
 
 
 class ErrorDetails(msgspec.Struct, frozen=True, kw_only=True):
-    """What an error says of itself."""
+    """The message, codes and wait of an error."""
 
     message: str = ""
-    """The words of the server that answered."""
+    """Message of the responding server."""
     upstream: tuple[str, ...] = ()
-    """The words of the servers behind it, outermost first."""
+    """Messages of the upstream servers, outermost first."""
     codes: tuple[str, ...] = ()
-    """Codes, most telling first, those of servers behind the first one last."""
+    """Codes, most specific first; those of upstream servers are last."""
     parameter: str = ""
-    """The parameter that is at fault."""
+    """The parameter that the error names."""
     retry_after: float | None = None
     """Seconds to wait, according to the body."""
     request_id: str | None = None
     fault_type: FaultType | None = None
-    """What typed details that are no codes mean."""
+    """Fault type of typed details other than codes."""
     is_recognized: bool = True
-    """False for a body that is not an error of any API: a web page, plain text, nothing."""
+    """False for a body that is not an API error: a web page, plain text, an empty body."""
 
 
 def read_body(body: bytes) -> ErrorDetails:
-    """The details of a body of any form: JSON, a web page, text, nothing."""
+    """Return the details of an error body: JSON, a web page, text, or an empty body."""
     value = decode_lenient_json(body)
     if isinstance(value, NotJson):
         return ErrorDetails(message=read_text(body), is_recognized=False)
@@ -71,7 +71,7 @@ def read_body(body: bytes) -> ErrorDetails:
 
 
 def read_text(body: bytes) -> str:
-    """What a body that is not JSON says: the title of a page, or its text.
+    """Return the message of a body that is not JSON: the title of a web page, or the text.
 
     >>> read_text(b"<html><head><title> 502 Bad Gateway </title></head></html>")
     '502 Bad Gateway'
@@ -87,14 +87,14 @@ def read_text(body: bytes) -> str:
 
 
 def read_details(value: Json) -> ErrorDetails:
-    """The details of a decoded error: a whole body, an event, or what stands under `error`."""
+    """Return the details of a decoded error: a body, an event, or the value of `error`."""
     error = find_error(value)
-    message = ("" if isinstance(error, str) else find_words(error)) or find_words(value)
+    message = ("" if isinstance(error, str) else find_message(error)) or find_message(value)
     upstream_values = _find_upstream(value, message)
     codes = list(find_codes(error, value))
     upstream: list[str] = []
     for inner in upstream_values:
-        words = inner.strip() if isinstance(inner, str) else find_words(inner)
+        words = inner.strip() if isinstance(inner, str) else find_message(inner)
         if words and words not in message and words not in upstream:
             upstream.append(words)
         codes += find_codes(inner)
@@ -114,19 +114,19 @@ def read_details(value: Json) -> ErrorDetails:
 
 
 def find_error(value: Json) -> Json:
-    """What stands under `error`, or the value itself; the first entry of a list."""
+    """Return the value of `error`, or the value itself; for a list, its first entry."""
     while isinstance(value, list) and value:
         value = value[0]
     error: Json = value.get("error") if isinstance(value, Mapping) else None
     return error or value
 
 
-def find_words(value: Json, depth: int = 0) -> str:
-    """The words of an error, wherever they stand.
+def find_message(value: Json, depth: int = 0) -> str:
+    """Return the message of an error in any of the known formats.
 
-    >>> find_words({"detail": [{"loc": ["body", "messages"], "msg": "Field required"}]})
+    >>> find_message({"detail": [{"loc": ["body", "messages"], "msg": "Field required"}]})
     'body.messages: Field required'
-    >>> find_words({"error": "invalid_grant", "error_description": "Token expired"})
+    >>> find_message({"error": "invalid_grant", "error_description": "Token expired"})
     'invalid_grant: Token expired'
     """
     if isinstance(value, str):
@@ -135,23 +135,23 @@ def find_words(value: Json, depth: int = 0) -> str:
         return ""
     if isinstance(value, Mapping):
         lead, error = value.get("title"), value.get("error")
-        if isinstance(error, Mapping | list) and (words := find_words(error, depth + 1)):
+        if isinstance(error, Mapping | list) and (words := find_message(error, depth + 1)):
             return words
-        main = next((words for key in MESSAGE_KEYS if (words := find_words(value.get(key), depth + 1))), "")
-        place = value.get("loc")
-        if not lead and isinstance(place, list):
-            lead = ".".join(str(step) for step in place if isinstance(step, str | int))
+        main = next((words for key in MESSAGE_KEYS if (words := find_message(value.get(key), depth + 1))), "")
+        path = value.get("loc")
+        if not lead and isinstance(path, list):
+            lead = ".".join(str(step) for step in path if isinstance(step, str | int))
         parts = [part.strip() for part in (lead, error) if isinstance(part, str) and part.strip()]
         parts = [part for part in parts if part not in main]
         return ": ".join([*parts, *([main] if main else [])])
     if isinstance(value, Sequence):
-        found = (find_words(item, depth + 1) for item in value[:MOST_ITEMS])
+        found = (find_message(item, depth + 1) for item in value[:MOST_ITEMS])
         return "; ".join(dict.fromkeys(words for words in found if words))
     return ""
 
 
 def find_codes(*values: Json) -> tuple[str, ...]:
-    """Every word that stands where vendors put codes: outer levels first, and at each level in the order of `CODE_KEYS`."""
+    """Return the values of all `CODE_KEYS`: outer levels first, and each level in the order of the keys."""
     level: list[Json] = list(values)
     found: list[str] = []
     while level:
@@ -168,23 +168,23 @@ def find_codes(*values: Json) -> tuple[str, ...]:
 
 
 def find_wait(*values: Json) -> float | None:
-    """Seconds to wait, according to a number under one of `WAIT_KEYS`, or a duration such as Google's "34.4s"."""
+    """Return the seconds to wait: a number under one of `WAIT_KEYS`, or a duration such as Google's "34.4s"."""
     level: list[Json] = list(values)
     while level:
         objects = [inner for inner in level if isinstance(inner, Mapping)]
-        for place in objects:
+        for item in objects:
             for key in WAIT_KEYS:
-                seconds = read_seconds(place.get(key))
+                seconds = read_seconds(item.get(key))
                 if seconds is not None:
                     return seconds
-        inside = [inner for place in objects for inner in place.values()]
-        inside += [inner for place in level if isinstance(place, list) for inner in place]
+        inside = [inner for item in objects for inner in item.values()]
+        inside += [inner for item in level if isinstance(item, list) for inner in item]
         level = [inner for inner in inside if isinstance(inner, Mapping | list)]
     return None
 
 
 def read_seconds(value: object) -> float | None:
-    """A duration as a number or as a text such as "34.4s"; None for anything else, infinities and negatives included."""
+    """Return the seconds of a number or a text such as "34.4s"; None for anything else, including infinite or negative."""
     if isinstance(value, str) and len(value) <= 32 and re.fullmatch(r"\d+(\.\d+)?s?", value, re.ASCII):
         return float(value.removesuffix("s"))
     if isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value < float("1e18"):
@@ -193,22 +193,22 @@ def read_seconds(value: object) -> float | None:
 
 
 def _find_request_id(value: Json) -> str | None:
-    for place in (value, find_error(value)):
-        if isinstance(place, Mapping):
+    for item in (value, find_error(value)):
+        if isinstance(item, Mapping):
             for key in ("request_id", "requestId"):
-                found = place.get(key)
+                found = item.get(key)
                 if isinstance(found, str) and found:
                     return found
     return None
 
 
 def _find_upstream(value: Json, message: str) -> list[Json]:
-    """The errors inside an error: under the keys of gateways, and JSON in the middle of its words."""
+    """Return the errors inside an error: those under `UPSTREAM_KEYS`, and JSON embedded in its messages."""
     found: list[Json] = []
     texts, level = [message], [value]
     for _ in range(DEEPEST):
         objects = [inner for inner in level if isinstance(inner, Mapping)]
-        raw = [place[key] for place in objects for key in UPSTREAM_KEYS if place.get(key)]
+        raw = [item[key] for item in objects for key in UPSTREAM_KEYS if item.get(key)]
         raw += [inner for text in texts if not isinstance(inner := _find_embedded_json(text), NotJson)]
         texts, parsed = [], list[Json]()
         for inner in raw:
@@ -218,8 +218,8 @@ def _find_upstream(value: Json, message: str) -> list[Json]:
             elif isinstance(read, Mapping | list):
                 parsed.append(read)
         found += parsed
-        texts = [find_words(inner) for inner in parsed if not isinstance(inner, str)]
-        inside = [inner for place in objects for key, inner in place.items() if key not in QUOTED_KEYS]
+        texts = [find_message(inner) for inner in parsed if not isinstance(inner, str)]
+        inside = [inner for item in objects for key, inner in item.items() if key not in QUOTED_KEYS]
         inside += [item for inner in level if isinstance(inner, list) for item in inner]
         level = [inner for inner in (*inside, *parsed) if isinstance(inner, Mapping | list)]
         if not level and not any(texts):
@@ -228,7 +228,7 @@ def _find_upstream(value: Json, message: str) -> list[Json]:
 
 
 def _find_embedded_json(text: str) -> Json | NotJson:
-    """The JSON object or list that a text is, or ends in: 'OpenAIException - {"error": ...}'."""
+    """Return the JSON object or list in a text such as 'OpenAIException - {"error": ...}'."""
     start = text.find("{")
     end = text.rfind("}")
     if start < 0 or end < start:

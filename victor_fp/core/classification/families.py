@@ -1,4 +1,4 @@
-"""The error tables of the vendor families: what their codes, types, reasons and exceptions mean."""
+"""Error tables of the vendor families: the fault types of their codes, types, reasons and exceptions."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from victor_fp.core.faults import (
 )
 
 OPENAI_CODES: FaultCodes = {
-    # https://platform.openai.com/docs/guides/error-codes, and the documents of those who follow it.
+    # https://platform.openai.com/docs/guides/error-codes, and the documentation of compatible vendors.
     # The key and its permissions
     "invalid_api_key": AuthRejected,
     "authentication_error": AuthRejected,
@@ -91,10 +91,10 @@ OPENAI_CODES: FaultCodes = {
     "timeout": TimedOut,
     "request_timeout": TimedOut,
 }
-"""A code that several causes share (invalid_request_error) is left to the status."""
+"""A code with several causes (invalid_request_error) is absent, so that the status decides."""
 
 OPENAI_FAMILY = ErrorTable(codes=OPENAI_CODES, phrases=(*OPENAI_QUOTA, *COMMON_PHRASES))
-"""Chat Completions and Responses of OpenAI and its followers, and Mistral."""
+"""Chat Completions and Responses of OpenAI and compatible vendors, and Mistral."""
 
 ANTHROPIC_FAMILY = ErrorTable(
     codes={
@@ -171,7 +171,7 @@ AWS_FAMILY = ErrorTable(
         "modelerrorexception": ServerFailed,
         "internalserverexception": ServerFailed,
         "internalfailure": ServerFailed,
-        # "Common error types" of every AWS service: the caller is not who the signature says
+        # "Common error types" of every AWS service: the signature is invalid or not authorized
         "unrecognizedclientexception": AuthRejected,
         "invalidsignatureexception": AuthRejected,
         "signaturedoesnotmatch": AuthRejected,
@@ -186,24 +186,24 @@ AWS_FAMILY = ErrorTable(
     },
     phrases=(*COMMON_PHRASES, *AWS_BAD_KEY),
 )
-"""Bedrock. modelStreamErrorException is left to the model's own status, which it repeats."""
+"""Bedrock. modelStreamErrorException is absent, because it contains the status of the model, which decides."""
 
 COHERE_FAMILY = ErrorTable(
     # https://docs.cohere.com/reference/errors: the request or the response holds a token that is not allowed.
     statuses={498: ContentRefused},
     phrases=(*COHERE_QUOTA, *COMMON_PHRASES),
 )
-"""Cohere has no codes; gateways in front of it do."""
+"""Cohere has no error codes; gateways in front of it add some."""
 
 OLLAMA_FAMILY = ErrorTable(
     phrases=COMMON_PHRASES,
     # server/routes.go of ollama/ollama
     missing_capability=re.compile(r"does not support (\w{1,40})"),
 )
-"""Ollama has no codes: a status and a text."""
+"""Ollama has no error codes, only a status and a message."""
 
 REPLICATE_FAMILY = ErrorTable(
     phrases=(*REPLICATE_MODELS, *COMMON_PHRASES),
     code_in_message=re.compile(r"\((?:code: )?(E\d{3,5}|PA)\)|^(E\d{3,5})\b", re.ASCII),
 )
-"""Replicate writes its codes into its messages; see `ReplicateDialect.codes`."""
+"""Replicate reports its codes inside its messages; see `ReplicateDialect.codes`."""

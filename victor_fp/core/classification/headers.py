@@ -1,4 +1,4 @@
-"""What response headers say of a failure: how long to wait, and the request's id."""
+"""Response headers of a failure: the time to wait, and the request id."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ REQUEST_ID_HEADERS = (
     "x-debug-trace-id",
     "cf-ray",
 )
-"""Names that vendors use, most telling first."""
+"""Header names of request ids, most specific first."""
 
 
 def read_retry_after(headers: Mapping[str, str]) -> float | None:
-    """Seconds to wait by `retry-after-ms` or `retry-after` (seconds, or a date measured against the `date` header)."""
+    """Return the seconds to wait: `retry-after-ms`, or `retry-after` in seconds or as a date relative to `date`."""
     milliseconds = read_seconds(headers.get("retry-after-ms", "").strip())
     if milliseconds is not None:
         return milliseconds / 1000
@@ -29,7 +29,7 @@ def read_retry_after(headers: Mapping[str, str]) -> float | None:
     seconds = read_seconds(given.strip()) if re.fullmatch(r"\s*\d+(\.\d+)?\s*", given) else None
     if seconds is not None:
         return seconds
-    from email.utils import parsedate_to_datetime  # loads a tree of modules for a rare form
+    from email.utils import parsedate_to_datetime  # imported here, because it loads many modules and is rarely needed
 
     try:
         wait = parsedate_to_datetime(given) - parsedate_to_datetime(headers["date"])
@@ -39,5 +39,5 @@ def read_retry_after(headers: Mapping[str, str]) -> float | None:
 
 
 def read_request_id(headers: Mapping[str, str]) -> str | None:
-    """The id by which the vendor can find the request."""
+    """Return the vendor's id of the request."""
     return next((headers[name] for name in REQUEST_ID_HEADERS if headers.get(name)), None)

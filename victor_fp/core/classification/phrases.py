@@ -1,8 +1,8 @@
-"""Phrases by which vendors without a code for it report context overflow, exhausted quota, unknown models and bad keys.
+"""Phrases that report context overflow, exhausted quota, unknown models and invalid keys at vendors without codes.
 
-Every entry names a source of the wording; not every source has been opened again. The phrases of all families are looked for in every error, since any server may
-stand behind any address and gateways pass on the words of others; only phrases that mean something else at another vendor
-are kept with their family.
+Every entry names a source of the wording; not every source has been read again. The phrases of all families are searched
+for in every error, because any server may run at any address and gateways forward messages of others. Phrases that have
+another meaning at another vendor are limited to their family.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ from victor_fp.core.faults import (
 
 _GENERAL: frozenset[FaultType] = frozenset({InvalidRequest, ServerFailed})
 _ANY: frozenset[FaultType] = frozenset({InvalidRequest, ServerFailed, RateLimited, Overloaded, PermissionRefused})
-"""Fault types that say little of the cause. PermissionRefused is among them because gateways reject too long prompts and
-exhausted accounts with 403."""
+"""Fault types with an unspecific cause. They include PermissionRefused, because gateways reject prompts that are too long
+and exhausted accounts with 403."""
 
 
 def _build_overflow(source: str, *parts: str) -> Phrase:
@@ -175,7 +175,7 @@ REQUEST_TOO_LARGE: tuple[Phrase, ...] = (
     # Groq answers 413, OpenAI 429, to one request that is larger than all tokens of a minute.
     _build_too_large("https://github.com/Aider-AI/aider/issues/1880", "request too large for", "tokens per min"),
 )
-"""A rate limit that one request alone is too large for, so that no waiting makes it fit."""
+"""A single request exceeds the rate limit, so that waiting does not help."""
 
 QUOTA: tuple[Phrase, ...] = (
     # Anthropic
@@ -203,17 +203,17 @@ QUOTA: tuple[Phrase, ...] = (
     # Qwen
     _build_quota("https://www.alibabacloud.com/help/en/model-studio/error-code", "free allocated quota exceeded"),
 )
-"""Money or a quota that waiting a minute does not bring back."""
+"""Exhausted credit, or a quota that is not restored within a minute."""
 
 OPENAI_QUOTA: tuple[Phrase, ...] = (
-    # Google says the same of a limit of a minute, so that this phrase is OpenAI's alone.
+    # Limited to OpenAI, because Google uses the same phrase for a limit per minute.
     _build_quota(
         "https://platform.openai.com/docs/guides/error-codes", "exceeded your current quota", "plan and billing"
     ),
 )
 
 COHERE_QUOTA: tuple[Phrase, ...] = (
-    # A trial key's limit of a month comes with the status of a rate limit.
+    # The monthly limit of a trial key has the status of a rate limit.
     _build_quota("https://docs.cohere.com/docs/rate-limits", "monthly"),
     _build_quota("https://docs.cohere.com/docs/rate-limits", "calls / month"),
     _build_quota("https://docs.cohere.com/docs/rate-limits", "calls per month"),
@@ -239,7 +239,7 @@ UNKNOWN_MODEL: tuple[Phrase, ...] = (
     _build_unknown_model(_OPENAI, "model", "does not exist"),
     _build_unknown_model("https://api-docs.deepseek.com/quick_start/error_codes", "model not exist"),
     _build_unknown_model("https://github.com/ollama/ollama/blob/main/server/routes.go", "model", "not found"),
-    # Words that other errors use as well: only of a request that was rejected as such.
+    # Phrases that other errors also contain: they apply only to invalid requests.
     _build_unknown_model("https://docs.x.ai/docs/guides/chat", "model", "not exist", refines=_REQUEST_ONLY),
     _build_unknown_model(_OPENROUTER, "model", "not available", refines=_REQUEST_ONLY),
     _build_unknown_model("https://docs.cohere.com/docs/deprecations", "model", "removed", refines=_REQUEST_ONLY),
@@ -256,19 +256,19 @@ UNKNOWN_MODEL: tuple[Phrase, ...] = (
 """The model does not exist, or no longer."""
 
 REPLICATE_MODELS: tuple[Phrase, ...] = (
-    # A 422 that names no field: the version is not there, or not for this key.
+    # A 422 without a field: the version does not exist, or the key has no access to it.
     _build_unknown_model("https://replicate.com/docs/reference/http", "version does not exist"),
     _build_unknown_model("https://replicate.com/docs/reference/http", "invalid version"),
 )
 
 BAD_KEY: tuple[Phrase, ...] = (
-    # xAI answers a bad key with 400 and a code that means no more than that.
+    # xAI rejects an invalid key with 400 and a code that is no more specific.
     _build_bad_key("https://docs.x.ai/docs/api-reference", "incorrect api key"),
     _build_bad_key("https://docs.mistral.ai/api", "invalid api key"),
     _build_bad_key("https://ai.google.dev/gemini-api/docs/troubleshooting", "api key not valid"),
     _build_bad_key("https://ai.google.dev/gemini-api/docs/troubleshooting", "unregistered callers"),
 )
-"""A key that was not accepted, reported as a request that is wrong or not permitted."""
+"""An invalid key, reported as an invalid or forbidden request."""
 
 AWS_BAD_KEY: tuple[Phrase, ...] = (
     # All of these come as AccessDeniedException.
@@ -278,7 +278,7 @@ AWS_BAD_KEY: tuple[Phrase, ...] = (
 )
 
 COMMON_PHRASES: tuple[Phrase, ...] = (*CONTEXT_OVERFLOW, *QUOTA, *BAD_KEY, *UNKNOWN_MODEL)
-"""What is looked for in the errors of every family."""
+"""Phrases that are searched for in the errors of every family."""
 
 WRONG_ADDRESS_MESSAGES = frozenset(
     {
@@ -296,4 +296,4 @@ WRONG_ADDRESS_MESSAGES = frozenset(
         "an html page",
     }
 )
-"""What web servers answer with 404 to an address they do not know; vendors name the model instead."""
+"""Messages of web servers for a 404 of an unknown path. A vendor's 404 names the model instead."""

@@ -1,4 +1,4 @@
-"""What an HTTP status alone says of a failure."""
+"""Fault types by HTTP status."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ FAULT_TYPES_BY_STATUS: Mapping[int, type[Fault]] = {
 
 
 def choose_fault_type(status: int | None) -> type[Fault]:
-    """The fault type of a status; without a status the server is at fault.
+    """Return the fault type of a status; without a status it is ServerFailed.
 
     >>> choose_fault_type(404).__name__, choose_fault_type(500).__name__, choose_fault_type(413).__name__
     ('ModelNotFound', 'ServerFailed', 'InvalidRequest')

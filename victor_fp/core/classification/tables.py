@@ -1,4 +1,4 @@
-"""The form of classification tables: which codes, statuses and phrases of a vendor family mean which fault."""
+"""Structure of the error tables: fault types by the codes, statuses and phrases of a vendor family."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from victor_fp.core.faults import Fault
 
 FaultType: TypeAlias = type[Fault]
 FaultCodes: TypeAlias = Mapping[str, FaultType]
-"""A vendor's codes, in lower case, and what they mean."""
+"""Fault types by a vendor's codes, in lower case."""
 
 LONGEST_GAP = 160
-"""Characters between two parts of a phrase."""
+"""Maximum characters between two parts of a phrase."""
 _IGNORED = str.maketrans(dict.fromkeys("`'\"\u2018\u2019\u201c\u201d\\", ""))
 
 
 class Phrase(msgspec.Struct, frozen=True, gc=False):
-    """Words by which a vendor that has no code for it reports a fault.
+    """A wording by which a vendor without a code reports a fault.
 
-    `parts` appear in this order, with at most `LONGEST_GAP` characters between two of them, in a text that went through
-    `normalize_text`. `refines` are the fault types that the phrase makes more specific; of any other type it says nothing.
+    It matches a text from `normalize_text` that contains the `parts` in this order, with at most `LONGEST_GAP` characters
+    between two of them. `refines` are the fault types that it makes more specific; it has no effect on others.
     """
 
     fault_type: FaultType
@@ -32,12 +32,12 @@ class Phrase(msgspec.Struct, frozen=True, gc=False):
     refines: frozenset[FaultType]
 
     def is_match(self, text: str) -> bool:
-        """Whether a normalised text contains the phrase."""
-        first, *rest = self.parts
+        """Return whether a normalised text contains the phrase."""
+        first, *others = self.parts
         start = text.find(first)
         while start >= 0:
             end: int = start + len(first)
-            for part in rest:
+            for part in others:
                 found = text.find(part, end, end + LONGEST_GAP + len(part))
                 if found < 0:
                     break
@@ -49,30 +49,30 @@ class Phrase(msgspec.Struct, frozen=True, gc=False):
 
 
 class ErrorTable(msgspec.Struct, frozen=True, kw_only=True):
-    """What one vendor family's errors mean."""
+    """The error table of one vendor family."""
 
     codes: FaultCodes = {}
-    """Codes, types and reasons that say more than a status."""
+    """Codes, types and reasons that are more specific than a status."""
     stream_codes: FaultCodes = {}
-    """Those that count only where there is no status: inside a stream, or in a 200 body."""
+    """Codes that apply only to errors without a status: inside a stream, or in a 200 body."""
     statuses: Mapping[int, FaultType] = {}
-    """Statuses with another meaning than usual."""
+    """Statuses that differ from `FAULT_TYPES_BY_STATUS`."""
     phrases: tuple[Phrase, ...] = ()
-    """The first that matches decides."""
+    """Phrases; the first match decides."""
     code_in_message: re.Pattern[str] | None = None
-    """Finds the codes of a vendor that writes them into its messages; every group that matched is a code."""
+    """Finds codes inside messages; every group that matches is a code."""
     missing_capability: re.Pattern[str] | None = None
-    """Finds the capability that a model is said to lack; its group is a key of `capabilities`."""
+    """Finds the capability that the model does not have; its group is a key of `capabilities`."""
     capabilities: Mapping[str, str] = {}
-    """The parameter that stands for a capability."""
+    """Parameter names by capability."""
 
     def with_codes(self, codes: FaultCodes) -> ErrorTable:
-        """The table with the codes that a dialect adds."""
+        """Return the table with the codes that a dialect adds."""
         return msgspec.structs.replace(self, codes={**self.codes, **codes}) if codes else self
 
 
 def normalize_text(text: str) -> str:
-    """Lower case, single spaces, no quotation marks or backslashes: what phrases are compared with.
+    """Return the text in lower case, with single spaces, and without quotation marks and backslashes.
 
     >>> normalize_text("`inputs` tokens  +\\n`max_new_tokens` must be <= 4096")
     'inputs tokens + max_new_tokens must be <= 4096'
@@ -81,7 +81,7 @@ def normalize_text(text: str) -> str:
 
 
 def find_phrase(phrases: Sequence[Phrase], texts: Sequence[str], fault_type: FaultType) -> FaultType | None:
-    """What the first phrase that matches one of the normalised texts makes of a fault type."""
+    """Return the fault type of the first phrase that refines `fault_type` and matches one of the normalised texts."""
     for phrase in phrases:
         if fault_type in phrase.refines and any(phrase.is_match(text) for text in texts):
             return phrase.fault_type

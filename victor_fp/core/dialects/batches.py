@@ -35,7 +35,7 @@ class OpenAIBatches(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """Prefix of the operation's path in lines and batches."""
     lines_have_url: bool = True
     window: str = "24h"
-    takes_metadata: bool = True
+    accepts_metadata: bool = True
 
 
 class AnthropicBatches(msgspec.Struct, frozen=True, kw_only=True, gc=False):

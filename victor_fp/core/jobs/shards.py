@@ -1,8 +1,8 @@
-"""How the input of a job is split into shards that many machines work on: ranges of files, and a plan that is kept.
+"""Splitting of a job's input into shards for many machines: ranges of files, and a stored plan.
 
-A plan is made once and kept beside the output. A job that is run again goes on with the same shards, whose ledgers are found
-by their names; files that have come since are added, and a file that has changed is a fault, since its shards would be
-other rows under the same names.
+A plan is created once and stored next to the output. A job that is run again uses the same shards, whose ledgers are found
+by their names. New files are added. A changed file is a fault, because its shards would have other rows under the same
+names.
 """
 
 from __future__ import annotations
@@ -22,17 +22,17 @@ FileFormat: TypeAlias = Literal["jsonl", "parquet"]
 
 
 class InputFile(msgspec.Struct, frozen=True, kw_only=True):
-    """One file of the input, and how it is split."""
+    """One file of the input, and its split into shards."""
 
     path: str
-    """Where it is read: a path, or a URL of an object store."""
+    """A path, or a URL of an object store."""
     label: str
-    """Names the file in keys of rows that have none of their own."""
+    """Name of the file in generated keys of rows without a key."""
     format: FileFormat
     size: int
     """Bytes of the file."""
     length: int
-    """What is split: bytes of JSONL, rows of Parquet."""
+    """Length to split: bytes of JSONL, rows of Parquet."""
     step: int
     """Length of one shard."""
 
@@ -41,7 +41,7 @@ class Shard(msgspec.Struct, frozen=True, kw_only=True):
     """A range of one file. A row belongs to the shard in which its first byte, or its number, is."""
 
     name: str
-    """Unique in the plan; names the shard's files."""
+    """Name of the shard's files, unique in the plan."""
     path: str
     label: str
     format: FileFormat
@@ -53,13 +53,13 @@ class ShardPlan(msgspec.Struct, frozen=True, kw_only=True):
     """All files of a job, in the order in which they were found."""
 
     digest: str
-    """Of what the job asks about every row."""
+    """Digest of everything that affects the requests of all rows."""
     files: tuple[InputFile, ...] = ()
     format: int = 1
 
 
 def split_length(length: int, step: int) -> Iterator[tuple[int, int]]:
-    """Ranges that cover a length without gap or overlap, none longer than `step`.
+    """Yield ranges that cover a length without gaps or overlaps, none longer than `step`.
 
     >>> list(split_length(10, 4))
     [(0, 4), (4, 8), (8, 10)]
@@ -69,7 +69,7 @@ def split_length(length: int, step: int) -> Iterator[tuple[int, int]]:
 
 
 def list_shards(plan: ShardPlan) -> Iterator[Shard]:
-    """The shards of a plan. Those of a file are neighbours, and names sort as their rows do."""
+    """Yield the shards of a plan. Shards of a file are adjacent, and their names sort in the order of the rows."""
     for number, file in enumerate(plan.files):
         for part, (start, end) in enumerate(split_length(file.length, file.step)):
             yield Shard(
@@ -83,20 +83,22 @@ def list_shards(plan: ShardPlan) -> Iterator[Shard]:
 
 
 def extend_plan(plan: ShardPlan | None, digest: str, found: Sequence[InputFile]) -> Result[ShardPlan, Fault]:
-    """The plan that was kept, with the files that have come since.
+    """Return the stored plan extended by new files.
 
-    A Failure where the job asks something else than the one that was kept, and where a file has another size, or is gone.
+    It fails if the requests of the job differ from those of the plan, or if a file has another size or is missing.
     """
     if plan is None:
         return Success(ShardPlan(digest=digest, files=tuple(found)))
     if plan.digest != digest:
-        message = "the output belongs to a job that asks something else (model, prompt, options, key column); use another folder"
+        message = (
+            "the output belongs to a job with other requests (model, prompt, options, key column); use another folder"
+        )
         return Failure(InvalidRequest(message=message))
     by_path = {file.path: file for file in found}
     for kept in plan.files:
         now = by_path.pop(kept.path, None)
         if now is None:
-            return Failure(InvalidRequest(message=f"{kept.path} is part of the job and is not there any more"))
+            return Failure(InvalidRequest(message=f"{kept.path} is part of the job and no longer exists"))
         if now.size != kept.size:
             message = (
                 f"{kept.path} has changed from {kept.size} to {now.size} bytes since the job began; use another folder"
@@ -106,7 +108,7 @@ def extend_plan(plan: ShardPlan | None, digest: str, found: Sequence[InputFile])
 
 
 def add_reports(reports: Iterable[Report]) -> Report:
-    """The figures of many ledgers together. `seconds` is not known: shards overlap in time."""
+    """Combine the reports of many ledgers. `seconds` is None, because shards overlap in time."""
     total, faults, cost = Report(), Counter[str](), 0.0
     is_priced, expiries = False, list[float]()
     for report in reports:

@@ -1,20 +1,21 @@
-"""Who may send, for one key: rate limit, queue and cooldown composed, so that the shell decides nothing.
+"""Admission of requests for one key: combines the rate limit, the queue and the cooldown. The shell makes no decisions.
 
 Rules of the machine.
 
-Arrived asks for leave to send. Each arrival gets exactly one Grant or Refuse, at once or later, unless it gives up
-first. Nobody passes the line: a newcomer is granted at once only where the line is empty and there is room. After every
-event the line is served from its head as long as there is room, and who has waited too long is refused.
+Arrived requests permission to send. Each arrival gets exactly one Grant or Refuse, immediately or later, unless the
+call gives up first. Calls do not overtake the queue: a new call is granted immediately only if the queue is empty and
+the limit has capacity. After every event the queue is served from its head while there is capacity, and calls that
+have waited too long are refused.
 
-A grant comes with a permit, which goes back by Finished (the request was sent) or Unsent. Finished carries how it
-ended, the tokens that were used and what the headers said; a rate limit makes the key cool. While it cools nobody is
-granted, and who could not wait until it is ready is refused at once with the time that is left. The same holds at the
-head of the line while no permit is out, for then nothing but time makes room.
+A grant holds a permit, which is returned with Finished (the request was sent) or Unsent. Finished reports the outcome,
+the tokens used and the budgets in the response headers; a rate-limit response starts a cooldown. During a cooldown no
+call is granted, and a call that cannot wait until its end is refused immediately with the remaining time. The same
+applies to the head of the queue while no permit is in use, because then only time frees capacity.
 
-Wake names the time at which something may change without an event: send Woken then. A later Wake replaces it.
+Wake gives the time at which the state may change without an event: send Woken at that time. A later Wake replaces it.
 
-Where the limit is shared with other processes, lease.py changes the loan between events; send Woken after each change. While
-the loan names a refusal, all that wait are refused, and all that come.
+If the limit is shared with other processes, lease.py changes the loan between events; send Woken after each change.
+While the loan has a refusal, all waiting and all new calls are refused.
 """
 
 from __future__ import annotations
@@ -36,29 +37,29 @@ from victor_fp.core.resilience.ratelimit_headers import NOTHING, Reported
 
 
 class Arrived(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """A call wants to send."""
+    """A call requests permission to send."""
 
     ticket: int
-    """The caller's name for it, never used twice."""
+    """Identifier of the call, chosen by the caller and never reused."""
     priority: Priority = Priority.NORMAL
     tokens: int = 0
-    """Estimate: prompt and completion."""
+    """Estimated tokens of prompt and completion."""
     deadline: float = math.inf
 
 
 class GaveUp(msgspec.Struct, frozen=True, gc=False):
-    """A call that waits does not want to any more."""
+    """A waiting call was cancelled."""
 
     ticket: int
 
 
 class Finished(msgspec.Struct, frozen=True, kw_only=True):
-    """A granted request is over."""
+    """A granted request has ended."""
 
     permit: Permit
     fault: Fault | None = None
     used: int | None = None
-    """Tokens that were reported."""
+    """Tokens reported by the response; None if it reported none."""
     reported: Reported = NOTHING
 
 
@@ -69,30 +70,30 @@ class Unsent(msgspec.Struct, frozen=True, gc=False):
 
 
 class Woken(msgspec.Struct, frozen=True, gc=False):
-    """The time of the last Wake has come."""
+    """The time of the last Wake was reached."""
 
 
 AdmissionEvent: TypeAlias = Arrived | GaveUp | Finished | Unsent | Woken
 
 
 class Grant(msgspec.Struct, frozen=True, gc=False):
-    """Let this call send."""
+    """The call may send its request."""
 
     ticket: int
     permit: Permit
     waited: float
-    """Seconds in line."""
+    """Seconds in the queue."""
 
 
 class Refuse(msgspec.Struct, frozen=True):
-    """Tell this call that it may not."""
+    """The call must not send its request; it ends with `fault`."""
 
     ticket: int
     fault: Fault
 
 
 class Wake(msgspec.Struct, frozen=True, gc=False):
-    """Come back at this time."""
+    """Send Woken at this time."""
 
     at: float
 
@@ -109,7 +110,7 @@ class Admission(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def advance(admission: Admission, event: AdmissionEvent, now: float) -> tuple[Admission, tuple[AdmissionOrder, ...]]:
-    """Take in an event and say who may send."""
+    """Apply an event and return the calls that are granted or refused."""
     match event:
         case Arrived():
             return _on_arrival(admission, event, now)
@@ -151,7 +152,7 @@ def _on_finish(admission: Admission, event: Finished, now: float) -> Admission:
     limiter = limiting.adopt(admission.limiter, event.permit, event.reported, now)
     used = event.used
     if used is None and event.fault is not None and not event.fault.maybe_billed:
-        used = 0  # what failed unbilled took no tokens
+        used = 0  # a failed request that was not billed used no tokens
     return replace(
         admission,
         limiter=limiting.give_back(limiter, event.permit, used, now),
@@ -160,7 +161,7 @@ def _on_finish(admission: Admission, event: Finished, now: float) -> Admission:
 
 
 def _serve(admission: Admission, now: float) -> tuple[Admission, tuple[AdmissionOrder, ...]]:
-    """Everything that can be decided now, and when to look again."""
+    """Make every decision that is possible now, and order the next Wake."""
     if not admission.queue.entries:
         return admission, ()
     loan = admission.limiter.loan
@@ -173,34 +174,34 @@ def _serve(admission: Admission, now: float) -> tuple[Admission, tuple[Admission
     orders += [Refuse(entry.ticket, fault) for entry, fault in late]
     cool = cooling.compute_time_left(admission.cooldown, now)
     if cool > 0:
-        for in_vain in [entry for entry in queue.entries if entry.until <= now + cool]:
-            queue, _ = waiting.leave(queue, in_vain.ticket)
-            orders.append(Refuse(in_vain.ticket, _build_cooling_fault(admission, now)))
-    limiter, room_at = admission.limiter, now + cool
+        for expiring in [entry for entry in queue.entries if entry.until <= now + cool]:
+            queue, _ = waiting.leave(queue, expiring.ticket)
+            orders.append(Refuse(expiring.ticket, _build_cooling_fault(admission, now)))
+    limiter, free_at = admission.limiter, now + cool
     while cool == 0 and (first := waiting.find_head(queue)) is not None:
         limiter, answer = limiting.take(limiter, first.tokens, now)
         if isinstance(answer, Full):
-            room_at = math.inf if answer.retry_after is None else now + answer.retry_after
-            if limiter.under_way or answer.retry_after is None or room_at < first.until:
+            free_at = math.inf if answer.retry_after is None else now + answer.retry_after
+            if limiter.under_way or answer.retry_after is None or free_at < first.until:
                 break
             queue, _ = waiting.leave(queue, first.ticket)
-            orders.append(Refuse(first.ticket, _build_queue_full(queue, answer.retry_after)))
+            orders.append(Refuse(first.ticket, _build_limit_fault(queue, answer.retry_after)))
             continue
         queue, _ = waiting.leave(queue, first.ticket)
         orders.append(Grant(first.ticket, answer, now - first.joined))
-    at = min(room_at, waiting.find_next_overdue(queue), _compute_lease_end(limiter)) if queue.entries else math.inf
+    at = min(free_at, waiting.find_next_overdue(queue), _compute_lease_end(limiter)) if queue.entries else math.inf
     if at < math.inf:
         orders.append(Wake(at))
     return replace(admission, queue=queue, limiter=limiter), tuple(orders)
 
 
 def _compute_lease_end(limiter: Limiter) -> float:
-    """When the oldest permit that is out would be given up."""
+    """Return the time at which the oldest permit in use expires."""
     return limiter.under_way[0].issued + limiter.limits.lease if limiter.under_way else math.inf
 
 
-def _build_queue_full(queue: Queue, seconds: float) -> Fault:
-    message = f"no room under the rate limit for {seconds:.3g} s more"
+def _build_limit_fault(queue: Queue, seconds: float) -> Fault:
+    message = f"the rate limit has no capacity for another {seconds:.3g} s"
     return RateLimited(provider=queue.provider, model=queue.model, message=message, retry_after=seconds)
 
 

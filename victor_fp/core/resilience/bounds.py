@@ -1,4 +1,4 @@
-"""Checks of what callers configure: a value that is no number of seconds or calls is reported by name, before any call."""
+"""Validation of configured numbers: an invalid timeout, count or policy is reported by name before any call."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _MAX_INTEGER = 10**300
 
 
 def is_number(value: object) -> TypeIs[int | float]:
-    """Whether a value is a number that can be compared with floats; True, False and NaN are not."""
+    """Return whether a value is a number that can be compared with floats; True, False and NaN are not."""
     if isinstance(value, bool):
         return False
     if isinstance(value, int):
@@ -23,28 +23,28 @@ def is_number(value: object) -> TypeIs[int | float]:
 
 
 def find_timeout_problem(value: object) -> str | None:
-    """Return what is wrong with a timeout; None where it is a positive number of seconds."""
+    """Return what is wrong with a timeout; None if it is a positive number of seconds."""
     if is_number(value) and value > 0:
         return None
     return _describe_problem("timeout", "a positive number of seconds", value)
 
 
 def find_count_problem(name: str, value: object, least: int = 0) -> str | None:
-    """Return what is wrong with a count; None where it is an integer of at least `least`."""
+    """Return what is wrong with a count; None if it is an integer of at least `least`."""
     if isinstance(value, int) and not isinstance(value, bool) and value >= least:
         return None
     return _describe_problem(name, f"an integer of at least {least}", value)
 
 
 def find_duration_problem(name: str, value: object) -> str | None:
-    """Return what is wrong with a duration; None where it is a number of seconds that is not negative."""
+    """Return what is wrong with a duration; None if it is a non-negative number of seconds."""
     if is_number(value) and value >= 0:
         return None
     return _describe_problem(name, "a number of seconds of at least 0", value)
 
 
 def find_policy_problem(name: str, policy: object, kind: type[msgspec.Struct]) -> str | None:
-    """Return what is wrong with a policy: it is something else, or a field has another type, is negative or NaN."""
+    """Return what is wrong with a policy: it has another class, or a field has another type, is negative or NaN."""
     if not isinstance(policy, kind):
         return _describe_problem(name, f"an object of the class {kind.__name__}", policy)
     values = {field: getattr(policy, field) for field in kind.__struct_fields__}
@@ -60,6 +60,6 @@ def find_policy_problem(name: str, policy: object, kind: type[msgspec.Struct]) -
 
 
 def _describe_problem(name: str, expected: str, value: object) -> str:
-    """Say what was expected; a number is repeated, anything else is named by its type."""
+    """Describe the expected value and the given one: a number by its value, anything else by its type."""
     shown = f"{value:g}" if is_number(value) else "nan" if isinstance(value, float) else type(value).__name__
     return f"{name}: expected {expected}, got {shown}"

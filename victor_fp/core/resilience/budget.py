@@ -2,14 +2,14 @@
 
 Rules of the machine.
 
-`reserve` takes an estimate out of what is left, or says which bound is in the way. `settle` replaces the estimate by
-what the call really took; `release` gives the estimate back where nothing was billed. What is reserved counts as spent
-until then, so that calls in flight together cannot spend more than the budget, whatever their number; only the
-difference between an estimate and its real figure can go beyond it, once per call. A shortage is final where the
-estimate would not fit even if nothing were reserved; else calls in flight may still give room back.
+`reserve` reserves an estimate, or returns the bound that it exceeds. `settle` replaces the estimate with the actual
+usage of the call; `release` returns the estimate if nothing was billed. Reserved amounts count as spent until then, so
+concurrent calls cannot exceed the budget, except by the difference between an estimate and the actual usage of each
+call. A shortage is final if the estimate would not fit even with nothing reserved; otherwise calls in flight may still
+free part of the budget.
 
-A budget is shared by sharing the cell that holds its state. What a process that died had reserved stays reserved, and
-so counts as spent: the vendor may have billed it.
+A budget is shared by sharing the cell that holds its state. The reservations of a process that died remain and count
+as spent, because the vendor may have billed them.
 """
 
 from __future__ import annotations
@@ -25,17 +25,17 @@ Bound: TypeAlias = Literal["usd", "tokens", "requests"]
 
 
 class Budget(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """What may be spent in all; None is no bound. Money in US dollars."""
+    """Bounds on the total spending; None is unlimited. Money in US dollars."""
 
     usd: float | None = None
     tokens: int | None = None
     requests: int | None = None
     name: str = "default"
-    """Whoever has a budget of this name in the same store spends from it together."""
+    """All processes with a budget of this name in the same store share it."""
 
 
 class Amount(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """What one call takes, estimated or real."""
+    """The usage of one call, estimated or actual."""
 
     usd: float = 0.0
     tokens: int = 0
@@ -43,7 +43,7 @@ class Amount(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
 
 class Spending(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """The state: what was spent, and what calls in flight have reserved."""
+    """The state: the amounts spent, and those reserved by calls in flight."""
 
     budget: Budget
     spent: Amount = Amount(requests=0)
@@ -51,15 +51,15 @@ class Spending(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
 
 class Shortage(msgspec.Struct, frozen=True, gc=False):
-    """Why an estimate was not reserved."""
+    """The bound that an estimate exceeds."""
 
     bound: Bound
     is_final: bool
-    """Whether it would not fit even if everything that is reserved came back."""
+    """Whether the estimate would not fit even if all reservations were released."""
 
 
 def reserve(state: Spending, estimate: Amount) -> tuple[Spending, Shortage | None]:
-    """The state with the estimate reserved; or the state as it was, and the bound that is in the way."""
+    """Reserve the estimate; or return the state unchanged, with the bound that the estimate exceeds."""
     after = _add(state.reserved, estimate)
     bound = _find_exceeded(state.budget, _add(state.spent, after))
     if bound is None:
@@ -69,19 +69,19 @@ def reserve(state: Spending, estimate: Amount) -> tuple[Spending, Shortage | Non
 
 
 def settle(state: Spending, estimate: Amount, actual: Amount) -> Spending:
-    """The state after a call that was reserved with `estimate` and took `actual`."""
+    """Record a call that was reserved with `estimate` and used `actual`."""
     return replace(state, reserved=_subtract(state.reserved, estimate), spent=_add(state.spent, actual))
 
 
 def release(state: Spending, estimate: Amount) -> Spending:
-    """The state after a call that was reserved and not billed."""
+    """Release the reservation of a call that was not billed."""
     return replace(state, reserved=_subtract(state.reserved, estimate))
 
 
 def estimate_amount(
     budget: Budget, price: Price | None, model: str, prompt_tokens: int, answer_tokens: int
 ) -> Amount | None:
-    """What a call may take; None where the budget is in money and no price is known for the model."""
+    """Estimate the usage of a call; None if the budget limits money and the model has no known price."""
     tokens = prompt_tokens + answer_tokens
     if budget.usd is None:
         return Amount(tokens=tokens)
@@ -91,7 +91,7 @@ def estimate_amount(
 
 
 def describe_spending(state: Spending) -> dict[str, dict[str, float | None]]:
-    """Limit, spent and reserved of each measure, for people and dashboards."""
+    """Return the limit, the amount spent and the amount reserved of each measure, for display."""
     return {
         bound: {
             "limit": getattr(state.budget, bound),

@@ -313,7 +313,7 @@ def _on_failure(call: CallState, breaker: Breaker | None, fault: Fault, random: 
 
 
 def _has_progress(call: CallState, breaker: Breaker) -> bool:
-    """Return whether other calls got answers since this one last failed. A change of state starts the count again."""
+    """Return whether other calls succeeded since this one last failed. A state change restarts the count."""
     is_same = call.permit is not None and call.permit.generation == breaker.state_changes
     return breaker.success_count > (call.successes if is_same else 0)
 

@@ -1,12 +1,13 @@
-"""The cooldown of one key: after a rate limit nobody sends until the vendor wants to hear from it again.
+"""The cooldown of one key: after a rate-limit response no request is sent until the vendor accepts requests again.
 
 Rules of the machine.
 
-A key is ready or cooling. A rate limit, or an overload that names a time, makes it cool for as long as the vendor says;
-a rate limit without a time for `base * 2**n`, at most `cap`, where n counts those in a row. An exhausted quota makes it
-cool for `quota`, since it comes back by payment or by the month and every call until then is a refusal that counts
-against the key. A cooldown is only ever prolonged, never shortened, by a later fault; answers to requests that were
-sent before it began do not end it. The first answer after it has ended ends the row.
+A key is either ready or cooling down. A rate limit, or an overload with a `retry_after`, starts a cooldown of
+`retry_after` seconds. A rate limit without one starts a cooldown of `base * 2**n` seconds, at most `cap`, where n is
+the number of consecutive rate limits without a `retry_after`. An exhausted quota starts a cooldown of `quota` seconds:
+it is restored by a payment or at the end of the month, and rejected calls may count against the key. A later fault can
+extend a cooldown but not shorten it, and responses to requests sent before it began do not end it. The first success
+after the cooldown resets n.
 """
 
 from __future__ import annotations
@@ -25,17 +26,17 @@ CAUSES: tuple[Cause, ...] = ("rate limit", "overload", "exhausted quota")
 
 
 _SLACK = 60.0
-"""Seconds by which the clocks of those who share a cooldown may differ."""
+"""Seconds. Maximum clock difference between processes that share a cooldown."""
 
 
 class CooldownPolicy(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """How long where the vendor does not say. Seconds."""
+    """Durations of a cooldown if the response has no `retry_after`. Times in seconds."""
 
     base: float = 1.0
     cap: float = 60.0
     quota: float = 60.0
     longest: float = MAX_RETRY_AFTER
-    """However long a vendor asks for, one call looks again after this."""
+    """Maximum duration, also for a `retry_after`."""
 
 
 class Cooldown(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -45,32 +46,32 @@ class Cooldown(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     until: float = -math.inf
     cause: Cause = "rate limit"
     row: int = 0
-    """Rate limits without a named time, in a row."""
+    """Consecutive rate limits without a `retry_after`."""
 
 
 def record_fault(cooldown: Cooldown, fault: Fault | None, now: float) -> Cooldown:
-    """The state after a request ended in `fault`, or well (None)."""
+    """Return the state after a request that ended with `fault`; None is a success."""
     if fault is None:
         return replace(cooldown, row=0) if cooldown.row and now >= cooldown.until else cooldown
     cause, seconds = _choose_cause(cooldown, fault)
     until = now + min(seconds, cooldown.policy.longest)
     if seconds <= 0 or until <= now + compute_time_left(cooldown, now):
         return cooldown
-    # Calls that were under way together are refused together: they are one strike, not many.
-    struck = isinstance(fault, RateLimited) and not _read_retry_after(fault) and now >= cooldown.until
-    return replace(cooldown, until=until, cause=cause, row=cooldown.row + struck)
+    # Calls that were in flight together are rejected together: they count once.
+    counts = isinstance(fault, RateLimited) and not _read_retry_after(fault) and now >= cooldown.until
+    return replace(cooldown, until=until, cause=cause, row=cooldown.row + counts)
 
 
 def compute_time_left(cooldown: Cooldown, now: float) -> float:
-    """Seconds until the key is ready; 0.0 where it is, and where the time is further away than any cooldown can be."""
+    """Return the seconds until the key is ready; 0.0 if it is ready, or if the remaining time is implausibly long."""
     seconds = cooldown.until - now
     return seconds if 0.0 < seconds <= cooldown.policy.longest + _SLACK else 0.0
 
 
 def build_refusal(cooldown: Cooldown, provider: str, model: str | None, now: float) -> Fault:
-    """What to tell a call that comes while the key cools: the cause, and the time that is left."""
+    """Build the fault of a call that is rejected during the cooldown, with its cause and the remaining time."""
     seconds = compute_time_left(cooldown, now)
-    message = f"the key cools down for {seconds:.3g} s more: {cooldown.cause}"
+    message = f"the key is cooling down for another {seconds:.3g} s: {cooldown.cause}"
     match cooldown.cause:
         case "rate limit":
             return RateLimited(provider=provider, model=model, message=message, retry_after=seconds)
@@ -83,7 +84,7 @@ def build_refusal(cooldown: Cooldown, provider: str, model: str | None, now: flo
 
 
 def _choose_cause(cooldown: Cooldown, fault: Fault) -> tuple[Cause, float]:
-    """Why and how long to leave the vendor alone after this fault; 0.0 where it does not matter."""
+    """Return the cause and duration of the cooldown that a fault starts; 0.0 if it starts none."""
     policy = cooldown.policy
     named = _read_retry_after(fault)
     if isinstance(fault, QuotaExhausted):
@@ -94,5 +95,5 @@ def _choose_cause(cooldown: Cooldown, fault: Fault) -> tuple[Cause, float]:
 
 
 def _read_retry_after(fault: Fault) -> float:
-    """The time that the vendor names; 0.0 where it names none that makes sense."""
+    """Return the `retry_after` of a fault; 0.0 if it is missing or not positive."""
     return fault.retry_after if fault.retry_after is not None and fault.retry_after > 0 else 0.0

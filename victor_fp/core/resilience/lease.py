@@ -1,20 +1,21 @@
-"""One process's side of a pool: what it borrows for its admission and when, and what it does while the pool is out of reach.
+"""A process's side of a pool: what it borrows and when, and how it continues while the pool is unreachable.
 
-Rules of the machine. Call `plan` after every event of the admission and `ask` when `due` has come; hand the answer to
-`receive`, None where the pool is out of reach, and send the admission Woken. One question is under way at a time. While the
-pool is out of reach, most questions need not be sent to get None.
+Rules of the machine. Call `plan` after every event of the admission, and `ask` when `due` is reached; pass the response
+to `receive` (None if the pool is unreachable), and send Woken to the admission. Only one request to the pool is in
+flight at a time. While the pool is unreachable, most requests need not be sent to get None.
 
-A loan is renewed when the pool says, within RENEWAL_SPREAD of it, so that processes that began together do not ask
-together. It is renewed sooner, GAP to 2 * GAP after the last time, where calls wait that it does not cover and the pool had
-all that was asked for, or where the others must hear of a cooldown. A process that expects no call and holds no permit asks
-for nothing until a call comes.
+A loan is renewed at the time that the pool sets, varied by RENEWAL_SPREAD so that processes that started together do
+not ask together. It is renewed sooner, GAP to 2 * GAP after the last request, if it does not cover the waiting calls
+and the last request was met in full, or if a cooldown has to be reported. A process that expects no calls and holds no
+permits does not ask until a call arrives.
 
-What is asked for are the calls that wait, and as many as the last period makes expect in the next one: where that is less
-than one call, none, so that processes with few calls reserve nothing and ask when a call comes.
+A process asks for the calls that wait, plus the number expected in the next period from the rate of the last one. An
+expected number below one counts as zero, so that processes with few calls reserve nothing and ask when a call arrives.
 
-Out of reach, `is_closed` refuses what waits and what comes until a loan is received. Otherwise the process goes on: its
-loan holds to its end, and then it lends itself its share of the limit by the same machine, out of a pool of its own, with
-as many members as there were. Back in reach, it reports what it holds and that it was alone.
+While the pool is unreachable, `is_closed` refuses all waiting and new calls until a loan is received. Otherwise the
+process continues: its loan applies until it expires, and then the process lends itself its share of the limit from a
+private pool with the same number of members. When the pool is reachable again, the process reports what it holds, and
+that it was alone.
 """
 
 from __future__ import annotations
@@ -42,57 +43,57 @@ from victor_fp.core.resilience.pool import (
 from victor_fp.core.resilience.rate_limit import Limiter, Loan
 
 GAP = 0.1
-"""Seconds between two renewals, however much waits; more where there are more than MEMBERS_PER_GAP members."""
+"""Minimum seconds between two renewals; proportionally more with more than MEMBERS_PER_GAP members."""
 MEMBERS_PER_GAP = 150
 RENEWAL_SPREAD = 0.25
-"""Part of the time to the next renewal by which it varies."""
-REFUSED = "the shared store of limits is out of reach, and is set to fail closed"
+"""Fraction by which the time to the next renewal varies."""
+UNREACHABLE = "the shared store of limits is unreachable and configured to fail closed"
 CLOSED = "the shared store of limits is closed"
 
 
 class Lease(msgspec.Struct, frozen=True, kw_only=True):
-    """The state, besides the admission's with its loan. Times are those of the `now` that was passed in."""
+    """The state, in addition to that of the admission with its loan. Times are in the clock of `now`."""
 
     is_closed: bool = False
-    """Whether nothing may be sent while the pool is out of reach."""
+    """Whether calls are refused while the pool is unreachable."""
     due: float = math.inf
-    """When to ask."""
+    """Time of the next request to the pool."""
     asked: Borrow | None = None
-    """The question under way."""
+    """The request to the pool that is in flight."""
     asked_at: float = -math.inf
-    is_sated: bool = True
-    """Whether the last loan was all that was asked for, so that it makes sense to ask for more before the period ends."""
+    is_satisfied: bool = True
+    """Whether the last request was met in full, so that asking for more before the period ends may succeed."""
     rate: float = 0.0
-    """Requests a second, over about a period."""
+    """Requests per second, measured over about a period."""
     taken: int = 0
-    """Requests granted before the last question."""
+    """Permits issued before the last request to the pool."""
     busy: int = 0
-    """Calls that were under way or waiting since the last question, at most."""
+    """Maximum number of calls in flight or waiting since the last request to the pool."""
     cooled_until: float = -math.inf
-    """The cooldown that the pool knows of."""
+    """End of the cooldown that was last reported to or by the pool."""
     own: Pool | None = None
-    """Out of which this process lends itself while the pool is out of reach."""
+    """Private pool from which this process lends to itself while the pool is unreachable."""
 
 
-def plan(lease: Lease, admission: Admission, now: float, luck: float) -> Lease:
-    """The state after an event of the admission. `luck` is a random number in [0, 1)."""
+def plan(lease: Lease, admission: Admission, now: float, random: float) -> Lease:
+    """Schedule the next request after an event of the admission. `random` is uniform in [0, 1)."""
     busy = len(admission.limiter.under_way) + len(admission.queue.entries)
     if busy > lease.busy:
         lease = replace(lease, busy=busy)
     if lease.asked is not None:
         return lease
     due = math.inf
-    is_short = bool(admission.queue.entries) and lease.is_sated and not _is_covered(admission, now)
+    is_short = bool(admission.queue.entries) and lease.is_satisfied and not _is_covered(admission, now)
     if is_short or admission.cooldown.until > max(lease.cooled_until, now):
         gap = GAP * max(1.0, _count_members(admission) / MEMBERS_PER_GAP)
-        due = max(now, lease.asked_at + gap * (1.0 + luck))
+        due = max(now, lease.asked_at + gap * (1.0 + random))
     elif lease.due == math.inf and (admission.queue.entries or admission.limiter.taken != lease.taken):
         due = max(now, lease.asked_at + compute_period(_count_members(admission)))
     return replace(lease, due=due) if due < lease.due else lease
 
 
 def ask(lease: Lease, admission: Admission, name: str, now: float) -> tuple[Lease, Borrow]:
-    """Ask the pool in this process's name: for what waits, and for what the last period makes expect."""
+    """Build the request to the pool: for the calls that wait, and those expected from the rate of the last period."""
     taken, period = admission.limiter.taken, compute_period(_count_members(admission))
     elapsed = max(now - lease.asked_at, GAP)
     rate = lease.rate + ((taken - lease.taken) / elapsed - lease.rate) * min(1.0, elapsed / period)
@@ -102,34 +103,36 @@ def ask(lease: Lease, admission: Admission, name: str, now: float) -> tuple[Leas
     return replace(lease, due=math.inf, asked=borrow, asked_at=now, rate=rate, taken=taken, busy=busy), borrow
 
 
-def receive(lease: Lease, admission: Admission, lent: Lent | None, now: float, luck: float) -> tuple[Lease, Admission]:
-    """The answer to the last question."""
+def receive(
+    lease: Lease, admission: Admission, lent: Lent | None, now: float, random: float
+) -> tuple[Lease, Admission]:
+    """Apply the response to the last request; None if the pool is unreachable."""
     borrow = lease.asked
     if borrow is None:
         return lease, admission
     if lent is not None:
         admission = _accept(admission, lent, borrow, now)
-        is_sated = _is_sated(borrow, lent)
-        lease = replace(lease, asked=None, own=None, cooled_until=lent.cooled_until, is_sated=is_sated)
+        is_satisfied = _is_satisfied(borrow, lent)
+        lease = replace(lease, asked=None, own=None, cooled_until=lent.cooled_until, is_satisfied=is_satisfied)
     elif lease.is_closed:
-        admission = _stop(admission, REFUSED)
-        lease = replace(lease, asked=None, is_sated=False)
+        admission = _stop(admission, UNREACHABLE)
+        lease = replace(lease, asked=None, is_satisfied=False)
     else:
         lease, admission = _lend_itself(lease, admission, borrow, now)
     limiter = admission.limiter
     loan, period = limiter.loan or Loan(), compute_period(_count_members(admission))
     is_busy = bool(admission.queue.entries or limiter.under_way) or lease.rate * period >= 1.0
-    # What was held counts as lent until the next question, so permits that are given up need one as well.
+    # Held permits count as lent until the next request, so giving up permits also requires one.
     if is_busy or loan.permits or borrow.held or loan.refusal is not None:
         after = period if lent is None else lent.renew_after
-        spread = RENEWAL_SPREAD * luck
+        spread = RENEWAL_SPREAD * random
         due = now + after * (1.0 - spread if after >= SHORTEST_PERIOD else 1.0 + spread)
         lease = replace(lease, due=due)
-    return plan(lease, admission, now, luck), admission
+    return plan(lease, admission, now, random), admission
 
 
 def give_back(lease: Lease, admission: Admission, name: str, now: float) -> tuple[Lease, Admission, Borrow | None]:
-    """Use the loan no more, and tell the pool that what is not in use is free; None where nothing was lent."""
+    """Stop using the loan, and return the report that frees its unused part; None if nothing was lent."""
     loan = admission.limiter.loan
     lease = replace(lease, due=math.inf, asked=None)
     if loan is None or loan.members == 0:
@@ -141,10 +144,10 @@ def give_back(lease: Lease, admission: Admission, name: str, now: float) -> tupl
 
 
 def _report(admission: Admission, name: str, expected: int, busy: int, now: float, *, is_alone: bool = False) -> Borrow:
-    """What the process `name` asks the pool for.
+    """Build the report and request of the process `name`.
 
-    `expected` is how many requests come until the next renewal, by those of the last period, and `busy` how many calls were
-    under way or waiting at most in it; `is_alone` is whether it has lent itself since its last loan.
+    `expected` is the number of requests expected until the next renewal, and `busy` the maximum number of calls in flight
+    or waiting in the last period; `is_alone` is whether the process has lent itself requests since its last loan.
     """
     limiter, entries = admission.limiter, admission.queue.entries
     limits, loan = limiter.limits, limiter.loan or Loan()
@@ -163,7 +166,7 @@ def _report(admission: Admission, name: str, expected: int, busy: int, now: floa
         ready=sum(block.count for block in limiting.drop_late(blocks, now)),
         tokens=0 if tokens is None else min(tokens, max(least, sum(one.tokens for one in entries), wanted * each)),
         least_tokens=least,
-        # A quarter and two more than were busy, so that a demand that grows need not wait.
+        # A quarter more than were busy, plus two, so that growing demand does not have to wait.
         permits=0 if limits.concurrency is None or not busy else busy + busy // 4 + 2,
         in_use=in_use,
         held=max(in_use, (loan.permits or 0) if now < loan.until + MARGIN else 0),
@@ -175,14 +178,14 @@ def _report(admission: Admission, name: str, expected: int, busy: int, now: floa
     )
 
 
-def _accept(admission: Admission, lent: Lent, told: Borrow, now: float) -> Admission:
-    """The state under a new loan, which was the answer to `told`."""
+def _accept(admission: Admission, lent: Lent, borrow: Borrow, now: float) -> Admission:
+    """Apply a new loan, the response to `borrow`. Corrections made since that request are kept for the next one."""
     loan = limiting.extend(admission.limiter, lent, now)
-    known = {one.second: one.amount for one in told.corrections}
-    untold: dict[int, int] = {}
+    reported = {one.second: one.amount for one in borrow.corrections}
+    unreported: dict[int, int] = {}
     for one in loan.corrections:
-        untold[one.second] = untold.get(one.second, -known.get(one.second, 0)) + one.amount
-    corrections = tuple(TokenSecond(second, amount) for second, amount in untold.items() if amount)
+        unreported[one.second] = unreported.get(one.second, -reported.get(one.second, 0)) + one.amount
+    corrections = tuple(TokenSecond(second, amount) for second, amount in unreported.items() if amount)
     cooldown = admission.cooldown
     cause = next((one for one in CAUSES if one == lent.cause), None)
     if cause is not None and lent.cooled_until > cooldown.until:
@@ -191,20 +194,20 @@ def _accept(admission: Admission, lent: Lent, told: Borrow, now: float) -> Admis
     return replace(admission, limiter=limiter, cooldown=cooldown)
 
 
-def _stop(admission: Admission, why: str) -> Admission:
-    """Nothing may be sent until the next loan."""
-    loan = replace(admission.limiter.loan or Loan(), blocks=(), tokens=0, refusal=why)
+def _stop(admission: Admission, reason: str) -> Admission:
+    """Refuse all calls until the next loan."""
+    loan = replace(admission.limiter.loan or Loan(), blocks=(), tokens=0, refusal=reason)
     return replace(admission, limiter=replace(admission.limiter, loan=loan))
 
 
 def _lend_itself(lease: Lease, admission: Admission, borrow: Borrow, now: float) -> tuple[Lease, Admission]:
-    """Out of reach: this process's share of the limit, after its loan has ended."""
+    """Lend this process its share of the limit from its private pool, while the pool is unreachable."""
     loan = admission.limiter.loan or Loan()
     members = _count_members(admission)
     own = lease.own
     if own is None and loan.members == 0:
         own = Pool()
-    elif own is None:  # others may have been lent requests until just now
+    elif own is None:  # other members may still have slots that the pool lent just before
         requests = borrow.requests_per_minute
         ahead = compute_horizon(
             compute_period(members), 0.0 if requests is None else compute_spacing(requests), members
@@ -212,9 +215,9 @@ def _lend_itself(lease: Lease, admission: Admission, borrow: Borrow, now: float)
         own = Pool(requests_until=lease.asked_at + ahead)
     share = _compute_share(borrow, members)
     own, lent = lend(own, share, now)
-    # The cooldown counts as told, or it would be told without end; it is told again when the pool is back.
-    told = admission.cooldown.until
-    lease = replace(lease, asked=None, own=own, cooled_until=told, is_sated=_is_sated(share, lent))
+    # The cooldown counts as reported, otherwise `plan` would ask again and again; it is reported when the pool is back.
+    cooled_until = admission.cooldown.until
+    lease = replace(lease, asked=None, own=own, cooled_until=cooled_until, is_satisfied=_is_satisfied(share, lent))
     if loan.permits is not None and now < loan.until:
         lent = replace(lent, permits=loan.permits, until=loan.until)
     return lease, _accept(admission, replace(lent, members=loan.members), borrow, now)
@@ -231,7 +234,7 @@ def _compute_mean_charge(limiter: Limiter) -> int:
 
 
 def _is_covered(admission: Admission, now: float) -> bool:
-    """Whether those who wait have something to come under the loan, so that time or a permit that comes back is enough."""
+    """Return whether the loan covers the calls that wait, so that they need only time or a returned permit."""
     loan = admission.limiter.loan
     if loan is None:
         return True
@@ -242,7 +245,8 @@ def _is_covered(admission: Admission, now: float) -> bool:
     return loan.tokens is None or (now < loan.tokens_until and admission.queue.entries[0].tokens <= loan.tokens)
 
 
-def _is_sated(borrow: Borrow, lent: Lent) -> bool:
+def _is_satisfied(borrow: Borrow, lent: Lent) -> bool:
+    """Return whether a loan is all that was requested."""
     return (
         (borrow.requests_per_minute is None or lent.count + borrow.ready >= borrow.requests)
         and (borrow.tokens_per_minute is None or lent.tokens >= borrow.tokens)
@@ -251,7 +255,7 @@ def _is_sated(borrow: Borrow, lent: Lent) -> bool:
 
 
 def _compute_share(borrow: Borrow, members: int) -> Borrow:
-    """The same under one member's share of each limit."""
+    """Return the request with each limit reduced to the share of one member."""
 
     def share(limit: int | None) -> int | None:
         return None if limit is None else max(1, limit // members)

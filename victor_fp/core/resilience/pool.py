@@ -1,35 +1,39 @@
-"""The pool of one key: lends requests, tokens and permits to many processes in blocks, so that each asks about once a period.
+"""The pool of one key: lends requests, tokens and permits to processes in blocks; each process asks about once a period.
 
 Rules of the machine. One state serves one (provider, key, model) and all processes that use it; `lend` is its only step.
-A process is a member from its first Borrow until it borrows nothing or its lease ends. It sends under its loan alone.
-Where the wants of all members exceed what there is, each gets its fair share: those that want less than an even share get
-what they want, and the others share the rest evenly.
+A process is a member from its first Borrow until it borrows nothing or its lease expires, and sends only under its loan.
+If the members request more than is available, allocation is max-min fair: members that request less than an equal share
+get all of it, and the others divide the remainder equally.
 
-Requests are points of time (GCRA): the next free one is `requests_until`, and they are `60 + MARGIN` seconds divided by
-the limit apart. A block is a row of these points, at most `compute_horizon` seconds ahead. A request may go at its point or up
-to LATE seconds after it, never before it; MARGIN is more than LATE and what the way to the vendor may differ by, so no
-60 seconds anywhere hold more than the limit, and the flow is even. Points that nobody asked for pass, but for those of
-the last BURST seconds. Where a period has fewer points than members, each reserves its next one: so they take turns.
+Requests are slots in time (GCRA): the next free slot is at `requests_until`, and slots are `60 + MARGIN` seconds divided
+by the limit apart. A block is a sequence of slots, at most `compute_horizon` seconds ahead. A request may be sent at its
+slot or up to LATE seconds after it, never before it. MARGIN exceeds LATE plus the variation of the network delay to the
+vendor, so no 60 seconds contain more requests than the limit, and the flow is even. Slots that were not requested
+expire, except those of the last BURST seconds. If a period has fewer slots than members, each member reserves its next
+slot, so that they take turns.
 
-Tokens are amounts, charged to the second in which they were lent and gone from the count when all that was lent in it
-is older than a minute. They are paced like requests, but for the first call in a queue: it gets its whole charge as
-soon as the minute has room for it and earlier calls are paid for. What a call did not use comes back to its second, and
-its process may have as much again.
+Tokens are amounts. They are charged to the second in which they were lent, and dropped from the count when everything
+lent in that second is older than a minute. They are paced like requests, except for the first call in a queue: it gets
+its full charge as soon as the minute has capacity for it and the pacing of earlier calls has passed. Tokens that a call
+did not use are returned to their second, and its process may borrow the same amount again.
 
-Permits that do not divide evenly, or are fewer than the members, go round in turns of TURN seconds. A member that is lent
-less than it has in use sends nothing until it is below that, and is counted with what it holds until it has confirmed: so
-there are never more permits out than the limit, unless a process loses its lease while its requests are under way.
+Permits that do not divide evenly, or are fewer than the members, rotate in turns of TURN seconds. A member that is lent
+fewer permits than it uses sends nothing until it uses fewer, and is counted with the permits that it holds until it has
+confirmed. So there are never more permits in use than the limit, unless a process loses its lease while its requests
+are in flight.
 
-A loan of permits ends after `compute_lease` seconds: a process that was killed loses them then, and a process that cannot renew
-stops using them MARGIN seconds earlier. A member renews after `renew_after` seconds, which grow with the number of members.
+A loan of permits expires after `compute_lease` seconds: a process that was killed loses them then, and a process that
+cannot renew stops using them MARGIN seconds earlier. A member renews after `renew_after` seconds, which grow with the
+number of members.
 
-A cooldown that a member reports holds for all from their next renewal on.
+A cooldown that a member reports applies to all members from their next renewal.
 
-Where the pool was lost, the first member to ask makes another; where all were out of reach for a while, the first one to
-be back says so. Each reports what it holds; until a lease has passed nobody is lent more permits than it held, and the
-first requests lie beyond all points that the lost pool lent, or that others lend themselves until they are back.
+If the pool was lost, the first member that asks creates a new one; if all members could not reach it for a while, the
+first one that reaches it again reports this. Each member reports what it holds. Until a lease has passed no member is
+lent more permits than it held, and the first requests are after all slots that the lost pool lent, or that other members
+lend to themselves until they reach the pool.
 
-Redis runs the same machine as a script (shell/store/redis_scripts.py); a change here is a change there.
+Redis runs the same machine as a script (shell/store/redis_scripts.py); every change must be made in both places.
 """
 
 from __future__ import annotations
@@ -40,100 +44,100 @@ import msgspec
 from msgspec.structs import replace
 
 LATE = 1.0
-"""Seconds after its point of time up to which a request may go."""
+"""Seconds. A request may be sent up to this long after its slot."""
 BURST = 0.5
-"""Seconds of points that nobody has asked for that are still lent."""
+"""Seconds. Unrequested slots up to this age are still lent."""
 MARGIN = 1.6
-"""Seconds by which a minute is taken to be longer: LATE, and what clocks and networks may differ by."""
+"""Seconds added to each minute: LATE, plus the differences of clocks and network delays."""
 TURN = 5.0
-"""Seconds for which an odd permit stays with one member."""
+"""Seconds for which a permit that does not divide evenly stays with one member."""
 SHORTEST_PERIOD = 1.0
 LONGEST_PERIOD = 5.0
 HORIZON = 1.5
-"""Periods ahead that are lent."""
+"""Number of periods ahead that requests and tokens are lent."""
 LONGEST_HORIZON = 60.0
-"""Seconds ahead that requests are lent at most, where the limit is so low that a period has none for some members."""
+"""Maximum seconds ahead that requests are lent, for limits so low that a period has fewer slots than members."""
 RETURN = 2.0
-"""Periods within which all members have found out that the pool is in reach again."""
+"""Number of periods after which all members have noticed that the pool is reachable again."""
 CONFIRM_AFTER = 0.1
 """Seconds after which a process that was lent fewer permits than it held confirms that it uses no more."""
 MEMBERS_PER_SECOND = 1000
-"""Renewals that one key may cost in a second; with more members the period grows."""
+"""Maximum number of renewals per second for one key; with more members the period grows."""
 FAR = 86400.0
-"""Seconds. A time that lies further ahead is no clock's fault: the state was damaged, and the time counts as past."""
+"""Seconds. A time further in the future is not due to clock skew: the state is damaged, and the time counts as past."""
 
 
 class Share(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """What one process has borrowed, and what it would use."""
+    """The share of one process: what it has borrowed, and its demand."""
 
     name: str
     permits: int
-    """Counted as lent."""
+    """Permits counted as lent."""
     wants: int
-    """Permits that it would use."""
+    """Demand for permits."""
     requests: int
-    """Requests that it would send in a period."""
+    """Demand for requests in a period."""
     tokens: int
     until: float
-    """When its permits come back by themselves."""
+    """Time at which its permits expire."""
 
 
 class TokenSecond(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """Tokens that were lent in one second."""
+    """Tokens lent in one second."""
 
     second: int
     amount: int
 
 
 class Pool(msgspec.Struct, frozen=True, array_like=True):
-    """The state. Times are those of the `now` that was passed in."""
+    """The state. Times are in the clock of `now`."""
 
     settled_at: float = -math.inf
-    """Until then members that have not asked yet may hold permits."""
+    """Until this time, members that have not asked yet may hold permits."""
     requests_until: float = -math.inf
-    """The next point of time at which a request may go."""
+    """Time of the next free request slot."""
     tokens_until: float = -math.inf
-    """When what was lent of tokens will be paid for."""
+    """Time at which the pacing of the lent tokens has passed."""
     tokens: tuple[TokenSecond, ...] = ()
     """Oldest first."""
     members: tuple[Share, ...] = ()
-    """By name."""
+    """Sorted by name."""
     cooled_until: float = -math.inf
     cause: str = ""
 
 
 class Borrow(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
-    """What a process asks for. A limit of None is none."""
+    """The report and request of a process. A limit of None is unlimited."""
 
     name: str
-    """The process's own, never used by another."""
+    """Unique name of the process."""
     requests_per_minute: int | None = None
     tokens_per_minute: int | None = None
     concurrency: int | None = None
     requests: int = 0
-    """Requests that it would send in the next period."""
+    """Demand for requests in the next period."""
     ready: int = 0
-    """Of these, how many it can send under its last loan."""
+    """Part of `requests` that it can send under its last loan."""
     tokens: int = 0
     least_tokens: int = 0
-    """What the first call in its queue needs at once."""
+    """Tokens that the first call in its queue requires."""
     permits: int = 0
-    """Permits that it would use, those in use included; 0 and none held ends the membership."""
+    """Demand for permits, including those in use; 0 with none held ends the membership."""
     in_use: int = 0
     held: int = 0
-    """Permits that it may use by its last loan, or has in use."""
+    """Permits that it may use under its last loan, or has in use."""
     corrections: tuple[TokenSecond, ...] = ()
-    """By how much what was used differs from what was lent in a second; below zero where less was."""
+    """Used minus lent tokens for each second; negative if fewer were used."""
     members: int = 0
-    """How many there were at its last loan; 0 where it has had none."""
+    """Number of members at its last loan; 0 if it has had none."""
     cooled_until: float = -math.inf
     cause: str = ""
     is_alone: bool = False
-    """Whether the pool was out of reach, so that it has lent itself since its last loan."""
+    """Whether the pool was unreachable, so that it has lent to itself since its last loan."""
 
 
 class RequestBlock(msgspec.Struct, frozen=True, gc=False):
-    """Requests at points of time."""
+    """A sequence of request slots."""
 
     start: float
     count: int
@@ -141,30 +145,30 @@ class RequestBlock(msgspec.Struct, frozen=True, gc=False):
 
 
 class Lent(msgspec.Struct, frozen=True, kw_only=True, array_like=True, gc=False):
-    """What a process may send. Of what has no limit nothing is lent."""
+    """What a process may send. Nothing is lent of what has no limit."""
 
     start: float
-    """The point of time of the first request."""
+    """Time of the first request slot."""
     count: int
     spacing: float
     tokens: int
     second: int
-    """To which the tokens are charged."""
+    """Second to which the tokens are charged."""
     tokens_until: float
     permits: int
     until: float
-    """When the permits end."""
+    """Time at which the permits expire."""
     members: int
     renew_after: float
     """Seconds after which to ask again."""
     cooled_until: float
     cause: str
     at: float
-    """When it was lent."""
+    """Time of the loan."""
 
 
 def lend(pool: Pool | None, borrow: Borrow, now: float) -> tuple[Pool, Lent]:
-    """Take in what a process reports and lend it what it may send until it asks again. None is no pool, or a lost one."""
+    """Apply the report of a process, and lend it what it may send until it asks again. None is a missing or lost pool."""
     is_lost = pool is None
     pool = Pool() if pool is None else pool
     period = compute_period(max(len(pool.members), borrow.members))
@@ -199,28 +203,28 @@ def lend(pool: Pool | None, borrow: Borrow, now: float) -> tuple[Pool, Lent]:
 
 
 def compute_period(members: int) -> float:
-    """Seconds after which each of so many members asks again."""
+    """Return the seconds after which a member asks again, for this number of members."""
     return min(LONGEST_PERIOD, max(SHORTEST_PERIOD, members / MEMBERS_PER_SECOND))
 
 
 def compute_lease(period: float) -> float:
-    """Seconds for which permits are lent."""
+    """Return the seconds for which permits are lent."""
     return 4.0 * period + MARGIN
 
 
 def compute_spacing(requests_per_minute: int) -> float:
-    """Seconds between two requests."""
+    """Return the seconds between two request slots."""
     return (60.0 + MARGIN) / max(1, requests_per_minute)
 
 
 def compute_horizon(period: float, spacing: float, contenders: int) -> float:
-    """Seconds ahead that requests are lent: a period and some more, and so far that each can have one."""
+    """Return the seconds ahead that requests are lent: more than a period, and enough for one slot per contender."""
     return max(HORIZON * period, min(LONGEST_HORIZON, contenders * spacing))
 
 
 def _apply_report(pool: Pool, borrow: Borrow, period: float, now: float) -> tuple[Pool, int]:
-    """Without what the time has made void, and with what the process reports; and the tokens that it gives back."""
-    # What was lent in a second was used by the horizon after it: a minute before now begins that much earlier.
+    """Drop expired entries and apply the report of the process; also return the number of tokens that it gives back."""
+    # Tokens lent in a second may be used until the horizon after it, so the minute before `now` starts that much earlier.
     oldest = math.floor(now - 60.0 - HORIZON * period - (MARGIN - LATE))
     seconds = {one.second: one.amount for one in pool.tokens if oldest <= one.second <= now + FAR}
     credit = 0
@@ -244,17 +248,17 @@ def _apply_report(pool: Pool, borrow: Borrow, period: float, now: float) -> tupl
 
 
 def _has_missed_loans(pool: Pool, borrow: Borrow, period: float, now: float, *, is_lost: bool) -> bool:
-    """Whether members may have what this pool does not know of: it was lost, or all were out of reach for a while."""
+    """Return whether members may hold loans missing from this pool: it was lost, or was unreachable for all members."""
     if is_lost:
         return borrow.is_alone or borrow.members > 0
     return borrow.is_alone and all(one.until - compute_lease(period) < now - RETURN * period for one in pool.members)
 
 
 def _resume(pool: Pool, borrow: Borrow, period: float, now: float) -> Pool:
-    """Lend requests when all that others may have are past, and until a lease is over nobody more permits than it holds."""
+    """Lend requests only after all slots that others may hold, and, for one lease, no permits beyond those held."""
     limit = borrow.requests_per_minute
     ahead = compute_horizon(period, 0.0 if limit is None else compute_spacing(limit), borrow.members)
-    if borrow.is_alone:  # others lend themselves until they find out, too
+    if borrow.is_alone:  # other members lend to themselves until they reach the pool
         ahead += RETURN * period
     return replace(pool, settled_at=now + compute_lease(period), requests_until=max(pool.requests_until, now + ahead))
 
@@ -273,7 +277,8 @@ def _lend_requests(
     horizon = compute_horizon(period, spacing, len(wants))
     start = pool.requests_until if pool.requests_until > now - BURST else now
     free = math.floor((now + horizon - start) / spacing) + 1 if start <= now + horizon else 0
-    # Alone it may have all; with others a period's part, so that none gets more by asking when points have become free.
+    # A single member may have the full horizon. Otherwise the share is that of one period, so that no member gains by
+    # asking at the moment when slots become free.
     shared = horizon if len(wants) == 1 else period
     share = max(1, math.ceil(min(borrow.requests, fill(wants, shared / spacing))))
     count = max(0, min(free, min(borrow.requests, share) - borrow.ready))
@@ -285,7 +290,7 @@ def _lend_requests(
 def _lend_tokens(
     pool: Pool, others: tuple[Share, ...], borrow: Borrow, credit: int, period: float, now: float
 ) -> tuple[Pool, int, int]:
-    """The amount, and the second to which it is charged."""
+    """Return the pool, the number of tokens, and the second to which they are charged."""
     limit = borrow.tokens_per_minute
     second = max(math.floor(now), pool.tokens[-1].second if pool.tokens else 0)
     if limit is None:
@@ -313,7 +318,7 @@ def _lend_tokens(
 def _lend_permits(
     pool: Pool, others: tuple[Share, ...], borrow: Borrow, period: float, now: float
 ) -> tuple[int, float]:
-    """How many, and after how many seconds to ask again."""
+    """Return the number of permits, and the seconds after which to ask again."""
     limit = borrow.concurrency
     if limit is None:
         return 0, period
@@ -328,7 +333,7 @@ def _lend_permits(
 
 
 def _compute_fair_permits(others: tuple[Share, ...], borrow: Borrow, limit: int, now: float) -> tuple[int, float]:
-    """What this process should have if all had what they should, and for how many seconds."""
+    """Return the fair share of this process, and the seconds for which it applies."""
     wanted = max(borrow.permits, borrow.in_use)
     wants = [one.wants for one in others if one.wants > 0] + [wanted]
     level = fill(wants, limit)
@@ -337,14 +342,14 @@ def _compute_fair_permits(others: tuple[Share, ...], borrow: Borrow, limit: int,
     rivals = [one.name for one in others if one.wants > level]
     left = limit - sum(want for want in wants if want <= level)
     each, odd = divmod(left, len(rivals) + 1)
-    place = sum(name < borrow.name for name in rivals)
+    position = sum(name < borrow.name for name in rivals)
     number = math.floor(now / TURN)
-    turn = (place + number * odd) % (len(rivals) + 1)
+    turn = (position + number * odd) % (len(rivals) + 1)
     return min(wanted, each + (turn < odd)), (number + 1) * TURN - now if odd else math.inf
 
 
 def fill(wants: list[int], capacity: float) -> float:
-    """The largest amount that each can have where those that want less leave the rest to the others; infinite: all they want."""
+    """Return the level of a max-min fair division of `capacity`; infinite if everything that is wanted fits."""
     if sum(wants) <= capacity:
         return math.inf
     small, level = 0, capacity / len(wants)

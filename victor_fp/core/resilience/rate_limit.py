@@ -1,26 +1,27 @@
-"""The rate limit of one key: how many requests and tokens a minute, and how many calls at a time.
+"""The rate limit of one key: requests per minute, tokens per minute, and concurrent calls.
 
 Rules of the machine. One state serves one (provider, key, model).
 
-A call takes a permit before each try and gives it back after. A permit is given when all of these hold: fewer than
-`concurrency` permits are out, fewer than `requests_per_minute` were given in the last minute, the tokens estimated for
-the call still fit into `tokens_per_minute`, what the vendor said was left is not used up, and nothing is on hold.
-Otherwise the answer is Full, with the time after which it makes sense to ask again (None: when a permit comes back).
+A call takes a permit before each attempt and returns it afterwards. A permit is issued if all of these hold: fewer than
+`concurrency` permits are in use, fewer than `requests_per_minute` were issued in the last minute, the estimated tokens
+of the call fit into `tokens_per_minute`, the remaining budget reported by the vendor is not used up, and no hold is
+active. Otherwise the result is Full, with the time until the next attempt may succeed (None: when a permit is
+returned).
 
-The minute is a sliding one, kept in slots of three seconds; a slot leaves when all of it is older than a minute, so
-that no minute anywhere holds more than the limit. Tokens are charged by estimate when the permit is taken and corrected
-in the same slot by what the response reports. A call estimated above the whole limit is let through when the minute is
-empty, since it would wait for ever otherwise.
+The minute is a sliding window of three-second slots; a slot is dropped once all of it is older than a minute, so that
+no 60 seconds contain more than the limit. Tokens are charged by estimate when the permit is issued, and corrected in
+the same slot when the response reports its usage. A call with an estimate above the limit itself is admitted when the
+window is empty, because otherwise it would wait forever.
 
-What a vendor's headers say is left counts until its reset time, less what other calls under way will use of it. A limit
-that a vendor states per minute replaces ours or only tightens it, as `adopt` says.
+A remaining budget from response headers applies until its reset time, less the estimated use of other calls in flight.
+A limit per minute that the vendor reports replaces or tightens the configured one, depending on `adopt`.
 
-A permit that nobody gives back (a process that was killed) is given up after `lease`. A permit whose request was never
-sent is withdrawn, and what it had taken is free again.
+A permit that is never returned (its process was killed) expires after `lease`. A permit whose request was never sent is
+withdrawn, and its charge is undone.
 
-Where many processes share a limit, each has a loan out of their pool (pool.py), and permits are given under the loan
-alone: at the points of time that were lent, as long as the lent tokens suffice, while fewer permits are out than were
-lent. What the vendor said, holds and cooldowns hold besides.
+If many processes share a limit, each has a loan from their pool (pool.py), and permits are issued under the loan alone:
+at the lent times, while the lent tokens suffice, and while fewer permits are in use than were lent. Reported budgets,
+holds and cooldowns apply in addition.
 """
 
 from __future__ import annotations
@@ -46,57 +47,57 @@ TRANSITIONS: Mapping[tuple[LimiterMode, str], tuple[LimiterMode, ...]] = {
     ("full", "given_back"): ("free",),
     ("held", "given_back"): ("free", "full"),
     ("full", "time_passed"): ("free",),
-    ("free", "told"): ("full", "held"),
-    ("full", "told"): ("free", "held"),
-    ("held", "told"): ("free", "full"),
+    ("free", "reported"): ("full", "held"),
+    ("full", "reported"): ("free", "held"),
+    ("held", "reported"): ("free", "full"),
     ("held", "time_passed"): ("free", "full"),
 }
-"""How room comes and goes: full by our own count, held by the vendor's word; `find_mode` tells where a state stands."""
+"""Transitions of the mode that `find_mode` returns: "full" by the local count, "held" by a reported budget or hold."""
 
 SLOT = 3.0
 """Seconds."""
 _SLOTS = 20
 LONGEST_HOLD = 86400.0
-"""Seconds. However far away a server puts the reset of a budget, after this it is asked again."""
+"""Seconds. Upper bound for the reset time of a reported budget."""
 _SLACK = 60.0
-"""Seconds by which the clocks of those who share a state may differ; what lies further ahead than that is damaged."""
+"""Seconds. Maximum clock difference between processes that share a state; a later time counts as damaged."""
 _TICK = 1e-6
-"""Added to waits, so that a caller that waits as long as it was told does not come a rounding too early."""
+"""Seconds. Added to waits, so that a caller that waits exactly as long is not rejected because of rounding."""
 
 
 class Limits(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """What is allowed; None is without limit."""
+    """The configured limits; None is unlimited."""
 
     requests_per_minute: int | None = None
     tokens_per_minute: int | None = None
     concurrency: int | None = None
     adopt: Adoption = "tighten"
-    """What a vendor's own word does to these: take their place, make them stricter only, or nothing."""
+    """Effect of limits that the vendor reports: "replace" these, only "tighten" them, or "never" change them."""
     lease: float = 900.0
-    """Seconds after which a permit that did not come back is given up."""
+    """Seconds after which a permit that was not returned expires."""
 
 
 class Permit(msgspec.Struct, frozen=True, gc=False):
-    """Leave to send one request; hand it back with `give_back` or `withdraw`."""
+    """Permission to send one request; return it with `give_back` or `withdraw`."""
 
     serial: int
     issued: float
     slot: int
     tokens: int
-    """Charged by estimate."""
+    """Estimated tokens that were charged."""
     second: int = -1
-    """Of the pool's count to which lent tokens are charged."""
+    """Second of the pool's token count to which lent tokens are charged."""
 
 
 class Full(msgspec.Struct, frozen=True, gc=False):
-    """No room."""
+    """The limit has no capacity."""
 
     retry_after: float | None
-    """Seconds; None: when a permit comes back."""
+    """Seconds; None: when a permit is returned."""
 
 
 class Slot(msgspec.Struct, frozen=True, gc=False):
-    """What was given in three seconds."""
+    """Requests and tokens charged in three seconds."""
 
     index: int
     requests: int
@@ -104,54 +105,54 @@ class Slot(msgspec.Struct, frozen=True, gc=False):
 
 
 class Left(msgspec.Struct, frozen=True, gc=False):
-    """What a vendor said is left of a budget until it is filled again."""
+    """Remaining budget that a vendor reported, until its reset."""
 
     amount: int
     until: float
 
 
 class Loan(msgspec.Struct, frozen=True, kw_only=True):
-    """What a process may send of a limit that it shares with others; the first loan is of nothing."""
+    """The part of a shared limit that this process may use; initially nothing."""
 
     blocks: tuple[RequestBlock, ...] | None = ()
-    """Requests at points of time, earliest first; None: as many as it likes."""
+    """Times at which requests may be sent, earliest first; None is unlimited."""
     tokens: int | None = 0
     second: int = -1
-    """To which the tokens are charged."""
+    """Second to which the tokens are charged."""
     tokens_until: float = -math.inf
     permits: int | None = 0
     until: float = -math.inf
-    """When the permits end."""
+    """Time at which the permits expire."""
     members: int = 0
     """Processes that share the limit; 0 before the first loan."""
     corrections: tuple[TokenSecond, ...] = ()
-    """What is to be told to the pool about tokens that were lent and used."""
+    """Differences between lent and used tokens, to be reported to the pool."""
     refusal: str | None = None
-    """Why nothing may be sent, where the pool is out of reach and that is to stop all."""
+    """Reason why no request may be sent, if the pool is unreachable and the store fails closed."""
 
 
 class Limiter(msgspec.Struct, frozen=True, kw_only=True):
-    """The state. Times are those of the `now` that was passed in."""
+    """The state. Times are in the clock of `now`."""
 
     limits: Limits = Limits()
     slots: tuple[Slot, ...] = ()
-    """Oldest first, empty ones left out."""
+    """Oldest first, without empty slots."""
     under_way: tuple[Permit, ...] = ()
-    """Permits that are out, oldest first."""
+    """Permits in use, oldest first."""
     taken: int = 0
-    """Permits ever given."""
+    """Permits issued in total."""
     requests_left: Left | None = None
     tokens_left: Left | None = None
-    told_requests: int | None = None
-    """Requests per minute by the vendor's word."""
-    told_tokens: int | None = None
+    reported_requests: int | None = None
+    """Requests per minute, as reported by the vendor."""
+    reported_tokens: int | None = None
     held_until: float = -math.inf
     loan: Loan | None = None
-    """None: this state counts for itself."""
+    """None if the limit is not shared through a pool."""
 
 
 def take(limiter: Limiter, tokens: int, now: float) -> tuple[Limiter, Permit | Full]:
-    """Ask for leave to send one request estimated at `tokens` (prompt and completion)."""
+    """Take a permit for one request with an estimate of `tokens` (prompt and completion)."""
     limiter = _drop_expired(limiter, now)
     requests_limit, tokens_limit = compute_limits(limiter)
     charge = tokens if tokens_limit is None else min(tokens, tokens_limit)
@@ -185,29 +186,32 @@ def take(limiter: Limiter, tokens: int, now: float) -> tuple[Limiter, Permit | F
 
 
 def give_back(limiter: Limiter, permit: Permit, used: int | None, now: float) -> Limiter:
-    """The request is over. `used` are the tokens that the response reported; None keeps the estimate."""
+    """Return the permit of a request that has ended.
+
+    `used` is the number of tokens that the response reported; None keeps the estimate.
+    """
     limiter = _drop_expired(limiter, now)
-    rest = _remove_permit(limiter.under_way, permit)
-    if rest is None:
+    others = _remove_permit(limiter.under_way, permit)
+    if others is None:
         return limiter
     correction = 0 if used is None else used - permit.tokens
     return replace(
         limiter,
-        under_way=rest,
+        under_way=others,
         slots=_correct(limiter.slots, permit.slot, 0, correction) if correction else limiter.slots,
         loan=_note_correction(limiter.loan, permit.second, correction),
     )
 
 
 def withdraw(limiter: Limiter, permit: Permit, now: float) -> Limiter:
-    """The request was never sent: what the permit took is free again."""
+    """Return the permit of a request that was never sent, and undo its charge."""
     limiter = _drop_expired(limiter, now)
-    rest = _remove_permit(limiter.under_way, permit)
-    if rest is None:
+    others = _remove_permit(limiter.under_way, permit)
+    if others is None:
         return limiter
     return replace(
         limiter,
-        under_way=rest,
+        under_way=others,
         slots=_correct(limiter.slots, permit.slot, -1, -permit.tokens),
         loan=_note_correction(limiter.loan, permit.second, -permit.tokens),
         requests_left=_subtract(limiter.requests_left, -1),
@@ -216,7 +220,7 @@ def withdraw(limiter: Limiter, permit: Permit, now: float) -> Limiter:
 
 
 def adopt(limiter: Limiter, permit: Permit | None, reported: Reported, now: float) -> Limiter:
-    """Take over what the headers of the response to `permit`'s request say. Comes before `give_back`."""
+    """Apply the budgets in the headers of the response to the request of `permit`. Call it before `give_back`."""
     if limiter.limits.adopt == "never" or reported is NOTHING:
         return limiter
     others = [other for other in limiter.under_way if other != permit]
@@ -230,14 +234,14 @@ def adopt(limiter: Limiter, permit: Permit | None, reported: Reported, now: floa
         limiter,
         requests_left=_compute_left(requests, len(others), now) or limiter.requests_left,
         tokens_left=_compute_left(tokens, sum(other.tokens for other in others), now) or limiter.tokens_left,
-        told_requests=_read_stated(requests) or limiter.told_requests,
-        told_tokens=_read_stated(tokens) or limiter.told_tokens,
+        reported_requests=_read_stated(requests) or limiter.reported_requests,
+        reported_tokens=_read_stated(tokens) or limiter.reported_tokens,
         held_until=max(now + _compute_time_until(limiter.held_until, now), *held) if held else limiter.held_until,
     )
 
 
 def extend(limiter: Limiter, lent: Lent, now: float) -> Loan:
-    """The loan after the pool has lent more. What was lent earlier and can still be used stays, but for tokens."""
+    """Return the loan extended by `lent`. Unused parts of the earlier loan are kept, except for tokens."""
     loan = limiter.loan or Loan()
     requests, tokens = compute_limits(limiter)
     earlier = drop_late(loan.blocks or (), now)
@@ -258,7 +262,7 @@ def extend(limiter: Limiter, lent: Lent, now: float) -> Loan:
 
 
 def drop_late(blocks: tuple[RequestBlock, ...], now: float) -> tuple[RequestBlock, ...]:
-    """Without the points of time that are too long ago."""
+    """Drop the times that are more than LATE seconds ago."""
     if blocks and blocks[0].count > 0 and blocks[0].start > now - LATE:
         return blocks
     left: list[RequestBlock] = []
@@ -270,7 +274,7 @@ def drop_late(blocks: tuple[RequestBlock, ...], now: float) -> tuple[RequestBloc
 
 
 def _take_lent(limiter: Limiter, loan: Loan, charge: int, now: float) -> tuple[Limiter, Permit | Full]:
-    """Leave to send under a loan; where it has nothing left, the next one is waited for."""
+    """Take a permit under a loan; if the loan is used up, the caller waits for the next one."""
     wait = _compute_time_until(limiter.held_until, now)
     if limiter.requests_left is not None:
         wait = max(wait, _wait_for_reset(limiter.requests_left, 1, now))
@@ -305,38 +309,38 @@ def _take_lent(limiter: Limiter, loan: Loan, charge: int, now: float) -> tuple[L
 
 
 def _note_correction(loan: Loan | None, second: int, amount: int) -> Loan | None:
-    """With a difference between what was lent and what was used, to be told at the next renewal."""
+    """Add a difference between lent and used tokens, which is reported at the next renewal."""
     if loan is None or loan.tokens is None or not amount or second < 0:
         return loan
-    told = {one.second: one.amount for one in loan.corrections}
-    told[second] = told.get(second, 0) + amount
-    return replace(loan, corrections=tuple(TokenSecond(when, much) for when, much in told.items()))
+    corrections = {one.second: one.amount for one in loan.corrections}
+    corrections[second] = corrections.get(second, 0) + amount
+    return replace(loan, corrections=tuple(TokenSecond(when, much) for when, much in corrections.items()))
 
 
 def compute_limits(limiter: Limiter) -> tuple[int | None, int | None]:
-    """Requests and tokens per minute as they hold now."""
+    """Return the requests and tokens per minute that apply now."""
     limits = limiter.limits
     return (
-        _choose_stricter(limits.requests_per_minute, limiter.told_requests, limits.adopt),
-        _choose_stricter(limits.tokens_per_minute, limiter.told_tokens, limits.adopt),
+        _choose_stricter(limits.requests_per_minute, limiter.reported_requests, limits.adopt),
+        _choose_stricter(limits.tokens_per_minute, limiter.reported_tokens, limits.adopt),
     )
 
 
 def find_mode(limiter: Limiter, now: float) -> LimiterMode:
-    """Whether a small request would find room at `now`."""
+    """Return "free" if a small request could be sent at `now`, otherwise the reason why it could not."""
     _, answer = take(limiter, 1, now)
     if isinstance(answer, Permit):
         return "free"
-    told = max(
+    hold = max(
         _compute_time_until(limiter.held_until, now),
         _wait_for_reset(limiter.requests_left, 1, now),
         _wait_for_reset(limiter.tokens_left, 1, now),
     )
-    return "held" if told > 0 else "full"
+    return "held" if hold > 0 else "full"
 
 
 def build_stats(limiter: Limiter, now: float) -> LimiterStats:
-    """Figures for people and dashboards."""
+    """Return statistics."""
     limiter = _drop_expired(limiter, now)
     requests_limit, tokens_limit = compute_limits(limiter)
     return {
@@ -352,7 +356,7 @@ def build_stats(limiter: Limiter, now: float) -> LimiterStats:
 
 
 def _drop_expired(limiter: Limiter, now: float) -> Limiter:
-    """Without what the time has made void."""
+    """Drop expired slots and permits."""
     slots, under_way, slot = limiter.slots, limiter.under_way, int(now // SLOT)
     if slots and slots[0].index < slot - _SLOTS:
         slots = tuple(old for old in slots if old.index >= slot - _SLOTS)
@@ -367,10 +371,10 @@ def _drop_expired(limiter: Limiter, now: float) -> Limiter:
 
 
 def _pull_back(slots: tuple[Slot, ...], slot: int) -> tuple[Slot, ...]:
-    """After a clock that went back: what lies in the future counts as given now, or it would block for as long."""
+    """Move future slots to the current one after the clock was set back; otherwise they would block for that long."""
     past = tuple(old for old in slots if old.index < slot)
-    rest = [old for old in slots if old.index >= slot]
-    return (*past, Slot(slot, sum(old.requests for old in rest), sum(old.tokens for old in rest)))
+    future = [old for old in slots if old.index >= slot]
+    return (*past, Slot(slot, sum(old.requests for old in future), sum(old.tokens for old in future)))
 
 
 def _charge(slots: tuple[Slot, ...], index: int, requests: int, tokens: int) -> tuple[Slot, ...]:
@@ -381,21 +385,21 @@ def _charge(slots: tuple[Slot, ...], index: int, requests: int, tokens: int) -> 
 
 
 def _correct(slots: tuple[Slot, ...], index: int, requests: int, tokens: int) -> tuple[Slot, ...]:
-    """With one slot's counts changed; most calls end in the newest one."""
+    """Change the counts of one slot. The search starts at the newest slot, where most calls end."""
     for back, slot in enumerate(reversed(slots), 1):
         if slot.index == index:
-            place = len(slots) - back
-            right = Slot(index, max(0, slot.requests + requests), max(0, slot.tokens + tokens))
-            return (*slots[:place], right, *slots[place + 1 :])
+            position = len(slots) - back
+            corrected = Slot(index, max(0, slot.requests + requests), max(0, slot.tokens + tokens))
+            return (*slots[:position], corrected, *slots[position + 1 :])
     return slots
 
 
 def _remove_permit(under_way: tuple[Permit, ...], permit: Permit) -> tuple[Permit, ...] | None:
-    """The others; None where this one is not out."""
-    place = bisect_left(under_way, permit.serial, key=_get_serial)
-    if place == len(under_way) or under_way[place] != permit:
+    """Return the other permits; None if this one is not in use."""
+    index = bisect_left(under_way, permit.serial, key=_get_serial)
+    if index == len(under_way) or under_way[index] != permit:
         return None
-    return under_way[:place] + under_way[place + 1 :]
+    return under_way[:index] + under_way[index + 1 :]
 
 
 def _get_serial(permit: Permit) -> int:
@@ -403,7 +407,7 @@ def _get_serial(permit: Permit) -> int:
 
 
 def _wait_for_slots(given: list[tuple[int, int]], room: int, now: float) -> float:
-    """Seconds until so much has left the minute that no more than `room` is in it."""
+    """Return the seconds until at most `room` remains in the window."""
     if room < 0:
         return math.inf
     total = sum(amount for _, amount in given)
@@ -417,12 +421,12 @@ def _wait_for_slots(given: list[tuple[int, int]], room: int, now: float) -> floa
 
 
 def _wait_for_reset(left: Left | None, amount: int, now: float) -> float:
-    """Seconds until what the vendor said is left is filled again, where it does not suffice."""
+    """Return the seconds until the reset of a reported budget; 0.0 if it suffices for `amount`."""
     return 0.0 if left is None or left.amount >= amount else _compute_time_until(left.until, now)
 
 
 def _compute_time_until(moment: float, now: float) -> float:
-    """Seconds; 0.0 where it has passed, and where it is further away than any hold can be."""
+    """Return the seconds until `moment`; 0.0 if it has passed, or if it is implausibly far away."""
     seconds = moment - now
     return seconds if 0.0 < seconds <= LONGEST_HOLD + _SLACK else 0.0
 
@@ -431,17 +435,17 @@ def _subtract(left: Left | None, amount: int) -> Left | None:
     return left and Left(left.amount - amount, left.until)
 
 
-def _compute_left(budget: ReportedBudget | None, spoken_for: int, now: float) -> Left | None:
+def _compute_left(budget: ReportedBudget | None, in_flight: int, now: float) -> Left | None:
     if budget is None or budget.remaining is None or budget.reset is None:
         return None
-    return Left(budget.remaining - spoken_for, now + min(budget.reset, LONGEST_HOLD))
+    return Left(budget.remaining - in_flight, now + min(budget.reset, LONGEST_HOLD))
 
 
 def _read_stated(budget: ReportedBudget | None) -> int | None:
     return budget.limit if budget is not None and budget.per_minute else None
 
 
-def _choose_stricter(ours: int | None, told: int | None, adoption: Adoption) -> int | None:
-    if told is None or adoption == "never":
+def _choose_stricter(ours: int | None, theirs: int | None, adoption: Adoption) -> int | None:
+    if theirs is None or adoption == "never":
         return ours
-    return told if ours is None or adoption == "replace" else min(ours, told)
+    return theirs if ours is None or adoption == "replace" else min(ours, theirs)

@@ -1,7 +1,7 @@
-"""Rate limits that vendors publish for their lower tiers, as data; nothing applies until a caller names one.
+"""Rate limits that vendors publish for their lower tiers, as data. A preset applies only if a caller selects it.
 
-Published figures change and differ by model; these are those of a widely used model of each vendor, and they are given
-with `adopt="replace"`: what the vendor's own headers say takes their place with the first response.
+Published figures change and differ by model. These are the figures for a widely used model of each vendor, with
+`adopt="replace"`: the limits in the vendor's response headers replace them from the first response on.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ def _build_limits(requests: int | None, tokens: int | None = None, concurrency: 
 
 
 UNLIMITED = Limits(adopt="replace")
-"""No figures of our own; the vendor's word alone."""
+"""No configured limits; only those that the vendor reports apply."""
 
 PRESETS: Mapping[str, Limits] = {
     "unlimited": UNLIMITED,
@@ -40,6 +40,6 @@ PRESETS: Mapping[str, Limits] = {
     "mistral-free": _build_limits(60, 500_000),
     # openrouter.ai/docs/api-reference/limits: models whose name ends in ":free"
     "openrouter-free": _build_limits(20),
-    # A server on one's own machine has no minute to keep, only so many slots.
+    # A local server has no limit per minute, only a number of parallel slots.
     "local": Limits(concurrency=4, adopt="replace"),
 }

@@ -1,6 +1,6 @@
-"""What vendors' response headers say about budgets: limit, what is left, and the time until it is filled again.
+"""Rate-limit budgets in vendors' response headers: limit, remaining amount, and time until the reset.
 
-Spellings that are read, names in lower case (`{b}` is requests, req, tokens or a part of them):
+Supported headers, names in lower case (`{b}` is requests, req, tokens or a part of them):
 
 - `x-ratelimit-limit-{b}`, `-remaining-{b}`, `-reset-{b}`: OpenAI, Azure OpenAI, Groq, Together, Fireworks, Bifrost-like
   gateways; resets are durations ("6m0s", "120ms", "7.66s", plain seconds)
@@ -28,23 +28,23 @@ Field: TypeAlias = Literal["limit", "remaining", "reset"]
 
 
 class ReportedBudget(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """One budget as a vendor reports it; None is what was not said."""
+    """One budget as a vendor reports it; None is a missing value."""
 
     limit: int | None = None
     remaining: int | None = None
     reset: float | None = None
-    """Seconds until it is full again."""
+    """Seconds until the budget is full again."""
     per_minute: bool = False
     """The limit is known to be per minute."""
 
 
 class Reported(msgspec.Struct, frozen=True, kw_only=True):
-    """What one response's headers say."""
+    """The budgets in the headers of one response."""
 
     requests: ReportedBudget | None = None
     tokens: ReportedBudget | None = None
     others: tuple[ReportedBudget, ...] = ()
-    """Budgets that count a part only (input tokens, images) or a longer window; they matter when nothing is left."""
+    """Budgets for a part only (input tokens, images) or for a longer window; they apply when nothing remains."""
 
 
 NOTHING = Reported()
@@ -58,15 +58,16 @@ _NUMBER = re.compile(r"\d{1,15}(\.\d+)?")
 _COUNT = re.compile(r"\s*(-?)(\d{1,30})")
 _UNITS: Mapping[str, float] = {"d": 86400, "h": 3600, "m": 60, "s": 1, "ms": 1e-3, "us": 1e-6, "µs": 1e-6, "ns": 1e-9}
 _LONGEST = 64
-"""Characters of a reset; what is longer is none, and not remembered."""
+"""Characters. A longer value is not a reset, and is not cached."""
 _YEAR_2001 = 978_307_200.0
-"""A reset larger than this is a point of time, not a duration."""
+"""A reset above this is a Unix time, not a duration."""
 
 
 def read_budgets(headers: Mapping[str, str], wall: float | None = None) -> Reported:
-    """Budgets in `headers` (names in lower case).
+    """Read the budgets in `headers` (names in lower case).
 
-    Times of day are measured against the response's own `date`, else against `wall`, seconds since 1970.
+    Absolute times are compared with the `date` header of the response, or with `wall` (Unix time in seconds) if it is
+    missing.
     """
     drafts: dict[str, _Draft] = {}
     for name, value in headers.items():
@@ -95,11 +96,11 @@ def read_budgets(headers: Mapping[str, str], wall: float | None = None) -> Repor
 
 
 class _Meaning(msgspec.Struct, frozen=True, gc=False):
-    """What a header's name says."""
+    """The meaning of a header name."""
 
     kind: BudgetKind
     label: str
-    """Headers with the same label are about the same budget."""
+    """Headers with the same label belong to the same budget."""
     field: Field
     per_minute: bool
     window: float | None
@@ -107,7 +108,7 @@ class _Meaning(msgspec.Struct, frozen=True, gc=False):
 
 
 class _Draft:
-    """A budget while its headers are read; a plain object, since it is filled field by field."""
+    """A budget while its headers are read, field by field."""
 
     __slots__ = ("limit", "meaning", "remaining", "reset")
 
@@ -139,7 +140,7 @@ def _parse_header_name(name: str) -> _Meaning | None:
 
 
 def _split(rest: str) -> tuple[str, str]:
-    """What is counted, and the window where the name ends in one."""
+    """Split a name into what is counted, and the window at its end, if any."""
     head, _, tail = rest.rpartition("-")
     return (head, tail) if tail in _WINDOWS else (rest, "")
 
@@ -149,7 +150,7 @@ def _classify_field(name: str) -> Field:
 
 
 def _choose_budget(drafts: Iterable[_Draft], kind: BudgetKind) -> ReportedBudget | None:
-    """The budget of a kind; where a vendor reports several, the one with the least left."""
+    """Return the budget of a kind; if the vendor reports several, the one with the smallest remaining amount."""
     of_kind = [draft for draft in drafts if draft.meaning.kind == kind]
     if not of_kind:
         return None
@@ -165,7 +166,7 @@ def _get_label(draft: _Draft) -> str:
 
 
 def _build_budget(draft: _Draft) -> ReportedBudget:
-    """With nothing left and no reset said, the window in the name is the longest that it can last."""
+    """Build the budget. With nothing remaining and no reset, the reset is the window in the name, its upper bound."""
     reset = draft.reset
     if reset is None and draft.remaining == 0:
         reset = draft.meaning.window
@@ -175,7 +176,7 @@ def _build_budget(draft: _Draft) -> ReportedBudget:
 
 
 def _to_whole(value: str) -> int | None:
-    """A count; the first of a list ("100, 100;w=60"), below zero as zero."""
+    """Parse a count; the first item of a list ("100, 100;w=60"), and zero for a negative one."""
     if len(value) <= 30 and value.isascii() and value.isdigit():
         return int(value)
     found = _COUNT.match(value)
@@ -199,7 +200,7 @@ def _compute_seconds_until(value: str, headers: Mapping[str, str], wall: float |
 
 @lru_cache(maxsize=512)
 def _parse_duration(text: str) -> float | None:
-    """Seconds of "6m0s"; the same few are said again and again."""
+    """Parse a duration such as "6m0s" into seconds. Cached, because values repeat."""
     if not text or _DURATION.sub("", text):
         return None
     return sum(float(amount) * _UNITS[unit] for amount, unit in _DURATION.findall(text))
@@ -207,7 +208,7 @@ def _parse_duration(text: str) -> float | None:
 
 @lru_cache(maxsize=64)
 def _parse_moment(text: str) -> float | None:
-    """The Unix time of "2026-03-02T10:00:07Z"; several budgets of one response end at the same."""
+    """Parse a time such as "2026-03-02T10:00:07Z" into Unix time. Cached, because budgets of a response share it."""
     try:
         moment = datetime.fromisoformat(text)
     except ValueError:
@@ -231,5 +232,5 @@ def _read_date(said: str | None, wall: float | None) -> float | None:
 
 @lru_cache(maxsize=8)
 def _parse_date(date: str) -> float:
-    """Several headers of one response are measured against the same date."""
+    """Parse the `date` header into Unix time. Cached, because several headers of a response use it."""
     return parsedate_to_datetime(date).timestamp()

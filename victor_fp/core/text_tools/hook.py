@@ -1,4 +1,4 @@
-"""Integration of textual tool calls into requests and codecs; the interface for the rest of the core."""
+"""Integration of textual tool calls into requests and codecs; the interface for other modules of the core."""
 
 from __future__ import annotations
 

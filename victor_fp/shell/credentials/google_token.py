@@ -45,22 +45,22 @@ class GoogleSigner:
         self._lock = Lock()
 
     async def __call__(self, request: HttpRequest) -> Result[HttpRequest, Fault]:
-        """Return the request with a token, or CredentialMissing where there are no credentials."""
+        """Return the request with a token, or CredentialMissing if there are no credentials."""
         return await asyncio.to_thread(self._sign, request)
 
     def _sign(self, request: HttpRequest) -> Result[HttpRequest, Fault]:
         try:
             from google.auth.exceptions import DefaultCredentialsError, GoogleAuthError, RefreshError, TransportError
         except ModuleNotFoundError:
-            return Failure(self._build_missing_fault("tokens need the extra: pip install 'victor-fp[vertex]'"))
+            return Failure(self._build_missing_fault("tokens require the extra: pip install 'victor-fp[vertex]'"))
         carried: dict[str, str] = {}
         try:
-            # One thread at a time: the first renews the token for all.
+            # One thread at a time, so that the first renews the token for all requests.
             with self._lock:
                 credentials = self._load_credentials()
                 credentials.before_request(self._transport, request.method, request.url, carried)
         except ModuleNotFoundError:
-            return Failure(self._build_missing_fault("tokens need the extra: pip install 'victor-fp[vertex]'"))
+            return Failure(self._build_missing_fault("tokens require the extra: pip install 'victor-fp[vertex]'"))
         except DefaultCredentialsError as error:
             return Failure(self._build_missing_fault(_describe_error(error)))
         except RefreshError as error:
@@ -106,11 +106,11 @@ class GoogleSigner:
 
 
 def _refuse(*_: object, **__: object) -> NoReturn:
-    """Stand in for the transport of google-auth."""
+    """Replace the transport of google-auth while offline, and raise its transport error."""
     from google.auth import exceptions
 
     error: Any = exceptions.DefaultCredentialsError
-    raise error(f"{VARIABLE} is set, so Google is not asked for a token")
+    raise error(f"{VARIABLE} is set, so no token is requested from Google")
 
 
 def _describe_error(error: Exception) -> str:

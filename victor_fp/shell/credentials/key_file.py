@@ -37,10 +37,10 @@ class KeyStoreFailure(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def find_config_directory(environment: Mapping[str, str], *, windows: bool = sys.platform == "win32") -> Path | None:
-    """Return VICTOR_FP_CONFIG_DIR, else `victor_fp` in the user's configuration directory.
+    """Return VICTOR_FP_CONFIG_DIR, otherwise `victor_fp` in the user's configuration directory.
 
-    None where the environment has no home directory. A relative XDG_CONFIG_HOME is ignored, as the XDG Base Directory
-    Specification demands.
+    None if the environment has no home directory. A relative XDG_CONFIG_HOME is ignored, as the XDG Base Directory
+    Specification requires.
     """
     if own := environment.get("VICTOR_FP_CONFIG_DIR"):
         return Path(own).absolute()
@@ -52,7 +52,7 @@ def find_config_directory(environment: Mapping[str, str], *, windows: bool = sys
 
 
 class KeyFile(msgspec.Struct, frozen=True):
-    """The key file at `path`; None where there is no home directory."""
+    """The key file at `path`; None if there is no home directory."""
 
     path: Path | None
 
@@ -62,9 +62,9 @@ class KeyFile(msgspec.Struct, frozen=True):
         return str(self.path) if self.path else "no configuration directory"
 
     def read(self) -> Result[dict[str, str], KeyStoreFailure]:
-        """Return the keys by name; empty where there is no file. A file that others can read is refused.
+        """Return the keys by name; empty if there is no file. A file that others can read is rejected.
 
-        Entries that are not text are left out, whatever they hold.
+        Entries that are not text are ignored.
         """
         return self._read_entries().map(_select_keys)
 
@@ -72,7 +72,7 @@ class KeyFile(msgspec.Struct, frozen=True):
         if self.path is None:
             return Success({})
         try:
-            # Without O_NONBLOCK, opening a named pipe would block for ever.
+            # Without O_NONBLOCK, opening a named pipe would block forever.
             descriptor = os.open(self.path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0))
         except (FileNotFoundError, NotADirectoryError):
             return Success({})
@@ -88,9 +88,9 @@ class KeyFile(msgspec.Struct, frozen=True):
                 return self._refuse(f"cannot be read ({error.strerror})")
 
     def store(self, name: str, secret: str) -> Result[None, KeyStoreFailure]:
-        """Store a key under `name`, replacing the one that is there.
+        """Store a key under `name`, replacing an existing one.
 
-        A name or key that the file cannot hold is refused before anything is written.
+        A name or key that the file cannot represent is rejected before anything is written.
         """
         given: object = secret
         if not isinstance(given, str):
@@ -103,7 +103,7 @@ class KeyFile(msgspec.Struct, frozen=True):
         return self._change(lambda entries: {**entries, name: value}).map(lambda _: None)
 
     def remove(self, name: str) -> Result[bool, KeyStoreFailure]:
-        """Remove the key under `name`; False where there is none."""
+        """Remove the key under `name`; False if there is none."""
 
         def without(entries: dict[str, msgspec.Raw]) -> dict[str, msgspec.Raw]:
             return {key: value for key, value in entries.items() if key != name}
@@ -137,7 +137,7 @@ class KeyFile(msgspec.Struct, frozen=True):
 
     def _check_permissions(self, found: os.stat_result) -> KeyStoreFailure | None:
         if not stat.S_ISREG(found.st_mode):
-            return self._build_failure("is no regular file")
+            return self._build_failure("is not a regular file")
         if os.name != "posix":
             return None
         if found.st_mode & 0o077:
@@ -173,10 +173,10 @@ def open_key_file(environment: Mapping[str, str]) -> KeyFile:
 
 
 def _split_entries(content: bytes) -> dict[str, msgspec.Raw]:
-    """Split an object into its entries. Raises ValueError, TypeError or RecursionError where it is none.
+    """Split an object into its entries. Raises ValueError, TypeError or RecursionError if it is not an object.
 
-    msgspec rejects the whole text for one lone surrogate or NaN; the standard library reads them, so that the other
-    entries stay usable. An integer beyond Python's limit of digits becomes Infinity: such an entry is not a key.
+    msgspec rejects the whole text for one lone surrogate or NaN; the standard library accepts them, so that the other
+    entries remain usable. An integer beyond Python's limit of digits becomes Infinity: such an entry is not a key.
     """
     try:
         return msgspec.json.decode(content, type=dict[str, msgspec.Raw])
@@ -194,7 +194,7 @@ def _split_entries(content: bytes) -> dict[str, msgspec.Raw]:
 
 
 def _join_entries(entries: Mapping[str, msgspec.Raw]) -> bytes:
-    """Return the object of these entries, one a line; values are written as they are, valid or not."""
+    """Return the object of these entries, one per line; values are written unchanged, valid or not."""
     lines = (b"  " + msgspec.json.encode(name) + b": " + bytes(raw) for name, raw in entries.items())
     return b"{\n" + b",\n".join(lines) + b"\n}\n" if entries else b"{}\n"
 
@@ -223,7 +223,7 @@ def _replace(path: Path, content: bytes) -> None:
 
 @contextmanager
 def _lock(lock: Path) -> Iterator[bool]:
-    """Hold the lock file; False where another process holds it for too long. Without fcntl there is no lock."""
+    """Hold the lock file; False if another process holds it for too long. Without fcntl there is no lock."""
     try:
         import fcntl
     except ImportError:

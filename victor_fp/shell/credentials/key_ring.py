@@ -1,4 +1,4 @@
-"""Keys in the operating system's keyring: reading neither prompts, nor hangs, nor raises."""
+"""Keys in the operating system's keyring. Reading does not prompt, hang or raise."""
 
 from __future__ import annotations
 
@@ -146,7 +146,10 @@ class NoKeyRing:
 
 
 def _run(choose: Callable[[], KeyringBackend], operation: Callable[[KeyringBackend], T]) -> Result[T, KeyStoreFailure]:
-    """Run an operation. Backends raise anything, even what is not an `Exception`; only its class is reported, as the text may quote the secret."""
+    """Run an operation and catch everything it raises.
+
+    Backends may even raise a BaseException. Only its class is reported, because the message may quote the secret.
+    """
     try:
         backend = choose()
         if not _can_store(backend):
@@ -165,7 +168,7 @@ def _can_store(backend: KeyringBackend) -> bool:
 
 
 def _require_unlocked(backend: KeyringBackend) -> KeyringBackend:
-    """Return the backend. Raises Unusable where reading would make the desktop prompt to unlock or create a keyring."""
+    """Return the backend. Raises Unusable if reading would make the desktop prompt to unlock or create a keyring."""
     links = getattr(backend, "backends", None) or (backend,)
     if any(type(link).__module__ == "keyring.backends.SecretService" for link in links):
         import secretstorage

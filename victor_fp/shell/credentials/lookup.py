@@ -40,7 +40,7 @@ class KeyQuery(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def build_key_query(spec: ProviderSpec) -> KeyQuery:
-    """Return the query for a catalogue entry. A key is optional where AWS's or Google's credential chain may serve."""
+    """Return the query for a catalogue entry. A key is optional if AWS's or Google's credential chain can be used."""
     return KeyQuery(
         name=spec.key_name or spec.name,
         provider=spec.name,
@@ -58,9 +58,9 @@ def find_credential(
     key_ring: KeyRing | None = None,
     key_file: KeyFile | None = None,
 ) -> Result[Credential | None, Fault]:
-    """Return the key for `spec`; None where it has none and needs none; else CredentialMissing with every location tried.
+    """Return the key for `spec`; None if it has none and needs none; otherwise CredentialMissing with every location tried.
 
-    Neither prompts nor uses the network. A keyring that does not respond costs its timeout once per process.
+    Does not prompt or use the network. A keyring that does not respond delays the process by its timeout once.
     """
     query = build_key_query(spec)
     if spec.auth.kind == "none" and not spec.key_variables:
@@ -76,7 +76,7 @@ def find_key(
     key_ring: KeyRing | None = None,
     key_file: KeyFile | None = None,
 ) -> Result[Credential | None, Fault]:
-    """Like `find_credential`, for a key that no catalogue entry describes. With an empty name no store is read."""
+    """Like `find_credential`, for a key without a catalogue entry. With an empty name no store is read."""
     tried: list[str] = []
     remedies: list[str] = []
     for source, location, found in _iterate_locations(query, argument, environment, key_ring, key_file):
@@ -102,7 +102,7 @@ def find_key(
 
 
 def find_key_problem(key: str) -> str:
-    """Return why a key cannot be sent in a header, without quoting it; empty where it can."""
+    """Return why a key cannot be sent in a header, without quoting it; empty if it can."""
     text = key.strip()
     if any(character.isspace() for character in text):
         return "contains white space"
@@ -110,7 +110,7 @@ def find_key_problem(key: str) -> str:
 
 
 _Location: TypeAlias = tuple[CredentialSource, str, object]
-"""Source, location, and what is there: the key, None, or why the store cannot be read."""
+"""Source, location, and content: the key, None, or the reason why the store cannot be read."""
 
 
 def _iterate_locations(

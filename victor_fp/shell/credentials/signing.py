@@ -1,4 +1,4 @@
-"""Request signing: which signer an endpoint needs, and bearer tokens from a function of the caller."""
+"""Request signing: the signer of an endpoint, and bearer tokens from a function of the caller."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class BearerTokens:
         self._source = source
 
     async def __call__(self, request: HttpRequest) -> Result[HttpRequest, Fault]:
-        """Return the request with a current token, or CredentialMissing where the function gives none."""
+        """Return the request with a current token, or CredentialMissing if the function returns none."""
         try:
             token: object = await self._get_token()
         except Exception as error:  # the caller's function may raise anything; its message may quote the token
@@ -53,7 +53,7 @@ class BearerTokens:
 
 
 def choose_signer(endpoint: Endpoint, environment: Mapping[str, str], tokens: TokenSource | None = None) -> Sign | None:
-    """Return the signer that an endpoint needs; None where a key, or nothing, is enough.
+    """Return the signer that an endpoint needs; None if it needs only a key or no authentication.
 
     Credentials are looked up when the first request is signed.
     """

@@ -27,7 +27,7 @@ CHAIN = ("environment AWS_ACCESS_KEY_ID", "AWS profiles, SSO, web identity, cont
 
 
 class _ThreadLogFilter(logging.Filter):
-    """Drops botocore's records from threads that sign here: at DEBUG it logs session tokens."""
+    """Drops botocore's log records from signing threads, because at DEBUG it logs session tokens."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -60,7 +60,7 @@ class AwsCredentials(Protocol):
 
 
 class AwsSigner:
-    """Signs requests for one service and region with the credentials that AWS's own tools would find."""
+    """Signs requests for one service and region with credentials from AWS's default chain."""
 
     def __init__(
         self, endpoint: Endpoint, environment: Mapping[str, str], credentials: AwsCredentials | None = None
@@ -73,7 +73,7 @@ class AwsSigner:
         self._lock = Lock()
 
     async def __call__(self, request: HttpRequest) -> Result[HttpRequest, Fault]:
-        """Return the signed request, or CredentialMissing where there are no credentials."""
+        """Return the signed request, or CredentialMissing if there are no credentials."""
         return await asyncio.to_thread(self._sign, request)
 
     def _sign(self, request: HttpRequest) -> Result[HttpRequest, Fault]:
@@ -115,7 +115,7 @@ class AwsSigner:
             return Failure(self._build_missing_fault(str(error)))
 
     def _find_credentials(self) -> Any:
-        """Find credentials in botocore's order: the environment, unless a profile was chosen; then the rest of its chain."""
+        """Find credentials in botocore's order: the environment, unless a profile is set; then the other sources of its chain."""
         from botocore.credentials import Credentials
         from botocore.session import Session
 

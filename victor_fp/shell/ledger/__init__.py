@@ -1,4 +1,4 @@
-"""The ledger of a job: one SQLite file that knows how every finished row of the input ended."""
+"""The ledger of a job: a SQLite file with the result of every finished row of the input."""
 
 from __future__ import annotations
 

@@ -1,7 +1,8 @@
-"""The batches of a ledger: what was submitted where, so that a later run collects it and nothing is submitted twice.
+"""The batches of a ledger: records submitted batches, so that a later run collects them and submits no row twice.
 
-A batch is entered with its rows before it is submitted, and gets its handle afterwards. Rows that are to be asked again belong
-to no batch until they are submitted anew. Everything here runs in the ledger's thread, on its connection.
+A batch is inserted with its rows before it is submitted, and gets its handle afterwards. Queued rows, which have to be
+sent again, belong to no batch until they are resubmitted. All functions run in the thread of the ledger, on its
+connection.
 """
 
 from __future__ import annotations
@@ -34,30 +35,30 @@ _UNFINISHED = "NOT EXISTS (SELECT 1 FROM rows WHERE rows.key = submitted.key AND
 
 
 class SubmittedRow(msgspec.Struct, frozen=True, gc=False):
-    """A row that is in a batch, or waits for one."""
+    """A row that is in a batch or queued for one."""
 
     key: str
     position: int
     digest: bytes
     tries: int
-    """How often it was submitted."""
+    """Number of times it was submitted."""
     row: bytes
-    """What it asks, to ask it again."""
+    """The encoded request, to send it again."""
 
 
 class StoredBatch(msgspec.Struct, frozen=True, gc=False):
-    """A batch whose results are not read yet."""
+    """A batch whose results have not been read."""
 
     number: int
     token: str
     created: float
     handle: str | None
-    """JSON; None where the run ended before the submission did."""
+    """JSON; None if the run ended during the submission."""
     results_expire: float | None
 
 
 def add_batch(connection: sqlite3.Connection, token: str, created: float, rows: Iterable[SubmittedRow]) -> int:
-    """Enter a batch that is about to be submitted; its number."""
+    """Insert a batch that is about to be submitted, and return its number."""
     cursor = connection.execute("INSERT INTO batches (token, created) VALUES (?, ?)", (token, created))
     number = cursor.lastrowid or 0
     connection.executemany(
@@ -69,42 +70,42 @@ def add_batch(connection: sqlite3.Connection, token: str, created: float, rows: 
 
 
 def set_handle(connection: sqlite3.Connection, number: int, handle: str, results_expire: float | None) -> None:
-    """Note where the batch is, and when its results vanish."""
+    """Store the handle of a batch, and the time at which its results expire."""
     values = (handle, results_expire, number)
     connection.execute("UPDATE batches SET handle = ?, results_expire = ? WHERE number = ?", values)
 
 
 def open_batches(connection: sqlite3.Connection) -> list[StoredBatch]:
-    """Batches whose results are not read yet; those whose results vanish first come first."""
+    """Return the batches whose results have not been read, by the time at which they expire."""
     query = "SELECT number, token, created, handle, results_expire FROM batches ORDER BY results_expire IS NULL, results_expire"
     return [StoredBatch(*found) for found in connection.execute(query)]
 
 
 def list_unread_rows(connection: sqlite3.Connection, number: int) -> list[SubmittedRow]:
-    """Rows of a batch that have no final result yet, in the order of the input."""
+    """Return the rows of a batch without a final result, in the order of the input."""
     query = f"SELECT {_COLUMNS} FROM submitted WHERE batch = ? AND {_UNFINISHED} ORDER BY position"  # noqa: S608
     return [SubmittedRow(*found) for found in connection.execute(query, (number,))]
 
 
 def return_rows_to_queue(connection: sqlite3.Connection, keys: Sequence[str]) -> None:
-    """Take rows out of their batch, to be asked again."""
+    """Remove rows from their batch, so that they are sent again."""
     connection.executemany("UPDATE submitted SET batch = NULL WHERE key = ?", ((key,) for key in keys))
 
 
 def close_batch(connection: sqlite3.Connection, number: int) -> None:
-    """Forget a batch whose results are recorded, with its rows."""
+    """Delete a batch whose results are recorded, with its rows."""
     connection.execute("DELETE FROM submitted WHERE batch = ?", (number,))
     connection.execute("DELETE FROM batches WHERE number = ?", (number,))
 
 
 def withdraw_batch(connection: sqlite3.Connection, number: int) -> None:
-    """Forget a batch that was not created; its rows are to be asked again, and this try does not count."""
+    """Delete a batch that was not created. Its rows are sent again, and this submission does not count."""
     connection.execute("UPDATE submitted SET batch = NULL, tries = tries - 1 WHERE batch = ?", (number,))
     connection.execute("DELETE FROM batches WHERE number = ?", (number,))
 
 
 def list_queued_rows(connection: sqlite3.Connection, after: int, limit: int) -> list[SubmittedRow]:
-    """Rows that wait to be asked again, in the order of the input, behind a position."""
+    """Return queued rows after a position, in the order of the input."""
     query = (
         f"SELECT {_COLUMNS} FROM submitted WHERE batch IS NULL AND position > ? AND {_UNFINISHED}"  # noqa: S608
         " ORDER BY position LIMIT ?"
@@ -113,12 +114,12 @@ def list_queued_rows(connection: sqlite3.Connection, after: int, limit: int) -> 
 
 
 def drop_finished_rows(connection: sqlite3.Connection) -> None:
-    """Forget rows that waited to be asked again and have a result now."""
+    """Delete queued rows that have a result now."""
     connection.execute(f"DELETE FROM submitted WHERE batch IS NULL AND NOT ({_UNFINISHED})")  # noqa: S608
 
 
 def count_submitted(connection: sqlite3.Connection) -> tuple[int, int, float | None]:
-    """Open batches, rows in them or waiting to be asked again, and when the first results vanish."""
+    """Return the number of open batches, the number of rows in them or queued, and the earliest expiry of results."""
     batches, expire = connection.execute("SELECT count(*), min(results_expire) FROM batches").fetchone()
     (rows,) = connection.execute("SELECT count(*) FROM submitted").fetchone()
     return batches, rows, expire

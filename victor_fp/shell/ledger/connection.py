@@ -1,4 +1,4 @@
-"""Connections to a ledger's files, the lock that keeps other runs out, and transactions."""
+"""Connections to the files of a ledger, the lock that excludes other runs, and transactions."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 from victor_fp.core.faults import LedgerFailed
 
 LOCKED = "locked"
-"""Code of the fault for a ledger that another run has open."""
+"""Code of the fault for a ledger that is open in another run."""
 
 
 class LedgerLocked(sqlite3.OperationalError):
@@ -17,14 +17,14 @@ class LedgerLocked(sqlite3.OperationalError):
 
 
 def connect(file: Path) -> sqlite3.Connection:
-    """A connection for reading and writing; the file is created where there is none. Raises sqlite3.Error."""
+    """Open a connection for reading and writing; a missing file is created. Raises sqlite3.Error."""
     return sqlite3.connect(file, timeout=5.0, isolation_level=None, check_same_thread=False)
 
 
 def connect_to_read(file: Path) -> sqlite3.Connection:
-    """A connection that changes nothing. Raises sqlite3.Error where there is no file.
+    """Open a connection for reading. Raises sqlite3.Error if there is no file.
 
-    It is opened for writing where that is allowed: the last connection then removes the files of the write-ahead log.
+    The file is opened for writing if that is permitted, so that the last connection removes the write-ahead log.
     """
     for mode in ("rw", "ro"):
         connection = sqlite3.connect(
@@ -43,10 +43,10 @@ def connect_to_read(file: Path) -> sqlite3.Connection:
 
 
 def lock_ledger(file: Path) -> sqlite3.Connection:
-    """Keep other runs out until the connection is closed or the process ends; readers are let in.
+    """Exclude other runs until the connection is closed or the process ends; readers are not excluded.
 
-    The lock is the exclusive transaction of an empty database beside the ledger, which works on every system that SQLite
-    does. Raises LedgerLocked where another run has it.
+    The lock is an exclusive transaction on an empty database next to the ledger, which works on every platform of
+    SQLite. Raises LedgerLocked if another run holds it.
     """
     lock = sqlite3.connect(_lock_file(file), timeout=1.0, isolation_level=None, check_same_thread=False)
     try:
@@ -54,13 +54,13 @@ def lock_ledger(file: Path) -> sqlite3.Connection:
     except sqlite3.OperationalError as error:
         lock.close()
         if _is_busy(error):
-            raise LedgerLocked("locked by another run; wait for its end or stop it") from error
+            raise LedgerLocked("locked by another run; wait until it ends, or stop it") from error
         raise
     return lock
 
 
 def is_locked(file: Path) -> bool:
-    """Whether a run has the ledger open. Raises sqlite3.Error."""
+    """Return whether a run has the ledger open. Raises sqlite3.Error."""
     if not _lock_file(file).exists():
         return False
     with closing(sqlite3.connect(_lock_file(file), timeout=0.0, isolation_level=None)) as lock:
@@ -90,7 +90,7 @@ class Transaction:
     def __enter__(self) -> None:
         self._connection.execute("BEGIN IMMEDIATE")
 
-    def __exit__(self, kind: type[BaseException] | None, *rest: object) -> None:
+    def __exit__(self, kind: type[BaseException] | None, *details: object) -> None:
         if kind is None:
             try:
                 self._connection.execute("COMMIT")
@@ -106,5 +106,5 @@ class Transaction:
 
 
 def build_ledger_fault(path: Path, error: BaseException) -> LedgerFailed:
-    """The fault for a ledger that cannot be used; its code is `locked` where another run has it."""
+    """Build the fault for a ledger that cannot be used; its code is `locked` if another run has it open."""
     return LedgerFailed(message=f"ledger {path}: {error}", code=LOCKED if isinstance(error, LedgerLocked) else None)

@@ -1,4 +1,4 @@
-"""Reading a ledger, also while a run has it open, and reopening rows in one that no run has."""
+"""Functions that read a ledger, also while a run has it open, and reopen rows of one that is not open."""
 
 from __future__ import annotations
 
@@ -38,12 +38,12 @@ class LedgerEntry(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
 
 def read_report(path: str | Path) -> Result[Report, Fault]:
-    """The report of a ledger; of one that a run has open, what is committed so far."""
+    """Return the report of a ledger; while a run has it open, the report covers the rows committed so far."""
     return _read(Path(path), count_rows)
 
 
 def read_entries(path: str | Path, *, by_completion: bool = False) -> Iterator[LedgerEntry]:
-    """Finished rows in the order of the input, or in the order in which they finished. Raises sqlite3.Error."""
+    """Yield finished rows in the order of the input, or in the order in which they finished. Raises sqlite3.Error."""
     # Only numbers are sorted: sorting whole rows would copy every body into a temporary file.
     order = "finished, id" if by_completion else "position, run, id"
     numbers = f"SELECT id FROM rows WHERE status IS NOT NULL ORDER BY {order}"  # noqa: S608
@@ -55,7 +55,7 @@ def read_entries(path: str | Path, *, by_completion: bool = False) -> Iterator[L
 
 
 def reopen_rows(path: str | Path, statuses: Iterable[Status]) -> Result[int, Fault]:
-    """Forget the results of rows with these statuses, so that the next run asks them again; how many there were."""
+    """Discard the results of rows with these statuses, so that the next run sends them again; return their number."""
 
     file, chosen = Path(path), tuple(statuses)
     marks = ",".join("?" * len(chosen))
@@ -72,9 +72,9 @@ def reopen_rows(path: str | Path, statuses: Iterable[Status]) -> Result[int, Fau
 
 
 def cancel_run(path: str | Path) -> Result[bool, Fault]:
-    """Let the run that has the ledger open stop: it starts no further row once one in flight is recorded.
+    """Stop the run that has the ledger open: it starts no more rows after its next commit.
 
-    False where no run has it open.
+    Returns False if no run has it open.
     """
     file = Path(path)
     try:
@@ -89,7 +89,7 @@ def cancel_run(path: str | Path) -> Result[bool, Fault]:
 
 
 def read_handles(path: str | Path) -> Result[list[BatchHandle], Fault]:
-    """The vendors' batches whose results are not collected yet."""
+    """Return the handles of batches whose results have not been collected."""
 
     def read(connection: sqlite3.Connection) -> list[BatchHandle]:
         found = (decode_handle(batch.handle).value_or(None) for batch in open_batches(connection) if batch.handle)
@@ -99,7 +99,7 @@ def read_handles(path: str | Path) -> Result[list[BatchHandle], Fault]:
 
 
 def count_rows(connection: sqlite3.Connection) -> Report:
-    """The figures of an open ledger. It reads every row."""
+    """Compute the report of an open ledger. It reads every row."""
     statuses = dict(connection.execute("SELECT status, count(*) FROM rows GROUP BY status").fetchall())
     faults = dict(connection.execute("SELECT fault, count(*) FROM rows WHERE fault IS NOT NULL GROUP BY fault"))
     first, last = connection.execute("SELECT min(finished), max(finished) FROM rows").fetchone()

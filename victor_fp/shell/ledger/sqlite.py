@@ -1,10 +1,10 @@
-"""The ledger in SQLite: write-ahead log, one thread that writes, commits grouped over all rows that wait for one.
+"""The ledger in SQLite: a write-ahead log, one writer thread, and one commit for all rows that wait for it.
 
-A row is finished in the ledger before its result leaves the job, so a killed run repeats at most the rows that were in
-flight. With `durable=True` a commit also survives a power failure; without, it survives the end of the process.
+A row is committed before its result is returned from the job, so that a killed run repeats at most the rows that were in
+flight. With `durable=True` a commit also survives a power failure; otherwise it survives the end of the process.
 
-A group of rows is written by one statement with many rows of values: the sqlite3 module releases the interpreter's lock
-around each step of a statement, and a busy event loop would otherwise hold up the thread once per row.
+A group of rows is written by one statement with many rows of values: the sqlite3 module releases the GIL around each
+step of a statement, and a busy event loop would otherwise delay the thread once per row.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ R = TypeVar("R")
 
 FORMAT = 2
 GATHERING = 0.002
-"""Seconds for which a commit waits for further rows: a row takes far longer, and commits of many rows cost less."""
+"""Seconds for which a commit waits for more rows. Requests take far longer, and commits of many rows are cheaper."""
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS rows (
@@ -56,7 +56,7 @@ CREATE TABLE IF NOT EXISTS rows (
 _VARIABLES = 500
 """Placeholders in one statement; SQLite's oldest limit is 999."""
 _COLUMNS = "run, finished, key, position, digest, status, body, fault, prompt_tokens, completion_tokens, cost, attempts"
-"""Of one run and one commit: the same for all rows of a group; then the fields of `FinishedRow`."""
+"""The run and time of a commit, which are the same for all rows of a group; then the fields of `FinishedRow`."""
 _SHARED = 2
 _UPDATE = (
     " ON CONFLICT (key) DO UPDATE SET position = excluded.position, digest = excluded.digest, run = excluded.run,"
@@ -65,15 +65,15 @@ _UPDATE = (
     " attempts = coalesce(attempts, 0) + excluded.attempts, finished = excluded.finished, body = excluded.body"
 )
 _GROUP = 96
-"""Rows in one statement: their values stay below the oldest limit on placeholders."""
+"""Rows in one statement; their placeholders stay below SQLite's oldest limit."""
 
 
 class FinishedRow(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """A row's end, as it is written; the fields are in the order of the columns."""
+    """The result of a row, with fields in the order of the columns."""
 
     key: str
     position: int
-    """The row's number in the input of this run."""
+    """Position of the row in the input of this run."""
     digest: bytes
     status: Status
     body: bytes
@@ -86,7 +86,7 @@ class FinishedRow(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
 
 class _Commit:
-    """A group of rows that share a commit, and what came of it."""
+    """A group of rows that share a commit, and its outcome."""
 
     __slots__ = ("event", "fault", "rows")
 
@@ -97,28 +97,28 @@ class _Commit:
 
 
 class Ledger:
-    """One job's ledger. Opened by `Ledger.open`; used by one process at a time, which the file's lock enforces."""
+    """The ledger of a job, opened by `Ledger.open`. A lock ensures that only one process uses it at a time."""
 
     def __init__(self, path: Path, connection: sqlite3.Connection, lock: sqlite3.Connection, run: int) -> None:
         self.path = path
         self.run = run
         """Number of this run, from 1."""
         self.read = 0
-        """Rows of the input that this run has read; written with the next commit."""
+        """Number of rows that this run has read from the input; written with the next commit."""
         self.finished = 0
-        """Those of them that have a final result, of this run or of an earlier one."""
+        """Number of these rows with a final result, from this run or an earlier one."""
         self.is_cancelled = False
-        """Whether somebody asked for an end of this run; seen with each commit."""
+        """Whether `cancel_run` was called for this run; updated with each commit."""
         self._connection = connection
         self._lock = lock
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="victor-fp-ledger")
         self._next: _Commit | None = None
-        """The commit that rows which finish now will share."""
+        """The commit of rows that finish now."""
         self._writer: asyncio.Task[None] | None = None
 
     @classmethod
     def open(cls, path: str | Path, *, durable: bool = False) -> Result[Ledger, Fault]:
-        """The ledger at a path, created where there is none. LedgerFailed where it cannot be read and written."""
+        """Open the ledger at a path, and create it if it is missing. LedgerFailed if it cannot be read or written."""
         file = Path(path)
         opened: list[sqlite3.Connection] = []
         try:
@@ -137,11 +137,11 @@ class Ledger:
         return Success(cls(file, connection, lock, run))
 
     async def look_up(self, keys: Sequence[str]) -> Result[dict[str, RowRecord], Fault]:
-        """What is known of these keys; unknown ones are absent."""
+        """Return the records of these keys; keys without a record are absent."""
         return await self._run_in_thread(self._read_entries, keys)
 
     async def finish(self, row: FinishedRow) -> Fault | None:
-        """Write a row's end; returns once it is committed. Rows that finish meanwhile share the next commit."""
+        """Write the result of a row; return when it is committed. Rows that finish meanwhile share the next commit."""
         commit = self._next
         if commit is None:
             commit = self._next = _Commit()
@@ -152,7 +152,7 @@ class Ledger:
         return commit.fault
 
     async def aclose(self) -> None:
-        """Write what waits, and close the file."""
+        """Write pending rows and close the file."""
         while self._writer is not None:
             await asyncio.wait([self._writer])
         await self._run_in_thread(self._close)
@@ -161,7 +161,7 @@ class Ledger:
     async def call(
         self, function: Callable[Concatenate[sqlite3.Connection, P], R], *args: P.args, **kwargs: P.kwargs
     ) -> Result[R, Fault]:
-        """Run a function of the connection in the ledger's thread, as one transaction."""
+        """Run a function with the connection in the thread of the ledger, as one transaction."""
 
         def run() -> R:
             with Transaction(self._connection):
@@ -170,7 +170,7 @@ class Ledger:
         return await self._run_in_thread(run)
 
     async def report(self) -> Result[Report, Fault]:
-        """Counts, tokens, cost and throughput so far."""
+        """Return the counts, tokens, cost and throughput so far."""
         return await self._run_in_thread(self._count)
 
     async def _write(self) -> None:
@@ -237,10 +237,10 @@ class Ledger:
 
 
 def _begin_run(connection: sqlite3.Connection) -> int:
-    """The number of the run that begins. Raises ValueError where another version wrote the ledger."""
+    """Start a run and return its number. Raises ValueError if the ledger has another format version."""
     meta = dict(connection.execute("SELECT name, value FROM meta").fetchall())
     if meta.get("format", str(FORMAT)) != str(FORMAT):
-        raise ValueError(f"its format is {meta['format']}, and this version reads format {FORMAT}")
+        raise ValueError(f"its format is version {meta['format']}; this release reads version {FORMAT}")
     run = int(meta.get("run", 0)) + 1
     values = [("format", str(FORMAT)), ("run", str(run)), ("read", "0"), ("finished", "0")]
     connection.executemany("INSERT OR REPLACE INTO meta VALUES (?, ?)", values)

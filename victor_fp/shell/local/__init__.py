@@ -1,1 +1,1 @@
-"""Provider `local`: llama.cpp in a child process, reached by the protocol that any server speaks."""
+"""Provider `local`: llama.cpp in a child process, accessed through its OpenAI-compatible HTTP API."""

@@ -1,7 +1,8 @@
-"""One llama.cpp in a process of its own: loaded on first use, shared by all who name the same model, gone with the last.
+"""llama.cpp in a child process: started on first use, shared by all providers of the same model, stopped with the last.
 
-xllamacpp holds the interpreter's lock while it loads, cannot be stopped meanwhile, and aborts its process on some inputs.
-In a child process a load can be cancelled, the event loop goes on, an abort is a fault, and a fork of this process is safe.
+xllamacpp holds the GIL while it loads a model, cannot be interrupted meanwhile, and aborts its process on some inputs.
+In a child process a load can be cancelled, the event loop is not blocked, an abort becomes a fault, and this process can
+be forked.
 """
 
 from __future__ import annotations
@@ -33,27 +34,27 @@ _MISSING = "provider 'local' needs its extra: pip install 'victor-fp[local]'"
 
 
 class EngineSettings(msgspec.Struct, frozen=True, kw_only=True):
-    """What an engine is loaded with; two that are equal share one engine."""
+    """Settings of an engine; equal settings share one engine."""
 
     path: str
     name: str
-    """What answers call the model."""
+    """Model name in responses."""
     context: int = 8192
-    """Tokens of context, shared by the requests that run side by side."""
+    """Context window in tokens, shared by concurrent requests."""
     parallel: int = 4
-    """Requests that are answered side by side; more wait."""
+    """Maximum number of concurrent requests; others wait."""
     chat_template: str = ""
-    """Jinja; the model's own where empty."""
+    """Jinja template; the template of the model if empty."""
     threads: int | None = None
     gpu_layers: int | None = None
     embeddings: bool = False
-    """Embeds texts and answers no chats: llama.cpp loads a model for one or the other."""
+    """Whether the model is loaded for embeddings; llama.cpp loads a model for either embeddings or chat."""
     mean_pooling: bool = False
-    """A vector is the mean of those of its tokens; else as the model's file says, which chat models do not."""
+    """Whether vectors are the mean over tokens; otherwise the pooling of the model file, which chat models do not set."""
 
 
 class Address(msgspec.Struct, frozen=True, kw_only=True):
-    """Where an engine listens, and the key it was given, which nobody else knows."""
+    """Address and secret API key of an engine."""
 
     host: str
     port: int
@@ -64,7 +65,7 @@ class EngineProcess(Protocol):
     """A process that loads and serves one model."""
 
     def wait(self) -> Result[Address, Fault]:
-        """Its address once the model is loaded. Blocks; another thread may `kill` meanwhile."""
+        """Return the address when the model is loaded. Blocks; another thread may call `kill` meanwhile."""
         ...
 
     def is_running(self) -> bool:
@@ -76,7 +77,7 @@ class EngineProcess(Protocol):
         ...
 
     def disown(self) -> None:
-        """Let go of it without ending it: this process is a fork of the one that started it."""
+        """Release the process without ending it, in a fork of the process that started it."""
         ...
 
 
@@ -97,7 +98,7 @@ class WorkerProcess:
         self._key = key
 
     def wait(self) -> Result[Address, Fault]:
-        """The address that the worker writes, or why there is none."""
+        """Return the address that the worker writes, or the fault."""
         with self._reading:
             line = self._read_line()
         try:
@@ -118,7 +119,7 @@ class WorkerProcess:
         return self._process.poll() is None
 
     def kill(self) -> None:
-        """End it at once. Blocks until it is gone."""
+        """End the process immediately. Blocks until it has ended."""
         self._process.kill()
         self._process.wait()
         with self._reading:
@@ -126,7 +127,7 @@ class WorkerProcess:
 
     def disown(self) -> None:
         """Close this side's copies of the pipes, so that the worker ends with the process that started it."""
-        self._process.returncode = 0  # it is not a child of this process, so there is nothing to wait for
+        self._process.returncode = 0  # not a child of this process, so there is nothing to wait for
         self._close_pipes()
 
     def _close_pipes(self) -> None:
@@ -171,7 +172,7 @@ def launch_worker(settings: EngineSettings) -> Result[EngineProcess, Fault]:
 
 
 def _spawn(settings: EngineSettings, key: str, order: bytes) -> EngineProcess:
-    # Descriptors and not files: a file's lock may be held by another thread when this process forks.
+    # Descriptors instead of file objects, whose locks may be held by another thread when this process forks.
     its_input, ours_out = os.pipe()
     ours_in, its_output = os.pipe()
     try:
@@ -180,7 +181,7 @@ def _spawn(settings: EngineSettings, key: str, order: bytes) -> EngineProcess:
             stdin=its_input,
             stdout=its_output,
             stderr=subprocess.DEVNULL,
-            start_new_session=True,  # Ctrl-C is for this process
+            start_new_session=True,  # so that Ctrl-C reaches only this process
         )
     except OSError:
         os.close(ours_out)
@@ -203,7 +204,7 @@ def _describe(code: int | None) -> str:
 
 
 class Engine:
-    """A model that is loaded at its first use. All methods may be called from any thread."""
+    """A model that is loaded on first use. All methods are thread-safe."""
 
     def __init__(self, settings: EngineSettings, launch: Launch) -> None:
         self._settings = settings
@@ -218,7 +219,7 @@ class Engine:
         self._stopped = False
 
     def start(self) -> Result[Address, Fault]:
-        """Load the model unless it is loaded. Blocks while it loads; `stop` ends that."""
+        """Load the model if it is not loaded. Blocks while it loads; `stop` interrupts that."""
         with self._loading:
             if (address := self.address) is not None:
                 return Success(address)
@@ -241,7 +242,7 @@ class Engine:
             return self._check_stopped(loaded)
 
     def stop(self) -> None:
-        """End the process, whether it loads, answers or rests. The engine cannot be started again."""
+        """End the process in any state. The engine cannot be started again."""
         self._stopped = True
         if (process := self._process) is not None:
             process.kill()
@@ -250,7 +251,7 @@ class Engine:
         atexit.unregister(self.stop)
 
     def forget(self) -> None:
-        """Be as before the first use: this process is a fork of the one that started the engine."""
+        """Reset to the state before the first use, in a fork of the process that started the engine."""
         if self._process is not None:
             self._process.disown()
             atexit.unregister(self.stop)
@@ -259,18 +260,18 @@ class Engine:
 
     @property
     def address(self) -> Address | None:
-        """Where it listens, once the model is loaded and while its process lives."""
+        """The address while the model is loaded and its process is running; otherwise None."""
         address, process = self._address, self._process
         return address if address is not None and process is not None and process.is_running() else None
 
     def add_connection(self, connection: socket.socket) -> None:
-        """Know a connection, to shut it when the engine stops; at once where it has stopped."""
+        """Register a connection to shut down when the engine stops; immediately if it has stopped."""
         self._sockets.add(connection)
         if self._stopped:
             _shut(connection)
 
     def remove_connection(self, connection: socket.socket) -> None:
-        """Forget a connection that is closed."""
+        """Remove a closed connection."""
         self._sockets.discard(connection)
 
     def _end(self) -> None:
@@ -290,7 +291,7 @@ class Engine:
 
 
 def _shut(connection: socket.socket) -> None:
-    """End a connection both ways at once; whoever reads from it sees its end."""
+    """Shut down a connection in both directions, so that a pending read ends."""
     try:
         connection.shutdown(socket.SHUT_RDWR)
     except OSError:
@@ -306,14 +307,14 @@ class EnginePool:
         self._held: dict[EngineSettings, tuple[Engine, int]] = {}
 
     def take(self, settings: EngineSettings) -> Engine:
-        """The engine of these settings, with one holder more."""
+        """Return the engine for these settings, and add a holder."""
         with self._lock:
             engine, holders = self._held.get(settings) or (Engine(settings, self.launch), 0)
             self._held[settings] = (engine, holders + 1)
             return engine
 
     def give_back(self, settings: EngineSettings) -> None:
-        """One holder less; the last one stops the engine. Blocks for a fraction of a second."""
+        """Remove a holder; the last one stops the engine. Blocks for a fraction of a second."""
         with self._lock:
             engine, holders = self._held[settings]
             if holders > 1:
@@ -323,14 +324,14 @@ class EnginePool:
         engine.stop()
 
     def forget(self) -> None:
-        """Be as before the first use of every engine: this process is a fork."""
+        """Reset all engines to the state before the first use, in a forked process."""
         self._lock = threading.Lock()
         for engine, _ in self._held.values():
             engine.forget()
 
 
 POOL = EnginePool()
-"""One engine per model and settings, however many providers use it."""
+"""The engines of this process, one per model and settings."""
 
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=POOL.forget)

@@ -1,7 +1,7 @@
-"""One HTTP exchange with the engine over a connection of its own: h11's rules, asyncio's streams.
+"""One HTTP exchange with the engine over a new connection, with h11 and asyncio streams.
 
-A connection is never used twice: the server may drop a kept one after a streamed response without saying so. That also
-makes stopping simple, since closing the connection is what stops the generation.
+Connections are not reused: the server may drop a kept-alive connection after a streamed response without notice. Closing
+the connection also stops the generation.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _PIECE = 1 << 16
 
 
 class EngineResponse:
-    """A response of the engine whose body is still to be read."""
+    """A response of the engine whose body has not been read."""
 
     __slots__ = ("_connection", "_engine", "_reader", "_socket", "_timeout", "_writer", "headers", "status")
 
@@ -43,7 +43,7 @@ class EngineResponse:
         self.headers: Mapping[str, str] = {}
 
     async def begin(self, address: Address, request: HttpRequest, target: str) -> Fault | None:
-        """Send the request and read the response's head."""
+        """Send the request and read the head of the response."""
         headers = {
             **request.headers,
             "host": f"{address.host}:{address.port}",
@@ -67,7 +67,7 @@ class EngineResponse:
         return None
 
     async def read(self, limit: int) -> bytes | Fault:
-        """The whole body."""
+        """Return the complete body."""
         pieces: list[bytes] = []
         size = 0
         while (piece := await self.receive()) is not None:
@@ -80,18 +80,20 @@ class EngineResponse:
         return b"".join(pieces)
 
     async def receive(self) -> bytes | Fault | None:
-        """The next bytes of the body."""
+        """Return the next bytes of the body; None at its end."""
         try:
             event = await self._read_event()
         except TimeoutError:
             return TimedOut(message="the engine sent nothing", phase="stream", seconds=self._timeout)
         except (OSError, h11.RemoteProtocolError) as error:
-            return StreamInterrupted(message=f"the engine ended its response too soon ({error})")
+            return StreamInterrupted(
+                message=f"the engine closed the connection before the end of its response ({error})"
+            )
         if isinstance(event, h11.Data):
             return bytes(event.data)
         if isinstance(event, h11.EndOfMessage) or event is h11.PAUSED:
             return None
-        return StreamInterrupted(message="the engine ended its response too soon")
+        return StreamInterrupted(message="the engine closed the connection before the end of its response")
 
     async def aclose(self) -> None:
         """Close the connection, which stops the generation."""
@@ -110,7 +112,7 @@ class EngineResponse:
 async def send_request(
     engine: Engine, address: Address, request: HttpRequest, target: str, timeout: float | None
 ) -> EngineResponse | Fault:
-    """Open a connection, send, and wait for the response's head. `timeout` (seconds) bounds each silence."""
+    """Open a connection, send the request, and wait for the head of the response. `timeout` (seconds) bounds each read."""
     response: EngineResponse | None = None
     fault: Fault | None = None
     try:
@@ -133,7 +135,7 @@ async def send_request(
 
 
 async def _connect(engine: Engine, address: Address, timeout: float | None) -> EngineResponse:
-    """Connect with a socket of ours, which the engine can shut whatever event loop drives it."""
+    """Connect with an explicit socket, which the engine can shut down from any thread or event loop."""
     raw = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
     try:
         raw.setblocking(False)  # noqa: FBT003  the standard library's signature

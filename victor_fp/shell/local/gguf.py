@@ -1,4 +1,4 @@
-"""What the head of a GGUF file says of its model. Source: the GGUF specification of ggml-org/ggml (docs/gguf.md)."""
+"""Reads the header of a GGUF file. Source: the GGUF specification of ggml-org/ggml (docs/gguf.md)."""
 
 from __future__ import annotations
 
@@ -29,11 +29,11 @@ _NUMBERS = {
 _STRING, _ARRAY = 8, 9
 _MAX_KEYS = 4096
 _MAX_BYTES = 256 * 1024
-"""Of a head up to the context length, which stands before the vocabulary."""
+"""Maximum bytes of a header up to the context length, which precedes the vocabulary."""
 
 
 class _ValueReader:
-    """Reads values from a file until a bound is passed."""
+    """Reads values from a file up to a maximum number of bytes."""
 
     def __init__(self, file: BinaryIO) -> None:
         self._file = file
@@ -41,11 +41,11 @@ class _ValueReader:
 
     def take(self, size: int) -> bytes:
         if size > self._left:
-            raise ValueError("the head is too long")
+            raise ValueError("the header is too long")
         self._left -= size
         found = self._file.read(size)
         if len(found) < size:
-            raise ValueError("the file ends in its head")
+            raise ValueError("the file ends inside its header")
         return found
 
     def read_number(self, form: struct.Struct) -> int:
@@ -61,17 +61,17 @@ class _ValueReader:
         if kind == _ARRAY:
             inner, count = _ITEMS.unpack(self.take(_ITEMS.size))
             if inner == _ARRAY or count > _MAX_BYTES:
-                raise ValueError("an array that is too long")
+                raise ValueError("array too long")
             for _ in range(count):
                 self.read_value(inner)
             return None
         if kind not in _NUMBERS:
-            raise ValueError("a value of an unknown type")
+            raise ValueError("unknown value type")
         return self.read_number(_NUMBERS[kind])
 
 
 def read_trained_context(path: Path) -> int | None:
-    """The tokens of context that the model was trained for; None where the file cannot be read or does not say so."""
+    """Return the context length that the model was trained for, in tokens; None if it cannot be read."""
     try:
         with path.open("rb") as file:
             reader = _ValueReader(file)

@@ -1,6 +1,6 @@
-"""Where GGUF files are found: a path of the caller's, or the small model, fetched once and kept in a cache directory.
+"""Lookup of GGUF files: a path, or the small model, which is fetched once and kept in a cache directory.
 
-The small model's hash is checked whenever it is looked for: others may be able to write to the cache.
+The hash of the small model is checked at every lookup, because other users may be able to write to the cache.
 """
 
 from __future__ import annotations
@@ -31,11 +31,11 @@ _PIECE = 1 << 20
 
 
 def ignore_progress(_done: int, _total: int) -> None:
-    """No progress is shown."""
+    """Show no progress."""
 
 
 def find_cache_directory(environment: Mapping[str, str]) -> Path:
-    """`VICTOR_FP_CACHE`, else `victor_fp` in the platform's place for caches."""
+    """Return `VICTOR_FP_CACHE`, otherwise `victor_fp` in the platform's cache directory."""
     if chosen := environment.get("VICTOR_FP_CACHE"):
         return Path(chosen).expanduser()
     if chosen := environment.get("XDG_CACHE_HOME"):
@@ -49,7 +49,7 @@ def find_cache_directory(environment: Mapping[str, str]) -> Path:
 
 
 def is_cached(environment: Mapping[str, str], model: PackagedModel = SMALL_MODEL) -> bool:
-    """Whether `model` would be found without the network."""
+    """Return whether `model` is available without network access."""
     try:
         return _find(model, environment) is not None
     except (OSError, RuntimeError, ValueError):
@@ -64,11 +64,11 @@ def resolve(
     small: PackagedModel = SMALL_MODEL,
     fetch: Fetch = fetch_package,
 ) -> Result[Path, Fault]:
-    """The GGUF file for `model`: a path, or the small model where it is None, empty or that model's name.
+    """Return the GGUF file for `model`: a path, or the small model if it is None, empty or the name of that model.
 
-    Blocks while the small model is fetched; `progress` is told bytes done and bytes in all. Faults: ModelNotFound
-    (no such file; not to be had from the registry), InvalidRequest (not a GGUF file, or one that cannot be read; no room
-    or no right to write), InvalidResponse (the checksum differs).
+    Blocks while the small model is fetched; `progress` is called with the bytes done and the total bytes. Faults:
+    ModelNotFound (no such file, or not available from the registry), InvalidRequest (not a GGUF file, unreadable, or the
+    cache is full or not writable), InvalidResponse (the checksum differs).
     """
     if not model or model == small.name:
         try:
@@ -100,7 +100,7 @@ def _check_path(model: str, small: PackagedModel) -> Result[Path, Fault]:
 
 
 def _find(model: PackagedModel, environment: Mapping[str, str]) -> Path | None:
-    """In the cache, or in an installed package; a file of another size or hash does not count."""
+    """Find the file in the cache or in an installed package, with the expected size and hash."""
     cached = find_cache_directory(environment) / "models" / model.file
     spec = find_spec(model.module)
     folders = [] if spec is None else [Path(folder) for folder in spec.submodule_search_locations or ()]
@@ -143,7 +143,7 @@ def _build_cache_fault(model: PackagedModel, error: Exception) -> Fault:
 
 
 def _keep(model: PackagedModel, fetched: Fetched, unpacked: Path, target: Path) -> Result[Path, Fault]:
-    """Put the file in its place in one step, if it is the right one."""
+    """Move the file to `target` atomically, after checking its hash."""
     with fetched.open() as source:
         digest = _copy(cast("BinaryIO", _Bounded(source, model.size + 1)), unpacked)
     if digest != model.sha256:
@@ -153,21 +153,21 @@ def _keep(model: PackagedModel, fetched: Fetched, unpacked: Path, target: Path) 
 
 
 class _Bounded:
-    """A file that ends after so many bytes: a member of an archive may unpack to any size."""
+    """A file that is truncated after a number of bytes, because a member of an archive may unpack to any size."""
 
     def __init__(self, source: BinaryIO, size: int) -> None:
         self._source = source
         self._left = size
 
     def read(self, size: int) -> bytes:
-        """The next bytes, as long as there may be any."""
+        """Return the next bytes, up to the limit."""
         piece = self._source.read(min(size, self._left))
         self._left -= len(piece)
         return piece
 
 
 def _copy(source: BinaryIO, target: Path) -> str:
-    """Copy, and take the SHA-256 on the way."""
+    """Copy a file and return its SHA-256."""
     digest = hashlib.sha256()
     with target.open("wb") as file:
         while piece := source.read(_PIECE):
@@ -183,7 +183,7 @@ def _build_mismatch_fault(model: PackagedModel, digest: str) -> Fault:
         provider=PROVIDER,
         model=model.name,
         code="checksum_mismatch",
-        message=f"{model.distribution} {model.version} holds another file than expected (sha256 {digest}); nothing was kept",
+        message=f"{model.distribution} {model.version} contains an unexpected file (sha256 {digest}); it was discarded",
     )
 
 
@@ -191,14 +191,14 @@ _UNFINISHED = ".fetching-"
 
 
 def _sweep(folder: Path) -> None:
-    """Remove what a killed process left. The lock is held, so nobody is at work there."""
+    """Remove files left by a killed process. The lock is held, so that no other process uses them."""
     for left in folder.glob(_UNFINISHED + "*"):
         shutil.rmtree(left, ignore_errors=True)
 
 
 @contextmanager
 def _lock(folder: Path) -> Iterator[None]:
-    """One process at a time fetches into `folder`; the lock ends with the process, however it ends."""
+    """Hold the lock under which one process at a time fetches into `folder`. It is released when the process ends."""
     with (folder / ".lock").open("a+b") as file:
         if sys.platform == "win32":
             import msvcrt

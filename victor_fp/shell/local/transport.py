@@ -1,4 +1,4 @@
-"""The transport of provider `local`: requests go to an engine on this machine, whose model is loaded at the first one."""
+"""The transport of provider `local`: sends requests to an engine on this machine, which is started by the first one."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ LIMITS: Mapping[str, tuple[int, int]] = {
     "threads": (1, 512),
     "gpu_layers": (-1, 100_000),
 }
-"""The least and the greatest value of each setting. llama.cpp aborts on a context of 1 and on 0 threads."""
+"""Minimum and maximum of each setting. llama.cpp aborts with a context of 1 and with 0 threads."""
 
 
 class _Named(msgspec.Struct):
@@ -42,7 +42,7 @@ class _Named(msgspec.Struct):
 
 
 class LocalTransport:
-    """Requests name their model: a GGUF file's path, or the small model. One engine serves each."""
+    """Sends requests to one engine per model. A request names the path of a GGUF file, or the small model."""
 
     def __init__(
         self,
@@ -55,11 +55,11 @@ class LocalTransport:
         environment: Mapping[str, str] | None = None,
         progress: Progress = ignore_progress,
     ) -> None:
-        """`model_path` (or `VICTOR_FP_LOCAL_MODEL`) serves every request whose model is not a path itself.
+        """`model_path` (or `VICTOR_FP_LOCAL_MODEL`) is used for every request whose model is not a path.
 
-        Nothing is fetched or loaded before the first request. `context` is in tokens and at most what the model was
-        trained for; `threads` is at most the number of processors, and by default fewer, see `choose_threads`. A value outside
-        of `LIMITS` is InvalidRequest.
+        Nothing is fetched or loaded before the first request. `context` is in tokens and limited to the context length
+        of the model. `threads` is limited to the number of processors; its default is described in `choose_threads`. A
+        value outside of `LIMITS` is InvalidRequest.
         """
         self._environment = os.environ if environment is None else environment
         self._model_path = model_path or self._environment.get("VICTOR_FP_LOCAL_MODEL")
@@ -75,7 +75,7 @@ class LocalTransport:
 
     @classmethod
     def from_settings(cls, settings: Mapping[str, str], *, progress: Progress = ignore_progress) -> LocalTransport:
-        """A transport with a provider's settings: `model_path`, and `context`, `threads` and `gpu_layers` as integers."""
+        """Create a transport from a provider's settings: `model_path`, and the integers `context`, `threads`, `gpu_layers`."""
         numbers: dict[str, int | None] = {}
         invalid: Fault | None = None
         for name in LIMITS:
@@ -99,10 +99,10 @@ class LocalTransport:
     async def open(
         self,
         request: HttpRequest,
-        secret: SecretStr | None,  # noqa: ARG002  the engine takes no key
+        secret: SecretStr | None,  # noqa: ARG002  the engine has its own key
         timeout: float | None,
     ) -> TransportResponse | Fault:
-        """Send to the engine of the model that the request names."""
+        """Send the request to the engine of its model."""
         settings = await self._choose_settings(request)
         if not isinstance(settings, EngineSettings):
             return settings
@@ -117,12 +117,12 @@ class LocalTransport:
         return await send_request(engine, address, request, _read_target(request.url), timeout)
 
     async def prepare(self, model: str) -> Fault | None:
-        """Find the model's file, or fetch the small model, once."""
+        """Find the file of the model, or fetch the small model, once."""
         found = await self._find_settings(model)
         return None if isinstance(found, EngineSettings) else found
 
     async def aclose(self) -> None:
-        """Give the engines back; the last holder's going ends them, also while they load."""
+        """Release the engines; an engine without holders is stopped, also while it loads."""
         held, self._engines, self._latest = list(self._engines), {}, None
         for settings in held:
             await _run_in_thread(partial(POOL.give_back, settings))
@@ -134,7 +134,7 @@ class LocalTransport:
         return self._engines[settings]
 
     async def _choose_settings(self, request: HttpRequest) -> EngineSettings | Fault:
-        """A request without a body asks about the model that was used last."""
+        """Return the settings for a request; one without a body is for the model that was used last."""
         if not request.body and self._latest is not None:
             return self._latest
         name = _read_model(request)
@@ -143,7 +143,7 @@ class LocalTransport:
         return await self._find_settings(name, embeddings=urlsplit(request.url).path.endswith("/embeddings"))
 
     async def _find_settings(self, name: str, *, embeddings: bool = False) -> EngineSettings | Fault:
-        """The engine that serves a model, after its file was found or fetched."""
+        """Return the settings for a model, after its file was found or fetched."""
         if self._invalid is not None:
             return self._invalid
         if (known := self._known.get((name, embeddings))) is not None:
@@ -182,11 +182,11 @@ def count_processors() -> int:
 
 
 def choose_threads(asked: int | None, processors: int) -> int:
-    """Return the number of llama.cpp's threads.
+    """Return the number of threads for llama.cpp.
 
-    Its own choice is a thread for each physical core (`common/common.cpp` of ggml-org/llama.cpp; where it cannot count them,
-    half of more than four processors). Its threads wait for each other by spinning, so that another process on one of the cores
-    stops all of them: one processor is left free.
+    Its default is one thread for each physical core (`common/common.cpp` of ggml-org/llama.cpp; if it cannot count them,
+    half of the processors if there are more than four). The threads wait for each other by spinning, so that another
+    process on one of the cores slows down all of them. Therefore one processor is left free.
     """
     if asked is not None:
         return min(asked, processors)
@@ -194,7 +194,7 @@ def choose_threads(asked: int | None, processors: int) -> int:
 
 
 async def _run_in_thread(function: Callable[[], T]) -> T:
-    """The function's result, from a thread that nothing waits for: whoever is cancelled leaves it to itself."""
+    """Run a function in a thread. If the caller is cancelled, the thread continues and its result is discarded."""
     loop = asyncio.get_running_loop()
     future: asyncio.Future[T] = loop.create_future()
 
@@ -210,7 +210,7 @@ async def _run_in_thread(function: Callable[[], T]) -> T:
         result, error = None, None
         try:
             result = function()
-        except BaseException as raised:  # it is raised where the result is awaited
+        except BaseException as raised:  # raised in the awaiting task
             error = raised
         try:
             loop.call_soon_threadsafe(settle, result, error)
@@ -236,7 +236,7 @@ def _build_setting_fault(name: str, value: object) -> Fault:
 
 
 def _read_target(url: str) -> str:
-    """The path and query of the URL; its host is no real one."""
+    """Return the path and query of the URL; its host is a placeholder."""
     parts = urlsplit(url)
     return f"{parts.path}?{parts.query}" if parts.query else parts.path
 

@@ -1,8 +1,8 @@
-"""Where the state of limits, cooldowns and breakers lives: behind one small Protocol, in this process or shared by many.
+"""Stores for the state of limits, cooldowns and breakers: protocols for a store in memory or one shared by processes.
 
-A cell holds one state. A step is a pure function `(state, now) -> (state, answer)`, and `change` makes steps one after
-another, each on the state that the one before left, in this process and, where the store is shared, in all of them. A
-store never raises for what a network can do.
+A cell holds one state. A step is a pure function `(state, now) -> (state, answer)`. Steps on a cell run one after
+another, each on the state that the previous step returned, in this process and, if the store is shared, across all
+processes. A store does not raise on network errors.
 """
 
 from __future__ import annotations
@@ -24,76 +24,79 @@ class Cell(Protocol[S]):
 
     @property
     def state(self) -> S:
-        """The state as this process last saw it."""
+        """The latest state that this process has seen."""
         ...
 
     async def change(self, step: Step[S, R], then: Callable[[R], None]) -> None:
-        """Take a step, tell `then` its answer, and return.
+        """Run a step, call `then` with its answer, and return.
 
-        A step may be tried several times before it counts, so it must be pure. `then` hears the answer before the next
-        step is taken, and also where the caller is cancelled meanwhile: what was taken can always be given back.
+        A step must be pure, because it may run several times before its result is stored. `then` is called before the
+        next step runs, also if the caller is cancelled meanwhile, so that a permit can always be returned.
         """
         ...
 
     def post(self, step: Step[S, R], then: Callable[[R], None]) -> None:
-        """The same without waiting for it, in its turn: where there is nothing to wait for, or no way to."""
+        """Like `change`, without waiting for the step: for callers that need no result or cannot wait."""
         ...
 
 
 class LimitsCell(Cell[Admission], Protocol):
-    """The admission of one key, which something besides its own steps may change: a loan that was renewed or has ended."""
+    """The admission of one key. Its state also changes when a loan is renewed or expires."""
 
     def watch(self, step: Step[Admission, R], then: Callable[[R], None]) -> None:
-        """Take this step, too, whenever that happens."""
+        """Run this step after every such change."""
         ...
 
 
 class Packing(Protocol[S]):
-    """How a state goes to other processes and comes back."""
+    """Serialization of a state for other processes."""
 
     def get_freshness(self, state: S) -> float:
-        """Seconds for which a shared value counts as seen: a step that changes nothing shared is not sent within them."""
+        """Return the seconds for which a shared value counts as current.
+
+        Within them, a step that changes nothing shared is not sent to the server.
+        """
         ...
 
     def pack(self, state: S) -> bytes:
-        """What of a state is shared."""
+        """Serialize the shared part of a state."""
         ...
 
     def unpack(self, packed: bytes, mine: S) -> S | None:
-        """A state made of what is shared and of what is this process's own; None where it cannot be read."""
+        """Combine a packed shared part with the local part of `mine`; None if it cannot be read."""
         ...
 
 
 class Store(Protocol):
-    """Cells by name, and the clock that their states are timed by."""
+    """Cells by name, and the clock of their states."""
 
     @property
     def poll(self) -> float:
-        """Seconds after which it makes sense to look again at a state that others change; infinite where nobody does."""
+        """Seconds after which to check a state for changes by other processes; infinite if the store is not shared."""
         ...
 
     def now(self) -> float:
-        """Seconds on the clock of this store's states."""
+        """Return the time on this store's clock, in seconds."""
         ...
 
     def open_cell(self, name: str, fresh: S, packing: Packing[S]) -> Cell[S]:
-        """The cell with this name; `fresh` is its state where it has none yet."""
+        """Return the cell with this name; `fresh` is its initial state."""
         ...
 
     def open_limits(self, name: str, fresh: Admission) -> LimitsCell:
-        """The admission of the key with this name, under a limit that all who use the store share."""
+        """Return the admission of the key with this name, under a limit that all users of the store share."""
         ...
 
     def find_refusal(self) -> Fault | None:
-        """Why nothing may be sent now: the shared state is out of reach, and the store was told to fail closed."""
+        """Return the fault for calls that must be refused: the store is unreachable and configured to fail closed."""
         ...
 
     async def open(self) -> None:
-        """Get in touch, so that the first call need not."""
+        """Connect, so that the first call need not."""
         ...
 
     async def drain(self) -> None:
-        """Wait for the steps that were posted."""
+        """Wait for posted steps."""
         ...
 
     async def aclose(self) -> None:

@@ -1,7 +1,7 @@
-"""A limit that many processes share: each sends under a loan of its own, which one background task renews.
+"""A limit shared by many processes: each process sends under its own loan, which a background task renews.
 
-Steps are taken at once and on this process's state alone, so no call waits for the store. What is borrowed and when, and
-what happens while the store is out of reach, is decided in core/resilience/lease.py.
+Steps run immediately on the local state, so calls do not wait for the store. What is borrowed and when, and what
+happens while the store is unreachable, is decided in core/resilience/lease.py.
 """
 
 from __future__ import annotations
@@ -30,11 +30,11 @@ if TYPE_CHECKING:
 
 R = TypeVar("R")
 Watcher: TypeAlias = Callable[[], bool]
-"""False when it need not be called again."""
+"""Returns False if it need not be called again."""
 
 
 class LeasedCell:
-    """The admission of one key in this process, under a loan out of the shared pool."""
+    """The admission of one key in this process, under a loan from the shared pool."""
 
     def __init__(self, store: SharedStore, name: str, fresh: Admission) -> None:
         self.state = replace(fresh, limiter=replace(fresh.limiter, loan=Loan()))
@@ -49,36 +49,36 @@ class LeasedCell:
         self._loop: asyncio.AbstractEventLoop | None = None
 
     async def change(self, step: Step[Admission, R], then: Callable[[R], None]) -> None:
-        """Take a step; nothing is awaited."""
+        """Run a step. Nothing is awaited."""
         self.post(step, then)
 
     def post(self, step: Step[Admission, R], then: Callable[[R], None]) -> None:
-        """Take a step."""
-        self._take(step, then)
+        """Run a step."""
+        self._run_step(step, then)
         self._plan()
 
     def watch(self, step: Step[Admission, R], then: Callable[[R], None]) -> None:
-        """Take this step, too, whenever the loan was renewed or has ended, as long as the object of `then` lives."""
+        """Run this step whenever the loan is renewed or expires. The object of the method `then` is held weakly."""
         self._watchers.append(partial(self._notify, step, _hold(then)))
 
     def _notify(self, step: Step[Admission, R], held: Callable[[], Callable[[R], None] | None]) -> bool:
         then = held()
         if then is not None:
-            self._take(step, then)
+            self._run_step(step, then)
         return then is not None
 
-    def _take(self, step: Step[Admission, R], then: Callable[[R], None]) -> None:
-        """The state after a step, and its answer to whom it concerns."""
+    def _run_step(self, step: Step[Admission, R], then: Callable[[R], None]) -> None:
+        """Update the state and pass the answer to `then`."""
         self.state, answer = step(self.state, self._store.now())
         then(answer)
 
     def _plan(self) -> None:
         """Set the timer for the next renewal."""
         loop = asyncio.get_running_loop()
-        if loop is not self._loop:  # what was under way in another loop ended with it
+        if loop is not self._loop:  # tasks of another loop ended with it
             self._loop, self._timer, self._wakes_at = loop, None, math.inf
             self._lease = replace(self._lease, asked=None, due=math.inf)
-            if self._process != os.getpid():  # a fork: the loan is the parent's
+            if self._process != os.getpid():  # a fork: the loan belongs to the parent
                 self._process, self._lease = os.getpid(), Lease(is_closed=self._store.is_closed)
                 self.state = replace(self.state, limiter=replace(self.state.limiter, loan=Loan(), under_way=()))
         self._lease = leasing.plan(self._lease, self.state, self._store.now(), self._store.draw_random())
@@ -93,24 +93,24 @@ class LeasedCell:
         if seconds > 0:
             await self._store.sleep(seconds)
         self._timer, self._wakes_at = None, math.inf
-        # The question counts as under way from here on, or a step taken before the task begins would ask again.
+        # The request counts as in flight from here on; otherwise a step before the task starts would ask again.
         self._lease, borrow = leasing.ask(self._lease, self.state, self._identify(), self._store.now())
         self._store.keep(asyncio.get_running_loop().create_task(self._renew(borrow)))
 
     async def _renew(self, borrow: Borrow) -> None:
-        """Ask the pool, and serve what waits."""
+        """Send the request to the pool, apply the response, and notify the watchers."""
         lent = await self._store.lend(self._name, borrow) if self._store.may_ask() else None
-        now, luck = self._store.now(), self._store.draw_random()
-        self._lease, self.state = leasing.receive(self._lease, self.state, lent, now, luck)
+        now, random = self._store.now(), self._store.draw_random()
+        self._lease, self.state = leasing.receive(self._lease, self.state, lent, now, random)
         self._watchers = [watcher for watcher in self._watchers if watcher()]
         self._plan()
 
     def _identify(self) -> str:
-        """This process's name in the pool, another one after a fork."""
+        """Return the name of this process in the pool; it changes with a fork."""
         return f"{self._identity}{os.getpid():x}"
 
     async def release(self) -> None:
-        """Give the loan back, as far as it is not in use."""
+        """Return the unused part of the loan."""
         if asyncio.get_running_loop() is not self._loop:
             return
         if self._timer is not None:
@@ -123,5 +123,5 @@ class LeasedCell:
 
 
 def _hold(then: Callable[[R], None]) -> Callable[[], Callable[[R], None] | None]:
-    """A bound method is not held by whom it tells."""
+    """Return a reference to `then`; bound methods are referenced weakly."""
     return WeakMethod(then) if isinstance(then, MethodType) else lambda: then

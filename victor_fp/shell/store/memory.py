@@ -1,4 +1,4 @@
-"""State in this process: every step is taken at once, and nothing is awaited."""
+"""State in this process: every step runs immediately, and nothing is awaited."""
 
 from __future__ import annotations
 
@@ -25,61 +25,61 @@ class MemoryCell(Generic[S]):
         self._now = now
 
     async def change(self, step: Step[S, R], then: Callable[[R], None]) -> None:
-        """Take a step; there is no await in it."""
+        """Run a step. Nothing is awaited."""
         self.state, answer = step(self.state, self._now())
         then(answer)
 
     def post(self, step: Step[S, R], then: Callable[[R], None]) -> None:
-        """Take a step."""
+        """Run a step."""
         self.state, answer = step(self.state, self._now())
         then(answer)
 
 
 class MemoryLimits(MemoryCell[Admission]):
-    """The admission of one key in memory: nothing but its own steps changes it."""
+    """The admission of one key in memory; only its own steps change it."""
 
     __slots__ = ()
 
     def watch(self, step: Step[Admission, R], then: Callable[[R], None]) -> None:
-        """There is nothing to watch."""
+        """Do nothing: the state changes only through steps."""
 
 
 class MemoryStore:
-    """Cells in memory. Give one store to several providers to let them share limits and breakers.
+    """Cells in memory. Pass one store to several providers to share limits and breakers between them.
 
-    One store belongs to one thread; event loops of that thread may use it one after the other.
+    A store belongs to one thread; event loops of that thread may use it one after the other.
     """
 
     poll = math.inf
 
     def __init__(self, runtime: Runtime = SYSTEM) -> None:
         self.now = runtime.now
-        # Cells of many types by name; `open_cell` gives each back as the type it was made with.
+        # Cells of different types by name; `open_cell` returns each with the type it was created with.
         self._cells: dict[str, MemoryCell[Any]] = {}
 
     def open_cell(self, name: str, fresh: S, packing: Packing[S]) -> MemoryCell[S]:  # noqa: ARG002  nothing is packed
-        """The cell with this name."""
+        """Return the cell with this name."""
         found = self._cells.get(name)
         if found is None:
             found = self._cells[name] = MemoryCell(fresh, self.now)
         return found
 
     def open_limits(self, name: str, fresh: Admission) -> MemoryLimits:
-        """The admission of the key with this name."""
+        """Return the admission of the key with this name."""
         found = self._cells.get(name)
         if not isinstance(found, MemoryLimits):
             found = self._cells[name] = MemoryLimits(fresh, self.now)
         return found
 
     def find_refusal(self) -> Fault | None:
-        """Memory is never out of reach."""
+        """Return None: memory is always reachable."""
         return None
 
     async def open(self) -> None:
-        """There is nobody to get in touch with."""
+        """Do nothing: there is no connection."""
 
     async def drain(self) -> None:
-        """Nothing is ever posted for later."""
+        """Do nothing: posted steps run immediately."""
 
     async def aclose(self) -> None:
-        """There is nothing to close."""
+        """Do nothing: there is no connection."""

@@ -1,7 +1,7 @@
-"""How breakers and pools are packed: what all processes share goes out, what is each one's own stays.
+"""Serialization of the shared state of breakers, pools and budgets.
 
-Shared are a pool's loans and a breaker's state. A process's own are its settings, so that a deployment with new ones takes
-effect at once, its queue, whose callers live in it, and what its breaker counts while it is closed.
+Shared are a pool's loans, a breaker's state and a budget's amounts. Local to each process are its settings (so that a
+deployment with new settings takes effect immediately), its queue, and the counts of its closed breaker.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ from victor_fp.core.resilience.pool import Borrow, Lent, Pool
 T = TypeVar("T")
 
 LARGEST = 4 * 2**20
-"""Bytes. A larger value is not read."""
+"""Bytes. Larger values are not read."""
 FORMAT = 6
-"""Grows when the machines' states change their form; another process's state in another form counts as none."""
+"""Version of the serialized states; increased when they change. A state of another version counts as missing."""
 
 
 class _Pool(msgspec.Struct, frozen=True, array_like=True):
@@ -30,7 +30,7 @@ class _Pool(msgspec.Struct, frozen=True, array_like=True):
 
 
 class _Circuit(msgspec.Struct, frozen=True, array_like=True):
-    """A breaker without its policy and without the counts that are each process's own."""
+    """A breaker without its policy and its local counts."""
 
     form: int
     state: State
@@ -56,36 +56,36 @@ _NOTHING = _encoder.encode(None)
 
 
 def pack_pool(pool: Pool) -> bytes:
-    """The pool of one key."""
+    """Serialize the pool of one key."""
     return _encoder.encode(_Pool(FORMAT, pool))
 
 
 def unpack_pool(packed: bytes) -> Pool | None:
-    """The pool that was packed; None where it cannot be read."""
+    """Deserialize a pool; None if it cannot be read."""
     found = _decode(_pool, packed)
     return None if found is None or found.form != FORMAT or not _is_sane(found) else found.pool
 
 
 def pack_borrow(borrow: Borrow) -> bytes:
-    """What a process asks a pool for."""
+    """Serialize the request of a process to a pool."""
     return _encoder.encode(borrow)
 
 
 def unpack_lent(packed: bytes) -> Lent | None:
-    """What a pool lent; None where it cannot be read."""
+    """Deserialize the response of a pool; None if it cannot be read."""
     found = _decode(_lent, packed)
     return None if found is None or not _is_sane(found) else found
 
 
 class CircuitPacking:
-    """The breaker of one key."""
+    """Serialization of the breaker of one key."""
 
     def get_freshness(self, state: Breaker | None) -> float:
-        """A healthy call need not look; while the breaker is not closed every step does."""
+        """Return one second for a closed breaker; otherwise zero, so that every step checks the shared state."""
         return 1.0 if state is None or state.state == "closed" else 0.0
 
     def pack(self, state: Breaker | None) -> bytes:
-        """State and probes. The counts of the closed state are this process's own, so a healthy call changes nothing."""
+        """Serialize state and probes. The counts of the closed state are local, so a successful call changes nothing."""
         if state is None:
             return _NOTHING
         closed = state.state == "closed"
@@ -102,7 +102,7 @@ class CircuitPacking:
         )
 
     def unpack(self, packed: bytes, mine: Breaker | None) -> Breaker | None:
-        """The shared state under this process's policy; its own counts go on where the state is the same as before."""
+        """Return the shared state with the local policy; local counts are kept if the state has not changed."""
         found = _decode(_circuit, packed)
         if found is None or found.form != FORMAT or mine is None or not _is_sane(found):
             return None
@@ -126,18 +126,18 @@ class CircuitPacking:
 
 
 class SpendingPacking:
-    """What a budget has spent."""
+    """Serialization of the spent and reserved amounts of a budget."""
 
-    def get_freshness(self, state: Spending) -> float:  # noqa: ARG002  others may have spent the rest
-        """Every step looks at what others did."""
+    def get_freshness(self, state: Spending) -> float:  # noqa: ARG002  other processes may have spent the remainder
+        """Return zero: every step checks the shared amounts."""
         return 0.0
 
     def pack(self, state: Spending) -> bytes:
-        """All but the budget, which each process has of its own."""
+        """Serialize the amounts; the budget itself is local to each process."""
         return _encoder.encode(_Spending(FORMAT, state.spent, state.reserved))
 
     def unpack(self, packed: bytes, mine: Spending) -> Spending | None:
-        """The shared amounts under this process's budget."""
+        """Return the shared amounts with the local budget."""
         found = _decode(_spending, packed)
         if found is None or found.form != FORMAT or not _is_sane(found) or _is_negative(found.spent, found.reserved):
             return None
@@ -149,7 +149,7 @@ def _is_negative(*amounts: Amount) -> bool:
 
 
 def _decode(decoder: msgspec.msgpack.Decoder[T], packed: bytes) -> T | None:
-    """What was packed; None where it is no such thing, or so deep or large that it cannot be one of ours."""
+    """Decode a value; None if it is invalid, too large or too deeply nested."""
     if len(packed) > LARGEST:
         return None
     try:
@@ -159,7 +159,7 @@ def _decode(decoder: msgspec.msgpack.Decoder[T], packed: bytes) -> T | None:
 
 
 def _is_sane(value: object) -> bool:
-    """Whether every number in a state can be one: counts that are not huge, times that are finite, or -inf."""
+    """Return whether every number in a state is plausible: counts below 2**53, times finite or -inf."""
     match value:
         case bool() | str() | None:
             return True

@@ -1,4 +1,4 @@
-"""State in Redis: the extra `redis`. One key for each cell or pool, changed by scripts that Redis runs as one step."""
+"""State in Redis (the extra `redis`): one key for each cell or pool, changed by scripts that Redis runs atomically."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ from victor_fp.shell.store.redis_scripts import LEND, SWAP
 from victor_fp.shell.store.shared import OnLoss, SharedStore, Swapped
 
 KEEP = 7200.0
-"""Seconds after which a state that nobody changes is forgotten: longer than any hold, lease or cooldown that it may tell of."""
+"""Seconds after which an unchanged state expires: longer than any hold, lease or cooldown in it."""
 
 KEEP_BUDGET = 400 * 86400.0
-"""The same for what a budget has spent: it must outlast every pause."""
+"""Seconds after which the unchanged amounts of a budget expire."""
 
 
 class _Script:
-    """A script and the name that Redis gives it."""
+    """A script and its SHA-1, by which Redis identifies it."""
 
     def __init__(self, text: str) -> None:
         self.text = text
@@ -40,7 +40,7 @@ _SWAP, _LEND = _Script(SWAP), _Script(LEND)
 
 
 class RedisStateServer:
-    """Runs the scripts in one Redis, with connections of each event loop's own."""
+    """Runs the scripts on one Redis server, with separate connections for each event loop."""
 
     def __init__(self, url: SecretStr, prefix: str, timeout: float) -> None:
         self._url = url
@@ -51,7 +51,7 @@ class RedisStateServer:
         )
 
     async def swap(self, name: str, expected: bytes, wanted: bytes) -> Swapped | None:
-        """Run the script."""
+        """Run the swap script."""
         keep = KEEP_BUDGET if name.startswith("budget:") else KEEP
         answer = await self._run(_SWAP, name, expected, wanted, int(keep * 1000))
         if answer is None:
@@ -60,12 +60,12 @@ class RedisStateServer:
         return Swapped(done=done == 1, current=bytes(current), at=int(seconds) + int(micros) / 1e6)
 
     async def lend(self, name: str, borrow: Borrow) -> Lent | None:
-        """Run the pool's script."""
+        """Run the script of the pool."""
         answer = await self._run(_LEND, name, pack_borrow(borrow), FORMAT, int(KEEP * 1000))
         return None if answer is None else unpack_lent(answer)
 
     async def _run(self, script: _Script, name: str, *arguments: bytes | int) -> Any:
-        """What a script returns; it is sent whole where the server does not know it yet."""
+        """Run a script by its hash, or send its text if the server has not cached it. Return None on any error."""
         key = f"{self._prefix}:{name}"
         try:
             client = await self._get_client()
@@ -77,7 +77,7 @@ class RedisStateServer:
             return None
 
     async def aclose(self) -> None:
-        """Close the running loop's connections; those of other loops ended with them."""
+        """Close the connections of the running loop; those of other loops were closed with them."""
         held = self._clients.pop(asyncio.get_running_loop(), None)
         if held is not None:
             await held[1].aclose()
@@ -90,7 +90,7 @@ class RedisStateServer:
                 self._url.get_secret_value(),
                 socket_timeout=self._timeout,
                 socket_connect_timeout=self._timeout,
-                # Once more over a new connection, since a kept one may be dead; more often would only take time.
+                # One retry over a new connection, because a pooled one may be dead.
                 retry=Retry(NoBackoff(), 1),
             )
             held = self._clients[loop] = client, _hold_client(client)
@@ -99,7 +99,7 @@ class RedisStateServer:
 
 
 async def _hold_client(client: Redis) -> AsyncGenerator[None, None]:
-    """Ends with its event loop, which closes the generators that were begun in it: so nothing is left open at exit."""
+    """Close the client when the event loop shuts down its async generators, so that no connection is left open at exit."""
     try:
         yield
     finally:
@@ -109,11 +109,10 @@ async def _hold_client(client: Redis) -> AsyncGenerator[None, None]:
 class RedisStore(SharedStore):
     """Limits, cooldowns and breakers in Redis, shared by all processes that use the same Redis and prefix.
 
-    `on_loss` says what happens while Redis is out of reach: "open" (calls go on, each process under its share of the limits)
-    or "closed" (calls are refused with ConnectionFailed, phase "pool"). Neither raises. `timeout` (seconds) bounds one
-    question to Redis; who waits for room in a budget looks again each `poll` seconds.
-    A URL may hold a password; it is shown nowhere. Close the store with `aclose` when the last provider that uses it is
-    shut down.
+    `on_loss` sets the behaviour while Redis is unreachable: "open" (calls continue, each process under its share of the
+    limits) or "closed" (calls are refused with ConnectionFailed, phase "pool"). Neither raises. `timeout` (seconds) bounds
+    one request to Redis. A call that waits for a budget checks it every `poll` seconds. A password in the URL is never
+    logged or shown. Close the store with `aclose` after the last provider that uses it is shut down.
     """
 
     def __init__(
@@ -127,6 +126,6 @@ class RedisStore(SharedStore):
         runtime: Runtime = SYSTEM,
     ) -> None:
         secret = SecretStr(url) if isinstance(url, str) else url
-        parse_url(secret.get_secret_value())  # a URL that is none is found here, by ValueError
+        parse_url(secret.get_secret_value())  # raises ValueError for an invalid URL
         server = RedisStateServer(secret, prefix, timeout)
         super().__init__(server, on_loss=on_loss, timeout=timeout, poll=poll, runtime=runtime)

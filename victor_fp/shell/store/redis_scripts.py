@@ -1,6 +1,6 @@
-"""The two scripts that Redis runs as one step each: a swap of values, and the pool's machine.
+"""Two scripts that Redis runs atomically: compare-and-swap of a value, and the machine of the pool.
 
-`LEND` is `victor_fp.core.resilience.pool.lend` in Lua, over the same msgpack forms; a test holds the two against each other.
+`LEND` is `victor_fp.core.resilience.pool.lend` in Lua, with the same msgpack format; a test compares the two.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ if current == ARGV[1] then
 end
 return {0, current, time[1], time[2]}
 """
-"""KEYS: the value's. ARGV: what is expected, what is wanted, milliseconds to keep it."""
+"""KEYS: the key of the value. ARGV: the expected value, the new value, its time to live in milliseconds."""
 
 _CONSTANTS = "\n".join(
     f"local {name} = {value!r}"
@@ -69,7 +69,7 @@ local function fill(wants, capacity)
   end
 end
 
--- The pool as it was left; a value that is absent or of another form is none.
+-- The stored pool; a value that is missing or of another version counts as none.
 local packed, pool = redis.call('GET', KEYS[1]), nil
 if packed then
   local good, found = pcall(cmsgpack.unpack, packed)
@@ -85,7 +85,7 @@ local settled_at, requests_until, tokens_until = plausible(pool[1]), plausible(p
 local period = period_of(max(#pool[5], known))
 local lease = 4 * period + MARGIN
 
--- Without what the time has made void, and with what the process reports.
+-- Drop expired entries and apply the report of the process.
 local oldest, seconds, sums = floor(now - 60 - HORIZON * period - (MARGIN - LATE)), {}, {}
 for _, one in ipairs(pool[4]) do
   if oldest <= one[1] and one[1] <= now + FAR then sums[one[1]] = one[2] end
@@ -120,7 +120,7 @@ for _, one in ipairs(pool[5]) do
   end
 end
 
--- Members may have what this pool does not know of: it was lost, or all were out of reach for a while.
+-- Members may hold loans missing from this pool: it was lost, or was unreachable for all members.
 local misses = is_alone and latest - lease < now - RETURN * period
 if is_lost then misses = is_alone or known > 0 end
 if misses then
@@ -208,7 +208,7 @@ end
 
 local good, lent = pcall(lend, pool)
 if good then return lent end
-return lend(nil)  -- what is stored is no pool after all
+return lend(nil)  -- the stored value is not a valid pool
 """
 )
-"""KEYS: the pool's. ARGV: the packed Borrow, the number of the form, milliseconds to keep the pool. Returns a packed Lent."""
+"""KEYS: the key of the pool. ARGV: the packed Borrow, FORMAT, the time to live in milliseconds. Returns a packed Lent."""

@@ -17,4 +17,4 @@ GROUPS: Mapping[str, str] = {
     "local": "Local servers",
     "retrieval": "Embeddings and reranking",
 }
-"""The modules and their titles, in the order in which entries are listed and a default provider is looked for."""
+"""The modules and their titles, in the order of listings and of the search for a default provider."""

@@ -1,4 +1,4 @@
-"""Amazon Bedrock: many vendors' models behind one protocol, at an address for each region."""
+"""Amazon Bedrock: models of many vendors with one protocol, at a separate address for each region."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ BEDROCK = ProviderSpec(
     base_url="https://bedrock-runtime.{region}.amazonaws.com",
     base_url_variables=("AWS_ENDPOINT_URL_BEDROCK_RUNTIME",),
     auth=Auth(kind="sigv4", header="", scheme="", service="bedrock"),
-    # A Bedrock API key goes as it is, without a signature.
+    # A Bedrock API key is sent unchanged, without a signature.
     key_auth=Auth(),
     key_variables=("AWS_BEARER_TOKEN_BEDROCK",),
     settings=(

@@ -67,7 +67,7 @@ ZAI = ProviderSpec(
         ),
         user_field="user_id",
         stop_limit=1,
-        # Without it the arguments of a call come in one piece at the end.
+        # Without it the arguments of a call are sent in one piece at the end.
         tool_stream=True,
         effort_form="thinking_and_effort",
         efforts=("none", "low", "medium", "high", "max"),
@@ -178,7 +178,7 @@ MOONSHOT = ProviderSpec(
     aliases=("kimi",),
     dialect=ChatDialect(
         request_model="moonshot",
-        # Images go by value only.
+        # Images are accepted only as data.
         refuses=frozenset({"top_k", "reasoning_budget", "seed", "service_tier", "parallel_tool_calls", "image_url"}),
         user_field="safety_identifier",
         models=KIMI_MODELS,
@@ -187,7 +187,7 @@ MOONSHOT = ProviderSpec(
         stop_limit=5,
         effort_form="thinking",
         reasoning_replay="reasoning_content",
-        reasoning_filler=" ",  # an empty one is refused like none
+        reasoning_filler=" ",  # an empty one is rejected like a missing one
         refusals=False,
         empty_content="empty",
         developer_role="system",

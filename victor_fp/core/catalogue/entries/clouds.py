@@ -1,4 +1,4 @@
-"""Clouds that serve models beside everything else they do."""
+"""Cloud platforms that also serve models."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ SNOWFLAKE = ProviderSpec(
     title="Snowflake Cortex",
     aliases=("snowflake-cortex",),
     dialect=ChatDialect(
-        # Recorded: streams end with [DONE] and give no finish reason, and every field is printed, empty or not.
+        # Recorded: streams end with [DONE] and have no finish reason, and every field is present, even if empty.
         done_is_stop=True,
         refusals=False,
         developer_role="system",

@@ -1,4 +1,4 @@
-"""What many entries share: dialects of servers that follow another vendor's protocol, and how certain their facts are."""
+"""Values shared by many entries: dialects of servers that implement another vendor's protocol, and dates of sources."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from victor_fp.core.dialects.schemas import ANY_SCHEMAS
 from victor_fp.core.models.claude import CLAUDE_MODELS, ClaudePolicy
 
 READ = "2026-11-29"
-"""When the sources of most entries were read."""
+"""Date on which the sources of most entries were read."""
 FIRST_READ = "2026-11-22"
-"""When those of the first entries were read."""
+"""Date on which the sources of the first entries were read."""
 LITELLM = "https://github.com/BerriAI/litellm"
 ANY_LLM = "https://github.com/mozilla-ai/any-llm"
 MODELS_DEV = "https://github.com/anomalyco/models.dev"
@@ -23,17 +23,17 @@ LITELLM_MODELS = "https://github.com/BerriAI/litellm/blob/main/model_prices_and_
 PYDANTIC_AI = "https://github.com/pydantic/pydantic-ai"
 
 PLAIN = ChatDialect(developer_role="system", refusals=False, schemas=ANY_SCHEMAS)
-"""Chat Completions without what only OpenAI itself has."""
+"""Chat Completions without features that only OpenAI has."""
 OPEN = replace(PLAIN, think_tags=True)
-"""The same in front of open models, some of which think inside the text."""
+"""Chat Completions for open models, some of which write their reasoning into the text."""
 SWITCH = replace(OPEN, effort_form="thinking", efforts=("none", "high"), request_model="deepseek")
-"""`thinking` is a switch."""
+"""Reasoning is switched by the object `thinking`."""
 ENABLE = replace(OPEN, effort_form="enable_thinking", efforts=("none", "high"), request_model="qwen")
-"""`enable_thinking` is a boolean."""
+"""Reasoning is switched by the boolean `enable_thinking`."""
 REASONING_OBJECT = replace(OPEN, effort_form="reasoning", request_model="openrouter")
-"""`reasoning` is OpenRouter's object."""
+"""Reasoning is configured by OpenRouter's object `reasoning`."""
 TEMPLATE = replace(OPEN, effort_form="chat_template_kwargs", efforts=("none", "high"), request_model="vllm")
-"""Thinking is an argument of the chat template."""
+"""Reasoning is switched by an argument of the chat template."""
 
 RESPONSES = ResponsesDialect(
     refuses=UNSUPPORTED_OPTIONS | {"name", "audio"},
@@ -45,19 +45,19 @@ RESPONSES = ResponsesDialect(
     reasoning_replay="any",
     call_id_limit=None,
 )
-"""Responses without what only OpenAI itself has."""
+"""Responses without features that only OpenAI has."""
 
 MESSAGES = AnthropicDialect(counts_tokens=False, lists_models=False)
-"""Anthropic Messages in front of Claude and other models."""
+"""Anthropic Messages for Claude and other models."""
 OPEN_MESSAGES = AnthropicDialect(
     models=(*CLAUDE_MODELS[:-1], ClaudePolicy(pattern="*", structured=False)),
     unsigned_thinking=True,
     counts_tokens=False,
     lists_models=False,
 )
-"""Anthropic Messages in front of other vendors' models, whose thinking has no signature."""
+"""Anthropic Messages for other vendors' models, whose reasoning has no signature."""
 GEMINI = GeminiDialect(lists_models=False)
-"""Gemini's protocol in front of its models, without a list of them."""
+"""Gemini's protocol, without a list of models."""
 MESSAGES_AUTH = Auth(second_header="x-api-key")
 """Servers of this protocol read the key from one header or the other."""
 MESSAGES_HEADERS = {"anthropic-version": "2023-06-01"}

@@ -1,4 +1,4 @@
-"""Gateways: one key and one address for many vendors' models."""
+"""Gateways: one key and one address for models of many vendors."""
 
 from __future__ import annotations
 
@@ -38,11 +38,11 @@ OPENROUTER = ProviderSpec(
     title="OpenRouter",
     dialect=ChatDialect(
         request_model="openrouter",
-        # It leaves out by itself what a model does not take, and takes files by address.
+        # It drops options that a model does not accept, and accepts URLs of files.
         refuses=frozenset(),
         effort_form="reasoning",
         budget_form="reasoning",
-        # https://openrouter.ai/docs/use-cases/reasoning-tokens: details are to be passed back unmodified.
+        # https://openrouter.ai/docs/use-cases/reasoning-tokens: details must be sent back unmodified.
         reasoning_replay="reasoning_details",
         result_parts=frozenset({"image", "audio", "file"}),  # its document: ChatToolMessage
         cache_marks="cache_control",
@@ -72,8 +72,8 @@ OPENROUTER_RESPONSES = derive_entry(
         # Its document has the other options of chats; `reasoning.max_tokens` is the budget.
         refuses=frozenset({"seed", "stop", "name"}) | STORED_STATE_OPTIONS,
         min_output_tokens=1,
-        logprobs_as="count",  # its `include` has no word for them
-        # It keeps nothing in any case, and leaves out by itself what a model does not have.
+        logprobs_as="count",  # its `include` has no value for them
+        # It never stores responses, and drops options that a model does not accept.
         stateless=False,
         encrypted_reasoning="always",
         reasoning_replay="any",
@@ -190,7 +190,7 @@ LLMGATEWAY_ANTHROPIC = derive_entry(
 POE = ProviderSpec(
     name="poe",
     title="Poe",
-    # Bots take their own parameters in extra_body; an effort is ignored.
+    # Bots accept their own parameters in extra_body; an effort is ignored.
     dialect=replace(OPEN, refuses=OPEN.refuses | {"reasoning_effort"}),
     base_url="https://api.poe.com/v1",
     key_variables=("POE_API_KEY",),
@@ -310,7 +310,7 @@ CLOUDFLARE_AI_GATEWAY_ANTHROPIC = derive_entry(
 OPENCODE = ProviderSpec(
     name="opencode",
     title="OpenCode Zen",
-    # Which protocol serves a model depends on its family.
+    # The protocol of a model depends on its family.
     dialect=OPEN,
     base_url="https://opencode.ai/zen/v1",
     key_variables=("OPENCODE_API_KEY",),
@@ -490,7 +490,7 @@ EDENAI = ProviderSpec(
 PORTKEY = ProviderSpec(
     name="portkey",
     title="Portkey",
-    # The key and the routing go in headers of its own.
+    # The key and the routing are sent in vendor-specific headers.
     dialect=OPEN,
     base_url="https://api.portkey.ai/v1",
     auth=Auth(header="x-portkey-api-key", scheme=""),
@@ -524,7 +524,7 @@ PORTKEY_ANTHROPIC = derive_entry(
 )
 
 _PYDANTIC_ROUTES = "https://gateway-{region}.pydantic.dev/proxy"
-"""A route for each protocol follows: `pydantic_ai/providers/gateway.py` of pydantic/pydantic-ai."""
+"""It is followed by a route for each protocol: `pydantic_ai/providers/gateway.py` of pydantic/pydantic-ai."""
 
 PYDANTIC_GATEWAY = ProviderSpec(
     name="pydantic-gateway",

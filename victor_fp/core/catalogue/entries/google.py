@@ -16,7 +16,7 @@ from victor_fp.core.dialects.interactions import InteractionsDialect
 VERTEX_PLACE = "aiplatform.googleapis.com/v1/projects/{project}/locations/{location}"
 VERTEX_AREAS = {
     "location=global": f"https://{VERTEX_PLACE}",
-    # Multi-region locations have hosts of their own.
+    # Multi-region locations have separate hosts.
     "location=us": f"https://{VERTEX_PLACE}".replace("aiplatform.", "aiplatform.us.rep."),
     "location=eu": f"https://{VERTEX_PLACE}".replace("aiplatform.", "aiplatform.eu.rep."),
 }
@@ -46,7 +46,7 @@ GOOGLE = ProviderSpec(
     auth=Auth(header="x-goog-api-key", scheme=""),
     key_variables=("GOOGLE_API_KEY", "GEMINI_API_KEY"),
     supports=_SUPPORTS,
-    # The alias of the current Flash model, which no retirement breaks.
+    # The alias of the current Flash model, which remains valid when a model is retired.
     default_model="gemini-flash-latest",
     context_window=1048576,
     source="https://ai.google.dev/api",
@@ -59,13 +59,13 @@ VERTEX = ProviderSpec(
     title="Google Vertex AI",
     aliases=("vertexai",),
     dialect=GeminiDialect(
-        # Vertex takes the tier as a header, not in the body.
+        # Vertex accepts the tier as a header, not in the body.
         service_tiers={},
         # Part has no partMetadata there; Blob and FileData have a displayName.
         filename="displayName",
-        # CountTokensRequest has the contents beside systemInstruction and tools.
+        # CountTokensRequest has contents, systemInstruction and tools at the top level.
         counting="flat",
-        # Its publisher models tell no token limits.
+        # Its publisher models report no token limits.
         lists_models=False,
     ),
     embeddings=embeddings.VERTEX,
@@ -76,7 +76,7 @@ VERTEX = ProviderSpec(
         ModelRoute(pattern="claude-*", dialect=VERTEX_CLAUDE, limits_name="anthropic", without="/publishers/google"),
     ),
     auth=Auth(kind="google"),
-    # Express mode: an API key without a project. With a project the key goes to the project's address.
+    # Express mode: an API key without a project. With a project the key is sent to the address of the project.
     key_auth=Auth(header="x-goog-api-key", scheme=""),
     key_base_url="https://aiplatform.googleapis.com/v1/publishers/google",
     key_variables=("VERTEX_API_KEY",),

@@ -1,4 +1,4 @@
-"""Inference hosts: other vendors' open models behind an API of their own."""
+"""Inference hosts: open models of other vendors, served with the host's API."""
 
 from __future__ import annotations
 
@@ -101,7 +101,7 @@ FIREWORKS = ProviderSpec(
     dialect=ChatDialect(
         request_model="fireworks",
         think_tags=True,
-        refuses=frozenset(),  # names of participants, too, are accepted, although its document has none
+        refuses=frozenset(),  # names of participants are accepted, although its document does not have them
         stream_usage=False,  # not in its document; usage comes with the last chunk anyway
         efforts=("none", "low", "medium", "high", "max"),
         budget_form="thinking",
@@ -160,7 +160,7 @@ HUGGINGFACE = ProviderSpec(
     aliases=("hf",),
     dialect=ChatDialect(
         think_tags=True,
-        # What the task's own schema does not have: the routes behind it differ.
+        # Fields that the schema of the task does not have; its routes differ.
         refuses=frozenset({"top_k", "reasoning_budget", "parallel_tool_calls", "service_tier", "user"}),
         refusals=False,
         developer_role="system",
@@ -197,7 +197,7 @@ NOVITA_AI = ProviderSpec(
     name="novita-ai",
     title="NovitaAI",
     aliases=("novita",),
-    # The switch is for some models only.
+    # Only some models have the switch.
     dialect=ENABLE,
     base_url="https://api.novita.ai/openai/v1",
     key_variables=("NOVITA_API_KEY",),
@@ -213,7 +213,7 @@ NVIDIA = ProviderSpec(
     name="nvidia",
     title="Nvidia",
     aliases=("nvidia-nim", "nim"),
-    # Models differ: some take an effort, some a switch of the chat template.
+    # Some models accept an effort, others a switch of the chat template.
     dialect=TEMPLATE,
     embeddings=embeddings.NVIDIA,
     base_url="https://integrate.api.nvidia.com/v1",
@@ -501,7 +501,7 @@ NEARAI = ProviderSpec(
 CLARIFAI = ProviderSpec(
     name="clarifai",
     title="Clarifai",
-    # A model's name is the path of its URL.
+    # The name of a model is the path of its URL.
     dialect=OPEN,
     base_url="https://api.clarifai.com/v2/ext/openai/v1",
     key_variables=("CLARIFAI_PAT", "CLARIFAI_API_KEY"),

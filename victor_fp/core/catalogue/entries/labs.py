@@ -1,4 +1,4 @@
-"""Laboratories that serve their own models."""
+"""Vendors that serve their own models."""
 
 from __future__ import annotations
 
@@ -45,18 +45,18 @@ DEEPSEEK = ProviderSpec(
         request_model="deepseek",
         refuses=frozenset({"top_k", "reasoning_budget", "parallel_tool_calls", "service_tier", "user"}),
         stop_limit=16,
-        # https://api-docs.deepseek.com/guides/thinking_mode: a switch, and an effort beside it since V4.
+        # https://api-docs.deepseek.com/guides/thinking_mode: a switch, and since V4 also an effort.
         effort_form="thinking_and_effort",
         efforts=("none", "low", "medium", "high", "max"),
-        # Since V4 the thinking of turns with tool calls is wanted back, else 400; R1, which knew no tools, refused any.
+        # Since V4 the reasoning of turns with tool calls must be sent back, otherwise 400; R1, without tools, rejected it.
         reasoning_replay="reasoning_content",
         reasoning_replay_on="calls",
-        reasoning_filler="",  # V4 answers 400 to a turn without it in a conversation with tools
+        reasoning_filler="",  # V4 rejects a turn without it with 400 in a conversation with tools
         refusals=False,
         empty_content="empty",
         developer_role="system",
         schemas=ANY_SCHEMAS,
-        empty_result="(no output)",  # an empty tool result is refused
+        empty_result="(no output)",  # an empty tool result is rejected
     ),
     base_url="https://api.deepseek.com/v1",
     key_variables=("DEEPSEEK_API_KEY",),
@@ -81,7 +81,7 @@ DEEPSEEK_RESPONSES = derive_entry(
         encrypted_reasoning="never",
         developer_role="system",
         refusals=False,
-        # As in its chats: an empty result is refused, and the thinking before calls is wanted back, which is plain text.
+        # As in its chats: an empty result is rejected, and the reasoning before calls, plain text, must be sent back.
         empty_result="(no output)",
         reasoning_replay="plain",
         call_id_limit=None,
@@ -96,7 +96,7 @@ DEEPSEEK_ANTHROPIC = ProviderSpec(
     name="deepseek-anthropic",
     title="DeepSeek (Anthropic Messages)",
     dialect=AnthropicDialect(
-        # Thinking is on unless it is turned off; a budget is taken and ignored, the effort counts.
+        # Reasoning is on by default; a budget is accepted and ignored, the effort applies.
         models=(ClaudePolicy(pattern="*", thinks="default", efforts=("high", "max"), structured=False),),
         max_temperature=2.0,
         unsigned_thinking=True,
@@ -125,7 +125,7 @@ XAI = ProviderSpec(
         models=GROK_MODELS,
         developer_role="system",
         schemas=XAI_SCHEMAS,
-        # A bad key and a bad model share this code (seen with 400); the prose behind it decides.
+        # An invalid key and an invalid model share this code (observed with 400); the message decides.
         codes={"invalid-argument": InvalidRequest},
     ),
     base_url="https://api.x.ai/v1",
@@ -144,7 +144,7 @@ XAI_RESPONSES = derive_entry(
     "responses",
     ResponsesDialect(
         request_model="xai",
-        # https://docs.x.ai/developers/rest-api-reference: service_tier is taken and ignored, results are text.
+        # https://docs.x.ai/developers/rest-api-reference: service_tier is accepted and ignored, results are text.
         refuses=_NAMELESS | {"service_tier", "background"},
         result_parts=frozenset(),
         models=GROK_MODELS,
@@ -154,9 +154,9 @@ XAI_RESPONSES = derive_entry(
         encrypted_reasoning="always",
         developer_role="system",
         call_id_limit=None,
-        # A bad key and a bad model share this code (seen with 400); the prose behind it decides.
+        # An invalid key and an invalid model share this code (observed with 400); the message decides.
         codes={**CODES, "invalid-argument": InvalidRequest},
-        # Seen: x_search is told as custom_tool_call items named x_keyword_search, view_x_video and so on.
+        # Observed: x_search is reported as custom_tool_call items named x_keyword_search, view_x_video and so on.
         has_own_custom_calls=True,
     ),
     source="https://docs.x.ai/docs/guides/chat",
@@ -225,7 +225,7 @@ UPSTAGE = ProviderSpec(
 INCEPTION = ProviderSpec(
     name="inception",
     title="Inception",
-    # It has the word "instant" below "low".
+    # It has the effort "instant" below "low".
     dialect=replace(PLAIN, efforts=("minimal", "low", "medium", "high"), effort_values={"minimal": "instant"}),
     base_url="https://api.inceptionlabs.ai/v1",
     key_variables=("INCEPTION_API_KEY",),
@@ -239,7 +239,7 @@ INCEPTION = ProviderSpec(
 SARVAM = ProviderSpec(
     name="sarvam",
     title="Sarvam AI",
-    # Null switches thinking off.
+    # Null disables reasoning.
     dialect=replace(PLAIN, efforts=("none", "low", "medium", "high"), effort_values={"none": None}, text_lists=False),
     base_url="https://api.sarvam.ai/v1",
     auth=Auth(second_header="api-subscription-key"),

@@ -1,4 +1,4 @@
-"""Servers on the caller's machine, and the engine inside the process."""
+"""Servers on the caller's machine, and the embedded engine."""
 
 from __future__ import annotations
 
@@ -30,13 +30,13 @@ from victor_fp.core.dialects.schemas import ANY_SCHEMAS, GRAMMAR_SCHEMAS
 from victor_fp.core.dialects.tool_names import ANY_NAMES
 from victor_fp.core.models.claude import ClaudePolicy
 
-# None of them keeps accounts: a service tier, an end user or a thinking budget would be taken and forgotten.
+# None of them has accounts: a service tier, an end user or a reasoning budget would be accepted and ignored.
 _FORGOTTEN = frozenset({"service_tier", "user", "reasoning_budget"})
 
 OLLAMA = ProviderSpec(
     name="ollama",
     title="Ollama",
-    # Servers before `choose_thinking` was a field, and models whose template Ollama does not know, think in the content.
+    # Older servers, and models whose template Ollama does not know, write their reasoning into the content.
     dialect=OllamaDialect(think_tags=True),
     embeddings=embeddings.OLLAMA,
     base_url="http://localhost:11434",
@@ -45,8 +45,8 @@ OLLAMA = ProviderSpec(
     key_variables=("OLLAMA_API_KEY",),
     key_optional=True,
     supports=Supports(tools=True, streaming=True, images=True, reasoning=True, json_schema=True),
-    # What a server with less than 24 GiB of VRAM runs a model with unless num_ctx says otherwise (its
-    # docs/context-length.mdx); discovery asks the model itself.
+    # The default context of a server with less than 24 GiB of VRAM unless num_ctx is set (its
+    # docs/context-length.mdx); discovery asks the server about the model.
     context_window=4096,
     local=True,
     source="docs/api.md and docs/openapi.yaml of ollama/ollama",
@@ -108,7 +108,7 @@ LLAMACPP = ProviderSpec(
     base_url_variables=("LLAMACPP_BASE_URL",),
     key_variables=("LLAMACPP_API_KEY",),
     key_optional=True,
-    # After a streamed answer the server drops the kept connection without a word: the next request on it is lost.
+    # After a streamed response the server silently drops the kept-alive connection: the next request on it is lost.
     headers={"connection": "close"},
     supports=Supports(images=True, audio=True, reasoning=True, json_schema=True),
     local=True,
@@ -125,7 +125,7 @@ LLAMACPP_RESPONSES = derive_entry(
     ResponsesDialect(
         request_model="llamacpp",
         think_tags=True,  # with --reasoning-format none
-        # It makes a chat of the request: options of chats pass through, those of responses are lost (as tried).
+        # It converts the request to a chat: chat options are forwarded, options of Responses are lost (observed).
         refuses=frozenset(
             {
                 "user",
@@ -147,7 +147,7 @@ LLAMACPP_RESPONSES = derive_entry(
         encrypted_reasoning="never",
         developer_role="system",
         refusals=False,
-        foreign_text="parts",  # older versions take a plain text for the user's
+        foreign_text="parts",  # older versions read a plain text as the user's
         reasoning_replay="plain",
         call_id_limit=None,
         has_server_props=True,
@@ -161,7 +161,7 @@ LLAMACPP_ANTHROPIC = ProviderSpec(
     name="llamacpp-anthropic",
     title="llama.cpp (Anthropic Messages)",
     dialect=AnthropicDialect(
-        # The server turns requests into its own chat format: what its models take is the model's affair.
+        # The server converts requests to its own chat format; the accepted options depend on the model.
         models=(ClaudePolicy(pattern="*", structured=False),),
         max_temperature=2.0,
         unsigned_thinking=True,
@@ -175,7 +175,7 @@ LLAMACPP_ANTHROPIC = ProviderSpec(
     key_variables=("LLAMACPP_API_KEY",),
     key_name="llamacpp",
     key_optional=True,
-    # After a streamed answer the server drops the kept connection without a word: the next request on it is lost.
+    # After a streamed response the server silently drops the kept-alive connection: the next request on it is lost.
     headers={"connection": "close"},
     supports=Supports(images=True, reasoning=True),
     local=True,
@@ -193,7 +193,7 @@ LMSTUDIO = ProviderSpec(
     dialect=ChatDialect(
         request_model="lmstudio",
         think_tags=True,
-        # https://lmstudio.ai/docs/app/api/endpoints/openai lists what it takes; images go by value, a format is a schema.
+        # https://lmstudio.ai/docs/app/api/endpoints/openai lists what it accepts; images as data, a format as a schema.
         refuses=_FORGOTTEN
         | {"logprobs", "parallel_tool_calls", "tool_choice:named", "response_format:json", "image_url"},
         stop_limit=None,
@@ -224,7 +224,7 @@ MLX = ProviderSpec(
     dialect=ChatDialect(
         request_model="mlx",
         think_tags=True,
-        # mlx_lm/server.py reads no choice among tools and no form of the answer.
+        # mlx_lm/server.py ignores tool_choice and response_format.
         refuses=_FORGOTTEN
         | {
             "reasoning_effort",
@@ -273,7 +273,7 @@ LOCAL = ProviderSpec(
         has_server_props=True,
     ),
     embeddings=embeddings.LOCAL,
-    # Never resolved: the engine answers in the process.
+    # Never resolved: requests are sent to the embedded engine.
     base_url="http://local.invalid/v1",
     auth=NO_AUTH,
     key_optional=True,

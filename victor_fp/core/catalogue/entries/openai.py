@@ -16,7 +16,7 @@ EVERYTHING = Supports(images=True, audio=True, files=True, reasoning=True, json_
 OPENAI = ProviderSpec(
     name="openai",
     title="OpenAI",
-    # A file goes by value or by the id of an upload; an address is taken by the Responses API only.
+    # A file is sent as data or as the id of an upload; only the Responses API accepts a URL.
     dialect=ChatDialect(refuses=frozenset({"top_k", "reasoning_budget", "file_url"}), models=OPENAI_MODELS),
     embeddings=embeddings.OPENAI,
     base_url="https://api.openai.com/v1",
@@ -41,7 +41,7 @@ AZURE = ProviderSpec(
     dialect=ChatDialect(
         refuses=frozenset({"top_k", "reasoning_budget", "file_url"}), models=OPENAI_MODELS, deployment_urls=True
     ),
-    # Every resource has a host of its own; this one, which cannot be, stands for "not said".
+    # Every resource has a separate host; this invalid one means that none was given.
     embeddings=embeddings.AZURE,
     base_url="https://azure.invalid/openai/v1",
     auth=Auth(header="api-key", scheme=""),
@@ -65,7 +65,7 @@ _WITHOUT_AUDIO = Supports(images=True, files=True, reasoning=True, json_schema=T
 OPENAI_RESPONSES = derive_entry(
     OPENAI,
     "responses",
-    # `user` is the older form of what is now safety_identifier.
+    # `user` is the former name of safety_identifier.
     ResponsesDialect(models=OPENAI_MODELS, user_field="safety_identifier"),
     supports=_WITHOUT_AUDIO,
     source="https://platform.openai.com/docs/api-reference/responses",

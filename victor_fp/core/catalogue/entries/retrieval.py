@@ -1,4 +1,4 @@
-"""Vendors of embeddings and reranking that have no chats, or whose chats the catalogue does not have."""
+"""Vendors of embeddings and reranking without chat, or whose chat API is not in the catalogue."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ ENTRIES: tuple[ProviderSpec, ...] = (
         name="voyage",
         title="Voyage AI",
         aliases=("voyageai",),
-        # Names the family whose errors it shares; it has no chats and lists no models.
+        # Identifies the error family; there is no chat and no list of models.
         dialect=ChatDialect(models_list="none"),
         embeddings=embeddings.VOYAGE,
         reranking=reranking.VOYAGE,

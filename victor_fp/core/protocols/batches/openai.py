@@ -99,7 +99,7 @@ def bind_batch_codec(endpoint: Endpoint, support: BatchSupport, dialect: OpenAIB
     return Success(
         BatchCodec(
             support=support,
-            stores_token=dialect.takes_metadata,
+            stores_token=dialect.accepts_metadata,
             codec=codec_for(endpoint),
             encode_item=partial(encode_item, bound),
             submit=partial(submit, bound),
@@ -162,7 +162,7 @@ def _read_file(
         input_file_id=file.id,
         endpoint=bound.route,
         completion_window=bound.dialect.window,
-        metadata={TOKEN: token} if bound.dialect.takes_metadata else UNSET,
+        metadata={TOKEN: token} if bound.dialect.accepts_metadata else UNSET,
     )
     request = build_request(bound.endpoint, CreateBatch(api_version=bound.version), body=encode_json(creation))
     handle = BatchHandle(

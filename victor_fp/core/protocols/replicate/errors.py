@@ -8,7 +8,7 @@ import msgspec
 from victor_fp_wire.replicate.response import Prediction, Problem
 
 from victor_fp.core.classification.classifier import classify_error
-from victor_fp.core.classification.details import find_words, read_body, read_details, read_seconds
+from victor_fp.core.classification.details import find_message, read_body, read_details, read_seconds
 from victor_fp.core.classification.families import REPLICATE_FAMILY
 from victor_fp.core.dialects.replicate import ReplicateDialect
 from victor_fp.core.faults import Cancelled, Fault, TimedOut
@@ -57,7 +57,7 @@ def _read_status(value: Json) -> int | None:
 
 def fault_from_prediction(endpoint: Endpoint, dialect: ReplicateDialect, prediction: Prediction) -> Fault:
     """Return the fault for a prediction that ended without output."""
-    return fault_from_status(endpoint, dialect, prediction.status or "", find_words(prediction.error))
+    return fault_from_status(endpoint, dialect, prediction.status or "", find_message(prediction.error))
 
 
 def fault_from_status(endpoint: Endpoint, dialect: ReplicateDialect, status: str, text: str) -> Fault:
