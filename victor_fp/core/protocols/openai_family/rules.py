@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from fnmatch import fnmatchcase
 
 import msgspec
 
 from victor_fp.core.catalogue.spec import Supports
 from victor_fp.core.dialects.chat import CacheMarks, ModelPolicy
+from victor_fp.core.model_names import is_model_match
 from victor_fp.core.requests import Adjustment, ChatRequest
 
 
@@ -44,7 +44,7 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True):
 def find_policy(policies: tuple[ModelPolicy, ...], request: ChatRequest) -> ModelPolicy | None:
     """Return the first policy that matches the model, without its refusals if the requested effort lifts them."""
     model = request.model.lower()
-    policy = next((policy for policy in policies if fnmatchcase(model, policy.pattern)), None)
+    policy = next((policy for policy in policies if is_model_match(model, policy.pattern)), None)
     if policy is None or request.options.reasoning_effort not in policy.unless_effort:
         return policy
     return msgspec.structs.replace(policy, refuses=frozenset())

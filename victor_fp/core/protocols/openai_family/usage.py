@@ -39,15 +39,11 @@ def _has_details(raw: dict[str, Any]) -> bool:
 
 def to_plain(value: dict[str, Any]) -> dict[str, Any]:
     """Return a copy without None values, with integral floats as int."""
-    out: dict[str, Any] = {}
-    for name, item in value.items():
-        if isinstance(item, dict):
-            out[name] = to_plain(item)
-        elif isinstance(item, float) and item.is_integer():
-            out[name] = int(item)
-        elif item is not None:
-            out[name] = item
-    return out
+    return {
+        name: to_plain(item) if type(item) is dict else int(item) if type(item) is float and item.is_integer() else item
+        for name, item in value.items()
+        if item is not None
+    }
 
 
 def to_int(value: float | None) -> int | None:
