@@ -169,7 +169,7 @@ def codec_for(endpoint: Endpoint) -> Codec:
         build = partial(build_stateless, build, endpoint, record.state_options)
     return msgspec.structs.replace(
         bound,
-        request=partial(_build_request, build, endpoint),
+        request=partial(_build_request, bound.request, build, endpoint),
         error=partial(_read_error, bound.error),
         filters=(think_tags.START,) if endpoint.spec.dialect.think_tags else (),
         route=partial(_route_model, endpoint) if endpoint.spec.model_routes else None,
@@ -177,16 +177,21 @@ def codec_for(endpoint: Endpoint) -> Codec:
 
 
 def _build_request(
-    build: Callable[[ChatRequest], Result[HttpRequest, Fault]], endpoint: Endpoint, request: ChatRequest
+    build_plain: Callable[[ChatRequest], Result[HttpRequest, Fault]],
+    build: Callable[[ChatRequest], Result[HttpRequest, Fault]],
+    endpoint: Endpoint,
+    request: ChatRequest,
 ) -> Result[HttpRequest, Fault]:
-    """Build the request.
+    """Build the request. A plain one needs no check of its options, and no adaptation.
 
     A value that JSON cannot represent, such as a lone surrogate, is InvalidRequest, as is a URL with a missing setting.
     """
-    if (fault := find_missing_setting(endpoint, request.model)) is not None:
+    if "{" in endpoint.base_url and (fault := find_missing_setting(endpoint, request.model)) is not None:
         return Failure(fault)
     try:
-        if request.options.response_format is None:
+        if request.is_plain:
+            built = build_plain(request)
+        elif request.options.response_format is None:
             built = _build_adapted(build, endpoint, request)
         else:
             built = prompt_dropped_schema(partial(_build_adapted, build, endpoint), request)
@@ -228,8 +233,6 @@ def _build_adapted(
     build: Callable[[ChatRequest], Result[HttpRequest, Fault]], endpoint: Endpoint, request: ChatRequest
 ) -> Result[HttpRequest, Fault]:
     """Build the request with tool names and schemas adapted to what the vendor accepts."""
-    if request.is_plain:
-        return build(request)
     match outcome(adapt_request(endpoint, request)):
         case Failure(fault):
             return Failure(fault)

@@ -14,7 +14,6 @@ from victor_fp_wire.openai_chat.response import (
     ContentChunk,
     ErrorBody,
     FunctionCall,
-    ResponseContent,
     ResponseMessage,
     ToolCall,
     Usage,
@@ -195,33 +194,46 @@ def read_body(body: ChatCompletion, frame: Frame) -> ChunkContent:
 def _read_completion(
     completion: AnyCompletion, choice: AnyChoice | None, counts: Usage | None, error: Json
 ) -> ChunkContent:
+    notes = _collect_fields(completion, COMPLETION_FIELDS)
+    if completion.x_groq is not None and completion.x_groq.usage_breakdown:
+        notes["usage_breakdown"] = completion.x_groq.usage_breakdown
     identity: dict[str, Json] = {"id": completion.id} if completion.id else {}
     if completion.created:
         identity["created"] = int(completion.created)
     return ChunkContent(
         choice=None if choice is None else _read_choice(choice),
-        usage=read_usage(counts),
+        usage=None if counts is None else read_usage(counts),
         identity=identity,
         model=completion.model or None,
-        notes=read_completion_metadata(completion) | read_usage_metadata(counts),
+        notes=notes if counts is None else notes | read_usage_metadata(counts),
         error=error,
     )
 
 
 def _read_choice(choice: AnyChoice) -> ChoiceContent:
     message = choice.message if isinstance(choice, BodyChoice) else choice.delta
-    growing_metadata = read_logprobs(choice) if choice.logprobs else {}
+    growing: dict[str, Json] = {}
+    if choice.logprobs and isinstance(choice.logprobs, dict):
+        growing["logprobs"] = choice.logprobs  # in the vendor's form; the lists of chunks are concatenated
     if message is None:
         return ChoiceContent(
             notes=read_choice_metadata(choice),
-            growing_metadata=growing_metadata,
+            growing_metadata=growing,
             finish_reason=choice.finish_reason,
             error=choice.error,
         )
+    if message.annotations or message.images or message.context or message.extra_content:
+        growing |= _collect_fields(message, MESSAGE_FIELDS)
     deltas: list[Delta] = []
-    if reasoning := find_reasoning(message):
+    # Outside of the content. Servers that fill several of the fields repeat it.
+    reasoning = message.reasoning_content or message.reasoning
+    if not reasoning and message.reasoning_details:
+        reasoning = _join_details(message.reasoning_details)
+    if reasoning:
         deltas.append(ReasoningDelta(reasoning))
-    deltas += emit_content(message.content)
+    content = message.content
+    if content:
+        deltas += [TextDelta(content)] if isinstance(content, str) else _emit_pieces(content)
     if message.refusal:
         deltas.append(RefusalDelta(message.refusal))
     return ChoiceContent(
@@ -231,7 +243,7 @@ def _read_choice(choice: AnyChoice) -> ChoiceContent:
         executed=_list_records(message.executed_tools) if message.executed_tools else (),
         audio=message.audio if isinstance(message.audio, dict) else None,
         notes=read_choice_metadata(choice),
-        growing_metadata=growing_metadata | read_message_metadata(message),
+        growing_metadata=growing,
         finish_reason=choice.finish_reason,
         error=choice.error,
     )
@@ -260,25 +272,23 @@ def _decode_frame(frame: Frame) -> Json:
     return {} if isinstance(value, NotJson) else value
 
 
-def find_reasoning(message: ResponseMessage | ChunkDelta) -> str:
-    """Return the reasoning outside of the content. Servers that fill several of the fields repeat it."""
-    reasoning = message.reasoning_content or message.reasoning or ""
-    return reasoning or (_join_details(message.reasoning_details) if message.reasoning_details else "")
-
-
 def _join_details(details: list[dict[str, Json]]) -> str:
     """Join the readable parts of OpenRouter's reasoning details, for responses without plain reasoning."""
     texts = (detail.get("text") or detail.get("summary") for detail in details)
     return "".join(text for text in texts if isinstance(text, str))
 
 
-def emit_content(content: ResponseContent | None) -> list[Delta]:
-    """Emit content: text, or the list of text and thinking chunks of Mistral models."""
-    if not content:
-        return []
-    if isinstance(content, str):
-        return [TextDelta(content)]
-    return [delta for chunk in content for delta in _emit_piece(chunk)]
+def _emit_pieces(content: list[ContentChunk]) -> list[Delta]:
+    """Emit a list of text and thinking chunks, the content of Mistral models."""
+    deltas: list[Delta] = []
+    for chunk in content:
+        if thought := _find_thought(chunk):
+            deltas.append(ReasoningDelta(thought))
+        elif chunk.refusal:
+            deltas.append(RefusalDelta(chunk.refusal))
+        elif chunk.text:
+            deltas.append(TextDelta(chunk.text))
+    return deltas
 
 
 def read_fragments(message: ResponseMessage | ChunkDelta) -> list[Fragment]:
@@ -302,26 +312,9 @@ def _read_fragment(call: ToolCall) -> Fragment:
     )
 
 
-def _emit_piece(chunk: ContentChunk) -> list[Delta]:
-    if thought := _find_thought(chunk):
-        return [ReasoningDelta(thought)]
-    if chunk.refusal:
-        return [RefusalDelta(chunk.refusal)]
-    return [TextDelta(chunk.text)] if chunk.text else []
-
-
 def _find_thought(chunk: ContentChunk) -> str:
     thinking = chunk.thinking or ""
     return thinking if isinstance(thinking, str) else "".join(piece.text or "" for piece in thinking)
-
-
-def read_completion_metadata(completion: AnyCompletion) -> dict[str, Json]:
-    """Return the metadata of a body or chunk, except id and time."""
-    notes = _collect_fields(completion, COMPLETION_FIELDS)
-    extras = completion.x_groq
-    if extras is not None and extras.usage_breakdown:
-        notes["usage_breakdown"] = extras.usage_breakdown
-    return notes
 
 
 def read_choice_metadata(choice: AnyChoice) -> dict[str, Json]:
@@ -333,19 +326,6 @@ def read_choice_metadata(choice: AnyChoice) -> dict[str, Json]:
     return _collect_fields(choice, CHOICE_FIELDS)
 
 
-def read_logprobs(choice: AnyChoice) -> dict[str, Json]:
-    """Return log probabilities in the vendor's form; the lists of chunks are concatenated."""
-    logprobs = choice.logprobs
-    return {"logprobs": logprobs} if isinstance(logprobs, dict) and logprobs else {}
-
-
-def read_message_metadata(message: ResponseMessage | ChunkDelta) -> dict[str, Json]:
-    """Return citations, images, context and extra content of a message."""
-    if message.annotations is None and message.images is None and message.context is None:
-        return {"extra_content": message.extra_content} if message.extra_content else {}
-    return _collect_fields(message, MESSAGE_FIELDS)
-
-
 def _collect_fields(source: object, names: tuple[str, ...]) -> dict[str, Json]:
     return {
         RENAMED.get(name, name): value
@@ -354,27 +334,24 @@ def _collect_fields(source: object, names: tuple[str, ...]) -> dict[str, Json]:
     }
 
 
-def read_usage(usage: Usage | None) -> UsageReported | None:
+def read_usage(usage: Usage) -> UsageReported | None:
     """Return the counts; None if there are none. Unreported counts stay absent."""
-    if usage is None:
-        return None
     prompt_details = usage.prompt_tokens_details
     completion_details = usage.completion_tokens_details
     reasoning = None if completion_details is None else completion_details.reasoning_tokens
+    written = cached = None
+    if prompt_details is not None:
+        written, cached = prompt_details.cache_write_tokens, prompt_details.cached_tokens
+        if written is None:
+            written = prompt_details.cache_creation_input_tokens
+    if cached is None:
+        cached = usage.cached_tokens if usage.prompt_cache_hit_tokens is None else usage.prompt_cache_hit_tokens
     reported = UsageReported(
         prompt_tokens=to_int(usage.prompt_tokens),
         completion_tokens=to_int(_count_completion(usage, reasoning) if reasoning else usage.completion_tokens),
         total_tokens=to_int(usage.total_tokens),
-        cache_creation_input_tokens=None
-        if prompt_details is None
-        else to_int(_find_first(prompt_details.cache_write_tokens, prompt_details.cache_creation_input_tokens)),
-        cache_read_input_tokens=to_int(
-            _find_first(
-                None if prompt_details is None else prompt_details.cached_tokens,
-                usage.prompt_cache_hit_tokens,
-                usage.cached_tokens,
-            )
-        ),
+        cache_creation_input_tokens=to_int(written),
+        cache_read_input_tokens=to_int(cached),
         reasoning_tokens=to_int(reasoning),
     )
     return None if reported == NO_USAGE else reported
@@ -388,15 +365,9 @@ def _count_completion(usage: Usage, reasoning: float) -> float | None:
     return completion + reasoning if total == prompt + completion + reasoning else completion
 
 
-def read_usage_metadata(usage: Usage | None) -> dict[str, Json]:
+def read_usage_metadata(usage: Usage) -> dict[str, Json]:
     """Return the cost in US dollars if the vendor reports it, and the raw usage if it has more than the standard counts."""
-    if usage is None:
-        return {}
     raw = read_raw_counts(usage)
     if usage.cost is None and usage.cost_in_usd_ticks is None:
         return raw
     return raw | read_cost(usage.cost, usage.cost_in_usd_ticks)
-
-
-def _find_first(*values: float | None) -> float | None:
-    return next((value for value in values if value is not None), None)
