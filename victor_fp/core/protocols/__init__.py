@@ -9,25 +9,26 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from importlib import import_module
-from typing import Any, Generic, Protocol, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeAlias, TypeVar
 
 import msgspec
 from returns.result import Failure, Result, Success
 
 from victor_fp.core import think_tags
-from victor_fp.core.background import Background
 from victor_fp.core.delta_filters import DeltaFilter
 from victor_fp.core.deltas import Delta
 from victor_fp.core.dialects import Dialect
 from victor_fp.core.faults import Fault, InvalidRequest, OperationUnsupported
 from victor_fp.core.framing import Frame, Framer
-from victor_fp.core.polling import StartPolling
-from victor_fp.core.request_building.adaptation import AdaptedRequest, adapt_request
-from victor_fp.core.request_building.schema_prompt import prompt_dropped_schema
 from victor_fp.core.request_building.stored_state import STATE_OPTIONS, build_stateless
 from victor_fp.core.request_building.values import find_not_finite, find_unwritable
 from victor_fp.core.requests import ChatRequest, Endpoint, HttpRequest, find_missing_setting
 from victor_fp.core.result import outcome
+
+if TYPE_CHECKING:
+    from victor_fp.core.background import Background
+    from victor_fp.core.polling import StartPolling
+    from victor_fp.core.request_building.adaptation import AdaptedRequest
 
 Headers: TypeAlias = Mapping[str, str]
 """Header names are lowercase."""
@@ -194,6 +195,8 @@ def _build_request(
         elif request.options.response_format is None:
             built = _build_adapted(build, endpoint, request)
         else:
+            from victor_fp.core.request_building.schema_prompt import prompt_dropped_schema
+
             built = prompt_dropped_schema(partial(_build_adapted, build, endpoint), request)
     except RecursionError:
         wrong = InvalidRequest(model=request.model, message="a message, a tool or an option is nested too deeply")
@@ -233,6 +236,8 @@ def _build_adapted(
     build: Callable[[ChatRequest], Result[HttpRequest, Fault]], endpoint: Endpoint, request: ChatRequest
 ) -> Result[HttpRequest, Fault]:
     """Build the request with tool names and schemas adapted to what the vendor accepts."""
+    from victor_fp.core.request_building.adaptation import adapt_request  # imports the conversion of schemas
+
     match outcome(adapt_request(endpoint, request)):
         case Failure(fault):
             return Failure(fault)

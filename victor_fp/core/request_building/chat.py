@@ -20,7 +20,6 @@ from victor_fp.core.request_building.inputs import (
 )
 from victor_fp.core.requests import ChatRequest, find_header_problem
 from victor_fp.core.result import outcome
-from victor_fp.core.text_tools.hook import prepare_request
 from victor_fp.core.types import Message, ToolDefinition
 
 
@@ -68,7 +67,7 @@ def build_typed_request(
         return Failure(fault)
     if not model:
         return Failure(InvalidRequest(provider=provider, message=describe_missing_model(provider)))
-    match outcome(read_options(options, provider=provider)):
+    match outcome(read_options(options, provider=provider) if options else Success(NO_OPTIONS)):
         case Success(read):
             problem = find_header_problem(read.extra_headers) if read.extra_headers else None
             if problem is not None:
@@ -83,7 +82,11 @@ def build_typed_request(
                 options=read,
                 required_call=_read_required(read.tool_choice) if tools else None,
             )
-            return Success(request) if read is NO_OPTIONS else prepare_request(provider, request)
+            if read is NO_OPTIONS:
+                return Success(request)
+            from victor_fp.core.text_tools.hook import prepare_request
+
+            return prepare_request(provider, request)
         case Failure(fault):
             return Failure(fault)
 

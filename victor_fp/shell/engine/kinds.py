@@ -17,7 +17,6 @@ from victor_fp.core.request_building.chat import build_typed_request
 from victor_fp.core.requests import ChatRequest, Endpoint, HttpRequest, find_missing_setting
 from victor_fp.core.responses import ResponseContext, build_completion, fold_response
 from victor_fp.core.result import outcome
-from victor_fp.core.text_tools.hook import read_response
 from victor_fp.core.types import CompletionResponse, StreamChunk
 from victor_fp.shell.engine.backend import Kind, KnownResult, PreparedExchange
 from victor_fp.shell.engine.call_spec import CallSpec
@@ -58,6 +57,8 @@ def compile_chat(
     match outcome(codec.request(chat)):
         case Success(built):
             if chat.text_tools:
+                from victor_fp.core.text_tools.hook import read_response
+
                 codec = read_response(codec, chat, built.tool_names)
             context = build_response_context(endpoint, built, model)
             read = None if spec.stream else partial(_read_completion, codec, context)

@@ -11,7 +11,7 @@ import asyncio
 from collections.abc import Mapping
 from functools import partial
 from itertools import pairwise
-from typing import Any, Generic, TypeVar, assert_never
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, assert_never
 
 from msgspec.structs import replace
 from returns.result import Failure, Result, Success
@@ -23,10 +23,8 @@ from victor_fp.core.metrics import StreamTiming, build_sample, record_sample
 from victor_fp.core.resilience import fallback
 from victor_fp.core.resilience.bounds import MAX_SECONDS
 from victor_fp.core.resilience.breaker import Breaker
-from victor_fp.core.resilience.budget import Amount
 from victor_fp.core.resilience.call import Abandoned, Deliver, Failed, Refused, Send, Settle, Succeeded, Wait, WaitEnded
 from victor_fp.core.resilience.deadline import build_deadline_fault
-from victor_fp.core.resilience.rate_limit import Permit
 from victor_fp.core.resilience.retry import RetryPolicy
 from victor_fp.core.result import outcome
 from victor_fp.core.token_estimates import estimate_text_tokens, estimate_tokens
@@ -34,12 +32,16 @@ from victor_fp.core.types import CompletionResponse, StreamChunk, Usage
 from victor_fp.shell.engine import telemetry
 from victor_fp.shell.engine.attempt import StreamAttempt
 from victor_fp.shell.engine.backend import BackendAttempt, Batch, BoundRequest, Kind, Split, TimeLimits
-from victor_fp.shell.engine.budget_keeper import BudgetKeeper
 from victor_fp.shell.engine.call_spec import CallSpec
 from victor_fp.shell.engine.retry_loop import RetryLoop
 from victor_fp.shell.engine.split import SplitRequest
 from victor_fp.shell.engine.target import ModelState, Target, TargetPool
 from victor_fp.shell.store.memory import MemoryCell
+
+if TYPE_CHECKING:
+    from victor_fp.core.resilience.budget import Amount
+    from victor_fp.core.resilience.rate_limit import Permit
+    from victor_fp.shell.engine.budget_keeper import BudgetKeeper
 
 T = TypeVar("T")
 

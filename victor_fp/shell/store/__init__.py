@@ -8,10 +8,12 @@ store never raises for what a network can do.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Protocol, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Protocol, TypeAlias, TypeVar
 
 from victor_fp.core.faults import Fault
-from victor_fp.core.resilience.admission import Admission
+
+if TYPE_CHECKING:
+    from victor_fp.core.resilience.admission import Admission
 
 S = TypeVar("S")
 R = TypeVar("R")
@@ -40,7 +42,7 @@ class Cell(Protocol[S]):
         ...
 
 
-class LimitsCell(Cell[Admission], Protocol):
+class LimitsCell(Cell["Admission"], Protocol):
     """The admission of one key, which something besides its own steps may change: a loan that was renewed or has ended."""
 
     def watch(self, step: Step[Admission, R], then: Callable[[R], None]) -> None:
