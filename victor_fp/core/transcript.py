@@ -152,39 +152,41 @@ def _apply_delta(transcript: Transcript, delta: Delta) -> tuple[Transcript, Chun
     """Apply one delta; return the transcript and the metadata of the delta's chunks. The chunk of a text has none."""
     replace = msgspec.structs.replace
     match delta:
-        case TextDelta(text):
-            return _append_text(transcript, "text", text), ()
-        case ReasoningDelta(text):
-            return _append_text(transcript, "reasoning", text), ({"reasoning_content": text},) if text else ()
-        case RefusalDelta(text):
-            return _append_text(transcript, "refusal", text), ({"refusal": text},) if text else ()
-        case BlockEnded():
-            if transcript.open_blocks is None:
-                return transcript, ()
-            before, last = transcript.open_blocks
-            return replace(transcript, open_blocks=(before, replace(last, closed=True))), ()
-        case ToolCallStarted():
-            return _start_call(transcript, delta)
+        case TextDelta():
+            return _append_text(transcript, "text", delta.text), ()
         case ToolCallArguments() | ToolCallArgumentSet():
             return _append_arguments(transcript, delta)
-        case StateReported():
-            return _attach_state(transcript, delta), ()
+        case ReasoningDelta():
+            text = delta.text
+            return _append_text(transcript, "reasoning", text), ({"reasoning_content": text},) if text else ()
+        case MetadataReported():
+            noted = replace(
+                transcript,
+                model=delta.model if delta.model is not None else transcript.model,
+                notes=(transcript.notes, delta.metadata) if delta.metadata else transcript.notes,
+            )
+            return noted, ()
         case UsageReported():
             usage = delta if transcript.usage is None else _merge_usage(transcript.usage, delta)
             return replace(transcript, usage=usage), ()
         case Stopped():
             return replace(transcript, stopped=delta), ()
-        case MetadataReported(model=model, metadata=metadata):
-            noted = replace(
-                transcript,
-                model=model if model is not None else transcript.model,
-                notes=(transcript.notes, metadata) if metadata else transcript.notes,
-            )
-            return noted, ()
-        case ErrorReported(fault):
-            return replace(transcript, fault=fault), ()
         case StreamEnded():
             return replace(transcript, ended=True), ()
+        case ToolCallStarted():
+            return _start_call(transcript, delta)
+        case BlockEnded():
+            if transcript.open_blocks is None:
+                return transcript, ()
+            before, last = transcript.open_blocks
+            return replace(transcript, open_blocks=(before, replace(last, closed=True))), ()
+        case RefusalDelta():
+            text = delta.text
+            return _append_text(transcript, "refusal", text), ({"refusal": text},) if text else ()
+        case StateReported():
+            return _attach_state(transcript, delta), ()
+        case ErrorReported():
+            return replace(transcript, fault=delta.fault), ()
         case _:
             assert_never(delta)
 

@@ -218,11 +218,14 @@ class CatalogueProvider(Provider):
         **kwargs: Unpack[ChatOptions],
     ) -> CompletionResponse:
         """Complete a chat. Raises ProviderError."""
-        return unwrap_or_raise(
-            await self.chat_result(
-                messages, model=model, temperature=temperature, max_tokens=max_tokens, tools=tools, **kwargs
-            )
+        result = await self.chat_result(
+            messages, model=model, temperature=temperature, max_tokens=max_tokens, tools=tools, **kwargs
         )
+        match outcome(result):
+            case Success(response):
+                return response
+            case Failure(fault):
+                raise error_from(fault)
 
     async def chat_result(
         self,

@@ -14,9 +14,8 @@ from victor_fp.core.result import outcome
 from victor_fp.core.types import CompletionResponse, StreamChunk
 from victor_fp.providers.errors import error_from, unwrap_or_raise
 from victor_fp.shell.engine.call_spec import CallSpec
-from victor_fp.shell.engine.kinds import STREAM
+from victor_fp.shell.engine.kinds import COMPLETION, STREAM
 from victor_fp.shell.engine.operation import Operation
-from victor_fp.shell.engine.repair import complete_call
 from victor_fp.shell.engine.target import TargetPool
 
 T_co = TypeVar("T_co", covariant=True)
@@ -87,7 +86,14 @@ async def complete(pool: TargetPool, spec: Result[CallSpec, Fault]) -> Result[Co
     """Run a call and return its response, with its attempts in the metadata if there were several."""
     match outcome(spec):
         case Success(call):
-            result, attempts = await complete_call(pool, call)
+            if call.repairs:
+                from victor_fp.shell.engine.repair import complete_with_repairs
+
+                result, attempts = await complete_with_repairs(pool, call)
+            else:
+                operation = Operation(pool, COMPLETION, call)
+                result = await operation.result()
+                attempts = operation.records
             if len(attempts) < 2:
                 return result
             return result.map(lambda response: record_attempts(response, attempts))

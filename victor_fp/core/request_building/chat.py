@@ -10,11 +10,11 @@ from victor_fp.core.defaults import DEFAULT_MAX_TOKENS, DEFAULT_TEMPERATURE
 from victor_fp.core.faults import Fault, InvalidRequest
 from victor_fp.core.model_names import describe_missing_model
 from victor_fp.core.options import NO_OPTIONS, read_options
-from victor_fp.core.request_building.conversation import validate_conversation
 from victor_fp.core.request_building.inputs import (
     Messages,
     ToolsInput,
     find_argument_problem,
+    find_conversation_problem,
     read_messages,
     read_tools,
 )
@@ -62,9 +62,9 @@ def build_typed_request(
 ) -> Result[ChatRequest, Fault]:
     """Return a request of arguments whose types were checked; the conversation and the options are validated here."""
     continues = options.get("previous_response_id") is not None
-    fault = validate_conversation(messages, provider=provider, model=model, continues=continues)
-    if fault is not None:
-        return Failure(fault)
+    wrong = find_conversation_problem(messages, continues=continues)
+    if wrong is not None:
+        return Failure(InvalidRequest(provider=provider, model=model, message=wrong))
     if not model:
         return Failure(InvalidRequest(provider=provider, message=describe_missing_model(provider)))
     match outcome(read_options(options, provider=provider) if options else Success(NO_OPTIONS)):

@@ -414,8 +414,9 @@ class Operation(Generic[T]):
             self._text += [item.content for item in batch.items if isinstance(item, StreamChunk)]
 
     def _complete(self, retry: RetryLoop, batch: Batch[T]) -> None:
-        now = self._pool.store.now()
-        if self._permit is not None or (self._target is not None and self._target.is_observed):
+        now, target = self._pool.store.now(), self._target
+        is_observed = target is not None and (target.health is not None or target.on_attempt is not None)
+        if is_observed or self._permit is not None:
             self._release_permit(None, batch.usage, now)
         if self._reserved is not None:
             self._settle_budget(None, answer=batch.items[-1] if batch.items else None, usage=batch.usage)

@@ -2,24 +2,20 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from msgspec.structs import replace
 from returns.result import Failure, Result, Success
 
 from victor_fp.core.faults import Attempt, Fault, InvalidResponse
 from victor_fp.core.result import outcome
+from victor_fp.core.structured import ResponseForm, read_form, repair_messages, structured
 from victor_fp.core.types import CompletionResponse
 from victor_fp.shell.engine.call_spec import CallSpec
 from victor_fp.shell.engine.kinds import COMPLETION
 from victor_fp.shell.engine.operation import Operation
 from victor_fp.shell.engine.target import TargetPool
 
-if TYPE_CHECKING:
-    from victor_fp.core.structured import ResponseForm
 
-
-async def complete_call(
+async def complete_with_repairs(
     pool: TargetPool, call: CallSpec
 ) -> tuple[Result[CompletionResponse, Fault], tuple[Attempt, ...]]:
     """Return the response to a call, and all attempts.
@@ -32,10 +28,6 @@ async def complete_call(
     began = pool.store.now()
     result: Result[CompletionResponse, Fault] = await operation.result()
     attempts = operation.records
-    if not call.repairs:
-        return result, attempts
-    from victor_fp.core.structured import read_form, repair_messages
-
     form = read_form(call.options.get("response_format"))
     if form is None:
         return result, attempts
@@ -68,8 +60,6 @@ async def complete_call(
 
 def find_mismatch(response: CompletionResponse, form: ResponseForm) -> InvalidResponse | None:
     """Return the errors of a response to be repaired; None if it matches, is a refusal, or has tool calls."""
-    from victor_fp.core.structured import structured
-
     if response.tool_calls:
         return None
     match outcome(structured(response, form)):

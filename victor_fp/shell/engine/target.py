@@ -84,11 +84,6 @@ class Target:
                 made = self._make_state(f"{scope}:{model}", model, store, runtime)
                 return Success(self.states.setdefault(model, made))
 
-    @property
-    def is_observed(self) -> bool:
-        """Whether attempts are recorded."""
-        return self.health is not None or self.on_attempt is not None
-
     def observe(self, fault: Fault | None, seconds: float, now: float) -> None:
         """Record an attempt."""
         if self.on_attempt is not None:

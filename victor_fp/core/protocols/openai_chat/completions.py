@@ -24,7 +24,6 @@ from victor_fp.core.deltas import Delta, ReasoningDelta, RefusalDelta, Stopped, 
 from victor_fp.core.dialects.chat import ChatDialect
 from victor_fp.core.framing import Frame
 from victor_fp.core.json import Json, NotJson, decode_lenient_json
-from victor_fp.core.protocols.error_events import is_error_object, may_be_error
 from victor_fp.core.protocols.openai_family.completions import (
     NO_USAGE,
     ChoiceContent,
@@ -38,6 +37,7 @@ from victor_fp.core.protocols.openai_family.completions import (
 from victor_fp.core.protocols.openai_family.errors import TypedError
 from victor_fp.core.protocols.openai_family.tool_calls import Fragment, is_empty_fragment
 from victor_fp.core.protocols.operations import build_decoder
+from victor_fp.core.protocols.shared_events import is_error_object, may_be_error
 from victor_fp.core.wire_decoding import Undecodable, WireDecoder
 
 AnyCompletion: TypeAlias = ChatCompletion | ChatCompletionChunk

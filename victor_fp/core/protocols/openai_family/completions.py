@@ -38,7 +38,7 @@ from victor_fp.core.protocols.openai_family.tool_calls import (
     add_fragment,
     release_held,
 )
-from victor_fp.core.protocols.stream_end import is_done
+from victor_fp.core.protocols.shared_events import is_done
 from victor_fp.core.requests import Endpoint
 from victor_fp.core.wire_decoding import Undecodable
 
