@@ -9,8 +9,8 @@ import pytest
 from returns.result import Failure, Success
 
 from victor_fp.core.faults import InvalidRequest, InvalidResponse
-from victor_fp.core.json import Json, encode_json
-from victor_fp.core.json_schema import MAX_DEPTH, compile_schema, measure_depth
+from victor_fp.core.json import MAX_DEPTH, Json, encode_json, measure_depth
+from victor_fp.core.json_schema import compile_schema
 from victor_fp.core.structured import repair_messages, structured
 from victor_fp.core.types import CompletionResponse, Message
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import msgspec
@@ -17,6 +17,10 @@ else:
     # msgspec does not support recursive aliases.
     Json = Any
 JsonObject: TypeAlias = Mapping[str, Json]
+
+MAX_DEPTH = 200
+"""Maximum nesting of a value from outside; validators and serialisers recurse natively, on the thread's stack."""
+_CONTAINERS = (dict, list, tuple, Mapping)
 
 _ENCODER = msgspec.json.Encoder()
 _DECODER: msgspec.json.Decoder[Json] = msgspec.json.Decoder()
@@ -128,3 +132,27 @@ def _parse_float(digits: str) -> float | None:
 
 def _reject_constant(name: str) -> None:  # noqa: ARG001  NaN, Infinity or -Infinity
     return None
+
+
+def measure_depth(value: Json, most: int | None = None) -> int:
+    """Return the nesting depth of a value; 0 for a scalar. Does not recurse.
+
+    With `most`, counting stops above it, so that a value that contains itself terminates.
+
+    >>> measure_depth({"a": [1]})
+    2
+    """
+    depth = 0
+    level: Iterable[Any] = [value] if isinstance(value, _CONTAINERS) else []
+    while level:
+        depth += 1
+        if most is not None and depth > most:
+            break
+        # By identity: a value that occurs several times in one level is visited once.
+        level = {
+            id(inner): inner
+            for item in level
+            for inner in (item.values() if isinstance(item, Mapping) else item)
+            if isinstance(inner, _CONTAINERS)
+        }.values()
+    return depth

@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import msgspec
 from returns.result import Failure, Result, Success
 
-from victor_fp.core.json import Json, encode_json
+from victor_fp.core.json import MAX_DEPTH, Json, encode_json, measure_depth
 
 if TYPE_CHECKING:
     from jsonschema_rs import Draft202012Validator, PatternOptionsType, ValidationError
 
 SchemaMapping: TypeAlias = Mapping[str, Any]
 
-MAX_DEPTH = 200
-"""Maximum nesting of a value; the validator recurses natively, on the thread's stack."""
 MAX_ERRORS = 100
 """Maximum number of errors that are collected for one value."""
 _MAX_EVALUATIONS = 10_000
@@ -31,7 +29,6 @@ _TAGS = ("type", "role", "kind")
 """Usual discriminator properties; a branch with a different discriminator is ranked after the others."""
 _WORD = re.compile(r"\w+")
 _MASK = "value"
-_CONTAINERS = (dict, list, tuple, Mapping)
 MISSING = "the package jsonschema-rs is not installed: pip install 'victor-fp[schema]'"
 
 
@@ -96,30 +93,6 @@ def compile_schema(schema: SchemaMapping) -> Result[SchemaValidator, str]:
         except (ValueError, TypeError, RecursionError, library.ReferencingError) as error:
             reason = _shorten(str(error).partition("\n")[0])
     return Failure(reason)
-
-
-def measure_depth(value: Json, most: int | None = None) -> int:
-    """Return the nesting depth of a value; 0 for a scalar. Does not recurse.
-
-    With `most`, counting stops above it, so that a value that contains itself terminates.
-
-    >>> measure_depth({"a": [1]})
-    2
-    """
-    depth = 0
-    level: Iterable[Any] = [value] if isinstance(value, _CONTAINERS) else []
-    while level:
-        depth += 1
-        if most is not None and depth > most:
-            break
-        # By identity: a value that occurs several times in one level is visited once.
-        level = {
-            id(inner): inner
-            for item in level
-            for inner in (item.values() if isinstance(item, Mapping) else item)
-            if isinstance(inner, _CONTAINERS)
-        }.values()
-    return depth
 
 
 def _is_recursive(schema: SchemaMapping) -> bool:

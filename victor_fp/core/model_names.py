@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from fnmatch import fnmatchcase
+from functools import lru_cache
 
 
 def split_model_name(
@@ -29,3 +31,12 @@ def split_model_name(
 def describe_missing_model(provider: str) -> str:
     """Return the error message for a call without a model, if the provider has no default model."""
     return f"no model given: pass model=..., or set one when creating the provider, as in {provider + '/MODEL'!r}"
+
+
+@lru_cache(maxsize=8192)
+def is_model_match(name: str, pattern: str) -> bool:
+    """Return whether a name matches a glob pattern, with regard to case.
+
+    Cached: every request matches its model against the same patterns.
+    """
+    return fnmatchcase(name, pattern)

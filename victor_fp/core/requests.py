@@ -44,12 +44,10 @@ class ChatRequest(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def is_plain(self) -> bool:
-        """Whether there are no options, no tools and no earlier turns, so that no adaptation is needed."""
-        return (
-            self.options is NO_OPTIONS
-            and not self.tools
-            and all(message.role not in {"assistant", "tool"} for message in self.messages)
-        )
+        """Whether there are no options, tools, calls or states of earlier turns, so that no adaptation is needed."""
+        if self.options is not NO_OPTIONS or self.tools:
+            return False
+        return not any(message.role == "tool" or message.tool_calls or message.metadata for message in self.messages)
 
     @property
     def asks_temperature(self) -> bool:

@@ -9,7 +9,7 @@ import msgspec
 from returns.result import Failure, Result, Success
 
 from victor_fp.core import faults
-from victor_fp.core.chains import join_chain
+from victor_fp.core.chains import join_chain, unroll
 from victor_fp.core.cost import compute_cost
 from victor_fp.core.delta_filters import run_filters
 from victor_fp.core.faults import Attempt, Fault, InvalidResponse, Partial, StreamTruncated
@@ -18,7 +18,7 @@ from victor_fp.core.protocols import Codec
 from victor_fp.core.request_building.conversation import BlockKind, build_provider_state
 from victor_fp.core.request_building.tool_names import restore_names
 from victor_fp.core.requests import Adjustment, Endpoint
-from victor_fp.core.transcript import EMPTY, NO_CALLS, Transcript, advance, build_blocks, build_usage
+from victor_fp.core.transcript import NO_CALLS, Transcript, build_blocks, build_usage, fold
 from victor_fp.core.types import CompletionResponse, StreamChunk
 from victor_fp.core.unicode_repair import UnicodeRepair, may_need_repair
 
@@ -50,14 +50,14 @@ def fold_response(codec: Codec, body: bytes, tool_names: Mapping[str, str] | Non
         deltas = codec.response(body)
         if filters:
             _, deltas = run_filters(filters, deltas, last=True)
-        return advance(EMPTY, restore_names(deltas, tool_names) if tool_names else deltas)[0]
+        return fold(restore_names(deltas, tool_names) if tool_names else deltas)
     except RecursionError:
         return Transcript(fault=InvalidResponse(message=TOO_DEEP, maybe_billed=True))
 
 
 def join_text(transcript: Transcript, kind: BlockKind, separator: str = "") -> str:
     """Join the text of all blocks of one kind."""
-    texts = [join_chain(block.pieces) for block in transcript.blocks if block.kind == kind]
+    texts = [join_chain(block.pieces) for block in unroll(transcript.open_blocks) if block.kind == kind]
     return separator.join(filter(None, texts))
 
 
@@ -67,7 +67,7 @@ def build_completion(
     """Build the response from a complete body, or return its fault."""
     if transcript.fault is not None:
         return Failure(with_context(context, transcript.fault))
-    if not transcript.has_output and transcript.stopped is None and not transcript.ended:
+    if transcript.stopped is None and not transcript.ended and not transcript.has_output:
         return Failure(with_context(context, InvalidResponse(message="the response contains no completion")))
     if context.required_call is not None and (missing := find_missing_call(context, transcript)) is not None:
         return Failure(with_partial(context, transcript, missing))
@@ -155,13 +155,10 @@ def _build_shared_fields(context: ResponseContext, transcript: Transcript) -> di
     model = transcript.model or context.model
     usage = build_usage(transcript.usage)
     stopped = transcript.stopped
-    metadata: dict[str, Any] = {**transcript.metadata}
+    metadata: dict[str, Any] = transcript.metadata
     if stopped is not None and stopped.raw is not None:
         metadata["stop_reason_raw"] = stopped.raw
-    is_plain = True
-    for block in transcript.blocks:
-        is_plain = is_plain and block.kind == "text" and block.states is None
-    if not is_plain:
+    if any(block.kind != "text" or block.states is not None for block in unroll(transcript.open_blocks)):
         metadata.update(_collect_block_metadata(context, transcript, model))
     if context.adjustments:
         metadata["adjustments"] = dump_adjustments(context.adjustments)

@@ -8,8 +8,15 @@ from typing import Any, TypeAlias
 import msgspec
 
 from victor_fp.core.chains import Chain, ObjectChain, join_chain, merge_objects, unroll
-from victor_fp.core.json import Json, JsonScalar, NotJson, decode_json_object, encode_flawed_json
-from victor_fp.core.json_schema import MAX_DEPTH, measure_depth
+from victor_fp.core.json import (
+    MAX_DEPTH,
+    Json,
+    JsonScalar,
+    NotJson,
+    decode_json_object,
+    encode_flawed_json,
+    measure_depth,
+)
 from victor_fp.core.persistent import PersistentList, PersistentMap
 from victor_fp.core.types import ToolCall
 

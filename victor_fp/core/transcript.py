@@ -1,7 +1,7 @@
 """The fold of deltas into chunks and one completion; text, reasoning, calls and usage are assembled only here.
 
-A `Transcript` is the response so far. `advance` applies a batch of deltas and returns the resulting chunks; `responses`
-builds the final chunk, or the fault of an incomplete response.
+A `Transcript` is the response so far. `advance` applies a batch of deltas of a stream and returns the resulting chunks, `fold`
+applies those of a complete body; `responses` builds the final chunk, or the fault of an incomplete response.
 """
 
 from __future__ import annotations
@@ -59,6 +59,8 @@ class OpenBlock(msgspec.Struct, frozen=True, kw_only=True):
 NO_CALLS = ToolCallDrafts()
 OpenBlocks: TypeAlias = "tuple[OpenBlocks, OpenBlock] | None"
 """Blocks, newest first. Only the newest one is appended to."""
+ChunkNotes: TypeAlias = tuple[dict[str, Any], ...]
+"""The metadata of the chunks of one delta."""
 
 
 class Transcript(msgspec.Struct, frozen=True, kw_only=True):
@@ -81,7 +83,10 @@ class Transcript(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def metadata(self) -> dict[str, Json]:
         """The merged metadata: lists are extended, objects merged, other values replaced by later ones."""
-        return merge_objects(unroll(self.notes))
+        if self.notes is None:
+            return {}
+        before, newest = self.notes
+        return dict(newest) if before is None else merge_objects(unroll(self.notes))
 
     @property
     def over(self) -> bool:
@@ -95,6 +100,16 @@ class Transcript(msgspec.Struct, frozen=True, kw_only=True):
 
 
 EMPTY = Transcript()
+
+
+def fold(deltas: Iterable[Delta]) -> Transcript:
+    """Apply the deltas of a complete body."""
+    transcript = EMPTY
+    for delta in deltas:
+        if transcript.ended or transcript.fault is not None:
+            break
+        transcript, _ = _apply_delta(transcript, delta)
+    return transcript
 
 
 def advance(transcript: Transcript, deltas: Iterable[Delta]) -> tuple[Transcript, list[StreamChunk]]:
@@ -114,10 +129,14 @@ def advance(transcript: Transcript, deltas: Iterable[Delta]) -> tuple[Transcript
             text_block = None
         if transcript.ended or transcript.fault is not None:
             break
-        transcript = _apply_delta(transcript, delta, chunks)
-        if type(delta) is TextDelta and delta.text and transcript.open_blocks is not None:
-            text_before, text_block = transcript.open_blocks
-            pieces = text_block.pieces
+        transcript, notes = _apply_delta(transcript, delta)
+        if type(delta) is TextDelta:
+            if delta.text and transcript.open_blocks is not None:
+                chunks.append(StreamChunk(content=delta.text))
+                text_before, text_block = transcript.open_blocks
+                pieces = text_block.pieces
+        elif notes:
+            chunks += [StreamChunk(metadata=note) for note in notes]
     if text_block is not None:
         transcript = _with_pieces(transcript, text_before, text_block, pieces)
     return transcript, chunks
@@ -129,48 +148,45 @@ def _with_pieces(transcript: Transcript, before: OpenBlocks, block: OpenBlock, p
     return msgspec.structs.replace(transcript, open_blocks=(before, block))
 
 
-def _apply_delta(transcript: Transcript, delta: Delta, chunks: list[StreamChunk]) -> Transcript:
+def _apply_delta(transcript: Transcript, delta: Delta) -> tuple[Transcript, ChunkNotes]:
+    """Apply one delta; return the transcript and the metadata of the delta's chunks. The chunk of a text has none."""
     replace = msgspec.structs.replace
     match delta:
-        case TextDelta(text):
-            if text:
-                chunks.append(StreamChunk(content=text))
-            return _append_text(transcript, "text", text)
-        case ReasoningDelta(text):
-            if text:
-                chunks.append(StreamChunk(metadata={"reasoning_content": text}))
-            return _append_text(transcript, "reasoning", text)
-        case RefusalDelta(text):
-            if text:
-                chunks.append(StreamChunk(metadata={"refusal": text}))
-            return _append_text(transcript, "refusal", text)
+        case TextDelta():
+            return _append_text(transcript, "text", delta.text), ()
+        case ToolCallArguments() | ToolCallArgumentSet():
+            return _append_arguments(transcript, delta)
+        case ReasoningDelta():
+            text = delta.text
+            return _append_text(transcript, "reasoning", text), ({"reasoning_content": text},) if text else ()
+        case MetadataReported():
+            noted = replace(
+                transcript,
+                model=delta.model if delta.model is not None else transcript.model,
+                notes=(transcript.notes, delta.metadata) if delta.metadata else transcript.notes,
+            )
+            return noted, ()
+        case UsageReported():
+            usage = delta if transcript.usage is None else _merge_usage(transcript.usage, delta)
+            return replace(transcript, usage=usage), ()
+        case Stopped():
+            return replace(transcript, stopped=delta), ()
+        case StreamEnded():
+            return replace(transcript, ended=True), ()
+        case ToolCallStarted():
+            return _start_call(transcript, delta)
         case BlockEnded():
             if transcript.open_blocks is None:
-                return transcript
+                return transcript, ()
             before, last = transcript.open_blocks
-            return replace(transcript, open_blocks=(before, replace(last, closed=True)))
-        case ToolCallStarted():
-            return _start_call(transcript, delta, chunks)
-        case ToolCallArguments() | ToolCallArgumentSet():
-            return _append_arguments(transcript, delta, chunks)
+            return replace(transcript, open_blocks=(before, replace(last, closed=True))), ()
+        case RefusalDelta():
+            text = delta.text
+            return _append_text(transcript, "refusal", text), ({"refusal": text},) if text else ()
         case StateReported():
-            return _attach_state(transcript, delta)
-        case UsageReported():
-            return replace(
-                transcript, usage=delta if transcript.usage is None else _merge_usage(transcript.usage, delta)
-            )
-        case Stopped():
-            return replace(transcript, stopped=delta)
-        case MetadataReported(model=model, metadata=metadata):
-            return replace(
-                transcript,
-                model=model if model is not None else transcript.model,
-                notes=(transcript.notes, metadata) if metadata else transcript.notes,
-            )
-        case ErrorReported(fault):
-            return replace(transcript, fault=fault)
-        case StreamEnded():
-            return replace(transcript, ended=True)
+            return _attach_state(transcript, delta), ()
+        case ErrorReported():
+            return replace(transcript, fault=delta.fault), ()
         case _:
             assert_never(delta)
 
@@ -190,13 +206,13 @@ def _append_block(transcript: Transcript, block: OpenBlock) -> Transcript:
     return msgspec.structs.replace(transcript, open_blocks=(transcript.open_blocks, block))
 
 
-def _start_call(transcript: Transcript, delta: ToolCallStarted, chunks: list[StreamChunk]) -> Transcript:
+def _start_call(transcript: Transcript, delta: ToolCallStarted) -> tuple[Transcript, ChunkNotes]:
     ordinal = transcript.calls.find(delta.index, delta.id)
     if ordinal is None:
         ordinal = len(transcript.calls)
         if ordinal == MAX_CALLS:
             message = f"the response has more than {MAX_CALLS} tool calls"
-            return msgspec.structs.replace(transcript, fault=InvalidResponse(message=message, maybe_billed=True))
+            return msgspec.structs.replace(transcript, fault=InvalidResponse(message=message, maybe_billed=True)), ()
         call = ToolCallDraft(
             index=delta.index,
             id=delta.id or "",
@@ -220,17 +236,19 @@ def _start_call(transcript: Transcript, delta: ToolCallStarted, chunks: list[Str
     piece: dict[str, object] = {"index": ordinal, "id": call.id, "name": call.name}
     if delta.arguments is not None:
         piece["arguments"] = delta.arguments
-    chunks.append(StreamChunk(metadata={"tool_call_deltas": [piece]}))
-    return msgspec.structs.replace(transcript, calls=calls)
+    return msgspec.structs.replace(transcript, calls=calls), ({"tool_call_deltas": [piece]},)
 
 
 def _append_arguments(
-    transcript: Transcript, delta: ToolCallArguments | ToolCallArgumentSet, chunks: list[StreamChunk]
-) -> Transcript:
+    transcript: Transcript, delta: ToolCallArguments | ToolCallArgumentSet
+) -> tuple[Transcript, ChunkNotes]:
     ordinal = transcript.calls.find(delta.index, delta.id)
     if ordinal is None:
-        transcript = _start_call(transcript, ToolCallStarted(index=delta.index, id=delta.id), chunks)
-        return transcript if transcript.fault is not None else _append_arguments(transcript, delta, chunks)
+        transcript, begun = _start_call(transcript, ToolCallStarted(index=delta.index, id=delta.id))
+        if transcript.fault is not None:
+            return transcript, begun
+        transcript, notes = _append_arguments(transcript, delta)
+        return transcript, (*begun, *notes)
     call = transcript.calls[ordinal]
     piece: dict[str, object] = {"index": ordinal, "id": call.id}
     if isinstance(delta, ToolCallArguments):
@@ -240,11 +258,11 @@ def _append_arguments(
         changed = call.with_value(delta.path, delta.value)
         if changed is None:
             message = "a tool call's argument has a path that is too long, or an index far beyond the end of its list"
-            return msgspec.structs.replace(transcript, fault=InvalidResponse(message=message, maybe_billed=True))
+            return msgspec.structs.replace(transcript, fault=InvalidResponse(message=message, maybe_billed=True)), ()
         call = changed
         piece |= {"path": list(delta.path), "value": delta.value}
-    chunks.append(StreamChunk(metadata={"tool_call_deltas": [piece]}))
-    return msgspec.structs.replace(transcript, calls=transcript.calls.with_replaced(call))
+    calls = transcript.calls.with_replaced(call)
+    return msgspec.structs.replace(transcript, calls=calls), ({"tool_call_deltas": [piece]},)
 
 
 def _attach_state(transcript: Transcript, delta: StateReported) -> Transcript:

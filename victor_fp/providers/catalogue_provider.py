@@ -13,10 +13,8 @@ from typing_extensions import Unpack
 from victor_fp.core.catalogue.spec import ProviderSpec
 from victor_fp.core.defaults import DEFAULT_MAX_TOKENS, DEFAULT_TEMPERATURE
 from victor_fp.core.faults import Fault, InvalidRequest
-from victor_fp.core.models.limits import find_limit
 from victor_fp.core.options import ChatOptions
 from victor_fp.core.protocols import ModelInfo
-from victor_fp.core.protocols.batches import build_batch_codec
 from victor_fp.core.request_building.endpoints import build_endpoint
 from victor_fp.core.request_building.inputs import Messages, ToolsInput
 from victor_fp.core.resilience.bounds import (
@@ -32,10 +30,8 @@ from victor_fp.core.types import CompletionResponse, Message, StreamChunk
 from victor_fp.providers.chat_stream import ChatStream, complete, stream_chunks, stream_results
 from victor_fp.providers.errors import error_from, unwrap_or_raise
 from victor_fp.providers.provider import Provider
-from victor_fp.providers.retrieval import run_embedding, run_ranking
 from victor_fp.providers.runtime_capabilities import ProviderRuntimeCapabilities, merge_discovered
 from victor_fp.shell.credentials.signing import choose_signer
-from victor_fp.shell.engine.batches import BatchClient
 from victor_fp.shell.engine.call_spec import CallSpec, build_chat_spec, build_embed_spec, build_rerank_spec
 from victor_fp.shell.engine.connection import Connection, find_known_secret, make_secret_finder
 from victor_fp.shell.engine.http_backend import HttpBackend
@@ -44,7 +40,6 @@ from victor_fp.shell.engine.kinds import MODEL, TOKEN_COUNT
 from victor_fp.shell.engine.model_list import list_models
 from victor_fp.shell.engine.operation import Operation
 from victor_fp.shell.engine.target import ModelState, Target, TargetPool
-from victor_fp.shell.limits_file import load_limits
 from victor_fp.shell.prices import with_prices
 from victor_fp.shell.runtime import SYSTEM, Runtime
 from victor_fp.shell.store.memory import MemoryCell
@@ -54,6 +49,7 @@ if TYPE_CHECKING:
     from victor_fp.core.embeddings import EmbeddingResponse, EmbedOptions, RerankOptions, RerankResponse
     from victor_fp.core.vectors import Purpose
     from victor_fp.shell.credentials.signing import TokenSource
+    from victor_fp.shell.engine.batches import BatchClient
     from victor_fp.shell.engine.connection import Sign
     from victor_fp.shell.engine.telemetry import Observer
 
@@ -222,11 +218,14 @@ class CatalogueProvider(Provider):
         **kwargs: Unpack[ChatOptions],
     ) -> CompletionResponse:
         """Complete a chat. Raises ProviderError."""
-        return unwrap_or_raise(
-            await self.chat_result(
-                messages, model=model, temperature=temperature, max_tokens=max_tokens, tools=tools, **kwargs
-            )
+        result = await self.chat_result(
+            messages, model=model, temperature=temperature, max_tokens=max_tokens, tools=tools, **kwargs
         )
+        match outcome(result):
+            case Success(response):
+                return response
+            case Failure(fault):
+                raise error_from(fault)
 
     async def chat_result(
         self,
@@ -337,6 +336,8 @@ class CatalogueProvider(Provider):
         **kwargs: Unpack[EmbedOptions],
     ) -> Result[EmbeddingResponse, Fault]:
         """Embed texts."""
+        from victor_fp.providers.retrieval import run_embedding
+
         spec = build_embed_spec(self.SPEC.name, texts, kwargs, model=model, dimensions=dimensions, purpose=purpose)
         return await run_embedding(self._pool, spec)
 
@@ -362,6 +363,8 @@ class CatalogueProvider(Provider):
         **kwargs: Unpack[RerankOptions],
     ) -> Result[RerankResponse, Fault]:
         """Rank documents by their relevance to a query."""
+        from victor_fp.providers.retrieval import run_ranking
+
         spec = build_rerank_spec(self.SPEC.name, query, documents, kwargs, model=model, top_n=top_n)
         return await run_ranking(self._pool, spec)
 
@@ -375,6 +378,9 @@ class CatalogueProvider(Provider):
 
     async def discover_on(self, pool: TargetPool, model: str) -> ProviderRuntimeCapabilities:
         """Like `discover_capabilities`, with these targets, which may have other limits and retries."""
+        from victor_fp.core.models.limits import find_limit
+        from victor_fp.shell.limits_file import load_limits
+
         limit = find_limit(self.SPEC, model, load_limits(self._runtime.read_environment()))
         configured = ProviderRuntimeCapabilities(
             provider=self.name,
@@ -442,6 +448,9 @@ class CatalogueProvider(Provider):
                 return Failure(fault)
             case Success(_):
                 endpoint = self.connection.endpoint
+        from victor_fp.core.protocols.batches import build_batch_codec
+        from victor_fp.shell.engine.batches import BatchClient
+
         return build_batch_codec(endpoint).map(lambda batch: BatchClient(pool=pool, endpoint=endpoint, batch=batch))
 
     async def close(self) -> None:

@@ -12,11 +12,10 @@ from victor_fp.core.faults import Attempt, Fault, InvalidResponse
 from victor_fp.core.responses import dump_attempts, fold_chunks, record_attempts
 from victor_fp.core.result import outcome
 from victor_fp.core.types import CompletionResponse, StreamChunk
-from victor_fp.providers.errors import error_from, unwrap_or_raise
+from victor_fp.providers.errors import error_from
 from victor_fp.shell.engine.call_spec import CallSpec
-from victor_fp.shell.engine.kinds import STREAM
+from victor_fp.shell.engine.kinds import COMPLETION, STREAM
 from victor_fp.shell.engine.operation import Operation
-from victor_fp.shell.engine.repair import complete_call
 from victor_fp.shell.engine.target import TargetPool
 
 T_co = TypeVar("T_co", covariant=True)
@@ -87,7 +86,14 @@ async def complete(pool: TargetPool, spec: Result[CallSpec, Fault]) -> Result[Co
     """Run a call and return its response, with its attempts in the metadata if there were several."""
     match outcome(spec):
         case Success(call):
-            result, attempts = await complete_call(pool, call)
+            if call.repairs:
+                from victor_fp.shell.engine.repair import complete_with_repairs
+
+                result, attempts = await complete_with_repairs(pool, call)
+            else:
+                operation = Operation(pool, COMPLETION, call)
+                result = await operation.result()
+                attempts = operation.records
             if len(attempts) < 2:
                 return result
             return result.map(lambda response: record_attempts(response, attempts))
@@ -100,12 +106,14 @@ PoolOrChoice: TypeAlias = TargetPool | Callable[[], Result[TargetPool, Fault]]
 
 
 def _open_operation(targets: PoolOrChoice, spec: Result[CallSpec, Fault]) -> Result[Operation[StreamChunk], Fault]:
-    pool = Success(targets) if isinstance(targets, TargetPool) else targets()
     match outcome(spec):
         case Success(call):
-            return pool.map(lambda chosen: Operation(chosen, STREAM, call))
+            pass
         case Failure(fault):
             return Failure(fault)
+    if isinstance(targets, TargetPool):
+        return Success(Operation(targets, STREAM, call))
+    return targets().map(lambda chosen: Operation(chosen, STREAM, call))
 
 
 async def stream_results(
@@ -135,7 +143,11 @@ async def stream_results(
 
 async def stream_chunks(targets: PoolOrChoice, spec: Result[CallSpec, Fault]) -> AsyncGenerator[StreamChunk, None]:
     """Like `stream_results`, but raise the failure as ProviderError."""
-    operation = unwrap_or_raise(_open_operation(targets, spec))
+    match outcome(_open_operation(targets, spec)):
+        case Failure(fault):
+            raise error_from(fault)
+        case Success(operation):
+            pass
     try:
         is_last = False
         while not is_last:

@@ -79,7 +79,7 @@ class ProviderRegistry:
         key = name.lower()
         if key in cls._classes:
             return cls._classes[key]
-        catalogue = cls.catalogue()
+        catalogue = cls._choose_catalogue(key)
         spec: ProviderSpec | None = catalogue.find(key).value_or(None)
         if spec is not None:
             from victor_fp.providers.classes import make_provider_class
@@ -108,7 +108,7 @@ class ProviderRegistry:
     @classmethod
     def is_registered(cls, name: str) -> bool:
         """Return whether a name or alias is registered."""
-        return name.lower() in cls._classes or name in cls.catalogue()
+        return name.lower() in cls._classes or name in cls._choose_catalogue(name)
 
     @classmethod
     def unregister(cls, name: str) -> bool:
@@ -131,6 +131,16 @@ class ProviderRegistry:
         """Reset to the built-in and installed providers."""
         cls._classes.clear()
         cls._catalogue = None
+
+    @classmethod
+    def _choose_catalogue(cls, name: str) -> Catalogue:
+        """Return the catalogue to look a name up in: entry points of packages, which are slow to list, cannot replace built-in names."""
+        if cls._catalogue is None:
+            from victor_fp.core.catalogue import CATALOGUE
+
+            if name in CATALOGUE:
+                return CATALOGUE
+        return cls.catalogue()
 
     @classmethod
     def _find_in_catalogue(cls, name: str) -> Result[type[BaseProvider], Fault]:

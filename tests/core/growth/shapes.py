@@ -16,11 +16,11 @@ from victor_fp import replay
 from victor_fp.core.deltas import TextDelta
 from victor_fp.core.framing import (
     Framer,
-    build_event_stream_framer,
-    build_json_array_framer,
-    build_ndjson_framer,
     build_sse_framer,
 )
+from victor_fp.core.framing.aws import build_event_stream_framer
+from victor_fp.core.framing.json_array import build_json_array_framer
+from victor_fp.core.framing.ndjson import build_ndjson_framer
 from victor_fp.core.json_schema import compile_schema
 from victor_fp.core.protocols import PROTOCOLS
 from victor_fp.core.structured import structured

@@ -9,7 +9,7 @@ from returns.result import Failure, Success
 
 from victor_fp import replay
 from victor_fp.core.faults import InvalidRequest, UnsupportedParameter
-from victor_fp.core.json_schema import measure_depth
+from victor_fp.core.json import measure_depth
 from victor_fp.core.types import Message, ToolDefinition
 
 NAN, INFINITY = float("nan"), float("inf")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from fnmatch import fnmatchcase
 from typing import Literal, TypeAlias
 
 import msgspec
@@ -12,6 +11,7 @@ from victor_fp.core.dialects import Dialect
 from victor_fp.core.dialects.batches import BatchSupport
 from victor_fp.core.dialects.embeddings import EmbeddingDialects
 from victor_fp.core.dialects.reranking import RerankDialects
+from victor_fp.core.model_names import is_model_match
 
 AuthKind: TypeAlias = Literal["none", "key", "sigv4", "google"]
 Confidence: TypeAlias = Literal["recorded", "documented", "listed"]
@@ -161,7 +161,7 @@ class ProviderSpec(msgspec.Struct, frozen=True, kw_only=True):
     def route_for(self, model: str) -> ModelRoute | None:
         """Return the route of a model that is served with another protocol; None for most models."""
         name = model.rsplit("/", 1)[-1].lower()
-        return next((route for route in self.model_routes if fnmatchcase(name, route.pattern)), None)
+        return next((route for route in self.model_routes if is_model_match(name, route.pattern)), None)
 
 
 def derive_entry(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from fnmatch import fnmatchcase
 from typing import ClassVar
 
 import msgspec
@@ -10,6 +9,7 @@ import msgspec
 from victor_fp.core.dialects.earlier_reasoning import EarlierReasoning
 from victor_fp.core.dialects.schemas import CLAUDE_SCHEMAS, SchemaSupport
 from victor_fp.core.dialects.tool_names import ANTHROPIC_NAMES, ToolNameRules
+from victor_fp.core.model_names import is_model_match
 from victor_fp.core.models.claude import CLAUDE_MODELS, ClaudePolicy
 
 
@@ -52,7 +52,9 @@ class AnthropicDialect(msgspec.Struct, frozen=True, kw_only=True):
     def find_policy(self, model: str) -> ClaudePolicy:
         """Return the policy of a model; unknown models accept everything that old models do."""
         name = model.lower().replace(".", "-")
-        return next((policy for policy in self.models if fnmatchcase(name, policy.pattern)), ClaudePolicy(pattern="*"))
+        return next(
+            (policy for policy in self.models if is_model_match(name, policy.pattern)), ClaudePolicy(pattern="*")
+        )
 
     def can_send_reasoning(self, reasoning: EarlierReasoning) -> bool:
         """Return whether the reasoning is signed by the same models, or the vendor accepts unsigned reasoning."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from fnmatch import fnmatchcase
 from typing import ClassVar
 
 import msgspec
@@ -13,6 +12,7 @@ from victor_fp.core.dialects.anthropic import AnthropicDialect
 from victor_fp.core.dialects.earlier_reasoning import EarlierReasoning
 from victor_fp.core.dialects.schemas import CLAUDE_SCHEMAS, SchemaSupport
 from victor_fp.core.dialects.tool_names import OPENAI_NAMES, ToolNameRules
+from victor_fp.core.model_names import is_model_match
 from victor_fp.core.models.bedrock import POLICIES, BedrockPolicy
 
 _VERSION = re.compile(r"-v\d+(:\w+)*$")
@@ -43,7 +43,7 @@ class BedrockDialect(msgspec.Struct, frozen=True, kw_only=True):
     def find_policy(self, model: str) -> BedrockPolicy:
         """Return the policy of a model."""
         name = model.lower()
-        return next(policy for policy in (*self.policies, _PLAIN) if fnmatchcase(name, policy.pattern))
+        return next(policy for policy in (*self.policies, _PLAIN) if is_model_match(name, policy.pattern))
 
     def can_send_reasoning(self, reasoning: EarlierReasoning) -> bool:
         """Return whether the reasoning is signed by the same models."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from fnmatch import fnmatchcase
 from typing import ClassVar, Literal, TypeAlias
 
 import msgspec
@@ -12,6 +11,7 @@ from victor_fp.core.dialects.earlier_reasoning import EarlierReasoning
 from victor_fp.core.dialects.schemas import OPENAI_SCHEMAS, SchemaSupport
 from victor_fp.core.dialects.tool_names import OPENAI_NAMES, ToolNameRules
 from victor_fp.core.faults import Fault
+from victor_fp.core.model_names import is_model_match
 
 TokensField: TypeAlias = Literal["max_tokens", "max_completion_tokens"]
 EffortForm: TypeAlias = Literal[
@@ -82,7 +82,7 @@ class ModelPolicy(msgspec.Struct, frozen=True, kw_only=True):
 
 def find_policy(policies: Iterable[ModelPolicy], model: str) -> ModelPolicy | None:
     """Return the first policy whose pattern matches the model's name, in lower case."""
-    return next((policy for policy in policies if fnmatchcase(model.lower(), policy.pattern)), None)
+    return next((policy for policy in policies if is_model_match(model.lower(), policy.pattern)), None)
 
 
 class ChatDialect(msgspec.Struct, frozen=True, kw_only=True):

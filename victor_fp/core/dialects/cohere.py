@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from fnmatch import fnmatchcase
 from typing import ClassVar
 
 import msgspec
@@ -12,6 +11,7 @@ from victor_fp.core.dialects.earlier_reasoning import EarlierReasoning
 from victor_fp.core.dialects.schemas import COHERE_SCHEMAS, SchemaSupport
 from victor_fp.core.dialects.tool_names import COHERE_NAMES, ToolNameRules
 from victor_fp.core.faults import Fault
+from victor_fp.core.model_names import is_model_match
 from victor_fp.core.models.cohere import POLICIES, CoherePolicy
 
 
@@ -45,7 +45,7 @@ class CohereDialect(msgspec.Struct, frozen=True, kw_only=True):
         """Return the policy of a model."""
         name = model.lower()
         return next(
-            (policy for policy in self.policies if fnmatchcase(name, policy.pattern)), CoherePolicy(pattern="*")
+            (policy for policy in self.policies if is_model_match(name, policy.pattern)), CoherePolicy(pattern="*")
         )
 
     def can_send_reasoning(self, reasoning: EarlierReasoning) -> bool:

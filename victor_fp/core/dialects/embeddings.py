@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from fnmatch import fnmatchcase
 from typing import ClassVar, Literal, TypeAlias
 
 import msgspec
 
+from victor_fp.core.model_names import is_model_match
 from victor_fp.core.vectors import Purpose, VectorType
 
 Truncation: TypeAlias = Literal["option", "never", "unknown"]
@@ -61,7 +61,8 @@ class EmbeddingDialect(msgspec.Struct, frozen=True, kw_only=True):
         name = model.lower()
         bare = name.rsplit("/", 1)[-1]
         return next(
-            (one for one in self.models if fnmatchcase(name, one.pattern) or fnmatchcase(bare, one.pattern)), _PLAIN
+            (one for one in self.models if is_model_match(name, one.pattern) or is_model_match(bare, one.pattern)),
+            _PLAIN,
         )
 
     def find_limits(self, model: str) -> tuple[int, int | None]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from fnmatch import fnmatchcase
 from typing import ClassVar
 
 import msgspec
@@ -12,6 +11,7 @@ from victor_fp.core.dialects.earlier_reasoning import EarlierReasoning
 from victor_fp.core.dialects.schemas import ANY_SCHEMAS, SchemaSupport
 from victor_fp.core.dialects.tool_names import ANY_NAMES, ToolNameRules
 from victor_fp.core.faults import ContentRefused, Fault, InvalidRequest, Overloaded
+from victor_fp.core.model_names import is_model_match
 from victor_fp.core.models.replicate import INPUTS, Inputs
 
 CODES: Mapping[str, type[Fault]] = {
@@ -59,7 +59,7 @@ class ReplicateDialect(msgspec.Struct, frozen=True, kw_only=True):
     def find_inputs(self, model: str) -> Inputs:
         """Return the inputs of a model, ignoring its version."""
         name = model.partition(":")[0].lower()
-        return next((inputs for inputs in self.inputs if fnmatchcase(name, inputs.pattern)), Inputs(pattern="*"))
+        return next((inputs for inputs in self.inputs if is_model_match(name, inputs.pattern)), Inputs(pattern="*"))
 
     def can_send_reasoning(self, reasoning: EarlierReasoning) -> bool:  # noqa: ARG002  the signature of all dialects
         """Return False: reasoning of other providers is not accepted."""

@@ -2,14 +2,13 @@
 
 A framer is an immutable value. `feed` returns the next framer, the completed frames, and a fatal error, if any; after an error
 a framer always returns that error. Frames that precede an error are delivered with it or before it.
+
+Other framings than server-sent events are imported from their modules: `aws`, `json_array` and `ndjson`.
 """
 
 from __future__ import annotations
 
-from victor_fp.core.framing.aws import build_event_stream_framer
 from victor_fp.core.framing.frames import DEFAULT_LIMIT, Broken, Frame, Framer, Garbled, Overflow, append_held
-from victor_fp.core.framing.json_array import build_json_array_framer
-from victor_fp.core.framing.ndjson import build_ndjson_framer
 from victor_fp.core.framing.sse import build_sse_framer
 
 __all__ = [
@@ -19,9 +18,6 @@ __all__ = [
     "Framer",
     "Garbled",
     "Overflow",
-    "build_event_stream_framer",
     "append_held",
-    "build_json_array_framer",
-    "build_ndjson_framer",
     "build_sse_framer",
 ]

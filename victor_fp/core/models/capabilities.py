@@ -12,7 +12,6 @@ more specific.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from fnmatch import fnmatchcase
 from typing import Literal, TypeAlias
 
 import msgspec
@@ -21,6 +20,7 @@ from returns.result import Failure, Success
 from victor_fp.core.catalogue import CATALOGUE, Catalogue
 from victor_fp.core.catalogue.spec import ProviderSpec
 from victor_fp.core.json import Json
+from victor_fp.core.model_names import is_model_match
 from victor_fp.core.result import outcome
 
 ProviderKind: TypeAlias = Literal["hosted", "open", "local"]
@@ -170,7 +170,7 @@ def match_patterns(patterns: Iterable[str], model: str) -> list[str]:
     found = [
         pattern
         for pattern in patterns
-        if model and (fnmatchcase(whole, pattern.lower()) or fnmatchcase(last, pattern.lower()))
+        if model and (is_model_match(whole, pattern.lower()) or is_model_match(last, pattern.lower()))
     ]
     return sorted(found, key=_count_spelled_out)
 

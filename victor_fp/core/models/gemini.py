@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from fnmatch import fnmatchcase
 from typing import TypeAlias
 
 import msgspec
+
+from victor_fp.core.model_names import is_model_match
 
 Efforts: TypeAlias = Mapping[str, int | str]
 """The thinking level or the token budget for each `reasoning_effort`; missing efforts are not supported."""
@@ -96,7 +97,7 @@ POLICIES: tuple[GeminiPolicy, ...] = (
 def find_policy(policies: tuple[GeminiPolicy, ...], model: str) -> GeminiPolicy:
     """Return the policy of a model; a resource prefix of its name is ignored."""
     name = model.rsplit("/", 1)[-1]
-    return next((policy for policy in policies if fnmatchcase(name, policy.pattern)), POLICIES[-1])
+    return next((policy for policy in policies if is_model_match(name, policy.pattern)), POLICIES[-1])
 
 
 def can_reason(policy: GeminiPolicy) -> bool | None:

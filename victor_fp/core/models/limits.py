@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from fnmatch import fnmatchcase
 from functools import cache
 from glob import escape
 from itertools import chain
@@ -14,6 +13,7 @@ from returns.result import Success
 
 from victor_fp.core.catalogue import CATALOGUE, Catalogue
 from victor_fp.core.catalogue.spec import ModelLimit, ProviderSpec
+from victor_fp.core.model_names import is_model_match
 from victor_fp.core.protocols import ModelInfo
 from victor_fp.core.result import outcome
 
@@ -50,7 +50,7 @@ def find_limit(spec: ProviderSpec, model: str, reported: LimitTable = NO_LIMITS)
     spec = spec.for_model(model)
     name, kept_as = model.lower(), choose_limits_name(spec)
     known = chain(spec.limits, reported.get(kept_as, ()), load_bundled_limits(kept_as))
-    return next((limit for limit in known if fnmatchcase(name, limit.pattern)), None)
+    return next((limit for limit in known if is_model_match(name, limit.pattern)), None)
 
 
 def find_context_window(
@@ -82,7 +82,7 @@ def merge_reported(
     known = (*kept, *bundled)
     fresh: list[ModelLimit] = []
     for name, info in sorted(reported.items()):
-        before = next((limit for limit in known if fnmatchcase(name, limit.pattern)), None)
+        before = next((limit for limit in known if is_model_match(name, limit.pattern)), None)
         window = info.context_window or 0
         output = info.max_output or (before.max_output if before else None)
         if before is None or (window, output) != (before.context_window, before.max_output):

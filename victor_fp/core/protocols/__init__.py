@@ -9,25 +9,26 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from importlib import import_module
-from typing import Any, Generic, Protocol, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeAlias, TypeVar
 
 import msgspec
 from returns.result import Failure, Result, Success
 
 from victor_fp.core import think_tags
-from victor_fp.core.background import Background
 from victor_fp.core.delta_filters import DeltaFilter
 from victor_fp.core.deltas import Delta
 from victor_fp.core.dialects import Dialect
 from victor_fp.core.faults import Fault, InvalidRequest, OperationUnsupported
 from victor_fp.core.framing import Frame, Framer
-from victor_fp.core.polling import StartPolling
-from victor_fp.core.request_building.adaptation import AdaptedRequest, adapt_request
-from victor_fp.core.request_building.schema_prompt import prompt_dropped_schema
 from victor_fp.core.request_building.stored_state import STATE_OPTIONS, build_stateless
 from victor_fp.core.request_building.values import find_not_finite, find_unwritable
 from victor_fp.core.requests import ChatRequest, Endpoint, HttpRequest, find_missing_setting
 from victor_fp.core.result import outcome
+
+if TYPE_CHECKING:
+    from victor_fp.core.background import Background
+    from victor_fp.core.polling import StartPolling
+    from victor_fp.core.request_building.adaptation import AdaptedRequest
 
 Headers: TypeAlias = Mapping[str, str]
 """Header names are lowercase."""
@@ -169,7 +170,7 @@ def codec_for(endpoint: Endpoint) -> Codec:
         build = partial(build_stateless, build, endpoint, record.state_options)
     return msgspec.structs.replace(
         bound,
-        request=partial(_build_request, build, endpoint),
+        request=partial(_build_request, bound.request, build, endpoint),
         error=partial(_read_error, bound.error),
         filters=(think_tags.START,) if endpoint.spec.dialect.think_tags else (),
         route=partial(_route_model, endpoint) if endpoint.spec.model_routes else None,
@@ -177,18 +178,25 @@ def codec_for(endpoint: Endpoint) -> Codec:
 
 
 def _build_request(
-    build: Callable[[ChatRequest], Result[HttpRequest, Fault]], endpoint: Endpoint, request: ChatRequest
+    build_plain: Callable[[ChatRequest], Result[HttpRequest, Fault]],
+    build: Callable[[ChatRequest], Result[HttpRequest, Fault]],
+    endpoint: Endpoint,
+    request: ChatRequest,
 ) -> Result[HttpRequest, Fault]:
-    """Build the request.
+    """Build the request. A plain one needs no check of its options, and no adaptation.
 
     A value that JSON cannot represent, such as a lone surrogate, is InvalidRequest, as is a URL with a missing setting.
     """
-    if (fault := find_missing_setting(endpoint, request.model)) is not None:
+    if "{" in endpoint.base_url and (fault := find_missing_setting(endpoint, request.model)) is not None:
         return Failure(fault)
     try:
-        if request.options.response_format is None:
+        if request.is_plain:
+            built = build_plain(request)
+        elif request.options.response_format is None:
             built = _build_adapted(build, endpoint, request)
         else:
+            from victor_fp.core.request_building.schema_prompt import prompt_dropped_schema
+
             built = prompt_dropped_schema(partial(_build_adapted, build, endpoint), request)
     except RecursionError:
         wrong = InvalidRequest(model=request.model, message="a message, a tool or an option is nested too deeply")
@@ -228,8 +236,8 @@ def _build_adapted(
     build: Callable[[ChatRequest], Result[HttpRequest, Fault]], endpoint: Endpoint, request: ChatRequest
 ) -> Result[HttpRequest, Fault]:
     """Build the request with tool names and schemas adapted to what the vendor accepts."""
-    if request.is_plain:
-        return build(request)
+    from victor_fp.core.request_building.adaptation import adapt_request  # imports the conversion of schemas
+
     match outcome(adapt_request(endpoint, request)):
         case Failure(fault):
             return Failure(fault)

@@ -50,19 +50,22 @@ def build_request(
     operation: Operation,
     *,
     base_url: str | None = None,
-    body: bytes = b"",
+    body: bytes | None = None,
     extra_headers: Mapping[str, str] | None = None,
     adjustments: tuple[Adjustment, ...] = (),
 ) -> HttpRequest:
-    """Build the request for an operation of the endpoint, or of `base_url` if the API has several hosts."""
-    headers = build_headers(endpoint, extra_headers, json=bool(body))
+    """Build the request for an operation of the endpoint, or of `base_url` if the API has several hosts.
+
+    An empty body is one that is filled in later.
+    """
+    headers = build_headers(endpoint, extra_headers, json=body is not None)
     for name, text in _list_values(operation, "header"):
         headers.setdefault(name.lower(), text)
     return HttpRequest(
         method=_METHODS[operation.METHOD],
         url=build_url(endpoint.base_url if base_url is None else base_url, operation),
         headers=headers,
-        body=body,
+        body=body or b"",
         adjustments=adjustments,
         signing=choose_signing(endpoint),
     )
@@ -81,8 +84,25 @@ def build_chat(
 ) -> HttpRequest:
     """Build the request for an operation that accepts the caller's extra headers and body fields.
 
+    For `unknown` and `appended` see `fill_chat`; `base_url` is for APIs with several hosts.
+    """
+    prepared = build_request(endpoint, operation, base_url=base_url, body=b"")
+    return fill_chat(prepared, body, options, adjustments, unknown=unknown, appended=appended)
+
+
+def fill_chat(
+    prepared: HttpRequest,
+    body: msgspec.Struct,
+    options: Options,
+    adjustments: tuple[Adjustment, ...] = (),
+    *,
+    unknown: Mapping[str, object] | None = None,
+    appended: frozenset[str] = frozenset(),
+) -> HttpRequest:
+    """Return a request that was built with an empty body, with this body and the caller's extra headers and body fields.
+
     `unknown` replaces `options.unknown` if some of these options are sent elsewhere in the body; for `appended` see
-    `merge_extra_body`; `base_url` is for APIs with several hosts.
+    `merge_extra_body`.
     """
     unknown = options.unknown if unknown is None else unknown
     overrides: tuple[Adjustment, ...] = ()
@@ -90,14 +110,10 @@ def build_chat(
         data, overrides = merge_extra_body(body, options.extra_body, unknown=unknown, appended=appended)
     else:
         data = encode_json(body)
-    return build_request(
-        endpoint,
-        operation,
-        base_url=base_url,
-        body=data,
-        extra_headers=options.extra_headers,
-        adjustments=(*adjustments, *overrides),
-    )
+    headers = dict(prepared.headers)
+    if options.extra_headers:
+        headers.update({name.lower(): text for name, text in options.extra_headers.items()})
+    return msgspec.structs.replace(prepared, headers=headers, body=data, adjustments=(*adjustments, *overrides))
 
 
 def choose_signing(endpoint: Endpoint) -> AuthKind:

@@ -10,17 +10,17 @@ from victor_fp.core.defaults import DEFAULT_MAX_TOKENS, DEFAULT_TEMPERATURE
 from victor_fp.core.faults import Fault, InvalidRequest
 from victor_fp.core.model_names import describe_missing_model
 from victor_fp.core.options import NO_OPTIONS, read_options
-from victor_fp.core.request_building.conversation import validate_conversation
 from victor_fp.core.request_building.inputs import (
     Messages,
     ToolsInput,
     find_argument_problem,
+    find_conversation_problem,
     read_messages,
     read_tools,
 )
 from victor_fp.core.requests import ChatRequest, find_header_problem
 from victor_fp.core.result import outcome
-from victor_fp.core.text_tools.hook import prepare_request
+from victor_fp.core.types import Message, ToolDefinition
 
 
 def build_chat_request(
@@ -43,28 +43,50 @@ def build_chat_request(
     if isinstance(parsed, str) or isinstance(definitions, str):
         reason = parsed if isinstance(parsed, str) else str(definitions)
         return Failure(InvalidRequest(provider=provider, model=model, message=reason))
+    return build_typed_request(
+        provider, parsed, model=model, temperature=temperature, max_tokens=max_tokens, tools=definitions, stream=stream,
+        options=options,
+    )  # fmt: skip
+
+
+def build_typed_request(
+    provider: str,
+    messages: tuple[Message, ...],
+    *,
+    model: str,
+    temperature: float | None,
+    max_tokens: int | None,
+    tools: tuple[ToolDefinition, ...],
+    stream: bool,
+    options: Mapping[str, object],
+) -> Result[ChatRequest, Fault]:
+    """Return a request of arguments whose types were checked; the conversation and the options are validated here."""
     continues = options.get("previous_response_id") is not None
-    fault = validate_conversation(parsed, provider=provider, model=model, continues=continues)
-    if fault is not None:
-        return Failure(fault)
+    wrong = find_conversation_problem(messages, continues=continues)
+    if wrong is not None:
+        return Failure(InvalidRequest(provider=provider, model=model, message=wrong))
     if not model:
         return Failure(InvalidRequest(provider=provider, message=describe_missing_model(provider)))
-    match outcome(read_options(options, provider=provider)):
+    match outcome(read_options(options, provider=provider) if options else Success(NO_OPTIONS)):
         case Success(read):
-            problem = find_header_problem(read.extra_headers)
+            problem = find_header_problem(read.extra_headers) if read.extra_headers else None
             if problem is not None:
                 return Failure(InvalidRequest(provider=provider, model=model, message=f"extra_headers: {problem}"))
             request = ChatRequest(
-                messages=parsed,
+                messages=messages,
                 model=model,
                 temperature=temperature,
                 max_tokens=max_tokens,
-                tools=definitions,
+                tools=tools,
                 stream=stream,
                 options=read,
-                required_call=_read_required(read.tool_choice) if definitions else None,
+                required_call=_read_required(read.tool_choice) if tools else None,
             )
-            return Success(request) if read is NO_OPTIONS else prepare_request(provider, request)
+            if read is NO_OPTIONS:
+                return Success(request)
+            from victor_fp.core.text_tools.hook import prepare_request
+
+            return prepare_request(provider, request)
         case Failure(fault):
             return Failure(fault)
 

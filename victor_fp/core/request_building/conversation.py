@@ -1,4 +1,4 @@
-"""Conversations independent of a wire format: validation, and assistant turns as ordered blocks."""
+"""Conversations independent of a wire format: assistant turns as ordered blocks, and system messages."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from typing import Any, Literal, TypeAlias
 
 import msgspec
 
-from victor_fp.core.faults import Fault, InvalidRequest
 from victor_fp.core.json import Json, decode_json
 from victor_fp.core.requests import Adjustment
 from victor_fp.core.types import Message, TextPart, ToolCall
@@ -130,57 +129,6 @@ def split_system(messages: Sequence[Message]) -> tuple[list[Message], list[Messa
 def index_tool_names(messages: Sequence[Message]) -> dict[str, str]:
     """Return the name of every call by id, for protocols that require names in results."""
     return {call["id"]: call["name"] for message in messages for call in message.tool_calls or ()}
-
-
-def validate_conversation(
-    messages: Sequence[Message], *, provider: str = "", model: str | None = None, continues: bool = False
-) -> Fault | None:
-    """Return the fault for an invalid conversation; None if it is valid.
-
-    A conversation that continues a stored response may begin with results of calls that it does not contain.
-    """
-    reason = _find_problem(messages, continues=continues)
-    return None if reason is None else InvalidRequest(provider=provider, model=model, message=reason)
-
-
-def _find_problem(messages: Sequence[Message], *, continues: bool) -> str | None:
-    if not messages:
-        return "messages is empty"
-    pending: dict[str, str] = {}
-    has_unseen = continues
-    """Whether calls in the stored response may be pending."""
-    for index, message in enumerate(messages):
-        has_unseen = has_unseen and message.role != "assistant"
-        if message.role == "tool":
-            if not message.tool_call_id:
-                return f"messages[{index}]: a tool message requires tool_call_id"
-            if has_unseen:
-                continue
-            if message.tool_call_id not in pending:
-                return f"messages[{index}]: no call {message.tool_call_id!r} is pending for this result"
-            pending.pop(message.tool_call_id)
-            continue
-        if pending:
-            return f"messages[{index}]: calls without a result: {_format_ids(pending)}"
-        if message.tool_calls and message.role != "assistant":
-            return f"messages[{index}]: only an assistant's message has tool_calls"
-        if message.role in ("system", "developer", "assistant") and not _is_text(message):
-            return f"messages[{index}]: a message of role {message.role} accepts text parts only"
-        for call in message.tool_calls or ():
-            if call["id"] in pending:
-                return f"messages[{index}]: two calls with the id {call['id']!r}"
-            pending[call["id"]] = call["name"]
-    if pending:
-        return f"calls without a result: {_format_ids(pending)}"
-    return None
-
-
-def _is_text(message: Message) -> bool:
-    return isinstance(message.content, str) or all(isinstance(part, TextPart) for part in message.content)
-
-
-def _format_ids(pending: dict[str, str]) -> str:
-    return ", ".join(f"{name} ({id_})" for id_, name in pending.items())
 
 
 def build_provider_state(

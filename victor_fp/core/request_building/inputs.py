@@ -1,4 +1,4 @@
-"""Parsing of messages and tools: instances, dicts with the same fields, OpenAI's dicts, or a single text.
+"""Parsing and validation of messages and tools: instances, dicts with the same fields, OpenAI's dicts, or a single text.
 
 Readers return the values, or an error message with the location.
 """
@@ -92,6 +92,50 @@ def find_argument_problem(model: object, temperature: object, max_tokens: object
     if max_tokens is not None and (isinstance(max_tokens, bool) or not isinstance(max_tokens, int)):
         return f"max_tokens: expected an integer, got {type(max_tokens).__name__}"
     return None
+
+
+def find_conversation_problem(messages: Sequence[Message], *, continues: bool = False) -> str | None:
+    """Return an error message for an invalid conversation; None if it is valid.
+
+    A conversation that continues a stored response may begin with results of calls that it does not contain.
+    """
+    if not messages:
+        return "messages is empty"
+    pending: dict[str, str] = {}
+    has_unseen = continues
+    """Whether calls in the stored response may be pending."""
+    for index, message in enumerate(messages):
+        has_unseen = has_unseen and message.role != "assistant"
+        if message.role == "tool":
+            if not message.tool_call_id:
+                return f"messages[{index}]: a tool message requires tool_call_id"
+            if has_unseen:
+                continue
+            if message.tool_call_id not in pending:
+                return f"messages[{index}]: no call {message.tool_call_id!r} is pending for this result"
+            pending.pop(message.tool_call_id)
+            continue
+        if pending:
+            return f"messages[{index}]: calls without a result: {_format_ids(pending)}"
+        if message.tool_calls and message.role != "assistant":
+            return f"messages[{index}]: only an assistant's message has tool_calls"
+        if message.role in ("system", "developer", "assistant") and not _is_text(message):
+            return f"messages[{index}]: a message of role {message.role} accepts text parts only"
+        for call in message.tool_calls or ():
+            if call["id"] in pending:
+                return f"messages[{index}]: two calls with the id {call['id']!r}"
+            pending[call["id"]] = call["name"]
+    if pending:
+        return f"calls without a result: {_format_ids(pending)}"
+    return None
+
+
+def _is_text(message: Message) -> bool:
+    return isinstance(message.content, str) or all(isinstance(part, TextPart) for part in message.content)
+
+
+def _format_ids(pending: dict[str, str]) -> str:
+    return ", ".join(f"{name} ({id_})" for id_, name in pending.items())
 
 
 def _read_all(name: str, given: Iterable[T]) -> tuple[T, ...] | str:

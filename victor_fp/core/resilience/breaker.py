@@ -189,7 +189,16 @@ def admit(breaker: Breaker, now: float, *, is_retry: bool = False) -> tuple[Brea
 def record(breaker: Breaker, permit: BreakerPermit, verdict: Verdict, now: float) -> Breaker:
     """Report the end of an operation together with its last attempt, that of `permit`."""
     if verdict == "succeeded" and breaker.state == "closed" and permit.generation == breaker.state_changes:
-        return _succeed(breaker, now)
+        breaker = _roll_window(breaker, now)
+        return replace(
+            breaker,
+            in_flight=max(0, breaker.in_flight - 1),
+            sending=max(0, breaker.sending - 1),
+            failure_count=0,
+            failed_attempts=0,
+            success_count=breaker.success_count + 1,
+            ended=breaker.ended + 1,
+        )
     breaker = _end_attempt(breaker, permit, verdict, now)
     return end(breaker, permit.generation, verdict, now)
 
@@ -215,20 +224,6 @@ def end(breaker: Breaker, generation: int, verdict: Verdict, now: float) -> Brea
         failed=breaker.failed + 1,
     )
     return _trip_if_down(breaker, now)
-
-
-def _succeed(breaker: Breaker, now: float) -> Breaker:
-    """Record a successful operation in a closed breaker."""
-    breaker = _roll_window(breaker, now)
-    return replace(
-        breaker,
-        in_flight=max(0, breaker.in_flight - 1),
-        sending=max(0, breaker.sending - 1),
-        failure_count=0,
-        failed_attempts=0,
-        success_count=breaker.success_count + 1,
-        ended=breaker.ended + 1,
-    )
 
 
 def _end_attempt(breaker: Breaker, permit: BreakerPermit, verdict: Verdict, now: float) -> Breaker:

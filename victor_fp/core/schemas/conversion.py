@@ -15,8 +15,7 @@ from collections.abc import Set as AbstractSet
 import msgspec
 
 from victor_fp.core.dialects.schemas import SchemaRules
-from victor_fp.core.json import Json, encode_json
-from victor_fp.core.json_schema import measure_depth
+from victor_fp.core.json import Json, encode_json, measure_depth
 from victor_fp.core.schemas.merging import distribute, extract_restrictions, merge_schemas, widen_union
 from victor_fp.core.schemas.normalise import describe, describe_keyword, normalise
 from victor_fp.core.schemas.plain import is_plain

@@ -12,7 +12,7 @@ from returns.result import Failure, Result, Success
 from victor_fp.core.catalogue.spec import ProviderSpec
 from victor_fp.core.faults import AuthRejected, ConnectionFailed, CredentialMissing, Fault
 from victor_fp.core.requests import SECRET, HttpRequest
-from victor_fp.shell.transport.offline import VARIABLE, is_offline
+from victor_fp.shell.transport.interception import VARIABLE, is_offline
 
 SCOPES = ("https://www.googleapis.com/auth/cloud-platform",)
 LOCATIONS = (

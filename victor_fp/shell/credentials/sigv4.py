@@ -19,7 +19,7 @@ from returns.result import Failure, Result, Success
 from victor_fp.core.faults import CredentialMissing, Fault, InvalidRequest
 from victor_fp.core.requests import Endpoint, HttpRequest
 from victor_fp.core.result import outcome
-from victor_fp.shell.transport.offline import VARIABLE, is_offline
+from victor_fp.shell.transport.interception import VARIABLE, is_offline
 
 _REGION = re.compile(r"[./]([a-z]{2,3}(?:-[a-z]+)+-\d+)\.")
 """A region in a host name."""

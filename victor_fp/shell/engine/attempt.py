@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 from contextlib import aclosing, suppress
-from typing import Generic, TypeVar
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 import msgspec
 from returns.result import Failure, Result, Success
@@ -19,9 +19,11 @@ from victor_fp.core.stream_reading import BODY_LIMIT, StreamReading, begin_readi
 from victor_fp.core.types import StreamChunk, Usage
 from victor_fp.shell.engine.backend import Batch, PreparedExchange, TimeLimits
 from victor_fp.shell.engine.connection import Connection
-from victor_fp.shell.engine.polling import PollingCall
 from victor_fp.shell.transport.errors import build_timeout_fault
 from victor_fp.shell.transport.protocol import TransportResponse
+
+if TYPE_CHECKING:
+    from victor_fp.shell.engine.polling import PollingCall
 
 T = TypeVar("T")
 
@@ -92,6 +94,8 @@ class BodyAttempt(HttpAttempt[T]):
         if exchange.codec.start_polling is None or not exchange.request.is_polled:
             received = await self._fetch(exchange.request, self._timeout)
         else:
+            from victor_fp.shell.engine.polling import PollingCall
+
             runtime = self._connection.runtime
             call = PollingCall(
                 self._fetch, runtime, exchange.codec.start_polling, exchange.request, self._timeout, stream=False
@@ -202,6 +206,8 @@ class StreamAttempt(HttpAttempt[StreamChunk]):
         if follow is None:
             response = await self._send(exchange.request)
         else:
+            from victor_fp.shell.engine.polling import PollingCall
+
             seconds = self._compute_seconds_left()
             self._polling = PollingCall(self._fetch, connection.runtime, follow, exchange.request, seconds, stream=True)
             response = await self._polling.open(self._send)

@@ -13,7 +13,6 @@ from victor_fp.core.faults import Fault, InvalidRequest
 from victor_fp.core.request_building.inputs import find_argument_problem, read_messages, read_texts, read_tools
 from victor_fp.core.resilience.bounds import MAX_SECONDS, is_number
 from victor_fp.core.resilience.queue import Priority
-from victor_fp.core.structured import find_form_problem, read_form
 from victor_fp.core.types import Message, ToolDefinition
 
 
@@ -175,6 +174,8 @@ def _find_repair_problem(repairs: object, options: Mapping[str, Any], *, stream:
         return None
     if stream:
         return "not supported for streams; use a non-streaming call"
+    from victor_fp.core.structured import find_form_problem, read_form
+
     form = read_form(options.get("response_format"))
     return "requires a response_format for JSON" if form is None else find_form_problem(form)
 

@@ -13,11 +13,10 @@ from returns.result import Failure, Result, Success
 
 from victor_fp.core.faults import Fault, InvalidResponse
 from victor_fp.core.protocols import Codec, ModelInfo
-from victor_fp.core.request_building.chat import build_chat_request
+from victor_fp.core.request_building.chat import build_typed_request
 from victor_fp.core.requests import ChatRequest, Endpoint, HttpRequest, find_missing_setting
 from victor_fp.core.responses import ResponseContext, build_completion, fold_response
 from victor_fp.core.result import outcome
-from victor_fp.core.text_tools.hook import read_response
 from victor_fp.core.types import CompletionResponse, StreamChunk
 from victor_fp.shell.engine.backend import Kind, KnownResult, PreparedExchange
 from victor_fp.shell.engine.call_spec import CallSpec
@@ -40,13 +39,13 @@ def compile_chat(
     codec: Codec, endpoint: Endpoint, spec: CallSpec, model: str, options: Mapping[str, Any]
 ) -> Result[PreparedExchange[Any], Fault]:
     """Compile a chat. Streams and complete responses are read by the same codec."""
-    request = build_chat_request(
+    request = build_typed_request(
         endpoint.spec.name,
         spec.messages,
         model=model,
         temperature=spec.temperature,
         max_tokens=spec.max_tokens,
-        tools=spec.tools,
+        tools=spec.tools or (),
         stream=spec.stream,
         options=options,
     )
@@ -58,6 +57,8 @@ def compile_chat(
     match outcome(codec.request(chat)):
         case Success(built):
             if chat.text_tools:
+                from victor_fp.core.text_tools.hook import read_response
+
                 codec = read_response(codec, chat, built.tool_names)
             context = build_response_context(endpoint, built, model)
             read = None if spec.stream else partial(_read_completion, codec, context)

@@ -11,7 +11,7 @@ import asyncio
 from collections.abc import Mapping
 from functools import partial
 from itertools import pairwise
-from typing import Any, Generic, TypeVar, assert_never
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, assert_never
 
 from msgspec.structs import replace
 from returns.result import Failure, Result, Success
@@ -23,10 +23,8 @@ from victor_fp.core.metrics import StreamTiming, build_sample, record_sample
 from victor_fp.core.resilience import fallback
 from victor_fp.core.resilience.bounds import MAX_SECONDS
 from victor_fp.core.resilience.breaker import Breaker
-from victor_fp.core.resilience.budget import Amount
 from victor_fp.core.resilience.call import Abandoned, Deliver, Failed, Refused, Send, Settle, Succeeded, Wait, WaitEnded
 from victor_fp.core.resilience.deadline import build_deadline_fault
-from victor_fp.core.resilience.rate_limit import Permit
 from victor_fp.core.resilience.retry import RetryPolicy
 from victor_fp.core.result import outcome
 from victor_fp.core.token_estimates import estimate_text_tokens, estimate_tokens
@@ -34,12 +32,16 @@ from victor_fp.core.types import CompletionResponse, StreamChunk, Usage
 from victor_fp.shell.engine import telemetry
 from victor_fp.shell.engine.attempt import StreamAttempt
 from victor_fp.shell.engine.backend import BackendAttempt, Batch, BoundRequest, Kind, Split, TimeLimits
-from victor_fp.shell.engine.budget_keeper import BudgetKeeper
 from victor_fp.shell.engine.call_spec import CallSpec
 from victor_fp.shell.engine.retry_loop import RetryLoop
 from victor_fp.shell.engine.split import SplitRequest
 from victor_fp.shell.engine.target import ModelState, Target, TargetPool
 from victor_fp.shell.store.memory import MemoryCell
+
+if TYPE_CHECKING:
+    from victor_fp.core.resilience.budget import Amount
+    from victor_fp.core.resilience.rate_limit import Permit
+    from victor_fp.shell.engine.budget_keeper import BudgetKeeper
 
 T = TypeVar("T")
 
@@ -412,8 +414,9 @@ class Operation(Generic[T]):
             self._text += [item.content for item in batch.items if isinstance(item, StreamChunk)]
 
     def _complete(self, retry: RetryLoop, batch: Batch[T]) -> None:
-        now = self._pool.store.now()
-        if self._permit is not None or (self._target is not None and self._target.is_observed):
+        now, target = self._pool.store.now(), self._target
+        is_observed = target is not None and (target.health is not None or target.on_attempt is not None)
+        if is_observed or self._permit is not None:
             self._release_permit(None, batch.usage, now)
         if self._reserved is not None:
             self._settle_budget(None, answer=batch.items[-1] if batch.items else None, usage=batch.usage)

@@ -15,7 +15,7 @@ from victor_fp.shell.engine.operation import Operation
 from victor_fp.shell.engine.target import TargetPool
 
 
-async def complete_call(
+async def complete_with_repairs(
     pool: TargetPool, call: CallSpec
 ) -> tuple[Result[CompletionResponse, Fault], tuple[Attempt, ...]]:
     """Return the response to a call, and all attempts.
@@ -28,7 +28,7 @@ async def complete_call(
     began = pool.store.now()
     result: Result[CompletionResponse, Fault] = await operation.result()
     attempts = operation.records
-    form = read_form(call.options.get("response_format")) if call.repairs else None
+    form = read_form(call.options.get("response_format"))
     if form is None:
         return result, attempts
     for repairs_left in reversed(range(call.repairs + 1)):

@@ -4,31 +4,31 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from returns.result import Failure, Result, Success
 
 from victor_fp.core.faults import Fault
-from victor_fp.core.metrics import Metrics
 from victor_fp.core.resilience import breaker as circuit
 from victor_fp.core.resilience import fallback
-from victor_fp.core.resilience.admission import Admission
 from victor_fp.core.resilience.breaker import Breaker, BreakerPolicy, judge_fault
 from victor_fp.core.resilience.fallback import FallbackPolicy
-from victor_fp.core.resilience.health import Health, observe
-from victor_fp.core.resilience.queue import Queue, QueuePolicy
-from victor_fp.core.resilience.rate_limit import Limiter, Limits
 from victor_fp.core.resilience.retry import RetryPolicy
 from victor_fp.core.result import outcome
 from victor_fp.shell.engine.backend import Backend
-from victor_fp.shell.engine.budget_keeper import BudgetKeeper
 from victor_fp.shell.engine.in_flight import InFlight, Interruptible
-from victor_fp.shell.engine.rate_limiter import RateLimiter
-from victor_fp.shell.engine.telemetry import Observer
 from victor_fp.shell.runtime import Runtime
 from victor_fp.shell.store import Cell, Store
 from victor_fp.shell.store.memory import MemoryCell, MemoryStore
-from victor_fp.shell.store.packing import CIRCUIT
+
+if TYPE_CHECKING:
+    from victor_fp.core.metrics import Metrics
+    from victor_fp.core.resilience.health import Health
+    from victor_fp.core.resilience.queue import QueuePolicy
+    from victor_fp.core.resilience.rate_limit import Limits
+    from victor_fp.shell.engine.budget_keeper import BudgetKeeper
+    from victor_fp.shell.engine.rate_limiter import RateLimiter
+    from victor_fp.shell.engine.telemetry import Observer
 
 START_ALLOWANCE = 1.0
 """Seconds for the key lookup and the wait for a permit before the first attempt. Without it, the last attempt of an
@@ -57,7 +57,8 @@ class Target:
     """None disables the breaker."""
     limits: Limits | None = None
     """None disables rate limit and queue."""
-    queue: QueuePolicy = field(default_factory=QueuePolicy)
+    queue: QueuePolicy | None = None
+    """None is the default policy."""
     waits_for_breaker: bool = False
     """Whether a call waits for an open breaker, within its deadline, instead of failing."""
     health: Health | None = None
@@ -83,16 +84,13 @@ class Target:
                 made = self._make_state(f"{scope}:{model}", model, store, runtime)
                 return Success(self.states.setdefault(model, made))
 
-    @property
-    def is_observed(self) -> bool:
-        """Whether attempts are recorded."""
-        return self.health is not None or self.on_attempt is not None
-
     def observe(self, fault: Fault | None, seconds: float, now: float) -> None:
         """Record an attempt."""
         if self.on_attempt is not None:
             self.on_attempt(fault, seconds)
         if self.health is not None:
+            from victor_fp.core.resilience.health import observe
+
             self.health = observe(self.health, judge_fault(fault), seconds, now)
 
     def read_breaker(self) -> Breaker | None:
@@ -109,13 +107,20 @@ class Target:
     def _make_state(self, name: str, model: str, store: Store, runtime: Runtime) -> ModelState:
         limiter: RateLimiter | None = None
         if self.limits is not None:
+            from victor_fp.core.resilience.admission import Admission
+            from victor_fp.core.resilience.queue import Queue, QueuePolicy
+            from victor_fp.core.resilience.rate_limit import Limiter
+            from victor_fp.shell.engine.rate_limiter import RateLimiter
+
             fresh = Admission(
                 limiter=Limiter(limits=self.limits),
-                queue=Queue(policy=self.queue, provider=self.backend.name, model=model),
+                queue=Queue(policy=self.queue or QueuePolicy(), provider=self.backend.name, model=model),
             )
             limiter = RateLimiter(store.open_limits(f"limits:{name}", fresh), store, runtime)
         if self.breaker is None:
             return ModelState(breaker=MemoryCell(None, store.now), limiter=limiter)
+        from victor_fp.shell.store.packing import CIRCUIT
+
         return ModelState(breaker=store.open_cell(f"breaker:{name}", self._make_breaker(), CIRCUIT), limiter=limiter)
 
     def _make_breaker(self) -> Breaker | None:

@@ -8,10 +8,12 @@ processes. A store does not raise on network errors.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Protocol, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Protocol, TypeAlias, TypeVar
 
 from victor_fp.core.faults import Fault
-from victor_fp.core.resilience.admission import Admission
+
+if TYPE_CHECKING:
+    from victor_fp.core.resilience.admission import Admission
 
 S = TypeVar("S")
 R = TypeVar("R")
@@ -40,7 +42,7 @@ class Cell(Protocol[S]):
         ...
 
 
-class LimitsCell(Cell[Admission], Protocol):
+class LimitsCell(Cell["Admission"], Protocol):
     """The admission of one key. Its state also changes when a loan is renewed or expires."""
 
     def watch(self, step: Step[Admission, R], then: Callable[[R], None]) -> None:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from victor_fp.core.faults import Fault
-from victor_fp.core.resilience.admission import Admission
 from victor_fp.shell.runtime import SYSTEM, Runtime
 from victor_fp.shell.store import Packing, Step
+
+if TYPE_CHECKING:
+    from victor_fp.core.resilience.admission import Admission
 
 S = TypeVar("S")
 R = TypeVar("R")
@@ -35,7 +37,7 @@ class MemoryCell(Generic[S]):
         then(answer)
 
 
-class MemoryLimits(MemoryCell[Admission]):
+class MemoryLimits(MemoryCell["Admission"]):
     """The admission of one key in memory; only its own steps change it."""
 
     __slots__ = ()

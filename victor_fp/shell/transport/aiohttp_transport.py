@@ -16,8 +16,8 @@ import aiohttp.abc
 from pydantic import SecretStr
 from yarl import URL
 
-from victor_fp.core.faults import Fault, FaultBase
-from victor_fp.core.requests import HttpRequest
+from victor_fp.core.faults import Fault, FaultBase, InvalidRequest
+from victor_fp.core.requests import HttpRequest, find_header_problem
 from victor_fp.shell.transport.errors import fault_from_error
 from victor_fp.shell.transport.http import (
     DEFAULT_HEADERS,
@@ -26,13 +26,12 @@ from victor_fp.shell.transport.http import (
     NO_BODY,
     HttpResponse,
     LoopResources,
-    check_headers,
     check_url,
     fill_headers,
     has_body,
     strip_frames,
 )
-from victor_fp.shell.transport.offline import check_network
+from victor_fp.shell.transport.interception import check_network
 from victor_fp.shell.transport.proxies import Proxy, read_settings, refuse_scheme
 from victor_fp.shell.transport.tls import Verify, make_context
 
@@ -94,8 +93,8 @@ class AiohttpTransport:
             route = self._routes.get(request.url) or self._find_route(request.url)
             if isinstance(route, FaultBase):
                 return route
-            if (unsendable := check_headers(request.headers)) is not None:
-                return unsendable
+            if (problem := find_header_problem(request.headers)) is not None:
+                return InvalidRequest(message=problem)
             body = request.body
             session = await self._sessions.get()
             response = await session.request(
@@ -189,11 +188,13 @@ class AiohttpResponse(HttpResponse):
 
     async def aclose(self) -> None:
         """Release the connection, or close it if the body was not read to its end."""
-        with suppress(Exception):  # errors while closing are irrelevant
+        try:
             if self._response.content.at_eof():
                 self._response.release()
             else:
                 self._response.close()
+        except Exception:  # noqa: S110  errors while closing are irrelevant
+            pass
 
     def _take_unread(self) -> bytes:
         """Return data that was received before the connection broke."""

@@ -41,10 +41,11 @@ class LazyTransport:
         self, request: HttpRequest, secret: SecretStr | None, timeout: float | None
     ) -> TransportResponse | Fault:
         """Send with the active interceptor, or else with the transport."""
+        transport = self._transport or self.load()
         interceptor = find_interceptor()
         if interceptor is not None:
-            return await interceptor.intercept(self.load().open, request, secret, timeout)
-        return await self.load().open(request, secret, timeout)
+            return await interceptor.intercept(transport.open, request, secret, timeout)
+        return await transport.open(request, secret, timeout)
 
     async def aclose(self) -> None:
         """Close the transport, if it was created."""

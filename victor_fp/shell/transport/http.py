@@ -13,7 +13,7 @@ from pydantic import SecretStr
 
 from victor_fp.core.faults import Fault, InvalidRequest, InvalidResponse
 from victor_fp.core.redaction import redact_url
-from victor_fp.core.requests import SECRET, find_header_problem
+from victor_fp.core.requests import SECRET
 from victor_fp.shell.transport.decompression import CODINGS, STEP, Decompressor, build_decompressor
 from victor_fp.shell.transport.errors import fault_from_error
 
@@ -36,12 +36,6 @@ def check_url(url: str) -> Fault | None:
     except ValueError:
         pass
     return InvalidRequest(message=f"URL is not valid: {redact_url(url)[:200]!r}")
-
-
-def check_headers(headers: Mapping[str, str]) -> Fault | None:
-    """Return InvalidRequest for a header that cannot be sent."""
-    problem = find_header_problem(headers)
-    return None if problem is None else InvalidRequest(message=problem)
 
 
 def fill_headers(defaults: Mapping[str, str], headers: Mapping[str, str], secret: SecretStr | None) -> dict[str, str]:

@@ -13,7 +13,7 @@ import httpx
 from pydantic import SecretStr
 
 from victor_fp.core.faults import Fault, FaultBase, InvalidRequest
-from victor_fp.core.requests import HttpRequest
+from victor_fp.core.requests import HttpRequest, find_header_problem
 from victor_fp.shell.transport.decompression import CODINGS
 from victor_fp.shell.transport.errors import fault_from_error
 from victor_fp.shell.transport.http import (
@@ -23,13 +23,12 @@ from victor_fp.shell.transport.http import (
     NO_BODY,
     HttpResponse,
     LoopResources,
-    check_headers,
     check_url,
     fill_headers,
     has_body,
     strip_frames,
 )
-from victor_fp.shell.transport.offline import refuse_client
+from victor_fp.shell.transport.interception import refuse_client
 from victor_fp.shell.transport.proxies import Proxy, read_settings, refuse_scheme
 from victor_fp.shell.transport.tls import Verify, make_context
 
@@ -160,8 +159,10 @@ async def _open(
     timeout: float | None,
 ) -> TransportResponse | Fault:
     """Send with a client, and wait for the headers."""
-    if (unsendable := check_url(request.url) or check_headers(request.headers)) is not None:
+    if (unsendable := check_url(request.url)) is not None:
         return unsendable
+    if (problem := find_header_problem(request.headers)) is not None:
+        return InvalidRequest(message=problem)
     try:
         response = await _send(client, defaults, request, secret, timeout)
     except Exception as error:  # any exception of the client means that the request failed

@@ -61,9 +61,8 @@ from victor_fp.core.protocols.anthropic_messages.response import (
     to_opaque,
 )
 from victor_fp.core.protocols.anthropic_messages.usage import describe_usage, merge_usage, report_usage
-from victor_fp.core.protocols.error_events import is_error_object, read_error_text
 from victor_fp.core.protocols.operations import build_decoder
-from victor_fp.core.protocols.stream_end import is_done
+from victor_fp.core.protocols.shared_events import is_done, is_error_object, read_error_text
 from victor_fp.core.requests import Endpoint
 from victor_fp.core.wire_decoding import Undecodable
 

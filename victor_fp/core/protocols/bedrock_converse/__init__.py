@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 
 from victor_fp.core.dialects.bedrock import BedrockDialect
-from victor_fp.core.framing import build_event_stream_framer
+from victor_fp.core.framing.aws import build_event_stream_framer
 from victor_fp.core.protocols import Codec, ProtocolRecord
 from victor_fp.core.protocols.bedrock_converse.discovery import describe_discovery, describe_token_counting
 from victor_fp.core.protocols.bedrock_converse.errors import fault_from_response

@@ -31,9 +31,8 @@ from victor_fp.core.json import Json
 from victor_fp.core.protocols.cohere_v2.errors import fault_from_error
 from victor_fp.core.protocols.cohere_v2.notes import emit_citations, emit_logprobs, emit_plan, emit_stop
 from victor_fp.core.protocols.cohere_v2.response import emit_call_start
-from victor_fp.core.protocols.error_events import is_error_object, read_error_text
 from victor_fp.core.protocols.operations import build_decoder
-from victor_fp.core.protocols.stream_end import is_done
+from victor_fp.core.protocols.shared_events import is_done, is_error_object, read_error_text
 from victor_fp.core.requests import Endpoint
 from victor_fp.core.wire_decoding import Undecodable
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from functools import partial
 
 from victor_fp.core.dialects.gemini import GeminiDialect
-from victor_fp.core.framing import build_json_array_framer, build_sse_framer
+from victor_fp.core.framing import build_sse_framer
+from victor_fp.core.framing.json_array import build_json_array_framer
 from victor_fp.core.protocols import Codec, ProtocolRecord
 from victor_fp.core.protocols.gemini.discovery import build_discovery, describe_token_counting
 from victor_fp.core.protocols.gemini.errors import fault_from_response

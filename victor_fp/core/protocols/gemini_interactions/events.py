@@ -32,7 +32,7 @@ from victor_fp.core.protocols.gemini_interactions.response import (
 )
 from victor_fp.core.protocols.gemini_interactions.steps_received import OpenStep, append_to_step, begin_step, end_step
 from victor_fp.core.protocols.operations import build_decoder
-from victor_fp.core.protocols.stream_end import is_done
+from victor_fp.core.protocols.shared_events import is_done
 from victor_fp.core.requests import Endpoint
 from victor_fp.core.wire_decoding import Undecodable
 

@@ -12,9 +12,15 @@ from victor_fp.core.deltas import Stopped, TextDelta, UsageReported
 from victor_fp.core.framing import Frame
 from victor_fp.core.json import Json, NotJson, decode_json_object
 from victor_fp.core.protocols.mistral.content import emit_content, read_fragment
-from victor_fp.core.protocols.openai_family.completions import ChoiceContent, ChunkContent, CompletionFormat
+from victor_fp.core.protocols.openai_family.completions import (
+    NO_USAGE,
+    ChoiceContent,
+    ChunkContent,
+    CompletionFormat,
+    read_raw_counts,
+    to_int,
+)
 from victor_fp.core.protocols.openai_family.errors import TypedError
-from victor_fp.core.protocols.openai_family.usage import NO_USAGE, read_raw_counts, to_int
 from victor_fp.core.protocols.operations import build_decoder
 from victor_fp.core.wire_decoding import Undecodable, WireDecoder
 

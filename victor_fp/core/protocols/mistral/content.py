@@ -23,8 +23,8 @@ from victor_fp_wire.mistral.response import (
 
 from victor_fp.core.deltas import BlockEnded, Delta, MetadataReported, ReasoningDelta, StateReported, TextDelta
 from victor_fp.core.json import Json
+from victor_fp.core.protocols.openai_family.completions import to_plain
 from victor_fp.core.protocols.openai_family.tool_calls import Fragment
-from victor_fp.core.protocols.openai_family.usage import to_plain
 
 PIECES = "pieces"
 """Key in a block's state of its chunks that are not text, which are sent back at their position."""

@@ -12,8 +12,13 @@ from victor_fp.core.faults import Fault
 from victor_fp.core.protocols.mistral.messages import build_messages
 from victor_fp.core.protocols.mistral.tools import build_choice, build_tools
 from victor_fp.core.protocols.openai_family.formats import AnswerFormat, accept_format
-from victor_fp.core.protocols.openai_family.options import accept_max_tokens, accept_options, accept_thinking
-from victor_fp.core.protocols.openai_family.rules import Rules, list_unsupported
+from victor_fp.core.protocols.openai_family.options import (
+    Rules,
+    accept_max_tokens,
+    accept_options,
+    accept_thinking,
+    list_unsupported,
+)
 from victor_fp.core.protocols.openai_family.tools import accept_tools
 from victor_fp.core.protocols.operations import build_chat
 from victor_fp.core.requests import Adjustment, ChatRequest, Endpoint, HttpRequest, resolve_unsupported

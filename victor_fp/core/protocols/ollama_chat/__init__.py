@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 
 from victor_fp.core.dialects.ollama import OllamaDialect
-from victor_fp.core.framing import build_ndjson_framer
+from victor_fp.core.framing.ndjson import build_ndjson_framer
 from victor_fp.core.protocols import Codec, ProtocolRecord
 from victor_fp.core.protocols.ollama_chat.discovery import build_discovery
 from victor_fp.core.protocols.ollama_chat.errors import fault_from_response

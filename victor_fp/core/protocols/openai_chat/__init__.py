@@ -9,6 +9,7 @@ from victor_fp.core.framing import build_sse_framer
 from victor_fp.core.protocols import Codec, ProtocolRecord
 from victor_fp.core.protocols.openai_chat.completions import build_format, read_error
 from victor_fp.core.protocols.openai_chat.request import write
+from victor_fp.core.protocols.openai_chat.routes import choose_route
 from victor_fp.core.protocols.openai_chat.rules import build_rules
 from victor_fp.core.protocols.openai_family.completions import CompletionEvents, read_body
 from victor_fp.core.protocols.openai_family.discovery import build_discovery
@@ -19,9 +20,10 @@ from victor_fp.core.requests import Endpoint
 def codec_for(endpoint: Endpoint, dialect: ChatDialect) -> Codec:
     """Return the codec of an endpoint whose dialect is of this protocol."""
     completions = build_format(dialect)
+    route = None if dialect.deployment_urls else choose_route(endpoint, dialect, "")
     return Codec(
         protocol=dialect.protocol,
-        request=partial(write, endpoint, build_rules(endpoint, dialect)),
+        request=partial(write, endpoint, build_rules(endpoint, dialect), route),
         response=partial(read_body, endpoint, dialect, completions),
         framer=build_sse_framer,
         events=partial(CompletionEvents, endpoint, dialect, completions),

@@ -1,4 +1,4 @@
-"""Decoding of chat completions of all dialects, streaming and not."""
+"""Decoding of chat completions of all dialects, streaming and not: choices, text and calls, metadata, usage."""
 
 from __future__ import annotations
 
@@ -6,26 +6,38 @@ from functools import partial
 from typing import TypeAlias
 
 from victor_fp_wire.openai_chat.operations import CreateChatCompletion
-from victor_fp_wire.openai_chat.response import ChatCompletion, ChatCompletionChunk, ChunkChoice, ErrorBody, Usage
+from victor_fp_wire.openai_chat.response import (
+    ChatCompletion,
+    ChatCompletionChunk,
+    ChunkChoice,
+    ChunkDelta,
+    ContentChunk,
+    ErrorBody,
+    FunctionCall,
+    ResponseMessage,
+    ToolCall,
+    Usage,
+)
 from victor_fp_wire.openai_chat.response import Choice as BodyChoice
 
-from victor_fp.core.deltas import Delta, ReasoningDelta, RefusalDelta, Stopped, TextDelta
+from victor_fp.core.deltas import Delta, ReasoningDelta, RefusalDelta, Stopped, TextDelta, UsageReported
 from victor_fp.core.dialects.chat import ChatDialect
 from victor_fp.core.framing import Frame
 from victor_fp.core.json import Json, NotJson, decode_lenient_json
-from victor_fp.core.protocols.error_events import is_error_object, may_be_error
-from victor_fp.core.protocols.openai_chat.content import emit_content, find_reasoning, read_fragments
-from victor_fp.core.protocols.openai_chat.metadata import (
-    read_choice_metadata,
-    read_completion_metadata,
-    read_logprobs,
-    read_message_metadata,
+from victor_fp.core.protocols.openai_family.completions import (
+    NO_USAGE,
+    ChoiceContent,
+    ChunkContent,
+    CompletionFormat,
+    Record,
+    read_cost,
+    read_raw_counts,
+    to_int,
 )
-from victor_fp.core.protocols.openai_chat.usage import read_usage, read_usage_metadata
-from victor_fp.core.protocols.openai_family.completions import ChoiceContent, ChunkContent, CompletionFormat
 from victor_fp.core.protocols.openai_family.errors import TypedError
-from victor_fp.core.protocols.openai_family.records import Record
+from victor_fp.core.protocols.openai_family.tool_calls import Fragment, is_empty_fragment
 from victor_fp.core.protocols.operations import build_decoder
+from victor_fp.core.protocols.shared_events import is_error_object, may_be_error
 from victor_fp.core.wire_decoding import Undecodable, WireDecoder
 
 AnyCompletion: TypeAlias = ChatCompletion | ChatCompletionChunk
@@ -53,6 +65,32 @@ STOP_REASONS = {
     "max_tokens": "length",
     "tool_use": "tool_use",
 }
+COMPLETION_FIELDS = (
+    "system_fingerprint",
+    "service_tier",
+    "moderation",
+    "prompt_filter_results",
+    "provider",
+    "openrouter_metadata",
+    "usage_breakdown",
+    "mcp_list_tools",
+    "time_info",
+    "timings",
+    "warnings",
+    "citations",
+    "request_id",
+    "web_search",
+    "perf_metrics",
+    "prompt_logprobs",
+    "stats",
+    "metadata",
+)
+"""Fields of a completion or chunk that become metadata under their own names."""
+CHOICE_FIELDS = ("content_filter_results", "native_finish_reason", "stop_reason", "seed", "raw_output")
+MESSAGE_FIELDS = ("annotations", "images", "context", "extra_content")
+RENAMED = {"stop_reason": "matched_stop", "metadata": "vendor_metadata"}
+"""vLLM's stop_reason is the token or text that ended the generation."""
+EMPTY: tuple[object, ...] = ("", [], {})
 
 
 def build_format(dialect: ChatDialect) -> Format:
@@ -156,33 +194,46 @@ def read_body(body: ChatCompletion, frame: Frame) -> ChunkContent:
 def _read_completion(
     completion: AnyCompletion, choice: AnyChoice | None, counts: Usage | None, error: Json
 ) -> ChunkContent:
+    notes = _collect_fields(completion, COMPLETION_FIELDS)
+    if completion.x_groq is not None and completion.x_groq.usage_breakdown:
+        notes["usage_breakdown"] = completion.x_groq.usage_breakdown
     identity: dict[str, Json] = {"id": completion.id} if completion.id else {}
     if completion.created:
         identity["created"] = int(completion.created)
     return ChunkContent(
         choice=None if choice is None else _read_choice(choice),
-        usage=read_usage(counts),
+        usage=None if counts is None else read_usage(counts),
         identity=identity,
         model=completion.model or None,
-        notes=read_completion_metadata(completion) | read_usage_metadata(counts),
+        notes=notes if counts is None else notes | read_usage_metadata(counts),
         error=error,
     )
 
 
 def _read_choice(choice: AnyChoice) -> ChoiceContent:
     message = choice.message if isinstance(choice, BodyChoice) else choice.delta
-    growing_metadata = read_logprobs(choice) if choice.logprobs else {}
+    growing: dict[str, Json] = {}
+    if choice.logprobs and isinstance(choice.logprobs, dict):
+        growing["logprobs"] = choice.logprobs  # in the vendor's form; the lists of chunks are concatenated
     if message is None:
         return ChoiceContent(
             notes=read_choice_metadata(choice),
-            growing_metadata=growing_metadata,
+            growing_metadata=growing,
             finish_reason=choice.finish_reason,
             error=choice.error,
         )
+    if message.annotations or message.images or message.context or message.extra_content:
+        growing |= _collect_fields(message, MESSAGE_FIELDS)
     deltas: list[Delta] = []
-    if reasoning := find_reasoning(message):
+    # Outside of the content. Servers that fill several of the fields repeat it.
+    reasoning = message.reasoning_content or message.reasoning
+    if not reasoning and message.reasoning_details:
+        reasoning = _join_details(message.reasoning_details)
+    if reasoning:
         deltas.append(ReasoningDelta(reasoning))
-    deltas += emit_content(message.content)
+    content = message.content
+    if content:
+        deltas += [TextDelta(content)] if isinstance(content, str) else _emit_pieces(content)
     if message.refusal:
         deltas.append(RefusalDelta(message.refusal))
     return ChoiceContent(
@@ -192,7 +243,7 @@ def _read_choice(choice: AnyChoice) -> ChoiceContent:
         executed=_list_records(message.executed_tools) if message.executed_tools else (),
         audio=message.audio if isinstance(message.audio, dict) else None,
         notes=read_choice_metadata(choice),
-        growing_metadata=growing_metadata | read_message_metadata(message),
+        growing_metadata=growing,
         finish_reason=choice.finish_reason,
         error=choice.error,
     )
@@ -219,3 +270,104 @@ def _find_groq_error(chunk: ChatCompletionChunk) -> Json:
 def _decode_frame(frame: Frame) -> Json:
     value = decode_lenient_json(frame.data)
     return {} if isinstance(value, NotJson) else value
+
+
+def _join_details(details: list[dict[str, Json]]) -> str:
+    """Join the readable parts of OpenRouter's reasoning details, for responses without plain reasoning."""
+    texts = (detail.get("text") or detail.get("summary") for detail in details)
+    return "".join(text for text in texts if isinstance(text, str))
+
+
+def _emit_pieces(content: list[ContentChunk]) -> list[Delta]:
+    """Emit a list of text and thinking chunks, the content of Mistral models."""
+    deltas: list[Delta] = []
+    for chunk in content:
+        if thought := _find_thought(chunk):
+            deltas.append(ReasoningDelta(thought))
+        elif chunk.refusal:
+            deltas.append(RefusalDelta(chunk.refusal))
+        elif chunk.text:
+            deltas.append(TextDelta(chunk.text))
+    return deltas
+
+
+def read_fragments(message: ResponseMessage | ChunkDelta) -> list[Fragment]:
+    """Read the calls, or fragments of calls, of a message or delta, including the legacy `function_call`."""
+    fragments = [_read_fragment(call) for call in message.tool_calls or ()]
+    if message.function_call is not None:
+        call = message.function_call
+        fragments.append(Fragment(name=call.name or "", arguments=call.arguments))
+    return [fragment for fragment in fragments if not is_empty_fragment(fragment)]
+
+
+def _read_fragment(call: ToolCall) -> Fragment:
+    """Read a tool call; custom tools have text input in place of arguments."""
+    extra = call.extra_content
+    state: dict[str, Json] | None = {"extra_content": extra} if isinstance(extra, dict) else None
+    if call.custom is not None and (call.custom.name or call.custom.input):
+        return Fragment(index=call.index, id=call.id or "", name=call.custom.name or "", arguments=call.custom.input)
+    function = call.function or FunctionCall()
+    return Fragment(
+        index=call.index, id=call.id or "", name=function.name or "", arguments=function.arguments, state=state
+    )
+
+
+def _find_thought(chunk: ContentChunk) -> str:
+    thinking = chunk.thinking or ""
+    return thinking if isinstance(thinking, str) else "".join(piece.text or "" for piece in thinking)
+
+
+def read_choice_metadata(choice: AnyChoice) -> dict[str, Json]:
+    """Return the metadata of a choice, except log probabilities, which accumulate in a stream."""
+    if isinstance(choice, ChunkChoice) and choice.finish_reason is None:
+        # An unfinished choice has no other metadata than content filters.
+        filtered = choice.content_filter_results
+        return {"content_filter_results": filtered} if filtered else {}
+    return _collect_fields(choice, CHOICE_FIELDS)
+
+
+def _collect_fields(source: object, names: tuple[str, ...]) -> dict[str, Json]:
+    return {
+        RENAMED.get(name, name): value
+        for name in names
+        if (value := getattr(source, name, None)) is not None and value not in EMPTY
+    }
+
+
+def read_usage(usage: Usage) -> UsageReported | None:
+    """Return the counts; None if there are none. Unreported counts stay absent."""
+    prompt_details = usage.prompt_tokens_details
+    completion_details = usage.completion_tokens_details
+    reasoning = None if completion_details is None else completion_details.reasoning_tokens
+    written = cached = None
+    if prompt_details is not None:
+        written, cached = prompt_details.cache_write_tokens, prompt_details.cached_tokens
+        if written is None:
+            written = prompt_details.cache_creation_input_tokens
+    if cached is None:
+        cached = usage.cached_tokens if usage.prompt_cache_hit_tokens is None else usage.prompt_cache_hit_tokens
+    reported = UsageReported(
+        prompt_tokens=to_int(usage.prompt_tokens),
+        completion_tokens=to_int(_count_completion(usage, reasoning) if reasoning else usage.completion_tokens),
+        total_tokens=to_int(usage.total_tokens),
+        cache_creation_input_tokens=to_int(written),
+        cache_read_input_tokens=to_int(cached),
+        reasoning_tokens=to_int(reasoning),
+    )
+    return None if reported == NO_USAGE else reported
+
+
+def _count_completion(usage: Usage, reasoning: float) -> float | None:
+    """Return completion tokens including reasoning. If the total shows that they are counted apart (xAI), add them."""
+    prompt, completion, total = usage.prompt_tokens, usage.completion_tokens, usage.total_tokens
+    if prompt is None or completion is None or total is None:
+        return completion
+    return completion + reasoning if total == prompt + completion + reasoning else completion
+
+
+def read_usage_metadata(usage: Usage) -> dict[str, Json]:
+    """Return the cost in US dollars if the vendor reports it, and the raw usage if it has more than the standard counts."""
+    raw = read_raw_counts(usage)
+    if usage.cost is None and usage.cost_in_usd_ticks is None:
+        return raw
+    return raw | read_cost(usage.cost, usage.cost_in_usd_ticks)

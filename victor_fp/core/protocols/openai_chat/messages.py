@@ -27,18 +27,23 @@ def build_messages(rules: ChatRules, request: ChatRequest) -> tuple[list[wire.Re
 
 
 def _build_message(rules: ChatRules, message: Message, *, with_tools: bool) -> wire.RequestMessage:
+    if message.role == "tool":
+        return _build_result(rules, message)
     name = UNSET if message.name is None else message.name
+    given = message.content
+    is_plain = isinstance(given, str) and not (with_tools or message.tool_calls or message.metadata)
+    if message.role == "assistant" and not is_plain:
+        return _build_assistant(rules, message, name, with_tools=with_tools)
+    content = given if isinstance(given, str) and not message.cache else _build_content(rules, message)
     match message.role:
         case "developer" if rules.dialect.developer_role == "developer":
-            return wire.DeveloperMessage(content=_build_content(rules, message), name=name)
+            return wire.DeveloperMessage(content=content, name=name)
         case "system" | "developer":
-            return wire.SystemMessage(content=_build_content(rules, message), name=name)
+            return wire.SystemMessage(content=content, name=name)
         case "user":
-            return wire.UserMessage(content=_build_content(rules, message), name=name)
+            return wire.UserMessage(content=content, name=name)
         case "assistant":
-            return _build_assistant(rules, message, name, with_tools=with_tools)
-        case "tool":
-            return _build_result(rules, message)
+            return wire.AssistantMessage(content=content, name=name)
         case _:
             assert_never(message.role)
 

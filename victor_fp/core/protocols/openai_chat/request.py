@@ -12,7 +12,7 @@ from victor_fp.core.faults import Fault, InvalidRequest
 from victor_fp.core.options import NO_OPTIONS
 from victor_fp.core.protocols.openai_chat.messages import build_messages
 from victor_fp.core.protocols.openai_chat.reasoning import NO_REASONING, place_thinking
-from victor_fp.core.protocols.openai_chat.routes import choose_route
+from victor_fp.core.protocols.openai_chat.routes import ChatRoute, choose_route
 from victor_fp.core.protocols.openai_chat.rules import ChatRules, apply_policy
 from victor_fp.core.protocols.openai_chat.tools import build_choice, build_tools
 from victor_fp.core.protocols.openai_chat.vendors import NO_FIELDS, ChatVendorFields, extend_body
@@ -24,7 +24,7 @@ from victor_fp.core.protocols.openai_family.options import (
     accept_thinking,
 )
 from victor_fp.core.protocols.openai_family.tools import NO_TOOLS, accept_tools
-from victor_fp.core.protocols.operations import build_chat
+from victor_fp.core.protocols.operations import fill_chat
 from victor_fp.core.requests import Adjustment, ChatRequest, Endpoint, HttpRequest, resolve_unsupported
 
 TOKENS_FIELDS = ("max_tokens", "max_completion_tokens")
@@ -32,15 +32,22 @@ JSON_OBJECT = wire.ResponseFormat(type="json_object")
 WITH_USAGE = wire.StreamOptions(include_usage=True)
 
 
-def write(endpoint: Endpoint, rules: ChatRules, request: ChatRequest) -> Result[HttpRequest, Fault]:
-    """Build POST /chat/completions. What the vendor does not accept is a Failure, or an adjustment where allowed."""
-    route = choose_route(endpoint, rules.dialect, request.model)
-    if route is None:
+def write(
+    endpoint: Endpoint, rules: ChatRules, route: ChatRoute | None, request: ChatRequest
+) -> Result[HttpRequest, Fault]:
+    """Build POST /chat/completions. What the vendor does not accept is a Failure, or an adjustment where allowed.
+
+    `route` is None if it depends on the model.
+    """
+    found = route or choose_route(endpoint, rules.dialect, request.model)
+    if found is None:
         message = f"{endpoint.spec.title} requires endpoint="
         return Failure(InvalidRequest(provider=endpoint.spec.name, model=request.model, message=message))
-    body, unsupported = _build_body(apply_policy(rules, request), request, names_model=route.names_model)
-    build = partial(build_chat, endpoint, route.operation, body, request.options, base_url=route.base_url)
-    return resolve_unsupported(endpoint, request, unsupported).map(build) if unsupported else Success(build())
+    body, unsupported = _build_body(apply_policy(rules, request), request, names_model=found.names_model)
+    if not unsupported:
+        return Success(fill_chat(found.request, body, request.options))
+    build = partial(fill_chat, found.request, body, request.options)
+    return resolve_unsupported(endpoint, request, unsupported).map(build)
 
 
 def _build_body(
@@ -84,6 +91,8 @@ def _build_body(
         stream=True if request.stream else UNSET,
         stream_options=WITH_USAGE if request.stream and dialect.stream_usage else UNSET,
     )
+    if request.options is NO_OPTIONS and not tool_use.tools:
+        return body, (*in_messages, *in_tokens, *options.adjustments, *tool_use.adjustments)
     vendor_fields = ChatVendorFields(
         top_k=options.top_k,
         user_id=options.user if dialect.user_field == "user_id" else UNSET,

@@ -5,8 +5,8 @@ from __future__ import annotations
 import msgspec
 
 from victor_fp.core.dialects.chat import ChatDialect, EffortForm, ReasoningReplay, TokensField
-from victor_fp.core.protocols.openai_family import rules as family
-from victor_fp.core.protocols.openai_family.rules import find_policy, list_unsupported
+from victor_fp.core.protocols.openai_family import options as family
+from victor_fp.core.protocols.openai_family.options import find_policy, list_unsupported
 from victor_fp.core.requests import ChatRequest, Endpoint
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from msgspec import UNSET, UnsetType
 from victor_fp_wire.openai_chat import request as wire
 
-from victor_fp.core.protocols.openai_family.rules import Rules
+from victor_fp.core.protocols.openai_family.options import Rules
 from victor_fp.core.protocols.openai_family.tools import ToolUse
 from victor_fp.core.types import ToolDefinition
 

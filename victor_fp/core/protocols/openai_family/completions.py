@@ -1,4 +1,4 @@
-"""Conversion of completions to deltas; a non-streaming body is treated as a single chunk.
+"""Conversion of completions to deltas, and the usage and records in them; a non-streaming body is a single chunk.
 
 Rules: a chunk with only text, as nearly all are, becomes one text delta and does not change the state. Metadata are
 accumulated and reported once, before the end, because later chunks repeat and complete them. A stream ends with [DONE]; an
@@ -8,12 +8,14 @@ another.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from types import MappingProxyType
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeAlias, TypeVar
 
 import msgspec
 
+from victor_fp.core.chains import unroll
+from victor_fp.core.cost import build_cost
 from victor_fp.core.deltas import (
     Delta,
     ErrorReported,
@@ -29,7 +31,6 @@ from victor_fp.core.faults import Fault, InvalidResponse
 from victor_fp.core.framing import Frame
 from victor_fp.core.json import Json
 from victor_fp.core.protocols.openai_family.errors import Cut, ErrorDialect, fault_from_error, interpret_frame
-from victor_fp.core.protocols.openai_family.records import OpenRecord, OpenRecords, Record
 from victor_fp.core.protocols.openai_family.tool_calls import (
     NO_CALLS,
     Fragment,
@@ -37,7 +38,7 @@ from victor_fp.core.protocols.openai_family.tool_calls import (
     add_fragment,
     release_held,
 )
-from victor_fp.core.protocols.stream_end import is_done
+from victor_fp.core.protocols.shared_events import is_done
 from victor_fp.core.requests import Endpoint
 from victor_fp.core.wire_decoding import Undecodable
 
@@ -49,6 +50,17 @@ FAILURE = "error"
 """Finish reason of a failed generation, as sent by OpenRouter."""
 UNSPECIFIED_ERROR = "the vendor reported an error without details"
 """Message of a failed generation if the vendor sends none."""
+NO_USAGE = UsageReported()
+TICKS_PER_DOLLAR = 10_000_000_000
+"""Unit of xAI's cost."""
+STANDARD = {"prompt_tokens", "completion_tokens", "total_tokens"}
+STANDARD_DETAILS = {"cached_tokens", "cache_write_tokens", "reasoning_tokens"}
+CONCATENATED = frozenset({"text", "summary", "data", "transcript"})
+"""Fields whose texts are concatenated; other fields are replaced by later values that are not null."""
+
+Record: TypeAlias = dict[str, Json]
+_Chain: TypeAlias = "tuple[_Chain, Record] | None"
+_Records: TypeAlias = "tuple[_Records, OpenRecord] | None"
 
 
 class ChoiceContent(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -97,6 +109,55 @@ class CompletionFormat(msgspec.Struct, Generic[C, B], frozen=True, kw_only=True)
     build_stop: Callable[[str], Stopped]
     done_is_stop: bool = False
     """Whether `[DONE]` without a finish reason is a normal end; otherwise such a stream is truncated."""
+
+
+class OpenRecord(msgspec.Struct, frozen=True, kw_only=True):
+    """One record with the fragments received so far."""
+
+    fragments: _Chain = None
+    key: tuple[Json, Json] = (None, None)
+    """Its type and index."""
+    id: Json = None
+
+    def with_fragment(self, fragment: Record) -> OpenRecord:
+        """Return the record with one more fragment."""
+        id_ = self.id if fragment.get("id") is None else _to_scalar(fragment["id"])
+        return OpenRecord(fragments=(self.fragments, fragment), key=_make_key(fragment), id=id_)
+
+    def merge(self) -> Record:
+        """Merge the fragments.
+
+        >>> OpenRecord().with_fragment({"index": 0, "text": "a"}).with_fragment({"index": 0, "text": "b"}).merge()
+        {'index': 0, 'text': 'ab'}
+        """
+        values: dict[str, list[Json]] = {}
+        for fragment in unroll(self.fragments):
+            for name, value in fragment.items():
+                values.setdefault(name, []).append(value)
+        return {name: _merge_values(name, found) for name, found in values.items()}
+
+
+class OpenRecords(msgspec.Struct, frozen=True):
+    """The records of a stream; fragments continue only the newest."""
+
+    newest: _Records = None
+
+    def with_fragments(self, fragments: Iterable[Record], *, is_complete: bool = False) -> OpenRecords:
+        """Add fragments: each continues the newest record if type, index and id match, or starts a new one.
+
+        A `is_complete` fragment always starts a new one.
+        """
+        records = self.newest
+        for fragment in fragments:
+            if not is_complete and records is not None and _is_continuation(records[1], fragment):
+                records = (records[0], records[1].with_fragment(fragment))
+            else:
+                records = (records, OpenRecord().with_fragment(fragment))
+        return self if records is self.newest else OpenRecords(records)
+
+    def merge(self) -> list[Record]:
+        """Return the merged records, in order."""
+        return [record.merge() for record in unroll(self.newest)]
 
 
 class Accumulator(msgspec.Struct, frozen=True, kw_only=True):
@@ -223,7 +284,13 @@ def add_chunk(state: Accumulator, chunk: ChunkContent, *, is_complete: bool) -> 
     """Add a chunk: return the state and its deltas, except the stop. `is_complete`: calls and records are complete."""
     choice = chunk.choice
     if not state.begun or chunk.identity or chunk.notes or choice is None or choice.notes:
-        state = _add_metadata(state, chunk)
+        state = msgspec.structs.replace(
+            state,
+            begun=True,
+            seed=state.seed or str(chunk.identity.get("id") or chunk.identity.get("created") or ""),
+            model=state.model or chunk.model,
+            notes={**chunk.identity, **state.notes, **chunk.notes, **({} if choice is None else choice.notes)},
+        )
     if choice is None:
         return state, [] if chunk.usage is None else [chunk.usage]
     deltas = [*choice.deltas]
@@ -241,17 +308,6 @@ def add_chunk(state: Accumulator, chunk: ChunkContent, *, is_complete: bool) -> 
     if chunk.usage is not None:
         deltas.append(chunk.usage)
     return state, deltas
-
-
-def _add_metadata(state: Accumulator, chunk: ChunkContent) -> Accumulator:
-    choice_notes = {} if chunk.choice is None else chunk.choice.notes
-    return msgspec.structs.replace(
-        state,
-        begun=True,
-        seed=state.seed or str(chunk.identity.get("id") or chunk.identity.get("created") or ""),
-        model=state.model or chunk.model,
-        notes={**chunk.identity, **state.notes, **chunk.notes, **choice_notes},
-    )
 
 
 def _add_records(state: Accumulator, choice: ChoiceContent, *, is_complete: bool) -> Accumulator:
@@ -281,3 +337,62 @@ def _report_metadata(state: Accumulator) -> list[Delta]:
     if state.audio is not None:
         notes["audio"] = state.audio.merge()
     return [MetadataReported(model=state.model, metadata=notes)] if notes or state.model else []
+
+
+def _make_key(fragment: Record) -> tuple[Json, Json]:
+    return _to_scalar(fragment.get("type")), _to_scalar(fragment.get("index"))
+
+
+def _to_scalar(value: Json) -> Json:
+    """Return a scalar; None for nested values, whose comparison could recurse deeply."""
+    return value if isinstance(value, str | int | float) else None
+
+
+def _is_continuation(record: OpenRecord, fragment: Record) -> bool:
+    if "index" not in fragment or fragment.get("type") == "reasoning.encrypted":
+        return False
+    id_ = _to_scalar(fragment.get("id"))
+    return record.key == _make_key(fragment) and (not id_ or not record.id or record.id == id_)
+
+
+def _merge_values(name: str, values: list[Json]) -> Json:
+    merged = values[0]
+    text = [merged] if isinstance(merged, str) else None
+    for value in values[1:]:
+        if name in CONCATENATED and text is not None and isinstance(value, str):
+            text.append(value)
+        elif value is not None:
+            merged, text = value, [value] if isinstance(value, str) else None
+    return merged if text is None else "".join(text)
+
+
+def read_cost(cost: float | None, ticks: float | None) -> dict[str, Json]:
+    """Return the cost if the vendor reports it, in US dollars or in xAI's ticks."""
+    if cost is not None:
+        return {"cost": build_cost(cost)}
+    return {} if ticks is None else {"cost": build_cost(ticks / TICKS_PER_DOLLAR)}
+
+
+def read_raw_counts(usage: msgspec.Struct | None) -> dict[str, Json]:
+    """Return the raw counts if there are more than the standard ones."""
+    if usage is None:
+        return {}
+    raw = to_plain(msgspec.to_builtins(usage))
+    for name, value in raw.items():
+        if name not in STANDARD and not (isinstance(value, dict) and value.keys() <= STANDARD_DETAILS):
+            return {"usage_raw": raw}
+    return {}
+
+
+def to_plain(value: dict[str, Any]) -> dict[str, Any]:
+    """Return a copy without None values, with integral floats as int."""
+    return {
+        name: to_plain(item) if type(item) is dict else int(item) if type(item) is float and item.is_integer() else item
+        for name, item in value.items()
+        if item is not None
+    }
+
+
+def to_int(value: float | None) -> int | None:
+    """Return a count as an integer; some servers write 1.0."""
+    return None if value is None else int(value)

@@ -1,4 +1,7 @@
-"""Faults from errors of OpenAI's family: HTTP bodies, errors in a 200 body, error events and invalid frames."""
+"""Faults from errors of OpenAI's family: HTTP bodies, errors in a 200 body, error events and invalid frames.
+
+The tables of codes and phrases are imported with the first error.
+"""
 
 from __future__ import annotations
 
@@ -7,9 +10,6 @@ from typing import TypeAlias
 
 import msgspec
 
-from victor_fp.core.classification.classifier import classify_error
-from victor_fp.core.classification.details import read_body, read_details
-from victor_fp.core.classification.families import OPENAI_FAMILY
 from victor_fp.core.deltas import ErrorReported
 from victor_fp.core.dialects.chat import ChatDialect
 from victor_fp.core.dialects.mistral import MistralDialect
@@ -47,6 +47,10 @@ def fault_from_response(
     body: bytes,
 ) -> Fault:
     """Return the fault for a response with status >= 400. Accepts any body."""
+    from victor_fp.core.classification.classifier import classify_error
+    from victor_fp.core.classification.details import read_body
+    from victor_fp.core.classification.families import OPENAI_FAMILY
+
     typed, details = read_error(body), read_body(body)
     details = msgspec.structs.replace(
         details,
@@ -59,12 +63,19 @@ def fault_from_response(
 
 def fault_from_error(endpoint: Endpoint, dialect: ErrorDialect, value: Json, *, model: str | None = None) -> Fault:
     """Return the fault for an error in a stream or a 200 body; `value` is the error, or has it in the field `error`."""
+    from victor_fp.core.classification.classifier import classify_error
+    from victor_fp.core.classification.details import read_details
+    from victor_fp.core.classification.families import OPENAI_FAMILY
+
     table = OPENAI_FAMILY.with_codes(dialect.codes)
     return classify_error(endpoint, table, read_details(value), body=encode_flawed_json(value), model=model)
 
 
 def has_known_code(dialect: ErrorDialect, error: Json) -> bool:
     """Return whether one of an error's codes is known."""
+    from victor_fp.core.classification.details import read_details
+    from victor_fp.core.classification.families import OPENAI_FAMILY
+
     known = OPENAI_FAMILY.with_codes(dialect.codes).codes
     return any(code.lower() in known for code in read_details(error).codes)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from victor_fp.core.protocols.openai_family.rules import Rules
+from victor_fp.core.protocols.openai_family.options import Rules
 from victor_fp.core.requests import Adjustment
 from victor_fp.core.types import Message, Part, TextPart
 

@@ -38,14 +38,13 @@ from victor_fp.core.dialects.responses import ResponsesDialect
 from victor_fp.core.faults import Fault, InvalidResponse
 from victor_fp.core.framing import Frame
 from victor_fp.core.json import Json, JsonObject, NotJson, decode_json_object
-from victor_fp.core.protocols.error_events import is_error_object, read_error_text
 from victor_fp.core.protocols.openai_family.errors import fault_from_error, has_known_code
 from victor_fp.core.protocols.openai_responses import item_state
 from victor_fp.core.protocols.openai_responses.item_state import OpenItems
 from victor_fp.core.protocols.openai_responses.response import emit_end, list_items, with_status
 from victor_fp.core.protocols.openai_responses.server_tools import find_custom_tools, separate_item, separate_items
 from victor_fp.core.protocols.operations import build_decoder
-from victor_fp.core.protocols.stream_end import is_done
+from victor_fp.core.protocols.shared_events import is_done, is_error_object, read_error_text
 from victor_fp.core.requests import Endpoint
 from victor_fp.core.wire_decoding import Undecodable
 

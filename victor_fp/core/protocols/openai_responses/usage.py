@@ -9,7 +9,7 @@ from victor_fp_wire.openai_responses.response import ResponseUsage
 
 from victor_fp.core.deltas import UsageReported
 from victor_fp.core.json import Json
-from victor_fp.core.protocols.openai_family.usage import read_cost
+from victor_fp.core.protocols.openai_family.completions import read_cost
 
 STANDARD = {"input_tokens", "output_tokens", "total_tokens", "input_tokens_details", "output_tokens_details"}
 

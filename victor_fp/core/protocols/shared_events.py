@@ -1,4 +1,7 @@
-"""Error events in a stream that do not follow the protocol, as sent by servers, gateways and proxies."""
+"""Events that streams of several protocols have: errors that do not follow the protocol, and the end marker `[DONE]`.
+
+Such errors are sent by servers, gateways and proxies. OpenAI introduced the marker; most vendors and gateways send it.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +11,18 @@ from victor_fp.core.framing import Frame
 from victor_fp.core.json import Json
 
 _MARKS = (b'"error"', b'"detail"', b'"message"')
+DONE = b"[DONE]"
+_MAX_LENGTH = 16
+"""Maximum length of a marker with surrounding white space, in bytes."""
+
+
+def is_done(data: bytes) -> bool:
+    """Return whether an event's data is the end marker. It is not JSON, so it is recognised before decoding.
+
+    >>> is_done(b" [DONE]"), is_done(b'{"done": true}')
+    (True, False)
+    """
+    return len(data) <= _MAX_LENGTH and data.strip() == DONE
 
 
 def may_be_error(data: bytes) -> bool:
