@@ -104,7 +104,7 @@ def growth(session: nox.Session) -> None:
 def soak(session: nox.Session) -> None:
     """Ten thousand virtual hours of the composed machines."""
     install(session, "-e", ".", *group("test"))
-    session.run("pytest", "-m", "slow", "tests/core/resilience", *session.posargs)
+    session.run("pytest", "-n", "auto", "-m", "slow", "tests/core/resilience", *session.posargs)
 
 
 @nox.session
