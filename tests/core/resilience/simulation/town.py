@@ -167,6 +167,7 @@ class Town:
             if caller.committed and isinstance(call.order, calling.Send):
                 call, _, _ = calling.advance(call, site.breaker, calling.Committed(), clock.now)
             call, breaker, _ = calling.advance(call, site.breaker, calling.Abandoned(), clock.now)
+            site.answered += caller.committed  # a stream that was left had been answered
             self.keeps(site, caller, call, breaker)
             raise
 
