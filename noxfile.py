@@ -90,7 +90,7 @@ def versions(session: nox.Session) -> None:
 def slow(session: nox.Session) -> None:
     """Tests that take minutes, `soak` aside: vendors' full documents where VICTOR_FP_SPECS names them, both checkers, a notebook."""
     install(session, "-e", ".[cli,keyring,codegen,bedrock,vertex]", *group("test"), *group("types"), *group("notebook"))
-    session.run("pytest", "-m", "slow", "--ignore", "tests/core/resilience", *session.posargs)
+    session.run("pytest", "-n", "auto", "-m", "slow", "--ignore", "tests/core/resilience", *session.posargs)
 
 
 @nox.session
