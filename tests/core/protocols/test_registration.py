@@ -18,7 +18,7 @@ from victor_fp.core.catalogue import CATALOGUE
 from victor_fp.core.dialects.cohere import CohereDialect
 from victor_fp.core.dialects.mistral import MistralDialect
 from victor_fp.core.protocols import PROTOCOLS, codec_for, load_protocol
-from victor_fp.core.request_building.endpoints import build_endpoint
+from victor_fp.core.request_building.endpoints import PROTOCOL_ROUTES, build_endpoint
 from victor_fp.core.requests import Endpoint
 from victor_fp.testing.writers import Writer, load_writer
 
@@ -38,6 +38,10 @@ SHARED = {"batches", "openai_family", "openai_embeddings", "rerank", "bedrock_in
 def test_every_package_below_protocols_is_registered() -> None:
     assert packages(protocols.__path__) == set(PROTOCOLS.values()) | SHARED
     assert packages(victor_fp_wire.__path__) >= set(PROTOCOLS.values())
+
+
+def test_every_protocol_has_routes_by_which_an_address_of_another_is_recognised() -> None:
+    assert set(PROTOCOLS) - set(PROTOCOL_ROUTES) == {"mistral"}
 
 
 def test_every_protocol_has_a_document_and_a_dialect_module() -> None:

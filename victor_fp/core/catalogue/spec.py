@@ -137,6 +137,8 @@ class ProviderSpec(msgspec.Struct, frozen=True, kw_only=True):
     """Batch API of an entry that is not in the table of batch APIs."""
     default_port: int | None = None
     """Port of a base URL that is given without a scheme and a port."""
+    https_hosts: tuple[str, ...] = ()
+    """Hosts for which a base URL without a scheme means HTTPS on its usual port; for all others it means HTTP."""
     context_window: int = 128_000
     """Context window of models without a known limit; most current models have at least this."""
     local: bool = False

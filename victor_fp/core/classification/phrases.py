@@ -262,7 +262,7 @@ REPLICATE_MODELS: tuple[Phrase, ...] = (
 )
 
 BAD_KEY: tuple[Phrase, ...] = (
-    # xAI rejects an invalid key with 400 and a code that is no more specific.
+    # xAI rejects an invalid key with 400 and a code that is equally general.
     _build_bad_key("https://docs.x.ai/docs/api-reference", "incorrect api key"),
     _build_bad_key("https://docs.mistral.ai/api", "invalid api key"),
     _build_bad_key("https://ai.google.dev/gemini-api/docs/troubleshooting", "api key not valid"),

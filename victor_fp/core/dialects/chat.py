@@ -85,6 +85,17 @@ def find_policy(policies: Iterable[ModelPolicy], model: str) -> ModelPolicy | No
     return next((policy for policy in policies if is_model_match(model.lower(), policy.pattern)), None)
 
 
+def find_nearest_effort(effort: str, known: tuple[str, ...]) -> str:
+    """Return the nearest accepted effort, of two the lower. An effort other than "none" is never mapped to "none".
+
+    >>> find_nearest_effort("minimal", ("none", "low", "high"))
+    'low'
+    """
+    rank = EFFORTS.index(effort)
+    levels = tuple(level for level in known if level != "none") if effort != "none" else ()
+    return min(levels or known, key=lambda level: (abs(EFFORTS.index(level) - rank), EFFORTS.index(level)))
+
+
 class ChatDialect(msgspec.Struct, frozen=True, kw_only=True):
     """A dialect of OpenAI Chat Completions."""
 

@@ -27,7 +27,7 @@ _WILDCARD_HOSTS: Final = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104  no
 
 _SHARED_ROUTES: Final = (r"/embeddings", r"/rerank", r"/models")
 """Routes of operations other than chats, which an address of any protocol may end in."""
-_PROTOCOL_ROUTES: Final = {
+PROTOCOL_ROUTES: Final = {
     "openai-chat": r"/chat/completions",
     "openai-responses": r"/responses",
     "anthropic-messages": r"/messages(/count_tokens)?",
@@ -39,7 +39,7 @@ _PROTOCOL_ROUTES: Final = {
     "replicate": r"/predictions",
     "completions of texts, which is not supported": r"/completions",
 }
-"""The routes of each protocol. An address that ends in one is not the address of an endpoint of another protocol."""
+"""The routes of each protocol; Mistral's are those of Chat Completions. An address that ends in one is not the address of an endpoint of another protocol."""
 
 
 def build_endpoint(
@@ -153,7 +153,7 @@ def _parse_custom_url(spec: ProviderSpec, source: str, text: str) -> Result[_Cus
     for dialect in dialects:
         path = path and _strip_route(path, dialect.routes)
     own = {dialect.protocol for dialect in dialects}
-    for protocol, route in _PROTOCOL_ROUTES.items():
+    for protocol, route in PROTOCOL_ROUTES.items():
         ending = re.search(rf"{route}$", path) if path else None
         if path is None or ending is None:
             continue
@@ -172,13 +172,13 @@ def _strip_route(path: str, routes: tuple[str, ...]) -> str:
 
 
 def _with_scheme(spec: ProviderSpec, text: str) -> str:
-    """Add a scheme to a URL without one: HTTP, with the default port of the entry's server.
+    """Add a scheme to a URL without one: HTTP, with the default port of the entry's server, or HTTPS for `https_hosts`.
 
     Ollama's forms for OLLAMA_HOST (envconfig/config.go) are `host`, `host:port`, `:port`, `[v6]`, `[v6]:port` and a URL.
     """
     if "://" in text:
         return text
-    if text == "ollama.com" and spec.name == "ollama":
+    if text in spec.https_hosts:
         return f"https://{text}"
     host, slash, path = text.partition("/")
     if host.count(":") > 1 and not host.startswith("["):

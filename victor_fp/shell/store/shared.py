@@ -40,7 +40,7 @@ OnLoss: TypeAlias = Literal["open", "closed"]
 AGAIN = 1.0
 """Maximum seconds between two checks of an unreachable server; the renewal of a loan checks after 0.5 to 0.75 of it."""
 UNKNOWN = b"\x01"
-"""A value that is no packed state: swapping it for itself returns the current value."""
+"""A value that cannot be a packed state: swapping it for itself returns the current value."""
 _DRIFT = 0.02
 """Seconds, in addition to half of the round trip, by which the clock offset may change before it is measured again."""
 _ATTEMPTS = 50

@@ -42,6 +42,7 @@ OLLAMA = ProviderSpec(
     base_url="http://localhost:11434",
     base_url_variables=("OLLAMA_HOST",),
     default_port=11434,
+    https_hosts=("ollama.com",),
     key_variables=("OLLAMA_API_KEY",),
     key_optional=True,
     supports=Supports(tools=True, streaming=True, images=True, reasoning=True, json_schema=True),

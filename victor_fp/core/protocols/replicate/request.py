@@ -8,6 +8,7 @@ from returns.result import Failure, Result
 from victor_fp_wire.replicate.operations import CreateDeploymentPrediction, CreateModelPrediction, CreatePrediction
 from victor_fp_wire.replicate.request import PredictionRequest, VersionPredictionRequest
 
+from victor_fp.core.dialects.chat import find_nearest_effort
 from victor_fp.core.dialects.replicate import ReplicateDialect
 from victor_fp.core.faults import Fault, InvalidRequest
 from victor_fp.core.json import Json
@@ -15,7 +16,6 @@ from victor_fp.core.models.replicate import Inputs
 from victor_fp.core.protocols.operations import build_chat
 from victor_fp.core.protocols.replicate.model_names import SPELLINGS, parse_model
 from victor_fp.core.protocols.replicate.prompts import build_prompt
-from victor_fp.core.protocols.support import find_nearest_effort
 from victor_fp.core.requests import Adjustment, ChatRequest, Endpoint, HttpRequest, resolve_unsupported
 
 PREFER = "prefer"
