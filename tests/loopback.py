@@ -76,6 +76,11 @@ class Talk:
         text = payload if isinstance(payload, str) else json.dumps(payload)
         await self.piece(f"data: {text}\n\n".encode())
 
+    async def close(self) -> None:
+        """Close the connection in order."""
+        self._writer.close()
+        await self._writer.wait_closed()
+
     async def reset(self) -> None:
         """Cut the connection without a farewell."""
         transport = self._writer.transport

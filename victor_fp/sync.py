@@ -7,8 +7,8 @@
         for chunk in provider.stream("Tell me a short story."):
             print(chunk.content, end="", flush=True)
 
-All calls run in one background event loop, in a thread that starts with the first call and ends with the process. A forked
-child starts its own. `run` runs any other coroutine of this package in that loop. `run_job` and `embed_rows` are the
+All calls run in one event loop, which starts with the first call and ends with the process. A forked child starts its own.
+`run` runs any other coroutine of this package in that loop. `run_job` and `embed_rows` are the
 synchronous versions of the functions in `victor_fp.jobs`.
 """
 

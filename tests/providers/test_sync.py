@@ -78,6 +78,22 @@ def test_a_call_returns_its_response_or_raises(serve: Serve) -> None:
     assert isinstance(caught.value.fault, ServerFailed)
 
 
+def test_a_connection_that_the_server_closed_between_two_calls_costs_no_attempt(serve: Serve) -> None:
+    closed = threading.Event()
+
+    async def answer_once(talk: Talk, _: Received) -> None:
+        await talk.answer(body())
+        await talk.close()
+        closed.set()
+
+    server = serve(answer_once)
+    with at(server.url, max_retries=0) as provider:
+        for _ in range(5):
+            closed.clear()
+            assert provider.chat("Hi", model="m").content == "Hello!"
+            assert closed.wait(5)
+
+
 def test_a_call_returns_its_result_as_a_value(serve: Serve) -> None:
     with at(serve(answers, fails).url, max_retries=0) as provider:
         assert provider.chat_result([{"role": "user", "content": "Hi"}], model="m").unwrap().content == "Hello!"

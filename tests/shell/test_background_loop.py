@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
 import threading
 from collections.abc import Iterator
@@ -84,11 +85,104 @@ def test_the_loop_does_not_wait_for_itself() -> None:
 
 
 def test_functions_are_called_in_the_loop_from_anywhere() -> None:
-    async def nested() -> int:
-        return get_background_loop().call(threading.get_ident)
+    async def nested() -> object:
+        return get_background_loop().call(asyncio.get_running_loop)
 
-    outside = get_background_loop().call(threading.get_ident)
-    assert outside == run(nested()) != threading.get_ident()
+    assert get_background_loop().call(asyncio.get_running_loop) is run(nested()) is get_background_loop().loop
+
+
+async def find_thread() -> int:
+    await asyncio.sleep(0)
+    return threading.get_ident()
+
+
+def test_a_caller_drives_the_loop_itself() -> None:
+    run(give(None))  # takes the loop from its thread, if that drives
+    assert {run(find_thread()) for _ in range(3)} == {threading.get_ident()}
+
+
+async def test_a_thread_with_an_event_loop_does_not_drive() -> None:
+    assert run(find_thread()) != threading.get_ident()
+
+
+def test_the_main_thread_does_not_drive_if_a_signal_handler_may_raise(interrupted: None) -> None:
+    run(give(None))
+    assert run(find_thread()) != threading.get_ident()
+
+
+def test_tasks_go_on_after_the_call_that_started_them() -> None:
+    ended = threading.Event()
+    tasks = []
+
+    async def work() -> None:
+        for _ in range(20):
+            await asyncio.sleep(0.001)
+        ended.set()
+
+    async def begin() -> None:
+        tasks.append(asyncio.get_running_loop().create_task(work()))
+
+    run(begin())
+    assert ended.wait(10)
+    assert run(give(4)) == 4
+
+
+def test_timers_run_while_nobody_calls() -> None:
+    fired = threading.Event()
+
+    async def begin() -> None:
+        asyncio.get_running_loop().call_later(0.001, fired.set)
+
+    run(begin())
+    assert fired.wait(10)
+
+
+def test_a_call_ends_while_another_thread_drives_and_after_it() -> None:
+    async def wait_for(event: asyncio.Event) -> int:
+        await event.wait()
+        return threading.get_ident()
+
+    async def make() -> tuple[asyncio.Event, asyncio.Event]:
+        return asyncio.Event(), asyncio.Event()
+
+    first, second = run(make())
+    with ThreadPoolExecutor(2) as pool:
+        driving = pool.submit(run, wait_for(first))
+        waiting = pool.submit(run, wait_for(second))
+        assert run(give(5)) == 5
+        get_background_loop().post(first.set)
+        driving.result(10)
+        assert not waiting.done()
+        get_background_loop().post(second.set)
+        waiting.result(10)
+
+
+def test_no_call_is_lost_between_threads_that_drive_in_turn() -> None:
+    def call(number: int) -> list[object]:
+        return [run(give((number, index))) for index in range(200)]
+
+    with ThreadPoolExecutor(8) as pool:
+        assert list(pool.map(call, range(8))) == [[(number, index) for index in range(200)] for number in range(8)]
+
+
+@pytest.mark.parametrize("delay", [0.0, 0.02])
+def test_interrupt_cancels_the_coroutine_that_the_main_thread_drives(delay: float) -> None:
+    ended = []
+
+    async def hang() -> None:
+        try:
+            threading.Timer(delay, os.kill, (os.getpid(), signal.SIGINT)).start()
+            await asyncio.sleep(60)
+        finally:
+            await asyncio.sleep(0)
+            ended.append(threading.get_ident())
+
+    run(give(None))
+    with pytest.raises(KeyboardInterrupt):
+        run(hang())
+    assert ended == [threading.get_ident()]
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    assert run(give(6)) == 6
 
 
 def test_a_wait_that_is_interrupted_cancels_the_coroutine_before_it_raises(interrupted: None) -> None:

@@ -68,6 +68,7 @@ class ProviderManager:
         self._current = CurrentProvider(settings)
         self._failover = FailoverController(self._current, self.config)
         self._thread: int | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
         self._monitor: asyncio.Task[None] | None = None
         self._capabilities: dict[tuple[str, str], ProviderRuntimeCapabilities] = {}
         provider, model = initial_provider, initial_model
@@ -328,10 +329,15 @@ class ProviderManager:
         return spec.map(lambda call: ManagerPool(self._failover, call))
 
     def _find_thread_fault(self) -> Fault | None:
-        """Return a fault if this manager is used in another thread; None otherwise."""
-        if self._thread is None:
-            self._thread = threading.get_ident()
-        if self._thread == threading.get_ident():
+        """Return a fault if this manager is used in another thread and event loop; None otherwise.
+
+        Threads that drive one loop in turn, as synchronous callers do, never change its state at the same time.
+        """
+        thread, loop = threading.get_ident(), asyncio._get_running_loop()  # noqa: SLF001  exported by asyncio
+        if self._thread in (None, thread):
+            self._thread, self._loop = thread, loop or self._loop
+            return None
+        if loop is not None and loop is self._loop:
             return None
         return InvalidRequest(message="the manager is used in two threads: create one manager for each thread")
 
