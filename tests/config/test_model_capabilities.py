@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import pytest
@@ -90,3 +91,8 @@ def test_a_file_that_is_not_there_is_a_value_too(tmp_path: Path) -> None:
     own = tmp_path / "own.yaml"
     own.write_text(FILE, encoding="utf-8")
     assert outcome(load_capabilities(own)) == Success(read(FILE))
+
+
+def test_without_yaml_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "yaml", None)
+    assert "victor-fp[yaml]" in refused("")

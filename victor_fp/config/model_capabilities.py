@@ -65,8 +65,10 @@ class _Strict(ModelCapabilities, frozen=True, kw_only=True, forbid_unknown_field
 
 def _load_yaml(text: str) -> Result[object, FileInvalid]:
     """Parse YAML without duplicate keys; an empty text is an empty table."""
-    import yaml
-
+    try:
+        import yaml
+    except ImportError:
+        return Failure(FileInvalid("cannot be read without the extra: pip install 'victor-fp[yaml]'"))
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)(text)
     try:
         node = loader.get_single_node()

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import sys
+from functools import partial
+from pathlib import Path
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -9,8 +13,9 @@ from returns.result import Failure, Success
 from syrupy.assertion import SnapshotAssertion
 
 from victor_fp.core.faults import Fault, StreamInterrupted, TimedOut
+from victor_fp.shell.recording.cache import Cache
 from victor_fp.shell.recording.exchange import Exchange, Piece, RecordedRequest, RecordedResponse
-from victor_fp.shell.recording.recording import decode_recording
+from victor_fp.shell.recording.recording import Recording, decode_recording
 from victor_fp.shell.recording.yaml_format import encode_exchanges
 
 REQUEST = RecordedRequest(
@@ -96,3 +101,12 @@ def test_damaged_files_are_refused_by_name(text: str, problem: str) -> None:
     result = decode_recording(text)
     assert isinstance(result, Failure)
     assert problem in str(result.failure())
+
+
+def test_recordings_name_the_extra_that_they_require(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setitem(sys.modules, "yaml", None)
+    recording, cache = partial(Recording, tmp_path / "a.yaml"), partial(Cache, tmp_path, lifetime=1)
+    for make in (recording, cache):
+        with pytest.raises(ImportError, match=r"victor-fp\[yaml\]"):
+            make()
+    assert Recording().exchanges == ()

@@ -53,7 +53,8 @@ class Cache:
     """
 
     def __init__(self, folder: str | Path, *, lifetime: float, now: Callable[[], datetime] = _read_clock) -> None:
-        """`lifetime` is in seconds."""
+        """`lifetime` is in seconds. Requires the extra `yaml`; raises ImportError."""
+        yaml_format.require_yaml()
         self.folder = Path(folder)
         self.lifetime = lifetime
         self.hits = 0

@@ -36,9 +36,10 @@ from the file, and sends and adds missing requests."""
 class Recording:
     """A file of exchanges that replaces or records HTTP.
 
-        with Recording("recordings/weather.yaml", mode="record"):   # every provider of this process, until the block is
-        left provider.chat("How is the weather?") with Recording("recordings/weather.yaml"): provider.chat("How is the
-        weather?")                    # no connection is opened
+        with Recording("recordings/weather.yaml", mode="record"):   # every provider of this process, inside the block
+            provider.chat("How is the weather?")
+        with Recording("recordings/weather.yaml"):                  # no connection is opened
+            provider.chat("How is the weather?")
 
     `Recording(...).transport()` records or replays a single provider: `create("openai",
     transport=recording.transport())`. Files of vcrpy and pytest-recording are also supported.
@@ -56,12 +57,14 @@ class Recording:
         note: str = "",
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """Read the file, if there is one. Raises ValueError if it is invalid.
+        """Read the file, if there is one. Raises ValueError if it is invalid, and ImportError without the extra `yaml`.
 
         `pace` scales the recorded times in a replay: 0 replays at once, 1 in real time. `scrub` is applied to every
         text that is recorded or compared, to remove confidential data other than keys. `note` is written at the top of
         the file. Without a path nothing is read or written.
         """
+        if path is not None:
+            yaml_format.require_yaml()
         self.path = None if path is None else Path(path)
         self.mode = mode
         self.match: Matching = match

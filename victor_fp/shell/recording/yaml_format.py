@@ -40,6 +40,14 @@ _LINE_BREAKS = re.compile("[\r\x85\u2028\u2029\ufeff]")
 _FAULTS = {kind.__name__: kind for kind in FAULT_TYPES}
 
 
+def require_yaml() -> None:
+    """Raise ImportError if the extra for recordings is not installed."""
+    try:
+        import yaml  # noqa: F401  loaded when a recording is used
+    except ImportError as error:
+        raise ImportError("recordings require the extra: pip install 'victor-fp[yaml]'", name="yaml") from error
+
+
 def encode_exchange(exchange: Exchange) -> str:
     """Encode an exchange as a document."""
     text = _write(_render_exchange(exchange))
