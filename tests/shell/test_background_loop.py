@@ -165,8 +165,23 @@ def test_no_call_is_lost_between_threads_that_drive_in_turn() -> None:
         assert list(pool.map(call, range(8))) == [[(number, index) for index in range(200)] for number in range(8)]
 
 
+@pytest.fixture
+def interruptible() -> Iterator[None]:
+    """Ctrl-C raises KeyboardInterrupt, also where tests run in a worker process that ignores it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+def test_the_main_thread_drives_where_interrupts_are_ignored(interruptible: None) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    run(give(None))
+    assert run(find_thread()) == threading.get_ident()
+    assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+
+
 @pytest.mark.parametrize("delay", [0.0, 0.02])
-def test_interrupt_cancels_the_coroutine_that_the_main_thread_drives(delay: float) -> None:
+def test_interrupt_cancels_the_coroutine_that_the_main_thread_drives(interruptible: None, delay: float) -> None:
     ended = []
 
     async def hang() -> None:

@@ -37,7 +37,7 @@ _set_handler: Callable[[int, Callable[[int, FrameType | None], object]], object]
 
 _SIGNALS = tuple(
     int(found)
-    for name in ("SIGTERM", "SIGALRM", "SIGHUP", "SIGQUIT", "SIGUSR1", "SIGUSR2", "SIGVTALRM", "SIGPROF")
+    for name in ("SIGINT", "SIGTERM", "SIGALRM", "SIGHUP", "SIGQUIT", "SIGUSR1", "SIGUSR2", "SIGVTALRM", "SIGPROF")
     if (found := getattr(signal, name, None)) is not None
 )
 """Signals for which programs install handlers that may raise."""
@@ -154,7 +154,8 @@ class BackgroundLoop:
         try:
             # The first pass of the loop notices what connections have received since; the task begins in the second.
             loop.call_soon(job.start)
-            if threading.current_thread() is threading.main_thread():
+            is_interrupted = _get_handler(_SIGINT) is signal.default_int_handler
+            if is_interrupted and threading.current_thread() is threading.main_thread():
                 _drive_interruptibly(loop, job)
             else:
                 loop.run_forever()
@@ -267,10 +268,10 @@ def _can_drive() -> bool:
     """
     if asyncio._get_running_loop() is not None:  # noqa: SLF001  exported by asyncio for implementers of loops
         return False
-    return threading.current_thread() is not threading.main_thread() or (
-        _get_handler(_SIGINT) is signal.default_int_handler
-        and not any(callable(_get_handler(number)) for number in _SIGNALS)
-    )
+    if threading.current_thread() is not threading.main_thread():
+        return True
+    handlers = map(_get_handler, _SIGNALS)
+    return not any(callable(handler) and handler is not signal.default_int_handler for handler in handlers)
 
 
 def _drive_interruptibly(loop: asyncio.AbstractEventLoop, job: _Job[Any]) -> None:
