@@ -26,7 +26,7 @@ from victor_fp.core.request_building.inputs import Messages, ToolsInput, read_te
 from victor_fp.core.request_building.retrieval import build_embedding_request, build_rerank_request, split_texts
 from victor_fp.core.request_building.values import describe_failure
 from victor_fp.core.requests import Endpoint, HttpRequest
-from victor_fp.core.responses import ResponseContext, build_completion, fold_response, with_context
+from victor_fp.core.responses import ResponseContext, read_completion, with_context
 from victor_fp.core.result import outcome
 from victor_fp.core.retrieval_responses import (
     add_usage,
@@ -105,7 +105,7 @@ def response(
             context = ResponseContext(endpoint=endpoint)
             if status >= 400:
                 return Failure(with_context(context, codec.error(status, _lower_names(headers), body)))
-            return build_completion(context, fold_response(codec, body), body)
+            return read_completion(context, codec, body)
 
 
 def stream(

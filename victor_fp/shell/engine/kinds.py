@@ -15,7 +15,7 @@ from victor_fp.core.faults import Fault, InvalidResponse
 from victor_fp.core.protocols import Codec, ModelInfo
 from victor_fp.core.request_building.chat import build_typed_request
 from victor_fp.core.requests import ChatRequest, Endpoint, HttpRequest, find_missing_setting
-from victor_fp.core.responses import ResponseContext, build_completion, fold_response
+from victor_fp.core.responses import ResponseContext, read_completion
 from victor_fp.core.result import outcome
 from victor_fp.core.types import CompletionResponse, StreamChunk
 from victor_fp.shell.engine.backend import Kind, KnownResult, PreparedExchange
@@ -61,14 +61,10 @@ def compile_chat(
 
                 codec = read_response(codec, chat, built.tool_names)
             context = build_response_context(endpoint, built, model)
-            read = None if spec.stream else partial(_read_completion, codec, context)
+            read = None if spec.stream else partial(read_completion, context, codec)
             return Success(PreparedExchange(request=built, codec=codec, context=context, read=read))
         case Failure(fault):
             return Failure(fault)
-
-
-def _read_completion(codec: Codec, context: ResponseContext, body: bytes) -> Result[CompletionResponse, Fault]:
-    return build_completion(context, fold_response(codec, body, context.tool_names), body)
 
 
 def _compile_model(

@@ -12,7 +12,7 @@ from victor_fp.core.faults import Fault
 from victor_fp.core.protocols.mistral.messages import build_messages
 from victor_fp.core.protocols.mistral.tools import build_choice, build_tools
 from victor_fp.core.protocols.openai_family.formats import AnswerFormat, accept_format
-from victor_fp.core.protocols.openai_family.options import (
+from victor_fp.core.protocols.openai_family.rules import (
     Rules,
     accept_max_tokens,
     accept_options,

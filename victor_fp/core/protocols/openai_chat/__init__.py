@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 
 from victor_fp.core.dialects.chat import ChatDialect
-from victor_fp.core.framing import build_sse_framer
+from victor_fp.core.framing import ServerSentEvents
 from victor_fp.core.protocols import Codec, ProtocolRecord
 from victor_fp.core.protocols.openai_chat.completions import build_format, read_error
 from victor_fp.core.protocols.openai_chat.request import write
@@ -25,7 +25,7 @@ def codec_for(endpoint: Endpoint, dialect: ChatDialect) -> Codec:
         protocol=dialect.protocol,
         request=partial(write, endpoint, build_rules(endpoint, dialect), route),
         response=partial(read_body, endpoint, dialect, completions),
-        framer=build_sse_framer,
+        framer=ServerSentEvents,
         events=partial(CompletionEvents, endpoint, dialect, completions),
         error=partial(fault_from_response, endpoint, dialect, read_error),
         discovery=None if dialect.models_list == "none" else build_discovery(endpoint, dialect),

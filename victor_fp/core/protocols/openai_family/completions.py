@@ -14,7 +14,6 @@ from typing import Any, Generic, TypeAlias, TypeVar
 
 import msgspec
 
-from victor_fp.core.chains import unroll
 from victor_fp.core.cost import build_cost
 from victor_fp.core.deltas import (
     Delta,
@@ -29,7 +28,7 @@ from victor_fp.core.deltas import (
 )
 from victor_fp.core.faults import Fault, InvalidResponse
 from victor_fp.core.framing import Frame
-from victor_fp.core.json import Json
+from victor_fp.core.json import Json, unroll
 from victor_fp.core.protocols.openai_family.errors import Cut, ErrorDialect, fault_from_error, interpret_frame
 from victor_fp.core.protocols.openai_family.tool_calls import (
     NO_CALLS,

@@ -11,7 +11,7 @@ from victor_fp_wire.openai_responses import request as wire
 
 from victor_fp.core.faults import Fault, InvalidRequest
 from victor_fp.core.protocols.openai_family.formats import accept_format
-from victor_fp.core.protocols.openai_family.options import accept_max_tokens, accept_options, accept_thinking
+from victor_fp.core.protocols.openai_family.rules import accept_max_tokens, accept_options, accept_thinking
 from victor_fp.core.protocols.openai_family.tools import accept_tools
 from victor_fp.core.protocols.openai_responses.options import (
     build_chat_format,
