@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from victor_fp.core.framing import Frame, Overflow
+from victor_fp.core.framing import Frame, Framer, Overflow
 from victor_fp.core.framing.sse import LONG, ServerSentEvents
 
 
@@ -63,7 +63,8 @@ def test_the_frames_before_an_overflow_are_given_with_it() -> None:
 
 
 def test_comments_without_a_blank_line_do_not_grow_for_ever() -> None:
-    framer, error = ServerSentEvents(100), None
+    framer: Framer = ServerSentEvents(100)
+    error = None
     for _ in range(20):
         framer, _, error = framer.feed(b": alive\n")
     assert error == Overflow(100)

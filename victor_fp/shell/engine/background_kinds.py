@@ -18,7 +18,7 @@ from victor_fp.core.result import outcome
 from victor_fp.core.types import CompletionResponse
 from victor_fp.shell.engine.backend import Kind, KnownResult, PreparedExchange, Split
 from victor_fp.shell.engine.call_spec import CallSpec
-from victor_fp.shell.engine.kinds import build_response_context, compile_chat
+from victor_fp.shell.engine.http_backend import build_response_context, compile_chat
 
 
 def _compile_start(

@@ -15,7 +15,7 @@ from victor_fp.core.requests import Endpoint, HttpRequest, find_missing_setting
 from victor_fp.core.result import outcome
 from victor_fp.shell.engine.backend import Kind, KnownResult, PreparedExchange
 from victor_fp.shell.engine.call_spec import CallSpec
-from victor_fp.shell.engine.kinds import build_response_context
+from victor_fp.shell.engine.http_backend import build_response_context
 from victor_fp.shell.engine.operation import Operation
 from victor_fp.shell.engine.target import TargetPool
 

@@ -1,5 +1,6 @@
 """What is used in place of the network: interceptors such as recordings, test doubles of httpx, VICTOR_FP_OFFLINE.
 
+Requests pass a `LazyTransport`, which gives them to an interceptor, or else to the transport.
 With VICTOR_FP_OFFLINE=1 no transport of this package opens a connection. If a library such as respx or pytest-httpx has
 replaced httpx's network code, requests are sent with httpx, so that they reach the test double instead of a vendor.
 """
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from pydantic import SecretStr
 
     from victor_fp.core.requests import HttpRequest
-    from victor_fp.shell.transport.protocol import TransportResponse
+    from victor_fp.shell.transport.protocol import Transport, TransportResponse
 
 SendFunction: TypeAlias = (
     "Callable[[HttpRequest, SecretStr | None, float | None], Awaitable[TransportResponse | Fault]]"
@@ -56,9 +57,32 @@ def deactivate(interceptor: Interceptor) -> None:
     _active.remove(interceptor)
 
 
-def find_interceptor() -> Interceptor | None:
-    """Return the active interceptor, if any."""
-    return _active[-1] if _active else None
+class LazyTransport:
+    """A transport that is created at the first request, so that creating a provider imports no HTTP client and no engine."""
+
+    def __init__(self, make: Callable[[], Transport]) -> None:
+        self._make = make
+        self._transport: Transport | None = None
+
+    def load(self) -> Transport:
+        """Return the transport; it is created if necessary."""
+        if self._transport is None:
+            self._transport = self._make()
+        return self._transport
+
+    async def open(
+        self, request: HttpRequest, secret: SecretStr | None, timeout: float | None
+    ) -> TransportResponse | Fault:
+        """Send with the active interceptor, or else with the transport."""
+        transport = self._transport or self.load()
+        if _active:
+            return await _active[-1].intercept(transport.open, request, secret, timeout)
+        return await transport.open(request, secret, timeout)
+
+    async def aclose(self) -> None:
+        """Close the transport, if it was created."""
+        if self._transport is not None:
+            await self._transport.aclose()
 
 
 def is_offline() -> bool:

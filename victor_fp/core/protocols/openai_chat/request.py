@@ -40,9 +40,8 @@ from victor_fp.core.protocols.openai_family.rules import (
     read_result,
 )
 from victor_fp.core.protocols.openai_family.tools import NO_TOOLS, accept_tools, fit_call_id
-from victor_fp.core.protocols.operations import fill_chat
 from victor_fp.core.request_building.conversation import Block, read_turn_state, split_assistant_turn
-from victor_fp.core.requests import Adjustment, ChatRequest, Endpoint, HttpRequest, resolve_unsupported
+from victor_fp.core.requests import Adjustment, ChatRequest, Endpoint, HttpRequest, fill_request, resolve_unsupported
 from victor_fp.core.types import Message, TextPart, ToolDefinition
 
 TOKENS_FIELDS = ("max_tokens", "max_completion_tokens")
@@ -67,8 +66,8 @@ def write(
         rules = apply_policy(rules, policy, request.model)
     body, unsupported = _build_body(rules, request, names_model=found.names_model)
     if not unsupported:
-        return Success(fill_chat(found.request, body, request.options))
-    build = partial(fill_chat, found.request, body, request.options)
+        return Success(fill_request(found.request, body, request.options))
+    build = partial(fill_request, found.request, body, request.options)
     return resolve_unsupported(endpoint, request, unsupported).map(build)
 
 
