@@ -146,7 +146,9 @@ def with_partial(context: ResponseContext, transcript: Transcript, fault: Fault)
 
 def with_context(context: ResponseContext, fault: Fault) -> Fault:
     """Add the provider, model and URL of the request to a fault, where they are not set."""
-    return faults.with_context(fault, context.endpoint.spec.name, context.model, context.url)
+    spec = context.endpoint.spec
+    url = None if spec.transport == "embedded" else context.url  # an in-process engine has no URL
+    return faults.with_context(fault, spec.name, context.model, url)
 
 
 def _build_shared_fields(context: ResponseContext, transcript: Transcript) -> dict[str, Any]:

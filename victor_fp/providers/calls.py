@@ -126,12 +126,13 @@ async def stream_items(
     """
     opened: Result[Operation[StreamChunk], Fault]
     match outcome(spec):
-        case Success(call) if isinstance(targets, TargetPool):
-            opened = Success(Operation(targets, STREAM, call))
         case Success(call):
-            opened = targets().map(lambda chosen: Operation(chosen, STREAM, call))
-        case Failure():
-            opened = spec
+            if isinstance(targets, TargetPool):
+                opened = Success(Operation(targets, STREAM, call))
+            else:
+                opened = targets().map(lambda chosen: Operation(chosen, STREAM, call))
+        case Failure(fault):
+            opened = Failure(fault)
     match outcome(opened):
         case Success(operation):
             pass

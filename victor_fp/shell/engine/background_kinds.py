@@ -18,7 +18,7 @@ from victor_fp.core.result import outcome
 from victor_fp.core.types import CompletionResponse
 from victor_fp.shell.engine.backend import Kind, KnownResult, PreparedExchange, Split
 from victor_fp.shell.engine.call_spec import CallSpec
-from victor_fp.shell.engine.http_backend import build_response_context, compile_chat
+from victor_fp.shell.engine.http_backend import compile_chat
 
 
 def _compile_start(
@@ -70,8 +70,10 @@ def _compile_resume(
     if codec.background is None:
         return Failure(_refuse(endpoint, model))
     retrieval = codec.background.retrieve(spec.background_id)
-    request = replace(retrieval, is_polled=True, tool_names=spec.background_tool_names)
-    context = build_response_context(endpoint, request, model or None)
+    request = replace(retrieval, is_polled=True)
+    context = ResponseContext(
+        endpoint=endpoint, model=model or None, url=request.url, tool_names=spec.background_tool_names
+    )
     read = partial(read_completion, context, codec)
     return Success(PreparedExchange(request=request, codec=codec, context=context, read=read))
 
@@ -86,7 +88,7 @@ def _compile_cancel(
     if codec.background is None:
         return Failure(_refuse(endpoint, model))
     request = codec.background.cancel(spec.background_id)
-    context = build_response_context(endpoint, request, model or None)
+    context = ResponseContext(endpoint=endpoint, model=model or None, url=request.url)
     return Success(PreparedExchange(request=request, codec=codec, context=context, read=lambda _: Success(None)))
 
 

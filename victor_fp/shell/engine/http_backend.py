@@ -19,7 +19,7 @@ from victor_fp.core.faults import Fault, InvalidResponse
 from victor_fp.core.protocols import Codec, ModelInfo
 from victor_fp.core.request_building.inputs import build_typed_request
 from victor_fp.core.request_building.values import describe_failure
-from victor_fp.core.requests import ChatRequest, Endpoint, HttpRequest, find_missing_setting
+from victor_fp.core.requests import ChatRequest, Endpoint, find_missing_setting
 from victor_fp.core.responses import ResponseContext, read_completion, with_context
 from victor_fp.core.result import outcome
 from victor_fp.core.types import CompletionResponse, StreamChunk
@@ -110,7 +110,7 @@ class HttpBoundRequest(msgspec.Struct, Generic[T], frozen=True):
         """Start an attempt."""
         exchange = self.exchange
         if exchange.read is not None:
-            return BodyAttempt(self.connection, exchange, limits.timeout)
+            return BodyAttempt(self.connection, exchange, limits)
         if exchange.read_lines is not None:
             return LinesAttempt(self.connection, exchange, limits)
         # Only the stream kind has no `read`, and its items are chunks.
@@ -148,19 +148,6 @@ def digest_scope(name: str, address: str | None, secret: SecretStr | None) -> st
     return f"{name}:{digest[:16]}"
 
 
-def build_response_context(endpoint: Endpoint, request: HttpRequest, model: str | None = None) -> ResponseContext:
-    """Build the context for reading the response; an in-process engine has no URL."""
-    url = None if endpoint.spec.transport == "embedded" else request.url
-    return ResponseContext(
-        endpoint=endpoint,
-        model=model,
-        url=url,
-        adjustments=request.adjustments,
-        tool_names=request.tool_names,
-        required_call=request.required_call,
-    )
-
-
 def compile_chat(
     codec: Codec, endpoint: Endpoint, spec: CallSpec, model: str, options: Mapping[str, Any]
 ) -> Result[PreparedExchange[Any], Fault]:
@@ -186,7 +173,14 @@ def compile_chat(
                 from victor_fp.core.text_tools.hook import read_response
 
                 codec = read_response(codec, chat, built.tool_names)
-            context = build_response_context(endpoint, built, model)
+            context = ResponseContext(
+                endpoint=endpoint,
+                model=model,
+                url=built.url,
+                adjustments=built.adjustments,
+                tool_names=built.tool_names,
+                required_call=built.required_call,
+            )
             read = None if spec.stream else partial(read_completion, context, codec)
             return Success(PreparedExchange(request=built, codec=codec, context=context, read=read))
         case Failure(fault):
@@ -216,7 +210,7 @@ def _compile_model(
         found = read_model(model, body)
         return Failure(unknown) if found is None else Success(found)
 
-    context = build_response_context(endpoint, request, model)
+    context = ResponseContext(endpoint=endpoint, model=model, url=request.url)
     return Success(PreparedExchange(request=request, codec=codec, context=context, read=read))
 
 
@@ -234,7 +228,7 @@ def _compile_count(
         case Failure(fault):
             return Failure(fault)
         case Success(request):
-            context = build_response_context(endpoint, request, model)
+            context = ResponseContext(endpoint=endpoint, model=model, url=request.url)
             read = counting.read
             return Success(
                 PreparedExchange(request=request, codec=codec, context=context, read=lambda body: Success(read(body)))

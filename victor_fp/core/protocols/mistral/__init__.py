@@ -10,7 +10,7 @@ from victor_fp.core.protocols import Codec, ProtocolRecord
 from victor_fp.core.protocols.mistral.completions import FORMAT, read_error
 from victor_fp.core.protocols.mistral.discovery import build_discovery
 from victor_fp.core.protocols.mistral.request import build_rules, write
-from victor_fp.core.protocols.openai_family.completions import CompletionEvents, read_body
+from victor_fp.core.protocols.openai_family.completions import CompletionEvents
 from victor_fp.core.protocols.openai_family.errors import fault_from_response
 from victor_fp.core.requests import Endpoint
 
@@ -20,7 +20,7 @@ def codec_for(endpoint: Endpoint, dialect: MistralDialect) -> Codec:
     return Codec(
         protocol=dialect.protocol,
         request=partial(write, endpoint, build_rules(endpoint, dialect)),
-        response=partial(read_body, endpoint, dialect, FORMAT),
+        response=CompletionEvents(endpoint, dialect, FORMAT).read_body,
         framer=ServerSentEvents,
         events=partial(CompletionEvents, endpoint, dialect, FORMAT),
         error=partial(fault_from_response, endpoint, dialect, read_error),

@@ -11,7 +11,7 @@ from victor_fp.core.protocols.openai_chat.completions import build_format, read_
 from victor_fp.core.protocols.openai_chat.request import write
 from victor_fp.core.protocols.openai_chat.routes import choose_route
 from victor_fp.core.protocols.openai_chat.rules import build_rules
-from victor_fp.core.protocols.openai_family.completions import CompletionEvents, read_body
+from victor_fp.core.protocols.openai_family.completions import CompletionEvents
 from victor_fp.core.protocols.openai_family.discovery import build_discovery
 from victor_fp.core.protocols.openai_family.errors import fault_from_response
 from victor_fp.core.requests import Endpoint
@@ -24,7 +24,7 @@ def codec_for(endpoint: Endpoint, dialect: ChatDialect) -> Codec:
     return Codec(
         protocol=dialect.protocol,
         request=partial(write, endpoint, build_rules(endpoint, dialect), route),
-        response=partial(read_body, endpoint, dialect, completions),
+        response=CompletionEvents(endpoint, dialect, completions).read_body,
         framer=ServerSentEvents,
         events=partial(CompletionEvents, endpoint, dialect, completions),
         error=partial(fault_from_response, endpoint, dialect, read_error),

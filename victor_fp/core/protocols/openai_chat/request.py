@@ -31,7 +31,6 @@ from victor_fp.core.protocols.openai_family.formats import AnswerFormat, accept_
 from victor_fp.core.protocols.openai_family.rules import (
     NO_THINKING,
     Rules,
-    accept_max_tokens,
     accept_messages,
     accept_options,
     accept_thinking,
@@ -78,8 +77,7 @@ def _build_body(
     dialect = rules.dialect
     accepted, in_messages = accept_messages(rules, request.messages)
     with_tools = bool(request.tools) or any(message.tool_calls for message in accepted)
-    tokens, in_tokens = accept_max_tokens(rules, request, TOKENS_FIELDS)
-    options = accept_options(rules, request)
+    options = accept_options(rules, request, TOKENS_FIELDS)
     thinking, answer_format = NO_THINKING, None
     in_format: tuple[Adjustment, ...] = ()
     if request.options is not NO_OPTIONS:
@@ -91,8 +89,8 @@ def _build_body(
     body = wire.ChatCompletionRequest(
         messages=[_build_message(rules, message, with_tools=with_tools) for message in accepted],
         model=request.model if names_model else UNSET,
-        max_tokens=tokens if rules.tokens_field == "max_tokens" else UNSET,
-        max_completion_tokens=tokens if rules.tokens_field == "max_completion_tokens" else UNSET,
+        max_tokens=options.max_tokens if rules.tokens_field == "max_tokens" else UNSET,
+        max_completion_tokens=options.max_tokens if rules.tokens_field == "max_completion_tokens" else UNSET,
         temperature=options.temperature,
         top_p=options.top_p,
         presence_penalty=options.presence_penalty,
@@ -114,7 +112,7 @@ def _build_body(
         stream_options=WITH_USAGE if request.stream and dialect.stream_usage else UNSET,
     )
     if request.options is NO_OPTIONS and not tool_use.tools:
-        return body, (*in_messages, *in_tokens, *options.adjustments, *tool_use.adjustments)
+        return body, (*in_messages, *options.adjustments, *tool_use.adjustments)
     vendor_fields = ChatVendorFields(
         top_k=options.top_k,
         user_id=options.user if dialect.user_field == "user_id" else UNSET,
@@ -131,7 +129,6 @@ def _build_body(
         body, in_fields = extend_body(rules, body, vendor_fields, thinking)
     unsupported = (
         *in_messages,
-        *in_tokens,
         *options.adjustments,
         *thinking.adjustments,
         *tool_use.adjustments,

@@ -179,7 +179,7 @@ class Accumulator(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class CompletionEvents(msgspec.Struct, Generic[C, B], frozen=True):
-    """Reader of one stream."""
+    """Reader of one stream, or of a complete body."""
 
     endpoint: Endpoint
     dialect: ErrorDialect
@@ -207,7 +207,7 @@ class CompletionEvents(msgspec.Struct, Generic[C, B], frozen=True):
             elif state.begun and (delta := read_plain_text(chunk)) is not None:
                 deltas.append(delta)
             else:
-                state, more = self._on_chunk(state, self.format.read_chunk(chunk, frame, not state.begun))
+                state, more = self._add_chunk(state, self.format.read_chunk(chunk, frame, not state.begun))
                 deltas += more
         if state is before:
             return self, deltas
@@ -226,81 +226,59 @@ class CompletionEvents(msgspec.Struct, Generic[C, B], frozen=True):
             return msgspec.structs.replace(state, cut=interpreted.fault), []
         return state, [] if interpreted is None else [interpreted]
 
-    def _on_chunk(self, state: Accumulator, chunk: ChunkContent) -> tuple[Accumulator, list[Delta]]:
-        """Handle a chunk that has more than text."""
-        state, deltas = add_chunk(state, chunk, is_complete=False)
-        error, reason = chunk.error, None if chunk.choice is None else chunk.choice.finish_reason
-        if error is None and chunk.choice is not None and reason == FAILURE:
-            error = {"error": chunk.choice.error or UNSPECIFIED_ERROR}
+    def read_body(self, body: bytes) -> Sequence[Delta]:
+        """Decode a 200 body to deltas. An error in it, or a body that is not a completion, is `ErrorReported`."""
+        provider = self.endpoint.spec.name
+        completion = self.format.decode_body(body)
+        if isinstance(completion, Undecodable):
+            message = f"the response cannot be decoded: {completion.reason}"
+            return [ErrorReported(InvalidResponse(provider=provider, message=message))]
+        chunk = self.format.read_body(completion, Frame(body))
+        if chunk.choice is None and chunk.error is None:
+            return [ErrorReported(InvalidResponse(provider=provider, message="the response contains no choice"))]
+        state, deltas = self._add_chunk(self.state, chunk, is_complete=True)
+        return [*deltas, *_finish(state), StreamEnded()]
+
+    def _add_chunk(
+        self, state: Accumulator, chunk: ChunkContent, *, is_complete: bool = False
+    ) -> tuple[Accumulator, list[Delta]]:
+        """Add a chunk: return the state and its deltas. `is_complete`: it is a body, with complete calls and records."""
+        choice, error = chunk.choice, chunk.error
+        if not state.begun or chunk.identity or chunk.notes or choice is None or choice.notes:
+            state = msgspec.structs.replace(
+                state,
+                begun=True,
+                seed=state.seed or str(chunk.identity.get("id") or chunk.identity.get("created") or ""),
+                model=state.model or chunk.model,
+                notes={**chunk.identity, **state.notes, **chunk.notes, **({} if choice is None else choice.notes)},
+            )
+        deltas = list[Delta]() if choice is None else [*choice.deltas]
+        if choice is not None:
+            if choice.fragments:
+                calls = state.calls
+                for fragment in choice.fragments:
+                    calls, more = add_fragment(calls, fragment, state.seed, is_complete=is_complete)
+                    deltas += more
+                if calls is not state.calls:
+                    state = msgspec.structs.replace(state, calls=calls)
+            if choice.details or choice.executed or choice.audio:
+                state = _add_records(state, choice, is_complete=is_complete)
+            if choice.growing_metadata:
+                deltas.append(MetadataReported(metadata=dict(choice.growing_metadata)))
+            if choice.finish_reason == FAILURE and error is None:
+                error = {"error": choice.error or UNSPECIFIED_ERROR}
+        if chunk.usage is not None:
+            deltas.append(chunk.usage)
         if error is not None:
-            fault = fault_from_error(self.endpoint, self.dialect, error, model=state.model)
-            return state, [*deltas, ErrorReported(fault)]
-        if reason:
+            deltas.append(ErrorReported(fault_from_error(self.endpoint, self.dialect, error, model=state.model)))
+        elif choice is not None and choice.finish_reason:
             if state.calls is not NO_CALLS or state.details.newest is not None:
                 state, released = _release(state)
                 deltas += released
             state = msgspec.structs.replace(state, stopped=True)
+            reason = choice.finish_reason
             deltas.append(Stopped(self.format.stop_reasons.get(reason, reason), reason))
         return state, deltas
-
-
-def read_body(
-    endpoint: Endpoint, dialect: ErrorDialect, completions: CompletionFormat[C, B], body: bytes
-) -> Sequence[Delta]:
-    """Decode a 200 body to deltas. An error in it, or a body that is not a completion, is `ErrorReported`."""
-    completion = completions.decode_body(body)
-    if isinstance(completion, Undecodable):
-        return [
-            ErrorReported(
-                InvalidResponse(
-                    provider=endpoint.spec.name, message=f"the response cannot be decoded: {completion.reason}"
-                )
-            )
-        ]
-    chunk = completions.read_body(completion, Frame(body))
-    if chunk.error is not None:
-        return [ErrorReported(fault_from_error(endpoint, dialect, chunk.error, model=chunk.model))]
-    if chunk.choice is None:
-        return [ErrorReported(InvalidResponse(provider=endpoint.spec.name, message="the response contains no choice"))]
-    state, deltas = add_chunk(Accumulator(), chunk, is_complete=True)
-    deltas += _finish(state)
-    reason = chunk.choice.finish_reason
-    if reason == FAILURE:
-        error: Json = {"error": chunk.choice.error or UNSPECIFIED_ERROR}
-        return [*deltas, ErrorReported(fault_from_error(endpoint, dialect, error, model=chunk.model))]
-    if reason:
-        deltas.append(Stopped(completions.stop_reasons.get(reason, reason), reason))
-    return [*deltas, StreamEnded()]
-
-
-def add_chunk(state: Accumulator, chunk: ChunkContent, *, is_complete: bool) -> tuple[Accumulator, list[Delta]]:
-    """Add a chunk: return the state and its deltas, except the stop. `is_complete`: calls and records are complete."""
-    choice = chunk.choice
-    if not state.begun or chunk.identity or chunk.notes or choice is None or choice.notes:
-        state = msgspec.structs.replace(
-            state,
-            begun=True,
-            seed=state.seed or str(chunk.identity.get("id") or chunk.identity.get("created") or ""),
-            model=state.model or chunk.model,
-            notes={**chunk.identity, **state.notes, **chunk.notes, **({} if choice is None else choice.notes)},
-        )
-    if choice is None:
-        return state, [] if chunk.usage is None else [chunk.usage]
-    deltas = [*choice.deltas]
-    if choice.fragments:
-        calls = state.calls
-        for fragment in choice.fragments:
-            calls, more = add_fragment(calls, fragment, state.seed, is_complete=is_complete)
-            deltas += more
-        if calls is not state.calls:
-            state = msgspec.structs.replace(state, calls=calls)
-    if choice.details or choice.executed or choice.audio:
-        state = _add_records(state, choice, is_complete=is_complete)
-    if choice.growing_metadata:
-        deltas.append(MetadataReported(metadata=dict(choice.growing_metadata)))
-    if chunk.usage is not None:
-        deltas.append(chunk.usage)
-    return state, deltas
 
 
 def _add_records(state: Accumulator, choice: ChoiceContent, *, is_complete: bool) -> Accumulator:

@@ -71,6 +71,7 @@ def list_unsupported(supports: Supports) -> frozenset[str]:
 class AcceptedOptions(msgspec.Struct, frozen=True, kw_only=True):
     """Sampling and output options; UNSET if not requested or not accepted."""
 
+    max_tokens: int | UnsetType = UNSET
     temperature: float | UnsetType = UNSET
     top_p: float | UnsetType = UNSET
     top_k: int | UnsetType = UNSET
@@ -96,9 +97,23 @@ class Thinking(msgspec.Struct, frozen=True, kw_only=True):
 NO_THINKING = Thinking()
 
 
-def accept_options(rules: Rules, request: ChatRequest) -> AcceptedOptions:
-    """Return the sampling and output options that the vendor accepts, and adjustments for the others."""
+def accept_options(rules: Rules, request: ChatRequest, tokens_fields: Collection[str]) -> AcceptedOptions:
+    """Return the sampling and output options that the vendor accepts, and adjustments for the others.
+
+    The default of max_tokens is not sent if the caller's `extra_body` or unknown options have one of `tokens_fields`.
+    """
     options, adjustments = request.options, list[Adjustment]()
+    tokens: int | UnsetType = UNSET if request.max_tokens is None else request.max_tokens
+    if (
+        (options.unknown or options.extra_body)
+        and not request.asks_max_tokens
+        and not (options.unknown.keys() | options.extra_body.keys()).isdisjoint(tokens_fields)
+    ):
+        tokens = UNSET
+    elif tokens is not UNSET and tokens < rules.min_output_tokens:
+        tokens = rules.min_output_tokens
+        reason = f"{rules.recipient} requires at least {tokens}"
+        adjustments.append(Adjustment(parameter="max_tokens", reason=reason, action="changed"))
     temperature: float | UnsetType = UNSET if request.temperature is None else request.temperature
     if temperature is not UNSET and "temperature" in rules.refuses:
         temperature = UNSET  # the default is not reported
@@ -109,7 +124,7 @@ def accept_options(rules: Rules, request: ChatRequest) -> AcceptedOptions:
         reason = f"{rules.recipient} accepts at maximum {temperature:g}"
         adjustments.append(Adjustment(parameter="temperature", reason=reason, action="changed"))
     if options is NO_OPTIONS:
-        return AcceptedOptions(temperature=temperature, adjustments=tuple(adjustments))
+        return AcceptedOptions(max_tokens=tokens, temperature=temperature, adjustments=tuple(adjustments))
     logprobs = None if options.logprobs is None or options.logprobs is False else options.logprobs
     requested = {
         "top_p": options.top_p,
@@ -136,6 +151,7 @@ def accept_options(rules: Rules, request: ChatRequest) -> AcceptedOptions:
         tier = UNSET
     count = _accept(rules, "logprobs", logprobs)
     return AcceptedOptions(
+        max_tokens=tokens,
         temperature=temperature,
         top_p=_accept(rules, "top_p", options.top_p),
         top_k=_accept(rules, "top_k", options.top_k),
@@ -148,23 +164,6 @@ def accept_options(rules: Rules, request: ChatRequest) -> AcceptedOptions:
         user=_accept(rules, "user", options.user),
         adjustments=tuple(adjustments),
     )
-
-
-def accept_max_tokens(
-    rules: Rules, request: ChatRequest, fields: Collection[str]
-) -> tuple[int | UnsetType, tuple[Adjustment, ...]]:
-    """Return max_tokens. The default is not sent if the caller's `extra_body` or unknown options have one of `fields`."""
-    tokens, options = request.max_tokens, request.options
-    if tokens is None:
-        return UNSET, ()
-    if (options.unknown or options.extra_body) and not request.asks_max_tokens:
-        given = options.unknown.keys() | options.extra_body.keys()
-        if not given.isdisjoint(fields):
-            return UNSET, ()
-    if tokens >= rules.min_output_tokens:
-        return tokens, ()
-    reason = f"{rules.recipient} requires at least {rules.min_output_tokens}"
-    return rules.min_output_tokens, (Adjustment(parameter="max_tokens", reason=reason, action="changed"),)
 
 
 def accept_thinking(rules: Rules, request: ChatRequest) -> Thinking:
