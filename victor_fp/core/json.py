@@ -1,4 +1,4 @@
-"""JSON types, the shared encoder and decoders, and values that arrive in pieces.
+"""JSON types, the shared encoder and decoders, those of wire models, and values that arrive in pieces.
 
 Pieces are kept in a chain, `(previous, newest)` or None: an immutable list with O(1) append, where a tuple would be copied.
 The items are joined or merged once, at the end.
@@ -10,12 +10,14 @@ import json
 import math
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeAlias, TypeVar, overload
 
 import msgspec
 
 JsonScalar: TypeAlias = str | int | float | bool | None
 if TYPE_CHECKING:
+    from victor_fp.core.wire_repair import WireShape
+
     Json: TypeAlias = JsonScalar | Sequence["Json"] | Mapping[str, "Json"]
 else:
     # msgspec does not support recursive aliases.
@@ -62,7 +64,7 @@ def encode_flawed_json(value: object) -> bytes:
         return _replace_surrogates(json.dumps(value)).encode()
 
 
-def decode_json(data: bytes | str) -> Json | NotJson:
+def decode_json(data: bytes | memoryview | str) -> Json | NotJson:
     """Decode JSON strictly."""
     try:
         return _DECODER.decode(data)
@@ -140,6 +142,68 @@ def _parse_float(digits: str) -> float | None:
 
 def _reject_constant(name: str) -> None:  # noqa: ARG001  NaN, Infinity or -Infinity
     return None
+
+
+class Undecodable(msgspec.Struct, frozen=True, gc=False):
+    """The data is not JSON, or does not match the wire type; `reason` is safe to show."""
+
+    reason: str
+
+
+class WireDecoder(Generic[T]):
+    """Decodes one wire type; the msgspec decoder is built at first use, to keep imports fast.
+
+    Valid data is decoded in one msgspec pass. On a validation error the JSON is repaired: an object with an unknown tag
+    becomes its union's unknown variant (tag "__unknown__", the object in `raw`), numbers given as strings and the like
+    are converted, and optional fields and list items of a wrong type are omitted. From a list of numbers no item is
+    omitted, since positions matter: the list is rejected as a whole. Invalid JSON is read with `decode_flawed_json` and
+    its `keep_surrogates`.
+
+        EVENTS: WireDecoder[MessageStreamEvent] = WireDecoder(MessageStreamEvent)
+    """
+
+    __slots__ = ("_decoder", "_keep_surrogates", "_shape", "_wire_type")
+
+    @overload
+    def __init__(self, wire_type: type[T], *, keep_surrogates: bool = False) -> None: ...
+    @overload
+    def __init__(self, wire_type: object, *, keep_surrogates: bool = False) -> None: ...
+    def __init__(self, wire_type: object, *, keep_surrogates: bool = False) -> None:
+        self._wire_type = wire_type
+        self._keep_surrogates = keep_surrogates
+        self._decoder: msgspec.json.Decoder[T] | None = None
+        self._shape: WireShape | None = None
+
+    def decode(self, data: bytes | memoryview) -> T | Undecodable:
+        """Decode the data, or return why it cannot be decoded. Does not raise."""
+        decoder = self._decoder
+        if decoder is None:
+            decoder = self._decoder = msgspec.json.Decoder(self._wire_type)
+        try:
+            return decoder.decode(data)
+        except msgspec.ValidationError as misfit:
+            return self._repair(data, str(misfit))
+        except RecursionError as error:
+            return Undecodable(str(error))
+        except _UNREADABLE as error:
+            return self._repair(data, str(error) or type(error).__name__)
+
+    def _repair(self, data: bytes | memoryview, reason: str) -> T | Undecodable:
+        from victor_fp.core.wire_repair import MISFIT, fit_value, read_shape
+
+        if self._shape is None:
+            self._shape = read_shape(self._wire_type)
+        try:
+            value = decode_json(data)
+            if isinstance(value, NotJson):
+                value = decode_flawed_json(bytes(data), keep_surrogates=self._keep_surrogates)
+            fitted = MISFIT if isinstance(value, NotJson) else fit_value(self._shape, value)
+            if fitted is MISFIT:
+                return Undecodable(reason)
+            found: T = msgspec.convert(fitted, self._wire_type)
+        except (*_UNREADABLE, ValueError):
+            return Undecodable(reason)
+        return found
 
 
 def measure_depth(value: Json, most: int | None = None) -> int:

@@ -47,13 +47,6 @@ class ChatRequest(msgspec.Struct, frozen=True, kw_only=True):
     """The tool that must be called according to `tool_choice`; empty: any tool; None: no call is required."""
 
     @property
-    def is_plain(self) -> bool:
-        """Whether there are no options, tools, calls or states of earlier turns, so that no adaptation is needed."""
-        if self.options is not NO_OPTIONS or self.tools:
-            return False
-        return not any(message.role == "tool" or message.tool_calls or message.metadata for message in self.messages)
-
-    @property
     def asks_temperature(self) -> bool:
         """Whether the caller set a temperature; the default is omitted for models that accept none."""
         return self.temperature is not None and self.temperature != DEFAULT_TEMPERATURE

@@ -18,9 +18,9 @@ from msgspec import UNSET
 from victor_fp_wire import Body, Operation, Parameter
 
 from victor_fp.core.catalogue.spec import AuthKind
+from victor_fp.core.json import WireDecoder
 from victor_fp.core.options import Options
 from victor_fp.core.requests import Adjustment, Endpoint, HttpRequest, build_headers, fill_request
-from victor_fp.core.wire_decoding import WireDecoder
 
 T = TypeVar("T")
 

@@ -50,6 +50,21 @@ class HttpAttempt(msgspec.Struct, Generic[T], eq=False):
     def _build_failure(self, fault: Fault) -> Failure[Fault]:
         return Failure(self._connection.hide_secrets(with_context(self._exchange.context, fault)))
 
+    async def _send(self, request: HttpRequest, seconds: float) -> TransportResponse | Fault:
+        """Send a request and wait for the headers of the response, within a timeout in seconds."""
+        connection = self._connection
+        if connection.signer is not None and connection.signs:
+            match outcome(await connection.sign(request)):
+                case Failure(fault):
+                    return fault
+                case Success(request):
+                    pass
+        try:
+            async with asyncio.timeout(seconds + TIMEOUT_SLACK):
+                return await connection.transport.open(request, connection.secret, self._limits.timeout)
+        except TimeoutError:
+            return build_timeout_fault("read", "opening", self._limits.timeout)
+
     async def _fetch(self, request: HttpRequest, timeout: float) -> Result[tuple[int, Mapping[str, str], bytes], Fault]:
         """Send a request and read its complete response: status, headers, body."""
         connection = self._connection
@@ -218,21 +233,6 @@ class StreamAttempt(HttpAttempt[StreamChunk]):
             return build_redirect_fault(response.status)
         headers = response.headers if response.status < 400 else self._add_date(response.headers)
         return begin_reading(exchange.context, exchange.codec, response.status, headers)
-
-    async def _send(self, request: HttpRequest, seconds: float) -> TransportResponse | Fault:
-        """Send a request and wait for the headers of the response, within a timeout in seconds."""
-        connection = self._connection
-        if connection.signer is not None and connection.signs:
-            match outcome(await connection.sign(request)):
-                case Failure(fault):
-                    return fault
-                case Success(request):
-                    pass
-        try:
-            async with asyncio.timeout(seconds + TIMEOUT_SLACK):
-                return await connection.transport.open(request, connection.secret, self._limits.timeout)
-        except TimeoutError:
-            return build_timeout_fault("read", "opening", self._limits.timeout)
 
     async def _receive(self) -> bytes | Fault | None:
         """Return the next bytes; None at the end. The first chunk and the caller's deadline are timed here."""

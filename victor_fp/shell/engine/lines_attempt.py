@@ -73,19 +73,9 @@ class LinesAttempt(HttpAttempt[T]):
 
     async def _open(self) -> Fault | None:
         """Send, and wait for the headers; the body of an error is read completely."""
-        connection, exchange = self._connection, self._exchange
-        request, timeout = exchange.request, self._compute_timeout()
-        if connection.signer is not None and connection.signs:
-            match outcome(await connection.sign(request)):
-                case Success(request):
-                    pass
-                case Failure(fault):
-                    return fault
-        try:
-            async with asyncio.timeout(timeout + TIMEOUT_SLACK):
-                response = await connection.transport.open(request, connection.secret, timeout)
-        except TimeoutError:
-            return build_timeout_fault("read", "opening", timeout)
+        exchange = self._exchange
+        timeout = self._compute_timeout()
+        response = await self._send(exchange.request, timeout)
         if isinstance(response, FaultBase):
             return response
         self._response = response

@@ -52,6 +52,7 @@ from victor_fp.core.json import (
     Json,
     NotJson,
     ObjectChain,
+    Undecodable,
     concatenate_objects,
     decode_lenient_json,
     encode_flawed_json,
@@ -73,7 +74,6 @@ from victor_fp.core.protocols.anthropic_messages.usage import describe_usage, me
 from victor_fp.core.protocols.operations import build_decoder
 from victor_fp.core.protocols.shared_events import DONE, is_error_object, read_error_text
 from victor_fp.core.requests import Endpoint
-from victor_fp.core.wire_decoding import Undecodable
 
 EVENT = build_decoder(CreateMessage.EVENT, keep_surrogates=True)
 

@@ -37,6 +37,8 @@ from victor_fp.core.json import (
     Json,
     NotJson,
     ObjectChain,
+    Undecodable,
+    WireDecoder,
     concatenate_objects,
     decode_json_object,
     decode_lenient_json,
@@ -53,7 +55,6 @@ from victor_fp.core.protocols.bedrock_converse.response import (
 )
 from victor_fp.core.protocols.bedrock_converse.usage import emit_usage
 from victor_fp.core.requests import Endpoint
-from victor_fp.core.wire_decoding import Undecodable, WireDecoder
 
 _START: WireDecoder[ContentBlockStartEvent] = WireDecoder(ContentBlockStartEvent, keep_surrogates=True)
 _DELTA: WireDecoder[ContentBlockDeltaEvent] = WireDecoder(ContentBlockDeltaEvent, keep_surrogates=True)

@@ -26,14 +26,13 @@ from victor_fp.core.deltas import (
 from victor_fp.core.dialects.cohere import CohereDialect
 from victor_fp.core.faults import InvalidResponse
 from victor_fp.core.framing import Frame
-from victor_fp.core.json import Chain, Json, unroll
+from victor_fp.core.json import Chain, Json, Undecodable, unroll
 from victor_fp.core.protocols.cohere_v2.errors import fault_from_error
 from victor_fp.core.protocols.cohere_v2.notes import emit_citations, emit_logprobs, emit_plan, emit_stop
 from victor_fp.core.protocols.cohere_v2.response import emit_call_start
 from victor_fp.core.protocols.operations import build_decoder
 from victor_fp.core.protocols.shared_events import DONE, is_error_object, read_error_text
 from victor_fp.core.requests import Endpoint
-from victor_fp.core.wire_decoding import Undecodable
 
 EVENT = build_decoder(Chat.EVENT, keep_surrogates=True)
 EMPTY_MESSAGE = wire.MessageDelta()

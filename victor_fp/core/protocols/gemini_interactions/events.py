@@ -22,6 +22,7 @@ from victor_fp_wire.gemini_interactions.response import (
 from victor_fp.core.deltas import Delta, ErrorReported
 from victor_fp.core.faults import InvalidResponse
 from victor_fp.core.framing import Frame
+from victor_fp.core.json import Undecodable
 from victor_fp.core.persistent import PersistentMap
 from victor_fp.core.protocols.gemini.errors import fault_from_error, find_status
 from victor_fp.core.protocols.gemini_interactions.response import (
@@ -34,7 +35,6 @@ from victor_fp.core.protocols.gemini_interactions.steps_received import OpenStep
 from victor_fp.core.protocols.operations import build_decoder
 from victor_fp.core.protocols.shared_events import DONE
 from victor_fp.core.requests import Endpoint
-from victor_fp.core.wire_decoding import Undecodable
 
 EVENTS = build_decoder(CreateInteraction.EVENT)
 

@@ -10,7 +10,7 @@ from victor_fp_wire.mistral.response import Choice as BodyChoice
 
 from victor_fp.core.deltas import TextDelta, UsageReported
 from victor_fp.core.framing import Frame
-from victor_fp.core.json import Json, NotJson, decode_json_object
+from victor_fp.core.json import Json, NotJson, Undecodable, WireDecoder, decode_json_object
 from victor_fp.core.protocols.mistral.content import emit_content, read_fragment
 from victor_fp.core.protocols.openai_family.completions import (
     ChoiceContent,
@@ -20,7 +20,6 @@ from victor_fp.core.protocols.openai_family.completions import (
 )
 from victor_fp.core.protocols.openai_family.errors import TypedError
 from victor_fp.core.protocols.operations import build_decoder
-from victor_fp.core.wire_decoding import Undecodable, WireDecoder
 
 AnyMistralCompletion: TypeAlias = ChatCompletion | ChatCompletionChunk
 AnyMistralChoice: TypeAlias = BodyChoice | ChunkChoice

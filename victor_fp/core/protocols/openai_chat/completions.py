@@ -22,7 +22,7 @@ from victor_fp_wire.openai_chat.response import Choice as BodyChoice
 from victor_fp.core.deltas import Delta, ReasoningDelta, RefusalDelta, TextDelta, UsageReported
 from victor_fp.core.dialects.chat import ChatDialect
 from victor_fp.core.framing import Frame
-from victor_fp.core.json import Json, NotJson, decode_lenient_json
+from victor_fp.core.json import Json, NotJson, Undecodable, WireDecoder, decode_lenient_json
 from victor_fp.core.protocols.openai_family.completions import (
     ChoiceContent,
     ChunkContent,
@@ -35,7 +35,6 @@ from victor_fp.core.protocols.openai_family.errors import TypedError
 from victor_fp.core.protocols.openai_family.tool_calls import Fragment, is_empty_fragment
 from victor_fp.core.protocols.operations import build_decoder
 from victor_fp.core.protocols.shared_events import is_error_object, may_be_error
-from victor_fp.core.wire_decoding import Undecodable, WireDecoder
 
 AnyCompletion: TypeAlias = ChatCompletion | ChatCompletionChunk
 AnyChoice: TypeAlias = BodyChoice | ChunkChoice

@@ -28,7 +28,7 @@ from victor_fp.core.deltas import (
 )
 from victor_fp.core.faults import Fault, InvalidResponse
 from victor_fp.core.framing import Frame
-from victor_fp.core.json import Json, unroll
+from victor_fp.core.json import Json, Undecodable, unroll
 from victor_fp.core.protocols.openai_family.errors import Cut, ErrorDialect, fault_from_error, interpret_frame
 from victor_fp.core.protocols.openai_family.tool_calls import (
     NO_CALLS,
@@ -39,7 +39,6 @@ from victor_fp.core.protocols.openai_family.tool_calls import (
 )
 from victor_fp.core.protocols.shared_events import DONE
 from victor_fp.core.requests import Endpoint
-from victor_fp.core.wire_decoding import Undecodable
 
 C = TypeVar("C")
 B = TypeVar("B")
