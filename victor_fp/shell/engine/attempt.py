@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 from contextlib import aclosing, suppress
-from typing import TYPE_CHECKING, ClassVar, Generic, TypeVar
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 import msgspec
 from returns.result import Failure, Result, Success
@@ -36,12 +36,11 @@ DRAIN_TIMEOUT = 0.25
 class HttpAttempt(msgspec.Struct, Generic[T], eq=False):
     """Base class of attempts over HTTP."""
 
-    records: ClassVar[tuple[AttemptRecord, ...]] = ()
-
     _connection: Connection
     _exchange: PreparedExchange[T]
     _limits: TimeLimits
     headers: Mapping[str, str] = {}
+    records: tuple[AttemptRecord, ...] = ()
 
     def __repr__(self) -> str:
         """Omit the connection."""
@@ -132,9 +131,6 @@ class BodyAttempt(HttpAttempt[T]):
             case Failure(fault):
                 return self._build_failure(fault)
 
-    async def drain(self) -> None:
-        """Do nothing: the response has been read."""
-
     async def aclose(self) -> None:
         """Do nothing: the connection has been released."""
 
@@ -179,29 +175,29 @@ class StreamAttempt(HttpAttempt[StreamChunk]):
             if self._fault is not None:
                 return Failure(self._fault)
 
-    async def drain(self) -> None:
-        """Read to the end of a finished response, for `DRAIN_TIMEOUT` at most, and release the connection."""
+    async def aclose(self) -> None:
+        """Close the connection, or release it if the response was read to its end.
+
+        A finished response is read to its end, for `DRAIN_TIMEOUT` at most.
+        """
+        response, self._response = self._response, None
+        polling, self._polling = self._polling, None
+        reading = self._reading
         try:
-            if self._response is not None:
+            if response is not None and reading is not None and reading.over and self._fault is None:
                 with suppress(TimeoutError):
                     async with asyncio.timeout(DRAIN_TIMEOUT):
-                        while isinstance(await self._response.receive(), bytes):
+                        while isinstance(await response.receive(), bytes):
                             pass
         finally:
-            await self.aclose()
-
-    async def aclose(self) -> None:
-        """Close the connection, or release it if the response was read to its end."""
-        response, self._response = self._response, None
-        if response is not None:
-            await response.aclose()
-        polling, self._polling = self._polling, None
-        if polling is not None:
-            transcript = None if self._reading is None else self._reading.transcript
-            polling.is_complete = transcript is not None and (
-                transcript.stopped is not None or transcript.fault is not None
-            )
-            await polling.aclose()
+            if response is not None:
+                await response.aclose()
+            if polling is not None:
+                transcript = None if reading is None else reading.transcript
+                polling.is_complete = transcript is not None and (
+                    transcript.stopped is not None or transcript.fault is not None
+                )
+                await polling.aclose()
 
     def interrupt(self, fault: Fault) -> Fault:
         """Interrupt the stream; return the fault with the partial response."""

@@ -5,7 +5,7 @@ A new kind of result requires one function that compiles it and one public metho
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 from hashlib import sha256
 from typing import Any, Generic, TypeVar, cast
@@ -93,7 +93,15 @@ class HttpBackend:
                 return Failure(fault)
         if connection.needs_preparation and (unready := await prepare_model(connection.transport, model)) is not None:
             return Failure(with_context(exchange.context, unready))
-        return Success(HttpBoundRequest(connection, exchange))
+        start: Callable[[TimeLimits], BackendAttempt[T]]
+        if exchange.read is not None:
+            start = partial(BodyAttempt, connection, exchange)
+        elif exchange.read_lines is not None:
+            start = partial(LinesAttempt, connection, exchange)
+        else:  # only the stream kind has none of them, and its items are chunks
+            stream = partial(StreamAttempt, connection, cast("PreparedExchange[StreamChunk]", exchange))
+            start = cast("Callable[[TimeLimits], BackendAttempt[T]]", stream)
+        return Success(HttpBoundRequest(start))
 
     async def aclose(self) -> None:
         """Close the connections."""
@@ -101,21 +109,10 @@ class HttpBackend:
 
 
 class HttpBoundRequest(msgspec.Struct, Generic[T], frozen=True):
-    """A compiled request and its connection."""
+    """A compiled request with its connection."""
 
-    connection: Connection
-    exchange: PreparedExchange[T]
-
-    def start(self, limits: TimeLimits) -> BackendAttempt[T]:
-        """Start an attempt."""
-        exchange = self.exchange
-        if exchange.read is not None:
-            return BodyAttempt(self.connection, exchange, limits)
-        if exchange.read_lines is not None:
-            return LinesAttempt(self.connection, exchange, limits)
-        # Only the stream kind has no `read`, and its items are chunks.
-        stream = StreamAttempt(self.connection, cast("PreparedExchange[StreamChunk]", exchange), limits)
-        return cast("BackendAttempt[T]", stream)
+    start: Callable[[TimeLimits], BackendAttempt[T]]
+    """Starts an attempt."""
 
 
 class KnownRequest(Generic[T]):
@@ -134,9 +131,6 @@ class KnownRequest(Generic[T]):
     async def read_batch(self) -> Result[Batch[T], Fault]:
         """Return the value."""
         return Success(Batch((self._value,), is_last=True))
-
-    async def drain(self) -> None:
-        """Do nothing."""
 
     async def aclose(self) -> None:
         """Do nothing."""

@@ -51,10 +51,6 @@ class LinesAttempt(HttpAttempt[T]):
             if data.strip():
                 return self._decode(data, is_last=False)
 
-    async def drain(self) -> None:
-        """Do nothing: the last batch is returned at the end of the response."""
-        await self.aclose()
-
     async def aclose(self) -> None:
         """Close the connection, or release it if the response was read to its end."""
         response, self._response = self._response, None
