@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from typing_extensions import TypeIs
 
-from victor_fp.shell.transport.interception import LazyTransport
+from victor_fp.shell.transport.http import LazyTransport
 
 if TYPE_CHECKING:
     import httpx

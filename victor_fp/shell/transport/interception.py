@@ -1,6 +1,5 @@
 """What is used in place of the network: interceptors such as recordings, test doubles of httpx, VICTOR_FP_OFFLINE.
 
-Requests pass a `LazyTransport`, which gives them to an interceptor, or else to the transport.
 With VICTOR_FP_OFFLINE=1 no transport of this package opens a connection. If a library such as respx or pytest-httpx has
 replaced httpx's network code, requests are sent with httpx, so that they reach the test double instead of a vendor.
 """
@@ -19,7 +18,7 @@ if TYPE_CHECKING:
     from pydantic import SecretStr
 
     from victor_fp.core.requests import HttpRequest
-    from victor_fp.shell.transport.protocol import Transport, TransportResponse
+    from victor_fp.shell.transport.protocol import TransportResponse
 
 SendFunction: TypeAlias = (
     "Callable[[HttpRequest, SecretStr | None, float | None], Awaitable[TransportResponse | Fault]]"
@@ -44,45 +43,18 @@ class Interceptor(Protocol):
         ...
 
 
-_active: list[Interceptor] = []
+active_interceptors: list[Interceptor] = []
+"""Of this process; the last one is used."""
 
 
 def activate(interceptor: Interceptor) -> None:
     """Activate an interceptor for all HTTP transports of this process; only the latest one is used."""
-    _active.append(interceptor)
+    active_interceptors.append(interceptor)
 
 
 def deactivate(interceptor: Interceptor) -> None:
     """Deactivate an interceptor."""
-    _active.remove(interceptor)
-
-
-class LazyTransport:
-    """A transport that is created at the first request, so that creating a provider imports no HTTP client and no engine."""
-
-    def __init__(self, make: Callable[[], Transport]) -> None:
-        self._make = make
-        self._transport: Transport | None = None
-
-    def load(self) -> Transport:
-        """Return the transport; it is created if necessary."""
-        if self._transport is None:
-            self._transport = self._make()
-        return self._transport
-
-    async def open(
-        self, request: HttpRequest, secret: SecretStr | None, timeout: float | None
-    ) -> TransportResponse | Fault:
-        """Send with the active interceptor, or else with the transport."""
-        transport = self._transport or self.load()
-        if _active:
-            return await _active[-1].intercept(transport.open, request, secret, timeout)
-        return await transport.open(request, secret, timeout)
-
-    async def aclose(self) -> None:
-        """Close the transport, if it was created."""
-        if self._transport is not None:
-            await self._transport.aclose()
+    active_interceptors.remove(interceptor)
 
 
 def is_offline() -> bool:

@@ -153,17 +153,16 @@ def read_plain_text(chunk: ChatCompletionChunk) -> TextDelta | ReasoningDelta | 
 def read_chunk(chunk: ChatCompletionChunk, frame: Frame, first: bool) -> ChunkContent:  # noqa: FBT001  one of a format
     """Read a chunk. Its metadata are read only in the first chunk, those without a choice, and the last ones."""
     choice = next((choice for choice in chunk.choices or () if not choice.index), None)
-    counts = _find_counts(chunk, None if choice is None else choice.usage)
     error: Json = None
     if chunk.error or (
-        choice is None and (frame.event == "error" or chunk.object == "error" or (counts is None and _is_error(frame)))
+        choice is None and (frame.event == "error" or chunk.object == "error" or (not chunk.usage and _is_error(frame)))
     ):
         error = _decode_frame(frame)
     elif chunk.x_groq is not None and chunk.x_groq.error:
         error = {"error": chunk.x_groq.error}
-    if not first and choice is not None and not choice.finish_reason and counts is None:
-        return ChunkContent(choice=_read_choice(choice), error=error)
-    return _read_completion(chunk, choice, counts, error)
+    if choice is None or first or choice.finish_reason or choice.usage or chunk.usage or chunk.x_groq:
+        return _read_completion(chunk, choice, error)
+    return ChunkContent(choice=_read_choice(choice), error=error)
 
 
 def _is_error(frame: Frame) -> bool:
@@ -182,15 +181,17 @@ def read_body(body: ChatCompletion, frame: Frame) -> ChunkContent:
         value = _decode_frame(frame)
         fields = value.keys() if isinstance(value, dict) else set[str]()
         error = value if body.object == "error" or {"message", "detail"} & fields else None
-    return _read_completion(body, choice, _find_counts(body, None), error)
+    return _read_completion(body, choice, error)
 
 
-def _read_completion(
-    completion: AnyCompletion, choice: AnyChoice | None, counts: Usage | None, error: Json
-) -> ChunkContent:
+def _read_completion(completion: AnyCompletion, choice: AnyChoice | None, error: Json) -> ChunkContent:
+    extras = completion.x_groq
+    # In Groq's `x_groq`, or (Moonshot) in the choice.
+    elsewhere = (extras and extras.usage, choice.usage if isinstance(choice, ChunkChoice) else None)
+    counts = next((usage for usage in (completion.usage, *elsewhere) if usage and usage != EMPTY_USAGE), None)
     notes = _collect_fields(completion, COMPLETION_FIELDS)
-    if completion.x_groq is not None and completion.x_groq.usage_breakdown:
-        notes["usage_breakdown"] = completion.x_groq.usage_breakdown
+    if extras is not None and extras.usage_breakdown:
+        notes["usage_breakdown"] = extras.usage_breakdown
     if counts is not None:
         notes |= read_raw_counts(counts)
         if counts.cost is not None or counts.cost_in_usd_ticks is not None:
@@ -253,15 +254,6 @@ def _read_choice(choice: AnyChoice) -> ChoiceContent:
 def _list_records(value: Json) -> list[Record]:
     """Return the records of a list, or a single record as a list."""
     return [record for record in (value if isinstance(value, list) else [value]) if isinstance(record, dict)]
-
-
-def _find_counts(completion: AnyCompletion, in_choice: Usage | None) -> Usage | None:
-    """Return the usage, from the chunk, Groq's `x_groq`, or (Moonshot) the choice."""
-    extras = completion.x_groq
-    for usage in (completion.usage, None if extras is None else extras.usage, in_choice):
-        if usage is not None and usage != EMPTY_USAGE:
-            return usage
-    return None
 
 
 def _decode_frame(frame: Frame) -> Json:
