@@ -20,13 +20,12 @@ from victor_fp.core.embeddings import EmbeddingResponse, RerankResponse
 from victor_fp.core.faults import Fault, InvalidRequest
 from victor_fp.core.protocols import Codec, codec_for
 from victor_fp.core.protocols.retrieval import find_embedding_codec, find_rerank_codec
-from victor_fp.core.request_building.chat import build_chat_request
 from victor_fp.core.request_building.endpoints import build_endpoint
-from victor_fp.core.request_building.inputs import Messages, ToolsInput, read_texts
+from victor_fp.core.request_building.inputs import Messages, ToolsInput, build_chat_request, read_texts
 from victor_fp.core.request_building.retrieval import build_embedding_request, build_rerank_request, split_texts
 from victor_fp.core.request_building.values import describe_failure
 from victor_fp.core.requests import Endpoint, HttpRequest
-from victor_fp.core.responses import ResponseContext, build_completion, fold_response, with_context
+from victor_fp.core.responses import ResponseContext, read_completion, with_context
 from victor_fp.core.result import outcome
 from victor_fp.core.retrieval_responses import (
     add_usage,
@@ -105,7 +104,7 @@ def response(
             context = ResponseContext(endpoint=endpoint)
             if status >= 400:
                 return Failure(with_context(context, codec.error(status, _lower_names(headers), body)))
-            return build_completion(context, fold_response(codec, body), body)
+            return read_completion(context, codec, body)
 
 
 def stream(

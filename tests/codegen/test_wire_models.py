@@ -10,7 +10,8 @@ import msgspec
 import pytest
 import victor_fp_wire
 
-from victor_fp.core.wire_decoding import UNKNOWN_TAG, Undecodable, WireDecoder
+from victor_fp.core.json import Undecodable, WireDecoder
+from victor_fp.core.wire_repair import UNKNOWN_TAG
 
 MODULES = {
     f"{package.name}.{side}": importlib.import_module(f"victor_fp_wire.{package.name}.{side}")

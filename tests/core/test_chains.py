@@ -5,13 +5,13 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from victor_fp.core.chains import join_chain, merge_objects, unroll
+from victor_fp.core.json import merge_objects, unroll
 from victor_fp.core.persistent import PersistentList, PersistentMap
 
 
 def test_a_chain_gives_its_items_in_order() -> None:
     assert unroll((((None, "a"), "b"), "c")) == ["a", "b", "c"]
-    assert join_chain(None) == ""
+    assert "".join(unroll(None)) == ""
 
 
 def test_merging_extends_lists_and_joins_objects() -> None:

@@ -17,7 +17,7 @@ from victor_fp.core.faults import Attempt
 from victor_fp.core.metadata import ChunkMetadata, ResponseMetadata
 from victor_fp.core.protocols import PROTOCOLS, codec_for
 from victor_fp.core.requests import Adjustment, Endpoint
-from victor_fp.core.responses import ResponseContext, build_completion, fold_response, record_attempts
+from victor_fp.core.responses import ResponseContext, read_completion, record_attempts
 from victor_fp.core.types import CompletionResponse, Message, StreamChunk, ToolDefinition
 from victor_fp.testing.script import Call, Turn
 from victor_fp.testing.writers import load_writer
@@ -251,7 +251,7 @@ def beyond_protocols() -> CompletionResponse:
     context = ResponseContext(endpoint=endpoint, model="m", adjustments=(Adjustment(parameter="seed", reason="no"),))
     body = {"choices": [{"message": {"content": "Hi"}}], "usage": {"prompt_tokens": 1, "completion_tokens": 1}}
     data = json.dumps(body).encode().replace(b"Hi", b"Hi \xff")
-    response = build_completion(context, fold_response(codec_for(endpoint), data), data).unwrap()
+    response = read_completion(context, codec_for(endpoint), data).unwrap()
     return record_attempts(response, [Attempt(provider="openai", message="busy"), Attempt(provider="openai")])
 
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from victor_fp.core.wire_decoding import Undecodable, WireDecoder
+from victor_fp.core.json import Undecodable, WireDecoder
 
 
 class Text(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="text"):

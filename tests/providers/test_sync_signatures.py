@@ -15,8 +15,8 @@ from victor_fp.jobs import JobRun, embed_rows
 from victor_fp.jobs import run as run_job
 from victor_fp.jobs.sync_run import SyncJobRun
 from victor_fp.providers.base import BaseProvider
+from victor_fp.providers.calls import ChatStream
 from victor_fp.providers.catalogue_provider import CatalogueProvider
-from victor_fp.providers.chat_stream import ChatStream
 from victor_fp.providers.factory import ManagedProviderFactory
 from victor_fp.providers.managed_provider import ManagedProvider
 from victor_fp.providers.sync_provider import SyncManagedProvider, SyncProvider

@@ -14,7 +14,7 @@ from victor_fp.core.catalogue.spec import ProviderSpec
 from victor_fp.core.faults import ConnectionFailed, Fault, Overloaded, RateLimited, StreamInterrupted, TimedOut
 from victor_fp.core.result import outcome
 from victor_fp.providers.base import BaseProvider
-from victor_fp.providers.chat_stream import ChatStream
+from victor_fp.providers.calls import ChatStream
 from victor_fp.providers.registry import ProviderRegistry
 from victor_fp.testing import Answer, Call, ScriptedWire, Turn, json_answer
 

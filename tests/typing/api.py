@@ -40,7 +40,7 @@ from victor_fp.core.protocols import ModelInfo
 from victor_fp.core.requests import HttpRequest
 from victor_fp.jobs import Row
 from victor_fp.providers.base import BaseProvider, ProviderError, is_streaming_provider
-from victor_fp.providers.chat_stream import ChatStream
+from victor_fp.providers.calls import ChatStream
 from victor_fp.providers.runtime_capabilities import ProviderRuntimeCapabilities
 from victor_fp.sync import (
     SyncManagedProvider,

@@ -29,11 +29,11 @@ from victor_fp.core.result import outcome
 from victor_fp.core.stats import ProviderInfo
 from victor_fp.core.types import CompletionResponse, StreamChunk
 from victor_fp.providers.base import BaseProvider
-from victor_fp.providers.chat_stream import ChatStream, complete, stream_chunks, stream_results
+from victor_fp.providers.calls import ChatStream, build_chat_spec, complete, stream_items
 from victor_fp.providers.errors import error_from, unwrap_or_raise
 from victor_fp.providers.registry import ProviderRegistry
 from victor_fp.providers.runtime_capabilities import ProviderRuntimeCapabilities
-from victor_fp.shell.engine.call_spec import CallSpec, build_chat_spec
+from victor_fp.shell.engine.call_spec import CallSpec
 from victor_fp.shell.engine.target import TargetPool
 from victor_fp.shell.engine.telemetry import LOGGER
 
@@ -248,7 +248,7 @@ class ProviderManager:
     ) -> ChatStream[StreamChunk]:
         """Stream a chat completion; before the first chunk, a fallback may be used. Raises ProviderError."""
         spec = self._build_spec(messages, model, temperature, max_tokens, tools, kwargs, stream=True)
-        return ChatStream(stream_chunks(partial(self._open_pool, spec), spec))
+        return ChatStream(stream_items(partial(self._open_pool, spec), spec))
 
     def stream_result(
         self,
@@ -262,7 +262,7 @@ class ProviderManager:
     ) -> ChatStream[Result[StreamChunk, Fault]]:
         """Like `stream`, with Results as items: successes, then at most one failure."""
         spec = self._build_spec(messages, model, temperature, max_tokens, tools, kwargs, stream=True)
-        return ChatStream(stream_results(partial(self._open_pool, spec), spec))
+        return ChatStream(stream_items(partial(self._open_pool, spec), spec, as_results=True))
 
     async def close(self) -> None:
         """Stop monitoring, end calls in flight, and close the current provider and retiring ones.

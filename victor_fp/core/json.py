@@ -1,28 +1,43 @@
-"""JSON types, and the shared encoder and decoders."""
+"""JSON types, the shared encoder and decoders, those of wire models, and values that arrive in pieces.
+
+Pieces are kept in a chain, `(previous, newest)` or None: an immutable list with O(1) append, where a tuple would be copied.
+The items are joined or merged once, at the end.
+"""
 
 from __future__ import annotations
 
 import json
 import math
 import re
-from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, TypeAlias
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Generic, TypeAlias, TypeVar, overload
 
 import msgspec
 
 JsonScalar: TypeAlias = str | int | float | bool | None
 if TYPE_CHECKING:
+    from victor_fp.core.wire_repair import WireShape
+
     Json: TypeAlias = JsonScalar | Sequence["Json"] | Mapping[str, "Json"]
 else:
     # msgspec does not support recursive aliases.
     Json = Any
 JsonObject: TypeAlias = Mapping[str, Json]
+T = TypeVar("T")
+
+Chain: TypeAlias = "tuple[Chain, str] | None"
+"""Pieces of text, newest first."""
+ObjectChain: TypeAlias = "tuple[ObjectChain, Mapping[str, Json]] | None"
+"""JSON objects to merge, newest first."""
 
 MAX_DEPTH = 200
 """Maximum nesting of a value from outside; validators and serialisers recurse natively, on the thread's stack."""
+_MAX_MERGE_DEPTH = 64
+"""Levels of objects that are merged; deeper objects replace each other."""
 _CONTAINERS = (dict, list, tuple, Mapping)
 
-_ENCODER = msgspec.json.Encoder()
+encode_json: Callable[[object], bytes] = msgspec.json.Encoder().encode
+"""Encodes a value that msgspec supports; keys keep their order."""
 _DECODER: msgspec.json.Decoder[Json] = msgspec.json.Decoder()
 _UNREADABLE = (msgspec.DecodeError, UnicodeError, RecursionError)
 
@@ -41,20 +56,15 @@ class NotJson(msgspec.Struct, frozen=True, gc=False):
     reason: str
 
 
-def encode_json(value: object) -> bytes:
-    """Encode a value that msgspec supports; keys keep their order."""
-    return _ENCODER.encode(value)
-
-
 def encode_flawed_json(value: object) -> bytes:
     """Encode a value from a response; lone surrogates become U+FFFD."""
     try:
-        return _ENCODER.encode(value)
+        return encode_json(value)
     except UnicodeEncodeError:
         return _replace_surrogates(json.dumps(value)).encode()
 
 
-def decode_json(data: bytes | str) -> Json | NotJson:
+def decode_json(data: bytes | memoryview | str) -> Json | NotJson:
     """Decode JSON strictly."""
     try:
         return _DECODER.decode(data)
@@ -134,6 +144,68 @@ def _reject_constant(name: str) -> None:  # noqa: ARG001  NaN, Infinity or -Infi
     return None
 
 
+class Undecodable(msgspec.Struct, frozen=True, gc=False):
+    """The data is not JSON, or does not match the wire type; `reason` is safe to show."""
+
+    reason: str
+
+
+class WireDecoder(Generic[T]):
+    """Decodes one wire type; the msgspec decoder is built at first use, to keep imports fast.
+
+    Valid data is decoded in one msgspec pass. On a validation error the JSON is repaired: an object with an unknown tag
+    becomes its union's unknown variant (tag "__unknown__", the object in `raw`), numbers given as strings and the like
+    are converted, and optional fields and list items of a wrong type are omitted. From a list of numbers no item is
+    omitted, since positions matter: the list is rejected as a whole. Invalid JSON is read with `decode_flawed_json` and
+    its `keep_surrogates`.
+
+        EVENTS: WireDecoder[MessageStreamEvent] = WireDecoder(MessageStreamEvent)
+    """
+
+    __slots__ = ("_decoder", "_keep_surrogates", "_shape", "_wire_type")
+
+    @overload
+    def __init__(self, wire_type: type[T], *, keep_surrogates: bool = False) -> None: ...
+    @overload
+    def __init__(self, wire_type: object, *, keep_surrogates: bool = False) -> None: ...
+    def __init__(self, wire_type: object, *, keep_surrogates: bool = False) -> None:
+        self._wire_type = wire_type
+        self._keep_surrogates = keep_surrogates
+        self._decoder: msgspec.json.Decoder[T] | None = None
+        self._shape: WireShape | None = None
+
+    def decode(self, data: bytes | memoryview) -> T | Undecodable:
+        """Decode the data, or return why it cannot be decoded. Does not raise."""
+        decoder = self._decoder
+        if decoder is None:
+            decoder = self._decoder = msgspec.json.Decoder(self._wire_type)
+        try:
+            return decoder.decode(data)
+        except msgspec.ValidationError as misfit:
+            return self._repair(data, str(misfit))
+        except RecursionError as error:
+            return Undecodable(str(error))
+        except _UNREADABLE as error:
+            return self._repair(data, str(error) or type(error).__name__)
+
+    def _repair(self, data: bytes | memoryview, reason: str) -> T | Undecodable:
+        from victor_fp.core.wire_repair import MISFIT, fit_value, read_shape
+
+        if self._shape is None:
+            self._shape = read_shape(self._wire_type)
+        try:
+            value = decode_json(data)
+            if isinstance(value, NotJson):
+                value = decode_flawed_json(bytes(data), keep_surrogates=self._keep_surrogates)
+            fitted = MISFIT if isinstance(value, NotJson) else fit_value(self._shape, value)
+            if fitted is MISFIT:
+                return Undecodable(reason)
+            found: T = msgspec.convert(fitted, self._wire_type)
+        except (*_UNREADABLE, ValueError):
+            return Undecodable(reason)
+        return found
+
+
 def measure_depth(value: Json, most: int | None = None) -> int:
     """Return the nesting depth of a value; 0 for a scalar. Does not recurse.
 
@@ -156,3 +228,71 @@ def measure_depth(value: Json, most: int | None = None) -> int:
             if isinstance(inner, _CONTAINERS)
         }.values()
     return depth
+
+
+def unroll(chain: tuple[Any, T] | None) -> list[T]:
+    """Return the items of a chain, oldest first.
+
+    >>> "".join(unroll(((None, "a"), "b")))
+    'ab'
+    """
+    items: list[T] = []
+    while chain is not None:
+        chain, item = chain
+        items.append(item)
+    items.reverse()
+    return items
+
+
+def merge_objects(objects: Iterable[Mapping[str, Json]], depth: int = _MAX_MERGE_DEPTH) -> dict[str, Json]:
+    """Merge objects in order: lists are extended, objects merged, any other value is replaced by a later one.
+
+    >>> merge_objects([{"a": [1], "b": 1}, {"a": [2], "b": 2}])
+    {'a': [1, 2], 'b': 2}
+    """
+    values: dict[str, list[Json]] = {}
+    for one in objects:
+        for key, value in one.items():
+            values.setdefault(key, []).append(value)
+    return {key: found[0] if len(found) == 1 else _merge_values(found, depth) for key, found in values.items()}
+
+
+def concatenate_objects(objects: Iterable[Mapping[str, Json]]) -> dict[str, Json]:
+    """Merge objects that each continue the one before: strings and lists are appended to, other values are replaced.
+
+    >>> concatenate_objects([{"a": "x", "b": 1}, {"a": "y", "b": 2}])
+    {'a': 'xy', 'b': 2}
+    """
+    values: dict[str, list[Json]] = {}
+    for one in objects:
+        for key, value in one.items():
+            values.setdefault(key, []).append(value)
+    return {key: found[0] if len(found) == 1 else _concatenate(found) for key, found in values.items()}
+
+
+def _concatenate(values: list[Json]) -> Json:
+    last = values[-1]
+    run = values[_find_run_start(values) :]
+    if isinstance(last, str):
+        return "".join(value for value in run if isinstance(value, str))
+    if isinstance(last, list):
+        return [item for value in run if isinstance(value, list) for item in value]
+    return last
+
+
+def _find_run_start(values: list[Json]) -> int:
+    """Return the start of the run of values that have the type of the last one."""
+    start = len(values) - 1
+    while start and type(values[start - 1]) is type(values[-1]):
+        start -= 1
+    return start
+
+
+def _merge_values(values: list[Json], depth: int) -> Json:
+    last = values[-1]
+    if depth == 0 or not isinstance(last, list | dict):
+        return last
+    run = values[_find_run_start(values) :]
+    if isinstance(last, list):
+        return [item for value in run if isinstance(value, list) for item in value]
+    return merge_objects((value for value in run if isinstance(value, dict)), depth - 1)

@@ -9,18 +9,17 @@ import msgspec
 from returns.result import Failure, Result, Success
 
 from victor_fp.core import faults
-from victor_fp.core.chains import join_chain, unroll
 from victor_fp.core.cost import compute_cost
 from victor_fp.core.delta_filters import run_filters
 from victor_fp.core.faults import Attempt, Fault, InvalidResponse, Partial, StreamTruncated
-from victor_fp.core.json import NotJson, decode_json_object
+from victor_fp.core.json import Json, NotJson, decode_json_object, merge_objects, unroll
 from victor_fp.core.protocols import Codec
 from victor_fp.core.request_building.conversation import BlockKind, build_provider_state
 from victor_fp.core.request_building.tool_names import restore_names
 from victor_fp.core.requests import Adjustment, Endpoint
 from victor_fp.core.transcript import NO_CALLS, Transcript, build_blocks, build_usage, fold
 from victor_fp.core.types import CompletionResponse, StreamChunk
-from victor_fp.core.unicode_repair import UnicodeRepair, may_need_repair
+from victor_fp.core.unicode_repair import UnicodeRepair
 
 TOO_DEEP = "the response is nested too deeply"
 """Message for JSON that is nested almost as deeply as the recursion limit."""
@@ -40,24 +39,24 @@ class ResponseContext(msgspec.Struct, frozen=True, kw_only=True):
     """The tool that must be called; empty: any tool; None: no call is required."""
 
 
-def fold_response(codec: Codec, body: bytes, tool_names: Mapping[str, str] | None = None) -> Transcript:
-    """Fold a 200 body into a transcript, with the same deltas and the same fold as a stream.
-
-    `tool_names` is as in `ResponseContext`.
-    """
-    filters = (UnicodeRepair(), *codec.filters) if may_need_repair(body) else codec.filters
+def read_completion(context: ResponseContext, codec: Codec, body: bytes) -> Result[CompletionResponse, Fault]:
+    """Read a 200 body, with the same deltas and the same fold as a stream."""
+    filters, names = codec.filters, context.tool_names
+    if b"\\u" in body or not body.isascii():
+        filters = (UnicodeRepair(), *filters)
     try:
         deltas = codec.response(body)
         if filters:
             _, deltas = run_filters(filters, deltas, last=True)
-        return fold(restore_names(deltas, tool_names) if tool_names else deltas)
+        transcript = fold(restore_names(deltas, names) if names else deltas)
     except RecursionError:
-        return Transcript(fault=InvalidResponse(message=TOO_DEEP, maybe_billed=True))
+        return Failure(with_context(context, InvalidResponse(message=TOO_DEEP, maybe_billed=True)))
+    return build_completion(context, transcript, body)
 
 
 def join_text(transcript: Transcript, kind: BlockKind, separator: str = "") -> str:
     """Join the text of all blocks of one kind."""
-    texts = [join_chain(block.pieces) for block in unroll(transcript.open_blocks) if block.kind == kind]
+    texts = ["".join(unroll(block.pieces)) for block in unroll(transcript.open_blocks) if block.kind == kind]
     return separator.join(filter(None, texts))
 
 
@@ -73,9 +72,7 @@ def build_completion(
         return Failure(with_partial(context, transcript, missing))
     raw = decode_json_object(body)
     try:
-        fields = _build_shared_fields(context, transcript)
-        raw_response = None if isinstance(raw, NotJson) else raw
-        return Success(CompletionResponse(content=join_text(transcript, "text"), raw_response=raw_response, **fields))
+        return Success(_build_response(context, transcript, None if isinstance(raw, NotJson) else raw))
     except RecursionError:
         return Failure(with_context(context, InvalidResponse(message=TOO_DEEP, maybe_billed=True)))
 
@@ -89,9 +86,17 @@ def build_final_chunk(context: ResponseContext, transcript: Transcript) -> Resul
         return Failure(with_partial(context, transcript, StreamTruncated(message=message)))
     if context.required_call is not None and (missing := find_missing_call(context, transcript)) is not None:
         return Failure(with_partial(context, transcript, missing))
-    fields = _build_shared_fields(context, transcript)
-    response = CompletionResponse(content=join_text(transcript, "text"), **fields)
-    return Success(StreamChunk(is_final=True, response=response, **fields))
+    response = _build_response(context, transcript)
+    chunk = StreamChunk(
+        is_final=True,
+        tool_calls=response.tool_calls,
+        stop_reason=response.stop_reason,
+        usage=response.usage,
+        model=response.model,
+        metadata=response.metadata,
+        response=response,
+    )
+    return Success(chunk)
 
 
 _ENDED = frozenset({"stop", "tool_use"})
@@ -147,18 +152,26 @@ def with_partial(context: ResponseContext, transcript: Transcript, fault: Fault)
 
 def with_context(context: ResponseContext, fault: Fault) -> Fault:
     """Add the provider, model and URL of the request to a fault, where they are not set."""
-    return faults.with_context(fault, context.endpoint.spec.name, context.model, context.url)
+    spec = context.endpoint.spec
+    url = None if spec.transport == "embedded" else context.url  # an in-process engine has no URL
+    return faults.with_context(fault, spec.name, context.model, url)
 
 
-def _build_shared_fields(context: ResponseContext, transcript: Transcript) -> dict[str, Any]:
-    """Build the fields that a completion and a final chunk share."""
+def _build_response(
+    context: ResponseContext, transcript: Transcript, raw_response: Mapping[str, Json] | None = None
+) -> CompletionResponse:
+    """Build the response of a complete transcript."""
+    blocks = unroll(transcript.open_blocks)
     model = transcript.model or context.model
     usage = build_usage(transcript.usage)
     stopped = transcript.stopped
-    metadata: dict[str, Any] = transcript.metadata
+    metadata: dict[str, Any] = {}
+    if transcript.notes is not None:
+        before, newest = transcript.notes
+        metadata = dict(newest) if before is None else merge_objects(unroll(transcript.notes))
     if stopped is not None and stopped.raw is not None:
         metadata["stop_reason_raw"] = stopped.raw
-    if any(block.kind != "text" or block.states is not None for block in unroll(transcript.open_blocks)):
+    if any(block.kind != "text" or block.states is not None for block in blocks):
         metadata.update(_collect_block_metadata(context, transcript, model))
     if context.adjustments:
         metadata["adjustments"] = dump_adjustments(context.adjustments)
@@ -177,13 +190,15 @@ def _build_shared_fields(context: ResponseContext, transcript: Transcript) -> di
             reason = "stop"
         if reason == "stop" and "refusal" in metadata:
             reason = "refusal"
-    return {
-        "tool_calls": calls,
-        "stop_reason": reason,
-        "usage": usage,
-        "model": model,
-        "metadata": metadata or None,
-    }
+    return CompletionResponse(
+        content="".join(["".join(unroll(block.pieces)) for block in blocks if block.kind == "text"]),
+        tool_calls=calls,
+        stop_reason=reason,
+        usage=usage,
+        model=model,
+        raw_response=raw_response,
+        metadata=metadata or None,
+    )
 
 
 def _collect_block_metadata(context: ResponseContext, transcript: Transcript, model: str | None) -> dict[str, Any]:

@@ -23,7 +23,7 @@ from victor_fp.core.responses import TOO_DEEP, ResponseContext, build_final_chun
 from victor_fp.core.result import outcome
 from victor_fp.core.transcript import EMPTY, Transcript, advance
 from victor_fp.core.types import StreamChunk
-from victor_fp.core.unicode_repair import UnicodeRepair, may_need_repair
+from victor_fp.core.unicode_repair import UnicodeRepair
 
 StreamForm: TypeAlias = Literal["unknown", "frames", "body", "refusal"]
 BODY_LIMIT = 64 * 1024 * 1024
@@ -79,8 +79,24 @@ def begin_reading(context: ResponseContext, codec: Codec, status: int, headers: 
 
 def feed(reading: StreamReading, data: bytes) -> ReadResult:
     """Decode the data of one read, of any size."""
+    if reading.over or not data:
+        return ReadResult(reading=reading, chunks=[])
+    if reading.form == "unknown":
+        reading, data = _recognise_form(reading, data)
+        if not data:
+            if reading.size > LEAD_LIMIT:
+                message = f"the response begins with more than {LEAD_LIMIT} bytes of white space"
+                return _fail(reading, [], InvalidResponse(message=message))
+            return ReadResult(reading=reading, chunks=[])
+    # Invalid Unicode is in escapes, of which a read may end with the first byte, or in bytes that are not ASCII.
+    if not reading.repairs and (b"\\u" in data or not data.isascii() or data.endswith(b"\\")):
+        reading = msgspec.structs.replace(reading, filters=(UnicodeRepair(), *reading.filters), repairs=True)
+    if reading.form != "frames":
+        return _keep_body(reading, data)
     try:
-        return _feed(reading, data)
+        framer, frames, error = reading.framer.feed(data)
+        events, deltas = reading.events.read(frames) if frames else (reading.events, [])
+        return _advance(msgspec.structs.replace(reading, framer=framer, events=events), deltas, error)
     except RecursionError:
         return _fail(reading, [], InvalidResponse(message=TOO_DEEP))
 
@@ -91,25 +107,6 @@ def finish(reading: StreamReading) -> ReadResult:
         return _finish(reading)
     except RecursionError:
         return _fail(reading, [], InvalidResponse(message=TOO_DEEP))
-
-
-def _feed(reading: StreamReading, data: bytes) -> ReadResult:
-    if reading.over or not data:
-        return ReadResult(reading=reading, chunks=[])
-    if reading.form == "unknown":
-        reading, data = _recognise_form(reading, data)
-        if not data:
-            if reading.size > LEAD_LIMIT:
-                message = f"the response begins with more than {LEAD_LIMIT} bytes of white space"
-                return _fail(reading, [], InvalidResponse(message=message))
-            return ReadResult(reading=reading, chunks=[])
-    if not reading.repairs and may_need_repair(data):
-        reading = msgspec.structs.replace(reading, filters=(UnicodeRepair(), *reading.filters), repairs=True)
-    if reading.form != "frames":
-        return _keep_body(reading, data)
-    framer, frames, error = reading.framer.feed(data)
-    events, deltas = reading.events.read(frames) if frames else (reading.events, [])
-    return _advance(msgspec.structs.replace(reading, framer=framer, events=events), deltas, error)
 
 
 def _finish(reading: StreamReading) -> ReadResult:

@@ -12,8 +12,8 @@ from typing import Literal, TypeAlias
 
 import msgspec
 
-from victor_fp.core.chains import Chain, join_chain
 from victor_fp.core.deltas import BlockEnded, Delta, MetadataReported, ReasoningDelta, TextDelta, UsageReported
+from victor_fp.core.json import Chain, unroll
 
 OPEN, CLOSE = "<think>", "</think>"
 
@@ -50,7 +50,7 @@ class ThinkTags(msgspec.Struct, frozen=True, gc=False):
 
     def finish(self) -> list[Delta]:
         """Return the text that is still held back at the end of the stream."""
-        text = join_chain(self.space) + self.held
+        text = "".join(unroll(self.space)) + self.held
         if not text:
             return []
         return [ReasoningDelta(text) if self.position == "inside" else TextDelta(text)]
@@ -74,7 +74,7 @@ def _split_head(state: ThinkTags, text: str) -> tuple[ThinkTags, list[Delta]]:
     space = (state.space, text[: len(text) - len(lead)]) if len(lead) < len(text) else state.space
     if OPEN.startswith(lead):
         return ThinkTags("head", space, lead), []
-    return ThinkTags("outside"), [TextDelta(join_chain(space) + lead)]
+    return ThinkTags("outside"), [TextDelta("".join(unroll(space)) + lead)]
 
 
 def _split_inside(state: ThinkTags, text: str) -> tuple[ThinkTags, list[Delta]]:
@@ -83,7 +83,7 @@ def _split_inside(state: ThinkTags, text: str) -> tuple[ThinkTags, list[Delta]]:
         return _hold_inside(state, text)
     out: list[Delta] = []
     if thought := thought.rstrip():
-        out.append(ReasoningDelta(join_chain(state.space) + thought))
+        out.append(ReasoningDelta("".join(unroll(state.space)) + thought))
     state, more = _split_closed(rest)
     return state, [*out, BlockEnded(), *more]
 
@@ -97,7 +97,7 @@ def _hold_inside(state: ThinkTags, text: str) -> tuple[ThinkTags, list[Delta]]:
     space = thought[len(stripped) :]
     if not stripped:
         return ThinkTags("inside", (state.space, space) if space else state.space, held), []
-    delta = ReasoningDelta(join_chain(state.space) + stripped)
+    delta = ReasoningDelta("".join(unroll(state.space)) + stripped)
     return ThinkTags("inside", (None, space) if space else None, held), [delta]
 
 

@@ -7,15 +7,18 @@ from typing import Any, TypeAlias
 
 import msgspec
 
-from victor_fp.core.chains import Chain, ObjectChain, join_chain, merge_objects, unroll
 from victor_fp.core.json import (
     MAX_DEPTH,
+    Chain,
     Json,
     JsonScalar,
     NotJson,
+    ObjectChain,
     decode_json_object,
     encode_flawed_json,
     measure_depth,
+    merge_objects,
+    unroll,
 )
 from victor_fp.core.persistent import PersistentList, PersistentMap
 from victor_fp.core.types import ToolCall
@@ -54,7 +57,7 @@ class ToolCallDraft(msgspec.Struct, frozen=True, kw_only=True):
 
         Missing arguments and null become an empty object. Non-empty text takes precedence over an object.
         """
-        text = join_chain(self.pieces)
+        text = "".join(unroll(self.pieces))
         arguments: dict[str, Any] | str
         if text.strip() not in ("", "null"):
             parsed = decode_json_object(text)

@@ -10,8 +10,8 @@ from collections.abc import Iterable
 from typing import Any, TypeAlias, assert_never
 
 import msgspec
+from msgspec.structs import replace
 
-from victor_fp.core.chains import Chain, ObjectChain, join_chain, merge_objects, unroll
 from victor_fp.core.deltas import (
     BlockEnded,
     Delta,
@@ -29,7 +29,7 @@ from victor_fp.core.deltas import (
     UsageReported,
 )
 from victor_fp.core.faults import Fault, InvalidResponse
-from victor_fp.core.json import Json
+from victor_fp.core.json import Chain, Json, ObjectChain, merge_objects, unroll
 from victor_fp.core.request_building.conversation import Block, BlockKind
 from victor_fp.core.tool_call_drafts import ToolCallDraft, ToolCallDrafts
 from victor_fp.core.types import StreamChunk
@@ -74,19 +74,12 @@ class Transcript(msgspec.Struct, frozen=True, kw_only=True):
     fault: Fault | None = None
     model: str | None = None
     notes: ObjectChain = None
+    """The reported metadata."""
 
     @property
     def blocks(self) -> list[OpenBlock]:
         """The blocks in order."""
         return unroll(self.open_blocks)
-
-    @property
-    def metadata(self) -> dict[str, Json]:
-        """The merged metadata: lists are extended, objects merged, other values replaced by later ones."""
-        if self.notes is None:
-            return {}
-        before, newest = self.notes
-        return dict(newest) if before is None else merge_objects(unroll(self.notes))
 
     @property
     def over(self) -> bool:
@@ -125,7 +118,7 @@ def advance(transcript: Transcript, deltas: Iterable[Delta]) -> tuple[Transcript
                     pieces = (pieces, text)
                     chunks.append(StreamChunk(content=text))
                 continue
-            transcript = _with_pieces(transcript, text_before, text_block, pieces)
+            transcript = replace(transcript, open_blocks=(text_before, replace(text_block, pieces=pieces)))
             text_block = None
         if transcript.ended or transcript.fault is not None:
             break
@@ -138,19 +131,12 @@ def advance(transcript: Transcript, deltas: Iterable[Delta]) -> tuple[Transcript
         elif notes:
             chunks += [StreamChunk(metadata=note) for note in notes]
     if text_block is not None:
-        transcript = _with_pieces(transcript, text_before, text_block, pieces)
+        transcript = replace(transcript, open_blocks=(text_before, replace(text_block, pieces=pieces)))
     return transcript, chunks
-
-
-def _with_pieces(transcript: Transcript, before: OpenBlocks, block: OpenBlock, pieces: Chain) -> Transcript:
-    """Replace the newest block by `block` with these pieces."""
-    block = msgspec.structs.replace(block, pieces=pieces)
-    return msgspec.structs.replace(transcript, open_blocks=(before, block))
 
 
 def _apply_delta(transcript: Transcript, delta: Delta) -> tuple[Transcript, ChunkNotes]:
     """Apply one delta; return the transcript and the metadata of the delta's chunks. The chunk of a text has none."""
-    replace = msgspec.structs.replace
     match delta:
         case TextDelta():
             return _append_text(transcript, "text", delta.text), ()
@@ -195,15 +181,17 @@ def _append_text(transcript: Transcript, kind: BlockKind, text: str) -> Transcri
     if transcript.open_blocks is not None:
         before, last = transcript.open_blocks
         if last.kind == kind and not last.closed:
-            return _with_pieces(transcript, before, last, (last.pieces, text)) if text else transcript
+            if not text:
+                return transcript
+            return replace(transcript, open_blocks=(before, replace(last, pieces=(last.pieces, text))))
     if not text and kind != "reasoning":
         return transcript
     block = OpenBlock(kind=kind, pieces=(None, text))
-    return msgspec.structs.replace(transcript, open_blocks=(transcript.open_blocks, block))
+    return replace(transcript, open_blocks=(transcript.open_blocks, block))
 
 
 def _append_block(transcript: Transcript, block: OpenBlock) -> Transcript:
-    return msgspec.structs.replace(transcript, open_blocks=(transcript.open_blocks, block))
+    return replace(transcript, open_blocks=(transcript.open_blocks, block))
 
 
 def _start_call(transcript: Transcript, delta: ToolCallStarted) -> tuple[Transcript, ChunkNotes]:
@@ -212,7 +200,7 @@ def _start_call(transcript: Transcript, delta: ToolCallStarted) -> tuple[Transcr
         ordinal = len(transcript.calls)
         if ordinal == MAX_CALLS:
             message = f"the response has more than {MAX_CALLS} tool calls"
-            return msgspec.structs.replace(transcript, fault=InvalidResponse(message=message, maybe_billed=True)), ()
+            return replace(transcript, fault=InvalidResponse(message=message, maybe_billed=True)), ()
         call = ToolCallDraft(
             index=delta.index,
             id=delta.id or "",
@@ -225,7 +213,7 @@ def _start_call(transcript: Transcript, delta: ToolCallStarted) -> tuple[Transcr
         transcript = _append_block(transcript, OpenBlock(kind="tool_call", call=ordinal, closed=True))
     else:
         call = transcript.calls[ordinal]
-        call = msgspec.structs.replace(
+        call = replace(
             call,
             id=call.id or delta.id or "",
             name=call.name or delta.name,
@@ -236,7 +224,7 @@ def _start_call(transcript: Transcript, delta: ToolCallStarted) -> tuple[Transcr
     piece: dict[str, object] = {"index": ordinal, "id": call.id, "name": call.name}
     if delta.arguments is not None:
         piece["arguments"] = delta.arguments
-    return msgspec.structs.replace(transcript, calls=calls), ({"tool_call_deltas": [piece]},)
+    return replace(transcript, calls=calls), ({"tool_call_deltas": [piece]},)
 
 
 def _append_arguments(
@@ -252,17 +240,17 @@ def _append_arguments(
     call = transcript.calls[ordinal]
     piece: dict[str, object] = {"index": ordinal, "id": call.id}
     if isinstance(delta, ToolCallArguments):
-        call = msgspec.structs.replace(call, pieces=(call.pieces, delta.text))
+        call = replace(call, pieces=(call.pieces, delta.text))
         piece["arguments"] = delta.text
     else:
         changed = call.with_value(delta.path, delta.value)
         if changed is None:
             message = "a tool call's argument has a path that is too long, or an index far beyond the end of its list"
-            return msgspec.structs.replace(transcript, fault=InvalidResponse(message=message, maybe_billed=True)), ()
+            return replace(transcript, fault=InvalidResponse(message=message, maybe_billed=True)), ()
         call = changed
         piece |= {"path": list(delta.path), "value": delta.value}
     calls = transcript.calls.with_replaced(call)
-    return msgspec.structs.replace(transcript, calls=calls), ({"tool_call_deltas": [piece]},)
+    return replace(transcript, calls=calls), ({"tool_call_deltas": [piece]},)
 
 
 def _attach_state(transcript: Transcript, delta: StateReported) -> Transcript:
@@ -271,15 +259,15 @@ def _attach_state(transcript: Transcript, delta: StateReported) -> Transcript:
         return _append_block(transcript, OpenBlock(kind="opaque", states=(None, delta.state), closed=delta.alone))
     if last.kind == "tool_call":
         call = transcript.calls[last.call]
-        call = msgspec.structs.replace(call, states=(call.states, delta.state))
-        return msgspec.structs.replace(transcript, calls=transcript.calls.with_replaced(call))
-    last = msgspec.structs.replace(last, states=(last.states, delta.state))
-    return msgspec.structs.replace(transcript, open_blocks=(before, last))
+        call = replace(call, states=(call.states, delta.state))
+        return replace(transcript, calls=transcript.calls.with_replaced(call))
+    last = replace(last, states=(last.states, delta.state))
+    return replace(transcript, open_blocks=(before, last))
 
 
 def _merge_usage(old: UsageReported, new: UsageReported) -> UsageReported:
     fields = {name: value for name in new.__struct_fields__ if (value := getattr(new, name)) is not None}
-    return msgspec.structs.replace(old, **fields)
+    return replace(old, **fields)
 
 
 def build_blocks(transcript: Transcript) -> list[Block]:
@@ -299,7 +287,7 @@ def build_blocks(transcript: Transcript) -> list[Block]:
                 )
             )
         else:
-            text, state = join_chain(block.pieces), block.state
+            text, state = "".join(unroll(block.pieces)), block.state
             if text or state:
                 out.append(Block(kind=block.kind, text=text, state=state))
     return out

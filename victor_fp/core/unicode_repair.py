@@ -34,11 +34,6 @@ TextPiece: TypeAlias = TextDelta | ReasoningDelta | RefusalDelta | ToolCallArgum
 _S = TypeVar("_S", bound=msgspec.Struct)
 
 
-def may_need_repair(data: bytes) -> bool:
-    """Return whether the data may contain invalid Unicode: it has an escape, a partial escape or non-ASCII bytes."""
-    return b"\\u" in data or not data.isascii() or data.endswith(b"\\")
-
-
 class UnicodeRepair(msgspec.Struct, frozen=True, kw_only=True):
     """The state of the repair of one response."""
 

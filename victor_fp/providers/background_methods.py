@@ -78,8 +78,8 @@ class BackgroundMethods:
         from returns.result import Failure, Success
 
         from victor_fp.core.result import outcome
+        from victor_fp.providers.calls import build_chat_spec
         from victor_fp.shell.engine.background_kinds import START
-        from victor_fp.shell.engine.call_spec import build_chat_spec
         from victor_fp.shell.engine.operation import Operation
 
         pool = self.choose_background_pool(None)
@@ -139,7 +139,7 @@ class BackgroundMethods:
 
         from victor_fp.core.background import read_handle
         from victor_fp.core.result import outcome
-        from victor_fp.shell.engine.call_spec import build_chat_spec
+        from victor_fp.providers.calls import build_chat_spec
         from victor_fp.shell.engine.operation import Operation
 
         match outcome(read_handle(self.name, handle)):

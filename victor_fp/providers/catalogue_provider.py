@@ -27,16 +27,22 @@ from victor_fp.core.resilience.retry import RetryPolicy
 from victor_fp.core.result import outcome
 from victor_fp.core.secrets import HiddenValuesDict, HiddenValuesView, to_secret
 from victor_fp.core.types import CompletionResponse, Message, StreamChunk
-from victor_fp.providers.chat_stream import ChatStream, complete, stream_chunks, stream_results
+from victor_fp.providers.calls import (
+    ChatStream,
+    build_chat_spec,
+    build_embed_spec,
+    build_rerank_spec,
+    complete,
+    stream_items,
+)
 from victor_fp.providers.errors import error_from, unwrap_or_raise
 from victor_fp.providers.provider import Provider
 from victor_fp.providers.runtime_capabilities import ProviderRuntimeCapabilities, merge_discovered
 from victor_fp.shell.credentials.signing import choose_signer
-from victor_fp.shell.engine.call_spec import CallSpec, build_chat_spec, build_embed_spec, build_rerank_spec
+from victor_fp.shell.engine.call_spec import CallSpec
 from victor_fp.shell.engine.connection import Connection, find_known_secret, make_secret_finder
-from victor_fp.shell.engine.http_backend import HttpBackend
+from victor_fp.shell.engine.http_backend import MODEL, TOKEN_COUNT, HttpBackend
 from victor_fp.shell.engine.in_flight import InFlight
-from victor_fp.shell.engine.kinds import MODEL, TOKEN_COUNT
 from victor_fp.shell.engine.model_list import list_models
 from victor_fp.shell.engine.operation import Operation
 from victor_fp.shell.engine.target import ModelState, Target, TargetPool
@@ -271,7 +277,7 @@ class CatalogueProvider(Provider):
             tools=tools,
             stream=True,
         )
-        return ChatStream(stream_chunks(self._pool, spec))
+        return ChatStream(stream_items(self._pool, spec))
 
     def stream_result(
         self,
@@ -294,7 +300,7 @@ class CatalogueProvider(Provider):
             tools=tools,
             stream=True,
         )
-        return ChatStream(stream_results(self._pool, spec))
+        return ChatStream(stream_items(self._pool, spec, as_results=True))
 
     def stream_chat(
         self,

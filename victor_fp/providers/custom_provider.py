@@ -19,7 +19,7 @@ from victor_fp.core.request_building.inputs import Messages, ToolsInput, read_me
 from victor_fp.core.result import outcome
 from victor_fp.core.types import CompletionResponse, Message, StreamChunk, ToolDefinition
 from victor_fp.providers.base import BaseProvider
-from victor_fp.providers.chat_stream import ChatStream
+from victor_fp.providers.calls import ChatStream
 from victor_fp.providers.errors import build_provider_fault, error_from, unwrap_or_raise
 from victor_fp.providers.provider import Provider
 from victor_fp.providers.runtime_capabilities import ProviderRuntimeCapabilities

@@ -20,8 +20,15 @@ from victor_fp.core.result import outcome
 from victor_fp.core.stats import ProviderMetrics, RateLimitStats, ResilienceStats
 from victor_fp.core.types import CompletionResponse, Message, StreamChunk
 from victor_fp.providers.base import BaseProvider
+from victor_fp.providers.calls import (
+    ChatStream,
+    build_chat_spec,
+    build_embed_spec,
+    build_rerank_spec,
+    complete,
+    stream_items,
+)
 from victor_fp.providers.catalogue_provider import CatalogueProvider
-from victor_fp.providers.chat_stream import ChatStream, complete, stream_chunks, stream_results
 from victor_fp.providers.errors import unwrap_or_raise
 from victor_fp.providers.managed_config import EVEN_SHARES, ProviderConfig, build_pool
 from victor_fp.providers.provider import Provider
@@ -30,9 +37,9 @@ from victor_fp.providers.retrieval import run_embedding, run_ranking
 from victor_fp.providers.runtime_capabilities import ProviderRuntimeCapabilities
 from victor_fp.shell.engine.backend import Kind
 from victor_fp.shell.engine.batches import BatchClient
-from victor_fp.shell.engine.call_spec import CallSpec, build_chat_spec, build_embed_spec, build_rerank_spec
+from victor_fp.shell.engine.call_spec import CallSpec
+from victor_fp.shell.engine.http_backend import TOKEN_COUNT
 from victor_fp.shell.engine.in_flight import InFlight
-from victor_fp.shell.engine.kinds import TOKEN_COUNT
 from victor_fp.shell.engine.model_list import list_models
 from victor_fp.shell.engine.operation import Operation
 from victor_fp.shell.engine.stats import (
@@ -227,7 +234,7 @@ class ManagedProvider(Provider):
     ) -> ChatStream[StreamChunk]:
         """Stream a chat completion. Raises ProviderError during iteration."""
         spec = self._build_spec(messages, kwargs, model, temperature, max_tokens, tools, priority, stream=True)
-        return ChatStream(stream_chunks(self._pool, spec))
+        return ChatStream(stream_items(self._pool, spec))
 
     def stream_chat(  # pyright: ignore[reportIncompatibleMethodOverride]  additional keyword: priority
         self,
@@ -242,7 +249,7 @@ class ManagedProvider(Provider):
     ) -> ChatStream[StreamChunk]:
         """Alias of `stream`."""
         spec = self._build_spec(messages, kwargs, model, temperature, max_tokens, tools, priority, stream=True)
-        return ChatStream(stream_chunks(self._pool, spec))
+        return ChatStream(stream_items(self._pool, spec))
 
     def stream_result(  # pyright: ignore[reportIncompatibleMethodOverride]  additional keyword: priority
         self,
@@ -257,7 +264,7 @@ class ManagedProvider(Provider):
     ) -> ChatStream[Result[StreamChunk, Fault]]:
         """Stream a chat completion: successes, then at most one failure, which is the last item."""
         spec = self._build_spec(messages, kwargs, model, temperature, max_tokens, tools, priority, stream=True)
-        return ChatStream(stream_results(self._pool, spec))
+        return ChatStream(stream_items(self._pool, spec, as_results=True))
 
     async def embed(  # pyright: ignore[reportIncompatibleMethodOverride]  additional keyword: priority
         self,

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from victor_fp.core.options import ChatOptions
     from victor_fp.core.protocols import ModelInfo
     from victor_fp.core.request_building.inputs import Messages, ToolsInput
-    from victor_fp.providers.chat_stream import ChatStream
+    from victor_fp.providers.calls import ChatStream
 
 
 class Provider(BaseProvider):

@@ -184,9 +184,6 @@ class ProviderAttempt(Generic[T]):
                     pass
         return Success(Batch((value,), is_last=True, usage=getattr(value, "usage", None)))
 
-    async def drain(self) -> None:
-        """Do nothing: the result is complete."""
-
     async def aclose(self) -> None:
         """Do nothing: there is nothing to close."""
 
@@ -240,10 +237,6 @@ class ProviderStreamAttempt:
             if chunk.is_final and chunk.response is None:
                 held[-1] = chunk.model_copy(update={"response": fold_chunks(self._received)})
             return Success(Batch(held, chunk.is_final, chunk.usage))
-
-    async def drain(self) -> None:
-        """Do nothing."""
-        await self.aclose()
 
     async def aclose(self) -> None:
         """Close a stream, if it supports closing."""

@@ -15,7 +15,7 @@ from victor_fp.core.framing import Frame, Framer, Garbled, Overflow, append_held
 from victor_fp.core.framing.aws import build_event_stream_framer
 from victor_fp.core.framing.json_array import build_json_array_framer
 from victor_fp.core.framing.ndjson import build_ndjson_framer
-from victor_fp.core.framing.sse import build_sse_framer
+from victor_fp.core.framing.sse import ServerSentEvents
 
 Make = Callable[[int], Framer]
 LIMIT = 1 << 20
@@ -56,7 +56,7 @@ JSON_VALUES = st.recursive(
 )
 JSON_ARRAYS = st.lists(JSON_VALUES, max_size=5).map(lambda items: ("[" + ",\r\n".join(items) + "]\n").encode())
 STREAMS: dict[str, tuple[Make, st.SearchStrategy[bytes]]] = {
-    "sse": (build_sse_framer, st.lists(SSE_PIECES, max_size=14).map(b"".join)),
+    "sse": (ServerSentEvents, st.lists(SSE_PIECES, max_size=14).map(b"".join)),
     "ndjson": (
         build_ndjson_framer,
         st.lists(st.sampled_from([b'{"a":1}', b"\n", b"\r\n", b" ", b"x\n"]), max_size=12).map(b"".join),
@@ -96,8 +96,8 @@ def test_any_cut_overflows_at_the_same_place(name: str, draw: st.DataObject) -> 
 
 
 LONG: list[tuple[Make, Callable[[int], bytes]]] = [
-    (build_sse_framer, lambda size: b"data: " + b"x" * size + b"\n\n"),
-    (build_sse_framer, lambda size: (b"data: x\n" * (size // 8)) + b"\n"),
+    (ServerSentEvents, lambda size: b"data: " + b"x" * size + b"\n\n"),
+    (ServerSentEvents, lambda size: (b"data: x\n" * (size // 8)) + b"\n"),
     (build_ndjson_framer, lambda size: b"x" * size + b"\n"),
     (build_json_array_framer, lambda size: b'[{"a":"' + b"\\n" * (size // 2) + b'"}]'),
     (build_json_array_framer, lambda size: b'[{"a":[' + b"{}," * (size // 3) + b"{}]}]"),
@@ -145,7 +145,7 @@ def test_held_pieces_stay_few_and_join_to_what_was_read(reads: list[bytes]) -> N
 
 
 @pytest.mark.parametrize(
-    "make", [build_sse_framer, build_ndjson_framer, build_json_array_framer, build_event_stream_framer]
+    "make", [ServerSentEvents, build_ndjson_framer, build_json_array_framer, build_event_stream_framer]
 )
 def test_nothing_at_all_is_a_stream_without_frames(make: Make) -> None:
     assert fed(make(10), []) == fed(make(10), [b"", b""]) == ([], None)

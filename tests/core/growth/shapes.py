@@ -16,7 +16,7 @@ from victor_fp import replay
 from victor_fp.core.deltas import TextDelta
 from victor_fp.core.framing import (
     Framer,
-    build_sse_framer,
+    ServerSentEvents,
 )
 from victor_fp.core.framing.aws import build_event_stream_framer
 from victor_fp.core.framing.json_array import build_json_array_framer
@@ -77,14 +77,14 @@ def frames(framer: Callable[[], Framer], data: Callable[[int], bytes], piece: in
 
 def _framer_cells() -> Iterator[Cell]:
     shapes: list[tuple[str, Callable[[], Framer], Callable[[int], bytes]]] = [
-        ("sse one event", build_sse_framer, lambda n: b"data: " + b"x" * n + b"\n\n"),
-        ("sse many events", build_sse_framer, lambda n: b'data: {"a":1}\n\n' * n),
-        ("sse many lines", build_sse_framer, lambda n: b"data: a\n" * n + b"\n"),
-        ("sse many fields", build_sse_framer, lambda n: b"id: 1\nevent: e\ndata: a\n\n" * n),
-        ("sse comments", build_sse_framer, lambda n: b": ping\n" * n + b"\n\n"),
-        ("sse blank lines", build_sse_framer, lambda n: b"\n" * n),
-        ("sse carriage returns", build_sse_framer, lambda n: b"data: a\r\n\r\n" * n),
-        ("sse unfinished", build_sse_framer, lambda n: b"data: " + b"x" * n),
+        ("sse one event", ServerSentEvents, lambda n: b"data: " + b"x" * n + b"\n\n"),
+        ("sse many events", ServerSentEvents, lambda n: b'data: {"a":1}\n\n' * n),
+        ("sse many lines", ServerSentEvents, lambda n: b"data: a\n" * n + b"\n"),
+        ("sse many fields", ServerSentEvents, lambda n: b"id: 1\nevent: e\ndata: a\n\n" * n),
+        ("sse comments", ServerSentEvents, lambda n: b": ping\n" * n + b"\n\n"),
+        ("sse blank lines", ServerSentEvents, lambda n: b"\n" * n),
+        ("sse carriage returns", ServerSentEvents, lambda n: b"data: a\r\n\r\n" * n),
+        ("sse unfinished", ServerSentEvents, lambda n: b"data: " + b"x" * n),
         ("ndjson one line", build_ndjson_framer, lambda n: b"x" * n + b"\n"),
         ("ndjson many lines", build_ndjson_framer, lambda n: b'{"a":1}\n' * n),
         ("ndjson blank lines", build_ndjson_framer, lambda n: b" \n" * n),

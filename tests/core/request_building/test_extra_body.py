@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from victor_fp.core.request_building.extra_body import merge_extra_body, merge_patch
+from victor_fp.core.requests import merge_extra_body, merge_patch
 
 
 class Body(msgspec.Struct, frozen=True, kw_only=True):

@@ -24,7 +24,7 @@ from victor_fp.core.requests import HttpRequest
 from victor_fp.providers.catalogue_provider import CatalogueProvider
 from victor_fp.providers.registry import ProviderRegistry
 from victor_fp.shell.local.transport import LocalTransport, choose_threads, count_processors
-from victor_fp.shell.transport.factory import LazyTransport
+from victor_fp.shell.transport.http import LazyTransport
 from victor_fp.shell.transport.protocol import Transport, TransportResponse
 
 

@@ -17,7 +17,6 @@ from victor_fp.core.types import StreamChunk
 from victor_fp.providers.base import ProviderError
 from victor_fp.providers.registry import ProviderRegistry
 from victor_fp.recording import Exchange, Piece, RecordedRequest, RecordedResponse, Recording, read_recording
-from victor_fp.shell.transport.interception import find_interceptor
 from victor_fp.testing import Answer, ScriptedWire, Turn
 
 URL = "http://127.0.0.1:9"
@@ -223,7 +222,6 @@ async def test_active_recording_intercepts_every_provider(tmp_path: Path) -> Non
             await before.chat("a", model="m")
             async with acme(server.url) as inside:
                 await inside.chat("b", model="m")
-        assert find_interceptor() is None
         with Recording(path) as replay:
             assert (await before.chat("a", model="m")).content == "You said a."
             assert len(replay.unused) == 1

@@ -12,7 +12,7 @@ from tests.shell.transport.peers import answer, serve_answers
 from victor_fp.core.catalogue import CATALOGUE
 from victor_fp.providers.classes import make_provider_class
 from victor_fp.shell.local.transport import LocalTransport
-from victor_fp.shell.transport.factory import LazyTransport
+from victor_fp.shell.transport.http import LazyTransport
 from victor_fp.testing import ScriptedWire, Turn
 
 

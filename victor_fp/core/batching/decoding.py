@@ -15,7 +15,7 @@ from victor_fp.core.cost import Price, PricedUsage
 from victor_fp.core.faults import Cancelled, Fault, InvalidResponse, TimedOut
 from victor_fp.core.protocols.batches import BatchCodec
 from victor_fp.core.requests import Endpoint
-from victor_fp.core.responses import ResponseContext, build_completion, fold_response, with_context
+from victor_fp.core.responses import ResponseContext, read_completion, with_context
 from victor_fp.core.types import CompletionResponse
 
 UNKNOWN_STATUS = 500
@@ -80,7 +80,7 @@ def _decode(batch: BatchCodec, context: ResponseContext, item: ItemResult) -> Re
     codec = batch.codec.for_model(context.model)
     match item.end:
         case "answered":
-            return build_completion(context, fold_response(codec, item.body, context.tool_names), item.body)
+            return read_completion(context, codec, item.body)
         case "failed":
             fault = codec.error(item.status or UNKNOWN_STATUS, {}, item.body)
             if item.status is None and fault.status == UNKNOWN_STATUS:

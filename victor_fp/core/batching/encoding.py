@@ -10,7 +10,7 @@ from victor_fp.core.defaults import DEFAULT_MAX_TOKENS, DEFAULT_TEMPERATURE
 from victor_fp.core.faults import Fault, InvalidRequest
 from victor_fp.core.jobs.rows import CheckedRow
 from victor_fp.core.protocols.batches import BatchCodec
-from victor_fp.core.request_building.chat import build_chat_request
+from victor_fp.core.request_building.inputs import build_chat_request
 from victor_fp.core.requests import HttpRequest
 from victor_fp.core.result import outcome
 

@@ -9,7 +9,7 @@ Other framings than server-sent events are imported from their modules: `aws`, `
 from __future__ import annotations
 
 from victor_fp.core.framing.frames import DEFAULT_LIMIT, Broken, Frame, Framer, Garbled, Overflow, append_held
-from victor_fp.core.framing.sse import build_sse_framer
+from victor_fp.core.framing.sse import ServerSentEvents
 
 __all__ = [
     "DEFAULT_LIMIT",
@@ -18,6 +18,6 @@ __all__ = [
     "Framer",
     "Garbled",
     "Overflow",
+    "ServerSentEvents",
     "append_held",
-    "build_sse_framer",
 ]

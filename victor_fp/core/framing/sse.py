@@ -12,24 +12,24 @@ import msgspec
 
 from victor_fp.core.framing.frames import DEFAULT_LIMIT, Broken, Frame, Framer, Garbled, Overflow, append_held
 
-BOM = b"\xef\xbb\xbf"
 LONG = 64 * 1024
 """Size of an event in bytes above which its lines are read one by one."""
 NEWLINE, COLON, SPACE = b"\n: "
 
 
 class ServerSentEvents(msgspec.Struct, frozen=True):
-    """The bytes since the last blank line, and the state of line ends and byte order mark."""
+    """The bytes since the last blank line, and the state of line ends.
 
-    limit: int
+    `limit` is the maximum size of an event in bytes, including comments. A byte order mark at the start is removed before
+    the framing; see `stream_reading`.
+    """
+
+    limit: int = DEFAULT_LIMIT
     held: tuple[bytes, ...] = ()
     after_cr: bool = False
-    at_start: bool = True
 
     def feed(self, data: bytes) -> tuple[Framer, list[Frame], Overflow | Garbled | None]:
         """Return the complete events."""
-        if self.at_start:
-            return self._begin(data)
         after_cr = self.after_cr
         if after_cr or b"\r" in data:
             data, after_cr = _with_one_line_end(data, after_cr=after_cr)
@@ -55,13 +55,6 @@ class ServerSentEvents(msgspec.Struct, frozen=True):
         frame = _parse_frame(block)
         return ([] if frame is None else [frame]), None
 
-    def _begin(self, data: bytes) -> tuple[Framer, list[Frame], Overflow | Garbled | None]:
-        """Skip the byte order mark, which may be split."""
-        start = b"".join((*self.held, data))
-        if len(start) < len(BOM) and BOM.startswith(start):
-            return ServerSentEvents(self.limit, (start,)), [], None
-        return ServerSentEvents(self.limit, at_start=False).feed(start.removeprefix(BOM))
-
     def _hold(
         self, held: tuple[bytes, ...], frames: list[Frame], *, after_cr: bool
     ) -> tuple[Framer, list[Frame], Overflow | Garbled | None]:
@@ -69,17 +62,12 @@ class ServerSentEvents(msgspec.Struct, frozen=True):
         if sum(map(len, held)) > self.limit + 1:
             overflow = Overflow(self.limit)
             return Broken(overflow), frames, overflow
-        return ServerSentEvents(self.limit, held, after_cr, at_start=False), frames, None
+        return ServerSentEvents(self.limit, held, after_cr), frames, None
 
     def _report_overflow(self, data: bytes) -> tuple[Framer, list[Frame], Overflow | Garbled | None]:
         overflow = Overflow(self.limit)
         valid = takewhile(lambda block: len(block) <= self.limit, data.split(b"\n\n"))
         return Broken(overflow), [frame for block in valid if (frame := _parse_frame(block)) is not None], overflow
-
-
-def build_sse_framer(limit: int = DEFAULT_LIMIT) -> Framer:
-    """Build a framer for text/event-stream. `limit` is the maximum size of an event in bytes, including comments."""
-    return ServerSentEvents(limit)
 
 
 def _with_one_line_end(data: bytes, *, after_cr: bool) -> tuple[bytes, bool]:

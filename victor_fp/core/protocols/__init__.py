@@ -20,6 +20,7 @@ from victor_fp.core.deltas import Delta
 from victor_fp.core.dialects import Dialect
 from victor_fp.core.faults import Fault, InvalidRequest, OperationUnsupported
 from victor_fp.core.framing import Frame, Framer
+from victor_fp.core.options import NO_OPTIONS
 from victor_fp.core.request_building.stored_state import STATE_OPTIONS, build_stateless
 from victor_fp.core.request_building.values import find_not_finite, find_unwritable
 from victor_fp.core.requests import ChatRequest, Endpoint, HttpRequest, find_missing_setting
@@ -183,14 +184,19 @@ def _build_request(
     endpoint: Endpoint,
     request: ChatRequest,
 ) -> Result[HttpRequest, Fault]:
-    """Build the request. A plain one needs no check of its options, and no adaptation.
+    """Build the request. Without options, tools, calls and states of earlier turns, there is nothing to adapt.
 
     A value that JSON cannot represent, such as a lone surrogate, is InvalidRequest, as is a URL with a missing setting.
     """
     if "{" in endpoint.base_url and (fault := find_missing_setting(endpoint, request.model)) is not None:
         return Failure(fault)
+    is_plain = (
+        request.options is NO_OPTIONS
+        and not request.tools
+        and not any(message.role == "tool" or message.tool_calls or message.metadata for message in request.messages)
+    )
     try:
-        if request.is_plain:
+        if is_plain:
             built = build_plain(request)
         elif request.options.response_format is None:
             built = _build_adapted(build, endpoint, request)

@@ -18,11 +18,9 @@ from msgspec import UNSET
 from victor_fp_wire import Body, Operation, Parameter
 
 from victor_fp.core.catalogue.spec import AuthKind
-from victor_fp.core.json import encode_json
+from victor_fp.core.json import WireDecoder
 from victor_fp.core.options import Options
-from victor_fp.core.request_building.extra_body import merge_extra_body
-from victor_fp.core.requests import Adjustment, Endpoint, HttpRequest, build_headers
-from victor_fp.core.wire_decoding import WireDecoder
+from victor_fp.core.requests import Adjustment, Endpoint, HttpRequest, build_headers, fill_request
 
 T = TypeVar("T")
 
@@ -84,36 +82,10 @@ def build_chat(
 ) -> HttpRequest:
     """Build the request for an operation that accepts the caller's extra headers and body fields.
 
-    For `unknown` and `appended` see `fill_chat`; `base_url` is for APIs with several hosts.
+    For `unknown` and `appended` see `fill_request`; `base_url` is for APIs with several hosts.
     """
     prepared = build_request(endpoint, operation, base_url=base_url, body=b"")
-    return fill_chat(prepared, body, options, adjustments, unknown=unknown, appended=appended)
-
-
-def fill_chat(
-    prepared: HttpRequest,
-    body: msgspec.Struct,
-    options: Options,
-    adjustments: tuple[Adjustment, ...] = (),
-    *,
-    unknown: Mapping[str, object] | None = None,
-    appended: frozenset[str] = frozenset(),
-) -> HttpRequest:
-    """Return a request that was built with an empty body, with this body and the caller's extra headers and body fields.
-
-    `unknown` replaces `options.unknown` if some of these options are sent elsewhere in the body; for `appended` see
-    `merge_extra_body`.
-    """
-    unknown = options.unknown if unknown is None else unknown
-    overrides: tuple[Adjustment, ...] = ()
-    if options.extra_body or unknown:
-        data, overrides = merge_extra_body(body, options.extra_body, unknown=unknown, appended=appended)
-    else:
-        data = encode_json(body)
-    headers = dict(prepared.headers)
-    if options.extra_headers:
-        headers.update({name.lower(): text for name, text in options.extra_headers.items()})
-    return msgspec.structs.replace(prepared, headers=headers, body=data, adjustments=(*adjustments, *overrides))
+    return fill_request(prepared, body, options, adjustments, unknown=unknown, appended=appended)
 
 
 def choose_signing(endpoint: Endpoint) -> AuthKind:

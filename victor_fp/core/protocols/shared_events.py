@@ -12,17 +12,7 @@ from victor_fp.core.json import Json
 
 _MARKS = (b'"error"', b'"detail"', b'"message"')
 DONE = b"[DONE]"
-_MAX_LENGTH = 16
-"""Maximum length of a marker with surrounding white space, in bytes."""
-
-
-def is_done(data: bytes) -> bool:
-    """Return whether an event's data is the end marker. It is not JSON, so it is recognised before decoding.
-
-    >>> is_done(b" [DONE]"), is_done(b'{"done": true}')
-    (True, False)
-    """
-    return len(data) <= _MAX_LENGTH and data.strip() == DONE
+"""The end marker, without the white space around it. It is not JSON, so it is recognised before decoding."""
 
 
 def may_be_error(data: bytes) -> bool:

@@ -15,7 +15,7 @@ from typing import TypeAlias
 
 import msgspec
 
-from victor_fp.core.chains import Chain, join_chain
+from victor_fp.core.json import Chain, unroll
 from victor_fp.core.text_tools.formats.form import TextFormat
 from victor_fp.core.text_tools.prose import Prose
 from victor_fp.core.text_tools.readings import (
@@ -88,7 +88,7 @@ def feed(state: Detector, text: str) -> tuple[Detector, list[DetectedPiece]]:
         is_due = wake is None or size > MAX_HELD
         if not is_due or credit < size:
             return replace(state, held=(state.held, text), size=size, credit=credit, wake=wake), []
-        text = join_chain((state.held, text))
+        text = "".join(unroll((state.held, text)))
         return _search(replace(state, held=None, size=0, credit=credit - size, wake=None), text, last=False)
     if state.has_text and state.unread is None and state.prose.indent < 0 and state.plan.has_no_marker(text):
         return replace(state, prose=state.prose.advance(text), after=None), [text]
@@ -97,7 +97,7 @@ def feed(state: Detector, text: str) -> tuple[Detector, list[DetectedPiece]]:
 
 def flush(state: Detector) -> tuple[Detector, list[DetectedPiece]]:
     """Process the end of the text, or of a section of it: all buffered text is decided."""
-    text = join_chain(state.held)
+    text = "".join(unroll(state.held))
     cleared = msgspec.structs.replace(state, held=None, size=0, wake=None)
     state, pieces = _search(cleared, text, last=True)
     return msgspec.structs.replace(state, unread=None, after=None, credit=_START_CREDIT), pieces

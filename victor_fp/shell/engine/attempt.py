@@ -32,24 +32,37 @@ TIMEOUT_SLACK = 0.05
 DRAIN_TIMEOUT = 0.25
 """Seconds to wait for the end of a finished response, so that its connection can be reused."""
 
-_NO_HEADERS: Mapping[str, str] = {}
 
-
-class HttpAttempt(Generic[T]):
+class HttpAttempt(msgspec.Struct, Generic[T], eq=False):
     """Base class of attempts over HTTP."""
 
-    __slots__ = ("_connection", "_exchange", "_timeout", "headers")
-
+    _connection: Connection
+    _exchange: PreparedExchange[T]
+    _limits: TimeLimits
+    headers: Mapping[str, str] = {}
     records: tuple[AttemptRecord, ...] = ()
 
-    def __init__(self, connection: Connection, exchange: PreparedExchange[T], timeout: float) -> None:
-        self._connection = connection
-        self._exchange = exchange
-        self._timeout = timeout
-        self.headers = _NO_HEADERS
+    def __repr__(self) -> str:
+        """Omit the connection."""
+        return f"{type(self).__name__}({self._exchange.request!r})"
 
     def _build_failure(self, fault: Fault) -> Failure[Fault]:
         return Failure(self._connection.hide_secrets(with_context(self._exchange.context, fault)))
+
+    async def _send(self, request: HttpRequest, seconds: float) -> TransportResponse | Fault:
+        """Send a request and wait for the headers of the response, within a timeout in seconds."""
+        connection = self._connection
+        if connection.signer is not None and connection.signs:
+            match outcome(await connection.sign(request)):
+                case Failure(fault):
+                    return fault
+                case Success(request):
+                    pass
+        try:
+            async with asyncio.timeout(seconds + TIMEOUT_SLACK):
+                return await connection.transport.open(request, connection.secret, self._limits.timeout)
+        except TimeoutError:
+            return build_timeout_fault("read", "opening", self._limits.timeout)
 
     async def _fetch(self, request: HttpRequest, timeout: float) -> Result[tuple[int, Mapping[str, str], bytes], Fault]:
         """Send a request and read its complete response: status, headers, body."""
@@ -86,19 +99,18 @@ class HttpAttempt(Generic[T]):
 class BodyAttempt(HttpAttempt[T]):
     """An attempt whose response is a complete body."""
 
-    __slots__ = ()
-
     async def read_batch(self) -> Result[Batch[T], Fault]:
         """Return the only batch. The timeout applies to the whole attempt."""
         exchange = self._exchange
         if exchange.codec.start_polling is None or not exchange.request.is_polled:
-            received = await self._fetch(exchange.request, self._timeout)
+            received = await self._fetch(exchange.request, self._limits.timeout)
         else:
             from victor_fp.shell.engine.polling import PollingCall
 
             runtime = self._connection.runtime
+            seconds = self._limits.timeout
             call = PollingCall(
-                self._fetch, runtime, exchange.codec.start_polling, exchange.request, self._timeout, stream=False
+                self._fetch, runtime, exchange.codec.start_polling, exchange.request, seconds, stream=False
             )
             async with aclosing(call):
                 received = await call.read_response()
@@ -119,9 +131,6 @@ class BodyAttempt(HttpAttempt[T]):
             case Failure(fault):
                 return self._build_failure(fault)
 
-    async def drain(self) -> None:
-        """Do nothing: the response has been read."""
-
     async def aclose(self) -> None:
         """Do nothing: the connection has been released."""
 
@@ -129,19 +138,15 @@ class BodyAttempt(HttpAttempt[T]):
 class StreamAttempt(HttpAttempt[StreamChunk]):
     """An attempt whose response is read as a stream, one batch per network read."""
 
-    __slots__ = ("_fault", "_first_deadline", "_is_first", "_last_deadline", "_polling", "_reading", "_response")
-
-    def __init__(self, connection: Connection, exchange: PreparedExchange[StreamChunk], limits: TimeLimits) -> None:
-        super().__init__(connection, exchange, limits.timeout)
-        now = connection.runtime.now()
-        self._first_deadline = now + limits.first
-        self._last_deadline = None if limits.total is None else now + limits.total
-        self._is_first = True
-        self._fault: Fault | None = None
-        """Fault to return after the chunks that were received with it."""
-        self._response: TransportResponse | None = None
-        self._polling: PollingCall | None = None
-        self._reading: StreamReading | None = None
+    _reading: StreamReading | None = None
+    _response: TransportResponse | None = None
+    _polling: PollingCall | None = None
+    _end_time: float | None = None
+    """When the first chunk, or else the last one, must have been received; None without a limit."""
+    _last_end_time: float | None = None
+    """The caller's deadline, for the last chunk."""
+    _fault: Fault | None = None
+    """Fault to return after the chunks that were received with it."""
 
     async def read_batch(self) -> Result[Batch[StreamChunk], Fault]:
         """Return the next chunks, or the fault that ends the attempt."""
@@ -164,35 +169,35 @@ class StreamAttempt(HttpAttempt[StreamChunk]):
             if read.fault is not None:
                 self._fault = self._connection.hide_secrets(read.fault)
             if chunks := read.chunks:
-                self._is_first = False
+                self._end_time = self._last_end_time
                 last = chunks[-1]
                 return Success(Batch(chunks, last.is_final, last.usage))
             if self._fault is not None:
                 return Failure(self._fault)
 
-    async def drain(self) -> None:
-        """Read to the end of a finished response, for `DRAIN_TIMEOUT` at most, and release the connection."""
+    async def aclose(self) -> None:
+        """Close the connection, or release it if the response was read to its end.
+
+        A finished response is read to its end, for `DRAIN_TIMEOUT` at most.
+        """
+        response, self._response = self._response, None
+        polling, self._polling = self._polling, None
+        reading = self._reading
         try:
-            if self._response is not None:
+            if response is not None and reading is not None and reading.over and self._fault is None:
                 with suppress(TimeoutError):
                     async with asyncio.timeout(DRAIN_TIMEOUT):
-                        while isinstance(await self._response.receive(), bytes):
+                        while isinstance(await response.receive(), bytes):
                             pass
         finally:
-            await self.aclose()
-
-    async def aclose(self) -> None:
-        """Close the connection, or release it if the response was read to its end."""
-        response, self._response = self._response, None
-        if response is not None:
-            await response.aclose()
-        polling, self._polling = self._polling, None
-        if polling is not None:
-            transcript = None if self._reading is None else self._reading.transcript
-            polling.is_complete = transcript is not None and (
-                transcript.stopped is not None or transcript.fault is not None
-            )
-            await polling.aclose()
+            if response is not None:
+                await response.aclose()
+            if polling is not None:
+                transcript = None if reading is None else reading.transcript
+                polling.is_complete = transcript is not None and (
+                    transcript.stopped is not None or transcript.fault is not None
+                )
+                await polling.aclose()
 
     def interrupt(self, fault: Fault) -> Fault:
         """Interrupt the stream; return the fault with the partial response."""
@@ -201,14 +206,19 @@ class StreamAttempt(HttpAttempt[StreamChunk]):
         return interrupt(self._reading, fault).fault or fault
 
     async def _open(self) -> StreamReading | Fault:
-        exchange, connection = self._exchange, self._connection
+        exchange, connection, limits = self._exchange, self._connection, self._limits
+        now = connection.runtime.now()
+        self._end_time = now + limits.first
+        if limits.total is not None:
+            self._last_end_time = now + limits.total
+            self._end_time = min(self._end_time, self._last_end_time)
+        seconds = min(limits.timeout, max(0.0, self._end_time - now))
         follow = exchange.codec.start_polling if exchange.request.is_polled else None
         if follow is None:
-            response = await self._send(exchange.request)
+            response = await self._send(exchange.request, seconds)
         else:
             from victor_fp.shell.engine.polling import PollingCall
 
-            seconds = self._compute_seconds_left()
             self._polling = PollingCall(self._fetch, connection.runtime, follow, exchange.request, seconds, stream=True)
             response = await self._polling.open(self._send)
         if isinstance(response, FaultBase):
@@ -220,54 +230,25 @@ class StreamAttempt(HttpAttempt[StreamChunk]):
         headers = response.headers if response.status < 400 else self._add_date(response.headers)
         return begin_reading(exchange.context, exchange.codec, response.status, headers)
 
-    async def _send(self, request: HttpRequest) -> TransportResponse | Fault:
-        """Send a request and wait for the headers of the response."""
-        connection = self._connection
-        if connection.signer is not None and connection.signs:
-            match outcome(await connection.sign(request)):
-                case Failure(fault):
-                    return fault
-                case Success(request):
-                    pass
-        try:
-            async with asyncio.timeout(self._compute_seconds_left() + TIMEOUT_SLACK):
-                return await connection.transport.open(request, connection.secret, self._timeout)
-        except TimeoutError:
-            return build_timeout_fault("read", "opening", self._timeout)
-
     async def _receive(self) -> bytes | Fault | None:
         """Return the next bytes; None at the end. The first chunk and the caller's deadline are timed here."""
-        response = self._response
+        response, timeout = self._response, self._limits.timeout
         if response is None:
             return None
-        if not self._is_first and self._last_deadline is None:
+        if self._end_time is None:
             return await response.receive()
-        remaining = self._compute_seconds_left()
-        is_late = remaining < self._timeout
+        remaining = max(0.0, self._end_time - self._connection.runtime.now())
+        is_late = remaining < timeout
+        remaining = min(remaining, timeout)
         # The transport times out first, with a more precise fault, unless the deadline is earlier.
-        bound = (
-            remaining if remaining <= 0 or (is_late and self._last_deadline is not None) else remaining + TIMEOUT_SLACK
-        )
-        if bound > 0:
+        slack = 0.0 if remaining <= 0 or (is_late and self._last_end_time is not None) else TIMEOUT_SLACK
+        if remaining + slack > 0:
             with suppress(TimeoutError):
-                async with asyncio.timeout(bound):
+                async with asyncio.timeout(remaining + slack):
                     return await response.receive()
-        if (
-            is_late
-            and self._last_deadline is not None
-            and not (self._is_first and self._first_deadline < self._last_deadline)
-        ):
+        if is_late and self._end_time == self._last_end_time:
             return DeadlineExceeded(message="the deadline passed while the response was read", maybe_billed=True)
-        return build_timeout_fault("first_token", "reading", self._timeout)
-
-    def _compute_seconds_left(self) -> float:
-        """Return the seconds for the next read."""
-        end_time = self._first_deadline if self._is_first else self._last_deadline
-        if self._is_first and self._last_deadline is not None:
-            end_time = min(self._first_deadline, self._last_deadline)
-        if end_time is None:
-            return self._timeout
-        return min(self._timeout, max(0.0, end_time - self._connection.runtime.now()))
+        return build_timeout_fault("first_token", "reading", timeout)
 
 
 def build_redirect_fault(status: int) -> Fault:

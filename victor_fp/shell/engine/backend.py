@@ -56,19 +56,18 @@ class BackendAttempt(Protocol[T]):
         """Return the next batch."""
         ...
 
-    async def drain(self) -> None:
-        """Read a finished response to its end, for a short time, so that its connection can be reused."""
-        ...
-
     async def aclose(self) -> None:
-        """Close the attempt. Idempotent."""
+        """Close the attempt. Idempotent.
+
+        The rest of a finished response is read, for a short time, so that its connection can be reused.
+        """
         ...
 
 
 class BoundRequest(Protocol[T]):
     """A call compiled for a backend; it can be started several times."""
 
-    def start(self, limits: TimeLimits) -> BackendAttempt[T]:
+    def start(self, limits: TimeLimits, /) -> BackendAttempt[T]:
         """Start an attempt. Nothing is sent before its first batch is read."""
         ...
 

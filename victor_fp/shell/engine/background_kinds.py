@@ -13,12 +13,12 @@ from victor_fp.core.background import Background, BackgroundHandle
 from victor_fp.core.faults import Fault, InvalidRequest, InvalidResponse, OperationUnsupported
 from victor_fp.core.protocols import Codec
 from victor_fp.core.requests import Endpoint
-from victor_fp.core.responses import ResponseContext, build_completion, fold_response, with_context
+from victor_fp.core.responses import ResponseContext, read_completion, with_context
 from victor_fp.core.result import outcome
 from victor_fp.core.types import CompletionResponse
 from victor_fp.shell.engine.backend import Kind, KnownResult, PreparedExchange, Split
 from victor_fp.shell.engine.call_spec import CallSpec
-from victor_fp.shell.engine.kinds import build_response_context, compile_chat
+from victor_fp.shell.engine.http_backend import compile_chat
 
 
 def _compile_start(
@@ -52,8 +52,11 @@ def _read_handle(
         if context.tool_names:
             handle["tool_names"] = dict(context.tool_names)
         return Success(handle)
-    fault = fold_response(codec, body, context.tool_names).fault
-    return Failure(with_context(context, fault or InvalidResponse(message="the response has no id")))
+    match outcome(read_completion(context, codec, body)):
+        case Failure(fault):
+            return Failure(fault)
+        case Success():
+            return Failure(with_context(context, InvalidResponse(message="the response has no id")))
 
 
 def _compile_resume(
@@ -67,12 +70,11 @@ def _compile_resume(
     if codec.background is None:
         return Failure(_refuse(endpoint, model))
     retrieval = codec.background.retrieve(spec.background_id)
-    request = replace(retrieval, is_polled=True, tool_names=spec.background_tool_names)
-    context = build_response_context(endpoint, request, model or None)
-
-    def read(body: bytes) -> Result[CompletionResponse, Fault]:
-        return build_completion(context, fold_response(codec, body, context.tool_names), body)
-
+    request = replace(retrieval, is_polled=True)
+    context = ResponseContext(
+        endpoint=endpoint, model=model or None, url=request.url, tool_names=spec.background_tool_names
+    )
+    read = partial(read_completion, context, codec)
     return Success(PreparedExchange(request=request, codec=codec, context=context, read=read))
 
 
@@ -86,7 +88,7 @@ def _compile_cancel(
     if codec.background is None:
         return Failure(_refuse(endpoint, model))
     request = codec.background.cancel(spec.background_id)
-    context = build_response_context(endpoint, request, model or None)
+    context = ResponseContext(endpoint=endpoint, model=model or None, url=request.url)
     return Success(PreparedExchange(request=request, codec=codec, context=context, read=lambda _: Success(None)))
 
 

@@ -1,8 +1,12 @@
-"""The backend of catalogue providers: calls are compiled by the codec and sent over the connection."""
+"""The backend of catalogue providers: calls are compiled by the codec, by their kind, and sent over the connection.
+
+A new kind of result requires one function that compiles it and one public method of the providers.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from hashlib import sha256
 from typing import Any, Generic, TypeVar, cast
 
@@ -11,11 +15,14 @@ from pydantic import SecretStr
 from returns.result import Failure, Result, Success
 
 from victor_fp.core.faults import Attempt as AttemptRecord
-from victor_fp.core.faults import Fault
+from victor_fp.core.faults import Fault, InvalidResponse
+from victor_fp.core.protocols import Codec, ModelInfo
+from victor_fp.core.request_building.inputs import build_typed_request
 from victor_fp.core.request_building.values import describe_failure
-from victor_fp.core.responses import with_context
+from victor_fp.core.requests import ChatRequest, Endpoint, find_missing_setting
+from victor_fp.core.responses import ResponseContext, read_completion, with_context
 from victor_fp.core.result import outcome
-from victor_fp.core.types import StreamChunk
+from victor_fp.core.types import CompletionResponse, StreamChunk
 from victor_fp.shell.engine.attempt import BodyAttempt, StreamAttempt
 from victor_fp.shell.engine.backend import (
     BackendAttempt,
@@ -86,7 +93,15 @@ class HttpBackend:
                 return Failure(fault)
         if connection.needs_preparation and (unready := await prepare_model(connection.transport, model)) is not None:
             return Failure(with_context(exchange.context, unready))
-        return Success(HttpBoundRequest(connection, exchange))
+        start: Callable[[TimeLimits], BackendAttempt[T]]
+        if exchange.read is not None:
+            start = partial(BodyAttempt, connection, exchange)
+        elif exchange.read_lines is not None:
+            start = partial(LinesAttempt, connection, exchange)
+        else:  # only the stream kind has none of them, and its items are chunks
+            stream = partial(StreamAttempt, connection, cast("PreparedExchange[StreamChunk]", exchange))
+            start = cast("Callable[[TimeLimits], BackendAttempt[T]]", stream)
+        return Success(HttpBoundRequest(start))
 
     async def aclose(self) -> None:
         """Close the connections."""
@@ -94,21 +109,10 @@ class HttpBackend:
 
 
 class HttpBoundRequest(msgspec.Struct, Generic[T], frozen=True):
-    """A compiled request and its connection."""
+    """A compiled request with its connection."""
 
-    connection: Connection
-    exchange: PreparedExchange[T]
-
-    def start(self, limits: TimeLimits) -> BackendAttempt[T]:
-        """Start an attempt."""
-        exchange = self.exchange
-        if exchange.read is not None:
-            return BodyAttempt(self.connection, exchange, limits.timeout)
-        if exchange.read_lines is not None:
-            return LinesAttempt(self.connection, exchange, limits)
-        # Only the stream kind has no `read`, and its items are chunks.
-        stream = StreamAttempt(self.connection, cast("PreparedExchange[StreamChunk]", exchange), limits)
-        return cast("BackendAttempt[T]", stream)
+    start: Callable[[TimeLimits], BackendAttempt[T]]
+    """Starts an attempt."""
 
 
 class KnownRequest(Generic[T]):
@@ -128,9 +132,6 @@ class KnownRequest(Generic[T]):
         """Return the value."""
         return Success(Batch((self._value,), is_last=True))
 
-    async def drain(self) -> None:
-        """Do nothing."""
-
     async def aclose(self) -> None:
         """Do nothing."""
 
@@ -139,3 +140,96 @@ def digest_scope(name: str, address: str | None, secret: SecretStr | None) -> st
     """Return a digest of base URL and key; a key has too much entropy to be recovered from it."""
     digest = sha256(f"{address}\0{'' if secret is None else secret.get_secret_value()}".encode()).hexdigest()
     return f"{name}:{digest[:16]}"
+
+
+def compile_chat(
+    codec: Codec, endpoint: Endpoint, spec: CallSpec, model: str, options: Mapping[str, Any]
+) -> Result[PreparedExchange[Any], Fault]:
+    """Compile a chat. Streams and complete responses are read by the same codec."""
+    request = build_typed_request(
+        endpoint.spec.name,
+        spec.messages,
+        model=model,
+        temperature=spec.temperature,
+        max_tokens=spec.max_tokens,
+        tools=spec.tools or (),
+        stream=spec.stream,
+        options=options,
+    )
+    match outcome(request):
+        case Success(chat):
+            pass
+        case Failure(fault):
+            return Failure(fault)
+    match outcome(codec.request(chat)):
+        case Success(built):
+            if chat.text_tools:
+                from victor_fp.core.text_tools.hook import read_response
+
+                codec = read_response(codec, chat, built.tool_names)
+            context = ResponseContext(
+                endpoint=endpoint,
+                model=model,
+                url=built.url,
+                adjustments=built.adjustments,
+                tool_names=built.tool_names,
+                required_call=built.required_call,
+            )
+            read = None if spec.stream else partial(read_completion, context, codec)
+            return Success(PreparedExchange(request=built, codec=codec, context=context, read=read))
+        case Failure(fault):
+            return Failure(fault)
+
+
+def _compile_model(
+    codec: Codec,
+    endpoint: Endpoint,
+    spec: CallSpec,  # noqa: ARG001  every kind is compiled from the same arguments
+    model: str,
+    options: Mapping[str, Any],  # noqa: ARG001
+) -> Result[PreparedExchange[ModelInfo] | KnownResult[ModelInfo], Fault]:
+    if (missing := find_missing_setting(endpoint, model)) is not None:
+        return Failure(missing)
+    discovery = codec.discovery
+    unknown = InvalidResponse(
+        provider=endpoint.spec.name, model=model, message=f"{endpoint.spec.title} does not describe {model!r}"
+    )
+    if discovery is None:
+        return Failure(unknown)
+    if discovery.model_request is None or discovery.read_model is None:
+        return Failure(unknown)
+    request, read_model = discovery.model_request(model), discovery.read_model
+
+    def read(body: bytes) -> Result[ModelInfo, Fault]:
+        found = read_model(model, body)
+        return Failure(unknown) if found is None else Success(found)
+
+    context = ResponseContext(endpoint=endpoint, model=model, url=request.url)
+    return Success(PreparedExchange(request=request, codec=codec, context=context, read=read))
+
+
+def _compile_count(
+    codec: Codec,
+    endpoint: Endpoint,
+    spec: CallSpec,
+    model: str,
+    options: Mapping[str, Any],  # noqa: ARG001
+) -> Result[PreparedExchange[int | None] | KnownResult[int | None], Fault]:
+    counting = codec.counting
+    if counting is None:
+        return Success(KnownResult(None))
+    match outcome(counting.request(ChatRequest(messages=spec.messages, model=model))):
+        case Failure(fault):
+            return Failure(fault)
+        case Success(request):
+            context = ResponseContext(endpoint=endpoint, model=model, url=request.url)
+            read = counting.read
+            return Success(
+                PreparedExchange(request=request, codec=codec, context=context, read=lambda body: Success(read(body)))
+            )
+
+
+COMPLETION: Kind[CompletionResponse] = Kind(name="completion", compile=compile_chat)
+STREAM: Kind[StreamChunk] = Kind(name="stream", compile=compile_chat)
+MODEL: Kind[ModelInfo] = Kind(name="model", compile=_compile_model, uses_breaker=False)
+TOKEN_COUNT: Kind[int | None] = Kind(name="token_count", compile=_compile_count, uses_breaker=False)

@@ -6,14 +6,14 @@ import asyncio
 from contextlib import suppress
 from typing import TypeVar
 
+import msgspec
 from returns.result import Failure, Result, Success
 
 from victor_fp.core.faults import Fault, FaultBase, InvalidResponse
 from victor_fp.core.result import outcome
 from victor_fp.core.stream_reading import BODY_LIMIT
 from victor_fp.shell.engine.attempt import TIMEOUT_SLACK, HttpAttempt, build_redirect_fault
-from victor_fp.shell.engine.backend import Batch, PreparedExchange, TimeLimits
-from victor_fp.shell.engine.connection import Connection
+from victor_fp.shell.engine.backend import Batch
 from victor_fp.shell.transport.errors import build_timeout_fault
 from victor_fp.shell.transport.protocol import TransportResponse
 
@@ -23,15 +23,11 @@ T = TypeVar("T")
 class LinesAttempt(HttpAttempt[T]):
     """Reads a stream of lines. Memory is bounded by one line and one read; the timeout applies to each read."""
 
-    __slots__ = ("_partial_line", "_response", "_size")
-
-    def __init__(self, connection: Connection, exchange: PreparedExchange[T], limits: TimeLimits) -> None:
-        super().__init__(connection, exchange, min(limits.timeout, limits.first))
-        self._response: TransportResponse | None = None
-        self._partial_line: list[bytes] = []
-        """Parts of an incomplete line."""
-        self._size = 0
-        """Their bytes."""
+    _response: TransportResponse | None = None
+    _partial_line: list[bytes] = msgspec.field(default_factory=list)
+    """Parts of an incomplete line."""
+    _size: int = 0
+    """Their bytes."""
 
     async def read_batch(self) -> Result[Batch[T], Fault]:
         """Return decoded lines; the last batch may be empty."""
@@ -55,10 +51,6 @@ class LinesAttempt(HttpAttempt[T]):
             if data.strip():
                 return self._decode(data, is_last=False)
 
-    async def drain(self) -> None:
-        """Do nothing: the last batch is returned at the end of the response."""
-        await self.aclose()
-
     async def aclose(self) -> None:
         """Close the connection, or release it if the response was read to its end."""
         response, self._response = self._response, None
@@ -77,19 +69,9 @@ class LinesAttempt(HttpAttempt[T]):
 
     async def _open(self) -> Fault | None:
         """Send, and wait for the headers; the body of an error is read completely."""
-        connection, exchange = self._connection, self._exchange
-        request = exchange.request
-        if connection.signer is not None and connection.signs:
-            match outcome(await connection.sign(request)):
-                case Success(request):
-                    pass
-                case Failure(fault):
-                    return fault
-        try:
-            async with asyncio.timeout(self._timeout + TIMEOUT_SLACK):
-                response = await connection.transport.open(request, connection.secret, self._timeout)
-        except TimeoutError:
-            return build_timeout_fault("read", "opening", self._timeout)
+        exchange = self._exchange
+        timeout = self._compute_timeout()
+        response = await self._send(exchange.request, timeout)
         if isinstance(response, FaultBase):
             return response
         self._response = response
@@ -100,7 +82,7 @@ class LinesAttempt(HttpAttempt[T]):
             return build_redirect_fault(response.status)
         body: bytes | Fault = b""
         with suppress(TimeoutError):
-            async with asyncio.timeout(self._timeout + TIMEOUT_SLACK):
+            async with asyncio.timeout(timeout + TIMEOUT_SLACK):
                 body = await response.read(BODY_LIMIT)
         return (
             body
@@ -109,11 +91,14 @@ class LinesAttempt(HttpAttempt[T]):
         )
 
     async def _receive(self) -> bytes | Fault | None:
-        response = self._response
+        response, timeout = self._response, self._compute_timeout()
         if response is None:
             return None
         try:
-            async with asyncio.timeout(self._timeout + TIMEOUT_SLACK):
+            async with asyncio.timeout(timeout + TIMEOUT_SLACK):
                 return await response.receive()
         except TimeoutError:
-            return build_timeout_fault("read", "reading", self._timeout)
+            return build_timeout_fault("read", "reading", timeout)
+
+    def _compute_timeout(self) -> float:
+        return min(self._limits.timeout, self._limits.first)

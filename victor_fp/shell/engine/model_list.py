@@ -12,10 +12,10 @@ from returns.result import Failure, Result, Success
 from victor_fp.core.faults import Fault
 from victor_fp.core.protocols import Codec, ModelInfo
 from victor_fp.core.requests import Endpoint, HttpRequest, find_missing_setting
+from victor_fp.core.responses import ResponseContext
 from victor_fp.core.result import outcome
 from victor_fp.shell.engine.backend import Kind, KnownResult, PreparedExchange
 from victor_fp.shell.engine.call_spec import CallSpec
-from victor_fp.shell.engine.kinds import build_response_context
 from victor_fp.shell.engine.operation import Operation
 from victor_fp.shell.engine.target import TargetPool
 
@@ -55,7 +55,7 @@ def _compile_model_page(
         return Success(ModelPage(tuple(discovery.read_list(body)), following))
 
     requested = discovery.list_request() if request is None else request
-    context = build_response_context(endpoint, requested)
+    context = ResponseContext(endpoint=endpoint, url=requested.url)
     return Success(PreparedExchange(request=requested, codec=codec, context=context, read=read))
 
 

@@ -169,7 +169,7 @@ class Operation(Generic[T]):
         """Read a finished response to its end, so that its connection can be reused."""
         attempt, self._attempt = self._attempt, None
         if attempt is not None:
-            await attempt.drain()
+            await attempt.aclose()
 
     async def aclose(self) -> None:
         """Release permits and reservations, and close the connection, or drain it if the response is complete."""

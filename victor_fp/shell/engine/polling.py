@@ -28,8 +28,8 @@ from victor_fp.shell.transport.protocol import TransportResponse
 
 SendExchange: TypeAlias = Callable[[HttpRequest, float], Awaitable[Result[tuple[int, Mapping[str, str], bytes], Fault]]]
 """Sends a request and reads its complete response, within a timeout in seconds."""
-OpenResponse: TypeAlias = Callable[[HttpRequest], Awaitable[TransportResponse | Fault]]
-"""Sends a request and waits for the headers of the response."""
+OpenResponse: TypeAlias = Callable[[HttpRequest, float], Awaitable[TransportResponse | Fault]]
+"""Sends a request and waits for the headers of the response, within a timeout in seconds."""
 
 CANCEL_TIMEOUT = 2.0
 """Timeout in seconds of the request that cancels an abandoned prediction."""
@@ -50,6 +50,7 @@ class PollingCall:
     ) -> None:
         self._exchange, self._runtime, self._timeout = exchange, runtime, timeout
         self._polling, self._first = follow(request, stream, timeout)
+        self._end_time = runtime.now() + timeout
         self.is_complete = False
         """Whether the stream has ended, so that there is nothing to cancel."""
 
@@ -80,7 +81,7 @@ class PollingCall:
         ending = await self._poll()
         match ending:
             case OpenStream(request=request):
-                return await open_stream(request)
+                return await open_stream(request, max(0.0, self._end_time - self._runtime.now()))
             case UseResponse(response=response):
                 return BufferedResponse(response)
             case StopPolling(fault=fault):
@@ -89,10 +90,9 @@ class PollingCall:
                 assert_never(ending)
 
     async def _poll(self) -> OpenStream | UseResponse | StopPolling:
-        end_time = self._runtime.now() + self._timeout
         order: SendRequest | OpenStream | UseResponse | StopPolling = self._first
         while isinstance(order, SendRequest):
-            remaining = end_time - self._runtime.now()
+            remaining = self._end_time - self._runtime.now()
             if order.delay >= remaining:
                 # Wait until the timeout, so that no retry follows in the remaining time.
                 await self._runtime.sleep(max(0.0, remaining))

@@ -10,7 +10,7 @@ from victor_fp.core.result import outcome
 from victor_fp.core.structured import ResponseForm, read_form, repair_messages, structured
 from victor_fp.core.types import CompletionResponse
 from victor_fp.shell.engine.call_spec import CallSpec
-from victor_fp.shell.engine.kinds import COMPLETION
+from victor_fp.shell.engine.http_backend import COMPLETION
 from victor_fp.shell.engine.operation import Operation
 from victor_fp.shell.engine.target import TargetPool
 

@@ -99,8 +99,5 @@ class SplitAttempt(Generic[T]):
                     return fault
         return None
 
-    async def drain(self) -> None:
-        """Do nothing: the responses have been read."""
-
     async def aclose(self) -> None:
         """Do nothing: all parts end before `read_batch` returns."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import ssl
+import sys
 from base64 import b64encode
 from collections.abc import Callable, Mapping
 from contextlib import suppress
@@ -31,7 +32,7 @@ from victor_fp.shell.transport.http import (
     has_body,
     strip_frames,
 )
-from victor_fp.shell.transport.interception import check_network
+from victor_fp.shell.transport.interception import VARIABLE, build_refusal, is_httpx_replaced, is_offline
 from victor_fp.shell.transport.proxies import Proxy, read_settings, refuse_scheme
 from victor_fp.shell.transport.tls import Verify, make_context
 
@@ -85,11 +86,10 @@ class AiohttpTransport:
     ) -> TransportResponse | Fault:
         """Send, and wait for the headers."""
         try:
-            network = check_network(request.url)
-            if network == "replaced":
+            if "httpx" in sys.modules and is_httpx_replaced():
                 return await self._open_over_httpx(request, secret, timeout)
-            if network is not None:
-                return network
+            if VARIABLE in os.environ and is_offline():
+                return build_refusal(request.url)
             route = self._routes.get(request.url) or self._find_route(request.url)
             if isinstance(route, FaultBase):
                 return route

@@ -2,55 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from typing_extensions import TypeIs
 
-from victor_fp.shell.transport.interception import find_interceptor
+from victor_fp.shell.transport.http import LazyTransport
 
 if TYPE_CHECKING:
     import httpx
-    from pydantic import SecretStr
 
     from victor_fp.core.faults import Fault
-    from victor_fp.core.requests import Endpoint, HttpRequest
-    from victor_fp.shell.transport.protocol import Transport, TransportResponse
+    from victor_fp.core.requests import Endpoint
+    from victor_fp.shell.transport.protocol import Transport
     from victor_fp.shell.transport.proxies import Proxy
     from victor_fp.shell.transport.tls import Verify
 
 TransportChoice: TypeAlias = "Transport | httpx.AsyncBaseTransport | Literal['aiohttp', 'httpx'] | None"
 """What a provider accepts as its `transport`; None is "aiohttp"."""
-
-
-class LazyTransport:
-    """A transport that is created at the first request, so that creating a provider imports no HTTP client and no engine."""
-
-    def __init__(self, make: Callable[[], Transport]) -> None:
-        self._make = make
-        self._transport: Transport | None = None
-
-    def load(self) -> Transport:
-        """Return the transport; it is created if necessary."""
-        if self._transport is None:
-            self._transport = self._make()
-        return self._transport
-
-    async def open(
-        self, request: HttpRequest, secret: SecretStr | None, timeout: float | None
-    ) -> TransportResponse | Fault:
-        """Send with the active interceptor, or else with the transport."""
-        transport = self._transport or self.load()
-        interceptor = find_interceptor()
-        if interceptor is not None:
-            return await interceptor.intercept(transport.open, request, secret, timeout)
-        return await transport.open(request, secret, timeout)
-
-    async def aclose(self) -> None:
-        """Close the transport, if it was created."""
-        if self._transport is not None:
-            await self._transport.aclose()
 
 
 def build_transport(

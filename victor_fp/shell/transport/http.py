@@ -1,4 +1,4 @@
-"""Shared parts of the HTTP transports: request headers, response bodies, and resources that belong to an event loop."""
+"""Shared parts of the HTTP transports: their creation, request headers, response bodies, and resources of an event loop."""
 
 from __future__ import annotations
 
@@ -13,9 +13,11 @@ from pydantic import SecretStr
 
 from victor_fp.core.faults import Fault, InvalidRequest, InvalidResponse
 from victor_fp.core.redaction import redact_url
-from victor_fp.core.requests import SECRET
+from victor_fp.core.requests import SECRET, HttpRequest
 from victor_fp.shell.transport.decompression import CODINGS, STEP, Decompressor, build_decompressor
 from victor_fp.shell.transport.errors import fault_from_error
+from victor_fp.shell.transport.interception import active_interceptors
+from victor_fp.shell.transport.protocol import Transport, TransportResponse
 
 R = TypeVar("R")
 
@@ -56,6 +58,34 @@ def strip_frames(error: BaseException) -> BaseException:
     """Remove the HTTP client's frames from a cancellation: error trackers report their variables, including the key."""
     error.__context__ = None
     return error.with_traceback(None)
+
+
+class LazyTransport:
+    """A transport that is created at the first request, so that creating a provider imports no HTTP client and no engine."""
+
+    def __init__(self, make: Callable[[], Transport]) -> None:
+        self._make = make
+        self._transport: Transport | None = None
+
+    def load(self) -> Transport:
+        """Return the transport; it is created if necessary."""
+        if self._transport is None:
+            self._transport = self._make()
+        return self._transport
+
+    async def open(
+        self, request: HttpRequest, secret: SecretStr | None, timeout: float | None
+    ) -> TransportResponse | Fault:
+        """Send with the active interceptor, or else with the transport."""
+        transport = self._transport or self.load()
+        if active_interceptors:
+            return await active_interceptors[-1].intercept(transport.open, request, secret, timeout)
+        return await transport.open(request, secret, timeout)
+
+    async def aclose(self) -> None:
+        """Close the transport, if it was created."""
+        if self._transport is not None:
+            await self._transport.aclose()
 
 
 class HttpResponse:

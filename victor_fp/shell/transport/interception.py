@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Protocol, TypeAlias
 from urllib.parse import urlsplit
 
 from victor_fp.core.faults import Fault, InvalidRequest
@@ -43,34 +43,23 @@ class Interceptor(Protocol):
         ...
 
 
-_active: list[Interceptor] = []
+active_interceptors: list[Interceptor] = []
+"""Of this process; the last one is used."""
 
 
 def activate(interceptor: Interceptor) -> None:
     """Activate an interceptor for all HTTP transports of this process; only the latest one is used."""
-    _active.append(interceptor)
+    active_interceptors.append(interceptor)
 
 
 def deactivate(interceptor: Interceptor) -> None:
     """Deactivate an interceptor."""
-    _active.remove(interceptor)
-
-
-def find_interceptor() -> Interceptor | None:
-    """Return the active interceptor, if any."""
-    return _active[-1] if _active else None
+    active_interceptors.remove(interceptor)
 
 
 def is_offline() -> bool:
     """Return whether VICTOR_FP_OFFLINE is set."""
     return os.environ.get(VARIABLE, "").strip().lower() not in _OFF
-
-
-def check_network(url: str) -> Literal["replaced"] | Fault | None:
-    """Return "replaced" for an active test double of httpx, a fault if VICTOR_FP_OFFLINE is set, else None."""
-    if "httpx" in sys.modules and is_httpx_replaced():
-        return "replaced"
-    return _build_refusal(url) if VARIABLE in os.environ and is_offline() else None
 
 
 def refuse_client(client: object, url: str, target: object) -> Fault | None:
@@ -82,7 +71,7 @@ def refuse_client(client: object, url: str, target: object) -> Fault | None:
         return None
     choose = getattr(client, "_transport_for_url", None)
     network = _AIOHTTP_NETWORK if is_httpx_replaced() else _AIOHTTP_NETWORK | _HTTPX_NETWORK
-    return _build_refusal(url) if choose is None or _is_network(choose(target), network, depth=3) else None
+    return build_refusal(url) if choose is None or _is_network(choose(target), network, depth=3) else None
 
 
 def is_httpx_replaced() -> bool:
@@ -117,7 +106,8 @@ def _is_network(transport: object, network: frozenset[str], depth: int) -> bool:
     return depth > 0 and any(_is_network(one, network, depth - 1) for one in inner)
 
 
-def _build_refusal(url: str) -> Fault:
+def build_refusal(url: str) -> Fault:
+    """Build the fault for a request while VICTOR_FP_OFFLINE is set."""
     try:
         host = urlsplit(url).hostname
     except ValueError:

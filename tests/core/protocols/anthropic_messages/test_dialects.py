@@ -14,7 +14,7 @@ from victor_fp.core.catalogue.spec import Auth, ProviderSpec
 from victor_fp.core.dialects.anthropic import AnthropicDialect
 from victor_fp.core.faults import Fault, UnsupportedParameter
 from victor_fp.core.protocols import codec_for
-from victor_fp.core.request_building.chat import build_chat_request
+from victor_fp.core.request_building.inputs import build_chat_request
 from victor_fp.core.requests import Endpoint, HttpRequest
 from victor_fp.core.result import outcome
 from victor_fp.core.types import ImagePart, Message

@@ -10,7 +10,7 @@ from returns.result import Success
 from tests.core.protocols.anthropic_messages.asked import HI, WEATHER
 from victor_fp.core.catalogue import CATALOGUE
 from victor_fp.core.protocols import ModelInfo, codec_for
-from victor_fp.core.request_building.chat import build_chat_request
+from victor_fp.core.request_building.inputs import build_chat_request
 from victor_fp.core.requests import Endpoint
 from victor_fp.core.types import Message
 

@@ -10,8 +10,8 @@ from returns.result import Success
 from tests.core.protocols.gemini.requests import HI, MIDDLE, WEATHER
 from victor_fp.core.catalogue import CATALOGUE
 from victor_fp.core.protocols import Codec, ModelInfo, codec_for
-from victor_fp.core.request_building.chat import build_chat_request
 from victor_fp.core.request_building.endpoints import build_endpoint
+from victor_fp.core.request_building.inputs import build_chat_request
 
 MODEL = {
     "name": "models/gemini-2.5-flash",

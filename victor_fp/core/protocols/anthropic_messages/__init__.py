@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 
 from victor_fp.core.dialects.anthropic import AnthropicDialect
-from victor_fp.core.framing import build_sse_framer
+from victor_fp.core.framing import ServerSentEvents
 from victor_fp.core.protocols import Codec, ProtocolRecord
 from victor_fp.core.protocols.anthropic_messages.discovery import describe_discovery, describe_token_counting
 from victor_fp.core.protocols.anthropic_messages.errors import fault_from_response
@@ -21,7 +21,7 @@ def codec_for(endpoint: Endpoint, dialect: AnthropicDialect) -> Codec:
         protocol=dialect.protocol,
         request=partial(write, endpoint, dialect),
         response=partial(read, endpoint),
-        framer=build_sse_framer,
+        framer=ServerSentEvents,
         events=partial(MessageEvents, endpoint=endpoint),
         error=partial(fault_from_response, endpoint),
         discovery=describe_discovery(endpoint, dialect),

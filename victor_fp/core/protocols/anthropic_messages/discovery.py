@@ -9,7 +9,7 @@ from victor_fp_wire.anthropic_messages import response as wire
 from victor_fp_wire.anthropic_messages.operations import CountTokens, GetModel, ListModels
 
 from victor_fp.core.dialects.anthropic import AnthropicDialect
-from victor_fp.core.json import NotJson, decode_json_object
+from victor_fp.core.json import NotJson, Undecodable, decode_json_object
 from victor_fp.core.protocols import Discovery, ModelInfo, TokenCounting
 from victor_fp.core.protocols.anthropic_messages.request import write_count
 from victor_fp.core.protocols.openai_family.discovery import read_list as read_served_list
@@ -17,7 +17,6 @@ from victor_fp.core.protocols.openai_family.discovery import read_props
 from victor_fp.core.protocols.openai_family.routes import build_props_request
 from victor_fp.core.protocols.operations import build_decoder, build_request
 from victor_fp.core.requests import Endpoint, HttpRequest
-from victor_fp.core.wire_decoding import Undecodable
 
 MODELS = build_decoder(ListModels.RESPONSE)
 MODEL = build_decoder(GetModel.RESPONSE)

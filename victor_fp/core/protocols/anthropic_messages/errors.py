@@ -11,9 +11,8 @@ from victor_fp.core.classification.classifier import classify_error
 from victor_fp.core.classification.details import ErrorDetails, read_body, read_details
 from victor_fp.core.classification.families import ANTHROPIC_FAMILY
 from victor_fp.core.faults import Fault
-from victor_fp.core.json import Json, NotJson, decode_lenient_json, encode_flawed_json
+from victor_fp.core.json import Json, NotJson, Undecodable, WireDecoder, decode_lenient_json, encode_flawed_json
 from victor_fp.core.requests import Endpoint
-from victor_fp.core.wire_decoding import Undecodable, WireDecoder
 
 BODY: WireDecoder[ErrorResponse] = WireDecoder(ErrorResponse)
 

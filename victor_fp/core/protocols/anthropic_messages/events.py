@@ -34,7 +34,6 @@ from victor_fp_wire.anthropic_messages.response import (
     Usage,
 )
 
-from victor_fp.core.chains import Chain, ObjectChain, concatenate_objects, join_chain, unroll
 from victor_fp.core.deltas import (
     BlockEnded,
     Delta,
@@ -48,7 +47,18 @@ from victor_fp.core.deltas import (
 )
 from victor_fp.core.faults import InvalidResponse
 from victor_fp.core.framing import Frame
-from victor_fp.core.json import Json, NotJson, decode_lenient_json, encode_flawed_json, encode_json
+from victor_fp.core.json import (
+    Chain,
+    Json,
+    NotJson,
+    ObjectChain,
+    Undecodable,
+    concatenate_objects,
+    decode_lenient_json,
+    encode_flawed_json,
+    encode_json,
+    unroll,
+)
 from victor_fp.core.persistent import PersistentMap
 from victor_fp.core.protocols.anthropic_messages.errors import BODY, fault_from_error
 from victor_fp.core.protocols.anthropic_messages.response import (
@@ -62,9 +72,8 @@ from victor_fp.core.protocols.anthropic_messages.response import (
 )
 from victor_fp.core.protocols.anthropic_messages.usage import describe_usage, merge_usage, report_usage
 from victor_fp.core.protocols.operations import build_decoder
-from victor_fp.core.protocols.shared_events import is_done, is_error_object, read_error_text
+from victor_fp.core.protocols.shared_events import DONE, is_error_object, read_error_text
 from victor_fp.core.requests import Endpoint
-from victor_fp.core.wire_decoding import Undecodable
 
 EVENT = build_decoder(CreateMessage.EVENT, keep_surrogates=True)
 
@@ -83,7 +92,7 @@ class PendingBlock(msgspec.Struct, frozen=True, kw_only=True):
         if self.objects is None:
             return [*emit_citations("text", unroll(self.citations)), BlockEnded()]
         block = concatenate_objects(unroll(self.objects))
-        text = join_chain(self.input)
+        text = "".join(unroll(self.input))
         if not text.strip():
             return [StateReported(block, alone=True)]
         parsed = decode_lenient_json(text)
@@ -105,7 +114,7 @@ class MessageEvents(msgspec.Struct, frozen=True, kw_only=True):
         deltas: list[Delta] = []
         reader = self
         for frame in frames:
-            if is_done(frame.data):  # sent by gateways after message_stop
+            if frame.data.strip() == DONE:  # sent by gateways after message_stop
                 continue
             event = EVENT.decode(frame.data)
             if isinstance(event, Undecodable):

@@ -30,13 +30,12 @@ from victor_fp.core.deltas import (
     ToolCallStarted,
 )
 from victor_fp.core.faults import InvalidResponse
-from victor_fp.core.json import Json, encode_flawed_json
+from victor_fp.core.json import Json, Undecodable, encode_flawed_json
 from victor_fp.core.protocols.anthropic_messages.errors import fault_from_error
 from victor_fp.core.protocols.anthropic_messages.usage import describe_usage, report_usage
 from victor_fp.core.protocols.operations import build_decoder
 from victor_fp.core.requests import Endpoint
 from victor_fp.core.tool_call_ids import make_id
-from victor_fp.core.wire_decoding import Undecodable
 
 MESSAGE = build_decoder(CreateMessage.RESPONSE, keep_surrogates=True)
 

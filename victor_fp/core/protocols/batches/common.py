@@ -12,9 +12,9 @@ from victor_fp.core.batching.reading import encode_body, find_error_code, iterat
 from victor_fp.core.batching.types import BatchItem, ItemResult
 from victor_fp.core.dialects.batches import BatchSupport
 from victor_fp.core.faults import Fault, InvalidResponse
+from victor_fp.core.json import Undecodable, WireDecoder
 from victor_fp.core.protocols.batches import ResultPage
 from victor_fp.core.requests import Endpoint
-from victor_fp.core.wire_decoding import Undecodable, WireDecoder
 
 T = TypeVar("T")
 

@@ -35,7 +35,7 @@ from victor_fp.core.dialects.batches import BatchSupport, OpenAIBatches
 from victor_fp.core.dialects.chat import ChatDialect
 from victor_fp.core.dialects.responses import ResponsesDialect
 from victor_fp.core.faults import Fault, InvalidRequest
-from victor_fp.core.json import encode_json
+from victor_fp.core.json import Undecodable, encode_json
 from victor_fp.core.protocols import codec_for
 from victor_fp.core.protocols.batches import BatchCodec, ResultStep, StatusPage, SubmitStep
 from victor_fp.core.protocols.batches.common import BatchEndpoint, read_answer, read_lines
@@ -47,7 +47,6 @@ from victor_fp.core.protocols.openai_family.routes import (
 from victor_fp.core.protocols.operations import build_decoder, build_request
 from victor_fp.core.requests import Endpoint, HttpRequest
 from victor_fp.core.result import outcome
-from victor_fp.core.wire_decoding import Undecodable
 
 TOKEN = "victor_fp_token"  # noqa: S105  the name of a field in a batch's metadata
 PAGE = 100

@@ -13,13 +13,12 @@ from victor_fp_wire.bedrock_converse.response import FoundationModel
 
 from victor_fp.core.dialects.bedrock import BedrockDialect
 from victor_fp.core.faults import Fault
-from victor_fp.core.json import encode_json
+from victor_fp.core.json import Undecodable, encode_json
 from victor_fp.core.protocols import Discovery, ModelInfo, TokenCounting
 from victor_fp.core.protocols.bedrock_converse.request import build_body
 from victor_fp.core.protocols.bedrock_converse.usage import list_given_fields
 from victor_fp.core.protocols.operations import build_decoder, build_request
 from victor_fp.core.requests import ChatRequest, Endpoint, HttpRequest, find_missing_setting
-from victor_fp.core.wire_decoding import Undecodable
 
 _LIST = build_decoder(ListFoundationModels.RESPONSE)
 _ONE = build_decoder(GetFoundationModel.RESPONSE)

@@ -11,8 +11,8 @@ from victor_fp.core.classification.classifier import classify_error
 from victor_fp.core.classification.details import read_body
 from victor_fp.core.classification.families import AWS_FAMILY
 from victor_fp.core.faults import Fault
+from victor_fp.core.json import Undecodable, WireDecoder
 from victor_fp.core.requests import Endpoint
-from victor_fp.core.wire_decoding import Undecodable, WireDecoder
 
 EXCEPTION: WireDecoder[StreamException] = WireDecoder(StreamException)
 TYPE_HEADER = "x-amzn-errortype"

@@ -21,7 +21,6 @@ from victor_fp_wire.bedrock_converse.response import (
     ReasoningContentBlockDelta,
 )
 
-from victor_fp.core.chains import ObjectChain, concatenate_objects, unroll
 from victor_fp.core.deltas import (
     BlockEnded,
     Delta,
@@ -34,7 +33,17 @@ from victor_fp.core.deltas import (
 )
 from victor_fp.core.faults import InvalidResponse
 from victor_fp.core.framing import Frame
-from victor_fp.core.json import Json, NotJson, decode_json_object, decode_lenient_json
+from victor_fp.core.json import (
+    Json,
+    NotJson,
+    ObjectChain,
+    Undecodable,
+    WireDecoder,
+    concatenate_objects,
+    decode_json_object,
+    decode_lenient_json,
+    unroll,
+)
 from victor_fp.core.persistent import PersistentMap
 from victor_fp.core.protocols.bedrock_converse.errors import fault_from_exception, is_exception
 from victor_fp.core.protocols.bedrock_converse.response import (
@@ -46,7 +55,6 @@ from victor_fp.core.protocols.bedrock_converse.response import (
 )
 from victor_fp.core.protocols.bedrock_converse.usage import emit_usage
 from victor_fp.core.requests import Endpoint
-from victor_fp.core.wire_decoding import Undecodable, WireDecoder
 
 _START: WireDecoder[ContentBlockStartEvent] = WireDecoder(ContentBlockStartEvent, keep_surrogates=True)
 _DELTA: WireDecoder[ContentBlockDeltaEvent] = WireDecoder(ContentBlockDeltaEvent, keep_surrogates=True)

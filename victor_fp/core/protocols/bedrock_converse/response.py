@@ -29,13 +29,12 @@ from victor_fp.core.deltas import (
     ToolCallStarted,
 )
 from victor_fp.core.faults import Fault, InvalidResponse
-from victor_fp.core.json import Json, NotJson, decode_json_object, encode_flawed_json
+from victor_fp.core.json import Json, NotJson, Undecodable, decode_json_object, encode_flawed_json
 from victor_fp.core.protocols.bedrock_converse.errors import fault_from_exception
 from victor_fp.core.protocols.bedrock_converse.usage import emit_usage
 from victor_fp.core.protocols.operations import build_decoder
 from victor_fp.core.requests import Endpoint
 from victor_fp.core.tool_call_ids import make_id
-from victor_fp.core.wire_decoding import Undecodable
 
 _RESPONSE = build_decoder(Converse.RESPONSE, keep_surrogates=True)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 
 from victor_fp.core.dialects.cohere import CohereDialect
-from victor_fp.core.framing import build_sse_framer
+from victor_fp.core.framing import ServerSentEvents
 from victor_fp.core.protocols import Codec, ProtocolRecord
 from victor_fp.core.protocols.cohere_v2.discovery import build_discovery
 from victor_fp.core.protocols.cohere_v2.errors import fault_from_response
@@ -21,7 +21,7 @@ def codec_for(endpoint: Endpoint, dialect: CohereDialect) -> Codec:
         protocol=dialect.protocol,
         request=partial(write, endpoint, dialect),
         response=partial(read, endpoint, dialect),
-        framer=build_sse_framer,
+        framer=ServerSentEvents,
         events=partial(ChatEvents, endpoint=endpoint, dialect=dialect),
         error=partial(fault_from_response, endpoint, dialect),
         discovery=build_discovery(endpoint),

@@ -14,7 +14,6 @@ from msgspec.structs import replace
 from victor_fp_wire.cohere_v2 import response as wire
 from victor_fp_wire.cohere_v2.operations import Chat
 
-from victor_fp.core.chains import Chain, join_chain
 from victor_fp.core.deltas import (
     BlockEnded,
     Delta,
@@ -27,14 +26,13 @@ from victor_fp.core.deltas import (
 from victor_fp.core.dialects.cohere import CohereDialect
 from victor_fp.core.faults import InvalidResponse
 from victor_fp.core.framing import Frame
-from victor_fp.core.json import Json
+from victor_fp.core.json import Chain, Json, Undecodable, unroll
 from victor_fp.core.protocols.cohere_v2.errors import fault_from_error
 from victor_fp.core.protocols.cohere_v2.notes import emit_citations, emit_logprobs, emit_plan, emit_stop
 from victor_fp.core.protocols.cohere_v2.response import emit_call_start
 from victor_fp.core.protocols.operations import build_decoder
-from victor_fp.core.protocols.shared_events import is_done, is_error_object, read_error_text
+from victor_fp.core.protocols.shared_events import DONE, is_error_object, read_error_text
 from victor_fp.core.requests import Endpoint
-from victor_fp.core.wire_decoding import Undecodable
 
 EVENT = build_decoder(Chat.EVENT, keep_surrogates=True)
 EMPTY_MESSAGE = wire.MessageDelta()
@@ -54,7 +52,7 @@ class ChatEvents(msgspec.Struct, frozen=True, kw_only=True):
         """Return the reader for the next frames and the deltas of these."""
         reader, deltas = self, list[Delta]()
         for frame in frames:
-            if is_done(frame.data):  # sent by gateways after message-end
+            if frame.data.strip() == DONE:  # sent by gateways after message-end
                 continue
             event = EVENT.decode(frame.data)
             if isinstance(event, Undecodable):
@@ -66,7 +64,7 @@ class ChatEvents(msgspec.Struct, frozen=True, kw_only=True):
 
     def finish(self) -> list[Delta]:
         """Return the tool plan if the stream ended within it."""
-        return emit_plan(join_chain(self.plan))
+        return emit_plan("".join(unroll(self.plan)))
 
     def _on_event(self, event: wire.ChatEvent, frame: Frame) -> tuple[ChatEvents, list[Delta]]:
         match event:
@@ -115,7 +113,7 @@ class ChatEvents(msgspec.Struct, frozen=True, kw_only=True):
         """Emit the buffered tool plan."""
         if self.plan is None:
             return self, []
-        return replace(self, plan=None), emit_plan(join_chain(self.plan))
+        return replace(self, plan=None), emit_plan("".join(unroll(self.plan)))
 
     def _read_undecodable(self, frame: Frame, reason: str) -> ErrorReported:
         text = read_error_text(frame)

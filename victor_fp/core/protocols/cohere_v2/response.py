@@ -20,13 +20,12 @@ from victor_fp.core.deltas import (
 )
 from victor_fp.core.dialects.cohere import CohereDialect
 from victor_fp.core.faults import Fault, InvalidResponse
-from victor_fp.core.json import NotJson, decode_json_object
+from victor_fp.core.json import NotJson, Undecodable, decode_json_object
 from victor_fp.core.protocols.cohere_v2.errors import fault_from_error
 from victor_fp.core.protocols.cohere_v2.notes import emit_citations, emit_logprobs, emit_plan, emit_stop
 from victor_fp.core.protocols.operations import build_decoder
 from victor_fp.core.requests import Endpoint
 from victor_fp.core.tool_call_ids import make_id
-from victor_fp.core.wire_decoding import Undecodable
 
 BODY = build_decoder(Chat.RESPONSE, keep_surrogates=True)
 

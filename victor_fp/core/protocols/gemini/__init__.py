@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 
 from victor_fp.core.dialects.gemini import GeminiDialect
-from victor_fp.core.framing import build_sse_framer
+from victor_fp.core.framing import ServerSentEvents
 from victor_fp.core.framing.json_array import build_json_array_framer
 from victor_fp.core.protocols import Codec, ProtocolRecord
 from victor_fp.core.protocols.gemini.discovery import build_discovery, describe_token_counting
@@ -22,7 +22,7 @@ def codec_for(endpoint: Endpoint, dialect: GeminiDialect) -> Codec:
         protocol=dialect.protocol,
         request=partial(write, endpoint, dialect),
         response=partial(read, endpoint),
-        framer=build_sse_framer,
+        framer=ServerSentEvents,
         array_framer=build_json_array_framer,
         events=partial(build_reader, endpoint),
         error=partial(fault_from_response, endpoint),

@@ -13,13 +13,12 @@ from victor_fp_wire.gemini.response import Model
 
 from victor_fp.core.dialects.gemini import GeminiDialect
 from victor_fp.core.faults import Fault
-from victor_fp.core.json import encode_json
+from victor_fp.core.json import Undecodable, encode_json
 from victor_fp.core.protocols import Discovery, ModelInfo, TokenCounting
 from victor_fp.core.protocols.gemini.notes import to_plain
 from victor_fp.core.protocols.gemini.request import build_body, make_resource_name
 from victor_fp.core.protocols.operations import build_decoder, build_request
 from victor_fp.core.requests import ChatRequest, Endpoint, HttpRequest
-from victor_fp.core.wire_decoding import Undecodable
 
 _LISTS = build_decoder(ListModels.RESPONSE)
 _MODELS = build_decoder(GetModel.RESPONSE)

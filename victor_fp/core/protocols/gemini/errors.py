@@ -11,9 +11,8 @@ from victor_fp.core.classification.classifier import classify_error
 from victor_fp.core.classification.details import ErrorDetails, read_body, read_details, read_seconds
 from victor_fp.core.classification.families import GOOGLE_FAMILY
 from victor_fp.core.faults import Fault, QuotaExhausted
-from victor_fp.core.json import NotJson, decode_lenient_json
+from victor_fp.core.json import NotJson, Undecodable, WireDecoder, decode_lenient_json
 from victor_fp.core.requests import Endpoint
-from victor_fp.core.wire_decoding import Undecodable, WireDecoder
 
 ERRORS: WireDecoder[ErrorResponse | list[ErrorResponse]] = WireDecoder(ErrorResponse | list[ErrorResponse])
 _QUOTA_CODE = "RESOURCE_EXHAUSTED"

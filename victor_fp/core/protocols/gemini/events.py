@@ -13,12 +13,11 @@ import msgspec
 from victor_fp.core.deltas import Delta, ErrorReported, StreamEnded
 from victor_fp.core.faults import Fault, InvalidResponse
 from victor_fp.core.framing import Frame
-from victor_fp.core.json import NotJson, decode_json_object, encode_json
+from victor_fp.core.json import NotJson, Undecodable, decode_json_object, encode_json
 from victor_fp.core.protocols.gemini.errors import fault_from_error, find_status
 from victor_fp.core.protocols.gemini.response import RESPONSES, START, GeminiProgress, add_response, emit_last_notes
-from victor_fp.core.protocols.shared_events import is_done, is_error_object, may_be_error, read_error_text
+from victor_fp.core.protocols.shared_events import DONE, is_error_object, may_be_error, read_error_text
 from victor_fp.core.requests import Endpoint
-from victor_fp.core.wire_decoding import Undecodable
 
 
 class GeminiReader(msgspec.Struct, frozen=True):
@@ -40,7 +39,7 @@ class GeminiReader(msgspec.Struct, frozen=True):
 
     def _read_piece(self, progress: GeminiProgress, frame: Frame, deltas: list[Delta]) -> GeminiProgress:
         data = frame.data
-        if is_done(data):
+        if data.strip() == DONE:
             # Sent by OpenAI-compatible gateways.
             deltas.append(StreamEnded())
             return progress

@@ -27,13 +27,12 @@ from victor_fp.core.deltas import (
     UsageReported,
 )
 from victor_fp.core.faults import ContentRefused, InvalidResponse
-from victor_fp.core.json import Json
+from victor_fp.core.json import Json, Undecodable
 from victor_fp.core.protocols.gemini.errors import fault_from_error, find_status
 from victor_fp.core.protocols.gemini.function_calls import NO_CALLS, CallProgress, add_call
 from victor_fp.core.protocols.gemini.notes import emit_replaced_notes, read_candidate_notes, to_plain
 from victor_fp.core.protocols.operations import build_decoder
 from victor_fp.core.requests import Endpoint
-from victor_fp.core.wire_decoding import Undecodable
 
 RESPONSES = build_decoder(GenerateContent.RESPONSE, keep_surrogates=True)
 """Decoder of bodies and stream events, which have the same type."""

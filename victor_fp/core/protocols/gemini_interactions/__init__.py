@@ -6,7 +6,7 @@ from functools import partial
 
 from victor_fp.core.background import begin_polling
 from victor_fp.core.dialects.interactions import InteractionsDialect
-from victor_fp.core.framing import build_sse_framer
+from victor_fp.core.framing import ServerSentEvents
 from victor_fp.core.protocols import Codec, ProtocolRecord
 from victor_fp.core.protocols.gemini.discovery import build_discovery
 from victor_fp.core.protocols.gemini.errors import fault_from_response
@@ -25,7 +25,7 @@ def codec_for(endpoint: Endpoint, dialect: InteractionsDialect) -> Codec:
         protocol=dialect.protocol,
         request=partial(build_interaction, endpoint, dialect),
         response=partial(read_interaction, endpoint),
-        framer=build_sse_framer,
+        framer=ServerSentEvents,
         events=partial(begin_reading, endpoint),
         error=partial(fault_from_response, endpoint),
         discovery=build_discovery(endpoint),

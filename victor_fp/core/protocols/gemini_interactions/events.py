@@ -22,6 +22,7 @@ from victor_fp_wire.gemini_interactions.response import (
 from victor_fp.core.deltas import Delta, ErrorReported
 from victor_fp.core.faults import InvalidResponse
 from victor_fp.core.framing import Frame
+from victor_fp.core.json import Undecodable
 from victor_fp.core.persistent import PersistentMap
 from victor_fp.core.protocols.gemini.errors import fault_from_error, find_status
 from victor_fp.core.protocols.gemini_interactions.response import (
@@ -32,9 +33,8 @@ from victor_fp.core.protocols.gemini_interactions.response import (
 )
 from victor_fp.core.protocols.gemini_interactions.steps_received import OpenStep, append_to_step, begin_step, end_step
 from victor_fp.core.protocols.operations import build_decoder
-from victor_fp.core.protocols.shared_events import is_done
+from victor_fp.core.protocols.shared_events import DONE
 from victor_fp.core.requests import Endpoint
-from victor_fp.core.wire_decoding import Undecodable
 
 EVENTS = build_decoder(CreateInteraction.EVENT)
 
@@ -53,7 +53,7 @@ class InteractionReader(msgspec.Struct, frozen=True, kw_only=True):
         """Return the reader for the next frames and the deltas of these."""
         reader, deltas = self, list[Delta]()
         for frame in frames:
-            if not frame.data or is_done(frame.data):
+            if not frame.data or frame.data.strip() == DONE:
                 continue
             event = EVENTS.decode(frame.data)
             if isinstance(event, Undecodable):

@@ -9,13 +9,12 @@ from victor_fp_wire.gemini_interactions.response import Interaction, Interaction
 
 from victor_fp.core.deltas import Delta, ErrorReported, MetadataReported, Stopped, StreamEnded, UsageReported
 from victor_fp.core.faults import Cancelled, Fault, InvalidResponse, ServerFailed
-from victor_fp.core.json import Json, encode_json
+from victor_fp.core.json import Json, Undecodable, encode_json
 from victor_fp.core.protocols.gemini.errors import fault_from_error, find_status
 from victor_fp.core.protocols.gemini.notes import to_plain
 from victor_fp.core.protocols.gemini_interactions.steps_received import begin_step, end_step
 from victor_fp.core.protocols.operations import build_decoder
 from victor_fp.core.requests import Endpoint
-from victor_fp.core.wire_decoding import Undecodable
 
 INTERACTIONS = build_decoder(CreateInteraction.RESPONSE)
 

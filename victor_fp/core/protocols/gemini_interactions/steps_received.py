@@ -21,7 +21,6 @@ from victor_fp_wire.gemini_interactions.response import (
     UnknownType,
 )
 
-from victor_fp.core.chains import ObjectChain, merge_objects, unroll
 from victor_fp.core.deltas import (
     BlockEnded,
     Delta,
@@ -32,7 +31,7 @@ from victor_fp.core.deltas import (
     ToolCallArguments,
     ToolCallStarted,
 )
-from victor_fp.core.json import Json
+from victor_fp.core.json import Json, ObjectChain, merge_objects, unroll
 from victor_fp.core.tool_call_ids import make_id
 
 SERVER_TOOLS = "server_tools"

@@ -11,6 +11,7 @@ from victor_fp_wire.google_retrieval.operations import BatchEmbedContents
 from victor_fp.core.dialects.embeddings import GeminiEmbeddings
 from victor_fp.core.embeddings import EmbeddingRequest
 from victor_fp.core.faults import Fault
+from victor_fp.core.json import Undecodable
 from victor_fp.core.protocols.gemini.request import make_resource_name
 from victor_fp.core.protocols.operations import build_decoder
 from victor_fp.core.protocols.retrieval import (
@@ -24,7 +25,6 @@ from victor_fp.core.protocols.retrieval_support import build_retrieval, resolve_
 from victor_fp.core.requests import Endpoint, HttpRequest
 from victor_fp.core.result import outcome
 from victor_fp.core.vectors import VectorType
-from victor_fp.core.wire_decoding import Undecodable
 
 BODY = build_decoder(BatchEmbedContents.RESPONSE)
 

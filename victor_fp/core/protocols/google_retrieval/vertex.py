@@ -15,6 +15,7 @@ from victor_fp_wire.google_retrieval.response import EmbedContentResponse, Predi
 from victor_fp.core.dialects.embeddings import VertexEmbeddings
 from victor_fp.core.embeddings import EmbeddingRequest
 from victor_fp.core.faults import Fault
+from victor_fp.core.json import Undecodable
 from victor_fp.core.protocols.gemini.request import make_resource_name
 from victor_fp.core.protocols.operations import build_decoder
 from victor_fp.core.protocols.retrieval import (
@@ -29,7 +30,6 @@ from victor_fp.core.requests import Endpoint, HttpRequest
 from victor_fp.core.result import outcome
 from victor_fp.core.types import Usage
 from victor_fp.core.vectors import VectorType
-from victor_fp.core.wire_decoding import Undecodable
 
 PREDICTIONS = build_decoder(PredictEmbeddings.RESPONSE)
 CONTENTS = build_decoder(EmbedContent.RESPONSE)

@@ -8,21 +8,18 @@ from victor_fp_wire.mistral.operations import CreateChatCompletion
 from victor_fp_wire.mistral.response import ChatCompletion, ChatCompletionChunk, ChunkChoice, ErrorBody, Usage
 from victor_fp_wire.mistral.response import Choice as BodyChoice
 
-from victor_fp.core.deltas import Stopped, TextDelta, UsageReported
+from victor_fp.core.deltas import TextDelta, UsageReported
 from victor_fp.core.framing import Frame
-from victor_fp.core.json import Json, NotJson, decode_json_object
+from victor_fp.core.json import Json, NotJson, Undecodable, WireDecoder, decode_json_object
 from victor_fp.core.protocols.mistral.content import emit_content, read_fragment
 from victor_fp.core.protocols.openai_family.completions import (
-    NO_USAGE,
     ChoiceContent,
     ChunkContent,
     CompletionFormat,
     read_raw_counts,
-    to_int,
 )
 from victor_fp.core.protocols.openai_family.errors import TypedError
 from victor_fp.core.protocols.operations import build_decoder
-from victor_fp.core.wire_decoding import Undecodable, WireDecoder
 
 AnyMistralCompletion: TypeAlias = ChatCompletion | ChatCompletionChunk
 AnyMistralChoice: TypeAlias = BodyChoice | ChunkChoice
@@ -31,13 +28,6 @@ ERRORS: WireDecoder[ErrorBody] = WireDecoder(ErrorBody)
 ERROR_FIELDS = frozenset({"error", "message", "detail"})
 """Fields of the message in the three forms of an error, and in those of gateways."""
 STOP_REASONS = {"stop": "stop", "length": "length", "model_length": "length", "tool_calls": "tool_use"}
-FAILURE = "error"
-"""Finish reason of a failed generation."""
-
-
-def build_stop(reason: str) -> Stopped:
-    """Return the standard stop reason; unknown reasons are passed through unchanged."""
-    return Stopped(STOP_REASONS.get(reason, reason), reason, is_failure=reason == FAILURE)
 
 
 def read_error(body: bytes) -> TypedError:
@@ -79,7 +69,7 @@ FORMAT = CompletionFormat[ChatCompletionChunk, ChatCompletion](
     read_plain_text=read_plain_text,
     read_chunk=read_chunk,
     read_body=read_body,
-    build_stop=build_stop,
+    stop_reasons=STOP_REASONS,
 )
 
 
@@ -127,10 +117,11 @@ def _read_usage(usage: Usage | None) -> UsageReported | None:
         return None
     details = usage.prompt_tokens_details or usage.prompt_token_details
     cached = usage.num_cached_tokens if details is None or details.cached_tokens is None else details.cached_tokens
-    reported = UsageReported(
-        prompt_tokens=to_int(usage.prompt_tokens),
-        completion_tokens=to_int(usage.completion_tokens),
-        total_tokens=to_int(usage.total_tokens),
-        cache_read_input_tokens=to_int(cached),
-    )
-    return None if reported == NO_USAGE else reported
+    counts = {
+        "prompt_tokens": usage.prompt_tokens,
+        "completion_tokens": usage.completion_tokens,
+        "total_tokens": usage.total_tokens,
+        "cache_read_input_tokens": cached,
+    }
+    reported = {name: int(count) for name, count in counts.items() if count is not None}
+    return UsageReported(**reported) if reported else None

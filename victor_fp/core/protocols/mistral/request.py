@@ -12,9 +12,8 @@ from victor_fp.core.faults import Fault
 from victor_fp.core.protocols.mistral.messages import build_messages
 from victor_fp.core.protocols.mistral.tools import build_choice, build_tools
 from victor_fp.core.protocols.openai_family.formats import AnswerFormat, accept_format
-from victor_fp.core.protocols.openai_family.options import (
+from victor_fp.core.protocols.openai_family.rules import (
     Rules,
-    accept_max_tokens,
     accept_options,
     accept_thinking,
     list_unsupported,
@@ -55,8 +54,7 @@ def build_rules(endpoint: Endpoint, dialect: MistralDialect) -> Rules:
 def _build_body(rules: Rules, request: ChatRequest) -> tuple[wire.ChatCompletionRequest, tuple[Adjustment, ...]]:
     """Build the body and list the unsupported options."""
     messages, in_messages = build_messages(rules, request)
-    tokens, in_tokens = accept_max_tokens(rules, request, TOKENS_FIELDS)
-    options = accept_options(rules, request)
+    options = accept_options(rules, request, TOKENS_FIELDS)
     thinking = accept_thinking(rules, request)
     tool_use = accept_tools(rules, request)
     answer_format, in_format = accept_format(rules, request)
@@ -64,7 +62,7 @@ def _build_body(rules: Rules, request: ChatRequest) -> tuple[wire.ChatCompletion
         model=request.model,
         messages=messages,
         stream=True if request.stream else UNSET,
-        max_tokens=tokens,
+        max_tokens=options.max_tokens,
         temperature=options.temperature,
         top_p=options.top_p,
         presence_penalty=options.presence_penalty,
@@ -80,7 +78,6 @@ def _build_body(rules: Rules, request: ChatRequest) -> tuple[wire.ChatCompletion
     )
     unsupported = (
         *in_messages,
-        *in_tokens,
         *options.adjustments,
         *thinking.adjustments,
         *tool_use.adjustments,

@@ -12,9 +12,8 @@ from victor_fp.core.classification.details import read_body, read_details
 from victor_fp.core.classification.families import OLLAMA_FAMILY
 from victor_fp.core.dialects.ollama import OllamaDialect
 from victor_fp.core.faults import Fault
-from victor_fp.core.json import Json, encode_flawed_json
+from victor_fp.core.json import Json, Undecodable, WireDecoder, encode_flawed_json
 from victor_fp.core.requests import Endpoint
-from victor_fp.core.wire_decoding import Undecodable, WireDecoder
 
 BODY: WireDecoder[ErrorResponse] = WireDecoder(ErrorResponse)
 

@@ -10,9 +10,9 @@ from victor_fp.core.deltas import Delta, ErrorReported, ToolCallStarted
 from victor_fp.core.dialects.ollama import OllamaDialect
 from victor_fp.core.faults import InvalidResponse
 from victor_fp.core.framing import Frame
+from victor_fp.core.json import Undecodable
 from victor_fp.core.protocols.ollama_chat.response import LINES, emit_line
 from victor_fp.core.requests import Endpoint
-from victor_fp.core.wire_decoding import Undecodable
 
 
 class LineReader(msgspec.Struct, frozen=True):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import TypeAlias
 
 from victor_fp_wire.openai_chat.operations import CreateChatCompletion
@@ -20,25 +19,22 @@ from victor_fp_wire.openai_chat.response import (
 )
 from victor_fp_wire.openai_chat.response import Choice as BodyChoice
 
-from victor_fp.core.deltas import Delta, ReasoningDelta, RefusalDelta, Stopped, TextDelta, UsageReported
+from victor_fp.core.deltas import Delta, ReasoningDelta, RefusalDelta, TextDelta, UsageReported
 from victor_fp.core.dialects.chat import ChatDialect
 from victor_fp.core.framing import Frame
-from victor_fp.core.json import Json, NotJson, decode_lenient_json
+from victor_fp.core.json import Json, NotJson, Undecodable, WireDecoder, decode_lenient_json
 from victor_fp.core.protocols.openai_family.completions import (
-    NO_USAGE,
     ChoiceContent,
     ChunkContent,
     CompletionFormat,
     Record,
     read_cost,
     read_raw_counts,
-    to_int,
 )
 from victor_fp.core.protocols.openai_family.errors import TypedError
 from victor_fp.core.protocols.openai_family.tool_calls import Fragment, is_empty_fragment
 from victor_fp.core.protocols.operations import build_decoder
 from victor_fp.core.protocols.shared_events import is_error_object, may_be_error
-from victor_fp.core.wire_decoding import Undecodable, WireDecoder
 
 AnyCompletion: TypeAlias = ChatCompletion | ChatCompletionChunk
 AnyChoice: TypeAlias = BodyChoice | ChunkChoice
@@ -101,14 +97,9 @@ def build_format(dialect: ChatDialect) -> Format:
         read_plain_text=read_plain_text,
         read_chunk=read_chunk,
         read_body=read_body,
-        build_stop=partial(build_stop, dialect),
+        stop_reasons={**STOP_REASONS, **dialect.stop_reasons},
         done_is_stop=dialect.done_is_stop,
     )
-
-
-def build_stop(dialect: ChatDialect, reason: str) -> Stopped:
-    """Return the standard stop reason, by the dialect's table, then the common one; unknown ones are passed through."""
-    return Stopped(dialect.stop_reasons.get(reason) or STOP_REASONS.get(reason, reason), reason)
 
 
 def read_error(body: bytes) -> TypedError:
@@ -162,18 +153,20 @@ def read_plain_text(chunk: ChatCompletionChunk) -> TextDelta | ReasoningDelta | 
 def read_chunk(chunk: ChatCompletionChunk, frame: Frame, first: bool) -> ChunkContent:  # noqa: FBT001  one of a format
     """Read a chunk. Its metadata are read only in the first chunk, those without a choice, and the last ones."""
     choice = next((choice for choice in chunk.choices or () if not choice.index), None)
-    counts = _find_counts(chunk, None if choice is None else choice.usage)
-    is_error = chunk.error or (
-        choice is None and (frame.event == "error" or chunk.object == "error" or _is_error(frame))
-    )
-    error = _decode_frame(frame) if is_error else _find_groq_error(chunk)
-    if not first and choice is not None and not choice.finish_reason and counts is None:
-        return ChunkContent(choice=_read_choice(choice), error=error)
-    return _read_completion(chunk, choice, counts, error)
+    error: Json = None
+    if chunk.error or (
+        choice is None and (frame.event == "error" or chunk.object == "error" or (not chunk.usage and _is_error(frame)))
+    ):
+        error = _decode_frame(frame)
+    elif chunk.x_groq is not None and chunk.x_groq.error:
+        error = {"error": chunk.x_groq.error}
+    if choice is None or first or choice.finish_reason or choice.usage or chunk.usage or chunk.x_groq:
+        return _read_completion(chunk, choice, error)
+    return ChunkContent(choice=_read_choice(choice), error=error)
 
 
 def _is_error(frame: Frame) -> bool:
-    """Return whether a chunk without a choice is an error in another form than OpenAI's."""
+    """Return whether a chunk without a choice and usage is an error in another form than OpenAI's."""
     value = _decode_frame(frame) if may_be_error(frame.data) else None
     return isinstance(value, dict) and is_error_object(value)
 
@@ -188,15 +181,21 @@ def read_body(body: ChatCompletion, frame: Frame) -> ChunkContent:
         value = _decode_frame(frame)
         fields = value.keys() if isinstance(value, dict) else set[str]()
         error = value if body.object == "error" or {"message", "detail"} & fields else None
-    return _read_completion(body, choice, _find_counts(body, None), error)
+    return _read_completion(body, choice, error)
 
 
-def _read_completion(
-    completion: AnyCompletion, choice: AnyChoice | None, counts: Usage | None, error: Json
-) -> ChunkContent:
+def _read_completion(completion: AnyCompletion, choice: AnyChoice | None, error: Json) -> ChunkContent:
+    extras = completion.x_groq
+    # In Groq's `x_groq`, or (Moonshot) in the choice.
+    elsewhere = (extras and extras.usage, choice.usage if isinstance(choice, ChunkChoice) else None)
+    counts = next((usage for usage in (completion.usage, *elsewhere) if usage and usage != EMPTY_USAGE), None)
     notes = _collect_fields(completion, COMPLETION_FIELDS)
-    if completion.x_groq is not None and completion.x_groq.usage_breakdown:
-        notes["usage_breakdown"] = completion.x_groq.usage_breakdown
+    if extras is not None and extras.usage_breakdown:
+        notes["usage_breakdown"] = extras.usage_breakdown
+    if counts is not None:
+        notes |= read_raw_counts(counts)
+        if counts.cost is not None or counts.cost_in_usd_ticks is not None:
+            notes |= read_cost(counts.cost, counts.cost_in_usd_ticks)
     identity: dict[str, Json] = {"id": completion.id} if completion.id else {}
     if completion.created:
         identity["created"] = int(completion.created)
@@ -205,7 +204,7 @@ def _read_completion(
         usage=None if counts is None else read_usage(counts),
         identity=identity,
         model=completion.model or None,
-        notes=notes if counts is None else notes | read_usage_metadata(counts),
+        notes=notes,
         error=error,
     )
 
@@ -215,12 +214,15 @@ def _read_choice(choice: AnyChoice) -> ChoiceContent:
     growing: dict[str, Json] = {}
     if choice.logprobs and isinstance(choice.logprobs, dict):
         growing["logprobs"] = choice.logprobs  # in the vendor's form; the lists of chunks are concatenated
+    if isinstance(choice, ChunkChoice) and choice.finish_reason is None:
+        # An unfinished choice has no other metadata than content filters.
+        filtered = choice.content_filter_results
+        notes: dict[str, Json] = {"content_filter_results": filtered} if filtered else {}
+    else:
+        notes = _collect_fields(choice, CHOICE_FIELDS)
     if message is None:
         return ChoiceContent(
-            notes=read_choice_metadata(choice),
-            growing_metadata=growing,
-            finish_reason=choice.finish_reason,
-            error=choice.error,
+            notes=notes, growing_metadata=growing, finish_reason=choice.finish_reason, error=choice.error
         )
     if message.annotations or message.images or message.context or message.extra_content:
         growing |= _collect_fields(message, MESSAGE_FIELDS)
@@ -242,7 +244,7 @@ def _read_choice(choice: AnyChoice) -> ChoiceContent:
         details=message.reasoning_details or (),
         executed=_list_records(message.executed_tools) if message.executed_tools else (),
         audio=message.audio if isinstance(message.audio, dict) else None,
-        notes=read_choice_metadata(choice),
+        notes=notes,
         growing_metadata=growing,
         finish_reason=choice.finish_reason,
         error=choice.error,
@@ -252,19 +254,6 @@ def _read_choice(choice: AnyChoice) -> ChoiceContent:
 def _list_records(value: Json) -> list[Record]:
     """Return the records of a list, or a single record as a list."""
     return [record for record in (value if isinstance(value, list) else [value]) if isinstance(record, dict)]
-
-
-def _find_counts(completion: AnyCompletion, in_choice: Usage | None) -> Usage | None:
-    """Return the usage, from the chunk, Groq's `x_groq`, or (Moonshot) the choice."""
-    extras = completion.x_groq
-    for usage in (completion.usage, None if extras is None else extras.usage, in_choice):
-        if usage is not None and usage != EMPTY_USAGE:
-            return usage
-    return None
-
-
-def _find_groq_error(chunk: ChatCompletionChunk) -> Json:
-    return {"error": chunk.x_groq.error} if chunk.x_groq is not None and chunk.x_groq.error else None
 
 
 def _decode_frame(frame: Frame) -> Json:
@@ -317,15 +306,6 @@ def _find_thought(chunk: ContentChunk) -> str:
     return thinking if isinstance(thinking, str) else "".join(piece.text or "" for piece in thinking)
 
 
-def read_choice_metadata(choice: AnyChoice) -> dict[str, Json]:
-    """Return the metadata of a choice, except log probabilities, which accumulate in a stream."""
-    if isinstance(choice, ChunkChoice) and choice.finish_reason is None:
-        # An unfinished choice has no other metadata than content filters.
-        filtered = choice.content_filter_results
-        return {"content_filter_results": filtered} if filtered else {}
-    return _collect_fields(choice, CHOICE_FIELDS)
-
-
 def _collect_fields(source: object, names: tuple[str, ...]) -> dict[str, Json]:
     return {
         RENAMED.get(name, name): value
@@ -346,15 +326,17 @@ def read_usage(usage: Usage) -> UsageReported | None:
             written = prompt_details.cache_creation_input_tokens
     if cached is None:
         cached = usage.cached_tokens if usage.prompt_cache_hit_tokens is None else usage.prompt_cache_hit_tokens
-    reported = UsageReported(
-        prompt_tokens=to_int(usage.prompt_tokens),
-        completion_tokens=to_int(_count_completion(usage, reasoning) if reasoning else usage.completion_tokens),
-        total_tokens=to_int(usage.total_tokens),
-        cache_creation_input_tokens=to_int(written),
-        cache_read_input_tokens=to_int(cached),
-        reasoning_tokens=to_int(reasoning),
-    )
-    return None if reported == NO_USAGE else reported
+    counts = {
+        "prompt_tokens": usage.prompt_tokens,
+        "completion_tokens": _count_completion(usage, reasoning) if reasoning else usage.completion_tokens,
+        "total_tokens": usage.total_tokens,
+        "cache_creation_input_tokens": written,
+        "cache_read_input_tokens": cached,
+        "reasoning_tokens": reasoning,
+    }
+    # Some servers write 1.0.
+    reported = {name: int(count) for name, count in counts.items() if count is not None}
+    return UsageReported(**reported) if reported else None
 
 
 def _count_completion(usage: Usage, reasoning: float) -> float | None:
@@ -363,11 +345,3 @@ def _count_completion(usage: Usage, reasoning: float) -> float | None:
     if prompt is None or completion is None or total is None:
         return completion
     return completion + reasoning if total == prompt + completion + reasoning else completion
-
-
-def read_usage_metadata(usage: Usage) -> dict[str, Json]:
-    """Return the cost in US dollars if the vendor reports it, and the raw usage if it has more than the standard counts."""
-    raw = read_raw_counts(usage)
-    if usage.cost is None and usage.cost_in_usd_ticks is None:
-        return raw
-    return raw | read_cost(usage.cost, usage.cost_in_usd_ticks)

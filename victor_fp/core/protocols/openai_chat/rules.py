@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import msgspec
 
-from victor_fp.core.dialects.chat import ChatDialect, EffortForm, ReasoningReplay, TokensField
-from victor_fp.core.protocols.openai_family import options as family
-from victor_fp.core.protocols.openai_family.options import find_policy, list_unsupported
-from victor_fp.core.requests import ChatRequest, Endpoint
+from victor_fp.core.dialects.chat import ChatDialect, EffortForm, ModelPolicy, ReasoningReplay, TokensField
+from victor_fp.core.protocols.openai_family import rules as family
+from victor_fp.core.protocols.openai_family.rules import list_unsupported
+from victor_fp.core.requests import Endpoint
 
 
 class ChatRules(family.Rules, frozen=True, kw_only=True):
@@ -40,14 +40,11 @@ def build_rules(endpoint: Endpoint, dialect: ChatDialect) -> ChatRules:
     )
 
 
-def apply_policy(rules: ChatRules, request: ChatRequest) -> ChatRules:
-    """Return the rules restricted by the policy of the request's model."""
-    policy = find_policy(rules.dialect.models, request)
-    if policy is None:
-        return rules
+def apply_policy(rules: ChatRules, policy: ModelPolicy, model: str) -> ChatRules:
+    """Return the rules restricted by the policy of a model."""
     return msgspec.structs.replace(
         rules,
-        recipient=f"{rules.recipient} with {request.model}" if policy.refuses else rules.recipient,
+        recipient=f"{rules.recipient} with {model}" if policy.refuses else rules.recipient,
         refuses=rules.refuses | policy.refuses,
         efforts=rules.efforts if policy.efforts is None else policy.efforts,
         effort_values={**rules.effort_values, **policy.effort_values} if policy.effort_values else rules.effort_values,

@@ -10,10 +10,10 @@ from victor_fp_wire.openai_embeddings.response import EmbeddingList
 
 from victor_fp.core.cost import build_cost
 from victor_fp.core.faults import Fault
+from victor_fp.core.json import Undecodable
 from victor_fp.core.protocols.operations import build_decoder
 from victor_fp.core.protocols.retrieval import DecodedVectors, order_rows, pack_rows, reject_body, report_usage
 from victor_fp.core.vectors import VectorType
-from victor_fp.core.wire_decoding import Undecodable
 
 LISTS = build_decoder(CreateEmbedding.RESPONSE)
 

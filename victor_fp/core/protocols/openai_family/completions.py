@@ -14,7 +14,6 @@ from typing import Any, Generic, TypeAlias, TypeVar
 
 import msgspec
 
-from victor_fp.core.chains import unroll
 from victor_fp.core.cost import build_cost
 from victor_fp.core.deltas import (
     Delta,
@@ -29,7 +28,7 @@ from victor_fp.core.deltas import (
 )
 from victor_fp.core.faults import Fault, InvalidResponse
 from victor_fp.core.framing import Frame
-from victor_fp.core.json import Json
+from victor_fp.core.json import Json, Undecodable, unroll
 from victor_fp.core.protocols.openai_family.errors import Cut, ErrorDialect, fault_from_error, interpret_frame
 from victor_fp.core.protocols.openai_family.tool_calls import (
     NO_CALLS,
@@ -38,9 +37,8 @@ from victor_fp.core.protocols.openai_family.tool_calls import (
     add_fragment,
     release_held,
 )
-from victor_fp.core.protocols.shared_events import is_done
+from victor_fp.core.protocols.shared_events import DONE
 from victor_fp.core.requests import Endpoint
-from victor_fp.core.wire_decoding import Undecodable
 
 C = TypeVar("C")
 B = TypeVar("B")
@@ -50,7 +48,6 @@ FAILURE = "error"
 """Finish reason of a failed generation, as sent by OpenRouter."""
 UNSPECIFIED_ERROR = "the vendor reported an error without details"
 """Message of a failed generation if the vendor sends none."""
-NO_USAGE = UsageReported()
 TICKS_PER_DOLLAR = 10_000_000_000
 """Unit of xAI's cost."""
 STANDARD = {"prompt_tokens", "completion_tokens", "total_tokens"}
@@ -106,7 +103,8 @@ class CompletionFormat(msgspec.Struct, Generic[C, B], frozen=True, kw_only=True)
     read_chunk: Callable[[C, Frame, bool], ChunkContent]
     """Reads a chunk with its frame; the flag is whether it is the first, whose metadata are always read."""
     read_body: Callable[[B, Frame], ChunkContent]
-    build_stop: Callable[[str], Stopped]
+    stop_reasons: Mapping[str, str]
+    """Standard stop reasons by the vendor's; others are passed through unchanged."""
     done_is_stop: bool = False
     """Whether `[DONE]` without a finish reason is a normal end; otherwise such a stream is truncated."""
 
@@ -180,7 +178,7 @@ class Accumulator(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class CompletionEvents(msgspec.Struct, Generic[C, B], frozen=True):
-    """Reader of one stream."""
+    """Reader of one stream, or of a complete body."""
 
     endpoint: Endpoint
     dialect: ErrorDialect
@@ -195,8 +193,11 @@ class CompletionEvents(msgspec.Struct, Generic[C, B], frozen=True):
             return self, [ErrorReported(before.cut)]
         decode, read_plain_text = self.format.decode_chunk, self.format.read_plain_text
         for frame in frames:
-            if is_done(frame.data):
-                deltas += self._end(state)
+            if frame.data.strip() == DONE:
+                deltas += _finish(state)
+                if self.format.done_is_stop and not state.stopped:
+                    deltas.append(Stopped("stop"))
+                deltas.append(StreamEnded())
                 continue
             chunk = decode(frame.data)
             if isinstance(chunk, Undecodable):
@@ -205,7 +206,7 @@ class CompletionEvents(msgspec.Struct, Generic[C, B], frozen=True):
             elif state.begun and (delta := read_plain_text(chunk)) is not None:
                 deltas.append(delta)
             else:
-                state, more = self._on_chunk(state, self.format.read_chunk(chunk, frame, not state.begun))
+                state, more = self._add_chunk(state, self.format.read_chunk(chunk, frame, not state.begun))
                 deltas += more
         if state is before:
             return self, deltas
@@ -213,15 +214,7 @@ class CompletionEvents(msgspec.Struct, Generic[C, B], frozen=True):
 
     def finish(self) -> list[Delta]:
         """Return buffered deltas, for streams that end without [DONE]."""
-        state, deltas = _release(self.state)
-        return [*deltas, *_report_metadata(state)]
-
-    def _end(self, state: Accumulator) -> list[Delta]:
-        """Return the deltas of [DONE]."""
-        state, deltas = _release(state)
-        if self.format.done_is_stop and not state.stopped:
-            deltas.append(Stopped("stop"))
-        return [*deltas, *_report_metadata(state), StreamEnded()]
+        return _finish(self.state)
 
     def _on_undecodable(
         self, state: Accumulator, frame: Frame, reason: str, *, last: bool
@@ -232,82 +225,59 @@ class CompletionEvents(msgspec.Struct, Generic[C, B], frozen=True):
             return msgspec.structs.replace(state, cut=interpreted.fault), []
         return state, [] if interpreted is None else [interpreted]
 
-    def _on_chunk(self, state: Accumulator, chunk: ChunkContent) -> tuple[Accumulator, list[Delta]]:
-        """Handle a chunk that has more than text."""
-        state, deltas = add_chunk(state, chunk, is_complete=False)
-        if (error := find_error(chunk)) is not None:
-            fault = fault_from_error(self.endpoint, self.dialect, error, model=state.model)
-            return state, [*deltas, ErrorReported(fault)]
-        if chunk.choice is not None and chunk.choice.finish_reason:
-            state, released = _release(state)
-            state = msgspec.structs.replace(state, stopped=True)
-            return state, [*deltas, *released, self.format.build_stop(chunk.choice.finish_reason)]
-        return state, deltas
+    def read_body(self, body: bytes) -> Sequence[Delta]:
+        """Decode a 200 body to deltas. An error in it, or a body that is not a completion, is `ErrorReported`."""
+        provider = self.endpoint.spec.name
+        completion = self.format.decode_body(body)
+        if isinstance(completion, Undecodable):
+            message = f"the response cannot be decoded: {completion.reason}"
+            return [ErrorReported(InvalidResponse(provider=provider, message=message))]
+        chunk = self.format.read_body(completion, Frame(body))
+        if chunk.choice is None and chunk.error is None:
+            return [ErrorReported(InvalidResponse(provider=provider, message="the response contains no choice"))]
+        state, deltas = self._add_chunk(self.state, chunk, is_complete=True)
+        return [*deltas, *_finish(state), StreamEnded()]
 
-
-def read_body(
-    endpoint: Endpoint, dialect: ErrorDialect, completions: CompletionFormat[C, B], body: bytes
-) -> Sequence[Delta]:
-    """Decode a 200 body to deltas. An error in it, or a body that is not a completion, is `ErrorReported`."""
-    completion = completions.decode_body(body)
-    if isinstance(completion, Undecodable):
-        return [
-            ErrorReported(
-                InvalidResponse(
-                    provider=endpoint.spec.name, message=f"the response cannot be decoded: {completion.reason}"
-                )
+    def _add_chunk(
+        self, state: Accumulator, chunk: ChunkContent, *, is_complete: bool = False
+    ) -> tuple[Accumulator, list[Delta]]:
+        """Add a chunk: return the state and its deltas. `is_complete`: it is a body, with complete calls and records."""
+        choice, error = chunk.choice, chunk.error
+        if not state.begun or chunk.identity or chunk.notes or choice is None or choice.notes:
+            state = msgspec.structs.replace(
+                state,
+                begun=True,
+                seed=state.seed or str(chunk.identity.get("id") or chunk.identity.get("created") or ""),
+                model=state.model or chunk.model,
+                notes={**chunk.identity, **state.notes, **chunk.notes, **({} if choice is None else choice.notes)},
             )
-        ]
-    chunk = completions.read_body(completion, Frame(body))
-    if chunk.error is not None:
-        return [ErrorReported(fault_from_error(endpoint, dialect, chunk.error, model=chunk.model))]
-    if chunk.choice is None:
-        return [ErrorReported(InvalidResponse(provider=endpoint.spec.name, message="the response contains no choice"))]
-    state, deltas = add_chunk(Accumulator(), chunk, is_complete=True)
-    state, released = _release(state)
-    deltas += [*released, *_report_metadata(state)]
-    if (error := find_error(chunk)) is not None:
-        return [*deltas, ErrorReported(fault_from_error(endpoint, dialect, error, model=chunk.model))]
-    if chunk.choice.finish_reason:
-        deltas.append(completions.build_stop(chunk.choice.finish_reason))
-    return [*deltas, StreamEnded()]
-
-
-def find_error(chunk: ChunkContent) -> Json:
-    """Return the error of a chunk or of its choice; None if there is none."""
-    if chunk.error is not None or chunk.choice is None or chunk.choice.finish_reason != FAILURE:
-        return chunk.error
-    return {"error": chunk.choice.error or UNSPECIFIED_ERROR}
-
-
-def add_chunk(state: Accumulator, chunk: ChunkContent, *, is_complete: bool) -> tuple[Accumulator, list[Delta]]:
-    """Add a chunk: return the state and its deltas, except the stop. `is_complete`: calls and records are complete."""
-    choice = chunk.choice
-    if not state.begun or chunk.identity or chunk.notes or choice is None or choice.notes:
-        state = msgspec.structs.replace(
-            state,
-            begun=True,
-            seed=state.seed or str(chunk.identity.get("id") or chunk.identity.get("created") or ""),
-            model=state.model or chunk.model,
-            notes={**chunk.identity, **state.notes, **chunk.notes, **({} if choice is None else choice.notes)},
-        )
-    if choice is None:
-        return state, [] if chunk.usage is None else [chunk.usage]
-    deltas = [*choice.deltas]
-    if choice.fragments:
-        calls = state.calls
-        for fragment in choice.fragments:
-            calls, more = add_fragment(calls, fragment, state.seed, is_complete=is_complete)
-            deltas += more
-        if calls is not state.calls:
-            state = msgspec.structs.replace(state, calls=calls)
-    if choice.details or choice.executed or choice.audio:
-        state = _add_records(state, choice, is_complete=is_complete)
-    if choice.growing_metadata:
-        deltas.append(MetadataReported(metadata=dict(choice.growing_metadata)))
-    if chunk.usage is not None:
-        deltas.append(chunk.usage)
-    return state, deltas
+        deltas = list[Delta]() if choice is None else [*choice.deltas]
+        if choice is not None:
+            if choice.fragments:
+                calls = state.calls
+                for fragment in choice.fragments:
+                    calls, more = add_fragment(calls, fragment, state.seed, is_complete=is_complete)
+                    deltas += more
+                if calls is not state.calls:
+                    state = msgspec.structs.replace(state, calls=calls)
+            if choice.details or choice.executed or choice.audio:
+                state = _add_records(state, choice, is_complete=is_complete)
+            if choice.growing_metadata:
+                deltas.append(MetadataReported(metadata=dict(choice.growing_metadata)))
+            if choice.finish_reason == FAILURE and error is None:
+                error = {"error": choice.error or UNSPECIFIED_ERROR}
+        if chunk.usage is not None:
+            deltas.append(chunk.usage)
+        if error is not None:
+            deltas.append(ErrorReported(fault_from_error(self.endpoint, self.dialect, error, model=state.model)))
+        elif choice is not None and choice.finish_reason:
+            if state.calls is not NO_CALLS or state.details.newest is not None:
+                state, released = _release(state)
+                deltas += released
+            state = msgspec.structs.replace(state, stopped=True)
+            reason = choice.finish_reason
+            deltas.append(Stopped(self.format.stop_reasons.get(reason, reason), reason))
+        return state, deltas
 
 
 def _add_records(state: Accumulator, choice: ChoiceContent, *, is_complete: bool) -> Accumulator:
@@ -322,21 +292,24 @@ def _add_records(state: Accumulator, choice: ChoiceContent, *, is_complete: bool
 def _release(state: Accumulator) -> tuple[Accumulator, list[Delta]]:
     """Emit calls and reasoning details that were buffered until complete."""
     calls, deltas = (NO_CALLS, list[Delta]()) if state.calls is NO_CALLS else release_held(state.calls)
-    if state.details.newest is None and calls is state.calls:
-        return state, deltas
     if state.details.newest is not None:
         deltas.append(StateReported({"reasoning_details": state.details.merge()}, alone=True))
     return msgspec.structs.replace(state, calls=calls, details=OpenRecords()), deltas
 
 
-def _report_metadata(state: Accumulator) -> list[Delta]:
-    """Emit the accumulated metadata."""
+def _finish(state: Accumulator) -> list[Delta]:
+    """Return what is buffered at the end, and the accumulated metadata."""
+    deltas: list[Delta] = []
+    if state.calls is not NO_CALLS or state.details.newest is not None:
+        _, deltas = _release(state)
     notes = dict(state.notes)
     if state.executed.newest is not None:
         notes["executed_tools"] = state.executed.merge()
     if state.audio is not None:
         notes["audio"] = state.audio.merge()
-    return [MetadataReported(model=state.model, metadata=notes)] if notes or state.model else []
+    if notes or state.model:
+        deltas.append(MetadataReported(model=state.model, metadata=notes))
+    return deltas
 
 
 def _make_key(fragment: Record) -> tuple[Json, Json]:
@@ -377,10 +350,13 @@ def read_raw_counts(usage: msgspec.Struct | None) -> dict[str, Json]:
     """Return the raw counts if there are more than the standard ones."""
     if usage is None:
         return {}
-    raw = to_plain(msgspec.to_builtins(usage))
+    raw: dict[str, Any] = msgspec.to_builtins(usage)
     for name, value in raw.items():
-        if name not in STANDARD and not (isinstance(value, dict) and value.keys() <= STANDARD_DETAILS):
-            return {"usage_raw": raw}
+        if name in STANDARD or value is None:
+            continue
+        given = [key for key, item in value.items() if item is not None] if isinstance(value, dict) else [name]
+        if not STANDARD_DETAILS.issuperset(given):
+            return {"usage_raw": to_plain(raw)}
     return {}
 
 
@@ -391,8 +367,3 @@ def to_plain(value: dict[str, Any]) -> dict[str, Any]:
         for name, item in value.items()
         if item is not None
     }
-
-
-def to_int(value: float | None) -> int | None:
-    """Return a count as an integer; some servers write 1.0."""
-    return None if value is None else int(value)

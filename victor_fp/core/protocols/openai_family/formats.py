@@ -6,7 +6,7 @@ import msgspec
 from msgspec import UNSET, UnsetType
 
 from victor_fp.core.json import Json
-from victor_fp.core.protocols.openai_family.options import Rules
+from victor_fp.core.protocols.openai_family.rules import Rules
 from victor_fp.core.requests import Adjustment, ChatRequest
 
 

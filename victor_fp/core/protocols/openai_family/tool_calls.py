@@ -13,9 +13,8 @@ from typing import TypeAlias
 
 import msgspec
 
-from victor_fp.core.chains import unroll
 from victor_fp.core.deltas import Delta, ToolCallArguments, ToolCallStarted
-from victor_fp.core.json import Json, encode_flawed_json
+from victor_fp.core.json import Json, encode_flawed_json, unroll
 from victor_fp.core.persistent import PersistentList, PersistentMap
 from victor_fp.core.tool_call_drafts import CallIndex
 from victor_fp.core.tool_call_ids import make_id

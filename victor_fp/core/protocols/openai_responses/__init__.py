@@ -6,7 +6,7 @@ from functools import partial
 
 from victor_fp.core.background import begin_polling
 from victor_fp.core.dialects.responses import ResponsesDialect
-from victor_fp.core.framing import build_sse_framer
+from victor_fp.core.framing import ServerSentEvents
 from victor_fp.core.protocols import Codec, ProtocolRecord
 from victor_fp.core.protocols.openai_family.discovery import build_discovery
 from victor_fp.core.protocols.openai_family.errors import fault_from_response
@@ -26,7 +26,7 @@ def codec_for(endpoint: Endpoint, dialect: ResponsesDialect) -> Codec:
         protocol=dialect.protocol,
         request=partial(write, endpoint, build_rules(endpoint, dialect)),
         response=partial(read, endpoint, dialect),
-        framer=build_sse_framer,
+        framer=ServerSentEvents,
         events=partial(ResponseEvents, endpoint=endpoint, dialect=dialect),
         error=partial(fault_from_response, endpoint, dialect, read_error),
         discovery=build_discovery(endpoint, dialect),

@@ -37,16 +37,15 @@ from victor_fp.core.deltas import Delta, ErrorReported, RefusalDelta, Stopped, S
 from victor_fp.core.dialects.responses import ResponsesDialect
 from victor_fp.core.faults import Fault, InvalidResponse
 from victor_fp.core.framing import Frame
-from victor_fp.core.json import Json, JsonObject, NotJson, decode_json_object
+from victor_fp.core.json import Json, JsonObject, NotJson, Undecodable, decode_json_object
 from victor_fp.core.protocols.openai_family.errors import fault_from_error, has_known_code
 from victor_fp.core.protocols.openai_responses import item_state
 from victor_fp.core.protocols.openai_responses.item_state import OpenItems
 from victor_fp.core.protocols.openai_responses.response import emit_end, list_items, with_status
 from victor_fp.core.protocols.openai_responses.server_tools import find_custom_tools, separate_item, separate_items
 from victor_fp.core.protocols.operations import build_decoder
-from victor_fp.core.protocols.shared_events import is_done, is_error_object, read_error_text
+from victor_fp.core.protocols.shared_events import DONE, is_error_object, read_error_text
 from victor_fp.core.requests import Endpoint
-from victor_fp.core.wire_decoding import Undecodable
 
 EVENTS = build_decoder(CreateResponse.EVENT, keep_surrogates=True)
 TextPosition: TypeAlias = tuple[int | None, str | None, int | None]
@@ -73,7 +72,7 @@ class ResponseEvents(msgspec.Struct, frozen=True, kw_only=True):
         deltas: list[Delta] = []
         reader = self
         for frame in frames:
-            if not frame.data or is_done(frame.data):  # [DONE] is sent by gateways
+            if not frame.data or frame.data.strip() == DONE:  # [DONE] is sent by gateways
                 continue
             event = EVENTS.decode(frame.data)
             if type(event) is ResponseTextDeltaEvent and reader.position == _find_position(event):

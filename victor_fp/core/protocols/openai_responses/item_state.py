@@ -20,9 +20,8 @@ from victor_fp_wire.openai_responses.response import (
     ReasoningItem,
 )
 
-from victor_fp.core.chains import ObjectChain, unroll
 from victor_fp.core.deltas import Delta, ReasoningDelta, StateReported, ToolCallArguments
-from victor_fp.core.json import Json, JsonObject
+from victor_fp.core.json import Json, JsonObject, ObjectChain, unroll
 from victor_fp.core.persistent import PersistentList, PersistentMap
 from victor_fp.core.protocols.openai_responses.items import (
     PARAGRAPH,

@@ -9,7 +9,7 @@ from msgspec import UNSET, UnsetType
 from victor_fp_wire.openai_responses import request as wire
 
 from victor_fp.core.protocols.openai_family.formats import AnswerFormat
-from victor_fp.core.protocols.openai_family.options import AcceptedOptions, Thinking
+from victor_fp.core.protocols.openai_family.rules import AcceptedOptions, Thinking
 from victor_fp.core.protocols.openai_responses.rules import ResponseRules
 
 ENCRYPTED_REASONING = "reasoning.encrypted_content"

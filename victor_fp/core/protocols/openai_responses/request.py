@@ -11,7 +11,7 @@ from victor_fp_wire.openai_responses import request as wire
 
 from victor_fp.core.faults import Fault, InvalidRequest
 from victor_fp.core.protocols.openai_family.formats import accept_format
-from victor_fp.core.protocols.openai_family.options import accept_max_tokens, accept_options, accept_thinking
+from victor_fp.core.protocols.openai_family.rules import accept_options, accept_thinking
 from victor_fp.core.protocols.openai_family.tools import accept_tools
 from victor_fp.core.protocols.openai_responses.options import (
     build_chat_format,
@@ -71,8 +71,7 @@ def _build_body(
     """Build the body and list the unsupported options."""
     dialect = rules.dialect
     items, in_input = build_input(rules, request)
-    tokens, in_tokens = accept_max_tokens(rules, request, TOKENS_FIELDS)
-    options = accept_options(rules, request)
+    options = accept_options(rules, request, TOKENS_FIELDS)
     thinking = accept_thinking(rules, request)
     tool_use = accept_tools(rules, request, has_own_tools="tools" in extras)
     answer_format, in_format = accept_format(rules, request)
@@ -81,7 +80,7 @@ def _build_body(
     body = wire.CreateResponse(
         input=items,
         model=model,
-        max_output_tokens=tokens,
+        max_output_tokens=options.max_tokens,
         temperature=options.temperature,
         top_p=options.top_p,
         service_tier=options.service_tier,
@@ -111,7 +110,6 @@ def _build_body(
     body, in_fields = extend_body(rules, body, vendor_fields)
     unsupported = (
         *in_input,
-        *in_tokens,
         *options.adjustments,
         *thinking.adjustments,
         *tool_use.adjustments,

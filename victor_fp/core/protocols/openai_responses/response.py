@@ -11,14 +11,13 @@ from victor_fp_wire.openai_responses.response import ErrorResponse, Response
 from victor_fp.core.deltas import Delta, ErrorReported, MetadataReported, Stopped, StreamEnded
 from victor_fp.core.dialects.responses import ResponsesDialect
 from victor_fp.core.faults import Cancelled, InvalidResponse
-from victor_fp.core.json import Json, JsonObject, NotJson, decode_json_object
+from victor_fp.core.json import Json, JsonObject, NotJson, Undecodable, WireDecoder, decode_json_object
 from victor_fp.core.protocols.openai_family.errors import TypedError, fault_from_error
 from victor_fp.core.protocols.openai_responses.item_state import OpenItems, finish_response
 from victor_fp.core.protocols.openai_responses.server_tools import find_custom_tools, separate_items
 from victor_fp.core.protocols.openai_responses.usage import read_usage, read_usage_metadata
 from victor_fp.core.protocols.operations import build_decoder
 from victor_fp.core.requests import Endpoint
-from victor_fp.core.wire_decoding import Undecodable, WireDecoder
 
 ERRORS: WireDecoder[ErrorResponse] = WireDecoder(ErrorResponse)
 RESPONSES = build_decoder(CreateResponse.RESPONSE, keep_surrogates=True)

@@ -8,8 +8,8 @@ import msgspec
 
 from victor_fp.core.background import is_background_request
 from victor_fp.core.dialects.responses import ResponsesDialect
-from victor_fp.core.protocols.openai_family import options as family
-from victor_fp.core.protocols.openai_family.options import find_policy, list_unsupported
+from victor_fp.core.protocols.openai_family import rules as family
+from victor_fp.core.protocols.openai_family.rules import find_policy, list_unsupported
 from victor_fp.core.requests import ChatRequest, Endpoint
 
 

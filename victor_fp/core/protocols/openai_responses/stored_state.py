@@ -10,13 +10,13 @@ from victor_fp_wire.openai_responses.operations import CancelResponse, GetRespon
 
 from victor_fp.core.background import Background, BackgroundStatus
 from victor_fp.core.dialects.responses import ResponsesDialect
+from victor_fp.core.json import Undecodable
 from victor_fp.core.protocols.openai_family.routes import read_version_parameter
 from victor_fp.core.protocols.openai_responses.response import RESPONSES, UNFINISHED
 from victor_fp.core.protocols.openai_responses.routes import choose_route
 from victor_fp.core.protocols.openai_responses.rules import ResponseRules
 from victor_fp.core.protocols.operations import build_request
 from victor_fp.core.requests import Adjustment, ChatRequest, Endpoint, HttpRequest
-from victor_fp.core.wire_decoding import Undecodable
 
 
 class AcceptedState(msgspec.Struct, frozen=True, kw_only=True):

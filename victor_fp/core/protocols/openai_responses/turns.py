@@ -11,7 +11,7 @@ from victor_fp_wire.openai_responses import request as wire
 
 from victor_fp.core.dialects.responses import ResponsesDialect
 from victor_fp.core.json import Json, encode_json
-from victor_fp.core.protocols.openai_family.messages import accept_messages, join_texts, read_result
+from victor_fp.core.protocols.openai_family.rules import accept_messages, join_texts, read_result
 from victor_fp.core.protocols.openai_family.tools import fit_call_id
 from victor_fp.core.protocols.openai_responses.parts import BREAKPOINT, build_parts, build_result_part
 from victor_fp.core.protocols.openai_responses.rules import ResponseRules

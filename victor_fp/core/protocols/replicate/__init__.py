@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 
 from victor_fp.core.dialects.replicate import ReplicateDialect
-from victor_fp.core.framing import build_sse_framer
+from victor_fp.core.framing import ServerSentEvents
 from victor_fp.core.protocols import Codec, ProtocolRecord
 from victor_fp.core.protocols.replicate.discovery import build_discovery
 from victor_fp.core.protocols.replicate.errors import fault_from_response
@@ -22,7 +22,7 @@ def codec_for(endpoint: Endpoint, dialect: ReplicateDialect) -> Codec:
         protocol=dialect.protocol,
         request=partial(write, endpoint, dialect),
         response=partial(read, endpoint, dialect),
-        framer=build_sse_framer,
+        framer=ServerSentEvents,
         events=partial(PredictionEvents, endpoint, dialect),
         error=partial(fault_from_response, endpoint, dialect),
         discovery=build_discovery(endpoint, dialect),

@@ -9,11 +9,10 @@ from victor_fp_wire.replicate.operations import GetCollection, GetModel
 from victor_fp_wire.replicate.response import Model
 
 from victor_fp.core.dialects.replicate import ReplicateDialect
-from victor_fp.core.json import Json
+from victor_fp.core.json import Json, Undecodable
 from victor_fp.core.protocols import Discovery, ModelInfo
 from victor_fp.core.protocols.operations import build_decoder, build_request
 from victor_fp.core.requests import Endpoint, HttpRequest
-from victor_fp.core.wire_decoding import Undecodable
 
 COLLECTIONS = build_decoder(GetCollection.RESPONSE)
 MODELS = build_decoder(GetModel.RESPONSE)

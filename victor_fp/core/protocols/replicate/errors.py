@@ -12,9 +12,8 @@ from victor_fp.core.classification.details import find_message, read_body, read_
 from victor_fp.core.classification.families import REPLICATE_FAMILY
 from victor_fp.core.dialects.replicate import ReplicateDialect
 from victor_fp.core.faults import Cancelled, Fault, TimedOut
-from victor_fp.core.json import Json, encode_flawed_json
+from victor_fp.core.json import Json, Undecodable, WireDecoder, encode_flawed_json
 from victor_fp.core.requests import Endpoint
-from victor_fp.core.wire_decoding import Undecodable, WireDecoder
 
 PROBLEM: WireDecoder[Problem] = WireDecoder(Problem)
 

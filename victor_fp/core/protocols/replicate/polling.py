@@ -18,6 +18,7 @@ from victor_fp_wire.replicate.response import Prediction
 
 from victor_fp.core.classification.headers import read_retry_after
 from victor_fp.core.dialects.replicate import ReplicateDialect
+from victor_fp.core.json import Undecodable
 from victor_fp.core.polling import (
     ExchangeFailed,
     OpenStream,
@@ -32,7 +33,6 @@ from victor_fp.core.protocols.operations import build_request
 from victor_fp.core.protocols.replicate.request import PREFER
 from victor_fp.core.protocols.replicate.response import PREDICTIONS, RUNNING
 from victor_fp.core.requests import Endpoint, HttpRequest, build_headers
-from victor_fp.core.wire_decoding import Undecodable
 
 RETRYABLE_STATUSES = frozenset({408, 429, 500, 502, 503, 504})
 """Statuses after which a poll is repeated."""

@@ -11,11 +11,10 @@ from victor_fp_wire.replicate.response import Prediction
 from victor_fp.core.deltas import Delta, ErrorReported, MetadataReported, Stopped, StreamEnded, TextDelta, UsageReported
 from victor_fp.core.dialects.replicate import ReplicateDialect
 from victor_fp.core.faults import Fault, InvalidResponse
-from victor_fp.core.json import Json, NotJson, decode_json_object, encode_flawed_json
+from victor_fp.core.json import Json, NotJson, Undecodable, decode_json_object, encode_flawed_json
 from victor_fp.core.protocols.operations import build_decoder
 from victor_fp.core.protocols.replicate.errors import fault_from_error, fault_from_prediction
 from victor_fp.core.requests import Endpoint
-from victor_fp.core.wire_decoding import Undecodable
 
 PREDICTIONS = build_decoder(GetPrediction.RESPONSE, keep_surrogates=True)
 RUNNING = frozenset({"starting", "processing"})

@@ -17,6 +17,7 @@ from victor_fp.core.cost import build_cost
 from victor_fp.core.dialects.reranking import CohereRerank, RerankAdditions
 from victor_fp.core.embeddings import RerankRequest
 from victor_fp.core.faults import Fault
+from victor_fp.core.json import Undecodable
 from victor_fp.core.protocols.operations import build_decoder
 from victor_fp.core.protocols.retrieval import DecodedRanking, RerankCodec, collect_scores, report_usage
 from victor_fp.core.protocols.retrieval_support import (
@@ -28,7 +29,6 @@ from victor_fp.core.protocols.retrieval_support import (
 from victor_fp.core.requests import Endpoint, HttpRequest
 from victor_fp.core.result import outcome
 from victor_fp.core.types import Usage
-from victor_fp.core.wire_decoding import Undecodable
 
 BODY = build_decoder(Rerank.RESPONSE)
 

@@ -1,0 +1,306 @@
+"""Calls of providers: their arguments as a `CallSpec`, and the results of the engine as values, streams or exceptions."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
+from types import TracebackType
+from typing import Any, Generic, Literal, Self, TypeAlias, TypeVar, cast, overload
+
+from msgspec import structs
+from returns.result import Failure, Result, Success
+
+from victor_fp.core.faults import Attempt, Fault, InvalidRequest, InvalidResponse
+from victor_fp.core.request_building.inputs import find_argument_problem, read_messages, read_texts, read_tools
+from victor_fp.core.resilience.bounds import MAX_SECONDS, is_number
+from victor_fp.core.resilience.queue import Priority
+from victor_fp.core.responses import dump_attempts, fold_chunks, record_attempts
+from victor_fp.core.result import outcome
+from victor_fp.core.types import CompletionResponse, StreamChunk
+from victor_fp.providers.errors import error_from
+from victor_fp.shell.engine.call_spec import CallSpec
+from victor_fp.shell.engine.http_backend import COMPLETION, STREAM
+from victor_fp.shell.engine.operation import Operation
+from victor_fp.shell.engine.target import TargetPool
+
+T_co = TypeVar("T_co", covariant=True)
+
+
+class ChatStream(AsyncIterator[T_co], Generic[T_co]):
+    """An async iterator that can be left early, or held with `async with`; leaving closes the connection.
+
+    Nothing is sent before the first item is requested.
+    """
+
+    __slots__ = ("_items",)
+
+    def __init__(self, items: AsyncGenerator[T_co, None]) -> None:
+        self._items = items
+
+    def __aiter__(self) -> AsyncIterator[T_co]:  # noqa: PYI034
+        """Return the underlying generator, which avoids a call per item."""
+        return self._items
+
+    async def __anext__(self) -> T_co:
+        return await anext(self._items)
+
+    @overload
+    async def response(self: ChatStream[StreamChunk]) -> CompletionResponse: ...
+    @overload
+    async def response(self: ChatStream[Result[StreamChunk, Fault]]) -> Result[CompletionResponse, Fault]: ...
+    async def response(self: ChatStream[Any]) -> CompletionResponse | Result[CompletionResponse, Fault]:
+        """Read the stream to its end and return the complete response.
+
+        A stream of chunks raises ProviderError; a stream of results returns the failure.
+
+            response = await provider.stream(messages, model=model).response()
+        """
+        chunks: list[StreamChunk] = []
+        are_results = False
+        async with self:
+            async for item in self._items:
+                if isinstance(item, StreamChunk):
+                    chunks.append(item)
+                    continue
+                are_results = True
+                result: Result[StreamChunk, Fault] = item
+                match outcome(result):
+                    case Success(chunk):
+                        chunks.append(chunk)
+                    case Failure(fault):
+                        return Failure(fault)
+        if not chunks:
+            raise error_from(InvalidResponse(message="the stream has already been read to its end"))
+        response = fold_chunks(chunks)
+        return Success(response) if are_results else response
+
+    async def aclose(self) -> None:
+        """Stop the stream, and close its connection."""
+        await self._items.aclose()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.aclose()
+
+
+async def complete(pool: TargetPool, spec: Result[CallSpec, Fault]) -> Result[CompletionResponse, Fault]:
+    """Run a call and return its response, with its attempts in the metadata if there were several."""
+    match outcome(spec):
+        case Success(call):
+            if call.repairs:
+                from victor_fp.shell.engine.repair import complete_with_repairs
+
+                result, attempts = await complete_with_repairs(pool, call)
+            else:
+                operation = Operation(pool, COMPLETION, call)
+                result = await operation.result()
+                attempts = operation.records
+            if len(attempts) < 2:
+                return result
+            return result.map(lambda response: record_attempts(response, attempts))
+        case Failure(fault):
+            return Failure(fault)
+
+
+PoolOrChoice: TypeAlias = TargetPool | Callable[[], Result[TargetPool, Fault]]
+"""The targets of a stream, or a function that selects them when the first item is requested."""
+
+
+@overload
+def stream_items(
+    targets: PoolOrChoice, spec: Result[CallSpec, Fault], *, as_results: Literal[False] = False
+) -> AsyncGenerator[StreamChunk, None]: ...
+@overload
+def stream_items(
+    targets: PoolOrChoice, spec: Result[CallSpec, Fault], *, as_results: Literal[True]
+) -> AsyncGenerator[Result[StreamChunk, Fault], None]: ...
+async def stream_items(
+    targets: PoolOrChoice, spec: Result[CallSpec, Fault], *, as_results: bool = False
+) -> AsyncGenerator[Any, None]:
+    """Yield the chunks of a stream, and raise its failure as ProviderError.
+
+    `as_results`: yield successes, then at most one failure, which is the last item.
+    """
+    opened: Result[Operation[StreamChunk], Fault]
+    match outcome(spec):
+        case Success(call):
+            if isinstance(targets, TargetPool):
+                opened = Success(Operation(targets, STREAM, call))
+            else:
+                opened = targets().map(lambda chosen: Operation(chosen, STREAM, call))
+        case Failure(fault):
+            opened = Failure(fault)
+    match outcome(opened):
+        case Success(operation):
+            pass
+        case Failure(fault):
+            if not as_results:
+                raise error_from(fault)
+            yield opened
+            return
+    try:
+        is_last = False
+        while not is_last:
+            received = await operation.read_batch()
+            match outcome(received):
+                case Success(batch):
+                    is_last = batch.is_last
+                    for chunk in batch.items:
+                        if chunk.is_final and len(operation.records) > 1:
+                            chunk = _with_attempts(chunk, operation.records)  # noqa: PLW2901  the same chunk
+                        yield Success(chunk) if as_results else chunk
+                case Failure(fault):
+                    if not as_results:
+                        raise error_from(fault)
+                    yield received
+                    return
+    finally:
+        await operation.aclose()
+
+
+def _with_attempts(chunk: StreamChunk, attempts: tuple[Attempt, ...]) -> StreamChunk:
+    """Add the attempts to the final chunk."""
+    metadata = {**(chunk.metadata or {}), "attempts": dump_attempts(attempts)}
+    response = None if chunk.response is None else record_attempts(chunk.response, attempts)
+    return chunk.model_copy(update={"metadata": metadata, "response": response})
+
+
+def build_chat_spec(
+    provider: str,
+    messages: object,
+    options: Mapping[str, Any],
+    *,
+    model: object,
+    temperature: object,
+    max_tokens: object,
+    tools: object,
+    stream: bool,
+    priority: object = Priority.NORMAL,
+) -> Result[CallSpec, Fault]:
+    """Build the specification of a chat; InvalidRequest names the invalid argument."""
+    wrong = find_argument_problem(model, temperature, max_tokens)
+    if wrong is not None:
+        return Failure(InvalidRequest(provider=provider, message=wrong))
+    named = cast("str | None", model)
+    if not isinstance(priority, Priority):
+        try:
+            priority = Priority(priority)  # type: ignore[arg-type]  # the enum validates it
+        except ValueError:
+            return _build_invalid(provider, "priority", "a Priority", priority)
+    timeout: float | None = None
+    deadline: float | None = None
+    if "timeout" in options or "deadline" in options:
+        timeout, deadline = options.get("timeout"), options.get("deadline")
+        if timeout is not None and not (is_number(timeout) and timeout > 0):
+            return _build_invalid(provider, "timeout", "a positive number of seconds", timeout)
+        if deadline is not None and not is_number(deadline):
+            return _build_invalid(provider, "deadline", "a number of seconds", deadline)
+        timeout = None if timeout is None else min(timeout, MAX_SECONDS)
+        deadline = None if deadline is None else max(-MAX_SECONDS, min(deadline, MAX_SECONDS))
+        options = {name: value for name, value in options.items() if name not in {"timeout", "deadline"}}
+    if timeout is None and not stream and options.get("background") is True:
+        timeout = MAX_SECONDS  # the deadline limits it, if one is set
+    repairs = options.get("repair")
+    if repairs is not None:
+        problem = _find_repair_problem(repairs, options, stream=stream)
+        if problem is not None:
+            return Failure(InvalidRequest(provider=provider, model=named, message=f"repair: {problem}"))
+        options = {name: value for name, value in options.items() if name != "repair"}
+    conversation = read_messages(messages)
+    if isinstance(conversation, str):
+        return Failure(InvalidRequest(provider=provider, model=named, message=conversation))
+    definitions = None if tools is None else read_tools(tools)
+    if isinstance(definitions, str):
+        return Failure(InvalidRequest(provider=provider, model=named, message=definitions))
+    return Success(
+        CallSpec(
+            messages=conversation,
+            model=named or "",
+            temperature=cast("float | None", temperature),
+            max_tokens=cast("int | None", max_tokens),
+            tools=definitions,
+            options=options,
+            stream=stream,
+            timeout=timeout,
+            deadline=deadline,
+            priority=priority,
+            repairs=repairs or 0,
+        )
+    )
+
+
+def build_embed_spec(
+    provider: str,
+    texts: object,
+    options: Mapping[str, Any],
+    *,
+    model: object,
+    dimensions: object,
+    purpose: object,
+    priority: object = Priority.NORMAL,
+) -> Result[CallSpec, Fault]:
+    """Build the specification of an embedding call; InvalidRequest names the invalid argument."""
+    merged = {**options, "dimensions": dimensions, "purpose": purpose}
+    return _build_retrieval_spec(provider, "texts", texts, merged, model=model, priority=priority)
+
+
+def build_rerank_spec(
+    provider: str,
+    query: object,
+    documents: object,
+    options: Mapping[str, Any],
+    *,
+    model: object,
+    top_n: object,
+    priority: object = Priority.NORMAL,
+) -> Result[CallSpec, Fault]:
+    """Build the specification of a reranking call; InvalidRequest names the invalid argument."""
+    queries = read_texts("query", query)
+    if isinstance(queries, str):
+        return Failure(InvalidRequest(provider=provider, message=queries))
+    if not isinstance(query, str):
+        return _build_invalid(provider, "query", "a string", query)
+    merged = {**options, "top_n": top_n}
+    spec = _build_retrieval_spec(provider, "documents", documents, merged, model=model, priority=priority)
+    return spec.map(lambda found: structs.replace(found, query=query))
+
+
+def _build_retrieval_spec(
+    provider: str, name: str, texts: object, options: Mapping[str, Any], *, model: object, priority: object
+) -> Result[CallSpec, Fault]:
+    empty = build_chat_spec(
+        provider, (), options, model=model, temperature=None, max_tokens=None, tools=None, stream=False,
+        priority=priority,
+    )  # fmt: skip
+    found = read_texts(name, texts)
+    if isinstance(found, str):
+        return Failure(InvalidRequest(provider=provider, message=found)) if isinstance(empty, Success) else empty
+    return empty.map(
+        lambda spec: structs.replace(
+            spec,
+            texts=found,
+            options={option: value for option, value in spec.options.items() if value is not None},
+        )
+    )
+
+
+def _find_repair_problem(repairs: object, options: Mapping[str, Any], *, stream: bool) -> str | None:
+    """Return why `repair` cannot be used; None if it can."""
+    if not isinstance(repairs, int) or isinstance(repairs, bool) or repairs < 0:
+        return f"expected a non-negative integer, got {repairs!r:.40}"
+    if not repairs:
+        return None
+    if stream:
+        return "not supported for streams; use a non-streaming call"
+    from victor_fp.core.structured import find_form_problem, read_form
+
+    form = read_form(options.get("response_format"))
+    return "requires a response_format for JSON" if form is None else find_form_problem(form)
+
+
+def _build_invalid(provider: str, argument: str, expected: str, value: object) -> Failure[Fault]:
+    message = f"{argument}: expected {expected}, got {type(value).__name__}"
+    return Failure(InvalidRequest(provider=provider, message=message))
