@@ -136,7 +136,8 @@ def test_withdrawing_one_of_several_frees_just_what_it_took() -> None:
     told = Reported(requests=ReportedBudget(remaining=9, reset=50.0), tokens=ReportedBudget(remaining=900, reset=50.0))
     before = adopt(used(limiter(requests=10, tokens=1000), 0.0, tokens=100, times=2), None, told, 0.0)
     state, permit = taken(before, 1.0, tokens=300)
-    assert (state.requests_left, state.tokens_left) == (Left(8, 50.0), Left(600, 50.0))
+    assert state.adopted is not None
+    assert (state.adopted.requests_left, state.adopted.tokens_left) == (Left(8, 50.0), Left(600, 50.0))
     assert withdraw(state, permit, 2.0) == replace(before, taken=3)
 
 
