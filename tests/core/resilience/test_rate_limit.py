@@ -18,6 +18,7 @@ from victor_fp.core.resilience.rate_limit import (
     adopt,
     build_stats,
     compute_limits,
+    counts_tokens,
     find_mode,
     give_back,
     take,
@@ -139,6 +140,25 @@ def test_withdrawing_one_of_several_frees_just_what_it_took() -> None:
     assert state.adopted is not None
     assert (state.adopted.requests_left, state.adopted.tokens_left) == (Left(8, 50.0), Left(600, 50.0))
     assert withdraw(state, permit, 2.0) == replace(before, taken=3)
+
+
+def test_tokens_are_estimated_if_they_are_limited_or_no_response_has_told_yet() -> None:
+    tokens, requests = ReportedBudget(limit=9, per_minute=True), ReportedBudget(remaining=9, reset=50.0)
+    first, permit = taken(Limiter(), 0.0)
+    silent = give_back(first, permit, None, 1.0)
+    assert [counts_tokens(one) for one in (Limiter(), first, silent, taken(silent, 1.0)[0])] == [
+        True,
+        True,
+        False,
+        False,
+    ]
+    assert counts_tokens(used(limiter(tokens=10), 0.0))
+    assert not counts_tokens(adopt(silent, None, Reported(requests=requests), 1.0))
+    assert counts_tokens(adopt(silent, None, Reported(tokens=tokens), 1.0))
+    assert counts_tokens(adopt(silent, None, Reported(tokens=ReportedBudget(remaining=9, reset=50.0)), 1.0))
+    deaf = Limiter(limits=Limits(adopt="never"))
+    assert [counts_tokens(one) for one in (deaf, adopt(deaf, None, Reported(tokens=tokens), 1.0))] == [False, False]
+    assert counts_tokens(Limiter(limits=Limits(adopt="never", tokens_per_minute=10)))
 
 
 def test_a_clock_that_goes_back_blocks_no_longer_than_a_minute() -> None:

@@ -36,7 +36,7 @@ import msgspec
 from msgspec.structs import replace
 
 from victor_fp.core.resilience.pool import LATE, Lent, RequestBlock, TokenSecond
-from victor_fp.core.resilience.ratelimit_headers import NOTHING, Reported, ReportedBudget
+from victor_fp.core.resilience.ratelimit_headers import Reported, ReportedBudget
 from victor_fp.core.stats import LimiterStats
 
 Adoption: TypeAlias = Literal["replace", "tighten", "never"]
@@ -231,7 +231,7 @@ def withdraw(limiter: Limiter, permit: Permit, now: float) -> Limiter:
 
 def adopt(limiter: Limiter, permit: Permit | None, reported: Reported, now: float) -> Limiter:
     """Apply the budgets in the headers of the response to the request of `permit`. Call it before `give_back`."""
-    if limiter.limits.adopt == "never" or reported is NOTHING:
+    if limiter.limits.adopt == "never":
         return limiter
     others = [other for other in limiter.under_way if other != permit]
     requests, tokens, adopted = reported.requests, reported.tokens, limiter.adopted or AdoptedBudgets()
