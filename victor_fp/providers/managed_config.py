@@ -154,7 +154,8 @@ def build_pool(
         store=store,
         runtime=runtime,
         metrics=Metrics(window=config.metrics_history_size) if config.enable_metrics else None,
-        observers=(LogObserver(), *observers),
+        log=LogObserver(),
+        observers=observers,
         budget=_build_budget(config, store),
     )
     return providers, pool

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from victor_fp.core.resilience.rate_limit import Limits
     from victor_fp.shell.engine.budget_keeper import BudgetKeeper
     from victor_fp.shell.engine.rate_limiter import RateLimiter
-    from victor_fp.shell.engine.telemetry import Observer
+    from victor_fp.shell.engine.telemetry import LogObserver, Observer
 
 START_ALLOWANCE = 1.0
 """Seconds for the key lookup and the wait for a permit before the first attempt. Without it, the last attempt of an
@@ -72,11 +72,8 @@ class Target:
     in_flight: InFlight | None = None
     """Counts operations of this target, if others also use its provider."""
 
-    async def get_state(self, model: str, store: Store, runtime: Runtime) -> Result[ModelState, Fault]:
-        """Return the state of a model; it is created at first use."""
-        found = self.shared_state or self.states.get(model)
-        if found is not None:
-            return Success(found)
+    async def make_state(self, model: str, store: Store, runtime: Runtime) -> Result[ModelState, Fault]:
+        """Create the state of a model, at its first use."""
         match outcome(await self.backend.compute_scope()):
             case Failure(fault):
                 return Failure(fault)
@@ -138,19 +135,25 @@ class TargetPool:
         store: Store | None = None,
         runtime: Runtime,
         metrics: Metrics | None = None,
+        log: LogObserver | None = None,
         observers: Sequence[Observer] = (),
         budget: BudgetKeeper | None = None,
         in_flight: InFlight | None = None,
     ) -> None:
-        """`policy` may be None for a single target; `metrics` None disables metrics.
+        """`policy` may be None for a single target; `metrics` None disables metrics, `log` None the log.
 
         `in_flight` may be that of another pool, whose operations are then interrupted together with those of this one.
         """
         self.targets = targets
         self.policy = policy
+        self.is_single = len(targets) == 1 and (policy is None or policy.max_tries is None)
+        """Whether a call needs no plan before its target has failed."""
         self.runtime = runtime
         self.store = store or MemoryStore(runtime)
         self.metrics = metrics
+        self.log = log
+        self.is_reported = metrics is not None or log is not None
+        """Whether operations are reported even without observers."""
         self.observers = observers
         self.budget = budget
         """The budget shared by all targets."""

@@ -43,7 +43,7 @@ class Cell(Protocol[S]):
 
 
 class LimitsCell(Cell["Admission"], Protocol):
-    """The admission of one key. Its state also changes when a loan is renewed or expires."""
+    """The admission of one key. Steps run at once; the state also changes when a loan is renewed or expires."""
 
     def watch(self, step: Step[Admission, R], then: Callable[[R], None]) -> None:
         """Run this step after every such change."""
