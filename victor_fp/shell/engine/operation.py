@@ -39,6 +39,7 @@ from victor_fp.shell.store.memory import MemoryCell
 if TYPE_CHECKING:
     from victor_fp.core.resilience.budget import Amount
     from victor_fp.core.resilience.rate_limit import Permit
+    from victor_fp.shell.engine.budget_keeper import BudgetKeeper
     from victor_fp.shell.engine.rate_limiter import RateLimiter
 
 T = TypeVar("T")
@@ -290,16 +291,14 @@ class Operation(Generic[T]):
 
     async def _wait_for_order(self, retry: RetryLoop) -> None:
         """Wait for the order and for a permit at the same time, so that a shared store costs one round trip."""
-        if self._limiter is not None and self._permit is None:
-            deadline = self._pool.store.now() + 60.0 if retry.deadline is None else retry.deadline
-            if (fault := await self._acquire_permit(self._limiter, deadline)) is not None:
-                await retry.wait()
-                if isinstance(retry.order, Send):
-                    retry.finish(Refused(fault), self._pool.store.now())
-                return
+        deadline = self._pool.store.now() + 60.0 if retry.deadline is None else retry.deadline
+        refusal = await self._acquire_permit(deadline)
         await retry.wait()
-        if not isinstance(retry.order, Send):
+        may_send = isinstance(retry.order, Send)
+        if refusal is not None or not may_send:
             self._withdraw_permit()
+        if refusal is not None and may_send:
+            retry.finish(Refused(refusal), self._pool.store.now())
 
     async def _start_attempt(self, retry: RetryLoop, order: Send) -> bool:
         """Start the attempt; False if it is refused a permit or a part of the budget."""
@@ -308,7 +307,12 @@ class Operation(Generic[T]):
             raise RuntimeError("no target has been started")
         now, timeout = pool.store.now(), order.timeout
         if self._limiter is not None or pool.budget is not None:
-            refusal = await self._acquire(order.deadline)
+            refusal = await self._acquire_permit(order.deadline)
+            if refusal is None and pool.store.now() >= order.deadline:
+                seconds = order.deadline - self._began
+                refusal = build_deadline_fault(self._provider, self._model, seconds, None)
+            if refusal is None and pool.budget is not None:
+                refusal = await self._reserve_budget(pool.budget, order.deadline)
             now = pool.store.now()
             if refusal is not None:
                 self._withdraw_permit()
@@ -321,31 +325,12 @@ class Operation(Generic[T]):
         self._attempt = bound.start(TimeLimits(timeout, order.deadline - now, total))
         return True
 
-    async def _acquire(self, deadline: float) -> Fault | None:
-        """Acquire a permit and reserve the estimated cost of the attempt; return why it must not be sent, if so."""
-        pool, spec, target, model = self._pool, self._spec, self._target, self._model
-        if target is None:
-            raise RuntimeError("no target has been started")
-        if self._limiter is not None:
-            if self._permit is None and (fault := await self._acquire_permit(self._limiter, deadline)) is not None:
-                return fault
-            if pool.store.now() >= deadline:
-                return build_deadline_fault(target.backend.name, model, deadline - self._began, None)
-        if pool.budget is None:
+    async def _acquire_permit(self, deadline: float) -> Fault | None:
+        """Acquire a permit, unless the attempt has one or needs none; return why there is none, if so."""
+        if self._limiter is None or self._permit is not None:
             return None
-        name, address = target.backend.name, target.backend.address
-        match outcome(
-            await pool.budget.reserve(name, model, address, spec.messages, spec.tools, spec.max_tokens, deadline)
-        ):
-            case Success(amount):
-                self._reserved = amount
-                return None
-            case Failure(fault):
-                return fault
-
-    async def _acquire_permit(self, limiter: RateLimiter, deadline: float) -> Fault | None:
         began = self._pool.store.now()
-        granted = await limiter.acquire(self._spec, deadline)
+        granted = await self._limiter.acquire(self._spec, deadline)
         self._queued += self._pool.store.now() - began
         match outcome(granted):
             case Success(permit):
@@ -353,6 +338,20 @@ class Operation(Generic[T]):
                 return None
             case Failure(fault):
                 return fault if fault.provider else self._with_target(fault)
+
+    async def _reserve_budget(self, budget: BudgetKeeper, deadline: float) -> Fault | None:
+        """Reserve the estimated cost of the attempt; return why it must not be sent, if so."""
+        spec, target = self._spec, self._target
+        address = None if target is None else target.backend.address
+        reserved = await budget.reserve(
+            self._provider, self._model, address, spec.messages, spec.tools, spec.max_tokens, deadline
+        )
+        match outcome(reserved):
+            case Success(amount):
+                self._reserved = amount
+                return None
+            case Failure(fault):
+                return fault
 
     def _withdraw_permit(self) -> None:
         permit, self._permit = self._permit, None
