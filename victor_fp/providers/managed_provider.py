@@ -365,7 +365,7 @@ class ManagedProvider(Provider):
         """Close all breakers."""
         for target in self._pool.targets:
             for state in target.states.values():
-                state.breaker.post(reset_breaker, lambda _: None)
+                state.breaker.post(reset_breaker, None, lambda _: None)
 
     async def shutdown(self) -> None:
         """Reject waiting calls, release all resources and close all providers. Idempotent."""
@@ -393,7 +393,7 @@ class ManagedProvider(Provider):
         stream: bool,
     ) -> Result[CallSpec, Fault]:
         return build_chat_spec(
-            self.name,
+            self._pool.plan[0].provider,
             messages,
             options,
             model=model,

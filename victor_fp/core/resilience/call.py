@@ -38,7 +38,7 @@ The breaker is shared by many calls, so every step accepts and returns it; None 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Literal, TypeAlias, assert_never
+from typing import ClassVar, Literal, TypeAlias, assert_never
 
 import msgspec
 from msgspec.structs import replace
@@ -110,6 +110,8 @@ CallEvent: TypeAlias = Succeeded | Failed | Refused | Committed | WaitEnded | Ab
 class Send(msgspec.Struct, frozen=True, gc=False):
     """Send the request."""
 
+    phase: ClassVar[CallPhase] = "sending"
+
     timeout: float
     """Seconds for this attempt: in total for a call, between two reads for a stream. Time in the queue is not counted;
     the deadline applies to both."""
@@ -120,15 +122,21 @@ class Send(msgspec.Struct, frozen=True, gc=False):
 class Deliver(msgspec.Struct, frozen=True, gc=False):
     """Deliver the stream to the caller."""
 
+    phase: ClassVar[CallPhase] = "delivering"
+
 
 class Wait(msgspec.Struct, frozen=True, gc=False):
     """Wait before the next attempt."""
+
+    phase: ClassVar[CallPhase] = "waiting"
 
     seconds: float
 
 
 class Settle(msgspec.Struct, frozen=True):
     """End the call with the response, or with `fault`."""
+
+    phase: ClassVar[CallPhase] = "settled"
 
     fault: Fault | None
     attempts: tuple[Attempt, ...]
@@ -198,7 +206,7 @@ def begin(
 
 def advance(call: CallState, breaker: Breaker | None, event: CallEvent, now: float) -> CallStep:
     """Apply the outcome of the last order and return the next order."""
-    if (find_phase(call), type(event).__name__) not in TRANSITIONS:
+    if (call.order.phase, type(event).__name__) not in TRANSITIONS:
         return call, breaker, call.order
     match event:
         case Succeeded(status):
@@ -217,21 +225,6 @@ def advance(call: CallState, breaker: Breaker | None, event: CallEvent, now: flo
             return _on_abandoned(call, breaker, now)
         case _:
             assert_never(event)
-
-
-def find_phase(call: CallState) -> CallPhase:
-    """Return the phase of the call."""
-    match call.order:
-        case Send():
-            return "sending"
-        case Deliver():
-            return "delivering"
-        case Wait():
-            return "waiting"
-        case Settle():
-            return "settled"
-        case _:
-            assert_never(call.order)
 
 
 def _start_attempt(call: CallState, breaker: Breaker | None, now: float) -> CallStep:

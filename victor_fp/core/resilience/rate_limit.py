@@ -380,13 +380,12 @@ def _pull_back(slots: tuple[Slot, ...], slot: int) -> tuple[Slot, ...]:
 
 def _charge(slots: tuple[Slot, ...], index: int, requests: int, tokens: int) -> tuple[Slot, ...]:
     """Add to the counts of one slot. The search starts at the newest slot, where most calls end."""
-    for back, slot in enumerate(reversed(slots), 1):
-        if slot.index == index:
-            position = len(slots) - back
-            charged = Slot(index, max(0, slot.requests + requests), max(0, slot.tokens + tokens))
-            return (*slots[:position], charged, *slots[position + 1 :])
-        if slot.index < index:
-            break
+    at = len(slots) - 1
+    while at >= 0 and slots[at].index > index:
+        at -= 1
+    if at >= 0 and slots[at].index == index:
+        slot = Slot(index, max(0, slots[at].requests + requests), max(0, slots[at].tokens + tokens))
+        return (*slots[:at], slot, *slots[at + 1 :])
     return (*slots, Slot(index, requests, tokens)) if requests > 0 else slots  # a dropped slot is not corrected
 
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import math
 from collections.abc import Mapping
-from functools import partial
 from itertools import count
 from time import time
 from typing import assert_never
@@ -18,9 +17,7 @@ from returns.result import Failure, Result, Success
 
 from victor_fp.core.defaults import DEFAULT_MAX_TOKENS
 from victor_fp.core.faults import Cancelled, Fault
-from victor_fp.core.resilience import admission as admitting
 from victor_fp.core.resilience.admission import (
-    Admission,
     AdmissionEvent,
     AdmissionOrder,
     Arrived,
@@ -31,6 +28,7 @@ from victor_fp.core.resilience.admission import (
     Unsent,
     Wake,
     Woken,
+    advance,
 )
 from victor_fp.core.resilience.cooldown import compute_time_left
 from victor_fp.core.resilience.rate_limit import Permit, build_stats, counts_tokens
@@ -56,13 +54,14 @@ class RateLimiter:
         """Orders for calls that do not wait yet."""
         self._timer: asyncio.Task[None] | None = None
         self._wakes_at = math.inf
-        cell.watch(partial(_step, Woken()), self._carry_out)
+        cell.watch(advance, Woken(), self._carry_out)
 
     async def acquire(self, spec: CallSpec, deadline: float) -> Result[Permit, Fault]:
         """Acquire a permit for one request, or return why there is none. A cancelled call leaves the queue at once."""
         ticket = next(self._tickets)
         tokens = _estimate_tokens(spec) if counts_tokens(self._cell.state.limiter) else 0
-        self._post(Arrived(ticket=ticket, priority=spec.priority, tokens=tokens, deadline=deadline))
+        arrived = Arrived(ticket=ticket, priority=spec.priority, tokens=tokens, deadline=deadline)
+        self._cell.post(advance, arrived, self._carry_out)
         answer = self._answers.pop(ticket, None)
         refusal = self._store.find_refusal()
         if refusal is not None:
@@ -83,7 +82,8 @@ class RateLimiter:
         """Release the permit of a finished request, with its fault, its usage and its response headers."""
         budgets = read_budgets(headers, time()) if "ratelimit" in " ".join(headers) else NOTHING
         used = None if usage is None else _count_tokens(usage)
-        self._post(Finished(permit=permit, fault=fault, used=used, reported=budgets))
+        finished = Finished(permit=permit, fault=fault, used=used, reported=budgets)
+        self._cell.post(advance, finished, self._carry_out)
 
     def withdraw(self, permit: Permit) -> None:
         """Return the permit of a request that was not sent."""
@@ -110,7 +110,7 @@ class RateLimiter:
         }
 
     def _post(self, event: AdmissionEvent) -> None:
-        self._cell.post(partial(_step, event), self._carry_out)
+        self._cell.post(advance, event, self._carry_out)
 
     def _give_up(self, ticket: int, answer: Grant | Refuse | None) -> None:
         """Leave the queue, or return the permit that was granted meanwhile."""
@@ -151,10 +151,6 @@ class RateLimiter:
         await self._runtime.sleep(max(0.0, at - self._store.now()))
         self._timer, self._wakes_at = None, math.inf
         self._post(Woken())
-
-
-def _step(event: AdmissionEvent, admission: Admission, now: float) -> tuple[Admission, tuple[AdmissionOrder, ...]]:
-    return admitting.advance(admission, event, now)
 
 
 def _estimate_tokens(spec: CallSpec) -> int:

@@ -62,7 +62,7 @@ class RetryLoop:
         self._is_over = False
         self.order: CallOrder | None = None
         """None while the store is asked for the state of the breaker."""
-        cell.post(partial(self._step, None), self._apply)
+        cell.post(self._step, None, self._apply)
 
     @property
     def records(self) -> tuple[AttemptRecord, ...]:
@@ -72,7 +72,7 @@ class RetryLoop:
     async def advance(self, event: CallEvent) -> None:
         """Report the outcome of the last order, and wait for the next one."""
         self.order = None
-        self._cell.post(partial(self._step, event), self._apply)
+        self._cell.post(self._step, event, self._apply)
         await self.wait()
 
     async def wait(self) -> None:
@@ -99,7 +99,7 @@ class RetryLoop:
         if self._is_over or isinstance(self.order, Settle):
             return
         self.order = None
-        self._cell.post(partial(self._step, event), self._apply)
+        self._cell.post(self._step, event, self._apply)
         if self.order is None:
             self._is_over = True
             self.order = Settle(event.fault if isinstance(event, Refused) else None, ())
@@ -107,7 +107,7 @@ class RetryLoop:
                 _, _, self.order = advance(self._call, self._cell.state, event, now)
 
     def _step(
-        self, event: CallEvent | None, breaker: Breaker | None, now: float
+        self, breaker: Breaker | None, event: CallEvent | None, now: float
     ) -> tuple[Breaker | None, CallState | None]:
         """Run one step of the cell. Steps run in order, so the call is that of the previous step."""
         if event is None:

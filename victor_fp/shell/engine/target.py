@@ -181,6 +181,6 @@ class TargetPool:
         return Success(self.targets[index])
 
 
-def reset_breaker(breaker: Breaker | None, now: float) -> tuple[Breaker | None, None]:
+def reset_breaker(breaker: Breaker | None, _: None, now: float) -> tuple[Breaker | None, None]:
     """Close a breaker, as a step of a cell."""
     return (None if breaker is None else circuit.reset(breaker, now)), None

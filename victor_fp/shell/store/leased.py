@@ -28,6 +28,7 @@ from victor_fp.shell.store import Step
 if TYPE_CHECKING:
     from victor_fp.shell.store.shared import SharedStore
 
+E = TypeVar("E")
 R = TypeVar("R")
 Watcher: TypeAlias = Callable[[], bool]
 """Returns False if it need not be called again."""
@@ -48,28 +49,28 @@ class LeasedCell:
         self._wakes_at = math.inf
         self._loop: asyncio.AbstractEventLoop | None = None
 
-    async def change(self, step: Step[Admission, R], then: Callable[[R], None]) -> None:
+    async def change(self, step: Step[Admission, E, R], event: E, then: Callable[[R], None]) -> None:
         """Run a step. Nothing is awaited."""
-        self.post(step, then)
+        self.post(step, event, then)
 
-    def post(self, step: Step[Admission, R], then: Callable[[R], None]) -> None:
+    def post(self, step: Step[Admission, E, R], event: E, then: Callable[[R], None]) -> None:
         """Run a step."""
-        self._run_step(step, then)
+        self._run_step(step, event, then)
         self._plan()
 
-    def watch(self, step: Step[Admission, R], then: Callable[[R], None]) -> None:
-        """Run this step whenever the loan is renewed or expires. The object of the method `then` is held weakly."""
-        self._watchers.append(partial(self._notify, step, _hold(then)))
+    def watch(self, step: Step[Admission, E, R], event: E, then: Callable[[R], None]) -> None:
+        """Run this step on this event whenever the loan is renewed or expires. The object of the method `then` is held weakly."""
+        self._watchers.append(partial(self._notify, step, event, _hold(then)))
 
-    def _notify(self, step: Step[Admission, R], held: Callable[[], Callable[[R], None] | None]) -> bool:
+    def _notify(self, step: Step[Admission, E, R], event: E, held: Callable[[], Callable[[R], None] | None]) -> bool:
         then = held()
         if then is not None:
-            self._run_step(step, then)
+            self._run_step(step, event, then)
         return then is not None
 
-    def _run_step(self, step: Step[Admission, R], then: Callable[[R], None]) -> None:
+    def _run_step(self, step: Step[Admission, E, R], event: E, then: Callable[[R], None]) -> None:
         """Update the state and pass the answer to `then`."""
-        self.state, answer = step(self.state, self._store.now())
+        self.state, answer = step(self.state, event, self._store.now())
         then(answer)
 
     def _plan(self) -> None:

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from victor_fp.core.resilience.admission import Admission
 
 S = TypeVar("S")
+E = TypeVar("E")
 R = TypeVar("R")
 
 
@@ -26,14 +27,14 @@ class MemoryCell(Generic[S]):
         self.state: S = state
         self._now = now
 
-    async def change(self, step: Step[S, R], then: Callable[[R], None]) -> None:
+    async def change(self, step: Step[S, E, R], event: E, then: Callable[[R], None]) -> None:
         """Run a step. Nothing is awaited."""
-        self.state, answer = step(self.state, self._now())
+        self.state, answer = step(self.state, event, self._now())
         then(answer)
 
-    def post(self, step: Step[S, R], then: Callable[[R], None]) -> None:
+    def post(self, step: Step[S, E, R], event: E, then: Callable[[R], None]) -> None:
         """Run a step."""
-        self.state, answer = step(self.state, self._now())
+        self.state, answer = step(self.state, event, self._now())
         then(answer)
 
 
@@ -42,7 +43,7 @@ class MemoryLimits(MemoryCell["Admission"]):
 
     __slots__ = ()
 
-    def watch(self, step: Step[Admission, R], then: Callable[[R], None]) -> None:
+    def watch(self, step: Step[Admission, E, R], event: E, then: Callable[[R], None]) -> None:
         """Do nothing: the state changes only through steps."""
 
 
