@@ -115,7 +115,7 @@ def build_sample(
     """
     prompt_tokens = None if usage is None else usage.get("prompt_tokens")
     completion_tokens = None if usage is None else usage.get("completion_tokens")
-    gaps = [after - before for before, after in pairwise(arrivals)]
+    gaps = [after - before for before, after in pairwise(arrivals)] if len(arrivals) > 1 else []
     # For a response in one chunk, the generation time is the whole time since sending.
     since = arrivals[0] if gaps else sent
     generating = None if since is None else ended - since

@@ -121,7 +121,7 @@ def advance(admission: Admission, event: AdmissionEvent, now: float) -> tuple[Ad
             admission = _on_finish(admission, event, now)
             return _serve(admission, now) if admission.queue.entries else (admission, ())
         case Unsent(permit):
-            return _serve(replace(admission, limiter=limiting.withdraw(admission.limiter, permit, now)), now)
+            return _serve(replace(admission, limiter=limiting.withdraw(admission.limiter, permit)), now)
         case Woken():
             return _serve(admission, now)
         case _:
@@ -159,7 +159,7 @@ def _on_finish(admission: Admission, event: Finished, now: float) -> Admission:
         cooldown = cooling.record_fault(cooldown, event.fault, now)
     if used is None and event.fault is not None and not event.fault.maybe_billed:
         used = 0  # a failed request that was not billed used no tokens
-    return replace(admission, limiter=limiting.give_back(limiter, event.permit, used, now), cooldown=cooldown)
+    return replace(admission, limiter=limiting.give_back(limiter, event.permit, used), cooldown=cooldown)
 
 
 def _serve(admission: Admission, now: float) -> tuple[Admission, tuple[AdmissionOrder, ...]]:

@@ -196,36 +196,32 @@ def take(limiter: Limiter, tokens: int, now: float) -> tuple[Limiter, Permit | F
     ), permit
 
 
-def give_back(limiter: Limiter, permit: Permit, used: int | None, now: float) -> Limiter:
-    """Return the permit of a request that has ended.
+def give_back(limiter: Limiter, permit: Permit, used: int | None) -> Limiter:
+    """Return the permit of a request that has ended; a permit that is not in use changes nothing.
 
     `used` is the number of tokens that the response reported; None keeps the estimate.
     """
-    limiter = _drop_expired(limiter, now)
-    others = _remove_permit(limiter.under_way, permit)
-    if others is None:
+    under_way, correction = limiter.under_way, 0 if used is None else used - permit.tokens
+    at = bisect_left(under_way, permit.serial, key=_GET_SERIAL)
+    if at == len(under_way) or under_way[at] != permit:
         return limiter
-    correction = 0 if used is None else used - permit.tokens
     return replace(
         limiter,
-        under_way=others,
+        under_way=under_way[:at] + under_way[at + 1 :],
         slots=_charge(limiter.slots, permit.slot, 0, correction) if correction else limiter.slots,
         loan=limiter.loan and _note_correction(limiter.loan, permit.second, correction),
     )
 
 
-def withdraw(limiter: Limiter, permit: Permit, now: float) -> Limiter:
+def withdraw(limiter: Limiter, permit: Permit) -> Limiter:
     """Return the permit of a request that was never sent, and undo its charge."""
-    limiter = _drop_expired(limiter, now)
-    others = _remove_permit(limiter.under_way, permit)
-    if others is None:
+    returned = give_back(limiter, permit, 0)
+    if returned is limiter:
         return limiter
     return replace(
-        limiter,
-        under_way=others,
-        slots=_charge(limiter.slots, permit.slot, -1, -permit.tokens),
-        adopted=limiter.adopted and _spend(limiter.adopted, -1, -permit.tokens),
-        loan=limiter.loan and _note_correction(limiter.loan, permit.second, -permit.tokens),
+        returned,
+        slots=_charge(returned.slots, permit.slot, -1, 0),
+        adopted=returned.adopted and _spend(returned.adopted, -1, -permit.tokens),
     )
 
 
@@ -387,14 +383,6 @@ def _charge(slots: tuple[Slot, ...], index: int, requests: int, tokens: int) -> 
         slot = Slot(index, max(0, slots[at].requests + requests), max(0, slots[at].tokens + tokens))
         return (*slots[:at], slot, *slots[at + 1 :])
     return (*slots, Slot(index, requests, tokens)) if requests > 0 else slots  # a dropped slot is not corrected
-
-
-def _remove_permit(under_way: tuple[Permit, ...], permit: Permit) -> tuple[Permit, ...] | None:
-    """Return the other permits; None if this one is not in use."""
-    index = bisect_left(under_way, permit.serial, key=_GET_SERIAL)
-    if index == len(under_way) or under_way[index] != permit:
-        return None
-    return under_way[:index] + under_way[index + 1 :]
 
 
 def _wait_for_slots(given: list[tuple[int, int]], room: int, now: float) -> float:

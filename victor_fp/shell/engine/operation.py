@@ -17,7 +17,7 @@ from msgspec.structs import replace
 from returns.result import Failure, Result, Success
 
 from victor_fp.core.faults import Attempt as AttemptRecord
-from victor_fp.core.faults import Cancelled, Fault, InvalidResponse
+from victor_fp.core.faults import Cancelled, Fault, FaultBase, InvalidResponse
 from victor_fp.core.metrics import build_sample, record_sample
 from victor_fp.core.resilience import fallback
 from victor_fp.core.resilience.bounds import MAX_SECONDS
@@ -332,12 +332,10 @@ class Operation(Generic[T]):
         began = self._pool.store.now()
         granted = await self._limiter.acquire(self._spec, deadline)
         self._queued += self._pool.store.now() - began
-        match outcome(granted):
-            case Success(permit):
-                self._permit = permit
-                return None
-            case Failure(fault):
-                return fault if fault.provider else self._with_target(fault)
+        if isinstance(granted, FaultBase):
+            return granted if granted.provider else self._with_target(granted)
+        self._permit = granted
+        return None
 
     async def _reserve_budget(self, budget: BudgetKeeper, deadline: float) -> Fault | None:
         """Reserve the estimated cost of the attempt; return why it must not be sent, if so."""

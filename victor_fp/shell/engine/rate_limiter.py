@@ -13,8 +13,6 @@ from itertools import count
 from time import time
 from typing import assert_never
 
-from returns.result import Failure, Result, Success
-
 from victor_fp.core.defaults import DEFAULT_MAX_TOKENS
 from victor_fp.core.faults import Cancelled, Fault
 from victor_fp.core.resilience.admission import (
@@ -56,7 +54,7 @@ class RateLimiter:
         self._wakes_at = math.inf
         cell.watch(advance, Woken(), self._carry_out)
 
-    async def acquire(self, spec: CallSpec, deadline: float) -> Result[Permit, Fault]:
+    async def acquire(self, spec: CallSpec, deadline: float) -> Permit | Fault:
         """Acquire a permit for one request, or return why there is none. A cancelled call leaves the queue at once."""
         ticket = next(self._tickets)
         tokens = _estimate_tokens(spec) if counts_tokens(self._cell.state.limiter) else 0
@@ -66,7 +64,7 @@ class RateLimiter:
         refusal = self._store.find_refusal()
         if refusal is not None:
             self._give_up(ticket, answer)
-            return Failure(refusal)
+            return refusal
         if answer is None:
             future = self._waiting[ticket] = asyncio.get_running_loop().create_future()
             try:
@@ -76,7 +74,7 @@ class RateLimiter:
                 raise
             finally:
                 del self._waiting[ticket]
-        return Success(answer.permit) if isinstance(answer, Grant) else Failure(answer.fault)
+        return answer.permit if isinstance(answer, Grant) else answer.fault
 
     def release(self, permit: Permit, fault: Fault | None, usage: Usage | None, headers: Mapping[str, str]) -> None:
         """Release the permit of a finished request, with its fault, its usage and its response headers."""

@@ -45,7 +45,7 @@ def any_number_at_a_time(right: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def permits_do_not_come_back(right: Callable[..., Any]) -> Callable[..., Any]:
-    return lambda state, permit, used, now: state
+    return lambda state, permit, used: state
 
 
 def the_minute_is_short(right: int) -> int:
