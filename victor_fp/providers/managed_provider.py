@@ -176,7 +176,7 @@ class ManagedProvider(Provider):
 
     def _choose_pool(self, method: str | None = None) -> TargetPool:
         """Return a pool of the first target only. An overridden method is called instead of the backend."""
-        target = self._pool.targets[0]
+        target = replace(self._pool.targets[0], health=None, on_attempt=None)  # only chats count
         if method is not None and is_overridden(self.provider, method):
             target = replace(target, backend=ProviderBackend(self.provider))
         elif isinstance(self.provider, CatalogueProvider):

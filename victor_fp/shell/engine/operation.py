@@ -364,9 +364,7 @@ class Operation(Generic[T]):
     def _complete(self, retry: RetryLoop, batch: Batch[T]) -> None:
         now, target, attempt = self._pool.store.now(), self._target, self._attempt
         answer = batch.items[-1] if batch.items else None
-        if target is not None and (
-            self._permit is not None or target.health is not None or target.on_attempt is not None
-        ):
+        if target is not None and (self._permit is not None or target.on_attempt is not None):
             self._end_attempt(None, batch.usage, now)
         if self._reserved is not None:
             self._settle_budget(None, answer=answer, usage=batch.usage)
@@ -395,9 +393,10 @@ class Operation(Generic[T]):
         attempt, target = self._attempt, self._target
         if permit is not None and self._limiter is not None:
             self._limiter.release(permit, fault, usage, {} if attempt is None else attempt.headers)
-        if attempt is None or target is None or self._sent is None or isinstance(self._bound, SplitRequest):
-            return
-        target.observe(fault, now - self._sent, now)
+        if attempt is None or self._sent is None or isinstance(self._bound, SplitRequest):
+            return  # the parts of a call record their own attempts
+        if target is not None and target.on_attempt is not None:
+            target.on_attempt(fault, now - self._sent, now)
 
     def _settle_budget(self, fault: Fault | None, *, answer: object = None, usage: Usage | None = None) -> None:
         """Settle the actual cost of the attempt."""

@@ -11,7 +11,7 @@ from returns.result import Failure, Result, Success
 from victor_fp.core.faults import Fault
 from victor_fp.core.resilience import breaker as circuit
 from victor_fp.core.resilience import fallback
-from victor_fp.core.resilience.breaker import Breaker, BreakerPolicy, judge_fault
+from victor_fp.core.resilience.breaker import Breaker, BreakerPolicy
 from victor_fp.core.resilience.fallback import FallbackPolicy
 from victor_fp.core.resilience.retry import RetryPolicy
 from victor_fp.core.result import outcome
@@ -23,11 +23,11 @@ from victor_fp.shell.store.memory import MemoryCell, MemoryStore
 
 if TYPE_CHECKING:
     from victor_fp.core.metrics import Metrics
-    from victor_fp.core.resilience.health import Health
     from victor_fp.core.resilience.queue import QueuePolicy
     from victor_fp.core.resilience.rate_limit import Limits
     from victor_fp.shell.engine.budget_keeper import BudgetKeeper
     from victor_fp.shell.engine.rate_limiter import RateLimiter
+    from victor_fp.shell.engine.stats import HealthGauge
     from victor_fp.shell.engine.telemetry import LogObserver, Observer
 
 START_ALLOWANCE = 1.0
@@ -61,10 +61,10 @@ class Target:
     """None is the default policy."""
     waits_for_breaker: bool = False
     """Whether a call waits for an open breaker, within its deadline, instead of failing."""
-    health: Health | None = None
-    """Health measured from attempts; None if it is not used."""
-    on_attempt: Callable[[Fault | None, float], None] | None = None
-    """Called after each attempt with its fault, or None, and its duration in seconds."""
+    health: HealthGauge | None = None
+    """None if the health is not measured."""
+    on_attempt: Callable[[Fault | None, float, float], None] | None = None
+    """Called after each attempt with its fault, or None, its duration in seconds, and the time."""
     states: dict[str, ModelState] = field(default_factory=dict)
     """By model."""
     shared_state: ModelState | None = None
@@ -80,15 +80,6 @@ class Target:
             case Success(scope):
                 made = self._make_state(f"{scope}:{model}", model, store, runtime)
                 return Success(self.states.setdefault(model, made))
-
-    def observe(self, fault: Fault | None, seconds: float, now: float) -> None:
-        """Record an attempt."""
-        if self.on_attempt is not None:
-            self.on_attempt(fault, seconds)
-        if self.health is not None:
-            from victor_fp.core.resilience.health import observe
-
-            self.health = observe(self.health, judge_fault(fault), seconds, now)
 
     def read_breaker(self) -> Breaker | None:
         """Return the breaker as last seen by this process."""
