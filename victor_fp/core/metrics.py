@@ -55,7 +55,7 @@ class Metrics(msgspec.Struct, frozen=True, kw_only=True):
     window: int = WINDOW
     older: tuple[Sample, ...] = ()
     latest: tuple[Sample, ...] = ()
-    """The most recent samples, kept separately so that appending to a large window is cheap."""
+    """The most recent samples, not yet added up, so that recording one is cheap."""
     operations: int = 0
     failures: int = 0
     retries: int = 0
@@ -77,21 +77,25 @@ _NOT_FAILURES = frozenset({"ok", "left", "Cancelled"})
 
 def record_sample(metrics: Metrics, sample: Sample) -> Metrics:
     """Add an operation."""
-    failed = sample.outcome not in _NOT_FAILURES
-    older, latest = metrics.older, (*metrics.latest, sample)
-    if len(latest) >= _LATEST_SIZE:
-        older, latest = (older + latest)[-metrics.window :] if metrics.window > 0 else (), ()
+    metrics = replace(metrics, latest=(*metrics.latest, sample))
+    return metrics if len(metrics.latest) < _LATEST_SIZE else add_up(metrics)
+
+
+def add_up(metrics: Metrics) -> Metrics:
+    """Add the latest samples to the window and the totals."""
+    latest, outcomes = metrics.latest, dict(metrics.outcomes)
+    for sample in latest:
+        outcomes[sample.outcome] = outcomes.get(sample.outcome, 0) + 1
     return Metrics(
         window=metrics.window,
-        older=older,
-        latest=latest,
-        operations=metrics.operations + 1,
-        failures=metrics.failures + failed,
-        retries=metrics.retries + max(0, sample.tries - 1 - sample.fallbacks),
-        fallbacks=metrics.fallbacks + sample.fallbacks,
-        prompt_tokens=metrics.prompt_tokens + (sample.prompt_tokens or 0),
-        completion_tokens=metrics.completion_tokens + (sample.completion_tokens or 0),
-        outcomes={**metrics.outcomes, sample.outcome: metrics.outcomes.get(sample.outcome, 0) + 1},
+        older=(metrics.older + latest)[-metrics.window :] if metrics.window > 0 else (),
+        operations=metrics.operations + len(latest),
+        failures=metrics.failures + sum(sample.outcome not in _NOT_FAILURES for sample in latest),
+        retries=metrics.retries + sum(max(0, sample.tries - 1 - sample.fallbacks) for sample in latest),
+        fallbacks=metrics.fallbacks + sum(sample.fallbacks for sample in latest),
+        prompt_tokens=metrics.prompt_tokens + sum(sample.prompt_tokens or 0 for sample in latest),
+        completion_tokens=metrics.completion_tokens + sum(sample.completion_tokens or 0 for sample in latest),
+        outcomes=outcomes,
     )
 
 
@@ -160,7 +164,8 @@ def compute_percentile(values: Sequence[float], percent: float) -> float | None:
 
 def summarize(metrics: Metrics) -> MetricsSummary:
     """Return the totals, and distributions over the window."""
-    samples = metrics.samples
+    metrics = add_up(metrics)
+    samples = metrics.older
     return {
         "total_requests": metrics.operations,
         "total_failures": metrics.failures,

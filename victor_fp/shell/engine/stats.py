@@ -8,7 +8,7 @@ from time import time
 import msgspec
 
 from victor_fp.core.faults import Fault
-from victor_fp.core.metrics import summarize
+from victor_fp.core.metrics import add_up, summarize
 from victor_fp.core.resilience import breaker as circuit
 from victor_fp.core.resilience.breaker import judge_fault
 from victor_fp.core.resilience.health import Health, classify_health, compute_latency, observe, score
@@ -54,7 +54,7 @@ def collect_resilience(pool: TargetPool) -> ResilienceStats | None:
     first, *others = pool.targets
     if first.breaker is None and not others:
         return None
-    metrics = pool.metrics
+    metrics = None if pool.metrics is None else add_up(pool.metrics)
     return {
         "total_requests": None if metrics is None else metrics.operations,
         "total_failures": None if metrics is None else metrics.failures,
