@@ -369,7 +369,10 @@ class Operation(Generic[T]):
         if self._reserved is not None:
             self._settle_budget(None, answer=answer, usage=batch.usage)
         retry.finish(Succeeded(200), now)
-        self.records = (() if attempt is None else attempt.records) or retry.records
+        order = retry.order
+        self.records = (() if attempt is None else attempt.records) or (
+            order.attempts if isinstance(order, Settle) else ()
+        )
         if not self._spec.stream:
             self._attempt = None
         if self._plan is not None:
