@@ -21,7 +21,6 @@ from victor_fp.core.faults import Cancelled, Fault, FaultBase, InvalidResponse
 from victor_fp.core.metrics import build_sample, record_sample
 from victor_fp.core.resilience import fallback
 from victor_fp.core.resilience.bounds import MAX_SECONDS
-from victor_fp.core.resilience.breaker import Breaker
 from victor_fp.core.resilience.call import Abandoned, Deliver, Failed, Refused, Send, Settle, Succeeded, Wait, WaitEnded
 from victor_fp.core.resilience.deadline import build_deadline_fault
 from victor_fp.core.resilience.retry import RetryPolicy
@@ -227,7 +226,7 @@ class Operation(Generic[T]):
                 case Success(target):
                     pass
                 case Failure(fault):
-                    return self._skip_target(fault)
+                    return self._move_on(fault)
         self._target = target
         model = self._model = (spec.model if index == 0 else "") or target.model
         if target.in_flight is not None:
@@ -238,26 +237,24 @@ class Operation(Generic[T]):
                 case Success(state):
                     pass
                 case Failure(fault):
-                    return self._skip_target(fault)
+                    return self._move_on(fault)
         options = {**spec.options, **target.options} if target.options else spec.options
         match outcome(await target.backend.bind(self._kind, spec, model, options)):
             case Success(bound):
                 pass
             case Failure(fault):
-                return self._skip_target(fault)
+                return self._move_on(fault)
         self._limiter, breaker = state.limiter, state.breaker
-        policy, timeout = target.retries, spec.timeout or target.timeout
+        policy, timeout, uses_breaker = target.retries, spec.timeout or target.timeout, self._kind.uses_breaker
         if isinstance(bound, Split):
             # Each part has its own permits, retries and breaker reports.
             bound = SplitRequest(bound, partial(self._begin_part, target, model))
-            policy, timeout, self._limiter = RetryPolicy(max_retries=0), MAX_SECONDS, None
-        if isinstance(bound, SplitRequest) or not self._kind.uses_breaker:
-            breaker = MemoryCell[Breaker | None](None, pool.store.now)
+            policy, timeout, uses_breaker, self._limiter = RetryPolicy(max_retries=0), MAX_SECONDS, False, None
         if retries is not None and retries < policy.max_retries:
             policy = replace(policy, max_retries=max(0, retries))
         self._bound = bound
         self._retry = RetryLoop(
-            breaker,
+            breaker if uses_breaker else MemoryCell(None, pool.store.now),
             policy,
             timeout=timeout,
             deadline=deadline,
@@ -273,20 +270,15 @@ class Operation(Generic[T]):
         pool = TargetPool((target,), store=self._pool.store, runtime=self._pool.runtime)
         return Operation(pool, self._kind, replace(spec, model=model, deadline=limits.total))
 
-    def _skip_target(self, fault: Fault) -> Fault | None:
-        """Record a target to which nothing was sent."""
-        if self._plan is None and self._pool.policy is not None:
-            self._plan = self._begin_plan(self._pool.policy)
-        return self._move_on(fault)
-
     def _move_on(self, fault: Fault) -> Fault | None:
         """Continue with the next target after the fault of one; return the fault that ends the operation, if any."""
         target, self._cause = self._target, fault
         if target is not None and target.in_flight is not None:
             target.in_flight.discard(self)
-        if self._plan is None:
+        if self._pool.policy is None:
             return fault
-        self._plan, order = fallback.advance(self._plan, fallback.TargetFailed(fault), self._pool.store.now())
+        plan = self._plan or self._begin_plan(self._pool.policy)
+        self._plan, order = fallback.advance(plan, fallback.TargetFailed(fault), self._pool.store.now())
         return order.fault if isinstance(order, fallback.SettlePlan) else None
 
     async def _wait_for_order(self, retry: RetryLoop) -> None:
