@@ -370,8 +370,6 @@ class ManagedProvider(Provider):
     async def shutdown(self) -> None:
         """Reject waiting calls, release all resources and close all providers. Idempotent."""
         self._pool.in_flight.interrupt("the provider was shut down")
-        for target in self._pool.targets:
-            target.close()
         await self._pool.store.drain()
         for provider in self._providers:
             await provider.close()

@@ -14,8 +14,9 @@ from time import time
 from typing import assert_never
 
 from victor_fp.core.defaults import DEFAULT_MAX_TOKENS
-from victor_fp.core.faults import Cancelled, Fault
+from victor_fp.core.faults import Fault
 from victor_fp.core.resilience.admission import (
+    Admission,
     AdmissionEvent,
     AdmissionOrder,
     Arrived,
@@ -87,17 +88,6 @@ class RateLimiter:
         """Return the permit of a request that was not sent."""
         self._post(Unsent(permit))
 
-    def close(self) -> None:
-        """Reject the waiting calls, and stop the timer."""
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
-        self._wakes_at = math.inf
-        for ticket, future in self._waiting.items():
-            if not future.done():
-                self._post(GaveUp(ticket))
-                future.set_result(Refuse(ticket, Cancelled(message="the provider was shut down")))
-
     def build_stats(self) -> QueueStats:
         """Return statistics of rate limit and queue."""
         state, now = self._cell.state, self._store.now()
@@ -149,6 +139,14 @@ class RateLimiter:
         await self._runtime.sleep(max(0.0, at - self._store.now()))
         self._timer, self._wakes_at = None, math.inf
         self._post(Woken())
+
+
+def open_limiter(name: str, fresh: Admission, store: Store, runtime: Runtime) -> RateLimiter:
+    """Return the limiter of the key with this name, which all providers with the same store share."""
+    cell = store.open_limits(name, fresh)
+    if cell.limiter is None:
+        cell.limiter = RateLimiter(cell, store, runtime)
+    return cell.limiter
 
 
 def _estimate_tokens(spec: CallSpec) -> int:

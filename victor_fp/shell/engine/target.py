@@ -86,25 +86,19 @@ class Target:
         state = self.shared_state or self.states.get(self.model)
         return self._make_breaker() if state is None else state.breaker.state
 
-    def close(self) -> None:
-        """Reject the calls that wait for a permit."""
-        for state in self.states.values():
-            if state.limiter is not None:
-                state.limiter.close()
-
     def _make_state(self, name: str, model: str, store: Store, runtime: Runtime) -> ModelState:
         limiter: RateLimiter | None = None
         if self.limits is not None:
             from victor_fp.core.resilience.admission import Admission
             from victor_fp.core.resilience.queue import Queue, QueuePolicy
             from victor_fp.core.resilience.rate_limit import Limiter
-            from victor_fp.shell.engine.rate_limiter import RateLimiter
+            from victor_fp.shell.engine.rate_limiter import open_limiter
 
             fresh = Admission(
                 limiter=Limiter(limits=self.limits),
                 queue=Queue(policy=self.queue or QueuePolicy(), provider=self.backend.name, model=model),
             )
-            limiter = RateLimiter(store.open_limits(f"limits:{name}", fresh), store, runtime)
+            limiter = open_limiter(f"limits:{name}", fresh, store, runtime)
         if self.breaker is None:
             return ModelState(breaker=MemoryCell(None, store.now), limiter=limiter)
         from victor_fp.shell.store.packing import CIRCUIT

@@ -14,6 +14,7 @@ from victor_fp.core.faults import Fault
 
 if TYPE_CHECKING:
     from victor_fp.core.resilience.admission import Admission
+    from victor_fp.shell.engine.rate_limiter import RateLimiter
 
 S = TypeVar("S")
 E = TypeVar("E")
@@ -45,6 +46,9 @@ class Cell(Protocol[S]):
 
 class LimitsCell(Cell["Admission"], Protocol):
     """The admission of one key. Steps run at once; the state also changes when a loan is renewed or expires."""
+
+    limiter: RateLimiter | None
+    """Answers the calls of all users of the cell in this process, since one call's end may admit another's."""
 
     def watch(self, step: Step[Admission, E, R], event: E, then: Callable[[R], None]) -> None:
         """Run this step on this event after every such change."""

@@ -26,6 +26,7 @@ from victor_fp.core.resilience.rate_limit import Loan
 from victor_fp.shell.store import Step
 
 if TYPE_CHECKING:
+    from victor_fp.shell.engine.rate_limiter import RateLimiter
     from victor_fp.shell.store.shared import SharedStore
 
 E = TypeVar("E")
@@ -39,6 +40,7 @@ class LeasedCell:
 
     def __init__(self, store: SharedStore, name: str, fresh: Admission) -> None:
         self.state = replace(fresh, limiter=replace(fresh.limiter, loan=Loan()))
+        self.limiter: RateLimiter | None = None
         self._lease = Lease(is_closed=store.is_closed)
         self._store = store
         self._name = name

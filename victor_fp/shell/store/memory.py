@@ -12,6 +12,7 @@ from victor_fp.shell.store import Packing, Step
 
 if TYPE_CHECKING:
     from victor_fp.core.resilience.admission import Admission
+    from victor_fp.shell.engine.rate_limiter import RateLimiter
 
 S = TypeVar("S")
 E = TypeVar("E")
@@ -41,7 +42,11 @@ class MemoryCell(Generic[S]):
 class MemoryLimits(MemoryCell["Admission"]):
     """The admission of one key in memory; only its own steps change it."""
 
-    __slots__ = ()
+    __slots__ = ("limiter",)
+
+    def __init__(self, state: Admission, now: Callable[[], float]) -> None:
+        super().__init__(state, now)
+        self.limiter: RateLimiter | None = None
 
     def watch(self, step: Step[Admission, E, R], event: E, then: Callable[[R], None]) -> None:
         """Do nothing: the state changes only through steps."""
