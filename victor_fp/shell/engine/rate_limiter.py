@@ -53,7 +53,6 @@ class RateLimiter:
         """Orders for calls that do not wait yet."""
         self._timer: asyncio.Task[None] | None = None
         self._wakes_at = math.inf
-        cell.watch(advance, Woken(), self._carry_out)
 
     async def acquire(self, spec: CallSpec, deadline: float) -> Permit | Fault:
         """Acquire a permit for one request, or return why there is none. A cancelled call leaves the queue at once."""
@@ -88,6 +87,10 @@ class RateLimiter:
         """Return the permit of a request that was not sent."""
         self._post(Unsent(permit))
 
+    def wake(self) -> None:
+        """Evaluate the queue again."""
+        self._post(Woken())
+
     def build_stats(self) -> QueueStats:
         """Return statistics of rate limit and queue."""
         state, now = self._cell.state, self._store.now()
@@ -111,7 +114,7 @@ class RateLimiter:
         for order in orders:
             match order:
                 case Wake(at=at):
-                    self._wake(at)
+                    self._wake_at(at)
                 case Grant(ticket=ticket) | Refuse(ticket=ticket):
                     future = self._waiting.get(ticket)
                     if future is None:
@@ -126,7 +129,7 @@ class RateLimiter:
             self._timer.cancel()
             self._timer, self._wakes_at = None, math.inf
 
-    def _wake(self, at: float) -> None:
+    def _wake_at(self, at: float) -> None:
         """Evaluate the queue again at this time. An early wake is harmless."""
         if self._timer is not None and not self._timer.done() and self._wakes_at <= at:
             return
@@ -138,7 +141,7 @@ class RateLimiter:
     async def _fire(self, at: float) -> None:
         await self._runtime.sleep(max(0.0, at - self._store.now()))
         self._timer, self._wakes_at = None, math.inf
-        self._post(Woken())
+        self.wake()
 
 
 def open_limiter(name: str, fresh: Admission, store: Store, runtime: Runtime) -> RateLimiter:

@@ -48,11 +48,8 @@ class LimitsCell(Cell["Admission"], Protocol):
     """The admission of one key. Steps run at once; the state also changes when a loan is renewed or expires."""
 
     limiter: RateLimiter | None
-    """Answers the calls of all users of the cell in this process, since one call's end may admit another's."""
-
-    def watch(self, step: Step[Admission, E, R], event: E, then: Callable[[R], None]) -> None:
-        """Run this step on this event after every such change."""
-        ...
+    """Answers the calls of all users of the cell in this process, since one call's end may admit another's. The cell
+    wakes it after every change that is not a step."""
 
 
 class Packing(Protocol[S]):

@@ -48,9 +48,6 @@ class MemoryLimits(MemoryCell["Admission"]):
         super().__init__(state, now)
         self.limiter: RateLimiter | None = None
 
-    def watch(self, step: Step[Admission, E, R], event: E, then: Callable[[R], None]) -> None:
-        """Do nothing: the state changes only through steps."""
-
 
 class MemoryStore:
     """Cells in memory. Pass one store to several providers to share limits and breakers between them.
