@@ -10,13 +10,11 @@ from hypothesis import strategies as st
 
 from victor_fp.core.faults import Attempt
 from victor_fp.core.metrics import (
-    NO_CHUNKS,
     Metrics,
     Sample,
-    StreamTiming,
+    add_up,
     build_sample,
     compute_percentile,
-    record_chunk,
     record_sample,
     summarize,
 )
@@ -34,11 +32,11 @@ def of_attempts(*attempts: Attempt, **facts: object) -> Sample:
         "model": "m",
         "streamed": False,
         "outcome": "ok",
-        "seconds": 3.0,
+        "began": 0.0,
         "queued": 0.0,
         "sent": 1.0,
         "ended": 3.0,
-        "timing": NO_CHUNKS,
+        "arrivals": (),
         "usage": None,
     }
     return build_sample(attempts, **{**usual, **facts})  # type: ignore[arg-type]  # any facts
@@ -69,7 +67,7 @@ def test_a_window_of_nothing_keeps_totals_only() -> None:
     metrics = Metrics(window=0)
     for _ in range(50):
         metrics = record_sample(metrics, sample())
-    assert (metrics.samples, metrics.older, metrics.operations) == ((), (), 50)
+    assert (metrics.samples, metrics.older, add_up(metrics).operations) == ((), (), 50)
 
 
 def test_unreported_values_are_absent() -> None:
@@ -98,17 +96,15 @@ def test_leaving_and_cancelling_are_no_failures() -> None:
 
 
 def test_gaps_between_pieces() -> None:
-    timing = NO_CHUNKS
-    for moment in (10.0, 10.5, 12.5, 13.0):
-        timing = record_chunk(timing, moment)
-    assert timing == StreamTiming(first=10.0, last=13.0, chunks=4, longest_gap=2.0)
-    seen = of_attempts(Attempt(provider="acme"), timing=timing, sent=9.0, streamed=True)
+    seen = of_attempts(Attempt(provider="acme"), arrivals=(10.0, 10.5, 12.5, 13.0), sent=9.0, streamed=True)
     assert (seen.first_piece, seen.gap, seen.longest_gap) == (1.0, 1.0, 2.0)
+    whole = of_attempts(Attempt(provider="acme"), arrivals=(10.0,), sent=9.0, streamed=True)
+    assert (whole.first_piece, whole.gap, whole.longest_gap) == (1.0, None, None)
 
 
 def test_tokens_per_second_come_from_reported_usage_after_the_first_piece() -> None:
-    timing = record_chunk(record_chunk(NO_CHUNKS, 10.0), 12.0)
-    seen = of_attempts(Attempt(provider="acme"), timing=timing, sent=5.0, ended=12.0, usage={"completion_tokens": 40})
+    usage = {"completion_tokens": 40}
+    seen = of_attempts(Attempt(provider="acme"), arrivals=(10.0, 12.0), sent=5.0, ended=12.0, usage=usage)
     assert seen.tokens_per_second == pytest.approx(20.0)
     whole = of_attempts(Attempt(provider="acme"), sent=1.0, ended=3.0, usage={"completion_tokens": 40})
     assert whole.tokens_per_second == pytest.approx(20.0)

@@ -97,10 +97,10 @@ class CurrentProvider:
             except Exception:
                 logging.getLogger(LOGGER).warning("a switch callback failed", exc_info=True)
 
-    def learn(self, name: str, fault: Fault | None, seconds: float) -> None:
-        """Record the outcome of a check or a call."""
+    def learn(self, name: str, fault: Fault | None, seconds: float, now: float | None = None) -> None:
+        """Record the outcome of a check or a call, at `now` or at this time."""
         health = self.health.get(name, Health())
-        self.health[name] = observe(health, judge_fault(fault), seconds, SYSTEM.now())
+        self.health[name] = observe(health, judge_fault(fault), seconds, SYSTEM.now() if now is None else now)
 
     async def close(self) -> None:
         """Close the current provider and retiring ones at once. No providers are created or set afterwards."""

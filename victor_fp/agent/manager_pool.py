@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import partial
+from typing import Any, Generic, TypeVar
 
+from msgspec.structs import replace
 from returns.result import Failure, Result, Success
 
 from victor_fp.agent.failover import FailoverController, build_closed_fault
@@ -15,12 +18,15 @@ from victor_fp.core.resilience.fallback import MOVES_ON, FallbackPolicy
 from victor_fp.core.resilience.retry import RetryPolicy
 from victor_fp.providers.base import BaseProvider
 from victor_fp.providers.provider_backend import ProviderBackend, find_engine_pool
+from victor_fp.shell.engine.backend import BackendAttempt, BoundRequest, Kind, TimeLimits
 from victor_fp.shell.engine.call_spec import CallSpec
 from victor_fp.shell.engine.in_flight import Interruptible, find_in_flight
-from victor_fp.shell.engine.operation import PoolBackend
+from victor_fp.shell.engine.operation import Operation
 from victor_fp.shell.engine.target import ModelState, Target, TargetPool
 from victor_fp.shell.runtime import SYSTEM
 from victor_fp.shell.store.memory import MemoryCell
+
+T = TypeVar("T")
 
 NO_RETRIES = RetryPolicy(max_retries=0)
 """Providers make their own retries."""
@@ -94,6 +100,43 @@ class ManagerPool(TargetPool):
             in_flight=find_in_flight(provider),
             on_attempt=partial(self._failover.current.learn, state.provider_name),
         )
+
+
+class PoolBackend:
+    """A managed provider as a backend: its attempts are operations, with their own retries."""
+
+    def __init__(self, pool: TargetPool, address: str | None) -> None:
+        self._pool = pool
+        self.address = address
+
+    @property
+    def name(self) -> str:
+        """The name of the first target's provider."""
+        return self._pool.plan[0].provider
+
+    async def compute_scope(self) -> Result[str, Fault]:
+        """Return the scope of the first target."""
+        return await self._pool.targets[0].backend.compute_scope()
+
+    async def bind(
+        self, kind: Kind[T], spec: CallSpec, model: str, options: Mapping[str, Any]
+    ) -> Result[BoundRequest[T], Fault]:
+        """Bind the call to the pool."""
+        return Success(PoolRequest(self._pool, kind, replace(spec, model=model, options=options)))
+
+    async def aclose(self) -> None:
+        """Do nothing: the pool is closed by its creator."""
+
+
+class PoolRequest(Generic[T]):
+    """A call of a pool."""
+
+    def __init__(self, pool: TargetPool, kind: Kind[T], spec: CallSpec) -> None:
+        self._pool, self._kind, self._spec = pool, kind, spec
+
+    def start(self, limits: TimeLimits) -> BackendAttempt[T]:
+        """Start an operation within the remaining time of the caller's deadline."""
+        return Operation(self._pool, self._kind, replace(self._spec, deadline=limits.total))
 
 
 def build_no_provider_fault() -> Fault:

@@ -9,34 +9,16 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
+from typing import Any
 
 import msgspec
+from msgspec.structs import replace
 
 from victor_fp.core.faults import Attempt
 from victor_fp.core.stats import MetricsSummary, Spread
 
 WINDOW = 1000
 """Default number of samples that are kept."""
-
-
-class StreamTiming(msgspec.Struct, frozen=True, gc=False):
-    """Arrival times of the chunks of a stream, in the clock of `now`."""
-
-    first: float | None = None
-    last: float = 0.0
-    chunks: int = 0
-    longest_gap: float = 0.0
-
-
-NO_CHUNKS = StreamTiming()
-
-
-def record_chunk(timing: StreamTiming, now: float) -> StreamTiming:
-    """Record the arrival of a chunk."""
-    if timing.first is None:
-        return StreamTiming(now, now, 1, 0.0)
-    gap = now - timing.last
-    return StreamTiming(timing.first, now, timing.chunks + 1, max(timing.longest_gap, gap))
 
 
 class Sample(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -73,7 +55,7 @@ class Metrics(msgspec.Struct, frozen=True, kw_only=True):
     window: int = WINDOW
     older: tuple[Sample, ...] = ()
     latest: tuple[Sample, ...] = ()
-    """The most recent samples, kept separately so that appending to a large window is cheap."""
+    """The most recent samples, not yet added up, so that recording one is cheap."""
     operations: int = 0
     failures: int = 0
     retries: int = 0
@@ -95,21 +77,25 @@ _NOT_FAILURES = frozenset({"ok", "left", "Cancelled"})
 
 def record_sample(metrics: Metrics, sample: Sample) -> Metrics:
     """Add an operation."""
-    failed = sample.outcome not in _NOT_FAILURES
-    older, latest = metrics.older, (*metrics.latest, sample)
-    if len(latest) >= _LATEST_SIZE:
-        older, latest = (older + latest)[-metrics.window :] if metrics.window > 0 else (), ()
+    metrics = replace(metrics, latest=(*metrics.latest, sample))
+    return metrics if len(metrics.latest) < _LATEST_SIZE else add_up(metrics)
+
+
+def add_up(metrics: Metrics) -> Metrics:
+    """Add the latest samples to the window and the totals."""
+    latest, outcomes = metrics.latest, dict(metrics.outcomes)
+    for sample in latest:
+        outcomes[sample.outcome] = outcomes.get(sample.outcome, 0) + 1
     return Metrics(
         window=metrics.window,
-        older=older,
-        latest=latest,
-        operations=metrics.operations + 1,
-        failures=metrics.failures + failed,
-        retries=metrics.retries + max(0, sample.tries - 1 - sample.fallbacks),
-        fallbacks=metrics.fallbacks + sample.fallbacks,
-        prompt_tokens=metrics.prompt_tokens + (sample.prompt_tokens or 0),
-        completion_tokens=metrics.completion_tokens + (sample.completion_tokens or 0),
-        outcomes={**metrics.outcomes, sample.outcome: metrics.outcomes.get(sample.outcome, 0) + 1},
+        older=(metrics.older + latest)[-metrics.window :] if metrics.window > 0 else (),
+        operations=metrics.operations + len(latest),
+        failures=metrics.failures + sum(sample.outcome not in _NOT_FAILURES for sample in latest),
+        retries=metrics.retries + sum(max(0, sample.tries - 1 - sample.fallbacks) for sample in latest),
+        fallbacks=metrics.fallbacks + sum(sample.fallbacks for sample in latest),
+        prompt_tokens=metrics.prompt_tokens + sum(sample.prompt_tokens or 0 for sample in latest),
+        completion_tokens=metrics.completion_tokens + sum(sample.completion_tokens or 0 for sample in latest),
+        outcomes=outcomes,
     )
 
 
@@ -120,51 +106,49 @@ def build_sample(
     model: str | None,
     streamed: bool,
     outcome: str,
-    seconds: float,
+    began: float,
     queued: float,
     sent: float | None,
     ended: float,
-    timing: StreamTiming,
-    usage: Mapping[str, int] | None,
+    arrivals: Sequence[float],
+    usage: Mapping[str, Any] | None,
 ) -> Sample:
-    """Build the sample of a finished operation. `sent` is when the last request was sent, `ended` when it ended."""
+    """Build the sample of a finished operation.
+
+    Times are in the clock of `now`: `sent` is when the last request was sent, `arrivals` are those of the chunks.
+    """
+    prompt_tokens = None if usage is None else usage.get("prompt_tokens")
     completion_tokens = None if usage is None else usage.get("completion_tokens")
-    gaps = timing.chunks - 1
+    gaps = [after - before for before, after in pairwise(arrivals)] if len(arrivals) > 1 else []
     # For a response in one chunk, the generation time is the whole time since sending.
-    since = timing.first if gaps > 0 else sent
+    since = arrivals[0] if gaps else sent
     generating = None if since is None else ended - since
-    return Sample(
+    tokens_per_second = completion_tokens / generating if completion_tokens and generating else None
+    sample = Sample(
         provider=provider,
         model=model,
         streamed=streamed,
         outcome=outcome,
-        seconds=seconds,
+        seconds=ended - began,
         queued=queued,
-        retrying=_measure_retrying(attempts, queued),
+        retrying=attempts[0].waited if attempts else 0.0,
         tries=len(attempts),
-        fallbacks=_count_fallbacks(attempts),
-        first_piece=None if timing.first is None or sent is None else timing.first - sent,
-        gap=(timing.last - (timing.first or 0.0)) / gaps if gaps > 0 else None,
-        longest_gap=timing.longest_gap if gaps > 0 else None,
-        prompt_tokens=None if usage is None else usage.get("prompt_tokens"),
+        first_piece=arrivals[0] - sent if arrivals and sent is not None else None,
+        gap=(arrivals[-1] - arrivals[0]) / len(gaps) if gaps else None,
+        longest_gap=max(gaps, default=None),
+        prompt_tokens=prompt_tokens,
         completion_tokens=completion_tokens,
-        tokens_per_second=completion_tokens / generating if completion_tokens and generating else None,
+        tokens_per_second=tokens_per_second,
     )
+    return sample if len(attempts) < 2 else _add_attempts(sample, attempts)
 
 
-def _measure_retrying(attempts: Sequence[Attempt], queued: float) -> float:
-    """Return the seconds in failed attempts and backoff, without time in the queue."""
-    if len(attempts) < 2:  # the common case
-        return attempts[0].waited if attempts else 0.0
+def _add_attempts(sample: Sample, attempts: Sequence[Attempt]) -> Sample:
+    """Add what is known of several attempts: the time in failed ones and backoff, and the changes of the target."""
     failed = sum(attempt.seconds for attempt in attempts[:-1]) + sum(attempt.waited for attempt in attempts)
-    return max(0.0, failed - queued)
-
-
-def _count_fallbacks(attempts: Sequence[Attempt]) -> int:
-    if len(attempts) < 2:
-        return 0
     targets = [(attempt.provider, attempt.model) for attempt in attempts]
-    return sum(one != other for one, other in pairwise(targets))
+    fallbacks = sum(one != other for one, other in pairwise(targets))
+    return replace(sample, retrying=max(0.0, failed - sample.queued), fallbacks=fallbacks)
 
 
 def compute_percentile(values: Sequence[float], percent: float) -> float | None:
@@ -180,7 +164,8 @@ def compute_percentile(values: Sequence[float], percent: float) -> float | None:
 
 def summarize(metrics: Metrics) -> MetricsSummary:
     """Return the totals, and distributions over the window."""
-    samples = metrics.samples
+    metrics = add_up(metrics)
+    samples = metrics.older
     return {
         "total_requests": metrics.operations,
         "total_failures": metrics.failures,

@@ -25,7 +25,6 @@ from victor_fp.core.resilience.bounds import (
 from victor_fp.core.resilience.breaker import BreakerPolicy
 from victor_fp.core.resilience.budget import Budget
 from victor_fp.core.resilience.fallback import FallbackPolicy
-from victor_fp.core.resilience.health import Health
 from victor_fp.core.resilience.queue import QueuePolicy
 from victor_fp.core.resilience.rate_limit import Limits
 from victor_fp.core.resilience.rate_limit_presets import PRESETS, UNLIMITED
@@ -37,6 +36,7 @@ from victor_fp.providers.provider_backend import can_run_on_http, choose_backend
 from victor_fp.providers.registry import ProviderRegistry
 from victor_fp.shell.engine.budget_keeper import BudgetKeeper
 from victor_fp.shell.engine.in_flight import find_in_flight
+from victor_fp.shell.engine.stats import HealthGauge
 from victor_fp.shell.engine.target import Target, TargetPool
 from victor_fp.shell.engine.telemetry import LogObserver, Observer
 from victor_fp.shell.prices import price_at
@@ -154,7 +154,8 @@ def build_pool(
         store=store,
         runtime=runtime,
         metrics=Metrics(window=config.metrics_history_size) if config.enable_metrics else None,
-        observers=(LogObserver(), *observers),
+        log=LogObserver(),
+        observers=observers,
         budget=_build_budget(config, store),
     )
     return providers, pool
@@ -237,6 +238,7 @@ def _build_target(config: ProviderConfig, provider: BaseProvider, *, is_wrapped:
         timeout = getattr(provider, "timeout", DEFAULT_TIMEOUT)
         if problem := find_timeout_problem(timeout):
             raise error_from(InvalidRequest(provider=config.provider_name, message=problem))
+    health = HealthGauge()
     return Target(
         backend=choose_backend(provider),
         model=config.model or getattr(provider, "default_model", None) or "",
@@ -247,7 +249,8 @@ def _build_target(config: ProviderConfig, provider: BaseProvider, *, is_wrapped:
         limits=_choose_limits(config),
         queue=config.queue_config or QueuePolicy(),
         waits_for_breaker=config.on_circuit_open == "wait",
-        health=Health(),
+        health=health,
+        on_attempt=health.observe,
         in_flight=find_in_flight(provider) if is_wrapped else None,
     )
 

@@ -183,7 +183,7 @@ class ManagedProvider(Provider):
 
     def _choose_pool(self, method: str | None = None) -> TargetPool:
         """Return a pool of the first target only. An overridden method is called instead of the backend."""
-        target = self._pool.targets[0]
+        target = replace(self._pool.targets[0], health=None, on_attempt=None)  # only chats count
         if method is not None and is_overridden(self.provider, method):
             target = replace(target, backend=ProviderBackend(self.provider))
         elif isinstance(self.provider, CatalogueProvider):
@@ -372,13 +372,11 @@ class ManagedProvider(Provider):
         """Close all breakers."""
         for target in self._pool.targets:
             for state in target.states.values():
-                state.breaker.post(reset_breaker, lambda _: None)
+                state.breaker.post(reset_breaker, None, lambda _: None)
 
     async def shutdown(self) -> None:
         """Reject waiting calls, release all resources and close all providers. Idempotent."""
         self._pool.in_flight.interrupt("the provider was shut down")
-        for target in self._pool.targets:
-            target.close()
         await self._pool.store.drain()
         for provider in self._providers:
             await provider.close()
@@ -400,7 +398,7 @@ class ManagedProvider(Provider):
         stream: bool,
     ) -> Result[CallSpec, Fault]:
         return build_chat_spec(
-            self.name,
+            self._pool.plan[0].provider,
             messages,
             options,
             model=model,

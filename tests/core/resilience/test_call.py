@@ -42,7 +42,6 @@ from victor_fp.core.resilience.call import (
     WaitEnded,
     advance,
     begin,
-    find_phase,
 )
 from victor_fp.core.resilience.retry import RetryPolicy
 
@@ -98,7 +97,7 @@ def test_first_attempt_succeeds() -> None:
         Send(10.0, 100.0),
         Settle(None, (Attempt(provider="acme", model="m", started=0.0, seconds=2.0, status=200),)),
     ]
-    assert find_phase(call) == "settled"
+    assert call.order.phase == "settled"
 
 
 def test_retryable_fault_is_retried_after_backoff_and_logged() -> None:

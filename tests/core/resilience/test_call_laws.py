@@ -28,7 +28,6 @@ from victor_fp.core.resilience.call import (
     WaitEnded,
     advance,
     begin,
-    find_phase,
 )
 from victor_fp.core.resilience.retry import RetryPolicy, classify_retryability, compute_backoff
 
@@ -87,9 +86,9 @@ def test_every_call_respects_retries_deadline_and_permits(
                 breaker = _used_by_another(breaker, now)
             now += order.seconds
             event = WaitEnded()
-        before = find_phase(call)
+        before = call.order.phase
         call, breaker, order = advance(call, breaker, event, now)
-        assert find_phase(call) in TRANSITIONS[before, type(event).__name__]
+        assert call.order.phase in TRANSITIONS[before, type(event).__name__]
 
     assert sends <= retries + 1
     assert len(order.attempts) == sends

@@ -43,7 +43,6 @@ from victor_fp.core.resilience.fallback import (
     TargetSucceeded,
     advance,
     begin,
-    find_phase,
 )
 
 TARGETS = (
@@ -69,9 +68,9 @@ def run_events(*script: tuple[float, PlanEvent], policy: FallbackPolicy | None =
     plan, order = begin(TARGETS, policy or FallbackPolicy(), 0.0, 100.0)
     orders = [order]
     for now, event in script:
-        before = find_phase(plan)
+        before = plan.order.phase
         plan, order = advance(plan, event, now)
-        assert find_phase(plan) in TRANSITIONS[before, type(event).__name__]
+        assert plan.order.phase in TRANSITIONS[before, type(event).__name__]
         orders.append(order)
     return plan, orders
 

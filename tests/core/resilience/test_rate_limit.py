@@ -18,6 +18,7 @@ from victor_fp.core.resilience.rate_limit import (
     adopt,
     build_stats,
     compute_limits,
+    counts_tokens,
     find_mode,
     give_back,
     take,
@@ -46,7 +47,7 @@ def full(state: Limiter, now: float, tokens: int = 0) -> float | None:
 def used(state: Limiter, now: float, tokens: int = 0, times: int = 1) -> Limiter:
     for _ in range(times):
         state, permit = taken(state, now, tokens)
-        state = give_back(state, permit, None, now)
+        state = give_back(state, permit, None)
     return state
 
 
@@ -82,20 +83,20 @@ def test_room_comes_back_slot_by_slot() -> None:
 def test_tokens_are_charged_by_estimate_and_corrected_by_what_was_used() -> None:
     state, permit = taken(limiter(tokens=1000), 0.0, tokens=900)
     assert full(state, 0.0, tokens=200) == pytest.approx(63.0, abs=0.01)
-    state = give_back(state, permit, 300, 5.0)
+    state = give_back(state, permit, 300)
     taken(state, 5.0, tokens=700)
     assert full(state, 5.0, tokens=701) is not None
 
 
 def test_more_tokens_than_estimated_are_counted_too() -> None:
     state, permit = taken(limiter(tokens=1000), 0.0, tokens=100)
-    state = give_back(state, permit, 950, 5.0)
+    state = give_back(state, permit, 950)
     assert full(state, 5.0, tokens=100) is not None
 
 
 def test_a_correction_that_comes_after_the_minute_is_forgotten() -> None:
     state, permit = taken(limiter(tokens=1000), 0.0, tokens=100)
-    state = give_back(state, permit, 1000, 70.0)
+    state = give_back(state, permit, 1000)
     taken(state, 70.0, tokens=1000)
 
 
@@ -109,15 +110,15 @@ def test_a_call_estimated_above_the_limit_passes_when_the_minute_is_empty() -> N
 def test_concurrency_waits_for_a_permit_to_come_back() -> None:
     state, permit = taken(limiter(concurrency=1), 0.0)
     assert full(state, 1.0) is None
-    taken(give_back(state, permit, None, 2.0), 2.0)
+    taken(give_back(state, permit, None), 2.0)
 
 
 def test_a_permit_comes_back_once() -> None:
     state, first = taken(limiter(tokens=1000, concurrency=2), 0.0, tokens=500)
     state, _ = taken(state, 0.0, tokens=100)
-    state = give_back(state, first, 500, 1.0)
-    assert give_back(state, first, 0, 1.0) == state
-    assert withdraw(state, first, 1.0) == state
+    state = give_back(state, first, 500)
+    assert give_back(state, first, 0) == state
+    assert withdraw(state, first) == state
 
 
 def test_a_permit_of_a_killed_process_is_given_up_after_its_lease() -> None:
@@ -129,15 +130,35 @@ def test_a_permit_of_a_killed_process_is_given_up_after_its_lease() -> None:
 def test_a_request_that_was_never_sent_takes_nothing() -> None:
     fresh = limiter(requests=1, tokens=10, concurrency=1)
     state, permit = taken(fresh, 0.0, tokens=10)
-    taken(withdraw(state, permit, 1.0), 1.0, tokens=10)
+    taken(withdraw(state, permit), 1.0, tokens=10)
 
 
 def test_withdrawing_one_of_several_frees_just_what_it_took() -> None:
     told = Reported(requests=ReportedBudget(remaining=9, reset=50.0), tokens=ReportedBudget(remaining=900, reset=50.0))
     before = adopt(used(limiter(requests=10, tokens=1000), 0.0, tokens=100, times=2), None, told, 0.0)
     state, permit = taken(before, 1.0, tokens=300)
-    assert (state.requests_left, state.tokens_left) == (Left(8, 50.0), Left(600, 50.0))
-    assert withdraw(state, permit, 2.0) == replace(before, taken=3)
+    assert state.adopted is not None
+    assert (state.adopted.requests_left, state.adopted.tokens_left) == (Left(8, 50.0), Left(600, 50.0))
+    assert withdraw(state, permit) == replace(before, taken=3)
+
+
+def test_tokens_are_estimated_if_they_are_limited_or_no_response_has_told_yet() -> None:
+    tokens, requests = ReportedBudget(limit=9, per_minute=True), ReportedBudget(remaining=9, reset=50.0)
+    first, permit = taken(Limiter(), 0.0)
+    silent = give_back(first, permit, None)
+    assert [counts_tokens(one) for one in (Limiter(), first, silent, taken(silent, 1.0)[0])] == [
+        True,
+        True,
+        False,
+        False,
+    ]
+    assert counts_tokens(used(limiter(tokens=10), 0.0))
+    assert not counts_tokens(adopt(silent, None, Reported(requests=requests), 1.0))
+    assert counts_tokens(adopt(silent, None, Reported(tokens=tokens), 1.0))
+    assert counts_tokens(adopt(silent, None, Reported(tokens=ReportedBudget(remaining=9, reset=50.0)), 1.0))
+    deaf = Limiter(limits=Limits(adopt="never"))
+    assert [counts_tokens(one) for one in (deaf, adopt(deaf, None, Reported(tokens=tokens), 1.0))] == [False, False]
+    assert counts_tokens(Limiter(limits=Limits(adopt="never", tokens_per_minute=10)))
 
 
 def test_a_clock_that_goes_back_blocks_no_longer_than_a_minute() -> None:
@@ -161,7 +182,7 @@ def test_a_limit_of_nothing_never_passes() -> None:
 def test_what_the_vendor_says_is_left_counts_until_its_reset() -> None:
     state, permit = taken(Limiter(), 0.0)
     told = Reported(requests=ReportedBudget(limit=100, remaining=1, reset=20.0))
-    state = give_back(adopt(state, permit, told, 1.0), permit, None, 1.0)
+    state = give_back(adopt(state, permit, told, 1.0), permit, None)
     state = used(state, 2.0)
     assert full(state, 3.0) == pytest.approx(18.0, abs=0.01)
     taken(state, 21.1)
@@ -231,7 +252,7 @@ def test_modes() -> None:
     assert find_mode(busy, 1.0) == "held"
     assert find_mode(adopt(limiter(requests=0), None, one_left, 0.0), 1.0) == "full"
     more_than_guessed, permit = taken(limiter(tokens=10), 0.0, tokens=1)
-    assert find_mode(give_back(more_than_guessed, permit, 10, 0.0), 0.0) == "full"
+    assert find_mode(give_back(more_than_guessed, permit, 10), 0.0) == "full"
     assert find_mode(Limiter(), 0.0) == "free"
     state = used(limiter(requests=1), 0.0)
     assert find_mode(state, 1.0) == "full"

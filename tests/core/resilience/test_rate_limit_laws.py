@@ -69,7 +69,7 @@ class RateLimitLaws(RuleBasedStateMachine):
     def comes_back(self, pick: int, share: float | None) -> None:
         permit = self.out.pop(pick % len(self.out))
         used = None if share is None else int(permit.tokens * share)
-        self.moved("given_back", give_back(self.limiter, permit, used, self.now))
+        self.moved("given_back", give_back(self.limiter, permit, used))
         if used is not None:
             self.given = [(t, s, used if s == permit.serial else n) for t, s, n in self.given]
 
@@ -77,7 +77,7 @@ class RateLimitLaws(RuleBasedStateMachine):
     @rule()
     def was_not_sent(self) -> None:
         permit = self.out.pop()
-        self.moved("given_back", withdraw(self.limiter, permit, self.now))
+        self.moved("given_back", withdraw(self.limiter, permit))
         self.given = [one for one in self.given if one[1] != permit.serial]
 
     @rule(left=st.integers(0, 3), reset=st.floats(0, 60))

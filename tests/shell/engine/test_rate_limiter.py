@@ -14,6 +14,7 @@ from tests.paper import PaperRuntime
 from victor_fp.core import faults
 from victor_fp.core.resilience.queue import Priority, QueuePolicy
 from victor_fp.core.resilience.rate_limit import Limits
+from victor_fp.shell.store.memory import MemoryStore
 
 
 async def test_no_more_calls_at_a_time_than_allowed_and_in_order_of_priority() -> None:
@@ -42,6 +43,59 @@ async def test_no_more_calls_at_a_time_than_allowed_and_in_order_of_priority() -
     assert order == ["first", "CRITICAL", "HIGH", "NORMAL", "LOW", "BATCH"]
     assert stats is not None
     assert (stats["in_flight"], stats["waiting"], stats["total_requests"]) == (0, 0, 6)
+
+
+async def test_the_end_of_a_call_admits_calls_of_other_providers_with_the_same_store() -> None:
+    store = MemoryStore()
+    release = asyncio.Event()
+
+    async def waits(talk: Talk, _: Received) -> None:
+        await release.wait()
+        await talk.answer(shapes.body())
+
+    async with serving(waits) as server:
+        async with (
+            await managed(server.url, rate_limits=Limits(concurrency=1), store=store) as one,
+            await managed(server.url, rate_limits=Limits(concurrency=1), store=store) as other,
+        ):
+            calls = [asyncio.create_task(provider.chat(HI)) for provider in (one, other, one, other)]
+            while not server.received:
+                await asyncio.sleep(0)
+            stats = other.get_rate_limit_stats()
+            release.set()
+            async with asyncio.timeout(10):
+                await asyncio.gather(*calls)
+    assert stats is not None
+    assert (stats["in_flight"], stats["waiting"]) == (1, 3)
+    assert len(server.received) == 4
+
+
+async def test_closing_a_provider_ends_its_waiting_calls_and_not_those_of_others() -> None:
+    store = MemoryStore()
+    release = asyncio.Event()
+
+    async def waits(talk: Talk, _: Received) -> None:
+        await release.wait()
+        await talk.answer(shapes.body())
+
+    async with serving(waits) as server:
+        async with (
+            await managed(server.url, rate_limits=Limits(concurrency=1), store=store) as one,
+            await managed(server.url, rate_limits=Limits(concurrency=1), store=store) as other,
+        ):
+            sent = asyncio.create_task(other.chat(HI))
+            while not server.received:
+                await asyncio.sleep(0)
+            ended, kept = asyncio.create_task(one.chat_result(HI)), asyncio.create_task(other.chat(HI))
+            await asyncio.sleep(0)
+            await one.close()
+            fault = (await ended).failure()
+            release.set()
+            async with asyncio.timeout(10):
+                await asyncio.gather(sent, kept)
+    assert isinstance(fault, faults.Cancelled)
+    assert fault.message == "the provider was shut down"
+    assert len(server.received) == 2
 
 
 async def test_cancelled_call_leaves_the_queue_and_is_not_sent() -> None:

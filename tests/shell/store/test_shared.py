@@ -36,13 +36,13 @@ class Number:
         return int(packed) if packed.isdigit() else None
 
 
-def one_more(count: int, _: float) -> tuple[int, int]:
+def one_more(count: int, _: None, __: float) -> tuple[int, int]:
     return count + 1, count + 1
 
 
 async def taken(cell: SharedCell[int]) -> int:
     heard: list[int] = []
-    await cell.change(one_more, heard.append)
+    await cell.change(one_more, None, heard.append)
     (answer,) = heard
     return answer
 
@@ -67,7 +67,7 @@ async def test_a_step_that_changes_nothing_still_sees_what_others_did() -> None:
     await taken(mine)
     await taken(other)
     seen: list[int] = []
-    await mine.change(lambda count, _: (count, count), seen.append)
+    await mine.change(lambda count, _, __: (count, count), None, seen.append)
     assert (seen, mine.state) == ([2], 2)
 
 
@@ -75,7 +75,7 @@ async def test_a_cancelled_caller_still_lets_its_step_be_heard() -> None:
     states = PaperServer()
     store, cell = counter(states)
     heard: list[int] = []
-    task = asyncio.create_task(cell.change(one_more, heard.append))
+    task = asyncio.create_task(cell.change(one_more, None, heard.append))
     await asyncio.sleep(0)
     task.cancel()
     await asyncio.wait([task])
@@ -88,7 +88,7 @@ async def test_posted_steps_are_taken_in_their_turn() -> None:
     store, cell = counter(states)
     heard: list[int] = []
     for _ in range(5):
-        cell.post(one_more, heard.append)
+        cell.post(one_more, None, heard.append)
     await store.drain()
     assert heard == [1, 2, 3, 4, 5]
 
@@ -225,10 +225,10 @@ async def test_steps_of_one_process_that_wait_go_in_one_swap() -> None:
 async def test_a_process_asks_a_pool_one_question_at_a_time() -> None:
     states = PaperServer()
     cell = SharedStore(states).open_limits("limits", Admission(limiter=Limiter(limits=Limits(requests_per_minute=60))))
-    cell.post(lambda admission, now: advance(admission, Arrived(ticket=1), now), lambda _: None)
+    cell.post(advance, Arrived(ticket=1), lambda _: None)
     for _ in range(20):
         await asyncio.sleep(0)
-        cell.post(lambda admission, now: advance(admission, Woken(), now), lambda _: None)
+        cell.post(advance, Woken(), lambda _: None)
     assert states.loans == 1
     await cell.release()
 
@@ -326,8 +326,8 @@ async def test_memory_takes_steps_at_once() -> None:
     store = MemoryStore(PaperRuntime())
     cell = store.open_cell("count", 0, Number())
     heard: list[int] = []
-    cell.post(one_more, heard.append)
-    await cell.change(one_more, heard.append)
+    cell.post(one_more, None, heard.append)
+    await cell.change(one_more, None, heard.append)
     assert (heard, store.open_cell("count", 0, Number()).state, store.now()) == ([1, 2], 2, 1000.0)
 
 

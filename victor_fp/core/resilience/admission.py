@@ -118,9 +118,10 @@ def advance(admission: Admission, event: AdmissionEvent, now: float) -> tuple[Ad
             queue, _ = waiting.leave(admission.queue, ticket)
             return _serve(replace(admission, queue=queue), now)
         case Finished():
-            return _serve(_on_finish(admission, event, now), now)
+            admission = _on_finish(admission, event, now)
+            return _serve(admission, now) if admission.queue.entries else (admission, ())
         case Unsent(permit):
-            return _serve(replace(admission, limiter=limiting.withdraw(admission.limiter, permit, now)), now)
+            return _serve(replace(admission, limiter=limiting.withdraw(admission.limiter, permit)), now)
         case Woken():
             return _serve(admission, now)
         case _:
@@ -128,11 +129,13 @@ def advance(admission: Admission, event: AdmissionEvent, now: float) -> tuple[Ad
 
 
 def _on_arrival(admission: Admission, event: Arrived, now: float) -> tuple[Admission, tuple[AdmissionOrder, ...]]:
-    admission, orders = _serve(admission, now)
+    orders: tuple[AdmissionOrder, ...] = ()
+    if admission.queue.entries:
+        admission, orders = _serve(admission, now)
     loan = admission.limiter.loan
     if loan is not None and loan.refusal is not None:
         return admission, (*orders, Refuse(event.ticket, _build_loss_fault(admission, loan.refusal)))
-    cool = cooling.compute_time_left(admission.cooldown, now)
+    cool = cooling.compute_time_left(admission.cooldown, now) if admission.cooldown.until > now else 0.0
     if cool > 0 and cool >= min(event.deadline - now, admission.queue.policy.max_wait):
         return admission, (*orders, Refuse(event.ticket, _build_cooling_fault(admission, now)))
     if cool == 0 and not admission.queue.entries and event.deadline > now:
@@ -149,15 +152,14 @@ def _on_arrival(admission: Admission, event: Arrived, now: float) -> tuple[Admis
 
 
 def _on_finish(admission: Admission, event: Finished, now: float) -> Admission:
-    limiter = limiting.adopt(admission.limiter, event.permit, event.reported, now)
-    used = event.used
+    limiter, cooldown, used = admission.limiter, admission.cooldown, event.used
+    if event.reported is not NOTHING:
+        limiter = limiting.adopt(limiter, event.permit, event.reported, now)
+    if event.fault is not None or cooldown.row:
+        cooldown = cooling.record_fault(cooldown, event.fault, now)
     if used is None and event.fault is not None and not event.fault.maybe_billed:
         used = 0  # a failed request that was not billed used no tokens
-    return replace(
-        admission,
-        limiter=limiting.give_back(limiter, event.permit, used, now),
-        cooldown=cooling.record_fault(admission.cooldown, event.fault, now),
-    )
+    return replace(admission, limiter=limiting.give_back(limiter, event.permit, used), cooldown=cooldown)
 
 
 def _serve(admission: Admission, now: float) -> tuple[Admission, tuple[AdmissionOrder, ...]]:

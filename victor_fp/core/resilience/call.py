@@ -38,7 +38,7 @@ The breaker is shared by many calls, so every step accepts and returns it; None 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Literal, TypeAlias, assert_never
+from typing import ClassVar, Literal, TypeAlias, assert_never
 
 import msgspec
 from msgspec.structs import replace
@@ -110,6 +110,8 @@ CallEvent: TypeAlias = Succeeded | Failed | Refused | Committed | WaitEnded | Ab
 class Send(msgspec.Struct, frozen=True, gc=False):
     """Send the request."""
 
+    phase: ClassVar[CallPhase] = "sending"
+
     timeout: float
     """Seconds for this attempt: in total for a call, between two reads for a stream. Time in the queue is not counted;
     the deadline applies to both."""
@@ -120,15 +122,21 @@ class Send(msgspec.Struct, frozen=True, gc=False):
 class Deliver(msgspec.Struct, frozen=True, gc=False):
     """Deliver the stream to the caller."""
 
+    phase: ClassVar[CallPhase] = "delivering"
+
 
 class Wait(msgspec.Struct, frozen=True, gc=False):
     """Wait before the next attempt."""
+
+    phase: ClassVar[CallPhase] = "waiting"
 
     seconds: float
 
 
 class Settle(msgspec.Struct, frozen=True):
     """End the call with the response, or with `fault`."""
+
+    phase: ClassVar[CallPhase] = "settled"
 
     fault: Fault | None
     attempts: tuple[Attempt, ...]
@@ -198,12 +206,11 @@ def begin(
 
 def advance(call: CallState, breaker: Breaker | None, event: CallEvent, now: float) -> CallStep:
     """Apply the outcome of the last order and return the next order."""
-    if (find_phase(call), type(event).__name__) not in TRANSITIONS:
+    if (call.order.phase, type(event).__name__) not in TRANSITIONS:
         return call, breaker, call.order
     match event:
         case Succeeded(status):
-            breaker = _record(call, breaker, "succeeded", now)
-            return _settle(call, breaker, None, _log(call, "ok", status, "", now))
+            return _settle(call, breaker, None, _log(call, "ok", status, "", now), now, "succeeded")
         case Failed(fault, random):
             return _on_failure(call, breaker, fault, random, now)
         case Refused(fault):
@@ -219,26 +226,11 @@ def advance(call: CallState, breaker: Breaker | None, event: CallEvent, now: flo
             assert_never(event)
 
 
-def find_phase(call: CallState) -> CallPhase:
-    """Return the phase of the call."""
-    match call.order:
-        case Send():
-            return "sending"
-        case Deliver():
-            return "delivering"
-        case Wait():
-            return "waiting"
-        case Settle():
-            return "settled"
-        case _:
-            assert_never(call.order)
-
-
 def _start_attempt(call: CallState, breaker: Breaker | None, now: float) -> CallStep:
     """Start an attempt, if the deadline and the breaker allow it."""
     left = call.retry.deadline - now
     if left <= 0:
-        return _settle(call, _end(call, breaker, now), _build_deadline_fault(call), call.attempts)
+        return _settle(call, breaker, _build_deadline_fault(call), call.attempts, now)
     permit: BreakerPermit | None = None
     if breaker is not None:
         breaker, admission = circuit.admit(breaker, now, is_retry=call.generation is not None)
@@ -274,7 +266,7 @@ def _on_breaker_rejection(call: CallState, breaker: Breaker, admission: Rejected
         return replace(call, retry=retry, order=order, waited=call.waited + admission.retry_after), breaker, order
     if admitted:
         fault = call.last if call.last is not None else _build_deadline_fault(call)
-        return _settle(call, _end(call, breaker, now), fault, call.attempts)
+        return _settle(call, breaker, fault, call.attempts, now)
     circuit_open = CircuitOpen(
         provider=call.provider,
         model=call.model,
@@ -282,7 +274,7 @@ def _on_breaker_rejection(call: CallState, breaker: Breaker, admission: Rejected
         retry_after=admission.retry_after,
     )
     attempts = _log(replace(call, sent=now), "CircuitOpen", None, circuit_open.message, now)
-    return _settle(call, breaker, circuit_open, attempts)
+    return _settle(call, breaker, circuit_open, attempts, now)
 
 
 def _on_failure(call: CallState, breaker: Breaker | None, fault: Fault, random: float, now: float) -> CallStep:
@@ -296,18 +288,17 @@ def _on_failure(call: CallState, breaker: Breaker | None, fault: Fault, random: 
         call = replace(call, successes=breaker.success_count)
     retry, decision = retrying.decide_retry(call.retry, fault, random, now, is_counted=is_counted)
     if _is_cut_short(call, fault, now):
-        ended = _record(call, breaker, verdict, now)
-        return _settle(replace(call, last=fault), ended, _build_deadline_fault(replace(call, last=fault)), attempts)
+        call = replace(call, last=fault)
+        return _settle(call, breaker, _build_deadline_fault(call), attempts, now, verdict)
     match decision:
         case RetryAfter(wait):
             return _schedule_retry(
                 replace(call, retry=retry, last=fault, attempts=attempts), breaker, verdict, wait, now
             )
         case Stop(reason):
-            breaker = _record(call, breaker, verdict, now)
             call = replace(call, retry=retry, last=fault)
             late = reason == "past_deadline" and now >= call.retry.deadline
-            return _settle(call, breaker, _build_deadline_fault(call) if late else fault, attempts)
+            return _settle(call, breaker, _build_deadline_fault(call) if late else fault, attempts, now, verdict)
         case _:
             assert_never(decision)
 
@@ -332,7 +323,7 @@ def _schedule_retry(call: CallState, breaker: Breaker | None, verdict: Verdict, 
         wait = max(wait, circuit.compute_time_to_probe(breaker, now))
     call = replace(call, permit=None)
     if now + wait >= call.retry.deadline:
-        return _settle(call, _end(call, breaker, now), call.last, call.attempts)
+        return _settle(call, breaker, call.last, call.attempts, now)
     order = Wait(wait)
     return replace(call, order=order, waited=wait), breaker, order
 
@@ -342,7 +333,8 @@ def _on_refusal(call: CallState, breaker: Breaker | None, fault: Fault, now: flo
     if breaker is not None and call.permit is not None:
         breaker = circuit.record_attempt(breaker, call.permit, "cancelled", now)
     attempts = _log(call, type(fault).__name__, fault.status, fault.message, now)
-    return _settle(call, _end(call, breaker, now), call.last if call.last is not None else fault, attempts)
+    call = replace(call, permit=None)
+    return _settle(call, breaker, fault if call.last is None else call.last, attempts, now)
 
 
 def _is_cut_short(call: CallState, fault: Fault, now: float) -> bool:
@@ -355,30 +347,9 @@ def _is_cut_short(call: CallState, fault: Fault, now: float) -> bool:
 
 
 def _on_abandoned(call: CallState, breaker: Breaker | None, now: float) -> CallStep:
-    attempts = call.attempts
-    if isinstance(call.order, Wait):
-        if breaker is not None and call.generation is not None:
-            breaker = circuit.end(breaker, call.generation, "cancelled", now)
-    else:
-        breaker = _record(call, breaker, "succeeded" if call.retry.committed else "cancelled", now)
-        attempts = _log(call, "Cancelled", None, "", now)
+    attempts = call.attempts if isinstance(call.order, Wait) else _log(call, "Cancelled", None, "", now)
     fault = Cancelled(provider=call.provider, model=call.model, message="the caller cancelled the call")
-    return _settle(call, breaker, fault, attempts)
-
-
-def _record(call: CallState, breaker: Breaker | None, verdict: Verdict, now: float) -> Breaker | None:
-    """Record the end of the operation together with the attempt in flight."""
-    if breaker is None or call.permit is None:
-        return breaker
-    return circuit.record(breaker, call.permit, verdict, now)
-
-
-def _end(call: CallState, breaker: Breaker | None, now: float) -> Breaker | None:
-    """Record the end of the operation between attempts, with the verdict of its last attempt."""
-    if breaker is None or call.generation is None:
-        return breaker
-    verdict = "cancelled" if call.last is None else circuit.judge_fault(call.last)
-    return circuit.end(breaker, call.generation, verdict, now)
+    return _settle(call, breaker, fault, attempts, now, "succeeded" if call.retry.committed else "cancelled")
 
 
 def _log(call: CallState, outcome: str, status: int | None, message: str, now: float) -> tuple[Attempt, ...]:
@@ -399,7 +370,25 @@ def _build_deadline_fault(call: CallState) -> DeadlineExceeded:
     return build_deadline_fault(call.provider, call.model, call.retry.deadline - call.retry.began, call.last)
 
 
-def _settle(call: CallState, breaker: Breaker | None, fault: Fault | None, attempts: tuple[Attempt, ...]) -> CallStep:
+def _settle(
+    call: CallState,
+    breaker: Breaker | None,
+    fault: Fault | None,
+    attempts: tuple[Attempt, ...],
+    now: float,
+    verdict: Verdict | None = None,
+) -> CallStep:
+    """End the call, and record the end of the operation together with the attempt in flight, if there is one.
+
+    Without a verdict it is that of the last attempt.
+    """
+    if breaker is not None:
+        if verdict is None:
+            verdict = "cancelled" if call.last is None else circuit.judge_fault(call.last)
+        if call.permit is not None:
+            breaker = circuit.record(breaker, call.permit, verdict, now)
+        elif call.generation is not None:
+            breaker = circuit.end(breaker, call.generation, verdict, now)
     shown: Fault | None = replace(fault, attempts=attempts) if fault is not None else None
     settle = Settle(shown, attempts)
     return replace(call, order=settle, permit=None, attempts=attempts), breaker, settle

@@ -21,7 +21,7 @@ last one failed too, the fault is AllFallbacksFailed; if only one was called, th
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Literal, TypeAlias, assert_never
+from typing import ClassVar, Literal, TypeAlias, assert_never
 
 import msgspec
 from msgspec.structs import replace
@@ -100,6 +100,8 @@ PlanEvent: TypeAlias = TargetSucceeded | TargetFailed | TargetCommitted | PlanAb
 class CallTarget(msgspec.Struct, frozen=True):
     """Call this target."""
 
+    phase: ClassVar[PlanPhase] = "calling"
+
     target: FallbackTarget
     index: int
     """Index of the target in the plan."""
@@ -111,9 +113,13 @@ class CallTarget(msgspec.Struct, frozen=True):
 class DeliverTarget(msgspec.Struct, frozen=True, gc=False):
     """Deliver the stream to the caller."""
 
+    phase: ClassVar[PlanPhase] = "delivering"
+
 
 class SettlePlan(msgspec.Struct, frozen=True):
     """End the call with the response, or with `fault`."""
+
+    phase: ClassVar[PlanPhase] = "settled"
 
     fault: Fault | None
     attempts: tuple[Attempt, ...]
@@ -153,7 +159,7 @@ def begin(
 
 def advance(plan: Plan, event: PlanEvent, now: float) -> tuple[Plan, PlanOrder]:
     """Apply the outcome of the last order and return the next order."""
-    if (find_phase(plan), type(event).__name__) not in TRANSITIONS:
+    if (plan.order.phase, type(event).__name__) not in TRANSITIONS:
         return plan, plan.order
     match event:
         case TargetSucceeded(attempts):
@@ -170,19 +176,6 @@ def advance(plan: Plan, event: PlanEvent, now: float) -> tuple[Plan, PlanOrder]:
             return _settle(_log_attempts(plan, attempts), cancelled)
         case _:
             assert_never(event)
-
-
-def find_phase(plan: Plan) -> PlanPhase:
-    """Return the phase of the plan."""
-    match plan.order:
-        case CallTarget():
-            return "calling"
-        case DeliverTarget():
-            return "delivering"
-        case SettlePlan():
-            return "settled"
-        case _:
-            assert_never(plan.order)
 
 
 def _on_failure(plan: Plan, fault: Fault, now: float) -> tuple[Plan, PlanOrder]:

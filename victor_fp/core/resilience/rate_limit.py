@@ -29,13 +29,14 @@ from __future__ import annotations
 import math
 from bisect import bisect_left
 from collections.abc import Mapping
+from operator import attrgetter
 from typing import Literal, TypeAlias
 
 import msgspec
 from msgspec.structs import replace
 
 from victor_fp.core.resilience.pool import LATE, Lent, RequestBlock, TokenSecond
-from victor_fp.core.resilience.ratelimit_headers import NOTHING, Reported, ReportedBudget
+from victor_fp.core.resilience.ratelimit_headers import Reported, ReportedBudget
 from victor_fp.core.stats import LimiterStats
 
 Adoption: TypeAlias = Literal["replace", "tighten", "never"]
@@ -89,6 +90,9 @@ class Permit(msgspec.Struct, frozen=True, gc=False):
     """Second of the pool's token count to which lent tokens are charged."""
 
 
+_GET_SERIAL = attrgetter("serial")
+
+
 class Full(msgspec.Struct, frozen=True, gc=False):
     """The limit has no capacity."""
 
@@ -131,6 +135,16 @@ class Loan(msgspec.Struct, frozen=True, kw_only=True):
     """Reason why no request may be sent, if the pool is unreachable and the store fails closed."""
 
 
+class AdoptedBudgets(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """What was adopted from the headers of the vendor's responses. Limits are per minute."""
+
+    requests_left: Left | None = None
+    tokens_left: Left | None = None
+    requests_limit: int | None = None
+    tokens_limit: int | None = None
+    held_until: float = -math.inf
+
+
 class Limiter(msgspec.Struct, frozen=True, kw_only=True):
     """The state. Times are in the clock of `now`."""
 
@@ -141,12 +155,8 @@ class Limiter(msgspec.Struct, frozen=True, kw_only=True):
     """Permits in use, oldest first."""
     taken: int = 0
     """Permits issued in total."""
-    requests_left: Left | None = None
-    tokens_left: Left | None = None
-    reported_requests: int | None = None
-    """Requests per minute, as reported by the vendor."""
-    reported_tokens: int | None = None
-    held_until: float = -math.inf
+    adopted: AdoptedBudgets | None = None
+    """None until the vendor reports a budget."""
     loan: Loan | None = None
     """None if the limit is not shared through a pool."""
 
@@ -156,88 +166,84 @@ def take(limiter: Limiter, tokens: int, now: float) -> tuple[Limiter, Permit | F
     limiter = _drop_expired(limiter, now)
     requests_limit, tokens_limit = compute_limits(limiter)
     charge = tokens if tokens_limit is None else min(tokens, tokens_limit)
-    if limiter.loan is not None:
-        return _take_lent(limiter, limiter.loan, charge, now)
-    if limiter.limits.concurrency is not None and len(limiter.under_way) >= limiter.limits.concurrency:
-        return limiter, Full(None)
-    wait = _compute_time_until(limiter.held_until, now)
-    if requests_limit is not None:
-        requests = [(slot.index, slot.requests) for slot in limiter.slots]
-        wait = max(wait, _wait_for_slots(requests, requests_limit - 1, now))
-    if tokens_limit is not None:
-        spent = [(slot.index, slot.tokens) for slot in limiter.slots]
-        wait = max(wait, _wait_for_slots(spent, tokens_limit - charge, now))
-    if limiter.requests_left is not None:
-        wait = max(wait, _wait_for_reset(limiter.requests_left, 1, now))
-    if limiter.tokens_left is not None:
-        wait = max(wait, _wait_for_reset(limiter.tokens_left, charge, now))
-    if wait > 0:
-        return limiter, Full(wait + _TICK)
+    adopted, loan = limiter.adopted, limiter.loan
+    wait = 0.0 if adopted is None else _wait_for_vendor(adopted, charge, now)
+    if loan is not None:
+        rest = Full(wait + _TICK) if wait > 0 else _draw(loan, charge, len(limiter.under_way), now)
+        if isinstance(rest, Full):
+            return limiter, rest
+        loan = rest
+    else:
+        if limiter.limits.concurrency is not None and len(limiter.under_way) >= limiter.limits.concurrency:
+            return limiter, Full(None)
+        if requests_limit is not None:
+            requests = [(slot.index, slot.requests) for slot in limiter.slots]
+            wait = max(wait, _wait_for_slots(requests, requests_limit - 1, now))
+        if tokens_limit is not None:
+            spent = [(slot.index, slot.tokens) for slot in limiter.slots]
+            wait = max(wait, _wait_for_slots(spent, tokens_limit - charge, now))
+        if wait > 0:
+            return limiter, Full(wait + _TICK)
     slot = int(now // SLOT)
-    permit = Permit(limiter.taken, now, slot, charge)
+    permit = Permit(limiter.taken, now, slot, charge, -1 if loan is None else loan.second)
     return replace(
         limiter,
         slots=_charge(limiter.slots, slot, 1, charge),
         under_way=(*limiter.under_way, permit),
         taken=limiter.taken + 1,
-        requests_left=_subtract(limiter.requests_left, 1),
-        tokens_left=_subtract(limiter.tokens_left, charge),
+        adopted=adopted and _spend(adopted, 1, charge),
+        loan=loan,
     ), permit
 
 
-def give_back(limiter: Limiter, permit: Permit, used: int | None, now: float) -> Limiter:
-    """Return the permit of a request that has ended.
+def give_back(limiter: Limiter, permit: Permit, used: int | None) -> Limiter:
+    """Return the permit of a request that has ended; a permit that is not in use changes nothing.
 
     `used` is the number of tokens that the response reported; None keeps the estimate.
     """
-    limiter = _drop_expired(limiter, now)
-    others = _remove_permit(limiter.under_way, permit)
-    if others is None:
+    under_way, correction = limiter.under_way, 0 if used is None else used - permit.tokens
+    at = bisect_left(under_way, permit.serial, key=_GET_SERIAL)
+    if at == len(under_way) or under_way[at] != permit:
         return limiter
-    correction = 0 if used is None else used - permit.tokens
     return replace(
         limiter,
-        under_way=others,
-        slots=_correct(limiter.slots, permit.slot, 0, correction) if correction else limiter.slots,
-        loan=_note_correction(limiter.loan, permit.second, correction),
+        under_way=under_way[:at] + under_way[at + 1 :],
+        slots=_charge(limiter.slots, permit.slot, 0, correction) if correction else limiter.slots,
+        loan=limiter.loan and _note_correction(limiter.loan, permit.second, correction),
     )
 
 
-def withdraw(limiter: Limiter, permit: Permit, now: float) -> Limiter:
+def withdraw(limiter: Limiter, permit: Permit) -> Limiter:
     """Return the permit of a request that was never sent, and undo its charge."""
-    limiter = _drop_expired(limiter, now)
-    others = _remove_permit(limiter.under_way, permit)
-    if others is None:
+    returned = give_back(limiter, permit, 0)
+    if returned is limiter:
         return limiter
     return replace(
-        limiter,
-        under_way=others,
-        slots=_correct(limiter.slots, permit.slot, -1, -permit.tokens),
-        loan=_note_correction(limiter.loan, permit.second, -permit.tokens),
-        requests_left=_subtract(limiter.requests_left, -1),
-        tokens_left=_subtract(limiter.tokens_left, -permit.tokens),
+        returned,
+        slots=_charge(returned.slots, permit.slot, -1, 0),
+        adopted=returned.adopted and _spend(returned.adopted, -1, -permit.tokens),
     )
 
 
 def adopt(limiter: Limiter, permit: Permit | None, reported: Reported, now: float) -> Limiter:
     """Apply the budgets in the headers of the response to the request of `permit`. Call it before `give_back`."""
-    if limiter.limits.adopt == "never" or reported is NOTHING:
+    if limiter.limits.adopt == "never":
         return limiter
     others = [other for other in limiter.under_way if other != permit]
-    requests, tokens = reported.requests, reported.tokens
+    requests, tokens, adopted = reported.requests, reported.tokens, limiter.adopted or AdoptedBudgets()
     held = [
         now + min(budget.reset, LONGEST_HOLD)
         for budget in reported.others
         if budget.remaining == 0 and budget.reset is not None
     ]
-    return replace(
-        limiter,
-        requests_left=_compute_left(requests, len(others), now) or limiter.requests_left,
-        tokens_left=_compute_left(tokens, sum(other.tokens for other in others), now) or limiter.tokens_left,
-        reported_requests=_read_stated(requests) or limiter.reported_requests,
-        reported_tokens=_read_stated(tokens) or limiter.reported_tokens,
-        held_until=max(now + _compute_time_until(limiter.held_until, now), *held) if held else limiter.held_until,
+    budgets = AdoptedBudgets(
+        requests_left=_compute_left(requests, len(others), now) or adopted.requests_left,
+        tokens_left=_compute_left(tokens, sum(other.tokens for other in others), now) or adopted.tokens_left,
+        requests_limit=_read_stated(requests) or adopted.requests_limit,
+        tokens_limit=_read_stated(tokens) or adopted.tokens_limit,
+        held_until=max(now + _compute_time_until(adopted.held_until, now), *held) if held else adopted.held_until,
     )
+    return replace(limiter, adopted=budgets)
 
 
 def extend(limiter: Limiter, lent: Lent, now: float) -> Loan:
@@ -273,44 +279,27 @@ def drop_late(blocks: tuple[RequestBlock, ...], now: float) -> tuple[RequestBloc
     return tuple(left)
 
 
-def _take_lent(limiter: Limiter, loan: Loan, charge: int, now: float) -> tuple[Limiter, Permit | Full]:
-    """Take a permit under a loan; if the loan is used up, the caller waits for the next one."""
-    wait = _compute_time_until(limiter.held_until, now)
-    if limiter.requests_left is not None:
-        wait = max(wait, _wait_for_reset(limiter.requests_left, 1, now))
-    if limiter.tokens_left is not None:
-        wait = max(wait, _wait_for_reset(limiter.tokens_left, charge, now))
-    if wait > 0:
-        return limiter, Full(wait + _TICK)
-    if loan.permits is not None and (now >= loan.until or len(limiter.under_way) >= loan.permits):
-        return limiter, Full(None)
+def _draw(loan: Loan, charge: int, in_use: int, now: float) -> Loan | Full:
+    """Return what is left of a loan after one request; if it is used up, the caller waits for the next one."""
+    if loan.permits is not None and (now >= loan.until or in_use >= loan.permits):
+        return Full(None)
     if loan.tokens is not None and (now >= loan.tokens_until or charge > loan.tokens):
-        return limiter, Full(None)
+        return Full(None)
     blocks = loan.blocks
     if blocks is not None:
         blocks = drop_late(blocks, now)
         if not blocks:
-            return limiter, Full(None)
+            return Full(None)
         first = blocks[0]
         if first.start > now:
-            return limiter, Full(first.start - now + _TICK)
+            return Full(first.start - now + _TICK)
         blocks = (RequestBlock(first.start + first.spacing, first.count - 1, first.spacing), *blocks[1:])
-    slot = int(now // SLOT)
-    permit = Permit(limiter.taken, now, slot, charge, loan.second)
-    return replace(
-        limiter,
-        slots=_charge(limiter.slots, slot, 1, charge),
-        under_way=(*limiter.under_way, permit),
-        taken=limiter.taken + 1,
-        requests_left=_subtract(limiter.requests_left, 1),
-        tokens_left=_subtract(limiter.tokens_left, charge),
-        loan=replace(loan, blocks=blocks, tokens=None if loan.tokens is None else loan.tokens - charge),
-    ), permit
+    return replace(loan, blocks=blocks, tokens=None if loan.tokens is None else loan.tokens - charge)
 
 
-def _note_correction(loan: Loan | None, second: int, amount: int) -> Loan | None:
+def _note_correction(loan: Loan, second: int, amount: int) -> Loan:
     """Add a difference between lent and used tokens, which is reported at the next renewal."""
-    if loan is None or loan.tokens is None or not amount or second < 0:
+    if loan.tokens is None or not amount or second < 0:
         return loan
     corrections = {one.second: one.amount for one in loan.corrections}
     corrections[second] = corrections.get(second, 0) + amount
@@ -319,11 +308,23 @@ def _note_correction(loan: Loan | None, second: int, amount: int) -> Loan | None
 
 def compute_limits(limiter: Limiter) -> tuple[int | None, int | None]:
     """Return the requests and tokens per minute that apply now."""
-    limits = limiter.limits
+    limits, adopted = limiter.limits, limiter.adopted
+    if adopted is None or limits.adopt == "never":
+        return limits.requests_per_minute, limits.tokens_per_minute
     return (
-        _choose_stricter(limits.requests_per_minute, limiter.reported_requests, limits.adopt),
-        _choose_stricter(limits.tokens_per_minute, limiter.reported_tokens, limits.adopt),
+        _choose_stricter(limits.requests_per_minute, adopted.requests_limit, limits.adopt),
+        _choose_stricter(limits.tokens_per_minute, adopted.tokens_limit, limits.adopt),
     )
+
+
+def counts_tokens(limiter: Limiter) -> bool:
+    """Return whether calls need an estimate of their tokens: these are limited, or no response has told yet."""
+    adopted, limits = limiter.adopted, limiter.limits
+    if limits.tokens_per_minute is not None:
+        return True
+    if adopted is None:
+        return limits.adopt != "never" and limiter.taken == len(limiter.under_way)
+    return adopted.tokens_limit is not None or adopted.tokens_left is not None
 
 
 def find_mode(limiter: Limiter, now: float) -> LimiterMode:
@@ -331,12 +332,8 @@ def find_mode(limiter: Limiter, now: float) -> LimiterMode:
     _, answer = take(limiter, 1, now)
     if isinstance(answer, Permit):
         return "free"
-    hold = max(
-        _compute_time_until(limiter.held_until, now),
-        _wait_for_reset(limiter.requests_left, 1, now),
-        _wait_for_reset(limiter.tokens_left, 1, now),
-    )
-    return "held" if hold > 0 else "full"
+    is_held = limiter.adopted is not None and _wait_for_vendor(limiter.adopted, 1, now) > 0
+    return "held" if is_held else "full"
 
 
 def build_stats(limiter: Limiter, now: float) -> LimiterStats:
@@ -378,32 +375,14 @@ def _pull_back(slots: tuple[Slot, ...], slot: int) -> tuple[Slot, ...]:
 
 
 def _charge(slots: tuple[Slot, ...], index: int, requests: int, tokens: int) -> tuple[Slot, ...]:
-    if slots and slots[-1].index == index:
-        last = slots[-1]
-        return (*slots[:-1], Slot(index, last.requests + requests, last.tokens + tokens))
-    return (*slots, Slot(index, requests, tokens))
-
-
-def _correct(slots: tuple[Slot, ...], index: int, requests: int, tokens: int) -> tuple[Slot, ...]:
-    """Change the counts of one slot. The search starts at the newest slot, where most calls end."""
-    for back, slot in enumerate(reversed(slots), 1):
-        if slot.index == index:
-            position = len(slots) - back
-            corrected = Slot(index, max(0, slot.requests + requests), max(0, slot.tokens + tokens))
-            return (*slots[:position], corrected, *slots[position + 1 :])
-    return slots
-
-
-def _remove_permit(under_way: tuple[Permit, ...], permit: Permit) -> tuple[Permit, ...] | None:
-    """Return the other permits; None if this one is not in use."""
-    index = bisect_left(under_way, permit.serial, key=_get_serial)
-    if index == len(under_way) or under_way[index] != permit:
-        return None
-    return under_way[:index] + under_way[index + 1 :]
-
-
-def _get_serial(permit: Permit) -> int:
-    return permit.serial
+    """Add to the counts of one slot. The search starts at the newest slot, where most calls end."""
+    at = len(slots) - 1
+    while at >= 0 and slots[at].index > index:
+        at -= 1
+    if at >= 0 and slots[at].index == index:
+        slot = Slot(index, max(0, slots[at].requests + requests), max(0, slots[at].tokens + tokens))
+        return (*slots[:at], slot, *slots[at + 1 :])
+    return (*slots, Slot(index, requests, tokens)) if requests > 0 else slots  # a dropped slot is not corrected
 
 
 def _wait_for_slots(given: list[tuple[int, int]], room: int, now: float) -> float:
@@ -420,6 +399,15 @@ def _wait_for_slots(given: list[tuple[int, int]], room: int, now: float) -> floa
     return 0.0
 
 
+def _wait_for_vendor(adopted: AdoptedBudgets, charge: int, now: float) -> float:
+    """Return the seconds until the vendor's budgets and holds allow a request."""
+    return max(
+        _compute_time_until(adopted.held_until, now),
+        _wait_for_reset(adopted.requests_left, 1, now),
+        _wait_for_reset(adopted.tokens_left, charge, now),
+    )
+
+
 def _wait_for_reset(left: Left | None, amount: int, now: float) -> float:
     """Return the seconds until the reset of a reported budget; 0.0 if it suffices for `amount`."""
     return 0.0 if left is None or left.amount >= amount else _compute_time_until(left.until, now)
@@ -431,8 +419,14 @@ def _compute_time_until(moment: float, now: float) -> float:
     return seconds if 0.0 < seconds <= LONGEST_HOLD + _SLACK else 0.0
 
 
-def _subtract(left: Left | None, amount: int) -> Left | None:
-    return left and Left(left.amount - amount, left.until)
+def _spend(adopted: AdoptedBudgets, requests: int, tokens: int) -> AdoptedBudgets:
+    """Subtract one request, or add it again, with negative numbers."""
+    return replace(
+        adopted,
+        requests_left=adopted.requests_left
+        and Left(adopted.requests_left.amount - requests, adopted.requests_left.until),
+        tokens_left=adopted.tokens_left and Left(adopted.tokens_left.amount - tokens, adopted.tokens_left.until),
+    )
 
 
 def _compute_left(budget: ReportedBudget | None, in_flight: int, now: float) -> Left | None:
@@ -446,6 +440,6 @@ def _read_stated(budget: ReportedBudget | None) -> int | None:
 
 
 def _choose_stricter(ours: int | None, theirs: int | None, adoption: Adoption) -> int | None:
-    if theirs is None or adoption == "never":
+    if theirs is None:
         return ours
     return theirs if ours is None or adoption == "replace" else min(ours, theirs)

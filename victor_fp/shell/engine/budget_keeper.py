@@ -17,7 +17,7 @@ from victor_fp.core.resilience import budget as machine
 from victor_fp.core.resilience.budget import Amount, Budget, Shortage, Spending
 from victor_fp.core.token_estimates import ANSWER, estimate_tokens
 from victor_fp.core.types import Message, ToolDefinition, Usage
-from victor_fp.shell.store import Store
+from victor_fp.shell.store import Step, Store
 from victor_fp.shell.store.packing import SPENDING
 
 MAX_WAIT = 60.0
@@ -105,7 +105,7 @@ class BudgetKeeper:
                 self._give_back(estimate)
                 return
         actual = estimate if counts is None else self._compute_actual(estimate, answer, counts, models, address)
-        self._post(partial(_settle, estimate, actual))
+        self._post(partial(_settle, actual), estimate)
 
     def build_stats(self) -> dict[str, dict[str, float | None]]:
         """Return limit, spent and reserved, as last seen by this process."""
@@ -113,7 +113,7 @@ class BudgetKeeper:
 
     def reset(self) -> None:
         """Set the spent amounts to zero; reservations of calls in flight are kept."""
-        self._cell.post(_reset, _ignore)
+        self._cell.post(_reset, None, _ignore)
         self._wake()
 
     async def _try_to_reserve(self, estimate: Amount) -> Shortage | None:
@@ -130,7 +130,7 @@ class BudgetKeeper:
                 self._give_back(estimate)
 
         try:
-            await self._cell.change(partial(_reserve, self._budget, estimate), on_shortage)
+            await self._cell.change(partial(_reserve, self._budget), estimate, on_shortage)
         except BaseException:
             is_abandoned = True
             if answers and answers[0] is None:
@@ -139,11 +139,11 @@ class BudgetKeeper:
         return answers[0]
 
     def _give_back(self, estimate: Amount) -> None:
-        self._post(partial(_release, estimate))
+        self._post(_release, estimate)
 
-    def _post(self, step: Callable[[Spending, float], tuple[Spending, None]]) -> None:
+    def _post(self, step: Step[Spending, Amount, None], estimate: Amount) -> None:
         self._in_flight -= 1
-        self._cell.post(step, lambda _: self._wake())
+        self._cell.post(step, estimate, lambda _: self._wake())
 
     async def _wait(self, seconds: float) -> None:
         """Wait until a call of this process has settled; a shared store is also polled every `poll` seconds."""
@@ -196,19 +196,19 @@ def find_reported_cost(answer: object) -> float | None:
     return float(amount) if isinstance(amount, int | float) else None
 
 
-def _reserve(budget: Budget, estimate: Amount, state: Spending, _: float) -> tuple[Spending, Shortage | None]:
+def _reserve(budget: Budget, state: Spending, estimate: Amount, _: float) -> tuple[Spending, Shortage | None]:
     return machine.reserve(msgspec.structs.replace(state, budget=budget), estimate)
 
 
-def _settle(estimate: Amount, actual: Amount, state: Spending, _: float) -> tuple[Spending, None]:
+def _settle(actual: Amount, state: Spending, estimate: Amount, _: float) -> tuple[Spending, None]:
     return machine.settle(state, estimate, actual), None
 
 
-def _release(estimate: Amount, state: Spending, _: float) -> tuple[Spending, None]:
+def _release(state: Spending, estimate: Amount, _: float) -> tuple[Spending, None]:
     return machine.release(state, estimate), None
 
 
-def _reset(state: Spending, _: float) -> tuple[Spending, None]:
+def _reset(state: Spending, _: None, __: float) -> tuple[Spending, None]:
     return msgspec.structs.replace(state, spent=Amount(requests=0)), None
 
 

@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import weakref
-from collections.abc import Callable
-from functools import partial
+from concurrent.futures import Future
 from typing import Protocol
 
 from victor_fp.core.faults import Cancelled, Fault
@@ -32,7 +31,8 @@ class InFlight:
         self.operations: set[Interruptible] = set()
         self.holders = 0
         """Managers that have this provider as the current one, or wait for its last operation."""
-        self._idle: list[Callable[[], object]] = []
+        self._idle: list[Future[None]] = []
+        """Of those that wait, possibly in several threads."""
 
     @property
     def count(self) -> int:
@@ -52,10 +52,8 @@ class InFlight:
     async def wait_idle(self) -> None:
         """Wait until nothing is in flight."""
         while self.operations:
-            loop = asyncio.get_running_loop()
-            future: asyncio.Future[None] = loop.create_future()
-            self._idle.append(partial(_resolve_in, loop, future))
-            await future
+            self._idle.append(Future())
+            await asyncio.wrap_future(self._idle[-1])
 
     def interrupt(self, message: str) -> None:
         """End all operations at once. They are no longer counted, even if they are not being read at the moment."""
@@ -67,17 +65,9 @@ class InFlight:
 
     def _wake(self) -> None:
         waiting, self._idle = self._idle, []
-        for wake in waiting:
-            wake()
-
-
-def _resolve_in(loop: asyncio.AbstractEventLoop, future: asyncio.Future[None]) -> None:
-    loop.call_soon_threadsafe(_resolve, future)
-
-
-def _resolve(future: asyncio.Future[None]) -> None:
-    if not future.done():
-        future.set_result(None)
+        for future in waiting:
+            if future.set_running_or_notify_cancel():
+                future.set_result(None)
 
 
 _BY_IDENTITY: dict[int, InFlight] = {}

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from functools import partial
-from typing import Any
 
 from victor_fp.core.faults import Attempt as AttemptRecord
 from victor_fp.core.faults import DeadlineExceeded
@@ -15,8 +14,8 @@ from victor_fp.core.resilience.call import (
     CallEvent,
     CallOrder,
     CallState,
+    CallStep,
     Committed,
-    Deliver,
     Refused,
     Settle,
     Succeeded,
@@ -34,19 +33,7 @@ class RetryLoop:
     breaker: before an attempt, and after a failed one.
     """
 
-    __slots__ = (
-        "_arrived",
-        "_begin",
-        "_call",
-        "_cell",
-        "_deadline",
-        "_is_over",
-        "_model",
-        "_now",
-        "_provider",
-        "is_pending",
-        "order",
-    )
+    __slots__ = ("_arrived", "_begin", "_call", "_cell", "_is_over", "_model", "_provider", "deadline", "now", "order")
 
     def __init__(
         self,
@@ -62,21 +49,20 @@ class RetryLoop:
     ) -> None:
         """Request the first attempt. Its order may be pending."""
         self._cell = cell
-        self._now = now
-        self._deadline = deadline
+        self.now = now
+        self.deadline = deadline
         self._provider = provider
         self._model = model
-        waits: dict[str, Any] = {"wait_when_open": True} if waits_for_breaker else {}
-        self._begin: Callable[[Breaker | None, float], tuple[CallState, Breaker | None, CallOrder]] = partial(
-            begin, policy, timeout=timeout, deadline=deadline, provider=provider, model=model, **waits
-        )
+        self._begin: Callable[[Breaker | None, float], CallStep] = partial(
+            begin, policy, timeout=timeout, deadline=deadline, provider=provider, model=model,
+            wait_when_open=waits_for_breaker,
+        )  # fmt: skip
         self._call: CallState | None = None
         self._arrived: asyncio.Future[None] | None = None
         self._is_over = False
-        self.is_pending = False
-        """Whether the order for the latest event is pending."""
-        self.order: CallOrder = Deliver()
-        self._post(None)
+        self.order: CallOrder | None = None
+        """None while the store is asked for the state of the breaker."""
+        cell.post(self._step, None, self._apply)
 
     @property
     def records(self) -> tuple[AttemptRecord, ...]:
@@ -85,62 +71,59 @@ class RetryLoop:
 
     async def advance(self, event: CallEvent) -> None:
         """Report the outcome of the last order, and wait for the next one."""
-        self._post(event)
-        if self.is_pending:
-            await self.wait()
+        self.order = None
+        self._cell.post(self._step, event, self._apply)
+        await self.wait()
 
     async def wait(self) -> None:
         """Wait for a pending order, not past the deadline."""
-        while self.is_pending:
+        while self.order is None:
             self._arrived = asyncio.get_running_loop().create_future()
-            left = None if self._deadline is None else max(0.0, self._deadline - self._now())
+            left = None if self.deadline is None else max(0.0, self.deadline - self.now())
             try:
                 async with asyncio.timeout(left):
                     await self._arrived
             except TimeoutError:
-                if self.is_pending:
+                if self.order is None:
                     message = "the deadline passed while the shared store was asked for the state of the breaker"
                     fault = DeadlineExceeded(provider=self._provider, model=self._model, message=message)
-                    self.finish(Refused(fault), self._now())
+                    self.finish(Refused(fault), self.now())
 
-    def commit(self, now: float) -> None:
+    def commit(self) -> None:
         """Record that content is about to be delivered to the caller. The breaker is not involved."""
         if self._call is not None:
-            self._call, _, self.order = advance(self._call, self._cell.state, Committed(), now)
+            self._call, _, self.order = advance(self._call, self._cell.state, Committed(), self.now())
 
     def finish(self, event: Succeeded | Refused | Abandoned, now: float) -> None:
         """Report the end of the call. The change of the breaker is not awaited."""
         if self._is_over or isinstance(self.order, Settle):
             return
-        self._post(event)
-        if self.is_pending:
-            self._is_over, self.is_pending = True, False
+        self.order = None
+        self._cell.post(self._step, event, self._apply)
+        if self.order is None:
+            self._is_over = True
             self.order = Settle(event.fault if isinstance(event, Refused) else None, ())
             if self._call is not None:
                 _, _, self.order = advance(self._call, self._cell.state, event, now)
 
-    def _post(self, event: CallEvent | None) -> None:
-        self.is_pending = True
-        self._cell.post(partial(self._step, event), self._apply)
-
     def _step(
-        self, event: CallEvent | None, breaker: Breaker | None, now: float
-    ) -> tuple[Breaker | None, tuple[CallState, CallOrder] | None]:
+        self, breaker: Breaker | None, event: CallEvent | None, now: float
+    ) -> tuple[Breaker | None, CallState | None]:
         """Run one step of the cell. Steps run in order, so the call is that of the previous step."""
         if event is None:
-            call, breaker, order = self._begin(breaker, now)
+            call, breaker, _ = self._begin(breaker, now)
         elif self._call is not None:
-            call, breaker, order = advance(self._call, breaker, event, now)
+            call, breaker, _ = advance(self._call, breaker, event, now)
         else:
             return breaker, None
-        return breaker, (call, order)
+        return breaker, call
 
-    def _apply(self, result: tuple[CallState, CallOrder] | None) -> None:
-        if result is None:
+    def _apply(self, call: CallState | None) -> None:
+        if call is None:
             return
-        self._call, order = result
+        self._call = call
         if self._is_over:
             return
-        self.order, self.is_pending = order, False
+        self.order = call.order
         if self._arrived is not None and not self._arrived.done():
             self._arrived.set_result(None)

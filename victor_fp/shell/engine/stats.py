@@ -7,9 +7,11 @@ from time import time
 
 import msgspec
 
-from victor_fp.core.metrics import summarize
+from victor_fp.core.faults import Fault
+from victor_fp.core.metrics import add_up, summarize
 from victor_fp.core.resilience import breaker as circuit
-from victor_fp.core.resilience.health import Health, classify_health, compute_latency, score
+from victor_fp.core.resilience.breaker import judge_fault
+from victor_fp.core.resilience.health import Health, classify_health, compute_latency, observe, score
 from victor_fp.core.stats import (
     CircuitBreakerStats,
     HealthStats,
@@ -23,6 +25,19 @@ from victor_fp.shell.engine.target import Target, TargetPool
 
 RECENT = 20
 """Number of operations that are listed individually."""
+
+
+class HealthGauge:
+    """The health of a target, measured from its attempts."""
+
+    __slots__ = ("health",)
+
+    def __init__(self) -> None:
+        self.health = Health()
+
+    def observe(self, fault: Fault | None, seconds: float, now: float) -> None:
+        """Record an attempt."""
+        self.health = observe(self.health, judge_fault(fault), seconds, now)
 
 
 def collect_metrics(pool: TargetPool) -> ProviderMetrics | None:
@@ -39,7 +54,7 @@ def collect_resilience(pool: TargetPool) -> ResilienceStats | None:
     first, *others = pool.targets
     if first.breaker is None and not others:
         return None
-    metrics = pool.metrics
+    metrics = None if pool.metrics is None else add_up(pool.metrics)
     return {
         "total_requests": None if metrics is None else metrics.operations,
         "total_failures": None if metrics is None else metrics.failures,
@@ -73,7 +88,7 @@ def describe_breaker(target: Target, pool: TargetPool) -> CircuitBreakerStats | 
 
 def describe_health(target: Target, pool: TargetPool) -> HealthStats:
     """Return a target's health, measured from its traffic; latency in seconds."""
-    now, health = pool.store.now(), target.health or Health()
+    now, health = pool.store.now(), Health() if target.health is None else target.health.health
     return {
         "condition": classify_health(health, now),
         "score": score(health, now),
@@ -89,7 +104,7 @@ def is_open(target: Target, pool: TargetPool) -> bool:
 
 def is_healthy(target: Target, pool: TargetPool) -> bool:
     """Return whether a call is currently likely to succeed."""
-    return not is_open(target, pool) and classify_health(target.health or Health(), pool.store.now()) != "unhealthy"
+    return not is_open(target, pool) and describe_health(target, pool)["condition"] != "unhealthy"
 
 
 def format_title(target: Target) -> str:

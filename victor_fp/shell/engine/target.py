@@ -11,7 +11,7 @@ from returns.result import Failure, Result, Success
 from victor_fp.core.faults import Fault
 from victor_fp.core.resilience import breaker as circuit
 from victor_fp.core.resilience import fallback
-from victor_fp.core.resilience.breaker import Breaker, BreakerPolicy, judge_fault
+from victor_fp.core.resilience.breaker import Breaker, BreakerPolicy
 from victor_fp.core.resilience.fallback import FallbackPolicy
 from victor_fp.core.resilience.retry import RetryPolicy
 from victor_fp.core.result import outcome
@@ -23,12 +23,12 @@ from victor_fp.shell.store.memory import MemoryCell, MemoryStore
 
 if TYPE_CHECKING:
     from victor_fp.core.metrics import Metrics
-    from victor_fp.core.resilience.health import Health
     from victor_fp.core.resilience.queue import QueuePolicy
     from victor_fp.core.resilience.rate_limit import Limits
     from victor_fp.shell.engine.budget_keeper import BudgetKeeper
     from victor_fp.shell.engine.rate_limiter import RateLimiter
-    from victor_fp.shell.engine.telemetry import Observer
+    from victor_fp.shell.engine.stats import HealthGauge
+    from victor_fp.shell.engine.telemetry import LogObserver, Observer
 
 START_ALLOWANCE = 1.0
 """Seconds for the key lookup and the wait for a permit before the first attempt. Without it, the last attempt of an
@@ -61,10 +61,10 @@ class Target:
     """None is the default policy."""
     waits_for_breaker: bool = False
     """Whether a call waits for an open breaker, within its deadline, instead of failing."""
-    health: Health | None = None
-    """Health measured from attempts; None if it is not used."""
-    on_attempt: Callable[[Fault | None, float], None] | None = None
-    """Called after each attempt with its fault, or None, and its duration in seconds."""
+    health: HealthGauge | None = None
+    """None if the health is not measured."""
+    on_attempt: Callable[[Fault | None, float, float], None] | None = None
+    """Called after each attempt with its fault, or None, its duration in seconds, and the time."""
     states: dict[str, ModelState] = field(default_factory=dict)
     """By model."""
     shared_state: ModelState | None = None
@@ -72,11 +72,8 @@ class Target:
     in_flight: InFlight | None = None
     """Counts operations of this target, if others also use its provider."""
 
-    async def get_state(self, model: str, store: Store, runtime: Runtime) -> Result[ModelState, Fault]:
-        """Return the state of a model; it is created at first use."""
-        found = self.shared_state or self.states.get(model)
-        if found is not None:
-            return Success(found)
+    async def make_state(self, model: str, store: Store, runtime: Runtime) -> Result[ModelState, Fault]:
+        """Create the state of a model, at its first use."""
         match outcome(await self.backend.compute_scope()):
             case Failure(fault):
                 return Failure(fault)
@@ -84,25 +81,10 @@ class Target:
                 made = self._make_state(f"{scope}:{model}", model, store, runtime)
                 return Success(self.states.setdefault(model, made))
 
-    def observe(self, fault: Fault | None, seconds: float, now: float) -> None:
-        """Record an attempt."""
-        if self.on_attempt is not None:
-            self.on_attempt(fault, seconds)
-        if self.health is not None:
-            from victor_fp.core.resilience.health import observe
-
-            self.health = observe(self.health, judge_fault(fault), seconds, now)
-
     def read_breaker(self) -> Breaker | None:
         """Return the breaker as last seen by this process."""
         state = self.shared_state or self.states.get(self.model)
         return self._make_breaker() if state is None else state.breaker.state
-
-    def close(self) -> None:
-        """Reject the calls that wait for a permit."""
-        for state in self.states.values():
-            if state.limiter is not None:
-                state.limiter.close()
 
     def _make_state(self, name: str, model: str, store: Store, runtime: Runtime) -> ModelState:
         limiter: RateLimiter | None = None
@@ -110,13 +92,13 @@ class Target:
             from victor_fp.core.resilience.admission import Admission
             from victor_fp.core.resilience.queue import Queue, QueuePolicy
             from victor_fp.core.resilience.rate_limit import Limiter
-            from victor_fp.shell.engine.rate_limiter import RateLimiter
+            from victor_fp.shell.engine.rate_limiter import open_limiter
 
             fresh = Admission(
                 limiter=Limiter(limits=self.limits),
                 queue=Queue(policy=self.queue or QueuePolicy(), provider=self.backend.name, model=model),
             )
-            limiter = RateLimiter(store.open_limits(f"limits:{name}", fresh), store, runtime)
+            limiter = open_limiter(f"limits:{name}", fresh, store, runtime)
         if self.breaker is None:
             return ModelState(breaker=MemoryCell(None, store.now), limiter=limiter)
         from victor_fp.shell.store.packing import CIRCUIT
@@ -138,19 +120,25 @@ class TargetPool:
         store: Store | None = None,
         runtime: Runtime,
         metrics: Metrics | None = None,
+        log: LogObserver | None = None,
         observers: Sequence[Observer] = (),
         budget: BudgetKeeper | None = None,
         in_flight: InFlight | None = None,
     ) -> None:
-        """`policy` may be None for a single target; `metrics` None disables metrics.
+        """`policy` may be None for a single target; `metrics` None disables metrics, `log` None the log.
 
         `in_flight` may be that of another pool, whose operations are then interrupted together with those of this one.
         """
         self.targets = targets
         self.policy = policy
+        self.is_single = len(targets) == 1 and (policy is None or policy.max_tries is None)
+        """Whether a call needs no plan before its target has failed."""
         self.runtime = runtime
         self.store = store or MemoryStore(runtime)
         self.metrics = metrics
+        self.log = log
+        self.is_reported = metrics is not None or log is not None
+        """Whether operations are reported even without observers."""
         self.observers = observers
         self.budget = budget
         """The budget shared by all targets."""
@@ -178,6 +166,6 @@ class TargetPool:
         return Success(self.targets[index])
 
 
-def reset_breaker(breaker: Breaker | None, now: float) -> tuple[Breaker | None, None]:
+def reset_breaker(breaker: Breaker | None, _: None, now: float) -> tuple[Breaker | None, None]:
     """Close a breaker, as a step of a cell."""
     return (None if breaker is None else circuit.reset(breaker, now)), None

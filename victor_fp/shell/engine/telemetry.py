@@ -120,16 +120,19 @@ class LogObserver:
 
     def begun(self, operation: Begun) -> OnEnd | None:  # noqa: ARG002  the end has all details
         """Return the callback that logs the end."""
-        return self._log
+        return self.log
 
-    def _log(self, ending: Ended) -> None:
+    def is_enabled(self, sample: Sample) -> bool:
+        """Return whether an operation is logged; if not, its details need not be collected."""
+        return self._logger.isEnabledFor(choose_level(sample))
+
+    def log(self, ending: Ended) -> None:
+        """Log the end of an operation."""
         sample = ending.sample
-        level = choose_level(sample)
-        if not self._logger.isEnabledFor(level):
-            return
-        target = f"{sample.provider} {sample.model}"
-        message = f"{target}: {sample.outcome} after {sample.seconds:.3f} s, {sample.tries} attempts"
-        self._logger.log(level, message, extra={"victor_fp": collect_facts(ending)})
+        if self.is_enabled(sample):
+            target = f"{sample.provider} {sample.model}"
+            message = f"{target}: {sample.outcome} after {sample.seconds:.3f} s, {sample.tries} attempts"
+            self._logger.log(choose_level(sample), message, extra={"victor_fp": collect_facts(ending)})
 
 
 def choose_level(sample: Sample) -> int:

@@ -1,6 +1,6 @@
 """Stores for the state of limits, cooldowns and breakers: protocols for a store in memory or one shared by processes.
 
-A cell holds one state. A step is a pure function `(state, now) -> (state, answer)`. Steps on a cell run one after
+A cell holds one state. A step is a pure function `(state, event, now) -> (state, answer)`. Steps on a cell run one after
 another, each on the state that the previous step returned, in this process and, if the store is shared, across all
 processes. A store does not raise on network errors.
 """
@@ -14,11 +14,13 @@ from victor_fp.core.faults import Fault
 
 if TYPE_CHECKING:
     from victor_fp.core.resilience.admission import Admission
+    from victor_fp.shell.engine.rate_limiter import RateLimiter
 
 S = TypeVar("S")
+E = TypeVar("E")
 R = TypeVar("R")
 
-Step: TypeAlias = Callable[[S, float], tuple[S, R]]
+Step: TypeAlias = Callable[[S, E, float], tuple[S, R]]
 
 
 class Cell(Protocol[S]):
@@ -29,25 +31,25 @@ class Cell(Protocol[S]):
         """The latest state that this process has seen."""
         ...
 
-    async def change(self, step: Step[S, R], then: Callable[[R], None]) -> None:
-        """Run a step, call `then` with its answer, and return.
+    async def change(self, step: Step[S, E, R], event: E, then: Callable[[R], None]) -> None:
+        """Run a step on an event, call `then` with its answer, and return.
 
         A step must be pure, because it may run several times before its result is stored. `then` is called before the
         next step runs, also if the caller is cancelled meanwhile, so that a permit can always be returned.
         """
         ...
 
-    def post(self, step: Step[S, R], then: Callable[[R], None]) -> None:
+    def post(self, step: Step[S, E, R], event: E, then: Callable[[R], None]) -> None:
         """Like `change`, without waiting for the step: for callers that need no result or cannot wait."""
         ...
 
 
 class LimitsCell(Cell["Admission"], Protocol):
-    """The admission of one key. Its state also changes when a loan is renewed or expires."""
+    """The admission of one key. Steps run at once; the state also changes when a loan is renewed or expires."""
 
-    def watch(self, step: Step[Admission, R], then: Callable[[R], None]) -> None:
-        """Run this step after every such change."""
-        ...
+    limiter: RateLimiter | None
+    """Answers the calls of all users of the cell in this process, since one call's end may admit another's. The cell
+    wakes it after every change that is not a step."""
 
 
 class Packing(Protocol[S]):

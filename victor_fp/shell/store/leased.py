@@ -10,11 +10,8 @@ import asyncio
 import math
 import os
 from collections.abc import Callable
-from functools import partial
 from secrets import token_hex
-from types import MethodType
-from typing import TYPE_CHECKING, TypeAlias, TypeVar
-from weakref import WeakMethod
+from typing import TYPE_CHECKING, TypeVar
 
 from msgspec.structs import replace
 
@@ -26,11 +23,11 @@ from victor_fp.core.resilience.rate_limit import Loan
 from victor_fp.shell.store import Step
 
 if TYPE_CHECKING:
+    from victor_fp.shell.engine.rate_limiter import RateLimiter
     from victor_fp.shell.store.shared import SharedStore
 
+E = TypeVar("E")
 R = TypeVar("R")
-Watcher: TypeAlias = Callable[[], bool]
-"""Returns False if it need not be called again."""
 
 
 class LeasedCell:
@@ -38,39 +35,25 @@ class LeasedCell:
 
     def __init__(self, store: SharedStore, name: str, fresh: Admission) -> None:
         self.state = replace(fresh, limiter=replace(fresh.limiter, loan=Loan()))
+        self.limiter: RateLimiter | None = None
         self._lease = Lease(is_closed=store.is_closed)
         self._store = store
         self._name = name
         self._identity = token_hex(4)
         self._process = os.getpid()
-        self._watchers: list[Watcher] = []
         self._timer: asyncio.Task[None] | None = None
         self._wakes_at = math.inf
         self._loop: asyncio.AbstractEventLoop | None = None
 
-    async def change(self, step: Step[Admission, R], then: Callable[[R], None]) -> None:
+    async def change(self, step: Step[Admission, E, R], event: E, then: Callable[[R], None]) -> None:
         """Run a step. Nothing is awaited."""
-        self.post(step, then)
+        self.post(step, event, then)
 
-    def post(self, step: Step[Admission, R], then: Callable[[R], None]) -> None:
+    def post(self, step: Step[Admission, E, R], event: E, then: Callable[[R], None]) -> None:
         """Run a step."""
-        self._run_step(step, then)
-        self._plan()
-
-    def watch(self, step: Step[Admission, R], then: Callable[[R], None]) -> None:
-        """Run this step whenever the loan is renewed or expires. The object of the method `then` is held weakly."""
-        self._watchers.append(partial(self._notify, step, _hold(then)))
-
-    def _notify(self, step: Step[Admission, R], held: Callable[[], Callable[[R], None] | None]) -> bool:
-        then = held()
-        if then is not None:
-            self._run_step(step, then)
-        return then is not None
-
-    def _run_step(self, step: Step[Admission, R], then: Callable[[R], None]) -> None:
-        """Update the state and pass the answer to `then`."""
-        self.state, answer = step(self.state, self._store.now())
+        self.state, answer = step(self.state, event, self._store.now())
         then(answer)
+        self._plan()
 
     def _plan(self) -> None:
         """Set the timer for the next renewal."""
@@ -98,12 +81,14 @@ class LeasedCell:
         self._store.keep(asyncio.get_running_loop().create_task(self._renew(borrow)))
 
     async def _renew(self, borrow: Borrow) -> None:
-        """Send the request to the pool, apply the response, and notify the watchers."""
+        """Send the request to the pool, apply the response, and wake the limiter."""
         lent = await self._store.lend(self._name, borrow) if self._store.may_ask() else None
         now, random = self._store.now(), self._store.draw_random()
         self._lease, self.state = leasing.receive(self._lease, self.state, lent, now, random)
-        self._watchers = [watcher for watcher in self._watchers if watcher()]
-        self._plan()
+        if self.limiter is None:
+            self._plan()
+        else:
+            self.limiter.wake()  # a step, after which the next renewal is planned
 
     def _identify(self) -> str:
         """Return the name of this process in the pool; it changes with a fork."""
@@ -120,8 +105,3 @@ class LeasedCell:
         self._lease, self.state, borrow = leasing.give_back(self._lease, self.state, name, now)
         if borrow is not None and self._store.may_ask():
             await self._store.lend(self._name, borrow)
-
-
-def _hold(then: Callable[[R], None]) -> Callable[[], Callable[[R], None] | None]:
-    """Return a reference to `then`; bound methods are referenced weakly."""
-    return WeakMethod(then) if isinstance(then, MethodType) else lambda: then

@@ -12,8 +12,10 @@ from victor_fp.shell.store import Packing, Step
 
 if TYPE_CHECKING:
     from victor_fp.core.resilience.admission import Admission
+    from victor_fp.shell.engine.rate_limiter import RateLimiter
 
 S = TypeVar("S")
+E = TypeVar("E")
 R = TypeVar("R")
 
 
@@ -26,24 +28,25 @@ class MemoryCell(Generic[S]):
         self.state: S = state
         self._now = now
 
-    async def change(self, step: Step[S, R], then: Callable[[R], None]) -> None:
+    async def change(self, step: Step[S, E, R], event: E, then: Callable[[R], None]) -> None:
         """Run a step. Nothing is awaited."""
-        self.state, answer = step(self.state, self._now())
+        self.state, answer = step(self.state, event, self._now())
         then(answer)
 
-    def post(self, step: Step[S, R], then: Callable[[R], None]) -> None:
+    def post(self, step: Step[S, E, R], event: E, then: Callable[[R], None]) -> None:
         """Run a step."""
-        self.state, answer = step(self.state, self._now())
+        self.state, answer = step(self.state, event, self._now())
         then(answer)
 
 
 class MemoryLimits(MemoryCell["Admission"]):
     """The admission of one key in memory; only its own steps change it."""
 
-    __slots__ = ()
+    __slots__ = ("limiter",)
 
-    def watch(self, step: Step[Admission, R], then: Callable[[R], None]) -> None:
-        """Do nothing: the state changes only through steps."""
+    def __init__(self, state: Admission, now: Callable[[], float]) -> None:
+        super().__init__(state, now)
+        self.limiter: RateLimiter | None = None
 
 
 class MemoryStore:

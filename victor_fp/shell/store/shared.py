@@ -33,6 +33,7 @@ from victor_fp.shell.store import Packing, Step
 from victor_fp.shell.store.leased import LeasedCell
 
 S = TypeVar("S")
+E = TypeVar("E")
 R = TypeVar("R")
 
 OnLoss: TypeAlias = Literal["open", "closed"]
@@ -93,17 +94,17 @@ class SharedCell(Generic[S]):
         self._look: asyncio.Task[None] | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
 
-    async def change(self, step: Step[S, R], then: Callable[[R], None]) -> None:
+    async def change(self, step: Step[S, E, R], event: E, then: Callable[[R], None]) -> None:
         """Run a step in its turn. The step continues if the caller is cancelled."""
-        if not self._run_locally(step, then):
-            await asyncio.shield(self._add_waiting(step, then))
+        if not self._run_locally(step, event, then):
+            await asyncio.shield(self._add_waiting(step, event, then))
 
-    def post(self, step: Step[S, R], then: Callable[[R], None]) -> None:
+    def post(self, step: Step[S, E, R], event: E, then: Callable[[R], None]) -> None:
         """Run a step in its turn, without waiting for it."""
-        if not self._run_locally(step, then):
-            self._add_waiting(step, then)
+        if not self._run_locally(step, event, then):
+            self._add_waiting(step, event, then)
 
-    def _run_locally(self, step: Step[S, R], then: Callable[[R], None]) -> bool:
+    def _run_locally(self, step: Step[S, E, R], event: E, then: Callable[[R], None]) -> bool:
         """Run a step at once if it changes nothing shared, or the server is unreachable; return whether it was run."""
         loop = asyncio.get_running_loop()
         if loop is not self._loop:
@@ -115,7 +116,7 @@ class SharedCell(Generic[S]):
         if in_reach and (self._seen is None or self._packing.get_freshness(self.state) <= 0):
             return False
         now = self._store.now()
-        state, answer = step(self.state, now)
+        state, answer = step(self.state, event, now)
         if in_reach and self._packing.pack(state) != self._seen:
             return False
         self.state = state
@@ -142,9 +143,9 @@ class SharedCell(Generic[S]):
             self._seen = swapped.current
             self.state = self._packing.unpack(swapped.current, self.state) or self.state
 
-    def _add_waiting(self, step: Step[S, R], then: Callable[[R], None]) -> asyncio.Future[None]:
+    def _add_waiting(self, step: Step[S, E, R], event: E, then: Callable[[R], None]) -> asyncio.Future[None]:
         loop = asyncio.get_running_loop()
-        waiting: _Waiting[S] = _Waiting(partial(_run, step), then, loop.create_future())
+        waiting: _Waiting[S] = _Waiting(step, event, then, loop.create_future())
         self._waiting.append(waiting)
         if self._worker is None or self._worker.done():
             self._worker = self._store.keep(loop.create_task(self._serve()))
@@ -191,25 +192,22 @@ class SharedCell(Generic[S]):
 class _Waiting(Generic[S]):
     """A waiting step."""
 
-    __slots__ = ("done", "step", "then")
+    __slots__ = ("done", "event", "step", "then")
 
     def __init__(
-        self, step: Callable[[S, float], tuple[S, Any]], then: Callable[[Any], None], done: asyncio.Future[None]
+        self, step: Step[S, Any, Any], event: object, then: Callable[[Any], None], done: asyncio.Future[None]
     ) -> None:
         self.step = step
+        self.event = event
         self.then = then
         self.done = done
-
-
-def _run(step: Step[S, R], state: S, now: float) -> tuple[S, Any]:
-    return step(state, now)
 
 
 def _run_all(batch: list[_Waiting[S]], state: S, now: float) -> tuple[S, list[Any]]:
     """Run all steps of a batch; return the state and the answers."""
     answers: list[Any] = []
     for waiting in batch:
-        state, answer = waiting.step(state, now)
+        state, answer = waiting.step(state, waiting.event, now)
         answers.append(answer)
     return state, answers
 

@@ -10,7 +10,7 @@ from msgspec.structs import replace
 
 from tests.core.resilience.simulation.people import Scenario, Violation
 from tests.core.resilience.simulation.town import Town
-from victor_fp.core.resilience import breaker, call, cooldown, fallback, queue, rate_limit, retry
+from victor_fp.core.resilience import breaker, cooldown, fallback, queue, rate_limit, retry
 
 
 def probes_are_kept_when_cancelled(right: Callable[..., Any]) -> Callable[..., Any]:
@@ -18,7 +18,7 @@ def probes_are_kept_when_cancelled(right: Callable[..., Any]) -> Callable[..., A
 
 
 def reports_get_lost(right: Callable[..., Any]) -> Callable[..., Any]:
-    return lambda state, breaker_, verdict, now: breaker_
+    return lambda state, permit, verdict, now: state
 
 
 def any_number_of_probes(right: Callable[..., Any]) -> Callable[..., Any]:
@@ -45,7 +45,7 @@ def any_number_at_a_time(right: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def permits_do_not_come_back(right: Callable[..., Any]) -> Callable[..., Any]:
-    return lambda state, permit, used, now: state
+    return lambda state, permit, used: state
 
 
 def the_minute_is_short(right: int) -> int:
@@ -100,7 +100,7 @@ BUGS = [
     (breaker, "_end_probe", probes_are_kept_when_cancelled),
     (breaker, "record", failures_never_end),
     (breaker, "admit", any_number_of_probes),
-    (call, "_record", reports_get_lost),
+    (breaker, "record", reports_get_lost),
     (rate_limit, "take", any_number_at_a_time),
     (rate_limit, "give_back", permits_do_not_come_back),
     (rate_limit, "_SLOTS", the_minute_is_short),
