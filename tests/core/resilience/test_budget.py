@@ -29,6 +29,13 @@ def test_reserved_amounts_count_as_spent() -> None:
     assert reserve(state, ONE) == (state, Shortage("tokens", is_final=False))
 
 
+def test_a_budget_can_be_used_up_exactly() -> None:
+    for budget in (Budget(usd=1.0), Budget(tokens=100), Budget(requests=1)):
+        state, shortage = reserve(Spending(budget=budget), ONE)
+        assert shortage is None
+        assert reserve(state, Amount(usd=0.01, tokens=1))[1] is not None
+
+
 def test_shortage_is_final_if_released_reservations_would_not_help() -> None:
     spent = settle(reserve(Spending(budget=Budget(usd=1.5)), ONE)[0], ONE, ONE)
     assert reserve(spent, ONE)[1] == Shortage("usd", is_final=True)

@@ -6,11 +6,19 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from victor_fp.core.resilience import ratelimit_headers
 from victor_fp.core.resilience.ratelimit_headers import NOTHING, Reported, ReportedBudget, read_budgets
 
 DATE = {"date": "Mon, 02 Mar 2026 10:00:00 GMT"}
 WALL = 1772445600.0
 """The same moment."""
+
+
+@pytest.fixture(autouse=True)
+def _read_every_name_anew() -> None:
+    for function in vars(ratelimit_headers).values():
+        if hasattr(function, "cache_clear"):
+            function.cache_clear()
 
 
 def test_openai_style_names_with_durations() -> None:
