@@ -213,26 +213,6 @@ class CatalogueProvider(Provider):
         """Return the value of the entry."""
         return self.SPEC.supports.streaming
 
-    async def chat(
-        self,
-        messages: Messages,
-        *,
-        model: str | None = None,
-        temperature: float | None = DEFAULT_TEMPERATURE,
-        max_tokens: int | None = DEFAULT_MAX_TOKENS,
-        tools: ToolsInput | None = None,
-        **kwargs: Unpack[ChatOptions],
-    ) -> CompletionResponse:
-        """Complete a chat. Raises ProviderError."""
-        result = await self.chat_result(
-            messages, model=model, temperature=temperature, max_tokens=max_tokens, tools=tools, **kwargs
-        )
-        match outcome(result):
-            case Success(response):
-                return response
-            case Failure(fault):
-                raise error_from(fault)
-
     async def chat_result(
         self,
         messages: Messages,
@@ -302,36 +282,6 @@ class CatalogueProvider(Provider):
         )
         return ChatStream(stream_items(self._pool, spec, as_results=True))
 
-    def stream_chat(
-        self,
-        messages: Messages,
-        *,
-        model: str | None = None,
-        temperature: float | None = DEFAULT_TEMPERATURE,
-        max_tokens: int | None = DEFAULT_MAX_TOKENS,
-        tools: ToolsInput | None = None,
-        **kwargs: Unpack[ChatOptions],
-    ) -> ChatStream[StreamChunk]:
-        """Alias of `stream`."""
-        return self.stream(messages, model=model, temperature=temperature, max_tokens=max_tokens, tools=tools, **kwargs)
-
-    async def embed(
-        self,
-        texts: Sequence[str] | str,
-        *,
-        model: str,
-        dimensions: int | None = None,
-        purpose: Purpose | None = None,
-        **kwargs: Unpack[EmbedOptions],
-    ) -> EmbeddingResponse:
-        """Embed texts, in as many requests as the vendor's limits require; the vectors are in the order of the texts.
-
-        Raises ProviderError.
-        """
-        return unwrap_or_raise(
-            await self.embed_result(texts, model=model, dimensions=dimensions, purpose=purpose, **kwargs)
-        )
-
     async def embed_result(
         self,
         texts: Sequence[str] | str,
@@ -346,18 +296,6 @@ class CatalogueProvider(Provider):
 
         spec = build_embed_spec(self.SPEC.name, texts, kwargs, model=model, dimensions=dimensions, purpose=purpose)
         return await run_embedding(self._pool, spec)
-
-    async def rerank(
-        self,
-        query: str,
-        documents: Sequence[str],
-        *,
-        model: str,
-        top_n: int | None = None,
-        **kwargs: Unpack[RerankOptions],
-    ) -> RerankResponse:
-        """Rank documents by their relevance to a query. Raises ProviderError."""
-        return unwrap_or_raise(await self.rerank_result(query, documents, model=model, top_n=top_n, **kwargs))
 
     async def rerank_result(
         self,
@@ -423,10 +361,6 @@ class CatalogueProvider(Provider):
             case Failure(fault):
                 return Failure(fault) if found is None else Success(found)
         return result if found is None else Success(found)
-
-    async def list_models(self) -> list[ModelInfo]:
-        """Return the available models. Raises ProviderError."""
-        return unwrap_or_raise(await self.list_models_result())
 
     async def list_models_result(self) -> Result[list[ModelInfo], Fault]:
         """Return the available models."""

@@ -130,19 +130,6 @@ class CustomProvider(Provider):
                 results = self._provider.stream_result(given.messages, model=given.model, tools=given.tools, **options)
                 return ChatStream(_pass_on(results))
 
-    def stream_chat(
-        self,
-        messages: Messages,
-        *,
-        model: str | None = None,
-        temperature: float | None = DEFAULT_TEMPERATURE,
-        max_tokens: int | None = DEFAULT_MAX_TOKENS,
-        tools: ToolsInput | None = None,
-        **kwargs: Unpack[ChatOptions],
-    ) -> ChatStream[StreamChunk]:
-        """Alias of `stream`."""
-        return self.stream(messages, model=model, temperature=temperature, max_tokens=max_tokens, tools=tools, **kwargs)
-
     async def embed(
         self,
         texts: Sequence[str] | str,

@@ -5,19 +5,26 @@ from __future__ import annotations
 from abc import abstractmethod
 from typing import TYPE_CHECKING
 
+from returns.result import Failure, Success
 from typing_extensions import Unpack
 
 from victor_fp.core.defaults import DEFAULT_MAX_TOKENS, DEFAULT_TEMPERATURE
+from victor_fp.core.result import outcome
 from victor_fp.core.types import CompletionResponse, StreamChunk
 from victor_fp.providers.base import BaseProvider
+from victor_fp.providers.errors import error_from, unwrap_or_raise
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from returns.result import Result
 
+    from victor_fp.core.embeddings import EmbeddingResponse, EmbedOptions, RerankOptions, RerankResponse
     from victor_fp.core.faults import Fault
     from victor_fp.core.options import ChatOptions
     from victor_fp.core.protocols import ModelInfo
     from victor_fp.core.request_building.inputs import Messages, ToolsInput
+    from victor_fp.core.vectors import Purpose
     from victor_fp.providers.calls import ChatStream
 
 
@@ -28,7 +35,6 @@ class Provider(BaseProvider):
     asks less of those who write a class: lists of messages, and a model's name.
     """
 
-    @abstractmethod
     async def chat(
         self,
         messages: Messages,
@@ -40,6 +46,14 @@ class Provider(BaseProvider):
         **kwargs: Unpack[ChatOptions],
     ) -> CompletionResponse:
         """Complete a chat. Raises ProviderError."""
+        result = await self.chat_result(
+            messages, model=model, temperature=temperature, max_tokens=max_tokens, tools=tools, **kwargs
+        )
+        match outcome(result):
+            case Success(response):
+                return response
+            case Failure(fault):
+                raise error_from(fault)
 
     @abstractmethod
     async def chat_result(
@@ -80,7 +94,6 @@ class Provider(BaseProvider):
     ) -> ChatStream[Result[StreamChunk, Fault]]:
         """Stream a chat completion: successes, then at most one failure, then nothing."""
 
-    @abstractmethod
     def stream_chat(
         self,
         messages: Messages,
@@ -91,7 +104,41 @@ class Provider(BaseProvider):
         tools: ToolsInput | None = None,
         **kwargs: Unpack[ChatOptions],
     ) -> ChatStream[StreamChunk]:
-        """Another name for `stream`."""
+        """Alias of `stream`."""
+        return self.stream(messages, model=model, temperature=temperature, max_tokens=max_tokens, tools=tools, **kwargs)
+
+    async def embed(
+        self,
+        texts: Sequence[str] | str,
+        *,
+        model: str,
+        dimensions: int | None = None,
+        purpose: Purpose | None = None,
+        **kwargs: Unpack[EmbedOptions],
+    ) -> EmbeddingResponse:
+        """Embed texts, in as many requests as the vendor's limits require; the vectors are in the order of the texts.
+
+        Raises ProviderError.
+        """
+        return unwrap_or_raise(
+            await self.embed_result(texts, model=model, dimensions=dimensions, purpose=purpose, **kwargs)
+        )
+
+    async def rerank(
+        self,
+        query: str,
+        documents: Sequence[str],
+        *,
+        model: str,
+        top_n: int | None = None,
+        **kwargs: Unpack[RerankOptions],
+    ) -> RerankResponse:
+        """Rank documents by their relevance to a query. Raises ProviderError."""
+        return unwrap_or_raise(await self.rerank_result(query, documents, model=model, top_n=top_n, **kwargs))
+
+    async def list_models(self) -> list[ModelInfo]:
+        """Return the available models. Raises ProviderError."""
+        return unwrap_or_raise(await self.list_models_result())
 
     @abstractmethod
     async def list_models_result(self) -> Result[list[ModelInfo], Fault]:
