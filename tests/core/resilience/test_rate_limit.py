@@ -18,9 +18,9 @@ from victor_fp.core.resilience.rate_limit import (
     adopt,
     build_stats,
     compute_limits,
-    counts_tokens,
     find_mode,
     give_back,
+    may_limit_tokens,
     take,
     withdraw,
 )
@@ -146,19 +146,19 @@ def test_tokens_are_estimated_if_they_are_limited_or_no_response_has_told_yet() 
     tokens, requests = ReportedBudget(limit=9, per_minute=True), ReportedBudget(remaining=9, reset=50.0)
     first, permit = taken(Limiter(), 0.0)
     silent = give_back(first, permit, None)
-    assert [counts_tokens(one) for one in (Limiter(), first, silent, taken(silent, 1.0)[0])] == [
+    assert [may_limit_tokens(one) for one in (Limiter(), first, silent, taken(silent, 1.0)[0])] == [
         True,
         True,
         False,
         False,
     ]
-    assert counts_tokens(used(limiter(tokens=10), 0.0))
-    assert not counts_tokens(adopt(silent, None, Reported(requests=requests), 1.0))
-    assert counts_tokens(adopt(silent, None, Reported(tokens=tokens), 1.0))
-    assert counts_tokens(adopt(silent, None, Reported(tokens=ReportedBudget(remaining=9, reset=50.0)), 1.0))
+    assert may_limit_tokens(used(limiter(tokens=10), 0.0))
+    assert not may_limit_tokens(adopt(silent, None, Reported(requests=requests), 1.0))
+    assert may_limit_tokens(adopt(silent, None, Reported(tokens=tokens), 1.0))
+    assert may_limit_tokens(adopt(silent, None, Reported(tokens=ReportedBudget(remaining=9, reset=50.0)), 1.0))
     deaf = Limiter(limits=Limits(adopt="never"))
-    assert [counts_tokens(one) for one in (deaf, adopt(deaf, None, Reported(tokens=tokens), 1.0))] == [False, False]
-    assert counts_tokens(Limiter(limits=Limits(adopt="never", tokens_per_minute=10)))
+    assert [may_limit_tokens(one) for one in (deaf, adopt(deaf, None, Reported(tokens=tokens), 1.0))] == [False, False]
+    assert may_limit_tokens(Limiter(limits=Limits(adopt="never", tokens_per_minute=10)))
 
 
 def test_a_clock_that_goes_back_blocks_no_longer_than_a_minute() -> None:
