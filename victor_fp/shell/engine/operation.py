@@ -479,8 +479,10 @@ class Operation(Generic[T]):
         )
         if pool.metrics is not None:
             pool.metrics = record_sample(pool.metrics, sample)
-        is_logged = pool.log is not None and pool.log.is_enabled(sample)
-        if not is_logged and not self._on_end:
+        on_end = self._on_end
+        if pool.log is not None and pool.log.is_enabled(sample):
+            on_end = [pool.log.log, *on_end]
+        if not on_end:
             return
         ending = telemetry.Ended(
             sample=sample,
@@ -492,6 +494,4 @@ class Operation(Generic[T]):
             fault=fault,
             attempts=self.records,
         )
-        if is_logged and pool.log is not None:
-            pool.log.log(ending)
-        telemetry.notify_end(self._on_end, ending)
+        telemetry.notify_end(on_end, ending)
