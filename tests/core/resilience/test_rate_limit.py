@@ -7,12 +7,14 @@ import math
 import pytest
 from msgspec.structs import replace
 
+from victor_fp.core.resilience.pool import RequestBlock
 from victor_fp.core.resilience.rate_limit import (
     Adoption,
     Full,
     Left,
     Limiter,
     Limits,
+    Loan,
     Permit,
     Slot,
     adopt,
@@ -159,6 +161,21 @@ def test_tokens_are_estimated_if_they_are_limited_or_no_response_has_told_yet() 
     deaf = Limiter(limits=Limits(adopt="never"))
     assert [may_limit_tokens(one) for one in (deaf, adopt(deaf, None, Reported(tokens=tokens), 1.0))] == [False, False]
     assert may_limit_tokens(Limiter(limits=Limits(adopt="never", tokens_per_minute=10)))
+
+
+def test_a_loan_covers_its_last_token_and_its_first_moment_and_not_its_end() -> None:
+    loan = Loan(
+        blocks=(RequestBlock(5.0, 1, 1.0),), tokens=10, second=3, tokens_until=6.0, permits=1, until=6.0, members=1
+    )
+    lent = replace(limiter(requests=60, tokens=1000, concurrency=9), loan=loan)
+    state, permit = taken(lent, 5.0, tokens=10)
+    assert (permit.second, state.loan) == (3, replace(loan, blocks=(RequestBlock(6.0, 0, 1.0),), tokens=0))
+    assert full(lent, 5.0, tokens=11) is None
+    assert full(lent, 4.0) == pytest.approx(1.0, abs=1e-3)
+    endless = replace(loan, blocks=None)
+    assert full(replace(lent, loan=replace(endless, until=99.0)), 6.0) is None
+    assert full(replace(lent, loan=replace(endless, tokens_until=99.0)), 6.0) is None
+    taken(replace(lent, loan=replace(endless, until=99.0, tokens_until=99.0)), 6.0)
 
 
 def test_a_clock_that_goes_back_blocks_no_longer_than_a_minute() -> None:
