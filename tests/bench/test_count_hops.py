@@ -8,7 +8,7 @@ import pytest
 
 from tests.bench.count_hops import TARGETS, Hops, Limit, count_all
 
-CEILINGS = {"chat": Limit(97, 35), "stream": Limit(121, 38), "managed stream": Limit(148, 45)}
+CEILINGS = {"chat": Limit(97, 35), "stream": Limit(120, 38), "managed stream": Limit(147, 45)}
 """What is counted today. To be lowered, and not to be raised without a reason."""
 TRANSPORT = Limit(13, 4)
 """The part of the default transport."""

@@ -166,24 +166,24 @@ class Operation(Generic[T]):
             if self._task is not None:
                 self._task.cancel()
 
-    async def drain(self) -> None:
-        """Read a finished response to its end, so that its connection can be reused."""
-        attempt, self._attempt = self._attempt, None
-        if attempt is not None:
-            await attempt.drain()
-
     async def aclose(self) -> None:
         """Release permits and reservations, and close the connection, or drain it if the response is complete."""
-        if self._is_over:
-            await self.drain()
-            return
         retry, attempt = self._retry, self._attempt
+        if self._is_over:
+            self._attempt = None
+            if attempt is not None:
+                await attempt.drain()
+            return
         is_committed = retry is not None and isinstance(retry.order, Deliver)
         fault = self._with_target(Cancelled(message="the caller cancelled the call"))
         self._abandon(fault)
         self._finish("left" if is_committed else "Cancelled", fault=fault)
         if attempt is not None:
             await attempt.aclose()
+
+    async def drain(self) -> None:
+        """Read a finished response to its end, so that its connection can be reused."""
+        await self.aclose()
 
     def _begin_plan(self, policy: fallback.FallbackPolicy) -> fallback.Plan:
         pool, model = self._pool, self._spec.model
