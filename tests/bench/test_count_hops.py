@@ -8,7 +8,7 @@ import pytest
 
 from tests.bench.count_hops import TARGETS, Hops, Limit, count_all
 
-CEILINGS = {"chat": Limit(76, 24), "stream": Limit(86, 25), "managed stream": Limit(149, 37)}
+CEILINGS = {"chat": Limit(80, 25), "stream": Limit(82, 25), "managed stream": Limit(112, 32)}
 """What is counted today. To be lowered, and not to be raised without a reason."""
 TRANSPORT = Limit(10, 2)
 """The part of the default transport."""

@@ -7,20 +7,22 @@ import math
 import pytest
 from msgspec.structs import replace
 
+from victor_fp.core.resilience.pool import RequestBlock
 from victor_fp.core.resilience.rate_limit import (
     Adoption,
     Full,
     Left,
     Limiter,
     Limits,
+    Loan,
     Permit,
     Slot,
     adopt,
     build_stats,
     compute_limits,
-    counts_tokens,
     find_mode,
     give_back,
+    may_limit_tokens,
     take,
     withdraw,
 )
@@ -146,19 +148,34 @@ def test_tokens_are_estimated_if_they_are_limited_or_no_response_has_told_yet() 
     tokens, requests = ReportedBudget(limit=9, per_minute=True), ReportedBudget(remaining=9, reset=50.0)
     first, permit = taken(Limiter(), 0.0)
     silent = give_back(first, permit, None)
-    assert [counts_tokens(one) for one in (Limiter(), first, silent, taken(silent, 1.0)[0])] == [
+    assert [may_limit_tokens(one) for one in (Limiter(), first, silent, taken(silent, 1.0)[0])] == [
         True,
         True,
         False,
         False,
     ]
-    assert counts_tokens(used(limiter(tokens=10), 0.0))
-    assert not counts_tokens(adopt(silent, None, Reported(requests=requests), 1.0))
-    assert counts_tokens(adopt(silent, None, Reported(tokens=tokens), 1.0))
-    assert counts_tokens(adopt(silent, None, Reported(tokens=ReportedBudget(remaining=9, reset=50.0)), 1.0))
+    assert may_limit_tokens(used(limiter(tokens=10), 0.0))
+    assert not may_limit_tokens(adopt(silent, None, Reported(requests=requests), 1.0))
+    assert may_limit_tokens(adopt(silent, None, Reported(tokens=tokens), 1.0))
+    assert may_limit_tokens(adopt(silent, None, Reported(tokens=ReportedBudget(remaining=9, reset=50.0)), 1.0))
     deaf = Limiter(limits=Limits(adopt="never"))
-    assert [counts_tokens(one) for one in (deaf, adopt(deaf, None, Reported(tokens=tokens), 1.0))] == [False, False]
-    assert counts_tokens(Limiter(limits=Limits(adopt="never", tokens_per_minute=10)))
+    assert [may_limit_tokens(one) for one in (deaf, adopt(deaf, None, Reported(tokens=tokens), 1.0))] == [False, False]
+    assert may_limit_tokens(Limiter(limits=Limits(adopt="never", tokens_per_minute=10)))
+
+
+def test_a_loan_covers_its_last_token_and_its_first_moment_and_not_its_end() -> None:
+    loan = Loan(
+        blocks=(RequestBlock(5.0, 1, 1.0),), tokens=10, second=3, tokens_until=6.0, permits=1, until=6.0, members=1
+    )
+    lent = replace(limiter(requests=60, tokens=1000, concurrency=9), loan=loan)
+    state, permit = taken(lent, 5.0, tokens=10)
+    assert (permit.second, state.loan) == (3, replace(loan, blocks=(RequestBlock(6.0, 0, 1.0),), tokens=0))
+    assert full(lent, 5.0, tokens=11) is None
+    assert full(lent, 4.0) == pytest.approx(1.0, abs=1e-3)
+    endless = replace(loan, blocks=None)
+    assert full(replace(lent, loan=replace(endless, until=99.0)), 6.0) is None
+    assert full(replace(lent, loan=replace(endless, tokens_until=99.0)), 6.0) is None
+    taken(replace(lent, loan=replace(endless, until=99.0, tokens_until=99.0)), 6.0)
 
 
 def test_a_clock_that_goes_back_blocks_no_longer_than_a_minute() -> None:

@@ -317,8 +317,8 @@ def compute_limits(limiter: Limiter) -> tuple[int | None, int | None]:
     )
 
 
-def counts_tokens(limiter: Limiter) -> bool:
-    """Return whether calls need an estimate of their tokens: these are limited, or no response has told yet."""
+def may_limit_tokens(limiter: Limiter) -> bool:
+    """Return whether tokens are limited, or may be: no response has told yet. If not, calls need no estimate."""
     adopted, limits = limiter.adopted, limiter.limits
     if limits.tokens_per_minute is not None:
         return True

@@ -166,24 +166,24 @@ class Operation(Generic[T]):
             if self._task is not None:
                 self._task.cancel()
 
-    async def drain(self) -> None:
-        """Read a finished response to its end, so that its connection can be reused."""
-        attempt, self._attempt = self._attempt, None
-        if attempt is not None:
-            await attempt.aclose()
-
     async def aclose(self) -> None:
         """Release permits and reservations, and close the connection, or drain it if the response is complete."""
-        if self._is_over:
-            await self.drain()
-            return
         retry, attempt = self._retry, self._attempt
+        if self._is_over:
+            self._attempt = None
+            if attempt is not None:
+                await attempt.aclose()
+            return
         is_committed = retry is not None and isinstance(retry.order, Deliver)
         fault = self._with_target(Cancelled(message="the caller cancelled the call"))
         self._abandon(fault)
         self._finish("left" if is_committed else "Cancelled", fault=fault)
         if attempt is not None:
             await attempt.aclose()
+
+    async def drain(self) -> None:
+        """Read a finished response to its end, so that its connection can be reused."""
+        await self.aclose()
 
     def _begin_plan(self, policy: fallback.FallbackPolicy) -> fallback.Plan:
         pool, model = self._pool, self._spec.model
@@ -479,8 +479,10 @@ class Operation(Generic[T]):
         )
         if pool.metrics is not None:
             pool.metrics = record_sample(pool.metrics, sample)
-        is_logged = pool.log is not None and pool.log.is_enabled(sample)
-        if not is_logged and not self._on_end:
+        on_end = self._on_end
+        if pool.log is not None and pool.log.is_enabled(sample):
+            on_end = [pool.log.log, *on_end]
+        if not on_end:
             return
         ending = telemetry.Ended(
             sample=sample,
@@ -492,6 +494,4 @@ class Operation(Generic[T]):
             fault=fault,
             attempts=self.records,
         )
-        if is_logged and pool.log is not None:
-            pool.log.log(ending)
-        telemetry.notify_end(self._on_end, ending)
+        telemetry.notify_end(on_end, ending)

@@ -30,7 +30,7 @@ from victor_fp.core.resilience.admission import (
     advance,
 )
 from victor_fp.core.resilience.cooldown import compute_time_left
-from victor_fp.core.resilience.rate_limit import Permit, build_stats, counts_tokens
+from victor_fp.core.resilience.rate_limit import Permit, build_stats, may_limit_tokens
 from victor_fp.core.resilience.ratelimit_headers import NOTHING, read_budgets
 from victor_fp.core.stats import QueueStats
 from victor_fp.core.token_estimates import estimate_text_tokens, estimate_tokens
@@ -57,7 +57,7 @@ class RateLimiter:
     async def acquire(self, spec: CallSpec, deadline: float) -> Permit | Fault:
         """Acquire a permit for one request, or return why there is none. A cancelled call leaves the queue at once."""
         ticket = next(self._tickets)
-        tokens = _estimate_tokens(spec) if counts_tokens(self._cell.state.limiter) else 0
+        tokens = _estimate_tokens(spec) if may_limit_tokens(self._cell.state.limiter) else 0
         arrived = Arrived(ticket=ticket, priority=spec.priority, tokens=tokens, deadline=deadline)
         self._cell.post(advance, arrived, self._carry_out)
         answer = self._answers.pop(ticket, None)
