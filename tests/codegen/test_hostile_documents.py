@@ -12,6 +12,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from tests.example_counts import scale_examples
 from victor_fp.codegen import CodegenFailed, compile_vendor
 from victor_fp.codegen.bounds import find_excess, list_json_children
 from victor_fp.codegen.document import parse_document, slice_operations
@@ -273,7 +274,7 @@ def damaged(draw: st.DrawFn) -> dict[str, Any]:
 
 
 @given(damaged())
-@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=scale_examples(300), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_a_damaged_document_compiles_or_is_refused(content: dict[str, Any]) -> None:
     """Everything but the generator, which is slow and guarded by itself."""
     try:

@@ -14,6 +14,7 @@ from returns.result import Failure, Result, Success
 
 from tests.aws_frames import message
 from tests.core.growth.shapes import PROVIDERS
+from tests.example_counts import scale_examples
 from victor_fp import replay
 from victor_fp.core.classification.classifier import MESSAGE_LIMIT
 from victor_fp.core.faults import Fault
@@ -214,7 +215,7 @@ def test_no_header_raises(protocol: str, value: str) -> None:
 
 
 @pytest.mark.parametrize("protocol", PROTOCOLS)
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=scale_examples(30), deadline=None)
 @given(data=st.data())
 def test_no_bytes_raise(protocol: str, data: st.DataObject) -> None:
     """Bodies and streams that are cut, doubled and mixed up."""

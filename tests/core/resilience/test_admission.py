@@ -8,6 +8,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
+from tests.example_counts import scale_examples
 from victor_fp.core.faults import (
     DeadlineExceeded,
     Fault,
@@ -312,4 +313,4 @@ class AdmissionLaws(RuleBasedStateMachine):
 
 
 TestAdmissionLaws = AdmissionLaws.TestCase
-TestAdmissionLaws.settings = settings(max_examples=60, stateful_step_count=40, deadline=None)
+TestAdmissionLaws.settings = settings(max_examples=scale_examples(60), stateful_step_count=40, deadline=None)

@@ -6,6 +6,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
+from tests.example_counts import scale_examples
 from victor_fp.core.resilience.breaker import (
     TRANSITIONS,
     Breaker,
@@ -113,4 +114,4 @@ class BreakerLaws(RuleBasedStateMachine):
 
 
 TestBreakerLaws = BreakerLaws.TestCase
-TestBreakerLaws.settings = settings(max_examples=60, stateful_step_count=40, deadline=None)
+TestBreakerLaws.settings = settings(max_examples=scale_examples(60), stateful_step_count=40, deadline=None)

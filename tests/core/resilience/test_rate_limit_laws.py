@@ -6,6 +6,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
+from tests.example_counts import scale_examples
 from victor_fp.core.resilience.rate_limit import (
     TRANSITIONS,
     Full,
@@ -102,4 +103,4 @@ class RateLimitLaws(RuleBasedStateMachine):
 
 
 TestRateLimitLaws = RateLimitLaws.TestCase
-TestRateLimitLaws.settings = settings(max_examples=60, stateful_step_count=40, deadline=None)
+TestRateLimitLaws.settings = settings(max_examples=scale_examples(60), stateful_step_count=40, deadline=None)

@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.example_counts import scale_examples
 from victor_fp.core.catalogue import CATALOGUE
 from victor_fp.core.dialects.schemas import OLDER_GEMINI_SCHEMAS, SchemaRules, SchemaSupport
 from victor_fp.core.json_schema import compile_schema
@@ -116,7 +117,7 @@ def test_a_union_at_the_root_that_is_told_is_a_named_change() -> None:
 
 @pytest.mark.parametrize("name", RULES)
 @given(schema=SCHEMAS, values=st.lists(VALUES | OBJECTS, min_size=12, max_size=12))
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=scale_examples(12), deadline=None)
 def test_a_conversion_without_a_named_change_means_the_same(
     name: str, schema: dict[str, Any], values: list[Any]
 ) -> None:
@@ -126,7 +127,7 @@ def test_a_conversion_without_a_named_change_means_the_same(
 @pytest.mark.slow
 @pytest.mark.parametrize("name", RULES)
 @given(schema=SCHEMAS, values=st.lists(VALUES | OBJECTS, min_size=12, max_size=12))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=scale_examples(150), deadline=None)
 def test_more_conversions_without_a_named_change_mean_the_same(
     name: str, schema: dict[str, Any], values: list[Any]
 ) -> None:
@@ -158,7 +159,7 @@ def check_meaning(name: str, schema: dict[str, Any], values: list[Any]) -> None:
 
 @pytest.mark.parametrize("name", RULES)
 @given(schema=st.dictionaries(st.sampled_from(sorted(RESTRICTIONS)), ODD, max_size=5), arguments=st.booleans())
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=scale_examples(15), deadline=None)
 def test_no_schema_raises(name: str, schema: dict[str, Any], arguments: bool) -> None:
     conversion = convert_schema(schema, RULES[name], arguments=arguments)
     msgspec.json.encode(conversion.schema)
@@ -168,7 +169,7 @@ def test_no_schema_raises(name: str, schema: dict[str, Any], arguments: bool) ->
 
 @pytest.mark.parametrize("name", RULES)
 @given(schema=_schemas(INNER))
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=scale_examples(15), deadline=None)
 def test_a_plain_schema_is_one_that_the_conversion_leaves_alone(name: str, schema: dict[str, Any]) -> None:
     rules = RULES[name]
     schema = {**schema, "type": "object"}
