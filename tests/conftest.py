@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import gc
 import os
 import sys
@@ -31,3 +32,14 @@ def pytest_collection() -> Generator[None, object, object]:
         gc.enable()
         gc.collect()
         gc.freeze()
+
+
+@pytest.fixture
+def no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Pauses between tries take no time."""
+
+    async def pause(runtime: object, seconds: float) -> None:
+        assert seconds >= 0
+        await asyncio.sleep(0)
+
+    monkeypatch.setattr("victor_fp.shell.runtime.SystemRuntime.sleep", pause)
