@@ -88,9 +88,11 @@ def versions(session: nox.Session) -> None:
 
 @nox.session
 def slow(session: nox.Session) -> None:
-    """Tests that take minutes, `soak` aside: vendors' full documents where VICTOR_FP_SPECS names them, both checkers, a notebook."""
+    """Tests that take minutes, `soak` aside: vendors' full documents where VICTOR_FP_SPECS names them, both checkers, a notebook;
+    property tests with all their examples."""
     install(session, "-e", ".[cli,keyring,codegen,bedrock,vertex]", *group("test"), *group("types"), *group("notebook"))
-    session.run("pytest", "-n", "auto", "-m", "slow", "--ignore", "tests/core/resilience", *session.posargs)
+    chosen = ("-m", "slow or hypothesis", "--hypothesis-profile", "thorough")
+    session.run("pytest", "-n", "auto", *chosen, "--ignore", "tests/core/resilience", *session.posargs)
 
 
 @nox.session
@@ -102,9 +104,10 @@ def growth(session: nox.Session) -> None:
 
 @nox.session
 def soak(session: nox.Session) -> None:
-    """Ten thousand virtual hours of the composed machines."""
+    """Ten thousand virtual hours of the composed machines, and their property tests with all their examples."""
     install(session, "-e", ".", *group("test"))
-    session.run("pytest", "-n", "auto", "-m", "slow", "tests/core/resilience", *session.posargs)
+    chosen = ("-m", "slow or hypothesis", "--hypothesis-profile", "thorough")
+    session.run("pytest", "-n", "auto", *chosen, "tests/core/resilience", *session.posargs)
 
 
 @nox.session

@@ -1,8 +1,45 @@
-"""Settings of the property tests: none of them depends on how fast the machine is."""
+"""What all tests share: bytecode on disk, a frozen heap, and property tests that do not depend on how fast the machine is."""
 
 from __future__ import annotations
 
+import asyncio
+import gc
+import os
+import sys
+from collections.abc import Generator
+
+import pytest
 from hypothesis import HealthCheck, settings
 
-settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
-settings.load_profile("untimed")
+from tests.example_counts import ALL
+
+settings.register_profile("thorough", deadline=None, suppress_health_check=[HealthCheck.too_slow], max_examples=ALL)
+settings.register_profile("quick", settings.get_profile("thorough"), max_examples=ALL // 4)
+settings.load_profile("quick")
+
+# The tests start hundreds of interpreters: without bytecode on disk each compiles the package again.
+sys.dont_write_bytecode = False
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
+    """No garbage is collected meanwhile, nor ever again among the collected tests, which are half a million objects."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.enable()
+        gc.collect()
+        gc.freeze()
+
+
+@pytest.fixture
+def no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Pauses between tries take no time."""
+
+    async def pause(runtime: object, seconds: float) -> None:
+        assert seconds >= 0
+        await asyncio.sleep(0)
+
+    monkeypatch.setattr("victor_fp.shell.runtime.SystemRuntime.sleep", pause)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TypeAlias
 
 import pytest
 
@@ -428,9 +429,15 @@ SHARED = {
 """Names of classes and type aliases that are defined twice."""
 
 
-def files() -> Iterator[tuple[str, ast.Module]]:
-    for path in sorted(PACKAGE.rglob("*.py")):
-        yield path.relative_to(PACKAGE.parent).as_posix(), ast.parse(path.read_text(encoding="utf-8"))
+Files: TypeAlias = list[tuple[str, ast.Module]]
+
+
+@pytest.fixture(scope="module")
+def files() -> Files:
+    return [
+        (path.relative_to(PACKAGE.parent).as_posix(), ast.parse(path.read_text(encoding="utf-8")))
+        for path in sorted(PACKAGE.rglob("*.py"))
+    ]
 
 
 def definitions(body: list[ast.stmt]) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef]:
@@ -459,17 +466,17 @@ def is_well_named(name: str) -> bool:
     return words[0] in VERBS | PREDICATES | PREFIXES or "from" in words or name in EXCEPTIONS
 
 
-def functions() -> Iterator[tuple[str, str]]:
+def functions(files: Files) -> Iterator[tuple[str, str]]:
     """Where each function is, and its name. Properties are nouns, and dunders are Python's."""
-    for path, module in files():
+    for path, module in files:
         for node in definitions(module.body):
             if isinstance(node, ast.ClassDef) or node.name.startswith("__") or is_property(node):
                 continue
             yield f"{path}:{node.lineno}", node.name
 
 
-def test_a_function_begins_with_a_verb() -> None:
-    wrong = [f"{place}: {name}" for place, name in functions() if not is_well_named(name)]
+def test_a_function_begins_with_a_verb(files: Files) -> None:
+    wrong = [f"{place}: {name}" for place, name in functions(files) if not is_well_named(name)]
     assert not wrong, "begin with a verb of VERBS, or explain the name in EXCEPTIONS:\n" + "\n".join(wrong)
 
 
@@ -483,14 +490,14 @@ def test_a_name_with_a_verb_passes(name: str) -> None:
     assert is_well_named(name)
 
 
-def test_every_exception_is_used() -> None:
-    names = {name for _, name in functions()}
+def test_every_exception_is_used(files: Files) -> None:
+    names = {name for _, name in functions(files)}
     assert set(EXCEPTIONS) <= names
 
 
-def test_a_class_name_means_one_thing() -> None:
+def test_a_class_name_means_one_thing(files: Files) -> None:
     homes: dict[str, list[str]] = {}
-    for path, module in files():
+    for path, module in files:
         for node in definitions(module.body):
             if isinstance(node, ast.ClassDef):
                 homes.setdefault(node.name, []).append(path)

@@ -132,7 +132,10 @@ async def test_tests_with_recordings_pass_with_a_server_and_then_without(
 ) -> None:
     ((name, code),) = TITLED.findall((ROOT / page).read_text())
     (tmp_path / name).write_text(code)
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "victor_fp.pytest_plugin", name]
+    monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")  # loading all that are installed takes most of the time
+    plugins = ("pytest_asyncio.plugin", "syrupy", "victor_fp.pytest_plugin")
+    named = [word for plugin in ("no:cacheprovider", *plugins) for word in ("-p", plugin)]
+    command = [sys.executable, "-m", "pytest", "-q", *named, name]
 
     async def test(*options: str) -> str:
         done = await asyncio.to_thread(

@@ -12,12 +12,14 @@ from threading import Event
 from typing import Any
 
 import pytest
+from typer.testing import CliRunner
 
 from tests.batches.openai_vendor import OpenAIVendor
 from tests.batches.vendor import Job
 from tests.cli.conftest import at, terminal, victor
 from tests.loopback import Received, Serve, Talk
 from tests.openai_shapes import body, error
+from victor_fp.cli.app import app
 
 posix = pytest.mark.skipif(os.name != "posix", reason="signals and terminals as POSIX has them")
 
@@ -142,8 +144,9 @@ def test_a_file_that_cannot_be_read_is_refused_before_anything_is_sent(
     server, source = serve(echo), tmp_path / name
     if content is not None:
         source.write_text(content)
-    ran = victor("batch", "run", str(source), "--out", str(tmp_path / "out.jsonl"), *at(server), env=keyed)
-    assert ran.returncode == 2
+    arguments = ["batch", "run", str(source), "--out", str(tmp_path / "out.jsonl"), *at(server)]
+    ran = CliRunner().invoke(app, arguments, env=keyed)
+    assert ran.exit_code == 2
     assert said in ran.stderr
     assert server.received == []
     assert not (tmp_path / "out.jsonl.ledger").exists()
@@ -172,8 +175,8 @@ def test_rows_that_cannot_be_read_fail_by_themselves(serve: Serve, keyed: dict[s
 
 def test_a_ledger_that_does_not_exist_is_not_found(keyed: dict[str, str], tmp_path: Path) -> None:
     for command in (["status"], ["retry"], ["cancel"], ["export", "--out", str(tmp_path / "out.jsonl")]):
-        ran = victor("batch", command[0], str(tmp_path / "none.ledger"), *command[1:], env=keyed)
-        assert ran.returncode == 4, command
+        ran = CliRunner().invoke(app, ["batch", command[0], str(tmp_path / "none.ledger"), *command[1:]], env=keyed)
+        assert ran.exit_code == 4, command
         assert "not found" in ran.stderr
     assert list(tmp_path.iterdir()) == []
 

@@ -184,6 +184,7 @@ def test_broken_stream_shows_partial_text_and_error(serve: Serve, keyed: dict[st
     assert result.exit_code == 6
 
 
+@pytest.mark.usefixtures("no_pauses")
 def test_a_refused_connection_names_the_address(keyed: dict[str, str]) -> None:
     place = ["-p", "openai", "-m", "m", "--base-url", "http://127.0.0.1:9/v1", "--timeout", "1"]
 

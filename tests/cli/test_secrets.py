@@ -23,16 +23,10 @@ COMMANDS = {
 }
 
 
-async def at_once(_: object, seconds: float) -> None:
-    assert seconds >= 0
-
-
 @pytest.mark.parametrize("answer", [refuses, refuses_in_a_200, breaks, says_html], ids=lambda answer: answer.__name__)
 @pytest.mark.parametrize("command", COMMANDS)
-def test_no_command_prints_a_key(
-    command: str, answer: Any, serve: Serve, world: dict[str, str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("victor_fp.shell.runtime.SystemRuntime.sleep", at_once)
+@pytest.mark.usefixtures("no_pauses")
+def test_no_command_prints_a_key(command: str, answer: Any, serve: Serve, world: dict[str, str]) -> None:
     server = serve(answer)
     place = ["--base-url", f"{server.url}/v1"]
     result = CliRunner().invoke(app, [*COMMANDS[command], *place], env=world | {"OPENAI_API_KEY": KEY})

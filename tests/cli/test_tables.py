@@ -51,6 +51,7 @@ def test_check_sends_a_request_and_reports_steps(serve: Serve, keyed: dict[str, 
     assert any(received.method == "POST" for received in server.received)
 
 
+@pytest.mark.usefixtures("no_pauses")
 def test_a_check_stops_where_it_fails(serve: Serve, world: dict[str, str], keyed: dict[str, str]) -> None:
     async def refuse(talk: Talk, received: Received) -> None:
         await talk.answer(error("no", "invalid_api_key"), status=401)

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.example_counts import scale_examples
 from victor_fp.codegen.normalise import Side, normalise
 from victor_fp.codegen.normalise.tagging import collect_tags
 from victor_fp.codegen.schema import (
@@ -62,7 +63,7 @@ def every_schema(schema: Schema) -> list[Schema]:
 
 
 @given(schemas_of_any_kind, st.sampled_from(["request", "response"]))
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=scale_examples(100), deadline=None)
 def test_what_comes_out_can_be_told_apart_by_a_decoder(schemas: Schemas, side: Side) -> None:
     before = json.dumps(schemas)
     result = normalise(schemas, ("Root",), side).schemas
@@ -87,7 +88,7 @@ def test_what_comes_out_can_be_told_apart_by_a_decoder(schemas: Schemas, side: S
 
 
 @given(schemas_of_any_kind)
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=scale_examples(50), deadline=None)
 def test_the_same_schemas_come_out_the_same(schemas: Schemas) -> None:
     first = normalise(schemas, ("Root", "Part"), "response")
     second = normalise(schemas, ("Root", "Part"), "response")

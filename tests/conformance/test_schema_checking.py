@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.conformance.schema_checking import misfits
+from tests.example_counts import scale_examples
 
 PERSON: dict[str, Any] = {
     "type": "object",
@@ -129,14 +130,14 @@ SCHEMAS = st.dictionaries(
 )
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=scale_examples(80), deadline=None)
 @given(JSON, SCHEMAS)
 def test_a_schema_of_whatever_shape_raises_nothing(value: Any, schema: Any) -> None:
     assert isinstance(told(value, schema, closed=True), list)
     assert isinstance(told(value, {"properties": schema, "items": schema}), list)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=scale_examples(60), deadline=None)
 @given(JSON)
 def test_a_value_fits_the_schema_that_names_it(value: Any) -> None:
     assert told(value, {"const": value}) == []

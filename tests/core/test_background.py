@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from returns.result import Failure, Success
 
+from tests.example_counts import scale_examples
 from victor_fp.core.background import (
     EXCHANGE_TIMEOUT,
     MAX_DELAY,
@@ -120,7 +121,7 @@ def test_resumed_response_is_never_cancelled() -> None:
     assert polling.cancel is None
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=scale_examples(200), deadline=None)
 @given(
     st.lists(
         st.sampled_from([told(), told("ended"), told("unknown"), DOWN, told(status=500), told(status=403)]),
@@ -148,7 +149,7 @@ def test_a_handle_is_read_from_plain_json() -> None:
         assert "tool_names" in read_handle("p", {**handle, "tool_names": wrong}).failure().message
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=scale_examples(100), deadline=None)
 @given(
     st.none()
     | st.text()

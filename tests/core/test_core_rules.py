@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
 from pathlib import Path
+from typing import TypeAlias
+
+import pytest
 
 import victor_fp.core as core
 
@@ -13,19 +15,25 @@ VALUES = {"operations.py", "function_tags.py"}
 """Where a tuple is one of the caller's values, or one of several things that were read."""
 
 
-def trees() -> Iterator[tuple[str, ast.Module]]:
-    for path in sorted(ROOT.rglob("*.py")):
-        yield path.relative_to(ROOT).as_posix(), ast.parse(path.read_text(encoding="utf-8"))
+Trees: TypeAlias = list[tuple[str, ast.Module]]
+
+
+@pytest.fixture(scope="module")
+def trees() -> Trees:
+    return [
+        (path.relative_to(ROOT).as_posix(), ast.parse(path.read_text(encoding="utf-8")))
+        for path in sorted(ROOT.rglob("*.py"))
+    ]
 
 
 def is_name(node: ast.expr, name: str) -> bool:
     return isinstance(node, ast.Name) and node.id == name
 
 
-def test_errors_are_not_told_from_results_by_being_no_tuple() -> None:
+def test_errors_are_not_told_from_results_by_being_no_tuple(trees: Trees) -> None:
     found = {
         name.rpartition("/")[2]
-        for name, tree in trees()
+        for name, tree in trees
         for node in ast.walk(tree)
         if isinstance(node, ast.Call)
         and is_name(node.func, "isinstance")
@@ -35,17 +43,15 @@ def test_errors_are_not_told_from_results_by_being_no_tuple() -> None:
     assert found <= VALUES
 
 
-def test_no_module_has_a_variable_that_its_functions_set() -> None:
-    found = {
-        f"{name}:{node.lineno}" for name, tree in trees() for node in ast.walk(tree) if isinstance(node, ast.Global)
-    }
+def test_no_module_has_a_variable_that_its_functions_set(trees: Trees) -> None:
+    found = {f"{name}:{node.lineno}" for name, tree in trees for node in ast.walk(tree) if isinstance(node, ast.Global)}
     assert found == set()
 
 
-def test_no_module_level_mapping_or_list_is_changed_by_a_function() -> None:
+def test_no_module_level_mapping_or_list_is_changed_by_a_function(trees: Trees) -> None:
     changing = {"append", "add", "update", "setdefault", "pop", "clear", "extend", "remove", "discard", "insert"}
     found = set()
-    for name, tree in trees():
+    for name, tree in trees:
         held = {
             target.id
             for node in tree.body

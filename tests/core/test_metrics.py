@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.example_counts import scale_examples
 from victor_fp.core.faults import Attempt
 from victor_fp.core.metrics import (
     Metrics,
@@ -43,7 +44,7 @@ def of_attempts(*attempts: Attempt, **facts: object) -> Sample:
 
 
 @given(TIMES, st.integers(1, 100))
-@settings(max_examples=60)
+@settings(max_examples=scale_examples(60))
 def test_a_percentile_is_the_smallest_value_that_so_many_do_not_exceed(values: list[float], percent: int) -> None:
     found = compute_percentile(sorted(values), percent)
     assert found is not None
@@ -53,7 +54,7 @@ def test_a_percentile_is_the_smallest_value_that_so_many_do_not_exceed(values: l
 
 
 @given(st.lists(st.floats(0.0, 100.0), max_size=150), st.integers(1, 70))
-@settings(max_examples=40)
+@settings(max_examples=scale_examples(40))
 def test_the_window_holds_the_last_ones_in_order_and_totals_count_all(values: list[float], window: int) -> None:
     metrics = Metrics(window=window)
     for value in values:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from pydantic import TypeAdapter
 
 from tests.acme import HI
@@ -18,6 +19,7 @@ from victor_fp import (
 from victor_fp.agent.manager_config import ProviderManagerConfig
 
 
+@pytest.mark.usefixtures("no_pauses")
 async def test_the_figures_of_a_managed_provider() -> None:
     async with serving(fails, answers) as server, await managed(server.url) as provider:
         await provider.chat(HI)

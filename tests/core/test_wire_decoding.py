@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.example_counts import scale_examples
 from victor_fp.core.json import Undecodable, WireDecoder
 
 
@@ -175,13 +176,13 @@ json_values = st.recursive(
 
 
 @given(st.dictionaries(st.sampled_from(["id", "blocks", "usage", "content", "pinned", "labels", "extra"]), json_values))
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=scale_examples(100), deadline=None)
 def test_any_json_object_decodes_to_an_answer(document: dict[str, object]) -> None:
     assert isinstance(ANSWERS.decode(msgspec.json.encode(document)), Answer)
 
 
 @given(st.dictionaries(st.sampled_from(["type", "text", "id", "raw"]), json_values))
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=scale_examples(100), deadline=None)
 def test_any_json_object_decodes_to_a_block(document: dict[str, object]) -> None:
     assert isinstance(BLOCKS.decode(msgspec.json.encode(document)), Text | Call | UnknownType)
 
@@ -190,7 +191,7 @@ def test_any_json_object_decodes_to_a_block(document: dict[str, object]) -> None
     st.binary(max_size=40)
     | st.builds(lambda text, cut: text[:cut], st.just(b'{"id": "a", "usage": {"sec": 1}}'), st.integers(0, 30))
 )
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=scale_examples(100), deadline=None)
 def test_no_bytes_raise(body: bytes) -> None:
     assert isinstance(ANSWERS.decode(body), Answer | Undecodable)
 
@@ -206,7 +207,7 @@ answers = st.builds(
 
 
 @given(answers)
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=scale_examples(50), deadline=None)
 def test_repair_changes_nothing_that_already_fits(answer: Answer) -> None:
     document = msgspec.json.decode(msgspec.json.encode(answer))
     spoilt = {**document, "labels": 1}

@@ -8,6 +8,7 @@ import os
 import shlex
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -97,9 +98,14 @@ def test_no_program_is_hidden_in_an_indented_block(page: str) -> None:
         assert not kinds & PROGRAM, f"{page}: fence this program, so that it is run:\n{text}"
 
 
+@cache
+def _build_command() -> Any:
+    return typer.main.get_command(app)
+
+
 @pytest.mark.parametrize("page", ["README.md", *(f"docs/{page}" for page in PAGES)])
 def test_the_commands_of_a_page_have_the_options_that_it_names(page: str) -> None:
-    group = typer.main.get_command(app)
+    group = _build_command()
     for line in find_commands((ROOT / page).read_text("utf-8")):
         words = shlex.split(line, comments=True)
         command: Any = group

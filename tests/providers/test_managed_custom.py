@@ -85,6 +85,7 @@ async def test_code_that_stumbles_is_logged_with_its_trace(caplog: pytest.LogCap
     assert any(record.exc_info for record in caplog.records)
 
 
+@pytest.mark.usefixtures("no_pauses")
 async def test_it_is_retried_by_the_managed_path_alone() -> None:
     Echo.plan = [broken(500), broken(500)]
     async with await managed_echo(retry=None) as provider:

@@ -96,6 +96,7 @@ async def test_a_choice_that_was_adjusted_demands_nothing() -> None:
     assert response.content == "No."
 
 
+@pytest.mark.usefixtures("no_pauses")
 async def test_missing_call_is_retried_once() -> None:
     model, _ = PLACES["openai"]
     wire = ScriptedWire(Turn(text="No."), Turn(calls=(Call(name="math__add_it"),)), provider="openai")

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from returns.result import Failure, Success
 
 from tests.acme import HI
+from tests.example_counts import scale_examples
 from tests.loopback import Received, Talk, serving
 from tests.openai_shapes import body
 from victor_fp.core.catalogue.spec import ModelLimit
@@ -49,7 +50,7 @@ _LIMITS = st.builds(
 )
 
 
-@settings(max_examples=50)
+@settings(max_examples=scale_examples(50))
 @given(limits=st.dictionaries(_TEXT, st.lists(_LIMITS, max_size=3).map(tuple), max_size=3))
 def test_limits_file_round_trips(limits: dict[str, Any], tmp_path_factory: Any) -> None:
     path = tmp_path_factory.mktemp("limits") / "limits.json"

@@ -30,17 +30,14 @@ def test_a_body_that_is_no_json_says_its_title_or_its_beginning(body: bytes, wor
 
 
 @pytest.mark.parametrize("provider", name_params())
-@pytest.mark.parametrize(
-    ("body", "words"),
-    [
+def test_no_provider_fails_without_a_word(provider: str) -> None:
+    for body, words in (
         (b"", {"HTTP 403"}),
         (b"{}", {"HTTP 403", "{}"}),
         (b"<html>Forbidden</html>", {"an HTML page"}),
         (b"Forbidden", {"Forbidden"}),
-    ],
-)
-def test_no_provider_fails_without_a_word(provider: str, body: bytes, words: set[str]) -> None:
-    assert replay.response(provider, 403, {}, body, settings=SETTINGS).failure().message in words
+    ):
+        assert replay.response(provider, 403, {}, body, settings=SETTINGS).failure().message in words
 
 
 @pytest.mark.parametrize(

@@ -109,11 +109,11 @@ WORDINGS = (
 
 @pytest.mark.parametrize("provider", ONE_OF_EACH)
 @pytest.mark.parametrize("status", [400, 413, 422, 500, 503])
-@pytest.mark.parametrize("wording", WORDINGS)
-def test_context_overflow_is_recognised_on_every_status(provider: str, status: int, wording: str) -> None:
-    fault = fault_of(provider, status, shape(provider, wording))
-    assert type(fault).__name__ == "ContextLengthExceeded"
-    assert not can_retry(fault)
+def test_context_overflow_is_recognised_on_every_status(provider: str, status: int) -> None:
+    for wording in WORDINGS:
+        fault = fault_of(provider, status, shape(provider, wording))
+        assert type(fault).__name__ == "ContextLengthExceeded", wording
+        assert not can_retry(fault), wording
 
 
 @pytest.mark.parametrize("provider", ONE_OF_EACH)
@@ -127,15 +127,15 @@ def test_a_rate_limit_that_names_tokens_is_no_overflow(provider: str) -> None:
 
 
 @pytest.mark.parametrize("provider", ONE_OF_EACH)
-@pytest.mark.parametrize("status", [400, 401, 402, 403, 404, 405, 413, 414, 422, 424, 451])
 @pytest.mark.parametrize(
     "code", ["rate_limit_exceeded", "overloaded_error", "RESOURCE_EXHAUSTED", "server_error", "timeout"]
 )
-def test_a_final_status_is_never_retried_whatever_the_code_says(provider: str, status: int, code: str) -> None:
+def test_a_final_status_is_never_retried_whatever_the_code_says(provider: str, code: str) -> None:
     body = {"error": {"message": "no", "code": code, "type": code, "status": code}, "code": code}
-    fault = fault_of(provider, status, body, {"x-amzn-errortype": "ThrottlingException"})
-    assert not can_retry(fault)
-    assert not isinstance(fault, RateLimited)
+    for status in (400, 401, 402, 403, 404, 405, 413, 414, 422, 424, 451):
+        fault = fault_of(provider, status, body, {"x-amzn-errortype": "ThrottlingException"})
+        assert not can_retry(fault), status
+        assert not isinstance(fault, RateLimited), status
 
 
 def test_a_request_larger_than_the_limit_of_a_minute_is_never_retried() -> None:

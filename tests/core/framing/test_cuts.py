@@ -131,7 +131,7 @@ def test_a_long_event_in_small_reads_costs_in_proportion_to_its_length(
         return time.process_time() - began
 
     # Sixteen times the bytes: quadratic would be 256 times the work.
-    assert seconds(800_000) < 80 * max(min(seconds(50_000) for _ in range(3)), 0.002)
+    assert seconds(400_000) < 80 * max(min(seconds(25_000) for _ in range(3)), 0.002)
 
 
 @example([b"a"] * 5)

@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.acme import SPEC
+from tests.example_counts import scale_examples
 from victor_fp.config.model_capabilities import iterate_all_sections, read_capabilities
 from victor_fp.core.catalogue import CATALOGUE
 from victor_fp.core.catalogue.spec import Supports
@@ -79,7 +80,7 @@ def test_custom_table_overrides_the_bundled_one() -> None:
     assert both.models["mine*"] == ModelEntry()
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=scale_examples(50), deadline=None)
 @given(st.lists(st.text("ab*?-", min_size=1, max_size=6), unique=True), st.text("ab-/", max_size=6))
 def test_a_pattern_that_spells_out_more_never_counts_less(patterns: list[str], model: str) -> None:
     lengths = [len(pattern.replace("*", "").replace("?", "")) for pattern in match_patterns(patterns, model)]

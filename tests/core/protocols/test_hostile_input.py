@@ -14,6 +14,7 @@ from returns.result import Failure, Result, Success
 
 from tests.aws_frames import message
 from tests.core.growth.shapes import PROVIDERS
+from tests.example_counts import scale_examples
 from victor_fp import replay
 from victor_fp.core.classification.classifier import MESSAGE_LIMIT
 from victor_fp.core.faults import Fault
@@ -95,19 +96,28 @@ USUAL = {
     "900 lists", "nothing",
 }  # fmt: skip
 """Tokens of the default suite, one of each kind; the slow suite has all."""
-ALL_TOKENS = [pytest.param(name, marks=() if name in USUAL else pytest.mark.slow) for name in TOKENS]
+PARTS = 3
+"""A usual token takes every third node in the default suite, and each token begins at another one."""
+ALL_TOKENS = [
+    *(pytest.param(name, range(number % PARTS, 10**6, PARTS), id=name) for number, name in enumerate(sorted(USUAL))),
+    *(pytest.param(name, range(10**6), id=f"{name}, everywhere", marks=pytest.mark.slow) for name in TOKENS),
+]
 
 
-def _places(value: Any) -> Iterator[Any]:
-    """The JSON once for each of its nodes, with the mark in that node's place."""
+def _places(value: Any, chosen: range) -> list[Any]:
+    """The JSON once for each of its chosen nodes, with the mark in that node's place."""
+    return [changed for number, changed in enumerate(_all_places(value)) if number in chosen]
+
+
+def _all_places(value: Any) -> Iterator[Any]:
     yield MARK
     if isinstance(value, dict):
         for key, inner in value.items():
-            for changed in _places(inner):
+            for changed in _all_places(inner):
                 yield {**value, key: changed}
     elif isinstance(value, list):
         for index, inner in enumerate(value):
-            for changed in _places(inner):
+            for changed in _all_places(inner):
                 yield [*value[:index], changed, *value[index + 1 :]]
 
 
@@ -156,19 +166,19 @@ def check_completion(provider: str, response: CompletionResponse) -> None:
     outcome(replay.request(provider, turns, model="owner/m"))
 
 
-@pytest.mark.parametrize("token", ALL_TOKENS)
+@pytest.mark.parametrize(("token", "chosen"), ALL_TOKENS)
 @pytest.mark.parametrize("protocol", PROTOCOLS)
-def test_no_body_raises(protocol: str, token: str) -> None:
+def test_no_body_raises(protocol: str, token: str, chosen: range) -> None:
     provider = PROVIDERS[protocol]
     body = json.loads(b"".join(load_writer(protocol).build_answer(TURN).pieces))
-    for changed in _places(body):
+    for changed in _places(body, chosen):
         data = _with_token(json.dumps(changed).encode(), TOKENS[token])
         check_response(provider, replay.response(provider, 200, {}, data))
 
 
-@pytest.mark.parametrize("token", ALL_TOKENS)
+@pytest.mark.parametrize(("token", "chosen"), ALL_TOKENS)
 @pytest.mark.parametrize("protocol", PROTOCOLS)
-def test_no_stream_raises(protocol: str, token: str) -> None:
+def test_no_stream_raises(protocol: str, token: str, chosen: range) -> None:
     provider, form = PROVIDERS[protocol], load_writer(protocol)
     telling = form.events(TURN)
     events = [*telling.before, *telling.end]
@@ -180,15 +190,15 @@ def test_no_stream_raises(protocol: str, token: str) -> None:
         seen.add(shape)
         before = [_frame(protocol, event, b"") for event in events[:number]]
         after = [*(_frame(protocol, event, b"") for event in events[number + 1 :]), form.ending]
-        for changed in _places(payload):
+        for changed in _places(payload, chosen):
             frames = [*before, _frame(protocol, (name, changed), TOKENS[token]), *after]
             for step in replay.stream(provider, 200, {}, [b"".join(frames)]):
                 check_response(provider, step)
 
 
-@pytest.mark.parametrize("token", ALL_TOKENS)
+@pytest.mark.parametrize(("token", "chosen"), ALL_TOKENS)
 @pytest.mark.parametrize("protocol", PROTOCOLS)
-def test_no_error_raises(protocol: str, token: str) -> None:
+def test_no_error_raises(protocol: str, token: str, chosen: range) -> None:
     provider, form = PROVIDERS[protocol], load_writer(protocol)
     error = json.loads(b"".join(form.error(500, "it broke").pieces))
     rich = {
@@ -196,7 +206,7 @@ def test_no_error_raises(protocol: str, token: str) -> None:
         "message": "m", "detail": [{"msg": "m"}], "retry_after": 1, "request_id": "r",
     }  # fmt: skip
     for value in (error, rich):
-        for changed in _places(value):
+        for changed in _places(value, chosen):
             data = _with_token(json.dumps(changed).encode(), TOKENS[token])
             for status in (400, 429, 500):
                 check_response(provider, replay.response(provider, status, {}, data))
@@ -214,7 +224,7 @@ def test_no_header_raises(protocol: str, value: str) -> None:
 
 
 @pytest.mark.parametrize("protocol", PROTOCOLS)
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=scale_examples(30), deadline=None)
 @given(data=st.data())
 def test_no_bytes_raise(protocol: str, data: st.DataObject) -> None:
     """Bodies and streams that are cut, doubled and mixed up."""

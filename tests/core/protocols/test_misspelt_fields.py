@@ -26,7 +26,10 @@ pytestmark = pytest.mark.slow
 
 def keywords(path: Path) -> list[tuple[int, str]]:
     """Line and name of every keyword of a call of a generated request model."""
-    tree = ast.parse(path.read_text(encoding="utf-8"))
+    text = path.read_text(encoding="utf-8")
+    if "victor_fp_wire" not in text:
+        return []
+    tree = ast.parse(text)
     models = {
         alias.asname or alias.name
         for node in ast.walk(tree)

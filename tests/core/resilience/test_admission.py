@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import math
 
+import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
+from tests.example_counts import scale_examples
 from victor_fp.core.faults import (
     DeadlineExceeded,
     Fault,
@@ -311,5 +313,5 @@ class AdmissionLaws(RuleBasedStateMachine):
         assert not self.waiting or self.wake < math.inf
 
 
-TestAdmissionLaws = AdmissionLaws.TestCase
-TestAdmissionLaws.settings = settings(max_examples=60, stateful_step_count=40, deadline=None)
+TestAdmissionLaws = pytest.mark.hypothesis(AdmissionLaws.TestCase)
+TestAdmissionLaws.settings = settings(max_examples=scale_examples(60), stateful_step_count=40, deadline=None)

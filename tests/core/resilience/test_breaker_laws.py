@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
+from tests.example_counts import scale_examples
 from victor_fp.core.resilience.breaker import (
     TRANSITIONS,
     Breaker,
@@ -112,5 +114,5 @@ class BreakerLaws(RuleBasedStateMachine):
         assert breaker.state == "closed"
 
 
-TestBreakerLaws = BreakerLaws.TestCase
-TestBreakerLaws.settings = settings(max_examples=60, stateful_step_count=40, deadline=None)
+TestBreakerLaws = pytest.mark.hypothesis(BreakerLaws.TestCase)
+TestBreakerLaws.settings = settings(max_examples=scale_examples(60), stateful_step_count=40, deadline=None)

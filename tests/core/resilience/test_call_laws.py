@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.example_counts import scale_examples
 from victor_fp.core.faults import (
     AuthRejected,
     DeadlineExceeded,
@@ -43,7 +44,7 @@ faults: st.SearchStrategy[Fault] = st.one_of(
 tries = st.lists(st.tuples(st.floats(0.0, 20.0), faults | st.none()), min_size=8, max_size=8)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=scale_examples(100), deadline=None)
 @given(
     outcomes=tries,
     luck=st.floats(0, 1, exclude_max=True),

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.example_counts import scale_examples
 from victor_fp.core.faults import (
     FAULT_TYPES,
     AllFallbacksFailed,
@@ -317,7 +318,7 @@ def test_empty_plan_has_a_message() -> None:
     assert settled([order]).fault == AllFallbacksFailed(message="the plan has no target")
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=scale_examples(100), deadline=None)
 @given(
     outcomes=st.lists(
         st.tuples(st.sampled_from(FAULT_TYPES), st.integers(1, 4), st.floats(0, 40)), min_size=3, max_size=3

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.example_counts import scale_examples
 from victor_fp.core.resilience.breaker import Verdict
 from victor_fp.core.resilience.health import (
     Health,
@@ -94,7 +95,7 @@ def test_targets_are_sorted_by_condition_then_latency() -> None:
 VERDICTS: st.SearchStrategy[Verdict] = st.sampled_from(["succeeded", "failed", "ignored", "cancelled"])
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=scale_examples(100), deadline=None)
 @given(st.lists(st.tuples(VERDICTS, st.floats(0, 100), st.floats(-50, 500)), max_size=30))
 def test_score_is_between_zero_and_one(history: list[tuple[Verdict, float, float]]) -> None:
     health, now = Health(), 0.0

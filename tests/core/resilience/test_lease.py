@@ -17,7 +17,7 @@ def count_after(sent: list[float], moment: float) -> int:
     return sum(one >= moment for one in sent)
 
 
-@pytest.mark.parametrize("per_minute", [60, 600, 6000])
+@pytest.mark.parametrize("per_minute", [60, 600, pytest.param(6000, marks=pytest.mark.slow)])
 def test_a_binding_rate_is_used_up_evenly_and_never_exceeded(per_minute: int) -> None:
     world = SharedLimit(Limits(requests_per_minute=per_minute), processes=16, tasks=max(2, per_minute // 100))
     world.processes[3].latency = 0.0015
@@ -99,10 +99,16 @@ def test_a_longer_outage_leaves_each_process_its_share() -> None:
     assert most_in(world.sent, 60) <= 1200
 
 
-@pytest.mark.parametrize("outage", [2, 7, 30])
-@pytest.mark.parametrize(("processes", "concurrency", "per_minute"), [(3, 10_000, 6000), (16, 40, 6000), (4, 20, 1200)])
+@pytest.mark.parametrize(
+    ("processes", "concurrency", "per_minute", "outage"),
+    [
+        pytest.param(*limits, outage, marks=() if row == column else pytest.mark.slow)
+        for row, limits in enumerate([(4, 20, 1200), (16, 40, 6000), (3, 10_000, 6000)])
+        for column, outage in enumerate([30, 7, 2])
+    ],
+)
 def test_an_outage_leads_to_no_minute_above_the_limit_and_is_over_in_six_seconds(
-    outage: int, processes: int, concurrency: int, per_minute: int
+    processes: int, concurrency: int, per_minute: int, outage: int
 ) -> None:
     world = SharedLimit(
         Limits(concurrency=concurrency, requests_per_minute=per_minute), processes=processes, tasks=20, seed=outage

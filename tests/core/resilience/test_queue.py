@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.example_counts import scale_examples
 from victor_fp.core.faults import DeadlineExceeded, QueueFull, TimedOut
 from victor_fp.core.resilience.queue import (
     Priority,
@@ -126,7 +127,7 @@ def test_deadline_in_the_queue_is_deadline_exceeded(deadline: float, seconds: fl
 arrivals = st.lists(st.tuples(st.sampled_from(Priority), st.floats(0, 20)), max_size=30)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=scale_examples(100), deadline=None)
 @given(arrivals=arrivals, ageing=st.none() | st.floats(0, 60))
 def test_entries_do_not_overtake_equal_or_higher_priorities(
     arrivals: list[tuple[Priority, float]], ageing: float | None

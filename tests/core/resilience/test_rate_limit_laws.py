@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
+from tests.example_counts import scale_examples
 from victor_fp.core.resilience.rate_limit import (
     TRANSITIONS,
     Full,
@@ -101,5 +103,5 @@ class RateLimitLaws(RuleBasedStateMachine):
         assert sorted(self.out, key=lambda permit: permit.serial) == list(self.limiter.under_way)
 
 
-TestRateLimitLaws = RateLimitLaws.TestCase
-TestRateLimitLaws.settings = settings(max_examples=60, stateful_step_count=40, deadline=None)
+TestRateLimitLaws = pytest.mark.hypothesis(RateLimitLaws.TestCase)
+TestRateLimitLaws.settings = settings(max_examples=scale_examples(60), stateful_step_count=40, deadline=None)

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.example_counts import scale_examples
 from victor_fp.core.resilience import ratelimit_headers
 from victor_fp.core.resilience.ratelimit_headers import NOTHING, Reported, ReportedBudget, read_budgets
 
@@ -151,7 +152,7 @@ names = st.sampled_from(
 )
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=scale_examples(100), deadline=None)
 @given(st.dictionaries(names, st.text(max_size=12) | st.from_regex(r"[0-9TZ:.dhms+-]{0,14}"), max_size=8))
 def test_no_header_makes_it_fail(headers: dict[str, str]) -> None:
     told = read_budgets(headers, wall=WALL)

@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.core.text_tools.strategies import TOOLS, fed
+from tests.example_counts import scale_examples
 from victor_fp.core.json import Json
 from victor_fp.core.text_tools import FORMATS, DetectedPiece, Remark, TextCall, TextFormat, find_calls, find_formats
 from victor_fp.core.text_tools.detector import join_pieces
@@ -276,7 +277,7 @@ WRITABLE = st.text(st.characters(codec="utf-8", exclude_characters="<>\r\x00"), 
 
 
 @pytest.mark.parametrize("form", FORMATS, ids=lambda form: str(form.name))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=scale_examples(40), deadline=None)
 @given(query=WRITABLE, limit=st.none() | st.integers(-99, 99), before=st.sampled_from(["", "I look.\n"]))
 def test_what_a_format_writes_it_reads(form: TextFormat, query: str, limit: int | None, before: str) -> None:
     arguments: dict[str, Json] = {"query": query}

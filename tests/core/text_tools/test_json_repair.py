@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.example_counts import scale_examples
 from victor_fp.core.text_tools import BrokenJson, RepairedJson, repair_json
 from victor_fp.core.text_tools.parameters import read_parameter
 
@@ -70,13 +71,13 @@ VALUES = st.recursive(
 )
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=scale_examples(80), deadline=None)
 @given(VALUES)
 def test_sound_json_is_never_repaired(value: Any) -> None:
     assert repair_json(json.dumps(value)) == RepairedJson(value)
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=scale_examples(80), deadline=None)
 @given(st.dictionaries(st.text("ab", min_size=1, max_size=3), VALUES, min_size=1, max_size=3))
 def test_pythons_spelling_means_the_same(value: dict[str, Any]) -> None:
     if '"' not in repr(value) or "'" not in repr(value):  # with both, repr mixes the quotes
@@ -85,7 +86,7 @@ def test_pythons_spelling_means_the_same(value: dict[str, Any]) -> None:
         assert json.dumps(read.value) == json.dumps(value)
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=scale_examples(80), deadline=None)
 @given(st.dictionaries(st.text("ab", min_size=1, max_size=3), VALUES, min_size=1, max_size=3), st.data())
 def test_no_prefix_of_an_object_is_an_object(value: dict[str, Any], data: st.DataObject) -> None:
     text = json.dumps(value)

@@ -7,11 +7,12 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from tests.core.text_tools.strategies import MARKS, TOOLS, broken_calls, cut, fed, texts
+from tests.example_counts import scale_examples
 from victor_fp.core.text_tools import ANY_TOOL, FORMATS, TextCall, TextFormat, repair_json
 from victor_fp.core.text_tools.readings import Unfinished
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=scale_examples(150), deadline=None)
 @given(texts(), st.lists(st.integers(0, 300), max_size=8))
 def test_where_the_stream_cuts_changes_nothing(text: str, places: list[int]) -> None:
     whole = fed([text])
@@ -19,13 +20,13 @@ def test_where_the_stream_cuts_changes_nothing(text: str, places: list[int]) -> 
     assert fed(list(text)) == whole
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=scale_examples(60), deadline=None)
 @given(texts())
 def test_with_any_tool_allowed_too(text: str) -> None:
     assert fed(list(text), ANY_TOOL) == fed([text], ANY_TOOL)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=scale_examples(150), deadline=None)
 @given(texts())
 def test_text_without_a_call_comes_out_as_it_was(text: str) -> None:
     pieces = fed([text])
@@ -33,7 +34,7 @@ def test_text_without_a_call_comes_out_as_it_was(text: str) -> None:
         assert "".join(piece for piece in pieces if isinstance(piece, str)) == text
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=scale_examples(150), deadline=None)
 @given(texts())
 def test_text_around_calls_comes_out_in_order_and_nothing_is_invented(text: str) -> None:
     at = 0
@@ -44,7 +45,7 @@ def test_text_around_calls_comes_out_in_order_and_nothing_is_invented(text: str)
             at = found + len(piece)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=scale_examples(150), deadline=None)
 @given(texts())
 def test_only_the_callers_tools_are_called(text: str) -> None:
     calls = [piece for piece in fed([text]) if isinstance(piece, TextCall)]
@@ -52,7 +53,7 @@ def test_only_the_callers_tools_are_called(text: str) -> None:
 
 
 @pytest.mark.parametrize("form", FORMATS, ids=lambda form: str(form.name))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=scale_examples(60), deadline=None)
 @given(rest=st.lists(st.sampled_from(MARKS) | broken_calls(), max_size=5).map("".join), data=st.data())
 def test_what_a_reader_has_decided_stays_when_the_text_grows(form: TextFormat, rest: str, data: st.DataObject) -> None:
     text = data.draw(st.sampled_from(form.openings)).text + rest
@@ -67,7 +68,7 @@ def test_what_a_reader_has_decided_stays_when_the_text_grows(form: TextFormat, r
             decided = reading
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=scale_examples(100), deadline=None)
 @given(st.text(alphabet="{}[]\"'\\,: \nabtrueNone0123.-", max_size=30))
 @example('{"a": "\\ud800"}')
 def test_repair_takes_any_text(text: str) -> None:

@@ -13,6 +13,7 @@ from returns.result import Failure, Success
 from tests import openai_shapes as shapes
 from tests.acme import acme
 from tests.core.text_tools.strategies import TOOLS, cut, texts
+from tests.example_counts import scale_examples
 from tests.loopback import Received, Talk, serving
 from victor_fp import replay
 from victor_fp.core.deltas import (
@@ -101,7 +102,7 @@ def _notes(noted: MetadataReported) -> list[Any]:
     return notes
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=scale_examples(60), deadline=None)
 @given(texts(), st.lists(st.integers(0, 200), max_size=6))
 def test_a_stream_folds_to_what_the_body_does(text: str, places: list[int]) -> None:
     note = MetadataReported(metadata={"id": "r1"})

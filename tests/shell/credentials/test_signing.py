@@ -25,6 +25,7 @@ def numbered() -> Iterator[str]:
     yield from (f"token-{number}" for number in range(9))
 
 
+@pytest.mark.usefixtures("no_pauses")
 async def test_a_token_goes_out_instead_of_a_key_and_is_asked_for_anew_at_each_try() -> None:
     tokens = numbered()
     async with serving(fails_once, answers) as server:

@@ -148,7 +148,7 @@ async def test_providers_on_one_store_share_a_budget_by_its_name() -> None:
 async def test_processes_share_a_budget_through_a_shared_store() -> None:
     place = PaperServer()
     async with serving(slow) as server:
-        stores = [SharedStore(place) for _ in range(4)]
+        stores = [SharedStore(place, poll=0.05) for _ in range(4)]
         providers = [await managed(server.url, store=store, budget=Budget(requests=9)) for store in stores]
         results = await asyncio.gather(
             *(provider.chat_result(HI, deadline=5.0) for provider in providers for _ in range(10))

@@ -138,6 +138,7 @@ async def test_redirects_are_not_followed() -> None:
     assert isinstance(fault, faults.InvalidResponse)
 
 
+@pytest.mark.usefixtures("no_pauses")
 async def test_a_failure_before_the_first_line_is_retried() -> None:
     async def fails(talk: Talk, _: Received) -> None:
         await talk.answer(error("boom"), 500)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
+import pytest
 from returns.result import Success
 
 from tests.acme import HI
@@ -151,6 +152,7 @@ async def test_invalid_conversation_is_a_fault_and_uses_no_permit() -> None:
     assert stats["total_requests"] == 0
 
 
+@pytest.mark.usefixtures("no_pauses")
 def test_one_provider_serves_two_event_loops_one_after_the_other() -> None:
     async def once(provider: object = None) -> object:
         async with serving(answers) as server:

@@ -122,6 +122,7 @@ async def test_abandoned_or_broken_stream_is_replayed_up_to_its_end(tmp_path: Pa
     assert broken.partial.content == "Hel"
 
 
+@pytest.mark.usefixtures("no_pauses")
 async def test_faults_of_the_connection_are_recorded(tmp_path: Path) -> None:
     path = tmp_path / "r.yaml"
     recording = Recording(path, mode="record")

@@ -22,6 +22,7 @@ from tests.core.protocols.anthropic_messages.answers import (
     thinking,
 )
 from tests.core.protocols.anthropic_messages.asked import body
+from tests.example_counts import scale_examples
 from victor_fp.core.types import Message
 
 WORDS = st.text(max_size=12)
@@ -71,20 +72,20 @@ def _keyed(given_: dict[str, Any]) -> dict[str, Any]:
     return {f"x{name}": value for name, value in given_.items()}
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=scale_examples(80), deadline=None)
 @given(messages(), st.integers(1, 5))
 def test_a_stream_folds_to_its_whole_twin(whole: dict[str, Any], size: int) -> None:
     assert joined(streamed(sse(events(whole, size=size)))) == {"content": "", **answered(whole)}
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=scale_examples(50), deadline=None)
 @given(messages(), st.integers(1, 40))
 def test_cutting_the_bytes_anywhere_changes_nothing(whole: dict[str, Any], size: int) -> None:
     data = sse(events(whole))
     assert streamed(data, size=size) == streamed(data)
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=scale_examples(50), deadline=None)
 @given(messages(), st.data())
 def test_a_stream_cut_before_its_stop_reason_is_truncated(whole: dict[str, Any], data: st.DataObject) -> None:
     story = events(whole)
@@ -93,7 +94,7 @@ def test_a_stream_cut_before_its_stop_reason_is_truncated(whole: dict[str, Any],
     assert last["fault"] == "StreamTruncated"
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=scale_examples(80), deadline=None)
 @given(messages())
 def test_what_the_vendor_signed_or_encrypted_goes_back_as_it_came(whole: dict[str, Any]) -> None:
     answer = completion(whole).to_message()
@@ -111,7 +112,7 @@ def test_what_the_vendor_signed_or_encrypted_goes_back_as_it_came(whole: dict[st
     ]
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=scale_examples(50), deadline=None)
 @given(messages(), st.data())
 def test_extra_fields_and_unknown_events_fail_nothing(whole: dict[str, Any], data: st.DataObject) -> None:
     story = events(whole)
@@ -121,7 +122,7 @@ def test_extra_fields_and_unknown_events_fail_nothing(whole: dict[str, Any], dat
     assert joined(streamed(sse(spiced))) == joined(streamed(sse(story)))
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=scale_examples(50), deadline=None)
 @given(st.binary(max_size=60) | JSON.map(lambda value: json.dumps(value).encode()))
 def test_no_body_and_no_event_raises(data: bytes) -> None:
     assert answered(data)

@@ -26,6 +26,7 @@ from tests.core.protocols.bedrock_converse.answers import (
     thought,
 )
 from tests.core.protocols.bedrock_converse.asked import body
+from tests.example_counts import scale_examples
 from victor_fp.core.types import Message
 
 WORDS = st.text(max_size=12)
@@ -66,20 +67,20 @@ def answers(draw: st.DrawFn) -> dict[str, Any]:
     )
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=scale_examples(80), deadline=None)
 @given(answers(), st.integers(1, 5))
 def test_a_stream_folds_to_its_whole_twin(whole: dict[str, Any], size: int) -> None:
     assert joined(streamed(framed(events(whole, size=size)))) == {"content": "", **answered(whole)}
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=scale_examples(50), deadline=None)
 @given(answers(), st.integers(1, 40))
 def test_cutting_the_bytes_anywhere_changes_nothing(whole: dict[str, Any], size: int) -> None:
     data = framed(events(whole))
     assert streamed(data, size=size) == streamed(data)
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=scale_examples(50), deadline=None)
 @given(answers(), st.data())
 def test_a_stream_cut_before_its_stop_reason_is_truncated(whole: dict[str, Any], data: st.DataObject) -> None:
     story = framed(events(whole)[:-2])
@@ -87,7 +88,7 @@ def test_a_stream_cut_before_its_stop_reason_is_truncated(whole: dict[str, Any],
     assert last["fault"] == "StreamTruncated"
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=scale_examples(80), deadline=None)
 @given(answers())
 def test_what_the_vendor_signed_or_hid_goes_back_as_it_came(whole: dict[str, Any]) -> None:
     content = whole["output"]["message"]["content"]
@@ -118,7 +119,7 @@ def goes_back(block: dict[str, Any]) -> bool:
             return True
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=scale_examples(50), deadline=None)
 @given(answers(), st.data())
 def test_extra_fields_and_unknown_events_fail_nothing(whole: dict[str, Any], data: st.DataObject) -> None:
     story = events(whole)
@@ -128,7 +129,7 @@ def test_extra_fields_and_unknown_events_fail_nothing(whole: dict[str, Any], dat
     assert joined(streamed(frames)) == joined(streamed(framed(story)))
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=scale_examples(50), deadline=None)
 @given(
     st.binary(max_size=60) | JSON.map(lambda value: json.dumps(value).encode()),
     st.sampled_from(

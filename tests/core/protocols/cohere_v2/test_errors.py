@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.example_counts import scale_examples
 from victor_fp import replay
 from victor_fp.core.faults import Fault
 
@@ -66,7 +67,7 @@ def test_any_body_is_a_fault(body: object, message: str) -> None:
     assert (type(told).__name__, told.message) == ("ServerFailed", message)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=scale_examples(60), deadline=None)
 @given(st.integers(400, 599), st.binary(max_size=60))
 def test_no_bytes_break_the_reading_of_errors(status: int, body: bytes) -> None:
     assert isinstance(fault(status, body), Fault.__args__)

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from tests.core.protocols.cohere_v2.answers import answer, answered, call, citation, events, joined, sse, streamed
 from tests.core.protocols.cohere_v2.asked import HI, THINKING, WEATHER, turns
+from tests.example_counts import scale_examples
 from victor_fp import replay
 from victor_fp.core.types import Message
 
@@ -32,20 +33,20 @@ def answers(draw: st.DrawFn) -> dict[str, Any]:
     return answer(*draw(st.lists(CONTENT, max_size=3)), finish=draw(REASONS), usage=draw(st.none() | USAGES), **message)
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=scale_examples(80), deadline=None)
 @given(answers(), st.integers(1, 5))
 def test_a_stream_folds_to_its_whole_twin(whole: dict[str, Any], size: int) -> None:
     assert joined(streamed(sse(events(whole, size=size)))) == answered(whole)
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=scale_examples(50), deadline=None)
 @given(answers(), st.integers(1, 40))
 def test_where_the_bytes_are_cut_changes_nothing(whole: dict[str, Any], size: int) -> None:
     data = sse(events(whole))
     assert streamed(data, size=size) == streamed(data)
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=scale_examples(50), deadline=None)
 @given(answers(), st.data())
 def test_a_stream_that_is_cut_is_never_an_answer(whole: dict[str, Any], data: st.DataObject) -> None:
     *before, _ = events(whole)
@@ -54,7 +55,7 @@ def test_a_stream_that_is_cut_is_never_an_answer(whole: dict[str, Any], data: st
     assert streamed(kept)[-1]["fault"] == "StreamTruncated"
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=scale_examples(60), deadline=None)
 @given(answers())
 def test_an_answer_goes_back_as_it_came(whole: dict[str, Any]) -> None:
     response = replay.response("cohere", 200, {}, json.dumps(whole).encode()).unwrap()

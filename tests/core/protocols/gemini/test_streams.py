@@ -24,6 +24,7 @@ from tests.core.protocols.gemini.answers import (
     told,
 )
 from tests.core.protocols.gemini.strategies import PARTS
+from tests.example_counts import scale_examples
 from victor_fp import replay
 from victor_fp.core.types import StreamChunk
 
@@ -60,27 +61,27 @@ def cut(data: bytes, places: list[int]) -> list[bytes]:
 
 
 @given(answers())
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=scale_examples(100), deadline=None)
 def test_a_stream_folds_to_what_its_whole_body_means(both: tuple[Json, list[Json]]) -> None:
     body, pieces = both
     assert told(sse(pieces)) == spelled(completed(body))
 
 
 @given(answers(), st.lists(st.integers(0), max_size=12), st.sampled_from(["\n", "\r\n"]))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=scale_examples(60), deadline=None)
 def test_where_events_are_cut_changes_nothing(both: tuple[Json, list[Json]], places: list[int], newline: str) -> None:
     data = sse(both[1], newline)
     assert told(cut(data, places)) == told(sse(both[1]))
 
 
 @given(answers(), st.lists(st.integers(0), max_size=12))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=scale_examples(60), deadline=None)
 def test_an_array_means_what_events_mean_wherever_it_is_cut(both: tuple[Json, list[Json]], places: list[int]) -> None:
     assert told(cut(array(both[1]), places), ARRAY) == told(sse(both[1]))
 
 
 @given(answers(), st.integers(0))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=scale_examples(60), deadline=None)
 def test_a_cut_stream_is_never_a_completion(both: tuple[Json, list[Json]], place: int) -> None:
     data = sse(both[1][:-1])
     kept = data[: place % (len(data) + 1)]

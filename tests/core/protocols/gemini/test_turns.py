@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from tests.core.protocols.gemini.answers import Json, answer, call, completed, final, sse, text, thought
 from tests.core.protocols.gemini.requests import HI, MIDDLE, NEW, body, result, turn
 from tests.core.protocols.gemini.strategies import PARTS
+from tests.example_counts import scale_examples
 from victor_fp.core.types import Message
 
 PLACEHOLDER_SIGNATURE = "skip_thought_signature_validator"
@@ -37,13 +38,13 @@ def merged(parts: list[Json]) -> list[Json]:
 
 
 @given(st.lists(PARTS, min_size=1, max_size=6))
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=scale_examples(100), deadline=None)
 def test_an_answer_goes_back_part_by_part_as_it_came(parts: list[Json]) -> None:
     assert returned(parts) == merged(parts)
 
 
 @given(st.lists(PARTS, min_size=1, max_size=6))
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=scale_examples(50), deadline=None)
 def test_a_streamed_answer_goes_back_like_a_whole_one(parts: list[Json]) -> None:
     last = final(sse([*(answer(part, finish=None) for part in parts), answer()]))
     content = completed(answer(*parts)).content

@@ -20,6 +20,7 @@ from tests.core.protocols.gemini_interactions.interactions import (
     sse,
     told,
 )
+from tests.example_counts import scale_examples
 from victor_fp.core.types import StreamChunk
 
 
@@ -29,19 +30,19 @@ def cut(data: bytes, places: list[int]) -> list[bytes]:
 
 
 @given(interactions())
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=scale_examples(100), deadline=None)
 def test_a_stream_folds_to_what_its_whole_body_means(answer: Json) -> None:
     assert told(sse(events(answer))) == spelled(completed(answer))
 
 
 @given(interactions(), st.lists(st.integers(0), max_size=12), st.sampled_from(["\n", "\r\n"]))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=scale_examples(60), deadline=None)
 def test_where_events_are_cut_changes_nothing(answer: Json, places: list[int], newline: str) -> None:
     assert told(cut(sse(events(answer), newline), places)) == told(sse(events(answer)))
 
 
 @given(interactions(), st.integers(0))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=scale_examples(60), deadline=None)
 def test_a_cut_stream_is_never_a_completion(answer: Json, place: int) -> None:
     data = sse(events(answer)[:-1]).removesuffix(b"event: done\ndata: [DONE]\n\n")
     last = chunks(data[: place % (len(data) + 1)])[-1:]

@@ -21,6 +21,7 @@ from tests.core.protocols.gemini_interactions.interactions import (
     output,
     thought,
 )
+from tests.example_counts import scale_examples
 from victor_fp import replay
 from victor_fp.core.types import ImagePart, Message, TextPart
 
@@ -58,7 +59,7 @@ def merged(steps: list[Json]) -> list[Json]:
 
 
 @given(st.lists(STEPS, min_size=1, max_size=6))
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=scale_examples(100), deadline=None)
 def test_an_answer_goes_back_step_by_step_as_it_came(steps: list[Json]) -> None:
     steps = [{**step, "id": f"fc_{place}"} if "name" in step else step for place, step in enumerate(steps)]
     assert merged(returned(steps)) == merged(steps)

@@ -21,6 +21,7 @@ from tests.core.protocols.mistral.answers import (
     thought,
 )
 from tests.core.protocols.mistral.asked import back
+from tests.example_counts import scale_examples
 
 WORDS = st.text(st.characters(codec="utf-8"), min_size=1, max_size=12)
 ARGUMENTS = st.dictionaries(WORDS, st.none() | st.booleans() | st.integers(-9, 9) | WORDS, max_size=3)
@@ -74,20 +75,20 @@ def answers(draw: st.DrawFn, identified: bool = False) -> dict[str, Any]:
     return whole | head
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=scale_examples(100), deadline=None)
 @given(answers(), st.integers(1, 5))
 def test_a_stream_folds_to_its_whole_twin(whole: dict[str, Any], size: int) -> None:
     assert streamed(sse(*events(whole, size))) == read(whole)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=scale_examples(60), deadline=None)
 @given(answers(), st.integers(1, 40), st.booleans())
 def test_where_the_bytes_are_cut_changes_nothing(whole: dict[str, Any], size: int, done: bool) -> None:
     data = sse(*events(whole), done=done)
     assert streamed(data, size) == streamed(data)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=scale_examples(60), deadline=None)
 @given(answers(), st.data())
 def test_a_stream_that_is_cut_is_never_an_answer(whole: dict[str, Any], data: st.DataObject) -> None:
     *before, _ = events(whole)
@@ -96,7 +97,7 @@ def test_a_stream_that_is_cut_is_never_an_answer(whole: dict[str, Any], data: st
     assert streamed(kept)["fault"] == "StreamTruncated"
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=scale_examples(60), deadline=None)
 @given(answers(), st.dictionaries(WORDS.map("x-".__add__), JSON, max_size=2), JSON)
 def test_what_nobody_knows_never_fails_an_answer(whole: dict[str, Any], odd: dict[str, Any], role: Any) -> None:
     known = read(whole)
@@ -108,7 +109,7 @@ def test_what_nobody_knows_never_fails_an_answer(whole: dict[str, Any], odd: dic
     assert streamed(sse(*strange)) == known
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=scale_examples(60), deadline=None)
 @given(answers(), st.data())
 def test_any_value_anywhere_in_a_chunk_is_read_without_raising(whole: dict[str, Any], data: st.DataObject) -> None:
     (choice,) = whole["choices"]
@@ -119,7 +120,7 @@ def test_any_value_anywhere_in_a_chunk_is_read_without_raising(whole: dict[str, 
     assert streamed(sse(delta, *events(whole)))
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=scale_examples(80), deadline=None)
 @given(answers(identified=True))
 def test_an_answer_goes_back_as_it_came(whole: dict[str, Any]) -> None:
     (choice,) = whole["choices"]

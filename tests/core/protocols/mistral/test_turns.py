@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from tests.core.protocols.mistral.answers import answer, call, reference, text, thought
 from tests.core.protocols.mistral.asked import HI, back, returned, turns
 from tests.core.protocols.openai_chat.asked import sent
+from tests.example_counts import scale_examples
 from victor_fp.core.types import AudioPart, FilePart, ImagePart, Message, TextPart
 
 TOOL_REFERENCE = {"type": "tool_reference", "tool": "web_search", "title": "Rome", "url": "https://rome.example"}
@@ -154,7 +155,7 @@ def test_other_vendors_get_the_text_alone() -> None:
 IDS = st.text(st.characters(codec="ascii", categories=("L", "N", "P")), min_size=1, max_size=30)
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=scale_examples(80), deadline=None)
 @given(st.lists(IDS, min_size=1, max_size=4, unique=True))
 def test_ids_of_others_become_nine_characters_the_same_for_call_and_result(ids: list[str]) -> None:
     calls = [{"id": id_, "name": "weather", "arguments": {}} for id_ in ids]

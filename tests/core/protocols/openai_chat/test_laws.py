@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.core.protocols.openai_chat.answers import HEAD, body, chunk, read, sse, streamed
+from tests.example_counts import scale_examples
 from victor_fp import replay
 from victor_fp.core.result import outcome
 
@@ -101,14 +102,14 @@ def _bare() -> dict[str, Any]:
     return dict.fromkeys(HEAD)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=scale_examples(100), deadline=None)
 @given(told_both_ways())
 def test_a_stream_is_its_body(told: tuple[str, bytes, bytes]) -> None:
     provider, whole, stream = told
     assert streamed(provider, stream) == read(provider, whole)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=scale_examples(60), deadline=None)
 @given(told_both_ways(), st.integers(1, 40), st.booleans())
 def test_cutting_the_bytes_anywhere_changes_nothing(told: tuple[str, bytes, bytes], size: int, carriage: bool) -> None:
     provider, _, stream = told
@@ -116,7 +117,7 @@ def test_cutting_the_bytes_anywhere_changes_nothing(told: tuple[str, bytes, byte
     assert streamed(provider, stream, size) == streamed(provider, stream)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=scale_examples(60), deadline=None)
 @given(told_both_ways(), st.data())
 def test_a_stream_that_ends_anywhere_before_its_reason_is_truncated(
     told: tuple[str, bytes, bytes], data: st.DataObject
@@ -129,7 +130,7 @@ def test_a_stream_that_ends_anywhere_before_its_reason_is_truncated(
     assert streamed(provider, stream[:kept])["fault"] == "StreamTruncated"
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=scale_examples(60), deadline=None)
 @given(answers(), JSON)
 def test_what_nobody_knows_never_fails_an_answer(answer: dict[str, Any], odd: Any) -> None:
     known = body(answer["message"], answer["finish"], answer["usage"])
@@ -139,21 +140,21 @@ def test_what_nobody_knows_never_fails_an_answer(answer: dict[str, Any], odd: An
     assert read("openai", json.dumps(extended).encode()) == read("openai", known)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=scale_examples(60), deadline=None)
 @given(st.sampled_from(["id", "created", "usage", "system_fingerprint", "citations"]), JSON)
 def test_a_field_beside_the_answer_of_any_type_never_fails_it(field: str, odd: Any) -> None:
     given_ = json.loads(body({"content": "Hi"})) | {field: odd}
     assert read("openai", json.dumps(given_).encode())["content"] == "Hi"
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=scale_examples(100), deadline=None)
 @given(st.binary(max_size=60) | JSON.map(lambda value: json.dumps(value).encode()), st.integers(400, 599))
 def test_any_body_of_any_error_is_a_fault(data: bytes, status: int) -> None:
     for provider in ("openai", "zai", "mlx"):
         assert read(provider, data, status)["status"] == status
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=scale_examples(100), deadline=None)
 @given(
     st.lists(
         st.binary(max_size=40) | JSON.map(lambda value: b"data: " + json.dumps(value).encode() + b"\n\n"), max_size=5

@@ -24,6 +24,7 @@ from tests.core.protocols.openai_responses.answers import (
     text,
 )
 from tests.core.protocols.openai_responses.asked import HI, THINKER, items
+from tests.example_counts import scale_examples
 from victor_fp.core.types import Message
 
 SAID = st.text(min_size=1, max_size=10)
@@ -79,20 +80,20 @@ def given_back(item: dict[str, Any]) -> dict[str, Any]:
     return back
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=scale_examples(60), deadline=None)
 @given(responses())
 def test_a_stream_folds_to_its_whole_twin(whole: dict[str, Any]) -> None:
     assert streamed(sse(events(whole))) == read(whole)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=scale_examples(60), deadline=None)
 @given(responses(), st.integers(1, 60))
 def test_cutting_the_bytes_anywhere_changes_nothing(whole: dict[str, Any], size: int) -> None:
     data = sse(events(whole))
     assert streamed(data, size=size) == streamed(data)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=scale_examples(60), deadline=None)
 @given(responses(), st.data())
 def test_a_stream_cut_before_its_end_is_truncated(whole: dict[str, Any], data: st.DataObject) -> None:
     story = events(whole)
@@ -100,7 +101,7 @@ def test_a_stream_cut_before_its_end_is_truncated(whole: dict[str, Any], data: s
     assert streamed(sse(story[:kept]))["fault"] == "StreamTruncated"
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=scale_examples(60), deadline=None)
 @given(responses())
 def test_everything_goes_back_to_its_vendor_as_it_came_and_in_its_order(whole: dict[str, Any]) -> None:
     answer = next_message(whole)
@@ -109,7 +110,7 @@ def test_everything_goes_back_to_its_vendor_as_it_came_and_in_its_order(whole: d
     assert back == [given_back(item) for item in whole["output"]]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=scale_examples(60), deadline=None)
 @given(responses(), st.randoms(use_true_random=False))
 def test_items_whose_events_are_mixed_stay_apart(whole: dict[str, Any], luck: Any) -> None:
     first, _, *told, last = events(whole)
@@ -123,7 +124,7 @@ def test_items_whose_events_are_mixed_stay_apart(whole: dict[str, Any], luck: An
     assert sorted(got["content"]) == sorted(want["content"])
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=scale_examples(60), deadline=None)
 @given(responses(), st.randoms(use_true_random=False))
 def test_reasoning_goes_back_whole_and_once_however_its_events_are_mixed(whole: dict[str, Any], luck: Any) -> None:
     first, _, *told, last = events(whole)
@@ -139,7 +140,7 @@ def test_reasoning_goes_back_whole_and_once_however_its_events_are_mixed(whole: 
     assert [item for item in sent if item["type"] == "reasoning"] == thoughts
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=scale_examples(60), deadline=None)
 @given(responses(), st.data())
 def test_extra_fields_and_unknown_events_fail_nothing(whole: dict[str, Any], data: st.DataObject) -> None:
     story = events(whole)
@@ -152,7 +153,7 @@ def test_extra_fields_and_unknown_events_fail_nothing(whole: dict[str, Any], dat
     assert streamed(sse(spiced)) == streamed(sse(story))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=scale_examples(60), deadline=None)
 @given(st.binary(max_size=60) | JSON.map(lambda value: json.dumps(value).encode()))
 def test_no_body_and_no_event_raises(data: bytes) -> None:
     assert streamed(data)
@@ -160,7 +161,7 @@ def test_no_body_and_no_event_raises(data: bytes) -> None:
     assert read(data.decode("latin-1"))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=scale_examples(60), deadline=None)
 @given(
     st.lists(
         JSON | st.sampled_from([event["type"] for event in events(response(message("x"), reasoning("y")))]), max_size=4

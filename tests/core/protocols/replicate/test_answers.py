@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from syrupy.assertion import SnapshotAssertion
 
 from tests.core.protocols.replicate.answers import METRICS, answered, event, joined, prediction, sse, streamed
+from tests.example_counts import scale_examples
 
 BODIES: dict[str, dict[str, Any]] = {
     "text in pieces": prediction(output=["Hel", "lo", ""], metrics=METRICS),
@@ -113,7 +114,7 @@ def test_a_truncated_stream_keeps_what_had_come() -> None:
 PIECES = st.lists(st.text(st.characters(codec="utf-8", exclude_characters="\r\0"), max_size=9), max_size=6)
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=scale_examples(80), deadline=None)
 @given(PIECES)
 def test_a_stream_folds_to_its_whole_twin(pieces: list[str]) -> None:
     whole = answered(prediction(output=pieces))
@@ -127,7 +128,7 @@ def test_a_stream_folds_to_its_whole_twin(pieces: list[str]) -> None:
     assert told == whole
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=scale_examples(50), deadline=None)
 @given(PIECES, st.integers(1, 20))
 def test_where_the_bytes_are_cut_changes_nothing(pieces: list[str], size: int) -> None:
     data = sse(pieces)
@@ -135,7 +136,7 @@ def test_where_the_bytes_are_cut_changes_nothing(pieces: list[str], size: int) -
     assert streamed(data.replace(b"\n", b"\r\n"), size=size) == streamed(data)
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=scale_examples(50), deadline=None)
 @given(PIECES, st.data())
 def test_a_cut_stream_is_never_a_completion(pieces: list[str], data: st.DataObject) -> None:
     whole = "".join(event("output", piece) for piece in pieces).encode()

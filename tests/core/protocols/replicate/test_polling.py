@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from tests.core.protocols.replicate.answers import API, prediction
 from tests.core.protocols.replicate.asked import request
+from tests.example_counts import scale_examples
 from victor_fp.core.catalogue import CATALOGUE
 from victor_fp.core.faults import ConnectionFailed
 from victor_fp.core.polling import (
@@ -199,7 +200,7 @@ EVENTS = st.one_of(
 )
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=scale_examples(80), deadline=None)
 @given(st.booleans(), st.lists(EVENTS, min_size=1, max_size=12))
 def test_the_secret_never_leaves_the_endpoint_s_origin(
     stream: bool, events: list[ExchangeDone | ExchangeFailed]

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from tests.core.resilience.simulation.people import Scenario, Violation
 from tests.core.resilience.simulation.town import Town
+from tests.example_counts import scale_examples
 
 
 def run(scenario: Scenario) -> Town:
@@ -51,7 +52,7 @@ scenarios = st.builds(
 )
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=scale_examples(15), deadline=None)
 @given(scenarios)
 def test_the_laws_hold_for_any_settings(scenario: Scenario) -> None:
     run(scenario)
