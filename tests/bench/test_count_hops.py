@@ -8,7 +8,7 @@ import pytest
 
 from tests.bench.count_hops import TARGETS, Hops, Limit, count_all
 
-CEILINGS = {"chat": Limit(75, 24), "stream": Limit(84, 25), "managed stream": Limit(147, 37)}
+CEILINGS = {"chat": Limit(75, 24), "stream": Limit(85, 25), "managed stream": Limit(148, 37)}
 """What is counted today. To be lowered, and not to be raised without a reason."""
 TRANSPORT = Limit(9, 2)
 """The part of the default transport."""

@@ -165,12 +165,16 @@ class Operation(Generic[T]):
             if self._task is not None:
                 self._task.cancel()
 
+    async def drain(self) -> None:
+        """Read a finished response to its end, so that its connection can be reused."""
+        attempt, self._attempt = self._attempt, None
+        if attempt is not None:
+            await attempt.aclose()
+
     async def aclose(self) -> None:
-        """Release permits and reservations, and close the attempt."""
+        """Release permits and reservations, and close the connection, or drain it if the response is complete."""
         if self._is_over:
-            finished, self._attempt = self._attempt, None
-            if finished is not None:
-                await finished.aclose()
+            await self.drain()
             return
         retry = self._retry
         is_committed = retry is not None and isinstance(retry.order, Deliver) and not retry.is_pending
