@@ -39,7 +39,7 @@ FAULTS: tuple[Fault, ...] = (
     InvalidResponse(status=200, message="not JSON"),
     InvalidRequest(status=400, message="no such model"),
 )
-HEADERS = (
+HEADERS: tuple[dict[str, str], ...] = (
     {"x-ratelimit-remaining-requests": "1", "x-ratelimit-limit-requests": "60", "x-ratelimit-reset-requests": "2s"},
     {"x-ratelimit-remaining-tokens": "500", "x-ratelimit-limit-tokens": "6000", "x-ratelimit-reset-tokens": "30s"},
     {},

@@ -19,6 +19,7 @@ from yarl import URL
 
 from victor_fp.core.faults import Fault, FaultBase, InvalidRequest
 from victor_fp.core.requests import HttpRequest, find_header_problem
+from victor_fp.shell.transport.decompression import build_decompressor
 from victor_fp.shell.transport.errors import fault_from_error
 from victor_fp.shell.transport.http import (
     DEFAULT_HEADERS,
@@ -174,8 +175,6 @@ class AiohttpTransport:
 class AiohttpResponse(HttpResponse):
     """A response of aiohttp whose body has not been read."""
 
-    __slots__ = ("_response",)
-
     def __init__(self, response: aiohttp.ClientResponse, timeout: float | None) -> None:
         headers: dict[str, str] = {}
         for name, value in response.headers.items():
@@ -183,7 +182,11 @@ class AiohttpResponse(HttpResponse):
             if not value.isascii():
                 value = _decode_header(value)  # noqa: PLW2901
             headers[name] = f"{headers[name]}, {value}" if name in headers else value
-        super().__init__(response.status, headers, partial(response.content.read, PIECE), timeout)
+        self.status = response.status
+        self.headers = headers
+        self._receive = partial(response.content.read, PIECE)
+        self._timeout = timeout
+        self._decompressor = build_decompressor(headers["content-encoding"]) if "content-encoding" in headers else None
         self._response = response
 
     async def aclose(self) -> None:

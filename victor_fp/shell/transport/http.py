@@ -14,7 +14,7 @@ from pydantic import SecretStr
 from victor_fp.core.faults import Fault, InvalidRequest, InvalidResponse
 from victor_fp.core.redaction import redact_url
 from victor_fp.core.requests import SECRET, HttpRequest
-from victor_fp.shell.transport.decompression import CODINGS, STEP, Decompressor, build_decompressor
+from victor_fp.shell.transport.decompression import CODINGS, STEP, Decompressor
 from victor_fp.shell.transport.errors import fault_from_error
 from victor_fp.shell.transport.interception import active_interceptors
 from victor_fp.shell.transport.protocol import Transport, TransportResponse
@@ -89,29 +89,17 @@ class LazyTransport:
 
 
 class HttpResponse:
-    """A response whose body has not been read; subclasses implement closing."""
+    """A response whose body has not been read; subclasses set the first five attributes, and implement closing."""
 
-    __slots__ = ("_decompressor", "_fault", "_pieces", "_receive", "_timeout", "headers", "status")
-
-    def __init__(
-        self,
-        status: int,
-        headers: Mapping[str, str],
-        receive: Callable[[], Awaitable[bytes]],
-        timeout: float | None,
-        *,
-        is_decoded: bool = False,
-    ) -> None:
-        """`receive` returns the next bytes of the body as sent, and empty bytes at its end."""
-        self.status = status
-        self.headers = headers
-        self._receive = receive
-        self._timeout = timeout
-        encoding = None if is_decoded else headers.get("content-encoding")
-        self._decompressor: Decompressor | None = None if encoding is None else build_decompressor(encoding)
-        self._pieces: Iterator[bytes] = iter(())
-        self._fault: Fault | None = None
-        """Fault to return after the data that was received before it."""
+    status: int
+    headers: Mapping[str, str]
+    _receive: Callable[[], Awaitable[bytes]]
+    """Returns the next bytes of the body as sent, and empty bytes at its end."""
+    _timeout: float | None
+    _decompressor: Decompressor | None
+    _pieces: Iterator[bytes] = iter(())
+    _fault: Fault | None = None
+    """Fault to return after the data that was received before it."""
 
     async def read(self, limit: int) -> bytes | Fault:
         """Return the complete body."""

@@ -14,7 +14,7 @@ from pydantic import SecretStr
 
 from victor_fp.core.faults import Fault, FaultBase, InvalidRequest
 from victor_fp.core.requests import HttpRequest, find_header_problem
-from victor_fp.shell.transport.decompression import CODINGS
+from victor_fp.shell.transport.decompression import CODINGS, build_decompressor
 from victor_fp.shell.transport.errors import fault_from_error
 from victor_fp.shell.transport.http import (
     DEFAULT_HEADERS,
@@ -130,19 +130,18 @@ class HttpxTransport:
 class HttpxResponse(HttpResponse):
     """A response of httpx whose body has not been read."""
 
-    __slots__ = ("_response",)
-
     def __init__(self, response: httpx.Response, timeout: float | None) -> None:
         # If a hook or a test double has read it, httpx has decompressed it.
         is_read = response.is_stream_consumed
         pieces = response.aiter_bytes() if is_read else response.aiter_raw()
         # Without reading, the connection is closed, since the server may still send the announced body.
-        receive = (
-            _read_nothing
-            if response.status_code in NO_BODY and has_body(response.headers)
-            else partial(_read_piece, pieces)
-        )
-        super().__init__(response.status_code, response.headers, receive, timeout, is_decoded=is_read)
+        is_unread = response.status_code in NO_BODY and has_body(response.headers)
+        encoding = "" if is_read else response.headers.get("content-encoding", "")
+        self.status = response.status_code
+        self.headers = response.headers
+        self._receive = _read_nothing if is_unread else partial(_read_piece, pieces)
+        self._timeout = timeout
+        self._decompressor = build_decompressor(encoding)
         self._response = response
 
     async def aclose(self) -> None:
