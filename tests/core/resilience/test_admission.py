@@ -65,6 +65,14 @@ def test_call_is_granted_at_once_with_free_capacity() -> None:
     assert orders == (Grant(1, permit_of(orders), 0.0),)
 
 
+def test_a_success_after_a_cooldown_makes_the_next_one_short_again() -> None:
+    state = admission(concurrency=None)
+    for now, fault in ((0.0, RateLimited()), (2.0, None), (3.0, RateLimited())):
+        state, orders = told(state, (now, Arrived(ticket=int(now))))
+        state, _ = told(state, (now, Finished(permit=permit_of(orders), fault=fault)))
+    assert state.cooldown.until == 4.0
+
+
 def test_returned_permit_goes_to_the_head_of_the_queue() -> None:
     state, orders = told(admission(), (0.0, Arrived(ticket=1)))
     permit = permit_of(orders)

@@ -75,6 +75,26 @@ def run_events(
     return orders, call, breaker
 
 
+@pytest.mark.parametrize(("fault", "failures"), [(ServerFailed(), 1), (RateLimited(retry_after=2.0), 0)])
+def test_a_deadline_that_passes_during_a_wait_ends_the_operation_with_the_verdict_of_its_last_attempt(
+    fault: Fault, failures: int
+) -> None:
+    _, call, breaker = run_events([(1.0, failed(fault)), (101.0, WaitEnded())], breaker=Breaker())
+    assert isinstance(call.order, Settle)
+    assert call.permit is None
+    assert breaker is not None
+    assert (breaker.failure_count, breaker.in_flight, breaker.sending) == (failures, 0, 0)
+
+
+def test_a_refused_retry_is_reported_once_beside_another_call() -> None:
+    breaker, _ = admit(Breaker(), 0.0)
+    script: Script = [(1.0, failed(ServerFailed())), (2.0, WaitEnded()), (2.0, Refused(QueueFull()))]
+    _, call, after = run_events(script, breaker=breaker)
+    assert call.permit is None
+    assert after is not None
+    assert (after.in_flight, after.sending, after.failure_count, after.total_failures) == (1, 1, 1, 1)
+
+
 def settled(orders: Sequence[CallOrder]) -> Settle:
     last = orders[-1]
     assert isinstance(last, Settle)

@@ -95,6 +95,7 @@ def test_every_call_respects_retries_deadline_and_permits(
     assert len(order.attempts) == sends
     assert breaker is not None
     assert breaker.probes == ()
+    assert call.permit is None
     assert [attempt.started for attempt in order.attempts] == sorted(attempt.started for attempt in order.attempts)
     if order.fault is None:
         assert last is None

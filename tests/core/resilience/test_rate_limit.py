@@ -102,6 +102,23 @@ def test_a_correction_that_comes_after_the_minute_is_forgotten() -> None:
     taken(state, 70.0, tokens=1000)
 
 
+def test_a_correction_goes_to_the_slot_of_its_request() -> None:
+    state, first = taken(limiter(tokens=100), 0.0, tokens=50)
+    state = used(state, 4.0, tokens=10)
+    corrected = give_back(state, first, 30)
+    assert corrected.slots == (Slot(0, 1, 30), Slot(1, 1, 10))
+    dropped, _ = taken(state, 64.0, tokens=10)
+    assert give_back(dropped, first, 1000).slots == dropped.slots == (Slot(1, 1, 10), Slot(21, 1, 10))
+
+
+def test_a_slot_that_was_emptied_by_a_clock_that_went_back_is_not_corrected_below_zero() -> None:
+    state, first = taken(limiter(tokens=100), 15.0, tokens=30)
+    state, second = taken(state, 15.0, tokens=30)
+    state, _ = taken(state, 6.0)
+    state, _ = taken(state, 15.0, tokens=5)
+    assert withdraw(withdraw(state, first), second).slots == (Slot(2, 3, 60), Slot(5, 0, 0))
+
+
 def test_a_call_estimated_above_the_limit_passes_when_the_minute_is_empty() -> None:
     state, _ = taken(limiter(tokens=1000), 0.0, tokens=5000)
     assert full(state, 0.0, tokens=1) is not None

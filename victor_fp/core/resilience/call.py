@@ -289,7 +289,7 @@ def _on_failure(call: CallState, breaker: Breaker | None, fault: Fault, random: 
     retry, decision = retrying.decide_retry(call.retry, fault, random, now, is_counted=is_counted)
     if _is_cut_short(call, fault, now):
         call = replace(call, last=fault)
-        return _settle(call, breaker, _build_deadline_fault(call), attempts, now, verdict)
+        return _settle(call, breaker, _build_deadline_fault(call), attempts, now)
     match decision:
         case RetryAfter(wait):
             return _schedule_retry(
@@ -298,7 +298,7 @@ def _on_failure(call: CallState, breaker: Breaker | None, fault: Fault, random: 
         case Stop(reason):
             call = replace(call, retry=retry, last=fault)
             late = reason == "past_deadline" and now >= call.retry.deadline
-            return _settle(call, breaker, _build_deadline_fault(call) if late else fault, attempts, now, verdict)
+            return _settle(call, breaker, _build_deadline_fault(call) if late else fault, attempts, now)
         case _:
             assert_never(decision)
 

@@ -309,7 +309,7 @@ def _note_correction(loan: Loan, second: int, amount: int) -> Loan:
 def compute_limits(limiter: Limiter) -> tuple[int | None, int | None]:
     """Return the requests and tokens per minute that apply now."""
     limits, adopted = limiter.limits, limiter.adopted
-    if adopted is None or limits.adopt == "never":
+    if adopted is None:
         return limits.requests_per_minute, limits.tokens_per_minute
     return (
         _choose_stricter(limits.requests_per_minute, adopted.requests_limit, limits.adopt),
