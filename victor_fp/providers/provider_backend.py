@@ -118,7 +118,7 @@ class ProviderBackend:
 
     def _bind_retrieval(
         self, kind: str, spec: CallSpec, model: str, options: Mapping[str, Any]
-    ) -> Result[BoundRequest[T], Fault]:
+    ) -> Result[BoundRequest[Any], Fault]:
         provider = self._provider
         if not model:
             return Failure(InvalidRequest(provider=self.name, message="model is empty"))
@@ -126,8 +126,7 @@ class ProviderBackend:
         arguments: tuple[Any, ...] = (texts,) if kind == "embedding" else (spec.query, texts)
         method = find_overridden_method(provider, EMBED_METHODS if kind == "embedding" else RERANK_METHODS)
         keywords = {"model": model, **options}
-        bound = ProviderRequest(provider, model, lambda: getattr(provider, method)(*arguments, **keywords))
-        return Success(cast("BoundRequest[T]", bound))
+        return Success(ProviderRequest(provider, model, lambda: getattr(provider, method)(*arguments, **keywords)))
 
     async def aclose(self) -> None:
         """Close the provider."""
