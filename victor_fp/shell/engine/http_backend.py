@@ -93,7 +93,7 @@ class HttpBackend:
         await self.connection.transport.aclose()
 
 
-class HttpBoundRequest(msgspec.Struct, Generic[T], frozen=True):
+class HttpBoundRequest(msgspec.Struct, Generic[T], frozen=True, gc=False):
     """A compiled request and its connection."""
 
     connection: Connection
