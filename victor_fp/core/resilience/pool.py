@@ -13,9 +13,11 @@ expire, except those of the last BURST seconds. If a period has fewer slots than
 slot, so that they take turns.
 
 Tokens are amounts. They are charged to the second in which they were lent, and dropped from the count when everything
-lent in that second is older than a minute. They are paced like requests, except for the first call in a queue: it gets
-its full charge as soon as the minute has capacity for it and the pacing of earlier calls has passed. Tokens that a call
-did not use are returned to their second, and its process may borrow the same amount again.
+that may be sent for tokens of that second is older than a minute. When a request is sent, its process moves its charge
+to the second of `find_charged_second`, and when the response reports its usage, corrects it there; the next report
+tells the pool. Tokens are paced like requests, except for the first call in a queue: it gets its full charge as soon as
+the minute has capacity for it and the pacing of earlier calls has passed. Tokens that a call did not use are returned,
+and its process may borrow the same amount again.
 
 Permits that do not divide evenly, or are fewer than the members, rotate in turns of TURN seconds. A member that is lent
 fewer permits than it uses sends nothing until it uses fewer, and is counted with the permits that it holds until it has
@@ -207,14 +209,22 @@ def compute_period(members: int) -> float:
     return min(LONGEST_PERIOD, max(SHORTEST_PERIOD, members / MEMBERS_PER_SECOND))
 
 
+def find_charged_second(now: float) -> int:
+    """Return the second to which the tokens of a request sent at `now` are charged.
+
+    It is the earliest in which they can have been lent: lent tokens that are not yet used count for that much longer.
+    """
+    return math.floor(now - HORIZON * SHORTEST_PERIOD)
+
+
 def compute_lease(period: float) -> float:
     """Return the seconds for which permits are lent."""
     return 4.0 * period + MARGIN
 
 
-def compute_spacing(requests_per_minute: int) -> float:
-    """Return the seconds between two request slots."""
-    return (60.0 + MARGIN) / max(1, requests_per_minute)
+def compute_spacing(per_minute: int) -> float:
+    """Return the seconds between two request slots, or those that a token is paced for."""
+    return (60.0 + MARGIN) / max(1, per_minute)
 
 
 def compute_horizon(period: float, spacing: float, contenders: int) -> float:
@@ -229,10 +239,10 @@ def _apply_report(pool: Pool, borrow: Borrow, period: float, now: float) -> tupl
     seconds = {one.second: one.amount for one in pool.tokens if oldest <= one.second <= now + FAR}
     credit = 0
     for one in borrow.corrections:
-        if one.second in seconds:
-            corrected = max(0, seconds[one.second] + one.amount)
-            credit += seconds[one.second] - corrected
-            seconds[one.second] = corrected
+        if one.second in seconds or (one.amount > 0 and oldest <= one.second <= now):
+            before = seconds.get(one.second, 0)
+            seconds[one.second] = max(0, before + one.amount)
+            credit += before - seconds[one.second]
     cooled, cause = _drop_implausible(pool.cooled_until, now), pool.cause
     if borrow.cooled_until > cooled:
         cooled, cause = borrow.cooled_until, borrow.cause
@@ -296,7 +306,7 @@ def _lend_tokens(
     if limit is None:
         return pool, 0, second
     room = limit - sum(one.amount for one in pool.tokens)
-    spacing, horizon = 60.0 / max(1, limit), HORIZON * period
+    spacing, horizon = compute_spacing(limit), HORIZON * period
     start = max(pool.tokens_until, now - BURST) - credit * spacing
     wants = [one.tokens for one in others if one.tokens > 0] + [borrow.tokens]
     paced = math.floor((now + horizon - start) / spacing) if start <= now + horizon else 0

@@ -34,7 +34,7 @@ from typing import Literal, TypeAlias
 import msgspec
 from msgspec.structs import replace
 
-from victor_fp.core.resilience.pool import LATE, Lent, RequestBlock, TokenSecond
+from victor_fp.core.resilience.pool import LATE, Lent, RequestBlock, TokenSecond, find_charged_second
 from victor_fp.core.resilience.ratelimit_headers import NOTHING, Reported, ReportedBudget
 from victor_fp.core.stats import LimiterStats
 
@@ -61,6 +61,10 @@ LONGEST_HOLD = 86400.0
 """Seconds. Upper bound for the reset time of a reported budget."""
 _SLACK = 60.0
 """Seconds. Maximum clock difference between processes that share a state; a later time counts as damaged."""
+_LARGEST_ERROR = 10.0
+"""Largest factor by which charges are corrected for the usage of recent calls."""
+_MEMORY = 0.95
+"""Weight of earlier calls in that usage, per call."""
 _TICK = 1e-6
 """Seconds. Added to waits, so that a caller that waits exactly as long is not rejected because of rounding."""
 
@@ -87,6 +91,8 @@ class Permit(msgspec.Struct, frozen=True, gc=False):
     """Estimated tokens that were charged."""
     second: int = -1
     """Second of the pool's token count to which lent tokens are charged."""
+    estimate: int = 0
+    """The caller's estimate, from which the charge under a loan was computed."""
 
 
 class Full(msgspec.Struct, frozen=True, gc=False):
@@ -111,6 +117,13 @@ class Left(msgspec.Struct, frozen=True, gc=False):
     until: float
 
 
+class Usage(msgspec.Struct, frozen=True, gc=False):
+    """Tokens that recent calls used, and their estimates. Older calls weigh less."""
+
+    used: float = 0.0
+    estimated: float = 0.0
+
+
 class Loan(msgspec.Struct, frozen=True, kw_only=True):
     """The part of a shared limit that this process may use; initially nothing."""
 
@@ -127,6 +140,7 @@ class Loan(msgspec.Struct, frozen=True, kw_only=True):
     """Processes that share the limit; 0 before the first loan."""
     corrections: tuple[TokenSecond, ...] = ()
     """Differences between lent and used tokens, to be reported to the pool."""
+    usage: Usage = Usage()
     refusal: str | None = None
     """Reason why no request may be sent, if the pool is unreachable and the store fails closed."""
 
@@ -155,9 +169,9 @@ def take(limiter: Limiter, tokens: int, now: float) -> tuple[Limiter, Permit | F
     """Take a permit for one request with an estimate of `tokens` (prompt and completion)."""
     limiter = _drop_expired(limiter, now)
     requests_limit, tokens_limit = compute_limits(limiter)
-    charge = tokens if tokens_limit is None else min(tokens, tokens_limit)
     if limiter.loan is not None:
-        return _take_lent(limiter, limiter.loan, charge, now)
+        return _take_lent(limiter, limiter.loan, tokens, compute_charge(limiter, tokens), now)
+    charge = tokens if tokens_limit is None else min(tokens, tokens_limit)
     if limiter.limits.concurrency is not None and len(limiter.under_way) >= limiter.limits.concurrency:
         return limiter, Full(None)
     wait = _compute_time_until(limiter.held_until, now)
@@ -199,7 +213,7 @@ def give_back(limiter: Limiter, permit: Permit, used: int | None, now: float) ->
         limiter,
         under_way=others,
         slots=_correct(limiter.slots, permit.slot, 0, correction) if correction else limiter.slots,
-        loan=_note_correction(limiter.loan, permit.second, correction),
+        loan=_note_usage(_note_correction(limiter.loan, permit.second, correction), permit.estimate, used),
     )
 
 
@@ -258,7 +272,18 @@ def extend(limiter: Limiter, lent: Lent, now: float) -> Loan:
         until=lent.until,
         members=lent.members,
         corrections=corrections,
+        usage=loan.usage,
     )
+
+
+def compute_charge(limiter: Limiter, tokens: int) -> int:
+    """Return the tokens that a call with this estimate is charged under a loan, from what recent calls used."""
+    _, limit = compute_limits(limiter)
+    usage = Usage() if limiter.loan is None else limiter.loan.usage
+    if usage.estimated > 0:
+        factor = max(1.0 / _LARGEST_ERROR, min(_LARGEST_ERROR, usage.used / usage.estimated))
+        tokens = math.ceil(tokens * factor)
+    return tokens if limit is None else min(tokens, limit)
 
 
 def drop_late(blocks: tuple[RequestBlock, ...], now: float) -> tuple[RequestBlock, ...]:
@@ -273,7 +298,7 @@ def drop_late(blocks: tuple[RequestBlock, ...], now: float) -> tuple[RequestBloc
     return tuple(left)
 
 
-def _take_lent(limiter: Limiter, loan: Loan, charge: int, now: float) -> tuple[Limiter, Permit | Full]:
+def _take_lent(limiter: Limiter, loan: Loan, estimate: int, charge: int, now: float) -> tuple[Limiter, Permit | Full]:
     """Take a permit under a loan; if the loan is used up, the caller waits for the next one."""
     wait = _compute_time_until(limiter.held_until, now)
     if limiter.requests_left is not None:
@@ -296,7 +321,10 @@ def _take_lent(limiter: Limiter, loan: Loan, charge: int, now: float) -> tuple[L
             return limiter, Full(first.start - now + _TICK)
         blocks = (RequestBlock(first.start + first.spacing, first.count - 1, first.spacing), *blocks[1:])
     slot = int(now // SLOT)
-    permit = Permit(limiter.taken, now, slot, charge, loan.second)
+    second = -1 if loan.tokens is None else find_charged_second(now)
+    permit = Permit(limiter.taken, now, slot, charge, second, estimate)
+    if loan.tokens is not None:
+        loan = replace(loan, tokens=loan.tokens - charge, corrections=_move_charge(loan, second, charge))
     return replace(
         limiter,
         slots=_charge(limiter.slots, slot, 1, charge),
@@ -304,17 +332,36 @@ def _take_lent(limiter: Limiter, loan: Loan, charge: int, now: float) -> tuple[L
         taken=limiter.taken + 1,
         requests_left=_subtract(limiter.requests_left, 1),
         tokens_left=_subtract(limiter.tokens_left, charge),
-        loan=replace(loan, blocks=blocks, tokens=None if loan.tokens is None else loan.tokens - charge),
+        loan=replace(loan, blocks=blocks),
     ), permit
+
+
+def _move_charge(loan: Loan, second: int, charge: int) -> tuple[TokenSecond, ...]:
+    """Return the corrections that charge tokens to the second of their use instead of that of their loan."""
+    moves = (TokenSecond(loan.second, -charge), TokenSecond(second, charge))
+    return _sum_corrections((*loan.corrections, *moves)) if charge and second != loan.second else loan.corrections
 
 
 def _note_correction(loan: Loan | None, second: int, amount: int) -> Loan | None:
     """Add a difference between lent and used tokens, which is reported at the next renewal."""
     if loan is None or loan.tokens is None or not amount or second < 0:
         return loan
-    corrections = {one.second: one.amount for one in loan.corrections}
-    corrections[second] = corrections.get(second, 0) + amount
-    return replace(loan, corrections=tuple(TokenSecond(when, much) for when, much in corrections.items()))
+    return replace(loan, corrections=_sum_corrections((*loan.corrections, TokenSecond(second, amount))))
+
+
+def _sum_corrections(corrections: tuple[TokenSecond, ...]) -> tuple[TokenSecond, ...]:
+    sums: dict[int, int] = {}
+    for one in corrections:
+        sums[one.second] = sums.get(one.second, 0) + one.amount
+    return tuple(TokenSecond(second, amount) for second, amount in sums.items())
+
+
+def _note_usage(loan: Loan | None, estimate: int, used: int | None) -> Loan | None:
+    """Add the usage of a call to that of recent calls; calls that used nothing are not typical."""
+    if loan is None or loan.tokens is None or not estimate or not used:
+        return loan
+    usage = loan.usage
+    return replace(loan, usage=Usage(usage.used * _MEMORY + used, usage.estimated * _MEMORY + estimate))
 
 
 def compute_limits(limiter: Limiter) -> tuple[int | None, int | None]:
