@@ -51,6 +51,8 @@ BURST = 0.5
 """Seconds. Unrequested slots up to this age are still lent."""
 MARGIN = 1.6
 """Seconds added to each minute: LATE, plus the differences of clocks and network delays."""
+TOKEN_MARGIN = 2.2
+"""Seconds added to each minute of tokens: MARGIN, plus an allowance for calls that use more than they were charged."""
 TURN = 5.0
 """Seconds for which a permit that does not divide evenly stays with one member."""
 SHORTEST_PERIOD = 1.0
@@ -222,9 +224,9 @@ def compute_lease(period: float) -> float:
     return 4.0 * period + MARGIN
 
 
-def compute_spacing(per_minute: int) -> float:
-    """Return the seconds between two request slots, or those that a token is paced for."""
-    return (60.0 + MARGIN) / max(1, per_minute)
+def compute_spacing(requests_per_minute: int) -> float:
+    """Return the seconds between two request slots."""
+    return (60.0 + MARGIN) / max(1, requests_per_minute)
 
 
 def compute_horizon(period: float, spacing: float, contenders: int) -> float:
@@ -306,17 +308,21 @@ def _lend_tokens(
     if limit is None:
         return pool, 0, second
     room = limit - sum(one.amount for one in pool.tokens)
-    spacing, horizon = compute_spacing(limit), HORIZON * period
+    spacing, horizon = (60.0 + TOKEN_MARGIN) / max(1, limit), HORIZON * period
     start = max(pool.tokens_until, now - BURST) - credit * spacing
     wants = [one.tokens for one in others if one.tokens > 0] + [borrow.tokens]
     paced = math.floor((now + horizon - start) / spacing) if start <= now + horizon else 0
     share = math.ceil(min(borrow.tokens, fill(wants, horizon / spacing) + credit))
-    amount = min(borrow.tokens, paced, share, room)
     least = min(borrow.least_tokens, limit)
+    if least > 0:  # whole calls; the waiting ones are assumed to be alike
+        share = math.ceil(share / least) * least
+    amount = min(borrow.tokens, paced, share, room)
     if amount < least <= room and start <= now:
         amount = least
     if amount <= 0 or amount < least:
-        return pool, 0, second
+        return replace(pool, tokens_until=start), 0, second
+    if least > 0:
+        amount -= amount % least
     lent = pool.tokens
     if lent and lent[-1].second == second:
         lent = (*lent[:-1], TokenSecond(second, lent[-1].amount + amount))

@@ -24,6 +24,7 @@ _CONSTANTS = "\n".join(
         "LATE": pool.LATE,
         "BURST": pool.BURST,
         "MARGIN": pool.MARGIN,
+        "TOKEN_MARGIN": pool.TOKEN_MARGIN,
         "TURN": pool.TURN,
         "SHORTEST_PERIOD": pool.SHORTEST_PERIOD,
         "LONGEST_PERIOD": pool.LONGEST_PERIOD,
@@ -145,17 +146,19 @@ end
 
 local amount, second = 0, max(floor(now), #seconds > 0 and seconds[#seconds][1] or 0)
 if tpm then
-  local per_token, horizon = spacing_of(tpm), HORIZON * period
+  local per_token, horizon = (60 + TOKEN_MARGIN) / max(1, tpm), HORIZON * period
   local room, from = tpm - lent_tokens, max(tokens_until, now - BURST) - credit * per_token
   token_wants[#token_wants + 1] = tokens
   local paced = from <= now + horizon and floor((now + horizon - from) / per_token) or 0
   local share = ceil(min(tokens, fill(token_wants, horizon / per_token) + credit))
-  amount = min(tokens, paced, share, room)
   local needed = min(least, tpm)
+  if needed > 0 then share = ceil(share / needed) * needed end
+  amount = min(tokens, paced, share, room)
   if amount < needed and needed <= room and from <= now then amount = needed end
   if amount <= 0 or amount < needed then
-    amount = 0
+    amount, tokens_until = 0, from
   else
+    if needed > 0 then amount = amount - amount % needed end
     local last = seconds[#seconds]
     if last and last[1] == second then
       last[2] = last[2] + amount
