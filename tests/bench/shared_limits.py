@@ -1,11 +1,12 @@
-"""Shared limits over a real Redis: `python -m tests.bench.shared_limits [PROCESSES] [TASKS] [free|binding|faults]`.
+"""Shared limits over a real Redis: `python -m tests.bench.shared_limits [PROCESSES] [TASKS] [free|binding|tokens|faults]`.
 
-Every process calls an in-memory transport that answers in the next turn of the loop. Three measurements:
+Every process calls an in-memory transport that answers in the next turn of the loop. Four measurements:
 
 - the limit does not bind: calls per CPU second of many processes against one, with Redis and with each process's own
   memory, scripts per call, swaps lost;
 - the limit binds: the most requests in any 60 s, how much of the limit is used, how even the flow is, each process's
   share. One process is 3 ms further away from Redis. The vendor is the union of what the processes sent;
+- a limit of tokens binds, and calls use half, twice, or between half and twice of what is estimated; each takes 0.3 s;
 - faults, under a limit that binds: CLIENT PAUSE, a stopped process, an empty Redis, a killed process; after each, the
   seconds until a second's flow is at least 90 % of the limit again.
 
@@ -18,6 +19,7 @@ import asyncio
 import contextlib
 import json
 import os
+import random
 import resource
 import shutil
 import signal
@@ -26,17 +28,20 @@ import subprocess
 import sys
 import tempfile
 import time
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from pydantic import SecretStr
 from redis import Redis
 from redis.exceptions import RedisError
 
-from tests.bench.jobs import InstantTransport
+from tests.bench.jobs import InstantResponse, InstantTransport
+from victor_fp.core.requests import HttpRequest
 from victor_fp.core.resilience.pool import Borrow, Lent
 from victor_fp.core.resilience.rate_limit import Limits
+from victor_fp.core.token_estimates import estimate_tokens
 from victor_fp.core.types import Message
 from victor_fp.providers.factory import ManagedProviderFactory
 from victor_fp.shell.store.memory import MemoryStore
@@ -45,14 +50,48 @@ from victor_fp.shell.store.shared import UNKNOWN, Swapped
 
 SECONDS, BINDING_SECONDS, FAULT_SECONDS = 8.0, 80.0, 15.0
 PER_MINUTE = 6000
+TOKENS_PER_MINUTE, ESTIMATE, LATENCY = 600_000, 100, 0.3
+USES = ((0.5, 0.5), (2.0, 2.0), (0.5, 2.0))
+"""Least and most that a call uses, in parts of its estimate."""
 FURTHER = 0.003
 MEMORY = "memory"
 """In place of the URL: limits of each process's own."""
 MESSAGES = [Message(role="user", content="Tell me about the quick brown fox.")]
 
 
-async def work(url: str, per_minute: int, tasks: int, seconds: float, further: float, out: str) -> None:
-    """One process: calls until its time is over, and writes down what came of it."""
+class MeteredResponse(InstantResponse):
+    """An answer that used so many tokens."""
+
+    def __init__(self, tokens: int) -> None:
+        self._tokens = tokens
+
+    async def read(self, limit: int) -> bytes:
+        """The answer."""
+        answer = json.loads(await super().read(limit))
+        answer["usage"] = {"prompt_tokens": 0, "completion_tokens": self._tokens, "total_tokens": self._tokens}
+        return json.dumps(answer).encode()
+
+
+class MeteredTransport(InstantTransport):
+    """Answers after LATENCY, and keeps when requests came and the tokens that each used."""
+
+    def __init__(self, least: float, most: float) -> None:
+        self.used: list[tuple[float, int]] = []
+        self._range = (least, most)
+
+    async def open(self, request: HttpRequest, secret: SecretStr | None, timeout: float | None) -> InstantResponse:
+        """The answer."""
+        tokens = round(ESTIMATE * random.uniform(*self._range))
+        self.used.append((time.time(), tokens))
+        await asyncio.sleep(LATENCY)
+        return MeteredResponse(tokens)
+
+
+async def work(
+    url: str, per_minute: int, tasks: int, seconds: float, further: float, out: str, least: float, most: float
+) -> None:
+    """One process: calls until its time is over, and writes down what came of it. `most` is 0 if requests are limited."""
+    metered = MeteredTransport(least, most)
     async with await ManagedProviderFactory.create(
         "openai", "gpt-4o", "key", transport=InstantTransport()
     ) as first:  # what is imported at the first call is not measured
@@ -76,10 +115,13 @@ async def work(url: str, per_minute: int, tasks: int, seconds: float, further: f
         store.swap = count_swaps  # type: ignore[method-assign]  # counted
         if further:
             store.lend = lend_from_afar  # type: ignore[method-assign]  # the distance is simulated
-    limits = Limits(requests_per_minute=per_minute, concurrency=10_000, adopt="never")
+    requests, budget = (None, per_minute) if most else (per_minute, None)
+    limits = Limits(requests_per_minute=requests, tokens_per_minute=budget, concurrency=10_000, adopt="never")
+    transport = metered if most else InstantTransport()
     provider = await ManagedProviderFactory.create(
-        "openai", "gpt-4o", "key", transport=InstantTransport(), store=store, rate_limits=limits
+        "openai", "gpt-4o", "key", transport=transport, store=store, rate_limits=limits
     )
+    max_tokens = ESTIMATE - estimate_tokens(MESSAGES, max_tokens=0) if most else None
     sent: list[float] = []
     faults: dict[str, int] = {}
     print("ready", flush=True)
@@ -90,7 +132,7 @@ async def work(url: str, per_minute: int, tasks: int, seconds: float, further: f
 
     async def calls() -> None:
         while time.time() < ends:
-            result = await provider.chat_result(MESSAGES)
+            result = await provider.chat_result(MESSAGES, max_tokens=max_tokens)
             if result.value_or(None) is not None:
                 sent.append(time.time())
             else:
@@ -102,9 +144,8 @@ async def work(url: str, per_minute: int, tasks: int, seconds: float, further: f
     cpu = ended.ru_utime + ended.ru_stime - began.ru_utime - began.ru_stime
     await provider.shutdown()
     await store.aclose()
-    Path(out).write_text(
-        json.dumps({"cpu": cpu, "sent": sent, "faults": faults, "swaps": swaps, "lost": lost}), encoding="utf-8"
-    )
+    found = {"cpu": cpu, "sent": sent, "faults": faults, "swaps": swaps, "lost": lost, "used": metered.used}
+    Path(out).write_text(json.dumps(found), encoding="utf-8")
 
 
 @contextlib.contextmanager
@@ -136,14 +177,22 @@ def run_redis() -> Iterator[str]:
 class Round:
     """Some processes that call at the same time."""
 
-    def __init__(self, url: str, processes: int, tasks: int, per_minute: int, seconds: float) -> None:
+    def __init__(
+        self,
+        url: str,
+        processes: int,
+        tasks: int,
+        per_minute: int,
+        seconds: float,
+        use: tuple[float, float] = (0.0, 0.0),
+    ) -> None:
         self._folder = tempfile.TemporaryDirectory()
         self._outs = [Path(self._folder.name) / f"{index}.json" for index in range(processes)]
         self.processes = [
             subprocess.Popen(
                 [
                     *(sys.executable, "-m", "tests.bench.shared_limits", "worker", url),
-                    *map(str, (per_minute, tasks, seconds, FURTHER if index == 1 else 0.0, out)),
+                    *map(str, (per_minute, tasks, seconds, FURTHER if index == 1 else 0.0, out, *use)),
                 ],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
@@ -220,6 +269,34 @@ def measure_binding(processes: int, tasks: int) -> None:
     )
 
 
+def measure_tokens(processes: int, tasks: int) -> None:
+    """A limit of tokens binds."""
+    for use in USES:
+        with run_redis() as url:
+            running = Round(url, processes, tasks, TOKENS_PER_MINUTE, BINDING_SECONDS, use)
+            start, found = running.start, running.finish()
+        used = sorted((moment, tokens) for one in found for moment, tokens in one["used"])
+        most = max(
+            sum(tokens for _, tokens in used[bisect_left(used, (moment, 0)) : bisect_left(used, (moment + 60, 0))])
+            for moment in {round(moment, 1) for moment, _ in used}
+        )
+        ends = start + BINDING_SECONDS
+        total = sum(tokens for moment, tokens in used if ends - 60 <= moment < ends)
+        flow = [
+            sum(tokens for moment, tokens in used if ends - s - 5 <= moment < ends - s) / TOKENS_PER_MINUTE * 12
+            for s in range(0, 60, 5)
+        ]
+        counts = [len(one["used"]) for one in found]
+        fair = sum(counts) / processes
+        print(
+            f"{processes} x {tasks}, {TOKENS_PER_MINUTE} tokens per minute, {use[0]} to {use[1]} of the estimate used: "
+            f"most in 60 s {most / TOKENS_PER_MINUTE:.4f}, used in the last 60 s {total / TOKENS_PER_MINUTE:.3f}, per 5 s "
+            f"{min(flow):.2f} to {max(flow):.2f}, least and most of a process {min(counts) / fair:.2f} and "
+            f"{max(counts) / fair:.2f} of its share, faults {[one['faults'] for one in found if one['faults']]}",
+            flush=True,
+        )
+
+
 def measure_faults(processes: int, tasks: int) -> None:
     """What can happen, one after the other."""
     with run_redis() as url, Redis.from_url(url) as client:
@@ -267,14 +344,15 @@ def measure_faults(processes: int, tasks: int) -> None:
 def main() -> None:
     """Measure and print."""
     processes, tasks = [*map(int, sys.argv[1:3]), *(16, 50)[len(sys.argv[1:3]) :]]
-    parts = {"free": measure_free, "binding": measure_binding, "faults": measure_faults}
+    parts = {"free": measure_free, "binding": measure_binding, "tokens": measure_tokens, "faults": measure_faults}
     for name in sys.argv[3:] or parts:
         parts[name](processes, tasks)
 
 
 if __name__ == "__main__":
     if sys.argv[1:2] == ["worker"]:
-        _, _, url, per_minute, tasks, seconds, further, out = sys.argv
-        asyncio.run(work(url, int(per_minute), int(tasks), float(seconds), float(further), out))
+        _, _, url, per_minute, tasks, seconds, further, out, least, most = sys.argv
+        use = float(least), float(most)
+        asyncio.run(work(url, int(per_minute), int(tasks), float(seconds), float(further), out, *use))
     else:
         main()

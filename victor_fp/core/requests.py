@@ -87,7 +87,7 @@ class Adjustment(msgspec.Struct, frozen=True, kw_only=True, gc=False):
         return self.parameter == "response_format" and self.action == "dropped"
 
 
-class HttpRequest(msgspec.Struct, frozen=True, kw_only=True):
+class HttpRequest(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """A request ready to send, except for the key: headers contain the placeholder `SECRET`."""
 
     method: Literal["GET", "POST", "DELETE"] = "POST"

@@ -25,7 +25,7 @@ TOO_DEEP = "the response is nested too deeply"
 """Message for JSON that is nested almost as deeply as the recursion limit."""
 
 
-class ResponseContext(msgspec.Struct, frozen=True, kw_only=True):
+class ResponseContext(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """The properties of a request that are needed to read its response."""
 
     endpoint: Endpoint

@@ -74,8 +74,10 @@ def find_cost(response: RowAnswer, price: Price | None, model: str | None, price
     cost = find_reported_cost(response)
     if cost is not None:
         return cost
+    if price is None:
+        return None
     usage = build_priced_usage(response)
-    if price is None or usage is None or not {"prompt_tokens", "completion_tokens"} <= usage.keys():
+    if usage is None or not {"prompt_tokens", "completion_tokens"} <= usage.keys():
         return None
     models = tuple(name for name in (response.model, model) if name)
     cost = price(PricedUsage(models=models, usage=usage))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Awaitable, Mapping
 from typing import Any, Generic, TypeVar, assert_never
 
 import msgspec
@@ -61,6 +61,9 @@ class Job(Generic[T]):
         self.results: deque[Done[T]] = deque()
         self._arrived = asyncio.Event()
         self._fetched = asyncio.Event()
+        self._most_results = 2 * settings.concurrency
+        self._is_blocked = False
+        """Whether a route waits for the caller to fetch results."""
 
     async def wait(self) -> None:
         """Wait for a result, or for `wake`."""
@@ -73,16 +76,19 @@ class Job(Generic[T]):
 
     def on_fetch(self) -> None:
         """Handle that the caller has fetched a result."""
-        self._fetched.set()
+        if self._is_blocked:
+            self._is_blocked = False
+            self._fetched.set()
 
     @property
     def is_full(self) -> bool:
         """Whether so many results are pending that no more rows should be started."""
-        return len(self.results) >= 2 * self.settings.concurrency
+        return len(self.results) >= self._most_results
 
     async def wait_for_room(self) -> None:
         """Wait until the caller has fetched results."""
         while self.is_full:
+            self._is_blocked = True
             self._fetched.clear()
             await self._fetched.wait()
 
@@ -119,16 +125,14 @@ class Job(Generic[T]):
         else:
             self.hand_out(self._build_done(decision.key, failure))
 
-    async def call(self, row: CheckedRow) -> Result[RowAnswer, Fault]:
+    def call(self, row: CheckedRow) -> Awaitable[Result[RowAnswer, Fault]]:
         """Call the provider for a row."""
         options: Mapping[str, Any] = row.options
         match self.settings.operation:
             case "chat":
-                return await self.provider.chat_result(
-                    row.messages, model=row.model, tools=row.tools or None, **options
-                )
+                return self.provider.chat_result(row.messages, model=row.model, tools=row.tools or None, **options)
             case "embeddings":
-                return await self.provider.embed_result(row.texts, model=row.model, **options)
+                return self.provider.embed_result(row.texts, model=row.model, **options)
             case _:
                 assert_never(self.settings.operation)
 
@@ -144,27 +148,44 @@ class Job(Generic[T]):
         price_factor: float = 1.0,
     ) -> None:
         """Write the outcome of a row; return it to the caller after the commit. `price_factor` is that of batches."""
+        done, commit = self.submit(key, position, digest, result, status, attempts, price_factor=price_factor)
+        self.confirm(done, await commit)
+
+    def submit(
+        self,
+        key: str,
+        position: int,
+        digest: bytes,
+        result: Result[RowAnswer, Fault],
+        status: Status,
+        attempts: int,
+        *,
+        price_factor: float = 1.0,
+    ) -> tuple[Done[T], asyncio.Future[Fault | None]]:
+        """Pass the outcome of a row to the ledger; `confirm` it with the result of the future."""
         done = self._build_done(key, result, price_factor=price_factor)
         usage: Mapping[str, Any] = done.usage or {}
-        answer = result.value_or(None)
-        fault = await self.ledger.finish(
+        return done, self.ledger.finish(
             FinishedRow(
                 key=key,
                 position=position,
                 digest=digest,
                 status=status,
                 body=encode_result(result),
-                fault=None if answer is not None else type(result.failure()).__name__,
+                fault=type(result.failure()).__name__ if isinstance(result, Failure) else None,
                 prompt_tokens=usage.get("prompt_tokens"),
                 completion_tokens=usage.get("completion_tokens"),
                 cost=done.cost_usd,
                 attempts=attempts,
             )
         )
+
+    def confirm(self, done: Done[T], fault: Fault | None) -> None:
+        """Return the outcome of a row to the caller after its commit, or stop the job if that failed with `fault`."""
         if fault is not None:
-            self.stop(key, fault, answer)
+            self.stop(done.key, fault, done.response or done.embeddings)
             return
-        self.reader.close_row(key)
+        self.reader.close_row(done.key)
         if self.ledger.is_cancelled:
             self.cancel("the run was cancelled; the remaining rows stay open")
         self.hand_out(done)

@@ -27,6 +27,7 @@ from victor_fp.core.jobs.records import RowAnswer
 from victor_fp.core.jobs.rows import CheckedRow
 from victor_fp.core.resilience.budget import Amount
 from victor_fp.core.result import outcome
+from victor_fp.jobs.done import Done
 from victor_fp.jobs.job import Job
 
 MAX_CIRCUIT_WAIT = 600.0
@@ -95,11 +96,18 @@ class LiveRoute:
             decision = reader.take()
             if decision is None and (decision := await self._read()) is None:
                 return
-            if reader.is_low and self._filling is None:
+            if self._filling is None and reader.is_low:
                 self._start_filling()
             match decision:
                 case RunRow(row=row):
-                    await self._ask(row)
+                    submitted = await self._process(row)
+                    # The row is released before the wait: the fewer objects wait for a commit, the fewer collections.
+                    del decision, row
+                    if submitted is not None:
+                        done, commit = submitted
+                        del submitted
+                        job.confirm(done, await commit)
+                        del done, commit
                 case Replay():
                     job.replay(decision)
                 case RefuseRow():
@@ -144,8 +152,8 @@ class LiveRoute:
             self._filling = None
             self._filled.set()
 
-    async def _ask(self, row: CheckedRow) -> None:
-        """Process a row until it is finished, or the job stops."""
+    async def _process(self, row: CheckedRow) -> tuple[Done[Any], asyncio.Future[Fault | None]] | None:
+        """Process a row until its outcome is submitted to the ledger; None if the job stops."""
         job, spending = self._job, self._job.spending
         attempts, waited = 0, 0.0
         while True:
@@ -156,7 +164,7 @@ class LiveRoute:
                         estimate = reserved
                     case Failure(refusal):
                         job.stop(row.key, refusal)
-                        return
+                        return None
             reductions = self._pace.reductions
             result: Result[RowAnswer, Fault] | None = None
             try:
@@ -168,26 +176,24 @@ class LiveRoute:
             response = result.value_or(None)
             if response is not None and not (response.metadata and "attempts" in response.metadata):
                 self._pace = pacing.end_row(self._pace, reductions, under_pressure=False)
-                await job.record(row.key, row.position, row.digest, result, "done", attempts)
-                return
+                return job.submit(row.key, row.position, row.digest, result, "done", attempts)
             fault = None if response is not None else result.failure()
             under_pressure = is_pressure(fault, _list_attempt_statuses(response, fault))
             self._pace = pacing.end_row(self._pace, reductions, under_pressure=under_pressure)
             match decide_outcome(fault, attempts, job.settings.max_tries, job.runtime.draw_random()):
                 case Finish(status=status):
-                    await job.record(row.key, row.position, row.digest, result, status, attempts)
-                    return
+                    return job.submit(row.key, row.position, row.digest, result, status, attempts)
                 case RetryRow(seconds=seconds, counts=counts):
                     if not counts:
                         attempts -= 1
                         waited += seconds
                         if waited > MAX_CIRCUIT_WAIT and fault is not None:
                             job.stop(row.key, fault)
-                            return
+                            return None
                     await job.runtime.sleep(seconds)
                 case StopJob(fault=stopping):
                     job.stop(row.key, stopping)
-                    return
+                    return None
 
 
 def _list_attempt_statuses(response: RowAnswer | None, fault: Fault | None) -> Sequence[int | None]:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
+import math
+import random
 
 import pytest
 
-from tests.core.resilience.simulation.shared_limit import SharedLimit, allowed_in, most_in, shares
+from tests.core.resilience.simulation.shared_limit import SharedLimit, allowed_in, most_in, most_tokens_in, shares
 from victor_fp.core import faults
 from victor_fp.core.resilience.lease import GAP
 from victor_fp.core.resilience.pool import compute_lease
@@ -31,14 +34,27 @@ def test_a_binding_rate_is_used_up_evenly_and_never_exceeded(per_minute: int) ->
     assert least >= fair / 2
 
 
-@pytest.mark.parametrize("used", [100, 20])
-def test_tokens_are_used_up_by_what_calls_take_and_not_by_what_they_are_estimated_at(used: int) -> None:
-    world = SharedLimit(Limits(tokens_per_minute=60_000), processes=8, tasks=10)
-    world.used = used
-    world.run(150)
-    assert most_in(world.sent, 60) * used <= 60_000
-    assert count_after(world.sent, world.now - 60) * used >= 0.85 * 60_000
-    assert shares(world)[0] >= len(world.sent) / 8 / 2
+@pytest.mark.parametrize(
+    ("per_minute", "use", "duration"),
+    [
+        *((60_000, use, 0.3) for use in [(100, 100), (20, 20), (50, 50), (200, 200), (50, 200)]),
+        *((60_000, use, 3.0) for use in [(50, 50), (200, 200), (50, 200)]),
+        (600_000, (50, 200), 0.3),
+    ],
+)
+def test_a_binding_token_limit_is_used_up_evenly_and_never_exceeded(
+    per_minute: int, use: tuple[int, int], duration: float
+) -> None:
+    tasks = math.ceil(2 * per_minute / 60 / min(use) * duration / 8)  # twice what the limit allows
+    world = SharedLimit(Limits(tokens_per_minute=per_minute), processes=8, tasks=tasks, duration=duration)
+    world.use = functools.partial(random.Random(7).randint, *use)
+    world.run(200)
+    tokens = world.tokens
+    assert most_tokens_in(tokens, 60) <= per_minute
+    assert sum(used for moment, used in tokens if moment >= world.now - 120) >= 0.95 * per_minute * 2
+    recent = [one for one in tokens if one[0] >= world.now - 130]  # the first calls are charged what they estimate
+    assert most_tokens_in(recent, 10) <= 1.25 * per_minute / 6
+    assert shares(world)[0] >= len(tokens) / 8 / 2
 
 
 def test_a_limit_that_does_not_bind_costs_a_script_a_second_for_each_process() -> None:

@@ -84,7 +84,7 @@ HISTORIES: dict[str, tuple[Callable[[], SharedLimit], Callable[[SharedLimit], li
 def test_trace(name: str, snapshot: SnapshotAssertion) -> None:
     make, go = HISTORIES[name]
     world = make()
-    world.used = 30
+    world.use = lambda: 30
     assert go(world) == snapshot
 
 

@@ -25,6 +25,7 @@ def make_borrow(luck: random.Random, pool: Pool, now: float) -> Borrow:
     """Anything that a process may ask."""
     held = luck.choice((0, 0, 1, 3, 10))
     second = luck.choice(pool.tokens).second if pool.tokens else 7
+    other = int(now) - luck.randint(-2, 70)
     return Borrow(
         name=f"p{luck.randrange(6)}",
         requests_per_minute=luck.choice((None, 1, 60, 6000)),
@@ -37,7 +38,12 @@ def make_borrow(luck: random.Random, pool: Pool, now: float) -> Borrow:
         permits=luck.choice((0, 1, 4, 50)),
         in_use=luck.randint(0, held),
         held=held,
-        corrections=luck.choice(((), (TokenSecond(second, -luck.randint(0, 50)), TokenSecond(3, 5)))),
+        corrections=luck.choice(
+            (
+                (),
+                (TokenSecond(second, -luck.randint(0, 50)), TokenSecond(3, 5), TokenSecond(other, luck.randint(1, 90))),
+            )
+        ),
         members=luck.choice((0, 3, 900)),
         cooled_until=luck.choice((-math.inf, now + 7)),
         cause=luck.choice(("", "rate limit")),

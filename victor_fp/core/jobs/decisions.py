@@ -36,7 +36,7 @@ SHARED_FAULTS = (
 """Faults that would affect every other row as well, in any process."""
 
 
-class RunRow(msgspec.Struct, frozen=True):
+class RunRow(msgspec.Struct, frozen=True, gc=False):
     """Process this row."""
 
     row: CheckedRow

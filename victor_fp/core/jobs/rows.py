@@ -57,7 +57,7 @@ class TextRow(msgspec.Struct, frozen=True):
     """Overrides the job's model."""
 
 
-class CheckedRow(msgspec.Struct, frozen=True):
+class CheckedRow(msgspec.Struct, frozen=True, gc=False):
     """A validated row, with typed messages and tools, and its digest."""
 
     key: str
@@ -177,7 +177,8 @@ def digest_row(
     The digest is that of our own types and not of the vendor's request body, so that a new release of this
     package does not treat finished rows as changed and pay for them again.
     """
-    asked = (provider, model, messages, tools, sorted(options.items()) if options else ())
+    fields = [message.__dict__ for message in messages]
+    asked = (provider, model, fields, tools, sorted(options.items()) if options else ())
     return blake2b(_encoder.encode(asked), digest_size=16).digest()
 
 
@@ -233,7 +234,7 @@ def _fill(found: re.Match[str], columns: Mapping[str, Any]) -> str:
 
 
 def _row_from_mapping(given: object, position: int) -> Row | RejectedRow:
-    if not isinstance(given, Mapping):
+    if type(given) is not dict and not isinstance(given, Mapping):
         message = f"row {position} is a {type(given).__name__}; expected a Row or a mapping"
         return _reject(f"row-{position}", message, position)
     name = _name_row(given, position)

@@ -154,8 +154,9 @@ def _report(admission: Admission, name: str, expected: int, busy: int, now: floa
     requests, tokens = limiting.compute_limits(limiter)
     blocks = loan.blocks or ()
     wanted = len(entries) + expected
-    each = entries[0].tokens if entries else _compute_mean_charge(limiter)
-    least = 0 if tokens is None or not entries else min(entries[0].tokens, tokens)
+    each = limiting.compute_charge(limiter, entries[0].tokens) if entries else _compute_mean_charge(limiter)
+    least = 0 if tokens is None or not entries else each
+    waiting = 0 if tokens is None else sum(limiting.compute_charge(limiter, one.tokens) for one in entries)
     in_use = len(limiter.under_way)
     return Borrow(
         name=name,
@@ -164,7 +165,7 @@ def _report(admission: Admission, name: str, expected: int, busy: int, now: floa
         concurrency=limits.concurrency,
         requests=0 if requests is None else wanted,
         ready=sum(block.count for block in limiting.drop_late(blocks, now)),
-        tokens=0 if tokens is None else min(tokens, max(least, sum(one.tokens for one in entries), wanted * each)),
+        tokens=0 if tokens is None else min(tokens, max(least, waiting, wanted * each)),
         least_tokens=least,
         # A quarter more than were busy, plus two, so that growing demand does not have to wait.
         permits=0 if limits.concurrency is None or not busy else busy + busy // 4 + 2,
@@ -242,7 +243,10 @@ def _is_covered(admission: Admission, now: float) -> bool:
         return False
     if loan.permits is not None and (now >= loan.until or len(admission.limiter.under_way) >= loan.permits):
         return False
-    return loan.tokens is None or (now < loan.tokens_until and admission.queue.entries[0].tokens <= loan.tokens)
+    if loan.tokens is None:
+        return True
+    charge = limiting.compute_charge(admission.limiter, admission.queue.entries[0].tokens)
+    return now < loan.tokens_until and charge <= loan.tokens
 
 
 def _is_satisfied(borrow: Borrow, lent: Lent) -> bool:

@@ -13,9 +13,11 @@ expire, except those of the last BURST seconds. If a period has fewer slots than
 slot, so that they take turns.
 
 Tokens are amounts. They are charged to the second in which they were lent, and dropped from the count when everything
-lent in that second is older than a minute. They are paced like requests, except for the first call in a queue: it gets
-its full charge as soon as the minute has capacity for it and the pacing of earlier calls has passed. Tokens that a call
-did not use are returned to their second, and its process may borrow the same amount again.
+that may be sent for tokens of that second is older than a minute. When a request is sent, its process moves its charge
+to the second of `find_charged_second`, and when the response reports its usage, corrects it there; the next report
+tells the pool. Tokens are paced like requests, except for the first call in a queue: it gets its full charge as soon as
+the minute has capacity for it and the pacing of earlier calls has passed. Tokens that a call did not use are returned,
+and its process may borrow the same amount again.
 
 Permits that do not divide evenly, or are fewer than the members, rotate in turns of TURN seconds. A member that is lent
 fewer permits than it uses sends nothing until it uses fewer, and is counted with the permits that it holds until it has
@@ -49,6 +51,8 @@ BURST = 0.5
 """Seconds. Unrequested slots up to this age are still lent."""
 MARGIN = 1.6
 """Seconds added to each minute: LATE, plus the differences of clocks and network delays."""
+TOKEN_MARGIN = 2.2
+"""Seconds added to each minute of tokens: MARGIN, plus an allowance for calls that use more than they were charged."""
 TURN = 5.0
 """Seconds for which a permit that does not divide evenly stays with one member."""
 SHORTEST_PERIOD = 1.0
@@ -207,6 +211,14 @@ def compute_period(members: int) -> float:
     return min(LONGEST_PERIOD, max(SHORTEST_PERIOD, members / MEMBERS_PER_SECOND))
 
 
+def find_charged_second(now: float) -> int:
+    """Return the second to which the tokens of a request sent at `now` are charged.
+
+    It is the earliest in which they can have been lent: lent tokens that are not yet used count for that much longer.
+    """
+    return math.floor(now - HORIZON * SHORTEST_PERIOD)
+
+
 def compute_lease(period: float) -> float:
     """Return the seconds for which permits are lent."""
     return 4.0 * period + MARGIN
@@ -229,10 +241,10 @@ def _apply_report(pool: Pool, borrow: Borrow, period: float, now: float) -> tupl
     seconds = {one.second: one.amount for one in pool.tokens if oldest <= one.second <= now + FAR}
     credit = 0
     for one in borrow.corrections:
-        if one.second in seconds:
-            corrected = max(0, seconds[one.second] + one.amount)
-            credit += seconds[one.second] - corrected
-            seconds[one.second] = corrected
+        if one.second in seconds or (one.amount > 0 and oldest <= one.second <= now):
+            before = seconds.get(one.second, 0)
+            seconds[one.second] = max(0, before + one.amount)
+            credit += before - seconds[one.second]
     cooled, cause = _drop_implausible(pool.cooled_until, now), pool.cause
     if borrow.cooled_until > cooled:
         cooled, cause = borrow.cooled_until, borrow.cause
@@ -296,17 +308,21 @@ def _lend_tokens(
     if limit is None:
         return pool, 0, second
     room = limit - sum(one.amount for one in pool.tokens)
-    spacing, horizon = 60.0 / max(1, limit), HORIZON * period
+    spacing, horizon = (60.0 + TOKEN_MARGIN) / max(1, limit), HORIZON * period
     start = max(pool.tokens_until, now - BURST) - credit * spacing
     wants = [one.tokens for one in others if one.tokens > 0] + [borrow.tokens]
     paced = math.floor((now + horizon - start) / spacing) if start <= now + horizon else 0
     share = math.ceil(min(borrow.tokens, fill(wants, horizon / spacing) + credit))
-    amount = min(borrow.tokens, paced, share, room)
     least = min(borrow.least_tokens, limit)
+    if least > 0:  # whole calls; the waiting ones are assumed to be alike
+        share = math.ceil(share / least) * least
+    amount = min(borrow.tokens, paced, share, room)
     if amount < least <= room and start <= now:
         amount = least
     if amount <= 0 or amount < least:
-        return pool, 0, second
+        return replace(pool, tokens_until=start), 0, second
+    if least > 0:
+        amount -= amount % least
     lent = pool.tokens
     if lent and lent[-1].second == second:
         lent = (*lent[:-1], TokenSecond(second, lent[-1].amount + amount))

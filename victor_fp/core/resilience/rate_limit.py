@@ -35,7 +35,7 @@ from typing import Literal, TypeAlias
 import msgspec
 from msgspec.structs import replace
 
-from victor_fp.core.resilience.pool import LATE, Lent, RequestBlock, TokenSecond
+from victor_fp.core.resilience.pool import LATE, Lent, RequestBlock, TokenSecond, find_charged_second
 from victor_fp.core.resilience.ratelimit_headers import Reported, ReportedBudget
 from victor_fp.core.stats import LimiterStats
 
@@ -62,6 +62,10 @@ LONGEST_HOLD = 86400.0
 """Seconds. Upper bound for the reset time of a reported budget."""
 _SLACK = 60.0
 """Seconds. Maximum clock difference between processes that share a state; a later time counts as damaged."""
+_LARGEST_ERROR = 10.0
+"""Largest factor by which charges are corrected for the usage of recent calls."""
+_MEMORY = 0.95
+"""Weight of earlier calls in that usage, per call."""
 _TICK = 1e-6
 """Seconds. Added to waits, so that a caller that waits exactly as long is not rejected because of rounding."""
 
@@ -88,6 +92,8 @@ class Permit(msgspec.Struct, frozen=True, gc=False):
     """Estimated tokens that were charged."""
     second: int = -1
     """Second of the pool's token count to which lent tokens are charged."""
+    estimate: int = 0
+    """The caller's estimate, from which the charge under a loan was computed."""
 
 
 _GET_SERIAL = attrgetter("serial")
@@ -115,6 +121,13 @@ class Left(msgspec.Struct, frozen=True, gc=False):
     until: float
 
 
+class Usage(msgspec.Struct, frozen=True, gc=False):
+    """Tokens that recent calls used, and their estimates. Older calls weigh less."""
+
+    used: float = 0.0
+    estimated: float = 0.0
+
+
 class Loan(msgspec.Struct, frozen=True, kw_only=True):
     """The part of a shared limit that this process may use; initially nothing."""
 
@@ -131,6 +144,7 @@ class Loan(msgspec.Struct, frozen=True, kw_only=True):
     """Processes that share the limit; 0 before the first loan."""
     corrections: tuple[TokenSecond, ...] = ()
     """Differences between lent and used tokens, to be reported to the pool."""
+    usage: Usage = Usage()
     refusal: str | None = None
     """Reason why no request may be sent, if the pool is unreachable and the store fails closed."""
 
@@ -165,11 +179,12 @@ def take(limiter: Limiter, tokens: int, now: float) -> tuple[Limiter, Permit | F
     """Take a permit for one request with an estimate of `tokens` (prompt and completion)."""
     limiter = _drop_expired(limiter, now)
     requests_limit, tokens_limit = compute_limits(limiter)
-    charge = tokens if tokens_limit is None else min(tokens, tokens_limit)
-    adopted, loan = limiter.adopted, limiter.loan
+    adopted, loan, second = limiter.adopted, limiter.loan, -1
+    charge = compute_charge(limiter, tokens)
     wait = 0.0 if adopted is None else _wait_for_vendor(adopted, charge, now)
     if loan is not None:
-        rest = Full(wait + _TICK) if wait > 0 else _draw(loan, charge, len(limiter.under_way), now)
+        second = -1 if loan.tokens is None else find_charged_second(now)
+        rest = Full(wait + _TICK) if wait > 0 else _draw(loan, second, charge, len(limiter.under_way), now)
         if isinstance(rest, Full):
             return limiter, rest
         loan = rest
@@ -185,7 +200,7 @@ def take(limiter: Limiter, tokens: int, now: float) -> tuple[Limiter, Permit | F
         if wait > 0:
             return limiter, Full(wait + _TICK)
     slot = int(now // SLOT)
-    permit = Permit(limiter.taken, now, slot, charge, -1 if loan is None else loan.second)
+    permit = Permit(limiter.taken, now, slot, charge, second, 0 if loan is None else tokens)
     return replace(
         limiter,
         slots=_charge(limiter.slots, slot, 1, charge),
@@ -205,11 +220,14 @@ def give_back(limiter: Limiter, permit: Permit, used: int | None) -> Limiter:
     at = bisect_left(under_way, permit.serial, key=_GET_SERIAL)
     if at == len(under_way) or under_way[at] != permit:
         return limiter
+    loan = limiter.loan
+    if loan is not None and loan.tokens is not None:
+        loan = _note_usage(_note_correction(loan, permit.second, correction), permit.estimate, used)
     return replace(
         limiter,
         under_way=under_way[:at] + under_way[at + 1 :],
         slots=_charge(limiter.slots, permit.slot, 0, correction) if correction else limiter.slots,
-        loan=limiter.loan and _note_correction(limiter.loan, permit.second, correction),
+        loan=loan,
     )
 
 
@@ -264,7 +282,18 @@ def extend(limiter: Limiter, lent: Lent, now: float) -> Loan:
         until=lent.until,
         members=lent.members,
         corrections=corrections,
+        usage=loan.usage,
     )
+
+
+def compute_charge(limiter: Limiter, tokens: int) -> int:
+    """Return the tokens that a call with this estimate is charged; under a loan, from what recent calls used."""
+    _, limit = compute_limits(limiter)
+    usage = Usage() if limiter.loan is None else limiter.loan.usage
+    if usage.estimated > 0:
+        factor = max(1.0 / _LARGEST_ERROR, min(_LARGEST_ERROR, usage.used / usage.estimated))
+        tokens = math.ceil(tokens * factor)
+    return tokens if limit is None else min(tokens, limit)
 
 
 def drop_late(blocks: tuple[RequestBlock, ...], now: float) -> tuple[RequestBlock, ...]:
@@ -279,8 +308,11 @@ def drop_late(blocks: tuple[RequestBlock, ...], now: float) -> tuple[RequestBloc
     return tuple(left)
 
 
-def _draw(loan: Loan, charge: int, in_use: int, now: float) -> Loan | Full:
-    """Return what is left of a loan after one request; if it is used up, the caller waits for the next one."""
+def _draw(loan: Loan, second: int, charge: int, in_use: int, now: float) -> Loan | Full:
+    """Return what is left of a loan after one request; if it is used up, the caller waits for the next one.
+
+    Its tokens are charged to `second`.
+    """
     if loan.permits is not None and (now >= loan.until or in_use >= loan.permits):
         return Full(None)
     if loan.tokens is not None and (now >= loan.tokens_until or charge > loan.tokens):
@@ -294,16 +326,38 @@ def _draw(loan: Loan, charge: int, in_use: int, now: float) -> Loan | Full:
         if first.start > now:
             return Full(first.start - now + _TICK)
         blocks = (RequestBlock(first.start + first.spacing, first.count - 1, first.spacing), *blocks[1:])
-    return replace(loan, blocks=blocks, tokens=None if loan.tokens is None else loan.tokens - charge)
+    if loan.tokens is None:
+        return replace(loan, blocks=blocks)
+    corrections = _move_charge(loan, second, charge)
+    return replace(loan, blocks=blocks, tokens=loan.tokens - charge, corrections=corrections)
+
+
+def _move_charge(loan: Loan, second: int, charge: int) -> tuple[TokenSecond, ...]:
+    """Return the corrections that charge tokens to the second of their use instead of that of their loan."""
+    moves = (TokenSecond(loan.second, -charge), TokenSecond(second, charge))
+    return _sum_corrections((*loan.corrections, *moves)) if charge and second != loan.second else loan.corrections
 
 
 def _note_correction(loan: Loan, second: int, amount: int) -> Loan:
     """Add a difference between lent and used tokens, which is reported at the next renewal."""
-    if loan.tokens is None or not amount or second < 0:
+    if not amount or second < 0:
         return loan
-    corrections = {one.second: one.amount for one in loan.corrections}
-    corrections[second] = corrections.get(second, 0) + amount
-    return replace(loan, corrections=tuple(TokenSecond(when, much) for when, much in corrections.items()))
+    return replace(loan, corrections=_sum_corrections((*loan.corrections, TokenSecond(second, amount))))
+
+
+def _sum_corrections(corrections: tuple[TokenSecond, ...]) -> tuple[TokenSecond, ...]:
+    sums: dict[int, int] = {}
+    for one in corrections:
+        sums[one.second] = sums.get(one.second, 0) + one.amount
+    return tuple(TokenSecond(second, amount) for second, amount in sums.items())
+
+
+def _note_usage(loan: Loan, estimate: int, used: int | None) -> Loan:
+    """Add the usage of a call to that of recent calls; calls that used nothing are not typical."""
+    if not estimate or not used:
+        return loan
+    usage = loan.usage
+    return replace(loan, usage=Usage(usage.used * _MEMORY + used, usage.estimated * _MEMORY + estimate))
 
 
 def compute_limits(limiter: Limiter) -> tuple[int | None, int | None]:

@@ -72,7 +72,7 @@ class BoundRequest(Protocol[T]):
         ...
 
 
-class PreparedExchange(msgspec.Struct, Generic[T], frozen=True, kw_only=True):
+class PreparedExchange(msgspec.Struct, Generic[T], frozen=True, kw_only=True, gc=False):
     """A request, and the decoding of its response."""
 
     request: HttpRequest

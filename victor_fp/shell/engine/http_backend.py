@@ -108,7 +108,7 @@ class HttpBackend:
         await self.connection.transport.aclose()
 
 
-class HttpBoundRequest(msgspec.Struct, Generic[T], frozen=True):
+class HttpBoundRequest(msgspec.Struct, Generic[T], frozen=True, gc=False):
     """A compiled request with its connection."""
 
     start: Callable[[TimeLimits], BackendAttempt[T]]

@@ -53,6 +53,8 @@ CREATE TABLE IF NOT EXISTS rows (
     body BLOB
 );
 """
+_LOG_PAGES = 4000
+"""Pages in the write-ahead log before they are copied to the file. A page that changes often is copied less often."""
 _VARIABLES = 500
 """Placeholders in one statement; SQLite's oldest limit is 999."""
 _COLUMNS = "run, finished, key, position, digest, status, body, fault, prompt_tokens, completion_tokens, cost, attempts"
@@ -86,14 +88,13 @@ class FinishedRow(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
 
 class _Commit:
-    """A group of rows that share a commit, and its outcome."""
+    """A group of rows that share a commit, and a future for each."""
 
-    __slots__ = ("event", "fault", "rows")
+    __slots__ = ("rows", "waiters")
 
     def __init__(self) -> None:
         self.rows: list[FinishedRow] = []
-        self.event = asyncio.Event()
-        self.fault: Fault | None = None
+        self.waiters: list[asyncio.Future[Fault | None]] = []
 
 
 class Ledger:
@@ -126,6 +127,7 @@ class Ledger:
             opened.append(lock := lock_ledger(file))
             opened.append(connection := connect(file))
             connection.execute("PRAGMA journal_mode = WAL")
+            connection.execute(f"PRAGMA wal_autocheckpoint = {_LOG_PAGES}")
             connection.execute(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
             connection.executescript(_SCHEMA + SCHEMA)
             with Transaction(connection):
@@ -140,16 +142,21 @@ class Ledger:
         """Return the records of these keys; keys without a record are absent."""
         return await self._run_in_thread(self._read_entries, keys)
 
-    async def finish(self, row: FinishedRow) -> Fault | None:
-        """Write the result of a row; return when it is committed. Rows that finish meanwhile share the next commit."""
+    def finish(self, row: FinishedRow) -> asyncio.Future[Fault | None]:
+        """Write the result of a row; the future is done when it is committed. Rows that finish meanwhile share a commit.
+
+        It is a future and not a coroutine, because every object that waits for a commit costs the garbage collector time.
+        """
+        loop = asyncio.get_running_loop()
         commit = self._next
         if commit is None:
             commit = self._next = _Commit()
             if self._writer is None:
-                self._writer = asyncio.create_task(self._write())
+                self._writer = loop.create_task(self._write())
+        waiter: asyncio.Future[Fault | None] = loop.create_future()
         commit.rows.append(row)
-        await commit.event.wait()
-        return commit.fault
+        commit.waiters.append(waiter)
+        return waiter
 
     async def aclose(self) -> None:
         """Write pending rows and close the file."""
@@ -179,8 +186,10 @@ class Ledger:
                 await asyncio.sleep(GATHERING)
                 self._next = None
                 result = await self._run_in_thread(self._finish, commit.rows)
-                commit.fault = result.failure() if isinstance(result, Failure) else None
-                commit.event.set()
+                fault = result.failure() if isinstance(result, Failure) else None
+                for waiter in commit.waiters:
+                    if not waiter.done():  # its row was cancelled
+                        waiter.set_result(fault)
         finally:
             self._writer = None
 

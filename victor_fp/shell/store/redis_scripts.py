@@ -24,6 +24,7 @@ _CONSTANTS = "\n".join(
         "LATE": pool.LATE,
         "BURST": pool.BURST,
         "MARGIN": pool.MARGIN,
+        "TOKEN_MARGIN": pool.TOKEN_MARGIN,
         "TURN": pool.TURN,
         "SHORTEST_PERIOD": pool.SHORTEST_PERIOD,
         "LONGEST_PERIOD": pool.LONGEST_PERIOD,
@@ -93,19 +94,20 @@ end
 local credit = 0
 for _, one in ipairs(corrections) do
   local before = sums[one[1]]
-  if before then
+  if before or (one[2] > 0 and oldest <= one[1] and one[1] <= now) then
+    before = before or 0
     sums[one[1]] = max(0, before + one[2])
     credit = credit + before - sums[one[1]]
   end
 end
 local lent_tokens = 0
-for _, one in ipairs(pool[4]) do
-  local amount = sums[one[1]]
-  if amount and amount > 0 then
-    seconds[#seconds + 1] = {one[1], amount}
+for second, amount in pairs(sums) do
+  if amount > 0 then
+    seconds[#seconds + 1] = {second, amount}
     lent_tokens = lent_tokens + amount
   end
 end
+table.sort(seconds, function(one, other) return one[1] < other[1] end)
 local cooled, why = plausible(pool[6]), tostring(pool[7])
 if cooled_until > cooled then cooled, why = cooled_until, cause end
 local others, request_wants, token_wants, permit_wants, lent_permits, latest = {}, {}, {}, {}, 0, -huge
@@ -144,17 +146,19 @@ end
 
 local amount, second = 0, max(floor(now), #seconds > 0 and seconds[#seconds][1] or 0)
 if tpm then
-  local per_token, horizon = 60 / max(1, tpm), HORIZON * period
+  local per_token, horizon = (60 + TOKEN_MARGIN) / max(1, tpm), HORIZON * period
   local room, from = tpm - lent_tokens, max(tokens_until, now - BURST) - credit * per_token
   token_wants[#token_wants + 1] = tokens
   local paced = from <= now + horizon and floor((now + horizon - from) / per_token) or 0
   local share = ceil(min(tokens, fill(token_wants, horizon / per_token) + credit))
-  amount = min(tokens, paced, share, room)
   local needed = min(least, tpm)
+  if needed > 0 then share = ceil(share / needed) * needed end
+  amount = min(tokens, paced, share, room)
   if amount < needed and needed <= room and from <= now then amount = needed end
   if amount <= 0 or amount < needed then
-    amount = 0
+    amount, tokens_until = 0, from
   else
+    if needed > 0 then amount = amount - amount % needed end
     local last = seconds[#seconds]
     if last and last[1] == second then
       last[2] = last[2] + amount

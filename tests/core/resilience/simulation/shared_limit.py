@@ -46,6 +46,8 @@ class Process:
     """Seconds between a caller's calls."""
     deadline: float
     sent: list[float] = field(default_factory=list)
+    used: list[int] = field(default_factory=list)
+    """Tokens of each request in `sent`."""
     refused: list[tuple[float, Fault]] = field(default_factory=list)
     waits: dict[int, float] = field(default_factory=dict)
     """When each call that waits arrived."""
@@ -79,8 +81,8 @@ class SharedLimit:
         self.luck = random.Random(seed)
         self.now = BEGIN
         self.duration = duration
-        self.used = 100
-        """Tokens that a call of an estimated 100 takes."""
+        self.use: Callable[[], int] = lambda: 100
+        """Returns the tokens that the next call uses; the estimate is 100."""
         self.pool: Pool | None = None
         self.lost_until = -math.inf
         self.timeout = 0.5
@@ -130,6 +132,11 @@ class SharedLimit:
         return sorted(itertools.chain.from_iterable(process.sent for process in self.processes))
 
     @property
+    def tokens(self) -> list[tuple[float, int]]:
+        """When requests reached the vendor, and the tokens that each used."""
+        return sorted(itertools.chain.from_iterable(zip(one.sent, one.used, strict=True) for one in self.processes))
+
+    @property
     def in_flight(self) -> int:
         """Requests at the vendor, those of stopped processes included."""
         return sum(process.in_flight for process in self.processes if not process.is_dead)
@@ -161,12 +168,14 @@ class SharedLimit:
         self._plan(process)
 
     def _send(self, process: Process, permit: Permit) -> None:
+        used = self.use()
         process.sent.append(self.now)
+        process.used.append(used)
         process.in_flight += 1
 
         def finish(process: Process) -> None:
             process.in_flight -= 1
-            self._step(process, Finished(permit=permit, used=self.used))
+            self._step(process, Finished(permit=permit, used=used))
             self.later(process.pause * 2 * self.luck.random(), process, self._arrive)
 
         self.later(self.duration * (0.5 + self.luck.random()), process, finish)
@@ -211,6 +220,18 @@ class SharedLimit:
 def most_in(sent: list[float], seconds: float) -> int:
     """The most requests in any time so long."""
     return max((bisect_right(sent, moment + seconds) - index for index, moment in enumerate(sent)), default=0)
+
+
+def most_tokens_in(tokens: list[tuple[float, int]], seconds: float) -> int:
+    """The most tokens in any time so long."""
+    most = total = first = 0
+    for moment, used in tokens:
+        total += used
+        while tokens[first][0] < moment - seconds:
+            total -= tokens[first][1]
+            first += 1
+        most = max(most, total)
+    return most
 
 
 def allowed_in(per_minute: int, seconds: float) -> float:
