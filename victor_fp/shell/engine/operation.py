@@ -181,10 +181,6 @@ class Operation(Generic[T]):
         if attempt is not None:
             await attempt.aclose()
 
-    async def drain(self) -> None:
-        """Read a finished response to its end, so that its connection can be reused."""
-        await self.aclose()
-
     def _begin_plan(self, policy: fallback.FallbackPolicy) -> fallback.Plan:
         pool, model = self._pool, self._spec.model
         targets = pool.plan
