@@ -2,8 +2,8 @@
 
 Every process calls an in-memory transport that answers in the next turn of the loop. Four measurements:
 
-- the limit does not bind: calls per CPU second of many processes against one, with Redis and with each process's own
-  memory, scripts per call, swaps lost;
+- the limit does not bind: calls per CPU second of many processes against one, with Redis, with each process's own
+  memory, and with plain providers that have no limits, scripts per call, swaps lost;
 - the limit binds: the most requests in any 60 s, how much of the limit is used, how even the flow is, each process's
   share. One process is 3 ms further away from Redis. The vendor is the union of what the processes sent;
 - a limit of tokens binds, and calls use half, twice, or between half and twice of what is estimated; each takes 0.3 s;
@@ -43,7 +43,9 @@ from victor_fp.core.resilience.pool import Borrow, Lent
 from victor_fp.core.resilience.rate_limit import Limits
 from victor_fp.core.token_estimates import estimate_tokens
 from victor_fp.core.types import Message
+from victor_fp.providers.base import BaseProvider
 from victor_fp.providers.factory import ManagedProviderFactory
+from victor_fp.providers.registry import ProviderRegistry
 from victor_fp.shell.store.memory import MemoryStore
 from victor_fp.shell.store.redis import RedisStore
 from victor_fp.shell.store.shared import UNKNOWN, Swapped
@@ -56,6 +58,8 @@ USES = ((0.5, 0.5), (2.0, 2.0), (0.5, 2.0))
 FURTHER = 0.003
 MEMORY = "memory"
 """In place of the URL: limits of each process's own."""
+PLAIN = "plain"
+"""In place of the URL: plain providers, without limits."""
 MESSAGES = [Message(role="user", content="Tell me about the quick brown fox.")]
 
 
@@ -96,7 +100,7 @@ async def work(
         "openai", "gpt-4o", "key", transport=InstantTransport()
     ) as first:  # what is imported at the first call is not measured
         await first.chat(MESSAGES)
-    store = RedisStore(url) if url != MEMORY else MemoryStore()
+    store = MemoryStore() if url in (MEMORY, PLAIN) else RedisStore(url)
     swaps = lost = 0
     if isinstance(store, RedisStore):
         lend, swap = store.lend, store.swap
@@ -118,9 +122,13 @@ async def work(
     requests, budget = (None, per_minute) if most else (per_minute, None)
     limits = Limits(requests_per_minute=requests, tokens_per_minute=budget, concurrency=10_000, adopt="never")
     transport = metered if most else InstantTransport()
-    provider = await ManagedProviderFactory.create(
-        "openai", "gpt-4o", "key", transport=transport, store=store, rate_limits=limits
-    )
+    provider: BaseProvider
+    if url == PLAIN:
+        provider = ProviderRegistry.create("openai", api_key="key", transport=transport)
+    else:
+        provider = await ManagedProviderFactory.create(
+            "openai", "gpt-4o", "key", transport=transport, store=store, rate_limits=limits
+        )
     max_tokens = ESTIMATE - estimate_tokens(MESSAGES, max_tokens=0) if most else None
     sent: list[float] = []
     faults: dict[str, int] = {}
@@ -132,7 +140,7 @@ async def work(
 
     async def calls() -> None:
         while time.time() < ends:
-            result = await provider.chat_result(MESSAGES, max_tokens=max_tokens)
+            result = await provider.chat_result(MESSAGES, model="gpt-4o", max_tokens=max_tokens)
             if result.value_or(None) is not None:
                 sent.append(time.time())
             else:
@@ -142,7 +150,7 @@ async def work(
     await asyncio.gather(*(calls() for _ in range(tasks)))
     ended = resource.getrusage(resource.RUSAGE_SELF)
     cpu = ended.ru_utime + ended.ru_stime - began.ru_utime - began.ru_stime
-    await provider.shutdown()
+    await provider.close()
     await store.aclose()
     found = {"cpu": cpu, "sent": sent, "faults": faults, "swaps": swaps, "lost": lost, "used": metered.used}
     Path(out).write_text(json.dumps(found), encoding="utf-8")
@@ -232,11 +240,11 @@ def most_in(sent: list[float], seconds: float) -> int:
 
 def measure_free(processes: int, tasks: int) -> None:
     """The limit does not bind."""
-    for where in (MEMORY, "Redis"):
+    for where in (PLAIN, MEMORY, "Redis"):
         rates: dict[int, float] = {}
         for count in (1, processes):
             with run_redis() as url:
-                found = Round(MEMORY if where == MEMORY else url, count, tasks, 10**8, SECONDS).finish()
+                found = Round(url if where == "Redis" else where, count, tasks, 10**8, SECONDS).finish()
                 scripts = count_scripts(url)
             calls, cpu = sum(len(one["sent"]) for one in found), sum(one["cpu"] for one in found)
             rates[count] = calls / cpu
