@@ -117,7 +117,7 @@ class Left(msgspec.Struct, frozen=True, gc=False):
     until: float
 
 
-class Usage(msgspec.Struct, frozen=True, gc=False):
+class RecentUsage(msgspec.Struct, frozen=True, gc=False):
     """Tokens that recent calls used, and their estimates. Older calls weigh less."""
 
     used: float = 0.0
@@ -140,7 +140,7 @@ class Loan(msgspec.Struct, frozen=True, kw_only=True):
     """Processes that share the limit; 0 before the first loan."""
     corrections: tuple[TokenSecond, ...] = ()
     """Differences between lent and used tokens, to be reported to the pool."""
-    usage: Usage = Usage()
+    usage: RecentUsage = RecentUsage()
     refusal: str | None = None
     """Reason why no request may be sent, if the pool is unreachable and the store fails closed."""
 
@@ -279,7 +279,7 @@ def extend(limiter: Limiter, lent: Lent, now: float) -> Loan:
 def compute_charge(limiter: Limiter, tokens: int) -> int:
     """Return the tokens that a call with this estimate is charged under a loan, from what recent calls used."""
     _, limit = compute_limits(limiter)
-    usage = Usage() if limiter.loan is None else limiter.loan.usage
+    usage = RecentUsage() if limiter.loan is None else limiter.loan.usage
     if usage.estimated > 0:
         factor = max(1.0 / _LARGEST_ERROR, min(_LARGEST_ERROR, usage.used / usage.estimated))
         tokens = math.ceil(tokens * factor)
@@ -361,7 +361,7 @@ def _note_usage(loan: Loan | None, estimate: int, used: int | None) -> Loan | No
     if loan is None or loan.tokens is None or not estimate or not used:
         return loan
     usage = loan.usage
-    return replace(loan, usage=Usage(usage.used * _MEMORY + used, usage.estimated * _MEMORY + estimate))
+    return replace(loan, usage=RecentUsage(usage.used * _MEMORY + used, usage.estimated * _MEMORY + estimate))
 
 
 def compute_limits(limiter: Limiter) -> tuple[int | None, int | None]:
