@@ -169,9 +169,9 @@ def take(limiter: Limiter, tokens: int, now: float) -> tuple[Limiter, Permit | F
     """Take a permit for one request with an estimate of `tokens` (prompt and completion)."""
     limiter = _drop_expired(limiter, now)
     requests_limit, tokens_limit = compute_limits(limiter)
+    charge = tokens if tokens_limit is None else compute_charge(limiter, tokens)
     if limiter.loan is not None:
-        return _take_lent(limiter, limiter.loan, tokens, compute_charge(limiter, tokens), now)
-    charge = tokens if tokens_limit is None else min(tokens, tokens_limit)
+        return _take_lent(limiter, limiter.loan, tokens, charge, now)
     if limiter.limits.concurrency is not None and len(limiter.under_way) >= limiter.limits.concurrency:
         return limiter, Full(None)
     wait = _compute_time_until(limiter.held_until, now)
@@ -213,7 +213,7 @@ def give_back(limiter: Limiter, permit: Permit, used: int | None, now: float) ->
         limiter,
         under_way=others,
         slots=_correct(limiter.slots, permit.slot, 0, correction) if correction else limiter.slots,
-        loan=_note_usage(_note_correction(limiter.loan, permit.second, correction), permit.estimate, used),
+        loan=_note_correction(limiter.loan, permit, correction, used),
     )
 
 
@@ -227,7 +227,7 @@ def withdraw(limiter: Limiter, permit: Permit, now: float) -> Limiter:
         limiter,
         under_way=others,
         slots=_correct(limiter.slots, permit.slot, -1, -permit.tokens),
-        loan=_note_correction(limiter.loan, permit.second, -permit.tokens),
+        loan=_note_correction(limiter.loan, permit, -permit.tokens),
         requests_left=_subtract(limiter.requests_left, -1),
         tokens_left=_subtract(limiter.tokens_left, -permit.tokens),
     )
@@ -342,11 +342,19 @@ def _move_charge(loan: Loan, second: int, charge: int) -> tuple[TokenSecond, ...
     return _sum_corrections((*loan.corrections, *moves)) if charge and second != loan.second else loan.corrections
 
 
-def _note_correction(loan: Loan | None, second: int, amount: int) -> Loan | None:
-    """Add a difference between lent and used tokens, which is reported at the next renewal."""
-    if loan is None or loan.tokens is None or not amount or second < 0:
+def _note_correction(loan: Loan | None, permit: Permit, amount: int, used: int | None = None) -> Loan | None:
+    """Add a difference between lent and used tokens, which is reported at the next renewal, and the usage of a call.
+
+    Calls that used nothing are not typical of the next ones.
+    """
+    if loan is None or loan.tokens is None or permit.second < 0:
         return loan
-    return replace(loan, corrections=_sum_corrections((*loan.corrections, TokenSecond(second, amount))))
+    usage, corrections = loan.usage, loan.corrections
+    if used and permit.estimate:
+        usage = RecentUsage(usage.used * _MEMORY + used, usage.estimated * _MEMORY + permit.estimate)
+    if amount:
+        corrections = _sum_corrections((*corrections, TokenSecond(permit.second, amount)))
+    return replace(loan, usage=usage, corrections=corrections)
 
 
 def _sum_corrections(corrections: tuple[TokenSecond, ...]) -> tuple[TokenSecond, ...]:
@@ -354,14 +362,6 @@ def _sum_corrections(corrections: tuple[TokenSecond, ...]) -> tuple[TokenSecond,
     for one in corrections:
         sums[one.second] = sums.get(one.second, 0) + one.amount
     return tuple(TokenSecond(second, amount) for second, amount in sums.items())
-
-
-def _note_usage(loan: Loan | None, estimate: int, used: int | None) -> Loan | None:
-    """Add the usage of a call to that of recent calls; calls that used nothing are not typical."""
-    if loan is None or loan.tokens is None or not estimate or not used:
-        return loan
-    usage = loan.usage
-    return replace(loan, usage=RecentUsage(usage.used * _MEMORY + used, usage.estimated * _MEMORY + estimate))
 
 
 def compute_limits(limiter: Limiter) -> tuple[int | None, int | None]:
