@@ -129,7 +129,7 @@ async def work(
         provider = await ManagedProviderFactory.create(
             "openai", "gpt-4o", "key", transport=transport, store=store, rate_limits=limits
         )
-    max_tokens = ESTIMATE - estimate_tokens(MESSAGES, max_tokens=0) if most else None
+    options: dict[str, Any] = {"max_tokens": ESTIMATE - estimate_tokens(MESSAGES, max_tokens=0)} if most else {}
     sent: list[float] = []
     faults: dict[str, int] = {}
     print("ready", flush=True)
@@ -140,7 +140,7 @@ async def work(
 
     async def calls() -> None:
         while time.time() < ends:
-            result = await provider.chat_result(MESSAGES, model="gpt-4o", max_tokens=max_tokens)
+            result = await provider.chat_result(MESSAGES, model="gpt-4o", **options)
             if result.value_or(None) is not None:
                 sent.append(time.time())
             else:

@@ -100,7 +100,7 @@ class LiveRoute:
                 self._start_filling()
             match decision:
                 case RunRow(row=row):
-                    submitted = await self._process(row)
+                    submitted = await self._run_row(row)
                     # The row is released before the wait: the fewer objects wait for a commit, the fewer collections.
                     del decision, row
                     if submitted is not None:
@@ -152,7 +152,7 @@ class LiveRoute:
             self._filling = None
             self._filled.set()
 
-    async def _process(self, row: CheckedRow) -> tuple[Done[Any], asyncio.Future[Fault | None]] | None:
+    async def _run_row(self, row: CheckedRow) -> tuple[Done[Any], asyncio.Future[Fault | None]] | None:
         """Process a row until its outcome is submitted to the ledger; None if the job stops."""
         job, spending = self._job, self._job.spending
         attempts, waited = 0, 0.0

@@ -121,7 +121,7 @@ class Left(msgspec.Struct, frozen=True, gc=False):
     until: float
 
 
-class Usage(msgspec.Struct, frozen=True, gc=False):
+class RecentUsage(msgspec.Struct, frozen=True, gc=False):
     """Tokens that recent calls used, and their estimates. Older calls weigh less."""
 
     used: float = 0.0
@@ -144,7 +144,7 @@ class Loan(msgspec.Struct, frozen=True, kw_only=True):
     """Processes that share the limit; 0 before the first loan."""
     corrections: tuple[TokenSecond, ...] = ()
     """Differences between lent and used tokens, to be reported to the pool."""
-    usage: Usage = Usage()
+    usage: RecentUsage = RecentUsage()
     refusal: str | None = None
     """Reason why no request may be sent, if the pool is unreachable and the store fails closed."""
 
@@ -220,14 +220,11 @@ def give_back(limiter: Limiter, permit: Permit, used: int | None) -> Limiter:
     at = bisect_left(under_way, permit.serial, key=_GET_SERIAL)
     if at == len(under_way) or under_way[at] != permit:
         return limiter
-    loan = limiter.loan
-    if loan is not None and loan.tokens is not None:
-        loan = _note_usage(_note_correction(loan, permit.second, correction), permit.estimate, used)
     return replace(
         limiter,
         under_way=under_way[:at] + under_way[at + 1 :],
         slots=_charge(limiter.slots, permit.slot, 0, correction) if correction else limiter.slots,
-        loan=loan,
+        loan=limiter.loan and _note_correction(limiter.loan, permit, correction, used),
     )
 
 
@@ -289,7 +286,7 @@ def extend(limiter: Limiter, lent: Lent, now: float) -> Loan:
 def compute_charge(limiter: Limiter, tokens: int) -> int:
     """Return the tokens that a call with this estimate is charged; under a loan, from what recent calls used."""
     _, limit = compute_limits(limiter)
-    usage = Usage() if limiter.loan is None else limiter.loan.usage
+    usage = RecentUsage() if limiter.loan is None else limiter.loan.usage
     if usage.estimated > 0:
         factor = max(1.0 / _LARGEST_ERROR, min(_LARGEST_ERROR, usage.used / usage.estimated))
         tokens = math.ceil(tokens * factor)
@@ -338,11 +335,19 @@ def _move_charge(loan: Loan, second: int, charge: int) -> tuple[TokenSecond, ...
     return _sum_corrections((*loan.corrections, *moves)) if charge and second != loan.second else loan.corrections
 
 
-def _note_correction(loan: Loan, second: int, amount: int) -> Loan:
-    """Add a difference between lent and used tokens, which is reported at the next renewal."""
-    if not amount or second < 0:
+def _note_correction(loan: Loan, permit: Permit, amount: int, used: int | None) -> Loan:
+    """Add a difference between lent and used tokens, which is reported at the next renewal, and the usage of a call.
+
+    Calls that used nothing are not typical of the next ones.
+    """
+    if loan.tokens is None or permit.second < 0:
         return loan
-    return replace(loan, corrections=_sum_corrections((*loan.corrections, TokenSecond(second, amount))))
+    usage, corrections = loan.usage, loan.corrections
+    if used and permit.estimate:
+        usage = RecentUsage(usage.used * _MEMORY + used, usage.estimated * _MEMORY + permit.estimate)
+    if amount:
+        corrections = _sum_corrections((*corrections, TokenSecond(permit.second, amount)))
+    return replace(loan, usage=usage, corrections=corrections)
 
 
 def _sum_corrections(corrections: tuple[TokenSecond, ...]) -> tuple[TokenSecond, ...]:
@@ -350,14 +355,6 @@ def _sum_corrections(corrections: tuple[TokenSecond, ...]) -> tuple[TokenSecond,
     for one in corrections:
         sums[one.second] = sums.get(one.second, 0) + one.amount
     return tuple(TokenSecond(second, amount) for second, amount in sums.items())
-
-
-def _note_usage(loan: Loan, estimate: int, used: int | None) -> Loan:
-    """Add the usage of a call to that of recent calls; calls that used nothing are not typical."""
-    if not estimate or not used:
-        return loan
-    usage = loan.usage
-    return replace(loan, usage=Usage(usage.used * _MEMORY + used, usage.estimated * _MEMORY + estimate))
 
 
 def compute_limits(limiter: Limiter) -> tuple[int | None, int | None]:
