@@ -47,6 +47,8 @@ GAP = 0.1
 MEMBERS_PER_GAP = 150
 RENEWAL_SPREAD = 0.25
 """Fraction by which the time to the next renewal varies."""
+HEADROOM = 1.25
+"""Factor of the requests that are expected. A loan that is just enough runs out in every other period."""
 UNREACHABLE = "the shared store of limits is unreachable and configured to fail closed"
 CLOSED = "the shared store of limits is closed"
 
@@ -97,7 +99,7 @@ def ask(lease: Lease, admission: Admission, name: str, now: float) -> tuple[Leas
     taken, period = admission.limiter.taken, compute_period(_count_members(admission))
     elapsed = max(now - lease.asked_at, GAP)
     rate = lease.rate + ((taken - lease.taken) / elapsed - lease.rate) * min(1.0, elapsed / period)
-    expected = math.floor(rate * period)
+    expected = math.floor(rate * period * HEADROOM)
     borrow = _report(admission, name, expected, lease.busy, now, is_alone=lease.own is not None)
     busy = len(admission.limiter.under_way) + len(admission.queue.entries)
     return replace(lease, due=math.inf, asked=borrow, asked_at=now, rate=rate, taken=taken, busy=busy), borrow
