@@ -71,6 +71,15 @@ async def test_a_step_that_changes_nothing_still_sees_what_others_did() -> None:
     assert (seen, mine.state) == ([2], 2)
 
 
+async def test_the_fresh_state_is_not_written_by_any_of_those_that_begin_together() -> None:
+    states = PaperServer()
+    cells = [counter(states)[1] for _ in range(5)]
+    seen: list[int] = []
+    await asyncio.gather(*(cell.change(lambda count, _, __: (count, count), None, seen.append) for cell in cells))
+    assert (seen, states.values) == ([0] * 5, {})
+    assert [await taken(cell) for cell in cells] == [1, 2, 3, 4, 5]
+
+
 async def test_a_cancelled_caller_still_lets_its_step_be_heard() -> None:
     states = PaperServer()
     store, cell = counter(states)

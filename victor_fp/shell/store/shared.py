@@ -85,8 +85,9 @@ class SharedCell(Generic[S]):
         self._store = store
         self._name = name
         self._packing = packing
+        self._fresh = packing.pack(state)
         self._seen: bytes | None = None
-        """The last shared value that was read."""
+        """The last shared value that was read; empty if there was none, which means the fresh state."""
         self._looked = -math.inf
         """Time of that read, in the clock of the store."""
         self._waiting: list[_Waiting[S]] = []
@@ -117,7 +118,7 @@ class SharedCell(Generic[S]):
             return False
         now = self._store.now()
         state, answer = step(self.state, event, now)
-        if in_reach and self._packing.pack(state) != self._seen:
+        if in_reach and self._packing.pack(state) != (self._seen or self._fresh):
             return False
         self.state = state
         then(answer)
@@ -172,6 +173,8 @@ class SharedCell(Generic[S]):
             if expected is not None:
                 state, answers = _run_all(batch, self.state, asked_at)
                 wanted = self._packing.pack(state)
+                if not expected and wanted == self._fresh:
+                    wanted = expected
                 if wanted == expected and asked_at - self._looked < self._packing.get_freshness(state):
                     self.state = state  # nothing shared has changed, and the shared value was read recently
                     return answers
