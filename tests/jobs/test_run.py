@@ -281,6 +281,18 @@ async def test_a_ledger_that_cannot_be_opened_is_a_fault(tmp_path: Path) -> None
     assert isinstance(job.stopped, LedgerFailed)
 
 
+async def test_a_defect_of_the_ledger_is_raised_and_leaves_no_row_waiting(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def break_down(*_: object) -> None:
+        raise RuntimeError("a defect")
+
+    monkeypatch.setattr("victor_fp.shell.ledger.sqlite.Ledger._finish", break_down)
+    async with asyncio.timeout(10):
+        with pytest.raises(RuntimeError, match="a defect"):
+            [done async for done in run(rows(20), RowProvider(), model="m", ledger=tmp_path / "l")]
+
+
 async def test_an_exception_in_the_source_is_raised_and_what_was_answered_is_recorded(tmp_path: Path) -> None:
     def source() -> Iterator[Row]:
         yield from rows(200)

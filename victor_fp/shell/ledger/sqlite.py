@@ -59,7 +59,6 @@ _VARIABLES = 500
 """Placeholders in one statement; SQLite's oldest limit is 999."""
 _COLUMNS = "run, finished, key, position, digest, status, body, fault, prompt_tokens, completion_tokens, cost, attempts"
 """The run and time of a commit, which are the same for all rows of a group; then the fields of `FinishedRow`."""
-_SHARED = 2
 _UPDATE = (
     " ON CONFLICT (key) DO UPDATE SET position = excluded.position, digest = excluded.digest, run = excluded.run,"
     " status = excluded.status, fault = excluded.fault, prompt_tokens = excluded.prompt_tokens,"
@@ -185,7 +184,13 @@ class Ledger:
             while (commit := self._next) is not None:
                 await asyncio.sleep(GATHERING)
                 self._next = None
-                result = await self._run_in_thread(self._finish, commit.rows)
+                try:
+                    result = await self._run_in_thread(self._finish, commit.rows)
+                except Exception as error:  # a defect, which must not leave the rows waiting
+                    for waiter in commit.waiters:
+                        if not waiter.done():
+                            waiter.set_exception(error)
+                    continue
                 fault = result.failure() if isinstance(result, Failure) else None
                 for waiter in commit.waiters:
                     if not waiter.done():  # its row was cancelled
@@ -258,10 +263,7 @@ def _begin_run(connection: sqlite3.Connection) -> int:
 
 @cache
 def _insert_statement(count: int) -> str:
-    fields = len(FinishedRow.__struct_fields__)
-    first = [*range(1, _SHARED + 1)]
-    rows = (
-        ", ".join(f"?{number}" for number in (*first, *range(start, start + fields)))
-        for start in range(_SHARED + 1, _SHARED + 1 + count * fields, fields)
-    )
-    return f"INSERT INTO rows ({_COLUMNS}) VALUES ({'), ('.join(rows)}){_UPDATE}"  # noqa: S608  placeholders only
+    marks = ", ".join("?" * len(FinishedRow.__struct_fields__))
+    rows = "), (".join([marks] * count)
+    # The condition tells the parser that ON CONFLICT is not part of a join.
+    return f"INSERT INTO rows ({_COLUMNS}) SELECT ?, ?, * FROM (VALUES ({rows})) WHERE true{_UPDATE}"  # noqa: S608  placeholders only
