@@ -31,7 +31,8 @@ def pytest_collection() -> Generator[None, object, object]:
     finally:
         gc.enable()
         gc.collect()
-        gc.freeze()
+        if "mutmut" not in sys.modules:  # it runs several sessions in one process, and forks from the last
+            gc.freeze()
 
 
 @pytest.fixture
