@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 
 import pytest
 
@@ -15,6 +16,11 @@ from victor_fp.core import faults
 from victor_fp.core.resilience.queue import Priority, QueuePolicy
 from victor_fp.core.resilience.rate_limit import Limits
 from victor_fp.shell.store.memory import MemoryStore
+
+
+async def answer_after(release: asyncio.Event, talk: Talk, _: Received) -> None:
+    await release.wait()
+    await talk.answer(shapes.body())
 
 
 async def test_no_more_calls_at_a_time_than_allowed_and_in_order_of_priority() -> None:
@@ -48,12 +54,7 @@ async def test_no_more_calls_at_a_time_than_allowed_and_in_order_of_priority() -
 async def test_the_end_of_a_call_admits_calls_of_other_providers_with_the_same_store() -> None:
     store = MemoryStore()
     release = asyncio.Event()
-
-    async def waits(talk: Talk, _: Received) -> None:
-        await release.wait()
-        await talk.answer(shapes.body())
-
-    async with serving(waits) as server:
+    async with serving(partial(answer_after, release)) as server:
         async with (
             await managed(server.url, rate_limits=Limits(concurrency=1), store=store) as one,
             await managed(server.url, rate_limits=Limits(concurrency=1), store=store) as other,
@@ -73,12 +74,7 @@ async def test_the_end_of_a_call_admits_calls_of_other_providers_with_the_same_s
 async def test_closing_a_provider_ends_its_waiting_calls_and_not_those_of_others() -> None:
     store = MemoryStore()
     release = asyncio.Event()
-
-    async def waits(talk: Talk, _: Received) -> None:
-        await release.wait()
-        await talk.answer(shapes.body())
-
-    async with serving(waits) as server:
+    async with serving(partial(answer_after, release)) as server:
         async with (
             await managed(server.url, rate_limits=Limits(concurrency=1), store=store) as one,
             await managed(server.url, rate_limits=Limits(concurrency=1), store=store) as other,

@@ -24,7 +24,7 @@ class AnthropicDialect(msgspec.Struct, frozen=True, kw_only=True):
     )
     """Patterns of path suffixes that are stripped from a custom base URL."""
 
-    may_limit_tokens: bool = True
+    counts_tokens: bool = True
     """Whether the server has the operation `countTokens`."""
     lists_models: bool = True
     """Whether the server has the operations `listModels` and `getModel`."""

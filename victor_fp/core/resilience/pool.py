@@ -14,8 +14,8 @@ slot, so that they take turns.
 
 Tokens are amounts. They are charged to the second in which they were lent, and dropped from the count when everything
 that may be sent for tokens of that second is older than a minute. When a request is sent, its process moves its charge
-to the second of `find_charged_second`, and when the response reports its usage, corrects it there; the next report
-tells the pool. Tokens are paced like requests, except for the first call in a queue: it gets its full charge as soon as
+to the second of `find_charged_second`, and when the response reports its usage, corrects it there; both are part of its
+next report to the pool. Tokens are paced like requests, except for the first call in a queue: it gets its full charge as soon as
 the minute has capacity for it and the pacing of earlier calls has passed. Tokens that a call did not use are returned,
 and its process may borrow the same amount again.
 

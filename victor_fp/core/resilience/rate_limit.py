@@ -369,7 +369,7 @@ def compute_limits(limiter: Limiter) -> tuple[int | None, int | None]:
 
 
 def may_limit_tokens(limiter: Limiter) -> bool:
-    """Return whether tokens are limited, or may be: no response has told yet. If not, calls need no estimate."""
+    """Return whether tokens are limited, or may be, before the first response. If not, calls need no estimate."""
     adopted, limits = limiter.adopted, limiter.limits
     if limits.tokens_per_minute is not None:
         return True

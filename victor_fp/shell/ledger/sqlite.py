@@ -265,5 +265,5 @@ def _begin_run(connection: sqlite3.Connection) -> int:
 def _insert_statement(count: int) -> str:
     marks = ", ".join("?" * len(FinishedRow.__struct_fields__))
     rows = "), (".join([marks] * count)
-    # The condition tells the parser that ON CONFLICT is not part of a join.
+    # Without a condition, SQLite would parse ON CONFLICT as part of a join.
     return f"INSERT INTO rows ({_COLUMNS}) SELECT ?, ?, * FROM (VALUES ({rows})) WHERE true{_UPDATE}"  # noqa: S608  placeholders only

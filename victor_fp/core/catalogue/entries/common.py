@@ -47,12 +47,12 @@ RESPONSES = ResponsesDialect(
 )
 """Responses without features that only OpenAI has."""
 
-MESSAGES = AnthropicDialect(may_limit_tokens=False, lists_models=False)
+MESSAGES = AnthropicDialect(counts_tokens=False, lists_models=False)
 """Anthropic Messages for Claude and other models."""
 OPEN_MESSAGES = AnthropicDialect(
     models=(*CLAUDE_MODELS[:-1], ClaudePolicy(pattern="*", structured=False)),
     unsigned_thinking=True,
-    may_limit_tokens=False,
+    counts_tokens=False,
     lists_models=False,
 )
 """Anthropic Messages for other vendors' models, whose reasoning has no signature."""

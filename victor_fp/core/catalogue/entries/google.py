@@ -29,7 +29,7 @@ VERTEX_CLAUDE = AnthropicDialect(
     # The model is in the URL and the version in the body.
     model_in_body=False,
     version_in_body="vertex-2023-10-16",
-    may_limit_tokens=False,
+    counts_tokens=False,
     lists_models=False,
     url_sources=False,
 )

@@ -101,7 +101,7 @@ DEEPSEEK_ANTHROPIC = ProviderSpec(
         max_temperature=2.0,
         unsigned_thinking=True,
         url_sources=False,
-        may_limit_tokens=False,
+        counts_tokens=False,
         lists_models=False,
     ),
     base_url="https://api.deepseek.com/anthropic",

@@ -54,7 +54,7 @@ def _build_next_page(endpoint: Endpoint, body: bytes) -> HttpRequest | None:
 
 def describe_token_counting(endpoint: Endpoint, dialect: AnthropicDialect) -> TokenCounting | None:
     """Return the token counting operation; None if the server has none."""
-    if not dialect.may_limit_tokens:
+    if not dialect.counts_tokens:
         return None
     return TokenCounting(request=partial(write_count, endpoint, dialect), read=read_count)
 
