@@ -234,8 +234,8 @@ async def test_every_kind_of_provider_is_accepted() -> None:
     await manager.close()
 
 
-def test_a_model_or_a_provider_is_needed_and_keys_are_not_shown() -> None:
-    with pytest.raises(ValueError, match="model or provider is needed"):
+def test_a_model_or_a_provider_is_required_and_keys_are_not_shown() -> None:
+    with pytest.raises(ValueError, match="model or provider is required"):
         ChatVictor()
     model = ChatVictor(model="openai/m-1", api_key=SecretStr(KEY))
     assert KEY not in repr(model) + str(model.model_dump())
