@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from functools import lru_cache
 from typing import Literal
 
 import msgspec
@@ -29,6 +30,7 @@ _PLACEHOLDER = re.compile(r"\{(\w+)\}")
 _HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _FRAMING_HEADERS = frozenset({"content-length", "transfer-encoding"})
 """Not settable: conflicting lengths of a body enable request smuggling."""
+_UNPRINTABLE = "only printable ASCII characters can be sent"
 
 
 class ChatRequest(msgspec.Struct, frozen=True, kw_only=True):
@@ -236,13 +238,21 @@ def _is_extension(before: object, after: object) -> bool:
 def find_header_problem(headers: Mapping[str, str]) -> str | None:
     """Return an error message for the first header that cannot be sent; None if all can be."""
     for name, text in headers.items():
-        if not (text.isascii() and text.isprintable() and name.isascii() and name.isprintable()):
-            return f"header {name!r}: only printable ASCII characters can be sent"
-        if not _HEADER_NAME.fullmatch(name):
-            return f"header {name!r}: not a valid HTTP header name"
-        if name.lower() in _FRAMING_HEADERS:
-            return f"header {name!r}: computed from the body and cannot be set"
+        if not (text.isascii() and text.isprintable()):
+            return f"header {name!r}: {_UNPRINTABLE}"
+        if (problem := _find_name_problem(name)) is not None:
+            return f"header {name!r}: {problem}"
     return None
+
+
+@lru_cache(maxsize=256)
+def _find_name_problem(name: str) -> str | None:
+    """Return why a header of this name cannot be sent. Cached, since requests share their few names."""
+    if not (name.isascii() and name.isprintable()):
+        return _UNPRINTABLE
+    if not _HEADER_NAME.fullmatch(name):
+        return "not a valid HTTP header name"
+    return "computed from the body and cannot be set" if name.lower() in _FRAMING_HEADERS else None
 
 
 def find_missing_setting(endpoint: Endpoint, model: str | None = None) -> Fault | None:

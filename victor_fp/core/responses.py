@@ -42,7 +42,7 @@ class ResponseContext(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 def read_completion(context: ResponseContext, codec: Codec, body: bytes) -> Result[CompletionResponse, Fault]:
     """Read a 200 body, with the same deltas and the same fold as a stream."""
     filters, names = codec.filters, context.tool_names
-    if b"\\u" in body or not body.isascii():
+    if not body.isascii() or (b"\\" in body and b"\\u" in body):  # a single byte is found much faster
         filters = (UnicodeRepair(), *filters)
     try:
         deltas = codec.response(body)

@@ -55,7 +55,7 @@ class StreamReading(msgspec.Struct, frozen=True, kw_only=True):
     """Whether the final chunk or the fault has been returned."""
 
 
-class ReadResult(msgspec.Struct, frozen=True, kw_only=True):
+class ReadResult(msgspec.Struct, frozen=True):
     """The result of one read: chunks, the last of which may be final, then at most one fault."""
 
     reading: StreamReading
@@ -80,23 +80,23 @@ def begin_reading(context: ResponseContext, codec: Codec, status: int, headers: 
 def feed(reading: StreamReading, data: bytes) -> ReadResult:
     """Decode the data of one read, of any size."""
     if reading.over or not data:
-        return ReadResult(reading=reading, chunks=[])
+        return ReadResult(reading, [])
     if reading.form == "unknown":
         reading, data = _recognise_form(reading, data)
         if not data:
             if reading.size > LEAD_LIMIT:
                 message = f"the response begins with more than {LEAD_LIMIT} bytes of white space"
                 return _fail(reading, [], InvalidResponse(message=message))
-            return ReadResult(reading=reading, chunks=[])
+            return ReadResult(reading, [])
     # Invalid Unicode is in escapes, of which a read may end with the first byte, or in bytes that are not ASCII.
-    if not reading.repairs and (b"\\u" in data or not data.isascii() or data.endswith(b"\\")):
+    if not reading.repairs and (not data.isascii() or (b"\\" in data and (b"\\u" in data or data.endswith(b"\\")))):
         reading = msgspec.structs.replace(reading, filters=(UnicodeRepair(), *reading.filters), repairs=True)
     if reading.form != "frames":
         return _keep_body(reading, data)
     try:
         framer, frames, error = reading.framer.feed(data)
         events, deltas = reading.events.read(frames) if frames else (reading.events, [])
-        return _advance(msgspec.structs.replace(reading, framer=framer, events=events), deltas, error)
+        return _advance(reading, framer, events, deltas, error)
     except RecursionError:
         return _fail(reading, [], InvalidResponse(message=TOO_DEEP))
 
@@ -111,17 +111,17 @@ def finish(reading: StreamReading) -> ReadResult:
 
 def _finish(reading: StreamReading) -> ReadResult:
     if reading.over:
-        return ReadResult(reading=reading, chunks=[])
+        return ReadResult(reading, [])
     if reading.form == "refusal":
         fault = reading.codec.error(reading.status, reading.headers, b"".join(reading.body))
         return _fail(reading, [], fault)
     if reading.form == "body":
         deltas = list(reading.codec.response(b"".join(reading.body)))
-        read = _advance(reading, deltas, None, flush=True)
+        read = _advance(reading, reading.framer, reading.events, deltas, None, flush=True)
         return read if read.reading.over else _end(read.reading, read.chunks)
     frames, error = reading.framer.finish()
     events, deltas = reading.events.read(frames) if frames else (reading.events, [])
-    read = _advance(reading, [*deltas, *events.finish()], error, flush=True)
+    read = _advance(reading, reading.framer, reading.events, [*deltas, *events.finish()], error, flush=True)
     if isinstance(read.fault, InvalidResponse) and frames:
         return msgspec.structs.replace(read, fault=_cut_off(read.fault))
     return read if read.reading.over else _end(read.reading, read.chunks)
@@ -142,9 +142,9 @@ def interrupt(reading: StreamReading, fault: Fault) -> ReadResult:
 
 def _interrupt(reading: StreamReading, fault: Fault) -> ReadResult:
     if reading.over:
-        return ReadResult(reading=reading, chunks=[])
+        return ReadResult(reading, [])
     if reading.transcript.stopped is not None and reading.transcript.fault is None:
-        read = _advance(reading, reading.events.finish(), None, flush=True)
+        read = _advance(reading, reading.framer, reading.events, reading.events.finish(), None, flush=True)
         return read if read.reading.over else _end(read.reading, read.chunks)
     return _fail(reading, [], fault)
 
@@ -180,24 +180,31 @@ def _keep_body(reading: StreamReading, data: bytes) -> ReadResult:
     if size > BODY_LIMIT:
         return _fail(reading, [], InvalidResponse(message=f"the body is larger than {BODY_LIMIT} bytes"))
     reading = msgspec.structs.replace(reading, body=append_held(reading.body, data), size=size)
-    return ReadResult(reading=reading, chunks=[])
+    return ReadResult(reading, [])
 
 
 def _advance(
-    reading: StreamReading, deltas: list[Delta], error: Overflow | Garbled | None, *, flush: bool = False
+    reading: StreamReading,
+    framer: Framer,
+    events: EventReader,
+    deltas: list[Delta],
+    error: Overflow | Garbled | None,
+    *,
+    flush: bool = False,
 ) -> ReadResult:
+    """Apply the deltas of one read. All parts of the state change in one copy of it."""
     filters = reading.filters
     if filters and (deltas or flush):
         filters, deltas = run_filters(filters, deltas, last=flush)
     if (names := reading.context.tool_names) and deltas:
         deltas = restore_names(deltas, names)
     transcript, chunks = advance(reading.transcript, deltas)
-    reading = msgspec.structs.replace(reading, transcript=transcript, filters=filters)
+    reading = msgspec.structs.replace(reading, framer=framer, events=events, transcript=transcript, filters=filters)
     if transcript.fault is not None or transcript.ended:
         return _end(reading, chunks)
     if error is not None:
         return _fail(reading, chunks, InvalidResponse(message=_describe(error)))
-    return ReadResult(reading=reading, chunks=chunks)
+    return ReadResult(reading, chunks)
 
 
 def _describe(error: Overflow | Garbled) -> str:
@@ -216,9 +223,9 @@ def _end(reading: StreamReading, chunks: list[StreamChunk]) -> ReadResult:
     over = msgspec.structs.replace(reading, over=True)
     match outcome(build_final_chunk(reading.context, transcript)):
         case Success(chunk):
-            return ReadResult(reading=over, chunks=[*chunks, chunk])
+            return ReadResult(over, [*chunks, chunk])
         case Failure(fault):
-            return ReadResult(reading=over, chunks=chunks, fault=fault)
+            return ReadResult(over, chunks, fault)
 
 
 def _fail(reading: StreamReading, chunks: list[StreamChunk], fault: Fault) -> ReadResult:
@@ -229,4 +236,4 @@ def _fail(reading: StreamReading, chunks: list[StreamChunk], fault: Fault) -> Re
         if reading.status >= 400
         else with_partial(reading.context, transcript, fault)
     )
-    return ReadResult(reading=over, chunks=chunks, fault=fault)
+    return ReadResult(over, chunks, fault)

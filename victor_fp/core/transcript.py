@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from typing import Any, TypeAlias, assert_never
 
 import msgspec
-from msgspec.structs import replace
+from msgspec.structs import asdict, replace
 
 from victor_fp.core.deltas import (
     BlockEnded,
@@ -112,27 +112,37 @@ def advance(transcript: Transcript, deltas: Iterable[Delta]) -> tuple[Transcript
     text_block: OpenBlock | None = None
     pieces: Chain = None
     for delta in deltas:
-        if text_block is not None:
-            if type(delta) is TextDelta:
+        if type(delta) is TextDelta:
+            if text_block is None and (block := _find_open_text(transcript)) is not None:
+                text_before, text_block = block
+                pieces = text_block.pieces
+            if text_block is not None:
                 if text := delta.text:
                     pieces = (pieces, text)
                     chunks.append(StreamChunk(content=text))
                 continue
+        if text_block is not None:
             transcript = replace(transcript, open_blocks=(text_before, replace(text_block, pieces=pieces)))
             text_block = None
         if transcript.ended or transcript.fault is not None:
             break
         transcript, notes = _apply_delta(transcript, delta)
         if type(delta) is TextDelta:
-            if delta.text and transcript.open_blocks is not None:
+            if delta.text:
                 chunks.append(StreamChunk(content=delta.text))
-                text_before, text_block = transcript.open_blocks
-                pieces = text_block.pieces
         elif notes:
             chunks += [StreamChunk(metadata=note) for note in notes]
     if text_block is not None:
         transcript = replace(transcript, open_blocks=(text_before, replace(text_block, pieces=pieces)))
     return transcript, chunks
+
+
+def _find_open_text(transcript: Transcript) -> tuple[OpenBlocks, OpenBlock] | None:
+    """Return the newest block with those before it, if a text delta is appended to it."""
+    blocks = transcript.open_blocks
+    if blocks is None or blocks[1].kind != "text" or blocks[1].closed or transcript.ended or transcript.fault is not None:
+        return None
+    return blocks
 
 
 def _apply_delta(transcript: Transcript, delta: Delta) -> tuple[Transcript, ChunkNotes]:
@@ -297,8 +307,8 @@ def build_usage(reported: UsageReported | None) -> dict[str, Any] | None:
     """Convert reported usage to the standard dict; the total is the vendor's or the sum. Invalid counts are omitted."""
     if reported is None:
         return None
-    counts = ((name, getattr(reported, name)) for name in reported.__struct_fields__)
-    usage = {name: value for name, value in counts if value is not None and 0 <= value < _MAX_COUNT}
+    counts = asdict(reported)
+    usage = {name: value for name, value in counts.items() if value is not None and 0 <= value < _MAX_COUNT}
     if "total_tokens" not in usage and "prompt_tokens" in usage and "completion_tokens" in usage:
         usage["total_tokens"] = usage["prompt_tokens"] + usage["completion_tokens"]
     return usage or None

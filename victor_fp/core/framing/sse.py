@@ -89,6 +89,8 @@ def _split_frames(data: bytes) -> tuple[list[Frame], bytes]:
     end = data.rfind(b"\n\n")
     if end > 0:
         if data.startswith(b"data: "):
+            if end == len(data) - 2 and data.find(b"\n", 6) == end:
+                return [Frame(data[6:end])], b""
             payloads = data[6:end].split(b"\n\ndata: ")
             if data.count(b"\n", 6, end) == 2 * len(payloads) - 2:
                 return [Frame(payload) for payload in payloads], data[end + 2 :]

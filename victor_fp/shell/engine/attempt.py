@@ -158,7 +158,11 @@ class StreamAttempt(HttpAttempt[StreamChunk]):
                 return self._build_failure(reading)
             self._reading = reading
         while True:
-            piece = await self._receive()
+            response = self._response
+            if self._end_time is None and response is not None:
+                piece = await response.receive()
+            else:
+                piece = await self._receive_in_time(response)
             if isinstance(piece, bytes):
                 read = feed(self._reading, piece)
             elif piece is None:
@@ -230,23 +234,21 @@ class StreamAttempt(HttpAttempt[StreamChunk]):
         headers = response.headers if response.status < 400 else self._add_date(response.headers)
         return begin_reading(exchange.context, exchange.codec, response.status, headers)
 
-    async def _receive(self) -> bytes | Fault | None:
+    async def _receive_in_time(self, response: TransportResponse | None) -> bytes | Fault | None:
         """Return the next bytes; None at the end. The first chunk and the caller's deadline are timed here."""
-        response, timeout = self._response, self._limits.timeout
-        if response is None:
+        timeout = self._limits.timeout
+        if response is None or self._end_time is None:
             return None
-        if self._end_time is None:
-            return await response.receive()
         remaining = max(0.0, self._end_time - self._connection.runtime.now())
-        is_late = remaining < timeout
-        remaining = min(remaining, timeout)
-        # The transport times out first, with a more precise fault, unless the deadline is earlier.
-        slack = 0.0 if remaining <= 0 or (is_late and self._last_end_time is not None) else TIMEOUT_SLACK
+        if remaining >= timeout:
+            return await response.receive()  # the transport applies the timeout to each read
+        # Without a deadline the fault is the transport's, which is more precise.
+        slack = 0.0 if remaining <= 0 or self._last_end_time is not None else TIMEOUT_SLACK
         if remaining + slack > 0:
             with suppress(TimeoutError):
                 async with asyncio.timeout(remaining + slack):
                     return await response.receive()
-        if is_late and self._end_time == self._last_end_time:
+        if self._end_time == self._last_end_time:
             return DeadlineExceeded(message="the deadline passed while the response was read", maybe_billed=True)
         return build_timeout_fault("first_token", "reading", timeout)
 

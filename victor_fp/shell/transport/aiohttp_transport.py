@@ -28,6 +28,7 @@ from victor_fp.shell.transport.http import (
     NO_BODY,
     HttpResponse,
     LoopResources,
+    build_size_fault,
     check_url,
     fill_headers,
     has_body,
@@ -184,13 +185,25 @@ class AiohttpResponse(HttpResponse):
             headers[name] = f"{headers[name]}, {value}" if name in headers else value
         self.status = response.status
         self.headers = headers
-        self._receive = partial(response.content.read, PIECE)
+        self._receive = self._read_piece
         self._timeout = timeout
         self._decompressor = build_decompressor(headers["content-encoding"]) if "content-encoding" in headers else None
         self._response = response
+        self._timer: asyncio.TimerHandle | None = None
+        self._waiting_since: float | None = None
+
+    async def read(self, limit: int) -> bytes | Fault:
+        """Return the complete body. A short one has usually arrived with the headers."""
+        content = self._response.content
+        if content.is_eof() and self._decompressor is None and content.exception() is None:
+            body = content.read_nowait()
+            return body if len(body) <= limit else build_size_fault(limit)
+        return await super().read(limit)
 
     async def aclose(self) -> None:
         """Release the connection, or close it if the body was not read to its end."""
+        if self._timer is not None:
+            self._timer.cancel()
         try:
             if self._response.content.at_eof():
                 self._response.release()
@@ -198,6 +211,31 @@ class AiohttpResponse(HttpResponse):
                 self._response.close()
         except Exception:  # noqa: S110  errors while closing are irrelevant
             pass
+
+    async def _read_piece(self) -> bytes:
+        """Read within the timeout. One timer serves all reads, as setting one for each would cost more than the read."""
+        content, timeout = self._response.content, self._timeout
+        if timeout is None or content.is_eof():
+            return await content.read(PIECE)
+        loop = asyncio.get_running_loop()
+        self._waiting_since = loop.time()
+        if self._timer is None:
+            self._timer = loop.call_later(timeout, self._check_wait, loop, timeout)
+        try:
+            return await content.read(PIECE)
+        finally:
+            self._waiting_since = None
+
+    def _check_wait(self, loop: asyncio.AbstractEventLoop, timeout: float) -> None:
+        """Fail a read that has waited for the timeout; the timer of a later one is set again."""
+        self._timer = None
+        if self._waiting_since is None:
+            return
+        left = self._waiting_since + timeout - loop.time()
+        if left > 0:
+            self._timer = loop.call_later(left, self._check_wait, loop, timeout)
+        else:
+            self._response.content.set_exception(aiohttp.SocketTimeoutError("no data within the timeout"))
 
     def _take_unread(self) -> bytes:
         """Return data that was received before the connection broke."""
@@ -240,7 +278,10 @@ class TimedBody(aiohttp.Payload):
 
 
 class _ClientResponse(aiohttp.ClientResponse):
-    """aiohttp's response; prevents the reuse of connections in two cases where aiohttp would reuse them."""
+    """aiohttp's response; prevents the reuse of connections in two cases where aiohttp would reuse them.
+
+    The reads of the body are timed by `AiohttpResponse`.
+    """
 
     async def start(self, connection: aiohttp.connector.Connection) -> aiohttp.ClientResponse:
         protocol = connection.protocol
@@ -248,6 +289,8 @@ class _ClientResponse(aiohttp.ClientResponse):
         if protocol is not None and self.request_info.headers.get("connection") == "close":
             protocol.force_close()
         started = await super().start(connection)
+        if protocol is not None:
+            protocol.read_timeout = None
         if protocol is not None and self.status in NO_BODY and has_body(self.headers):
             protocol.close()
         return started

@@ -54,6 +54,11 @@ def has_body(headers: Mapping[str, str]) -> bool:
     return headers.get("content-length", "0") != "0" or "transfer-encoding" in headers
 
 
+def build_size_fault(limit: int) -> Fault:
+    """Build the fault for a body of more than `limit` bytes."""
+    return InvalidResponse(message=f"response body is larger than {limit} bytes", maybe_billed=True)
+
+
 def strip_frames(error: BaseException) -> BaseException:
     """Remove the HTTP client's frames from a cancellation: error trackers report their variables, including the key."""
     error.__context__ = None
@@ -113,7 +118,7 @@ class HttpResponse:
                 return piece
             size += len(piece)
             if size > limit:
-                return InvalidResponse(message=f"response body is larger than {limit} bytes", maybe_billed=True)
+                return build_size_fault(limit)
             pieces.append(piece)
 
     async def receive(self) -> bytes | Fault | None:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from operator import attrgetter
 from typing import TypeAlias
 
+import msgspec
 from victor_fp_wire.openai_chat.operations import CreateChatCompletion
 from victor_fp_wire.openai_chat.response import (
     ChatCompletion,
@@ -61,32 +64,63 @@ STOP_REASONS = {
     "max_tokens": "length",
     "tool_use": "tool_use",
 }
-COMPLETION_FIELDS = (
-    "system_fingerprint",
-    "service_tier",
-    "moderation",
-    "prompt_filter_results",
-    "provider",
-    "openrouter_metadata",
-    "usage_breakdown",
-    "mcp_list_tools",
-    "time_info",
-    "timings",
-    "warnings",
-    "citations",
-    "request_id",
-    "web_search",
-    "perf_metrics",
-    "prompt_logprobs",
-    "stats",
-    "metadata",
-)
-"""Fields of a completion or chunk that become metadata under their own names."""
-CHOICE_FIELDS = ("content_filter_results", "native_finish_reason", "stop_reason", "seed", "raw_output")
-MESSAGE_FIELDS = ("annotations", "images", "context", "extra_content")
 RENAMED = {"stop_reason": "matched_stop", "metadata": "vendor_metadata"}
 """vLLM's stop_reason is the token or text that ended the generation."""
 EMPTY: tuple[object, ...] = ("", [], {})
+
+
+class MetadataFields:
+    """Fields of structs that become metadata, under their own names except for `RENAMED`."""
+
+    __slots__ = ("_of",)
+
+    def __init__(self, structs: tuple[type[msgspec.Struct], ...], names: tuple[str, ...]) -> None:
+        self._of: dict[type, tuple[tuple[str, ...], Callable[[object], tuple[Json, ...]], tuple[None, ...]]] = {}
+        for struct in structs:
+            present = tuple(name for name in names if name in struct.__struct_fields__)
+            renamed = tuple(RENAMED.get(name, name) for name in present)
+            self._of[struct] = renamed, attrgetter(*present), (None,) * len(present)
+
+    def collect(self, source: msgspec.Struct) -> dict[str, Json]:
+        """Return the values that are neither missing nor empty."""
+        names, read, missing = self._of[type(source)]
+        values = read(source)
+        if values == missing:
+            return {}
+        found = zip(names, values, strict=True)
+        return {name: value for name, value in found if value is not None and value not in EMPTY}
+
+
+COMPLETION_FIELDS = MetadataFields(
+    (ChatCompletion, ChatCompletionChunk),
+    (
+        "system_fingerprint",
+        "service_tier",
+        "moderation",
+        "prompt_filter_results",
+        "provider",
+        "openrouter_metadata",
+        "usage_breakdown",
+        "mcp_list_tools",
+        "time_info",
+        "timings",
+        "warnings",
+        "citations",
+        "request_id",
+        "web_search",
+        "perf_metrics",
+        "prompt_logprobs",
+        "stats",
+        "metadata",
+    ),
+)
+CHOICE_FIELDS = MetadataFields(
+    (BodyChoice, ChunkChoice),
+    ("content_filter_results", "native_finish_reason", "stop_reason", "seed", "raw_output"),
+)
+MESSAGE_FIELDS = MetadataFields(
+    (ResponseMessage, ChunkDelta), ("annotations", "images", "context", "extra_content")
+)
 
 
 def build_format(dialect: ChatDialect) -> Format:
@@ -189,7 +223,7 @@ def _read_completion(completion: AnyCompletion, choice: AnyChoice | None, error:
     # In Groq's `x_groq`, or (Moonshot) in the choice.
     elsewhere = (extras and extras.usage, choice.usage if isinstance(choice, ChunkChoice) else None)
     counts = next((usage for usage in (completion.usage, *elsewhere) if usage and usage != EMPTY_USAGE), None)
-    notes = _collect_fields(completion, COMPLETION_FIELDS)
+    notes = COMPLETION_FIELDS.collect(completion)
     if extras is not None and extras.usage_breakdown:
         notes["usage_breakdown"] = extras.usage_breakdown
     if counts is not None:
@@ -219,13 +253,13 @@ def _read_choice(choice: AnyChoice) -> ChoiceContent:
         filtered = choice.content_filter_results
         notes: dict[str, Json] = {"content_filter_results": filtered} if filtered else {}
     else:
-        notes = _collect_fields(choice, CHOICE_FIELDS)
+        notes = CHOICE_FIELDS.collect(choice)
     if message is None:
         return ChoiceContent(
             notes=notes, growing_metadata=growing, finish_reason=choice.finish_reason, error=choice.error
         )
     if message.annotations or message.images or message.context or message.extra_content:
-        growing |= _collect_fields(message, MESSAGE_FIELDS)
+        growing |= MESSAGE_FIELDS.collect(message)
     deltas: list[Delta] = []
     # Outside of the content. Servers that fill several of the fields repeat it.
     reasoning = message.reasoning_content or message.reasoning
@@ -304,14 +338,6 @@ def _read_fragment(call: ToolCall) -> Fragment:
 def _find_thought(chunk: ContentChunk) -> str:
     thinking = chunk.thinking or ""
     return thinking if isinstance(thinking, str) else "".join(piece.text or "" for piece in thinking)
-
-
-def _collect_fields(source: object, names: tuple[str, ...]) -> dict[str, Json]:
-    return {
-        RENAMED.get(name, name): value
-        for name in names
-        if (value := getattr(source, name, None)) is not None and value not in EMPTY
-    }
 
 
 def read_usage(usage: Usage) -> UsageReported | None:
