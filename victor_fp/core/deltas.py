@@ -68,7 +68,7 @@ class ToolCallArgumentSet(msgspec.Struct, frozen=True, kw_only=True):
     value: JsonScalar
 
 
-class StateReported(msgspec.Struct, frozen=True):
+class StateReported(msgspec.Struct, frozen=True, gc=False):
     """Opaque state to send back unmodified, attached to the current block or, if `alone`, as a block.
 
     States of one block are merged: lists are extended, other values replaced.
@@ -98,7 +98,7 @@ class Stopped(msgspec.Struct, frozen=True, gc=False):
     """Whether generation failed: the reason is then kept even if there are tool calls."""
 
 
-class MetadataReported(msgspec.Struct, frozen=True, kw_only=True):
+class MetadataReported(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """Metadata of the response: lists are extended, objects merged, other values replaced."""
 
     model: str | None = None

@@ -33,7 +33,7 @@ _FRAMING_HEADERS = frozenset({"content-length", "transfer-encoding"})
 _UNPRINTABLE = "only printable ASCII characters can be sent"
 
 
-class ChatRequest(msgspec.Struct, frozen=True, kw_only=True):
+class ChatRequest(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """A chat request independent of the protocol."""
 
     messages: tuple[Message, ...]

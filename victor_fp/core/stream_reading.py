@@ -33,7 +33,7 @@ LEAD_LIMIT = 1024 * 1024
 _BOM = b"\xef\xbb\xbf"
 
 
-class StreamReading(msgspec.Struct, frozen=True, kw_only=True):
+class StreamReading(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """The state of reading one stream."""
 
     context: ResponseContext
@@ -55,7 +55,7 @@ class StreamReading(msgspec.Struct, frozen=True, kw_only=True):
     """Whether the final chunk or the fault has been returned."""
 
 
-class ReadResult(msgspec.Struct, frozen=True):
+class ReadResult(msgspec.Struct, frozen=True, gc=False):
     """The result of one read: chunks, the last of which may be final, then at most one fault."""
 
     reading: StreamReading

@@ -40,7 +40,7 @@ MAX_CALLS = 1024
 """Maximum number of tool calls of one response: a call of ten bytes needs over a hundred times as much memory."""
 
 
-class OpenBlock(msgspec.Struct, frozen=True, kw_only=True):
+class OpenBlock(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """An incomplete block of the response."""
 
     kind: BlockKind
@@ -63,7 +63,7 @@ ChunkNotes: TypeAlias = tuple[dict[str, Any], ...]
 """The metadata of the chunks of one delta."""
 
 
-class Transcript(msgspec.Struct, frozen=True, kw_only=True):
+class Transcript(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """The response so far."""
 
     open_blocks: OpenBlocks = None
@@ -140,7 +140,13 @@ def advance(transcript: Transcript, deltas: Iterable[Delta]) -> tuple[Transcript
 def _find_open_text(transcript: Transcript) -> tuple[OpenBlocks, OpenBlock] | None:
     """Return the newest block with those before it, if a text delta is appended to it."""
     blocks = transcript.open_blocks
-    if blocks is None or blocks[1].kind != "text" or blocks[1].closed or transcript.ended or transcript.fault is not None:
+    if (
+        blocks is None
+        or blocks[1].kind != "text"
+        or blocks[1].closed
+        or transcript.ended
+        or transcript.fault is not None
+    ):
         return None
     return blocks
 

@@ -17,7 +17,7 @@ LONG = 64 * 1024
 NEWLINE, COLON, SPACE = b"\n: "
 
 
-class ServerSentEvents(msgspec.Struct, frozen=True):
+class ServerSentEvents(msgspec.Struct, frozen=True, gc=False):
     """The bytes since the last blank line, and the state of line ends.
 
     `limit` is the maximum size of an event in bytes, including comments. A byte order mark at the start is removed before

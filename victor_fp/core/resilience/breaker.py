@@ -109,7 +109,7 @@ class Rejected(msgspec.Struct, frozen=True, gc=False):
     """Seconds until the next call of `admit` may succeed."""
 
 
-class Breaker(msgspec.Struct, frozen=True, kw_only=True):
+class Breaker(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """The state. Times are in the clock of `now`."""
 
     policy: BreakerPolicy = BreakerPolicy()

@@ -133,7 +133,7 @@ class Wait(msgspec.Struct, frozen=True, gc=False):
     seconds: float
 
 
-class Settle(msgspec.Struct, frozen=True):
+class Settle(msgspec.Struct, frozen=True, gc=False):
     """End the call with the response, or with `fault`."""
 
     phase: ClassVar[CallPhase] = "settled"
@@ -146,7 +146,7 @@ class Settle(msgspec.Struct, frozen=True):
 CallOrder: TypeAlias = Send | Deliver | Wait | Settle
 
 
-class CallState(msgspec.Struct, frozen=True, kw_only=True):
+class CallState(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """The state of one call."""
 
     retry: Retry

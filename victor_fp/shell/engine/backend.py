@@ -19,7 +19,7 @@ from victor_fp.shell.engine.call_spec import CallSpec
 T = TypeVar("T")
 
 
-class Batch(msgspec.Struct, Generic[T], frozen=True):
+class Batch(msgspec.Struct, Generic[T], frozen=True, gc=False):
     """Items received together, such as the chunks of one network read. A non-streaming response is one, last batch."""
 
     items: Sequence[T]

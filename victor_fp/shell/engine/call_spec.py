@@ -11,7 +11,7 @@ from victor_fp.core.resilience.queue import Priority
 from victor_fp.core.types import Message, ToolDefinition
 
 
-class CallSpec(msgspec.Struct, frozen=True, kw_only=True):
+class CallSpec(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One call, independent of the target."""
 
     messages: tuple[Message, ...] = ()

@@ -185,7 +185,6 @@ class AiohttpResponse(HttpResponse):
             headers[name] = f"{headers[name]}, {value}" if name in headers else value
         self.status = response.status
         self.headers = headers
-        self._receive = self._read_piece
         self._timeout = timeout
         self._decompressor = build_decompressor(headers["content-encoding"]) if "content-encoding" in headers else None
         self._response = response
@@ -212,7 +211,7 @@ class AiohttpResponse(HttpResponse):
         except Exception:  # noqa: S110  errors while closing are irrelevant
             pass
 
-    async def _read_piece(self) -> bytes:
+    async def _receive(self) -> bytes:
         """Read within the timeout. One timer serves all reads, as setting one for each would cost more than the read."""
         content, timeout = self._response.content, self._timeout
         if timeout is None or content.is_eof():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Iterator, Mapping
 from typing import Any, Generic, TypeVar
 from urllib.parse import urlsplit
 from weakref import WeakKeyDictionary, WeakSet
@@ -78,14 +78,14 @@ class LazyTransport:
             self._transport = self._make()
         return self._transport
 
-    async def open(
+    def open(
         self, request: HttpRequest, secret: SecretStr | None, timeout: float | None
-    ) -> TransportResponse | Fault:
+    ) -> Coroutine[Any, Any, TransportResponse | Fault]:
         """Send with the active interceptor, or else with the transport."""
         transport = self._transport or self.load()
         if active_interceptors:
-            return await active_interceptors[-1].intercept(transport.open, request, secret, timeout)
-        return await transport.open(request, secret, timeout)
+            return active_interceptors[-1].intercept(transport.open, request, secret, timeout)
+        return transport.open(request, secret, timeout)
 
     async def aclose(self) -> None:
         """Close the transport, if it was created."""
@@ -94,12 +94,10 @@ class LazyTransport:
 
 
 class HttpResponse:
-    """A response whose body has not been read; subclasses set the first five attributes, and implement closing."""
+    """A response whose body has not been read; subclasses set the first four attributes, and implement `_receive`."""
 
     status: int
     headers: Mapping[str, str]
-    _receive: Callable[[], Awaitable[bytes]]
-    """Returns the next bytes of the body as sent, and empty bytes at its end."""
     _timeout: float | None
     _decompressor: Decompressor | None
     _pieces: Iterator[bytes] = iter(())
@@ -134,6 +132,10 @@ class HttpResponse:
             return self._take_unread() or self._fault
         except BaseException as error:
             raise strip_frames(error) from None
+
+    async def _receive(self) -> bytes:
+        """Return the next bytes of the body as sent, and empty bytes at its end."""
+        raise NotImplementedError
 
     def _take_unread(self) -> bytes:
         """Return data that was received before the response broke, and not read."""

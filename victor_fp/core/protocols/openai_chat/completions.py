@@ -118,9 +118,7 @@ CHOICE_FIELDS = MetadataFields(
     (BodyChoice, ChunkChoice),
     ("content_filter_results", "native_finish_reason", "stop_reason", "seed", "raw_output"),
 )
-MESSAGE_FIELDS = MetadataFields(
-    (ResponseMessage, ChunkDelta), ("annotations", "images", "context", "extra_content")
-)
+MESSAGE_FIELDS = MetadataFields((ResponseMessage, ChunkDelta), ("annotations", "images", "context", "extra_content"))
 
 
 def build_format(dialect: ChatDialect) -> Format:

@@ -158,7 +158,7 @@ class OpenRecords(msgspec.Struct, frozen=True):
         return [record.merge() for record in unroll(self.newest)]
 
 
-class Accumulator(msgspec.Struct, frozen=True, kw_only=True):
+class Accumulator(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """Accumulated state of a stream."""
 
     seed: str = ""
@@ -177,7 +177,7 @@ class Accumulator(msgspec.Struct, frozen=True, kw_only=True):
     """See `errors.Cut`."""
 
 
-class CompletionEvents(msgspec.Struct, Generic[C, B], frozen=True):
+class CompletionEvents(msgspec.Struct, Generic[C, B], frozen=True, gc=False):
     """Reader of one stream, or of a complete body."""
 
     endpoint: Endpoint
@@ -348,16 +348,26 @@ def read_cost(cost: float | None, ticks: float | None) -> dict[str, Json]:
 
 def read_raw_counts(usage: msgspec.Struct | None) -> dict[str, Json]:
     """Return the raw counts if there are more than the standard ones."""
-    if usage is None:
-        return {}
-    raw: dict[str, Any] = msgspec.to_builtins(usage)
+    raw = {} if usage is None else _list_counts(usage)
     for name, value in raw.items():
-        if name in STANDARD or value is None:
-            continue
-        given = [key for key, item in value.items() if item is not None] if isinstance(value, dict) else [name]
-        if not STANDARD_DETAILS.issuperset(given):
-            return {"usage_raw": to_plain(raw)}
+        if name not in STANDARD and not STANDARD_DETAILS.issuperset(value if isinstance(value, dict) else (name,)):
+            return {"usage_raw": raw}
     return {}
+
+
+def _list_counts(usage: msgspec.Struct) -> dict[str, Any]:
+    """Return the fields that are set, with integral floats as int."""
+    return {
+        name: int(value)
+        if type(value) is float and value.is_integer()
+        else _list_counts(value)
+        if isinstance(value, msgspec.Struct)
+        else to_plain(value)
+        if type(value) is dict
+        else value
+        for name, value in msgspec.structs.asdict(usage).items()
+        if value is not None
+    }
 
 
 def to_plain(value: dict[str, Any]) -> dict[str, Any]:
