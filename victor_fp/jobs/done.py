@@ -12,6 +12,7 @@ from victor_fp.core.cost import Price, PricedUsage
 from victor_fp.core.embeddings import EmbeddingResponse
 from victor_fp.core.faults import Attempt, Fault
 from victor_fp.core.jobs.records import RowAnswer
+from victor_fp.core.jobs.rows import RowOperation
 from victor_fp.core.result import outcome
 from victor_fp.core.structured import structured
 from victor_fp.core.types import CompletionResponse, Usage
@@ -40,13 +41,23 @@ class Done(msgspec.Struct, Generic[T], frozen=True, kw_only=True):
     """Whether the result is from an earlier run, read from the ledger."""
 
 
+class JobSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """The settings of a job."""
+
+    model: str | None
+    schema: RowSchema | None
+    concurrency: int
+    price: Price | None
+    max_tries: int
+    skip_finished: bool
+    operation: RowOperation = "chat"
+
+
 def build_done(
     key: str,
     result: Result[RowAnswer, Fault],
+    settings: JobSettings,
     *,
-    schema: RowSchema | None,
-    price: Price | None,
-    model: str | None,
     is_resumed: bool = False,
     price_factor: float = 1.0,
 ) -> Done[Any]:
@@ -54,16 +65,15 @@ def build_done(
     match outcome(result):
         case Success(answer):
             value: Result[Any, Fault] = result
-            if schema is not None and isinstance(answer, CompletionResponse):
-                value = structured(Success(answer), schema)
+            cost = find_cost(answer, settings.price, settings.model, price_factor)
+            if isinstance(answer, EmbeddingResponse):
+                return Done(
+                    key=key, result=value, embeddings=answer, usage=answer.usage, cost_usd=cost, is_resumed=is_resumed
+                )
+            if settings.schema is not None:
+                value = structured(Success(answer), settings.schema)
             return Done(
-                key=key,
-                result=value,
-                response=None if isinstance(answer, EmbeddingResponse) else answer,
-                embeddings=answer if isinstance(answer, EmbeddingResponse) else None,
-                usage=answer.usage,
-                cost_usd=find_cost(answer, price, model, price_factor),
-                is_resumed=is_resumed,
+                key=key, result=value, response=answer, usage=answer.usage, cost_usd=cost, is_resumed=is_resumed
             )
         case Failure(fault):
             return Done(key=key, result=result, attempts=fault.attempts, is_resumed=is_resumed)

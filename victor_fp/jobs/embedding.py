@@ -12,7 +12,7 @@ from victor_fp.core.embeddings import EmbeddingResponse, EmbedOptions
 from victor_fp.core.jobs.rows import TextRowInput
 from victor_fp.core.resilience.budget import Budget
 from victor_fp.core.vectors import Purpose
-from victor_fp.jobs.job import JobSettings
+from victor_fp.jobs.done import JobSettings
 from victor_fp.jobs.row_reader import RowReader, RowSettings
 from victor_fp.jobs.runner import JobRun
 from victor_fp.jobs.spending import JobSpending

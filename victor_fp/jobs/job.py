@@ -7,16 +7,14 @@ from collections import deque
 from collections.abc import Awaitable, Mapping
 from typing import Any, Generic, TypeVar, assert_never
 
-import msgspec
 from returns.result import Failure, Result
 
-from victor_fp.core.cost import Price
 from victor_fp.core.embeddings import EmbeddingResponse
 from victor_fp.core.faults import Cancelled, Fault
 from victor_fp.core.jobs.decisions import RefuseRow, Replay, Status
 from victor_fp.core.jobs.records import RowAnswer, decode_result, encode_result
-from victor_fp.core.jobs.rows import CheckedRow, RowOperation
-from victor_fp.jobs.done import Done, RowSchema, build_done
+from victor_fp.core.jobs.rows import CheckedRow
+from victor_fp.jobs.done import Done, JobSettings, build_done
 from victor_fp.jobs.row_reader import Reader
 from victor_fp.jobs.spending import JobSpending
 from victor_fp.providers.base import BaseProvider
@@ -24,18 +22,6 @@ from victor_fp.shell.ledger.sqlite import FinishedRow, Ledger
 from victor_fp.shell.runtime import Runtime
 
 T = TypeVar("T")
-
-
-class JobSettings(msgspec.Struct, frozen=True, kw_only=True):
-    """The settings of a job."""
-
-    model: str | None
-    schema: RowSchema | None
-    concurrency: int
-    price: Price | None
-    max_tries: int
-    skip_finished: bool
-    operation: RowOperation = "chat"
 
 
 class Job(Generic[T]):
@@ -115,7 +101,7 @@ class Job(Generic[T]):
     def replay(self, decision: Replay) -> None:
         """Return a result of an earlier run to the caller."""
         if not self.settings.skip_finished:
-            self.hand_out(self._build_done(decision.key, decode_result(decision.body), is_resumed=True))
+            self.hand_out(build_done(decision.key, decode_result(decision.body), self.settings, is_resumed=True))
 
     async def refuse(self, decision: RefuseRow) -> None:
         """Return the fault of a rejected row to the caller; it is recorded if the key belongs to the row."""
@@ -123,7 +109,7 @@ class Job(Generic[T]):
         if decision.is_recorded:
             await self.record(decision.key, decision.position, b"", failure, "failed", 0)
         else:
-            self.hand_out(self._build_done(decision.key, failure))
+            self.hand_out(build_done(decision.key, failure, self.settings))
 
     def call(self, row: CheckedRow) -> Awaitable[Result[RowAnswer, Fault]]:
         """Call the provider for a row."""
@@ -163,7 +149,7 @@ class Job(Generic[T]):
         price_factor: float = 1.0,
     ) -> tuple[Done[T], asyncio.Future[Fault | None]]:
         """Pass the outcome of a row to the ledger; `confirm` it with the result of the future."""
-        done = self._build_done(key, result, price_factor=price_factor)
+        done: Done[T] = build_done(key, result, self.settings, price_factor=price_factor)
         usage: Mapping[str, Any] = done.usage or {}
         return done, self.ledger.finish(
             FinishedRow(
@@ -189,22 +175,3 @@ class Job(Generic[T]):
         if self.ledger.is_cancelled:
             self.cancel("the run was cancelled; the remaining rows stay open")
         self.hand_out(done)
-
-    def _build_done(
-        self,
-        key: str,
-        result: Result[RowAnswer, Fault],
-        *,
-        is_resumed: bool = False,
-        price_factor: float = 1.0,
-    ) -> Done[T]:
-        settings = self.settings
-        return build_done(
-            key,
-            result,
-            schema=settings.schema,
-            price=settings.price,
-            model=settings.model,
-            is_resumed=is_resumed,
-            price_factor=price_factor,
-        )

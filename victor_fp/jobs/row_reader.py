@@ -129,11 +129,12 @@ class RowReader:
         settings, start = self._settings, self._position
         rows = [self._check(row, position) for position, row in enumerate(given, start)]
         self._position += len(rows)
+        keys = [row.key for row in rows]
         repeated = []
-        for row in rows:
-            repeated.append(row.key in self._open)
-            self._open.add(row.key)
-        match outcome(await ledger.look_up([row.key for row in rows])):
+        for key in keys:
+            repeated.append(key in self._open)
+            self._open.add(key)
+        match outcome(await ledger.look_up(keys)):
             case Failure(fault):
                 return rows[0].key, fault
             case Success(entries):

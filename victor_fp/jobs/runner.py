@@ -26,8 +26,8 @@ from victor_fp.core.resilience.budget import Budget
 from victor_fp.core.result import outcome
 from victor_fp.core.types import CompletionResponse, ToolDefinition
 from victor_fp.jobs.batch_route import BatchRoute
-from victor_fp.jobs.done import Done, RowSchema
-from victor_fp.jobs.job import Job, JobSettings
+from victor_fp.jobs.done import Done, JobSettings, RowSchema
+from victor_fp.jobs.job import Job
 from victor_fp.jobs.live_route import LiveRoute
 from victor_fp.jobs.row_reader import RowReader, RowSettings
 from victor_fp.jobs.spending import JobSpending

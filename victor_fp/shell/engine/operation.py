@@ -8,7 +8,7 @@ whose first batch is the last.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import partial
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, assert_never
@@ -81,9 +81,9 @@ class Operation(Generic[T]):
         """The amount of the budget that is reserved for the attempt."""
         self._sent: float | None = None
         self._queued = 0.0
-        self._arrivals: list[float] = []
+        self._arrivals: list[float] | None = None
         self._text: list[str] | None = None
-        self._on_end: list[telemetry.OnEnd] = []
+        self._on_end: Sequence[telemetry.OnEnd] = ()
         self._task: asyncio.Task[Any] | None = None
         self._ended_by: Fault | None = None
         self._is_over = False
@@ -309,7 +309,7 @@ class Operation(Generic[T]):
             timeout = min(timeout, order.deadline - now)
         total = None if self._spec.deadline is None or self._deadline is None else self._deadline - now
         self._sent = now
-        self._arrivals.clear()
+        self._arrivals = None
         self._attempt = bound.start(TimeLimits(timeout, order.deadline - now, total))
         return True
 
@@ -345,6 +345,8 @@ class Operation(Generic[T]):
             self._limiter.withdraw(permit)
 
     def _record_arrival(self, batch: Batch[T]) -> None:
+        if self._arrivals is None:
+            self._arrivals = []
         self._arrivals.append(self._pool.store.now())
         if self._text is not None:
             self._text += [item.content for item in batch.items if isinstance(item, StreamChunk)]
@@ -459,7 +461,7 @@ class Operation(Generic[T]):
         if not pool.is_reported and not self._on_end:
             return
         is_streamed = self._spec.stream
-        arrivals = self._arrivals
+        arrivals = self._arrivals or ()
         sample = build_sample(
             self.records,
             provider=self._provider,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from functools import partial
+from typing import TypeAlias
 
 from victor_fp.core.faults import Attempt as AttemptRecord
 from victor_fp.core.faults import DeadlineExceeded
@@ -25,6 +26,9 @@ from victor_fp.core.resilience.call import (
 from victor_fp.core.resilience.retry import RetryPolicy
 from victor_fp.shell.store import Cell
 
+_Begin: TypeAlias = "partial[CallStep]"
+"""Starts the call, given the breaker and the time."""
+
 
 class RetryLoop:
     """Reports events to the machine; `order` is the current order.
@@ -33,7 +37,7 @@ class RetryLoop:
     breaker: before an attempt, and after a failed one.
     """
 
-    __slots__ = ("_arrived", "_begin", "_call", "_cell", "_is_over", "_model", "_provider", "deadline", "now", "order")
+    __slots__ = ("_arrived", "_call", "_cell", "_is_over", "_model", "_provider", "deadline", "now", "order")
 
     def __init__(
         self,
@@ -53,16 +57,16 @@ class RetryLoop:
         self.deadline = deadline
         self._provider = provider
         self._model = model
-        self._begin: Callable[[Breaker | None, float], CallStep] = partial(
-            begin, policy, timeout=timeout, deadline=deadline, provider=provider, model=model,
-            wait_when_open=waits_for_breaker,
-        )  # fmt: skip
         self._call: CallState | None = None
         self._arrived: asyncio.Future[None] | None = None
         self._is_over = False
         self.order: CallOrder | None = None
         """None while the store is asked for the state of the breaker."""
-        cell.post(self._step, None, self._apply)
+        begin_call: _Begin = partial(
+            begin, policy, timeout=timeout, deadline=deadline, provider=provider, model=model,
+            wait_when_open=waits_for_breaker,
+        )  # fmt: skip
+        cell.post(self._step, begin_call, self._apply)
 
     @property
     def records(self) -> tuple[AttemptRecord, ...]:
@@ -107,11 +111,11 @@ class RetryLoop:
                 _, _, self.order = advance(self._call, self._cell.state, event, now)
 
     def _step(
-        self, breaker: Breaker | None, event: CallEvent | None, now: float
+        self, breaker: Breaker | None, event: CallEvent | _Begin, now: float
     ) -> tuple[Breaker | None, CallState | None]:
         """Run one step of the cell. Steps run in order, so the call is that of the previous step."""
-        if event is None:
-            call, breaker, _ = self._begin(breaker, now)
+        if isinstance(event, partial):
+            call, breaker, _ = event(breaker, now)
         elif self._call is not None:
             call, breaker, _ = advance(self._call, breaker, event, now)
         else:

@@ -209,12 +209,15 @@ class Ledger:
 
     def _read_entries(self, keys: Sequence[str]) -> dict[str, RowRecord]:
         found: dict[str, RowRecord] = {}
+        has_batches = self._connection.execute("SELECT 1 FROM submitted LIMIT 1").fetchone() is not None
         for start in range(0, len(keys), _VARIABLES):
             part = keys[start : start + _VARIABLES]
             marks = ",".join("?" * len(part))
             query = f"SELECT id, key, digest, run, status, body FROM rows WHERE key IN ({marks})"  # noqa: S608  marks only
             for number, key, digest, run, status, body in self._connection.execute(query, part):
                 found[key] = RowRecord(number, digest, run, status, body or b"")
+            if not has_batches:
+                continue
             query = f"SELECT key, digest FROM submitted WHERE key IN ({marks})"  # noqa: S608  marks only
             for key, digest in self._connection.execute(query, part):
                 known = found.get(key)
