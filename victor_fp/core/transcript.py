@@ -113,8 +113,14 @@ def advance(transcript: Transcript, deltas: Iterable[Delta]) -> tuple[Transcript
     pieces: Chain = None
     for delta in deltas:
         if type(delta) is TextDelta:
-            if text_block is None and (block := _find_open_text(transcript)) is not None:
-                text_before, text_block = block
+            blocks = transcript.open_blocks
+            if (
+                text_block is None
+                and blocks is not None
+                and blocks[1].kind == "text"
+                and not (blocks[1].closed or transcript.ended or transcript.fault is not None)
+            ):
+                text_before, text_block = blocks
                 pieces = text_block.pieces
             if text_block is not None:
                 if text := delta.text:
@@ -135,20 +141,6 @@ def advance(transcript: Transcript, deltas: Iterable[Delta]) -> tuple[Transcript
     if text_block is not None:
         transcript = replace(transcript, open_blocks=(text_before, replace(text_block, pieces=pieces)))
     return transcript, chunks
-
-
-def _find_open_text(transcript: Transcript) -> tuple[OpenBlocks, OpenBlock] | None:
-    """Return the newest block with those before it, if a text delta is appended to it."""
-    blocks = transcript.open_blocks
-    if (
-        blocks is None
-        or blocks[1].kind != "text"
-        or blocks[1].closed
-        or transcript.ended
-        or transcript.fault is not None
-    ):
-        return None
-    return blocks
 
 
 def _apply_delta(transcript: Transcript, delta: Delta) -> tuple[Transcript, ChunkNotes]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Mapping
 from contextlib import aclosing, suppress
 from typing import TYPE_CHECKING, Generic, TypeVar
@@ -19,6 +18,7 @@ from victor_fp.core.stream_reading import BODY_LIMIT, StreamReading, begin_readi
 from victor_fp.core.types import StreamChunk, Usage
 from victor_fp.shell.engine.backend import Batch, PreparedExchange, TimeLimits
 from victor_fp.shell.engine.connection import Connection
+from victor_fp.shell.timers import TimeLimit
 from victor_fp.shell.transport.errors import build_timeout_fault
 from victor_fp.shell.transport.protocol import TransportResponse
 
@@ -59,7 +59,7 @@ class HttpAttempt(msgspec.Struct, Generic[T], eq=False):
                 case Success(request):
                     pass
         try:
-            async with asyncio.timeout(seconds + TIMEOUT_SLACK):
+            with TimeLimit(seconds + TIMEOUT_SLACK):
                 return await connection.transport.open(request, connection.secret, self._limits.timeout)
         except TimeoutError:
             return build_timeout_fault("read", "opening", self._limits.timeout)
@@ -75,7 +75,7 @@ class HttpAttempt(msgspec.Struct, Generic[T], eq=False):
                     return Failure(fault)
         response: TransportResponse | Fault | None = None
         try:
-            async with asyncio.timeout(timeout + TIMEOUT_SLACK):
+            with TimeLimit(timeout + TIMEOUT_SLACK):
                 response = await connection.transport.open(request, connection.secret, timeout)
                 if isinstance(response, FaultBase):
                     return Failure(response)
@@ -158,9 +158,11 @@ class StreamAttempt(HttpAttempt[StreamChunk]):
                 return self._build_failure(reading)
             self._reading = reading
         while True:
-            response = self._response
-            if self._end_time is None and response is not None:
-                piece = await response.receive()
+            response, end_time = self._response, self._end_time
+            if response is not None and (
+                end_time is None or end_time - self._connection.runtime.now() >= self._limits.timeout
+            ):
+                piece = await response.receive()  # the transport applies the timeout to each read
             else:
                 piece = await self._receive_in_time(response)
             if isinstance(piece, bytes):
@@ -190,7 +192,7 @@ class StreamAttempt(HttpAttempt[StreamChunk]):
         try:
             if response is not None and reading is not None and reading.over and self._fault is None:
                 with suppress(TimeoutError):
-                    async with asyncio.timeout(DRAIN_TIMEOUT):
+                    with TimeLimit(DRAIN_TIMEOUT):
                         while isinstance(await response.receive(), bytes):
                             pass
         finally:
@@ -240,13 +242,11 @@ class StreamAttempt(HttpAttempt[StreamChunk]):
         if response is None or self._end_time is None:
             return None
         remaining = max(0.0, self._end_time - self._connection.runtime.now())
-        if remaining >= timeout:
-            return await response.receive()  # the transport applies the timeout to each read
         # Without a deadline the fault is the transport's, which is more precise.
         slack = 0.0 if remaining <= 0 or self._last_end_time is not None else TIMEOUT_SLACK
         if remaining + slack > 0:
             with suppress(TimeoutError):
-                async with asyncio.timeout(remaining + slack):
+                with TimeLimit(remaining + slack):
                     return await response.receive()
         if self._end_time == self._last_end_time:
             return DeadlineExceeded(message="the deadline passed while the response was read", maybe_billed=True)

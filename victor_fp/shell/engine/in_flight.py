@@ -25,14 +25,14 @@ class Interruptible(Protocol):
 class InFlight:
     """The operations of one provider in flight, and the number of managers that hold the provider."""
 
-    __slots__ = ("__weakref__", "_idle", "holders", "operations")
+    __slots__ = ("__weakref__", "holders", "operations", "waiting")
 
     def __init__(self) -> None:
         self.operations: set[Interruptible] = set()
         self.holders = 0
         """Managers that have this provider as the current one, or wait for its last operation."""
-        self._idle: list[Future[None]] = []
-        """Of those that wait, possibly in several threads."""
+        self.waiting: list[Future[None]] = []
+        """Of those that wait until nothing is in flight, possibly in several threads."""
 
     @property
     def count(self) -> int:
@@ -46,14 +46,14 @@ class InFlight:
     def discard(self, operation: Interruptible) -> None:
         """Remove an operation that has ended."""
         self.operations.discard(operation)
-        if self._idle and not self.operations:
-            self._wake()
+        if self.waiting:
+            self.wake_if_idle()
 
     async def wait_idle(self) -> None:
         """Wait until nothing is in flight."""
         while self.operations:
-            self._idle.append(Future())
-            await asyncio.wrap_future(self._idle[-1])
+            self.waiting.append(Future())
+            await asyncio.wrap_future(self.waiting[-1])
 
     def interrupt(self, message: str) -> None:
         """End all operations at once. They are no longer counted, even if they are not being read at the moment."""
@@ -61,10 +61,13 @@ class InFlight:
         self.operations.clear()
         for operation in operations:
             operation.interrupt(Cancelled(message=message))
-        self._wake()
+        self.wake_if_idle()
 
-    def _wake(self) -> None:
-        waiting, self._idle = self._idle, []
+    def wake_if_idle(self) -> None:
+        """Wake those that wait, if nothing is in flight."""
+        if self.operations:
+            return
+        waiting, self.waiting = self.waiting, []
         for future in waiting:
             if future.set_running_or_notify_cancel():
                 future.set_result(None)

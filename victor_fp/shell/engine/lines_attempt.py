@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from contextlib import suppress
 from typing import TypeVar
 
@@ -14,6 +13,7 @@ from victor_fp.core.result import outcome
 from victor_fp.core.stream_reading import BODY_LIMIT
 from victor_fp.shell.engine.attempt import TIMEOUT_SLACK, HttpAttempt, build_redirect_fault
 from victor_fp.shell.engine.backend import Batch
+from victor_fp.shell.timers import TimeLimit
 from victor_fp.shell.transport.errors import build_timeout_fault
 from victor_fp.shell.transport.protocol import TransportResponse
 
@@ -82,7 +82,7 @@ class LinesAttempt(HttpAttempt[T]):
             return build_redirect_fault(response.status)
         body: bytes | Fault = b""
         with suppress(TimeoutError):
-            async with asyncio.timeout(timeout + TIMEOUT_SLACK):
+            with TimeLimit(timeout + TIMEOUT_SLACK):
                 body = await response.read(BODY_LIMIT)
         return (
             body
@@ -95,7 +95,7 @@ class LinesAttempt(HttpAttempt[T]):
         if response is None:
             return None
         try:
-            async with asyncio.timeout(timeout + TIMEOUT_SLACK):
+            with TimeLimit(timeout + TIMEOUT_SLACK):
                 return await response.receive()
         except TimeoutError:
             return build_timeout_fault("read", "reading", timeout)

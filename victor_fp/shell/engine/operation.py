@@ -452,7 +452,9 @@ class Operation(Generic[T]):
             return
         self._is_over = True
         pool, target = self._pool, self._target
-        pool.in_flight.discard(self)
+        pool.in_flight.operations.discard(self)
+        if pool.in_flight.waiting:
+            pool.in_flight.wake_if_idle()
         if target is not None and target.in_flight is not None:
             target.in_flight.discard(self)
         if result == "ok":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import os
 import ssl
 import sys
@@ -19,6 +20,7 @@ from yarl import URL
 
 from victor_fp.core.faults import Fault, FaultBase, InvalidRequest
 from victor_fp.core.requests import HttpRequest, find_header_problem
+from victor_fp.shell.timers import Timers, get_timers
 from victor_fp.shell.transport.decompression import build_decompressor
 from victor_fp.shell.transport.errors import fault_from_error
 from victor_fp.shell.transport.http import (
@@ -82,6 +84,8 @@ class AiohttpTransport:
         self._timeouts: dict[float | None, aiohttp.ClientTimeout] = {}
         self._sessions = LoopResources(_make_session, aiohttp.ClientSession.close, _detach)
         self._httpx: Transport | None = None
+        self._checked_headers: Mapping[str, str] | None = None
+        """Valid headers of the last request; requests without headers of their own share them."""
 
     async def open(
         self, request: HttpRequest, secret: SecretStr | None, timeout: float | None
@@ -95,8 +99,10 @@ class AiohttpTransport:
             route = self._routes.get(request.url) or self._find_route(request.url)
             if isinstance(route, FaultBase):
                 return route
-            if (problem := find_header_problem(request.headers)) is not None:
-                return InvalidRequest(message=problem)
+            if request.headers is not self._checked_headers:
+                if (problem := find_header_problem(request.headers)) is not None:
+                    return InvalidRequest(message=problem)
+                self._checked_headers = request.headers
             body = request.body
             session = await self._sessions.get()
             response = await session.request(
@@ -185,11 +191,20 @@ class AiohttpResponse(HttpResponse):
             headers[name] = f"{headers[name]}, {value}" if name in headers else value
         self.status = response.status
         self.headers = headers
+        self._receive = partial(response.content.read, PIECE)
         self._timeout = timeout
         self._decompressor = build_decompressor(headers["content-encoding"]) if "content-encoding" in headers else None
         self._response = response
-        self._timer: asyncio.TimerHandle | None = None
-        self._waiting_since: float | None = None
+        self._timers: Timers | None = None
+        self.due = math.inf
+        """When the present wait for data is checked."""
+        if timeout is not None and not response.content.is_eof():
+            loop = asyncio.get_running_loop()
+            self._now = loop.time
+            self._timers = get_timers(loop)
+            self.due = self._now() + timeout
+            self._timers.waiting[self] = None
+            self._timers.check_at(self.due, loop)
 
     async def read(self, limit: int) -> bytes | Fault:
         """Return the complete body. A short one has usually arrived with the headers."""
@@ -201,8 +216,8 @@ class AiohttpResponse(HttpResponse):
 
     async def aclose(self) -> None:
         """Release the connection, or close it if the body was not read to its end."""
-        if self._timer is not None:
-            self._timer.cancel()
+        if self._timers is not None:
+            self._timers.waiting.pop(self, None)
         try:
             if self._response.content.at_eof():
                 self._response.release()
@@ -211,30 +226,17 @@ class AiohttpResponse(HttpResponse):
         except Exception:  # noqa: S110  errors while closing are irrelevant
             pass
 
-    async def _receive(self) -> bytes:
-        """Read within the timeout. One timer serves all reads, as setting one for each would cost more than the read."""
-        content, timeout = self._response.content, self._timeout
-        if timeout is None or content.is_eof():
-            return await content.read(PIECE)
-        loop = asyncio.get_running_loop()
-        self._waiting_since = loop.time()
-        if self._timer is None:
-            self._timer = loop.call_later(timeout, self._check_wait, loop, timeout)
-        try:
-            return await content.read(PIECE)
-        finally:
-            self._waiting_since = None
-
-    def _check_wait(self, loop: asyncio.AbstractEventLoop, timeout: float) -> None:
-        """Fail a read that has waited for the timeout; the timer of a later one is set again."""
-        self._timer = None
-        if self._waiting_since is None:
+    def expire(self) -> None:
+        """Fail a read that has waited for the timeout. Checked once per timeout, since a timer for each read costs more."""
+        loop, now = asyncio.get_running_loop(), self._now()
+        if self._timers is None or self._timeout is None:
             return
-        left = self._waiting_since + timeout - loop.time()
-        if left > 0:
-            self._timer = loop.call_later(left, self._check_wait, loop, timeout)
-        else:
+        self.due = (now if self._waiting_since is None else self._waiting_since) + self._timeout
+        if self.due <= now:
             self._response.content.set_exception(aiohttp.SocketTimeoutError("no data within the timeout"))
+        else:
+            self._timers.waiting[self] = None
+            self._timers.check_at(self.due, loop)
 
     def _take_unread(self) -> bytes:
         """Return data that was received before the connection broke."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Iterator, Mapping
 from typing import Any, Generic, TypeVar
 from urllib.parse import urlsplit
@@ -94,15 +95,20 @@ class LazyTransport:
 
 
 class HttpResponse:
-    """A response whose body has not been read; subclasses set the first four attributes, and implement `_receive`."""
+    """A response whose body has not been read; subclasses set the first five attributes, and implement closing."""
 
     status: int
     headers: Mapping[str, str]
+    _receive: Callable[[], Awaitable[bytes]]
+    """Returns the next bytes of the body as sent, and empty bytes at its end."""
     _timeout: float | None
     _decompressor: Decompressor | None
     _pieces: Iterator[bytes] = iter(())
     _fault: Fault | None = None
     """Fault to return after the data that was received before it."""
+    _now: Callable[[], float] = staticmethod(time.monotonic)
+    _waiting_since: float | None = None
+    """When the present wait for data began."""
 
     async def read(self, limit: int) -> bytes | Fault:
         """Return the complete body."""
@@ -124,6 +130,7 @@ class HttpResponse:
         if self._fault is not None:
             return self._fault
         try:
+            self._waiting_since = self._now()
             if self._decompressor is None:
                 return await self._receive() or None
             return await self._decompress(self._decompressor)
@@ -132,10 +139,8 @@ class HttpResponse:
             return self._take_unread() or self._fault
         except BaseException as error:
             raise strip_frames(error) from None
-
-    async def _receive(self) -> bytes:
-        """Return the next bytes of the body as sent, and empty bytes at its end."""
-        raise NotImplementedError
+        finally:
+            self._waiting_since = None
 
     def _take_unread(self) -> bytes:
         """Return data that was received before the response broke, and not read."""
@@ -144,6 +149,7 @@ class HttpResponse:
     async def _decompress(self, decompressor: Decompressor) -> bytes | None:
         while (piece := next(self._pieces, None)) is None:
             data = await self._receive()
+            self._waiting_since = self._now()
             if not data:
                 decompressor.finish()
                 return None

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+from collections.abc import AsyncIterator
 from contextlib import suppress
+from functools import partial
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import TYPE_CHECKING
 
@@ -137,17 +139,10 @@ class HttpxResponse(HttpResponse):
         encoding = "" if is_read else response.headers.get("content-encoding", "")
         self.status = response.status_code
         self.headers = response.headers
-        self._body = None if is_unread else pieces
+        self._receive = _read_nothing if is_unread else partial(_read_piece, pieces)
         self._timeout = timeout
         self._decompressor = build_decompressor(encoding)
         self._response = response
-
-    async def _receive(self) -> bytes:
-        if self._body is not None:
-            async for piece in self._body:
-                if piece:  # test doubles have empty ones
-                    return piece
-        return b""
 
     async def aclose(self) -> None:
         """Release the connection, or close it if the body was not read to its end."""
@@ -194,6 +189,18 @@ async def _send(
     if (refused := refuse_client(client, request.url, built.url)) is not None:
         return refused
     return await client.send(built, stream=True, follow_redirects=False)
+
+
+async def _read_piece(pieces: AsyncIterator[bytes]) -> bytes:
+    """Return the next bytes, empty at the end; empty parts from test doubles are skipped."""
+    async for piece in pieces:
+        if piece:
+            return piece
+    return b""
+
+
+async def _read_nothing() -> bytes:
+    return b""
 
 
 async def _close_all(clients: dict[Proxy | None, httpx.AsyncClient]) -> None:

@@ -348,26 +348,16 @@ def read_cost(cost: float | None, ticks: float | None) -> dict[str, Json]:
 
 def read_raw_counts(usage: msgspec.Struct | None) -> dict[str, Json]:
     """Return the raw counts if there are more than the standard ones."""
-    raw = {} if usage is None else _list_counts(usage)
+    if usage is None:
+        return {}
+    given = {name: value for name, value in msgspec.structs.asdict(usage).items() if value is not None}
+    if given.keys() <= STANDARD:
+        return {}
+    raw = to_plain(msgspec.to_builtins(given))
     for name, value in raw.items():
         if name not in STANDARD and not STANDARD_DETAILS.issuperset(value if isinstance(value, dict) else (name,)):
             return {"usage_raw": raw}
     return {}
-
-
-def _list_counts(usage: msgspec.Struct) -> dict[str, Any]:
-    """Return the fields that are set, with integral floats as int."""
-    return {
-        name: int(value)
-        if type(value) is float and value.is_integer()
-        else _list_counts(value)
-        if isinstance(value, msgspec.Struct)
-        else to_plain(value)
-        if type(value) is dict
-        else value
-        for name, value in msgspec.structs.asdict(usage).items()
-        if value is not None
-    }
 
 
 def to_plain(value: dict[str, Any]) -> dict[str, Any]:
