@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from operator import attrgetter
-from typing import TypeAlias
+from typing import TypeAlias, TypeVar
 
 import msgspec
 from victor_fp_wire.openai_chat.operations import CreateChatCompletion
@@ -41,6 +41,7 @@ from victor_fp.core.protocols.shared_events import is_error_object, may_be_error
 
 AnyCompletion: TypeAlias = ChatCompletion | ChatCompletionChunk
 AnyChoice: TypeAlias = BodyChoice | ChunkChoice
+Choice = TypeVar("Choice", BodyChoice, ChunkChoice)
 Format: TypeAlias = CompletionFormat[ChatCompletionChunk, ChatCompletion]
 
 CHUNKS = build_decoder(CreateChatCompletion.EVENT, keep_surrogates=True)
@@ -184,7 +185,8 @@ def read_plain_text(chunk: ChatCompletionChunk) -> TextDelta | ReasoningDelta | 
 
 def read_chunk(chunk: ChatCompletionChunk, frame: Frame, first: bool) -> ChunkContent:  # noqa: FBT001  one of a format
     """Read a chunk. Its metadata are read only in the first chunk, those without a choice, and the last ones."""
-    choice = next((choice for choice in chunk.choices or () if not choice.index), None)
+    choices = chunk.choices
+    choice = None if not choices else _find_first_choice(choices) if choices[0].index else choices[0]
     error: Json = None
     if chunk.error or (
         choice is None and (frame.event == "error" or chunk.object == "error" or (not chunk.usage and _is_error(frame)))
@@ -197,6 +199,11 @@ def read_chunk(chunk: ChatCompletionChunk, frame: Frame, first: bool) -> ChunkCo
     return ChunkContent(choice=_read_choice(choice), error=error)
 
 
+def _find_first_choice(choices: Sequence[Choice]) -> Choice | None:
+    """Return the choice with the index 0; None if there is none."""
+    return next((choice for choice in choices if not choice.index), None)
+
+
 def _is_error(frame: Frame) -> bool:
     """Return whether a chunk without a choice and usage is an error in another form than OpenAI's."""
     value = _decode_frame(frame) if may_be_error(frame.data) else None
@@ -205,7 +212,8 @@ def _is_error(frame: Frame) -> bool:
 
 def read_body(body: ChatCompletion, frame: Frame) -> ChunkContent:
     """Read a non-streaming body. Older servers send errors as a body without a choice and with top-level error fields."""
-    choice = next((choice for choice in body.choices or () if not choice.index), None)
+    choices = body.choices
+    choice = None if not choices else _find_first_choice(choices) if choices[0].index else choices[0]
     error: Json = None
     if body.error:
         error = _decode_frame(frame)
@@ -217,10 +225,11 @@ def read_body(body: ChatCompletion, frame: Frame) -> ChunkContent:
 
 
 def _read_completion(completion: AnyCompletion, choice: AnyChoice | None, error: Json) -> ChunkContent:
-    extras = completion.x_groq
-    # In Groq's `x_groq`, or (Moonshot) in the choice.
-    elsewhere = (extras and extras.usage, choice.usage if isinstance(choice, ChunkChoice) else None)
-    counts = next((usage for usage in (completion.usage, *elsewhere) if usage and usage != EMPTY_USAGE), None)
+    extras, counts = completion.x_groq, completion.usage
+    if counts is None or counts == EMPTY_USAGE:
+        # In Groq's `x_groq`, or (Moonshot) in the choice.
+        elsewhere = (extras and extras.usage, choice.usage if isinstance(choice, ChunkChoice) else None)
+        counts = next((usage for usage in elsewhere if usage and usage != EMPTY_USAGE), None)
     notes = COMPLETION_FIELDS.collect(completion)
     if extras is not None and extras.usage_breakdown:
         notes["usage_breakdown"] = extras.usage_breakdown

@@ -350,10 +350,10 @@ def read_raw_counts(usage: msgspec.Struct | None) -> dict[str, Json]:
     """Return the raw counts if there are more than the standard ones."""
     if usage is None:
         return {}
-    given = {name: value for name, value in msgspec.structs.asdict(usage).items() if value is not None}
+    given = {name: value for name, value in msgspec.to_builtins(usage).items() if value is not None}
     if given.keys() <= STANDARD:
         return {}
-    raw = to_plain(msgspec.to_builtins(given))
+    raw = to_plain(given)
     for name, value in raw.items():
         if name not in STANDARD and not STANDARD_DETAILS.issuperset(value if isinstance(value, dict) else (name,)):
             return {"usage_raw": raw}

@@ -50,10 +50,12 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True):
 def find_policy(policies: tuple[ModelPolicy, ...], request: ChatRequest) -> ModelPolicy | None:
     """Return the first policy that matches the model, without its refusals if the requested effort lifts them."""
     model = request.model.lower()
-    policy = next((policy for policy in policies if is_model_match(model, policy.pattern)), None)
-    if policy is None or request.options.reasoning_effort not in policy.unless_effort:
-        return policy
-    return msgspec.structs.replace(policy, refuses=frozenset())
+    for policy in policies:
+        if is_model_match(model, policy.pattern):
+            if request.options.reasoning_effort in policy.unless_effort:
+                return msgspec.structs.replace(policy, refuses=frozenset())
+            return policy
+    return None
 
 
 def list_unsupported(supports: Supports) -> frozenset[str]:
