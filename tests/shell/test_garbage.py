@@ -7,10 +7,15 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.acme import HI, KEY
+from tests import openai_shapes as shapes
+from tests.acme import HI, KEY, acme
+from tests.loopback import Received, Talk, serving
 from tests.paper_transport import PaperTransport, over
 from victor_fp.providers.base import BaseProvider
 from victor_fp.providers.registry import ProviderRegistry
+from victor_fp.shell.transport.aiohttp_transport import AiohttpResponse
+from victor_fp.shell.transport.http import HttpResponse
+from victor_fp.shell.transport.httpx_transport import HttpxResponse
 
 CALLS = 100
 
@@ -49,3 +54,20 @@ async def test_calls_leave_no_circles(kind: str, stream: bool, no_collector: Non
         await asked(provider, stream=stream)
     assert gc.collect() < CALLS / 10
     await provider.close()
+
+
+@pytest.mark.parametrize(("transport", "kind"), [("aiohttp", AiohttpResponse), ("httpx", HttpxResponse)])
+@pytest.mark.parametrize("stream", [False, True], ids=["chat", "stream"])
+async def test_responses_are_freed_as_their_calls_end(
+    transport: str, kind: type[HttpResponse], stream: bool, no_collector: None
+) -> None:
+    async def respond(talk: Talk, _: Received) -> None:
+        if stream:
+            await talk.events(*shapes.chunks("Hel", "lo"))
+        else:
+            await talk.answer(shapes.body())
+
+    async with serving(respond) as server, acme(server.url, transport=transport) as provider:
+        for _ in range(5):
+            await asked(provider, stream=stream)
+        assert not [found for found in gc.get_objects() if isinstance(found, kind)]

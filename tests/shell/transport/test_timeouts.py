@@ -102,6 +102,24 @@ async def test_a_body_that_comes_slowly_but_steadily_does_not_time_out(transport
     assert answered.body == b"." * 8
 
 
+async def test_the_time_between_two_reads_does_not_count(transport: Transport) -> None:
+    async def halves(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"{}")
+        writer.write(b"HTTP/1.1 200 OK\r\ncontent-length: 8\r\n\r\nhalf")
+        await writer.drain()
+        await asyncio.sleep(3 * SHORT)  # the time that passes is what is tested
+        writer.write(b"more")
+        await silence(reader, writer)
+
+    async with serve_raw(halves) as peer:
+        response = await transport.open(HttpRequest(url=peer.url, body=b"{}"), None, SHORT)
+        assert not isinstance(response, FaultBase)
+        assert await response.receive() == b"half"
+        await asyncio.sleep(2.5 * SHORT)
+        assert await response.receive() == b"more"
+        await response.aclose()
+
+
 async def test_a_response_that_comes_before_the_request_was_read_is_read(transport: Transport) -> None:
     async def refuse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.readuntil(b"\r\n\r\n")

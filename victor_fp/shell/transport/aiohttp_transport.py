@@ -292,6 +292,7 @@ class _ClientResponse(aiohttp.ClientResponse):
         started = await super().start(connection)
         if protocol is not None:
             protocol.read_timeout = None
+            protocol.start_timeout()  # without a timeout it ends the one that was started
         if protocol is not None and self.status in NO_BODY and has_body(self.headers):
             protocol.close()
         return started
