@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Awaitable, Mapping
+from collections.abc import Awaitable, Mapping, Sequence
 from typing import Any, Generic, TypeVar, assert_never
 
 from returns.result import Failure, Result
@@ -48,6 +48,7 @@ class Job(Generic[T]):
         self._arrived = asyncio.Event()
         self._fetched = asyncio.Event()
         self._most_results = 2 * settings.concurrency
+        ledger.on_commit = self.confirm
         self._is_blocked = False
         """Whether a route waits for the caller to fetch results."""
 
@@ -122,7 +123,7 @@ class Job(Generic[T]):
             case _:
                 assert_never(self.settings.operation)
 
-    async def record(
+    def record(
         self,
         key: str,
         position: int,
@@ -132,46 +133,36 @@ class Job(Generic[T]):
         attempts: int,
         *,
         price_factor: float = 1.0,
-    ) -> None:
-        """Write the outcome of a row; return it to the caller after the commit. `price_factor` is that of batches."""
-        done, commit = self.submit(key, position, digest, result, status, attempts, price_factor=price_factor)
-        self.confirm(done, await commit)
+    ) -> asyncio.Future[None]:
+        """Pass the outcome of a row to the ledger; the future is done when it is committed and returned to the caller.
 
-    def submit(
-        self,
-        key: str,
-        position: int,
-        digest: bytes,
-        result: Result[RowAnswer, Fault],
-        status: Status,
-        attempts: int,
-        *,
-        price_factor: float = 1.0,
-    ) -> tuple[Done[T], asyncio.Future[Fault | None]]:
-        """Pass the outcome of a row to the ledger; `confirm` it with the result of the future."""
+        `price_factor` is that of batches.
+        """
         done: Done[T] = build_done(key, result, self.settings, price_factor=price_factor)
         usage: Mapping[str, Any] = done.usage or {}
-        return done, self.ledger.finish(
-            FinishedRow(
-                key=key,
-                position=position,
-                digest=digest,
-                status=status,
-                body=encode_result(result),
-                fault=type(result.failure()).__name__ if isinstance(result, Failure) else None,
-                prompt_tokens=usage.get("prompt_tokens"),
-                completion_tokens=usage.get("completion_tokens"),
-                cost=done.cost_usd,
-                attempts=attempts,
-            )
+        row = FinishedRow(
+            key=key,
+            position=position,
+            digest=digest,
+            status=status,
+            body=encode_result(result),
+            fault=type(result.failure()).__name__ if isinstance(result, Failure) else None,
+            prompt_tokens=usage.get("prompt_tokens"),
+            completion_tokens=usage.get("completion_tokens"),
+            cost=done.cost_usd,
+            attempts=attempts,
         )
+        return self.ledger.finish(row, done)
 
-    def confirm(self, done: Done[T], fault: Fault | None) -> None:
-        """Return the outcome of a row to the caller after its commit, or stop the job if that failed with `fault`."""
+    def confirm(self, outcomes: Sequence[Done[T]], fault: Fault | None) -> None:
+        """Return outcomes to the caller after their commit, or stop the job if that failed with `fault`."""
         if fault is not None:
-            self.stop(done.key, fault, done.response or done.embeddings)
+            for done in outcomes:
+                self.stop(done.key, fault, done.response or done.embeddings)
             return
-        self.reader.close_row(done.key)
+        for done in outcomes:
+            self.reader.close_row(done.key)
+        self.results.extend(outcomes)
+        self._arrived.set()
         if self.ledger.is_cancelled:
             self.cancel("the run was cancelled; the remaining rows stay open")
-        self.hand_out(done)

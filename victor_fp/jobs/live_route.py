@@ -27,7 +27,6 @@ from victor_fp.core.jobs.records import RowAnswer
 from victor_fp.core.jobs.rows import CheckedRow
 from victor_fp.core.resilience.budget import Amount
 from victor_fp.core.result import outcome
-from victor_fp.jobs.done import Done
 from victor_fp.jobs.job import Job
 
 MAX_CIRCUIT_WAIT = 600.0
@@ -100,14 +99,11 @@ class LiveRoute:
                 self._start_filling()
             match decision:
                 case RunRow(row=row):
-                    submitted = await self._run_row(row)
+                    commit = await self._run_row(row)
                     # The row is released before the wait: the fewer objects wait for a commit, the fewer collections.
                     del decision, row
-                    if submitted is not None:
-                        done, commit = submitted
-                        del submitted
-                        job.confirm(done, await commit)
-                        del done, commit
+                    if commit is not None:
+                        await commit
                 case Replay():
                     job.replay(decision)
                 case RefuseRow():
@@ -152,8 +148,8 @@ class LiveRoute:
             self._filling = None
             self._filled.set()
 
-    async def _run_row(self, row: CheckedRow) -> tuple[Done[Any], asyncio.Future[Fault | None]] | None:
-        """Process a row until its outcome is submitted to the ledger; None if the job stops."""
+    async def _run_row(self, row: CheckedRow) -> asyncio.Future[None] | None:
+        """Process a row, and return the future of its commit; None if the job stops."""
         job, spending = self._job, self._job.spending
         attempts, waited = 0, 0.0
         while True:
@@ -176,13 +172,13 @@ class LiveRoute:
             response = result.value_or(None)
             if response is not None and not (response.metadata and "attempts" in response.metadata):
                 self._pace = pacing.end_row(self._pace, reductions, under_pressure=False)
-                return job.submit(row.key, row.position, row.digest, result, "done", attempts)
+                return job.record(row.key, row.position, row.digest, result, "done", attempts)
             fault = None if response is not None else result.failure()
             under_pressure = is_pressure(fault, _list_attempt_statuses(response, fault))
             self._pace = pacing.end_row(self._pace, reductions, under_pressure=under_pressure)
             match decide_outcome(fault, attempts, job.settings.max_tries, job.runtime.draw_random()):
                 case Finish(status=status):
-                    return job.submit(row.key, row.position, row.digest, result, status, attempts)
+                    return job.record(row.key, row.position, row.digest, result, status, attempts)
                 case RetryRow(seconds=seconds, counts=counts):
                     if not counts:
                         attempts -= 1

@@ -17,7 +17,7 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from itertools import chain
 from pathlib import Path
-from typing import Concatenate, ParamSpec, TypeVar
+from typing import Any, Concatenate, ParamSpec, TypeVar
 
 import msgspec
 from returns.result import Failure, Result, Success
@@ -87,13 +87,14 @@ class FinishedRow(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
 
 class _Commit:
-    """A group of rows that share a commit, and a future for each."""
+    """A group of rows that share a commit, with an outcome and a future for each."""
 
-    __slots__ = ("rows", "waiters")
+    __slots__ = ("outcomes", "rows", "waiters")
 
     def __init__(self) -> None:
         self.rows: list[FinishedRow] = []
-        self.waiters: list[asyncio.Future[Fault | None]] = []
+        self.outcomes: list[Any] = []
+        self.waiters: list[asyncio.Future[None]] = []
 
 
 class Ledger:
@@ -107,6 +108,8 @@ class Ledger:
         """Number of rows that this run has read from the input; written with the next commit."""
         self.finished = 0
         """Number of these rows with a final result, from this run or an earlier one."""
+        self.on_commit: Callable[[Sequence[Any], Fault | None], None] = _ignore
+        """Called after each commit with the outcomes of its rows, and with the fault if it failed."""
         self.is_cancelled = False
         """Whether `cancel_run` was called for this run; updated with each commit."""
         self._connection = connection
@@ -141,10 +144,10 @@ class Ledger:
         """Return the records of these keys; keys without a record are absent."""
         return await self._run_in_thread(self._read_entries, keys)
 
-    def finish(self, row: FinishedRow) -> asyncio.Future[Fault | None]:
-        """Write the result of a row; the future is done when it is committed. Rows that finish meanwhile share a commit.
+    def finish(self, row: FinishedRow, outcome: object = None) -> asyncio.Future[None]:
+        """Write the result of a row. Rows that finish meanwhile share a commit, after which `on_commit` gets their outcomes.
 
-        It is a future and not a coroutine, because every object that waits for a commit costs the garbage collector time.
+        The future is done after that. It is no coroutine, because what waits for a commit costs the garbage collector time.
         """
         loop = asyncio.get_running_loop()
         commit = self._next
@@ -152,8 +155,9 @@ class Ledger:
             commit = self._next = _Commit()
             if self._writer is None:
                 self._writer = loop.create_task(self._write())
-        waiter: asyncio.Future[Fault | None] = loop.create_future()
+        waiter: asyncio.Future[None] = loop.create_future()
         commit.rows.append(row)
+        commit.outcomes.append(outcome)
         commit.waiters.append(waiter)
         return waiter
 
@@ -186,15 +190,15 @@ class Ledger:
                 self._next = None
                 try:
                     result = await self._run_in_thread(self._finish, commit.rows)
+                    self.on_commit(commit.outcomes, result.failure() if isinstance(result, Failure) else None)
                 except Exception as error:  # a defect, which must not leave the rows waiting
                     for waiter in commit.waiters:
                         if not waiter.done():
                             waiter.set_exception(error)
                     continue
-                fault = result.failure() if isinstance(result, Failure) else None
                 for waiter in commit.waiters:
                     if not waiter.done():  # its row was cancelled
-                        waiter.set_result(fault)
+                        waiter.set_result(None)
         finally:
             self._writer = None
 
@@ -251,6 +255,10 @@ class Ledger:
     def _count(self) -> Report:
         self._save_progress()
         return count_rows(self._connection)
+
+
+def _ignore(outcomes: Sequence[Any], fault: Fault | None) -> None:
+    """Do nothing."""
 
 
 def _begin_run(connection: sqlite3.Connection) -> int:
