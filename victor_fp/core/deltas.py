@@ -7,7 +7,7 @@ block until `BlockEnded`.
 
 from __future__ import annotations
 
-from typing import TypeAlias
+from typing import TypeAlias, final
 
 import msgspec
 
@@ -15,28 +15,33 @@ from victor_fp.core.faults import Fault
 from victor_fp.core.json import Json, JsonScalar
 
 
+@final
 class TextDelta(msgspec.Struct, frozen=True, gc=False):
     """Text for the user."""
 
     text: str
 
 
+@final
 class ReasoningDelta(msgspec.Struct, frozen=True, gc=False):
     """Reasoning, in full or as a summary."""
 
     text: str
 
 
+@final
 class RefusalDelta(msgspec.Struct, frozen=True, gc=False):
     """The text of a refusal, if the vendor separates it from other text."""
 
     text: str
 
 
+@final
 class BlockEnded(msgspec.Struct, frozen=True, gc=False):
     """The next delta starts a new block, even if it is of the same kind."""
 
 
+@final
 class ToolCallStarted(msgspec.Struct, frozen=True, kw_only=True):
     """Starts a call, or continues an open call with this index and id (some vendors repeat the start)."""
 
@@ -51,6 +56,7 @@ class ToolCallStarted(msgspec.Struct, frozen=True, kw_only=True):
     """Opaque state, sent back with this call."""
 
 
+@final
 class ToolCallArguments(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """A part of a call's arguments as JSON text, for the newest open call with this index and id."""
 
@@ -59,6 +65,7 @@ class ToolCallArguments(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     text: str
 
 
+@final
 class ToolCallArgumentSet(msgspec.Struct, frozen=True, kw_only=True):
     """One value at a path inside a call's arguments; strings at the same path are concatenated."""
 
@@ -68,6 +75,7 @@ class ToolCallArgumentSet(msgspec.Struct, frozen=True, kw_only=True):
     value: JsonScalar
 
 
+@final
 class StateReported(msgspec.Struct, frozen=True, gc=False):
     """Opaque state to send back unmodified, attached to the current block or, if `alone`, as a block.
 
@@ -78,6 +86,7 @@ class StateReported(msgspec.Struct, frozen=True, gc=False):
     alone: bool = False
 
 
+@final
 class UsageReported(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """Token counts so far, as in `types.Usage`; a later report replaces the fields that it contains."""
 
@@ -89,6 +98,7 @@ class UsageReported(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     reasoning_tokens: int | None = None
 
 
+@final
 class Stopped(msgspec.Struct, frozen=True, gc=False):
     """The stop reason: a standard value or the vendor's, and the raw value. The last one counts."""
 
@@ -98,6 +108,7 @@ class Stopped(msgspec.Struct, frozen=True, gc=False):
     """Whether generation failed: the reason is then kept even if there are tool calls."""
 
 
+@final
 class MetadataReported(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """Metadata of the response: lists are extended, objects merged, other values replaced."""
 
@@ -105,12 +116,14 @@ class MetadataReported(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     metadata: dict[str, Json] = {}
 
 
+@final
 class ErrorReported(msgspec.Struct, frozen=True):
     """An error instead of a response; later deltas are ignored."""
 
     fault: Fault
 
 
+@final
 class StreamEnded(msgspec.Struct, frozen=True, gc=False):
     """The protocol's final event; later deltas are ignored."""
 

@@ -10,7 +10,7 @@ import json
 import math
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Generic, TypeAlias, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Generic, TypeAlias, TypeVar, final, overload
 
 import msgspec
 
@@ -50,6 +50,7 @@ _MAX_DIGITS = 400
 """Digits of an integer. By default Python refuses to convert integers of more than 4,300 digits."""
 
 
+@final
 class NotJson(msgspec.Struct, frozen=True, gc=False):
     """The reason why bytes are not valid JSON."""
 
@@ -144,6 +145,7 @@ def _reject_constant(name: str) -> None:  # noqa: ARG001  NaN, Infinity or -Infi
     return None
 
 
+@final
 class Undecodable(msgspec.Struct, frozen=True, gc=False):
     """The data is not JSON, or does not match the wire type; `reason` is safe to show."""
 

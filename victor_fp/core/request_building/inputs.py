@@ -118,14 +118,16 @@ def _read_required(choice: str | dict[str, str] | None) -> str | None:
 
 def read_messages(messages: object) -> tuple[Message, ...] | str:
     """Read a conversation from a text, or from any mix of messages and dicts."""
-    if isinstance(messages, str):
+    given: tuple[Any, ...] | str
+    if type(messages) is list or type(messages) is tuple:
+        given = tuple(messages)
+    elif isinstance(messages, str):
         return (Message(role="user", content=messages),)
-    if isinstance(messages, Message):
+    elif isinstance(messages, Message):
         return (messages,)
-    if isinstance(messages, Mapping | bytes) or not isinstance(messages, Iterable):
+    elif isinstance(messages, (Mapping, bytes)) or not isinstance(messages, Iterable):
         return f"messages: expected messages, dicts or a string, got {type(messages).__name__}"
-    given = tuple(messages) if type(messages) in (list, tuple) else _read_all("messages", messages)
-    if isinstance(given, str):
+    elif isinstance(given := _read_all("messages", messages), str):
         return given
     for message in given:
         if not isinstance(message, Message):
@@ -169,7 +171,7 @@ def find_argument_problem(model: object, temperature: object, max_tokens: object
         return f"model: expected a string, got {type(model).__name__}"
     if isinstance(temperature, float) and not math.isfinite(temperature):
         return f"temperature: expected a number, got {temperature}"
-    if temperature is not None and (isinstance(temperature, bool) or not isinstance(temperature, int | float)):
+    if temperature is not None and (isinstance(temperature, bool) or not isinstance(temperature, (int, float))):
         return f"temperature: expected a number, got {type(temperature).__name__}"
     if max_tokens is not None and (isinstance(max_tokens, bool) or not isinstance(max_tokens, int)):
         return f"max_tokens: expected an integer, got {type(max_tokens).__name__}"

@@ -73,12 +73,13 @@ class HttpAttempt(msgspec.Struct, Generic[T], eq=False):
                     pass
                 case Failure(fault):
                     return Failure(fault)
-        response: TransportResponse | Fault | None = None
+        response: TransportResponse | None = None
         try:
             with TimeLimit(timeout + TIMEOUT_SLACK):
-                response = await connection.transport.open(request, connection.secret, timeout)
-                if isinstance(response, FaultBase):
-                    return Failure(response)
+                opened = await connection.transport.open(request, connection.secret, timeout)
+                if isinstance(opened, FaultBase):
+                    return Failure(opened)
+                response = opened
                 self.headers = response.headers
                 body = await response.read(BODY_LIMIT)
             if not isinstance(body, bytes):
@@ -88,7 +89,7 @@ class HttpAttempt(msgspec.Struct, Generic[T], eq=False):
         except TimeoutError:
             return Failure(build_timeout_fault("read", "opening", timeout))
         finally:
-            if response is not None and not isinstance(response, FaultBase):
+            if response is not None:
                 await response.aclose()
 
     def _add_date(self, headers: Mapping[str, str]) -> Mapping[str, str]:

@@ -85,10 +85,8 @@ class HttpBackend:
             return Failure(describe_failure(error, provider=self.name, model=model))
         match outcome(compiled):
             case Success(exchange):
-                if isinstance(exchange, KnownResult):
-                    return Success(KnownRequest(exchange.value))
-                if isinstance(exchange, Split):
-                    return Success(exchange)
+                if not isinstance(exchange, PreparedExchange):
+                    return Success(KnownRequest(exchange.value) if isinstance(exchange, KnownResult) else exchange)
             case Failure(fault):
                 return Failure(fault)
         if connection.needs_preparation and (unready := await prepare_model(connection.transport, model)) is not None:

@@ -96,9 +96,12 @@ class AiohttpTransport:
                 return await self._open_over_httpx(request, secret, timeout)
             if VARIABLE in os.environ and is_offline():
                 return build_refusal(request.url)
-            route = self._routes.get(request.url) or self._find_route(request.url)
-            if isinstance(route, FaultBase):
-                return route
+            route = self._routes.get(request.url)
+            if route is None:
+                found = self._find_route(request.url)
+                if isinstance(found, FaultBase):
+                    return found
+                route = found
             if request.headers is not self._checked_headers:
                 if (problem := find_header_problem(request.headers)) is not None:
                     return InvalidRequest(message=problem)

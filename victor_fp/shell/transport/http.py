@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import time
-from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Iterator, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Mapping
 from typing import Any, Generic, TypeVar
 from urllib.parse import urlsplit
 from weakref import WeakKeyDictionary, WeakSet
@@ -79,14 +79,14 @@ class LazyTransport:
             self._transport = self._make()
         return self._transport
 
-    def open(
+    async def open(
         self, request: HttpRequest, secret: SecretStr | None, timeout: float | None
-    ) -> Coroutine[Any, Any, TransportResponse | Fault]:
+    ) -> TransportResponse | Fault:
         """Send with the active interceptor, or else with the transport."""
         transport = self._transport or self.load()
         if active_interceptors:
-            return active_interceptors[-1].intercept(transport.open, request, secret, timeout)
-        return transport.open(request, secret, timeout)
+            return await active_interceptors[-1].intercept(transport.open, request, secret, timeout)
+        return await transport.open(request, secret, timeout)
 
     async def aclose(self) -> None:
         """Close the transport, if it was created."""

@@ -200,7 +200,7 @@ class CompletionEvents(msgspec.Struct, Generic[C, B], frozen=True, gc=False):
                 deltas.append(StreamEnded())
                 continue
             chunk = decode(frame.data)
-            if isinstance(chunk, Undecodable):
+            if type(chunk) is Undecodable:
                 state, more = self._on_undecodable(state, frame, chunk.reason, last=frame is frames[-1])
                 deltas += more
             elif state.begun and (delta := read_plain_text(chunk)) is not None:
