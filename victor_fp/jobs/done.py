@@ -66,7 +66,7 @@ def build_done(
         case Success(answer):
             value: Result[Any, Fault] = result
             cost = find_cost(answer, settings.price, settings.model, price_factor)
-            if isinstance(answer, EmbeddingResponse):
+            if not isinstance(answer, CompletionResponse):
                 return Done(
                     key=key, result=value, embeddings=answer, usage=answer.usage, cost_usd=cost, is_resumed=is_resumed
                 )

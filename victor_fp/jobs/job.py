@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Awaitable, Mapping, Sequence
 from typing import Any, Generic, TypeVar, assert_never
 
-from returns.result import Failure, Result
+from returns.result import Failure, Result, Success
 
 from victor_fp.core.embeddings import EmbeddingResponse
 from victor_fp.core.faults import Cancelled, Fault
@@ -146,7 +146,7 @@ class Job(Generic[T]):
             digest=digest,
             status=status,
             body=encode_result(result),
-            fault=type(result.failure()).__name__ if isinstance(result, Failure) else None,
+            fault=None if isinstance(result, Success) else type(result.failure()).__name__,
             prompt_tokens=usage.get("prompt_tokens"),
             completion_tokens=usage.get("completion_tokens"),
             cost=done.cost_usd,

@@ -11,13 +11,12 @@ from typing import Any, Protocol
 import msgspec
 from returns.result import Failure, Success
 
-from victor_fp.core.faults import Fault, InvalidRequest
+from victor_fp.core.faults import Fault
 from victor_fp.core.jobs.decisions import Decision, RefuseRow, Replay, RunRow, decide_row
 from victor_fp.core.jobs.rows import (
     CheckedRow,
     RejectedRow,
     RowOperation,
-    TextRow,
     TextRowInput,
     check_row,
     check_text_row,
@@ -150,10 +149,10 @@ class RowReader:
                 and (entry.run == ledger.run or not self._mark_resumed(entry.number))
             )
             decision = decide_row(row, entry, is_repeated=is_repeated, retry_failed=settings.retry_failed)
-            if isinstance(decision, Replay):
+            if type(decision) is Replay:
                 finished += 1
                 self._open.discard(row.key)
-            elif isinstance(decision, RefuseRow) and not decision.is_recorded:
+            elif type(decision) is RefuseRow and not decision.is_recorded:
                 finished += 1
                 if not is_open:
                     self._open.discard(row.key)
@@ -171,12 +170,6 @@ class RowReader:
         provider, model, options = settings.provider, settings.model, settings.options
         if settings.operation == "embeddings":
             return check_text_row(row, position, provider=provider, model=model, options=options)
-        if isinstance(row, TextRow):
-            return RejectedRow(
-                row.key,
-                InvalidRequest(message=f"row {row.key!r} has texts to embed, but the job is a chat job"),
-                position,
-            )
         return check_row(row, position, provider=provider, model=model, options=options, tools=settings.tools)
 
     def _mark_resumed(self, number: int) -> bool:

@@ -99,7 +99,7 @@ def decide_row(
             row.position,
             is_recorded=False,
         )
-    if isinstance(row, RejectedRow):
+    if type(row) is RejectedRow:
         return RefuseRow(row.key, row.fault, row.position, is_recorded=entry is None or not entry.digest)
     if entry is None or not entry.digest:
         return RunRow(row)

@@ -38,9 +38,9 @@ def encode_result(result: Result[RowAnswer, Fault], *, keep_raw: bool = False) -
     """Encode a result. The vendor's raw body is omitted unless `keep_raw`: it would double the size of the ledger."""
     match outcome(result):
         case Success(response):
-            if isinstance(response, EmbeddingResponse):
-                return _EMBEDDINGS + _encode_vectors(response)
-            return _ANSWER + _encode_response(response, keep_raw=keep_raw)
+            if isinstance(response, CompletionResponse):
+                return _ANSWER + _encode_response(response, keep_raw=keep_raw)
+            return _EMBEDDINGS + _encode_vectors(response)
         case Failure(fault):
             fields = msgspec.to_builtins(fault, enc_hook=str)
             return _FAULT + msgspec.json.encode([type(fault).__name__, fields])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from hashlib import blake2b
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal, TypeAlias, final
 
 import msgspec
 from msgspec.structs import replace
@@ -74,6 +74,7 @@ class CheckedRow(msgspec.Struct, frozen=True, gc=False):
     """Texts of an embedding row, which has no messages and tools."""
 
 
+@final
 class RejectedRow(msgspec.Struct, frozen=True):
     """An invalid row, with its fault."""
 
@@ -89,7 +90,7 @@ TextRowInput: TypeAlias = "TextRow | RowInput"
 
 
 def check_row(
-    given: RowInput,
+    given: TextRowInput,
     position: int,
     *,
     provider: str,
@@ -102,15 +103,9 @@ def check_row(
     `position` counts rows from 0 and is the key of a row without one. `model`, `options` and `tools` are the job's, for
     rows without their own.
     """
-    if isinstance(given, Row):
-        row = given
-    elif isinstance(given, RejectedRow):
-        return replace(given, position=position)
-    else:
-        read = _row_from_mapping(given, position)
-        if isinstance(read, RejectedRow):
-            return read
-        row = read
+    row = _read_row(given, position)
+    if type(row) is RejectedRow:
+        return row
     key = row.key
     if not _is_key(key):
         return _reject_key(key, position)
@@ -233,8 +228,14 @@ def _fill(found: re.Match[str], columns: Mapping[str, Any]) -> str:
     return value if isinstance(value, str) else msgspec.json.encode(value, enc_hook=str).decode()
 
 
-def _row_from_mapping(given: object, position: int) -> Row | RejectedRow:
+def _read_row(given: object, position: int) -> Row | RejectedRow:
     if type(given) is not dict and not isinstance(given, Mapping):
+        if isinstance(given, Row):
+            return given
+        if isinstance(given, RejectedRow):
+            return replace(given, position=position)
+        if isinstance(given, TextRow):
+            return _reject(given.key, f"row {given.key!r} has texts to embed, but the job is a chat job", position)
         message = f"row {position} is a {type(given).__name__}; expected a Row or a mapping"
         return _reject(f"row-{position}", message, position)
     name = _name_row(given, position)
