@@ -112,6 +112,7 @@ VERBS = frozenset(
         "exclude",
         "execute",
         "expand",
+        "expire",
         "expect",
         "explain",
         "export",

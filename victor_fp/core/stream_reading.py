@@ -81,7 +81,9 @@ def feed(reading: StreamReading, data: bytes) -> ReadResult:
     """Decode the data of one read, of any size."""
     if reading.over or not data:
         return ReadResult(reading, [])
-    if reading.form == "unknown":
+    if reading.form == "unknown" and not reading.size and data[:1].isalpha():  # as nearly all streams
+        reading = msgspec.structs.replace(reading, form="frames")
+    elif reading.form == "unknown":
         reading, data = _recognise_form(reading, data)
         if not data:
             if reading.size > LEAD_LIMIT:

@@ -84,8 +84,6 @@ class AiohttpTransport:
         self._timeouts: dict[float | None, aiohttp.ClientTimeout] = {}
         self._sessions = LoopResources(_make_session, aiohttp.ClientSession.close, _detach)
         self._httpx: Transport | None = None
-        self._checked_headers: Mapping[str, str] | None = None
-        """Valid headers of the last request; requests without headers of their own share them."""
 
     async def open(
         self, request: HttpRequest, secret: SecretStr | None, timeout: float | None
@@ -102,10 +100,8 @@ class AiohttpTransport:
                 if isinstance(found, FaultBase):
                     return found
                 route = found
-            if request.headers is not self._checked_headers:
-                if (problem := find_header_problem(request.headers)) is not None:
-                    return InvalidRequest(message=problem)
-                self._checked_headers = request.headers
+            if (problem := find_header_problem(request.headers)) is not None:
+                return InvalidRequest(message=problem)
             body = request.body
             session = await self._sessions.get()
             response = await session.request(
