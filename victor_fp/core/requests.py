@@ -153,9 +153,9 @@ def fill_request(
         data, overrides = merge_extra_body(body, options.extra_body, unknown=unknown, appended=appended)
     else:
         data = encode_json(body)
-    headers = prepared.headers
+    headers = dict(prepared.headers)
     if options.extra_headers:
-        headers = {**headers, **{name.lower(): text for name, text in options.extra_headers.items()}}
+        headers.update({name.lower(): text for name, text in options.extra_headers.items()})
     return msgspec.structs.replace(prepared, headers=headers, body=data, adjustments=(*adjustments, *overrides))
 
 
