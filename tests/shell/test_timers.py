@@ -112,6 +112,22 @@ def test_short_waits_beside_a_long_one_leave_its_timer() -> None:
     assert long.expired_at == 60
 
 
+def test_what_fails_to_expire_does_not_keep_the_others_from_it() -> None:
+    clock, timers = Clock(), Timers()
+
+    class Broken(Wait):
+        def expire(self) -> None:
+            raise ValueError("broken")
+
+    later = Wait(2, clock)
+    add(timers, later)
+    add(timers, Broken(1, clock))
+    with pytest.raises(ValueError, match="broken"):
+        clock.advance(1)
+    clock.advance(3)
+    assert later.expired_at == 2
+
+
 @LIMITS
 async def test_a_body_in_time_is_not_touched(limit: MakeLimit) -> None:
     async with limit(5):

@@ -48,11 +48,13 @@ class Timers:
     def _check(self, loop: asyncio.AbstractEventLoop) -> None:
         self.checks.pop()
         now = loop.time()
-        for expired in [expiring for expiring in self.waiting if expiring.due <= now]:
-            self.waiting.pop(expired, None)
-            expired.expire()
-        if self.waiting:
-            self.check_at(min(expiring.due for expiring in self.waiting), loop)
+        try:
+            for expired in [expiring for expiring in self.waiting if expiring.due <= now]:
+                self.waiting.pop(expired, None)
+                expired.expire()
+        finally:
+            if self.waiting:
+                self.check_at(min(expiring.due for expiring in self.waiting), loop)
 
 
 _TIMERS: WeakKeyDictionary[asyncio.AbstractEventLoop, ReferenceType[Timers]] = WeakKeyDictionary()
