@@ -6,7 +6,7 @@ applies those of a complete body; `responses` builds the final chunk, or the fau
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any, TypeAlias, assert_never
 
 import msgspec
@@ -108,6 +108,8 @@ def fold(deltas: Iterable[Delta]) -> Transcript:
 def advance(transcript: Transcript, deltas: Iterable[Delta]) -> tuple[Transcript, list[StreamChunk]]:
     """Apply deltas; return the transcript and the chunks, never a final one; see `responses.build_final_chunk`."""
     chunks: list[StreamChunk] = []
+    # As the constructor does, which costs a fourth more.
+    build_chunk: Callable[[object], StreamChunk] = StreamChunk.__pydantic_validator__.validate_python
     text_before: OpenBlocks = None
     text_block: OpenBlock | None = None
     pieces: Chain = None
@@ -125,7 +127,7 @@ def advance(transcript: Transcript, deltas: Iterable[Delta]) -> tuple[Transcript
             if text_block is not None:
                 if text := delta.text:
                     pieces = (pieces, text)
-                    chunks.append(StreamChunk(content=text))
+                    chunks.append(build_chunk({"content": text}))
                 continue
         if text_block is not None:
             transcript = replace(transcript, open_blocks=(text_before, replace(text_block, pieces=pieces)))
@@ -135,7 +137,7 @@ def advance(transcript: Transcript, deltas: Iterable[Delta]) -> tuple[Transcript
         transcript, notes = _apply_delta(transcript, delta)
         if type(delta) is TextDelta:
             if delta.text:
-                chunks.append(StreamChunk(content=delta.text))
+                chunks.append(build_chunk({"content": delta.text}))
         elif notes:
             chunks += [StreamChunk(metadata=note) for note in notes]
     if text_block is not None:

@@ -48,9 +48,9 @@ class Job(Generic[T]):
         self._arrived = asyncio.Event()
         self._fetched = asyncio.Event()
         self._most_results = 2 * settings.concurrency
-        ledger.on_commit = self.confirm
         self._is_blocked = False
         """Whether a route waits for the caller to fetch results."""
+        ledger.on_commit = self.confirm
 
     async def wait(self) -> None:
         """Wait for a result, or for `wake`."""

@@ -147,10 +147,10 @@ async def stream_items(
             received = await operation.read_batch()
             match outcome(received):
                 case Success(batch):
-                    is_last = batch.is_last
-                    for chunk in batch.items:
-                        if chunk.is_final and len(operation.records) > 1:
-                            chunk = _with_attempts(chunk, operation.records)  # noqa: PLW2901  the same chunk
+                    is_last, chunks = batch.is_last, batch.items
+                    if is_last and len(operation.records) > 1:
+                        chunks = [*chunks[:-1], _with_attempts(chunks[-1], operation.records)]
+                    for chunk in chunks:
                         yield Success(chunk) if as_results else chunk
                 case Failure(fault):
                     if not as_results:
