@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import weakref
 from collections.abc import Iterator
 
 import pytest
@@ -11,9 +12,10 @@ from tests import openai_shapes as shapes
 from tests.acme import HI, KEY, acme
 from tests.loopback import Received, Talk, serving
 from tests.paper_transport import PaperTransport, over
+from victor_fp.core.requests import HttpRequest
 from victor_fp.providers.base import BaseProvider
 from victor_fp.providers.registry import ProviderRegistry
-from victor_fp.shell.transport.aiohttp_transport import AiohttpResponse
+from victor_fp.shell.transport.aiohttp_transport import AiohttpResponse, AiohttpTransport
 from victor_fp.shell.transport.http import HttpResponse
 from victor_fp.shell.transport.httpx_transport import HttpxResponse
 
@@ -71,3 +73,21 @@ async def test_responses_are_freed_as_their_calls_end(
         for _ in range(5):
             await asked(provider, stream=stream)
         assert not [found for found in gc.get_objects() if isinstance(found, kind)]
+
+
+async def test_a_response_that_nobody_closes_is_freed() -> None:
+    async def respond(talk: Talk, _: Received) -> None:
+        await talk.head()
+        await talk.piece(b"some")
+        await talk.gone(60)
+
+    transport = AiohttpTransport()
+    async with serving(respond) as server:
+        response = await transport.open(HttpRequest(url=server.url, body=b"{}"), None, 60)
+        assert isinstance(response, AiohttpResponse)
+        assert await response.receive() == b"some"
+        alive = weakref.ref(response)
+        del response
+        gc.collect()
+        assert alive() is None
+        await transport.aclose()

@@ -181,13 +181,14 @@ async def test_two_limits_that_expire_at_once_are_both_timeouts(limit: MakeLimit
             await asyncio.Event().wait()
 
 
+async def hang(limit: MakeLimit, seconds: float) -> None:
+    async with limit(seconds):
+        await asyncio.Event().wait()
+
+
 @LIMITS
 async def test_a_cancellation_by_others_stays_one(limit: MakeLimit) -> None:
-    async def work() -> None:
-        async with limit(5):
-            await asyncio.Event().wait()
-
-    task = asyncio.create_task(work())
+    task = asyncio.create_task(hang(limit, 5))
     await asyncio.sleep(0)
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
@@ -197,18 +198,14 @@ async def test_a_cancellation_by_others_stays_one(limit: MakeLimit) -> None:
 
 @LIMITS
 async def test_a_cancellation_at_the_time_of_expiry_wins(limit: MakeLimit) -> None:
-    async def work() -> None:
-        async with limit(0.001):
-            await asyncio.Event().wait()
-
-    task = asyncio.create_task(work())
+    task = asyncio.create_task(hang(limit, 0.001))
     await asyncio.sleep(0)
     asyncio.get_running_loop().call_later(0.001, task.cancel)
     await asyncio.wait([task])
     # Whichever came first, the task has ended, and a cancellation is not turned into a timeout.
     assert task.cancelled() or isinstance(task.exception(), TimeoutError)
 
-    task = asyncio.create_task(work())
+    task = asyncio.create_task(hang(limit, 0.001))
     await asyncio.sleep(0)
     task.cancel()
     expired = next((wait for wait in get_timers(asyncio.get_running_loop()).waiting), None)
@@ -258,11 +255,7 @@ async def test_nothing_waits_after_limits_have_ended() -> None:
 def test_a_closed_loop_is_freed_with_what_waited_in_it() -> None:
     loop = asyncio.new_event_loop()
 
-    async def hang() -> None:
-        with TimeLimit(math.inf):
-            await asyncio.Event().wait()
-
-    task = loop.create_task(hang())
+    task = loop.create_task(hang(ours, math.inf))
     loop.run_until_complete(asyncio.sleep(0))
     task._log_destroy_pending = False  # type: ignore[attr-defined]  # it is what the test leaves behind
     loop.close()

@@ -108,7 +108,7 @@ def fold(deltas: Iterable[Delta]) -> Transcript:
 def advance(transcript: Transcript, deltas: Iterable[Delta]) -> tuple[Transcript, list[StreamChunk]]:
     """Apply deltas; return the transcript and the chunks, never a final one; see `responses.build_final_chunk`."""
     chunks: list[StreamChunk] = []
-    # As the constructor does, which costs a fourth more.
+    # Validates as the constructor does, at three quarters of its cost.
     build_chunk: Callable[[object], StreamChunk] = StreamChunk.__pydantic_validator__.validate_python
     text_before: OpenBlocks = None
     text_block: OpenBlock | None = None

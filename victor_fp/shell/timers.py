@@ -21,7 +21,7 @@ class Expiring(Protocol):
     due: float
 
     def expire(self) -> None:
-        """Handle that the time has come. It is no longer among the timers, and may add itself again."""
+        """Handle that the time has come. It has been removed from the timers."""
         ...
 
 

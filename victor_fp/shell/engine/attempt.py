@@ -160,12 +160,12 @@ class StreamAttempt(HttpAttempt[StreamChunk]):
             self._reading = reading
         while True:
             response, end_time = self._response, self._end_time
-            if response is not None and (
-                end_time is None or end_time - self._connection.runtime.now() >= self._limits.timeout
-            ):
-                piece = await response.receive()  # the transport applies the timeout to each read
-            else:
-                piece = await self._receive_in_time(response)
+            piece: bytes | Fault | None = None
+            if response is not None:
+                if end_time is None or end_time - self._connection.runtime.now() >= self._limits.timeout:
+                    piece = await response.receive()  # the transport applies the timeout to each read
+                else:
+                    piece = await self._receive_until(response, end_time)
             if isinstance(piece, bytes):
                 read = feed(self._reading, piece)
             elif piece is None:
@@ -237,21 +237,18 @@ class StreamAttempt(HttpAttempt[StreamChunk]):
         headers = response.headers if response.status < 400 else self._add_date(response.headers)
         return begin_reading(exchange.context, exchange.codec, response.status, headers)
 
-    async def _receive_in_time(self, response: TransportResponse | None) -> bytes | Fault | None:
+    async def _receive_until(self, response: TransportResponse, end_time: float) -> bytes | Fault | None:
         """Return the next bytes; None at the end. The first chunk and the caller's deadline are timed here."""
-        timeout = self._limits.timeout
-        if response is None or self._end_time is None:
-            return None
-        remaining = max(0.0, self._end_time - self._connection.runtime.now())
+        remaining = max(0.0, end_time - self._connection.runtime.now())
         # Without a deadline the fault is the transport's, which is more precise.
         slack = 0.0 if remaining <= 0 or self._last_end_time is not None else TIMEOUT_SLACK
         if remaining + slack > 0:
             with suppress(TimeoutError):
                 with TimeLimit(remaining + slack):
                     return await response.receive()
-        if self._end_time == self._last_end_time:
+        if end_time == self._last_end_time:
             return DeadlineExceeded(message="the deadline passed while the response was read", maybe_billed=True)
-        return build_timeout_fault("first_token", "reading", timeout)
+        return build_timeout_fault("first_token", "reading", self._limits.timeout)
 
 
 def build_redirect_fault(status: int) -> Fault:

@@ -191,9 +191,7 @@ class BudgetKeeper:
 def find_reported_cost(answer: object) -> float | None:
     """Return the cost in a response's metadata, in US dollars: as reported by the vendor or computed from prices."""
     metadata = getattr(answer, "metadata", None)
-    if not isinstance(metadata, dict) or "cost" not in metadata:
-        return None
-    found = metadata["cost"]
+    found = metadata.get("cost") if isinstance(metadata, dict) else None
     amount = found.get("amount") if isinstance(found, dict) else None
     return float(amount) if isinstance(amount, int | float) else None
 

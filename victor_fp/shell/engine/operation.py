@@ -452,7 +452,7 @@ class Operation(Generic[T]):
             return
         self._is_over = True
         pool, target = self._pool, self._target
-        pool.in_flight.operations.discard(self)
+        pool.in_flight.operations.discard(self)  # not by `discard`: every call comes by here
         if pool.in_flight.waiting:
             pool.in_flight.wake_if_idle()
         if target is not None and target.in_flight is not None:

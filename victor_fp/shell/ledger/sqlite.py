@@ -144,10 +144,10 @@ class Ledger:
         """Return the records of these keys; keys without a record are absent."""
         return await self._run_in_thread(self._read_entries, keys)
 
-    def finish(self, row: FinishedRow, outcome: object = None) -> asyncio.Future[None]:
+    def finish(self, row: FinishedRow, outcome: object) -> asyncio.Future[None]:
         """Write the result of a row. Rows that finish meanwhile share a commit, after which `on_commit` gets their outcomes.
 
-        The future is done after that. It is no coroutine, because what waits for a commit costs the garbage collector time.
+        The future is done after that. It is not a coroutine: every object that waits for a commit costs the garbage collector time.
         """
         loop = asyncio.get_running_loop()
         commit = self._next

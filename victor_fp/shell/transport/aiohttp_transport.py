@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import math
 import os
 import ssl
 import sys
@@ -20,7 +19,7 @@ from yarl import URL
 
 from victor_fp.core.faults import Fault, FaultBase, InvalidRequest
 from victor_fp.core.requests import HttpRequest, find_header_problem
-from victor_fp.shell.timers import Timers, get_timers
+from victor_fp.shell.timers import get_timers
 from victor_fp.shell.transport.decompression import build_decompressor
 from victor_fp.shell.transport.errors import fault_from_error
 from victor_fp.shell.transport.http import (
@@ -194,16 +193,8 @@ class AiohttpResponse(HttpResponse):
         self._timeout = timeout
         self._decompressor = build_decompressor(headers["content-encoding"]) if "content-encoding" in headers else None
         self._response = response
-        self._timers: Timers | None = None
-        self.due = math.inf
-        """When the present wait for data is checked."""
-        if timeout is not None and not response.content.is_eof():
-            loop = asyncio.get_running_loop()
-            self._now = loop.time
-            self._timers = get_timers(loop)
-            self.due = self._now() + timeout
-            self._timers.waiting[self] = None
-            self._timers.check_at(self.due, loop)
+        if not response.content.is_eof():
+            self._timers = get_timers(asyncio.get_running_loop())
 
     async def read(self, limit: int) -> bytes | Fault:
         """Return the complete body. A short one has usually arrived with the headers."""
@@ -215,8 +206,6 @@ class AiohttpResponse(HttpResponse):
 
     async def aclose(self) -> None:
         """Release the connection, or close it if the body was not read to its end."""
-        if self._timers is not None:
-            self._timers.waiting.pop(self, None)
         try:
             if self._response.content.at_eof():
                 self._response.release()
@@ -226,16 +215,8 @@ class AiohttpResponse(HttpResponse):
             pass
 
     def expire(self) -> None:
-        """Fail a read that has waited for the timeout. Checked once per timeout, since a timer for each read costs more."""
-        loop, now = asyncio.get_running_loop(), self._now()
-        if self._timers is None or self._timeout is None:
-            return
-        self.due = (now if self._waiting_since is None else self._waiting_since) + self._timeout
-        if self.due <= now:
-            self._response.content.set_exception(aiohttp.SocketTimeoutError("no data within the timeout"))
-        else:
-            self._timers.waiting[self] = None
-            self._timers.check_at(self.due, loop)
+        """End the read that waits."""
+        self._response.content.set_exception(aiohttp.SocketTimeoutError("no data within the timeout"))
 
     def _take_unread(self) -> bytes:
         """Return data that was received before the connection broke."""
@@ -280,7 +261,7 @@ class TimedBody(aiohttp.Payload):
 class _ClientResponse(aiohttp.ClientResponse):
     """aiohttp's response; prevents the reuse of connections in two cases where aiohttp would reuse them.
 
-    The reads of the body are timed by `AiohttpResponse`.
+    The reads of the body are timed by `HttpResponse`: aiohttp would set a timer for each piece of data.
     """
 
     async def start(self, connection: aiohttp.connector.Connection) -> aiohttp.ClientResponse:

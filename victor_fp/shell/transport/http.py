@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import os
-import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Mapping
 from typing import Any, Generic, TypeVar
 from urllib.parse import urlsplit
@@ -15,6 +15,7 @@ from pydantic import SecretStr
 from victor_fp.core.faults import Fault, InvalidRequest, InvalidResponse
 from victor_fp.core.redaction import redact_url
 from victor_fp.core.requests import SECRET, HttpRequest
+from victor_fp.shell.timers import Timers
 from victor_fp.shell.transport.decompression import CODINGS, STEP, Decompressor
 from victor_fp.shell.transport.errors import fault_from_error
 from victor_fp.shell.transport.interception import active_interceptors
@@ -106,9 +107,10 @@ class HttpResponse:
     _pieces: Iterator[bytes] = iter(())
     _fault: Fault | None = None
     """Fault to return after the data that was received before it."""
-    _now: Callable[[], float] = staticmethod(time.monotonic)
-    _waiting_since: float | None = None
-    """When the present wait for data began."""
+    _timers: Timers | None = None
+    """Set if the client has no timeout of its own for reads; `expire` then ends a read."""
+    due: float = math.inf
+    """When the present wait for data expires."""
 
     async def read(self, limit: int) -> bytes | Fault:
         """Return the complete body."""
@@ -129,8 +131,14 @@ class HttpResponse:
         """Return the next bytes of the body."""
         if self._fault is not None:
             return self._fault
+        timers = self._timers
         try:
-            self._waiting_since = self._now()
+            if timers is not None and self._timeout is not None:
+                loop = asyncio.get_running_loop()
+                self.due = loop.time() + self._timeout
+                timers.waiting[self] = None
+                if not timers.checks or self.due < timers.checks[-1]:
+                    timers.check_at(self.due, loop)
             if self._decompressor is None:
                 return await self._receive() or None
             return await self._decompress(self._decompressor)
@@ -140,7 +148,12 @@ class HttpResponse:
         except BaseException as error:
             raise strip_frames(error) from None
         finally:
-            self._waiting_since = None
+            if timers is not None:
+                timers.waiting.pop(self, None)
+
+    def expire(self) -> None:
+        """End the read that waits, with the client's exception for a timeout."""
+        raise NotImplementedError
 
     def _take_unread(self) -> bytes:
         """Return data that was received before the response broke, and not read."""
@@ -149,7 +162,8 @@ class HttpResponse:
     async def _decompress(self, decompressor: Decompressor) -> bytes | None:
         while (piece := next(self._pieces, None)) is None:
             data = await self._receive()
-            self._waiting_since = self._now()
+            if self._timers is not None and self._timeout is not None:
+                self.due = asyncio.get_running_loop().time() + self._timeout  # data came, although none to return
             if not data:
                 decompressor.finish()
                 return None
