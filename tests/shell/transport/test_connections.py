@@ -34,6 +34,7 @@ from tests.shell.transport.peers import (
 )
 from victor_fp.core.faults import FaultBase, InvalidRequest
 from victor_fp.core.requests import HttpRequest
+from victor_fp.shell.transport.aiohttp_transport import SENT_AT_ONCE
 from victor_fp.shell.transport.protocol import Transport
 
 ROOT = Path(__file__).parents[3]
@@ -51,6 +52,27 @@ async def test_a_connection_is_used_again(transport: Transport) -> None:
         for _ in range(3):
             assert await ask(transport, peer.url) == b"ok"
         assert peer.connections == 1
+
+
+@pytest.mark.parametrize(("count", "has_tasks"), [(1, False), (SENT_AT_ONCE, False), (2 * SENT_AT_ONCE, True)])
+async def test_only_requests_of_a_crowd_are_sent_in_tasks(count: int, has_tasks: bool) -> None:
+    """From Python 3.12 on aiohttp's tasks start at once."""
+
+    def make_task(loop: asyncio.AbstractEventLoop, work: Any, **named: Any) -> asyncio.Task[Any]:
+        made.append(work.__qualname__)
+        return asyncio.Task(work, loop=loop, **named)
+
+    made: list[str] = []
+    loop = asyncio.get_running_loop()
+    async with serve_answers(answer()) as peer, opened(make_transport("aiohttp")) as transport:
+        await asyncio.gather(*(ask(transport, peer.url) for _ in range(count)))
+        loop.set_task_factory(make_task)
+        try:
+            bodies = await asyncio.gather(*(ask(transport, peer.url) for _ in range(count)))
+        finally:
+            loop.set_task_factory(None)
+    assert bodies == [b"ok"] * count
+    assert ("ClientRequest.write_bytes" in made) == (has_tasks and sys.version_info < (3, 12))
 
 
 @pytest.mark.parametrize("answers", [answer(), answer(b"", "204 No Content")], ids=["body", "empty"])

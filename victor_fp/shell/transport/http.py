@@ -191,34 +191,34 @@ class LoopResources(Generic[R]):
         self._make = make
         self._close = close
         self._set_aside = set_aside
-        self._held: WeakKeyDictionary[asyncio.AbstractEventLoop, tuple[R, AsyncGenerator[None, None]]]
-        self._held = WeakKeyDictionary()
+        self.held: WeakKeyDictionary[asyncio.AbstractEventLoop, R] = WeakKeyDictionary()
+        """The open resources."""
+        self._lives: WeakKeyDictionary[asyncio.AbstractEventLoop, AsyncGenerator[None, None]] = WeakKeyDictionary()
         _OF_THIS_PROCESS.add(self)
 
-    async def get(self) -> R:
-        """Return the resource of the running loop."""
+    async def open(self) -> R:
+        """Make the resource of the running loop, which has none in `held`."""
         loop = asyncio.get_running_loop()
-        found = self._held.get(loop)
-        if found is not None:
-            return found[0]
-        resource = self._make()
-        life = _hold(resource, self._close)
-        self._held[loop] = resource, life
+        resource = self.held[loop] = self._make()
+        life = self._lives[loop] = _hold(resource, self._close)
         await anext(life)
         return resource
 
     async def aclose(self) -> None:
         """Close the resource of the running loop."""
-        found = self._held.pop(asyncio.get_running_loop(), None)
-        if found is not None:
-            await found[1].aclose()
+        loop = asyncio.get_running_loop()
+        self.held.pop(loop, None)
+        life = self._lives.pop(loop, None)
+        if life is not None:
+            await life.aclose()
 
     def leave_to_parent(self) -> None:
         """Forget the resources without closing them, in a forked process."""
-        held, self._held = list(self._held.items()), WeakKeyDictionary()
-        for loop, (resource, life) in held:
+        held, self.held = list(self.held.items()), WeakKeyDictionary()
+        lives, self._lives = self._lives, WeakKeyDictionary()
+        for loop, resource in held:
             kept = resource if self._set_aside is None else self._set_aside(resource)
-            _INHERITED.append((loop, life, kept))
+            _INHERITED.append((loop, lives.get(loop), kept))
 
 
 async def _hold(resource: R, close: Callable[[R], Awaitable[object]]) -> AsyncGenerator[None, None]:

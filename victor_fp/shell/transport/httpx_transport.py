@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 from collections.abc import AsyncIterator
 from contextlib import suppress
@@ -92,7 +93,9 @@ class HttpxTransport:
                 self._routes.clear()
             self._routes[url] = proxy
         proxy = self._routes[url]
-        clients = await self._clients.get()
+        clients = self._clients.held.get(asyncio.get_running_loop())
+        if clients is None:
+            clients = await self._clients.open()
         client = clients.get(proxy)
         if client is None:
             made = self._make_client(proxy)
