@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import json
+import sqlite3
 from collections.abc import AsyncIterator, Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -26,6 +28,7 @@ from victor_fp.core.faults import (
     ServerFailed,
 )
 from victor_fp.core.jobs.rows import RowInput
+from victor_fp.core.types import CompletionResponse
 from victor_fp.jobs import Budget, Row, export, read_report, reopen_rows, run
 
 
@@ -42,6 +45,45 @@ async def test_every_row_is_answered_once(tmp_path: Path) -> None:
     report = read_report(tmp_path / "job.ledger").unwrap()
     assert (report.read, report.done, report.left) == (500, 500, 0)
     assert (report.prompt_tokens, report.completion_tokens) == (5000, 2500)
+
+
+async def test_commit_does_not_wait_for_rows_that_cannot_come(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("victor_fp.shell.ledger.sqlite.GATHERING", 600.0)
+    async with asyncio.timeout(60):
+        found = [done async for done in run(rows(101), RowProvider(), model="m", ledger=tmp_path / "l", concurrency=16)]
+    assert len(found) == 101
+
+
+async def test_what_a_row_lacks_is_null_in_the_ledger(tmp_path: Path) -> None:
+    provider = RowProvider(lambda prompt, _: CompletionResponse(content=prompt) if prompt == "text 0" else "A")
+    [_ async for _ in run(rows(2), provider, model="m", ledger=tmp_path / "l")]
+    query = (
+        "SELECT typeof(fault), typeof(prompt_tokens), typeof(cost), typeof(digest), typeof(body) FROM rows ORDER BY key"
+    )
+    with closing(sqlite3.connect(tmp_path / "l")) as connection:
+        assert connection.execute(query).fetchall() == [
+            ("null", "null", "null", "blob", "blob"),
+            ("null", "integer", "null", "blob", "blob"),
+        ]
+
+
+@pytest.mark.parametrize(("size", "most"), [(10, 1024), (256 * 1024, 128 + 2 * 32)])
+async def test_fewer_large_rows_are_read_ahead(tmp_path: Path, size: int, most: int) -> None:
+    read = 0
+
+    def source() -> Iterator[Row]:
+        nonlocal read
+        for number in range(5000):
+            read += 1
+            yield Row(str(number), "x" * size)
+
+    finished = 0
+    async with run(source(), RowProvider(), model="m", ledger=tmp_path / "l", concurrency=256) as job:
+        async for _ in job:
+            finished += 1
+            assert read <= finished + 2 * 256 + most
+            if finished == 300:
+                break
 
 
 async def test_second_run_sends_nothing_and_yields_recorded_results(tmp_path: Path) -> None:

@@ -119,14 +119,13 @@ def _finish(reading: StreamReading) -> ReadResult:
         return _fail(reading, [], fault)
     if reading.form == "body":
         deltas = list(reading.codec.response(b"".join(reading.body)))
-        read = _advance(reading, reading.framer, reading.events, deltas, None, flush=True)
-        return read if read.reading.over else _end(read.reading, read.chunks)
+        return _advance(reading, reading.framer, reading.events, deltas, None, is_last=True)
     frames, error = reading.framer.finish()
     events, deltas = reading.events.read(frames) if frames else (reading.events, [])
-    read = _advance(reading, reading.framer, reading.events, [*deltas, *events.finish()], error, flush=True)
-    if isinstance(read.fault, InvalidResponse) and frames:
+    read = _advance(reading, reading.framer, reading.events, [*deltas, *events.finish()], error, is_last=True)
+    if frames and isinstance(read.fault, InvalidResponse) and (error is not None or read.reading.transcript.over):
         return msgspec.structs.replace(read, fault=_cut_off(read.fault))
-    return read if read.reading.over else _end(read.reading, read.chunks)
+    return read
 
 
 def _cut_off(fault: InvalidResponse) -> StreamTruncated:
@@ -146,8 +145,7 @@ def _interrupt(reading: StreamReading, fault: Fault) -> ReadResult:
     if reading.over:
         return ReadResult(reading, [])
     if reading.transcript.stopped is not None and reading.transcript.fault is None:
-        read = _advance(reading, reading.framer, reading.events, reading.events.finish(), None, flush=True)
-        return read if read.reading.over else _end(read.reading, read.chunks)
+        return _advance(reading, reading.framer, reading.events, reading.events.finish(), None, is_last=True)
     return _fail(reading, [], fault)
 
 
@@ -192,21 +190,30 @@ def _advance(
     deltas: list[Delta],
     error: Overflow | Garbled | None,
     *,
-    flush: bool = False,
+    is_last: bool = False,
 ) -> ReadResult:
-    """Apply the deltas of one read. All parts of the state change in one copy of it."""
+    """Apply the deltas of one read, and emit the final chunk at the end. All parts of the state change in one copy of it."""
     filters = reading.filters
-    if filters and (deltas or flush):
-        filters, deltas = run_filters(filters, deltas, last=flush)
+    if filters and (deltas or is_last):
+        filters, deltas = run_filters(filters, deltas, last=is_last)
     if (names := reading.context.tool_names) and deltas:
         deltas = restore_names(deltas, names)
     transcript, chunks = advance(reading.transcript, deltas)
-    reading = msgspec.structs.replace(reading, framer=framer, events=events, transcript=transcript, filters=filters)
-    if transcript.fault is not None or transcript.ended:
-        return _end(reading, chunks)
-    if error is not None:
-        return _fail(reading, chunks, InvalidResponse(message=_describe(error)))
-    return ReadResult(reading, chunks)
+    has_ended = transcript.fault is not None or transcript.ended or (is_last and error is None)
+    reading = msgspec.structs.replace(
+        reading, framer=framer, events=events, transcript=transcript, filters=filters, over=has_ended
+    )
+    if not has_ended:
+        if error is not None:
+            return _fail(reading, chunks, InvalidResponse(message=_describe(error)))
+        return ReadResult(reading, chunks)
+    if reading.form == "body" and transcript.stopped is None and transcript.ended:
+        transcript = msgspec.structs.replace(transcript, stopped=Stopped("stop"))
+    match outcome(build_final_chunk(reading.context, transcript)):
+        case Success(chunk):
+            return ReadResult(reading, [*chunks, chunk])
+        case Failure(fault):
+            return ReadResult(reading, chunks, fault)
 
 
 def _describe(error: Overflow | Garbled) -> str:
@@ -215,19 +222,6 @@ def _describe(error: Overflow | Garbled) -> str:
             return f"one event of the stream is larger than {limit} bytes"
         case Garbled(reason):
             return f"the stream's framing is broken: {reason}"
-
-
-def _end(reading: StreamReading, chunks: list[StreamChunk]) -> ReadResult:
-    whole_body = reading.form == "body" and reading.transcript.stopped is None and reading.transcript.ended
-    transcript = reading.transcript
-    if whole_body:
-        transcript = msgspec.structs.replace(transcript, stopped=Stopped("stop"))
-    over = msgspec.structs.replace(reading, over=True)
-    match outcome(build_final_chunk(reading.context, transcript)):
-        case Success(chunk):
-            return ReadResult(over, [*chunks, chunk])
-        case Failure(fault):
-            return ReadResult(over, chunks, fault)
 
 
 def _fail(reading: StreamReading, chunks: list[StreamChunk], fault: Fault) -> ReadResult:

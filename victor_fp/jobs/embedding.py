@@ -60,6 +60,7 @@ def embed_rows(
             options=merged,
             tools=(),
             retry_failed=retry_failed,
+            concurrency=concurrency,
             operation="embeddings",
         ),
     )

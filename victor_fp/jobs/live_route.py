@@ -60,6 +60,7 @@ class LiveRoute:
             worker = asyncio.get_running_loop().create_task(self._work())
             self._workers.add(worker)
             worker.add_done_callback(self._on_worker_end)
+        self._job.ledger.set_open_rows(len(self._workers))
 
     async def wait(self) -> None:
         """Wait until all workers have ended."""
@@ -81,6 +82,7 @@ class LiveRoute:
 
     def _on_worker_end(self, worker: asyncio.Task[None]) -> None:
         self._workers.discard(worker)
+        self._job.ledger.set_open_rows(len(self._workers))
         if not worker.cancelled() and (error := worker.exception()) is not None:
             self.error = self.error or error
             self._job.reader.clear()
@@ -118,6 +120,7 @@ class LiveRoute:
                 pace = self._pace
                 if len(self._workers) > pacing.count_allowed_rows(pace):
                     self._workers.discard(worker)  # at once, so that other workers do not also leave in the same step
+                    self._job.ledger.set_open_rows(len(self._workers))
                     return
                 self.start()
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterable, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterable, Callable, Iterable, Mapping, Sequence
+from functools import partial
 from itertools import islice
 from typing import Any, Protocol
 
@@ -28,9 +29,11 @@ from victor_fp.shell.ledger.batches import list_queued_rows
 from victor_fp.shell.ledger.sqlite import Ledger
 
 CHUNK = 128
-"""Number of rows that are read and looked up together."""
-LOW_WATER_MARK = 64
-"""Number of pending decisions below which the next chunk is read."""
+"""Number of rows that are read and looked up together at first."""
+MAX_CHUNK = 512
+"""Number of these rows with many in flight: a chunk then has up to four for each."""
+MAX_CHUNK_BYTES = 8 * 1024 * 1024
+"""Maximum size of a chunk, by the size of the rows before it; two chunks can be in memory."""
 
 
 class RowSettings(msgspec.Struct, frozen=True, kw_only=True):
@@ -41,6 +44,7 @@ class RowSettings(msgspec.Struct, frozen=True, kw_only=True):
     options: Mapping[str, Any]
     tools: Sequence[ToolDefinition | Mapping[str, Any]]
     retry_failed: bool
+    concurrency: int = 32
     operation: RowOperation = "chat"
 
 
@@ -89,6 +93,9 @@ class RowReader:
         """Whether the input has ended."""
         self._source = _AsyncSource(rows) if isinstance(rows, AsyncIterable) else _SyncSource(rows)
         self._settings = settings
+        self._check = _build_check(settings)
+        self._most = max(CHUNK, min(4 * settings.concurrency, MAX_CHUNK))
+        self._chunk = CHUNK
         self._position = 0
         self._decisions: deque[Decision] = deque()
         self._open: set[str] = set()
@@ -104,7 +111,7 @@ class RowReader:
     @property
     def is_low(self) -> bool:
         """Whether the next chunk should be read ahead."""
-        return len(self._decisions) < LOW_WATER_MARK and not self.is_exhausted
+        return len(self._decisions) < self._chunk // 2 and not self.is_exhausted
 
     def take(self) -> Decision | None:
         """Return the next pending decision, if any."""
@@ -121,13 +128,15 @@ class RowReader:
 
     async def fill(self, ledger: Ledger) -> tuple[str, Fault] | None:
         """Read and look up a chunk; return a key and a fault if the ledger cannot be read."""
-        given = await self._source.read()
+        given = await self._source.read(self._chunk)
         if not given:
             self.is_exhausted = True
             return None
         settings, start = self._settings, self._position
         rows = [self._check(row, position) for position, row in enumerate(given, start)]
         self._position += len(rows)
+        size = sum(row.size for row in rows if type(row) is CheckedRow)
+        self._chunk = max(1, min(self._most, MAX_CHUNK_BYTES * len(rows) // max(1, size)))
         keys = [row.key for row in rows]
         repeated = []
         for key in keys:
@@ -165,13 +174,6 @@ class RowReader:
         """Close the caller's generator, so that its files are closed."""
         await self._source.aclose()
 
-    def _check(self, row: TextRowInput, position: int) -> CheckedRow | RejectedRow:
-        settings = self._settings
-        provider, model, options = settings.provider, settings.model, settings.options
-        if settings.operation == "embeddings":
-            return check_text_row(row, position, provider=provider, model=model, options=options)
-        return check_row(row, position, provider=provider, model=model, options=options, tools=settings.tools)
-
     def _mark_resumed(self, number: int) -> bool:
         """Mark a row as read in this run; return whether it was not marked before."""
         index, bit = number >> 3, 1 << (number & 7)
@@ -181,6 +183,14 @@ class RowReader:
             return False
         self._resumed[index] |= bit
         return True
+
+
+def _build_check(settings: RowSettings) -> Callable[[TextRowInput, int], CheckedRow | RejectedRow]:
+    """Return the function that validates the row at a position."""
+    provider, model, options = settings.provider, settings.model, settings.options
+    if settings.operation == "embeddings":
+        return partial(check_text_row, provider=provider, model=model, options=options)
+    return partial(check_row, provider=provider, model=model, options=options, tools=settings.tools)
 
 
 class QueueReader:
@@ -201,7 +211,7 @@ class QueueReader:
     @property
     def is_low(self) -> bool:
         """Whether the next chunk should be read ahead."""
-        return len(self._decisions) < LOW_WATER_MARK and not self.is_exhausted
+        return len(self._decisions) < CHUNK // 2 and not self.is_exhausted
 
     def take(self) -> Decision | None:
         """Return the next pending decision, if any."""
@@ -243,13 +253,13 @@ class _SyncSource:
         self._rows = iter(rows)
         self._error: Exception | None = None
 
-    async def read(self) -> list[TextRowInput]:
+    async def read(self, limit: int) -> list[TextRowInput]:
         """Return the next rows; empty at the end. An exception of the iterable is raised after the rows before it."""
         rows: list[TextRowInput] = []
         if self._error is not None:
             raise self._error
         try:
-            rows.extend(islice(self._rows, CHUNK))
+            rows.extend(islice(self._rows, limit))
         except Exception as error:
             if not rows:
                 raise
@@ -269,12 +279,14 @@ class _AsyncSource:
     def __init__(self, rows: AsyncIterable[TextRowInput]) -> None:
         self._rows = aiter(rows)
         self._buffer: list[TextRowInput] = []
+        self._limit = 1
         self._arrived = asyncio.Event()
         self._room = asyncio.Event()
         self._pump: asyncio.Task[None] | None = None
 
-    async def read(self) -> list[TextRowInput]:
+    async def read(self, limit: int) -> list[TextRowInput]:
         """Return the next rows; empty at the end. An exception of the iterable is raised after the rows before it."""
+        self._limit = limit
         if self._pump is None:
             self._pump = asyncio.get_running_loop().create_task(self._fill())
         while not self._buffer and not self._pump.done():
@@ -302,7 +314,7 @@ class _AsyncSource:
             async for row in self._rows:
                 self._buffer.append(row)
                 self._arrived.set()
-                while len(self._buffer) >= CHUNK:
+                while len(self._buffer) >= self._limit:
                     self._room.clear()
                     await self._room.wait()
         finally:

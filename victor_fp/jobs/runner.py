@@ -154,6 +154,7 @@ def run(
             options=merged,
             tools=tuple(tools) or tuple(options.get("tools") or ()),
             retry_failed=retry_failed,
+            concurrency=concurrency,
         ),
     )
     settings = JobSettings(

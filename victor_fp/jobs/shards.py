@@ -21,7 +21,7 @@ from returns.result import Failure, Result, Success
 
 from victor_fp.core.faults import Fault, InvalidRequest, LedgerFailed
 from victor_fp.core.jobs.report import Report
-from victor_fp.core.jobs.rows import RowInput, digest_row
+from victor_fp.core.jobs.rows import RowInput, compute_digest, encode_request
 from victor_fp.core.jobs.shards import Shard, ShardPlan, add_reports, extend_plan, list_shards
 from victor_fp.core.request_building.inputs import read_tools
 from victor_fp.core.result import outcome
@@ -280,7 +280,7 @@ def _digest_job(rules: ColumnRules, options: Mapping[str, Any]) -> str:
         raise TypeError(tools)
     asked = {name: value for name, value in options.items() if name not in _NOT_ASKED}
     named = {**asked, **{f"rules.{name}": value for name, value in msgspec.structs.asdict(rules).items()}}
-    return digest_row("", options.get("model") or "", (), tools, named).hex()
+    return compute_digest(encode_request("", options.get("model") or "", (), tools, named)).hex()
 
 
 def _read_plan(path: Path) -> ShardPlan | None:

@@ -90,6 +90,7 @@ async def complete(pool: TargetPool, spec: Result[CallSpec, Fault]) -> Result[Co
     """Run a call and return its response, with its attempts in the metadata if there were several."""
     match outcome(spec):
         case Success(call):
+            del spec  # what a call keeps until its end costs the garbage collector time
             if call.repairs:
                 from victor_fp.shell.engine.repair import complete_with_repairs
 

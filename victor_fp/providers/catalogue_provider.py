@@ -224,17 +224,19 @@ class CatalogueProvider(Provider):
         **kwargs: Unpack[ChatOptions],
     ) -> Result[CompletionResponse, Fault]:
         """Complete a chat."""
-        spec = build_chat_spec(
-            self.SPEC.name,
-            messages,
-            kwargs,
-            model=model or self.default_model,
-            temperature=temperature,
-            max_tokens=max_tokens,
-            tools=tools,
-            stream=False,
+        return await complete(
+            self._pool,
+            build_chat_spec(
+                self.SPEC.name,
+                messages,
+                kwargs,
+                model=model or self.default_model,
+                temperature=temperature,
+                max_tokens=max_tokens,
+                tools=tools,
+                stream=False,
+            ),
         )
-        return await complete(self._pool, spec)
 
     def stream(
         self,

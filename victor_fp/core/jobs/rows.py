@@ -72,6 +72,8 @@ class CheckedRow(msgspec.Struct, frozen=True, gc=False):
     """The options of the row itself, without those of the job."""
     texts: tuple[str, ...] = ()
     """Texts of an embedding row, which has no messages and tools."""
+    size: int = 0
+    """Bytes of its encoded content; 0 for a row from the ledger."""
 
 
 @final
@@ -121,13 +123,14 @@ def check_row(
         return _reject(key, f"row {key!r}: {typed_tools}", position)
     merged = {**options, **row.options} if row.options else options
     try:
-        digest = digest_row(provider, chosen, messages, typed_tools, merged)
+        encoded = encode_request(provider, chosen, messages, typed_tools, merged)
     except UnicodeEncodeError:
         return _reject(key, f"row {key!r}: a text is not valid Unicode", position)
     except (TypeError, ValueError, RecursionError, msgspec.MsgspecError) as error:
         reason = (str(error).splitlines() or [type(error).__name__])[0][:200]
         return _reject(key, f"row {key!r}: a value cannot be stored: {reason}", position)
-    return CheckedRow(key, messages, chosen, typed_tools, merged, digest, position, row.options)
+    digest = compute_digest(encoded)
+    return CheckedRow(key, messages, chosen, typed_tools, merged, digest, position, row.options, (), len(encoded))
 
 
 def check_text_row(
@@ -151,30 +154,35 @@ def check_text_row(
     merged = {**options, **row.options}
     try:
         asked = ("embeddings", provider, chosen, texts, sorted(merged.items()))
-        digest = blake2b(_encoder.encode(asked), digest_size=16).digest()
+        encoded = _encoder.encode(asked)
     except UnicodeEncodeError:
         return _reject(key, f"row {key!r}: a text is not valid Unicode", position)
     except (TypeError, ValueError, RecursionError, msgspec.MsgspecError) as error:
         reason = (str(error).splitlines() or [type(error).__name__])[0][:200]
         return _reject(key, f"row {key!r}: a value cannot be stored: {reason}", position)
-    return CheckedRow(key, (), chosen, (), merged, digest, position, row.options, texts)
+    digest = compute_digest(encoded)
+    return CheckedRow(key, (), chosen, (), merged, digest, position, row.options, texts, len(encoded))
 
 
-def digest_row(
+def encode_request(
     provider: str,
     model: str,
     messages: Sequence[Message],
     tools: Sequence[ToolDefinition],
     options: Mapping[str, Any],
 ) -> bytes:
-    """Return 16 bytes that change with any part of the request.
+    """Encode all parts of a request, for its digest.
 
-    The digest is that of our own types and not of the vendor's request body, so that a new release of this
-    package does not treat finished rows as changed and pay for them again.
+    These are our own types and not the vendor's request body, so that a new release of this package does not treat
+    finished rows as changed and pay for them again.
     """
     fields = [message.__dict__ for message in messages]
-    asked = (provider, model, fields, tools, sorted(options.items()) if options else ())
-    return blake2b(_encoder.encode(asked), digest_size=16).digest()
+    return _encoder.encode((provider, model, fields, tools, sorted(options.items()) if options else ()))
+
+
+def compute_digest(encoded: bytes) -> bytes:
+    """Return 16 bytes that change with any part of the request."""
+    return blake2b(encoded, digest_size=16).digest()
 
 
 def encode_row(row: CheckedRow) -> bytes:

@@ -97,7 +97,7 @@ class HttpAttempt(msgspec.Struct, Generic[T], eq=False):
         return {"date": self._connection.runtime.read_date(), **headers}
 
 
-class BodyAttempt(HttpAttempt[T]):
+class BodyAttempt(HttpAttempt[T], gc=False):
     """An attempt whose response is a complete body."""
 
     async def read_batch(self) -> Result[Batch[T], Fault]:

@@ -192,7 +192,9 @@ def find_reported_cost(answer: object) -> float | None:
     """Return the cost in a response's metadata, in US dollars: as reported by the vendor or computed from prices."""
     metadata = getattr(answer, "metadata", None)
     found = metadata.get("cost") if isinstance(metadata, dict) else None
-    amount = found.get("amount") if isinstance(found, dict) else None
+    if not isinstance(found, dict):
+        return None
+    amount = found.get("amount")
     return float(amount) if isinstance(amount, int | float) else None
 
 

@@ -5,8 +5,7 @@ A new kind of result requires one function that compiles it and one public metho
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from functools import partial
+from collections.abc import Mapping
 from hashlib import sha256
 from typing import Any, Generic, TypeVar, cast
 
@@ -91,15 +90,7 @@ class HttpBackend:
                 return Failure(fault)
         if connection.needs_preparation and (unready := await prepare_model(connection.transport, model)) is not None:
             return Failure(with_context(exchange.context, unready))
-        start: Callable[[TimeLimits], BackendAttempt[T]]
-        if exchange.read is not None:
-            start = partial(BodyAttempt, connection, exchange)
-        elif exchange.read_lines is not None:
-            start = partial(LinesAttempt, connection, exchange)
-        else:  # only the stream kind has none of them, and its items are chunks
-            stream = partial(StreamAttempt, connection, cast("PreparedExchange[StreamChunk]", exchange))
-            start = cast("Callable[[TimeLimits], BackendAttempt[T]]", stream)
-        return Success(HttpBoundRequest(start))
+        return Success(HttpBoundRequest(connection, exchange))
 
     async def aclose(self) -> None:
         """Close the connections."""
@@ -109,8 +100,19 @@ class HttpBackend:
 class HttpBoundRequest(msgspec.Struct, Generic[T], frozen=True, gc=False):
     """A compiled request with its connection."""
 
-    start: Callable[[TimeLimits], BackendAttempt[T]]
-    """Starts an attempt."""
+    _connection: Connection
+    _exchange: PreparedExchange[T]
+
+    def start(self, limits: TimeLimits) -> BackendAttempt[T]:
+        """Start an attempt."""
+        exchange = self._exchange
+        if exchange.read is not None:
+            return BodyAttempt(self._connection, exchange, limits)
+        if exchange.read_lines is not None:
+            return LinesAttempt(self._connection, exchange, limits)
+        # Only the stream kind has none of them, and its items are chunks.
+        stream = StreamAttempt(self._connection, cast("PreparedExchange[StreamChunk]", exchange), limits)
+        return cast("BackendAttempt[T]", stream)
 
 
 class KnownRequest(Generic[T]):
@@ -138,6 +140,16 @@ def digest_scope(name: str, address: str | None, secret: SecretStr | None) -> st
     """Return a digest of base URL and key; a key has too much entropy to be recovered from it."""
     digest = sha256(f"{address}\0{'' if secret is None else secret.get_secret_value()}".encode()).hexdigest()
     return f"{name}:{digest[:16]}"
+
+
+class _CompletionReader(msgspec.Struct, frozen=True, gc=False):
+    """`read_completion` of one exchange. A partial would be two objects for the garbage collector in every call."""
+
+    _context: ResponseContext
+    _codec: Codec
+
+    def __call__(self, body: bytes) -> Result[CompletionResponse, Fault]:
+        return read_completion(self._context, self._codec, body)
 
 
 def compile_chat(
@@ -173,7 +185,7 @@ def compile_chat(
                 tool_names=built.tool_names,
                 required_call=built.required_call,
             )
-            read = None if spec.stream else partial(read_completion, context, codec)
+            read = None if spec.stream else _CompletionReader(context, codec)
             return Success(PreparedExchange(request=built, codec=codec, context=context, read=read))
         case Failure(fault):
             return Failure(fault)

@@ -10,12 +10,13 @@ step of a statement, and a busy event loop would otherwise delay the thread once
 from __future__ import annotations
 
 import asyncio
+import math
 import sqlite3
+import sys
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
-from itertools import chain
 from pathlib import Path
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
@@ -65,6 +66,8 @@ _UPDATE = (
     " completion_tokens = excluded.completion_tokens, cost = excluded.cost,"
     " attempts = coalesce(attempts, 0) + excluded.attempts, finished = excluded.finished, body = excluded.body"
 )
+NULL = math.nan
+"""SQLite binds it as NULL. The sqlite3 module searches for an adapter of None and of bytes, 1 us for each value; not of this."""
 _GROUP = 96
 """Rows in one statement; their placeholders stay below SQLite's oldest limit."""
 
@@ -118,6 +121,9 @@ class Ledger:
         self._next: _Commit | None = None
         """The commit of rows that finish now."""
         self._writer: asyncio.Task[None] | None = None
+        self._gathered: asyncio.Future[None] | None = None
+        """Ends the wait for more rows."""
+        self._open_rows = sys.maxsize
 
     @classmethod
     def open(cls, path: str | Path, *, durable: bool = False) -> Result[Ledger, Fault]:
@@ -159,7 +165,15 @@ class Ledger:
         commit.rows.append(row)
         commit.outcomes.append(outcome)
         commit.waiters.append(waiter)
+        if self._gathered is not None and len(commit.rows) >= self._open_rows:
+            _end_wait(self._gathered)
         return waiter
+
+    def set_open_rows(self, count: int) -> None:
+        """Set the number of rows in flight, each of which waits for its commit: a commit of so many waits for no more."""
+        self._open_rows = count
+        if self._gathered is not None and self._next is not None and len(self._next.rows) >= count:
+            _end_wait(self._gathered)
 
     async def aclose(self) -> None:
         """Write pending rows and close the file."""
@@ -186,7 +200,7 @@ class Ledger:
     async def _write(self) -> None:
         try:
             while (commit := self._next) is not None:
-                await asyncio.sleep(GATHERING)
+                await self._gather(commit)
                 self._next = None
                 try:
                     result = await self._run_in_thread(self._finish, commit.rows)
@@ -196,11 +210,20 @@ class Ledger:
                         if not waiter.done():
                             waiter.set_exception(error)
                     continue
-                for waiter in commit.waiters:
-                    if not waiter.done():  # its row was cancelled
-                        waiter.set_result(None)
+                for waiter in commit.waiters:  # that of a cancelled row is done
+                    _end_wait(waiter)
         finally:
             self._writer = None
+
+    async def _gather(self, commit: _Commit) -> None:
+        """Wait for more rows, unless no other is in flight."""
+        if len(commit.rows) < self._open_rows:
+            loop = asyncio.get_running_loop()
+            self._gathered = loop.create_future()
+            timer = loop.call_later(GATHERING, _end_wait, self._gathered)
+            await self._gathered
+            timer.cancel()
+            self._gathered = None
 
     async def _run_in_thread(self, function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> Result[R, Fault]:
         def run() -> Result[R, Fault]:
@@ -234,8 +257,12 @@ class Ledger:
         with Transaction(self._connection):
             for start in range(0, len(rows), _GROUP):
                 group = rows[start : start + _GROUP]
-                values = (*shared, *chain.from_iterable(map(msgspec.structs.astuple, group)))
-                self._connection.execute(_insert_statement(len(group)), values)
+                values = [
+                    NULL if value is None else bytearray(value) if type(value) is bytes else value
+                    for row in group
+                    for value in msgspec.structs.astuple(row)
+                ]
+                self._connection.execute(_insert_statement(len(group)), [*shared, *values])
             self.finished += sum(row.status != "retryable" for row in rows)
             self._save_progress()
             cancelled = self._connection.execute("SELECT value FROM meta WHERE name = 'cancelled'").fetchone()
@@ -255,6 +282,11 @@ class Ledger:
     def _count(self) -> Report:
         self._save_progress()
         return count_rows(self._connection)
+
+
+def _end_wait(waiter: asyncio.Future[None]) -> None:
+    if not waiter.done():
+        waiter.set_result(None)
 
 
 def _ignore(outcomes: Sequence[Any], fault: Fault | None) -> None:
