@@ -9,13 +9,15 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 from msgspec.structs import replace
 
 from victor_fp.core.faults import Attempt
-from victor_fp.core.stats import MetricsSummary, Spread
+
+if TYPE_CHECKING:
+    from victor_fp.core.stats import MetricsSummary, Spread
 
 WINDOW = 1000
 """Default number of samples that are kept."""

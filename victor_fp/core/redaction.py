@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from functools import cache
 
 HIDDEN = "..."
 REDACTED = "[redacted]"
@@ -44,22 +45,29 @@ _SECRET_WORDS = frozenset(
 _USER_INFO = re.compile(r"(?<=://)[^/\s?#@]*@(?=[^/\s?#])")
 _QUERY_VALUE = re.compile(r"(?<=[?&])([^=&?#\s]*)=([^&#\s]+)")
 
-_CREDENTIALS = (
-    # Prefixes of vendors: OpenAI, Anthropic, OpenRouter, DeepSeek (sk-), Groq, xAI, Google, Hugging Face, AWS, ...
-    # Asterisks: some vendors repeat a masked key, of which both ends are still visible.
-    re.compile(
-        r"\b(?:(?:sk|pk|rk|gsk|xai|hf|pplx|csk|fw|nvapi|r8|tgp_v1)[-_]|AIza|AKIA|ASIA|ya29\.)[A-Za-z0-9_*-]{10,}"
-    ),
-    re.compile(r"(?i)(?<=\bbearer )[a-z0-9._~+/=-]{8,}"),
-    # OpenAI: "Incorrect API key provided: <the key>."
-    re.compile(r"(?<=provided: )[^\s.,;]+(?:[.,;]+[^\s.,;]+)*"),
-    re.compile(r"(?<=://)[^/\s?#@:]*:[^/\s?#@]*(?=@)"),
-)
-"""Credentials that are recognisable by their format, in any text."""
-_NAMED_CREDENTIALS = re.compile(
-    r"(?i)((?:authorization|api[-_ ]?key|access[-_]?token|secret|password)[\"']?[ \t]{0,8}[:=][ \t]{0,8}[\"']?)(?:bearer |basic )?[^\s\"',;&}]+"
-)
-"""Values that follow the name of a header or field for keys: for evidence and logs, not for messages."""
+
+@cache
+def _compile_credentials() -> tuple[re.Pattern[str], ...]:
+    """Compile the formats of credentials that are recognisable in any text, at the first text that is redacted."""
+    return (
+        # Prefixes of vendors: OpenAI, Anthropic, OpenRouter, DeepSeek (sk-), Groq, xAI, Google, Hugging Face, AWS, ...
+        # Asterisks: some vendors repeat a masked key, of which both ends are still visible.
+        re.compile(
+            r"\b(?:(?:sk|pk|rk|gsk|xai|hf|pplx|csk|fw|nvapi|r8|tgp_v1)[-_]|AIza|AKIA|ASIA|ya29\.)[A-Za-z0-9_*-]{10,}"
+        ),
+        re.compile(r"(?i)(?<=\bbearer )[a-z0-9._~+/=-]{8,}"),
+        # OpenAI: "Incorrect API key provided: <the key>."
+        re.compile(r"(?<=provided: )[^\s.,;]+(?:[.,;]+[^\s.,;]+)*"),
+        re.compile(r"(?<=://)[^/\s?#@:]*:[^/\s?#@]*(?=@)"),
+    )
+
+
+@cache
+def _compile_named_credentials() -> re.Pattern[str]:
+    """Compile the format of values that follow the name of a header or field for keys: for evidence and logs only."""
+    return re.compile(
+        r"(?i)((?:authorization|api[-_ ]?key|access[-_]?token|secret|password)[\"']?[ \t]{0,8}[:=][ \t]{0,8}[\"']?)(?:bearer |basic )?[^\s\"',;&}]+"
+    )
 
 
 def is_secret_name(name: str) -> bool:
@@ -87,9 +95,9 @@ def redact_text(text: str, *, names: bool = False) -> str:
     >>> redact_text("Incorrect API key provided: sk-abcdefghijklmnop. See our docs.")
     'Incorrect API key provided: [redacted]. See our docs.'
     """
-    for pattern in _CREDENTIALS:
+    for pattern in _compile_credentials():
         text = pattern.sub(REDACTED, text)
-    return _NAMED_CREDENTIALS.sub(rf"\1{REDACTED}", text) if names else text
+    return _compile_named_credentials().sub(rf"\1{REDACTED}", text) if names else text
 
 
 def hide_secrets(text: str, secrets: Iterable[str]) -> str:

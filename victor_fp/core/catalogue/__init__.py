@@ -9,7 +9,6 @@ so that the import time of the package does not grow with the number of provider
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from difflib import get_close_matches
 from functools import partial
 from importlib import import_module
 from types import MappingProxyType
@@ -84,6 +83,8 @@ class Catalogue(msgspec.Struct, frozen=True):
 
     def suggest(self, name: str) -> tuple[str, ...]:
         """Return names and aliases with a similar spelling, the most similar first."""
+        from difflib import get_close_matches
+
         return tuple(get_close_matches(name.lower(), self.entries, n=MAX_SUGGESTIONS))
 
     def with_entry(self, entry: CatalogueEntry) -> Catalogue:

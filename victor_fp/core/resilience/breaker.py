@@ -47,13 +47,15 @@ a process opens the breaker for all others based on its own counts, and a succes
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Literal, TypeAlias, assert_never
+from typing import TYPE_CHECKING, Literal, TypeAlias, assert_never
 
 import msgspec
 from msgspec.structs import replace
 
 from victor_fp.core.faults import Fault, is_breaker_failure
-from victor_fp.core.stats import CircuitBreakerStats
+
+if TYPE_CHECKING:
+    from victor_fp.core.stats import CircuitBreakerStats
 
 State: TypeAlias = Literal["closed", "open", "half_open"]
 Move: TypeAlias = Literal["tripped", "recovery_timeout_passed", "probe_failed", "probes_succeeded", "reset"]

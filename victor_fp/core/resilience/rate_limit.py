@@ -30,14 +30,16 @@ import math
 from bisect import bisect_left
 from collections.abc import Mapping
 from operator import attrgetter
-from typing import Literal, TypeAlias
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
 import msgspec
 from msgspec.structs import replace
 
 from victor_fp.core.resilience.pool import LATE, Lent, RequestBlock, TokenSecond, find_charged_second
 from victor_fp.core.resilience.ratelimit_headers import Reported, ReportedBudget
-from victor_fp.core.stats import LimiterStats
+
+if TYPE_CHECKING:
+    from victor_fp.core.stats import LimiterStats
 
 Adoption: TypeAlias = Literal["replace", "tighten", "never"]
 LimiterMode: TypeAlias = Literal["free", "full", "held"]

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 from returns.result import Failure, Result, Success
 
 from victor_fp.core.faults import Fault
@@ -35,21 +35,19 @@ START_ALLOWANCE = 1.0
 operation without a deadline could be cut short."""
 
 
-@dataclass(kw_only=True)
-class ModelState:
+class ModelState(msgspec.Struct, kw_only=True, eq=False):
     """The state of one model at one target."""
 
     breaker: Cell[Breaker | None]
     limiter: RateLimiter | None
 
 
-@dataclass(kw_only=True)
-class Target:
+class Target(msgspec.Struct, kw_only=True, eq=False):
     """One backend and model that an operation may use."""
 
     backend: Backend
     model: str
-    options: Mapping[str, Any] = field(default_factory=dict)
+    options: Mapping[str, Any] = {}
     """Override those of the caller."""
     timeout: float
     retries: RetryPolicy
@@ -65,7 +63,7 @@ class Target:
     """None if the health is not measured."""
     on_attempt: Callable[[Fault | None, float, float], None] | None = None
     """Called after each attempt with its fault, or None, its duration in seconds, and the time."""
-    states: dict[str, ModelState] = field(default_factory=dict)
+    states: dict[str, ModelState] = {}
     """By model."""
     shared_state: ModelState | None = None
     """The state of all models, if they share one."""
