@@ -121,7 +121,7 @@ async def give_up_at_random(provider: BaseProvider, times: int, seed: int) -> in
 def in_use(provider: Any) -> int:
     """Connections that the pools of a plain or managed provider hold as being in use, and responses that they await."""
     connections = [one.connection for one in getattr(provider, "_providers", (provider,))]
-    sessions = [held for one in connections for held in one.transport.load()._sessions.held.values()]
+    sessions = [held.resource for one in connections for held in one.transport.load()._sessions.held.values()]
     return sum(len(session.connector._acquired) + session.connector.awaited for session in sessions)
 
 

@@ -120,7 +120,6 @@ class LiveRoute:
                 pace = self._pace
                 if len(self._workers) > pacing.count_allowed_rows(pace):
                     self._workers.discard(worker)  # at once, so that other workers do not also leave in the same step
-                    self._job.ledger.set_open_rows(len(self._workers))
                     return
                 self.start()
 

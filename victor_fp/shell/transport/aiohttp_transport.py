@@ -10,7 +10,7 @@ from base64 import b64encode
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from functools import partial
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 import aiohttp
 import aiohttp.abc
@@ -106,9 +106,8 @@ class AiohttpTransport:
             if (problem := find_header_problem(request.headers)) is not None:
                 return InvalidRequest(message=problem)
             body = request.body
-            session = self._sessions.held.get(asyncio.get_running_loop())
-            if session is None:
-                session = await self._sessions.open()
+            held = self._sessions.held.get(asyncio.get_running_loop())
+            session = await self._sessions.open() if held is None else held.resource
             response = await session.request(
                 request.method,
                 route.url,
@@ -268,14 +267,13 @@ class _ClientRequest(aiohttp.ClientRequest):
     """aiohttp's request; a body of bytes is sent without a task for it, as aiohttp itself does from Python 3.12 on."""
 
     async def send(self, conn: aiohttp.connector.Connection) -> aiohttp.ClientResponse:
-        connector, protocol, body = conn._connector, conn.protocol, self._body  # noqa: SLF001
+        protocol, body = conn.protocol, self._body
         if (
             type(body) is not aiohttp.BytesPayload
             or protocol is None
             or protocol.writing_paused
             or self.proxy is not None
-            or not isinstance(connector, _Connector)
-            or connector.awaited >= SENT_AT_ONCE
+            or cast("_Connector", conn._connector).awaited >= SENT_AT_ONCE  # noqa: SLF001
         ):
             return await super().send(conn)
         writer = StreamWriter(protocol, self.loop)
@@ -312,9 +310,7 @@ class _ClientResponse(aiohttp.ClientResponse):
         # RFC 9112, 9.6: after a request with `connection: close` the server closes, regardless of its response.
         if protocol is not None and self.request_info.headers.get("connection") == "close":
             protocol.force_close()
-        connector = connection._connector  # noqa: SLF001
-        if not isinstance(connector, _Connector):
-            raise TypeError("the session has another connector")
+        connector = cast("_Connector", connection._connector)  # noqa: SLF001
         connector.awaited += 1
         try:
             started = await super().start(connection)

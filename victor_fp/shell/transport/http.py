@@ -6,7 +6,7 @@ import asyncio
 import math
 import os
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Mapping
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, NamedTuple, TypeVar
 from urllib.parse import urlsplit
 from weakref import WeakKeyDictionary, WeakSet
 
@@ -173,6 +173,14 @@ class HttpResponse:
         return piece
 
 
+class Held(NamedTuple, Generic[R]):
+    """A resource of one event loop."""
+
+    resource: R
+    life: AsyncGenerator[None, None]
+    """Closes the resource when it is closed."""
+
+
 class LoopResources(Generic[R]):
     """One resource for each event loop, created at first use and closed when its loop shuts down.
 
@@ -191,34 +199,30 @@ class LoopResources(Generic[R]):
         self._make = make
         self._close = close
         self._set_aside = set_aside
-        self.held: WeakKeyDictionary[asyncio.AbstractEventLoop, R] = WeakKeyDictionary()
+        self.held: WeakKeyDictionary[asyncio.AbstractEventLoop, Held[R]] = WeakKeyDictionary()
         """The open resources."""
-        self._lives: WeakKeyDictionary[asyncio.AbstractEventLoop, AsyncGenerator[None, None]] = WeakKeyDictionary()
         _OF_THIS_PROCESS.add(self)
 
     async def open(self) -> R:
         """Make the resource of the running loop, which has none in `held`."""
-        loop = asyncio.get_running_loop()
-        resource = self.held[loop] = self._make()
-        life = self._lives[loop] = _hold(resource, self._close)
+        resource = self._make()
+        life = _hold(resource, self._close)
+        self.held[asyncio.get_running_loop()] = Held(resource, life)
         await anext(life)
         return resource
 
     async def aclose(self) -> None:
         """Close the resource of the running loop."""
-        loop = asyncio.get_running_loop()
-        self.held.pop(loop, None)
-        life = self._lives.pop(loop, None)
-        if life is not None:
-            await life.aclose()
+        found = self.held.pop(asyncio.get_running_loop(), None)
+        if found is not None:
+            await found.life.aclose()
 
     def leave_to_parent(self) -> None:
         """Forget the resources without closing them, in a forked process."""
         held, self.held = list(self.held.items()), WeakKeyDictionary()
-        lives, self._lives = self._lives, WeakKeyDictionary()
-        for loop, resource in held:
+        for loop, (resource, life) in held:
             kept = resource if self._set_aside is None else self._set_aside(resource)
-            _INHERITED.append((loop, lives.get(loop), kept))
+            _INHERITED.append((loop, life, kept))
 
 
 async def _hold(resource: R, close: Callable[[R], Awaitable[object]]) -> AsyncGenerator[None, None]:

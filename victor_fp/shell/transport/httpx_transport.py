@@ -93,9 +93,8 @@ class HttpxTransport:
                 self._routes.clear()
             self._routes[url] = proxy
         proxy = self._routes[url]
-        clients = self._clients.held.get(asyncio.get_running_loop())
-        if clients is None:
-            clients = await self._clients.open()
+        found = self._clients.held.get(asyncio.get_running_loop())
+        clients = await self._clients.open() if found is None else found.resource
         client = clients.get(proxy)
         if client is None:
             made = self._make_client(proxy)
