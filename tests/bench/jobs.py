@@ -1,8 +1,8 @@
 """A job over a transport in memory: CPU per row against a bare bounded loop over the same provider, and memory.
 
-`python -m tests.bench.jobs [ROWS] [CONCURRENCY]` alternates rounds of both, prints the medians and the median of the ratios
-inside a round, and then runs ROWS rows as one job while it watches memory. CPU seconds of this process are counted, the
-ledger's thread included.
+`python -m tests.bench.jobs [ROWS] [CONCURRENCY] [SECONDS]` alternates rounds of both, prints the medians and the median of
+the ratios inside a round, and then runs ROWS rows as one job while it watches memory. Answers take SECONDS on average, 0 by
+default. CPU seconds of this process are counted, the ledger's thread included.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import random
 import statistics
 import sys
 import tempfile
@@ -47,7 +48,7 @@ ANSWER = json.dumps(
 ).encode()
 
 
-class InstantResponse:
+class MemoryResponse:
     """The same answer to everything."""
 
     status = 200
@@ -64,13 +65,17 @@ class InstantResponse:
         """Nothing is open."""
 
 
-class InstantTransport:
-    """Answers in the next turn of the loop."""
+class MemoryTransport:
+    """Answers in the next turn of the loop, or after half to one and a half times as many seconds."""
 
-    async def open(self, request: HttpRequest, secret: SecretStr | None, timeout: float | None) -> InstantResponse:
+    def __init__(self, seconds: float = 0.0) -> None:
+        self._seconds = seconds
+        self._random = random.Random(1)
+
+    async def open(self, request: HttpRequest, secret: SecretStr | None, timeout: float | None) -> MemoryResponse:
         """The answer."""
-        await asyncio.sleep(0)
-        return InstantResponse()
+        await asyncio.sleep(self._seconds * self._random.uniform(0.5, 1.5) if self._seconds else 0)
+        return MemoryResponse()
 
     async def aclose(self) -> None:
         """Nothing is open."""
@@ -116,9 +121,9 @@ def resident_megabytes() -> float:
     return pages * os.sysconf("SC_PAGE_SIZE") / 2**20
 
 
-async def main(count: int, concurrency: int) -> None:
+async def main(count: int, concurrency: int, seconds: float) -> None:
     """Measure and print."""
-    async with ProviderRegistry.create("openai", api_key="k", transport=InstantTransport()) as provider:
+    async with ProviderRegistry.create("openai", api_key="k", transport=MemoryTransport(seconds)) as provider:
         bare, job = [], []
         await run_bare(provider, 500, concurrency)
         await run_job(provider, 500, concurrency)
@@ -141,4 +146,5 @@ async def main(count: int, concurrency: int) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(main(int(sys.argv[1]) if len(sys.argv) > 1 else 0, int(sys.argv[2]) if len(sys.argv) > 2 else 128))
+    rows, width, delay = [*sys.argv[1:], *("0", "128", "0")[len(sys.argv) - 1 :]]
+    asyncio.run(main(int(rows), int(width), float(delay)))

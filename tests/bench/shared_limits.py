@@ -37,7 +37,7 @@ from pydantic import SecretStr
 from redis import Redis
 from redis.exceptions import RedisError
 
-from tests.bench.jobs import InstantResponse, InstantTransport
+from tests.bench.jobs import MemoryResponse, MemoryTransport
 from victor_fp.core.requests import HttpRequest
 from victor_fp.core.resilience.pool import Borrow, Lent
 from victor_fp.core.resilience.rate_limit import Limits
@@ -63,7 +63,7 @@ PLAIN = "plain"
 MESSAGES = [Message(role="user", content="Tell me about the quick brown fox.")]
 
 
-class MeteredResponse(InstantResponse):
+class MeteredResponse(MemoryResponse):
     """An answer that used so many tokens."""
 
     def __init__(self, tokens: int) -> None:
@@ -76,14 +76,15 @@ class MeteredResponse(InstantResponse):
         return json.dumps(answer).encode()
 
 
-class MeteredTransport(InstantTransport):
+class MeteredTransport(MemoryTransport):
     """Answers after LATENCY, and keeps when requests came and the tokens that each used."""
 
     def __init__(self, least: float, most: float) -> None:
+        super().__init__(LATENCY)
         self.used: list[tuple[float, int]] = []
         self._range = (least, most)
 
-    async def open(self, request: HttpRequest, secret: SecretStr | None, timeout: float | None) -> InstantResponse:
+    async def open(self, request: HttpRequest, secret: SecretStr | None, timeout: float | None) -> MemoryResponse:
         """The answer."""
         tokens = round(ESTIMATE * random.uniform(*self._range))
         self.used.append((time.time(), tokens))
@@ -97,7 +98,7 @@ async def work(
     """One process: calls until its time is over, and writes down what came of it. `most` is 0 if requests are limited."""
     metered = MeteredTransport(least, most)
     async with await ManagedProviderFactory.create(
-        "openai", "gpt-4o", "key", transport=InstantTransport()
+        "openai", "gpt-4o", "key", transport=MemoryTransport()
     ) as first:  # what is imported at the first call is not measured
         await first.chat(MESSAGES)
     store = MemoryStore() if url in (MEMORY, PLAIN) else RedisStore(url)
@@ -121,7 +122,7 @@ async def work(
             store.lend = lend_from_afar  # type: ignore[method-assign]  # the distance is simulated
     requests, budget = (None, per_minute) if most else (per_minute, None)
     limits = Limits(requests_per_minute=requests, tokens_per_minute=budget, concurrency=10_000, adopt="never")
-    transport = metered if most else InstantTransport()
+    transport = metered if most else MemoryTransport()
     provider: BaseProvider
     if url == PLAIN:
         provider = ProviderRegistry.create("openai", api_key="key", transport=transport)

@@ -30,6 +30,7 @@ from victor_fp.core.faults import (
 from victor_fp.core.jobs.rows import RowInput
 from victor_fp.core.types import CompletionResponse
 from victor_fp.jobs import Budget, Row, export, read_report, reopen_rows, run
+from victor_fp.shell.ledger.sqlite import FinishedRow, Ledger
 
 
 def rows(count: int) -> list[Row]:
@@ -52,6 +53,40 @@ async def test_commit_does_not_wait_for_rows_that_cannot_come(tmp_path: Path, mo
     async with asyncio.timeout(60):
         found = [done async for done in run(rows(101), RowProvider(), model="m", ledger=tmp_path / "l", concurrency=16)]
     assert len(found) == 101
+
+
+async def test_commit_waits_for_its_share_of_the_rows_in_flight(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("victor_fp.shell.ledger.sqlite.GATHERING", 0.0)
+    monkeypatch.setattr("victor_fp.shell.ledger.sqlite.MAX_GATHERING", 600.0)
+    ledger = Ledger.open(tmp_path / "l").unwrap()
+    sizes: list[int] = []
+    ledger.on_commit = lambda outcomes, _: sizes.append(len(outcomes))
+    ledger.set_open_rows(64)
+    names = iter(range(100))
+
+    def finish() -> asyncio.Future[None]:
+        name = next(names)
+        return ledger.finish(FinishedRow(key=str(name), position=name, digest=b"", status="done", body=b"a"), None)
+
+    async with asyncio.timeout(60):
+        waiting = finish()
+        for _ in range(2):
+            for _ in range(100):
+                await asyncio.sleep(0)
+            assert not waiting.done()
+            finish()
+        await finish()  # 64 rows in flight: the fourth ends the wait
+        assert sizes == [4]
+        waiting = finish()
+        for _ in range(100):
+            await asyncio.sleep(0)
+        ledger.set_open_rows(1)  # the others have ended otherwise
+        await waiting
+        assert sizes == [4, 1]
+    await ledger.aclose()
+    assert read_report(tmp_path / "l").unwrap().done == 5
 
 
 async def test_what_a_row_lacks_is_null_in_the_ledger(tmp_path: Path) -> None:

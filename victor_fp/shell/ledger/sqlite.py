@@ -35,7 +35,11 @@ R = TypeVar("R")
 
 FORMAT = 2
 GATHERING = 0.002
-"""Seconds for which a commit waits for more rows. Requests take far longer, and commits of many rows are cheaper."""
+"""Seconds for which a commit waits for more rows. A commit costs as much as 40 rows in it, and requests take far longer."""
+MAX_GATHERING = 0.1
+"""Maximum seconds for which a commit waits for its share of the rows in flight."""
+_SHARE = 16
+"""One of so many rows in flight is the share of a commit: rows then wait 3 % of the time of a request on average."""
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS rows (
@@ -90,14 +94,15 @@ class FinishedRow(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
 
 class _Commit:
-    """A group of rows that share a commit, with an outcome and a future for each."""
+    """A group of rows that share a commit, with an outcome for each."""
 
-    __slots__ = ("outcomes", "rows", "waiters")
+    __slots__ = ("end", "outcomes", "rows")
 
-    def __init__(self) -> None:
+    def __init__(self, end: asyncio.Future[None]) -> None:
         self.rows: list[FinishedRow] = []
         self.outcomes: list[Any] = []
-        self.waiters: list[asyncio.Future[None]] = []
+        self.end = end
+        """Done after the commit. Cancelling one row's wait cancels all: only the end of a job cancels rows."""
 
 
 class Ledger:
@@ -124,6 +129,10 @@ class Ledger:
         self._gathered: asyncio.Future[None] | None = None
         """Ends the wait for more rows."""
         self._open_rows = sys.maxsize
+        self._share = 0
+        """Rows of a commit that does not wait longer than `GATHERING`."""
+        self._wanted_rows = 0
+        """Rows of a commit that end its wait."""
 
     @classmethod
     def open(cls, path: str | Path, *, durable: bool = False) -> Result[Ledger, Fault]:
@@ -153,25 +162,25 @@ class Ledger:
     def finish(self, row: FinishedRow, outcome: object) -> asyncio.Future[None]:
         """Write the result of a row. Rows that finish meanwhile share a commit, after which `on_commit` gets their outcomes.
 
-        The future is done after that. It is not a coroutine: every object that waits for a commit costs the garbage collector time.
+        The future is done after that. It is that of the group: every object that waits for a commit costs the garbage collector
+        time.
         """
-        loop = asyncio.get_running_loop()
         commit = self._next
         if commit is None:
-            commit = self._next = _Commit()
+            loop = asyncio.get_running_loop()
+            commit = self._next = _Commit(loop.create_future())
             if self._writer is None:
                 self._writer = loop.create_task(self._write())
-        waiter: asyncio.Future[None] = loop.create_future()
         commit.rows.append(row)
         commit.outcomes.append(outcome)
-        commit.waiters.append(waiter)
-        if self._gathered is not None and len(commit.rows) >= self._open_rows:
+        if self._gathered is not None and len(commit.rows) >= self._wanted_rows:
             _end_wait(self._gathered)
-        return waiter
+        return commit.end
 
     def set_open_rows(self, count: int) -> None:
         """Set the number of rows in flight, each of which waits for its commit: a commit of so many waits for no more."""
-        self._open_rows = count
+        self._open_rows, self._share = count, -(-count // _SHARE)
+        self._wanted_rows = min(self._wanted_rows, count)
         if self._gathered is not None and self._next is not None and len(self._next.rows) >= count:
             _end_wait(self._gathered)
 
@@ -206,24 +215,28 @@ class Ledger:
                     result = await self._run_in_thread(self._finish, commit.rows)
                     self.on_commit(commit.outcomes, result.failure() if isinstance(result, Failure) else None)
                 except Exception as error:  # a defect, which must not leave the rows waiting
-                    for waiter in commit.waiters:
-                        if not waiter.done():
-                            waiter.set_exception(error)
+                    if not commit.end.done():
+                        commit.end.set_exception(error)
                     continue
-                for waiter in commit.waiters:  # that of a cancelled row is done
-                    _end_wait(waiter)
+                _end_wait(commit.end)
         finally:
             self._writer = None
 
     async def _gather(self, commit: _Commit) -> None:
-        """Wait for more rows, unless no other is in flight."""
+        """Wait for more rows, unless no other is in flight; longer while the commit does not have its share of them."""
         if len(commit.rows) < self._open_rows:
-            loop = asyncio.get_running_loop()
-            self._gathered = loop.create_future()
-            timer = loop.call_later(GATHERING, _end_wait, self._gathered)
-            await self._gathered
-            timer.cancel()
-            self._gathered = None
+            await self._wait_for_rows(self._open_rows, GATHERING)
+        if len(commit.rows) < self._share:
+            await self._wait_for_rows(self._share, MAX_GATHERING)
+
+    async def _wait_for_rows(self, count: int, seconds: float) -> None:
+        """Wait until the next commit has that many rows, or for some seconds."""
+        loop = asyncio.get_running_loop()
+        self._wanted_rows, self._gathered = count, loop.create_future()
+        timer = loop.call_later(seconds, _end_wait, self._gathered)
+        await self._gathered
+        timer.cancel()
+        self._gathered = None
 
     async def _run_in_thread(self, function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> Result[R, Fault]:
         def run() -> Result[R, Fault]:
