@@ -73,8 +73,8 @@ class Metrics(msgspec.Struct, frozen=True, kw_only=True):
 
 
 _LATEST_SIZE = 32
-_NOT_FAILURES = frozenset({"ok", "left", "Cancelled"})
-"""Outcomes that are not failures of a provider."""
+NOT_FAILURES = frozenset({"ok", "left", "Cancelled"})
+"""Outcomes that are not failures of a provider; in spans, all but "ok" are recorded as an attribute."""
 
 
 def record_sample(metrics: Metrics, sample: Sample) -> Metrics:
@@ -92,7 +92,7 @@ def add_up(metrics: Metrics) -> Metrics:
         window=metrics.window,
         older=(metrics.older + latest)[-metrics.window :] if metrics.window > 0 else (),
         operations=metrics.operations + len(latest),
-        failures=metrics.failures + sum(sample.outcome not in _NOT_FAILURES for sample in latest),
+        failures=metrics.failures + sum(sample.outcome not in NOT_FAILURES for sample in latest),
         retries=metrics.retries + sum(max(0, sample.tries - 1 - sample.fallbacks) for sample in latest),
         fallbacks=metrics.fallbacks + sum(sample.fallbacks for sample in latest),
         prompt_tokens=metrics.prompt_tokens + sum(sample.prompt_tokens or 0 for sample in latest),

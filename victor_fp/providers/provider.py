@@ -29,10 +29,10 @@ if TYPE_CHECKING:
 
 
 class Provider(BaseProvider):
-    """What `create` returns: calls accept one text as well as messages, and use `default_model` where they name no model.
+    """The type of all providers that `create` returns: calls also accept a single text, and use `default_model` if no model is given.
 
-    Providers of the catalogue, managed ones, and classes of your own that `create` made are all of this type. `BaseProvider`
-    asks less of those who write a class: lists of messages, and a model's name.
+    These are catalogue providers, managed providers, and custom classes. `BaseProvider` requires less of a custom class: it
+    receives a list of messages and the name of a model.
     """
 
     async def chat(
@@ -142,8 +142,8 @@ class Provider(BaseProvider):
 
     @abstractmethod
     async def list_models_result(self) -> Result[list[ModelInfo], Fault]:
-        """The models on offer."""
+        """Return the available models."""
 
     async def count_tokens(self, text: str, *, model: str | None = None) -> int:  # noqa: ARG002  for vendors that count
-        """The vendor's own count where a model is named and the vendor counts; else an estimate."""
+        """Return the vendor's count if a model is given and the vendor supports it, else an estimate."""
         return await super().count_tokens(text)

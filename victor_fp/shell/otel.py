@@ -20,6 +20,7 @@ from opentelemetry.trace import Span, SpanKind, Status, StatusCode, TracerProvid
 from opentelemetry.util.types import AttributeValue
 
 from victor_fp.core.defaults import DEFAULT_MAX_TOKENS, DEFAULT_TEMPERATURE
+from victor_fp.core.metrics import NOT_FAILURES
 from victor_fp.core.redaction import redact_text
 from victor_fp.core.types import CompletionResponse
 from victor_fp.shell.engine.telemetry import Begun, Ended, OnEnd
@@ -40,9 +41,6 @@ from victor_fp.shell.otel_names import (
 SCOPE = "victor_fp"
 CAPTURE = "OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT"
 """The environment variable that enables the recording of content with the value "true"."""
-
-_NO_ERROR = frozenset({"ok", "left", "Cancelled"})
-"""Outcomes that are not errors of a span; all but "ok" are recorded as an attribute."""
 
 
 class OtelObserver:
@@ -119,7 +117,7 @@ class OtelObserver:
             span.update_name(f"{ending.operation} {sample.model or ''}".rstrip())
             span.set_attributes({**shared, **self._describe_answer(ending), **self._describe_sample(ending)})
             self._record_failed_attempts(span, ending)
-            if sample.outcome not in _NO_ERROR:
+            if sample.outcome not in NOT_FAILURES:
                 message = redact_text(ending.fault.message, names=True) if ending.fault is not None else None
                 span.set_status(Status(StatusCode.ERROR, message))
         span.end()

@@ -22,14 +22,6 @@ ROLES = ("REQUEST", "RESPONSE", "EVENT", "ERROR")
 DECODED_BY_FIELD = {("bedrock_converse", "ConverseStreamOutput")}
 """Unions of the vendor's whose fields are decoded one by one, since each frame's header names its field."""
 
-NOT_YET = {
-    ("bedrock_converse", "ERROR ExceptionBody"),
-    ("cohere_v2", "ERROR ErrorBody"),
-    ("ollama_chat", "ERROR ErrorResponse"),
-    ("replicate", "ERROR Problem"),
-}
-"""Bodies that are still built or read as plain dicts; an entry goes when its protocol uses the type."""
-
 
 def operations(document: str) -> dict[str, type[Any]]:
     module = importlib.import_module(f"victor_fp_wire.{document}.operations")
@@ -108,7 +100,7 @@ def test_every_body_of_an_operation_is_used(document: str) -> None:
         for role, name in bodies
         if (document, name) not in DECODED_BY_FIELD and not is_used(document, role, name)
     }
-    assert {(document, body) for body in unused} <= NOT_YET
+    assert unused == set()
 
 
 def test_the_exceptions_are_still_needed() -> None:

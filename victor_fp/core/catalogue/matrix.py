@@ -142,10 +142,10 @@ def _render_default(spec: ProviderSpec) -> str:
 
 
 def _render_discovery(spec: ProviderSpec) -> Sequence[str]:
-    spoken = _bind_codec(spec)
-    found = None if spoken is None else spoken.discovery
+    codec = _bind_codec(spec)
+    found = None if codec is None else codec.discovery
     one = "" if found is None else "in the list" if found.model_request is None else "yes"
-    counted = spoken is not None and spoken.counting is not None
+    counted = codec is not None and codec.counting is not None
     return f"`{spec.name}`", "" if found is None else "yes", one, "yes" if counted else ""
 
 

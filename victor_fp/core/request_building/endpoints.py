@@ -158,7 +158,9 @@ def _parse_custom_url(spec: ProviderSpec, source: str, text: str) -> Result[_Cus
         if path is None or ending is None:
             continue
         if protocol not in own:
-            advice = f"{spec.name} speaks {spec.dialect.protocol}: give the address without it, or another provider"
+            advice = (
+                f"{spec.name} uses {spec.dialect.protocol}: remove the route from the URL, or select another provider"
+            )
             return _reject(spec, source, f"ends in {ending[0][:80]}, a route of {protocol}; {advice}")
         path = path[: ending.start()].rstrip("/")
     path = path and _strip_route(path, _SHARED_ROUTES)

@@ -13,7 +13,7 @@ from typing import Protocol, TypeAlias
 import msgspec
 
 from victor_fp.core.faults import Attempt, Fault
-from victor_fp.core.metrics import Sample
+from victor_fp.core.metrics import NOT_FAILURES, Sample
 from victor_fp.core.redaction import redact_text
 from victor_fp.core.types import CompletionResponse, StreamChunk
 from victor_fp.shell.engine.call_spec import CallSpec
@@ -137,7 +137,7 @@ class LogObserver:
 
 def choose_level(sample: Sample) -> int:
     """Return the log level for an operation."""
-    if sample.outcome not in {"ok", "left", "Cancelled"}:
+    if sample.outcome not in NOT_FAILURES:
         return logging.WARNING
     return logging.INFO if sample.tries > 1 else logging.DEBUG
 

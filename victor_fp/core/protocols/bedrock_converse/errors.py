@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import msgspec
-from victor_fp_wire.bedrock_converse.response import StreamException
+from victor_fp_wire.bedrock_converse.response import ExceptionBody, StreamException
 
 from victor_fp.core.classification.classifier import classify_error
 from victor_fp.core.classification.details import read_body
@@ -15,6 +15,7 @@ from victor_fp.core.json import Undecodable, WireDecoder
 from victor_fp.core.requests import Endpoint
 
 EXCEPTION: WireDecoder[StreamException] = WireDecoder(StreamException)
+_BODY: WireDecoder[ExceptionBody] = WireDecoder(ExceptionBody)
 TYPE_HEADER = "x-amzn-errortype"
 
 
@@ -53,14 +54,7 @@ def strip_exception_name(name: str) -> str:
     return name.partition(":")[0].rpartition("#")[2].strip()
 
 
-class _TypedBody(msgspec.Struct, frozen=True):
-    type: str | None = msgspec.field(name="__type", default=None)
-
-
-_TYPED_BODY: WireDecoder[_TypedBody] = WireDecoder(_TypedBody)
-
-
 def _find_type(body: bytes) -> str | None:
     """Return the exception's name from the body, where older services put it."""
-    typed = _TYPED_BODY.decode(body)
-    return None if isinstance(typed, Undecodable) else typed.type
+    decoded = _BODY.decode(body)
+    return None if isinstance(decoded, Undecodable) else decoded.field__type
