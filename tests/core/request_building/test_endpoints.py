@@ -250,4 +250,4 @@ def test_an_address_that_ends_in_a_route_of_another_protocol_is_refused_with_its
     fault = replay.request(provider, HI, model="m", base_url=address).failure()
     assert isinstance(fault, InvalidRequest)
     assert f"a route of {protocol}" in fault.message
-    assert f"{provider} speaks " in fault.message
+    assert f"{provider} uses " in fault.message

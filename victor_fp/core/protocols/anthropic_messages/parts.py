@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from base64 import b64decode, b64encode
+from base64 import b64encode
 from typing import TypeAlias, assert_never
-from urllib.parse import unquote_to_bytes
 
 import msgspec
 from msgspec import UNSET
@@ -20,6 +19,7 @@ from victor_fp_wire.anthropic_messages.request import (
 )
 
 from victor_fp.core.dialects.anthropic import AnthropicDialect
+from victor_fp.core.request_building.data_urls import read_data_url
 from victor_fp.core.requests import Adjustment
 from victor_fp.core.types import AudioPart, FilePart, ImagePart, Message, Part, TextPart
 
@@ -102,29 +102,14 @@ def _inline(part: ImagePart | FilePart) -> Inline | None:
     """Return the part's bytes in base64; None if it only has a URL."""
     if part.data is not None:
         return Inline(part.media_type or "", b64encode(part.data).decode())
-    opened = _parse_data_url(part.url or "")
+    opened = read_data_url(part.url or "")
     return None if opened is None else Inline(part.media_type or opened[0], b64encode(opened[1]).decode())
-
-
-def _parse_data_url(url: str) -> tuple[str, bytes] | None:
-    """Return the media type and bytes of a `data:` URL (RFC 2397)."""
-    head, comma, tail = url.partition(",")
-    if not comma or not head.lower().startswith("data:"):
-        return None
-    media_type, *rest = head[5:].split(";")
-    data = unquote_to_bytes(tail)
-    if any(word.strip().lower() == "base64" for word in rest):
-        try:
-            data = b64decode(data)
-        except ValueError:
-            return None
-    return media_type or "text/plain", data
 
 
 def _read_text(part: FilePart, media_type: str) -> str | None:
     """Return the text of a text document, including JSON, XML, YAML and JavaScript; None for other types."""
     textual = media_type.startswith("text/") or media_type.endswith(("json", "xml", "yaml", "javascript"))
-    data = part.data if part.data is not None else (_parse_data_url(part.url or "") or ("", b""))[1]
+    data = part.data if part.data is not None else (read_data_url(part.url or "") or ("", b""))[1]
     try:
         return data.decode() if textual else None
     except UnicodeDecodeError:

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import re
-from base64 import b64decode, b64encode
+from base64 import b64encode
 from collections.abc import Mapping
 from typing import Literal, TypeAlias, assert_never
-from urllib.parse import unquote_to_bytes
 
 import msgspec
 from msgspec import UNSET, UnsetType
@@ -23,6 +22,7 @@ from victor_fp_wire.bedrock_converse.request import (
     VideoSource,
 )
 
+from victor_fp.core.request_building.data_urls import read_data_url
 from victor_fp.core.requests import Adjustment
 from victor_fp.core.types import AudioPart, FilePart, ImagePart, Part, TextPart
 
@@ -184,7 +184,7 @@ def _read_source(part: ImagePart | AudioPart | FilePart, extensions: Mapping[str
             media_type=_strip_parameters(part.media_type or extensions.get(extension, "")),
             s3_location=S3Location(uri=url),
         )
-    if (opened := _parse_data_url(url)) is not None:
+    if (opened := read_data_url(url)) is not None:
         return MediaSource(
             media_type=_strip_parameters(part.media_type or opened[0]), bytes=b64encode(opened[1]).decode()
         )
@@ -196,21 +196,6 @@ def _read_source(part: ImagePart | AudioPart | FilePart, extensions: Mapping[str
 def _strip_parameters(media_type: str) -> str:
     """Return the media type in lower case, without parameters such as a charset."""
     return media_type.partition(";")[0].strip().lower()
-
-
-def _parse_data_url(url: str) -> tuple[str, bytes] | None:
-    """Return the media type and bytes of a `data:` URL (RFC 2397)."""
-    head, comma, tail = url.partition(",")
-    if not comma or not head.lower().startswith("data:"):
-        return None
-    media_type, *rest = head[5:].split(";")
-    data = unquote_to_bytes(tail)
-    if any(word.strip().lower() == "base64" for word in rest):
-        try:
-            data = b64decode(data)
-        except ValueError:
-            return None
-    return media_type or "text/plain", data
 
 
 def _make_unique_name(filename: str, names: set[str]) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from base64 import b64encode
 from typing import assert_never
 
 from msgspec import UNSET
@@ -12,6 +11,7 @@ from victor_fp.core.dialects.cohere import CohereDialect
 from victor_fp.core.json import encode_json
 from victor_fp.core.models.cohere import CoherePolicy
 from victor_fp.core.request_building.conversation import Block, split_assistant_turn
+from victor_fp.core.request_building.data_urls import build_data_url
 from victor_fp.core.request_building.tool_results import Placement, place_result_parts
 from victor_fp.core.requests import Adjustment, ChatRequest
 from victor_fp.core.types import AudioPart, FilePart, ImagePart, Message, TextPart
@@ -78,7 +78,7 @@ def _build_user_message(message: Message, unsupported: list[Adjustment]) -> wire
 def _build_image_url(part: ImagePart) -> wire.ImageUrl:
     url = part.url or ""
     if part.data is not None:
-        url = f"data:{part.media_type};base64,{b64encode(part.data).decode('ascii')}"
+        url = build_data_url(part.data, part.media_type or "image/png")
     return wire.ImageUrl(url=url, detail=part.detail or UNSET)
 
 

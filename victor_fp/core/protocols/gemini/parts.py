@@ -5,7 +5,6 @@ from __future__ import annotations
 from base64 import b64encode
 from collections.abc import Sequence
 from typing import assert_never
-from urllib.parse import unquote_to_bytes
 
 import msgspec
 from msgspec import UNSET, UnsetType
@@ -14,6 +13,7 @@ from victor_fp_wire.gemini.request import Blob, FileData, FunctionCall, Function
 from victor_fp.core.dialects.gemini import GeminiDialect
 from victor_fp.core.json import Json
 from victor_fp.core.request_building.conversation import Block, read_call_arguments
+from victor_fp.core.request_building.data_urls import read_data_url
 from victor_fp.core.types import AudioPart, FilePart, ImagePart, Message, TextPart
 
 MEDIA_TYPES = {
@@ -57,10 +57,9 @@ def _build_media(part: ImagePart | AudioPart | FilePart, dialect: GeminiDialect)
         label = filename
     elif filename:
         metadata = {"filename": filename}
-    media = part.data, part.media_type
-    if part.url is not None and part.url.startswith("data:"):
-        media = parse_data_url(part.url)
-    data, media_type = media
+    data, media_type = part.data, part.media_type
+    if part.url is not None and (read := read_data_url(part.url)) is not None:
+        media_type, data = media_type or read[0], read[1]
     if data is not None:
         encoded = b64encode(data).decode()
         blob = Blob(mime_type=media_type or "application/octet-stream", data=encoded, display_name=label)
@@ -68,18 +67,6 @@ def _build_media(part: ImagePart | AudioPart | FilePart, dialect: GeminiDialect)
     url = part.url or ""
     named = media_type or MEDIA_TYPES.get(url.partition("?")[0].rpartition(".")[2].lower())
     return Part(file_data=FileData(file_uri=url, mime_type=named or UNSET, display_name=label), part_metadata=metadata)
-
-
-def parse_data_url(url: str) -> tuple[bytes | None, str | None]:
-    """Return bytes and media type of a `data:` URL; None for both if its base64 is invalid."""
-    head, _, rest = url.removeprefix("data:").partition(",")
-    media_type, *parameters = head.split(";")
-    if "base64" not in parameters:
-        return unquote_to_bytes(rest), media_type or "text/plain"
-    try:
-        return msgspec.convert(rest, bytes), media_type or "text/plain"
-    except msgspec.ValidationError:
-        return None, None
 
 
 def build_turn_parts(blocks: Sequence[Block], placeholder_signature: str) -> list[Part]:
@@ -155,7 +142,5 @@ def read_media_type(part: ImagePart | AudioPart | FilePart) -> str:
     """Return the media type of a part given by value; empty for one given by URL."""
     if part.data is not None:
         return part.media_type or ""
-    if part.url is not None and part.url.startswith("data:"):
-        data, media_type = parse_data_url(part.url)
-        return "" if data is None else part.media_type or media_type or ""
-    return ""
+    read = read_data_url(part.url or "")
+    return "" if read is None else part.media_type or read[0]

@@ -25,8 +25,9 @@ from victor_fp_wire.gemini_interactions.request import (
 
 from victor_fp.core.dialects.interactions import InteractionsDialect
 from victor_fp.core.protocols.gemini.contents import list_changes
-from victor_fp.core.protocols.gemini.parts import parse_data_url, to_arguments
+from victor_fp.core.protocols.gemini.parts import to_arguments
 from victor_fp.core.request_building.conversation import Block, read_turn_state, split_assistant_turn, split_system
+from victor_fp.core.request_building.data_urls import read_data_url
 from victor_fp.core.request_building.stored_state import count_stored
 from victor_fp.core.request_building.tool_results import Media, Placement, place_result_parts
 from victor_fp.core.requests import Adjustment
@@ -160,8 +161,8 @@ def _build_part(part: Part) -> InputContent:
 def _read_media(part: Media) -> tuple[str | UnsetType, str | UnsetType, str | UnsetType]:
     """Return a part's data in base64, its URL and its media type; data URLs are decoded to data."""
     data, url, media_type = part.data, part.url, part.media_type
-    if url is not None and url.startswith("data:"):
-        (data, media_type), url = parse_data_url(url), None
+    if url is not None and (read := read_data_url(url)) is not None:
+        media_type, data, url = media_type or read[0], read[1], None
     return (
         UNSET if data is None else b64encode(data).decode(),
         UNSET if url is None else url,

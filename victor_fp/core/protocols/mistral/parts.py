@@ -8,7 +8,7 @@ from typing import assert_never
 from msgspec import UNSET
 from victor_fp_wire.mistral import request as wire
 
-from victor_fp.core.protocols.openai_family.media import build_data_url
+from victor_fp.core.request_building.data_urls import build_data_url
 from victor_fp.core.types import AudioPart, FilePart, ImagePart, Part, TextPart
 
 

@@ -10,7 +10,8 @@ from msgspec import UNSET, UnsetType
 from victor_fp_wire.openai_chat import request as wire
 
 from victor_fp.core.protocols.openai_chat.rules import ChatRules
-from victor_fp.core.protocols.openai_family.media import build_data_url, name_audio_format, name_file
+from victor_fp.core.protocols.openai_family.media import name_audio_format, name_file
+from victor_fp.core.request_building.data_urls import build_data_url
 from victor_fp.core.types import AudioPart, FilePart, ImagePart, Part, TextPart
 
 

@@ -1,8 +1,6 @@
-"""Data URLs, audio format names and file names of media parts."""
+"""Audio format names and file names of media parts."""
 
 from __future__ import annotations
-
-from base64 import b64encode
 
 from victor_fp.core.types import AudioPart, FilePart
 
@@ -18,15 +16,6 @@ AUDIO_FORMATS = {
 """Format names of media types whose subtype is a different name."""
 EXTENSIONS = {"text/plain": "txt", "text/markdown": "md"}
 """Extensions of media types whose subtype is not one."""
-
-
-def build_data_url(data: bytes, media_type: str) -> str:
-    """Build a data URL (RFC 2397).
-
-    >>> build_data_url(b"hi", "text/plain")
-    'data:text/plain;base64,aGk='
-    """
-    return f"data:{media_type};base64,{b64encode(data).decode('ascii')}"
 
 
 def name_audio_format(part: AudioPart) -> str:

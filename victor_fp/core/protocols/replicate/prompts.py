@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from base64 import b64encode
 from collections.abc import Iterator, Sequence
 from itertools import dropwhile
 
@@ -17,6 +16,7 @@ from victor_fp.core.request_building.conversation import (
     split_assistant_turn,
     split_system,
 )
+from victor_fp.core.request_building.data_urls import build_data_url
 from victor_fp.core.requests import Adjustment
 from victor_fp.core.types import ImagePart, Message, TextPart
 
@@ -131,6 +131,4 @@ def _collect_images(inputs: Inputs, messages: Sequence[Message]) -> tuple[list[s
 
 
 def _to_url(part: ImagePart) -> str:
-    if part.data is None:
-        return part.url or ""
-    return f"data:{part.media_type};base64,{b64encode(part.data).decode('ascii')}"
+    return part.url or "" if part.data is None else build_data_url(part.data, part.media_type or "image/png")
