@@ -39,7 +39,7 @@ class ManagerPool(TargetPool):
 
     def __init__(self, failover: FailoverController, spec: CallSpec) -> None:
         config, state = failover.config, failover.current.state
-        super().__init__((), runtime=SYSTEM)
+        super().__init__((), runtime=SYSTEM, in_flight=failover.current.calls)
         self._failover = failover
         self._spec = spec
         self._used: BaseProvider | None = None

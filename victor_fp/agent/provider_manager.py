@@ -265,9 +265,10 @@ class ProviderManager:
         return ChatStream(stream_items(partial(self._open_pool, spec), spec, as_results=True))
 
     async def close(self) -> None:
-        """Stop monitoring, end calls in flight, and close the current provider and retiring ones.
+        """Stop monitoring, end the calls of this manager, and close the current provider and retiring ones.
 
-        The manager cannot be used afterwards. A provider held by another manager stays open.
+        The manager cannot be used afterwards. A provider held by another manager stays open, and so do the calls on it
+        that were not made through this manager.
         """
         await self._current.close()
         await self.stop_health_monitoring()
