@@ -8,6 +8,8 @@ import logging
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from returns.result import Failure, Result, Success
+
 from victor_fp.agent.model_switcher import ModelSwitchEvent, SwitchHistory, SwitchReason
 from victor_fp.agent.provider_settings import find_default_model, find_settings, take_model
 from victor_fp.agent.provider_state import ProviderState
@@ -45,7 +47,7 @@ class CurrentProvider:
 
     def create(
         self, name: str, model: str | None = None, keywords: Mapping[str, Any] | None = None
-    ) -> tuple[BaseProvider, str] | Fault:
+    ) -> Result[tuple[BaseProvider, str], Fault]:
         """Create a provider from the settings; return it with its model, or a fault. Does not raise.
 
         The model is the argument, else that of the settings, else the provider's default, else the current one.
@@ -56,14 +58,14 @@ class CurrentProvider:
             configured = take_model(given)
             provider = ProviderRegistry.create(name, **given)
             current = "" if self.state is None else self.state.model
-            return provider, model or configured or find_default_model(name, provider) or current
+            return Success((provider, model or configured or find_default_model(name, provider) or current))
         except ProviderError as error:
-            return redact_fault(error.fault, *find_secrets(given))
+            return Failure(redact_fault(error.fault, *find_secrets(given)))
         except Exception as error:  # user code, whose exceptions may quote keywords
             refused = InvalidRequest(
                 provider=name, message=f"{name} could not be created: {type(error).__name__}: {error}"
             )
-            return redact_fault(refused, *find_secrets(given))
+            return Failure(redact_fault(refused, *find_secrets(given)))
 
     def hold(self, provider: BaseProvider, name: str, model: str) -> ProviderState:
         """Create a state for a provider, which stays open until it is released."""

@@ -75,10 +75,7 @@ class ProviderManager:
         if provider is None and provider_name:
             provider_name, named = split_model_name(provider_name, ProviderRegistry.is_registered)
             model = model or named
-            made = self._current.create(provider_name, model)
-            if not isinstance(made, tuple):
-                raise error_from(made)
-            provider, model = made
+            provider, model = unwrap_or_raise(self._current.create(provider_name, model))
         if provider is not None:
             name = provider_name or provider.name
             self._current.state = self._current.hold(provider, name, model or find_default_model(name, provider) or "")
