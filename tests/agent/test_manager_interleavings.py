@@ -5,13 +5,15 @@ from __future__ import annotations
 import asyncio
 import random
 import threading
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from typing import Any
 
 import pytest
 from returns.result import Failure, Result, Success
 
+from tests import openai_shapes as shapes
 from tests.acme import HI
+from tests.loopback import Received, Talk, serving
 from victor_fp.agent.provider_manager import ProviderManager, ProviderManagerConfig, ProviderState
 from victor_fp.core import faults
 from victor_fp.core.protocols import ModelInfo
@@ -32,6 +34,9 @@ class World:
         self.created: list[Simulated] = []
         self.down: set[str] = set()
         self.steps = 4
+        self.gate = asyncio.Event()
+        """Calls wait for it."""
+        self.gate.set()
 
     async def pause(self) -> None:
         for _ in range(self.luck.randrange(self.steps)):
@@ -70,12 +75,14 @@ class Simulated(BaseProvider):
 
     async def chat(self, messages: Any, *, model: str, **options: Any) -> CompletionResponse:
         self._ask(model)
+        await self.world.gate.wait()
         await self.world.pause()
         self._fail_if_down()
         return CompletionResponse(content=self.label, model=model)
 
     async def stream(self, messages: Any, *, model: str, **options: Any) -> AsyncIterator[StreamChunk]:
         self._ask(model)
+        await self.world.gate.wait()
         await self.world.pause()
         self._fail_if_down()
         for _ in range(3):
@@ -111,14 +118,16 @@ async def test_closed_providers_are_not_called_in_any_interleaving(seed: int) ->
     config = ProviderManagerConfig(
         enable_health_checks=luck.random() < 0.5, fallback_providers=["bb", "cc"], health_check_interval=1e6
     )
-    manager = ProviderManager({}, provider_name="aa", config=config)
+    shared = ProviderRegistry.create("aa")
+    managers = [ProviderManager({}, shared, "aa-m", config=config) for _ in range(luck.choice([1, 2, 2]))]
 
     async def slow(_: ProviderState) -> None:
         await world.pause()
 
-    manager.add_switch_callback(slow)
+    for manager in managers:
+        manager.add_switch_callback(slow)
 
-    async def act(kind: int) -> object:
+    async def act(manager: ProviderManager, kind: int) -> object:
         await world.pause()
         match kind:
             case 0:
@@ -135,20 +144,25 @@ async def test_closed_providers_are_not_called_in_any_interleaving(seed: int) ->
                 return await manager.get_healthy_providers()
         return None
 
-    tasks = [asyncio.create_task(act(luck.choice([0, 0, 0, 1, 1, 2, 3, 4, 5]))) for _ in range(12)]
+    users = [luck.choice(managers) for _ in range(12)]
+    tasks = [asyncio.create_task(act(user, luck.choice([0, 0, 0, 1, 1, 2, 3, 4, 5]))) for user in users]
     for task in tasks:
         if luck.random() < 0.2:
             for _ in range(luck.randrange(6)):
                 await asyncio.sleep(0)
             task.cancel()
-    if luck.random() < 0.5:
+    closed = [manager for manager in managers if luck.random() < 0.4]
+    for manager in closed:
         await manager.close()
     done = await asyncio.gather(*tasks, return_exceptions=True)
-    await manager.close()
-    assert await manager.switch_provider("bb") is False
-    assert isinstance((await manager.chat_result(HI)).failure(), faults.InvalidRequest)
-    for outcome in done:
+    for manager in managers:
+        await manager.close()
+        assert await manager.switch_provider("bb") is False
+        assert isinstance((await manager.chat_result(HI)).failure(), faults.InvalidRequest)
+    for user, outcome in zip(users, done, strict=True):
         assert isinstance(outcome, Result | bool | list | None | asyncio.CancelledError), outcome
+        if isinstance(outcome, Failure) and user not in closed:
+            assert "closed" not in str(outcome.failure())
     for provider in world.created:
         assert provider.asked_after_close == 0
         assert provider.closed == 1
@@ -287,6 +301,144 @@ async def test_two_managers_over_one_provider_share_its_calls_and_the_last_one_c
     await two.close()
     assert shared.closed == 1
     assert shared.asked_after_close == 0
+
+
+async def chat(manager: ProviderManager) -> Result[Any, faults.Fault]:
+    return await manager.chat_result(HI)
+
+
+async def stream(manager: ProviderManager) -> Result[Any, faults.Fault]:
+    return [result async for result in manager.stream_result(HI)][-1]
+
+
+Call = Callable[[ProviderManager], Coroutine[None, None, Result[Any, faults.Fault]]]
+
+
+class Shared:
+    """A provider of several managers, whose calls wait for the gate."""
+
+    def __init__(self) -> None:
+        self.world = world_of()
+        self.world.gate.clear()
+        created = ProviderRegistry.create("aa")
+        assert isinstance(created, Simulated)
+        self.provider = created
+
+    def manage(self) -> ProviderManager:
+        return ProviderManager({}, self.provider, "m", config=NO_CHECKS)
+
+    async def start(self, call: Call, manager: ProviderManager) -> asyncio.Task[Result[Any, faults.Fault]]:
+        """Return the call when it is in flight."""
+        before = len(self.provider.asked)
+        task = asyncio.create_task(call(manager))
+        while len(self.provider.asked) == before:
+            await asyncio.sleep(0)
+        return task
+
+
+@pytest.mark.parametrize("call", [chat, stream])
+async def test_a_manager_that_switched_keeps_a_shared_provider_until_its_calls_end(call: Call) -> None:
+    shared = Shared()
+    one, two = shared.manage(), shared.manage()
+    of_one, of_two = await shared.start(call, one), await shared.start(call, two)
+    await one.switch_provider("bb")
+    await two.close()
+    assert isinstance((await of_two).failure(), faults.Cancelled)
+    assert (of_one.done(), shared.provider.closed) == (False, 0)
+    shared.world.gate.set()
+    assert isinstance(await of_one, Success)
+    while shared.provider.closed == 0:
+        await asyncio.sleep(0)
+    await one.close()
+    assert shared.provider.closed == 1
+
+
+@pytest.mark.parametrize("call", [chat, stream])
+async def test_closing_a_manager_spares_the_calls_of_one_that_took_its_former_provider(call: Call) -> None:
+    shared = Shared()
+    one = shared.manage()
+    of_one = await shared.start(call, one)
+    await one.switch_provider("bb")
+    two = shared.manage()
+    of_two = await shared.start(call, two)
+    await one.close()
+    assert isinstance((await of_one).failure(), faults.Cancelled)
+    assert (of_two.done(), shared.provider.closed) == (False, 0)
+    shared.world.gate.set()
+    assert isinstance(await of_two, Success)
+    assert isinstance(await call(two), Success)
+    await two.close()
+    assert shared.provider.closed == 1
+
+
+@pytest.mark.parametrize("call", [chat, stream])
+async def test_closing_a_manager_ends_only_its_own_calls_on_a_shared_provider(call: Call) -> None:
+    shared = Shared()
+    one, two = shared.manage(), shared.manage()
+    of_one, of_two = await shared.start(call, one), await shared.start(call, two)
+    await one.close()
+    assert isinstance((await asyncio.wait_for(of_one, 5)).failure(), faults.Cancelled)
+    assert (of_two.done(), shared.provider.closed) == (False, 0)
+    await two.close()
+    assert isinstance((await of_two).failure(), faults.Cancelled)
+    assert shared.provider.closed == 1
+
+
+@pytest.mark.parametrize("call", [chat, stream])
+async def test_a_former_provider_is_closed_with_the_last_manager_that_calls_it(call: Call) -> None:
+    shared = Shared()
+    one, two = shared.manage(), shared.manage()
+    of_two = await shared.start(call, two)
+    await one.switch_provider("bb")
+    await asyncio.sleep(0)
+    await two.close()
+    assert isinstance((await of_two).failure(), faults.Cancelled)
+    assert shared.provider.closed == 1
+    await one.close()
+
+
+async def test_managers_closed_at_the_same_time_close_their_provider_once_and_end_calls_made_on_it() -> None:
+    gate, asked = asyncio.Event(), asyncio.Event()
+
+    async def answer(talk: Talk, _: Received) -> None:
+        asked.set()
+        await gate.wait()
+        await talk.answer(shapes.body())
+
+    async with serving(answer) as server:
+        provider = ProviderRegistry.create("openai", api_key="k", base_url=server.url)
+        one, two = (ProviderManager({}, provider, "m", config=NO_CHECKS) for _ in range(2))
+        call = asyncio.create_task(provider.chat_result(HI, model="m"))
+        await asked.wait()
+        await asyncio.gather(one.close(), two.close())
+        assert isinstance((await call).failure(), faults.Cancelled)
+        gate.set()
+
+
+async def test_a_call_of_the_engine_on_a_shared_provider_ends_with_its_own_manager() -> None:
+    gate, asked = asyncio.Event(), asyncio.Semaphore(0)
+
+    async def answer(talk: Talk, _: Received) -> None:
+        asked.release()
+        await gate.wait()
+        await talk.answer(shapes.body())
+
+    async with serving(answer) as server:
+        settings = {"openai": {"api_key": "k", "base_url": server.url}}
+        provider = ProviderRegistry.create("openai", **settings["openai"])
+        one, two = (ProviderManager(settings, provider, "m", config=NO_CHECKS) for _ in range(2))
+        of_one = asyncio.create_task(chat(one))
+        await asked.acquire()
+        assert await one.switch_provider("openai", "m2")
+        await two.close()
+        three = ProviderManager({}, provider, "m", config=NO_CHECKS)
+        of_three = asyncio.create_task(chat(three))
+        await asked.acquire()
+        await one.close()
+        assert isinstance((await of_one).failure(), faults.Cancelled)
+        gate.set()
+        assert isinstance(await of_three, Success)
+        await three.close()
 
 
 def test_a_second_thread_is_refused_by_name() -> None:

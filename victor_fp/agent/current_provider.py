@@ -8,6 +8,8 @@ import logging
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from returns.result import Failure, Result, Success
+
 from victor_fp.agent.model_switcher import ModelSwitchEvent, SwitchHistory, SwitchReason
 from victor_fp.agent.provider_settings import find_default_model, find_settings, take_model
 from victor_fp.agent.provider_state import ProviderState
@@ -18,7 +20,7 @@ from victor_fp.core.secrets import HiddenValuesDict, find_secrets
 from victor_fp.providers.base import BaseProvider
 from victor_fp.providers.errors import ProviderError
 from victor_fp.providers.registry import ProviderRegistry
-from victor_fp.shell.engine.in_flight import find_in_flight
+from victor_fp.shell.engine.in_flight import InFlight, find_in_flight
 from victor_fp.shell.engine.telemetry import LOGGER
 from victor_fp.shell.runtime import SYSTEM
 
@@ -36,13 +38,16 @@ class CurrentProvider:
         self.health: dict[str, Health] = {}
         """Health by provider name, from checks and calls."""
         self.is_closed = False
+        self.calls = InFlight()
+        """The calls of this manager, on all providers."""
         self._settings = settings
         self._retiring: dict[asyncio.Task[None], BaseProvider] = {}
+        """Former providers that are still held, for calls in flight."""
         self._closing: set[asyncio.Task[None]] = set()
 
     def create(
         self, name: str, model: str | None = None, keywords: Mapping[str, Any] | None = None
-    ) -> tuple[BaseProvider, str] | Fault:
+    ) -> Result[tuple[BaseProvider, str], Fault]:
         """Create a provider from the settings; return it with its model, or a fault. Does not raise.
 
         The model is the argument, else that of the settings, else the provider's default, else the current one.
@@ -53,18 +58,20 @@ class CurrentProvider:
             configured = take_model(given)
             provider = ProviderRegistry.create(name, **given)
             current = "" if self.state is None else self.state.model
-            return provider, model or configured or find_default_model(name, provider) or current
+            return Success((provider, model or configured or find_default_model(name, provider) or current))
         except ProviderError as error:
-            return redact_fault(error.fault, *find_secrets(given))
+            return Failure(redact_fault(error.fault, *find_secrets(given)))
         except Exception as error:  # user code, whose exceptions may quote keywords
             refused = InvalidRequest(
                 provider=name, message=f"{name} could not be created: {type(error).__name__}: {error}"
             )
-            return redact_fault(refused, *find_secrets(given))
+            return Failure(redact_fault(refused, *find_secrets(given)))
 
     def hold(self, provider: BaseProvider, name: str, model: str) -> ProviderState:
         """Create a state for a provider, which stays open until it is released."""
-        find_in_flight(provider).holders += 1
+        in_flight = find_in_flight(provider)
+        in_flight.holders += 1
+        in_flight.wake()
         return ProviderState(provider=provider, provider_name=name.lower(), model=model)
 
     async def put(
@@ -103,18 +110,16 @@ class CurrentProvider:
         self.health[name] = observe(health, judge_fault(fault), seconds, SYSTEM.now() if now is None else now)
 
     async def close(self) -> None:
-        """Close the current provider and retiring ones at once. No providers are created or set afterwards."""
+        """End the calls of this manager, and release its providers at once. Those held by no other are closed.
+
+        No providers are created or set afterwards.
+        """
         self.is_closed = True
+        self.calls.interrupt("the provider was closed")
+        if self.state is not None and not self.state.is_released:
+            self._retire(self.state)
         for provider in self._retiring.values():
-            find_in_flight(provider).interrupt("the provider was closed")
-        state = self.state
-        if state is not None and not state.is_released:
-            state.is_released = True
-            in_flight = find_in_flight(state.provider)
-            in_flight.holders -= 1
-            if in_flight.holders <= 0:
-                in_flight.interrupt("the provider was closed")
-                await self.close_provider(state.provider)
+            find_in_flight(provider).wake()
         while closing := {*self._retiring, *self._closing}:
             await asyncio.wait(closing)
 
@@ -126,22 +131,30 @@ class CurrentProvider:
         await asyncio.shield(task)
 
     def _retire(self, state: ProviderState) -> None:
-        """Close a provider after its last call."""
+        """Release a provider after its calls."""
         state.is_released = True
-        in_flight = find_in_flight(state.provider)
-        in_flight.holders -= 1
-        if in_flight.holders > 0:
-            return
-        task = asyncio.get_running_loop().create_task(_close_when_idle(state.provider))
+        task = asyncio.get_running_loop().create_task(self._release(state.provider))
         self._retiring[task] = state.provider
         task.add_done_callback(lambda done: self._retiring.pop(done, None))
 
+    async def _release(self, provider: BaseProvider) -> None:
+        """Hold a provider while it is in use; then close it, unless another manager holds it."""
+        in_flight = find_in_flight(provider)
+        try:
+            await in_flight.wait_while(lambda: self._is_using(in_flight))
+        finally:
+            in_flight.holders -= 1
+        if in_flight.holders <= 0:
+            in_flight.interrupt("the provider was closed")
+            await _close(provider)
 
-async def _close_when_idle(provider: BaseProvider) -> None:
-    in_flight = find_in_flight(provider)
-    await in_flight.wait_idle()
-    if in_flight.holders <= 0:
-        await _close(provider)
+    def _is_using(self, in_flight: InFlight) -> bool:
+        """Return whether calls of this manager are in flight on a provider, or any if no other manager holds it."""
+        if self.is_closed:
+            return False
+        if in_flight.holders <= 1:
+            return bool(in_flight.operations)
+        return not in_flight.operations.isdisjoint(self.calls.operations)
 
 
 async def _close(provider: BaseProvider) -> None:

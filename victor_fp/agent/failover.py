@@ -7,6 +7,8 @@ import logging
 from collections.abc import Mapping
 from typing import Any
 
+from returns.result import Failure, Result, Success
+
 from victor_fp.agent.current_provider import CurrentProvider
 from victor_fp.agent.manager_config import ProviderManagerConfig
 from victor_fp.agent.model_switcher import SwitchReason
@@ -15,6 +17,7 @@ from victor_fp.agent.provider_state import ProviderState
 from victor_fp.core.faults import Fault, InvalidRequest, describe
 from victor_fp.core.redaction import redact_text
 from victor_fp.core.resilience.health import Health, sort_by_preference
+from victor_fp.core.result import outcome
 from victor_fp.providers.base import BaseProvider
 from victor_fp.shell.engine.telemetry import LOGGER
 from victor_fp.shell.runtime import SYSTEM
@@ -33,13 +36,14 @@ class FailoverController:
     ) -> ProviderState | None:
         """Switch to a provider or, if it does not work, to the first working fallback; None if nothing was switched."""
         async with self._lock:
-            found = await self._switch(name, model, reason, keywords)
-            if isinstance(found, ProviderState):
-                return found
-            self._log(name, found)
+            match outcome(await self._switch(name, model, reason, keywords)):
+                case Success(state):
+                    return state
+                case Failure(fault):
+                    self._log(name, fault)
             if reason is SwitchReason.FALLBACK or not self.config.auto_fallback or self.current.is_closed:
                 return None
-            return await self._switch_to_fallback(found)
+            return await self._switch_to_fallback(fault)
 
     async def switch_model(self, model: str, reason: SwitchReason) -> ProviderState | None:
         """Switch to another model of the current provider."""
@@ -53,7 +57,7 @@ class FailoverController:
 
     async def fall_back(
         self, name: str, model: str | None, failing: BaseProvider, cause: Fault
-    ) -> tuple[ProviderState, bool] | Fault:
+    ) -> Result[tuple[ProviderState, bool], Fault]:
         """Return the provider to use after a failed call, and whether it was switched.
 
         If the provider has already been switched, that one is used. It is not checked, since the call that follows
@@ -62,14 +66,16 @@ class FailoverController:
         async with self._lock:
             state = self.current.state
             if state is not None and state.provider is not failing and not self.current.is_closed:
-                return state, False
+                return Success((state, False))
             if state is not None:
                 state.record_health(cause)
             found = await self._switch(name, model, SwitchReason.FALLBACK, {}, because=cause, check=False)
-        if isinstance(found, ProviderState):
-            return found, True
-        self._log(name, found)
-        return found
+        match outcome(found):
+            case Success(switched):
+                return Success((switched, True))
+            case Failure(fault):
+                self._log(name, fault)
+                return Failure(fault)
 
     async def check_current(self) -> ProviderState | None:
         """Check the current provider; return the fallback that replaced it, if any."""
@@ -103,10 +109,11 @@ class FailoverController:
             check = await check_provider(state.provider, state.model)
             state.record_health(check.fault)
         else:
-            created = self.current.create(name, model)
-            if not isinstance(created, tuple):
-                return HealthCheck(seconds=0.0, fault=created)
-            provider, found_model = created
+            match outcome(self.current.create(name, model)):
+                case Failure(fault):
+                    return HealthCheck(seconds=0.0, fault=fault)
+                case Success((provider, found_model)):
+                    pass
             try:
                 check = await check_provider(provider, found_model)
             finally:
@@ -119,10 +126,11 @@ class FailoverController:
         for name, model in self.config.fallbacks()[: self.config.max_fallback_attempts]:
             if state is not None and state.provider_name == name and model in {None, state.model}:
                 continue
-            found = await self._switch(name, model, SwitchReason.FALLBACK, {}, because=cause)
-            if isinstance(found, ProviderState):
-                return found
-            self._log(name, found)
+            match outcome(await self._switch(name, model, SwitchReason.FALLBACK, {}, because=cause)):
+                case Success(switched):
+                    return switched
+                case Failure(fault):
+                    self._log(name, fault)
         return None
 
     async def _switch(
@@ -134,14 +142,15 @@ class FailoverController:
         *,
         because: Fault | None = None,
         check: bool = True,
-    ) -> ProviderState | Fault:
+    ) -> Result[ProviderState, Fault]:
         """Create, check and set a provider. It is closed if it is not set for any reason."""
         if self.current.is_closed:
-            return build_closed_fault()
-        created = self.current.create(name, model, keywords)
-        if not isinstance(created, tuple):
-            return created
-        provider, found_model = created
+            return Failure(build_closed_fault())
+        match outcome(self.current.create(name, model, keywords)):
+            case Failure(refused):
+                return Failure(refused)
+            case Success((provider, found_model)):
+                pass
         fault: Fault | None = None
         is_put_in = False
         try:
@@ -157,9 +166,10 @@ class FailoverController:
             if not is_put_in:
                 await self.current.close_provider(provider)
         if fault is not None:
-            return fault
+            return Failure(fault)
         state = self.current.hold(provider, name, found_model)
-        return await self.current.put(state, reason, {} if because is None else {"fault": type(because).__name__})
+        metadata = {} if because is None else {"fault": type(because).__name__}
+        return Success(await self.current.put(state, reason, metadata))
 
     def _log(self, name: str, fault: Fault) -> None:
         text = redact_text(describe(fault), names=True)

@@ -16,6 +16,7 @@ from victor_fp.core.resilience import fallback
 from victor_fp.core.resilience.bounds import MAX_SECONDS
 from victor_fp.core.resilience.fallback import MOVES_ON, FallbackPolicy
 from victor_fp.core.resilience.retry import RetryPolicy
+from victor_fp.core.result import outcome
 from victor_fp.providers.base import BaseProvider
 from victor_fp.providers.provider_backend import ProviderBackend, find_engine_pool
 from victor_fp.shell.engine.backend import BackendAttempt, BoundRequest, Kind, TimeLimits
@@ -39,7 +40,7 @@ class ManagerPool(TargetPool):
 
     def __init__(self, failover: FailoverController, spec: CallSpec) -> None:
         config, state = failover.config, failover.current.state
-        super().__init__((), runtime=SYSTEM)
+        super().__init__((), runtime=SYSTEM, in_flight=failover.current.calls)
         self._failover = failover
         self._spec = spec
         self._used: BaseProvider | None = None
@@ -72,12 +73,13 @@ class ManagerPool(TargetPool):
             return Failure(build_no_provider_fault())
         if index > 0 and cause is not None and self._used is not None:
             name, model = self._fallbacks[index - 1]
-            found = await self._failover.fall_back(name, model, self._used, cause)
-            if not isinstance(found, tuple):
-                # The next fallback may work if this one cannot be created.
-                message = f"the fallback {name} is not available: {found.message}"
-                return Failure(ProviderNotFound(provider=name, message=message))
-            state, is_switched = found
+            match outcome(await self._failover.fall_back(name, model, self._used, cause)):
+                case Failure(fault):
+                    # The next fallback may work if this one cannot be created.
+                    message = f"the fallback {name} is not available: {fault.message}"
+                    return Failure(ProviderNotFound(provider=name, message=message))
+                case Success((state, is_switched)):
+                    pass
         self._used = state.provider
         target = self._build_target(state)
         if target.in_flight is not None:

@@ -75,10 +75,7 @@ class ProviderManager:
         if provider is None and provider_name:
             provider_name, named = split_model_name(provider_name, ProviderRegistry.is_registered)
             model = model or named
-            made = self._current.create(provider_name, model)
-            if not isinstance(made, tuple):
-                raise error_from(made)
-            provider, model = made
+            provider, model = unwrap_or_raise(self._current.create(provider_name, model))
         if provider is not None:
             name = provider_name or provider.name
             self._current.state = self._current.hold(provider, name, model or find_default_model(name, provider) or "")
@@ -265,9 +262,10 @@ class ProviderManager:
         return ChatStream(stream_items(partial(self._open_pool, spec), spec, as_results=True))
 
     async def close(self) -> None:
-        """Stop monitoring, end calls in flight, and close the current provider and retiring ones.
+        """Stop monitoring, end the calls of this manager, and close the current provider and retiring ones.
 
-        The manager cannot be used afterwards. A provider held by another manager stays open.
+        The manager cannot be used afterwards. A provider held by another manager stays open, and so do the calls on it
+        that were not made through this manager.
         """
         await self._current.close()
         await self.stop_health_monitoring()

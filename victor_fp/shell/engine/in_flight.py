@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import weakref
+from collections.abc import Callable
 from concurrent.futures import Future
 from typing import Protocol
 
@@ -23,16 +24,16 @@ class Interruptible(Protocol):
 
 
 class InFlight:
-    """The operations of one provider in flight, and the number of managers that hold the provider."""
+    """The operations of one provider or manager in flight, and the number of managers that hold the provider."""
 
     __slots__ = ("__weakref__", "holders", "operations", "waiting")
 
     def __init__(self) -> None:
         self.operations: set[Interruptible] = set()
         self.holders = 0
-        """Managers that have this provider as the current one, or wait for its last operation."""
+        """Managers that have this provider as the current one, or wait for operations on it."""
         self.waiting: list[Future[None]] = []
-        """Of those that wait until nothing is in flight, possibly in several threads."""
+        """Of those that wait for a change, possibly in several threads."""
 
     @property
     def count(self) -> int:
@@ -47,13 +48,16 @@ class InFlight:
         """Remove an operation that has ended."""
         self.operations.discard(operation)
         if self.waiting:
-            self.wake_if_idle()
+            self.wake()
 
-    async def wait_idle(self) -> None:
-        """Wait until nothing is in flight."""
-        while self.operations:
-            self.waiting.append(Future())
-            await asyncio.wrap_future(self.waiting[-1])
+    async def wait_while(self, is_in_use: Callable[[], bool]) -> None:
+        """Wait until the condition is false. It is checked again after each `wake` and each end of an operation."""
+        while True:
+            changed = Future[None]()
+            self.waiting.append(changed)  # before the check: an operation may end in another thread
+            if not is_in_use():
+                return
+            await asyncio.wrap_future(changed)
 
     def interrupt(self, message: str) -> None:
         """End all operations at once. They are no longer counted, even if they are not being read at the moment."""
@@ -61,14 +65,15 @@ class InFlight:
         self.operations.clear()
         for operation in operations:
             operation.interrupt(Cancelled(message=message))
-        self.wake_if_idle()
+        self.wake()
 
-    def wake_if_idle(self) -> None:
-        """Wake those that wait, if nothing is in flight."""
-        if self.operations:
-            return
-        waiting, self.waiting = self.waiting, []
-        for future in waiting:
+    def wake(self) -> None:
+        """Wake those that wait, to check their conditions."""
+        while self.waiting:
+            try:
+                future = self.waiting.pop()
+            except IndexError:  # another thread took the last one
+                return
             if future.set_running_or_notify_cancel():
                 future.set_result(None)
 

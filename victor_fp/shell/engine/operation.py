@@ -454,7 +454,7 @@ class Operation(Generic[T]):
         pool, target = self._pool, self._target
         pool.in_flight.operations.discard(self)  # not by `discard`: every call comes by here
         if pool.in_flight.waiting:
-            pool.in_flight.wake_if_idle()
+            pool.in_flight.wake()
         if target is not None and target.in_flight is not None:
             target.in_flight.discard(self)
         if result == "ok":
