@@ -14,6 +14,7 @@ as spent, because the vendor may have billed them.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Literal, TypeAlias
 
 import msgspec
@@ -88,6 +89,18 @@ def estimate_amount(
     usage = {"prompt_tokens": prompt_tokens, "completion_tokens": answer_tokens}
     usd = None if price is None else price(PricedUsage(models=(model,), usage=usage))
     return None if usd is None else Amount(usd=usd, tokens=tokens)
+
+
+def sum_amounts(amounts: Iterable[Amount], price_factor: float = 1.0) -> Amount:
+    """Return the usage of several calls together; `price_factor` applies to their prices.
+
+    >>> sum_amounts([Amount(usd=2.0, tokens=5), Amount(usd=1.0, tokens=1)], price_factor=0.5)
+    Amount(usd=1.5, tokens=6, requests=2)
+    """
+    total = Amount(requests=0)
+    for amount in amounts:
+        total = _add(total, amount)
+    return replace(total, usd=total.usd * price_factor)
 
 
 def describe_spending(state: Spending) -> dict[str, dict[str, float | None]]:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 from returns.result import Failure, Result, Success
@@ -15,10 +15,13 @@ from victor_fp.core.cost import Price, PricedUsage
 from victor_fp.core.faults import BudgetExceeded, DeadlineExceeded, Fault, InvalidRequest
 from victor_fp.core.resilience import budget as machine
 from victor_fp.core.resilience.budget import Amount, Budget, Shortage, Spending
-from victor_fp.core.token_estimates import ANSWER, estimate_tokens
+from victor_fp.core.token_estimates import ANSWER, estimate_text_tokens, estimate_tokens
 from victor_fp.core.types import Message, ToolDefinition, Usage
 from victor_fp.shell.store import Step, Store
 from victor_fp.shell.store.packing import SPENDING
+
+if TYPE_CHECKING:
+    from victor_fp.core.batching.types import BatchItem
 
 MAX_WAIT = 60.0
 """Maximum seconds that a call without a deadline waits for calls in flight to release part of the budget."""
@@ -47,22 +50,44 @@ class BudgetKeeper:
         tools: Sequence[ToolDefinition] | None,
         max_tokens: int | None,
         deadline: float | None = None,
+        *,
+        texts: Sequence[str] = (),
     ) -> Result[Amount, Fault]:
         """Reserve the estimated cost of a call; the returned amount must be settled.
 
+        `texts` are those of a call that embeds or ranks, which has no messages and no output.
         If the budget is exhausted while calls of this process are in flight, waits for them until `deadline`, in the
         store's clock.
         """
-        answer = ANSWER if max_tokens is None else max_tokens
-        prompt = estimate_tokens(messages, tools, 0)
+        answer = 0 if texts else ANSWER if max_tokens is None else max_tokens
+        prompt = estimate_text_tokens(texts) if texts else estimate_tokens(messages, tools, 0)
         price = None if self._budget.usd is None else self._price_for(address)
         estimate = machine.estimate_amount(self._budget, price, model, prompt, answer)
         if estimate is None:
-            message = (
-                f"the budget in US dollars cannot be enforced: no price is known for model {model!r}; "
-                "pass price=, or limit tokens or requests"
-            )
-            return Failure(InvalidRequest(provider=provider, model=model, message=message))
+            return Failure(_build_unpriced_fault(provider, model))
+        return await self._reserve_estimate(estimate, provider, model, deadline)
+
+    async def reserve_batch(
+        self, provider: str, address: str | None, items: Iterable[BatchItem], price_factor: float
+    ) -> Result[Amount, Fault]:
+        """Reserve the estimated cost of all requests of a batch together; the returned amount must be settled.
+
+        `price_factor` is the price of a batch relative to that of calls. Waits like `reserve`.
+        """
+        price = None if self._budget.usd is None else self._price_for(address)
+        estimates: list[Amount] = []
+        model = ""
+        for item in items:
+            model = item.model
+            estimate = machine.estimate_amount(self._budget, price, model, item.prompt_tokens, item.answer_tokens)
+            if estimate is None:
+                return Failure(_build_unpriced_fault(provider, model))
+            estimates.append(estimate)
+        return await self._reserve_estimate(machine.sum_amounts(estimates, price_factor), provider, model, None)
+
+    async def _reserve_estimate(
+        self, estimate: Amount, provider: str, model: str, deadline: float | None
+    ) -> Result[Amount, Fault]:
         end_time = self._store.now() + MAX_WAIT if deadline is None else deadline
         while True:
             try:
@@ -186,6 +211,14 @@ class BudgetKeeper:
                 cost = price(PricedUsage(models=tuple(name for name in models if name), usage=usage))
             usd = usd if cost is None else cost
         return Amount(usd=usd, tokens=usage.get("total_tokens") or counted or estimate.tokens)
+
+
+def _build_unpriced_fault(provider: str, model: str) -> Fault:
+    message = (
+        f"the budget in US dollars cannot be enforced: no price is known for model {model!r}; "
+        "pass price=, or limit tokens or requests"
+    )
+    return InvalidRequest(provider=provider, model=model, message=message)
 
 
 def find_reported_cost(answer: object) -> float | None:
