@@ -8,7 +8,8 @@ concurrent calls cannot exceed the budget, except by the difference between an e
 call. A shortage is final if the estimate would not fit even with nothing reserved; otherwise calls in flight may still
 free part of the budget.
 
-A budget is shared by sharing the cell that holds its state. The reservations of a process that died remain and count
+A budget is shared by sharing the cell that holds its state. `merge_changes` adds what a process spent while it could not reach
+the shared state, as one difference, so that nothing spent is forgotten. The reservations of a process that died remain and count
 as spent, because the vendor may have billed them.
 """
 
@@ -49,6 +50,8 @@ class Spending(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     budget: Budget
     spent: Amount = Amount(requests=0)
     reserved: Amount = Amount(requests=0)
+    mark: str = ""
+    """Unique name of the last change: states with equal amounts but different changes differ."""
 
 
 class Shortage(msgspec.Struct, frozen=True, gc=False):
@@ -77,6 +80,22 @@ def settle(state: Spending, estimate: Amount, actual: Amount) -> Spending:
 def release(state: Spending, estimate: Amount) -> Spending:
     """Release the reservation of a call that was not billed."""
     return replace(state, reserved=_subtract(state.reserved, estimate))
+
+
+def merge_changes(shared: Spending, base: Spending, mine: Spending) -> Spending:
+    """Add the changes from `base` to `mine` to a state that others have changed meanwhile; no amount is below zero.
+
+    >>> base = Spending(budget=Budget(), spent=Amount(requests=3))
+    >>> shared, mine = replace(base, spent=Amount(requests=5)), replace(base, spent=Amount(requests=4))
+    >>> merge_changes(shared, base, mine).spent.requests
+    6
+    """
+    return replace(
+        shared,
+        spent=_add_difference(shared.spent, base.spent, mine.spent),
+        reserved=_add_difference(shared.reserved, base.reserved, mine.reserved),
+        mark=shared.mark if mine.mark == base.mark else mine.mark,
+    )
 
 
 def estimate_amount(
@@ -127,6 +146,14 @@ def _find_exceeded(budget: Budget, total: Amount) -> Bound | None:
 
 def _add(one: Amount, other: Amount) -> Amount:
     return Amount(usd=one.usd + other.usd, tokens=one.tokens + other.tokens, requests=one.requests + other.requests)
+
+
+def _add_difference(amount: Amount, before: Amount, after: Amount) -> Amount:
+    return Amount(
+        usd=max(0.0, amount.usd + (after.usd - before.usd)),
+        tokens=max(0, amount.tokens + (after.tokens - before.tokens)),
+        requests=max(0, amount.requests + (after.requests - before.requests)),
+    )
 
 
 def _subtract(one: Amount, other: Amount) -> Amount:

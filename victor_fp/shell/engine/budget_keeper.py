@@ -6,7 +6,8 @@ import asyncio
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from secrets import token_hex
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
 from returns.result import Failure, Result, Success
@@ -22,6 +23,9 @@ from victor_fp.shell.store.packing import SPENDING
 
 if TYPE_CHECKING:
     from victor_fp.core.batching.types import BatchItem
+
+E = TypeVar("E")
+R = TypeVar("R")
 
 MAX_WAIT = 60.0
 """Maximum seconds that a call without a deadline waits for calls in flight to release part of the budget."""
@@ -138,7 +142,7 @@ class BudgetKeeper:
 
     def reset(self) -> None:
         """Set the spent amounts to zero; reservations of calls in flight are kept."""
-        self._cell.post(_reset, None, _ignore)
+        self._cell.post(_mark(_reset), None, _ignore)
         self._wake()
 
     async def _try_to_reserve(self, estimate: Amount) -> Shortage | None:
@@ -155,7 +159,7 @@ class BudgetKeeper:
                 self._give_back(estimate)
 
         try:
-            await self._cell.change(partial(_reserve, self._budget), estimate, on_shortage)
+            await self._cell.change(_mark(partial(_reserve, self._budget)), estimate, on_shortage)
         except BaseException:
             is_abandoned = True
             if answers and answers[0] is None:
@@ -168,7 +172,7 @@ class BudgetKeeper:
 
     def _post(self, step: Step[Spending, Amount, None], estimate: Amount) -> None:
         self._in_flight -= 1
-        self._cell.post(step, estimate, lambda _: self._wake())
+        self._cell.post(_mark(step), estimate, lambda _: self._wake())
 
     async def _wait(self, seconds: float) -> None:
         """Wait until a call of this process has settled; a shared store is also polled every `poll` seconds."""
@@ -229,6 +233,19 @@ def find_reported_cost(answer: object) -> float | None:
         return None
     amount = found.get("amount")
     return float(amount) if isinstance(amount, int | float) else None
+
+
+def _mark(step: Step[Spending, E, R]) -> Step[Spending, E, R]:
+    """Let a step name the change that it makes, if it makes one."""
+    mark = token_hex(8)  # also unique in processes that were forked
+
+    def run(state: Spending, event: E, now: float) -> tuple[Spending, R]:
+        after, answer = step(state, event, now)
+        if (after.spent, after.reserved) == (state.spent, state.reserved):
+            return after, answer
+        return msgspec.structs.replace(after, mark=mark), answer
+
+    return run
 
 
 def _reserve(budget: Budget, state: Spending, estimate: Amount, _: float) -> tuple[Spending, Shortage | None]:
