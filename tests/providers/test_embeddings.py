@@ -15,9 +15,11 @@ from tests.acme import KEY, SPEC
 from tests.loopback import Received, Talk, serving
 from tests.paper import PaperRuntime
 from victor_fp.core import faults
+from victor_fp.core.cost import PricedUsage
 from victor_fp.core.dialects.embeddings import OpenAIEmbeddings
 from victor_fp.core.dialects.reranking import CohereRerank
 from victor_fp.core.embeddings import EmbeddingResponse, RankedDocument, RerankResponse
+from victor_fp.core.resilience.budget import Budget
 from victor_fp.core.resilience.rate_limit import Limits
 from victor_fp.providers.base import BaseProvider
 from victor_fp.providers.catalogue_provider import CatalogueProvider
@@ -168,6 +170,34 @@ async def test_every_request_acquires_a_permit() -> None:
     stats = provider.get_rate_limit_stats()
     assert stats is not None
     assert stats["total_requests"] == 10
+
+
+async def test_every_request_is_paid_from_the_budget() -> None:
+    async with serving(answer) as server, managed(server.url, budget=Budget(requests=4)) as provider:
+        await provider.embed(["a", "b", "c", "d", "e"])
+        fault = (await provider.embed_result(["a", "b", "c", "d"])).failure()
+        stats = provider.get_budget_stats()
+    assert isinstance(fault, faults.BudgetExceeded)
+    assert len(server.received) == 4
+    assert stats is not None
+    assert (stats["requests"]["spent"], stats["requests"]["reserved"]) == (4, 0)
+
+
+async def test_texts_are_reserved_by_their_length_and_paid_without_output() -> None:
+    def price(sale: PricedUsage) -> float | None:
+        cost: float = 0.01 * sale.usage["prompt_tokens"] + 1.0 * sale.usage["completion_tokens"]
+        return cost
+
+    async with serving(answer) as server:
+        async with managed(server.url, budget=Budget(usd=0.5), price=price) as provider:
+            fault = (await provider.embed_result(["x" * 400])).failure()
+            assert isinstance(fault, faults.BudgetExceeded)
+            assert server.received == []
+            response = await provider.embed(["a", "b"])
+            stats = provider.get_budget_stats()
+    assert stats is not None
+    assert response.usage is not None
+    assert stats["usd"]["spent"] == pytest.approx(0.01 * response.usage["prompt_tokens"])
 
 
 async def test_an_operation_is_observed_and_counted_once() -> None:

@@ -172,10 +172,12 @@ class ManagedProvider(Provider):
                 return await super().count_tokens(text)
 
     async def open_batches(self) -> Result[BatchClient, Fault]:
-        """Return the first provider's batch API, with retries and rate limit."""
+        """Return the first provider's batch API, with retries, rate limit and budget."""
         if isinstance(self.provider, CatalogueProvider):
-            return await self.provider.open_batches_on(self._choose_pool())
-        return await self.provider.open_batches()
+            opened = await self.provider.open_batches_on(self._choose_pool())
+        else:
+            opened = await self.provider.open_batches()
+        return opened.map(lambda client: replace(client, budget=self._pool.budget))
 
     async def _ask(self, kind: Kind[T], method: str, spec: CallSpec) -> Result[T, Fault]:
         """Run an operation other than a chat at the first provider."""

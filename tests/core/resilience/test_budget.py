@@ -15,6 +15,7 @@ from victor_fp.core.resilience.budget import (
     Spending,
     describe_spending,
     estimate_amount,
+    merge_changes,
     release,
     reserve,
     settle,
@@ -52,6 +53,32 @@ def test_settle_replaces_and_release_returns_the_estimate() -> None:
         "requests": {"limit": None, "spent": 1, "reserved": 0},
     }
     assert release(state, ONE) == Spending(budget=Budget(usd=2.0))
+
+
+@given(st.lists(st.tuples(st.booleans(), st.sampled_from(["reserve", "settle", "release"]), st.integers(0, 50))))
+def test_changes_of_two_processes_apart_are_those_of_one_after_the_other(
+    steps: list[tuple[bool, str, int]],
+) -> None:
+    """Each process ends only calls that it began, some of them before it lost the shared state."""
+    begun = [Amount(tokens=tokens) for tokens in range(10)]
+    base = Spending(budget=Budget(), spent=Amount(tokens=7, requests=3))
+    for amount in begun * 2:
+        base, _ = reserve(base, amount)
+    together, apart = base, [base, base]
+    in_flight = [list(begun), list(begun)]
+    for is_other, kind, tokens in steps:
+        mine = in_flight[is_other]
+        if kind == "reserve":
+            mine.append(Amount(tokens=tokens))
+            together, _ = reserve(together, mine[-1])
+            apart[is_other], _ = reserve(apart[is_other], mine[-1])
+        elif mine:
+            estimate = mine.pop(tokens % len(mine))
+            actual = Amount(tokens=tokens) if kind == "settle" else Amount(requests=0)
+            together = settle(together, estimate, actual)
+            apart[is_other] = settle(apart[is_other], estimate, actual)
+    assert merge_changes(apart[1], base, apart[0]) == together
+    assert merge_changes(apart[0], base, base) == apart[0]
 
 
 def test_a_budget_without_bounds_refuses_nothing() -> None:

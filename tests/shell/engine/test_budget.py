@@ -19,6 +19,7 @@ from victor_fp.core.faults import BudgetExceeded, InvalidRequest, ServerFailed
 from victor_fp.core.resilience.budget import Budget
 from victor_fp.providers.base import ProviderError
 from victor_fp.providers.factory import ManagedProvider, ProviderConfig
+from victor_fp.shell.engine.budget_keeper import BudgetKeeper
 from victor_fp.shell.store.memory import MemoryStore
 from victor_fp.shell.store.shared import SharedStore
 
@@ -157,6 +158,73 @@ async def test_processes_share_a_budget_through_a_shared_store() -> None:
             await provider.close()
             await store.aclose()
     assert sum(isinstance(result, Success) for result in results) == len(server.received) == 9
+
+
+@pytest.mark.parametrize("on_loss", ["open", "closed"])
+async def test_what_was_spent_while_the_store_was_gone_is_added_when_it_is_back(on_loss: Any) -> None:
+    place, runtime = PaperServer(), PaperRuntime()
+    stores = [SharedStore(place, on_loss=on_loss, runtime=runtime) for _ in range(2)]
+    async with serving(answers) as server:
+        providers = [
+            await managed(server.url, store=store, budget=Budget(requests=10), enable_rate_limiting=False)
+            for store in stores
+        ]
+        one, two = providers
+        for provider in providers:
+            assert isinstance(await provider.chat_result(HI), Success)
+        place.gone = True
+        lost = [await provider.chat_result(HI) for provider in (one, one, one, two, two)]
+        assert len({type(result) for result in lost}) == 1
+        place.gone = False
+        runtime.time += 5.0
+        await two.chat_result(HI)  # starts the check whether the store is back
+        await stores[1].drain()
+        await two.chat_result(HI)  # writes first
+        await one.chat_result(HI)
+        await stores[0].drain()
+        while isinstance(await one.chat_result(HI), Success):
+            pass
+        assert isinstance((await two.chat_result(HI)).failure(), BudgetExceeded)
+        assert spent(one) == spent(two) == (10, 0)
+        for provider in providers:
+            await provider.close()
+    assert len(server.received) == 10
+
+
+async def test_a_process_that_makes_no_more_calls_stores_what_it_spent_when_its_store_is_closed() -> None:
+    place = PaperServer()
+    store, other = SharedStore(place), SharedStore(place)
+    async with serving(answers) as server:
+        async with await managed(server.url, store=store, budget=Budget(requests=10)) as provider:
+            await provider.chat(HI)
+            await store.drain()
+            place.gone = True
+            await provider.chat(HI)
+            await provider.chat(HI)
+        place.gone = False
+        await store.aclose()
+        async with await managed(server.url, store=other, budget=Budget(requests=10)) as provider:
+            await provider.chat(HI)
+            await other.drain()
+            assert spent(provider) == (4, 0)
+        await other.aclose()
+
+
+async def test_equal_amounts_of_two_processes_are_two_amounts() -> None:
+    """One cannot take the value that the other stored for its own, the response to which it did not get."""
+    place, runtime = PaperServer(), PaperRuntime()
+    stores = [SharedStore(place, runtime=runtime) for _ in range(2)]
+    one, two = (BudgetKeeper(Budget(requests=10), store, lambda _: None) for store in stores)
+    for keeper in (one, two):
+        await keeper.reserve("acme", "m-1", None, [], None, 5)
+    place.gone = True
+    await one.reserve("acme", "m-1", None, [], None, 5)
+    place.gone = False
+    await two.reserve("acme", "m-1", None, [], None, 5)
+    runtime.time += 5.0
+    assert not stores[0].is_in_reach()
+    await stores[0].drain()
+    assert one.build_stats()["requests"]["reserved"] == 4
 
 
 async def test_a_budget_fails_closed_with_its_store() -> None:

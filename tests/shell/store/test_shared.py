@@ -20,7 +20,7 @@ from victor_fp.core.resilience.pool import Borrow, Pool, lend
 from victor_fp.core.resilience.rate_limit import Limiter, Limits
 from victor_fp.shell.store.memory import MemoryStore
 from victor_fp.shell.store.packing import CIRCUIT, pack_pool, unpack_pool
-from victor_fp.shell.store.shared import SharedCell, SharedStore
+from victor_fp.shell.store.shared import SharedCell, SharedStore, Swapped
 
 
 class Number:
@@ -34,6 +34,9 @@ class Number:
 
     def unpack(self, packed: bytes, mine: int) -> int | None:
         return int(packed) if packed.isdigit() else None
+
+    def merge_changes(self, shared: int, base: int, mine: int) -> int:
+        return shared
 
 
 def one_more(count: int, _: None, __: float) -> tuple[int, int]:
@@ -125,6 +128,95 @@ async def test_processes_continue_alone_while_the_server_is_unreachable_and_then
         "the shared store of limits is unreachable",
         "the shared store of limits is reachable again",
     ]
+
+
+class Sum(Number):
+    """A count whose changes are all kept."""
+
+    def merge_changes(self, shared: int, base: int, mine: int) -> int:
+        return shared + mine - base
+
+
+def adder(server: PaperServer) -> tuple[PaperRuntime, SharedStore, SharedCell[int]]:
+    runtime = PaperRuntime()
+    store = SharedStore(server, runtime=runtime)
+    return runtime, store, store.open_cell("count", 0, Sum())
+
+
+async def recover(runtime: PaperRuntime, store: SharedStore) -> None:
+    """Let the check whether the server is back succeed."""
+    runtime.time += 5.0
+    assert not store.is_in_reach()
+    await store.drain()
+    assert store.is_in_reach()
+
+
+@pytest.mark.parametrize("first_steps", [0, 2])
+async def test_changes_made_while_the_server_was_unreachable_are_added_once(first_steps: int) -> None:
+    states = PaperServer()
+    (runtime, store, mine), (_, _, other) = adder(states), adder(states)
+    for _ in range(first_steps):
+        await taken(mine)
+    states.gone = True
+    for _ in range(5):
+        await taken(mine)
+    states.gone = False
+    for _ in range(3):
+        await taken(other)
+    await recover(runtime, store)
+    assert states.values["count"] == str(first_steps + 8).encode()  # without another step
+    assert [await taken(other), await taken(mine)] == [first_steps + 9, first_steps + 10]
+
+
+async def test_changes_of_several_losses_are_added_once() -> None:
+    states = PaperServer()
+    (runtime, store, mine), (_, _, other) = adder(states), adder(states)
+    total = 0
+    for _ in range(4):
+        states.gone = True
+        await taken(mine)
+        await taken(mine)
+        states.gone = False
+        for _ in range(3):
+            await taken(other)
+        await recover(runtime, store)
+        total += 5
+        assert (mine.state, states.values["count"]) == (total, str(total).encode())
+
+
+async def test_a_swap_that_was_done_without_a_response_counts_once() -> None:
+    states = PaperServer()
+    runtime, store, mine = adder(states)
+    await taken(mine)
+    swap, answered = states.swap, True
+
+    async def swap_silently(name: str, expected: bytes, wanted: bytes) -> Swapped | None:
+        swapped = await swap(name, expected, wanted)
+        return swapped if answered else None
+
+    states.swap = swap_silently  # type: ignore[method-assign]
+    answered = False
+    await taken(mine)
+    assert states.values["count"] == b"2"
+    await taken(mine)
+    answered = True
+    await recover(runtime, store)
+    assert (mine.state, states.values["count"]) == (3, b"3")
+
+
+async def test_after_the_server_lost_its_state_all_processes_add_what_it_has_not_seen() -> None:
+    states = PaperServer()
+    (runtime, store, mine), (others_runtime, others_store, other) = adder(states), adder(states)
+    await taken(mine)
+    await taken(other)
+    states.gone = True
+    await taken(mine)
+    await taken(other)
+    states.gone = False
+    states.values.clear()
+    await recover(runtime, store)
+    await recover(others_runtime, others_store)
+    assert states.values["count"] == b"3"
 
 
 async def test_after_the_server_lost_its_state_the_first_process_stores_its_copy() -> None:

@@ -13,6 +13,7 @@ from victor_fp.core.protocols.batches import BatchCodec
 from victor_fp.core.request_building.inputs import build_chat_request
 from victor_fp.core.requests import HttpRequest
 from victor_fp.core.result import outcome
+from victor_fp.core.token_estimates import ANSWER, estimate_tokens
 
 LIVE_ONLY = frozenset({"timeout", "deadline", "priority"})
 """Options of a call that do not affect its request."""
@@ -46,10 +47,11 @@ def encode_row(batch: BatchCodec, provider: str, row: CheckedRow) -> Result[Batc
     if codec is not batch.codec:
         message = f"model {row.model!r} is served by another protocol, which the batch API does not support"
         return Failure(InvalidRequest(provider=provider, model=row.model, message=message))
-    return codec.request(chat).map(lambda request: _encode_request(batch, row, request))
+    answer = ANSWER if chat.max_tokens is None else chat.max_tokens
+    return codec.request(chat).map(lambda request: _encode_request(batch, row, request, answer))
 
 
-def _encode_request(batch: BatchCodec, row: CheckedRow, request: HttpRequest) -> BatchItem:
+def _encode_request(batch: BatchCodec, row: CheckedRow, request: HttpRequest, answer: int) -> BatchItem:
     item = batch.encode_item(row.key, row.model, request)
     context = ItemContext(
         model=row.model,
@@ -57,4 +59,5 @@ def _encode_request(batch: BatchCodec, row: CheckedRow, request: HttpRequest) ->
         required_call=request.required_call,
         adjustments=request.adjustments,
     )
-    return msgspec.structs.replace(item, context=context)
+    prompt = estimate_tokens(row.messages, row.tools, 0)
+    return msgspec.structs.replace(item, context=context, prompt_tokens=prompt, answer_tokens=answer)

@@ -97,6 +97,10 @@ class BatchItem(msgspec.Struct, frozen=True, gc=False):
     """Operation of the request; all requests of a batch have the same."""
     line: bytes
     context: ItemContext = NO_CONTEXT
+    prompt_tokens: int = 0
+    """Estimate of its prompt, for budgets."""
+    answer_tokens: int = 0
+    """Estimate of its response."""
 
 
 class ItemResult(msgspec.Struct, frozen=True, kw_only=True):

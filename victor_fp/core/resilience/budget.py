@@ -8,12 +8,14 @@ concurrent calls cannot exceed the budget, except by the difference between an e
 call. A shortage is final if the estimate would not fit even with nothing reserved; otherwise calls in flight may still
 free part of the budget.
 
-A budget is shared by sharing the cell that holds its state. The reservations of a process that died remain and count
+A budget is shared by sharing the cell that holds its state. `merge_changes` adds what a process spent while it could not reach
+the shared state, as one difference, so that nothing spent is forgotten. The reservations of a process that died remain and count
 as spent, because the vendor may have billed them.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Literal, TypeAlias
 
 import msgspec
@@ -48,6 +50,8 @@ class Spending(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     budget: Budget
     spent: Amount = Amount(requests=0)
     reserved: Amount = Amount(requests=0)
+    mark: str = ""
+    """Unique name of the last change: states with equal amounts but different changes differ."""
 
 
 class Shortage(msgspec.Struct, frozen=True, gc=False):
@@ -78,6 +82,22 @@ def release(state: Spending, estimate: Amount) -> Spending:
     return replace(state, reserved=_subtract(state.reserved, estimate))
 
 
+def merge_changes(shared: Spending, base: Spending, mine: Spending) -> Spending:
+    """Add the changes from `base` to `mine` to a state that others have changed meanwhile; no amount is below zero.
+
+    >>> base = Spending(budget=Budget(), spent=Amount(requests=3))
+    >>> shared, mine = replace(base, spent=Amount(requests=5)), replace(base, spent=Amount(requests=4))
+    >>> merge_changes(shared, base, mine).spent.requests
+    6
+    """
+    return replace(
+        shared,
+        spent=_add_difference(shared.spent, base.spent, mine.spent),
+        reserved=_add_difference(shared.reserved, base.reserved, mine.reserved),
+        mark=shared.mark if mine.mark == base.mark else mine.mark,
+    )
+
+
 def estimate_amount(
     budget: Budget, price: Price | None, model: str, prompt_tokens: int, answer_tokens: int
 ) -> Amount | None:
@@ -88,6 +108,18 @@ def estimate_amount(
     usage = {"prompt_tokens": prompt_tokens, "completion_tokens": answer_tokens}
     usd = None if price is None else price(PricedUsage(models=(model,), usage=usage))
     return None if usd is None else Amount(usd=usd, tokens=tokens)
+
+
+def sum_amounts(amounts: Iterable[Amount], price_factor: float = 1.0) -> Amount:
+    """Return the usage of several calls together; `price_factor` applies to their prices.
+
+    >>> sum_amounts([Amount(usd=2.0, tokens=5), Amount(usd=1.0, tokens=1)], price_factor=0.5)
+    Amount(usd=1.5, tokens=6, requests=2)
+    """
+    total = Amount(requests=0)
+    for amount in amounts:
+        total = _add(total, amount)
+    return replace(total, usd=total.usd * price_factor)
 
 
 def describe_spending(state: Spending) -> dict[str, dict[str, float | None]]:
@@ -114,6 +146,14 @@ def _find_exceeded(budget: Budget, total: Amount) -> Bound | None:
 
 def _add(one: Amount, other: Amount) -> Amount:
     return Amount(usd=one.usd + other.usd, tokens=one.tokens + other.tokens, requests=one.requests + other.requests)
+
+
+def _add_difference(amount: Amount, before: Amount, after: Amount) -> Amount:
+    return Amount(
+        usd=max(0.0, amount.usd + (after.usd - before.usd)),
+        tokens=max(0, amount.tokens + (after.tokens - before.tokens)),
+        requests=max(0, amount.requests + (after.requests - before.requests)),
+    )
 
 
 def _subtract(one: Amount, other: Amount) -> Amount:

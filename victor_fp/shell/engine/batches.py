@@ -19,6 +19,7 @@ from victor_fp.core.requests import Endpoint, HttpRequest
 from victor_fp.core.responses import ResponseContext
 from victor_fp.core.result import outcome
 from victor_fp.shell.engine.backend import Kind, KnownResult, PreparedExchange
+from victor_fp.shell.engine.budget_keeper import BudgetKeeper
 from victor_fp.shell.engine.call_spec import CallSpec
 from victor_fp.shell.engine.operation import Operation
 from victor_fp.shell.engine.target import TargetPool
@@ -33,26 +34,58 @@ MAX_PAGES = 20
 """Maximum number of pages of a list of batches."""
 
 
+class BatchBilling(msgspec.Struct):
+    """Whether a batch that is being submitted may be billed."""
+
+    is_possible: bool = False
+
+
 class BatchClient(msgspec.Struct, frozen=True, kw_only=True):
     """A vendor's batch API over the targets of a provider."""
 
     pool: TargetPool
     endpoint: Endpoint
     batch: BatchCodec
+    budget: BudgetKeeper | None = None
+    """The budget from which batches are paid."""
 
     async def submit(self, items: Sequence[BatchItem], token: str) -> Result[BatchHandle, Fault]:
         """Submit items as one batch; they must fit into one.
 
         The exchange that creates the batch is not retried. If it fails and the batch may have been created, the batch
         is searched by its token, so that nothing is paid twice.
+
+        The estimated cost is reserved before anything is sent, and counts as spent unless the vendor certainly does not
+        process the batch. Results do not change it: they may be read by another process, several times or never.
         """
+        if self.budget is None:
+            return await self._submit(items, token, BatchBilling())
+        factor = self.batch.support.limits.price_factor or 1.0
+        address = self.pool.targets[0].backend.address
+        match outcome(await self.budget.reserve_batch(self.endpoint.spec.name, address, items, factor)):
+            case Failure(fault):
+                return Failure(fault)
+            case Success(estimate):
+                pass
+        billing = BatchBilling()
+        try:
+            return await self._submit(items, token, billing)
+        finally:
+            self.budget.settle(estimate, fault=None if billing.is_possible else InvalidRequest())
+
+    async def _submit(
+        self, items: Sequence[BatchItem], token: str, billing: BatchBilling
+    ) -> Result[BatchHandle, Fault]:
         step: SubmitStep | BatchHandle = self.batch.submit(items, token)
         while isinstance(step, SubmitStep):
+            was_possible = billing.is_possible
+            billing.is_possible = was_possible or step.spends  # also if the exchange is cancelled
             sent = await self._run_exchange(step.request, step.read, retries=0 if step.creates else None)
             match outcome(sent):
                 case Success(following):
                     step = following
                 case Failure(fault):
+                    billing.is_possible = was_possible or (step.spends and fault.maybe_billed)
                     found = await self.find(token) if step.creates and fault.maybe_billed else None
                     if found is None:
                         return Failure(fault)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
-from typing import Any
+from secrets import token_hex
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
 from returns.result import Failure, Result, Success
@@ -15,10 +16,16 @@ from victor_fp.core.cost import Price, PricedUsage
 from victor_fp.core.faults import BudgetExceeded, DeadlineExceeded, Fault, InvalidRequest
 from victor_fp.core.resilience import budget as machine
 from victor_fp.core.resilience.budget import Amount, Budget, Shortage, Spending
-from victor_fp.core.token_estimates import ANSWER, estimate_tokens
+from victor_fp.core.token_estimates import ANSWER, estimate_text_tokens, estimate_tokens
 from victor_fp.core.types import Message, ToolDefinition, Usage
 from victor_fp.shell.store import Step, Store
 from victor_fp.shell.store.packing import SPENDING
+
+if TYPE_CHECKING:
+    from victor_fp.core.batching.types import BatchItem
+
+E = TypeVar("E")
+R = TypeVar("R")
 
 MAX_WAIT = 60.0
 """Maximum seconds that a call without a deadline waits for calls in flight to release part of the budget."""
@@ -47,22 +54,44 @@ class BudgetKeeper:
         tools: Sequence[ToolDefinition] | None,
         max_tokens: int | None,
         deadline: float | None = None,
+        *,
+        texts: Sequence[str] = (),
     ) -> Result[Amount, Fault]:
         """Reserve the estimated cost of a call; the returned amount must be settled.
 
+        `texts` are those of a call that embeds or ranks, which has no messages and no output.
         If the budget is exhausted while calls of this process are in flight, waits for them until `deadline`, in the
         store's clock.
         """
-        answer = ANSWER if max_tokens is None else max_tokens
-        prompt = estimate_tokens(messages, tools, 0)
+        answer = 0 if texts else ANSWER if max_tokens is None else max_tokens
+        prompt = estimate_text_tokens(texts) if texts else estimate_tokens(messages, tools, 0)
         price = None if self._budget.usd is None else self._price_for(address)
         estimate = machine.estimate_amount(self._budget, price, model, prompt, answer)
         if estimate is None:
-            message = (
-                f"the budget in US dollars cannot be enforced: no price is known for model {model!r}; "
-                "pass price=, or limit tokens or requests"
-            )
-            return Failure(InvalidRequest(provider=provider, model=model, message=message))
+            return Failure(_build_unpriced_fault(provider, model))
+        return await self._reserve_estimate(estimate, provider, model, deadline)
+
+    async def reserve_batch(
+        self, provider: str, address: str | None, items: Iterable[BatchItem], price_factor: float
+    ) -> Result[Amount, Fault]:
+        """Reserve the estimated cost of all requests of a batch together; the returned amount must be settled.
+
+        `price_factor` is the price of a batch relative to that of calls. Waits like `reserve`.
+        """
+        price = None if self._budget.usd is None else self._price_for(address)
+        estimates: list[Amount] = []
+        model = ""
+        for item in items:
+            model = item.model
+            estimate = machine.estimate_amount(self._budget, price, model, item.prompt_tokens, item.answer_tokens)
+            if estimate is None:
+                return Failure(_build_unpriced_fault(provider, model))
+            estimates.append(estimate)
+        return await self._reserve_estimate(machine.sum_amounts(estimates, price_factor), provider, model, None)
+
+    async def _reserve_estimate(
+        self, estimate: Amount, provider: str, model: str, deadline: float | None
+    ) -> Result[Amount, Fault]:
         end_time = self._store.now() + MAX_WAIT if deadline is None else deadline
         while True:
             try:
@@ -113,7 +142,7 @@ class BudgetKeeper:
 
     def reset(self) -> None:
         """Set the spent amounts to zero; reservations of calls in flight are kept."""
-        self._cell.post(_reset, None, _ignore)
+        self._cell.post(_mark(_reset), None, _ignore)
         self._wake()
 
     async def _try_to_reserve(self, estimate: Amount) -> Shortage | None:
@@ -130,7 +159,7 @@ class BudgetKeeper:
                 self._give_back(estimate)
 
         try:
-            await self._cell.change(partial(_reserve, self._budget), estimate, on_shortage)
+            await self._cell.change(_mark(partial(_reserve, self._budget)), estimate, on_shortage)
         except BaseException:
             is_abandoned = True
             if answers and answers[0] is None:
@@ -143,7 +172,7 @@ class BudgetKeeper:
 
     def _post(self, step: Step[Spending, Amount, None], estimate: Amount) -> None:
         self._in_flight -= 1
-        self._cell.post(step, estimate, lambda _: self._wake())
+        self._cell.post(_mark(step), estimate, lambda _: self._wake())
 
     async def _wait(self, seconds: float) -> None:
         """Wait until a call of this process has settled; a shared store is also polled every `poll` seconds."""
@@ -188,6 +217,14 @@ class BudgetKeeper:
         return Amount(usd=usd, tokens=usage.get("total_tokens") or counted or estimate.tokens)
 
 
+def _build_unpriced_fault(provider: str, model: str) -> Fault:
+    message = (
+        f"the budget in US dollars cannot be enforced: no price is known for model {model!r}; "
+        "pass price=, or limit tokens or requests"
+    )
+    return InvalidRequest(provider=provider, model=model, message=message)
+
+
 def find_reported_cost(answer: object) -> float | None:
     """Return the cost in a response's metadata, in US dollars: as reported by the vendor or computed from prices."""
     metadata = getattr(answer, "metadata", None)
@@ -196,6 +233,19 @@ def find_reported_cost(answer: object) -> float | None:
         return None
     amount = found.get("amount")
     return float(amount) if isinstance(amount, int | float) else None
+
+
+def _mark(step: Step[Spending, E, R]) -> Step[Spending, E, R]:
+    """Let a step name the change that it makes, if it makes one."""
+    mark = token_hex(8)  # also unique in processes that were forked
+
+    def run(state: Spending, event: E, now: float) -> tuple[Spending, R]:
+        after, answer = step(state, event, now)
+        if (after.spent, after.reserved) == (state.spent, state.reserved):
+            return after, answer
+        return msgspec.structs.replace(after, mark=mark), answer
+
+    return run
 
 
 def _reserve(budget: Budget, state: Spending, estimate: Amount, _: float) -> tuple[Spending, Shortage | None]:

@@ -243,7 +243,7 @@ class Operation(Generic[T]):
         self._limiter, breaker = state.limiter, state.breaker
         policy, timeout, uses_breaker = target.retries, spec.timeout or target.timeout, self._kind.uses_breaker
         if isinstance(bound, Split):
-            # Each part has its own permits, retries and breaker reports.
+            # Each part has its own permits, retries, breaker reports and share of the budget.
             bound = SplitRequest(bound, partial(self._begin_part, target, model))
             policy, timeout, uses_breaker, self._limiter = RetryPolicy(max_retries=0), MAX_SECONDS, False, None
         if retries is not None and retries < policy.max_retries:
@@ -263,7 +263,8 @@ class Operation(Generic[T]):
 
     def _begin_part(self, target: Target, model: str, spec: CallSpec, limits: TimeLimits) -> Operation[T]:
         """Create an operation for a part of the call; only the whole call is reported to observers and metrics."""
-        pool = TargetPool((target,), store=self._pool.store, runtime=self._pool.runtime)
+        whole = self._pool
+        pool = TargetPool((target,), store=whole.store, runtime=whole.runtime, budget=whole.budget)
         return Operation(pool, self._kind, replace(spec, model=model, deadline=limits.total))
 
     def _move_on(self, fault: Fault) -> Fault | None:
@@ -299,7 +300,7 @@ class Operation(Generic[T]):
             if refusal is None and pool.store.now() >= order.deadline:
                 seconds = order.deadline - self._began
                 refusal = build_deadline_fault(self._provider, self._model, seconds, None)
-            if refusal is None and pool.budget is not None:
+            if refusal is None and pool.budget is not None and not isinstance(bound, SplitRequest):
                 refusal = await self._reserve_budget(pool.budget, order.deadline)
             now = pool.store.now()
             if refusal is not None:
@@ -330,7 +331,14 @@ class Operation(Generic[T]):
         spec, target = self._spec, self._target
         address = None if target is None else target.backend.address
         reserved = await budget.reserve(
-            self._provider, self._model, address, spec.messages, spec.tools, spec.max_tokens, deadline
+            self._provider,
+            self._model,
+            address,
+            spec.messages,
+            spec.tools,
+            spec.max_tokens,
+            deadline,
+            texts=(*spec.texts, spec.query) if spec.texts else (),
         )
         match outcome(reserved):
             case Success(amount):
@@ -396,6 +404,8 @@ class Operation(Generic[T]):
         reserved, self._reserved = self._reserved, None
         if reserved is None or self._pool.budget is None:
             return
+        if usage is not None and self._spec.texts:
+            usage = {"completion_tokens": 0, **usage}  # embeddings and rankings have none
         models = (getattr(answer, "model", None), self._model)
         address = None if self._target is None else self._target.backend.address
         self._pool.budget.settle(reserved, fault=fault, answer=answer, usage=usage, models=models, address=address)

@@ -63,11 +63,22 @@ class Packing(Protocol[S]):
         ...
 
     def pack(self, state: S) -> bytes:
-        """Serialize the shared part of a state."""
+        """Serialize the shared part of a state.
+
+        If `merge_changes` keeps changes, different changes of a state must not have the same serialization: it shows whether a
+        change was stored whose response was lost.
+        """
         ...
 
     def unpack(self, packed: bytes, mine: S) -> S | None:
         """Combine a packed shared part with the local part of `mine`; None if it cannot be read."""
+        ...
+
+    def merge_changes(self, shared: S, base: S, mine: S) -> S:
+        """Return the state after `shared`, given the changes from `base` to `mine` that it lacks.
+
+        They were made while the server was unreachable; `shared` drops them.
+        """
         ...
 
 

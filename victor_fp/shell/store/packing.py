@@ -12,6 +12,7 @@ from typing import TypeVar
 import msgspec
 from msgspec.structs import replace
 
+from victor_fp.core.resilience import budget
 from victor_fp.core.resilience.breaker import Breaker, BreakerPermit, State
 from victor_fp.core.resilience.budget import Amount, Spending
 from victor_fp.core.resilience.pool import Borrow, Lent, Pool
@@ -45,6 +46,7 @@ class _Spending(msgspec.Struct, frozen=True, array_like=True):
     form: int
     spent: Amount
     reserved: Amount
+    mark: str = ""
 
 
 _encoder = msgspec.msgpack.Encoder()
@@ -124,6 +126,10 @@ class CircuitPacking:
             failed_before=mine.failed_before if same else 0,
         )
 
+    def merge_changes(self, shared: Breaker | None, base: Breaker | None, mine: Breaker | None) -> Breaker | None:  # noqa: ARG002
+        """Return the shared state: what the other processes found out is newer."""
+        return shared
+
 
 class SpendingPacking:
     """Serialization of the spent and reserved amounts of a budget."""
@@ -134,14 +140,18 @@ class SpendingPacking:
 
     def pack(self, state: Spending) -> bytes:
         """Serialize the amounts; the budget itself is local to each process."""
-        return _encoder.encode(_Spending(FORMAT, state.spent, state.reserved))
+        return _encoder.encode(_Spending(FORMAT, state.spent, state.reserved, state.mark))
 
     def unpack(self, packed: bytes, mine: Spending) -> Spending | None:
         """Return the shared amounts with the local budget."""
         found = _decode(_spending, packed)
         if found is None or found.form != FORMAT or not _is_sane(found) or _is_negative(found.spent, found.reserved):
             return None
-        return replace(mine, spent=found.spent, reserved=found.reserved)
+        return replace(mine, spent=found.spent, reserved=found.reserved, mark=found.mark)
+
+    def merge_changes(self, shared: Spending, base: Spending, mine: Spending) -> Spending:
+        """Add what this process spent and reserved to the shared amounts."""
+        return budget.merge_changes(shared, base, mine)
 
 
 def _is_negative(*amounts: Amount) -> bool:

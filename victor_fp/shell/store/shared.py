@@ -8,7 +8,10 @@ those of the server, so that the clocks of the hosts need not agree.
 While the server is unreachable, each process continues with its last copy. With `on_loss="open"` calls continue under
 the limits that leased.py describes; with "closed" nothing is sent until the server is reachable again. Calls do not wait
 for an unreachable server: about once a second it is checked in the background. When it is reachable again, its state
-applies, and local changes made meanwhile are dropped; if it has lost its state, the first process stores its copy.
+applies, and the packing decides what becomes of local changes made meanwhile: those of budgets are added, as one
+difference to the last state that was shared; those of breakers are dropped if others have changed the state. If the
+server has lost its state, the first process stores its copy. A swap without a response may have been done; if other
+processes have then changed the value, its changes are added again, so that nothing spent is forgotten.
 """
 
 from __future__ import annotations
@@ -88,6 +91,10 @@ class SharedCell(Generic[S]):
         self._fresh = packing.pack(state)
         self._seen: bytes | None = None
         """The last shared value that was read; empty if there was none, which means the fresh state."""
+        self._base: S = state
+        """The last state that was shared; the local state differs from it by steps that the server has not seen."""
+        self._unanswered: tuple[bytes, S] | None = None
+        """The value and state of a swap that the server did not respond to."""
         self._looked = -math.inf
         """Time of that read, in the clock of the store."""
         self._waiting: list[_Waiting[S]] = []
@@ -141,8 +148,27 @@ class SharedCell(Generic[S]):
             return
         self._looked = asked_at
         if not swapped.done:
-            self._seen = swapped.current
-            self.state = self._packing.unpack(swapped.current, self.state) or self.state
+            self._adopt(swapped.current)
+
+    def _adopt(self, current: bytes) -> None:
+        """Continue from the value of the server, with the local changes that it lacks."""
+        unanswered, self._unanswered = self._unanswered, None
+        if unanswered is not None and unanswered[0] == current:
+            self._base = unanswered[1]
+        self._seen = current
+        shared = self._packing.unpack(current, self.state)
+        if shared is not None:
+            self.state, self._base = self._packing.merge_changes(shared, self._base, self.state), shared
+
+    @property
+    def is_unshared(self) -> bool:
+        """Whether there are local changes that the server has not seen."""
+        return self._packing.pack(self.state) != self._packing.pack(self._base)
+
+    def store_changes(self) -> None:
+        """Store the local changes that the server has not seen; those of another event loop wait for its next step."""
+        if self._loop is asyncio.get_running_loop() and self.is_unshared:
+            self.post(_change_nothing, None, _ignore)
 
     def _add_waiting(self, step: Step[S, E, R], event: E, then: Callable[[R], None]) -> asyncio.Future[None]:
         loop = asyncio.get_running_loop()
@@ -167,7 +193,8 @@ class SharedCell(Generic[S]):
     async def _put(self, batch: list[_Waiting[S]]) -> list[Any] | None:
         """Run the steps until their swap succeeds, and return their answers; None if it could not."""
         for attempt in range(_ATTEMPTS):
-            state, expected, wanted = self.state, self._seen, UNKNOWN
+            # After a swap without a response, the value shows whether it was done.
+            state, expected, wanted = self.state, self._seen if self._unanswered is None else None, UNKNOWN
             answers: list[Any] = []
             asked_at = self._store.now()
             if expected is not None:
@@ -180,13 +207,14 @@ class SharedCell(Generic[S]):
                     return answers
             swapped = await self._store.swap(self._name, UNKNOWN if expected is None else expected, wanted)
             if swapped is None:
+                if expected is not None:
+                    self._unanswered = wanted, state
                 return None
             self._looked = asked_at
             if swapped.done and expected is not None:
-                self.state, self._seen = state, wanted
+                self.state, self._seen, self._base = state, wanted, state
                 return answers
-            self._seen = UNKNOWN if swapped.done else swapped.current
-            self.state = self._packing.unpack(self._seen, self.state) or self.state
+            self._adopt(UNKNOWN if swapped.done else swapped.current)
             if attempt > 1:
                 await self._store.sleep(0.002 * 2 ** min(attempt, 6) * self._store.draw_random())
         return None
@@ -213,6 +241,15 @@ def _run_all(batch: list[_Waiting[S]], state: S, now: float) -> tuple[S, list[An
         state, answer = waiting.step(state, waiting.event, now)
         answers.append(answer)
     return state, answers
+
+
+def _change_nothing(state: S, _: None, __: float) -> tuple[S, None]:
+    """Leave a state as it is, as a step."""
+    return state, None
+
+
+def _ignore(_: None) -> None:
+    """Ignore the result of a step."""
 
 
 class SharedStore:
@@ -290,7 +327,11 @@ class SharedStore:
             await asyncio.wait(tasks)
 
     async def aclose(self) -> None:
-        """Return loans, drain, and close connections."""
+        """Return loans, store what the server has not seen, drain, and close connections."""
+        if any(cell.is_unshared for cell in self._cells.values()):
+            await self.open()
+            for opened in self._cells.values():
+                opened.store_changes()
         await self.drain()  # a renewal in flight would arrive after the loan was returned
         for cell in self._limits.values():
             await cell.release()
@@ -338,6 +379,8 @@ class SharedStore:
         if self._lost:
             self._lost = False
             logging.getLogger(LOGGER).info("the shared store of limits is reachable again")
+            for cell in self._cells.values():
+                cell.store_changes()
 
     def keep(self, task: asyncio.Task[None]) -> asyncio.Task[None]:
         """Keep a reference to a task until it ends."""

@@ -34,6 +34,13 @@ class SubmitStep(msgspec.Struct, frozen=True, kw_only=True):
     read: Callable[[bytes], Result[SubmitStep | BatchHandle, Fault]]
     creates: bool = False
     """Whether it creates the batch: retrying it after a failure with an unknown outcome could create a second one."""
+    adds: bool = False
+    """Whether it adds requests to a batch that exists, which the vendor then processes."""
+
+    @property
+    def spends(self) -> bool:
+        """Whether requests may be billed once it is sent."""
+        return self.creates or self.adds
 
 
 class ResultPage(msgspec.Struct, frozen=True):

@@ -130,6 +130,7 @@ def _add_items(
         SubmitStep(
             request=build_request(bound.endpoint, AddRequests(batch_id=handle.id), body=body),
             read=partial(_add_items, bound, dialect, handle, items[count:]),
+            adds=True,
         )
     )
 
