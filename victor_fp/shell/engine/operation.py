@@ -263,8 +263,7 @@ class Operation(Generic[T]):
 
     def _begin_part(self, target: Target, model: str, spec: CallSpec, limits: TimeLimits) -> Operation[T]:
         """Create an operation for a part of the call; only the whole call is reported to observers and metrics."""
-        whole = self._pool
-        pool = TargetPool((target,), store=whole.store, runtime=whole.runtime, budget=whole.budget)
+        pool = TargetPool((target,), store=self._pool.store, runtime=self._pool.runtime, budget=self._pool.budget)
         return Operation(pool, self._kind, replace(spec, model=model, deadline=limits.total))
 
     def _move_on(self, fault: Fault) -> Fault | None:
@@ -330,15 +329,9 @@ class Operation(Generic[T]):
         """Reserve the estimated cost of the attempt; return why it must not be sent, if so."""
         spec, target = self._spec, self._target
         address = None if target is None else target.backend.address
+        texts = (*spec.texts, spec.query) if spec.texts else ()
         reserved = await budget.reserve(
-            self._provider,
-            self._model,
-            address,
-            spec.messages,
-            spec.tools,
-            spec.max_tokens,
-            deadline,
-            texts=(*spec.texts, spec.query) if spec.texts else (),
+            self._provider, self._model, address, spec.messages, spec.tools, spec.max_tokens, deadline, texts=texts
         )
         match outcome(reserved):
             case Success(amount):
