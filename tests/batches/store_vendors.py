@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from base64 import b32decode
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Mapping
 from typing import Any
 
 from returns.result import Result, Success
@@ -42,6 +42,8 @@ class VertexVendor(GeminiVendor):
     place = "/v1/projects/p/locations/us-central1"
     path = f"{place}/publishers/google"
     publisher = "google"
+    stranger: Mapping[str, Any] = {"request": {"labels": {"victor-fp-id-0": "on2heylom5sxe"}}}
+    """A line of a request that was not submitted."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -122,10 +124,6 @@ class VertexVendor(GeminiVendor):
             "response": answer if end == "answered" else {},
             "processed_time": CREATED,
         }
-
-    @property
-    def stranger(self) -> dict[str, Any]:
-        return {"request": {"labels": {"victor-fp-id-0": "on2heylom5sxe"}}}
 
     def refusal(self, message: str) -> tuple[int, Any]:
         return 400, {"error": {"code": 400, "message": message, "status": "INVALID_ARGUMENT"}}

@@ -108,6 +108,22 @@ async def test_an_error_in_the_middle_of_an_object_ends_it() -> None:
     assert isinstance(second.failure(), ConnectionFailed)
 
 
+async def test_a_bucket_of_s3_is_opened_in_its_region(monkeypatch: pytest.MonkeyPatch) -> None:
+    stores = pytest.importorskip("obstore.store", reason="the extra `object-store` is not installed")
+    opened: list[tuple[str, dict[str, str]]] = []
+
+    def open_bucket(url: str, **options: str) -> Any:
+        opened.append((url, options))
+        return stores.MemoryStore()
+
+    monkeypatch.setattr(stores, "S3Store", type("S3Store", (), {"from_url": staticmethod(open_bucket)}))
+    monkeypatch.setattr(stores, "from_url", open_bucket)
+    store = ObstoreBuckets(region="eu-west-1")
+    await store.write("s3://bucket/a", b"x")
+    await store.write("gs://bucket/a", b"x")
+    assert opened == [("s3://bucket", {"region": "eu-west-1"}), ("gs://bucket", {})]
+
+
 async def test_offline_no_bucket_is_opened(monkeypatch: pytest.MonkeyPatch) -> None:
     stores = pytest.importorskip("obstore.store", reason="the extra `object-store` is not installed")
     monkeypatch.setenv("VICTOR_FP_OFFLINE", "1")

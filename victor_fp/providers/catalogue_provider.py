@@ -400,7 +400,7 @@ class CatalogueProvider(Provider):
         from victor_fp.shell.object_store import ObstoreBuckets
 
         if self._batch_store is None:
-            self._batch_store = ObstoreBuckets()
+            self._batch_store = ObstoreBuckets(region=endpoint.settings.get("region"))
         store = self._batch_store
         return build_batch_codec(endpoint).map(
             lambda batch: BatchClient(pool=pool, endpoint=endpoint, batch=batch, store=store)

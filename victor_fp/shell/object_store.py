@@ -37,12 +37,13 @@ class ObjectStore(Protocol):
 class ObstoreBuckets:
     """Objects of Cloud Storage, S3 and others with obstore, which finds credentials in the environment.
 
-    `open_bucket` returns the store of a bucket, for credentials or options of the caller:
-    `ObstoreBuckets(lambda url: obstore.store.S3Store.from_url(url, region="eu-west-1"))`.
+    `region` is that of S3 buckets; without it, obstore finds it in the environment. `open_bucket` returns the store of a
+    bucket, for credentials or options of the caller.
     """
 
-    def __init__(self, open_bucket: OpenBucket | None = None) -> None:
+    def __init__(self, open_bucket: OpenBucket | None = None, *, region: str | None = None) -> None:
         self._open_bucket = open_bucket
+        self._region = region
         self._buckets: dict[str, Any] = {}
 
     async def write(self, url: str, data: bytes) -> Result[None, Fault]:
@@ -125,12 +126,15 @@ class ObstoreBuckets:
         if url not in self._buckets:
             if self._open_bucket is None and is_offline():
                 return None
-            if self._open_bucket is None:
-                from obstore.store import from_url
-
-                self._open_bucket = from_url
-            self._buckets[url] = self._open_bucket(url)
+            self._buckets[url] = (self._open_bucket or self._open_default)(url)
         return self._buckets[url]
+
+    def _open_default(self, url: str) -> Any:
+        from obstore.store import S3Store, from_url
+
+        if self._region and url.startswith("s3://"):
+            return S3Store.from_url(url, region=self._region)
+        return from_url(url)
 
 
 def _describe(url: str, error: Exception) -> str:

@@ -118,6 +118,23 @@ def test_a_job_is_what_the_vendors_service_model_expects() -> None:
         assert re.fullmatch(shape["pattern"], body[name]) if "pattern" in shape else len(body[name]) <= shape["max"]
 
 
+@pytest.mark.parametrize("folder", ["file:///etc", "http://elsewhere.invalid/out", "s3:/bucket", "/etc", ""])
+def test_results_outside_of_a_bucket_are_not_read(folder: str) -> None:
+    shown = {
+        "vertex": {"name": "x/7", "state": "JOB_STATE_SUCCEEDED", "outputInfo": {"gcsOutputDirectory": folder}},
+        "bedrock": {
+            "jobArn": "x/7",
+            "status": "Completed",
+            "outputDataConfig": {"s3OutputDataConfig": {"s3Uri": folder}},
+        },
+    }
+    for name, settings in (("vertex", VERTEX), ("bedrock", BEDROCK)):
+        batch: BatchCodec = bind(name, settings).unwrap()
+        status = batch.read_status(BatchHandle(provider=name, id="7"), msgspec.json.encode(shown[name])).unwrap()
+        assert status.is_final
+        assert batch.results(status) is None
+
+
 def test_tools_that_the_vendor_would_refuse_are_refused_before() -> None:
     tools = [{"name": "look", "description": "Look.", "parameters": {"type": "object", "properties": {}}}]
     row = check_row(Row("a", "Hi", tools=tools), 0, provider="bedrock", model="us.amazon.nova-2-lite-v1:0", options={})

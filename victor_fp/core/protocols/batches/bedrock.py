@@ -42,6 +42,7 @@ from victor_fp.core.requests import Endpoint, HttpRequest, build_missing_setting
 from victor_fp.core.result import outcome
 
 PAGE = 100
+SCHEME = "s3://"
 RESULT_NAMES = (r".+\.jsonl\.out",)
 """Names of the objects with results; another one is a summary."""
 
@@ -91,7 +92,7 @@ def bind_batch_codec(endpoint: Endpoint, support: BatchSupport) -> Result[BatchC
             return Failure(build_missing_setting(endpoint, "batch_role"))
         return Success(_bind(_ControlPlane(bound=bound, base_url=base_url, folder=folder, role=role)))
 
-    return find_folder(endpoint, "s3://").bind(bind)
+    return find_folder(endpoint, SCHEME).bind(bind)
 
 
 def _bind(plane: _ControlPlane) -> BatchCodec:
@@ -201,7 +202,8 @@ def _read_status(handle: BatchHandle, job: received.Job) -> BatchStatus:
     identifier = job.job_arn or handle.id
     state = STATES.get(job.status or "", "running")
     output = job.output_data_config.s3_output_data_config if job.output_data_config else None
-    folder = (output.s3_uri if output else None) or ""
+    # Of a bucket alone: the store may open other URLs as well, such as local files.
+    folder = output.s3_uri if output and output.s3_uri and output.s3_uri.startswith(SCHEME) else ""
     return BatchStatus(
         handle=msgspec.structs.replace(
             handle,

@@ -37,6 +37,7 @@ from victor_fp.core.requests import Endpoint, HttpRequest, build_missing_setting
 from victor_fp.core.result import outcome
 
 PAGE = 100
+SCHEME = "gs://"
 LABEL = "victor-fp-id-"
 """Labels of a request that hold its id are this prefix and a number."""
 MAX_LABEL = 63
@@ -68,7 +69,7 @@ def bind_batch_codec(endpoint: Endpoint, support: BatchSupport, dialect: VertexB
         return Failure(fault)
     if endpoint.base_url == spec.key_base_url:  # calls with a key do without a project, jobs do not
         return Failure(build_missing_setting(endpoint, "project"))
-    return find_folder(endpoint, "gs://").map(
+    return find_folder(endpoint, SCHEME).map(
         lambda folder: _bind(
             _VertexProject(
                 bound=BatchEndpoint(endpoint=endpoint, support=support, route=dialect.publisher),
@@ -218,7 +219,8 @@ def _read_status(bound: BatchEndpoint, handle: BatchHandle, job: received.Job) -
         counts=BatchCounts(total=total, succeeded=parts[0], failed=parts[1]),
         created_at=parse_time(job.create_time),
         ends_at=None if started is None else started + bound.support.limits.window_hours * 3600.0,
-        sources=(directory,) if directory else (),
+        # Of a bucket alone: the store may open other URLs as well, such as local files.
+        sources=(directory,) if directory and directory.startswith(SCHEME) else (),
         errors=tuple(one.message for one in (job.error, *(job.partial_failures or ())) if one and one.message),
     )
 
