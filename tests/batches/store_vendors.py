@@ -47,6 +47,7 @@ class VertexVendor(GeminiVendor):
 
     def __init__(self) -> None:
         super().__init__()
+        self.lines: dict[str, Any] = {}
         self.store = MemoryObjects()
         self.settings = {"batch_location": "gs://bucket/jobs/", "batch_store": self.store}
 
@@ -60,6 +61,7 @@ class VertexVendor(GeminiVendor):
                 )
                 assert wanted["model"] == f"publishers/{self.publisher}/models/{self.model}"
                 lines = read_lines(self.store.objects[wanted["inputConfig"]["gcsSource"]["uris"][0]])
+                self.lines |= {self.split(line)[0]: line for line in lines}
                 name = f"projects/1/locations/us-central1/batchPredictionJobs/{len(self.jobs) + 1}"
                 job = Job(name, dict(map(self.split, lines)), wanted["model"], {"name": wanted["displayName"]})
                 job.input_file = wanted["outputConfig"]["gcsDestination"]["outputUriPrefix"]
@@ -115,11 +117,9 @@ class VertexVendor(GeminiVendor):
         return shown
 
     def line(self, identifier: str, end: str, status: int, answer: Any) -> dict[str, Any]:
-        given = read_lines(next(iter(self.store.objects.values())))
-        echoed = {self.split(line)[0]: line for line in given}.get(identifier, self.stranger)
         error = f"Bad Request: {json.dumps(answer)}"
         return {
-            **echoed,
+            **self.lines.get(identifier, self.stranger),
             "status": "" if end == "answered" else error,
             "response": answer if end == "answered" else {},
             "processed_time": CREATED,
