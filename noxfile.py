@@ -68,7 +68,7 @@ def lint(session: nox.Session) -> None:
 @nox.session
 def types(session: nox.Session) -> None:
     """mypy --strict and pyright over everything, this file included."""
-    install(session, "-e", ".[cli,keyring,codegen,bedrock,vertex]", *group("types"), *group("test"))
+    install(session, "-e", ".[cli,keyring,codegen,bedrock,vertex,object-store]", *group("types"), *group("test"))
     session.run("mypy")
     session.run("pyright", "--pythonpath", str(Path(session.virtualenv.location) / "bin" / "python"))
 
@@ -76,7 +76,7 @@ def types(session: nox.Session) -> None:
 @nox.session
 def tests(session: nox.Session) -> None:
     """The default suite."""
-    install(session, "-e", ".[cli,keyring,codegen,bedrock,vertex]", *group("test"), *group("types"))
+    install(session, "-e", ".[cli,keyring,codegen,bedrock,vertex,object-store]", *group("test"), *group("types"))
     session.run("pytest", "-n", "auto", *session.posargs)
 
 
@@ -90,7 +90,14 @@ def versions(session: nox.Session) -> None:
 def slow(session: nox.Session) -> None:
     """Tests that take minutes, `soak` aside: vendors' full documents where VICTOR_FP_SPECS names them, both checkers, a notebook;
     property tests with all their examples."""
-    install(session, "-e", ".[cli,keyring,codegen,bedrock,vertex]", *group("test"), *group("types"), *group("notebook"))
+    install(
+        session,
+        "-e",
+        ".[cli,keyring,codegen,bedrock,vertex,object-store]",
+        *group("test"),
+        *group("types"),
+        *group("notebook"),
+    )
     chosen = ("-m", "slow or hypothesis", "--hypothesis-profile", "thorough")
     session.run("pytest", "-n", "auto", *chosen, "--ignore", "tests/core/resilience", *session.posargs)
 

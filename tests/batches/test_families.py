@@ -33,6 +33,7 @@ from tests.batches.other_vendors import (
     XAIResponsesVendor,
     XAIVendor,
 )
+from tests.batches.store_vendors import BedrockVendor, VertexClaudeVendor, VertexVendor
 from tests.batches.vendor import BatchVendor
 from tests.loopback import serving
 from victor_fp.core.batching.types import BatchResult, decode_handle, encode_handle
@@ -62,6 +63,9 @@ VENDORS: list[type[BatchVendor]] = [
     XAIResponsesVendor,
     OpenRouterVendor,
     OpenRouterResponsesVendor,
+    VertexVendor,
+    VertexClaudeVendor,
+    BedrockVendor,
 ]
 KEY = "sk-canary-batch-42"
 
@@ -75,7 +79,13 @@ def vendor(request: pytest.FixtureRequest) -> BatchVendor:
 @asynccontextmanager
 async def connected(vendor: BatchVendor, **keywords: Any) -> AsyncIterator[BaseProvider]:
     async with serving(vendor) as server:
-        settings = {"api_key": KEY, "base_url": f"{server.url}{vendor.path}", "max_retries": 0, **keywords}
+        settings = {
+            "api_key": KEY,
+            "base_url": f"{server.url}{vendor.path}",
+            "max_retries": 0,
+            **vendor.settings,
+            **keywords,
+        }
         async with ProviderRegistry.create(vendor.name, **settings) as provider:
             yield provider
 

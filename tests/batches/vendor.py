@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -43,6 +43,8 @@ class BatchVendor(ABC):
     """How a batch may end."""
     stores_token = False
     """Whether a batch can be found by our mark."""
+    settings: Mapping[str, Any] = {}
+    """Settings that its provider requires."""
     lists_unbegun = False
     """Whether results say of a request that it was not begun."""
 

@@ -15,6 +15,7 @@ from returns.result import Failure, Success
 
 from tests.batches.openai_vendor import OpenAIVendor
 from tests.batches.other_vendors import AnthropicVendor, MistralVendor
+from tests.batches.store_vendors import BedrockVendor, VertexVendor
 from tests.batches.vendor import BatchVendor, Job
 from tests.jobs.row_provider import RowProvider
 from tests.loopback import Received, Talk, serving
@@ -71,7 +72,8 @@ class MixedVendor(OpenAIVendor):
 async def connected(vendor: BatchVendor) -> AsyncIterator[BaseProvider]:
     async with serving(vendor) as server:
         url = f"{server.url}{vendor.path}"
-        async with ProviderRegistry.create(vendor.name, api_key="k", base_url=url, max_retries=0) as provider:
+        settings = {"api_key": "k", "base_url": url, "max_retries": 0, **vendor.settings}
+        async with ProviderRegistry.create(vendor.name, **settings) as provider:
             yield provider
 
 
@@ -88,7 +90,7 @@ async def collect(
     return {done.key: done async for done in job}, job
 
 
-@pytest.mark.parametrize("kind", [OpenAIVendor, AnthropicVendor, MistralVendor])
+@pytest.mark.parametrize("kind", [OpenAIVendor, AnthropicVendor, MistralVendor, VertexVendor, BedrockVendor])
 async def test_every_row_is_answered_by_one_batch(kind: type[BatchVendor], tmp_path: Path) -> None:
     vendor = kind()
     async with connected(vendor) as provider:

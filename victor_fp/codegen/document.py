@@ -23,6 +23,7 @@ from victor_fp.codegen.schema import (
 )
 
 METHODS = ("get", "put", "post", "delete", "patch", "query")
+REQUESTS = ("application/json", "application/jsonl")
 STREAMS = ("text/event-stream", "application/x-ndjson", "application/jsonl", "application/vnd.amazon.eventstream")
 
 
@@ -263,13 +264,13 @@ def _name_root(schemas: Schemas, schema: Schema, name: str) -> str:
 
 
 def list_bodies(document: Document, operation: Schema) -> list[tuple[str, Schema]]:
-    """Return the role and schema of every body: Request, Response, Event (one frame of a stream), Error.
+    """Return the role and schema of every body: Request (one line of JSONL), Response, Event (one frame of a stream), Error.
 
     For a form, the request is the content of its files, by the `contentSchema` of the part.
     """
     found: list[tuple[str, Schema]] = []
     request = to_schema(follow_pointer(document, operation.get("requestBody")).get("content"))
-    found.extend(("Request", schema) for media, schema in _list_schemas(request) if media == "application/json")
+    found.extend(("Request", schema) for media, schema in _list_schemas(request) if media in REQUESTS)
     for media, form in _list_schemas(request):
         if media == "multipart/form-data":
             parts = map(to_schema, to_schema(form.get("properties")).values())

@@ -258,9 +258,12 @@ def _find_name_problem(name: str) -> str | None:
 def find_missing_setting(endpoint: Endpoint, model: str | None = None) -> Fault | None:
     """Return the fault for a setting that the base URL requires and that is missing; None if there is none."""
     missing = _PLACEHOLDER.search(endpoint.base_url)
-    if missing is None:
-        return None
-    spec, name = endpoint.spec, missing[1]
+    return None if missing is None else build_missing_setting(endpoint, missing[1], model)
+
+
+def build_missing_setting(endpoint: Endpoint, name: str, model: str | None = None) -> Fault:
+    """Build the fault for a setting that is missing."""
+    spec = endpoint.spec
     variables = next((setting.variables for setting in spec.settings if setting.name == name), ())
     hint = f" (or set {' or '.join(variables)})" if variables else ""
     return InvalidRequest(provider=spec.name, model=model, message=f"{spec.title} requires the setting {name}{hint}")

@@ -58,6 +58,7 @@ if TYPE_CHECKING:
     from victor_fp.shell.engine.batches import BatchClient
     from victor_fp.shell.engine.connection import Sign
     from victor_fp.shell.engine.telemetry import Observer
+    from victor_fp.shell.object_store import ObjectStore
 
 T = TypeVar("T")
 
@@ -74,8 +75,10 @@ class CatalogueProvider(Provider):
     the environment. `transport` is "aiohttp" (the default), "httpx", or a replacement for HTTP: a `Transport`, or a
     transport of httpx, such as `httpx.MockTransport`. `sign` replaces the signer of endpoints that require one
     (`AwsSigner`, `GoogleSigner`). `token_provider` returns a bearer token instead of a key, such as that of
-    azure-identity for Microsoft Entra. `prices=True` computes the cost of responses for which the vendor reports none;
-    requires the extra `prices`. `observers` are notified of every operation; see `OtelObserver`.
+    azure-identity for Microsoft Entra. `batch_store` is an `ObjectStore` for vendors that read batches from the caller's
+    bucket; by default `ObstoreBuckets`, which requires the extra `object-store`. `prices=True` computes the cost of
+    responses for which the vendor reports none; requires the extra `prices`. `observers` are notified of every
+    operation; see `OtelObserver`.
     """
 
     SPEC: ClassVar[ProviderSpec]
@@ -97,6 +100,7 @@ class CatalogueProvider(Provider):
         transport: TransportChoice = None,
         sign: Sign | None = None,
         token_provider: TokenSource | None = None,
+        batch_store: ObjectStore | None = None,
         prices: bool = False,
         observers: Sequence[Observer] = (),
         default_model: str | None = None,
@@ -155,6 +159,7 @@ class CatalogueProvider(Provider):
             signer=sign or choose_signer(endpoint, environment, token_provider),
         )
         self._pool = self._make_pool(connection, observers)
+        self._batch_store = batch_store
 
     def _make_pool(self, connection: Connection, observers: Sequence[Observer]) -> TargetPool:
         target = Target(
@@ -392,8 +397,14 @@ class CatalogueProvider(Provider):
                 endpoint = self.connection.endpoint
         from victor_fp.core.protocols.batches import build_batch_codec
         from victor_fp.shell.engine.batches import BatchClient
+        from victor_fp.shell.object_store import ObstoreBuckets
 
-        return build_batch_codec(endpoint).map(lambda batch: BatchClient(pool=pool, endpoint=endpoint, batch=batch))
+        if self._batch_store is None:
+            self._batch_store = ObstoreBuckets(region=endpoint.settings.get("region"))
+        store = self._batch_store
+        return build_batch_codec(endpoint).map(
+            lambda batch: BatchClient(pool=pool, endpoint=endpoint, batch=batch, store=store)
+        )
 
     async def close(self) -> None:
         """End open streams with a fault and close the connections; a client passed to the constructor stays open."""

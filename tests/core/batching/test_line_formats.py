@@ -18,17 +18,22 @@ from victor_fp.core.batching.types import BatchHandle, BatchItem, BatchState
 from victor_fp.core.catalogue import CATALOGUE
 from victor_fp.core.catalogue.batches import BATCHES
 from victor_fp.core.jobs.rows import CheckedRow, Row, check_row
-from victor_fp.core.protocols.batches import BatchCodec, SubmitStep, build_batch_codec
+from victor_fp.core.protocols.batches import BatchCodec, ResultStep, StoreWrite, SubmitStep, build_batch_codec
 from victor_fp.core.request_building.endpoints import build_endpoint
 from victor_fp.core.requests import Endpoint
 from victor_fp.core.types import CompletionResponse
 
 KEYS = ("a", "b", "c", "d")
+SETTINGS = {
+    "vertex": {"batch_location": "gs://bucket/jobs"},
+    "bedrock": {"batch_location": "s3://bucket/jobs", "batch_role": "arn:aws:iam::123456789012:role/batches"},
+}
 
 
 def bound(name: str) -> tuple[Endpoint, BatchCodec]:
     spec = CATALOGUE.find(name).unwrap()
-    endpoint = build_endpoint(spec, base_url="https://example.invalid/openai/v1").unwrap()
+    settings = SETTINGS.get(BATCHES[name].dialect.family)
+    endpoint = build_endpoint(spec, base_url="https://example.invalid/openai/v1", settings=settings).unwrap()
     return endpoint, build_batch_codec(endpoint).unwrap()
 
 
@@ -227,6 +232,64 @@ TOGETHER_RESULTS = (
     lines({"custom_id": "b", "error": {"message": "not this one", "code": "invalid_value"}}),
 )
 ZAI_RESULTS = (lines({"response": {"status_code": 200, "body": chat("A")}, "custom_id": "a", "id": "batch_1"}),)
+VERTEX_JOB = {
+    "name": "projects/1/locations/global/batchPredictionJobs/7",
+    "displayName": "nightly",
+    "model": "publishers/google/models/m-1",
+    "inputConfig": {"instancesFormat": "jsonl", "gcsSource": {"uris": ["gs://bucket/in.jsonl"]}},
+    "outputConfig": {"predictionsFormat": "jsonl", "gcsDestination": {"outputUriPrefix": "gs://bucket/out"}},
+    "outputInfo": {"gcsOutputDirectory": "gs://bucket/out/prediction-model-2023-11-14T22:13:20.000Z"},
+    "state": "JOB_STATE_SUCCEEDED",
+    "completionStats": {"successfulCount": "1", "failedCount": "3"},
+    "createTime": "2023-11-14T22:13:20.000000Z",
+    "startTime": "2023-11-14T22:13:21.000000Z",
+}
+VERTEX_ERROR = 'Bad Request: {"error": {"code": 400, "message": "not this one", "status": "INVALID_ARGUMENT"}}'
+VERTEX_RESULTS = (
+    lines(
+        {
+            "status": VERTEX_ERROR,
+            "processed_time": "2023-11-14T22:14:20.000+00:00",
+            "request": {"contents": [], "labels": {"team": "x", "victor-fp-id-0": "mi"}},
+            "response": {},
+        },
+        {
+            "status": "",
+            "processed_time": "2023-11-14T22:14:20.000+00:00",
+            "request": {"contents": [], "labels": {"victor-fp-id-0": "me"}},
+            "response": candidates("A"),
+        },
+        {"status": "not this one", "request": {"labels": {"victor-fp-id-0": "mm"}}, "response": {}},
+    ),
+)
+VERTEX_CLAUDE_RESULTS = (
+    lines(
+        {"custom_id": "b", "request": {}, "response": None, "status": f"Error: {json.dumps(ANTHROPIC_ERROR)}"},
+        {"custom_id": "a", "request": {}, "response": message("A"), "status": ""},
+    ),
+)
+BEDROCK_JOB = {
+    "jobArn": "arn:aws:bedrock:eu-west-1:123456789012:model-invocation-job/abcdefghijkl",
+    "jobName": "nightly",
+    "modelId": "m-1",
+    "roleArn": "arn:aws:iam::123456789012:role/batches",
+    "status": "PartiallyCompleted",
+    "submitTime": "2023-11-14T22:13:20Z",
+    "inputDataConfig": {"s3InputDataConfig": {"s3InputFormat": "JSONL", "s3Uri": "s3://bucket/in.jsonl"}},
+    "outputDataConfig": {"s3OutputDataConfig": {"s3Uri": "s3://bucket/out/"}},
+    "totalRecordCount": 4,
+}
+CONVERSED = {
+    "output": {"message": {"role": "assistant", "content": [{"text": "A"}]}},
+    "stopReason": "end_turn",
+    "usage": {"inputTokens": 5, "outputTokens": 2, "totalTokens": 7},
+}
+BEDROCK_RESULTS = (
+    lines(
+        {"recordId": "b", "modelInput": {}, "error": {"errorCode": 400, "errorMessage": "not this one"}},
+        {"recordId": "a", "modelInput": {}, "modelOutput": CONVERSED},
+    ),
+)
 CASES: list[tuple[str, Any, Sequence[bytes], BatchState, dict[str, str]]] = [
     ("openai", OPENAI_BATCH, OPENAI_RESULTS, "expired", {"a": "answered", "b": "failed", "c": "expired"}),
     ("together", TOGETHER_BATCH, TOGETHER_RESULTS, "completed", {"a": "answered", "b": "failed"}),
@@ -242,6 +305,9 @@ CASES: list[tuple[str, Any, Sequence[bytes], BatchState, dict[str, str]]] = [
     ("mistral", MISTRAL_JOB, MISTRAL_RESULTS, "expired", {"a": "answered", "b": "failed"}),
     ("xai", XAI_BATCH, XAI_RESULTS, "completed", {"b": "failed", "a": "answered"}),
     ("openrouter", OPENROUTER_BATCH, (), "completed", {"a": "answered", "b": "failed"}),
+    ("vertex", VERTEX_JOB, VERTEX_RESULTS, "completed", {"b": "failed", "a": "answered", "c": "failed"}),
+    ("vertex-anthropic", VERTEX_JOB, VERTEX_CLAUDE_RESULTS, "completed", {"b": "failed", "a": "answered"}),
+    ("bedrock", BEDROCK_JOB, BEDROCK_RESULTS, "completed", {"b": "failed", "a": "answered"}),
 ]
 
 
@@ -261,7 +327,7 @@ def test_a_finished_batch_and_its_results_are_read(
     while step is not None:
         page = step.read(bodies.pop(0)).unwrap()
         found += [decode_item(batch, endpoint, status.handle, matching, item) for item in page.items]
-        step = page.following or step.following
+        step = page.following or (step.following if isinstance(step, ResultStep) else None)
     assert bodies == []
     assert {end.key: end.end for end in found} == ends
     for end in found:
@@ -280,7 +346,11 @@ def test_a_batch_that_is_submitted_holds_every_request_once_and_in_order(name: s
     _, batch = bound(name)
     items = [encode(name, key) for key in KEYS]
     sent = batch.submit(items, "token")
-    whole = sent.request.body
+    if isinstance(sent, StoreWrite):
+        whole, sent = sent.data, sent.following
+        assert sent.creates
+    else:
+        whole = sent.request.body
     if not sent.creates and name.startswith("xai"):
         following = sent.read(b'{"batch_id": "batch_1"}').unwrap()
         assert isinstance(following, SubmitStep)
@@ -302,6 +372,7 @@ def test_a_list_of_batches_is_read(name: str) -> None:
     if shown is None:
         shown = next(case[1] for case in CASES if BATCHES[case[0]].dialect.family == BATCHES[name].dialect.family)
     wrapped = {"data": [shown], "batches": [shown], "operations": [shown], "has_more": False}
+    wrapped |= {"batchPredictionJobs": [shown], "invocationJobSummaries": [shown]}
     listed = batch.read_list(json.dumps(wrapped).encode())
     assert isinstance(listed, Success)
     statuses, following = listed.unwrap()

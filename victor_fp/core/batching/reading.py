@@ -27,6 +27,26 @@ def parse_time(value: object) -> float | None:
         return None
 
 
+def parse_count(value: object) -> int | None:
+    """Parse a count, which proto3 JSON writes as a string; None if invalid.
+
+    >>> parse_count("12"), parse_count(12), parse_count("-1")
+    (12, 12, None)
+    """
+    if isinstance(value, str) and value.isascii() and value.isdigit():
+        return int(value[:15])
+    return value if isinstance(value, int) and not isinstance(value, bool) else None
+
+
+def cut_last_segment(name: str) -> str:
+    """Return the last segment of a resource name.
+
+    >>> cut_last_segment("projects/p/batches/7")
+    '7'
+    """
+    return name.rpartition("/")[2]
+
+
 def describe_error(error: object) -> str:
     """Return a vendor's error, a text or an object with a message, as text of at most 500 characters."""
     if isinstance(error, Mapping):

@@ -9,10 +9,12 @@ from victor_fp.core.dialects.batches import (
     AnthropicBatches,
     BatchLimits,
     BatchSupport,
+    BedrockBatches,
     GeminiBatches,
     MistralBatches,
     OpenAIBatches,
     OpenRouterBatches,
+    VertexBatches,
     XAIBatches,
 )
 
@@ -162,6 +164,43 @@ _OPENROUTER = BatchSupport(
         date="2026-11-20",
     ),
 )
+_VERTEX = BatchSupport(
+    dialect=VertexBatches(),
+    # Files may have 1 GB; the number of bytes is our own limit, so that a batch fits into memory. Jobs wait up to 72 hours
+    # before the 24 begin.
+    limits=BatchLimits(
+        max_requests=200_000,
+        max_bytes=200 * MB,
+        price_factor=0.5,
+        source="https://docs.cloud.google.com/vertex-ai/generative-ai/docs/multimodal/batch-prediction-gemini",
+        date="2026-11-30",
+    ),
+)
+_VERTEX_ANTHROPIC = BatchSupport(
+    dialect=VertexBatches(publisher="anthropic", id_place="custom_id"),
+    # The page gives no limits of a job: the numbers are Anthropic's own, and the bytes those of the Gemini jobs.
+    limits=BatchLimits(
+        max_requests=100_000,
+        max_bytes=200 * MB,
+        price_factor=0.5,
+        source="https://docs.cloud.google.com/vertex-ai/generative-ai/docs/partner-models/claude/batch",
+        date="2026-11-30",
+    ),
+)
+_BEDROCK = BatchSupport(
+    dialect=BedrockBatches(),
+    # Records of Converse with a toolConfig are refused: https://docs.aws.amazon.com/bedrock/latest/userguide/batch-inference.html
+    accepts_tools=False,
+    # Quotas differ by model; these are the usual ones. Files may have 1 GB; the number of bytes is our own limit, so that
+    # a batch fits into memory.
+    limits=BatchLimits(
+        max_requests=50_000,
+        max_bytes=200 * MB,
+        price_factor=0.5,
+        source="https://docs.aws.amazon.com/bedrock/latest/userguide/batch-inference-data.html",
+        date="2026-11-30",
+    ),
+)
 BATCHES: Mapping[str, BatchSupport] = {
     "openai": _OPENAI,
     "openai-responses": _OPENAI,
@@ -182,6 +221,9 @@ BATCHES: Mapping[str, BatchSupport] = {
     "xai-responses": _XAI,
     "openrouter": _OPENROUTER,
     "openrouter-responses": _OPENROUTER,
+    "vertex": _VERTEX,
+    "vertex-anthropic": _VERTEX_ANTHROPIC,
+    "bedrock": _BEDROCK,
 }
 """Batch APIs by the name of the entry. The `batch` of an entry has precedence over this table."""
 

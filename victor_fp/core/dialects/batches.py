@@ -69,8 +69,30 @@ class OpenRouterBatches(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     family: Literal["openrouter"] = "openrouter"
 
 
+class VertexBatches(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """Vertex AI's batch prediction jobs: lines of an object in Cloud Storage, results as lines of objects there."""
+
+    family: Literal["vertex"] = "vertex"
+    publisher: Literal["google", "anthropic"] = "google"
+    id_place: Literal["labels", "custom_id"] = "labels"
+    """Where a line has its id: in the labels of its request, which is returned with the result, or in a field."""
+
+
+class BedrockBatches(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """Bedrock's model invocation jobs: records of Converse in an object of S3, results as lines of objects there."""
+
+    family: Literal["bedrock"] = "bedrock"
+
+
 BatchDialect: TypeAlias = (
-    OpenAIBatches | AnthropicBatches | GeminiBatches | MistralBatches | XAIBatches | OpenRouterBatches
+    OpenAIBatches
+    | AnthropicBatches
+    | GeminiBatches
+    | MistralBatches
+    | XAIBatches
+    | OpenRouterBatches
+    | VertexBatches
+    | BedrockBatches
 )
 
 
@@ -79,3 +101,5 @@ class BatchSupport(msgspec.Struct, frozen=True, kw_only=True):
 
     dialect: BatchDialect
     limits: BatchLimits
+    accepts_tools: bool = True
+    """Whether requests may have tools."""

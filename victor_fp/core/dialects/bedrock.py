@@ -40,6 +40,12 @@ class BedrockDialect(msgspec.Struct, frozen=True, kw_only=True):
     control_host: Mapping[str, str] = msgspec.field(default_factory=lambda: {"://bedrock-runtime.": "://bedrock."})
     """Replacement of the runtime's host by that of the control plane, which lists models; other hosts are unchanged."""
 
+    def find_control_url(self, base_url: str) -> str:
+        """Return the base URL of the control plane for that of the runtime."""
+        for runtime, control in self.control_host.items():
+            base_url = base_url.replace(runtime, control)
+        return base_url
+
     def find_policy(self, model: str) -> BedrockPolicy:
         """Return the policy of a model."""
         name = model.lower()

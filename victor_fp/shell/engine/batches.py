@@ -1,8 +1,10 @@
-"""Batch APIs on the engine: each exchange with the vendor is an operation; the core decides which one follows."""
+"""Batch APIs on the engine: each exchange with the vendor is an operation; the core decides which step follows."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncGenerator, Callable, Iterable, Mapping, Sequence
+from contextlib import aclosing
 from functools import partial
 from typing import Any, TypeVar
 
@@ -14,7 +16,15 @@ from victor_fp.core.batching.matching import ResultMatching
 from victor_fp.core.batching.types import BatchHandle, BatchItem, BatchResult, BatchStatus, ItemContext, merge_contexts
 from victor_fp.core.faults import Fault, InvalidRequest
 from victor_fp.core.protocols import Codec
-from victor_fp.core.protocols.batches import BatchCodec, ResultPage, ResultStep, StatusPage, SubmitStep
+from victor_fp.core.protocols.batches import (
+    BatchCodec,
+    ResultPage,
+    ResultStep,
+    StatusPage,
+    StoreRead,
+    StoreWrite,
+    SubmitStep,
+)
 from victor_fp.core.requests import Endpoint, HttpRequest
 from victor_fp.core.responses import ResponseContext
 from victor_fp.core.result import outcome
@@ -23,6 +33,7 @@ from victor_fp.shell.engine.budget_keeper import BudgetKeeper
 from victor_fp.shell.engine.call_spec import CallSpec
 from victor_fp.shell.engine.operation import Operation
 from victor_fp.shell.engine.target import TargetPool
+from victor_fp.shell.object_store import ObjectStore
 
 T = TypeVar("T")
 
@@ -46,6 +57,8 @@ class BatchClient(msgspec.Struct, frozen=True, kw_only=True):
     pool: TargetPool
     endpoint: Endpoint
     batch: BatchCodec
+    store: ObjectStore
+    """For the objects of vendors whose batches are in an object store."""
     budget: BudgetKeeper | None = None
     """The budget from which batches are paid."""
 
@@ -76,7 +89,14 @@ class BatchClient(msgspec.Struct, frozen=True, kw_only=True):
     async def _submit(
         self, items: Sequence[BatchItem], token: str, billing: BatchBilling
     ) -> Result[BatchHandle, Fault]:
-        step: SubmitStep | BatchHandle = self.batch.submit(items, token)
+        first = self.batch.submit(items, token)
+        if isinstance(first, StoreWrite):
+            match outcome(await self.store.write(first.url, first.data)):
+                case Failure(fault):
+                    return Failure(self._with_provider(fault))
+                case Success(_):
+                    pass
+        step: SubmitStep | BatchHandle = first.following if isinstance(first, StoreWrite) else first
         while isinstance(step, SubmitStep):
             was_possible = billing.is_possible
             billing.is_possible = was_possible or step.spends  # also if the exchange is cancelled
@@ -156,8 +176,9 @@ class BatchClient(msgspec.Struct, frozen=True, kw_only=True):
         matching = ResultMatching(keys)
         step = self.batch.results(status)
         while step is not None:
-            following = step.following
-            async for received in self._read_pages(step):
+            following = step.following if isinstance(step, ResultStep) else None
+            pages = self._read_pages(step) if isinstance(step, ResultStep) else self._read_objects(step)
+            async for received in pages:
                 match outcome(received):
                     case Failure(fault):
                         yield Failure(fault)
@@ -193,6 +214,33 @@ class BatchClient(msgspec.Struct, frozen=True, kw_only=True):
         finally:
             await operation.aclose()
 
+    async def _read_objects(self, step: StoreRead) -> AsyncGenerator[Result[ResultPage, Fault], None]:
+        """Yield the pages of the objects with results, one for some complete lines."""
+        match outcome(await self.store.list(step.prefix)):
+            case Failure(fault):
+                yield Failure(self._with_provider(fault))
+                return
+            case Success(urls):
+                pass
+        for url in choose_objects(urls, step.names):
+            rest = b""
+            async with aclosing(self.store.read(url)) as pieces:
+                async for received in pieces:
+                    match outcome(received):
+                        case Failure(fault):
+                            yield Failure(self._with_provider(fault))
+                            return
+                        case Success(piece):
+                            lines, newline, tail = piece.rpartition(b"\n")
+                            if newline:
+                                yield step.read(rest + lines)
+                            rest = tail if newline else rest + piece
+            if rest.strip():
+                yield step.read(rest)
+
+    def _with_provider(self, fault: Fault) -> Fault:
+        return msgspec.structs.replace(fault, provider=self.endpoint.spec.name)
+
     async def _run_exchange(
         self, request: HttpRequest, read: Callable[[bytes], Result[T, Fault]], *, retries: int | None = None
     ) -> Result[T, Fault]:
@@ -216,6 +264,13 @@ class BatchClient(msgspec.Struct, frozen=True, kw_only=True):
             request=request, codec=self.batch.codec, context=context, read=read, read_lines=read_lines
         )
         return Success(exchange)
+
+
+def choose_objects(urls: Iterable[str], names: Sequence[str]) -> list[str]:
+    """Return the URLs, sorted, whose names match the first pattern that matches any."""
+    found = sorted(urls)
+    chosen = ([url for url in found if re.fullmatch(name, url.rpartition("/")[2])] for name in names)
+    return next((matching for matching in chosen if matching), [])
 
 
 def _ignore_body(_: bytes) -> Result[None, Fault]:

@@ -42,6 +42,8 @@ BEDROCK = ProviderSpec(
     settings=(
         Setting(name="region", variables=("AWS_REGION", "AWS_DEFAULT_REGION")),
         Setting(name="profile", variables=("AWS_PROFILE",)),
+        Setting(name="batch_location", variables=("BEDROCK_BATCH_LOCATION",)),
+        Setting(name="batch_role", variables=("BEDROCK_BATCH_ROLE",)),
     ),
     supports=Supports(images=True, audio=True, files=True, reasoning=True, json_schema=True),
     default_model="us.amazon.nova-2-lite-v1:0",

@@ -24,6 +24,7 @@ VERTEX_AREAS = {
 VERTEX_SETTINGS = (
     Setting(name="project", variables=("GOOGLE_CLOUD_PROJECT",)),
     Setting(name="location", variables=("GOOGLE_CLOUD_LOCATION",), default="global"),
+    Setting(name="batch_location", variables=("VERTEX_BATCH_LOCATION",)),
 )
 VERTEX_CLAUDE = AnthropicDialect(
     # The model is in the URL and the version in the body.

@@ -1,6 +1,7 @@
 """Batch APIs of vendors, one module per family, as pure functions bound to one endpoint.
 
 Submitting a batch, and reading its results, may take several exchanges: each is a step whose reader returns the next one.
+Vendors that read and write an object store of the caller have steps for its objects as well.
 """
 
 from __future__ import annotations
@@ -16,10 +17,12 @@ from victor_fp.core.catalogue.batches import find_batch_support
 from victor_fp.core.dialects.batches import (
     AnthropicBatches,
     BatchSupport,
+    BedrockBatches,
     GeminiBatches,
     MistralBatches,
     OpenAIBatches,
     OpenRouterBatches,
+    VertexBatches,
     XAIBatches,
 )
 from victor_fp.core.faults import Fault, InvalidRequest
@@ -43,6 +46,14 @@ class SubmitStep(msgspec.Struct, frozen=True, kw_only=True):
         return self.creates or self.adds
 
 
+class StoreWrite(msgspec.Struct, frozen=True, kw_only=True):
+    """An object that is written before the step that follows."""
+
+    url: str
+    data: bytes
+    following: SubmitStep
+
+
 class ResultPage(msgspec.Struct, frozen=True):
     """Some results, and the step for the next ones."""
 
@@ -61,6 +72,17 @@ class ResultStep(msgspec.Struct, frozen=True, kw_only=True):
     """The step after the last line."""
 
 
+class StoreRead(msgspec.Struct, frozen=True, kw_only=True):
+    """The objects with the results of a batch."""
+
+    prefix: str
+    """URL of the folder, with a slash at the end."""
+    names: tuple[str, ...]
+    """Patterns of the names of objects: those that match the first pattern are read, or the next one if there are none."""
+    read: Callable[[bytes], Result[ResultPage, Fault]]
+    """Reads some complete lines of an object."""
+
+
 StatusPage: TypeAlias = tuple[tuple[BatchStatus, ...], str | None]
 """Some batches, and the cursor of the next page; None after the last."""
 
@@ -75,11 +97,11 @@ class BatchCodec(msgspec.Struct, frozen=True, kw_only=True):
     """Builds the requests of items and decodes their responses."""
     encode_item: Callable[[str, str, HttpRequest], BatchItem]
     """From key, model and the request of a live call to a batch item."""
-    submit: Callable[[Sequence[BatchItem], str], SubmitStep]
-    """From items and a token to the first exchange."""
+    submit: Callable[[Sequence[BatchItem], str], SubmitStep | StoreWrite]
+    """From items and a token to the first step."""
     status: Callable[[BatchHandle], HttpRequest]
     read_status: Callable[[BatchHandle, bytes], Result[BatchStatus, Fault]]
-    results: Callable[[BatchStatus], ResultStep | None]
+    results: Callable[[BatchStatus], ResultStep | StoreRead | None]
     """None if there are no results."""
     cancel: Callable[[BatchHandle], HttpRequest]
     list_page: Callable[[str | None], HttpRequest]
@@ -119,5 +141,13 @@ def build_batch_codec(endpoint: Endpoint) -> Result[BatchCodec, Fault]:
             from victor_fp.core.protocols.batches import openrouter
 
             return openrouter.bind_batch_codec(endpoint, support)
+        case VertexBatches():
+            from victor_fp.core.protocols.batches import vertex
+
+            return vertex.bind_batch_codec(endpoint, support, dialect)
+        case BedrockBatches():
+            from victor_fp.core.protocols.batches import bedrock
+
+            return bedrock.bind_batch_codec(endpoint, support)
         case _:
             assert_never(dialect)

@@ -11,10 +11,10 @@ from returns.result import Failure, Result, Success
 from victor_fp.core.batching.reading import encode_body, find_error_code, iterate_lines
 from victor_fp.core.batching.types import BatchItem, ItemResult
 from victor_fp.core.dialects.batches import BatchSupport
-from victor_fp.core.faults import Fault, InvalidResponse
+from victor_fp.core.faults import Fault, InvalidRequest, InvalidResponse
 from victor_fp.core.json import Undecodable, WireDecoder
 from victor_fp.core.protocols.batches import ResultPage
-from victor_fp.core.requests import Endpoint
+from victor_fp.core.requests import Endpoint, build_missing_setting
 
 T = TypeVar("T")
 
@@ -73,6 +73,17 @@ def read_answer(identifier: str, status: int | None, body: object, error: object
     end: Literal["failed", "expired", "cancelled"] = NOT_STARTED.get(find_error_code(error), "failed")
     wrapped = payload if isinstance(payload, Mapping) and "error" in payload else {"error": payload}
     return ItemResult(id=identifier, end=end, status=status, body=encode_body(wrapped), request_id=request_id)
+
+
+def find_folder(endpoint: Endpoint, scheme: str) -> Result[str, Fault]:
+    """Return the URL of the folder for the objects of batches, the setting `batch_location`, without a slash at the end."""
+    location = endpoint.settings.get("batch_location", "").rstrip("/")
+    if not location:
+        return Failure(build_missing_setting(endpoint, "batch_location"))
+    if not location.startswith(scheme) or location == scheme.rstrip("/"):
+        message = f"batch_location must be a URL such as {scheme}bucket/folder"
+        return Failure(InvalidRequest(provider=endpoint.spec.name, message=message))
+    return Success(location)
 
 
 def list_raw_items(items: Sequence[BatchItem]) -> list[Any]:

@@ -12,7 +12,7 @@ from victor_fp_wire.gemini_batches import request as sent
 from victor_fp_wire.gemini_batches import response as received
 from victor_fp_wire.gemini_batches.operations import CancelBatch, CreateBatch, GetBatch, ListBatches
 
-from victor_fp.core.batching.reading import encode_body, parse_time
+from victor_fp.core.batching.reading import cut_last_segment, encode_body, parse_count, parse_time
 from victor_fp.core.batching.types import (
     BatchCounts,
     BatchHandle,
@@ -81,7 +81,7 @@ def bind_batch_codec(endpoint: Endpoint, support: BatchSupport) -> Result[BatchC
             status=partial(build_status, bound),
             read_status=partial(read_status, bound),
             results=partial(read_results, bound),
-            cancel=lambda handle: build_request(endpoint, CancelBatch(batch=_cut_last_segment(handle.id))),
+            cancel=lambda handle: build_request(endpoint, CancelBatch(batch=cut_last_segment(handle.id))),
             list_page=partial(build_list, bound),
             read_list=partial(read_list, bound),
         )
@@ -115,7 +115,7 @@ def submit(bound: BatchEndpoint, items: Sequence[BatchItem], token: str) -> Subm
 
 def build_status(bound: BatchEndpoint, handle: BatchHandle) -> HttpRequest:
     """Build the request for the status of a batch."""
-    return build_request(bound.endpoint, GetBatch(batch=_cut_last_segment(handle.id)))
+    return build_request(bound.endpoint, GetBatch(batch=cut_last_segment(handle.id)))
 
 
 def build_list(bound: BatchEndpoint, cursor: str | None) -> HttpRequest:
@@ -151,7 +151,7 @@ def _read_status(bound: BatchEndpoint, handle: BatchHandle, operation: received.
     batch = operation.metadata or received.Batch()
     stats = batch.batch_stats or received.BatchStats()
     created = parse_time(batch.create_time)
-    total = _count(stats.request_count)
+    total = parse_count(stats.request_count)
     name = batch.display_name or ""
     error = operation.error
     return BatchStatus(
@@ -166,8 +166,8 @@ def _read_status(bound: BatchEndpoint, handle: BatchHandle, operation: received.
         vendor_state=batch.state or "",
         counts=BatchCounts(
             total=total,
-            succeeded=_count(stats.successful_request_count),
-            failed=_count(stats.failed_request_count),
+            succeeded=parse_count(stats.successful_request_count),
+            failed=parse_count(stats.failed_request_count),
         ),
         created_at=created,
         ends_at=None if created is None else created + bound.support.limits.window_hours * 3600.0,
@@ -229,14 +229,3 @@ def _list_outputs(operation: received.Operation) -> Sequence[received.InlinedRes
         if output is not None and output.inlined_responses is not None:
             return output.inlined_responses.inlined_responses or ()
     return ()
-
-
-def _count(value: object) -> int | None:
-    """Decode a count, which proto3 JSON writes as a string."""
-    if isinstance(value, str) and value.isascii() and value.isdigit():
-        return int(value[:15])
-    return value if isinstance(value, int) and not isinstance(value, bool) else None
-
-
-def _cut_last_segment(name: str) -> str:
-    return name.rpartition("/")[2]

@@ -67,10 +67,7 @@ def read_count(body: bytes) -> int | None:
 
 def _build_control_request(endpoint: Endpoint, dialect: BedrockDialect, operation: Operation) -> HttpRequest:
     """Build a request to the control plane, whose host is not the runtime's."""
-    base_url = endpoint.base_url
-    for runtime, control in dialect.control_host.items():
-        base_url = base_url.replace(runtime, control)
-    return build_request(endpoint, operation, base_url=base_url)
+    return build_request(endpoint, operation, base_url=dialect.find_control_url(endpoint.base_url))
 
 
 def _build_model_request(endpoint: Endpoint, dialect: BedrockDialect, model: str) -> HttpRequest:

@@ -1,0 +1,242 @@
+"""Bedrock's model invocation jobs: records of Converse in an object of S3, results as lines of objects there."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import partial
+
+import msgspec
+from msgspec import UNSET
+from returns.result import Failure, Result, Success
+from victor_fp_wire.bedrock_batches import request as sent
+from victor_fp_wire.bedrock_batches import response as received
+from victor_fp_wire.bedrock_batches.operations import (
+    CreateModelInvocationJob,
+    GetModelInvocationJob,
+    ListModelInvocationJobs,
+    ReadResults,
+    StopModelInvocationJob,
+    WriteRecords,
+)
+
+from victor_fp.core.batching.reading import cut_last_segment, encode_body, parse_time
+from victor_fp.core.batching.types import (
+    FINAL_STATES,
+    BatchCounts,
+    BatchHandle,
+    BatchItem,
+    BatchState,
+    BatchStatus,
+    ItemResult,
+    make_item_id,
+)
+from victor_fp.core.dialects.batches import BatchSupport
+from victor_fp.core.dialects.bedrock import BedrockDialect
+from victor_fp.core.faults import Fault, InvalidRequest
+from victor_fp.core.json import encode_json
+from victor_fp.core.protocols import codec_for
+from victor_fp.core.protocols.batches import BatchCodec, StatusPage, StoreRead, StoreWrite, SubmitStep
+from victor_fp.core.protocols.batches.common import BatchEndpoint, find_folder, read_lines
+from victor_fp.core.protocols.operations import build_decoder, build_request, build_url
+from victor_fp.core.requests import Endpoint, HttpRequest, build_missing_setting, find_missing_setting
+from victor_fp.core.result import outcome
+
+PAGE = 100
+SCHEME = "s3://"
+RESULT_NAMES = (r".+\.jsonl\.out",)
+"""Names of the objects with results; another one is a summary."""
+
+STATES: Mapping[str, BatchState] = {
+    "Submitted": "pending",
+    "Validating": "pending",
+    "Scheduled": "pending",
+    "InProgress": "running",
+    "Completed": "completed",
+    "PartiallyCompleted": "completed",
+    "Failed": "failed",
+    "Stopping": "cancelling",
+    "Stopped": "cancelled",
+    "Expired": "expired",
+}
+"""`ModelInvocationJobStatus` of the service model."""
+
+_CREATED = build_decoder(CreateModelInvocationJob.RESPONSE)
+_JOB = build_decoder(GetModelInvocationJob.RESPONSE)
+_LIST = build_decoder(ListModelInvocationJobs.RESPONSE)
+_LINE = build_decoder(ReadResults.EVENT)
+
+
+class _ControlPlane(msgspec.Struct, frozen=True, kw_only=True):
+    """An endpoint, the URL of its control plane, the folder for objects, and the role that reads and writes them."""
+
+    bound: BatchEndpoint
+    base_url: str
+    folder: str
+    role: str
+
+
+def bind_batch_codec(endpoint: Endpoint, support: BatchSupport) -> Result[BatchCodec, Fault]:
+    """Return the batch codec; InvalidRequest for other protocols, and without region, `batch_location` or `batch_role`."""
+    spec = endpoint.spec
+    if not isinstance(spec.dialect, BedrockDialect):
+        message = f"this batch API accepts requests of Converse, not {spec.dialect.protocol}"
+        return Failure(InvalidRequest(provider=spec.name, message=message))
+    if (fault := find_missing_setting(endpoint)) is not None:
+        return Failure(fault)
+    base_url = spec.dialect.find_control_url(endpoint.base_url)
+    bound = BatchEndpoint(endpoint=endpoint, support=support, route="Converse")
+
+    def bind(folder: str) -> Result[BatchCodec, Fault]:
+        role = endpoint.settings.get("batch_role")
+        if not role:
+            return Failure(build_missing_setting(endpoint, "batch_role"))
+        return Success(_bind(_ControlPlane(bound=bound, base_url=base_url, folder=folder, role=role)))
+
+    return find_folder(endpoint, SCHEME).bind(bind)
+
+
+def _bind(plane: _ControlPlane) -> BatchCodec:
+    endpoint, base_url = plane.bound.endpoint, plane.base_url
+    return BatchCodec(
+        support=plane.bound.support,
+        stores_token=True,
+        codec=codec_for(endpoint),
+        encode_item=partial(encode_item, plane.bound),
+        submit=partial(_submit, plane),
+        status=lambda handle: build_request(
+            endpoint, GetModelInvocationJob(job_identifier=cut_last_segment(handle.id)), base_url=base_url
+        ),
+        read_status=partial(read_status, plane.bound),
+        results=partial(read_results, plane.bound),
+        cancel=lambda handle: build_request(
+            endpoint, StopModelInvocationJob(job_identifier=cut_last_segment(handle.id)), base_url=base_url
+        ),
+        list_page=partial(_build_list, plane),
+        read_list=partial(read_list, plane.bound),
+    )
+
+
+def encode_item(bound: BatchEndpoint, key: str, model: str, request: HttpRequest) -> BatchItem:
+    """Encode a record."""
+    line = sent.RecordLine(record_id=make_item_id(key), model_input=msgspec.Raw(request.body))
+    return BatchItem(key, line.record_id, model, bound.route, encode_json(line))
+
+
+def _submit(plane: _ControlPlane, items: Sequence[BatchItem], token: str) -> StoreWrite:
+    """Return the step that writes the records, followed by the one that creates the job."""
+    bound, model = plane.bound, items[0].model
+    folder = f"{plane.folder}/victor-fp-{token}"
+    url = build_url(folder, WriteRecords(object="records.jsonl"))
+    creation = sent.CreateJob(
+        job_name=f"victor-fp-{token[:32]}",
+        role_arn=plane.role,
+        client_request_token=token,
+        model_id=model,
+        input_data_config=sent.InputDataConfig(
+            s3_input_data_config=sent.S3InputDataConfig(s3_input_format="JSONL", s3_uri=url)
+        ),
+        output_data_config=sent.OutputDataConfig(
+            s3_output_data_config=sent.S3OutputDataConfig(s3_uri=f"{folder}/results/")
+        ),
+        timeout_duration_in_hours=bound.support.limits.window_hours,
+        model_invocation_type=bound.route,
+    )
+    handle = BatchHandle(
+        provider=bound.endpoint.spec.name, id="", model=model, count=len(items), token=token, input_id=url
+    )
+    operation = CreateModelInvocationJob()
+    return StoreWrite(
+        url=url,
+        data=b"\n".join(item.line for item in items) + b"\n",
+        following=SubmitStep(
+            request=build_request(bound.endpoint, operation, base_url=plane.base_url, body=encode_json(creation)),
+            read=partial(_read_created, bound, handle),
+            creates=True,
+        ),
+    )
+
+
+def _read_created(bound: BatchEndpoint, handle: BatchHandle, body: bytes) -> Result[SubmitStep | BatchHandle, Fault]:
+    match outcome(bound.decode(_CREATED, body, "the job")):
+        case Failure(fault):
+            return Failure(fault)
+        case Success(created):
+            if not created.job_arn:
+                return Failure(bound.build_invalid("the response contains no job id", body))
+            return Success(msgspec.structs.replace(handle, id=created.job_arn))
+
+
+def _build_list(plane: _ControlPlane, cursor: str | None) -> HttpRequest:
+    operation = ListModelInvocationJobs(
+        max_results=PAGE,
+        next_token=UNSET if cursor is None else cursor,
+        sort_by="CreationTime",
+        sort_order="Descending",
+    )
+    return build_request(plane.bound.endpoint, operation, base_url=plane.base_url)
+
+
+def read_status(bound: BatchEndpoint, handle: BatchHandle, body: bytes) -> Result[BatchStatus, Fault]:
+    """Decode a job."""
+    match outcome(bound.decode(_JOB, body, "the job")):
+        case Failure(fault):
+            return Failure(fault)
+        case Success(job):
+            if not job.job_arn:
+                return Failure(bound.build_invalid("the response contains no job id", body))
+            return Success(_read_status(handle, job))
+
+
+def read_list(bound: BatchEndpoint, body: bytes) -> Result[StatusPage, Fault]:
+    """Decode a page of jobs."""
+    handle = BatchHandle(provider=bound.endpoint.spec.name, id="")
+
+    def read(found: received.JobList) -> StatusPage:
+        jobs = found.invocation_job_summaries or ()
+        return tuple(_read_status(handle, job) for job in jobs if job.job_arn), found.next_token or None
+
+    return bound.decode(_LIST, body, "the list of jobs").map(read)
+
+
+def _read_status(handle: BatchHandle, job: received.Job) -> BatchStatus:
+    identifier = job.job_arn or handle.id
+    state = STATES.get(job.status or "", "running")
+    output = job.output_data_config.s3_output_data_config if job.output_data_config else None
+    # Of a bucket alone: the store may open other URLs as well, such as local files.
+    folder = output.s3_uri if output and output.s3_uri and output.s3_uri.startswith(SCHEME) else ""
+    return BatchStatus(
+        handle=msgspec.structs.replace(
+            handle,
+            id=identifier,
+            model=handle.model or cut_last_segment(job.model_id or ""),
+            count=handle.count or job.total_record_count or 0,
+            token=job.client_request_token or handle.token,
+        ),
+        state=state,
+        vendor_state=job.status or "",
+        counts=BatchCounts(
+            total=job.total_record_count, succeeded=job.success_record_count, failed=job.error_record_count
+        ),
+        created_at=parse_time(job.submit_time),
+        ends_at=parse_time(job.job_expiration_time),
+        sources=(f"{folder.rstrip('/')}/{cut_last_segment(identifier)}/",) if folder and state in FINAL_STATES else (),
+        errors=(job.message,) if job.message else (),
+    )
+
+
+def read_results(bound: BatchEndpoint, status: BatchStatus) -> StoreRead | None:
+    """Return the step that reads the objects in the job's output folder."""
+    if not status.sources:
+        return None
+    return StoreRead(prefix=status.sources[0], names=RESULT_NAMES, read=partial(read_lines, bound, _LINE, read_line))
+
+
+def read_line(line: received.ResultLine) -> ItemResult | None:
+    """Decode one result."""
+    error = line.error
+    if not line.record_id:
+        return None
+    if error is None:
+        return ItemResult(id=line.record_id, end="answered", status=200, body=encode_body(line.model_output))
+    payload = encode_body({"message": error.error_message or ""})
+    return ItemResult(id=line.record_id, end="failed", status=error.error_code, body=payload)
