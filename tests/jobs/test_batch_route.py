@@ -334,6 +334,130 @@ async def test_expired_results_are_requested_again_by_the_next_run(tmp_path: Pat
     assert len(vendor.jobs) == 2
 
 
+class FileFaultVendor(OpenAIVendor):
+    """Answers downloads of results by a function, if there is one, from the number of the download."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.downloads = 0
+        self.answer: Callable[[int, bytes], tuple[int, Any]] | None = None
+
+    def handle(self, received: Received) -> tuple[int, Any]:
+        status, answer = super().handle(received)
+        if received.path.endswith("/content") and self.answer is not None:
+            self.downloads += 1
+            return self.answer(self.downloads, answer)
+        return status, answer
+
+
+def refuse(status: int) -> Callable[[int, bytes], tuple[int, Any]]:
+    return lambda number, content: (status, {"error": {"message": "not for this key", "type": "invalid_request_error"}})
+
+
+@pytest.mark.parametrize("status", [400, 401, 403])
+async def test_results_that_may_not_be_read_stop_the_job_and_are_read_by_the_next_run(
+    status: int, tmp_path: Path
+) -> None:
+    vendor = FileFaultVendor()
+    async with connected(vendor) as provider:
+        vendor.answer = refuse(status)
+        found, job = await collect(provider, vendor, tmp_path / "l")
+        assert job.stopped is not None
+        assert job.stopped.status == status
+        assert list(found) == [""]
+        report = read_report(tmp_path / "l").unwrap()
+        assert (report.retryable, report.in_batches, report.batches) == (0, 10, 1)
+        vendor.answer = None
+        again, job = await collect(provider, vendor, tmp_path / "l")
+    assert job.stopped is None
+    assert all(isinstance(done.result, Success) for done in again.values())
+    assert len(again) == 10
+    assert len(vendor.jobs) == 1
+
+
+@pytest.mark.parametrize("status", [404, 410])
+async def test_deleted_results_are_lost(status: int, tmp_path: Path) -> None:
+    vendor = FileFaultVendor()
+    async with connected(vendor) as provider:
+        vendor.answer = refuse(status)
+        found, job = await collect(provider, vendor, tmp_path / "l")
+        assert job.stopped is None
+        assert all("cannot be read" in done.result.failure().message for done in found.values())
+        report = read_report(tmp_path / "l").unwrap()
+        assert (report.retryable, report.in_batches) == (10, 0)
+        vendor.answer = None
+        again, _ = await collect(provider, vendor, tmp_path / "l")
+    assert all(isinstance(done.result, Success) for done in again.values())
+    assert len(vendor.jobs) == 2
+
+
+def cut(content: bytes) -> bytes:
+    """A file of results with a line that is not JSON in the middle."""
+    lines = content.splitlines(keepends=True)
+    return b"".join([*lines[: len(lines) // 2], b"{not JSON}\n", *lines[len(lines) // 2 :]])
+
+
+async def test_undecodable_results_are_read_again_once_and_are_then_lost(tmp_path: Path) -> None:
+    vendor = FileFaultVendor()
+    async with connected(vendor) as provider:
+        vendor.answer = lambda number, content: (200, cut(content))
+        found, job = await collect(provider, vendor, tmp_path / "l", rows=rows(600))
+    assert vendor.downloads == 2
+    assert job.stopped is None
+    assert len(found) == 600
+    assert sum(isinstance(done.result, Success) for done in found.values()) >= 256
+    report = read_report(tmp_path / "l").unwrap()
+    assert (report.done + report.retryable, report.in_batches) == (600, 0)
+    assert report.retryable > 0
+
+
+async def test_an_interrupted_collection_is_continued_without_problems(tmp_path: Path) -> None:
+    vendor = FileFaultVendor()
+    async with connected(vendor) as provider:
+        vendor.answer = lambda number, content: (200, cut(content) if number == 1 else content)
+        found, job = await collect(provider, vendor, tmp_path / "l", rows=rows(600))
+        assert vendor.downloads == 2
+        assert all(isinstance(done.result, Success) for done in found.values())
+    assert len(found) == 600
+    assert job.problems == {}
+    assert len(vendor.jobs) == 1
+
+
+async def test_problems_of_an_interrupted_collection_are_counted_once(tmp_path: Path) -> None:
+    vendor = FileFaultVendor()
+
+    def rule(job: Job) -> tuple[str, int | None]:
+        vendor.run(job)
+        job.results = [job.results[0], ("stranger", "answered", 200, vendor.completion("WHO")), *job.results]
+        return "completed", 0
+
+    async with connected(vendor) as provider:
+        vendor.answer = lambda number, content: (200, cut(content) if number == 1 else content)
+        found, job = await collect(provider, vendor, tmp_path / "l", rule, rows=rows(600))
+    assert job.problems == {"doubled": 1, "unknown": 1}
+    assert len(found) == 600
+
+
+async def test_results_recorded_before_a_refusal_are_kept_and_skipped_by_the_next_run(tmp_path: Path) -> None:
+    """The answered rows are in one file, the failed ones in another, which is refused."""
+    vendor = FileFaultVendor()
+    given = [Row(f"row {number}", "refuse me" if number % 2 else f"text {number}") for number in range(10)]
+    async with connected(vendor) as provider:
+        vendor.answer = lambda number, content: (200, content) if number == 1 else refuse(403)(number, content)
+        found, job = await collect(provider, vendor, tmp_path / "l", rows=given)
+        assert job.stopped is not None
+        assert job.stopped.status == 403
+        assert sum(isinstance(done.result, Success) for done in found.values()) == 5
+        assert read_report(tmp_path / "l").unwrap().done == 5
+        vendor.answer = None
+        again, job = await collect(provider, vendor, tmp_path / "l", rows=given)
+    assert job.stopped is None
+    assert job.problems == {}
+    assert len(again) == 10
+    assert read_report(tmp_path / "l").unwrap().failed == 5
+    assert len(vendor.jobs) == 1
+
+
 class CallingVendor(OpenAIVendor):
     """Answers every request by the call of a tool."""
 
@@ -362,7 +486,7 @@ async def test_calls_of_tools_have_the_names_that_the_rows_gave(tmp_path: Path) 
 FULL = sqlite3.OperationalError("database or disk is full")
 
 
-@pytest.mark.parametrize("step", ["add_batch", "set_handle", "return_rows_to_queue", "close_batch"])
+@pytest.mark.parametrize("step", ["add_batch", "set_handle", "list_batch_rows", "close_batch"])
 async def test_unwritable_ledger_stops_the_job_and_the_next_run_continues(
     step: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

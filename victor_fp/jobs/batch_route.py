@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from time import time
@@ -47,9 +48,9 @@ from victor_fp.shell.ledger.batches import (
     add_batch,
     close_batch,
     drop_finished_rows,
+    list_batch_rows,
     list_unread_rows,
     open_batches,
-    return_rows_to_queue,
     set_handle,
     withdraw_batch,
 )
@@ -64,6 +65,8 @@ RECORD_CHUNK = 256
 """Number of results that are recorded in one transaction."""
 MAX_SUBMISSIONS = 5
 """Maximum attempts to submit a batch after temporary failures."""
+DELETED_STATUSES = frozenset({404, 410})
+"""HTTP statuses for a batch or results that the vendor has deleted."""
 
 
 class SubmittedBatch(msgspec.Struct):
@@ -77,6 +80,8 @@ class SubmittedBatch(msgspec.Struct):
     next_check: float
     expires: float | None = None
     """Expiry of its results, as stored in the ledger."""
+    is_undecodable: bool = False
+    """Whether its results could not be decoded when they were read last."""
 
 
 class BatchRoute:
@@ -321,7 +326,7 @@ class BatchRoute:
                 await self._collect(batch, status)
                 return
             case Failure(fault):
-                if fault.status in (404, 410):  # the vendor has deleted it
+                if fault.status in DELETED_STATUSES:
                     await self._collect(batch, None)
                     return
                 if not can_retry(fault):
@@ -353,33 +358,30 @@ class BatchRoute:
     async def _collect(self, batch: SubmittedBatch, status: BatchStatus | None) -> None:
         """Read and record the results of an ended batch; rows to retry are returned to the queue."""
         job, ledger = self._job, self._job.ledger
-        match outcome(await ledger.call(list_unread_rows, batch.number)):
+        match outcome(await ledger.call(list_batch_rows, batch.number)):
             case Failure(fault):
                 job.stop("", fault)
                 self._open.clear()
                 return
-            case Success(found):
-                rows = {row.key: row for row in found}
+            case Success((unread, finished)):
+                rows = {row.key: row for row in unread}
         ended: list[tuple[SubmittedRow, BatchResult]] = []
         retried: list[str] = []
-        expected = tuple(rows)
+        problems: Counter[str] = Counter()
+        failure: Fault | None = None
+        expected = (*rows, *finished)
         by_key = dict(rows)
         results = self._client.read_results(batch.handle, expected, lambda key: self._find_context(by_key.get(key)))
         try:
             async for received in results:
                 match outcome(received):
                     case Failure(fault):
-                        if can_retry(fault):
-                            batch.next_check = job.runtime.now() + compute_poll_delay(
-                                job.runtime.now() - batch.submitted
-                            )
-                            return
-                        break
+                        failure = fault
+                    case Success(result) if result.problem in ("unknown", "doubled"):
+                        problems[result.problem] += 1
                     case Success(result):
-                        row = rows.pop(result.key, None) if result.problem in (None, "missing") else None
-                        if row is None:
-                            problem = result.problem or "unknown"
-                            self.problems[problem] = self.problems.get(problem, 0) + 1
+                        row = rows.pop(result.key, None)
+                        if row is None:  # finished: an earlier, interrupted collection has recorded it
                             continue
                         ended.append((row, result))
                         if len(ended) >= RECORD_CHUNK:
@@ -387,6 +389,17 @@ class BatchRoute:
                             ended = []
         finally:
             await results.aclose()
+        if failure is not None and not _are_results_lost(batch, failure):
+            if can_retry(failure):
+                batch.is_undecodable = isinstance(failure, InvalidResponse)
+                batch.next_check = job.runtime.now() + compute_poll_delay(job.runtime.now() - batch.submitted)
+                return
+            await self._record(ended, status)
+            job.stop("", failure)
+            self._open.clear()
+            return
+        for problem, count in problems.items():
+            self._report_problem(problem, count)
         lost = InvalidResponse(message=f"the results of batch {batch.handle.id} cannot be read", maybe_billed=True)
         ended += [
             (row, BatchResult(key=row.key, result=Failure(lost), end="missing", problem="missing"))
@@ -396,8 +409,11 @@ class BatchRoute:
         if isinstance(job.stopped, LedgerFailed):
             self._open.clear()
             return
-        if await self._write(return_rows_to_queue, retried) and await self._write(close_batch, batch.number):
+        if await self._write(close_batch, batch.number, retried):
             del self._open[batch.number]
+
+    def _report_problem(self, problem: str, count: int = 1) -> None:
+        self.problems[problem] = self.problems.get(problem, 0) + count
 
     def _find_context(self, row: SubmittedRow | None) -> ItemContext:
         """Return the context of a row's request, rebuilt from the ledger."""
@@ -466,3 +482,8 @@ class BatchRoute:
             while self._open:
                 await self._check_next()
         await self._write(drop_finished_rows)
+
+
+def _are_results_lost(batch: SubmittedBatch, fault: Fault) -> bool:
+    """Return whether the results cannot be had any more: they are deleted, or were undecodable twice."""
+    return fault.status in DELETED_STATUSES or (batch.is_undecodable and isinstance(fault, InvalidResponse))
