@@ -204,7 +204,9 @@ async def test_a_batch_that_is_refused_as_a_whole_says_why(vendor: BatchVendor) 
         found = await collect(provider, handle)
     assert status.state == "failed"
     assert "line 1" in " ".join(status.errors)
-    assert {result.end for result in found.values()} == {"missing"}
+    assert {result.end for result in found.values()} == {"failed"}
+    faults = [result.result.failure() for result in found.values()]
+    assert all("line 1" in fault.message and not fault.maybe_billed for fault in faults)
 
 
 async def test_results_of_a_batch_that_runs_are_refused(vendor: BatchVendor) -> None:

@@ -21,7 +21,15 @@ from tests.loopback import Received, Talk, serving
 from tests.openai_shapes import body
 from tests.paper import PaperRuntime
 from victor_fp.core.cost import PricedUsage
-from victor_fp.core.faults import BudgetExceeded, Cancelled, InvalidRequest, LedgerFailed
+from victor_fp.core.faults import (
+    BudgetExceeded,
+    Cancelled,
+    InvalidRequest,
+    LedgerFailed,
+    ModelNotFound,
+    QuotaExhausted,
+    RateLimited,
+)
 from victor_fp.jobs import Budget, Row, export, format_report, read_report, run
 from victor_fp.jobs import batch_route as batching
 from victor_fp.providers.base import BaseProvider
@@ -456,6 +464,85 @@ async def test_results_recorded_before_a_refusal_are_kept_and_skipped_by_the_nex
     assert len(again) == 10
     assert read_report(tmp_path / "l").unwrap().failed == 5
     assert len(vendor.jobs) == 1
+
+
+class RefusingVendor(MixedVendor):
+    """Refuses its first batch as a whole, with this error, after it was created."""
+
+    code = ""
+    message = ""
+
+    def show(self, job: Job) -> dict[str, Any]:
+        shown = super().show(job)
+        if job.state == "failed":
+            shown["errors"]["data"] = [{"code": self.code, "message": self.message}]
+        return shown
+
+    def rule(self, _: Job) -> tuple[str, int | None]:
+        return ("failed", 0) if len(self.jobs) == 1 else ("completed", None)
+
+
+TOKEN_LIMIT = "Enqueued token limit reached for m-1 in organization org-1. Limit: 90,000 enqueued tokens."
+
+
+async def test_rows_of_a_batch_that_failed_for_a_temporary_reason_are_submitted_again(tmp_path: Path) -> None:
+    vendor = RefusingVendor()
+    vendor.code, vendor.message = "token_limit_exceeded", TOKEN_LIMIT
+    async with connected(vendor) as provider:
+        found, job = await collect(provider, vendor, tmp_path / "l", vendor.rule)
+    assert job.stopped is None
+    assert len(found) == 10
+    assert all(isinstance(done.result, Success) for done in found.values())
+    assert len(vendor.jobs) == 2
+
+
+async def test_the_fault_of_a_failed_batch_has_its_errors_and_is_not_billed(tmp_path: Path) -> None:
+    vendor = RefusingVendor()
+    vendor.code, vendor.message = "token_limit_exceeded", TOKEN_LIMIT
+    async with connected(vendor) as provider:
+        found, job = await collect(provider, vendor, tmp_path / "l", vendor.rule, max_tries=1)
+        faults = [done.result.failure() for done in found.values()]
+        assert job.stopped is None
+        assert read_report(tmp_path / "l").unwrap().retryable == 10
+        assert all(isinstance(fault, RateLimited) for fault in faults)
+        assert all(TOKEN_LIMIT in fault.message and not fault.maybe_billed for fault in faults)
+        assert {fault.code for fault in faults} == {"token_limit_exceeded"}
+        again, _ = await collect(provider, vendor, tmp_path / "l")
+    assert all(isinstance(done.result, Success) for done in again.values())
+
+
+async def test_rows_of_a_batch_that_failed_for_a_permanent_reason_fail(tmp_path: Path) -> None:
+    vendor = RefusingVendor()
+    vendor.code, vendor.message = "model_not_found", "The model m-1 does not exist."
+    async with connected(vendor) as provider:
+        found, _ = await collect(provider, vendor, tmp_path / "l", vendor.rule)
+    assert all(isinstance(done.result.failure(), ModelNotFound) for done in found.values())
+    assert read_report(tmp_path / "l").unwrap().failed == 10
+    assert len(vendor.jobs) == 1
+
+
+async def test_a_batch_that_failed_for_an_exhausted_quota_stops_the_job_and_keeps_its_rows_open(tmp_path: Path) -> None:
+    vendor = RefusingVendor()
+    vendor.code, vendor.message = "billing_hard_limit_reached", "Billing hard limit has been reached."
+    async with connected(vendor) as provider:
+        found, job = await collect(provider, vendor, tmp_path / "l", vendor.rule)
+        assert isinstance(job.stopped, QuotaExhausted)
+        assert list(found) == [""]
+        report = read_report(tmp_path / "l").unwrap()
+        assert (report.failed, report.in_batches, report.batches) == (0, 10, 0)
+        again, job = await collect(provider, vendor, tmp_path / "l", vendor.rule)
+    assert job.stopped is None
+    assert len(again) == 10
+    assert all(isinstance(done.result, Success) for done in again.values())
+
+
+async def test_auto_sends_the_rows_of_a_failed_batch_live(tmp_path: Path) -> None:
+    vendor = RefusingVendor()
+    vendor.code, vendor.message = "token_limit_exceeded", TOKEN_LIMIT
+    async with connected(vendor) as provider:
+        found, _ = await collect(provider, vendor, tmp_path / "l", vendor.rule, route="auto")
+    assert (len(found), len(vendor.jobs), vendor.live) == (10, 1, 10)
+    assert all(isinstance(done.result, Success) for done in found.values())
 
 
 class CallingVendor(OpenAIVendor):

@@ -34,7 +34,7 @@ from victor_fp.core.batching.types import (
 )
 from victor_fp.core.dialects.batches import BatchLimits
 from victor_fp.core.faults import BudgetExceeded, Fault, InvalidRequest, InvalidResponse, LedgerFailed, can_retry
-from victor_fp.core.jobs.decisions import Collect, Decision, RefuseRow, Replay, RunRow, Status
+from victor_fp.core.jobs.decisions import SHARED_FAULTS, Collect, Decision, RefuseRow, Replay, RunRow, Status
 from victor_fp.core.jobs.rows import CheckedRow, decode_row, encode_row
 from victor_fp.core.resilience.budget import Amount
 from victor_fp.core.result import outcome
@@ -424,12 +424,21 @@ class BatchRoute:
         return item.map(lambda found: found.context).value_or(NO_CONTEXT)
 
     async def _record(self, ends: Sequence[tuple[SubmittedRow, BatchResult]], status: BatchStatus | None) -> list[str]:
-        """Record results of rows; return the keys of rows to retry."""
-        retried = [row.key for row, result in ends if self._is_retried(row, result)]
+        """Record results of rows; return the keys of rows to retry, in this run or, if the job stops, in the next one."""
+        stopping = None
+        if status is not None and status.state == "failed":
+            stopping = next((fault for _, result in ends if (fault := _find_shared_fault(result)) is not None), None)
+        retried = [
+            row.key
+            for row, result in ends
+            if self._is_retried(row, result) or (stopping is not None and _find_shared_fault(result) is not None)
+        ]
         retried_keys = set(retried)
         await asyncio.gather(*(self._record_one(row, result) for row, result in ends if row.key not in retried_keys))
         for key in retried:
             self._settle(key, None)
+        if stopping is not None and self._job.stopped is None:
+            self._job.stop("", stopping)
         if status is not None and status.state == "cancelled":
             self._job.cancel(f"batch {status.handle.id} was cancelled; rows without a result stay open")
         return retried
@@ -487,3 +496,9 @@ class BatchRoute:
 def _are_results_lost(batch: SubmittedBatch, fault: Fault) -> bool:
     """Return whether the results cannot be had any more: they are deleted, or were undecodable twice."""
     return fault.status in DELETED_STATUSES or (batch.is_undecodable and isinstance(fault, InvalidResponse))
+
+
+def _find_shared_fault(result: BatchResult) -> Fault | None:
+    """Return the fault of a result, if every other row would have it as well."""
+    fault = result.result.swap().value_or(None)
+    return fault if isinstance(fault, SHARED_FAULTS) else None

@@ -78,6 +78,8 @@ class BatchStatus(msgspec.Struct, frozen=True, kw_only=True):
     """IDs of files or other vendor identifiers of the results."""
     errors: tuple[str, ...] = ()
     """Errors of the batch itself, not of single requests."""
+    error_code: str = ""
+    """Vendor's code of the first error; empty if it has none."""
 
     @property
     def is_final(self) -> bool:

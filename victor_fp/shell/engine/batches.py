@@ -134,7 +134,7 @@ class BatchClient(msgspec.Struct, frozen=True, kw_only=True):
                         for item in page.items:
                             yield Success(decode_item(self.batch, self.endpoint, handle, matching, item, find_context))
             step = following
-        for missing in list_missing_results(self.endpoint, handle, status.state, matching):
+        for missing in list_missing_results(self.batch, self.endpoint, handle, status, matching):
             yield Success(missing)
 
     async def _read_pages(self, step: ResultStep) -> AsyncGenerator[Result[ResultPage, Fault], None]:

@@ -174,6 +174,7 @@ def _read_status(bound: BatchEndpoint, handle: BatchHandle, operation: received.
         results_expire_at=bound.compute_expiry(created),
         sources=(operation.name or "",) if _list_outputs(operation) else (),
         errors=(error.message,) if error is not None and error.message else (),
+        error_code="" if error is None or error.code is None else RPC_NAMES.get(error.code, ""),
     )
 
 

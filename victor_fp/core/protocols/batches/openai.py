@@ -220,9 +220,8 @@ def _read_status(bound: FileEndpoint, handle: BatchHandle, batch: received.Batch
     token = (batch.metadata or {}).get(TOKEN)
     created = parse_time(batch.created_at)
     state = (batch.status or "").lower()
-    errors = [
-        describe_error(msgspec.to_builtins(error)) for error in (batch.errors.data if batch.errors else None) or ()
-    ]
+    reported = (batch.errors.data if batch.errors else None) or ()
+    errors = [describe_error(msgspec.to_builtins(error)) for error in reported]
     return BatchStatus(
         handle=msgspec.structs.replace(
             handle,
@@ -240,6 +239,7 @@ def _read_status(bound: FileEndpoint, handle: BatchHandle, batch: received.Batch
         results_expire_at=bound.compute_expiry(created),
         sources=tuple(source for source in (batch.output_file_id, batch.error_file_id) if source),
         errors=tuple(filter(None, [*errors, batch.error or ""])),
+        error_code=next((error.code for error in reported if error.code), ""),
     )
 
 
