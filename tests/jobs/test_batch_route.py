@@ -257,6 +257,54 @@ async def test_auto_sends_rows_without_a_batch_result_live(tmp_path: Path) -> No
     assert job.stopped is None
 
 
+REFUSALS: list[tuple[int, str]] = [
+    (400, "The model m-1 does not support batches."),
+    (403, "This project may not use batches."),
+    (404, "Batches are not enabled."),
+]
+
+
+@pytest.mark.parametrize(("status", "message"), REFUSALS)
+async def test_auto_sends_rows_live_whose_batch_is_refused(status: int, message: str, tmp_path: Path) -> None:
+    vendor = MixedVendor()
+    budget = Budget(usd=0.8)  # it must not be reserved for the batch, 0.3, and for the live calls, 0.6
+    async with connected(vendor) as provider:
+        vendor.faults = [(status, {"error": {"message": message, "type": "invalid_request_error"}})]
+        found, job = await collect(
+            provider, vendor, tmp_path / "l", route="auto", budget=budget, price=lambda _: 0.06, max_tokens=10
+        )
+    assert job.stopped is None
+    assert job.problems == {"refused": 1}
+    assert (len(vendor.jobs), vendor.live) == (0, 10)
+    assert all(done.result.unwrap().content.startswith("live") for done in found.values())
+    report = read_report(tmp_path / "l").unwrap()
+    assert (report.done, report.in_batches) == (10, 0)
+
+
+@pytest.mark.parametrize(("status", "message"), REFUSALS)
+async def test_a_refused_batch_stops_a_job_with_batches_only(status: int, message: str, tmp_path: Path) -> None:
+    vendor = MixedVendor()
+    async with connected(vendor) as provider:
+        vendor.faults = [(status, {"error": {"message": message, "type": "invalid_request_error"}})]
+        _, job = await collect(provider, vendor, tmp_path / "l")
+    assert job.stopped is not None
+    assert job.stopped.status == status
+    assert vendor.live == 0
+
+
+@pytest.mark.parametrize(
+    ("status", "code"), [(401, "invalid_api_key"), (429, "insufficient_quota"), (403, "insufficient_quota")]
+)
+async def test_auto_stops_at_faults_that_live_calls_would_have(status: int, code: str, tmp_path: Path) -> None:
+    vendor = MixedVendor()
+    async with connected(vendor) as provider:
+        vendor.faults = [(status, {"error": {"message": "no", "code": code}})]
+        _, job = await collect(provider, vendor, tmp_path / "l", route="auto")
+    assert job.stopped is not None
+    assert job.stopped.status == status
+    assert vendor.live == 0
+
+
 async def test_auto_without_a_batch_api_is_live(tmp_path: Path) -> None:
     provider = RowProvider()
     found = {done.key: done async for done in run(rows(5), provider, model="m", ledger=tmp_path / "l", route="auto")}

@@ -33,7 +33,15 @@ from victor_fp.core.batching.types import (
     encode_handle,
 )
 from victor_fp.core.dialects.batches import BatchLimits
-from victor_fp.core.faults import BudgetExceeded, Fault, InvalidRequest, InvalidResponse, LedgerFailed, can_retry
+from victor_fp.core.faults import (
+    BudgetExceeded,
+    Fault,
+    InvalidRequest,
+    InvalidResponse,
+    LedgerFailed,
+    PermissionRefused,
+    can_retry,
+)
 from victor_fp.core.jobs.decisions import SHARED_FAULTS, Collect, Decision, RefuseRow, Replay, RunRow, Status
 from victor_fp.core.jobs.rows import CheckedRow, decode_row, encode_row
 from victor_fp.core.resilience.budget import Amount
@@ -93,7 +101,8 @@ class BatchRoute:
         self.error: BaseException | None = None
         """The exception of the source of rows."""
         self.problems: dict[str, int] = {}
-        """Counts of results without a row (`unknown`) and of duplicates (`doubled`)."""
+        """Counts of results without a row (`unknown`), of duplicates (`doubled`), and of batches that the vendor did not
+        accept and whose rows are sent live (`refused`)."""
         self._job = job
         self._client = client
         self._rows = rows
@@ -302,7 +311,12 @@ class BatchRoute:
                     if not await self._write(withdraw_batch, number):
                         return
                     if not can_retry(fault) or attempt == MAX_SUBMISSIONS:
-                        job.stop(items[0].key, fault)
+                        for row in rows:
+                            self._settle(row.key, None)
+                        if self._then_live and _is_batch_refused(fault):
+                            self._report_problem("refused")  # the rows are queued, and are sent live at the end
+                        else:
+                            job.stop(items[0].key, fault)
                         return
                     pause = 2.0**attempt if fault.retry_after is None else min(600.0, fault.retry_after)
                     await runtime.sleep(pause * (1.0 + 0.25 * runtime.draw_random()))
@@ -502,3 +516,12 @@ def _find_shared_fault(result: BatchResult) -> Fault | None:
     """Return the fault of a result, if every other row would have it as well."""
     fault = result.result.swap().value_or(None)
     return fault if isinstance(fault, SHARED_FAULTS) else None
+
+
+def _is_batch_refused(fault: Fault) -> bool:
+    """Return whether the vendor has refused a batch permanently, for a reason that live calls may not have.
+
+    A missing permission may be that for batches only; the other faults of credentials, and an exhausted quota, are not.
+    """
+    is_shared = isinstance(fault, SHARED_FAULTS) and not isinstance(fault, PermissionRefused)
+    return fault.status is not None and not is_shared and not can_retry(fault)

@@ -210,7 +210,8 @@ class SyncJobRun(Iterator[Done[T]], Generic[T]):
 
     @property
     def problems(self) -> Mapping[str, int]:
-        """Results of batches that were of no row (`unknown`) or came twice (`doubled`), counted."""
+        """Counts of results of batches that were of no row (`unknown`) or came twice (`doubled`), and of batches that were
+        refused and whose rows are sent live (`refused`)."""
         return self._job.problems
 
     def __iter__(self) -> Iterator[Done[T]]:  # noqa: PYI034
