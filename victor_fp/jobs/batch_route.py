@@ -49,7 +49,7 @@ from victor_fp.core.result import outcome
 from victor_fp.jobs.job import Job
 from victor_fp.jobs.live_route import LiveRoute
 from victor_fp.jobs.row_reader import QueueReader, RowReader
-from victor_fp.shell.engine.batches import BatchClient
+from victor_fp.shell.engine.batches import MAX_LISTED, BatchClient
 from victor_fp.shell.ledger.batches import (
     StoredBatch,
     SubmittedRow,
@@ -191,7 +191,7 @@ class BatchRoute:
     async def _find_lost(self, stored: StoredBatch, known: set[str]) -> Result[BatchHandle | None, Fault]:
         """Search the batch that an earlier run was submitting when it ended."""
         ledger = self._job.ledger
-        match outcome(await self._client.list_statuses(limit=500)):
+        match outcome(await self._client.list_statuses(limit=MAX_LISTED)):
             case Failure(fault):
                 return Failure(fault)
             case Success(statuses):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Callable, Iterable, Mapping, Sequence
 from functools import partial
+from itertools import islice
 from typing import Any, TypeVar
 
 import msgspec
@@ -83,21 +84,22 @@ class BatchClient(msgspec.Struct, frozen=True, kw_only=True):
 
     async def list_statuses(self, *, limit: int) -> Result[list[BatchStatus], Fault]:
         """Return the account's batches, newest first."""
-        statuses: list[BatchStatus] = []
+        statuses: dict[str, BatchStatus] = {}  # by id: if batches are created meanwhile, pages may overlap
         cursor: str | None = None
         for _ in range(MAX_PAGES):
             sent: Result[StatusPage, Fault] = await self._run_exchange(
-                self.batch.list_page(cursor), self.batch.read_list
+                self.batch.list_page(cursor), partial(self.batch.read_list, cursor)
             )
             match outcome(sent):
                 case Success((page, following)):
-                    statuses += page
+                    for status in page:
+                        statuses.setdefault(status.handle.id, status)
                 case Failure(fault):
                     return Failure(fault)
             if following is None or following == cursor or len(statuses) >= limit:
                 break
             cursor = following
-        return Success(statuses[:limit])
+        return Success(list(islice(statuses.values(), limit)))
 
     async def read_results(
         self,

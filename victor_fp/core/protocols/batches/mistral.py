@@ -118,9 +118,9 @@ def _read_file(
     )
 
 
-def build_list(bound: BatchEndpoint, _: str | None) -> HttpRequest:
-    """Build the request for the workspace's latest jobs."""
-    return build_request(bound.endpoint, ListJobs(page=0, page_size=PAGE))
+def build_list(bound: BatchEndpoint, cursor: str | None) -> HttpRequest:
+    """Build the request for a page of the workspace's jobs; the cursor is its number."""
+    return build_request(bound.endpoint, ListJobs(page=int(cursor or 0), page_size=PAGE))
 
 
 def read_status(bound: BatchEndpoint, handle: BatchHandle, body: bytes) -> Result[BatchStatus, Fault]:
@@ -134,12 +134,14 @@ def read_status(bound: BatchEndpoint, handle: BatchHandle, body: bytes) -> Resul
             return Success(_read_status(bound, handle, job))
 
 
-def read_list(bound: BatchEndpoint, body: bytes) -> Result[StatusPage, Fault]:
-    """Decode the latest jobs; further pages are not requested."""
+def read_list(bound: BatchEndpoint, cursor: str | None, body: bytes) -> Result[StatusPage, Fault]:
+    """Decode a page of jobs; a page that is not full is the last one."""
     handle = BatchHandle(provider=bound.endpoint.spec.name, id="")
 
     def read(found: received.JobList) -> StatusPage:
-        return tuple(_read_status(bound, handle, job) for job in found.data or () if job.id), None
+        jobs = found.data or ()
+        following = str(int(cursor or 0) + 1) if len(jobs) >= PAGE else None
+        return tuple(_read_status(bound, handle, job) for job in jobs if job.id), following
 
     return bound.decode(_LIST, body, "the list of jobs").map(read)
 

@@ -202,7 +202,7 @@ def read_status(bound: FileEndpoint, handle: BatchHandle, body: bytes) -> Result
     return Success(_read_status(bound, handle, batch))
 
 
-def read_list(bound: FileEndpoint, body: bytes) -> Result[StatusPage, Fault]:
+def read_list(bound: FileEndpoint, _: str | None, body: bytes) -> Result[StatusPage, Fault]:
     """Decode a page of batches; Together sends a bare array."""
     wrapped = b'{"data":%b}' % body if body.lstrip()[:1] == b"[" else body
     handle = BatchHandle(provider=bound.endpoint.spec.name, id="")
