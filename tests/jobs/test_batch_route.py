@@ -20,6 +20,7 @@ from tests.jobs.row_provider import RowProvider
 from tests.loopback import Received, Talk, serving
 from tests.openai_shapes import body
 from tests.paper import PaperRuntime
+from victor_fp.core.batching.polling import END_GRACE
 from victor_fp.core.cost import PricedUsage
 from victor_fp.core.faults import (
     BudgetExceeded,
@@ -34,6 +35,7 @@ from victor_fp.jobs import Budget, Row, export, format_report, read_report, run
 from victor_fp.jobs import batch_route as batching
 from victor_fp.providers.base import BaseProvider
 from victor_fp.providers.registry import ProviderRegistry
+from victor_fp.shell.engine import batches as batch_client
 
 Rule = Callable[[Job], tuple[str, int | None]]
 
@@ -591,6 +593,40 @@ async def test_auto_sends_the_rows_of_a_failed_batch_live(tmp_path: Path) -> Non
         found, _ = await collect(provider, vendor, tmp_path / "l", vendor.rule, route="auto")
     assert (len(found), len(vendor.jobs), vendor.live) == (10, 1, 10)
     assert all(isinstance(done.result, Success) for done in found.values())
+
+
+class ArchivingVendor(OpenAIVendor):
+    """Ends batches in a state that is not documented, with their results."""
+
+    keeps_results = True
+
+    def show(self, job: Job) -> dict[str, Any]:
+        shown = super().show(job)
+        return shown | (
+            {"status": "archived"} if self.keeps_results else {"status": "archived", "output_file_id": None}
+        )
+
+
+@pytest.mark.parametrize("keeps_results", [True, False])
+async def test_a_batch_in_an_unknown_state_is_polled_until_its_end_and_a_grace(
+    keeps_results: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    vendor = ArchivingVendor()
+    vendor.keeps_results = keeps_results
+    ends_at, wait = 1_700_086_400, 3 * 3600.0
+    clock = Clock(vendor, complete)
+    start = clock.now()
+    for module in (batching, batch_client):  # three hours before the end, by the clock of the job
+        monkeypatch.setattr(module, "time", lambda: ends_at - wait + clock.now() - start)
+    async with connected(vendor) as provider:
+        found, job = await collect(provider, vendor, tmp_path / "l", runtime=clock)
+    assert job.problems == {"unknown_state": 1}
+    assert job.stopped is None
+    assert clock.now() - start == pytest.approx(wait + END_GRACE, abs=200.0)
+    assert [isinstance(done.result, Success) for done in found.values()] == [keeps_results] * 10
+    report = read_report(tmp_path / "l").unwrap()
+    assert (report.retryable, report.in_batches) == (0 if keeps_results else 10, 0)
+    assert len(vendor.jobs) == 1
 
 
 class CallingVendor(OpenAIVendor):

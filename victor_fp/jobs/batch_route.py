@@ -20,7 +20,7 @@ import msgspec
 from returns.result import Failure, Result, Success
 
 from victor_fp.core.batching.encoding import encode_row as encode_item
-from victor_fp.core.batching.polling import compute_poll_delay, find_lost
+from victor_fp.core.batching.polling import compute_poll_delay, find_lost, is_overdue
 from victor_fp.core.batching.splitting import Splitter
 from victor_fp.core.batching.types import (
     NO_CONTEXT,
@@ -90,6 +90,8 @@ class SubmittedBatch(msgspec.Struct):
     """Expiry of its results, as stored in the ledger."""
     is_undecodable: bool = False
     """Whether its results could not be decoded when they were read last."""
+    is_unknown: bool = False
+    """Whether it has been in an unknown state."""
 
 
 class BatchRoute:
@@ -101,8 +103,8 @@ class BatchRoute:
         self.error: BaseException | None = None
         """The exception of the source of rows."""
         self.problems: dict[str, int] = {}
-        """Counts of results without a row (`unknown`), of duplicates (`doubled`), and of batches that the vendor did not
-        accept and whose rows are sent live (`refused`)."""
+        """Counts of results without a row (`unknown`), of duplicates (`doubled`), of batches that the vendor did not
+        accept and whose rows are sent live (`refused`), and of batches in a state that is not known (`unknown_state`)."""
         self._job = job
         self._client = client
         self._rows = rows
@@ -333,7 +335,10 @@ class BatchRoute:
         await runtime.sleep(max(0.0, batch.next_check - runtime.now()))
         seen = await self._client.status(batch.handle)
         match outcome(seen):
-            case Success(status) if not status.is_final:
+            case Success(status) if not status.is_final and not is_overdue(status, time()):
+                if status.state == "unknown" and not batch.is_unknown:
+                    batch.is_unknown = True
+                    self._report_problem("unknown_state")
                 if not await self._record_expiry(batch, status):
                     return
             case Success(status):

@@ -14,8 +14,11 @@ from victor_fp.core.faults import Fault, InvalidRequest
 from victor_fp.core.requests import Adjustment
 from victor_fp.core.types import CompletionResponse
 
-BatchState: TypeAlias = Literal["pending", "running", "cancelling", "completed", "failed", "expired", "cancelled"]
-"""States that all vendors' states are mapped to. The last four are final; each of them may have results."""
+BatchState: TypeAlias = Literal[
+    "pending", "running", "cancelling", "unknown", "completed", "failed", "expired", "cancelled"
+]
+"""States that all vendors' states are mapped to; `unknown` is one without a mapping. The last four are final; each of them
+may have results."""
 FINAL_STATES: frozenset[BatchState] = frozenset({"completed", "failed", "expired", "cancelled"})
 
 _SAFE_KEY = re.compile(r"[A-Za-z0-9_-]{1,64}")

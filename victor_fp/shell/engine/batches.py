@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, Callable, Iterable, Mapping, Sequence
 from functools import partial
 from itertools import islice
+from time import time
 from typing import Any, TypeVar
 
 import msgspec
@@ -12,6 +13,7 @@ from returns.result import Failure, Result, Success
 
 from victor_fp.core.batching.decoding import decode_item, list_missing_results
 from victor_fp.core.batching.matching import ResultMatching
+from victor_fp.core.batching.polling import is_overdue
 from victor_fp.core.batching.types import BatchHandle, BatchItem, BatchResult, BatchStatus, ItemContext, merge_contexts
 from victor_fp.core.faults import Fault, InvalidRequest
 from victor_fp.core.protocols import Codec
@@ -118,7 +120,7 @@ class BatchClient(msgspec.Struct, frozen=True, kw_only=True):
                 return
             case Success(status):
                 pass
-        if not status.is_final:
+        if not status.is_final and not is_overdue(status, time()):
             message = f"batch {handle.id} has not ended (state: {status.state}); its results cannot be read yet"
             yield Failure(InvalidRequest(provider=handle.provider, message=message))
             return

@@ -155,7 +155,7 @@ def _read_state(batch: received.Batch) -> BatchState:
                 return "cancelled"
             return "expired" if counts.expired else "completed"
         case _:
-            return "running"
+            return "unknown"
 
 
 def read_results(bound: BatchEndpoint, status: BatchStatus) -> ResultStep | None:

@@ -170,7 +170,7 @@ def _read_status(bound: BatchEndpoint, handle: BatchHandle, operation: received.
             failed=_count(stats.failed_request_count),
         ),
         created_at=created,
-        ends_at=None if created is None else created + bound.support.limits.window_hours * 3600.0,
+        ends_at=bound.compute_end(created),
         results_expire_at=bound.compute_expiry(created),
         sources=(operation.name or "",) if _list_outputs(operation) else (),
         errors=(error.message,) if error is not None and error.message else (),
