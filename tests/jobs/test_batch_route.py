@@ -571,11 +571,14 @@ async def test_rows_of_a_batch_that_failed_for_a_permanent_reason_fail(tmp_path:
     assert len(vendor.jobs) == 1
 
 
-async def test_a_batch_that_failed_for_an_exhausted_quota_stops_the_job_and_keeps_its_rows_open(tmp_path: Path) -> None:
+@pytest.mark.parametrize("route", ["batch", "auto"])
+async def test_a_batch_that_failed_for_an_exhausted_quota_stops_the_job_and_keeps_its_rows_open(
+    route: str, tmp_path: Path
+) -> None:
     vendor = RefusingVendor()
     vendor.code, vendor.message = "billing_hard_limit_reached", "Billing hard limit has been reached."
     async with connected(vendor) as provider:
-        found, job = await collect(provider, vendor, tmp_path / "l", vendor.rule)
+        found, job = await collect(provider, vendor, tmp_path / "l", vendor.rule, route=route)
         assert isinstance(job.stopped, QuotaExhausted)
         assert list(found) == [""]
         report = read_report(tmp_path / "l").unwrap()
@@ -586,11 +589,13 @@ async def test_a_batch_that_failed_for_an_exhausted_quota_stops_the_job_and_keep
     assert all(isinstance(done.result, Success) for done in again.values())
 
 
-async def test_auto_sends_the_rows_of_a_failed_batch_live(tmp_path: Path) -> None:
+@pytest.mark.parametrize("code", ["token_limit_exceeded", "model_not_found", "permission_denied"])
+async def test_auto_sends_the_rows_of_a_failed_batch_live(code: str, tmp_path: Path) -> None:
     vendor = RefusingVendor()
-    vendor.code, vendor.message = "token_limit_exceeded", TOKEN_LIMIT
+    vendor.code, vendor.message = code, "not in batches"
     async with connected(vendor) as provider:
-        found, _ = await collect(provider, vendor, tmp_path / "l", vendor.rule, route="auto")
+        found, job = await collect(provider, vendor, tmp_path / "l", vendor.rule, route="auto")
+    assert job.stopped is None
     assert (len(found), len(vendor.jobs), vendor.live) == (10, 1, 10)
     assert all(isinstance(done.result, Success) for done in found.values())
 

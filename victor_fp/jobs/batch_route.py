@@ -444,18 +444,12 @@ class BatchRoute:
 
     async def _record(self, ends: Sequence[tuple[SubmittedRow, BatchResult]], status: BatchStatus | None) -> list[str]:
         """Record results of rows; return the keys of rows to retry, in this run or, if the job stops, in the next one."""
-        stopping = None
-        if status is not None and status.state == "failed":
-            stopping = next((fault for _, result in ends if (fault := _find_shared_fault(result)) is not None), None)
-        retried = [
-            row.key
-            for row, result in ends
-            if self._is_retried(row, result) or (stopping is not None and _find_shared_fault(result) is not None)
-        ]
+        retried = [row.key for row, result in ends if self._is_retried(row, result)]
         retried_keys = set(retried)
         await asyncio.gather(*(self._record_one(row, result) for row, result in ends if row.key not in retried_keys))
         for key in retried:
             self._settle(key, None)
+        stopping = next((fault for _, result in ends if (fault := self._find_stopping(result)) is not None), None)
         if stopping is not None and self._job.stopped is None:
             self._job.stop("", stopping)
         if status is not None and status.state == "cancelled":
@@ -465,10 +459,20 @@ class BatchRoute:
     def _is_retried(self, row: SubmittedRow, result: BatchResult) -> bool:
         if result.end in ("answered", "cancelled"):
             return False
+        if result.problem == "missing" and (self._then_live or self._find_stopping(result) is not None):
+            return True
         if result.end == "missing":
-            return self._then_live  # it may have been billed: it is not submitted again in this run
+            return False  # it may have been billed: it is not submitted again in this run
         passes = result.end == "expired" or can_retry(result.result.failure())
         return passes and (self._then_live or row.tries < self._job.settings.max_tries)
+
+    def _find_stopping(self, result: BatchResult) -> Fault | None:
+        """Return the fault of a batch that failed as a whole, if it stops the job."""
+        if result.end != "failed" or result.problem != "missing":
+            return None
+        fault = result.result.failure()
+        is_shared = _is_shared_by_live_calls(fault) if self._then_live else isinstance(fault, SHARED_FAULTS)
+        return fault if is_shared else None
 
     async def _record_one(self, row: SubmittedRow, result: BatchResult) -> None:
         job = self._job
@@ -517,16 +521,11 @@ def _are_results_lost(batch: SubmittedBatch, fault: Fault) -> bool:
     return fault.status in DELETED_STATUSES or (batch.is_undecodable and isinstance(fault, InvalidResponse))
 
 
-def _find_shared_fault(result: BatchResult) -> Fault | None:
-    """Return the fault of a result, if every other row would have it as well."""
-    fault = result.result.swap().value_or(None)
-    return fault if isinstance(fault, SHARED_FAULTS) else None
-
-
 def _is_batch_refused(fault: Fault) -> bool:
-    """Return whether the vendor has refused a batch permanently, for a reason that live calls may not have.
+    """Return whether the vendor has refused a batch permanently, for a reason that live calls may not have."""
+    return fault.status is not None and not _is_shared_by_live_calls(fault) and not can_retry(fault)
 
-    A missing permission may be that for batches only; the other faults of credentials, and an exhausted quota, are not.
-    """
-    is_shared = isinstance(fault, SHARED_FAULTS) and not isinstance(fault, PermissionRefused)
-    return fault.status is not None and not is_shared and not can_retry(fault)
+
+def _is_shared_by_live_calls(fault: Fault) -> bool:
+    """Return whether every live call would have the fault as well; a missing permission may be that for batches only."""
+    return isinstance(fault, SHARED_FAULTS) and not isinstance(fault, PermissionRefused)

@@ -72,7 +72,9 @@ def list_missing_results(
     state = status.state
     if state == "failed":
         failed: Result[CompletionResponse, Fault] = Failure(_build_batch_fault(batch, context, status))
-        return tuple(BatchResult(key=key, result=failed, end="failed") for key in matching.list_missing())
+        return tuple(
+            BatchResult(key=key, result=failed, end="failed", problem="missing") for key in matching.list_missing()
+        )
     if state in ("expired", "cancelled"):
         failure: Result[CompletionResponse, Fault] = Failure(_build_not_started(context, state))
         return tuple(BatchResult(key=key, result=failure, end=state) for key in matching.list_missing())

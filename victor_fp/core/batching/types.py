@@ -128,7 +128,7 @@ class BatchResult(msgspec.Struct, frozen=True, kw_only=True):
     result: Result[CompletionResponse, Fault]
     end: Literal["answered", "failed", "expired", "cancelled", "missing"]
     problem: Problem | None = None
-    """Problem with the result: unknown id, duplicate, or missing."""
+    """Problem with the result: unknown id, duplicate, or missing. A missing one is `failed` if the batch has failed."""
 
 
 def merge_contexts(items: Iterable[BatchItem]) -> ItemContext:
