@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
+from urllib.parse import parse_qs
 
 from tests.batches.openai_vendor import OpenAIVendor, ResponsesVendor
 from tests.batches.vendor import BatchVendor, Job, parse_form, read_lines, write_lines
@@ -193,8 +194,10 @@ class MistralVendor(BatchVendor):
                 self.jobs[job.id] = job
                 return 200, self.show(job)
             case "GET", ["batch", "jobs"]:
+                query = parse_qs(received.path.partition("?")[2])
+                page, size = (int(query[name][0]) for name in ("page", "page_size"))
                 jobs = [self.show(job) for job in reversed(self.jobs.values())]
-                return 200, {"object": "list", "total": len(jobs), "data": jobs}
+                return 200, {"object": "list", "total": len(jobs), "data": jobs[page * size : (page + 1) * size]}
             case "GET", ["batch", "jobs", identifier] if identifier in self.jobs:
                 return 200, self.show(self.jobs[identifier])
             case "POST", ["batch", "jobs", identifier, "cancel"] if identifier in self.jobs:

@@ -34,8 +34,8 @@ from tests.batches.other_vendors import (
     XAIVendor,
 )
 from tests.batches.store_vendors import BedrockVendor, VertexClaudeVendor, VertexVendor
-from tests.batches.vendor import BatchVendor
-from tests.loopback import serving
+from tests.batches.vendor import BatchVendor, Job
+from tests.loopback import Received, serving
 from victor_fp.core.batching.types import BatchResult, decode_handle, encode_handle
 from victor_fp.core.catalogue.batches import BATCHES
 from victor_fp.core.faults import Cancelled, CredentialMissing, InvalidRequest, InvalidResponse, TimedOut
@@ -214,7 +214,9 @@ async def test_a_batch_that_is_refused_as_a_whole_says_why(vendor: BatchVendor) 
         found = await collect(provider, handle)
     assert status.state == "failed"
     assert "line 1" in " ".join(status.errors)
-    assert {result.end for result in found.values()} == {"missing"}
+    assert {result.end for result in found.values()} == {"failed"}
+    faults = [result.result.failure() for result in found.values()]
+    assert all("line 1" in fault.message and not fault.maybe_billed for fault in faults)
 
 
 async def test_results_of_a_batch_that_runs_are_refused(vendor: BatchVendor) -> None:
@@ -242,6 +244,29 @@ async def test_batches_are_listed_newest_first(vendor: BatchVendor) -> None:
         second = await provider.submit_batch(ROWS, model=vendor.model)
         assert [status.handle.id for status in await provider.list_batches()] == [second.id, first.id]
         assert len(await provider.list_batches(limit=1)) == 1
+
+
+async def test_mistrals_jobs_behind_the_first_page_are_listed_once() -> None:
+    """A job is created while the pages are read, which shifts them."""
+
+    class BusyVendor(MistralVendor):
+        def handle(self, received: Received) -> tuple[int, Any]:
+            answered = super().handle(received)
+            if received.path.startswith("/v1/batch/jobs?page=1"):
+                self.jobs["late"] = Job("late", {})
+            return answered
+
+    vendor = BusyVendor()
+    async with connected(vendor) as provider:
+        first = await provider.submit_batch(ROWS, model="m-1")
+        vendor.jobs |= {f"later {number}": Job(f"later {number}", {}) for number in range(250)}
+        listed = [status.handle.id for status in await provider.list_batches(limit=400)]
+        client = (await provider.open_batches()).unwrap()
+        found = await client.find(first.token)
+    assert len(listed) == len(set(listed)) == 251
+    assert listed[-1] == first.id
+    assert found is not None
+    assert found.id == first.id
 
 
 async def test_a_creation_whose_answer_is_lost_is_found_again_and_never_repeated(vendor: BatchVendor) -> None:

@@ -21,12 +21,22 @@ from tests.jobs.row_provider import RowProvider
 from tests.loopback import Received, Talk, serving
 from tests.openai_shapes import body
 from tests.paper import PaperRuntime
+from victor_fp.core.batching.polling import END_GRACE
 from victor_fp.core.cost import PricedUsage
-from victor_fp.core.faults import BudgetExceeded, Cancelled, InvalidRequest, LedgerFailed
+from victor_fp.core.faults import (
+    BudgetExceeded,
+    Cancelled,
+    InvalidRequest,
+    LedgerFailed,
+    ModelNotFound,
+    QuotaExhausted,
+    RateLimited,
+)
 from victor_fp.jobs import Budget, Row, export, format_report, read_report, run
 from victor_fp.jobs import batch_route as batching
 from victor_fp.providers.base import BaseProvider
 from victor_fp.providers.registry import ProviderRegistry
+from victor_fp.shell.engine import batches as batch_client
 
 Rule = Callable[[Job], tuple[str, int | None]]
 
@@ -251,6 +261,54 @@ async def test_auto_sends_rows_without_a_batch_result_live(tmp_path: Path) -> No
     assert job.stopped is None
 
 
+REFUSALS: list[tuple[int, str]] = [
+    (400, "The model m-1 does not support batches."),
+    (403, "This project may not use batches."),
+    (404, "Batches are not enabled."),
+]
+
+
+@pytest.mark.parametrize(("status", "message"), REFUSALS)
+async def test_auto_sends_rows_live_whose_batch_is_refused(status: int, message: str, tmp_path: Path) -> None:
+    vendor = MixedVendor()
+    budget = Budget(usd=0.8)  # it must not be reserved for the batch, 0.3, and for the live calls, 0.6
+    async with connected(vendor) as provider:
+        vendor.faults = [(status, {"error": {"message": message, "type": "invalid_request_error"}})]
+        found, job = await collect(
+            provider, vendor, tmp_path / "l", route="auto", budget=budget, price=lambda _: 0.06, max_tokens=10
+        )
+    assert job.stopped is None
+    assert job.problems == {"refused": 1}
+    assert (len(vendor.jobs), vendor.live) == (0, 10)
+    assert all(done.result.unwrap().content.startswith("live") for done in found.values())
+    report = read_report(tmp_path / "l").unwrap()
+    assert (report.done, report.in_batches) == (10, 0)
+
+
+@pytest.mark.parametrize(("status", "message"), REFUSALS)
+async def test_a_refused_batch_stops_a_job_with_batches_only(status: int, message: str, tmp_path: Path) -> None:
+    vendor = MixedVendor()
+    async with connected(vendor) as provider:
+        vendor.faults = [(status, {"error": {"message": message, "type": "invalid_request_error"}})]
+        _, job = await collect(provider, vendor, tmp_path / "l")
+    assert job.stopped is not None
+    assert job.stopped.status == status
+    assert vendor.live == 0
+
+
+@pytest.mark.parametrize(
+    ("status", "code"), [(401, "invalid_api_key"), (429, "insufficient_quota"), (403, "insufficient_quota")]
+)
+async def test_auto_stops_at_faults_that_live_calls_would_have(status: int, code: str, tmp_path: Path) -> None:
+    vendor = MixedVendor()
+    async with connected(vendor) as provider:
+        vendor.faults = [(status, {"error": {"message": "no", "code": code}})]
+        _, job = await collect(provider, vendor, tmp_path / "l", route="auto")
+    assert job.stopped is not None
+    assert job.stopped.status == status
+    assert vendor.live == 0
+
+
 async def test_auto_without_a_batch_api_is_live(tmp_path: Path) -> None:
     provider = RowProvider()
     found = {done.key: done async for done in run(rows(5), provider, model="m", ledger=tmp_path / "l", route="auto")}
@@ -336,6 +394,248 @@ async def test_expired_results_are_requested_again_by_the_next_run(tmp_path: Pat
     assert len(vendor.jobs) == 2
 
 
+class FileFaultVendor(OpenAIVendor):
+    """Answers downloads of results by a function, if there is one, from the number of the download."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.downloads = 0
+        self.answer: Callable[[int, bytes], tuple[int, Any]] | None = None
+
+    def handle(self, received: Received) -> tuple[int, Any]:
+        status, answer = super().handle(received)
+        if received.path.endswith("/content") and self.answer is not None:
+            self.downloads += 1
+            return self.answer(self.downloads, answer)
+        return status, answer
+
+
+def refuse(status: int) -> Callable[[int, bytes], tuple[int, Any]]:
+    return lambda number, content: (status, {"error": {"message": "not for this key", "type": "invalid_request_error"}})
+
+
+@pytest.mark.parametrize("status", [400, 401, 403])
+async def test_results_that_may_not_be_read_stop_the_job_and_are_read_by_the_next_run(
+    status: int, tmp_path: Path
+) -> None:
+    vendor = FileFaultVendor()
+    async with connected(vendor) as provider:
+        vendor.answer = refuse(status)
+        found, job = await collect(provider, vendor, tmp_path / "l")
+        assert job.stopped is not None
+        assert job.stopped.status == status
+        assert list(found) == [""]
+        report = read_report(tmp_path / "l").unwrap()
+        assert (report.retryable, report.in_batches, report.batches) == (0, 10, 1)
+        vendor.answer = None
+        again, job = await collect(provider, vendor, tmp_path / "l")
+    assert job.stopped is None
+    assert all(isinstance(done.result, Success) for done in again.values())
+    assert len(again) == 10
+    assert len(vendor.jobs) == 1
+
+
+@pytest.mark.parametrize("status", [404, 410])
+async def test_deleted_results_are_lost(status: int, tmp_path: Path) -> None:
+    vendor = FileFaultVendor()
+    async with connected(vendor) as provider:
+        vendor.answer = refuse(status)
+        found, job = await collect(provider, vendor, tmp_path / "l")
+        assert job.stopped is None
+        assert all("cannot be read" in done.result.failure().message for done in found.values())
+        report = read_report(tmp_path / "l").unwrap()
+        assert (report.retryable, report.in_batches) == (10, 0)
+        vendor.answer = None
+        again, _ = await collect(provider, vendor, tmp_path / "l")
+    assert all(isinstance(done.result, Success) for done in again.values())
+    assert len(vendor.jobs) == 2
+
+
+def cut(content: bytes) -> bytes:
+    """A file of results with a line that is not JSON in the middle."""
+    lines = content.splitlines(keepends=True)
+    return b"".join([*lines[: len(lines) // 2], b"{not JSON}\n", *lines[len(lines) // 2 :]])
+
+
+async def test_undecodable_results_are_read_again_once_and_are_then_lost(tmp_path: Path) -> None:
+    vendor = FileFaultVendor()
+    async with connected(vendor) as provider:
+        vendor.answer = lambda number, content: (200, cut(content))
+        found, job = await collect(provider, vendor, tmp_path / "l", rows=rows(600))
+    assert vendor.downloads == 2
+    assert job.stopped is None
+    assert len(found) == 600
+    assert sum(isinstance(done.result, Success) for done in found.values()) >= 256
+    report = read_report(tmp_path / "l").unwrap()
+    assert (report.done + report.retryable, report.in_batches) == (600, 0)
+    assert report.retryable > 0
+
+
+async def test_an_interrupted_collection_is_continued_without_problems(tmp_path: Path) -> None:
+    vendor = FileFaultVendor()
+    async with connected(vendor) as provider:
+        vendor.answer = lambda number, content: (200, cut(content) if number == 1 else content)
+        found, job = await collect(provider, vendor, tmp_path / "l", rows=rows(600))
+        assert vendor.downloads == 2
+        assert all(isinstance(done.result, Success) for done in found.values())
+    assert len(found) == 600
+    assert job.problems == {}
+    assert len(vendor.jobs) == 1
+
+
+async def test_problems_of_an_interrupted_collection_are_counted_once(tmp_path: Path) -> None:
+    vendor = FileFaultVendor()
+
+    def rule(job: Job) -> tuple[str, int | None]:
+        vendor.run(job)
+        job.results = [job.results[0], ("stranger", "answered", 200, vendor.completion("WHO")), *job.results]
+        return "completed", 0
+
+    async with connected(vendor) as provider:
+        vendor.answer = lambda number, content: (200, cut(content) if number == 1 else content)
+        found, job = await collect(provider, vendor, tmp_path / "l", rule, rows=rows(600))
+    assert job.problems == {"doubled": 1, "unknown": 1}
+    assert len(found) == 600
+
+
+async def test_results_recorded_before_a_refusal_are_kept_and_skipped_by_the_next_run(tmp_path: Path) -> None:
+    """The answered rows are in one file, the failed ones in another, which is refused."""
+    vendor = FileFaultVendor()
+    given = [Row(f"row {number}", "refuse me" if number % 2 else f"text {number}") for number in range(10)]
+    async with connected(vendor) as provider:
+        vendor.answer = lambda number, content: (200, content) if number == 1 else refuse(403)(number, content)
+        found, job = await collect(provider, vendor, tmp_path / "l", rows=given)
+        assert job.stopped is not None
+        assert job.stopped.status == 403
+        assert sum(isinstance(done.result, Success) for done in found.values()) == 5
+        assert read_report(tmp_path / "l").unwrap().done == 5
+        vendor.answer = None
+        again, job = await collect(provider, vendor, tmp_path / "l", rows=given)
+    assert job.stopped is None
+    assert job.problems == {}
+    assert len(again) == 10
+    assert read_report(tmp_path / "l").unwrap().failed == 5
+    assert len(vendor.jobs) == 1
+
+
+class RefusingVendor(MixedVendor):
+    """Refuses its first batch as a whole, with this error, after it was created."""
+
+    code = ""
+    message = ""
+
+    def show(self, job: Job) -> dict[str, Any]:
+        shown = super().show(job)
+        if job.state == "failed":
+            shown["errors"]["data"] = [{"code": self.code, "message": self.message}]
+        return shown
+
+    def rule(self, _: Job) -> tuple[str, int | None]:
+        return ("failed", 0) if len(self.jobs) == 1 else ("completed", None)
+
+
+TOKEN_LIMIT = "Enqueued token limit reached for m-1 in organization org-1. Limit: 90,000 enqueued tokens."
+
+
+async def test_rows_of_a_batch_that_failed_for_a_temporary_reason_are_submitted_again(tmp_path: Path) -> None:
+    vendor = RefusingVendor()
+    vendor.code, vendor.message = "token_limit_exceeded", TOKEN_LIMIT
+    async with connected(vendor) as provider:
+        found, job = await collect(provider, vendor, tmp_path / "l", vendor.rule)
+    assert job.stopped is None
+    assert len(found) == 10
+    assert all(isinstance(done.result, Success) for done in found.values())
+    assert len(vendor.jobs) == 2
+
+
+async def test_the_fault_of_a_failed_batch_has_its_errors_and_is_not_billed(tmp_path: Path) -> None:
+    vendor = RefusingVendor()
+    vendor.code, vendor.message = "token_limit_exceeded", TOKEN_LIMIT
+    async with connected(vendor) as provider:
+        found, job = await collect(provider, vendor, tmp_path / "l", vendor.rule, max_tries=1)
+        faults = [done.result.failure() for done in found.values()]
+        assert job.stopped is None
+        assert read_report(tmp_path / "l").unwrap().retryable == 10
+        assert all(isinstance(fault, RateLimited) for fault in faults)
+        assert all(TOKEN_LIMIT in fault.message and not fault.maybe_billed for fault in faults)
+        assert {fault.code for fault in faults} == {"token_limit_exceeded"}
+        again, _ = await collect(provider, vendor, tmp_path / "l")
+    assert all(isinstance(done.result, Success) for done in again.values())
+
+
+async def test_rows_of_a_batch_that_failed_for_a_permanent_reason_fail(tmp_path: Path) -> None:
+    vendor = RefusingVendor()
+    vendor.code, vendor.message = "model_not_found", "The model m-1 does not exist."
+    async with connected(vendor) as provider:
+        found, _ = await collect(provider, vendor, tmp_path / "l", vendor.rule)
+    assert all(isinstance(done.result.failure(), ModelNotFound) for done in found.values())
+    assert read_report(tmp_path / "l").unwrap().failed == 10
+    assert len(vendor.jobs) == 1
+
+
+@pytest.mark.parametrize("route", ["batch", "auto"])
+async def test_a_batch_that_failed_for_an_exhausted_quota_stops_the_job_and_keeps_its_rows_open(
+    route: str, tmp_path: Path
+) -> None:
+    vendor = RefusingVendor()
+    vendor.code, vendor.message = "billing_hard_limit_reached", "Billing hard limit has been reached."
+    async with connected(vendor) as provider:
+        found, job = await collect(provider, vendor, tmp_path / "l", vendor.rule, route=route)
+        assert isinstance(job.stopped, QuotaExhausted)
+        assert list(found) == [""]
+        report = read_report(tmp_path / "l").unwrap()
+        assert (report.failed, report.in_batches, report.batches) == (0, 10, 0)
+        again, job = await collect(provider, vendor, tmp_path / "l", vendor.rule)
+    assert job.stopped is None
+    assert len(again) == 10
+    assert all(isinstance(done.result, Success) for done in again.values())
+
+
+@pytest.mark.parametrize("code", ["token_limit_exceeded", "model_not_found", "permission_denied"])
+async def test_auto_sends_the_rows_of_a_failed_batch_live(code: str, tmp_path: Path) -> None:
+    vendor = RefusingVendor()
+    vendor.code, vendor.message = code, "not in batches"
+    async with connected(vendor) as provider:
+        found, job = await collect(provider, vendor, tmp_path / "l", vendor.rule, route="auto")
+    assert job.stopped is None
+    assert (len(found), len(vendor.jobs), vendor.live) == (10, 1, 10)
+    assert all(isinstance(done.result, Success) for done in found.values())
+
+
+class ArchivingVendor(OpenAIVendor):
+    """Ends batches in a state that is not documented, with their results."""
+
+    keeps_results = True
+
+    def show(self, job: Job) -> dict[str, Any]:
+        shown = super().show(job)
+        return shown | (
+            {"status": "archived"} if self.keeps_results else {"status": "archived", "output_file_id": None}
+        )
+
+
+@pytest.mark.parametrize("keeps_results", [True, False])
+async def test_a_batch_in_an_unknown_state_is_polled_until_its_end_and_a_grace(
+    keeps_results: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    vendor = ArchivingVendor()
+    vendor.keeps_results = keeps_results
+    ends_at, wait = 1_700_086_400, 3 * 3600.0
+    clock = Clock(vendor, complete)
+    start = clock.now()
+    for module in (batching, batch_client):  # three hours before the end, by the clock of the job
+        monkeypatch.setattr(module, "time", lambda: ends_at - wait + clock.now() - start)
+    async with connected(vendor) as provider:
+        found, job = await collect(provider, vendor, tmp_path / "l", runtime=clock)
+    assert job.problems == {"unknown_state": 1}
+    assert job.stopped is None
+    assert clock.now() - start == pytest.approx(wait + END_GRACE, abs=200.0)
+    assert [isinstance(done.result, Success) for done in found.values()] == [keeps_results] * 10
+    report = read_report(tmp_path / "l").unwrap()
+    assert (report.retryable, report.in_batches) == (0 if keeps_results else 10, 0)
+    assert len(vendor.jobs) == 1
+
+
 class CallingVendor(OpenAIVendor):
     """Answers every request by the call of a tool."""
 
@@ -364,7 +664,7 @@ async def test_calls_of_tools_have_the_names_that_the_rows_gave(tmp_path: Path) 
 FULL = sqlite3.OperationalError("database or disk is full")
 
 
-@pytest.mark.parametrize("step", ["add_batch", "set_handle", "return_rows_to_queue", "close_batch"])
+@pytest.mark.parametrize("step", ["add_batch", "set_handle", "list_batch_rows", "close_batch"])
 async def test_unwritable_ledger_stops_the_job_and_the_next_run_continues(
     step: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from time import time
@@ -19,7 +20,7 @@ import msgspec
 from returns.result import Failure, Result, Success
 
 from victor_fp.core.batching.encoding import encode_row as encode_item
-from victor_fp.core.batching.polling import compute_poll_delay, find_lost
+from victor_fp.core.batching.polling import compute_poll_delay, find_lost, is_overdue
 from victor_fp.core.batching.splitting import Splitter
 from victor_fp.core.batching.types import (
     NO_CONTEXT,
@@ -32,24 +33,32 @@ from victor_fp.core.batching.types import (
     encode_handle,
 )
 from victor_fp.core.dialects.batches import BatchLimits
-from victor_fp.core.faults import BudgetExceeded, Fault, InvalidRequest, InvalidResponse, LedgerFailed, can_retry
-from victor_fp.core.jobs.decisions import Collect, Decision, RefuseRow, Replay, RunRow, Status
+from victor_fp.core.faults import (
+    BudgetExceeded,
+    Fault,
+    InvalidRequest,
+    InvalidResponse,
+    LedgerFailed,
+    PermissionRefused,
+    can_retry,
+)
+from victor_fp.core.jobs.decisions import SHARED_FAULTS, Collect, Decision, RefuseRow, Replay, RunRow, Status
 from victor_fp.core.jobs.rows import CheckedRow, decode_row, encode_row
 from victor_fp.core.resilience.budget import Amount
 from victor_fp.core.result import outcome
 from victor_fp.jobs.job import Job
 from victor_fp.jobs.live_route import LiveRoute
 from victor_fp.jobs.row_reader import QueueReader, RowReader
-from victor_fp.shell.engine.batches import BatchClient
+from victor_fp.shell.engine.batches import MAX_LISTED, BatchClient
 from victor_fp.shell.ledger.batches import (
     StoredBatch,
     SubmittedRow,
     add_batch,
     close_batch,
     drop_finished_rows,
+    list_batch_rows,
     list_unread_rows,
     open_batches,
-    return_rows_to_queue,
     set_handle,
     withdraw_batch,
 )
@@ -64,6 +73,8 @@ RECORD_CHUNK = 256
 """Number of results that are recorded in one transaction."""
 MAX_SUBMISSIONS = 5
 """Maximum attempts to submit a batch after temporary failures."""
+DELETED_STATUSES = frozenset({404, 410})
+"""HTTP statuses for a batch or results that the vendor has deleted."""
 
 
 class SubmittedBatch(msgspec.Struct):
@@ -77,6 +88,10 @@ class SubmittedBatch(msgspec.Struct):
     next_check: float
     expires: float | None = None
     """Expiry of its results, as stored in the ledger."""
+    is_undecodable: bool = False
+    """Whether its results could not be decoded when they were read last."""
+    is_unknown: bool = False
+    """Whether it has been in an unknown state."""
 
 
 class BatchRoute:
@@ -88,7 +103,8 @@ class BatchRoute:
         self.error: BaseException | None = None
         """The exception of the source of rows."""
         self.problems: dict[str, int] = {}
-        """Counts of results without a row (`unknown`) and of duplicates (`doubled`)."""
+        """Counts of results without a row (`unknown`), of duplicates (`doubled`), of batches that the vendor did not
+        accept and whose rows are sent live (`refused`), and of batches in a state that is not known (`unknown_state`)."""
         self._job = job
         self._client = client
         self._rows = rows
@@ -177,7 +193,7 @@ class BatchRoute:
     async def _find_lost(self, stored: StoredBatch, known: set[str]) -> Result[BatchHandle | None, Fault]:
         """Search the batch that an earlier run was submitting when it ended."""
         ledger = self._job.ledger
-        match outcome(await self._client.list_statuses(limit=500)):
+        match outcome(await self._client.list_statuses(limit=MAX_LISTED)):
             case Failure(fault):
                 return Failure(fault)
             case Success(statuses):
@@ -297,7 +313,12 @@ class BatchRoute:
                     if not await self._write(withdraw_batch, number):
                         return
                     if not can_retry(fault) or attempt == MAX_SUBMISSIONS:
-                        job.stop(items[0].key, fault)
+                        for row in rows:
+                            self._settle(row.key, None)
+                        if self._then_live and _is_batch_refused(fault):
+                            self._report_problem("refused")  # the rows are queued, and are sent live at the end
+                        else:
+                            job.stop(items[0].key, fault)
                         return
                     pause = 2.0**attempt if fault.retry_after is None else min(600.0, fault.retry_after)
                     await runtime.sleep(pause * (1.0 + 0.25 * runtime.draw_random()))
@@ -314,14 +335,17 @@ class BatchRoute:
         await runtime.sleep(max(0.0, batch.next_check - runtime.now()))
         seen = await self._client.status(batch.handle)
         match outcome(seen):
-            case Success(status) if not status.is_final:
+            case Success(status) if not status.is_final and not is_overdue(status, time()):
+                if status.state == "unknown" and not batch.is_unknown:
+                    batch.is_unknown = True
+                    self._report_problem("unknown_state")
                 if not await self._record_expiry(batch, status):
                     return
             case Success(status):
                 await self._collect(batch, status)
                 return
             case Failure(fault):
-                if fault.status in (404, 410):  # the vendor has deleted it
+                if fault.status in DELETED_STATUSES:
                     await self._collect(batch, None)
                     return
                 if not can_retry(fault):
@@ -353,33 +377,30 @@ class BatchRoute:
     async def _collect(self, batch: SubmittedBatch, status: BatchStatus | None) -> None:
         """Read and record the results of an ended batch; rows to retry are returned to the queue."""
         job, ledger = self._job, self._job.ledger
-        match outcome(await ledger.call(list_unread_rows, batch.number)):
+        match outcome(await ledger.call(list_batch_rows, batch.number)):
             case Failure(fault):
                 job.stop("", fault)
                 self._open.clear()
                 return
-            case Success(found):
-                rows = {row.key: row for row in found}
+            case Success((unread, finished)):
+                rows = {row.key: row for row in unread}
         ended: list[tuple[SubmittedRow, BatchResult]] = []
         retried: list[str] = []
-        expected = tuple(rows)
+        problems: Counter[str] = Counter()
+        failure: Fault | None = None
+        expected = (*rows, *finished)
         by_key = dict(rows)
         results = self._client.read_results(batch.handle, expected, lambda key: self._find_context(by_key.get(key)))
         try:
             async for received in results:
                 match outcome(received):
                     case Failure(fault):
-                        if can_retry(fault):
-                            batch.next_check = job.runtime.now() + compute_poll_delay(
-                                job.runtime.now() - batch.submitted
-                            )
-                            return
-                        break
+                        failure = fault
+                    case Success(result) if result.problem in ("unknown", "doubled"):
+                        problems[result.problem] += 1
                     case Success(result):
-                        row = rows.pop(result.key, None) if result.problem in (None, "missing") else None
-                        if row is None:
-                            problem = result.problem or "unknown"
-                            self.problems[problem] = self.problems.get(problem, 0) + 1
+                        row = rows.pop(result.key, None)
+                        if row is None:  # finished: an earlier, interrupted collection has recorded it
                             continue
                         ended.append((row, result))
                         if len(ended) >= RECORD_CHUNK:
@@ -387,6 +408,17 @@ class BatchRoute:
                             ended = []
         finally:
             await results.aclose()
+        if failure is not None and not _are_results_lost(batch, failure):
+            if can_retry(failure):
+                batch.is_undecodable = isinstance(failure, InvalidResponse)
+                batch.next_check = job.runtime.now() + compute_poll_delay(job.runtime.now() - batch.submitted)
+                return
+            await self._record(ended, status)
+            job.stop("", failure)
+            self._open.clear()
+            return
+        for problem, count in problems.items():
+            self._report_problem(problem, count)
         lost = InvalidResponse(message=f"the results of batch {batch.handle.id} cannot be read", maybe_billed=True)
         ended += [
             (row, BatchResult(key=row.key, result=Failure(lost), end="missing", problem="missing"))
@@ -396,8 +428,11 @@ class BatchRoute:
         if isinstance(job.stopped, LedgerFailed):
             self._open.clear()
             return
-        if await self._write(return_rows_to_queue, retried) and await self._write(close_batch, batch.number):
+        if await self._write(close_batch, batch.number, retried):
             del self._open[batch.number]
+
+    def _report_problem(self, problem: str, count: int = 1) -> None:
+        self.problems[problem] = self.problems.get(problem, 0) + count
 
     def _find_context(self, row: SubmittedRow | None) -> ItemContext:
         """Return the context of a row's request, rebuilt from the ledger."""
@@ -408,12 +443,15 @@ class BatchRoute:
         return item.map(lambda found: found.context).value_or(NO_CONTEXT)
 
     async def _record(self, ends: Sequence[tuple[SubmittedRow, BatchResult]], status: BatchStatus | None) -> list[str]:
-        """Record results of rows; return the keys of rows to retry."""
+        """Record results of rows; return the keys of rows to retry, in this run or, if the job stops, in the next one."""
         retried = [row.key for row, result in ends if self._is_retried(row, result)]
         retried_keys = set(retried)
         await asyncio.gather(*(self._record_one(row, result) for row, result in ends if row.key not in retried_keys))
         for key in retried:
             self._settle(key, None)
+        stopping = next((fault for _, result in ends if (fault := self._find_stopping(result)) is not None), None)
+        if stopping is not None and self._job.stopped is None:
+            self._job.stop("", stopping)
         if status is not None and status.state == "cancelled":
             self._job.cancel(f"batch {status.handle.id} was cancelled; rows without a result stay open")
         return retried
@@ -421,10 +459,20 @@ class BatchRoute:
     def _is_retried(self, row: SubmittedRow, result: BatchResult) -> bool:
         if result.end in ("answered", "cancelled"):
             return False
+        if result.problem == "missing" and (self._then_live or self._find_stopping(result) is not None):
+            return True
         if result.end == "missing":
-            return self._then_live  # it may have been billed: it is not submitted again in this run
+            return False  # it may have been billed: it is not submitted again in this run
         passes = result.end == "expired" or can_retry(result.result.failure())
         return passes and (self._then_live or row.tries < self._job.settings.max_tries)
+
+    def _find_stopping(self, result: BatchResult) -> Fault | None:
+        """Return the fault of a batch that failed as a whole, if it stops the job."""
+        if result.end != "failed" or result.problem != "missing":
+            return None
+        fault = result.result.failure()
+        is_shared = _is_shared_by_live_calls(fault) if self._then_live else isinstance(fault, SHARED_FAULTS)
+        return fault if is_shared else None
 
     async def _record_one(self, row: SubmittedRow, result: BatchResult) -> None:
         job = self._job
@@ -466,3 +514,18 @@ class BatchRoute:
             while self._open:
                 await self._check_next()
         await self._write(drop_finished_rows)
+
+
+def _are_results_lost(batch: SubmittedBatch, fault: Fault) -> bool:
+    """Return whether the results cannot be had any more: they are deleted, or were undecodable twice."""
+    return fault.status in DELETED_STATUSES or (batch.is_undecodable and isinstance(fault, InvalidResponse))
+
+
+def _is_batch_refused(fault: Fault) -> bool:
+    """Return whether the vendor has refused a batch permanently, for a reason that live calls may not have."""
+    return fault.status is not None and not _is_shared_by_live_calls(fault) and not can_retry(fault)
+
+
+def _is_shared_by_live_calls(fault: Fault) -> bool:
+    """Return whether every live call would have the fault as well; a missing permission may be that for batches only."""
+    return isinstance(fault, SHARED_FAULTS) and not isinstance(fault, PermissionRefused)

@@ -210,7 +210,8 @@ class SyncJobRun(Iterator[Done[T]], Generic[T]):
 
     @property
     def problems(self) -> Mapping[str, int]:
-        """Results of batches that were of no row (`unknown`) or came twice (`doubled`), counted."""
+        """Counts of results of batches that were of no row (`unknown`) or came twice (`doubled`), of batches that were refused
+        and whose rows are sent live (`refused`), and of batches in a state that is not known (`unknown_state`)."""
         return self._job.problems
 
     def __iter__(self) -> Iterator[Done[T]]:  # noqa: PYI034

@@ -373,7 +373,7 @@ def test_a_list_of_batches_is_read(name: str) -> None:
         shown = next(case[1] for case in CASES if BATCHES[case[0]].dialect.family == BATCHES[name].dialect.family)
     wrapped = {"data": [shown], "batches": [shown], "operations": [shown], "has_more": False}
     wrapped |= {"batchPredictionJobs": [shown], "invocationJobSummaries": [shown]}
-    listed = batch.read_list(json.dumps(wrapped).encode())
+    listed = batch.read_list(None, json.dumps(wrapped).encode())
     assert isinstance(listed, Success)
     statuses, following = listed.unwrap()
     assert len(statuses) == 1

@@ -10,9 +10,11 @@ import msgspec
 from returns.result import Failure, Result
 
 from victor_fp.core.batching.matching import ResultMatching
-from victor_fp.core.batching.types import BatchHandle, BatchResult, BatchState, ItemContext, ItemResult
+from victor_fp.core.batching.types import BatchHandle, BatchResult, BatchStatus, ItemContext, ItemResult
 from victor_fp.core.cost import Price, PricedUsage
 from victor_fp.core.faults import Cancelled, Fault, InvalidResponse, TimedOut
+from victor_fp.core.json import encode_json
+from victor_fp.core.protocols import Codec
 from victor_fp.core.protocols.batches import BatchCodec
 from victor_fp.core.requests import Endpoint
 from victor_fp.core.responses import ResponseContext, read_completion, with_context
@@ -20,6 +22,8 @@ from victor_fp.core.types import CompletionResponse
 
 UNKNOWN_STATUS = 500
 """Status assumed for an error without one: its code takes precedence, otherwise it counts as temporary."""
+MAX_ERRORS = 5
+"""Maximum errors of a batch in the message of a fault."""
 
 
 def decode_item(
@@ -57,13 +61,20 @@ def _scale_price(price: Price, factor: float, sale: PricedUsage) -> float | None
 
 
 def list_missing_results(
-    endpoint: Endpoint, handle: BatchHandle, state: BatchState, matching: ResultMatching
+    batch: BatchCodec, endpoint: Endpoint, handle: BatchHandle, status: BatchStatus, matching: ResultMatching
 ) -> tuple[BatchResult, ...]:
     """Return results for submitted rows without one.
 
-    In an expired or cancelled batch, they were not started; some vendors report each of them, others none.
+    In an expired or cancelled batch, they were not started; some vendors report each of them, others none. In a failed
+    batch they were not processed either, and their fault is that of the batch.
     """
     context = ResponseContext(endpoint=endpoint, model=handle.model or None)
+    state = status.state
+    if state == "failed":
+        failed: Result[CompletionResponse, Fault] = Failure(_build_batch_fault(batch, context, status))
+        return tuple(
+            BatchResult(key=key, result=failed, end="failed", problem="missing") for key in matching.list_missing()
+        )
     if state in ("expired", "cancelled"):
         failure: Result[CompletionResponse, Fault] = Failure(_build_not_started(context, state))
         return tuple(BatchResult(key=key, result=failure, end=state) for key in matching.list_missing())
@@ -82,15 +93,31 @@ def _decode(batch: BatchCodec, context: ResponseContext, item: ItemResult) -> Re
         case "answered":
             return read_completion(context, codec, item.body)
         case "failed":
-            fault = codec.error(item.status or UNKNOWN_STATUS, {}, item.body)
-            if item.status is None and fault.status == UNKNOWN_STATUS:
-                fault = msgspec.structs.replace(fault, status=None)
+            fault = _classify(codec, item.status, item.body)
             request_id = fault.request_id or item.request_id
             return Failure(with_context(context, msgspec.structs.replace(fault, request_id=request_id)))
         case "expired" | "cancelled":
             return Failure(_build_not_started(context, item.end))
         case _:
             assert_never(item.end)
+
+
+def _classify(codec: Codec, status: int | None, body: bytes) -> Fault:
+    """Classify an error, whose status may be unknown."""
+    fault = codec.error(status or UNKNOWN_STATUS, {}, body)
+    if status is None and fault.status == UNKNOWN_STATUS:
+        return msgspec.structs.replace(fault, status=None)
+    return fault
+
+
+def _build_batch_fault(batch: BatchCodec, context: ResponseContext, status: BatchStatus) -> Fault:
+    """Return the fault of a batch that failed as a whole: its errors as the message, classified by the code of the first."""
+    message = f"batch {status.handle.id} has failed"
+    if status.errors:
+        message += f": {'; '.join(status.errors[:MAX_ERRORS])}"
+    body = encode_json({"error": {"message": message, "code": status.error_code or None}})
+    fault = _classify(batch.codec.for_model(context.model), None, body)
+    return with_context(context, msgspec.structs.replace(fault, evidence=None))  # the message has all of it
 
 
 def _build_not_started(context: ResponseContext, end: Literal["expired", "cancelled"]) -> Fault:

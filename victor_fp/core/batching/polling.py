@@ -10,6 +10,8 @@ MIN_POLL_DELAY = 2.0
 MAX_POLL_DELAY = 60.0
 CLOCK_DRIFT = 120.0
 """Maximum number of seconds that the vendor's clock may be behind."""
+END_GRACE = 3600.0
+"""Seconds after its end for which a batch in an unknown state may still change its state."""
 
 
 def compute_poll_delay(age: float) -> float:
@@ -19,6 +21,14 @@ def compute_poll_delay(age: float) -> float:
     (2.0, 10.0, 60.0)
     """
     return min(MAX_POLL_DELAY, max(MIN_POLL_DELAY, age / 10.0))
+
+
+def is_overdue(status: BatchStatus, now: float) -> bool:
+    """Return whether a batch is in an unknown state although it must have ended. `now` is in seconds since 1970.
+
+    Its vendor may have a final state that is not known here.
+    """
+    return status.state == "unknown" and status.ends_at is not None and now > status.ends_at + END_GRACE
 
 
 def find_lost(

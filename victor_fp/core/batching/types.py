@@ -14,8 +14,11 @@ from victor_fp.core.faults import Fault, InvalidRequest
 from victor_fp.core.requests import Adjustment
 from victor_fp.core.types import CompletionResponse
 
-BatchState: TypeAlias = Literal["pending", "running", "cancelling", "completed", "failed", "expired", "cancelled"]
-"""States that all vendors' states are mapped to. The last four are final; each of them may have results."""
+BatchState: TypeAlias = Literal[
+    "pending", "running", "cancelling", "unknown", "completed", "failed", "expired", "cancelled"
+]
+"""States that all vendors' states are mapped to; `unknown` is one without a mapping. The last four are final; each of them
+may have results."""
 FINAL_STATES: frozenset[BatchState] = frozenset({"completed", "failed", "expired", "cancelled"})
 
 _SAFE_KEY = re.compile(r"[A-Za-z0-9_-]{1,64}")
@@ -78,6 +81,8 @@ class BatchStatus(msgspec.Struct, frozen=True, kw_only=True):
     """IDs of files or other vendor identifiers of the results."""
     errors: tuple[str, ...] = ()
     """Errors of the batch itself, not of single requests."""
+    error_code: str = ""
+    """Vendor's code of the first error; empty if it has none."""
 
     @property
     def is_final(self) -> bool:
@@ -127,7 +132,7 @@ class BatchResult(msgspec.Struct, frozen=True, kw_only=True):
     result: Result[CompletionResponse, Fault]
     end: Literal["answered", "failed", "expired", "cancelled", "missing"]
     problem: Problem | None = None
-    """Problem with the result: unknown id, duplicate, or missing."""
+    """Problem with the result: unknown id, duplicate, or missing. A missing one is `failed` if the batch has failed."""
 
 
 def merge_contexts(items: Iterable[BatchItem]) -> ItemContext:

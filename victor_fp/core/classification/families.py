@@ -71,6 +71,7 @@ OPENAI_CODES: FaultCodes = {
     "exceeded_current_quota_error": QuotaExhausted,
     "billing_hard_limit_reached": QuotaExhausted,
     "billing_not_active": QuotaExhausted,
+    "token_limit_exceeded": RateLimited,  # of tokens in the queue of batches: https://platform.openai.com/docs/guides/batch
     "rate_limit_exceeded": RateLimited,
     "rate_limit_error": RateLimited,
     "rate_limit_reached_error": RateLimited,

@@ -6,6 +6,8 @@ import re
 from collections.abc import AsyncGenerator, Callable, Iterable, Mapping, Sequence
 from contextlib import aclosing
 from functools import partial
+from itertools import islice
+from time import time
 from typing import Any, TypeVar
 
 import msgspec
@@ -13,6 +15,7 @@ from returns.result import Failure, Result, Success
 
 from victor_fp.core.batching.decoding import decode_item, list_missing_results
 from victor_fp.core.batching.matching import ResultMatching
+from victor_fp.core.batching.polling import is_overdue
 from victor_fp.core.batching.types import BatchHandle, BatchItem, BatchResult, BatchStatus, ItemContext, merge_contexts
 from victor_fp.core.faults import Fault, InvalidRequest
 from victor_fp.core.protocols import Codec
@@ -136,21 +139,22 @@ class BatchClient(msgspec.Struct, frozen=True, kw_only=True):
 
     async def list_statuses(self, *, limit: int) -> Result[list[BatchStatus], Fault]:
         """Return the account's batches, newest first."""
-        statuses: list[BatchStatus] = []
+        statuses: dict[str, BatchStatus] = {}  # by id: if batches are created meanwhile, pages may overlap
         cursor: str | None = None
         for _ in range(MAX_PAGES):
             sent: Result[StatusPage, Fault] = await self._run_exchange(
-                self.batch.list_page(cursor), self.batch.read_list
+                self.batch.list_page(cursor), partial(self.batch.read_list, cursor)
             )
             match outcome(sent):
                 case Success((page, following)):
-                    statuses += page
+                    for status in page:
+                        statuses.setdefault(status.handle.id, status)
                 case Failure(fault):
                     return Failure(fault)
             if following is None or following == cursor or len(statuses) >= limit:
                 break
             cursor = following
-        return Success(statuses[:limit])
+        return Success(list(islice(statuses.values(), limit)))
 
     async def read_results(
         self,
@@ -169,7 +173,7 @@ class BatchClient(msgspec.Struct, frozen=True, kw_only=True):
                 return
             case Success(status):
                 pass
-        if not status.is_final:
+        if not status.is_final and not is_overdue(status, time()):
             message = f"batch {handle.id} has not ended (state: {status.state}); its results cannot be read yet"
             yield Failure(InvalidRequest(provider=handle.provider, message=message))
             return
@@ -188,7 +192,7 @@ class BatchClient(msgspec.Struct, frozen=True, kw_only=True):
                         for item in page.items:
                             yield Success(decode_item(self.batch, self.endpoint, handle, matching, item, find_context))
             step = following
-        for missing in list_missing_results(self.endpoint, handle, status.state, matching):
+        for missing in list_missing_results(self.batch, self.endpoint, handle, status, matching):
             yield Success(missing)
 
     async def _read_pages(self, step: ResultStep) -> AsyncGenerator[Result[ResultPage, Fault], None]:

@@ -87,13 +87,15 @@ def list_unread_rows(connection: sqlite3.Connection, number: int) -> list[Submit
     return [SubmittedRow(*found) for found in connection.execute(query, (number,))]
 
 
-def return_rows_to_queue(connection: sqlite3.Connection, keys: Sequence[str]) -> None:
-    """Remove rows from their batch, so that they are sent again."""
-    connection.executemany("UPDATE submitted SET batch = NULL WHERE key = ?", ((key,) for key in keys))
+def list_batch_rows(connection: sqlite3.Connection, number: int) -> tuple[list[SubmittedRow], list[str]]:
+    """Return the rows of a batch without a final result, and the keys of its other rows."""
+    query = f"SELECT key FROM submitted WHERE batch = ? AND NOT ({_UNFINISHED})"  # noqa: S608
+    return list_unread_rows(connection, number), [key for (key,) in connection.execute(query, (number,))]
 
 
-def close_batch(connection: sqlite3.Connection, number: int) -> None:
-    """Delete a batch whose results are recorded, with its rows."""
+def close_batch(connection: sqlite3.Connection, number: int, queued: Sequence[str]) -> None:
+    """Delete a batch whose results are recorded, with its rows; those to send again, by their keys, are queued."""
+    connection.executemany("UPDATE submitted SET batch = NULL WHERE key = ?", ((key,) for key in queued))
     connection.execute("DELETE FROM submitted WHERE batch = ?", (number,))
     connection.execute("DELETE FROM batches WHERE number = ?", (number,))
 

@@ -106,7 +106,8 @@ class BatchCodec(msgspec.Struct, frozen=True, kw_only=True):
     cancel: Callable[[BatchHandle], HttpRequest]
     list_page: Callable[[str | None], HttpRequest]
     """From a cursor to the request for a page of batches, newest first."""
-    read_list: Callable[[bytes], Result[StatusPage, Fault]]
+    read_list: Callable[[str | None, bytes], Result[StatusPage, Fault]]
+    """From the cursor of a page and its body to its batches."""
 
 
 def build_batch_codec(endpoint: Endpoint) -> Result[BatchCodec, Fault]:

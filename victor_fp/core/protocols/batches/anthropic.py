@@ -109,7 +109,7 @@ def read_status(bound: BatchEndpoint, handle: BatchHandle, body: bytes) -> Resul
     )
 
 
-def read_list(bound: BatchEndpoint, body: bytes) -> Result[StatusPage, Fault]:
+def read_list(bound: BatchEndpoint, _: str | None, body: bytes) -> Result[StatusPage, Fault]:
     """Decode a page of batches."""
     handle = BatchHandle(provider=bound.endpoint.spec.name, id="")
 
@@ -155,7 +155,7 @@ def _read_state(batch: received.Batch) -> BatchState:
                 return "cancelled"
             return "expired" if counts.expired else "completed"
         case _:
-            return "running"
+            return "unknown"
 
 
 def read_results(bound: BatchEndpoint, status: BatchStatus) -> ResultStep | None:

@@ -187,7 +187,7 @@ def read_status(bound: BatchEndpoint, handle: BatchHandle, body: bytes) -> Resul
             return Success(_read_status(handle, job))
 
 
-def read_list(bound: BatchEndpoint, body: bytes) -> Result[StatusPage, Fault]:
+def read_list(bound: BatchEndpoint, _: str | None, body: bytes) -> Result[StatusPage, Fault]:
     """Decode a page of jobs."""
     handle = BatchHandle(provider=bound.endpoint.spec.name, id="")
 
@@ -200,7 +200,7 @@ def read_list(bound: BatchEndpoint, body: bytes) -> Result[StatusPage, Fault]:
 
 def _read_status(handle: BatchHandle, job: received.Job) -> BatchStatus:
     identifier = job.job_arn or handle.id
-    state = STATES.get(job.status or "", "running")
+    state = STATES.get(job.status or "", "unknown")
     output = job.output_data_config.s3_output_data_config if job.output_data_config else None
     # Of a bucket alone: the store may open other URLs as well, such as local files.
     folder = output.s3_uri if output and output.s3_uri and output.s3_uri.startswith(SCHEME) else ""

@@ -45,6 +45,10 @@ class BatchEndpoint(msgspec.Struct, frozen=True, kw_only=True):
             return Failure(self.build_invalid(f"{what} cannot be decoded: {found.reason}", body))
         return Success(found)
 
+    def compute_end(self, created: float | None) -> float | None:
+        """Return when a batch created at `created` ends at the latest."""
+        return None if created is None else created + self.support.limits.window_hours * 3600.0
+
     def compute_expiry(self, created: float | None) -> float | None:
         """Return when the results of a batch created at `created` expire."""
         hours = self.support.limits.results_hours

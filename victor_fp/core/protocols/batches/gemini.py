@@ -134,7 +134,7 @@ def read_status(bound: BatchEndpoint, handle: BatchHandle, body: bytes) -> Resul
             return Success(_read_status(bound, handle, operation))
 
 
-def read_list(bound: BatchEndpoint, body: bytes) -> Result[StatusPage, Fault]:
+def read_list(bound: BatchEndpoint, _: str | None, body: bytes) -> Result[StatusPage, Fault]:
     """Decode a page of batches."""
     handle = BatchHandle(provider=bound.endpoint.spec.name, id="")
 
@@ -170,10 +170,11 @@ def _read_status(bound: BatchEndpoint, handle: BatchHandle, operation: received.
             failed=parse_count(stats.failed_request_count),
         ),
         created_at=created,
-        ends_at=None if created is None else created + bound.support.limits.window_hours * 3600.0,
+        ends_at=bound.compute_end(created),
         results_expire_at=bound.compute_expiry(created),
         sources=(operation.name or "",) if _list_outputs(operation) else (),
         errors=(error.message,) if error is not None and error.message else (),
+        error_code="" if error is None or error.code is None else RPC_NAMES.get(error.code, ""),
     )
 
 

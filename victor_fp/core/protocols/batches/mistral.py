@@ -118,9 +118,9 @@ def _read_file(
     )
 
 
-def build_list(bound: BatchEndpoint, _: str | None) -> HttpRequest:
-    """Build the request for the workspace's latest jobs."""
-    return build_request(bound.endpoint, ListJobs(page=0, page_size=PAGE))
+def build_list(bound: BatchEndpoint, cursor: str | None) -> HttpRequest:
+    """Build the request for a page of the workspace's jobs; the cursor is its number."""
+    return build_request(bound.endpoint, ListJobs(page=int(cursor or 0), page_size=PAGE))
 
 
 def read_status(bound: BatchEndpoint, handle: BatchHandle, body: bytes) -> Result[BatchStatus, Fault]:
@@ -134,12 +134,14 @@ def read_status(bound: BatchEndpoint, handle: BatchHandle, body: bytes) -> Resul
             return Success(_read_status(bound, handle, job))
 
 
-def read_list(bound: BatchEndpoint, body: bytes) -> Result[StatusPage, Fault]:
-    """Decode the latest jobs; further pages are not requested."""
+def read_list(bound: BatchEndpoint, cursor: str | None, body: bytes) -> Result[StatusPage, Fault]:
+    """Decode a page of jobs; a page that is not full is the last one."""
     handle = BatchHandle(provider=bound.endpoint.spec.name, id="")
 
     def read(found: received.JobList) -> StatusPage:
-        return tuple(_read_status(bound, handle, job) for job in found.data or () if job.id), None
+        jobs = found.data or ()
+        following = str(int(cursor or 0) + 1) if len(jobs) >= PAGE else None
+        return tuple(_read_status(bound, handle, job) for job in jobs if job.id), following
 
     return bound.decode(_LIST, body, "the list of jobs").map(read)
 
@@ -157,11 +159,11 @@ def _read_status(bound: BatchEndpoint, handle: BatchHandle, job: received.Job) -
             token=token if isinstance(token, str) else handle.token,
             input_id=files[0],
         ),
-        state=STATES.get(job.status or "", "running"),
+        state=STATES.get(job.status or "", "unknown"),
         vendor_state=job.status or "",
         counts=BatchCounts(total=job.total_requests, succeeded=job.succeeded_requests, failed=job.failed_requests),
         created_at=created,
-        ends_at=None if created is None else created + bound.support.limits.window_hours * 3600.0,
+        ends_at=bound.compute_end(created),
         results_expire_at=bound.compute_expiry(created),
         sources=tuple(source for source in (job.output_file, job.error_file) if source),
         errors=tuple(error.message for error in job.errors or () if error.message),

@@ -202,7 +202,7 @@ def read_status(bound: FileEndpoint, handle: BatchHandle, body: bytes) -> Result
     return Success(_read_status(bound, handle, batch))
 
 
-def read_list(bound: FileEndpoint, body: bytes) -> Result[StatusPage, Fault]:
+def read_list(bound: FileEndpoint, _: str | None, body: bytes) -> Result[StatusPage, Fault]:
     """Decode a page of batches; Together sends a bare array."""
     wrapped = b'{"data":%b}' % body if body.lstrip()[:1] == b"[" else body
     handle = BatchHandle(provider=bound.endpoint.spec.name, id="")
@@ -220,9 +220,8 @@ def _read_status(bound: FileEndpoint, handle: BatchHandle, batch: received.Batch
     token = (batch.metadata or {}).get(TOKEN)
     created = parse_time(batch.created_at)
     state = (batch.status or "").lower()
-    errors = [
-        describe_error(msgspec.to_builtins(error)) for error in (batch.errors.data if batch.errors else None) or ()
-    ]
+    reported = (batch.errors.data if batch.errors else None) or ()
+    errors = [describe_error(msgspec.to_builtins(error)) for error in reported]
     return BatchStatus(
         handle=msgspec.structs.replace(
             handle,
@@ -232,14 +231,15 @@ def _read_status(bound: FileEndpoint, handle: BatchHandle, batch: received.Batch
             token=token if isinstance(token, str) else handle.token,
             input_id=batch.input_file_id or handle.input_id,
         ),
-        state=STATES.get(state, "running"),
+        state=STATES.get(state, "unknown"),
         vendor_state=batch.status or "",
         counts=BatchCounts(total=counts.total, succeeded=counts.completed, failed=counts.failed),
         created_at=created,
-        ends_at=parse_time(batch.expires_at) or parse_time(batch.job_deadline),
+        ends_at=parse_time(batch.expires_at) or parse_time(batch.job_deadline) or bound.compute_end(created),
         results_expire_at=bound.compute_expiry(created),
         sources=tuple(source for source in (batch.output_file_id, batch.error_file_id) if source),
         errors=tuple(filter(None, [*errors, batch.error or ""])),
+        error_code=next((error.code for error in reported if error.code), ""),
     )
 
 

@@ -87,7 +87,7 @@ def read_status(bound: BatchEndpoint, handle: BatchHandle, body: bytes) -> Resul
             return Success(_read_status(bound, handle, batch))
 
 
-def read_list(bound: BatchEndpoint, body: bytes) -> Result[StatusPage, Fault]:
+def read_list(bound: BatchEndpoint, _: str | None, body: bytes) -> Result[StatusPage, Fault]:
     """Decode the account's latest batches."""
     handle = BatchHandle(provider=bound.endpoint.spec.name, id="")
 
@@ -108,10 +108,11 @@ def _read_status(bound: BatchEndpoint, handle: BatchHandle, batch: received.Batc
             model=handle.model or batch.model or "",
             count=handle.count or counts.total or 0,
         ),
-        state=STATES.get((batch.status or "").lower(), "running"),
+        state=STATES.get((batch.status or "").lower(), "unknown"),
         vendor_state=batch.status or "",
         counts=BatchCounts(total=counts.total, succeeded=counts.completed, failed=counts.failed),
         created_at=created,
+        ends_at=bound.compute_end(created),
         results_expire_at=bound.compute_expiry(created),
         sources=(batch.id or "",) if batch.results else (),
         errors=(error.message,) if error is not None and error.message else (),

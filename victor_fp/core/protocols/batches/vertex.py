@@ -186,7 +186,7 @@ def read_status(bound: BatchEndpoint, handle: BatchHandle, body: bytes) -> Resul
             return Success(_read_status(bound, handle, job))
 
 
-def read_list(bound: BatchEndpoint, body: bytes) -> Result[StatusPage, Fault]:
+def read_list(bound: BatchEndpoint, _: str | None, body: bytes) -> Result[StatusPage, Fault]:
     """Decode a page of jobs; their order is not documented, so each page is sorted."""
     handle = BatchHandle(provider=bound.endpoint.spec.name, id="")
 
@@ -214,7 +214,7 @@ def _read_status(bound: BatchEndpoint, handle: BatchHandle, job: received.Job) -
             count=handle.count or total or 0,
             token=name.removeprefix(DISPLAY_NAME_PREFIX) if name.startswith(DISPLAY_NAME_PREFIX) else handle.token,
         ),
-        state=STATES.get(state, "running" if state else "pending"),
+        state=STATES.get(state, "unknown" if state else "pending"),
         vendor_state=job.state or "",
         counts=BatchCounts(total=total, succeeded=parts[0], failed=parts[1]),
         created_at=parse_time(job.create_time),

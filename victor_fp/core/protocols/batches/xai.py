@@ -152,7 +152,7 @@ def read_status(bound: BatchEndpoint, handle: BatchHandle, body: bytes) -> Resul
             return Success(_read_status(bound, handle, batch))
 
 
-def read_list(bound: BatchEndpoint, body: bytes) -> Result[StatusPage, Fault]:
+def read_list(bound: BatchEndpoint, _: str | None, body: bytes) -> Result[StatusPage, Fault]:
     """Decode a page of batches."""
     handle = BatchHandle(provider=bound.endpoint.spec.name, id="")
 
