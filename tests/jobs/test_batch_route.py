@@ -290,6 +290,20 @@ async def test_a_refused_row_fails_and_an_invalid_one_is_not_submitted(tmp_path:
     assert report.failed >= 2
 
 
+async def test_failed_row_is_submitted_again_on_request(tmp_path: Path) -> None:
+    vendor, given = OpenAIVendor(), [Row("a", "one"), Row("b", "refuse me")]
+    async with connected(vendor) as provider:
+        first, _ = await collect(provider, vendor, tmp_path / "l", rows=given)
+        assert isinstance(first["b"].result, Failure)
+        vendor.refusal = lambda _: (200, vendor.completion("ACCEPTED"))  # type: ignore[method-assign]
+        second, job = await collect(provider, vendor, tmp_path / "l", rows=given, retry_failed=True)
+    assert [len(one.requests) for one in vendor.jobs.values()] == [2, 1]
+    assert second["b"].result.unwrap().content == "ACCEPTED"
+    assert job.problems == {}
+    report = read_report(tmp_path / "l").unwrap()
+    assert (report.done, report.failed, report.left, report.in_batches) == (2, 0, 0, 0)
+
+
 async def test_a_cancelled_batch_ends_the_job_and_keeps_what_was_answered(tmp_path: Path) -> None:
     vendor = OpenAIVendor()
     async with connected(vendor) as provider:
