@@ -73,7 +73,9 @@ def build_done(
         case Success(answer):
             value: Result[Any, Fault] = result
             cost = find_cost(answer, settings.price, settings.model, price_factor)
-            attempts = earlier + load_attempts(answer.metadata) if answer.metadata else earlier
+            attempts, metadata = earlier, answer.metadata
+            if metadata and "attempts" in metadata:
+                attempts += load_attempts(metadata)
             if not isinstance(answer, CompletionResponse):
                 return Done(
                     key=key,
