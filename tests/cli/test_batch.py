@@ -113,6 +113,12 @@ def test_a_schema_asks_for_json_and_a_misfit_is_a_failure(serve: Serve, keyed: d
     assert ran.returncode == 1
     assert "response_format" in server.received[0].json()
     assert "1 of 2 rows failed" in ran.stderr
+    status = json.loads(victor("batch", "status", f"{out}.ledger", "--json", env=keyed).stdout)
+    assert (status["done"], status["failed"], status["faults"]) == (1, 1, {"InvalidResponse": 1})
+    misfit = read_results(out)["r1"]
+    assert (misfit["status"], misfit["error"]["type"]) == ("failed", "InvalidResponse")
+    assert misfit["response"]["content"] == '{"town": 1}'
+    assert "1 rows are open again" in victor("batch", "retry", f"{out}.ledger", env=keyed).stdout
 
 
 @pytest.mark.slow

@@ -32,7 +32,7 @@ from victor_fp.core.faults import (
     QuotaExhausted,
     RateLimited,
 )
-from victor_fp.jobs import Budget, Row, export, format_report, read_report, run
+from victor_fp.jobs import Budget, Row, export, format_report, read_report, reopen_rows, run
 from victor_fp.jobs import batch_route as batching
 from victor_fp.providers.base import BaseProvider
 from victor_fp.providers.registry import ProviderRegistry
@@ -348,6 +348,50 @@ async def test_a_refused_row_fails_and_an_invalid_one_is_not_submitted(tmp_path:
     assert "neither messages nor prompt" in found["c"].result.failure().message
     report = read_report(tmp_path / "l").unwrap()
     assert report.failed >= 2
+
+
+async def test_failed_row_is_submitted_again_on_request(tmp_path: Path) -> None:
+    vendor, given = OpenAIVendor(), [Row("a", "one"), Row("b", "refuse me")]
+    async with connected(vendor) as provider:
+        first, _ = await collect(provider, vendor, tmp_path / "l", rows=given)
+        assert isinstance(first["b"].result, Failure)
+        vendor.refusal = lambda message: (200, vendor.completion("ACCEPTED"))  # type: ignore[method-assign]
+        second, job = await collect(provider, vendor, tmp_path / "l", rows=given, retry_failed=True)
+    assert [len(one.requests) for one in vendor.jobs.values()] == [2, 1]
+    assert second["b"].result.unwrap().content == "ACCEPTED"
+    assert job.problems == {}
+    report = read_report(tmp_path / "l").unwrap()
+    assert (report.done, report.failed, report.left, report.in_batches) == (2, 0, 0, 0)
+
+
+async def test_misfit_is_recorded_as_failed_with_its_response(tmp_path: Path) -> None:
+    class Cities(OpenAIVendor):
+        def completion(self, text: str) -> Any:
+            return super().completion('{"city": "Oslo"}' if text == "TEXT 0" else '{"town": 1}')
+
+    vendor, ledger = Cities(), tmp_path / "l"
+    form = {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]}
+    async with connected(vendor) as provider:
+        first, job = await collect(provider, vendor, ledger, rows=rows(2), schema=form)
+        report = (await job.report()).unwrap()
+        assert (report.done, report.failed, report.left, report.faults) == (1, 1, 0, {"InvalidResponse": 1})
+        (await job.export(tmp_path / "out.jsonl")).unwrap()
+        good, misfit = map(json.loads, (tmp_path / "out.jsonl").read_text().splitlines())
+        assert (good["status"], "error" in good) == ("done", False)
+        assert (misfit["status"], misfit["error"]["type"]) == ("failed", "InvalidResponse")
+        assert misfit["response"]["content"] == '{"town": 1}'
+
+        second, _ = await collect(provider, vendor, ledger, rows=rows(2), schema=form)
+        assert len(vendor.jobs) == 1
+        for key, done in first.items():
+            assert second[key].result == done.result
+            assert second[key].response.content == done.response.content
+
+        retried, _ = await collect(provider, vendor, ledger, rows=rows(2), schema=form, retry_failed=True)
+        assert [len(one.requests) for one in vendor.jobs.values()] == [2, 1]
+        assert not retried["row 1"].is_resumed
+        assert reopen_rows(ledger, ["failed"]).unwrap() == 1
+        assert read_report(ledger).unwrap().left == 1
 
 
 async def test_a_cancelled_batch_ends_the_job_and_keeps_what_was_answered(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import signal
 import threading
@@ -218,6 +219,14 @@ def test_a_budget_bounds_the_run(tmp_path: Path) -> None:
 
 class City(BaseModel):
     name: str
+
+
+def test_export_of_a_running_job(tmp_path: Path) -> None:
+    out = tmp_path / "out.jsonl"
+    with run_job(rows(50), RowProvider(), model="m", ledger=tmp_path / "l", concurrency=2) as job:
+        seen = {next(job).key for _ in range(10)}
+        assert job.export(out, order="completion").unwrap() >= 10
+    assert seen <= {json.loads(line)["key"] for line in out.read_text().splitlines()}
 
 
 def test_structured_output_is_parsed(tmp_path: Path) -> None:

@@ -179,7 +179,7 @@ async def _run_rows(provider: BaseProvider, model: str, options: RunOptions, pla
 
 async def _end_run(job: JobRun[Any], options: RunOptions, tally: Tally, terminal: Terminal, address: str | None) -> int:
     """Write the results and report the outcome of the rows."""
-    written = await asyncio.to_thread(export, options.ledger_path, options.out)
+    written = await job.export(options.out)
     match outcome(written):
         case Failure(fault):
             return report_error(terminal, error_from_fault(job.stopped or fault, address))

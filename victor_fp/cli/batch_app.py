@@ -40,7 +40,12 @@ def run(
     concurrency: Annotated[int, typer.Option(min=1, help="Maximum rows in flight.")] = 32,
     budget_usd: Annotated[float | None, typer.Option(min=0, help="Stop before this many US dollars are spent.")] = None,
     budget_tokens: Annotated[int | None, typer.Option(min=0, help="Stop before this many tokens are used.")] = None,
-    budget_requests: Annotated[int | None, typer.Option(min=0, help="Stop after this many requests.")] = None,
+    budget_requests: Annotated[
+        int | None,
+        typer.Option(
+            min=0, help="Stop after this many calls, not counting retries in a call and failures without a cost."
+        ),
+    ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Continue an earlier run; finished rows are kept.")] = False,
     route: Annotated[
         RouteOption,

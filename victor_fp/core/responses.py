@@ -225,6 +225,16 @@ def dump_attempts(attempts: Sequence[Attempt]) -> list[dict[str, object]]:
     return [msgspec.to_builtins(attempt) for attempt in attempts]
 
 
+def load_attempts(metadata: Mapping[str, Any] | None) -> tuple[Attempt, ...]:
+    """Return the attempts in the metadata of a response; () if there are none, or if they cannot be read."""
+    if not metadata or "attempts" not in metadata:
+        return ()
+    try:
+        return msgspec.convert(metadata["attempts"], tuple[Attempt, ...])
+    except msgspec.ValidationError:  # a custom provider may use the name for something else
+        return ()
+
+
 def record_attempts(response: CompletionResponse, attempts: Sequence[Attempt]) -> CompletionResponse:
     """Add the attempts of the call to the metadata of its response."""
     metadata = {**(response.metadata or {}), "attempts": dump_attempts(attempts)}

@@ -13,6 +13,7 @@ from victor_fp.core.embeddings import EmbeddingResponse
 from victor_fp.core.faults import Attempt, Fault
 from victor_fp.core.jobs.records import RowAnswer
 from victor_fp.core.jobs.rows import RowOperation
+from victor_fp.core.responses import load_attempts
 from victor_fp.core.result import outcome
 from victor_fp.core.structured import structured
 from victor_fp.core.types import CompletionResponse, Usage
@@ -37,6 +38,8 @@ class Done(msgspec.Struct, Generic[T], frozen=True, kw_only=True):
     cost_usd: float | None = None
     """None if unknown."""
     attempts: tuple[Attempt, ...] = ()
+    """All attempts at the vendor, oldest first, including those of the job's earlier tries of the row; `started` is relative
+    to the try. Empty for a response to the first attempt. A resumed result has only the attempts of its last try."""
     is_resumed: bool = False
     """Whether the result is from an earlier run, read from the ledger."""
 
@@ -60,23 +63,42 @@ def build_done(
     *,
     is_resumed: bool = False,
     price_factor: float = 1.0,
+    earlier: tuple[Attempt, ...] = (),
 ) -> Done[Any]:
-    """Build the outcome of a row. `price_factor` applies to prices, not to costs reported by a vendor."""
+    """Build the outcome of a row. `price_factor` applies to prices, not to costs reported by a vendor.
+
+    `earlier` are the attempts before those that the result lists.
+    """
     match outcome(result):
         case Success(answer):
             value: Result[Any, Fault] = result
             cost = find_cost(answer, settings.price, settings.model, price_factor)
+            attempts, metadata = earlier, answer.metadata
+            if metadata and "attempts" in metadata:
+                attempts += load_attempts(metadata)
             if not isinstance(answer, CompletionResponse):
                 return Done(
-                    key=key, result=value, embeddings=answer, usage=answer.usage, cost_usd=cost, is_resumed=is_resumed
+                    key=key,
+                    result=value,
+                    embeddings=answer,
+                    usage=answer.usage,
+                    cost_usd=cost,
+                    attempts=attempts,
+                    is_resumed=is_resumed,
                 )
             if settings.schema is not None:
                 value = structured(Success(answer), settings.schema)
             return Done(
-                key=key, result=value, response=answer, usage=answer.usage, cost_usd=cost, is_resumed=is_resumed
+                key=key,
+                result=value,
+                response=answer,
+                usage=answer.usage,
+                cost_usd=cost,
+                attempts=attempts,
+                is_resumed=is_resumed,
             )
         case Failure(fault):
-            return Done(key=key, result=result, attempts=fault.attempts, is_resumed=is_resumed)
+            return Done(key=key, result=result, attempts=earlier + fault.attempts, is_resumed=is_resumed)
 
 
 def find_cost(response: RowAnswer, price: Price | None, model: str | None, price_factor: float = 1.0) -> float | None:

@@ -11,7 +11,7 @@ import msgspec
 from returns.result import Failure, Result, Success
 
 from victor_fp.core.faults import Fault, LedgerFailed
-from victor_fp.core.jobs.records import decode_result
+from victor_fp.core.jobs.records import decode_misfit, decode_result
 from victor_fp.core.result import outcome
 from victor_fp.shell.ledger.reading import LedgerEntry, read_entries
 
@@ -21,8 +21,8 @@ def export(
 ) -> Result[int, Fault]:
     """Write all finished rows to a JSONL file, and return their number.
 
-    A line is `{"key", "status", "response"}` or `{"key", "status", "error": {"type", "message", ...}}`. The file is
-    created atomically when it is complete.
+    A line is `{"key", "status", "response"}` or `{"key", "status", "error": {"type", "message", ...}}`; that of a response
+    that does not match the job's schema has both `response` and `error`. The file is created atomically when it is complete.
     """
     target = Path(path)
     partial = target.with_name(f".{target.name}.partial")
@@ -44,11 +44,17 @@ def export_entry(entry: LedgerEntry) -> dict[str, object]:
     line: dict[str, object] = {"key": entry.key, "status": entry.status}
     match outcome(decode_result(entry.body)):
         case Success(response):
+            if (misfit := decode_misfit(entry.body)) is not None:
+                line["error"] = _export_fault(misfit)
             line["response"] = response.model_dump(mode="json", exclude_none=True)
         case Failure(fault):
-            fields = msgspec.to_builtins(fault, enc_hook=str)
-            shown = {name: value for name, value in fields.items() if value not in (None, "", [], ())}
-            line["error"] = {"type": type(fault).__name__, **shown}
+            line["error"] = _export_fault(fault)
     if entry.cost is not None:
         line["cost_usd"] = entry.cost
     return line
+
+
+def _export_fault(fault: Fault) -> dict[str, object]:
+    fields = msgspec.to_builtins(fault, enc_hook=str)
+    shown = {name: value for name, value in fields.items() if value not in (None, "", [], ())}
+    return {"type": type(fault).__name__, **shown}

@@ -10,7 +10,7 @@ from typing import Any, Generic, TypeVar, assert_never
 from returns.result import Failure, Result, Success
 
 from victor_fp.core.embeddings import EmbeddingResponse
-from victor_fp.core.faults import Cancelled, Fault
+from victor_fp.core.faults import Attempt, Cancelled, Fault
 from victor_fp.core.jobs.decisions import RefuseRow, Replay, Status
 from victor_fp.core.jobs.records import RowAnswer, decode_result, encode_result
 from victor_fp.core.jobs.rows import CheckedRow
@@ -84,14 +84,28 @@ class Job(Generic[T]):
         self.results.append(done)
         self._arrived.set()
 
-    def stop(self, key: str, fault: Fault, answer: RowAnswer | None = None) -> None:
-        """Start no more rows. The row with the fault is returned to the caller and stays open in the ledger."""
+    def stop(
+        self, key: str, fault: Fault, answer: RowAnswer | None = None, *, earlier: tuple[Attempt, ...] = ()
+    ) -> None:
+        """Start no more rows. The row with the fault is returned to the caller and stays open in the ledger.
+
+        `earlier` are the row's attempts before those of the fault.
+        """
         self.stopped = self.stopped or fault
         self.reader.clear()
         response = None if isinstance(answer, EmbeddingResponse) else answer
         embeddings = answer if isinstance(answer, EmbeddingResponse) else None
         usage = None if answer is None else answer.usage
-        self.hand_out(Done(key=key, result=Failure(fault), response=response, embeddings=embeddings, usage=usage))
+        self.hand_out(
+            Done(
+                key=key,
+                result=Failure(fault),
+                response=response,
+                embeddings=embeddings,
+                usage=usage,
+                attempts=earlier + fault.attempts,
+            )
+        )
 
     def cancel(self, message: str) -> None:
         """Start no more rows, because of a cancellation."""
@@ -133,20 +147,24 @@ class Job(Generic[T]):
         attempts: int,
         *,
         price_factor: float = 1.0,
+        earlier: tuple[Attempt, ...] = (),
     ) -> asyncio.Future[None]:
         """Pass the outcome of a row to the ledger; the future is done when it is committed and returned to the caller.
 
-        `price_factor` is that of batches.
+        `status` is that of the result itself: a response that does not match the schema has failed, and is stored with the
+        fault. `price_factor` is that of batches, and `earlier` are the attempts before those that the result lists.
         """
-        done: Done[T] = build_done(key, result, self.settings, price_factor=price_factor)
+        done: Done[T] = build_done(key, result, self.settings, price_factor=price_factor, earlier=earlier)
+        fault = None if isinstance(done.result, Success) else done.result.failure()
+        is_misfit = fault is not None and isinstance(result, Success)
         usage: Mapping[str, Any] = done.usage or {}
         row = FinishedRow(
             key=key,
             position=position,
             digest=digest,
-            status=status,
-            body=encode_result(result),
-            fault=None if isinstance(result, Success) else type(result.failure()).__name__,
+            status="failed" if is_misfit else status,
+            body=encode_result(result, misfit=fault if is_misfit else None),
+            fault=None if fault is None else type(fault).__name__,
             prompt_tokens=usage.get("prompt_tokens"),
             completion_tokens=usage.get("completion_tokens"),
             cost=done.cost_usd,
@@ -158,7 +176,7 @@ class Job(Generic[T]):
         """Return outcomes to the caller after their commit, or stop the job if that failed with `fault`."""
         if fault is not None:
             for done in outcomes:
-                self.stop(done.key, fault, done.response or done.embeddings)
+                self.stop(done.key, fault, done.response or done.embeddings, earlier=done.attempts)
             return
         for done in outcomes:
             self.reader.close_row(done.key)

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
 from typing import Any, assert_never
 
 from returns.result import Failure, Result, Success
 
-from victor_fp.core.faults import Fault
+from victor_fp.core.faults import Attempt, CircuitOpen, Fault
 from victor_fp.core.jobs import concurrency as pacing
 from victor_fp.core.jobs.concurrency import Concurrency, ConcurrencyPolicy
 from victor_fp.core.jobs.decisions import (
@@ -26,6 +25,7 @@ from victor_fp.core.jobs.decisions import (
 from victor_fp.core.jobs.records import RowAnswer
 from victor_fp.core.jobs.rows import CheckedRow
 from victor_fp.core.resilience.budget import Amount
+from victor_fp.core.responses import load_attempts
 from victor_fp.core.result import outcome
 from victor_fp.jobs.job import Job
 
@@ -154,6 +154,7 @@ class LiveRoute:
         """Process a row, and return the future of its commit; None if the job stops."""
         job, spending = self._job, self._job.spending
         attempts, waited = 0, 0.0
+        earlier: tuple[Attempt, ...] = ()
         while True:
             estimate: Amount | None = None
             if spending is not None:
@@ -161,8 +162,9 @@ class LiveRoute:
                     case Success(reserved):
                         estimate = reserved
                     case Failure(refusal):
-                        job.stop(row.key, refusal)
+                        job.stop(row.key, refusal, earlier=earlier)
                         return None
+            began = job.runtime.now() if earlier else 0.0
             reductions = self._pace.reductions
             result: Result[RowAnswer, Fault] | None = None
             try:
@@ -174,29 +176,31 @@ class LiveRoute:
             response = result.value_or(None)
             if response is not None and not (response.metadata and "attempts" in response.metadata):
                 self._pace = pacing.end_row(self._pace, reductions, under_pressure=False)
-                return job.record(row.key, row.position, row.digest, result, "done", attempts)
-            fault = None if response is not None else result.failure()
-            under_pressure = is_pressure(fault, _list_attempt_statuses(response, fault))
+                if earlier:  # the provider lists no attempts of a call with only one
+                    seconds = job.runtime.now() - began
+                    earlier = (*earlier, Attempt(provider=job.provider.name, model=row.model, seconds=seconds))
+                return job.record(row.key, row.position, row.digest, result, "done", attempts, earlier=earlier)
+            fault: Fault | None = None
+            if response is not None:
+                made = load_attempts(response.metadata)
+            else:
+                fault = result.failure()
+                made = fault.attempts
+            under_pressure = is_pressure(fault, [attempt.status for attempt in made])
             self._pace = pacing.end_row(self._pace, reductions, under_pressure=under_pressure)
             match decide_outcome(fault, attempts, job.settings.max_tries, job.runtime.draw_random()):
                 case Finish(status=status):
-                    return job.record(row.key, row.position, row.digest, result, status, attempts)
+                    return job.record(row.key, row.position, row.digest, result, status, attempts, earlier=earlier)
                 case RetryRow(seconds=seconds, counts=counts):
                     if not counts:
                         attempts -= 1
                         waited += seconds
                         if waited > MAX_CIRCUIT_WAIT and fault is not None:
-                            job.stop(row.key, fault)
+                            job.stop(row.key, fault, earlier=earlier)
                             return None
+                    # An open circuit sends nothing, and a row may wait for it many times.
+                    earlier += tuple(attempt for attempt in made if attempt.outcome != CircuitOpen.__name__)
                     await job.runtime.sleep(seconds)
                 case StopJob(fault=stopping):
-                    job.stop(row.key, stopping)
+                    job.stop(row.key, stopping, earlier=earlier)
                     return None
-
-
-def _list_attempt_statuses(response: RowAnswer | None, fault: Fault | None) -> Sequence[int | None]:
-    """Return the statuses of the provider's attempts."""
-    if fault is not None:
-        return [attempt.status for attempt in fault.attempts]
-    attempts = () if response is None or response.metadata is None else response.metadata.get("attempts", ())
-    return [attempt.get("status") for attempt in attempts if isinstance(attempt, Mapping)]

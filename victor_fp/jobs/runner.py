@@ -27,6 +27,7 @@ from victor_fp.core.result import outcome
 from victor_fp.core.types import CompletionResponse, ToolDefinition
 from victor_fp.jobs.batch_route import BatchRoute
 from victor_fp.jobs.done import Done, JobSettings, RowSchema
+from victor_fp.jobs.export import export
 from victor_fp.jobs.job import Job
 from victor_fp.jobs.live_route import LiveRoute
 from victor_fp.jobs.row_reader import RowReader, RowSettings
@@ -259,8 +260,14 @@ class JobRun(Generic[T]):
         """Return statistics of the ledger, also while the job is running."""
         if self._job is not None and not self._is_closed:
             return await self._job.ledger.report()
-        path = self._given_ledger.path if isinstance(self._given_ledger, Ledger) else self._given_ledger
-        return await asyncio.to_thread(read_report, path)
+        return await asyncio.to_thread(read_report, self._ledger_path)
+
+    async def export(self, path: str | Path, *, order: Literal["input", "completion"] = "input") -> Result[int, Fault]:
+        """Write the rows finished so far to a JSONL file, also while the job is running; return their number.
+
+        The file is that of `victor_fp.jobs.export`.
+        """
+        return await asyncio.to_thread(export, self._ledger_path, path, order=order)
 
     async def aclose(self) -> None:
         """Cancel the rows in flight and close the ledger; unrecorded rows stay open for the next run."""
@@ -272,6 +279,10 @@ class JobRun(Generic[T]):
         await self._reader.aclose()
         if self._job is not None and not isinstance(self._given_ledger, Ledger):
             await self._job.ledger.aclose()
+
+    @property
+    def _ledger_path(self) -> str | Path:
+        return self._given_ledger.path if isinstance(self._given_ledger, Ledger) else self._given_ledger
 
     async def _begin(self) -> Result[tuple[Job[T], LiveRoute | BatchRoute], Fault]:
         given = self._given_ledger

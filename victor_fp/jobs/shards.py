@@ -178,7 +178,7 @@ async def run_partition(
 ) -> list[dict[str, Any]]:
     """Send the rows of one partition of another engine (Ray Data, Dask, Spark); return a record for each, in their order.
 
-    A record has `key`, `status`, and `response` or `error`, like a line of `export`. The ledger is a file in the folder
+    A record has `key`, `status`, and `response`, `error` or both, like a line of `export`. The ledger is a file in the folder
     `ledgers`, which all hosts can access; its name is a digest of the rows, so that a lost partition that is computed
     again is not paid for again. Keys must be unique in a partition. Raises RuntimeError if the job stops before its last
     row, so that the engine retries or fails; the responses so far are in the ledger.

@@ -14,7 +14,7 @@ from functools import partial
 from itertools import islice
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Generic, Self, TypeVar, cast, overload
+from typing import Any, Generic, Literal, Self, TypeVar, cast, overload
 
 import msgspec
 from pydantic import BaseModel
@@ -234,6 +234,13 @@ class SyncJobRun(Iterator[Done[T]], Generic[T]):
     def report(self) -> Result[Report, Fault]:
         """Return statistics of the ledger, also while the job is running."""
         return run_result(self._job.report())
+
+    def export(self, path: str | Path, *, order: Literal["input", "completion"] = "input") -> Result[int, Fault]:
+        """Write the rows finished so far to a JSONL file, also while the job is running; return their number.
+
+        The file is that of `victor_fp.jobs.export`.
+        """
+        return run_result(self._job.export(path, order=order))
 
     def close(self) -> None:
         """Cancel the rows in flight and close the ledger; unrecorded rows stay open for the next run."""

@@ -15,7 +15,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     """Rows of the input read so far."""
     done: int = 0
     failed: int = 0
-    """Failed permanently."""
+    """Failed permanently, including responses that do not match the schema."""
     retryable: int = 0
     """Failed, and retryable in another run."""
     left: int = 0
@@ -33,7 +33,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     cost_usd: float | None = None
     """Sum of the known costs; None if none is known."""
     unpriced: int = 0
-    """Successful rows of unknown cost."""
+    """Responses of unknown cost."""
     seconds: float | None = None
     """From the first to the last finished row."""
 

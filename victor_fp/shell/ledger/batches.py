@@ -58,13 +58,21 @@ class StoredBatch(msgspec.Struct, frozen=True, gc=False):
 
 
 def add_batch(connection: sqlite3.Connection, token: str, created: float, rows: Iterable[SubmittedRow]) -> int:
-    """Insert a batch that is about to be submitted, and return its number."""
+    """Insert a batch that is about to be submitted, and return its number.
+
+    Earlier results of failed rows are discarded: a row with a final result would not be collected.
+    """
     cursor = connection.execute("INSERT INTO batches (token, created) VALUES (?, ?)", (token, created))
     number = cursor.lastrowid or 0
     connection.executemany(
         f"INSERT INTO submitted ({_COLUMNS}, batch) VALUES (?, ?, ?, 1, ?, ?)"  # noqa: S608
         " ON CONFLICT (key) DO UPDATE SET batch = excluded.batch, tries = tries + 1",
         ((row.key, row.position, row.digest, row.row, number) for row in rows),
+    )
+    connection.execute(
+        "UPDATE rows SET status = NULL, fault = NULL, body = NULL"
+        " WHERE status = 'failed' AND key IN (SELECT key FROM submitted WHERE batch = ?)",
+        (number,),
     )
     return number
 

@@ -27,6 +27,13 @@ from victor_fp.shell.ledger.connection import (
 
 R = TypeVar("R")
 
+_SUMS = """
+SELECT total(prompt_tokens), total(completion_tokens), sum(cost),
+    count(CASE WHEN cost IS NULL AND (status = 'done' OR prompt_tokens IS NOT NULL) THEN 1 END)
+FROM rows WHERE status IS NOT NULL
+"""
+"""Tokens, cost and the responses of unknown cost. A failed row has tokens if its response does not match the schema."""
+
 
 class LedgerEntry(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One finished row."""
@@ -103,16 +110,13 @@ def count_rows(connection: sqlite3.Connection) -> Report:
     statuses = dict(connection.execute("SELECT status, count(*) FROM rows GROUP BY status").fetchall())
     faults = dict(connection.execute("SELECT fault, count(*) FROM rows WHERE fault IS NOT NULL GROUP BY fault"))
     first, last = connection.execute("SELECT min(finished), max(finished) FROM rows").fetchone()
-    prompt, completion, cost, priced = connection.execute(
-        "SELECT total(prompt_tokens), total(completion_tokens), sum(cost), count(cost) FROM rows WHERE status = 'done'"
-    ).fetchone()
+    prompt, completion, cost, unpriced = connection.execute(_SUMS).fetchone()
     counters = dict(connection.execute("SELECT name, value FROM meta WHERE name IN ('read', 'finished')"))
     read = int(counters.get("read", 0))
     batches, in_batches, results_expire_at = count_submitted(connection)
-    done = statuses.get("done", 0)
     return Report(
         read=read,
-        done=done,
+        done=statuses.get("done", 0),
         failed=statuses.get("failed", 0),
         retryable=statuses.get("retryable", 0),
         left=max(0, read - int(counters.get("finished", 0))),
@@ -123,7 +127,7 @@ def count_rows(connection: sqlite3.Connection) -> Report:
         prompt_tokens=int(prompt),
         completion_tokens=int(completion),
         cost_usd=cost,
-        unpriced=done - priced,
+        unpriced=unpriced,
         seconds=None if first is None else last - first,
     )
 
