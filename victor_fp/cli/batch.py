@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import csv
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -120,7 +119,7 @@ def _plan_run(options: RunOptions) -> Result[RunPlan, CommandError]:
         total = count_records(options.source)
     except ImportError as error:
         return Failure(build_usage_error(f"{options.source} cannot be read", str(error)))
-    except (OSError, ValueError, csv.Error) as error:
+    except (OSError, ValueError) as error:
         return Failure(_build_source_error(options.source, error))
     if not options.out.parent.is_dir():
         return Failure(build_usage_error(f"{options.out} cannot be written", "its directory does not exist"))
@@ -172,7 +171,7 @@ async def _run_rows(provider: BaseProvider, model: str, options: RunOptions, pla
                     if done.key:
                         tally.add(done)
                         progress.show(tally)
-    except (OSError, ValueError, csv.Error) as error:
+    except (OSError, ValueError) as error:
         return report_error(terminal, _build_source_error(options.source, error))
     return await _end_run(job, options, tally, terminal, find_server_address(provider))
 

@@ -14,10 +14,10 @@ from typing import IO, Any
 from msgspec.structs import replace
 
 from victor_fp.core.faults import InvalidRequest
-from victor_fp.core.jobs.rows import RejectedRow, RowInput
+from victor_fp.core.jobs.rows import RejectedRow, RowInput, decode_record
 from victor_fp.core.jobs.shards import FileFormat, InputFile, Shard
-from victor_fp.core.json import NotJson, decode_json_object
-from victor_fp.jobs.sources import ColumnRules, build_row
+from victor_fp.core.json import NotJson
+from victor_fp.jobs.sources import ColumnRules, build_row, check_columns, list_records
 
 _FORMATS: Mapping[str, FileFormat] = {".jsonl": "jsonl", ".ndjson": "jsonl", ".parquet": "parquet"}
 _SAMPLE = 256 * 1024
@@ -53,6 +53,7 @@ def split_file(path: str, label: str, rows_per_shard: int) -> InputFile:
         file.seek(0)
         if form == "parquet":
             with _open_parquet(file) as parquet:
+                check_columns(path, parquet.schema_arrow.names)
                 length, step = int(parquet.metadata.num_rows), rows_per_shard
         else:
             sample = file.read(_SAMPLE)
@@ -69,9 +70,8 @@ def read_shard(shard: Shard, rules: ColumnRules) -> Iterator[RowInput]:
     records = _read_lines(shard) if shard.format == "jsonl" else _read_records(shard)
     for position, record in records:
         name = f"{shard.label}:{position}"
-        if isinstance(record, NotJson):
-            message = f"{shard.label}: the line at byte {position} is not a JSON object: {record.reason}"
-            yield RejectedRow(name, InvalidRequest(message=message))
+        if isinstance(record, str):
+            yield RejectedRow(name, InvalidRequest(message=f"{shard.label}: {record}"))
             continue
         has_key = any(record.get(column) is not None for column in ("key", "custom_id", "id"))
         row = build_row(record if has_key or rules.key is not None else {**record, "key": name}, position, rules)
@@ -80,8 +80,8 @@ def read_shard(shard: Shard, rules: ColumnRules) -> Iterator[RowInput]:
         yield row
 
 
-def _read_lines(shard: Shard) -> Iterator[tuple[int, Mapping[str, Any] | NotJson]]:
-    """Yield the lines whose first byte is in the shard, with its offset."""
+def _read_lines(shard: Shard) -> Iterator[tuple[int, Mapping[str, Any] | str]]:
+    """Yield the lines whose first byte is in the shard, with its offset, and for an invalid line the reason."""
     with _open_file(shard.path) as file:
         position = _find_line(file, shard)
         while position < shard.end and (line := file.readline()):
@@ -89,7 +89,11 @@ def _read_lines(shard: Shard) -> Iterator[tuple[int, Mapping[str, Any] | NotJson
             if start == 0:
                 line = line.removeprefix(_BOM)
             if line.strip():
-                yield start, decode_json_object(line)
+                record = decode_record(line)
+                if isinstance(record, NotJson):
+                    yield start, f"the line at byte {start} is not a JSON object: {record.reason}"
+                else:
+                    yield start, record
 
 
 def _find_line(file: IO[bytes], shard: Shard) -> int:
@@ -105,7 +109,8 @@ def _find_line(file: IO[bytes], shard: Shard) -> int:
     return shard.end
 
 
-def _read_records(shard: Shard) -> Iterator[tuple[int, Mapping[str, Any]]]:
+def _read_records(shard: Shard) -> Iterator[tuple[int, Mapping[str, Any] | str]]:
+    """Yield the records of the shard, with their positions in the file, and for an invalid record the reason."""
     with _open_file(shard.path) as file, _open_parquet(file) as parquet:
         first = 0
         for group in range(parquet.metadata.num_row_groups):
@@ -115,7 +120,9 @@ def _read_records(shard: Shard) -> Iterator[tuple[int, Mapping[str, Any]]]:
                 for batch in parquet.iter_batches(batch_size=1024, row_groups=[group]):
                     begin, end = max(0, shard.start - position), min(batch.num_rows, shard.end - position)
                     if begin < end:
-                        yield from enumerate(batch.slice(begin, end - begin).to_pylist(), position + begin)
+                        records = list_records(batch.slice(begin, end - begin))
+                        for number, record in enumerate(records, position + begin):
+                            yield number, f"row {number} {record}" if isinstance(record, str) else record
                     position += batch.num_rows
             first += count
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterator, Mapping
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +12,12 @@ import msgspec
 from returns.result import Failure, Success
 
 from victor_fp.core.faults import InvalidRequest
-from victor_fp.core.jobs.rows import RejectedRow, Row, RowInput, fill_template, parse_row
+from victor_fp.core.jobs.rows import RejectedRow, Row, RowInput, fill_template, is_unicode, parse_row
 from victor_fp.core.result import outcome
 
-_LONGEST_FIELD = 2**31 - 1
-"""Maximum characters of a CSV field. The csv module's default of 128 Ki characters is too small for documents."""
+_LONGEST_FIELD = 16 * 1024 * 1024
+"""Maximum characters of a CSV field, more than a model reads. The csv module's default of 128 Ki characters is too small for
+documents; without a limit, a quote that is not closed would read the rest of the file into memory."""
 _BOM = b"\xef\xbb\xbf"
 
 
@@ -35,6 +37,7 @@ def read_rows(
 ) -> Iterator[RowInput]:
     """Read the rows of a `.jsonl`, `.ndjson`, `.csv` or `.parquet` file. Raises ValueError for other suffixes.
 
+    The file is opened at the first row: OSError, and ValueError for a header with a repeated column, are raised there.
     With a `template` such as `"Summarise: {text}"` each record's columns become one prompt; `key` is the column with
     the row's key, by default the row's number. `system` is a system message before each prompt.
     """
@@ -68,21 +71,32 @@ def count_records(path: str | Path) -> int:
 def read_jsonl(
     path: str | Path, *, template: str | None = None, key: str | None = None, system: str | None = None
 ) -> Iterator[RowInput]:
-    """Read one row per line; blank lines are skipped. A line that is not a JSON object becomes a rejected row."""
+    """Read one row per line; blank lines are skipped.
+
+    A line that is not a JSON object, or not valid Unicode, becomes a rejected row.
+    """
     return _read_jsonl(Path(path), ColumnRules(template=template, key=key, system=system))
 
 
 def read_csv(
     path: str | Path, *, template: str | None = None, key: str | None = None, system: str | None = None
 ) -> Iterator[RowInput]:
-    """Read one row per record; the first record has the column names. A record with more fields is a rejected row."""
+    """Read one row per record; the first record has the column names.
+
+    A record with more or fewer fields, with invalid UTF-8 or with invalid quotes becomes a rejected row. After a quote that is
+    not closed the rest of the file is not read. Raises ValueError, before the first row, if the header is invalid or has a
+    column twice.
+    """
     return _read_csv(Path(path), ColumnRules(template=template, key=key, system=system))
 
 
 def read_parquet(
     path: str | Path, *, template: str | None = None, key: str | None = None, system: str | None = None
 ) -> Iterator[RowInput]:
-    """Read one row per record, in batches. Raises ImportError without the extra `parquet`."""
+    """Read one row per record, in batches. A record with invalid UTF-8 becomes a rejected row.
+
+    Raises ImportError without the extra `parquet`, ValueError for a file that has a column twice.
+    """
     return _read_parquet(Path(path), ColumnRules(template=template, key=key, system=system))
 
 
@@ -98,27 +112,62 @@ def _read_jsonl(path: Path, rules: ColumnRules) -> Iterator[RowInput]:
 
 
 def _read_csv(path: Path, rules: ColumnRules) -> Iterator[RowInput]:
-    for position, columns in enumerate(_read_csv_records(path)):
-        if None in columns:
-            message = f"record {position + 1} has more fields than the header"
-            yield RejectedRow(f"row-{position}", InvalidRequest(message=message))
-        else:
-            yield build_row(columns, position, rules)
+    return _build_rows(_read_csv_records(path), rules)
 
 
-def _read_csv_records(path: Path) -> Iterator[dict[str, Any]]:
+def _read_csv_records(path: Path) -> Iterator[Mapping[str, Any] | str]:
+    """Yield the records by column, and for an invalid one the reason."""
     csv.field_size_limit(max(csv.field_size_limit(), _LONGEST_FIELD))
-    with path.open(encoding="utf-8-sig", errors="replace", newline="") as file:
-        yield from csv.DictReader(file)
+    quotes = 0
+
+    def count_quotes(lines: Iterable[str]) -> Iterator[str]:
+        nonlocal quotes
+        for line in lines:
+            quotes += line.count('"')
+            yield line
+
+    # Bytes that are not UTF-8 become surrogates, so that the records around them are read.
+    with path.open(encoding="utf-8-sig", errors="surrogateescape", newline="") as file:
+        reader = csv.reader(count_quotes(file), strict=True)
+        try:
+            header = next(filter(None, reader), [])
+        except csv.Error as error:
+            raise ValueError(f"{path}: the header is not valid CSV: {error}") from error
+        if not all(map(is_unicode, header)):
+            raise ValueError(f"{path}: the header is not valid UTF-8")
+        check_columns(str(path), header)
+        while True:
+            quotes = 0
+            try:
+                fields = next(reader, None)
+            except csv.Error as error:
+                reason = f"is not valid CSV, up to line {reader.line_num}: {error}"
+                if quotes % 2 == 0:
+                    yield reason
+                    continue
+                # The next line may be inside a quoted field, so it is unknown where the next record begins.
+                yield f"{reason}; a quote is not closed, so the rest of the file is not read"
+                return
+            if fields is None:
+                return
+            if fields:
+                yield _name_fields(header, fields)
+
+
+def _name_fields(header: Sequence[str], fields: Sequence[str]) -> Mapping[str, Any] | str:
+    if len(fields) > len(header):
+        return "has more fields than the header"
+    if len(fields) < len(header):
+        return f"has fewer fields than the header: there is no column {header[len(fields)]!r}"
+    columns = dict(zip(header, fields, strict=True))
+    invalid = next((name for name, text in columns.items() if not is_unicode(text)), None)
+    return columns if invalid is None else f"is not valid UTF-8 in column {invalid!r}"
 
 
 def _read_parquet(path: Path, rules: ColumnRules) -> Iterator[RowInput]:
-    position = 0
     with _open_parquet(path) as file:
-        for batch in file.iter_batches(batch_size=1024):
-            for columns in batch.to_pylist():
-                yield build_row(columns, position, rules)
-                position += 1
+        batches = file.iter_batches(batch_size=1024)
+        yield from _build_rows((record for batch in batches for record in list_records(batch)), rules)
 
 
 def _open_parquet(path: Path) -> Any:
@@ -126,7 +175,44 @@ def _open_parquet(path: Path) -> Any:
         from pyarrow.parquet import ParquetFile
     except ImportError as error:
         raise ImportError("Parquet requires the extra: pip install 'victor-fp[parquet]'", name="pyarrow") from error
-    return ParquetFile(path)
+    file = ParquetFile(path)
+    try:
+        check_columns(str(path), file.schema_arrow.names)
+    except ValueError:
+        file.close()
+        raise
+    return file
+
+
+def list_records(batch: Any) -> Iterator[Mapping[str, Any] | str]:
+    """Yield the records of an Arrow batch, and for one with invalid UTF-8 the reason."""
+    try:
+        records: list[Mapping[str, Any]] = batch.to_pylist()
+    except UnicodeDecodeError:
+        if batch.num_rows > 1:
+            middle = batch.num_rows // 2
+            yield from list_records(batch.slice(0, middle))
+            yield from list_records(batch.slice(middle))
+        else:
+            yield "is not valid UTF-8"
+    else:
+        yield from records
+
+
+def check_columns(path: str, names: Sequence[str]) -> None:
+    """Raise ValueError for a name that occurs twice: a record would have the value of only one of the columns."""
+    counts = Counter(filter(None, names))  # spreadsheets write empty names for empty columns
+    repeated = next((name for name, count in counts.items() if count > 1), None)
+    if repeated is not None:
+        raise ValueError(f"{path}: there are several columns {repeated!r}")
+
+
+def _build_rows(records: Iterable[Mapping[str, Any] | str], rules: ColumnRules) -> Iterator[RowInput]:
+    for position, record in enumerate(records):
+        if isinstance(record, str):
+            yield RejectedRow(f"row-{position}", InvalidRequest(message=f"record {position + 1} {record}"))
+        else:
+            yield build_row(record, position, rules)
 
 
 def build_row(columns: Mapping[str, Any], position: int, rules: ColumnRules) -> RowInput:

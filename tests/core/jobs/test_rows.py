@@ -120,6 +120,25 @@ def test_templates_name_missing_columns_and_keep_braces() -> None:
     assert missing.message == "the template requires column 'c'; the row has: a, b"
 
 
+@pytest.mark.parametrize("value", [None, float("nan"), float("inf")])
+def test_templates_refuse_a_column_without_a_value(value: float | None) -> None:
+    fault = fill_template("{a} {b}", {"a": "null", "b": value}).failure()
+    assert fault.message == "the template requires column 'b'; the row has no value in it"
+
+
+@pytest.mark.parametrize(
+    "line", [b'{"prompt": "caf\xe9"}', b'{"caf\xe9": 1}', b'{"options": {"user": "\\ud83d"}}', '{"key": "\ud83d"}']
+)
+def test_a_line_that_is_not_unicode_is_rejected(line: str | bytes) -> None:
+    parsed = parse_row(line, 4)
+    assert isinstance(parsed, RejectedRow)
+    assert parsed.fault.message == "line 5 is not a JSON object: a text is not valid Unicode"
+
+
+def test_a_line_with_other_flaws_is_read() -> None:
+    assert parse_row(b'{"prompt": "a\tb \\ud83d\\ude00", "n": NaN}', 0) == {"prompt": "a\tb \U0001f600", "n": None}
+
+
 @given(st.binary(max_size=200))
 def test_any_line_is_a_row_or_rejected(line: bytes) -> None:
     parsed = parse_row(line, 4)

@@ -13,7 +13,7 @@ from pydantic import BaseModel
 from returns.result import Failure, Result, Success
 
 from victor_fp.core.faults import Fault, InvalidRequest
-from victor_fp.core.json import NotJson, decode_json_object
+from victor_fp.core.json import Json, NotJson, decode_flawed_json, decode_json, encode_json
 from victor_fp.core.request_building.inputs import read_messages, read_tools
 from victor_fp.core.types import Message, ToolDefinition
 
@@ -205,23 +205,50 @@ def decode_row(
 
 def parse_row(line: str | bytes, position: int) -> RowInput:
     """Parse a line of JSONL as a mapping, or return a rejected row."""
-    value = decode_json_object(line if isinstance(line, bytes) else line.encode("utf-8", "replace"))
+    value = decode_record(line if isinstance(line, bytes) else line.encode("utf-8", "surrogatepass"))
     if isinstance(value, NotJson):
         return _reject(f"row-{position}", f"line {position + 1} is not a JSON object: {value.reason}")
     return value
 
 
+def decode_record(line: bytes) -> dict[str, Json] | NotJson:
+    """Decode a JSON object of the caller's.
+
+    Flaws are accepted as `decode_flawed_json` does, apart from invalid Unicode: replacing it would change a prompt or a key.
+    """
+    value = decode_json(line)
+    if isinstance(value, NotJson):
+        flawed = decode_flawed_json(line, keep_surrogates=True)
+        if isinstance(flawed, NotJson):
+            return value
+        try:
+            encode_json(flawed)
+        except UnicodeEncodeError:
+            return NotJson("a text is not valid Unicode")
+        except RecursionError as error:
+            return NotJson(str(error))
+        value = flawed
+    return value if isinstance(value, dict) else NotJson("not an object")
+
+
 def fill_template(template: str, columns: Mapping[str, Any]) -> Result[str, Fault]:
     """Replace `{column}` in a template by the column's value; `{{` and `}}` are braces.
+
+    A column that is absent, or null, is a fault.
 
     >>> fill_template("Summarise: {text}", {"text": "..."}).unwrap()
     'Summarise: ...'
     """
-    missing = next((name for name in list_template_fields(template) if name not in columns), None)
+    names = list_template_fields(template)
+    missing = next((name for name in names if name not in columns), None)
     if missing is not None:
         known = ", ".join(sorted(map(str, columns))) or "none"
         return Failure(InvalidRequest(message=f"the template requires column {missing!r}; the row has: {known}"))
-    return Success(_FIELD.sub(lambda found: _fill(found, columns), template))
+    texts = {name: _format_value(columns[name]) for name in names}
+    empty = next((name for name in names if texts[name] is None), None)
+    if empty is not None:
+        return Failure(InvalidRequest(message=f"the template requires column {empty!r}; the row has no value in it"))
+    return Success(_FIELD.sub(lambda found: texts[found[1]] or "" if found[1] else found[0][0], template))
 
 
 def list_template_fields(template: str) -> tuple[str, ...]:
@@ -229,11 +256,12 @@ def list_template_fields(template: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(found[1] for found in _FIELD.finditer(template) if found[1]))
 
 
-def _fill(found: re.Match[str], columns: Mapping[str, Any]) -> str:
-    if not found[1]:
-        return found[0][0]
-    value = columns[found[1]]
-    return value if isinstance(value, str) else msgspec.json.encode(value, enc_hook=str).decode()
+def _format_value(value: object) -> str | None:
+    """Return a text as it is and another value as JSON; None for null and for a number that JSON does not have."""
+    if isinstance(value, str):
+        return value
+    encoded = msgspec.json.encode(value, enc_hook=str)
+    return None if encoded == b"null" else encoded.decode()
 
 
 def _read_row(given: object, position: int) -> Row | RejectedRow:
@@ -293,7 +321,7 @@ def _name_row(given: Mapping[str, Any], position: int) -> str:
 
 
 def _is_key(key: str) -> bool:
-    return 0 < len(key) <= MAX_KEY_LENGTH and (key.isascii() or _is_unicode(key))
+    return 0 < len(key) <= MAX_KEY_LENGTH and is_unicode(key)
 
 
 def _reject_key(key: str, position: int) -> RejectedRow:
@@ -302,9 +330,9 @@ def _reject_key(key: str, position: int) -> RejectedRow:
     return _reject(shown, message, position)
 
 
-def _is_unicode(text: str) -> bool:
+def is_unicode(text: str) -> bool:
     """Return whether a text has no lone surrogates, which are accepted neither by the ledger nor by vendors."""
-    return text.encode("utf-8", "replace").decode() == text
+    return text.isascii() or text.encode("utf-8", "replace").decode() == text
 
 
 def _reject(key: str, message: str, position: int = 0) -> RejectedRow:
