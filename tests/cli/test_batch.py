@@ -98,7 +98,7 @@ def test_a_failed_row_ends_with_exit_code_1_and_can_be_retried(
 
 
 @pytest.mark.slow
-def test_a_schema_asks_for_json_and_a_misfit_is_a_failure(serve: Serve, keyed: dict[str, str], tmp_path: Path) -> None:
+def test_a_schema_asks_for_json_and_a_mismatch_is_a_failure(serve: Serve, keyed: dict[str, str], tmp_path: Path) -> None:
     async def cities(talk: Talk, received: Received) -> None:
         await talk.answer(body('{"city": "Oslo"}' if "Oslo" in prompt_of(received) else '{"town": 1}'))
 
@@ -115,9 +115,9 @@ def test_a_schema_asks_for_json_and_a_misfit_is_a_failure(serve: Serve, keyed: d
     assert "1 of 2 rows failed" in ran.stderr
     status = json.loads(victor("batch", "status", f"{out}.ledger", "--json", env=keyed).stdout)
     assert (status["done"], status["failed"], status["faults"]) == (1, 1, {"InvalidResponse": 1})
-    misfit = read_results(out)["r1"]
-    assert (misfit["status"], misfit["error"]["type"]) == ("failed", "InvalidResponse")
-    assert misfit["response"]["content"] == '{"town": 1}'
+    mismatch = read_results(out)["r1"]
+    assert (mismatch["status"], mismatch["error"]["type"]) == ("failed", "InvalidResponse")
+    assert mismatch["response"]["content"] == '{"town": 1}'
     assert "1 rows are open again" in victor("batch", "retry", f"{out}.ledger", env=keyed).stdout
 
 

@@ -364,7 +364,7 @@ async def test_failed_row_is_submitted_again_on_request(tmp_path: Path) -> None:
     assert (report.done, report.failed, report.left, report.in_batches) == (2, 0, 0, 0)
 
 
-async def test_misfit_is_recorded_as_failed_with_its_response(tmp_path: Path) -> None:
+async def test_mismatch_is_recorded_as_failed_with_its_response(tmp_path: Path) -> None:
     class Cities(OpenAIVendor):
         def completion(self, text: str) -> Any:
             return super().completion('{"city": "Oslo"}' if text == "TEXT 0" else '{"town": 1}')
@@ -376,10 +376,10 @@ async def test_misfit_is_recorded_as_failed_with_its_response(tmp_path: Path) ->
         report = (await job.report()).unwrap()
         assert (report.done, report.failed, report.left, report.faults) == (1, 1, 0, {"InvalidResponse": 1})
         (await job.export(tmp_path / "out.jsonl")).unwrap()
-        good, misfit = map(json.loads, (tmp_path / "out.jsonl").read_text().splitlines())
+        good, mismatch = map(json.loads, (tmp_path / "out.jsonl").read_text().splitlines())
         assert (good["status"], "error" in good) == ("done", False)
-        assert (misfit["status"], misfit["error"]["type"]) == ("failed", "InvalidResponse")
-        assert misfit["response"]["content"] == '{"town": 1}'
+        assert (mismatch["status"], mismatch["error"]["type"]) == ("failed", "InvalidResponse")
+        assert mismatch["response"]["content"] == '{"town": 1}'
 
         second, _ = await collect(provider, vendor, ledger, rows=rows(2), schema=form)
         assert len(vendor.jobs) == 1

@@ -30,7 +30,7 @@ from victor_fp.core.faults import (
     RateLimited,
     ServerFailed,
 )
-from victor_fp.core.jobs.records import decode_misfit, decode_result
+from victor_fp.core.jobs.records import decode_mismatch, decode_result
 from victor_fp.core.jobs.rows import RowInput
 from victor_fp.core.responses import record_attempts
 from victor_fp.core.types import CompletionResponse
@@ -346,7 +346,7 @@ class City(BaseModel):
     people: int
 
 
-async def test_structured_output_is_parsed_and_a_misfit_is_a_fault_with_the_answer(tmp_path: Path) -> None:
+async def test_structured_output_is_parsed_and_a_mismatch_is_a_fault_with_the_answer(tmp_path: Path) -> None:
     provider = RowProvider(lambda prompt, _: '{"name": "Paris", "people": 2}' if prompt == "text 0" else "no")
     found = {done.key: done async for done in run(rows(2), provider, model="m", ledger=tmp_path / "l", schema=City)}
     assert found["0"].result == Success(City(name="Paris", people=2))
@@ -355,7 +355,7 @@ async def test_structured_output_is_parsed_and_a_misfit_is_a_fault_with_the_answ
     assert found["1"].response.content == "no"
 
 
-async def test_misfit_is_recorded_as_failed_with_its_response(tmp_path: Path) -> None:
+async def test_mismatch_is_recorded_as_failed_with_its_response(tmp_path: Path) -> None:
     ledger, provider = tmp_path / "l", RowProvider()
     provider.answer = lambda prompt, _: '{"name": "Paris", "people": 2}' if prompt == "text 0" else '{"name": "Rome"}'
 
@@ -369,12 +369,12 @@ async def test_misfit_is_recorded_as_failed_with_its_response(tmp_path: Path) ->
     assert (report.prompt_tokens, report.completion_tokens, report.cost_usd, report.unpriced) == (20, 10, 1.0, 0)
 
     assert (await job.export(tmp_path / "out.jsonl")).unwrap() == 2
-    good, misfit = map(json.loads, (tmp_path / "out.jsonl").read_text().splitlines())
+    good, mismatch = map(json.loads, (tmp_path / "out.jsonl").read_text().splitlines())
     assert (good["status"], "error" in good) == ("done", False)
-    assert (misfit["status"], misfit["error"]["type"]) == ("failed", "InvalidResponse")
-    assert misfit["error"]["message"] == first["1"].result.failure().message
-    assert "people" in misfit["error"]["message"]
-    assert (misfit["response"]["content"], misfit["cost_usd"]) == ('{"name": "Rome"}', 0.5)
+    assert (mismatch["status"], mismatch["error"]["type"]) == ("failed", "InvalidResponse")
+    assert mismatch["error"]["message"] == first["1"].result.failure().message
+    assert "people" in mismatch["error"]["message"]
+    assert (mismatch["response"]["content"], mismatch["cost_usd"]) == ('{"name": "Rome"}', 0.5)
 
     again = RowProvider()
     second = {d.key: d async for d in run(rows(2), again, model="m", ledger=ledger, schema=City, price=price)}
@@ -404,10 +404,10 @@ async def test_refusal_is_recorded_as_failed_if_the_job_has_a_schema(tmp_path: P
     assert (report.done, report.failed, report.faults) == (0, 1, {"ContentRefused": 1})
 
 
-async def test_unreadable_misfit_in_the_ledger_is_a_failure() -> None:
+async def test_unreadable_mismatch_in_the_ledger_is_a_failure() -> None:
     for body in (b"m", b"m[]", b'm["NoFault", {}, {}]', b'm["InvalidResponse", {"message": 1}, 1]'):
         assert isinstance(decode_result(body), Failure)
-        assert decode_misfit(body) is None
+        assert decode_mismatch(body) is None
 
 
 def attempt(outcome: str, status: int | None = None) -> Attempt:

@@ -11,7 +11,7 @@ import msgspec
 from returns.result import Failure, Result, Success
 
 from victor_fp.core.faults import Fault, LedgerFailed
-from victor_fp.core.jobs.records import decode_misfit, decode_result
+from victor_fp.core.jobs.records import decode_mismatch, decode_result
 from victor_fp.core.result import outcome
 from victor_fp.shell.ledger.reading import LedgerEntry, read_entries
 
@@ -44,8 +44,8 @@ def export_entry(entry: LedgerEntry) -> dict[str, object]:
     line: dict[str, object] = {"key": entry.key, "status": entry.status}
     match outcome(decode_result(entry.body)):
         case Success(response):
-            if (misfit := decode_misfit(entry.body)) is not None:
-                line["error"] = _export_fault(misfit)
+            if (mismatch := decode_mismatch(entry.body)) is not None:
+                line["error"] = _export_fault(mismatch)
             line["response"] = response.model_dump(mode="json", exclude_none=True)
         case Failure(fault):
             line["error"] = _export_fault(fault)

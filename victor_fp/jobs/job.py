@@ -156,14 +156,14 @@ class Job(Generic[T]):
         """
         done: Done[T] = build_done(key, result, self.settings, price_factor=price_factor, earlier=earlier)
         fault = None if isinstance(done.result, Success) else done.result.failure()
-        is_misfit = fault is not None and isinstance(result, Success)
+        is_mismatch = fault is not None and isinstance(result, Success)
         usage: Mapping[str, Any] = done.usage or {}
         row = FinishedRow(
             key=key,
             position=position,
             digest=digest,
-            status="failed" if is_misfit else status,
-            body=encode_result(result, misfit=fault if is_misfit else None),
+            status="failed" if is_mismatch else status,
+            body=encode_result(result, mismatch=fault if is_mismatch else None),
             fault=None if fault is None else type(fault).__name__,
             prompt_tokens=usage.get("prompt_tokens"),
             completion_tokens=usage.get("completion_tokens"),

@@ -19,7 +19,7 @@ RowAnswer: TypeAlias = "CompletionResponse | EmbeddingResponse"
 _ANSWER = b"a"
 _EMBEDDINGS = b"e"
 _FAULT = b"f"
-_MISFIT = b"m"
+_MISMATCH = b"m"
 _encoder = msgspec.json.Encoder(enc_hook=str)
 _FAULT_TYPES = {fault_type.__name__: fault_type for fault_type in FAULT_TYPES}
 
@@ -35,20 +35,20 @@ class _StoredVectors(msgspec.Struct, array_like=True):
     metadata: dict[str, Any] | None
 
 
-def encode_result(result: Result[RowAnswer, Fault], *, misfit: Fault | None = None, keep_raw: bool = False) -> bytes:
+def encode_result(result: Result[RowAnswer, Fault], *, mismatch: Fault | None = None, keep_raw: bool = False) -> bytes:
     """Encode a result. The vendor's raw body is omitted unless `keep_raw`: it would double the size of the ledger.
 
-    `misfit` is the fault of a response that does not match the job's schema; it is stored with the response.
+    `mismatch` is the fault of a response that does not match the job's schema; it is stored with the response.
     """
     match outcome(result):
         case Success(response):
             if not isinstance(response, CompletionResponse):
                 return _EMBEDDINGS + _encode_vectors(response)
             encoded = _encode_response(response, keep_raw=keep_raw)
-            if misfit is None:
+            if mismatch is None:
                 return _ANSWER + encoded
-            shown = msgspec.structs.replace(misfit, partial=None)  # the response has the same text
-            return _MISFIT + msgspec.json.encode([*_name_fields(shown), msgspec.Raw(encoded)])
+            shown = msgspec.structs.replace(mismatch, partial=None)  # the response has the same text
+            return _MISMATCH + msgspec.json.encode([*_name_fields(shown), msgspec.Raw(encoded)])
         case Failure(fault):
             return _FAULT + msgspec.json.encode(_name_fields(fault))
 
@@ -98,30 +98,30 @@ def _decode_vectors(body: bytes) -> EmbeddingResponse:
 
 
 def decode_result(body: bytes) -> Result[RowAnswer, Fault]:
-    """Decode a result from `encode_result`; invalid data is a Failure. A response with a `misfit` is a Success."""
+    """Decode a result from `encode_result`; invalid data is a Failure. A response with a `mismatch` is a Success."""
     try:
         if body[:1] == _ANSWER:
             return Success(CompletionResponse.model_validate_json(body[1:]))
         if body[:1] == _EMBEDDINGS:
             return Success(_decode_vectors(body[1:]))
-        if body[:1] == _MISFIT:
-            return Success(CompletionResponse.model_validate_json(bytes(_decode_misfit(body)[2])))
+        if body[:1] == _MISMATCH:
+            return Success(CompletionResponse.model_validate_json(bytes(_decode_mismatch(body)[2])))
         name, fields = msgspec.json.decode(body[1:], type=tuple[str, dict[str, Any]])
         return Failure(msgspec.convert(fields, _FAULT_TYPES[name]))
     except (ValueError, KeyError, msgspec.MsgspecError) as error:
         return Failure(InvalidResponse(message=f"a result in the ledger cannot be read: {type(error).__name__}"))
 
 
-def decode_misfit(body: bytes) -> Fault | None:
+def decode_mismatch(body: bytes) -> Fault | None:
     """Decode why the response from `encode_result` does not match the job's schema; None if there is no such fault."""
-    if body[:1] != _MISFIT:
+    if body[:1] != _MISMATCH:
         return None
     try:
-        name, fields, _ = _decode_misfit(body)
+        name, fields, _ = _decode_mismatch(body)
         return msgspec.convert(fields, _FAULT_TYPES[name])
     except (KeyError, msgspec.MsgspecError):
         return None
 
 
-def _decode_misfit(body: bytes) -> tuple[str, dict[str, Any], msgspec.Raw]:
+def _decode_mismatch(body: bytes) -> tuple[str, dict[str, Any], msgspec.Raw]:
     return msgspec.json.decode(body[1:], type=tuple[str, dict[str, Any], msgspec.Raw])
