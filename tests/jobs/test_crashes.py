@@ -8,6 +8,7 @@ import random
 import resource
 import subprocess
 import sys
+import tempfile
 import time
 from collections import Counter
 from pathlib import Path
@@ -90,14 +91,25 @@ async def test_unwritable_ledger_stops_the_job_with_pending_results(tmp_path: Pa
     assert sum(again.asked.values()) <= 3000 - len(found) + 2 * len(unrecorded)
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root writes read-only files")
-async def test_a_read_only_ledger_is_refused_before_anything_is_sent(tmp_path: Path) -> None:
-    (tmp_path / "dir").mkdir(mode=0o500)
-    provider = RowProvider()
-    job = run([Row("a", "b")], provider, model="m", ledger=tmp_path / "dir" / "job.ledger")
-    (only,) = [done async for done in job]
-    assert isinstance(only.result.failure(), LedgerFailed)
-    assert not provider.asked
+@pytest.mark.parametrize(
+    ("what", "reason", "rows"),
+    [("ledger", "the file is read-only", 1), ("folder", "unable to open", None), ("both", "the file is read-only", 1)],
+)
+def test_a_read_only_ledger_is_readable_and_refused_before_anything_is_sent(
+    what: str, reason: str, rows: int | None
+) -> None:
+    # Not in `tmp_path`, which only its owner may enter.
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder).chmod(0o755)
+        paths = os.pathsep.join([str(ROOT), str(ROOT / "generated")])
+        command = [sys.executable, "-m", "tests.jobs.read_only_job", what, folder]
+        environment = {**os.environ, "PYTHONPATH": paths}
+        ended = subprocess.run(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, check=True)
+        found = json.loads(ended.stdout)
+        assert (found["fault"], found["asked"]) == ("LedgerFailed", 0)
+        assert f"{folder}/closed/job.ledger: {reason}" in found["message"]
+        assert (found["done"], found["exported"]) == (rows, rows)
+        assert found["later"] is None
 
 
 async def test_a_ledger_in_use_is_refused(tmp_path: Path) -> None:

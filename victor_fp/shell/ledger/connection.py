@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from contextlib import closing
 from pathlib import Path
@@ -24,9 +25,11 @@ def connect(file: Path) -> sqlite3.Connection:
 def connect_to_read(file: Path) -> sqlite3.Connection:
     """Open a connection for reading. Raises sqlite3.Error if there is no file.
 
-    The file is opened for writing if that is permitted, so that the last connection removes the write-ahead log.
+    The file is opened for writing if that is permitted, so that the last connection removes the write-ahead log. A file that
+    is read-only and has no log is complete: it is read as it is, because a log of this connection's would stay.
     """
-    for mode in ("rw", "ro"):
+    is_complete = _is_read_only(file) and not file.with_name(f"{file.name}-wal").exists()
+    for mode in ("ro&immutable=1",) if is_complete else ("rw", "ro"):
         connection = sqlite3.connect(
             f"{file.resolve().as_uri()}?mode={mode}", uri=True, timeout=5.0, isolation_level=None
         )
@@ -35,7 +38,7 @@ def connect_to_read(file: Path) -> sqlite3.Connection:
             connection.execute("SELECT 1 FROM meta").fetchone()
         except sqlite3.Error:
             connection.close()
-            if mode == "ro":
+            if mode != "rw":
                 raise
         else:
             return connection
@@ -46,8 +49,11 @@ def lock_ledger(file: Path) -> sqlite3.Connection:
     """Exclude other runs until the connection is closed or the process ends; readers are not excluded.
 
     The lock is an exclusive transaction on an empty database next to the ledger, which works on every platform of
-    SQLite. Raises LedgerLocked if another run holds it.
+    SQLite. Raises LedgerLocked if another run holds it, OperationalError if the ledger is read-only.
     """
+    if _is_read_only(file):
+        # SQLite would create a write-ahead log that is read-only as well, and which stays when the file becomes writable.
+        raise sqlite3.OperationalError("the file is read-only")
     lock = sqlite3.connect(_lock_file(file), timeout=1.0, isolation_level=None, check_same_thread=False)
     try:
         lock.execute("BEGIN EXCLUSIVE")
@@ -71,6 +77,10 @@ def is_locked(file: Path) -> bool:
                 return True
             raise
     return False
+
+
+def _is_read_only(file: Path) -> bool:
+    return file.exists() and not os.access(file, os.W_OK)
 
 
 def _is_busy(error: sqlite3.Error) -> bool:
