@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import yaml
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 from packaging.version import Version
@@ -63,6 +64,21 @@ def test_workflows_use_pinned_actions_and_few_permissions(path: Path) -> None:
     assert re.search(r"^permissions:\n  contents: read\n", text, re.MULTILINE)
     assert "pull_request_target" not in text
     assert "secrets." not in text
+
+
+def find_sessions(text: str) -> set[str]:
+    return {name for words in re.findall(r"nox -s ([a-z0-9 ]+)", text) for name in words.split()}
+
+
+def test_ci_runs_every_session_of_the_script_and_installs_redis_for_those_that_use_it() -> None:
+    jobs = yaml.safe_load((ROOT / ".github" / "workflows" / "ci.yml").read_text(encoding="utf-8"))["jobs"]
+    commands = {name: "\n".join(step.get("run", "") for step in job["steps"]) for name, job in jobs.items()}
+    script = (ROOT / ".ci" / "run").read_text(encoding="utf-8")
+    assert find_sessions(script) | {"lint", "types", "tests"} <= find_sessions("\n".join(commands.values()))
+    for name, command in commands.items():
+        needs_redis = find_sessions(command) & {"tests", "e2e", "ray"}
+        assert not needs_redis or "install -y -qq redis-server" in command, name
+    assert all("timeout-minutes" in job for job in jobs.values())
 
 
 def test_a_release_has_an_sbom_and_attestations() -> None:

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from returns.pipeline import is_successful
 
 from tests.batches.openai_vendor import OpenAIVendor
 from tests.batches.vendor import Job
@@ -66,7 +67,14 @@ def test_twenty_kills_of_a_job_of_twenty_thousand_rows(tmp_path: Path) -> None:
     check_kills(tmp_path, rows=20_000, kills=20)
 
 
-async def test_unwritable_ledger_stops_the_job_with_pending_results(tmp_path: Path) -> None:
+def draw_limits(count: int) -> list[int]:
+    """Bytes from one page of SQLite to a quarter of the job's results, evenly on a logarithmic scale."""
+    luck = random.Random(3)
+    return [int(4096 * 1024 ** luck.random()) for _ in range(count)]
+
+
+@pytest.mark.parametrize("limit", draw_limits(8))
+async def test_unwritable_ledger_stops_the_job_with_pending_results(tmp_path: Path, limit: int) -> None:
     """A limit on file size stands for a full disk."""
     ledger = tmp_path / "job.ledger"
     provider = RowProvider(lambda prompt, _: prompt * 500)
@@ -74,7 +82,7 @@ async def test_unwritable_ledger_stops_the_job_with_pending_results(tmp_path: Pa
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     found = {}
     try:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (2_000_000, hard))
+        resource.setrlimit(resource.RLIMIT_FSIZE, (limit, hard))
         async for done in job:
             found[done.key] = done
     finally:
@@ -82,13 +90,16 @@ async def test_unwritable_ledger_stops_the_job_with_pending_results(tmp_path: Pa
     assert isinstance(job.stopped, LedgerFailed)
     assert str(ledger) in job.stopped.message
     unrecorded = [done for done in found.values() if done.response is not None and done.result.value_or(None) is None]
-    assert unrecorded
+    assert bool(unrecorded) == bool(provider.asked)  # with the lowest limits the ledger cannot even be created
     answered = {prompt.removeprefix("text ") for prompt in provider.asked}
     assert answered <= {key for key, done in found.items() if done.response is not None} | {""}
+    recorded = {f"text {key}" for key, done in found.items() if is_successful(done.result)}
     again = RowProvider()
     rows = (Row(str(number), f"text {number}") for number in range(3000))
     assert len([1 async for _ in run(rows, again, model="m", ledger=ledger)]) == 3000
-    assert sum(again.asked.values()) <= 3000 - len(found) + 2 * len(unrecorded)
+    assert not recorded & set(again.asked)
+    assert max(again.asked.values()) == 1
+    assert export(ledger, tmp_path / "out.jsonl").unwrap() == 3000
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import random
-import shutil
 import signal
 import socket
 import subprocess
@@ -22,6 +21,7 @@ pytest.importorskip("ray")
 
 from tests.ray_jobs.conftest import ROOT, RayCluster, Vendor, environment
 from tests.ray_jobs.settings import Settings
+from tests.shell.store.redis_process import find_redis
 from victor_fp.jobs.shards import read_job_report
 
 pytestmark = [pytest.mark.ray, pytest.mark.filterwarnings("default")]
@@ -102,12 +102,7 @@ def is_ray_worker(pid: int) -> bool:
 
 @pytest.fixture
 def redis() -> Iterator[str]:
-    program = shutil.which("redis-server")
-    if program is None:
-        reason = "redis-server is not installed (Debian package redis-server)"
-        if os.environ.get("CI"):
-            pytest.fail(reason)
-        pytest.skip(reason)
+    program = find_redis()
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         port = listener.getsockname()[1]

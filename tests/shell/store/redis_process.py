@@ -19,16 +19,22 @@ def free_port() -> int:
         return port
 
 
-@asynccontextmanager
-async def run_redis(*more: str, port: int | None = None) -> AsyncIterator[str]:
-    """The URL of a server of the test's own, in memory only."""
-    port = free_port() if port is None else port
+def find_redis() -> str:
+    """The path of redis-server; without it the test is skipped on a developer's machine, and fails on CI."""
     program = shutil.which("redis-server")
     if program is None:
         reason = "redis-server is not installed (Debian package redis-server)"
         if os.environ.get("CI"):
             pytest.fail(reason)
         pytest.skip(reason)
+    return program
+
+
+@asynccontextmanager
+async def run_redis(*more: str, port: int | None = None) -> AsyncIterator[str]:
+    """The URL of a server of the test's own, in memory only."""
+    port = free_port() if port is None else port
+    program = find_redis()
     process = await asyncio.create_subprocess_exec(
         program,
         "--port",

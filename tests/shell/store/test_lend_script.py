@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import random
-import shutil
 
 import pytest
 from msgspec import msgpack
@@ -14,8 +13,6 @@ from tests.shell.store.redis_process import run_redis
 from victor_fp.core.resilience.pool import Borrow, Lent, Pool, TokenSecond, lend
 from victor_fp.shell.store.packing import FORMAT, pack_borrow, unpack_lent, unpack_pool
 from victor_fp.shell.store.redis_scripts import LEND
-
-pytestmark = pytest.mark.skipif(shutil.which("redis-server") is None, reason="redis-server is not installed")
 
 TIMED = LEND.replace("redis.call('TIME')", "{ARGV[4], ARGV[5]}")
 """The script by the test's clock."""
