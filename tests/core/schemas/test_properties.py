@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 import msgspec
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from tests.example_counts import scale_examples
@@ -115,6 +115,7 @@ def test_a_union_at_the_root_that_is_told_is_a_named_change() -> None:
 
 
 @given(schema=SCHEMAS, values=st.lists(VALUES | OBJECTS, min_size=12, max_size=12))
+@example(schema={"allOf": [{"const": None}], "required": ["a"], "properties": {}}, values=[None, {}, "a"])
 @settings(max_examples=scale_examples(200), deadline=None)
 def test_a_conversion_without_a_named_change_means_the_same(schema: dict[str, Any], values: list[Any]) -> None:
     """Making a schema takes longer than converting it: each is tried with every set of rules."""

@@ -494,6 +494,8 @@ class _Level:
         properties = out.get("properties")
         names = list(properties) if isinstance(properties, dict) else []
         if "object" not in types and (types or properties is None):
+            if types and (rules.declared or rules.objects != "open"):  # such as the type of a constant
+                self.out = {keyword: value for keyword, value in out.items() if keyword not in OF_TYPE["object"]}
             return
         if rules.objects == "open_explicit" and properties is None and "additionalProperties" not in self.node:
             out["additionalProperties"] = True
