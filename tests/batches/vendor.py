@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from tests.loopback import Received, Talk
+from victor_fp.core.faults import Fault, InvalidRequest
 
 Answer = Callable[[Any], tuple[int, Any]]
 """From the body of a request to status and body of its answer."""
@@ -43,6 +44,8 @@ class BatchVendor(ABC):
     """How a batch may end."""
     stores_token = False
     """Whether a batch can be found by our mark."""
+    refused: type[Fault] = InvalidRequest
+    """The fault of a row that is refused: a vendor may say no status."""
     lists_unbegun = False
     """Whether results say of a request that it was not begun."""
 

@@ -48,6 +48,7 @@ class BatchClient(msgspec.Struct, frozen=True, kw_only=True):
         """
         step: SubmitStep | BatchHandle = self.batch.submit(items, token)
         while isinstance(step, SubmitStep):
+            await self._wait(step.delay)
             sent = await self._run_exchange(step.request, step.read, retries=0 if step.creates else None)
             match outcome(sent):
                 case Success(following):
@@ -123,6 +124,7 @@ class BatchClient(msgspec.Struct, frozen=True, kw_only=True):
         matching = ResultMatching(keys)
         step = self.batch.results(status)
         while step is not None:
+            await self._wait(step.delay)
             following = step.following
             async for received in self._read_pages(step):
                 match outcome(received):
@@ -136,6 +138,10 @@ class BatchClient(msgspec.Struct, frozen=True, kw_only=True):
             step = following
         for missing in list_missing_results(self.endpoint, handle, status.state, matching):
             yield Success(missing)
+
+    async def _wait(self, seconds: float) -> None:
+        if seconds:
+            await self.pool.runtime.sleep(seconds)
 
     async def _read_pages(self, step: ResultStep) -> AsyncGenerator[Result[ResultPage, Fault], None]:
         """Yield the pages of one exchange: one page, or one for each network read."""
