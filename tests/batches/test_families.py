@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from returns.result import Success
 
+from tests.batches.dataset_vendors import CohereVendor
 from tests.batches.openai_vendor import (
     AzureResponsesVendor,
     AzureVendor,
@@ -59,6 +60,7 @@ VENDORS: list[type[BatchVendor]] = [
     AnthropicVendor,
     GeminiVendor,
     MistralVendor,
+    CohereVendor,
     XAIVendor,
     XAIResponsesVendor,
     OpenRouterVendor,
@@ -152,7 +154,7 @@ async def test_a_refused_row_is_a_fault_of_that_row(vendor: BatchVendor) -> None
     assert isinstance(found["a"].result, Success)
     fault = found["b"].result.failure()
     assert found["b"].end == "failed"
-    assert isinstance(fault, InvalidRequest)
+    assert isinstance(fault, vendor.refused)
     assert "not this one" in fault.message
     assert (fault.provider, fault.model) == (vendor.name, vendor.model)
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from tests.loopback import Received, Talk
+from victor_fp.core.faults import Fault, InvalidRequest
 
 Answer = Callable[[Any], tuple[int, Any]]
 """From the body of a request to status and body of its answer."""
@@ -45,6 +46,8 @@ class BatchVendor(ABC):
     """Whether a batch can be found by our mark."""
     settings: Mapping[str, Any] = {}
     """Settings that its provider requires."""
+    refused: type[Fault] = InvalidRequest
+    """The fault of a row that is refused: a vendor may say no status."""
     lists_unbegun = False
     """Whether results say of a request that it was not begun."""
 

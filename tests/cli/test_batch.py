@@ -98,7 +98,9 @@ def test_a_failed_row_ends_with_exit_code_1_and_can_be_retried(
 
 
 @pytest.mark.slow
-def test_a_schema_asks_for_json_and_a_mismatch_is_a_failure(serve: Serve, keyed: dict[str, str], tmp_path: Path) -> None:
+def test_a_schema_asks_for_json_and_a_mismatch_is_a_failure(
+    serve: Serve, keyed: dict[str, str], tmp_path: Path
+) -> None:
     async def cities(talk: Talk, received: Received) -> None:
         await talk.answer(body('{"city": "Oslo"}' if "Oslo" in prompt_of(received) else '{"town": 1}'))
 

@@ -102,6 +102,8 @@ class HttpRequest(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """The caller's tool names by the names that are sent, if they differ."""
     required_call: str | None = None
     """As in `ChatRequest`, if the vendor enforces it."""
+    is_presigned: bool = False
+    """Whether the URL itself carries the authorization, as that of a file at another host: credentials are not added."""
     is_polled: bool = False
     """Whether the result may need several exchanges; see `Codec.start_polling`."""
 

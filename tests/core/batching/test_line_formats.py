@@ -10,6 +10,7 @@ import msgspec
 import pytest
 from returns.result import Success
 
+from tests.avro_files import RECORD, write_avro
 from tests.openai_shapes import body, error
 from victor_fp.core.batching.decoding import decode_item
 from victor_fp.core.batching.encoding import encode_row
@@ -65,6 +66,15 @@ def candidates(text: str) -> Any:
         "candidates": [{"content": {"role": "model", "parts": [{"text": text}]}, "finishReason": "STOP", "index": 0}],
         "usageMetadata": {"promptTokenCount": 5, "candidatesTokenCount": 2, "totalTokenCount": 7},
         "modelVersion": "m-1",
+    }
+
+
+def cohere_chat(text: str) -> Any:
+    return {
+        "id": "c-1",
+        "finish_reason": "COMPLETE",
+        "message": {"role": "assistant", "content": [{"type": "text", "text": text}]},
+        "usage": {"tokens": {"input_tokens": 5, "output_tokens": 2}},
     }
 
 
@@ -290,6 +300,38 @@ BEDROCK_RESULTS = (
         {"recordId": "a", "modelInput": {}, "modelOutput": CONVERSED},
     ),
 )
+COHERE_BATCH = {
+    "batch": {
+        "id": "batch-1",
+        "name": "nightly",
+        "status": "BATCH_STATUS_COMPLETED",
+        "created_at": "2023-11-14T22:13:20Z",
+        "model": "m-1",
+        "input_dataset_id": "dataset-1",
+        "output_dataset_id": "dataset-2",
+        "num_records": 4,
+        "num_successful_records": 1,
+        "num_failed_records": 1,
+    }
+}
+COHERE_DATASET = json.dumps(
+    {
+        "dataset": {
+            "id": "dataset-2",
+            "validation_status": "validated",
+            "dataset_parts": [
+                {"id": "p2", "name": "part", "url": "https://storage.invalid/2?X-Goog-Signature=s", "index": 1},
+                {"id": "p1", "name": "part", "url": "https://storage.invalid/1?X-Goog-Signature=s", "index": 0},
+            ],
+        }
+    }
+).encode()
+COHERE_RESULTS = (
+    COHERE_DATASET,
+    write_avro(RECORD, [{"custom_id": "b", "body": None, "error": "not this one"}]),
+    COHERE_DATASET,
+    write_avro(RECORD, [{"custom_id": "a", "body": cohere_chat("A"), "error": ""}], "deflate"),
+)
 CASES: list[tuple[str, Any, Sequence[bytes], BatchState, dict[str, str]]] = [
     ("openai", OPENAI_BATCH, OPENAI_RESULTS, "expired", {"a": "answered", "b": "failed", "c": "expired"}),
     ("together", TOGETHER_BATCH, TOGETHER_RESULTS, "completed", {"a": "answered", "b": "failed"}),
@@ -303,6 +345,7 @@ CASES: list[tuple[str, Any, Sequence[bytes], BatchState, dict[str, str]]] = [
     ("anthropic", ANTHROPIC_BATCH, ANTHROPIC_RESULTS, "expired", {"b": "failed", "a": "answered", "c": "expired"}),
     ("google", GEMINI_BATCH, (), "completed", {"a": "answered", "b": "failed", "c": "cancelled"}),
     ("mistral", MISTRAL_JOB, MISTRAL_RESULTS, "expired", {"a": "answered", "b": "failed"}),
+    ("cohere", COHERE_BATCH, COHERE_RESULTS, "completed", {"b": "failed", "a": "answered"}),
     ("xai", XAI_BATCH, XAI_RESULTS, "completed", {"b": "failed", "a": "answered"}),
     ("openrouter", OPENROUTER_BATCH, (), "completed", {"a": "answered", "b": "failed"}),
     ("vertex", VERTEX_JOB, VERTEX_RESULTS, "completed", {"b": "failed", "a": "answered", "c": "failed"}),
@@ -371,6 +414,7 @@ def test_a_list_of_batches_is_read(name: str) -> None:
     shown = {case[0]: case[1] for case in CASES}.get(name)
     if shown is None:
         shown = next(case[1] for case in CASES if BATCHES[case[0]].dialect.family == BATCHES[name].dialect.family)
+    shown = shown.get("batch", shown)
     wrapped = {"data": [shown], "batches": [shown], "operations": [shown], "has_more": False}
     wrapped |= {"batchPredictionJobs": [shown], "invocationJobSummaries": [shown]}
     listed = batch.read_list(None, json.dumps(wrapped).encode())

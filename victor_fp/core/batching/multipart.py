@@ -15,8 +15,8 @@ class Form(msgspec.Struct, frozen=True):
     body: bytes
 
 
-def encode_form(fields: Mapping[str, str], file: bytes, *, name: str, media_type: str) -> Form:
-    """Encode a form with the fields and the file, as its part `file`.
+def encode_form(fields: Mapping[str, str], file: bytes, *, name: str, media_type: str, part: str = "file") -> Form:
+    """Encode a form with the fields and the file, as its part of this name.
 
     The boundary is derived from the file's digest, so the encoding is deterministic, and does not occur in the file.
     """
@@ -27,8 +27,9 @@ def encode_form(fields: Mapping[str, str], file: bytes, *, name: str, media_type
         b'--%b\r\nContent-Disposition: form-data; name="%b"\r\n\r\n%b\r\n' % (boundary, field.encode(), value.encode())
         for field, value in fields.items()
     ]
-    head = b'--%b\r\nContent-Disposition: form-data; name="file"; filename="%b"\r\nContent-Type: %b\r\n\r\n' % (
+    head = b'--%b\r\nContent-Disposition: form-data; name="%b"; filename="%b"\r\nContent-Type: %b\r\n\r\n' % (
         boundary,
+        part.encode(),
         name.encode(),
         media_type.encode(),
     )

@@ -10,6 +10,7 @@ from victor_fp.core.dialects.batches import (
     BatchLimits,
     BatchSupport,
     BedrockBatches,
+    CohereBatches,
     GeminiBatches,
     MistralBatches,
     OpenAIBatches,
@@ -141,6 +142,19 @@ _MISTRAL = BatchSupport(
         date="2026-11-20",
     ),
 )
+_COHERE = BatchSupport(
+    dialect=CohereBatches(),
+    # A dataset may have 1.5 GB, and is deleted after 30 days. No number of requests, no window and no price are documented:
+    # the number is that of other vendors, and that of bytes is our own limit, so that a batch fits into memory.
+    limits=BatchLimits(
+        max_requests=50_000,
+        max_bytes=200 * MB,
+        window_hours=0,
+        results_hours=30 * 24,
+        source="https://docs.cohere.com/docs/datasets",
+        date="2026-11-30",
+    ),
+)
 _XAI = BatchSupport(
     dialect=XAIBatches(),
     # Unlimited, but more than 100,000 may be throttled. The number of bytes is our own limit, so that a batch fits into
@@ -217,6 +231,7 @@ BATCHES: Mapping[str, BatchSupport] = {
     "anthropic": _ANTHROPIC,
     "google": _GEMINI,
     "mistral": _MISTRAL,
+    "cohere": _COHERE,
     "xai": _XAI,
     "xai-responses": _XAI,
     "openrouter": _OPENROUTER,

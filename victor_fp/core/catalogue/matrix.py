@@ -185,7 +185,7 @@ def _render_batches(spec: ProviderSpec) -> Sequence[str] | None:
         f"{limits.max_requests:,}",
         f"{limits.max_bytes // 1_000_000}",
         "several" if limits.mixes_models else "one",
-        str(limits.window_hours),
+        str(limits.window_hours or ""),
         kept,
         "" if limits.price_factor is None else f"{limits.price_factor:.0%}",
         f"[{limits.date}]({limits.source})",

@@ -15,7 +15,7 @@ class BatchLimits(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     mixes_models: bool = False
     """Whether a batch may have requests for several models."""
     window_hours: int = 24
-    """Hours after which the vendor expires unfinished requests."""
+    """Hours after which the vendor expires unfinished requests; 0 if not documented."""
     results_hours: int | None = None
     """Hours that results are kept after the batch was created; None if not documented."""
     price_factor: float | None = None
@@ -56,6 +56,12 @@ class MistralBatches(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     family: Literal["mistral"] = "mistral"
 
 
+class CohereBatches(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """Cohere's batch API: datasets as input and output, for one model; results are Avro files."""
+
+    family: Literal["cohere"] = "cohere"
+
+
 class XAIBatches(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """xAI's batch API: batches are created empty, requests are added in several calls, results are paginated."""
 
@@ -93,6 +99,7 @@ BatchDialect: TypeAlias = (
     | OpenRouterBatches
     | VertexBatches
     | BedrockBatches
+    | CohereBatches
 )
 
 

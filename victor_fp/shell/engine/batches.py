@@ -103,6 +103,7 @@ class BatchClient(msgspec.Struct, frozen=True, kw_only=True):
         while isinstance(step, SubmitStep):
             was_possible = billing.is_possible
             billing.is_possible = was_possible or step.spends  # also if the exchange is cancelled
+            await self._wait(step.delay)
             sent = await self._run_exchange(step.request, step.read, retries=0 if step.creates else None)
             match outcome(sent):
                 case Success(following):
@@ -180,6 +181,8 @@ class BatchClient(msgspec.Struct, frozen=True, kw_only=True):
         matching = ResultMatching(keys)
         step = self.batch.results(status)
         while step is not None:
+            if isinstance(step, ResultStep):
+                await self._wait(step.delay)
             following = step.following if isinstance(step, ResultStep) else None
             pages = self._read_pages(step) if isinstance(step, ResultStep) else self._read_objects(step)
             async for received in pages:
@@ -194,6 +197,10 @@ class BatchClient(msgspec.Struct, frozen=True, kw_only=True):
             step = following
         for missing in list_missing_results(self.batch, self.endpoint, handle, status, matching):
             yield Success(missing)
+
+    async def _wait(self, seconds: float) -> None:
+        if seconds:
+            await self.pool.runtime.sleep(seconds)
 
     async def _read_pages(self, step: ResultStep) -> AsyncGenerator[Result[ResultPage, Fault], None]:
         """Yield the pages of one exchange: one page, or one for each network read."""

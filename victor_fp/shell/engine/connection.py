@@ -88,8 +88,8 @@ class Connection:
         return self.signer is not None and (self.secret is None or self.endpoint.spec.auth.kind != "key")
 
     async def sign(self, request: HttpRequest) -> Result[HttpRequest, Fault]:
-        """Sign a request, if signing is required."""
-        if self.signer is None or not self.signs:
+        """Sign a request, if signing is required. A presigned request is sent as it is, since it may go to another host."""
+        if request.is_presigned or self.signer is None or not self.signs:
             return Success(request)
         try:
             async with asyncio.timeout(self.signing_timeout):

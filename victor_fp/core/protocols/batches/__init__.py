@@ -18,6 +18,7 @@ from victor_fp.core.dialects.batches import (
     AnthropicBatches,
     BatchSupport,
     BedrockBatches,
+    CohereBatches,
     GeminiBatches,
     MistralBatches,
     OpenAIBatches,
@@ -35,6 +36,8 @@ class SubmitStep(msgspec.Struct, frozen=True, kw_only=True):
 
     request: HttpRequest
     read: Callable[[bytes], Result[SubmitStep | BatchHandle, Fault]]
+    delay: float = 0.0
+    """Seconds to wait before it, for a vendor that is still processing an earlier step."""
     creates: bool = False
     """Whether it creates the batch: retrying it after a failure with an unknown outcome could create a second one."""
     adds: bool = False
@@ -68,6 +71,8 @@ class ResultStep(msgspec.Struct, frozen=True, kw_only=True):
     read: Callable[[bytes], Result[ResultPage, Fault]]
     """Reads the complete body or, if `is_lines`, some complete lines of it."""
     is_lines: bool = False
+    delay: float = 0.0
+    """Seconds to wait before it."""
     following: ResultStep | None = None
     """The step after the last line."""
 
@@ -134,6 +139,10 @@ def build_batch_codec(endpoint: Endpoint) -> Result[BatchCodec, Fault]:
             from victor_fp.core.protocols.batches import mistral
 
             return mistral.bind_batch_codec(endpoint, support)
+        case CohereBatches():
+            from victor_fp.core.protocols.batches import cohere
+
+            return cohere.bind_batch_codec(endpoint, support)
         case XAIBatches():
             from victor_fp.core.protocols.batches import xai
 

@@ -1,0 +1,186 @@
+"""Batches over datasets: bodies that differ from live ones, waiting for validation, and parts at other hosts."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from returns.result import Failure, Result, Success
+
+from tests.core.batching.test_line_formats import bound, encode
+from victor_fp.core.batching.encoding import encode_row
+from victor_fp.core.batching.types import BatchHandle, BatchItem, BatchStatus
+from victor_fp.core.faults import Fault, InvalidRequest, InvalidResponse, TimedOut, UnsupportedParameter
+from victor_fp.core.jobs.rows import CheckedRow, Row, check_row
+from victor_fp.core.protocols.batches import ResultPage, ResultStep, SubmitStep
+from victor_fp.core.types import ImagePart, Message, TextPart
+
+IMAGE = ImagePart(url="https://example.invalid/a.png")
+
+
+def encode_chat(row: Row, **options: Any) -> Result[BatchItem, Fault]:
+    checked = check_row(row, 0, provider="cohere", model="command-a-03-2025", options=options)
+    assert isinstance(checked, CheckedRow)
+    return encode_row(bound("cohere")[1], "cohere", checked)
+
+
+def body_of(item: BatchItem) -> Any:
+    return json.loads(item.line)["body"]
+
+
+def test_contents_are_lists_of_parts_and_images_are_urls() -> None:
+    messages = [
+        Message(role="system", content="Be brief."),
+        Message(role="user", content=[TextPart(text="What is it?"), IMAGE]),
+    ]
+    body = body_of(encode_chat(Row("a", messages), max_tokens=9).unwrap())
+    assert "model" not in body
+    assert body["max_tokens"] == 9
+    assert body["messages"] == [
+        {"role": "system", "content": [{"type": "text", "text": "Be brief."}]},
+        {
+            "role": "user",
+            "content": [
+                {"type": "text", "text": "What is it?"},
+                {"type": "image_url", "image_url": "https://example.invalid/a.png"},
+            ],
+        },
+    ]
+
+
+def test_parameters_of_tools_are_json_as_text() -> None:
+    schema = {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]}
+    tool = {"type": "function", "function": {"name": "weather", "description": "Weather.", "parameters": schema}}
+    (sent,) = body_of(encode_chat(Row("a", "Hi"), tools=[tool]).unwrap())["tools"]
+    assert sent["function"]["name"] == "weather"
+    assert json.loads(sent["function"]["parameters"])["required"] == ["city"]
+
+
+def test_thinking_has_two_fields() -> None:
+    row = Row("a", "Hi")
+    on = body_of(encode_chat(row, extra_body={"thinking": {"type": "enabled", "token_budget": 512}}).unwrap())
+    off = body_of(encode_chat(row, extra_body={"thinking": {"type": "disabled"}}).unwrap())
+    assert (on["reasoning"], on["thinking_budget"]) == (True, 512)
+    assert (off["reasoning"], off.get("thinking_budget")) == (False, None)
+    assert "thinking" not in on
+
+
+@pytest.mark.parametrize(
+    ("options", "parameter"),
+    [
+        ({"stop": ["x"]}, "stop_sequences"),
+        ({"response_format": {"type": "json_object"}}, "response_format"),
+        ({"extra_body": {"documents": ["d"]}}, "documents"),
+    ],
+)
+def test_what_a_dataset_would_drop_is_rejected_or_reported(options: dict[str, Any], parameter: str) -> None:
+    fault = encode_chat(Row("a", "Hi"), **options).failure()
+    assert isinstance(fault, UnsupportedParameter)
+    assert fault.parameter == parameter
+    item = encode_chat(Row("a", "Hi"), on_unsupported="adjust", **options).unwrap()
+    assert parameter not in body_of(item)
+    assert parameter in [adjustment.parameter for adjustment in item.context.adjustments]
+
+
+def test_a_detail_of_an_image_is_reported() -> None:
+    image = ImagePart(url="https://example.invalid/a.png", detail="low")
+    row = Row("a", [Message(role="user", content=[TextPart(text="?"), image])])
+    assert encode_chat(row).failure().parameter == "detail"  # type: ignore[union-attr]  # of this class
+
+
+def test_a_body_that_would_invalidate_the_dataset_is_rejected() -> None:
+    fault = encode_chat(Row("a", "Hi"), extra_body={"k": "many"}).failure()
+    assert isinstance(fault, InvalidRequest)
+    assert "$.k" in fault.message
+
+
+def dataset(state: str, *urls: str, error: str = "") -> bytes:
+    parts = [{"id": str(index), "name": "p", "url": url, "index": index} for index, url in enumerate(urls)]
+    shown = {"id": "d-1", "validation_status": state, "validation_error": error, "dataset_parts": parts}
+    return json.dumps({"dataset": shown}).encode()
+
+
+def begin() -> SubmitStep:
+    """The step after the upload."""
+    first = bound("cohere")[1].submit([encode("cohere", "a")], "t1")
+    assert isinstance(first, SubmitStep)
+    step = first.read(b'{"id":"d-1"}').unwrap()
+    assert isinstance(step, SubmitStep)
+    return step
+
+
+def test_a_batch_is_created_when_its_dataset_is_valid() -> None:
+    step = begin()
+    assert (step.request.method, step.request.url) == ("GET", "https://example.invalid/openai/v1/datasets/d-1")
+    delays = [step.delay]
+    for _ in range(3):
+        step = step.read(dataset("processing")).unwrap()  # type: ignore[assignment]  # not valid yet
+        delays.append(step.delay)
+    assert delays == [0.0, 2.0, 2.0, 2.0]
+    step = step.read(dataset("validated")).unwrap()  # type: ignore[assignment]
+    assert step.creates
+    assert step.request.json() == {"name": "victor-fp t1", "input_dataset_id": "d-1", "model": "m-1"}
+    handle = step.read(b'{"batch":{"id":"b-1","name":"victor-fp t1"}}').unwrap()
+    assert isinstance(handle, BatchHandle)
+    assert (handle.id, handle.input_id, handle.token, handle.count) == ("b-1", "d-1", "t1", 1)
+
+
+@pytest.mark.parametrize("state", ["failed", "skipped"])
+def test_a_dataset_that_is_not_valid_says_why(state: str) -> None:
+    fault = begin().read(dataset(state, error="row 1: unknown role")).failure()
+    assert isinstance(fault, InvalidRequest)
+    assert "row 1: unknown role" in fault.message
+
+
+def test_a_dataset_is_not_waited_for_without_end() -> None:
+    found: Any = Success(begin())
+    waited = 0.0
+    while isinstance(found, Success):
+        waited += found.unwrap().delay
+        found = found.unwrap().read(dataset("queued"))
+    assert isinstance(found.failure(), TimedOut)
+    assert 3600.0 <= waited < 3700.0
+
+
+def results() -> ResultStep:
+    handle = BatchHandle(provider="cohere", id="b-1")
+    step = bound("cohere")[1].results(BatchStatus(handle=handle, state="completed", sources=("d-1",)))
+    assert isinstance(step, ResultStep)
+    return step
+
+
+def test_parts_at_other_hosts_are_requested_without_credentials() -> None:
+    page = results().read(dataset("validated", "https://storage.invalid/1?Signature=s")).unwrap()
+    assert page.following is not None
+    request = page.following.request
+    assert (request.url, request.headers, request.is_presigned) == (
+        "https://storage.invalid/1?Signature=s", {}, True
+    )  # fmt: skip
+    assert page.following.following is None
+
+
+@pytest.mark.parametrize(
+    "url", ["", "http://storage.invalid/1", "file:///etc/passwd", "https:/", "https://example.invalid.evil/1"]
+)
+def test_only_parts_at_safe_addresses_are_requested(url: str) -> None:
+    found = results().read(dataset("validated", url))
+    if url.startswith("https:"):  # encrypted; an address without a host is rejected when it is opened
+        assert isinstance(found, Success)
+    else:
+        assert isinstance(found.failure(), InvalidResponse)
+
+
+def test_results_that_are_still_written_are_waited_for() -> None:
+    page = results().read(dataset("processing")).unwrap()
+    assert page.following is not None
+    assert (page.items, page.following.delay) == ((), 2.0)
+    assert results().read(dataset("validated")).unwrap() == ResultPage(())
+
+
+def test_records_that_cannot_be_decoded_are_faults() -> None:
+    page = results().read(dataset("validated", "https://storage.invalid/1")).unwrap()
+    assert page.following is not None
+    found = page.following.read(b"<html>")
+    assert isinstance(found, Failure)
+    assert "not an Avro file" in found.failure().message

@@ -1,0 +1,390 @@
+"""Cohere batches: a dataset of requests, which is validated before the batch is created; results are the parts of another dataset.
+
+Sources: the reference of batches and datasets, the types of the vendor's SDK (cohere 7.3.1), and for bodies and results,
+which neither describes, the client of crmne/ruby_llm (lib/ruby_llm/protocols/cohere), whose tests run against the vendor.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import partial
+from urllib.parse import urlsplit
+
+import msgspec
+from msgspec import UNSET
+from returns.result import Failure, Result, Success
+from victor_fp_wire.cohere_batches import request as sent
+from victor_fp_wire.cohere_batches import response as received
+from victor_fp_wire.cohere_batches.operations import (
+    CancelBatch,
+    CreateBatch,
+    CreateDataset,
+    GetBatch,
+    GetDataset,
+    ListBatches,
+)
+
+from victor_fp.core.avro import NotAvro, read_avro
+from victor_fp.core.batching.multipart import encode_form
+from victor_fp.core.batching.polling import compute_poll_delay
+from victor_fp.core.batching.reading import describe_error, encode_body, parse_time
+from victor_fp.core.batching.types import (
+    FINAL_STATES,
+    BatchCounts,
+    BatchHandle,
+    BatchItem,
+    BatchState,
+    BatchStatus,
+    ItemResult,
+    make_item_id,
+)
+from victor_fp.core.dialects.batches import BatchSupport
+from victor_fp.core.dialects.cohere import CohereDialect
+from victor_fp.core.faults import Fault, InvalidRequest, TimedOut
+from victor_fp.core.json import Json, encode_json
+from victor_fp.core.protocols import Codec, codec_for
+from victor_fp.core.protocols.batches import BatchCodec, ResultPage, ResultStep, StatusPage, SubmitStep
+from victor_fp.core.protocols.batches.common import BatchEndpoint
+from victor_fp.core.protocols.operations import build_decoder, build_request
+from victor_fp.core.requests import Adjustment, ChatRequest, Endpoint, HttpRequest, resolve_unsupported
+from victor_fp.core.result import outcome
+
+DATASET_TYPE = "batch-chat-v2-input"
+NAME_PREFIX = "victor-fp "
+"""A batch's name is this prefix and the token."""
+PAGE = 1000
+"""The largest page: the order of the list is not documented, so pages are sorted here."""
+MAX_WAIT = 3600.0
+"""Maximum number of seconds that is waited for the validation of a dataset; the vendor gives no number."""
+
+STATES: Mapping[str, BatchState] = {
+    "BATCH_STATUS_QUEUED": "pending",
+    "BATCH_STATUS_IN_PROGRESS": "running",
+    "BATCH_STATUS_CANCELING": "cancelling",
+    "BATCH_STATUS_COMPLETED": "completed",
+    "BATCH_STATUS_FAILED": "failed",
+    "BATCH_STATUS_CANCELED": "cancelled",
+}
+"""`BatchStatus` of the vendor's SDK; no state says that a batch has expired."""
+
+INVALID = frozenset({"failed", "skipped"})
+"""States of a dataset that will not become "validated"; `get_failed_states` in cohere/utils.py of the vendor's SDK."""
+
+BODY_FIELDS = frozenset(sent.ChatBody.__struct_fields__)
+
+_CREATED = build_decoder(CreateDataset.RESPONSE)
+_DATASET = build_decoder(GetDataset.RESPONSE)
+_NEW = build_decoder(CreateBatch.RESPONSE)
+_BATCH = build_decoder(GetBatch.RESPONSE)
+_LIST = build_decoder(ListBatches.RESPONSE)
+
+
+class ResultRecord(msgspec.Struct, frozen=True):
+    """A record of the output dataset."""
+
+    custom_id: str = ""
+    body: Json = None
+    error: Json = None
+
+
+def bind_batch_codec(endpoint: Endpoint, support: BatchSupport) -> Result[BatchCodec, Fault]:
+    """Return the batch codec of the endpoint; other protocols are InvalidRequest."""
+    if not isinstance(endpoint.spec.dialect, CohereDialect):
+        message = f"this batch API accepts Cohere's chats, not {endpoint.spec.dialect.protocol}"
+        return Failure(InvalidRequest(provider=endpoint.spec.name, message=message))
+    bound = BatchEndpoint(endpoint=endpoint, support=support, route=DATASET_TYPE)
+    live = codec_for(endpoint)
+    return Success(
+        BatchCodec(
+            support=support,
+            stores_token=True,
+            codec=msgspec.structs.replace(live, request=partial(build_item_request, bound, live)),
+            encode_item=partial(encode_item, bound),
+            submit=partial(submit, bound),
+            status=lambda handle: build_request(endpoint, GetBatch(id=handle.id)),
+            read_status=partial(read_status, bound),
+            results=partial(read_results, bound),
+            cancel=lambda handle: build_request(endpoint, CancelBatch(id=handle.id)),
+            list_page=partial(build_list, bound),
+            read_list=partial(read_list, bound),
+        )
+    )
+
+
+def build_item_request(bound: BatchEndpoint, live: Codec, request: ChatRequest) -> Result[HttpRequest, Fault]:
+    """Build the request of a live call, with the body that a dataset has.
+
+    A dataset drops fields that are not in its schema, so they are rejected here. A body of the wrong type is rejected as well,
+    since it would invalidate the whole dataset.
+    """
+    match outcome(live.request(request)):
+        case Failure(fault):
+            return Failure(fault)
+        case Success(built):
+            fields = built.json()
+            body, dropped = convert_body(fields if isinstance(fields, dict) else {})
+    try:
+        typed = msgspec.convert(body, sent.ChatBody)
+    except msgspec.ValidationError as error:
+        message = f"the batch API does not accept the body: {error}"
+        return Failure(InvalidRequest(provider=bound.endpoint.spec.name, model=request.model, message=message))
+    return resolve_unsupported(bound.endpoint, request, dropped).map(
+        lambda adjustments: msgspec.structs.replace(
+            built, body=encode_json(typed), adjustments=(*built.adjustments, *adjustments)
+        )
+    )
+
+
+def convert_body(live: Mapping[str, Json]) -> tuple[dict[str, Json], list[Adjustment]]:
+    """Convert the body of a live call to that of a dataset, and list what a dataset has no field for.
+
+    Contents are lists of parts, image URLs and the parameters of tools are texts, and thinking has two fields. The model is the
+    batch's.
+    """
+    body: dict[str, Json] = {name: value for name, value in live.items() if name not in ("model", "thinking")}
+    dropped = [
+        Adjustment(parameter=name, reason="Cohere's batches have no such field")
+        for name in body
+        if name not in BODY_FIELDS
+    ]
+    body = {name: value for name, value in body.items() if name in BODY_FIELDS}
+    body["messages"] = [_convert_message(message, dropped) for message in _read_list(live.get("messages"))]
+    if "tools" in body:
+        body["tools"] = [_convert_tool(tool) for tool in _read_list(body["tools"])]
+    thinking = live.get("thinking")
+    if isinstance(thinking, dict):
+        body["reasoning"] = thinking.get("type") != "disabled"
+        if thinking.get("token_budget") is not None:
+            body["thinking_budget"] = thinking["token_budget"]
+    return body, dropped
+
+
+def _convert_message(message: Json, dropped: list[Adjustment]) -> Json:
+    if not isinstance(message, dict) or message.get("content") is None:
+        return message
+    content = message["content"]
+    parts: list[Json] = [{"type": "text", "text": content}] if isinstance(content, str) else _read_list(content)
+    return {**message, "content": [_convert_part(part, dropped) for part in parts]}
+
+
+def _convert_part(part: Json, dropped: list[Adjustment]) -> Json:
+    image = part.get("image_url") if isinstance(part, dict) else None
+    if not isinstance(part, dict) or not isinstance(image, dict):
+        return part
+    if "detail" in image:
+        dropped.append(Adjustment(parameter="detail", reason="images of Cohere's batches have no detail"))
+    return {**part, "image_url": image.get("url")}
+
+
+def _convert_tool(tool: Json) -> Json:
+    function = tool.get("function") if isinstance(tool, dict) else None
+    if not isinstance(tool, dict) or not isinstance(function, dict) or "parameters" not in function:
+        return tool
+    return {**tool, "function": {**function, "parameters": encode_json(function["parameters"]).decode()}}
+
+
+def _read_list(value: Json) -> list[Json]:
+    return value if isinstance(value, list) else []
+
+
+def encode_item(bound: BatchEndpoint, key: str, model: str, request: HttpRequest) -> BatchItem:
+    """Encode a line of the dataset; the body is that of `build_item_request`."""
+    body = msgspec.json.decode(request.body, type=sent.ChatBody)
+    line = sent.RequestLine(custom_id=make_item_id(key), body=body)
+    return BatchItem(key, line.custom_id, model, bound.route, encode_json(line))
+
+
+def submit(bound: BatchEndpoint, items: Sequence[BatchItem], token: str) -> SubmitStep:
+    """Return the step that uploads the dataset, followed by those that wait for its validation and create the batch."""
+    lines = b"\n".join(item.line for item in items) + b"\n"
+    name = f"victor-fp-{token[:32]}"
+    form = encode_form({}, lines, name=f"{name}.jsonl", media_type="application/jsonl", part="data")
+    operation = CreateDataset(name=name, type=DATASET_TYPE)
+    request = build_request(
+        bound.endpoint, operation, body=form.body, extra_headers={"content-type": form.content_type}
+    )
+    handle = BatchHandle(provider=bound.endpoint.spec.name, id="", model=items[0].model, count=len(items), token=token)
+    return SubmitStep(request=request, read=partial(_read_created, bound, handle))
+
+
+def _read_created(bound: BatchEndpoint, handle: BatchHandle, body: bytes) -> Result[SubmitStep | BatchHandle, Fault]:
+    match outcome(bound.decode(_CREATED, body, "the dataset")):
+        case Failure(fault):
+            return Failure(fault)
+        case Success(dataset):
+            if not dataset.id:
+                return Failure(bound.build_invalid("the upload response contains no dataset id", body))
+            return Success(_build_check(bound, msgspec.structs.replace(handle, input_id=dataset.id), 0.0, 0.0))
+
+
+def _build_check(bound: BatchEndpoint, handle: BatchHandle, delay: float, waited: float) -> SubmitStep:
+    """Return the step that asks for the validation of the dataset; `waited` includes its delay."""
+    request = build_request(bound.endpoint, GetDataset(id=handle.input_id))
+    return SubmitStep(request=request, read=partial(_read_check, bound, handle, waited), delay=delay)
+
+
+def _read_check(
+    bound: BatchEndpoint, handle: BatchHandle, waited: float, body: bytes
+) -> Result[SubmitStep | BatchHandle, Fault]:
+    match outcome(_read_dataset(bound, body)):
+        case Failure(fault):
+            return Failure(fault)
+        case Success(dataset) if dataset.validation_status == "validated":
+            return Success(_build_creation(bound, handle))
+        case Success(dataset):
+            return _find_delay(bound, dataset, waited).map(
+                lambda delay: _build_check(bound, handle, delay, waited + delay)
+            )
+
+
+def _read_dataset(bound: BatchEndpoint, body: bytes) -> Result[received.Dataset, Fault]:
+    match outcome(bound.decode(_DATASET, body, "the dataset")):
+        case Failure(fault):
+            return Failure(fault)
+        case Success(found):
+            if found.dataset is None or not found.dataset.validation_status:
+                return Failure(bound.build_invalid("the response contains no dataset", body))
+            return Success(found.dataset)
+
+
+def _find_delay(bound: BatchEndpoint, dataset: received.Dataset, waited: float) -> Result[float, Fault]:
+    """Return the seconds until a dataset that is not valid yet is asked for again; a fault if waiting is useless."""
+    provider = bound.endpoint.spec.name
+    if dataset.validation_status in INVALID:
+        reason = dataset.validation_error or f"validation {dataset.validation_status}"
+        return Failure(InvalidRequest(provider=provider, message=f"dataset {dataset.id} is not valid: {reason[:500]}"))
+    if waited >= MAX_WAIT:
+        message = f"dataset {dataset.id} was not validated within {waited:g} s"
+        return Failure(TimedOut(provider=provider, message=message, seconds=waited))
+    return Success(compute_poll_delay(waited))
+
+
+def _build_creation(bound: BatchEndpoint, handle: BatchHandle) -> SubmitStep:
+    creation = sent.CreateBatch(
+        name=f"{NAME_PREFIX}{handle.token}", input_dataset_id=handle.input_id, model=handle.model
+    )
+
+    def read(body: bytes) -> Result[SubmitStep | BatchHandle, Fault]:
+        found = bound.decode(_NEW, body, "the batch")
+        return found.bind(partial(_read_found, bound, handle, body)).map(lambda status: status.handle)
+
+    return SubmitStep(
+        request=build_request(bound.endpoint, CreateBatch(), body=encode_json(creation)), read=read, creates=True
+    )
+
+
+def build_list(bound: BatchEndpoint, cursor: str | None) -> HttpRequest:
+    """Build the request for a page of the user's batches."""
+    operation = ListBatches(page_size=PAGE, page_token=UNSET if cursor is None else cursor)
+    return build_request(bound.endpoint, operation)
+
+
+def read_status(bound: BatchEndpoint, handle: BatchHandle, body: bytes) -> Result[BatchStatus, Fault]:
+    """Decode a batch."""
+    return bound.decode(_BATCH, body, "the batch").bind(partial(_read_found, bound, handle, body))
+
+
+def _read_found(
+    bound: BatchEndpoint, handle: BatchHandle, body: bytes, found: received.FoundBatch
+) -> Result[BatchStatus, Fault]:
+    if found.batch is None or not found.batch.id:
+        return Failure(bound.build_invalid("the response contains no batch id", body))
+    return Success(_read_status(bound, handle, found.batch))
+
+
+def read_list(bound: BatchEndpoint, _: str | None, body: bytes) -> Result[StatusPage, Fault]:
+    """Decode a page of batches and sort it, newest first."""
+    handle = BatchHandle(provider=bound.endpoint.spec.name, id="")
+
+    def read(found: received.BatchList) -> StatusPage:
+        statuses = [_read_status(bound, handle, batch) for batch in found.batches or () if batch.id]
+        statuses.sort(key=lambda status: status.created_at or 0.0, reverse=True)
+        return tuple(statuses), found.next_page_token or None
+
+    return bound.decode(_LIST, body, "the list of batches").map(read)
+
+
+def _read_status(bound: BatchEndpoint, handle: BatchHandle, batch: received.Batch) -> BatchStatus:
+    created = parse_time(batch.created_at)
+    name = batch.name or ""
+    state = STATES.get(batch.status or "", "unknown")
+    return BatchStatus(
+        handle=msgspec.structs.replace(
+            handle,
+            id=batch.id or handle.id,
+            model=handle.model or batch.model or "",
+            count=handle.count or batch.num_records or 0,
+            token=name.removeprefix(NAME_PREFIX) if name.startswith(NAME_PREFIX) else handle.token,
+            input_id=batch.input_dataset_id or handle.input_id,
+        ),
+        state=state,
+        vendor_state=batch.status or "",
+        counts=BatchCounts(
+            total=batch.num_records, succeeded=batch.num_successful_records, failed=batch.num_failed_records
+        ),
+        created_at=created,
+        results_expire_at=bound.compute_expiry(created),
+        sources=(batch.output_dataset_id,) if batch.output_dataset_id and state in FINAL_STATES else (),
+        errors=(batch.status_reason,) if batch.status_reason and state == "failed" else (),
+    )
+
+
+def read_results(bound: BatchEndpoint, status: BatchStatus) -> ResultStep | None:
+    """Return the steps that read the parts of the output dataset.
+
+    The dataset is asked for before each part: the address of a part is valid for a limited time, and reading a part may take
+    longer.
+    """
+    return _build_part_step(bound, status.sources[0], 0, 0.0, 0.0) if status.sources else None
+
+
+def _build_part_step(bound: BatchEndpoint, dataset: str, part: int, delay: float, waited: float) -> ResultStep:
+    request = build_request(bound.endpoint, GetDataset(id=dataset))
+    return ResultStep(request=request, read=partial(_read_part, bound, dataset, part, waited), delay=delay)
+
+
+def _read_part(
+    bound: BatchEndpoint, identifier: str, number: int, waited: float, body: bytes
+) -> Result[ResultPage, Fault]:
+    match outcome(_read_dataset(bound, body)):
+        case Failure(fault):
+            return Failure(fault)
+        case Success(dataset) if dataset.validation_status != "validated":
+            return _find_delay(bound, dataset, waited).map(
+                lambda delay: ResultPage((), _build_part_step(bound, identifier, number, delay, waited + delay))
+            )
+        case Success(dataset):
+            parts = sorted(dataset.dataset_parts or (), key=lambda part: part.index or 0)
+    if number >= len(parts):
+        return Success(ResultPage(()))
+    url = parts[number].url or ""
+    if urlsplit(url).scheme != "https" and not url.startswith(f"{bound.endpoint.base_url}/"):
+        return Failure(bound.build_invalid("a part of the results has no address that can be read", b""))
+    download = ResultStep(
+        request=HttpRequest(method="GET", url=url, is_presigned=True),
+        read=partial(read_records, bound),
+        following=_build_part_step(bound, identifier, number + 1, 0.0, 0.0) if number + 1 < len(parts) else None,
+    )
+    return Success(ResultPage((), download))
+
+
+def read_records(bound: BatchEndpoint, body: bytes) -> Result[ResultPage, Fault]:
+    """Decode one part, an Avro file."""
+    found = read_avro(body)
+    if isinstance(found, NotAvro):
+        return Failure(bound.build_invalid(f"a part of the results cannot be decoded: {found.reason}", b""))
+    try:
+        records = msgspec.convert(found, list[ResultRecord])
+    except msgspec.ValidationError as error:
+        return Failure(bound.build_invalid(f"a result cannot be decoded: {error}", b""))
+    if not all(record.custom_id for record in records):
+        return Failure(bound.build_invalid("a result has no id", b""))
+    return Success(ResultPage(tuple(map(read_record, records))))
+
+
+def read_record(record: ResultRecord) -> ItemResult:
+    """Decode one result. An error is a text without a status; it is empty for a response."""
+    if record.body is not None and not record.error:
+        return ItemResult(id=record.custom_id, end="answered", status=200, body=encode_body(record.body))
+    message = describe_error(record.error) or "no response"
+    return ItemResult(id=record.custom_id, end="failed", body=encode_body({"message": message}))
