@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -40,6 +40,8 @@ class BatchVendor(ABC):
     path = "/v1"
     """Of the base URL."""
     model = "m-1"
+    settings: Mapping[str, str] = {}
+    """Of the provider, besides key and URL."""
     states = frozenset({"completed", "failed", "expired", "cancelled"})
     """How a batch may end."""
     stores_token = False

@@ -10,6 +10,7 @@ from victor_fp.core.dialects.batches import (
     BatchLimits,
     BatchSupport,
     CohereBatches,
+    FireworksBatches,
     GeminiBatches,
     MistralBatches,
     OpenAIBatches,
@@ -153,6 +154,17 @@ _COHERE = BatchSupport(
         date="2026-11-30",
     ),
 )
+_FIREWORKS = BatchSupport(
+    dialect=FireworksBatches(),
+    # A dataset may have 500 MB, but one upload at most 150 MB. The number of requests is not limited; this one is our own.
+    limits=BatchLimits(
+        max_requests=100_000,
+        max_bytes=150 * MB,
+        price_factor=0.5,
+        source="https://docs.fireworks.ai/guides/batch-inference",
+        date="2026-11-30",
+    ),
+)
 _XAI = BatchSupport(
     dialect=XAIBatches(),
     # Unlimited, but more than 100,000 may be throttled. The number of bytes is our own limit, so that a batch fits into
@@ -193,6 +205,7 @@ BATCHES: Mapping[str, BatchSupport] = {
     "google": _GEMINI,
     "mistral": _MISTRAL,
     "cohere": _COHERE,
+    "fireworks": _FIREWORKS,
     "xai": _XAI,
     "xai-responses": _XAI,
     "openrouter": _OPENROUTER,

@@ -17,6 +17,7 @@ from victor_fp.core.dialects.batches import (
     AnthropicBatches,
     BatchSupport,
     CohereBatches,
+    FireworksBatches,
     GeminiBatches,
     MistralBatches,
     OpenAIBatches,
@@ -113,6 +114,10 @@ def build_batch_codec(endpoint: Endpoint) -> Result[BatchCodec, Fault]:
             from victor_fp.core.protocols.batches import cohere
 
             return cohere.bind_batch_codec(endpoint, support)
+        case FireworksBatches():
+            from victor_fp.core.protocols.batches import fireworks
+
+            return fireworks.bind_batch_codec(endpoint, support)
         case XAIBatches():
             from victor_fp.core.protocols.batches import xai
 
