@@ -143,10 +143,11 @@ _MISTRAL = BatchSupport(
 )
 _COHERE = BatchSupport(
     dialect=CohereBatches(),
-    # A dataset may have 1.5 GB, and is deleted after 30 days. No number of requests, no window and no price are documented:
-    # the number is that of other vendors, and that of bytes is our own limit, so that a batch fits into memory.
+    # A dataset may have 1.5 GB, and is deleted after 30 days. No number of requests, no window and no price are documented.
+    # The number of requests bounds the size of the results, whose parts are read as a whole; that of bytes is our own limit,
+    # so that a batch fits into memory.
     limits=BatchLimits(
-        max_requests=50_000,
+        max_requests=5_000,
         max_bytes=200 * MB,
         window_hours=0,
         results_hours=30 * 24,
