@@ -85,7 +85,11 @@ def write_long(value: int) -> bytes:
 def write_value(schema: Any, value: Any, names: dict[str, Any] | None = None) -> bytes:
     """A value; `names` has the schemas of named types that are referred to."""
     schema = (names or {}).get(schema, schema) if isinstance(schema, str) else schema
-    kind = schema if isinstance(schema, str) else "union" if isinstance(schema, list) else schema["type"]
+    if isinstance(schema, list):
+        index = next(index for index, branch in enumerate(schema) if (branch == "null") == (value is None))
+        return write_long(index) + write_value(schema[index], value, names)
+    definition: dict[str, Any] = {"type": schema} if isinstance(schema, str) else schema
+    kind = definition["type"]
     match kind:
         case "null":
             return b""
@@ -104,19 +108,19 @@ def write_value(schema: Any, value: Any, names: dict[str, Any] | None = None) ->
         case "fixed":
             return bytes(value)
         case "enum":
-            return write_long(schema["symbols"].index(value))
+            return write_long(definition["symbols"].index(value))
         case "array":
-            items = b"".join(write_value(schema["items"], item, names) for item in value)
+            items = b"".join(write_value(definition["items"], item, names) for item in value)
             return (write_long(len(value)) + items if value else b"") + write_long(0)
         case "map":
             pairs = b"".join(
-                write_value("string", name) + write_value(schema["values"], item, names) for name, item in value.items()
+                write_value("string", name) + write_value(definition["values"], item, names)
+                for name, item in value.items()
             )
             return (write_long(len(value)) + pairs if value else b"") + write_long(0)
-        case "union":
-            index = next(index for index, branch in enumerate(schema) if (branch == "null") == (value is None))
-            return write_long(index) + write_value(schema[index], value, names)
         case "record":
-            return b"".join(write_value(field["type"], value.get(field["name"]), names) for field in schema["fields"])
+            return b"".join(
+                write_value(field["type"], value.get(field["name"]), names) for field in definition["fields"]
+            )
         case _:
             return write_value(kind, value, names)

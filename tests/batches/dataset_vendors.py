@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 from urllib.parse import parse_qs
 
 from tests.avro_files import RECORD, write_avro
-from tests.batches.vendor import BatchVendor, Job, parse_form, read_lines
+from tests.batches.vendor import BatchVendor, Job, parse_form, read_lines, write_lines
 from tests.loopback import Received
+from tests.openai_shapes import body, error
 from victor_fp.core.faults import ServerFailed
 
 
@@ -134,6 +136,140 @@ class CohereVendor(BatchVendor):
 
     def refusal(self, message: str) -> tuple[int, Any]:
         return 400, {"message": message}
+
+    def text_of(self, body: Any) -> str:
+        return str(body["messages"][-1]["content"])
+
+
+class FireworksVendor(BatchVendor):
+    """Jobs of an account over datasets that are created, filled and ready later; two files of results."""
+
+    name = "fireworks"
+    path = "/inference/v1"
+    settings: Mapping[str, str] = {"account_id": "acct"}
+    stores_token = True
+    refused = ServerFailed
+    root = "/v1/accounts/acct/"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.checks = 0
+        """How often the next dataset is not ready yet."""
+        self.counts: dict[str, str] = {}
+        """Number of lines that a dataset was created with."""
+        self.signed: list[bytes] = []
+
+    def handle(self, received: Received) -> tuple[int, Any]:
+        path, _, query = received.path.partition("?")
+        if path.startswith("/files/"):
+            assert "authorization" not in received.headers
+            return 200, self.signed[int(path.rpartition("/")[2])]
+        assert path.startswith(self.root)
+        given = parse_qs(query)
+        match received.method, path.removeprefix(self.root).split("/"):
+            case "POST", ["datasets"]:
+                return self.create_dataset(received.json())
+            case "POST", ["datasets", last] if last.endswith(":upload"):
+                return self.fill_dataset(last.removesuffix(":upload"), received)
+            case "GET", ["datasets", last] if last.endswith(":getDownloadEndpoint"):
+                return self.sign(last.removesuffix(":getDownloadEndpoint"), received.headers["host"])
+            case "GET", ["datasets", identifier] if identifier in self.files:
+                return 200, self.show_dataset(identifier)
+            case "POST", ["batchInferenceJobs"]:
+                return self.create(received.json(), given["batchInferenceJobId"][0])
+            case "GET", ["batchInferenceJobs"]:
+                assert (given["pageSize"], given["orderBy"]) == (["200"], ["created_time desc"])
+                return 200, {"batchInferenceJobs": [self.show(job) for job in reversed(self.jobs.values())]}
+            case "GET", ["batchInferenceJobs", identifier] if identifier in self.jobs:
+                return 200, self.show(self.jobs[identifier])
+            case "DELETE", ["batchInferenceJobs", identifier] if identifier in self.jobs:
+                self.jobs[identifier].state = "cancelling"
+                return 200, {}
+            case _:
+                return 404, {"code": 5, "details": [], "message": "resource not found"}
+
+    def create_dataset(self, wanted: dict[str, Any]) -> tuple[int, Any]:
+        assert set(wanted) == {"datasetId", "dataset"}
+        assert wanted["dataset"]["userUploaded"] == {}
+        self.files[wanted["datasetId"]] = b""
+        self.counts[wanted["datasetId"]] = wanted["dataset"]["exampleCount"]
+        return 200, self.show_dataset(wanted["datasetId"])
+
+    def fill_dataset(self, identifier: str, received: Received) -> tuple[int, Any]:
+        fields, file = parse_form(received)
+        assert (fields, self.files[identifier]) == ({}, b"")
+        assert self.counts[identifier] == str(len(read_lines(file)))
+        self.files[identifier] = file
+        return 200, {"id": f"accounts/acct/datasets/{identifier}", "object": "file", "bytes": len(file)}
+
+    def show_dataset(self, identifier: str) -> dict[str, Any]:
+        is_ready = bool(self.files[identifier]) and self.checks <= 0
+        self.checks -= bool(self.files[identifier])
+        return {
+            "name": f"accounts/acct/datasets/{identifier}",
+            "state": "READY" if is_ready else "UPLOADING",
+            "status": {"code": "OK", "message": ""},
+            "userUploaded": {},
+        }
+
+    def create(self, wanted: dict[str, Any], identifier: str) -> tuple[int, Any]:
+        assert set(wanted) == {"model", "inputDatasetId", "displayName"}
+        if identifier in self.jobs:
+            return 409, {"code": 6, "details": [], "message": "already exists"}
+        dataset = wanted["inputDatasetId"].removeprefix("accounts/acct/datasets/")
+        lines = read_lines(self.files[dataset])
+        assert all(set(line) == {"custom_id", "body"} and "model" not in line["body"] for line in lines)
+        requests = {line["custom_id"]: line["body"] for line in lines}
+        job = Job(identifier, requests, wanted["model"], {"displayName": wanted["displayName"]})
+        job.input_file = wanted["inputDatasetId"]
+        self.jobs[identifier] = job
+        return 200, self.show(job)
+
+    def show(self, job: Job) -> dict[str, Any]:
+        words = {"pending": "VALIDATING", "cancelling": "DELETING_CLEANING_UP"}
+        ends = [end for _, end, *_ in job.results]
+        has_output = not job.is_lost
+        code = ("INVALID_ARGUMENT", "syntax error in line 1") if job.state == "failed" else ("OK", "")
+        return {
+            "name": f"accounts/acct/batchInferenceJobs/{job.id}",
+            "displayName": job.metadata["displayName"],
+            "createTime": "2023-11-14T22:13:20.029803417Z",
+            "expireTime": "2023-11-15T22:13:20Z",
+            "state": f"JOB_STATE_{words.get(job.state, job.state.upper())}",
+            "status": {"code": code[0], "message": code[1]},
+            "model": job.model,
+            "inputDatasetId": job.input_file,
+            "outputDatasetId": f"accounts/acct/datasets/out-{job.id}" if has_output else "",
+            "jobProgress": {
+                "totalInputRequests": len(job.requests),
+                "totalProcessedRequests": len(ends),
+                "successfullyProcessedRequests": ends.count("answered"),
+                "failedRequests": ends.count("failed"),
+                "outputRows": len(ends),
+            }
+            if ends
+            else None,
+            "continuedFromJobName": "",
+            "waitingOnCapacity": False,
+        }
+
+    def sign(self, dataset: str, host: str) -> tuple[int, Any]:
+        results = self.jobs[dataset.removeprefix("out-")].results
+        done = [{"custom_id": name, "response": answer} for name, end, _, answer in results if end == "answered"]
+        failed = [{"custom_id": name, "error": answer["error"]} for name, end, _, answer in results if end == "failed"]
+        self.signed = [write_lines(done), write_lines(failed)]
+        names = ("BIJOutputSet.jsonl", "error-data")
+        urls = {
+            f"dataset/{dataset}/{name}": f"http://{host}/files/{index}?X-Goog-Signature=s"
+            for index, name in enumerate(names)
+        }
+        return 200, {"filenameToSignedUrls": urls}
+
+    def completion(self, text: str) -> Any:
+        return body(text)
+
+    def refusal(self, message: str) -> tuple[int, Any]:
+        return 400, error(message, "invalid_value", "invalid_request_error")
 
     def text_of(self, body: Any) -> str:
         return str(body["messages"][-1]["content"])

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from returns.result import Success
 
-from tests.batches.dataset_vendors import CohereVendor
+from tests.batches.dataset_vendors import CohereVendor, FireworksVendor
 from tests.batches.openai_vendor import (
     AzureResponsesVendor,
     AzureVendor,
@@ -61,6 +61,7 @@ VENDORS: list[type[BatchVendor]] = [
     GeminiVendor,
     MistralVendor,
     CohereVendor,
+    FireworksVendor,
     XAIVendor,
     XAIResponsesVendor,
     OpenRouterVendor,
@@ -81,13 +82,8 @@ def vendor(request: pytest.FixtureRequest) -> BatchVendor:
 @asynccontextmanager
 async def connected(vendor: BatchVendor, **keywords: Any) -> AsyncIterator[BaseProvider]:
     async with serving(vendor) as server:
-        settings = {
-            "api_key": KEY,
-            "base_url": f"{server.url}{vendor.path}",
-            "max_retries": 0,
-            **vendor.settings,
-            **keywords,
-        }
+        settings: dict[str, Any] = {"api_key": KEY, "base_url": f"{server.url}{vendor.path}", "max_retries": 0}
+        settings |= {**vendor.settings, **keywords}
         async with ProviderRegistry.create(vendor.name, **settings) as provider:
             yield provider
 

@@ -11,9 +11,11 @@ from returns.result import Failure, Result, Success
 from tests.core.batching.test_line_formats import bound, encode
 from victor_fp.core.batching.encoding import encode_row
 from victor_fp.core.batching.types import BatchHandle, BatchItem, BatchStatus
+from victor_fp.core.catalogue import CATALOGUE
 from victor_fp.core.faults import Fault, InvalidRequest, InvalidResponse, TimedOut, UnsupportedParameter
 from victor_fp.core.jobs.rows import CheckedRow, Row, check_row
-from victor_fp.core.protocols.batches import ResultPage, ResultStep, SubmitStep
+from victor_fp.core.protocols.batches import BatchCodec, ResultPage, ResultStep, SubmitStep, build_batch_codec
+from victor_fp.core.request_building.endpoints import build_endpoint
 from victor_fp.core.types import ImagePart, Message, TextPart
 
 IMAGE = ImagePart(url="https://example.invalid/a.png")
@@ -105,9 +107,13 @@ def begin() -> SubmitStep:
     """The step after the upload."""
     first = bound("cohere")[1].submit([encode("cohere", "a")], "t1")
     assert isinstance(first, SubmitStep)
-    step = first.read(b'{"id":"d-1"}').unwrap()
-    assert isinstance(step, SubmitStep)
-    return step
+    return go_on(first, b'{"id":"d-1"}')
+
+
+def go_on(step: SubmitStep, body: bytes) -> SubmitStep:
+    following = step.read(body).unwrap()
+    assert isinstance(following, SubmitStep)
+    return following
 
 
 def test_a_batch_is_created_when_its_dataset_is_valid() -> None:
@@ -115,10 +121,10 @@ def test_a_batch_is_created_when_its_dataset_is_valid() -> None:
     assert (step.request.method, step.request.url) == ("GET", "https://example.invalid/openai/v1/datasets/d-1")
     delays = [step.delay]
     for _ in range(3):
-        step = step.read(dataset("processing")).unwrap()  # type: ignore[assignment]  # not valid yet
+        step = go_on(step, dataset("processing"))
         delays.append(step.delay)
     assert delays == [0.0, 2.0, 2.0, 2.0]
-    step = step.read(dataset("validated")).unwrap()  # type: ignore[assignment]
+    step = go_on(step, dataset("validated"))
     assert step.creates
     assert step.request.json() == {"name": "victor-fp t1", "input_dataset_id": "d-1", "model": "m-1"}
     handle = step.read(b'{"batch":{"id":"b-1","name":"victor-fp t1"}}').unwrap()
@@ -184,3 +190,85 @@ def test_records_that_cannot_be_decoded_are_faults() -> None:
     found = page.following.read(b"<html>")
     assert isinstance(found, Failure)
     assert "not an Avro file" in found.failure().message
+
+
+def fireworks(**settings: str) -> Result[BatchCodec, Fault]:
+    """The batch API at the vendor's own address."""
+    spec = CATALOGUE.find("fireworks").unwrap()
+    return build_batch_codec(build_endpoint(spec, settings=settings).unwrap())
+
+
+def test_jobs_of_fireworks_are_at_the_address_of_the_account() -> None:
+    batch = fireworks(account_id="acct").unwrap()
+    handle = BatchHandle(provider="fireworks", id="job-1")
+    assert batch.status(handle).url == "https://api.fireworks.ai/v1/accounts/acct/batchInferenceJobs/job-1"
+    assert (batch.cancel(handle).method, batch.cancel(handle).url) == ("DELETE", batch.status(handle).url)
+    assert batch.list_page("2").url.endswith("?pageSize=200&pageToken=2&orderBy=created_time%20desc")
+
+
+def test_without_an_account_fireworks_has_no_batches() -> None:
+    fault = fireworks().failure()
+    assert isinstance(fault, InvalidRequest)
+    assert "account_id (or set FIREWORKS_ACCOUNT_ID)" in fault.message
+
+
+def test_a_dataset_of_fireworks_is_created_filled_and_waited_for() -> None:
+    batch, item = fireworks(account_id="acct").unwrap(), encode("fireworks", "a")
+    assert "model" not in json.loads(item.line)["body"]
+    step: Any = batch.submit([item], "t1")
+    name = step.request.json()["datasetId"]
+    assert step.request.json() == {"datasetId": name, "dataset": {"exampleCount": "1", "userUploaded": {}}}
+    step = step.read(json.dumps({"name": f"accounts/acct/datasets/{name}", "state": "UPLOADING"}).encode()).unwrap()
+    assert step.request.url.endswith(f"/v1/accounts/acct/datasets/{name}:upload")
+    assert item.line in step.request.body
+    step = step.read(b'{"id": "x"}').unwrap()
+    step = step.read(b'{"state": "UPLOADING"}').unwrap()
+    assert (step.request.method, step.delay) == ("GET", 2.0)
+    step = step.read(b'{"state": "READY"}').unwrap()
+    assert step.creates
+    assert step.request.url.endswith(f"/v1/accounts/acct/batchInferenceJobs?batchInferenceJobId={name}")
+    assert step.request.json() == {
+        "model": "m-1", "inputDatasetId": f"accounts/acct/datasets/{name}", "displayName": "victor-fp t1"
+    }  # fmt: skip
+    shown = {"name": "accounts/acct/batchInferenceJobs/job-1", "displayName": "victor-fp t1"}
+    handle = step.read(json.dumps(shown).encode()).unwrap()
+    assert (handle.id, handle.token, handle.input_id) == ("job-1", "t1", name)
+
+
+@pytest.mark.parametrize(
+    ("state", "rows", "expected", "sources"),
+    [
+        ("JOB_STATE_COMPLETED", None, "completed", ("out",)),
+        ("JOB_STATE_EXPIRED", 2, "expired", ("out",)),
+        ("JOB_STATE_EXPIRED", 0, "expired", ()),
+        ("JOB_STATE_CANCELLED", 1, "cancelled", ("out",)),
+        ("JOB_STATE_DELETING_CLEANING_UP", None, "cancelled", ()),
+        ("JOB_STATE_FAILED", 0, "failed", ()),
+        ("JOB_STATE_RUNNING", 2, "running", ()),
+        ("JOB_STATE_OF_TOMORROW", None, "unknown", ()),
+    ],
+)
+def test_only_jobs_with_rows_have_an_output_dataset(
+    state: str, rows: int | None, expected: str, sources: tuple[str, ...]
+) -> None:
+    progress = None if rows is None else {"outputRows": rows}
+    shown = {"name": "a/b/job-1", "state": state, "outputDatasetId": "accounts/acct/datasets/out"} | {
+        "jobProgress": progress, "status": {"code": "INTERNAL", "message": "why"}
+    }  # fmt: skip
+    handle = BatchHandle(provider="fireworks", id="job-1")
+    status = fireworks(account_id="acct").unwrap().read_status(handle, json.dumps(shown).encode()).unwrap()
+    assert (status.state, status.sources) == (expected, sources)
+    assert status.errors == (("why",) if expected == "failed" else ())
+
+
+def test_files_of_fireworks_are_requested_without_credentials() -> None:
+    batch = fireworks(account_id="acct").unwrap()
+    handle = BatchHandle(provider="fireworks", id="job-1")
+    step = batch.results(BatchStatus(handle=handle, state="completed", sources=("out",)))
+    assert isinstance(step, ResultStep)
+    assert step.request.url == "https://api.fireworks.ai/v1/accounts/acct/datasets/out:getDownloadEndpoint"
+    page = step.read(b'{"filenameToSignedUrls":{"x/error-data":"https://s.invalid/1?Signature=s"}}').unwrap()
+    assert page.following is not None
+    assert (page.following.request.headers, page.following.request.is_presigned) == ({}, True)
+    assert isinstance(step.read(b'{"filenameToSignedUrls":{"x":"ftp://s.invalid/1"}}').failure(), InvalidResponse)
+    assert step.read(b'{"filenameToSignedUrls":{}}').unwrap() == ResultPage(())

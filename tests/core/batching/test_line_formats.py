@@ -26,6 +26,7 @@ from victor_fp.core.types import CompletionResponse
 
 KEYS = ("a", "b", "c", "d")
 SETTINGS = {
+    "fireworks": {"account_id": "acct"},
     "vertex": {"batch_location": "gs://bucket/jobs"},
     "bedrock": {"batch_location": "s3://bucket/jobs", "batch_role": "arn:aws:iam::123456789012:role/batches"},
 }
@@ -332,6 +333,38 @@ COHERE_RESULTS = (
     COHERE_DATASET,
     write_avro(RECORD, [{"custom_id": "a", "body": cohere_chat("A"), "error": ""}], "deflate"),
 )
+FIREWORKS_JOB = {
+    "name": "accounts/acct/batchInferenceJobs/job-1",
+    "displayName": "nightly",
+    "createTime": "2023-11-14T22:13:20Z",
+    "expireTime": "2023-11-15T22:13:20Z",
+    "state": "JOB_STATE_EXPIRED",
+    "status": {"code": "OK", "message": ""},
+    "model": "m-1",
+    "inputDatasetId": "accounts/acct/datasets/d-1",
+    "outputDatasetId": "accounts/acct/datasets/bij-1",
+    "jobProgress": {
+        "totalInputRequests": 1,
+        "totalProcessedRequests": 4,
+        "successfullyProcessedRequests": 1,
+        "failedRequests": 1,
+        "outputRows": 2,
+    },
+}
+FIREWORKS_FILES = json.dumps(
+    {
+        "filenameToSignedUrls": {
+            "dataset/bij-1/error-data": "https://storage.invalid/2?X-Goog-Signature=s",
+            "dataset/bij-1/BIJOutputSet.jsonl": "https://storage.invalid/1?X-Goog-Signature=s",
+        }
+    }
+).encode()
+FIREWORKS_RESULTS = (
+    FIREWORKS_FILES,
+    lines({"custom_id": "a", "response": chat("A")}),
+    FIREWORKS_FILES,
+    lines({"custom_id": "b", "error": {"message": "not this one", "code": "invalid_value"}}),
+)
 CASES: list[tuple[str, Any, Sequence[bytes], BatchState, dict[str, str]]] = [
     ("openai", OPENAI_BATCH, OPENAI_RESULTS, "expired", {"a": "answered", "b": "failed", "c": "expired"}),
     ("together", TOGETHER_BATCH, TOGETHER_RESULTS, "completed", {"a": "answered", "b": "failed"}),
@@ -346,6 +379,7 @@ CASES: list[tuple[str, Any, Sequence[bytes], BatchState, dict[str, str]]] = [
     ("google", GEMINI_BATCH, (), "completed", {"a": "answered", "b": "failed", "c": "cancelled"}),
     ("mistral", MISTRAL_JOB, MISTRAL_RESULTS, "expired", {"a": "answered", "b": "failed"}),
     ("cohere", COHERE_BATCH, COHERE_RESULTS, "completed", {"b": "failed", "a": "answered"}),
+    ("fireworks", FIREWORKS_JOB, FIREWORKS_RESULTS, "expired", {"a": "answered", "b": "failed"}),
     ("xai", XAI_BATCH, XAI_RESULTS, "completed", {"b": "failed", "a": "answered"}),
     ("openrouter", OPENROUTER_BATCH, (), "completed", {"a": "answered", "b": "failed"}),
     ("vertex", VERTEX_JOB, VERTEX_RESULTS, "completed", {"b": "failed", "a": "answered", "c": "failed"}),
@@ -398,6 +432,10 @@ def test_a_batch_that_is_submitted_holds_every_request_once_and_in_order(name: s
         following = sent.read(b'{"batch_id": "batch_1"}').unwrap()
         assert isinstance(following, SubmitStep)
         whole = following.request.body
+    if name == "fireworks":  # the dataset is created empty
+        following = sent.read(b'{"name": "accounts/acct/datasets/d-1"}').unwrap()
+        assert isinstance(following, SubmitStep)
+        whole = following.request.body
     places = [whole.index(item.line) for item in items]
     assert places == sorted(places)
     for item in items:
@@ -415,8 +453,8 @@ def test_a_list_of_batches_is_read(name: str) -> None:
     if shown is None:
         shown = next(case[1] for case in CASES if BATCHES[case[0]].dialect.family == BATCHES[name].dialect.family)
     shown = shown.get("batch", shown)
-    wrapped = {"data": [shown], "batches": [shown], "operations": [shown], "has_more": False}
-    wrapped |= {"batchPredictionJobs": [shown], "invocationJobSummaries": [shown]}
+    names = ("data", "batches", "operations", "batchInferenceJobs", "batchPredictionJobs", "invocationJobSummaries")
+    wrapped = {"has_more": False} | {key: [shown] for key in names}
     listed = batch.read_list(None, json.dumps(wrapped).encode())
     assert isinstance(listed, Success)
     statuses, following = listed.unwrap()

@@ -11,6 +11,7 @@ from victor_fp.core.dialects.batches import (
     BatchSupport,
     BedrockBatches,
     CohereBatches,
+    FireworksBatches,
     GeminiBatches,
     MistralBatches,
     OpenAIBatches,
@@ -144,14 +145,26 @@ _MISTRAL = BatchSupport(
 )
 _COHERE = BatchSupport(
     dialect=CohereBatches(),
-    # A dataset may have 1.5 GB, and is deleted after 30 days. No number of requests, no window and no price are documented:
-    # the number is that of other vendors, and that of bytes is our own limit, so that a batch fits into memory.
+    # A dataset may have 1.5 GB, and is deleted after 30 days. No number of requests, no window and no price are documented.
+    # The number of requests bounds the size of the results, whose parts are read as a whole; that of bytes is our own limit,
+    # so that a batch fits into memory.
     limits=BatchLimits(
-        max_requests=50_000,
+        max_requests=5_000,
         max_bytes=200 * MB,
         window_hours=0,
         results_hours=30 * 24,
         source="https://docs.cohere.com/docs/datasets",
+        date="2026-11-30",
+    ),
+)
+_FIREWORKS = BatchSupport(
+    dialect=FireworksBatches(),
+    # A dataset may have 500 MB, but one upload at most 150 MB. The number of requests is not limited; this one is our own.
+    limits=BatchLimits(
+        max_requests=100_000,
+        max_bytes=150 * MB,
+        price_factor=0.5,
+        source="https://docs.fireworks.ai/guides/batch-inference",
         date="2026-11-30",
     ),
 )
@@ -232,6 +245,7 @@ BATCHES: Mapping[str, BatchSupport] = {
     "google": _GEMINI,
     "mistral": _MISTRAL,
     "cohere": _COHERE,
+    "fireworks": _FIREWORKS,
     "xai": _XAI,
     "xai-responses": _XAI,
     "openrouter": _OPENROUTER,

@@ -62,6 +62,12 @@ class CohereBatches(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     family: Literal["cohere"] = "cohere"
 
 
+class FireworksBatches(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """Fireworks' batch API: jobs of an account over datasets, for one model; results are the files of a dataset."""
+
+    family: Literal["fireworks"] = "fireworks"
+
+
 class XAIBatches(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """xAI's batch API: batches are created empty, requests are added in several calls, results are paginated."""
 
@@ -95,11 +101,12 @@ BatchDialect: TypeAlias = (
     | AnthropicBatches
     | GeminiBatches
     | MistralBatches
+    | CohereBatches
+    | FireworksBatches
     | XAIBatches
     | OpenRouterBatches
     | VertexBatches
     | BedrockBatches
-    | CohereBatches
 )
 
 

@@ -115,6 +115,7 @@ FIREWORKS = ProviderSpec(
     reranking=reranking.FIREWORKS,
     base_url="https://api.fireworks.ai/inference/v1",
     key_variables=("FIREWORKS_API_KEY",),
+    settings=(Setting(name="account_id", variables=("FIREWORKS_ACCOUNT_ID",)),),  # of its batches
     supports=Supports(images=True, reasoning=True, json_schema=True),
     default_model="accounts/fireworks/models/glm-5p1",
     default_source=MODELS_DEV,

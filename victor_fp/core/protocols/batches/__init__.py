@@ -19,6 +19,7 @@ from victor_fp.core.dialects.batches import (
     BatchSupport,
     BedrockBatches,
     CohereBatches,
+    FireworksBatches,
     GeminiBatches,
     MistralBatches,
     OpenAIBatches,
@@ -143,6 +144,10 @@ def build_batch_codec(endpoint: Endpoint) -> Result[BatchCodec, Fault]:
             from victor_fp.core.protocols.batches import cohere
 
             return cohere.bind_batch_codec(endpoint, support)
+        case FireworksBatches():
+            from victor_fp.core.protocols.batches import fireworks
+
+            return fireworks.bind_batch_codec(endpoint, support)
         case XAIBatches():
             from victor_fp.core.protocols.batches import xai
 

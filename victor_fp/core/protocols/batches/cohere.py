@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from functools import partial
-from urllib.parse import urlsplit
 
 import msgspec
 from msgspec import UNSET
@@ -26,7 +25,6 @@ from victor_fp_wire.cohere_batches.operations import (
 
 from victor_fp.core.avro import NotAvro, read_avro
 from victor_fp.core.batching.multipart import encode_form
-from victor_fp.core.batching.polling import compute_poll_delay
 from victor_fp.core.batching.reading import describe_error, encode_body, parse_time
 from victor_fp.core.batching.types import (
     FINAL_STATES,
@@ -40,7 +38,7 @@ from victor_fp.core.batching.types import (
 )
 from victor_fp.core.dialects.batches import BatchSupport
 from victor_fp.core.dialects.cohere import CohereDialect
-from victor_fp.core.faults import Fault, InvalidRequest, TimedOut
+from victor_fp.core.faults import Fault, InvalidRequest
 from victor_fp.core.json import Json, encode_json
 from victor_fp.core.protocols import Codec, codec_for
 from victor_fp.core.protocols.batches import BatchCodec, ResultPage, ResultStep, StatusPage, SubmitStep
@@ -54,8 +52,6 @@ NAME_PREFIX = "victor-fp "
 """A batch's name is this prefix and the token."""
 PAGE = 1000
 """The largest page: the order of the list is not documented, so pages are sorted here."""
-MAX_WAIT = 3600.0
-"""Maximum number of seconds that is waited for the validation of a dataset; the vendor gives no number."""
 
 STATES: Mapping[str, BatchState] = {
     "BATCH_STATUS_QUEUED": "pending",
@@ -249,14 +245,11 @@ def _read_dataset(bound: BatchEndpoint, body: bytes) -> Result[received.Dataset,
 
 def _find_delay(bound: BatchEndpoint, dataset: received.Dataset, waited: float) -> Result[float, Fault]:
     """Return the seconds until a dataset that is not valid yet is asked for again; a fault if waiting is useless."""
-    provider = bound.endpoint.spec.name
     if dataset.validation_status in INVALID:
         reason = dataset.validation_error or f"validation {dataset.validation_status}"
-        return Failure(InvalidRequest(provider=provider, message=f"dataset {dataset.id} is not valid: {reason[:500]}"))
-    if waited >= MAX_WAIT:
-        message = f"dataset {dataset.id} was not validated within {waited:g} s"
-        return Failure(TimedOut(provider=provider, message=message, seconds=waited))
-    return Success(compute_poll_delay(waited))
+        message = f"dataset {dataset.id} is not valid: {reason[:500]}"
+        return Failure(InvalidRequest(provider=bound.endpoint.spec.name, message=message))
+    return bound.compute_delay(f"dataset {dataset.id}", waited)
 
 
 def _build_creation(bound: BatchEndpoint, handle: BatchHandle) -> SubmitStep:
@@ -357,15 +350,12 @@ def _read_part(
             parts = sorted(dataset.dataset_parts or (), key=lambda part: part.index or 0)
     if number >= len(parts):
         return Success(ResultPage(()))
-    url = parts[number].url or ""
-    if urlsplit(url).scheme != "https" and not url.startswith(f"{bound.endpoint.base_url}/"):
-        return Failure(bound.build_invalid("a part of the results has no address that can be read", b""))
-    download = ResultStep(
-        request=HttpRequest(method="GET", url=url, is_presigned=True),
-        read=partial(read_records, bound),
-        following=_build_part_step(bound, identifier, number + 1, 0.0, 0.0) if number + 1 < len(parts) else None,
+    following = _build_part_step(bound, identifier, number + 1, 0.0, 0.0) if number + 1 < len(parts) else None
+    return bound.build_download(parts[number].url or "", bound.endpoint.base_url).map(
+        lambda request: ResultPage(
+            (), ResultStep(request=request, read=partial(read_records, bound), following=following)
+        )
     )
-    return Success(ResultPage((), download))
 
 
 def read_records(bound: BatchEndpoint, body: bytes) -> Result[ResultPage, Fault]:

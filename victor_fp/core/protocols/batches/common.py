@@ -4,20 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal, TypeVar
+from urllib.parse import urlsplit
 
 import msgspec
 from returns.result import Failure, Result, Success
 
+from victor_fp.core.batching.polling import compute_poll_delay
 from victor_fp.core.batching.reading import encode_body, find_error_code, iterate_lines
 from victor_fp.core.batching.types import BatchItem, ItemResult
 from victor_fp.core.dialects.batches import BatchSupport
-from victor_fp.core.faults import Fault, InvalidRequest, InvalidResponse
+from victor_fp.core.faults import Fault, InvalidRequest, InvalidResponse, TimedOut
 from victor_fp.core.json import Undecodable, WireDecoder
 from victor_fp.core.protocols.batches import ResultPage
-from victor_fp.core.requests import Endpoint, build_missing_setting
+from victor_fp.core.requests import Endpoint, HttpRequest, build_missing_setting
 
 T = TypeVar("T")
 
+MAX_WAIT = 3600.0
+"""Maximum number of seconds that is waited for a dataset to be processed; no vendor documents a number."""
 NOT_STARTED: Mapping[str, Literal["expired", "cancelled"]] = {
     "batch_expired": "expired",
     "batch_cancelled": "cancelled",
@@ -46,8 +50,25 @@ class BatchEndpoint(msgspec.Struct, frozen=True, kw_only=True):
         return Success(found)
 
     def compute_end(self, created: float | None) -> float | None:
-        """Return when a batch created at `created` ends at the latest."""
-        return None if created is None else created + self.support.limits.window_hours * 3600.0
+        """Return when a batch created at `created` ends at the latest; None if that is not documented."""
+        hours = self.support.limits.window_hours
+        return None if created is None or not hours else created + hours * 3600.0
+
+    def compute_delay(self, what: str, waited: float) -> Result[float, Fault]:
+        """Return the seconds until a dataset that is being processed is asked for again; TimedOut if it took too long."""
+        if waited >= MAX_WAIT:
+            message = f"{what} was still being processed after {waited:g} s"
+            return Failure(TimedOut(provider=self.endpoint.spec.name, message=message, seconds=waited))
+        return Success(compute_poll_delay(waited))
+
+    def build_download(self, url: str, root: str) -> Result[HttpRequest, Fault]:
+        """Build the request for a file at a signed URL, which no credentials are sent to.
+
+        It must be encrypted, or at the endpoint itself, whose URL is `root`.
+        """
+        if urlsplit(url).scheme != "https" and not url.startswith(f"{root}/"):
+            return Failure(self.build_invalid("a file of results has no address that can be read", b""))
+        return Success(HttpRequest(method="GET", url=url, is_presigned=True))
 
     def compute_expiry(self, created: float | None) -> float | None:
         """Return when the results of a batch created at `created` expire."""
