@@ -50,7 +50,7 @@ class Simulated(BaseProvider):
     label = ""
 
     def __init__(self, **options: Any) -> None:
-        super().__init__(**options)
+        super().__init__(**{"max_retries": 0, **options})
         self.closed = 0
         self.asked: list[str] = []
         self.asked_after_close = 0

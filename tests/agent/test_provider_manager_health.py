@@ -150,6 +150,17 @@ async def test_stream_falls_back_before_its_first_chunk_only() -> None:
     assert len(two.received) == 1
 
 
+@pytest.mark.usefixtures("no_pauses")
+async def test_a_custom_provider_is_retried_before_a_fallback_replaces_it() -> None:
+    async with serving(answers) as two:
+        Echo.plan = [ConnectionError("nobody there")] * 2
+        async with ProviderManager(settings(second=two), Echo(), "e-1", config=calls_fail("second")) as manager:
+            assert (await manager.chat(HI)).content == "e-1: Hi"
+            Echo.plan = [ConnectionError("nobody there")] * 4
+            assert (await manager.chat(HI)).content == "Hello!"
+    assert Echo.plan == []
+
+
 async def test_a_custom_provider_may_raise_what_it_likes_and_is_bounded_in_time() -> None:
     async def for_ever() -> None:
         await asyncio.sleep(60)
@@ -157,10 +168,10 @@ async def test_a_custom_provider_may_raise_what_it_likes_and_is_bounded_in_time(
     async with serving(answers, streams) as two:
         config = calls_fail("second")
         Echo.plan = [ConnectionError("nobody there")]
-        async with ProviderManager(settings(second=two), Echo(), "e-1", config=config) as manager:
+        async with ProviderManager(settings(second=two), Echo(max_retries=0), "e-1", config=config) as manager:
             assert (await manager.chat(HI)).content == "Hello!"
         Echo.plan = [OSError("no route"), for_ever, None]
-        async with ProviderManager(settings(second=two), Echo(), "e-1", config=config) as manager:
+        async with ProviderManager(settings(second=two), Echo(max_retries=0), "e-1", config=config) as manager:
             assert "".join([piece.content async for piece in manager.stream(HI)]) == "Hello"
             await manager.switch_provider("echo", "e-2")
             late = await manager.chat_result(HI, deadline=0.1)
@@ -198,7 +209,9 @@ async def test_switch_checks_the_new_provider_first() -> None:
 async def test_a_switch_to_an_unhealthy_provider_ends_at_the_first_fallback_that_works() -> None:
     async with serving(lists()) as well, serving(fails) as ill:
         config = ProviderManagerConfig(fallback_providers=["nobody", "second"])
-        async with ProviderManager(settings(second=well, third=ill), Echo(), "e-1", config=config) as manager:
+        async with ProviderManager(
+            settings(second=well, third=ill), Echo(max_retries=0), "e-1", config=config
+        ) as manager:
             assert await manager.switch_provider("third")
             assert manager.provider_name == "second"
             (event,) = manager.get_switch_history()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -12,12 +13,13 @@ from pydantic import SecretStr
 
 from tests.acme import KEY
 from tests.loopback import Loopback
+from victor_fp.core.embeddings import EmbeddingResponse
 from victor_fp.core.faults import AuthRejected, UnsupportedParameter
 from victor_fp.integrations.langchain import VictorEmbeddings
 from victor_fp.providers.base import ProviderError
 from victor_fp.providers.registry import ProviderRegistry
 from victor_fp.sync import SyncProvider, create_managed
-from victor_fp.testing import ScriptedWire, Turn
+from victor_fp.testing import ScriptedProvider, ScriptedWire, Turn
 
 
 class TestUnit(EmbeddingsUnitTests):
@@ -104,3 +106,19 @@ def test_failures_are_raised_and_keys_are_not_shown() -> None:
     for wrong in refused:
         with pytest.raises(ValueError, match="provider"):
             VictorEmbeddings(**wrong)
+
+
+@pytest.mark.usefixtures("no_pauses")
+def test_a_class_of_the_program_is_retried() -> None:
+    class Local(ScriptedProvider):
+        tries = 0
+
+        async def embed(self, texts: Sequence[str] | str, *, model: str, **options: Any) -> EmbeddingResponse:
+            self.tries += 1
+            if self.tries < 3:
+                raise ConnectionError("no route")
+            return EmbeddingResponse(vectors=[[0.5]], model=model)
+
+    local = Local(lambda _: "Hi")
+    assert VictorEmbeddings(model="m", provider=local).embed_query("one") == [0.5]
+    assert local.tries == 3

@@ -18,6 +18,8 @@ from victor_fp.core.resilience.fallback import MOVES_ON, FallbackPolicy
 from victor_fp.core.resilience.retry import RetryPolicy
 from victor_fp.core.result import outcome
 from victor_fp.providers.base import BaseProvider
+from victor_fp.providers.custom_provider import build_class_pool
+from victor_fp.providers.provider import Provider
 from victor_fp.providers.provider_backend import ProviderBackend, find_engine_pool
 from victor_fp.shell.engine.backend import BackendAttempt, BoundRequest, Kind, TimeLimits
 from victor_fp.shell.engine.call_spec import CallSpec
@@ -90,11 +92,11 @@ class ManagerPool(TargetPool):
 
     def _build_target(self, state: ProviderState) -> Target:
         provider = state.provider
-        own = find_engine_pool(provider)
+        own = find_engine_pool(provider) if isinstance(provider, Provider) else build_class_pool(provider)
         attempts = getattr(provider, "max_retries", 0) + 1
         timeout = float(getattr(provider, "timeout", 60.0))
         return Target(
-            backend=ProviderBackend(provider) if own is None else PoolBackend(own, provider.base_url),
+            backend=ProviderBackend(provider) if own is None else PoolBackend(own, getattr(provider, "base_url", None)),
             model=state.model,
             timeout=MAX_SECONDS if own is not None else timeout if self._spec.stream else timeout * attempts,
             retries=NO_RETRIES,
@@ -105,7 +107,7 @@ class ManagerPool(TargetPool):
 
 
 class PoolBackend:
-    """A managed provider as a backend: its attempts are operations, with their own retries."""
+    """The targets of a provider as a backend: its attempts are operations, with their own retries."""
 
     def __init__(self, pool: TargetPool, address: str | None) -> None:
         self._pool = pool

@@ -1,78 +1,95 @@
-"""CustomProvider: wraps a user's provider class as a `Provider`; the class gets lists of messages and a model name."""
+"""CustomProvider: wraps a user's provider class as a `Provider`, whose calls run on the engine."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterator, Sequence
-from contextlib import aclosing
+from collections.abc import Sequence
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, NamedTuple, Self, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Self
 
-from returns.result import Failure, Result, Success
+from returns.result import Result
 from typing_extensions import Unpack
 
 from victor_fp.core.defaults import DEFAULT_MAX_TOKENS, DEFAULT_TEMPERATURE
 from victor_fp.core.faults import Fault, InvalidRequest
-from victor_fp.core.model_names import describe_missing_model
 from victor_fp.core.options import ChatOptions
 from victor_fp.core.protocols import ModelInfo
-from victor_fp.core.request_building.inputs import Messages, ToolsInput, read_messages, read_tools
-from victor_fp.core.result import outcome
-from victor_fp.core.types import CompletionResponse, Message, StreamChunk, ToolDefinition
+from victor_fp.core.request_building.inputs import Messages, ToolsInput
+from victor_fp.core.resilience.bounds import MAX_SECONDS, find_count_problem, find_timeout_problem
+from victor_fp.core.resilience.breaker import Breaker
+from victor_fp.core.resilience.retry import RetryPolicy
+from victor_fp.core.types import CompletionResponse, StreamChunk
 from victor_fp.providers.base import BaseProvider
-from victor_fp.providers.calls import ChatStream
-from victor_fp.providers.errors import build_provider_fault, error_from, unwrap_or_raise
+from victor_fp.providers.calls import (
+    ChatStream,
+    build_chat_spec,
+    build_embed_spec,
+    build_rerank_spec,
+    complete,
+    stream_items,
+)
+from victor_fp.providers.errors import error_from, unwrap_or_raise
 from victor_fp.providers.provider import Provider
+from victor_fp.providers.provider_backend import CAPABILITIES, ProviderBackend, count_own_tokens, is_overridden
 from victor_fp.providers.runtime_capabilities import ProviderRuntimeCapabilities
+from victor_fp.shell.engine.call_spec import CallSpec
+from victor_fp.shell.engine.in_flight import InFlight, find_in_flight
+from victor_fp.shell.engine.model_list import list_models
+from victor_fp.shell.engine.operation import Operation
+from victor_fp.shell.engine.target import ModelState, Target, TargetPool
+from victor_fp.shell.runtime import SYSTEM, Runtime
+from victor_fp.shell.store.memory import MemoryCell
 
 if TYPE_CHECKING:
     from victor_fp.core.embeddings import EmbeddingResponse, EmbedOptions, RerankOptions, RerankResponse
     from victor_fp.core.vectors import Purpose
     from victor_fp.shell.engine.batches import BatchClient
-    from victor_fp.shell.engine.target import TargetPool
-
-T = TypeVar("T")
-
-
-class Arguments(NamedTuple):
-    """The arguments of a call to a custom class."""
-
-    messages: list[Message]
-    model: str
-    tools: list[ToolDefinition] | None
 
 
 class CustomProvider(Provider):
-    """A provider that wraps an instance of a user's class and calls its methods with the arguments that it expects."""
+    """A provider that wraps an instance of a user's class: a call runs on the engine, and each attempt calls a method.
+
+    The class's `timeout`, `max_retries` and circuit breaker apply, as they do to a provider of the catalogue. The
+    methods of the instance itself stay as they are.
+    """
 
     def __init__(self, provider: BaseProvider) -> None:
-        super().__init__(base_url=getattr(provider, "base_url", None), use_circuit_breaker=False)
+        """Raises ProviderError if the class's `timeout` or `max_retries` is out of its bounds."""
+        if problem := _find_problem(provider):
+            raise error_from(InvalidRequest(provider=provider.name, message=problem))
         self._provider = provider
+        self._pool = build_class_pool(provider, find_in_flight(provider))
+        target = self._pool.targets[0]
+        super().__init__(
+            base_url=getattr(provider, "base_url", None),
+            timeout=target.timeout,
+            max_retries=target.retries.max_retries,
+            use_circuit_breaker=False,  # the pool uses that of the class
+        )
         self.default_model = provider.default_model
+
+    def __reduce__(self) -> tuple[type[Self], tuple[BaseProvider], dict[str, Any]]:
+        """Copy and pickle by the instance of the class: the targets are built anew."""
+        return type(self), (self._provider,), {"default_model": self.default_model}
 
     @property
     def provider(self) -> BaseProvider:
-        """The instance of the class."""
+        """The instance of the class; calls of its methods bypass retries and deadlines."""
         return self._provider
+
+    @property
+    def engine_pool(self) -> TargetPool:
+        """The targets of calls."""
+        return self._pool
+
+    @property
+    def in_flight(self) -> InFlight:
+        """Operations in flight."""
+        return self._pool.in_flight
 
     @property
     def name(self) -> str:
         """The name of the provider."""
         return self._provider.name
-
-    async def chat(
-        self,
-        messages: Messages,
-        *,
-        model: str | None = None,
-        temperature: float | None = DEFAULT_TEMPERATURE,
-        max_tokens: int | None = DEFAULT_MAX_TOKENS,
-        tools: ToolsInput | None = None,
-        **kwargs: Unpack[ChatOptions],
-    ) -> CompletionResponse:
-        """Complete a chat. Raises ProviderError."""
-        given = unwrap_or_raise(self._read(messages, model, tools))
-        options = _join_options(temperature, max_tokens, kwargs)
-        return await self._provider.chat(given.messages, model=given.model, tools=given.tools, **options)
 
     async def chat_result(
         self,
@@ -85,12 +102,8 @@ class CustomProvider(Provider):
         **kwargs: Unpack[ChatOptions],
     ) -> Result[CompletionResponse, Fault]:
         """Complete a chat."""
-        match outcome(self._read(messages, model, tools)):
-            case Failure(fault):
-                return Failure(fault)
-            case Success(given):
-                options = _join_options(temperature, max_tokens, kwargs)
-                return await self._provider.chat_result(given.messages, model=given.model, tools=given.tools, **options)
+        spec = self._build_spec(messages, kwargs, model, temperature, max_tokens, tools, stream=False)
+        return await complete(self._pool, spec)
 
     def stream(
         self,
@@ -103,13 +116,8 @@ class CustomProvider(Provider):
         **kwargs: Unpack[ChatOptions],
     ) -> ChatStream[StreamChunk]:
         """Stream a chat completion. Raises ProviderError while it is iterated."""
-        match outcome(self._read(messages, model, tools)):
-            case Failure(fault):
-                return ChatStream(_raise(fault))
-            case Success(given):
-                options = _join_options(temperature, max_tokens, kwargs)
-                chunks = self._provider.stream(given.messages, model=given.model, tools=given.tools, **options)
-                return ChatStream(_pass_on(chunks))
+        spec = self._build_spec(messages, kwargs, model, temperature, max_tokens, tools, stream=True)
+        return ChatStream(stream_items(self._pool, spec))
 
     def stream_result(
         self,
@@ -122,25 +130,8 @@ class CustomProvider(Provider):
         **kwargs: Unpack[ChatOptions],
     ) -> ChatStream[Result[StreamChunk, Fault]]:
         """Stream a chat completion: successes, then at most one failure, then nothing."""
-        match outcome(self._read(messages, model, tools)):
-            case Failure(fault):
-                return ChatStream(_fail(fault))
-            case Success(given):
-                options = _join_options(temperature, max_tokens, kwargs)
-                results = self._provider.stream_result(given.messages, model=given.model, tools=given.tools, **options)
-                return ChatStream(_pass_on(results))
-
-    async def embed(
-        self,
-        texts: Sequence[str] | str,
-        *,
-        model: str,
-        dimensions: int | None = None,
-        purpose: Purpose | None = None,
-        **kwargs: Unpack[EmbedOptions],
-    ) -> EmbeddingResponse:
-        """Embed texts; return a vector for each, in their order. Raises ProviderError."""
-        return await self._provider.embed(texts, model=model, dimensions=dimensions, purpose=purpose, **kwargs)
+        spec = self._build_spec(messages, kwargs, model, temperature, max_tokens, tools, stream=True)
+        return ChatStream(stream_items(self._pool, spec, as_results=True))
 
     async def embed_result(
         self,
@@ -152,19 +143,10 @@ class CustomProvider(Provider):
         **kwargs: Unpack[EmbedOptions],
     ) -> Result[EmbeddingResponse, Fault]:
         """Embed texts."""
-        return await self._provider.embed_result(texts, model=model, dimensions=dimensions, purpose=purpose, **kwargs)
+        from victor_fp.providers.retrieval import run_embedding
 
-    async def rerank(
-        self,
-        query: str,
-        documents: Sequence[str],
-        *,
-        model: str,
-        top_n: int | None = None,
-        **kwargs: Unpack[RerankOptions],
-    ) -> RerankResponse:
-        """Order documents by their relevance to a query. Raises ProviderError."""
-        return await self._provider.rerank(query, documents, model=model, top_n=top_n, **kwargs)
+        spec = build_embed_spec(self.name, texts, kwargs, model=model, dimensions=dimensions, purpose=purpose)
+        return await run_embedding(self._pool, spec)
 
     async def rerank_result(
         self,
@@ -176,7 +158,10 @@ class CustomProvider(Provider):
         **kwargs: Unpack[RerankOptions],
     ) -> Result[RerankResponse, Fault]:
         """Order documents by their relevance to a query."""
-        return await self._provider.rerank_result(query, documents, model=model, top_n=top_n, **kwargs)
+        from victor_fp.providers.retrieval import run_ranking
+
+        spec = build_rerank_spec(self.name, query, documents, kwargs, model=model, top_n=top_n)
+        return await run_ranking(self._pool, spec)
 
     def supports_tools(self) -> bool:
         """Return whether tools can be passed."""
@@ -187,23 +172,18 @@ class CustomProvider(Provider):
         return self._provider.supports_streaming()
 
     async def discover_capabilities(self, model: str) -> ProviderRuntimeCapabilities:
-        """Return the capabilities of the model that the class reports."""
-        return await self._provider.discover_capabilities(model)
-
-    async def list_models(self) -> list[ModelInfo]:
-        """Return the available models."""
-        return await self._provider.list_models()
+        """Return the capabilities of the model that the class reports. Raises ProviderError."""
+        return unwrap_or_raise(await Operation(self._pool, CAPABILITIES, CallSpec(model=model)).result())
 
     async def list_models_result(self) -> Result[list[ModelInfo], Fault]:
         """Return the available models."""
-        try:
-            return Success(await self._provider.list_models())
-        except Exception as error:  # any exception of the class is a failed call
-            return Failure(build_provider_fault(self._provider, error, None))
+        return await list_models(self._pool, CallSpec())
 
-    async def count_tokens(self, text: str, *, model: str | None = None) -> int:  # noqa: ARG002  the class has no such parameter
-        """Return the count of the class."""
-        return await self._provider.count_tokens(text)
+    async def count_tokens(self, text: str, *, model: str | None = None) -> int:
+        """Return the count of the class, or an estimate if it has none. Raises ProviderError."""
+        if not is_overridden(self._provider, "count_tokens"):
+            return await super().count_tokens(text)
+        return await count_own_tokens(self._pool, text, model)
 
     def choose_background_pool(self, provider: str | None) -> TargetPool | None:
         """Return the targets of the class, if it has any."""
@@ -226,7 +206,8 @@ class CustomProvider(Provider):
         self._provider.reset_circuit_breaker()
 
     async def close(self) -> None:
-        """Close the instance of the class."""
+        """End open streams with a fault and close the instance of the class."""
+        self._pool.in_flight.interrupt("the provider was closed")
         await self._provider.close()
 
     async def __aenter__(self) -> Self:
@@ -236,46 +217,55 @@ class CustomProvider(Provider):
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self._pool.in_flight.interrupt("the provider was closed")
         await self._provider.__aexit__(kind, error, trace)
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} around {self._provider!r}>"
 
-    def _read(self, messages: Messages, model: str | None, tools: ToolsInput | None) -> Result[Arguments, Fault]:
-        name = self._provider.name
-        chosen = model or self.default_model
-        if not chosen:
-            return Failure(InvalidRequest(provider=name, message=describe_missing_model(name)))
-        conversation = read_messages(messages)
-        definitions = () if tools is None else read_tools(tools)
-        if isinstance(conversation, str) or isinstance(definitions, str):
-            wrong = conversation if isinstance(conversation, str) else str(definitions)
-            return Failure(InvalidRequest(provider=name, model=chosen, message=wrong))
-        return Success(Arguments(list(conversation), chosen, None if tools is None else list(definitions)))
+    def _build_spec(
+        self,
+        messages: Messages,
+        options: ChatOptions,
+        model: str | None,
+        temperature: float | None,
+        max_tokens: int | None,
+        tools: ToolsInput | None,
+        *,
+        stream: bool,
+    ) -> Result[CallSpec, Fault]:
+        return build_chat_spec(
+            self.name,
+            messages,
+            options,
+            model=model or self.default_model,
+            temperature=temperature,
+            max_tokens=max_tokens,
+            tools=tools,
+            stream=stream,
+        )
 
 
-def _join_options(temperature: float | None, max_tokens: int | None, options: ChatOptions) -> dict[str, Any]:
-    """Return all options, by the names of the class's parameters."""
-    return {"temperature": temperature, "max_tokens": max_tokens, **options}
+def build_class_pool(provider: BaseProvider, in_flight: InFlight | None = None) -> TargetPool:
+    """Build the targets of a class: one, with its `timeout`, `max_retries` and breaker.
+
+    Each of them is missing if the constructor of the class does not call that of BaseProvider. Calls are counted in
+    `in_flight`.
+    """
+    runtime: Runtime = getattr(provider, "_runtime", SYSTEM)
+    breaker: MemoryCell[Breaker | None] | None = getattr(provider, "_breaker_cell", None)
+    target = Target(
+        backend=ProviderBackend(provider, replaces_breaker=True),
+        model="",
+        timeout=min(float(getattr(provider, "timeout", 60.0)), MAX_SECONDS),
+        retries=RetryPolicy(max_retries=getattr(provider, "max_retries", RetryPolicy().max_retries)),
+        shared_state=ModelState(breaker=breaker or MemoryCell(None, runtime.now), limiter=None),
+    )
+    return TargetPool((target,), runtime=runtime, in_flight=in_flight)
 
 
-async def _pass_on(items: AsyncIterator[T]) -> AsyncGenerator[T, None]:
-    """Yield the items of a stream, and close it together with this one."""
-    if not hasattr(items, "aclose"):
-        async for item in items:
-            yield item
-        return
-    async with aclosing(cast("AsyncGenerator[T, None]", items)):
-        async for item in items:
-            yield item
-
-
-async def _raise(fault: Fault) -> AsyncGenerator[StreamChunk, None]:
-    """Return a stream that fails immediately."""
-    raise error_from(fault)
-    yield StreamChunk()
-
-
-async def _fail(fault: Fault) -> AsyncGenerator[Result[StreamChunk, Fault], None]:
-    """Return a stream of results with one failure."""
-    yield Failure(fault)
+def _find_problem(provider: BaseProvider) -> str | None:
+    """Return what is wrong with the numbers of a class; None if nothing is, or it has none."""
+    timeout: object = getattr(provider, "timeout", 60.0)
+    max_retries: object = getattr(provider, "max_retries", 0)
+    return find_timeout_problem(timeout) or find_count_problem("max_retries", max_retries)

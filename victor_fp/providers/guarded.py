@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from time import time
 from typing import Any, TypeVar
 
@@ -15,6 +17,9 @@ from victor_fp.shell.runtime import SYSTEM, Runtime
 from victor_fp.shell.store.memory import MemoryCell
 
 T = TypeVar("T")
+
+_GUARDED: ContextVar[CircuitGuarded | None] = ContextVar("_GUARDED", default=None)
+"""The provider whose method runs within an attempt that the engine's breaker has admitted."""
 
 
 class CircuitGuarded(ABC):
@@ -52,10 +57,11 @@ class CircuitGuarded(ABC):
         """Await `func(*args, **kwargs)` if the breaker admits it, and record the outcome.
 
         An exception is recorded as its fault; a returned HTTP response with status 429, or 500 and above, is recorded
-        as a failure. Raises CircuitOpenError while the breaker is open.
+        as a failure. Raises CircuitOpenError while the breaker is open. Within an attempt of the engine, which has a
+        breaker for the whole call, the function is only awaited.
         """
         breaker = self._breaker_cell.state
-        if breaker is None:
+        if breaker is None or _GUARDED.get() is self:
             return await func(*args, **kwargs)
         self._breaker_cell.state, leave = circuit.admit(breaker, self._runtime.now())
         if isinstance(leave, Rejected):
@@ -76,3 +82,13 @@ class CircuitGuarded(ABC):
             breaker = self._breaker_cell.state
             if breaker is not None:
                 self._breaker_cell.state = circuit.record(breaker, leave, verdict, self._runtime.now())
+
+
+@contextmanager
+def replace_breaker(provider: CircuitGuarded) -> Iterator[None]:
+    """Suspend a provider's own breaker: one of the engine counts the call, and two would count it twice."""
+    token = _GUARDED.set(provider)
+    try:
+        yield
+    finally:
+        _GUARDED.reset(token)

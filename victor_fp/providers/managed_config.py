@@ -239,13 +239,14 @@ def _build_target(config: ProviderConfig, provider: BaseProvider, *, is_wrapped:
         if problem := find_timeout_problem(timeout):
             raise error_from(InvalidRequest(provider=config.provider_name, message=problem))
     health = HealthGauge()
+    breaker = _choose_breaker(config)
     return Target(
-        backend=choose_backend(provider),
+        backend=choose_backend(provider, replaces_breaker=breaker is not None),
         model=config.model or getattr(provider, "default_model", None) or "",
         options=dict(config.options),
         timeout=min(float(timeout), MAX_SECONDS),
         retries=_choose_retries(config),
-        breaker=_choose_breaker(config),
+        breaker=breaker,
         limits=_choose_limits(config),
         queue=config.queue_config or QueuePolicy(),
         waits_for_breaker=config.on_circuit_open == "wait",

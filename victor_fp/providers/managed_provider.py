@@ -29,10 +29,11 @@ from victor_fp.providers.calls import (
     stream_items,
 )
 from victor_fp.providers.catalogue_provider import CatalogueProvider
+from victor_fp.providers.custom_provider import CustomProvider
 from victor_fp.providers.errors import unwrap_or_raise
 from victor_fp.providers.managed_config import EVEN_SHARES, ProviderConfig, build_pool
 from victor_fp.providers.provider import Provider
-from victor_fp.providers.provider_backend import CAPABILITIES, ProviderBackend, is_overridden
+from victor_fp.providers.provider_backend import CAPABILITIES, ProviderBackend, count_own_tokens, is_overridden
 from victor_fp.providers.retrieval import run_embedding, run_ranking
 from victor_fp.providers.runtime_capabilities import ProviderRuntimeCapabilities
 from victor_fp.shell.engine.backend import Kind
@@ -93,6 +94,8 @@ class ManagedProvider(Provider):
             spec = getattr(base_provider, "SPEC", None)
             model = default if isinstance(default, str) else getattr(spec, "default_model", None)
             config = ProviderConfig(base_provider.name, model or "")
+        if isinstance(base_provider, CustomProvider):
+            base_provider = base_provider.provider  # its retries would multiply with those of this provider
         providers, pool = build_pool(
             config, base_provider=base_provider, policy=fallback_policy, store=store, observers=observers
         )
@@ -161,9 +164,14 @@ class ManagedProvider(Provider):
         return await list_models(self._choose_pool("list_models"), CallSpec())
 
     async def count_tokens(self, text: str, *, model: str | None = None) -> int:
-        """Return the first provider's count: the vendor's if a model is given and it is supported, else an estimate."""
+        """Return the first provider's count: the vendor's if a model is given and it is supported, else an estimate.
+
+        Raises ProviderError if the first provider's class has a count of its own, which fails.
+        """
+        if is_overridden(self.provider, "count_tokens"):
+            return await count_own_tokens(self._choose_pool("count_tokens"), text, model)
         if model is None or not isinstance(self.provider, CatalogueProvider):
-            return await self.provider.count_tokens(text)
+            return await super().count_tokens(text)
         spec = CallSpec(messages=(Message(role="user", content=text),), model=model)
         match outcome(await self._ask(TOKEN_COUNT, "count_tokens", spec)):
             case Success(int(count)):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import suppress
+from contextlib import AbstractContextManager, nullcontext, suppress
 from functools import partial
 from typing import Any, Generic, TypeVar, cast
 
@@ -17,15 +17,18 @@ from victor_fp.core.faults import Fault, InvalidRequest, Partial, TimedOut
 from victor_fp.core.model_names import describe_missing_model
 from victor_fp.core.responses import fold_chunks
 from victor_fp.core.result import outcome
-from victor_fp.core.types import StreamChunk
+from victor_fp.core.types import Message, StreamChunk
 from victor_fp.providers.base import BaseProvider
 from victor_fp.providers.catalogue_provider import CatalogueProvider
-from victor_fp.providers.errors import build_provider_fault
+from victor_fp.providers.errors import build_provider_fault, unwrap_or_raise
+from victor_fp.providers.guarded import replace_breaker
+from victor_fp.providers.provider import Provider
 from victor_fp.providers.runtime_capabilities import ProviderRuntimeCapabilities
 from victor_fp.shell.engine.backend import Backend, BackendAttempt, Batch, BoundRequest, Kind, TimeLimits
 from victor_fp.shell.engine.call_spec import CallSpec
-from victor_fp.shell.engine.http_backend import digest_scope
+from victor_fp.shell.engine.http_backend import TOKEN_COUNT, digest_scope
 from victor_fp.shell.engine.model_list import ModelPage
+from victor_fp.shell.engine.operation import Operation
 from victor_fp.shell.engine.target import TargetPool
 from victor_fp.shell.transport.errors import build_timeout_fault
 
@@ -46,14 +49,17 @@ CAPABILITIES: Kind[ProviderRuntimeCapabilities] = Kind(
     uses_breaker=False,
 )
 
+_BASES = (BaseProvider, Provider, CatalogueProvider)
 _NO_HEADERS: Mapping[str, str] = {}
 
 
 class ProviderBackend:
     """A provider as a backend, used through its public methods."""
 
-    def __init__(self, provider: BaseProvider) -> None:
+    def __init__(self, provider: BaseProvider, *, replaces_breaker: bool = False) -> None:
+        """`replaces_breaker`: the target has a breaker, which is used instead of the provider's own."""
         self._provider = provider
+        self._replaces_breaker = replaces_breaker
 
     @property
     def name(self) -> str:
@@ -82,10 +88,8 @@ class ProviderBackend:
                     cast("BoundRequest[T]", ProviderRequest(provider, model, partial(_list_models, provider)))
                 )
             case "token_count":
-                text = "".join(message.text for message in spec.messages)
-                return Success(
-                    cast("BoundRequest[T]", ProviderRequest(provider, model, lambda: provider.count_tokens(text)))
-                )
+                count = partial(_count_tokens, provider, spec)
+                return Success(cast("BoundRequest[T]", ProviderRequest(provider, model, count)))
             case "capabilities":
                 return Success(
                     cast(
@@ -112,7 +116,11 @@ class ProviderBackend:
         }
         messages = list(spec.messages)
         bound = ProviderRequest(
-            provider, model, lambda: getattr(provider, method)(messages, **arguments), is_stream=kind.name == "stream"
+            provider,
+            model,
+            lambda: getattr(provider, method)(messages, **arguments),
+            is_stream=kind.name == "stream",
+            replaces_breaker=self._replaces_breaker,
         )
         return Success(cast("BoundRequest[T]", bound))
 
@@ -126,7 +134,14 @@ class ProviderBackend:
         arguments: tuple[Any, ...] = (texts,) if kind == "embedding" else (spec.query, texts)
         method = find_overridden_method(provider, EMBED_METHODS if kind == "embedding" else RERANK_METHODS)
         keywords = {"model": model, **options}
-        return Success(ProviderRequest(provider, model, lambda: getattr(provider, method)(*arguments, **keywords)))
+        return Success(
+            ProviderRequest(
+                provider,
+                model,
+                lambda: getattr(provider, method)(*arguments, **keywords),
+                replaces_breaker=self._replaces_breaker,
+            )
+        )
 
     async def aclose(self) -> None:
         """Close the provider."""
@@ -136,13 +151,26 @@ class ProviderBackend:
 class ProviderRequest:
     """A call of a provider's method."""
 
-    __slots__ = ("call", "is_stream", "model", "provider")
+    __slots__ = ("call", "is_stream", "model", "provider", "replaces_breaker")
 
-    def __init__(self, provider: BaseProvider, model: str, call: Callable[[], Any], *, is_stream: bool = False) -> None:
+    def __init__(
+        self,
+        provider: BaseProvider,
+        model: str,
+        call: Callable[[], Any],
+        *,
+        is_stream: bool = False,
+        replaces_breaker: bool = False,
+    ) -> None:
         self.provider = provider
         self.model = model
         self.call = call
         self.is_stream = is_stream
+        self.replaces_breaker = replaces_breaker
+
+    def enter_provider(self) -> AbstractContextManager[None]:
+        """Return the context in which the provider's code runs."""
+        return replace_breaker(self.provider) if self.replaces_breaker else nullcontext()
 
     def start(self, limits: TimeLimits) -> BackendAttempt[Any]:
         """Start an attempt."""
@@ -167,8 +195,9 @@ class ProviderAttempt(Generic[T]):
         """Return the only batch."""
         request = self._request
         try:
-            async with asyncio.timeout(self._timeout):
-                value = await cast("Awaitable[Any]", request.call())
+            with request.enter_provider():
+                async with asyncio.timeout(self._timeout):
+                    value = await cast("Awaitable[Any]", request.call())
         except TimeoutError:
             return Failure(request.with_context(build_timeout_fault("read", "opening", self._timeout)))
         except Exception as error:  # any exception of a provider is a failed attempt
@@ -209,10 +238,11 @@ class ProviderStreamAttempt:
         request = self._request
         while True:
             try:
-                if self._items is None:
-                    self._items = aiter(request.call())
-                async with asyncio.timeout(self._compute_seconds_left()):
-                    item = await anext(self._items, None)
+                with request.enter_provider():
+                    if self._items is None:
+                        self._items = aiter(request.call())
+                    async with asyncio.timeout(self._compute_seconds_left()):
+                        item = await anext(self._items, None)
             except TimeoutError:
                 return Failure(self._with_partial(request.with_context(self._build_silence_fault())))
             except Exception as error:
@@ -267,6 +297,21 @@ async def _list_models(provider: BaseProvider) -> ModelPage:
     return ModelPage(tuple(await provider.list_models()))
 
 
+async def _count_tokens(provider: BaseProvider, spec: CallSpec) -> int:
+    """Return a provider's own count of a text; the model is passed to classes that have this parameter."""
+    text = "".join(message.text for message in spec.messages)
+    if spec.model and isinstance(provider, Provider):
+        return await provider.count_tokens(text, model=spec.model)
+    return await provider.count_tokens(text)
+
+
+async def count_own_tokens(pool: TargetPool, text: str, model: str | None) -> int:
+    """Return the count of a class that overrides `count_tokens`, with retries. Raises ProviderError."""
+    spec = CallSpec(messages=(Message(role="user", content=text),), model=model or "")
+    count = unwrap_or_raise(await Operation(pool, TOKEN_COUNT, spec).result())
+    return cast("int", count)  # None is only the result of vendors that cannot count
+
+
 def find_overridden_method(provider: BaseProvider, names: tuple[str, ...]) -> str:
     """Return the name of the equivalent methods that is defined in the most derived class."""
     own = [name for name in names if name in vars(provider)]
@@ -282,8 +327,9 @@ def find_overridden_method(provider: BaseProvider, names: tuple[str, ...]) -> st
 
 
 def is_overridden(provider: BaseProvider, name: str) -> bool:
-    """Return whether a provider overrides a method of the catalogue provider."""
-    return name in vars(provider) or getattr(type(provider), name) is not getattr(CatalogueProvider, name)
+    """Return whether a provider has a method of its own, instead of that of a base class of this library."""
+    own = getattr(type(provider), name)
+    return name in vars(provider) or all(own is not getattr(base, name) for base in _BASES)
 
 
 def can_run_on_http(kind: type[BaseProvider]) -> bool:
@@ -293,12 +339,15 @@ def can_run_on_http(kind: type[BaseProvider]) -> bool:
     )
 
 
-def choose_backend(provider: BaseProvider) -> Backend:
-    """Return the backend of a provider: its HTTP backend, or its methods if they are overridden."""
+def choose_backend(provider: BaseProvider, *, replaces_breaker: bool) -> Backend:
+    """Return the backend of a provider: its HTTP backend, or its methods if they are overridden.
+
+    `replaces_breaker`: the target has a breaker, which is used instead of the provider's own.
+    """
     is_replaced = any(name in vars(provider) for name in ENGINE_METHODS)
     if isinstance(provider, CatalogueProvider) and can_run_on_http(type(provider)) and not is_replaced:
         return provider.backend
-    return ProviderBackend(provider)
+    return ProviderBackend(provider, replaces_breaker=replaces_breaker)
 
 
 def has_content(chunk: StreamChunk) -> bool:

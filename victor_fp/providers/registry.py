@@ -26,7 +26,8 @@ def create(name: str, **kwargs: Any) -> Provider:
             print((await provider.chat("Name three colours.")).content)
 
     `ProviderRegistry.create` returns the instance of a registered class itself; here it is behind a `Provider`, which accepts
-    all that those of the catalogue accept. Raises ProviderNotFoundError.
+    all that those of the catalogue accept, with their retries, timeouts, deadlines and breaker. Raises ProviderNotFoundError,
+    and ProviderError for a timeout or number of retries that is out of its bounds.
     """
     from victor_fp.providers.provider import Provider
 

@@ -89,7 +89,7 @@ class SyncProvider(SyncChat, SyncBackgroundMethods, SyncBatchMethods):
         **kwargs: Unpack[EmbedOptions],
     ) -> EmbeddingResponse:
         """Embed texts; the vectors are in the order of the texts. Raises ProviderError."""
-        return run_or_raise(self._provider.embed(texts, model=model, dimensions=dimensions, purpose=purpose, **kwargs))
+        return run_or_raise(self._accepting.embed(texts, model=model, dimensions=dimensions, purpose=purpose, **kwargs))
 
     def embed_result(
         self,
@@ -102,7 +102,7 @@ class SyncProvider(SyncChat, SyncBackgroundMethods, SyncBatchMethods):
     ) -> Result[EmbeddingResponse, Fault]:
         """Embed texts."""
         return run_result(
-            self._provider.embed_result(texts, model=model, dimensions=dimensions, purpose=purpose, **kwargs)
+            self._accepting.embed_result(texts, model=model, dimensions=dimensions, purpose=purpose, **kwargs)
         )
 
     def rerank(
@@ -115,7 +115,7 @@ class SyncProvider(SyncChat, SyncBackgroundMethods, SyncBatchMethods):
         **kwargs: Unpack[RerankOptions],
     ) -> RerankResponse:
         """Rank documents by their relevance to a query. Raises ProviderError."""
-        return run_or_raise(self._provider.rerank(query, documents, model=model, top_n=top_n, **kwargs))
+        return run_or_raise(self._accepting.rerank(query, documents, model=model, top_n=top_n, **kwargs))
 
     def rerank_result(
         self,
@@ -127,7 +127,7 @@ class SyncProvider(SyncChat, SyncBackgroundMethods, SyncBatchMethods):
         **kwargs: Unpack[RerankOptions],
     ) -> Result[RerankResponse, Fault]:
         """Rank documents by their relevance to a query."""
-        return run_result(self._provider.rerank_result(query, documents, model=model, top_n=top_n, **kwargs))
+        return run_result(self._accepting.rerank_result(query, documents, model=model, top_n=top_n, **kwargs))
 
     def supports_tools(self) -> bool:
         """Return whether tools can be passed."""
@@ -139,11 +139,11 @@ class SyncProvider(SyncChat, SyncBackgroundMethods, SyncBatchMethods):
 
     def discover_capabilities(self, model: str) -> ProviderRuntimeCapabilities:
         """Return the capabilities of a model, as reported by the vendor over HTTP, else as configured."""
-        return run_or_raise(self._provider.discover_capabilities(model))
+        return run_or_raise(self._accepting.discover_capabilities(model))
 
     def list_models(self) -> list[ModelInfo]:
         """Return the available models. Raises ProviderError."""
-        return run_or_raise(self._provider.list_models())
+        return run_or_raise(self._accepting.list_models())
 
     def list_models_result(self) -> Result[list[ModelInfo], Fault]:
         """Return the available models."""
@@ -168,7 +168,7 @@ class SyncProvider(SyncChat, SyncBackgroundMethods, SyncBatchMethods):
     def close(self) -> None:
         """End open streams with a fault and close the connections; a client passed to the constructor stays open."""
         with suppress(LoopUnavailable):  # at exit the loop has closed everything
-            run(self._provider.close())
+            run(self._accepting.close())
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} around {self._provider!r}>"
