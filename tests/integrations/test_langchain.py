@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import pytest
@@ -18,6 +19,7 @@ from pydantic import BaseModel, SecretStr
 
 from tests.acme import KEY
 from victor_fp.agent.provider_manager import ProviderManager, ProviderManagerConfig
+from victor_fp.core.faults import TimedOut
 from victor_fp.core.types import AudioPart, CompletionResponse, FilePart, ImagePart, Message, TextPart
 from victor_fp.integrations.langchain import ChatVictor
 from victor_fp.integrations.langchain_messages import to_message
@@ -207,8 +209,20 @@ def test_options_and_tool_choices_are_passed_on() -> None:
     ):  # fmt: skip
         model.bind_tools(tools, tool_choice=choice).invoke("Hi", stop=["b"])
         call = provider.calls[-1]
-        assert call.options == {"seed": 1, "timeout": 3.0, "stop": ["b"], "tool_choice": sent}
+        assert call.options == {"seed": 1, "stop": ["b"], "tool_choice": sent}
         assert (call.temperature, call.max_tokens, call.model) == (0.1, 5, "m")
+
+
+async def hang(_: CallRecord) -> str:
+    await asyncio.Event().wait()
+    return ""
+
+
+def test_timeout_limits_a_call() -> None:
+    model = ChatVictor(provider=ScriptedProvider(hang, max_retries=0), model="m", timeout=0.01)
+    with pytest.raises(ProviderError) as raised:
+        model.invoke("Hi")
+    assert isinstance(raised.value.fault, TimedOut)
 
 
 def test_errors_are_provider_errors() -> None:

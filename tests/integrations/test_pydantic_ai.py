@@ -274,9 +274,19 @@ async def test_settings_become_options() -> None:
     call = provider.calls[0]
     assert (call.model, call.max_tokens, call.temperature) == ("m", 5, 0.1)
     assert call.options == {
-        "service_tier": "flex", "top_p": 0.5, "stop": ["a"], "seed": 1, "timeout": 3, "reasoning_effort": "high",
+        "service_tier": "flex", "top_p": 0.5, "stop": ["a"], "seed": 1, "reasoning_effort": "high",
         "extra_headers": {"x": "y"}, "parallel_tool_calls": False,
     }  # fmt: skip
+
+
+async def test_timeout_limits_a_call() -> None:
+    async def hang(_: CallRecord) -> str:
+        await asyncio.Event().wait()
+        return ""
+
+    model = VictorModel("m", provider=ScriptedProvider(hang, max_retries=0))
+    with pytest.raises(exceptions.ModelAPIError):
+        await model_request(model, [ModelRequest.user_text_prompt("Hi")], model_settings=ModelSettings(timeout=0.01))
 
 
 @pytest.mark.parametrize(
