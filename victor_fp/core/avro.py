@@ -85,7 +85,7 @@ def _read_file(cursor: _Cursor) -> list[Json]:
     while count := cursor.read_count():
         for _ in range(count):
             name = _read_text(cursor)
-            metadata[name] = _read_sized(cursor)
+            metadata[name] = _read_bytes(cursor)
     schema = decode_json(metadata["avro.schema"])
     if isinstance(schema, NotJson):
         raise TypeError(f"the schema is not JSON: {schema.reason}")
@@ -225,12 +225,12 @@ def _compile_map(read_value: _Read) -> _Read:
     return read
 
 
-def _read_sized(cursor: _Cursor) -> bytes:
+def _read_bytes(cursor: _Cursor) -> bytes:
     return cursor.take(cursor.read_long())
 
 
 def _read_text(cursor: _Cursor) -> str:
-    return _read_sized(cursor).decode("utf-8", "replace")
+    return _read_bytes(cursor).decode("utf-8", "replace")
 
 
 def _read_float(cursor: _Cursor) -> float:
@@ -250,6 +250,6 @@ _PRIMITIVES: Mapping[str, _Read] = {
     "long": _Cursor.read_long,
     "float": _read_float,
     "double": _read_double,
-    "bytes": lambda cursor: _read_sized(cursor).decode("latin-1"),
+    "bytes": lambda cursor: _read_bytes(cursor).decode("latin-1"),
     "string": _read_text,
 }

@@ -25,10 +25,10 @@ from victor_fp.core.protocols.batches import (
     ResultStep,
     StatusPage,
     StoreRead,
-    StoreWrite,
     SubmitStep,
 )
 from victor_fp.core.requests import Endpoint, HttpRequest
+from victor_fp.core.resilience.budget import Amount
 from victor_fp.core.responses import ResponseContext
 from victor_fp.core.result import outcome
 from victor_fp.shell.engine.backend import Kind, KnownResult, PreparedExchange
@@ -46,12 +46,6 @@ MAX_LISTED = 500
 """Maximum number of batches that are searched for a token."""
 MAX_PAGES = 20
 """Maximum number of pages of a list of batches."""
-
-
-class BatchBilling(msgspec.Struct):
-    """Whether a batch that is being submitted may be billed."""
-
-    is_possible: bool = False
 
 
 class BatchClient(msgspec.Struct, frozen=True, kw_only=True):
@@ -74,48 +68,52 @@ class BatchClient(msgspec.Struct, frozen=True, kw_only=True):
         The estimated cost is reserved before anything is sent, and counts as spent unless the vendor certainly does not
         process the batch. Results do not change it: they may be read by another process, several times or never.
         """
-        if self.budget is None:
-            return await self._submit(items, token, BatchBilling())
-        factor = self.batch.support.limits.price_factor or 1.0
-        address = self.pool.targets[0].backend.address
-        match outcome(await self.budget.reserve_batch(self.endpoint.spec.name, address, items, factor)):
+        match outcome(await self._reserve(items)):
             case Failure(fault):
                 return Failure(fault)
             case Success(estimate):
                 pass
-        billing = BatchBilling()
+        may_be_billed = False
         try:
-            return await self._submit(items, token, billing)
+            match outcome(await self._start(items, token)):
+                case Failure(fault):
+                    return Failure(fault)
+                case Success(first):
+                    step: SubmitStep | BatchHandle = first
+            while isinstance(step, SubmitStep):
+                was_billable, may_be_billed = may_be_billed, may_be_billed or step.spends  # also if it is cancelled
+                await self._wait(step.delay)
+                sent = await self._run_exchange(step.request, step.read, retries=0 if step.creates else None)
+                match outcome(sent):
+                    case Success(following):
+                        step = following
+                    case Failure(fault):
+                        may_be_billed = was_billable or (step.spends and fault.maybe_billed)
+                        found = await self.find(token) if step.creates and fault.maybe_billed else None
+                        if found is None:
+                            return Failure(fault)
+                        step = found
         finally:
-            self.budget.settle(estimate, fault=None if billing.is_possible else InvalidRequest())
-
-    async def _submit(
-        self, items: Sequence[BatchItem], token: str, billing: BatchBilling
-    ) -> Result[BatchHandle, Fault]:
-        first = self.batch.submit(items, token)
-        if isinstance(first, StoreWrite):
-            match outcome(await self.store.write(first.url, first.data)):
-                case Failure(fault):
-                    return Failure(self._with_provider(fault))
-                case Success(_):
-                    pass
-        step: SubmitStep | BatchHandle = first.following if isinstance(first, StoreWrite) else first
-        while isinstance(step, SubmitStep):
-            was_possible = billing.is_possible
-            billing.is_possible = was_possible or step.spends  # also if the exchange is cancelled
-            await self._wait(step.delay)
-            sent = await self._run_exchange(step.request, step.read, retries=0 if step.creates else None)
-            match outcome(sent):
-                case Success(following):
-                    step = following
-                case Failure(fault):
-                    billing.is_possible = was_possible or (step.spends and fault.maybe_billed)
-                    found = await self.find(token) if step.creates and fault.maybe_billed else None
-                    if found is None:
-                        return Failure(fault)
-                    step = found
+            if self.budget is not None and estimate is not None:
+                self.budget.settle(estimate, fault=None if may_be_billed else InvalidRequest())
         shared = merge_contexts(items)
         return Success(msgspec.structs.replace(step, model=shared.model, context=shared))
+
+    async def _reserve(self, items: Sequence[BatchItem]) -> Result[Amount | None, Fault]:
+        """Reserve the estimated cost of a batch; None without a budget."""
+        if self.budget is None:
+            return Success(None)
+        factor = self.batch.support.limits.price_factor or 1.0
+        address = self.pool.targets[0].backend.address
+        return await self.budget.reserve_batch(self.endpoint.spec.name, address, items, factor)
+
+    async def _start(self, items: Sequence[BatchItem], token: str) -> Result[SubmitStep, Fault]:
+        """Return the first exchange, after writing the object that it refers to, if there is one."""
+        first = self.batch.submit(items, token)
+        if isinstance(first, SubmitStep):
+            return Success(first)
+        written = await self.store.write(first.url, first.data)
+        return written.map(lambda _: first.following).alt(self._with_provider)
 
     async def find(self, token: str) -> BatchHandle | None:
         """Return the batch with this token, if the vendor stores tokens and has one."""

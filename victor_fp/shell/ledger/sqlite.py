@@ -129,8 +129,7 @@ class Ledger:
         self._gathered: asyncio.Future[None] | None = None
         """Ends the wait for more rows."""
         self._open_rows = sys.maxsize
-        self._share = 0
-        """Rows of a commit that does not wait longer than `GATHERING`."""
+        """Rows in flight; this number if it is not known."""
         self._wanted_rows = 0
         """Rows of a commit that end its wait."""
 
@@ -179,7 +178,7 @@ class Ledger:
 
     def set_open_rows(self, count: int) -> None:
         """Set the number of rows in flight, each of which waits for its commit: a commit of so many waits for no more."""
-        self._open_rows, self._share = count, -(-count // _SHARE)
+        self._open_rows = count
         self._wanted_rows = min(self._wanted_rows, count)
         if self._gathered is not None and self._next is not None and len(self._next.rows) >= count:
             _end_wait(self._gathered)
@@ -226,8 +225,9 @@ class Ledger:
         """Wait for more rows, unless no other is in flight; longer while the commit does not have its share of them."""
         if len(commit.rows) < self._open_rows:
             await self._wait_for_rows(self._open_rows, GATHERING)
-        if len(commit.rows) < self._share:
-            await self._wait_for_rows(self._share, MAX_GATHERING)
+        share = 0 if self._open_rows == sys.maxsize else math.ceil(self._open_rows / _SHARE)
+        if len(commit.rows) < share:
+            await self._wait_for_rows(share, MAX_GATHERING)
 
     async def _wait_for_rows(self, count: int, seconds: float) -> None:
         """Wait until the next commit has that many rows, or for some seconds."""

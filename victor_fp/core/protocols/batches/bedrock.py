@@ -36,7 +36,7 @@ from victor_fp.core.faults import Fault, InvalidRequest
 from victor_fp.core.json import encode_json
 from victor_fp.core.protocols import codec_for
 from victor_fp.core.protocols.batches import BatchCodec, StatusPage, StoreRead, StoreWrite, SubmitStep
-from victor_fp.core.protocols.batches.common import BatchEndpoint, find_folder, read_lines
+from victor_fp.core.protocols.batches.common import BatchEndpoint, find_folder, join_lines, read_lines
 from victor_fp.core.protocols.operations import build_decoder, build_request, build_url
 from victor_fp.core.requests import Endpoint, HttpRequest, build_missing_setting, find_missing_setting
 from victor_fp.core.result import outcome
@@ -147,7 +147,7 @@ def _submit(plane: _ControlPlane, items: Sequence[BatchItem], token: str) -> Sto
     operation = CreateModelInvocationJob()
     return StoreWrite(
         url=url,
-        data=b"\n".join(item.line for item in items) + b"\n",
+        data=join_lines(items),
         following=SubmitStep(
             request=build_request(bound.endpoint, operation, base_url=plane.base_url, body=encode_json(creation)),
             read=partial(_read_created, bound, handle),

@@ -42,14 +42,12 @@ from victor_fp.core.faults import Fault, InvalidRequest
 from victor_fp.core.json import Json, encode_json
 from victor_fp.core.protocols import Codec, codec_for
 from victor_fp.core.protocols.batches import BatchCodec, ResultPage, ResultStep, StatusPage, SubmitStep
-from victor_fp.core.protocols.batches.common import BatchEndpoint
+from victor_fp.core.protocols.batches.common import NAME_PREFIX, BatchEndpoint, join_lines, read_token
 from victor_fp.core.protocols.operations import build_decoder, build_request
 from victor_fp.core.requests import Adjustment, ChatRequest, Endpoint, HttpRequest, resolve_unsupported
 from victor_fp.core.result import outcome
 
 DATASET_TYPE = "batch-chat-v2-input"
-NAME_PREFIX = "victor-fp "
-"""A batch's name is this prefix and the token."""
 PAGE = 1000
 """The largest page: the order of the list is not documented, so pages are sorted here."""
 
@@ -144,7 +142,10 @@ def convert_body(live: Mapping[str, Json]) -> tuple[dict[str, Json], list[Adjust
         if name not in BODY_FIELDS
     ]
     body = {name: value for name, value in body.items() if name in BODY_FIELDS}
-    body["messages"] = [_convert_message(message, dropped) for message in _read_list(live.get("messages"))]
+    messages = _read_list(live.get("messages"))
+    if any(_has_detail(message) for message in messages):
+        dropped.append(Adjustment(parameter="detail", reason="images of Cohere's batches have no detail"))
+    body["messages"] = [_convert_message(message) for message in messages]
     if "tools" in body:
         body["tools"] = [_convert_tool(tool) for tool in _read_list(body["tools"])]
     thinking = live.get("thinking")
@@ -155,20 +156,25 @@ def convert_body(live: Mapping[str, Json]) -> tuple[dict[str, Json], list[Adjust
     return body, dropped
 
 
-def _convert_message(message: Json, dropped: list[Adjustment]) -> Json:
+def _has_detail(message: Json) -> bool:
+    """Return whether an image of a message has a level of detail."""
+    parts = _read_list(message.get("content")) if isinstance(message, dict) else []
+    images = (part.get("image_url") for part in parts if isinstance(part, dict))
+    return any(isinstance(image, dict) and "detail" in image for image in images)
+
+
+def _convert_message(message: Json) -> Json:
     if not isinstance(message, dict) or message.get("content") is None:
         return message
     content = message["content"]
     parts: list[Json] = [{"type": "text", "text": content}] if isinstance(content, str) else _read_list(content)
-    return {**message, "content": [_convert_part(part, dropped) for part in parts]}
+    return {**message, "content": [_convert_part(part) for part in parts]}
 
 
-def _convert_part(part: Json, dropped: list[Adjustment]) -> Json:
+def _convert_part(part: Json) -> Json:
     image = part.get("image_url") if isinstance(part, dict) else None
     if not isinstance(part, dict) or not isinstance(image, dict):
         return part
-    if "detail" in image:
-        dropped.append(Adjustment(parameter="detail", reason="images of Cohere's batches have no detail"))
     return {**part, "image_url": image.get("url")}
 
 
@@ -192,7 +198,7 @@ def encode_item(bound: BatchEndpoint, key: str, model: str, request: HttpRequest
 
 def submit(bound: BatchEndpoint, items: Sequence[BatchItem], token: str) -> SubmitStep:
     """Return the step that uploads the dataset, followed by those that wait for its validation and create the batch."""
-    lines = b"\n".join(item.line for item in items) + b"\n"
+    lines = join_lines(items)
     name = f"victor-fp-{token[:32]}"
     form = encode_form({}, lines, name=f"{name}.jsonl", media_type="application/jsonl", part="data")
     operation = CreateDataset(name=name, type=DATASET_TYPE)
@@ -299,7 +305,6 @@ def read_list(bound: BatchEndpoint, _: str | None, body: bytes) -> Result[Status
 
 def _read_status(bound: BatchEndpoint, handle: BatchHandle, batch: received.Batch) -> BatchStatus:
     created = parse_time(batch.created_at)
-    name = batch.name or ""
     state = STATES.get(batch.status or "", "unknown")
     return BatchStatus(
         handle=msgspec.structs.replace(
@@ -307,7 +312,7 @@ def _read_status(bound: BatchEndpoint, handle: BatchHandle, batch: received.Batc
             id=batch.id or handle.id,
             model=handle.model or batch.model or "",
             count=handle.count or batch.num_records or 0,
-            token=name.removeprefix(NAME_PREFIX) if name.startswith(NAME_PREFIX) else handle.token,
+            token=read_token(batch.name, handle),
             input_id=batch.input_dataset_id or handle.input_id,
         ),
         state=state,

@@ -11,7 +11,7 @@ from returns.result import Failure, Result, Success
 
 from victor_fp.core.batching.polling import compute_poll_delay
 from victor_fp.core.batching.reading import encode_body, find_error_code, iterate_lines
-from victor_fp.core.batching.types import BatchItem, ItemResult
+from victor_fp.core.batching.types import BatchHandle, BatchItem, ItemResult
 from victor_fp.core.dialects.batches import BatchSupport
 from victor_fp.core.faults import Fault, InvalidRequest, InvalidResponse, TimedOut
 from victor_fp.core.json import Undecodable, WireDecoder
@@ -19,6 +19,9 @@ from victor_fp.core.protocols.batches import ResultPage
 from victor_fp.core.requests import Endpoint, HttpRequest, build_missing_setting
 
 T = TypeVar("T")
+
+NAME_PREFIX = "victor-fp "
+"""The name of a batch is this prefix and the token, for vendors that store a name."""
 
 MAX_WAIT = 3600.0
 """Maximum number of seconds that is waited for a dataset to be processed; no vendor documents a number."""
@@ -109,6 +112,16 @@ def find_folder(endpoint: Endpoint, scheme: str) -> Result[str, Fault]:
         message = f"batch_location must be a URL such as {scheme}bucket/folder"
         return Failure(InvalidRequest(provider=endpoint.spec.name, message=message))
     return Success(location)
+
+
+def join_lines(items: Sequence[BatchItem]) -> bytes:
+    """Join the lines of items to the content of a file."""
+    return b"\n".join(item.line for item in items) + b"\n"
+
+
+def read_token(name: str | None, handle: BatchHandle) -> str:
+    """Return the token in a batch's name; that of the handle if the name has none."""
+    return name.removeprefix(NAME_PREFIX) if name and name.startswith(NAME_PREFIX) else handle.token
 
 
 def list_raw_items(items: Sequence[BatchItem]) -> list[Any]:

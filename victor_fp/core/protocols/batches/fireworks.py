@@ -27,7 +27,7 @@ from victor_fp_wire.fireworks_batches.operations import (
 )
 
 from victor_fp.core.batching.multipart import encode_form
-from victor_fp.core.batching.reading import encode_body, parse_time
+from victor_fp.core.batching.reading import cut_last_segment, encode_body, parse_time
 from victor_fp.core.batching.types import (
     FINAL_STATES,
     BatchCounts,
@@ -44,17 +44,22 @@ from victor_fp.core.faults import Fault, InvalidRequest
 from victor_fp.core.json import encode_json
 from victor_fp.core.protocols import codec_for
 from victor_fp.core.protocols.batches import BatchCodec, ResultPage, ResultStep, StatusPage, SubmitStep
-from victor_fp.core.protocols.batches.common import BatchEndpoint, read_answer, read_lines
+from victor_fp.core.protocols.batches.common import (
+    NAME_PREFIX,
+    BatchEndpoint,
+    join_lines,
+    read_answer,
+    read_lines,
+    read_token,
+)
 from victor_fp.core.protocols.operations import build_decoder, build_request
-from victor_fp.core.requests import Endpoint, HttpRequest
+from victor_fp.core.requests import Endpoint, HttpRequest, build_missing_setting
 from victor_fp.core.result import outcome
 
 INFERENCE = "/inference/v1"
 """End of the base URL of chats, which jobs do not have."""
 ACCOUNT = "account_id"
 """The setting with the account, which is part of the address."""
-NAME_PREFIX = "victor-fp "
-"""A job's display name is this prefix and the token."""
 PAGE = 200
 
 STATES: Mapping[str, BatchState] = {
@@ -103,8 +108,7 @@ def bind_batch_codec(endpoint: Endpoint, support: BatchSupport) -> Result[BatchC
         message = f"this batch API accepts chats, not {spec.dialect.protocol}"
         return Failure(InvalidRequest(provider=spec.name, message=message))
     if not account:
-        message = f"batches of {spec.title} require the setting {ACCOUNT} (or set FIREWORKS_ACCOUNT_ID)"
-        return Failure(InvalidRequest(provider=spec.name, message=message))
+        return Failure(build_missing_setting(endpoint, ACCOUNT))
     bound = AccountEndpoint(
         endpoint=endpoint,
         support=support,
@@ -154,7 +158,7 @@ def submit(bound: AccountEndpoint, items: Sequence[BatchItem], token: str) -> Su
         base_url=bound.root,
         body=encode_json(sent.CreateDataset(dataset_id=name, dataset=dataset)),
     )
-    lines = b"\n".join(item.line for item in items) + b"\n"
+    lines = join_lines(items)
     return SubmitStep(request=request, read=partial(_read_created, bound, handle, lines))
 
 
@@ -273,11 +277,11 @@ def read_list(bound: AccountEndpoint, _: str | None, body: bytes) -> Result[Stat
 def _read_status(bound: AccountEndpoint, handle: BatchHandle, job: received.Job) -> BatchStatus:
     progress = job.job_progress or received.JobProgress()
     created = parse_time(job.create_time)
-    name, status = job.display_name or "", job.status or received.Status()
+    status = job.status or received.Status()
     state = STATES.get(job.state or "", "unknown")
     # The output dataset of a job without results does not exist, although it has an id.
     has_results = state == "completed" or (state in FINAL_STATES and bool(progress.output_rows))
-    output = _get_last(job.output_dataset_id)
+    output = cut_last_segment(job.output_dataset_id or "")
     # The total echoes the count that the dataset was created with.
     totals = [
         count for count in (progress.total_input_requests, progress.total_processed_requests) if count is not None
@@ -285,11 +289,11 @@ def _read_status(bound: AccountEndpoint, handle: BatchHandle, job: received.Job)
     return BatchStatus(
         handle=msgspec.structs.replace(
             handle,
-            id=_get_last(job.name) or handle.id,
+            id=cut_last_segment(job.name or "") or handle.id,
             model=handle.model or job.model or "",
             count=handle.count or max(totals, default=0),
-            token=name.removeprefix(NAME_PREFIX) if name.startswith(NAME_PREFIX) else handle.token,
-            input_id=_get_last(job.input_dataset_id) or handle.input_id,
+            token=read_token(job.display_name, handle),
+            input_id=cut_last_segment(job.input_dataset_id or "") or handle.input_id,
         ),
         state=state,
         vendor_state=job.state or "",
@@ -304,11 +308,6 @@ def _read_status(bound: AccountEndpoint, handle: BatchHandle, job: received.Job)
         sources=(output,) if output and has_results else (),
         errors=(status.message,) if status.message and state == "failed" else (),
     )
-
-
-def _get_last(name: str | None) -> str:
-    """Return the last part of a resource's name, `accounts/.../datasets/ID`."""
-    return (name or "").rpartition("/")[2]
 
 
 def read_results(bound: AccountEndpoint, status: BatchStatus) -> ResultStep | None:

@@ -28,14 +28,12 @@ from victor_fp.core.faults import Fault, InvalidRequest
 from victor_fp.core.json import JsonObject, encode_json
 from victor_fp.core.protocols import codec_for
 from victor_fp.core.protocols.batches import BatchCodec, ResultPage, ResultStep, StatusPage, SubmitStep
-from victor_fp.core.protocols.batches.common import BatchEndpoint, list_raw_items
+from victor_fp.core.protocols.batches.common import NAME_PREFIX, BatchEndpoint, list_raw_items, read_token
 from victor_fp.core.protocols.operations import build_decoder, build_request
 from victor_fp.core.requests import Endpoint, HttpRequest
 from victor_fp.core.result import outcome
 
 PAGE = 100
-DISPLAY_NAME_PREFIX = "victor-fp "
-"""A batch's display name is this prefix and the token."""
 
 STATES: Mapping[str, BatchState] = {
     "PENDING": "pending",
@@ -99,7 +97,7 @@ def submit(bound: BatchEndpoint, items: Sequence[BatchItem], token: str) -> Subm
     """Return the step that creates the batch with all its requests."""
     creation = sent.CreateBatch(
         batch=sent.NewBatch(
-            display_name=DISPLAY_NAME_PREFIX + token,
+            display_name=NAME_PREFIX + token,
             input_config=sent.InputConfig(requests=sent.InlinedRequests(requests=list_raw_items(items))),
         )
     )
@@ -152,7 +150,6 @@ def _read_status(bound: BatchEndpoint, handle: BatchHandle, operation: received.
     stats = batch.batch_stats or received.BatchStats()
     created = parse_time(batch.create_time)
     total = parse_count(stats.request_count)
-    name = batch.display_name or ""
     error = operation.error
     return BatchStatus(
         handle=msgspec.structs.replace(
@@ -160,7 +157,7 @@ def _read_status(bound: BatchEndpoint, handle: BatchHandle, operation: received.
             id=operation.name or handle.id,
             model=handle.model or (batch.model or "").removeprefix("models/"),
             count=handle.count or total or 0,
-            token=name.removeprefix(DISPLAY_NAME_PREFIX) if name.startswith(DISPLAY_NAME_PREFIX) else handle.token,
+            token=read_token(batch.display_name, handle),
         ),
         state=_read_state(operation),
         vendor_state=batch.state or "",

@@ -28,7 +28,7 @@ from victor_fp.core.faults import Fault, InvalidRequest
 from victor_fp.core.json import Undecodable, encode_json
 from victor_fp.core.protocols import codec_for
 from victor_fp.core.protocols.batches import BatchCodec, ResultStep, StatusPage, SubmitStep
-from victor_fp.core.protocols.batches.common import BatchEndpoint, read_answer, read_lines
+from victor_fp.core.protocols.batches.common import BatchEndpoint, join_lines, read_answer, read_lines
 from victor_fp.core.protocols.operations import build_decoder, build_request
 from victor_fp.core.requests import Endpoint, HttpRequest
 from victor_fp.core.result import outcome
@@ -84,7 +84,7 @@ def encode_item(bound: BatchEndpoint, key: str, model: str, request: HttpRequest
 
 def submit(bound: BatchEndpoint, items: Sequence[BatchItem], token: str) -> SubmitStep:
     """Return the step that uploads the file, followed by the one that creates the job."""
-    lines = b"\n".join(item.line for item in items) + b"\n"
+    lines = join_lines(items)
     name = f"victor-fp-{token[:32]}.jsonl"
     form = encode_form({"purpose": "batch"}, lines, name=name, media_type="application/jsonl")
     request = build_request(

@@ -38,7 +38,7 @@ from victor_fp.core.faults import Fault, InvalidRequest
 from victor_fp.core.json import Undecodable, encode_json
 from victor_fp.core.protocols import codec_for
 from victor_fp.core.protocols.batches import BatchCodec, ResultStep, StatusPage, SubmitStep
-from victor_fp.core.protocols.batches.common import BatchEndpoint, read_answer, read_lines
+from victor_fp.core.protocols.batches.common import BatchEndpoint, join_lines, read_answer, read_lines
 from victor_fp.core.protocols.openai_family.routes import (
     find_resource_url,
     has_dated_version,
@@ -136,7 +136,7 @@ def encode_item(bound: FileEndpoint, key: str, model: str, request: HttpRequest)
 
 def submit(bound: FileEndpoint, items: Sequence[BatchItem], token: str) -> SubmitStep:
     """Return the step that uploads the file, followed by the one that creates the batch."""
-    lines = b"\n".join(item.line for item in items) + b"\n"
+    lines = join_lines(items)
     name = f"victor-fp-{token[:32]}.jsonl"
     operation: UploadFile | UploadFileDirectly = UploadFile(api_version=bound.version)
     fields = {"purpose": bound.dialect.purpose}

@@ -30,8 +30,15 @@ from victor_fp.core.json import decode_json, encode_json
 from victor_fp.core.protocols import codec_for
 from victor_fp.core.protocols.batches import BatchCodec, StatusPage, StoreRead, StoreWrite, SubmitStep
 from victor_fp.core.protocols.batches.anthropic import STATUSES
-from victor_fp.core.protocols.batches.common import BatchEndpoint, find_folder, read_lines
-from victor_fp.core.protocols.batches.gemini import DISPLAY_NAME_PREFIX, STATES
+from victor_fp.core.protocols.batches.common import (
+    NAME_PREFIX,
+    BatchEndpoint,
+    find_folder,
+    join_lines,
+    read_lines,
+    read_token,
+)
+from victor_fp.core.protocols.batches.gemini import STATES
 from victor_fp.core.protocols.operations import build_decoder, build_request, build_url
 from victor_fp.core.requests import Endpoint, HttpRequest, build_missing_setting, find_missing_setting
 from victor_fp.core.result import outcome
@@ -149,7 +156,7 @@ def _submit(project: _VertexProject, items: Sequence[BatchItem], token: str) -> 
     folder = f"{project.folder}/victor-fp-{token}"
     url = build_url(folder, WriteRequests(object="requests.jsonl"))
     creation = sent.CreateJob(
-        display_name=DISPLAY_NAME_PREFIX + token,
+        display_name=NAME_PREFIX + token,
         model=model if "/" in model else f"publishers/{project.dialect.publisher}/models/{model}",
         input_config=sent.InputConfig(instances_format="jsonl", gcs_source=sent.GcsSource(uris=[url])),
         output_config=sent.OutputConfig(
@@ -161,7 +168,7 @@ def _submit(project: _VertexProject, items: Sequence[BatchItem], token: str) -> 
     )
     return StoreWrite(
         url=url,
-        data=b"\n".join(item.line for item in items) + b"\n",
+        data=join_lines(items),
         following=SubmitStep(
             request=build_request(bound.endpoint, CreateJob(), base_url=project.base_url, body=encode_json(creation)),
             read=lambda answer: read_status(bound, handle, answer).map(lambda status: status.handle),
@@ -203,7 +210,6 @@ def _read_status(bound: BatchEndpoint, handle: BatchHandle, job: received.Job) -
     parts = [parse_count(part or 0) for part in (stats.successful_count, stats.failed_count, stats.incomplete_count)]
     known = [part for part in parts if part is not None]
     total = sum(known) if job.completion_stats is not None and len(known) == len(parts) else None
-    name, started = job.display_name or "", parse_time(job.start_time)
     state = (job.state or "").partition("STATE_")[2]
     directory = job.output_info.gcs_output_directory if job.output_info else None
     return BatchStatus(
@@ -212,13 +218,13 @@ def _read_status(bound: BatchEndpoint, handle: BatchHandle, job: received.Job) -
             id=job.name or handle.id,
             model=handle.model or cut_last_segment(job.model or ""),
             count=handle.count or total or 0,
-            token=name.removeprefix(DISPLAY_NAME_PREFIX) if name.startswith(DISPLAY_NAME_PREFIX) else handle.token,
+            token=read_token(job.display_name, handle),
         ),
         state=STATES.get(state, "unknown" if state else "pending"),
         vendor_state=job.state or "",
         counts=BatchCounts(total=total, succeeded=parts[0], failed=parts[1]),
         created_at=parse_time(job.create_time),
-        ends_at=None if started is None else started + bound.support.limits.window_hours * 3600.0,
+        ends_at=bound.compute_end(parse_time(job.start_time)),
         # Of a bucket alone: the store may open other URLs as well, such as local files.
         sources=(directory,) if directory and directory.startswith(SCHEME) else (),
         errors=tuple(one.message for one in (job.error, *(job.partial_failures or ())) if one and one.message),

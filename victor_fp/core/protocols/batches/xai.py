@@ -36,7 +36,7 @@ from victor_fp.core.faults import Fault, InvalidRequest
 from victor_fp.core.json import encode_json
 from victor_fp.core.protocols import codec_for
 from victor_fp.core.protocols.batches import BatchCodec, ResultPage, ResultStep, StatusPage, SubmitStep
-from victor_fp.core.protocols.batches.common import BatchEndpoint, list_raw_items
+from victor_fp.core.protocols.batches.common import NAME_PREFIX, BatchEndpoint, list_raw_items
 from victor_fp.core.protocols.operations import build_decoder, build_request
 from victor_fp.core.requests import Endpoint, HttpRequest
 from victor_fp.core.result import outcome
@@ -44,8 +44,6 @@ from victor_fp.core.result import outcome
 PAGE = 100
 RESULTS = 100
 """Results per page."""
-NAME_PREFIX = "victor-fp "
-"""A batch's name is this prefix, the token, and the number of requests to be added."""
 
 _BATCH = build_decoder(GetBatch.RESPONSE)
 _CREATED = build_decoder(CreateBatch.RESPONSE)
@@ -87,7 +85,10 @@ def encode_item(bound: BatchEndpoint, key: str, model: str, request: HttpRequest
 
 
 def submit(bound: BatchEndpoint, dialect: XAIBatches, items: Sequence[BatchItem], token: str) -> SubmitStep:
-    """Return the step that creates an empty batch, followed by those that add requests, as many per call as are accepted."""
+    """Return the step that creates an empty batch, followed by those that add requests, as many per call as are accepted.
+
+    The batch's name also has the number of requests to be added.
+    """
     body = encode_json(sent.CreateBatch(name=f"{NAME_PREFIX}{token} {len(items)}"))
     return SubmitStep(
         request=build_request(bound.endpoint, CreateBatch(), body=body),
