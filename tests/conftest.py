@@ -22,6 +22,17 @@ sys.dont_write_bytecode = False
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    """The package is imported as it is: pytest rewrites assertions in a whole distribution that brings a plugin.
+
+    To rewrite, pytest parses each module when it is first imported; two threads that do so at once fail in CPython 3.11
+    (https://github.com/python/cpython/issues/106905).
+    """
+    hook = getattr(config.pluginmanager, "rewrite_hook", None)  # absent with --assert=plain
+    if hook is not None:
+        hook._must_rewrite.discard("victor_fp")
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_collection() -> Generator[None, object, object]:
     """No garbage is collected meanwhile, nor ever again among the collected tests, which are half a million objects."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 from typing import Any
 
@@ -28,7 +29,9 @@ from victor_fp.core.deltas import (
 from victor_fp.core.faults import InvalidRequest
 from victor_fp.core.result import outcome
 from victor_fp.core.text_tools import text_calls
+from victor_fp.core.text_tools.python_calls import Statement, read_statement
 from victor_fp.core.text_tools.text_calls import TextCalls
+from victor_fp.core.text_tools.tools import Tools
 from victor_fp.core.transcript import EMPTY, advance, build_blocks
 from victor_fp.core.types import CompletionResponse, Message, StreamChunk, ToolDefinition
 
@@ -199,3 +202,18 @@ def test_tools_in_the_prompt_need_a_format() -> None:
     refused = outcome(replay.request("vllm", HI, model="m", tools=[SEARCH], tools_in_prompt=True))
     assert isinstance(refused, Failure)
     assert "text_tool_calls" in refused.failure().message
+
+
+def test_a_python_call_is_read_although_the_parser_fails_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """CPython 3.11's parser fails now and then while another thread parses."""
+    parse, failures = ast.parse, iter([SystemError("AST constructor recursion depth mismatch (before=15, after=11)")])
+
+    def parse_after_a_failure(source: str, mode: str) -> ast.AST:
+        for failure in failures:
+            raise failure
+        return parse(source, mode=mode)
+
+    monkeypatch.setattr(ast, "parse", parse_after_a_failure)
+    statement = read_statement('search(query="a")', 0, Tools(schemas={"search": SEARCH.parameters}))
+    assert isinstance(statement, Statement)
+    assert statement.calls[0].arguments == {"query": "a"}

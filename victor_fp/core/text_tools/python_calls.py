@@ -109,10 +109,7 @@ def _find_failure(at: int, written: str, tools: Tools) -> int:
 
 def _read_arguments(source: str, names: tuple[str, ...]) -> dict[str, Json] | None:
     """Read the arguments in parentheses; None if they are not literals representable in JSON."""
-    try:
-        parsed = ast.parse(f"f{_STRING.sub(_escape_backslashes, source)}", mode="eval").body
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return None
+    parsed = _parse(f"f{_STRING.sub(_escape_backslashes, source)}")
     if not isinstance(parsed, ast.Call) or not isinstance(parsed.func, ast.Name):
         return None
     if len(parsed.args) > len(names) or any(keyword.arg is None for keyword in parsed.keywords):
@@ -127,11 +124,28 @@ def _read_arguments(source: str, names: tuple[str, ...]) -> dict[str, Json] | No
     return arguments
 
 
+def _parse(source: str) -> ast.expr | None:
+    """Parse an expression; None if it is none.
+
+    Some releases of CPython 3.11 and 3.12 mix up the depths of parses that two threads run at once, and fail although the source is
+    right (https://github.com/python/cpython/issues/106905): then it is parsed again.
+    """
+    for _ in range(_PARSES):
+        try:
+            return ast.parse(source, mode="eval").body
+        except SystemError:
+            continue
+        except (SyntaxError, ValueError, RecursionError, MemoryError):
+            return None
+    return None
+
+
 def write_python(name: str, arguments: JsonObject) -> str:
     """Write a call as Python source."""
     return f"{name}({', '.join(f'{key}={value!r}' for key, value in arguments.items())})"
 
 
+_PARSES = 100
 _MAX_DEPTH = 64
 _MAX_BITS = 1024
 """Maximum size of an integer literal; Python limits conversion of integers to 4,300 digits."""
