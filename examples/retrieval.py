@@ -7,7 +7,7 @@ import time
 
 from stand_in import options
 
-from victor_fp.core.vectors import Vector
+from victor_fp.core.retrieval.vectors import Vector
 from victor_fp.sync import create
 from victor_fp.testing import Turn
 

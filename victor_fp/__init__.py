@@ -14,13 +14,19 @@ if TYPE_CHECKING:
     from victor_fp.agent.tools import Tool, run_tools, tool
     from victor_fp.core.catalogue import Catalogue
     from victor_fp.core.catalogue.spec import ProviderSpec
-    from victor_fp.core.embeddings import EmbeddingResponse, RerankResponse
     from victor_fp.core.faults import Fault, describe
     from victor_fp.core.metadata import ChunkMetadata, ResponseMetadata
     from victor_fp.core.options import ChatOptions
     from victor_fp.core.result import collect, outcome
-    from victor_fp.core.stats import CircuitBreakerStats, ProviderInfo, ProviderMetrics, RateLimitStats, ResilienceStats
-    from victor_fp.core.structured import structured
+    from victor_fp.core.retrieval.embeddings import EmbeddingResponse, RerankResponse
+    from victor_fp.core.schemas.structured import structured
+    from victor_fp.core.telemetry.stats import (
+        CircuitBreakerStats,
+        ProviderInfo,
+        ProviderMetrics,
+        RateLimitStats,
+        ResilienceStats,
+    )
     from victor_fp.core.types import (
         AudioPart,
         CompletionResponse,
@@ -100,16 +106,16 @@ _HOMES = {
     "Catalogue": "victor_fp.core.catalogue",
     "ProviderSpec": "victor_fp.core.catalogue.spec",
     **dict.fromkeys(("ChunkMetadata", "ResponseMetadata"), "victor_fp.core.metadata"),
-    **dict.fromkeys(("CircuitBreakerStats", "ProviderInfo", "ProviderMetrics"), "victor_fp.core.stats"),
-    **dict.fromkeys(("RateLimitStats", "ResilienceStats"), "victor_fp.core.stats"),
+    **dict.fromkeys(("CircuitBreakerStats", "ProviderInfo", "ProviderMetrics"), "victor_fp.core.telemetry.stats"),
+    **dict.fromkeys(("RateLimitStats", "ResilienceStats"), "victor_fp.core.telemetry.stats"),
     "ChatOptions": "victor_fp.core.options",
-    "EmbeddingResponse": "victor_fp.core.embeddings",
-    "RerankResponse": "victor_fp.core.embeddings",
+    "EmbeddingResponse": "victor_fp.core.retrieval.embeddings",
+    "RerankResponse": "victor_fp.core.retrieval.embeddings",
     "Fault": "victor_fp.core.faults",
     "describe": "victor_fp.core.faults",
     "collect": "victor_fp.core.result",
     "outcome": "victor_fp.core.result",
-    "structured": "victor_fp.core.structured",
+    "structured": "victor_fp.core.schemas.structured",
 }
 
 

@@ -15,8 +15,6 @@ from typing import Any
 from returns.result import Failure, Result, Success
 
 from victor_fp.core.catalogue import CATALOGUE, Catalogue
-from victor_fp.core.defaults import DEFAULT_MAX_TOKENS, DEFAULT_TEMPERATURE
-from victor_fp.core.embeddings import EmbeddingResponse, RerankResponse
 from victor_fp.core.faults import Fault, InvalidRequest
 from victor_fp.core.protocols import Codec, codec_for
 from victor_fp.core.protocols.retrieval import find_embedding_codec, find_rerank_codec
@@ -25,18 +23,25 @@ from victor_fp.core.request_building.inputs import Messages, ToolsInput, build_c
 from victor_fp.core.request_building.retrieval import build_embedding_request, build_rerank_request, split_texts
 from victor_fp.core.request_building.values import describe_failure
 from victor_fp.core.requests import Endpoint, HttpRequest
-from victor_fp.core.responses import ResponseContext, read_completion, with_context
-from victor_fp.core.result import outcome
-from victor_fp.core.retrieval_responses import (
+from victor_fp.core.responses.completions import ResponseContext, read_completion, with_context
+from victor_fp.core.responses.retrieval import (
     add_usage,
     build_embedding_response,
     build_rerank_response,
     refuse_operation,
 )
-from victor_fp.core.stream_reading import ReadResult, begin_reading, feed, finish
+from victor_fp.core.responses.streams import ReadResult, begin_reading, feed, finish
+from victor_fp.core.result import outcome
+from victor_fp.core.retrieval.embeddings import EmbeddingResponse, RerankResponse
+from victor_fp.core.retrieval.vectors import Purpose, VectorType
 from victor_fp.core.text_tools.hook import find_text_calls
-from victor_fp.core.types import CompletionResponse, StreamChunk, ToolDefinition
-from victor_fp.core.vectors import Purpose, VectorType
+from victor_fp.core.types import (
+    DEFAULT_MAX_TOKENS,
+    DEFAULT_TEMPERATURE,
+    CompletionResponse,
+    StreamChunk,
+    ToolDefinition,
+)
 
 __all__ = [
     "embed_request",

@@ -16,9 +16,9 @@ from tests.batches.other_vendors import AnthropicVendor, XAIVendor
 from tests.batches.vendor import BatchVendor
 from tests.loopback import serving, serving_in_a_thread
 from tests.openai_shapes import error
-from victor_fp.core.cost import PricedUsage
 from victor_fp.core.faults import BudgetExceeded, InvalidRequest
 from victor_fp.core.resilience.budget import Budget
+from victor_fp.core.usage.cost import PricedUsage
 from victor_fp.jobs import Row, run
 from victor_fp.providers.factory import ManagedProvider, ManagedProviderFactory
 from victor_fp.sync import create_managed

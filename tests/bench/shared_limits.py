@@ -41,8 +41,8 @@ from tests.bench.jobs import MemoryResponse, MemoryTransport
 from victor_fp.core.requests import HttpRequest
 from victor_fp.core.resilience.pool import Borrow, Lent
 from victor_fp.core.resilience.rate_limit import Limits
-from victor_fp.core.token_estimates import estimate_tokens
 from victor_fp.core.types import Message
+from victor_fp.core.usage.token_estimates import estimate_tokens
 from victor_fp.providers.base import BaseProvider
 from victor_fp.providers.factory import ManagedProviderFactory
 from victor_fp.providers.registry import ProviderRegistry

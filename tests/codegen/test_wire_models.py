@@ -11,7 +11,7 @@ import pytest
 import victor_fp_wire
 
 from victor_fp.core.json import Undecodable, WireDecoder
-from victor_fp.core.wire_repair import UNKNOWN_TAG
+from victor_fp.core.json.wire_repair import UNKNOWN_TAG
 
 MODULES = {
     f"{package.name}.{side}": importlib.import_module(f"victor_fp_wire.{package.name}.{side}")

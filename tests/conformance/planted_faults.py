@@ -11,10 +11,10 @@ from returns.result import Failure, Result, Success
 
 from victor_fp.core import faults
 from victor_fp.core.catalogue import CATALOGUE
-from victor_fp.core.embeddings import EmbeddingResponse, RerankResponse
 from victor_fp.core.result import outcome
+from victor_fp.core.retrieval.embeddings import EmbeddingResponse, RerankResponse
+from victor_fp.core.retrieval.vectors import pack_floats
 from victor_fp.core.types import CompletionResponse, Message, StreamChunk
-from victor_fp.core.vectors import pack_floats
 from victor_fp.providers.base import BaseProvider
 from victor_fp.providers.catalogue_provider import CatalogueProvider
 from victor_fp.providers.registry import ProviderRegistry

@@ -15,7 +15,7 @@ from tests.conformance.schema_checking import Misfit
 from tests.conformance.vendor_documents import FOLDER, Documented, problems
 from victor_fp import replay
 from victor_fp.core.requests import HttpRequest
-from victor_fp.core.vectors import Purpose
+from victor_fp.core.retrieval.vectors import Purpose
 
 pytestmark = pytest.mark.conformance
 

@@ -26,6 +26,14 @@ def trees() -> Trees:
     ]
 
 
+LOOSE = {"deltas", "faults", "metadata", "options", "requests", "result", "transcript", "types"}
+"""What all packages of the core share; each other module is in the package of its stage."""
+
+
+def test_modules_are_in_the_package_of_their_stage() -> None:
+    assert {path.stem for path in ROOT.glob("*.py")} - {"__init__"} == LOOSE
+
+
 def is_name(node: ast.expr, name: str) -> bool:
     return isinstance(node, ast.Name) and node.id == name
 

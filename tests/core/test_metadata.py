@@ -17,7 +17,7 @@ from victor_fp.core.faults import Attempt
 from victor_fp.core.metadata import ChunkMetadata, ResponseMetadata
 from victor_fp.core.protocols import PROTOCOLS, codec_for
 from victor_fp.core.requests import Adjustment, Endpoint
-from victor_fp.core.responses import ResponseContext, read_completion, record_attempts
+from victor_fp.core.responses.completions import ResponseContext, read_completion, record_attempts
 from victor_fp.core.types import CompletionResponse, Message, StreamChunk, ToolDefinition
 from victor_fp.testing.script import Call, Turn
 from victor_fp.testing.writers import load_writer

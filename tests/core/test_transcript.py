@@ -29,7 +29,7 @@ from victor_fp.core.deltas import (
 from victor_fp.core.dialects.chat import ChatDialect
 from victor_fp.core.faults import Overloaded, ServerFailed, StreamTruncated
 from victor_fp.core.requests import Endpoint
-from victor_fp.core.responses import ResponseContext, build_completion, build_final_chunk
+from victor_fp.core.responses.completions import ResponseContext, build_completion, build_final_chunk
 from victor_fp.core.result import outcome
 from victor_fp.core.transcript import EMPTY, advance
 from victor_fp.core.types import CompletionResponse, StreamChunk

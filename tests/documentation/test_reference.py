@@ -13,7 +13,8 @@ import pytest
 
 import victor_fp
 from tests.documentation.blocks import DOCS, PAGES, ROOT
-from victor_fp.core import faults, metadata, stats
+from victor_fp.core import faults, metadata
+from victor_fp.core.telemetry import stats
 from victor_fp.providers import errors
 
 DIRECTIVE = re.compile(r"^::: (\S+)$", re.MULTILINE)

@@ -16,7 +16,7 @@ from returns.result import Failure
 from tests.e2e.conftest import needs
 from tests.e2e.conversations import CAPITAL, PERSON, STORY, TOOLS, WEATHER, counted, gathered
 from victor_fp.core.faults import ContextLengthExceeded, InvalidRequest, ModelNotFound
-from victor_fp.core.vectors import Vector
+from victor_fp.core.retrieval.vectors import Vector
 from victor_fp.providers.base import Message
 from victor_fp.providers.registry import ProviderRegistry
 from victor_fp.shell.local.engine_process import POOL
@@ -116,7 +116,7 @@ def test_one_provider_serves_one_event_loop_after_another() -> None:
 
 LEFT_OPEN = """
 import asyncio
-from victor_fp.core.vectors import Vector
+from victor_fp.core.retrieval.vectors import Vector
 from victor_fp.providers.base import Message
 from victor_fp.providers.registry import ProviderRegistry
 

@@ -21,7 +21,7 @@ from tests.acme import HI, acme
 from tests.loopback import Received, Talk
 from tests.paper import PaperRuntime
 from victor_fp.core.catalogue import CATALOGUE
-from victor_fp.core.secrets import HiddenValuesDict
+from victor_fp.core.security.secrets import HiddenValuesDict
 from victor_fp.providers.base import BaseProvider, ProviderError
 from victor_fp.providers.classes import make_provider_class
 

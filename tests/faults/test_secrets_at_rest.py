@@ -22,9 +22,9 @@ from victor_fp.core import faults
 from victor_fp.core.catalogue.spec import Setting
 from victor_fp.core.faults import FAULT_TYPES, Attempt, InvalidRequest, redact_fault
 from victor_fp.core.options import read_options
-from victor_fp.core.redaction import is_secret_name
 from victor_fp.core.requests import HttpRequest
-from victor_fp.core.secrets import HiddenValuesDict, Secret, find_secrets
+from victor_fp.core.security.redaction import is_secret_name
+from victor_fp.core.security.secrets import HiddenValuesDict, Secret, find_secrets
 from victor_fp.core.types import CompletionResponse, Message, StreamChunk
 from victor_fp.providers.base import BaseProvider, ProviderError
 from victor_fp.providers.errors import error_from

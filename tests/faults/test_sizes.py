@@ -15,7 +15,7 @@ from tests.faults.asking import CLIENTS, called, fault_of_call, peak_memory, str
 from tests.loopback import Received, Talk, serving
 from victor_fp.core.faults import ConnectionFailed, DeadlineExceeded, InvalidResponse, StreamInterrupted
 from victor_fp.core.framing import DEFAULT_LIMIT
-from victor_fp.core.stream_reading import BODY_LIMIT
+from victor_fp.core.responses.streams import BODY_LIMIT
 from victor_fp.core.types import StreamChunk
 
 MIB = 1024 * 1024

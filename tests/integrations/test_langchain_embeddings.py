@@ -13,8 +13,8 @@ from pydantic import SecretStr
 
 from tests.acme import KEY
 from tests.loopback import Loopback
-from victor_fp.core.embeddings import EmbeddingResponse
 from victor_fp.core.faults import AuthRejected, UnsupportedParameter
+from victor_fp.core.retrieval.embeddings import EmbeddingResponse
 from victor_fp.integrations.langchain import VictorEmbeddings
 from victor_fp.providers.base import ProviderError
 from victor_fp.providers.registry import ProviderRegistry

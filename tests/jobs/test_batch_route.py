@@ -22,7 +22,6 @@ from tests.loopback import Received, Talk, serving
 from tests.openai_shapes import body
 from tests.paper import PaperRuntime
 from victor_fp.core.batching.polling import END_GRACE
-from victor_fp.core.cost import PricedUsage
 from victor_fp.core.faults import (
     BudgetExceeded,
     Cancelled,
@@ -32,6 +31,7 @@ from victor_fp.core.faults import (
     QuotaExhausted,
     RateLimited,
 )
+from victor_fp.core.usage.cost import PricedUsage
 from victor_fp.jobs import Budget, Row, export, format_report, read_report, reopen_rows, run
 from victor_fp.jobs import batch_route as batching
 from victor_fp.providers.base import BaseProvider

@@ -13,12 +13,12 @@ from returns.result import Failure, Result, Success
 from tests.jobs.row_provider import RowProvider
 from tests.paper import PaperRuntime
 from victor_fp import ProviderRegistry, sync
-from victor_fp.core.cost import PricedUsage
-from victor_fp.core.embeddings import EmbeddingResponse
 from victor_fp.core.faults import BudgetExceeded, Fault, InvalidRequest, ServerFailed
 from victor_fp.core.jobs.records import decode_result, encode_result
 from victor_fp.core.jobs.rows import TextRowInput
-from victor_fp.core.vectors import pack_floats
+from victor_fp.core.retrieval.embeddings import EmbeddingResponse
+from victor_fp.core.retrieval.vectors import pack_floats
+from victor_fp.core.usage.cost import PricedUsage
 from victor_fp.jobs import Budget, Row, TextRow, embed_rows, export, read_report, run
 from victor_fp.testing import ScriptedWire, Turn
 from victor_fp.testing.retrieval import stub_vector

@@ -16,7 +16,6 @@ from returns.result import Failure, Success
 
 from tests.jobs.row_provider import Answer, RowProvider
 from tests.paper import PaperRuntime
-from victor_fp.core.cost import PricedUsage
 from victor_fp.core.faults import (
     Attempt,
     AuthRejected,
@@ -32,8 +31,9 @@ from victor_fp.core.faults import (
 )
 from victor_fp.core.jobs.records import decode_mismatch, decode_result
 from victor_fp.core.jobs.rows import RowInput
-from victor_fp.core.responses import record_attempts
+from victor_fp.core.responses.completions import record_attempts
 from victor_fp.core.types import CompletionResponse
+from victor_fp.core.usage.cost import PricedUsage
 from victor_fp.jobs import Budget, Row, export, read_report, reopen_rows, run
 from victor_fp.shell.ledger.sqlite import FinishedRow, Ledger
 

@@ -15,12 +15,12 @@ from tests.acme import KEY, SPEC
 from tests.loopback import Received, Talk, serving
 from tests.paper import PaperRuntime
 from victor_fp.core import faults
-from victor_fp.core.cost import PricedUsage
 from victor_fp.core.dialects.embeddings import OpenAIEmbeddings
 from victor_fp.core.dialects.reranking import CohereRerank
-from victor_fp.core.embeddings import EmbeddingResponse, RankedDocument, RerankResponse
 from victor_fp.core.resilience.budget import Budget
 from victor_fp.core.resilience.rate_limit import Limits
+from victor_fp.core.retrieval.embeddings import EmbeddingResponse, RankedDocument, RerankResponse
+from victor_fp.core.usage.cost import PricedUsage
 from victor_fp.providers.base import BaseProvider
 from victor_fp.providers.catalogue_provider import CatalogueProvider
 from victor_fp.providers.errors import ProviderError

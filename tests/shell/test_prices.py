@@ -9,8 +9,8 @@ from decimal import Decimal
 import pytest
 
 from tests.acme import HI
-from victor_fp.core.cost import PricedUsage
 from victor_fp.core.types import CompletionResponse, StreamChunk
+from victor_fp.core.usage.cost import PricedUsage
 from victor_fp.providers.base import ProviderError
 from victor_fp.providers.registry import ProviderRegistry
 from victor_fp.shell.prices import is_seller, price_at

@@ -16,7 +16,7 @@ from victor_fp.agent.provider_state import ProviderState
 from victor_fp.core.faults import Fault, InvalidRequest, redact_fault
 from victor_fp.core.resilience.breaker import judge_fault
 from victor_fp.core.resilience.health import Health, observe
-from victor_fp.core.secrets import HiddenValuesDict, find_secrets
+from victor_fp.core.security.secrets import HiddenValuesDict, find_secrets
 from victor_fp.providers.base import BaseProvider
 from victor_fp.providers.errors import ProviderError
 from victor_fp.providers.registry import ProviderRegistry

@@ -15,9 +15,9 @@ from victor_fp.agent.model_switcher import SwitchReason
 from victor_fp.agent.provider_health import HealthCheck, check_provider
 from victor_fp.agent.provider_state import ProviderState
 from victor_fp.core.faults import Fault, InvalidRequest, describe
-from victor_fp.core.redaction import redact_text
 from victor_fp.core.resilience.health import Health, sort_by_preference
 from victor_fp.core.result import outcome
+from victor_fp.core.security.redaction import redact_text
 from victor_fp.providers.base import BaseProvider
 from victor_fp.shell.engine.telemetry import LOGGER
 from victor_fp.shell.runtime import SYSTEM

@@ -20,14 +20,13 @@ from victor_fp.agent.manager_pool import ManagerPool, build_no_provider_fault
 from victor_fp.agent.model_switcher import ModelSwitchEvent, SwitchReason
 from victor_fp.agent.provider_settings import find_default_model, find_spec
 from victor_fp.agent.provider_state import ProviderState, compute_context_window, describe_state
-from victor_fp.core.defaults import DEFAULT_MAX_TOKENS, DEFAULT_TEMPERATURE
 from victor_fp.core.faults import Fault, InvalidRequest
-from victor_fp.core.model_names import split_model_name
+from victor_fp.core.models.names import split_model_name
 from victor_fp.core.options import ChatOptions
 from victor_fp.core.request_building.inputs import Messages, ToolsInput
 from victor_fp.core.result import outcome
-from victor_fp.core.stats import ProviderInfo
-from victor_fp.core.types import CompletionResponse, StreamChunk
+from victor_fp.core.telemetry.stats import ProviderInfo
+from victor_fp.core.types import DEFAULT_MAX_TOKENS, DEFAULT_TEMPERATURE, CompletionResponse, StreamChunk
 from victor_fp.providers.base import BaseProvider
 from victor_fp.providers.calls import ChatStream, build_chat_spec, complete, stream_items
 from victor_fp.providers.errors import error_from, unwrap_or_raise

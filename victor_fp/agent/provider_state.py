@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from victor_fp.agent.provider_settings import find_spec
 from victor_fp.core.faults import Fault, describe
 from victor_fp.core.models.limits import find_context_window
-from victor_fp.core.stats import ProviderInfo
+from victor_fp.core.telemetry.stats import ProviderInfo
 from victor_fp.providers.base import BaseProvider
 from victor_fp.providers.registry import ProviderRegistry
 from victor_fp.providers.runtime_capabilities import ProviderRuntimeCapabilities

@@ -19,7 +19,7 @@ from victor_fp.shell.background_loop import LoopUnavailable, run
 if TYPE_CHECKING:
     from victor_fp.agent.tool_calling.base import BaseToolCallingAdapter
     from victor_fp.agent.tool_calling.results import ToolCallingCapabilities
-    from victor_fp.core.stats import ProviderInfo
+    from victor_fp.core.telemetry.stats import ProviderInfo
 
 
 class SyncProviderManager(SyncChat):

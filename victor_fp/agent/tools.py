@@ -29,8 +29,8 @@ from typing_extensions import Doc, TypedDict
 
 from victor_fp.agent.docstrings import parse_docstring
 from victor_fp.core.json import NotJson, decode_json
-from victor_fp.core.redaction import cut_text, redact_text
 from victor_fp.core.result import outcome
+from victor_fp.core.security.redaction import cut_text, redact_text
 from victor_fp.core.types import (
     AudioPart,
     CompletionResponse,

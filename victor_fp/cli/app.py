@@ -13,7 +13,7 @@ from victor_fp.cli.options import EXIT_CODES, BaseUrl, Model, Provider, Setting,
 
 if TYPE_CHECKING:
     from victor_fp.cli.terminal import Terminal
-    from victor_fp.core.vectors import Purpose
+    from victor_fp.core.retrieval.vectors import Purpose
 
 app = typer.Typer(
     help="Chat with any LLM provider.",
@@ -189,7 +189,7 @@ def embed(
 def _parse_purpose(word: str | None) -> Purpose | None:
     from typing import get_args
 
-    from victor_fp.core.vectors import Purpose
+    from victor_fp.core.retrieval.vectors import Purpose
 
     if word is None:
         return None

@@ -18,10 +18,10 @@ from victor_fp.cli.inputs import read_schema
 from victor_fp.cli.provider_selection import Selection, find_server_address, select_model
 from victor_fp.cli.reporting import report_error
 from victor_fp.cli.terminal import Terminal
-from victor_fp.core.cost import Price
 from victor_fp.core.faults import Fault
 from victor_fp.core.json import Json, encode_json
 from victor_fp.core.result import outcome
+from victor_fp.core.usage.cost import Price
 from victor_fp.jobs import (
     Budget,
     JobRun,

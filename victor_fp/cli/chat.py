@@ -27,7 +27,7 @@ from victor_fp.cli.tool_calls import Confirm, Executor, run_turn
 from victor_fp.cli.tool_sources import connect_servers, load_tools
 from victor_fp.core.json import Json
 from victor_fp.core.result import outcome
-from victor_fp.core.structured import find_form_problem
+from victor_fp.core.schemas.structured import find_form_problem
 from victor_fp.core.types import Part
 from victor_fp.providers.base import BaseProvider
 

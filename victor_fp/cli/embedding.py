@@ -18,10 +18,10 @@ from victor_fp.cli.exit_codes import CommandError, ExitCode, build_usage_error, 
 from victor_fp.cli.provider_selection import find_server_address, select_provider
 from victor_fp.cli.reporting import report_error
 from victor_fp.cli.terminal import Terminal
-from victor_fp.core.embeddings import EmbeddingResponse
 from victor_fp.core.json import NotJson, decode_json_object, encode_json
 from victor_fp.core.result import outcome
-from victor_fp.core.vectors import Purpose, Vector
+from victor_fp.core.retrieval.embeddings import EmbeddingResponse
+from victor_fp.core.retrieval.vectors import Purpose, Vector
 from victor_fp.providers.base import BaseProvider
 from victor_fp.providers.registry import ProviderRegistry
 

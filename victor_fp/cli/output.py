@@ -10,12 +10,11 @@ from returns.result import Failure, Result, Success
 
 from victor_fp.cli.inputs import RequestOptions
 from victor_fp.cli.terminal import Terminal
-from victor_fp.core.defaults import DEFAULT_MAX_TOKENS, DEFAULT_TEMPERATURE
 from victor_fp.core.faults import Fault, StreamTruncated
 from victor_fp.core.json import Json, encode_flawed_json, encode_json
 from victor_fp.core.result import outcome
-from victor_fp.core.structured import structured
-from victor_fp.core.types import CompletionResponse, Message, StreamChunk
+from victor_fp.core.schemas.structured import structured
+from victor_fp.core.types import DEFAULT_MAX_TOKENS, DEFAULT_TEMPERATURE, CompletionResponse, Message, StreamChunk
 from victor_fp.providers.base import BaseProvider
 
 

@@ -9,7 +9,7 @@ from functools import cache
 from pathlib import Path
 from typing import TypeAlias
 
-from victor_fp.core.redaction import hide_secrets, is_secret_name, redact_text
+from victor_fp.core.security.redaction import hide_secrets, is_secret_name, redact_text
 from victor_fp.shell.credentials.key_file import open_key_file
 
 CleanText: TypeAlias = Callable[[str], str]

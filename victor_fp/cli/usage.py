@@ -8,8 +8,8 @@ from typing import Any
 
 import msgspec
 
-from victor_fp.core.cost import compute_cost
 from victor_fp.core.types import CompletionResponse
+from victor_fp.core.usage.cost import compute_cost
 from victor_fp.providers.base import BaseProvider
 
 

@@ -7,7 +7,8 @@ block until `BlockEnded`.
 
 from __future__ import annotations
 
-from typing import TypeAlias, final
+from collections.abc import Sequence
+from typing import Protocol, TypeAlias, final
 
 import msgspec
 
@@ -143,3 +144,29 @@ Delta: TypeAlias = (
     | ErrorReported
     | StreamEnded
 )
+
+
+class DeltaFilter(Protocol):
+    """The state of a filter within one response; an immutable value."""
+
+    def feed(self, deltas: Sequence[Delta]) -> tuple[DeltaFilter, list[Delta]]:
+        """Return the next state and the filtered deltas. Text that is held back precedes a delta that ends the text."""
+        ...
+
+    def finish(self) -> list[Delta]:
+        """Return what is still held back at the end of the response."""
+        ...
+
+
+def run_filters(
+    filters: tuple[DeltaFilter, ...], deltas: Sequence[Delta], *, last: bool
+) -> tuple[tuple[DeltaFilter, ...], list[Delta]]:
+    """Run deltas through all filters; return the next states and the deltas after the last filter."""
+    after: list[DeltaFilter] = []
+    passed = list(deltas)
+    for one in filters:
+        following, passed = one.feed(passed)
+        after.append(following)
+        if last:
+            passed += following.finish()
+    return tuple(after), passed

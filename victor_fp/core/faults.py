@@ -11,7 +11,7 @@ from typing import Any, ClassVar, Literal, TypeAlias, TypeVar, get_args
 
 import msgspec
 
-from victor_fp.core.redaction import hide_secrets, redact_url
+from victor_fp.core.security.redaction import hide_secrets, redact_url
 
 Phase: TypeAlias = Literal["pool", "connect", "write", "read", "first_token", "stream"]
 """The phase of a call in which the transport failed."""

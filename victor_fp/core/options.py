@@ -12,7 +12,7 @@ from typing_extensions import TypedDict
 
 from victor_fp.core.faults import Fault, InvalidRequest
 from victor_fp.core.json import Json
-from victor_fp.core.secrets import HiddenValuesDict
+from victor_fp.core.security.secrets import HiddenValuesDict
 
 ReasoningEffort: TypeAlias = Literal["none", "minimal", "low", "medium", "high", "xhigh", "max"]
 OnUnsupported: TypeAlias = Literal["fail", "adjust"]

@@ -15,13 +15,12 @@ import msgspec
 from returns.result import Failure, Result, Success
 
 from victor_fp.core.catalogue.spec import AuthKind, ProviderSpec
-from victor_fp.core.cost import Price
-from victor_fp.core.defaults import DEFAULT_MAX_TOKENS, DEFAULT_TEMPERATURE
 from victor_fp.core.faults import Fault, InvalidRequest, UnsupportedParameter
 from victor_fp.core.json import Json, NotJson, decode_json, encode_json
 from victor_fp.core.options import NO_OPTIONS, Options
-from victor_fp.core.redaction import redact_url
-from victor_fp.core.types import Message, ToolDefinition
+from victor_fp.core.security.redaction import redact_url
+from victor_fp.core.types import DEFAULT_MAX_TOKENS, DEFAULT_TEMPERATURE, Message, ToolDefinition
+from victor_fp.core.usage.cost import Price
 
 SECRET = "<secret>"  # noqa: S105  a placeholder
 """Placeholder in headers, which the shell replaces by the key."""

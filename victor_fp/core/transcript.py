@@ -31,7 +31,7 @@ from victor_fp.core.deltas import (
 from victor_fp.core.faults import Fault, InvalidResponse
 from victor_fp.core.json import Chain, Json, ObjectChain, merge_objects, unroll
 from victor_fp.core.request_building.conversation import Block, BlockKind
-from victor_fp.core.tool_call_drafts import ToolCallDraft, ToolCallDrafts
+from victor_fp.core.streaming.tool_call_drafts import ToolCallDraft, ToolCallDrafts
 from victor_fp.core.types import StreamChunk
 
 _MAX_COUNT = 2**53

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import ConfigDict, Field, PrivateAttr, SecretStr, model_validator
 
-from victor_fp.core.defaults import DEFAULT_MAX_TOKENS, DEFAULT_TEMPERATURE
+from victor_fp.core.types import DEFAULT_MAX_TOKENS, DEFAULT_TEMPERATURE
 from victor_fp.integrations.tool_call_pieces import ToolCallPieces
 from victor_fp.providers.base import BaseProvider
 from victor_fp.providers.sync_chat import AsyncChat, SyncChat

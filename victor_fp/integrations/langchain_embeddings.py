@@ -14,9 +14,9 @@ from langchain_core.embeddings import Embeddings
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, SecretStr, model_validator
 from returns.result import Failure, Result
 
-from victor_fp.core.embeddings import EmbeddingResponse
 from victor_fp.core.faults import Fault, UnsupportedParameter
 from victor_fp.core.result import outcome
+from victor_fp.core.retrieval.embeddings import EmbeddingResponse
 from victor_fp.providers.base import BaseProvider
 from victor_fp.providers.custom_provider import CustomProvider
 from victor_fp.providers.errors import unwrap_or_raise
@@ -27,7 +27,7 @@ from victor_fp.providers.sync_chat import run_or_raise
 from victor_fp.providers.sync_provider import SyncProvider
 
 if TYPE_CHECKING:
-    from victor_fp.core.vectors import Purpose
+    from victor_fp.core.retrieval.vectors import Purpose
 
 
 class VictorEmbeddings(BaseModel, Embeddings):

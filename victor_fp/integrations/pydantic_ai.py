@@ -15,9 +15,8 @@ from datetime import UTC, datetime
 from typing import Any, assert_never
 
 from victor_fp.core import faults
-from victor_fp.core.defaults import DEFAULT_MAX_TOKENS, DEFAULT_TEMPERATURE
 from victor_fp.core.faults import Fault
-from victor_fp.core.types import StreamChunk
+from victor_fp.core.types import DEFAULT_MAX_TOKENS, DEFAULT_TEMPERATURE, StreamChunk
 from victor_fp.integrations.tool_call_pieces import ToolCallPieces
 from victor_fp.providers.base import BaseProvider
 from victor_fp.providers.errors import ProviderError

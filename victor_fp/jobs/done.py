@@ -8,15 +8,15 @@ from typing import Any, Generic, TypeAlias, TypeVar
 import msgspec
 from returns.result import Failure, Result, Success
 
-from victor_fp.core.cost import Price, PricedUsage
-from victor_fp.core.embeddings import EmbeddingResponse
 from victor_fp.core.faults import Attempt, Fault
 from victor_fp.core.jobs.records import RowAnswer
 from victor_fp.core.jobs.rows import RowOperation
-from victor_fp.core.responses import load_attempts
+from victor_fp.core.responses.completions import load_attempts
 from victor_fp.core.result import outcome
-from victor_fp.core.structured import structured
+from victor_fp.core.retrieval.embeddings import EmbeddingResponse
+from victor_fp.core.schemas.structured import structured
 from victor_fp.core.types import CompletionResponse, Usage
+from victor_fp.core.usage.cost import Price, PricedUsage
 from victor_fp.shell.engine.budget_keeper import find_reported_cost
 
 T = TypeVar("T")

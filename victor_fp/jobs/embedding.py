@@ -7,11 +7,11 @@ from pathlib import Path
 
 from typing_extensions import Unpack
 
-from victor_fp.core.cost import Price
-from victor_fp.core.embeddings import EmbeddingResponse, EmbedOptions
 from victor_fp.core.jobs.rows import TextRowInput
 from victor_fp.core.resilience.budget import Budget
-from victor_fp.core.vectors import Purpose
+from victor_fp.core.retrieval.embeddings import EmbeddingResponse, EmbedOptions
+from victor_fp.core.retrieval.vectors import Purpose
+from victor_fp.core.usage.cost import Price
 from victor_fp.jobs.done import JobSettings
 from victor_fp.jobs.row_reader import RowReader, RowSettings
 from victor_fp.jobs.runner import JobRun

@@ -9,11 +9,11 @@ from typing import Any, Generic, TypeVar, assert_never
 
 from returns.result import Failure, Result, Success
 
-from victor_fp.core.embeddings import EmbeddingResponse
 from victor_fp.core.faults import Attempt, Cancelled, Fault
 from victor_fp.core.jobs.decisions import RefuseRow, Replay, Status
 from victor_fp.core.jobs.records import RowAnswer, decode_result, encode_result
 from victor_fp.core.jobs.rows import CheckedRow
+from victor_fp.core.retrieval.embeddings import EmbeddingResponse
 from victor_fp.jobs.done import Done, JobSettings, build_done
 from victor_fp.jobs.row_reader import Reader
 from victor_fp.jobs.spending import JobSpending

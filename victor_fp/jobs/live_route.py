@@ -25,7 +25,7 @@ from victor_fp.core.jobs.decisions import (
 from victor_fp.core.jobs.records import RowAnswer
 from victor_fp.core.jobs.rows import CheckedRow
 from victor_fp.core.resilience.budget import Amount
-from victor_fp.core.responses import load_attempts
+from victor_fp.core.responses.completions import load_attempts
 from victor_fp.core.result import outcome
 from victor_fp.jobs.job import Job
 

@@ -17,7 +17,6 @@ import msgspec
 from pydantic import BaseModel
 from returns.result import Failure, Result, Success
 
-from victor_fp.core.cost import Price
 from victor_fp.core.faults import Fault, InvalidRequest
 from victor_fp.core.jobs.report import Report
 from victor_fp.core.jobs.rows import RowInput
@@ -25,6 +24,7 @@ from victor_fp.core.json import Json
 from victor_fp.core.resilience.budget import Budget
 from victor_fp.core.result import outcome
 from victor_fp.core.types import CompletionResponse, ToolDefinition
+from victor_fp.core.usage.cost import Price
 from victor_fp.jobs.batch_route import BatchRoute
 from victor_fp.jobs.done import Done, JobSettings, RowSchema
 from victor_fp.jobs.export import export

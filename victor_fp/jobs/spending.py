@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from returns.result import Failure, Result, Success
 
-from victor_fp.core.cost import Price, PricedUsage
-from victor_fp.core.defaults import DEFAULT_MAX_TOKENS
 from victor_fp.core.faults import Fault, InvalidRequest
 from victor_fp.core.jobs.records import RowAnswer
 from victor_fp.core.jobs.rows import CheckedRow
 from victor_fp.core.resilience.budget import Amount, Budget
 from victor_fp.core.result import outcome
-from victor_fp.core.types import Message
+from victor_fp.core.types import DEFAULT_MAX_TOKENS, Message
+from victor_fp.core.usage.cost import Price, PricedUsage
 from victor_fp.jobs.done import build_priced_usage
 from victor_fp.shell.engine.budget_keeper import BudgetKeeper
 from victor_fp.shell.store import Store

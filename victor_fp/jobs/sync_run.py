@@ -21,15 +21,15 @@ from pydantic import BaseModel
 from returns.result import Failure, Result
 from typing_extensions import Unpack
 
-from victor_fp.core.cost import Price
-from victor_fp.core.embeddings import EmbeddingResponse, EmbedOptions
 from victor_fp.core.faults import Fault, InvalidRequest
 from victor_fp.core.jobs.report import Report
 from victor_fp.core.jobs.rows import RowInput, TextRowInput
 from victor_fp.core.json import Json
 from victor_fp.core.resilience.budget import Budget
+from victor_fp.core.retrieval.embeddings import EmbeddingResponse, EmbedOptions
+from victor_fp.core.retrieval.vectors import Purpose
 from victor_fp.core.types import CompletionResponse, ToolDefinition
-from victor_fp.core.vectors import Purpose
+from victor_fp.core.usage.cost import Price
 from victor_fp.jobs.done import Done, RowSchema
 from victor_fp.jobs.embedding import embed_rows as embed_rows_async
 from victor_fp.jobs.row_reader import CHUNK

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any
 from msgspec.structs import replace
 from typing_extensions import Unpack
 
-from victor_fp.core.defaults import DEFAULT_MAX_TOKENS, DEFAULT_TEMPERATURE
+from victor_fp.core.types import DEFAULT_MAX_TOKENS, DEFAULT_TEMPERATURE
 
 if TYPE_CHECKING:
     from returns.result import Result
 
-    from victor_fp.core.background import BackgroundHandle
     from victor_fp.core.faults import Fault
+    from victor_fp.core.long_running.background import BackgroundHandle
     from victor_fp.core.options import ChatOptions
     from victor_fp.core.request_building.inputs import Messages, ToolsInput
     from victor_fp.core.types import CompletionResponse
@@ -137,7 +137,7 @@ class BackgroundMethods:
     async def _run(self, kind: Any, handle: object, limits: Mapping[str, Any]) -> Result[Any, Fault]:
         from returns.result import Failure, Success
 
-        from victor_fp.core.background import read_handle
+        from victor_fp.core.long_running.background import read_handle
         from victor_fp.core.result import outcome
         from victor_fp.providers.calls import build_chat_spec
         from victor_fp.shell.engine.operation import Operation

@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar
 from pydantic import SecretStr
 from typing_extensions import Unpack
 
-from victor_fp.core.defaults import DEFAULT_MAX_TOKENS, DEFAULT_TEMPERATURE
-from victor_fp.core.redaction import redact_url
-from victor_fp.core.secrets import HiddenValuesDict, to_secret
+from victor_fp.core.security.redaction import redact_url
+from victor_fp.core.security.secrets import HiddenValuesDict, to_secret
 from victor_fp.core.types import (
+    DEFAULT_MAX_TOKENS,
+    DEFAULT_TEMPERATURE,
     AudioPart,
     CompletionResponse,
     FilePart,
@@ -54,11 +55,11 @@ from victor_fp.providers.runtime_capabilities import ProviderRuntimeCapabilities
 if TYPE_CHECKING:
     from returns.result import Result
 
-    from victor_fp.core.embeddings import EmbeddingResponse, EmbedOptions, RerankOptions, RerankResponse
     from victor_fp.core.faults import Fault
     from victor_fp.core.options import ChatOptions
     from victor_fp.core.protocols import ModelInfo
-    from victor_fp.core.vectors import Purpose
+    from victor_fp.core.retrieval.embeddings import EmbeddingResponse, EmbedOptions, RerankOptions, RerankResponse
+    from victor_fp.core.retrieval.vectors import Purpose
 
 T = TypeVar("T")
 

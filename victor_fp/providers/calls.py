@@ -13,7 +13,7 @@ from victor_fp.core.faults import Attempt, Fault, InvalidRequest, InvalidRespons
 from victor_fp.core.request_building.inputs import find_argument_problem, read_messages, read_texts, read_tools
 from victor_fp.core.resilience.bounds import MAX_SECONDS, is_number
 from victor_fp.core.resilience.queue import Priority
-from victor_fp.core.responses import dump_attempts, fold_chunks, record_attempts
+from victor_fp.core.responses.completions import dump_attempts, fold_chunks, record_attempts
 from victor_fp.core.result import outcome
 from victor_fp.core.types import CompletionResponse, StreamChunk
 from victor_fp.providers.errors import error_from
@@ -296,7 +296,7 @@ def _find_repair_problem(repairs: object, options: Mapping[str, Any], *, stream:
         return None
     if stream:
         return "not supported for streams; use a non-streaming call"
-    from victor_fp.core.structured import find_form_problem, read_form
+    from victor_fp.core.schemas.structured import find_form_problem, read_form
 
     form = read_form(options.get("response_format"))
     return "requires a response_format for JSON" if form is None else find_form_problem(form)

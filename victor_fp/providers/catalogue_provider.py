@@ -11,7 +11,6 @@ from returns.result import Failure, Result, Success
 from typing_extensions import Unpack
 
 from victor_fp.core.catalogue.spec import ProviderSpec
-from victor_fp.core.defaults import DEFAULT_MAX_TOKENS, DEFAULT_TEMPERATURE
 from victor_fp.core.faults import Fault, InvalidRequest
 from victor_fp.core.options import ChatOptions
 from victor_fp.core.protocols import ModelInfo
@@ -25,8 +24,8 @@ from victor_fp.core.resilience.bounds import (
 )
 from victor_fp.core.resilience.retry import RetryPolicy
 from victor_fp.core.result import outcome
-from victor_fp.core.secrets import HiddenValuesDict, HiddenValuesView, to_secret
-from victor_fp.core.types import CompletionResponse, Message, StreamChunk
+from victor_fp.core.security.secrets import HiddenValuesDict, HiddenValuesView, to_secret
+from victor_fp.core.types import DEFAULT_MAX_TOKENS, DEFAULT_TEMPERATURE, CompletionResponse, Message, StreamChunk
 from victor_fp.providers.calls import (
     ChatStream,
     build_chat_spec,
@@ -52,8 +51,8 @@ from victor_fp.shell.store.memory import MemoryCell
 from victor_fp.shell.transport.factory import TransportChoice, build_transport
 
 if TYPE_CHECKING:
-    from victor_fp.core.embeddings import EmbeddingResponse, EmbedOptions, RerankOptions, RerankResponse
-    from victor_fp.core.vectors import Purpose
+    from victor_fp.core.retrieval.embeddings import EmbeddingResponse, EmbedOptions, RerankOptions, RerankResponse
+    from victor_fp.core.retrieval.vectors import Purpose
     from victor_fp.shell.credentials.signing import TokenSource
     from victor_fp.shell.engine.batches import BatchClient
     from victor_fp.shell.engine.connection import Sign

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any, Self
 from returns.result import Result
 from typing_extensions import Unpack
 
-from victor_fp.core.defaults import DEFAULT_MAX_TOKENS, DEFAULT_TEMPERATURE
 from victor_fp.core.faults import Fault, InvalidRequest
 from victor_fp.core.options import ChatOptions
 from victor_fp.core.protocols import ModelInfo
@@ -17,7 +16,7 @@ from victor_fp.core.request_building.inputs import Messages, ToolsInput
 from victor_fp.core.resilience.bounds import MAX_SECONDS, find_count_problem, find_timeout_problem
 from victor_fp.core.resilience.breaker import Breaker
 from victor_fp.core.resilience.retry import RetryPolicy
-from victor_fp.core.types import CompletionResponse, StreamChunk
+from victor_fp.core.types import DEFAULT_MAX_TOKENS, DEFAULT_TEMPERATURE, CompletionResponse, StreamChunk
 from victor_fp.providers.base import BaseProvider
 from victor_fp.providers.calls import (
     ChatStream,
@@ -40,8 +39,8 @@ from victor_fp.shell.runtime import SYSTEM, Runtime
 from victor_fp.shell.store.memory import MemoryCell
 
 if TYPE_CHECKING:
-    from victor_fp.core.embeddings import EmbeddingResponse, EmbedOptions, RerankOptions, RerankResponse
-    from victor_fp.core.vectors import Purpose
+    from victor_fp.core.retrieval.embeddings import EmbeddingResponse, EmbedOptions, RerankOptions, RerankResponse
+    from victor_fp.core.retrieval.vectors import Purpose
     from victor_fp.shell.engine.batches import BatchClient
 
 

@@ -41,9 +41,9 @@ from victor_fp.core.faults import (
     describe,
     redact_fault,
 )
-from victor_fp.core.redaction import SHORTEST_SECRET
 from victor_fp.core.resilience.breaker import Verdict, judge_fault
-from victor_fp.core.secrets import find_secrets
+from victor_fp.core.security.redaction import SHORTEST_SECRET
+from victor_fp.core.security.secrets import find_secrets
 from victor_fp.shell.transport.errors import Stage, fault_from_error, known_fault_from_error
 
 if TYPE_CHECKING:

@@ -7,14 +7,14 @@ from typing import Any
 
 from pydantic import SecretStr
 
-from victor_fp.core.cost import Price
 from victor_fp.core.resilience.breaker import BreakerPolicy
 from victor_fp.core.resilience.budget import Budget
 from victor_fp.core.resilience.fallback import FallbackPolicy
 from victor_fp.core.resilience.queue import Priority, QueuePolicy
 from victor_fp.core.resilience.rate_limit import Limits
 from victor_fp.core.resilience.retry import RetryPolicy
-from victor_fp.core.secrets import HiddenValuesDict, to_secret
+from victor_fp.core.security.secrets import HiddenValuesDict, to_secret
+from victor_fp.core.usage.cost import Price
 from victor_fp.providers.managed_config import EVEN_SHARES, OnCircuitOpen, ProviderConfig
 from victor_fp.providers.managed_provider import ManagedProvider
 from victor_fp.shell.engine.telemetry import Observer

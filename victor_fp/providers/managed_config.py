@@ -11,11 +11,8 @@ from typing import Any, Literal, TypeAlias, get_args
 from msgspec import Struct, structs
 from pydantic import SecretStr
 
-from victor_fp.core.cost import Price
 from victor_fp.core.faults import InvalidRequest
-from victor_fp.core.metrics import WINDOW, Metrics
-from victor_fp.core.model_names import split_model_name
-from victor_fp.core.redaction import redact_url
+from victor_fp.core.models.names import split_model_name
 from victor_fp.core.resilience.bounds import (
     MAX_SECONDS,
     find_count_problem,
@@ -29,7 +26,10 @@ from victor_fp.core.resilience.queue import QueuePolicy
 from victor_fp.core.resilience.rate_limit import Limits
 from victor_fp.core.resilience.rate_limit_presets import PRESETS, UNLIMITED
 from victor_fp.core.resilience.retry import RetryPolicy
-from victor_fp.core.secrets import HiddenValuesDict, to_secret
+from victor_fp.core.security.redaction import redact_url
+from victor_fp.core.security.secrets import HiddenValuesDict, to_secret
+from victor_fp.core.telemetry.metrics import WINDOW, Metrics
+from victor_fp.core.usage.cost import Price
 from victor_fp.providers.base import BaseProvider
 from victor_fp.providers.errors import error_from
 from victor_fp.providers.provider_backend import can_run_on_http, choose_backend

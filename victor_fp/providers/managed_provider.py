@@ -9,7 +9,6 @@ from msgspec.structs import replace
 from returns.result import Result, Success
 from typing_extensions import Unpack
 
-from victor_fp.core.defaults import DEFAULT_MAX_TOKENS, DEFAULT_TEMPERATURE
 from victor_fp.core.faults import Fault
 from victor_fp.core.options import ChatOptions
 from victor_fp.core.protocols import ModelInfo
@@ -17,8 +16,8 @@ from victor_fp.core.request_building.inputs import Messages, ToolsInput
 from victor_fp.core.resilience.fallback import FallbackPolicy
 from victor_fp.core.resilience.queue import Priority
 from victor_fp.core.result import outcome
-from victor_fp.core.stats import ProviderMetrics, RateLimitStats, ResilienceStats
-from victor_fp.core.types import CompletionResponse, Message, StreamChunk
+from victor_fp.core.telemetry.stats import ProviderMetrics, RateLimitStats, ResilienceStats
+from victor_fp.core.types import DEFAULT_MAX_TOKENS, DEFAULT_TEMPERATURE, CompletionResponse, Message, StreamChunk
 from victor_fp.providers.base import BaseProvider
 from victor_fp.providers.calls import (
     ChatStream,
@@ -56,8 +55,8 @@ from victor_fp.shell.engine.telemetry import Observer
 from victor_fp.shell.store import Store
 
 if TYPE_CHECKING:
-    from victor_fp.core.embeddings import EmbeddingResponse, EmbedOptions, RerankOptions, RerankResponse
-    from victor_fp.core.vectors import Purpose
+    from victor_fp.core.retrieval.embeddings import EmbeddingResponse, EmbedOptions, RerankOptions, RerankResponse
+    from victor_fp.core.retrieval.vectors import Purpose
 
 T = TypeVar("T")
 

@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING
 from returns.result import Failure, Success
 from typing_extensions import Unpack
 
-from victor_fp.core.defaults import DEFAULT_MAX_TOKENS, DEFAULT_TEMPERATURE
 from victor_fp.core.result import outcome
-from victor_fp.core.types import CompletionResponse, StreamChunk
+from victor_fp.core.types import DEFAULT_MAX_TOKENS, DEFAULT_TEMPERATURE, CompletionResponse, StreamChunk
 from victor_fp.providers.base import BaseProvider
 from victor_fp.providers.errors import error_from, unwrap_or_raise
 
@@ -19,12 +18,12 @@ if TYPE_CHECKING:
 
     from returns.result import Result
 
-    from victor_fp.core.embeddings import EmbeddingResponse, EmbedOptions, RerankOptions, RerankResponse
     from victor_fp.core.faults import Fault
     from victor_fp.core.options import ChatOptions
     from victor_fp.core.protocols import ModelInfo
     from victor_fp.core.request_building.inputs import Messages, ToolsInput
-    from victor_fp.core.vectors import Purpose
+    from victor_fp.core.retrieval.embeddings import EmbeddingResponse, EmbedOptions, RerankOptions, RerankResponse
+    from victor_fp.core.retrieval.vectors import Purpose
     from victor_fp.providers.calls import ChatStream
 
 

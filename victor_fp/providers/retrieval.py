@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING
 from returns.result import Failure, Result, Success
 
 from victor_fp.core.faults import Attempt, Fault
-from victor_fp.core.responses import dump_attempts
+from victor_fp.core.responses.completions import dump_attempts
 from victor_fp.core.result import outcome
 from victor_fp.shell.engine.call_spec import CallSpec
 from victor_fp.shell.engine.operation import Operation
 from victor_fp.shell.engine.target import TargetPool
 
 if TYPE_CHECKING:
-    from victor_fp.core.embeddings import EmbeddingResponse, RerankResponse
+    from victor_fp.core.retrieval.embeddings import EmbeddingResponse, RerankResponse
 
 
 async def run_embedding(pool: TargetPool, spec: Result[CallSpec, Fault]) -> Result[EmbeddingResponse, Fault]:

@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 from typing_extensions import Unpack
 
-from victor_fp.core.defaults import DEFAULT_MAX_TOKENS, DEFAULT_TEMPERATURE
+from victor_fp.core.types import DEFAULT_MAX_TOKENS, DEFAULT_TEMPERATURE
 from victor_fp.providers.sync_chat import run_or_raise, run_result
 
 if TYPE_CHECKING:
     from returns.result import Result
 
-    from victor_fp.core.background import BackgroundHandle
     from victor_fp.core.faults import Fault
+    from victor_fp.core.long_running.background import BackgroundHandle
     from victor_fp.core.options import ChatOptions
     from victor_fp.core.request_building.inputs import Messages, ToolsInput
     from victor_fp.core.types import CompletionResponse

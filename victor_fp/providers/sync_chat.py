@@ -9,11 +9,10 @@ from typing import Any, Protocol, Self, TypeVar
 from returns.result import Failure, Result
 from typing_extensions import Unpack
 
-from victor_fp.core.defaults import DEFAULT_MAX_TOKENS, DEFAULT_TEMPERATURE
 from victor_fp.core.faults import Fault, InvalidRequest
 from victor_fp.core.options import ChatOptions
 from victor_fp.core.request_building.inputs import Messages, ToolsInput
-from victor_fp.core.types import CompletionResponse, StreamChunk
+from victor_fp.core.types import DEFAULT_MAX_TOKENS, DEFAULT_TEMPERATURE, CompletionResponse, StreamChunk
 from victor_fp.providers.errors import error_from
 from victor_fp.providers.sync_stream import SyncStream
 from victor_fp.shell.background_loop import LoopUnavailable, get_background_loop, run

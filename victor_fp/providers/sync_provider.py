@@ -12,14 +12,13 @@ from typing import TYPE_CHECKING, Any
 from returns.result import Result
 from typing_extensions import Unpack
 
-from victor_fp.core.defaults import DEFAULT_MAX_TOKENS, DEFAULT_TEMPERATURE
 from victor_fp.core.faults import Fault
 from victor_fp.core.options import ChatOptions
 from victor_fp.core.protocols import ModelInfo
 from victor_fp.core.request_building.inputs import Messages, ToolsInput
 from victor_fp.core.resilience.queue import Priority
-from victor_fp.core.stats import ProviderMetrics, RateLimitStats, ResilienceStats
-from victor_fp.core.types import CompletionResponse, StreamChunk
+from victor_fp.core.telemetry.stats import ProviderMetrics, RateLimitStats, ResilienceStats
+from victor_fp.core.types import DEFAULT_MAX_TOKENS, DEFAULT_TEMPERATURE, CompletionResponse, StreamChunk
 from victor_fp.providers.base import BaseProvider
 from victor_fp.providers.custom_provider import CustomProvider
 from victor_fp.providers.managed_provider import ManagedProvider
@@ -32,8 +31,8 @@ from victor_fp.providers.sync_stream import SyncStream
 from victor_fp.shell.background_loop import LoopUnavailable, run
 
 if TYPE_CHECKING:
-    from victor_fp.core.embeddings import EmbeddingResponse, EmbedOptions, RerankOptions, RerankResponse
-    from victor_fp.core.vectors import Purpose
+    from victor_fp.core.retrieval.embeddings import EmbeddingResponse, EmbedOptions, RerankOptions, RerankResponse
+    from victor_fp.core.retrieval.vectors import Purpose
 
 
 class SyncProvider(SyncChat, SyncBackgroundMethods, SyncBatchMethods):

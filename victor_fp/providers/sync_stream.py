@@ -14,7 +14,7 @@ from typing import Any, Generic, Self, TypeVar, overload
 from returns.result import Failure, Result, Success
 
 from victor_fp.core.faults import Fault, InvalidRequest, InvalidResponse
-from victor_fp.core.responses import fold_chunks
+from victor_fp.core.responses.completions import fold_chunks
 from victor_fp.core.result import outcome
 from victor_fp.core.types import CompletionResponse, StreamChunk
 from victor_fp.providers.errors import error_from

@@ -19,10 +19,9 @@ from opentelemetry.metrics import MeterProvider
 from opentelemetry.trace import Span, SpanKind, Status, StatusCode, TracerProvider
 from opentelemetry.util.types import AttributeValue
 
-from victor_fp.core.defaults import DEFAULT_MAX_TOKENS, DEFAULT_TEMPERATURE
-from victor_fp.core.metrics import NOT_FAILURES
-from victor_fp.core.redaction import redact_text
-from victor_fp.core.types import CompletionResponse
+from victor_fp.core.security.redaction import redact_text
+from victor_fp.core.telemetry.metrics import NOT_FAILURES
+from victor_fp.core.types import DEFAULT_MAX_TOKENS, DEFAULT_TEMPERATURE, CompletionResponse
 from victor_fp.shell.engine.telemetry import Begun, Ended, OnEnd
 from victor_fp.shell.otel_messages import build_answer_parts, build_prompt, list_instructions
 from victor_fp.shell.otel_names import (

@@ -9,9 +9,9 @@ from urllib.parse import urlsplit
 import msgspec
 from returns.result import Failure, Result, Success
 
-from victor_fp.core.cost import Price, PricedUsage
 from victor_fp.core.faults import Fault, InvalidRequest
 from victor_fp.core.requests import Endpoint
+from victor_fp.core.usage.cost import Price, PricedUsage
 
 ORDINARY_TIERS = frozenset({"auto", "default", "on_demand", "standard"})
 """Tiers billed at the standard price; for other tiers the table must have a price."""

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeAlias
 from zlib import crc32
 
-from victor_fp.core.vectors import Vectors, VectorType, pack_floats
+from victor_fp.core.retrieval.vectors import Vectors, VectorType, pack_floats
 from victor_fp.testing.answers import Answer, Received, json_answer
 
 DIMENSIONS = 8

@@ -9,13 +9,26 @@ from typing import Any, TypeAlias
 import msgspec
 from typing_extensions import Unpack
 
-from victor_fp.core.defaults import DEFAULT_MAX_TOKENS, DEFAULT_TEMPERATURE
-from victor_fp.core.embeddings import EmbeddingResponse, EmbedOptions, RankedDocument, RerankOptions, RerankResponse
 from victor_fp.core.faults import Fault, FaultBase
 from victor_fp.core.options import ChatOptions
 from victor_fp.core.protocols import ModelInfo
-from victor_fp.core.types import CompletionResponse, Message, StreamChunk, ToolCall, ToolDefinition
-from victor_fp.core.vectors import Purpose, pack_floats
+from victor_fp.core.retrieval.embeddings import (
+    EmbeddingResponse,
+    EmbedOptions,
+    RankedDocument,
+    RerankOptions,
+    RerankResponse,
+)
+from victor_fp.core.retrieval.vectors import Purpose, pack_floats
+from victor_fp.core.types import (
+    DEFAULT_MAX_TOKENS,
+    DEFAULT_TEMPERATURE,
+    CompletionResponse,
+    Message,
+    StreamChunk,
+    ToolCall,
+    ToolDefinition,
+)
 from victor_fp.providers.base import BaseProvider
 from victor_fp.providers.errors import error_from
 from victor_fp.testing.retrieval import DIMENSIONS, count_words, stub_score, stub_vector

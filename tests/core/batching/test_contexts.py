@@ -23,13 +23,13 @@ from victor_fp.core.batching.types import (
     merge_contexts,
 )
 from victor_fp.core.catalogue import CATALOGUE
-from victor_fp.core.cost import PricedUsage
 from victor_fp.core.faults import InvalidResponse
 from victor_fp.core.jobs.rows import CheckedRow, Row, check_row
 from victor_fp.core.protocols.batches import BatchCodec, build_batch_codec
 from victor_fp.core.request_building.endpoints import build_endpoint
 from victor_fp.core.requests import Adjustment, Endpoint
 from victor_fp.core.types import ToolDefinition
+from victor_fp.core.usage.cost import PricedUsage
 
 TOOL = ToolDefinition(name="city.find", description="", parameters={"type": "object", "properties": {}})
 

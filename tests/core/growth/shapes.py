@@ -21,12 +21,12 @@ from victor_fp.core.framing import (
 from victor_fp.core.framing.aws import build_event_stream_framer
 from victor_fp.core.framing.json_array import build_json_array_framer
 from victor_fp.core.framing.ndjson import build_ndjson_framer
-from victor_fp.core.json_schema import compile_schema
 from victor_fp.core.protocols import PROTOCOLS
-from victor_fp.core.structured import structured
+from victor_fp.core.schemas.structured import structured
+from victor_fp.core.schemas.validation import compile_schema
+from victor_fp.core.streaming.think_tags import START
 from victor_fp.core.text_tools import FORMATS, TextFormat, repair_json, text_calls
 from victor_fp.core.text_tools.tools import Tools
-from victor_fp.core.think_tags import START
 from victor_fp.core.types import CompletionResponse, Message, ToolDefinition
 from victor_fp.testing.script import Call, Turn
 from victor_fp.testing.writers import Writer, load_writer

@@ -7,7 +7,6 @@ import random
 from hypothesis import given
 from hypothesis import strategies as st
 
-from victor_fp.core.cost import PricedUsage
 from victor_fp.core.resilience.budget import (
     Amount,
     Budget,
@@ -20,6 +19,7 @@ from victor_fp.core.resilience.budget import (
     reserve,
     settle,
 )
+from victor_fp.core.usage.cost import PricedUsage
 
 ONE = Amount(usd=1.0, tokens=100)
 

@@ -14,10 +14,10 @@ from hypothesis import strategies as st
 from tests.example_counts import scale_examples
 from victor_fp.core.catalogue import CATALOGUE
 from victor_fp.core.dialects.schemas import OLDER_GEMINI_SCHEMAS, SchemaRules, SchemaSupport
-from victor_fp.core.json_schema import compile_schema
 from victor_fp.core.schemas.conversion import convert_schema
 from victor_fp.core.schemas.plain import is_plain
 from victor_fp.core.schemas.references import find_circular
+from victor_fp.core.schemas.validation import compile_schema
 from victor_fp.core.schemas.vocabulary import INFORMATIVE, RESTRICTIONS, SINGLE_SCHEMAS, list_types
 
 

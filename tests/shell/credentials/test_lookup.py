@@ -16,7 +16,7 @@ from victor_fp.config.api_keys import store_api_key
 from victor_fp.core.catalogue.spec import NO_AUTH, ProviderSpec
 from victor_fp.core.dialects.chat import ChatDialect
 from victor_fp.core.faults import CredentialMissing, describe
-from victor_fp.core.secrets import Secret
+from victor_fp.core.security.secrets import Secret
 from victor_fp.core.types import Message
 from victor_fp.providers.registry import ProviderRegistry
 from victor_fp.shell.credentials.key_file import KeyFile, KeyStoreFailure

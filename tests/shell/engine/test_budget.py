@@ -14,9 +14,9 @@ from tests.managed_shapes import answers, config, fails, hangs, managed, refuses
 from tests.openai_shapes import body, chunk
 from tests.paper import PaperRuntime
 from tests.shell.store.state_server import PaperServer
-from victor_fp.core.cost import PricedUsage
 from victor_fp.core.faults import BudgetExceeded, InvalidRequest, ServerFailed
 from victor_fp.core.resilience.budget import Budget
+from victor_fp.core.usage.cost import PricedUsage
 from victor_fp.providers.base import ProviderError
 from victor_fp.providers.factory import ManagedProvider, ProviderConfig
 from victor_fp.shell.engine.budget_keeper import BudgetKeeper

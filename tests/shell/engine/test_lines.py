@@ -16,7 +16,7 @@ from victor_fp.core import faults
 from victor_fp.core.faults import Fault
 from victor_fp.core.protocols import Codec
 from victor_fp.core.requests import Endpoint, HttpRequest, build_headers
-from victor_fp.core.responses import ResponseContext
+from victor_fp.core.responses.completions import ResponseContext
 from victor_fp.core.result import outcome
 from victor_fp.providers.catalogue_provider import CatalogueProvider
 from victor_fp.providers.registry import ProviderRegistry

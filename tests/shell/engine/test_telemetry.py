@@ -14,7 +14,7 @@ from tests.acme import HI, KEY
 from tests.loopback import Received, Talk, serving
 from tests.managed_shapes import answers, fails, managed, streams
 from tests.paper import PaperRuntime
-from victor_fp.core.redaction import redact_text
+from victor_fp.core.security.redaction import redact_text
 from victor_fp.shell.engine.telemetry import Begun, Ended, OnEnd
 
 

@@ -11,14 +11,14 @@ from returns.result import Failure, Result
 
 from victor_fp.core.batching.matching import ResultMatching
 from victor_fp.core.batching.types import BatchHandle, BatchResult, BatchStatus, ItemContext, ItemResult
-from victor_fp.core.cost import Price, PricedUsage
 from victor_fp.core.faults import Cancelled, Fault, InvalidResponse, TimedOut
 from victor_fp.core.json import encode_json
 from victor_fp.core.protocols import Codec
 from victor_fp.core.protocols.batches import BatchCodec
 from victor_fp.core.requests import Endpoint
-from victor_fp.core.responses import ResponseContext, read_completion, with_context
+from victor_fp.core.responses.completions import ResponseContext, read_completion, with_context
 from victor_fp.core.types import CompletionResponse
+from victor_fp.core.usage.cost import Price, PricedUsage
 
 UNKNOWN_STATUS = 500
 """Status assumed for an error without one: its code takes precedence, otherwise it counts as temporary."""

@@ -6,14 +6,14 @@ import msgspec
 from returns.result import Failure, Result, Success
 
 from victor_fp.core.batching.types import BatchItem, ItemContext
-from victor_fp.core.defaults import DEFAULT_MAX_TOKENS, DEFAULT_TEMPERATURE
 from victor_fp.core.faults import Fault, InvalidRequest
 from victor_fp.core.jobs.rows import CheckedRow
 from victor_fp.core.protocols.batches import BatchCodec
 from victor_fp.core.request_building.inputs import build_chat_request
 from victor_fp.core.requests import HttpRequest
 from victor_fp.core.result import outcome
-from victor_fp.core.token_estimates import ANSWER, estimate_tokens
+from victor_fp.core.types import DEFAULT_MAX_TOKENS, DEFAULT_TEMPERATURE
+from victor_fp.core.usage.token_estimates import ANSWER, estimate_tokens
 
 LIVE_ONLY = frozenset({"timeout", "deadline", "priority"})
 """Options of a call that do not affect its request."""

@@ -11,7 +11,7 @@ from victor_fp.core.dialects.embeddings import (
     OpenAIEmbeddings,
     VertexEmbeddings,
 )
-from victor_fp.core.vectors import Purpose
+from victor_fp.core.retrieval.vectors import Purpose
 
 _NO_DIMENSIONS = frozenset({"dimensions"})
 _NO_USER = frozenset({"user"})

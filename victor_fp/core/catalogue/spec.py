@@ -11,7 +11,7 @@ from victor_fp.core.dialects import Dialect
 from victor_fp.core.dialects.batches import BatchSupport
 from victor_fp.core.dialects.embeddings import EmbeddingDialects
 from victor_fp.core.dialects.reranking import RerankDialects
-from victor_fp.core.model_names import is_model_match
+from victor_fp.core.models.names import is_model_match
 
 AuthKind: TypeAlias = Literal["none", "key", "sigv4", "google"]
 Confidence: TypeAlias = Literal["recorded", "documented", "listed"]

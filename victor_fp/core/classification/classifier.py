@@ -33,8 +33,8 @@ from victor_fp.core.faults import (
     is_final_status,
 )
 from victor_fp.core.json import NotJson, decode_lenient_json, encode_flawed_json
-from victor_fp.core.redaction import LONGEST_TEXT, cut_bytes, cut_text, redact_text, redact_url
 from victor_fp.core.requests import Endpoint
+from victor_fp.core.security.redaction import LONGEST_TEXT, cut_bytes, cut_text, redact_text, redact_url
 
 MESSAGE_LIMIT = 2000
 """Maximum characters of a fault's message."""

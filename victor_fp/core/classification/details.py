@@ -9,7 +9,7 @@ import msgspec
 
 from victor_fp.core.classification.tables import FaultType
 from victor_fp.core.json import Json, NotJson, decode_lenient_json, encode_flawed_json
-from victor_fp.core.redaction import LONGEST_TEXT
+from victor_fp.core.security.redaction import LONGEST_TEXT
 
 CODE_KEYS = ("code", "type", "error_type", "reason", "status", "status_code")
 """Keys of codes; at each level of nesting they are read in this order."""

@@ -7,11 +7,11 @@ from typing import Any, TypeAlias
 import msgspec
 from returns.result import Failure, Result, Success
 
-from victor_fp.core.embeddings import EmbeddingResponse
 from victor_fp.core.faults import FAULT_TYPES, Fault, InvalidResponse
 from victor_fp.core.result import outcome
+from victor_fp.core.retrieval.embeddings import EmbeddingResponse
+from victor_fp.core.retrieval.vectors import Vectors, VectorType, encode_vectors, pack_wire_bytes
 from victor_fp.core.types import CompletionResponse
-from victor_fp.core.vectors import Vectors, VectorType, encode_vectors, pack_wire_bytes
 
 RowAnswer: TypeAlias = "CompletionResponse | EmbeddingResponse"
 """The response to a row."""

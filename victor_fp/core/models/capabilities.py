@@ -20,7 +20,7 @@ from returns.result import Failure, Success
 from victor_fp.core.catalogue import CATALOGUE, Catalogue
 from victor_fp.core.catalogue.spec import ProviderSpec
 from victor_fp.core.json import Json
-from victor_fp.core.model_names import is_model_match
+from victor_fp.core.models.names import is_model_match
 from victor_fp.core.result import outcome
 
 ProviderKind: TypeAlias = Literal["hosted", "open", "local"]

@@ -14,9 +14,7 @@ from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeAlias, TypeVar
 import msgspec
 from returns.result import Failure, Result, Success
 
-from victor_fp.core import think_tags
-from victor_fp.core.delta_filters import DeltaFilter
-from victor_fp.core.deltas import Delta
+from victor_fp.core.deltas import Delta, DeltaFilter
 from victor_fp.core.dialects import Dialect
 from victor_fp.core.faults import Fault, InvalidRequest, OperationUnsupported
 from victor_fp.core.framing import Frame, Framer
@@ -25,10 +23,11 @@ from victor_fp.core.request_building.stored_state import STATE_OPTIONS, build_st
 from victor_fp.core.request_building.values import find_not_finite, find_unwritable
 from victor_fp.core.requests import ChatRequest, Endpoint, HttpRequest, find_missing_setting
 from victor_fp.core.result import outcome
+from victor_fp.core.streaming import think_tags
 
 if TYPE_CHECKING:
-    from victor_fp.core.background import Background
-    from victor_fp.core.polling import StartPolling
+    from victor_fp.core.long_running.background import Background
+    from victor_fp.core.long_running.polling import StartPolling
     from victor_fp.core.request_building.adaptation import AdaptedRequest
 
 Headers: TypeAlias = Mapping[str, str]

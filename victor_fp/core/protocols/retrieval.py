@@ -17,11 +17,11 @@ from victor_fp.core.dialects.embeddings import (
     VertexEmbeddings,
 )
 from victor_fp.core.dialects.reranking import BedrockRerank, CohereRerank, VertexRerank
-from victor_fp.core.embeddings import EmbeddingRequest, RankedDocument, RerankRequest
 from victor_fp.core.faults import Fault, InvalidResponse
 from victor_fp.core.requests import Endpoint, HttpRequest
+from victor_fp.core.retrieval.embeddings import EmbeddingRequest, RankedDocument, RerankRequest
+from victor_fp.core.retrieval.vectors import Vectors, VectorType, pack_floats, pack_wire_bytes
 from victor_fp.core.types import Usage
-from victor_fp.core.vectors import Vectors, VectorType, pack_floats, pack_wire_bytes
 
 
 class DecodedVectors(msgspec.Struct, frozen=True, kw_only=True):

@@ -11,11 +11,11 @@ from victor_fp_wire import Operation
 
 from victor_fp.core.dialects.embeddings import EmbeddingDialect, EmbeddingPolicy, VendorDtype
 from victor_fp.core.dialects.reranking import RerankDialect
-from victor_fp.core.embeddings import EmbeddingRequest, RerankRequest
 from victor_fp.core.faults import Fault, UnsupportedParameter
 from victor_fp.core.protocols.operations import build_request
 from victor_fp.core.requests import Adjustment, Endpoint, HttpRequest, find_missing_setting, merge_extra_body
-from victor_fp.core.vectors import Purpose
+from victor_fp.core.retrieval.embeddings import EmbeddingRequest, RerankRequest
+from victor_fp.core.retrieval.vectors import Purpose
 
 V = TypeVar("V")
 

@@ -13,15 +13,23 @@ from typing import Any, TypeAlias, TypeVar
 from pydantic import BaseModel, ValidationError
 from returns.result import Failure, Result, Success
 
-from victor_fp.core.defaults import DEFAULT_MAX_TOKENS, DEFAULT_TEMPERATURE
 from victor_fp.core.dialects.chat import ChatDialect
 from victor_fp.core.faults import Fault, InvalidRequest
-from victor_fp.core.model_names import describe_missing_model
+from victor_fp.core.models.names import describe_missing_model
 from victor_fp.core.options import NO_OPTIONS, read_options
 from victor_fp.core.request_building.conversation import Block, build_provider_state
 from victor_fp.core.requests import ChatRequest, find_header_problem
 from victor_fp.core.result import outcome
-from victor_fp.core.types import AudioPart, FilePart, ImagePart, Message, TextPart, ToolDefinition
+from victor_fp.core.types import (
+    DEFAULT_MAX_TOKENS,
+    DEFAULT_TEMPERATURE,
+    AudioPart,
+    FilePart,
+    ImagePart,
+    Message,
+    TextPart,
+    ToolDefinition,
+)
 
 Messages: TypeAlias = "Sequence[Message | Mapping[str, Any]] | str"
 """Accepted forms of a conversation."""

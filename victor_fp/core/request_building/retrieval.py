@@ -8,11 +8,11 @@ from typing import TypeVar
 import msgspec
 from returns.result import Failure, Result, Success
 
-from victor_fp.core.embeddings import EmbeddingRequest, RerankRequest
 from victor_fp.core.faults import Fault, InvalidRequest
 from victor_fp.core.request_building.values import find_number_problem
 from victor_fp.core.requests import find_header_problem
-from victor_fp.core.secrets import HiddenValuesDict
+from victor_fp.core.retrieval.embeddings import EmbeddingRequest, RerankRequest
+from victor_fp.core.security.secrets import HiddenValuesDict
 
 R = TypeVar("R", EmbeddingRequest, RerankRequest)
 

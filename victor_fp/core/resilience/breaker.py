@@ -55,7 +55,7 @@ from msgspec.structs import replace
 from victor_fp.core.faults import Fault, is_breaker_failure
 
 if TYPE_CHECKING:
-    from victor_fp.core.stats import CircuitBreakerStats
+    from victor_fp.core.telemetry.stats import CircuitBreakerStats
 
 State: TypeAlias = Literal["closed", "open", "half_open"]
 Move: TypeAlias = Literal["tripped", "recovery_timeout_passed", "probe_failed", "probes_succeeded", "reset"]

@@ -21,7 +21,7 @@ from typing import Literal, TypeAlias
 import msgspec
 from msgspec.structs import replace
 
-from victor_fp.core.cost import Price, PricedUsage
+from victor_fp.core.usage.cost import Price, PricedUsage
 
 Bound: TypeAlias = Literal["usd", "tokens", "requests"]
 

@@ -39,7 +39,7 @@ from victor_fp.core.resilience.pool import LATE, Lent, RequestBlock, TokenSecond
 from victor_fp.core.resilience.ratelimit_headers import Reported, ReportedBudget
 
 if TYPE_CHECKING:
-    from victor_fp.core.stats import LimiterStats
+    from victor_fp.core.telemetry.stats import LimiterStats
 
 Adoption: TypeAlias = Literal["replace", "tighten", "never"]
 LimiterMode: TypeAlias = Literal["free", "full", "held"]

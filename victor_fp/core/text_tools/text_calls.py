@@ -21,13 +21,13 @@ from victor_fp.core.deltas import (
     UsageReported,
 )
 from victor_fp.core.json import Json, encode_json
-from victor_fp.core.persistent import PersistentMap
+from victor_fp.core.streaming.persistent import PersistentMap
+from victor_fp.core.streaming.tool_call_drafts import make_id
 from victor_fp.core.text_tools import detector
 from victor_fp.core.text_tools.detector import DetectedPiece, Detector, Remark, start_detector
 from victor_fp.core.text_tools.formats import FORMATS, TextFormat
 from victor_fp.core.text_tools.readings import TextCall
 from victor_fp.core.text_tools.tools import Tools
-from victor_fp.core.tool_call_ids import make_id
 
 NOTES = "text_tool_calls"
 """Metadata key of the notes."""

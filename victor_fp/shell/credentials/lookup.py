@@ -12,7 +12,7 @@ from returns.result import Failure, Result, Success
 from victor_fp.core.catalogue.spec import ProviderSpec
 from victor_fp.core.faults import CredentialMissing, Fault
 from victor_fp.core.result import outcome
-from victor_fp.core.secrets import MistypedSecret, Secret, to_secret
+from victor_fp.core.security.secrets import MistypedSecret, Secret, to_secret
 from victor_fp.shell.credentials.key_file import KeyFile, KeyStoreFailure, open_key_file
 from victor_fp.shell.credentials.key_ring import SERVICE, KeyRing, get_system_key_ring
 

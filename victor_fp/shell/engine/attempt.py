@@ -12,9 +12,9 @@ from returns.result import Failure, Result, Success
 from victor_fp.core.faults import Attempt as AttemptRecord
 from victor_fp.core.faults import DeadlineExceeded, Fault, FaultBase, InvalidResponse, TimedOut
 from victor_fp.core.requests import HttpRequest
-from victor_fp.core.responses import with_context
+from victor_fp.core.responses.completions import with_context
+from victor_fp.core.responses.streams import BODY_LIMIT, StreamReading, begin_reading, feed, finish, interrupt
 from victor_fp.core.result import outcome
-from victor_fp.core.stream_reading import BODY_LIMIT, StreamReading, begin_reading, feed, finish, interrupt
 from victor_fp.core.types import StreamChunk, Usage
 from victor_fp.shell.engine.backend import Batch, PreparedExchange, TimeLimits
 from victor_fp.shell.engine.connection import Connection

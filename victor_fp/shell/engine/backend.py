@@ -12,7 +12,7 @@ from victor_fp.core.faults import Attempt as AttemptRecord
 from victor_fp.core.faults import Fault
 from victor_fp.core.protocols import Codec
 from victor_fp.core.requests import Endpoint, HttpRequest
-from victor_fp.core.responses import ResponseContext
+from victor_fp.core.responses.completions import ResponseContext
 from victor_fp.core.types import Usage
 from victor_fp.shell.engine.call_spec import CallSpec
 

@@ -29,7 +29,7 @@ from victor_fp.core.protocols.batches import (
 )
 from victor_fp.core.requests import Endpoint, HttpRequest
 from victor_fp.core.resilience.budget import Amount
-from victor_fp.core.responses import ResponseContext
+from victor_fp.core.responses.completions import ResponseContext
 from victor_fp.core.result import outcome
 from victor_fp.shell.engine.backend import Kind, KnownResult, PreparedExchange
 from victor_fp.shell.engine.budget_keeper import BudgetKeeper

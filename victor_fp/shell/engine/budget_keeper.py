@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import msgspec
 from returns.result import Failure, Result, Success
 
-from victor_fp.core.cost import Price, PricedUsage
 from victor_fp.core.faults import BudgetExceeded, DeadlineExceeded, Fault, InvalidRequest
 from victor_fp.core.resilience import budget as machine
 from victor_fp.core.resilience.budget import Amount, Budget, Shortage, Spending
-from victor_fp.core.token_estimates import ANSWER, estimate_text_tokens, estimate_tokens
 from victor_fp.core.types import Message, ToolDefinition, Usage
+from victor_fp.core.usage.cost import Price, PricedUsage
+from victor_fp.core.usage.token_estimates import ANSWER, estimate_text_tokens, estimate_tokens
 from victor_fp.shell.store import Step, Store
 from victor_fp.shell.store.packing import SPENDING
 

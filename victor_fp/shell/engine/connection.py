@@ -18,7 +18,7 @@ from victor_fp.core.protocols import Codec, codec_for
 from victor_fp.core.request_building.endpoints import apply_key_auth
 from victor_fp.core.requests import Endpoint, HttpRequest
 from victor_fp.core.result import outcome
-from victor_fp.core.secrets import Secret
+from victor_fp.core.security.secrets import Secret
 from victor_fp.shell.runtime import SYSTEM, Runtime
 from victor_fp.shell.transport.protocol import PreparingTransport
 

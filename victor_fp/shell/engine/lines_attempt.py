@@ -9,8 +9,8 @@ import msgspec
 from returns.result import Failure, Result, Success
 
 from victor_fp.core.faults import Fault, FaultBase, InvalidResponse
+from victor_fp.core.responses.streams import BODY_LIMIT
 from victor_fp.core.result import outcome
-from victor_fp.core.stream_reading import BODY_LIMIT
 from victor_fp.shell.engine.attempt import TIMEOUT_SLACK, HttpAttempt, build_redirect_fault
 from victor_fp.shell.engine.backend import Batch
 from victor_fp.shell.timers import TimeLimit

@@ -12,7 +12,7 @@ from returns.result import Failure, Result, Success
 from victor_fp.core.faults import Fault
 from victor_fp.core.protocols import Codec, ModelInfo
 from victor_fp.core.requests import Endpoint, HttpRequest, find_missing_setting
-from victor_fp.core.responses import ResponseContext
+from victor_fp.core.responses.completions import ResponseContext
 from victor_fp.core.result import outcome
 from victor_fp.shell.engine.backend import Kind, KnownResult, PreparedExchange
 from victor_fp.shell.engine.call_spec import CallSpec

@@ -18,13 +18,13 @@ from returns.result import Failure, Result, Success
 
 from victor_fp.core.faults import Attempt as AttemptRecord
 from victor_fp.core.faults import Cancelled, Fault, FaultBase, InvalidResponse
-from victor_fp.core.metrics import build_sample, record_sample
 from victor_fp.core.resilience import fallback
 from victor_fp.core.resilience.bounds import MAX_SECONDS
 from victor_fp.core.resilience.call import Abandoned, Deliver, Failed, Refused, Send, Settle, Succeeded, Wait, WaitEnded
 from victor_fp.core.resilience.deadline import build_deadline_fault
 from victor_fp.core.resilience.retry import RetryPolicy
 from victor_fp.core.result import outcome
+from victor_fp.core.telemetry.metrics import build_sample, record_sample
 from victor_fp.core.types import CompletionResponse, StreamChunk, Usage
 from victor_fp.shell.engine import telemetry
 from victor_fp.shell.engine.attempt import StreamAttempt

@@ -10,7 +10,7 @@ from typing import TypeAlias, assert_never
 from returns.result import Failure, Result, Success
 
 from victor_fp.core.faults import Fault, InvalidResponse
-from victor_fp.core.polling import (
+from victor_fp.core.long_running.polling import (
     ExchangeDone,
     ExchangeFailed,
     OpenStream,

@@ -13,7 +13,6 @@ from itertools import count
 from time import time
 from typing import assert_never
 
-from victor_fp.core.defaults import DEFAULT_MAX_TOKENS
 from victor_fp.core.faults import Fault
 from victor_fp.core.resilience.admission import (
     Admission,
@@ -32,9 +31,9 @@ from victor_fp.core.resilience.admission import (
 from victor_fp.core.resilience.cooldown import compute_time_left
 from victor_fp.core.resilience.rate_limit import Permit, build_stats, may_limit_tokens
 from victor_fp.core.resilience.ratelimit_headers import NOTHING, read_budgets
-from victor_fp.core.stats import QueueStats
-from victor_fp.core.token_estimates import estimate_text_tokens, estimate_tokens
-from victor_fp.core.types import Usage
+from victor_fp.core.telemetry.stats import QueueStats
+from victor_fp.core.types import DEFAULT_MAX_TOKENS, Usage
+from victor_fp.core.usage.token_estimates import estimate_text_tokens, estimate_tokens
 from victor_fp.shell.engine.call_spec import CallSpec
 from victor_fp.shell.runtime import Runtime
 from victor_fp.shell.store import LimitsCell, Store

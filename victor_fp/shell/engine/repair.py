@@ -7,7 +7,7 @@ from returns.result import Failure, Result, Success
 
 from victor_fp.core.faults import Attempt, Fault, InvalidResponse
 from victor_fp.core.result import outcome
-from victor_fp.core.structured import ResponseForm, read_form, repair_messages, structured
+from victor_fp.core.schemas.structured import ResponseForm, read_form, repair_messages, structured
 from victor_fp.core.types import CompletionResponse
 from victor_fp.shell.engine.call_spec import CallSpec
 from victor_fp.shell.engine.http_backend import COMPLETION

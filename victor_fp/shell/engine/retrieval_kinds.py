@@ -9,24 +9,24 @@ from typing import Any
 from msgspec.structs import replace
 from returns.result import Failure, Result, Success
 
-from victor_fp.core.embeddings import (
-    EmbeddingResponse,
-    RerankResponse,
-    build_empty_response,
-    join_responses,
-)
 from victor_fp.core.faults import Fault, InvalidResponse
 from victor_fp.core.protocols import Codec
 from victor_fp.core.protocols.retrieval import find_embedding_codec, find_rerank_codec
 from victor_fp.core.request_building.retrieval import build_embedding_request, build_rerank_request, split_texts
 from victor_fp.core.requests import Endpoint
-from victor_fp.core.responses import ResponseContext
-from victor_fp.core.result import outcome
-from victor_fp.core.retrieval_responses import (
+from victor_fp.core.responses.completions import ResponseContext
+from victor_fp.core.responses.retrieval import (
     add_usage,
     build_embedding_response,
     build_rerank_response,
     refuse_operation,
+)
+from victor_fp.core.result import outcome
+from victor_fp.core.retrieval.embeddings import (
+    EmbeddingResponse,
+    RerankResponse,
+    build_empty_response,
+    join_responses,
 )
 from victor_fp.shell.engine.backend import Kind, KnownResult, PreparedExchange, Split
 from victor_fp.shell.engine.call_spec import CallSpec

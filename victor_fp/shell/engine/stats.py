@@ -8,11 +8,11 @@ from time import time
 import msgspec
 
 from victor_fp.core.faults import Fault
-from victor_fp.core.metrics import add_up, summarize
 from victor_fp.core.resilience import breaker as circuit
 from victor_fp.core.resilience.breaker import judge_fault
 from victor_fp.core.resilience.health import Health, classify_health, compute_latency, observe, score
-from victor_fp.core.stats import (
+from victor_fp.core.telemetry.metrics import add_up, summarize
+from victor_fp.core.telemetry.stats import (
     CircuitBreakerStats,
     HealthStats,
     OperationSample,

@@ -22,9 +22,9 @@ from victor_fp.shell.store import Cell, Store
 from victor_fp.shell.store.memory import MemoryCell, MemoryStore
 
 if TYPE_CHECKING:
-    from victor_fp.core.metrics import Metrics
     from victor_fp.core.resilience.queue import QueuePolicy
     from victor_fp.core.resilience.rate_limit import Limits
+    from victor_fp.core.telemetry.metrics import Metrics
     from victor_fp.shell.engine.budget_keeper import BudgetKeeper
     from victor_fp.shell.engine.rate_limiter import RateLimiter
     from victor_fp.shell.engine.stats import HealthGauge

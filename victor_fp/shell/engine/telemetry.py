@@ -13,8 +13,8 @@ from typing import Protocol, TypeAlias
 import msgspec
 
 from victor_fp.core.faults import Attempt, Fault
-from victor_fp.core.metrics import NOT_FAILURES, Sample
-from victor_fp.core.redaction import redact_text
+from victor_fp.core.security.redaction import redact_text
+from victor_fp.core.telemetry.metrics import NOT_FAILURES, Sample
 from victor_fp.core.types import CompletionResponse, StreamChunk
 from victor_fp.shell.engine.call_spec import CallSpec
 

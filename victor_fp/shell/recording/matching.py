@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any, Literal, TypeAlias
 from urllib.parse import urlsplit
 
-from victor_fp.core.redaction import cut_text
+from victor_fp.core.security.redaction import cut_text
 from victor_fp.shell.recording.exchange import Exchange, RecordedRequest
 
 Matching: TypeAlias = Literal["strict", "loose"]

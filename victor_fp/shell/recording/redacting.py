@@ -8,8 +8,8 @@ from typing import Any, TypeAlias
 import msgspec
 
 from victor_fp.core.faults import Fault, FaultBase
-from victor_fp.core.redaction import REDACTED, hide_secrets, is_secret_name, redact_text, redact_url
 from victor_fp.core.requests import SECRET, HttpRequest
+from victor_fp.core.security.redaction import REDACTED, hide_secrets, is_secret_name, redact_text, redact_url
 from victor_fp.shell.recording.bodies import parse_document
 from victor_fp.shell.recording.exchange import Exchange, Piece, RecordedRequest, RecordedResponse
 

@@ -20,7 +20,7 @@ from victor_fp.core.faults import (
     StreamInterrupted,
     TimedOut,
 )
-from victor_fp.core.redaction import redact_url
+from victor_fp.core.security.redaction import redact_url
 
 Stage: TypeAlias = Literal["opening", "reading"]
 """Before the response headers, or after them."""

@@ -13,8 +13,8 @@ from weakref import WeakKeyDictionary, WeakSet
 from pydantic import SecretStr
 
 from victor_fp.core.faults import Fault, InvalidRequest, InvalidResponse
-from victor_fp.core.redaction import redact_url
 from victor_fp.core.requests import SECRET, HttpRequest
+from victor_fp.core.security.redaction import redact_url
 from victor_fp.shell.timers import Timers
 from victor_fp.shell.transport.decompression import CODINGS, STEP, Decompressor
 from victor_fp.shell.transport.errors import fault_from_error

@@ -16,7 +16,7 @@ from urllib.request import getproxies, getproxies_environment, proxy_bypass
 import msgspec
 
 from victor_fp.core.faults import Fault, InvalidRequest
-from victor_fp.core.secrets import Secret
+from victor_fp.core.security.secrets import Secret
 
 Network: TypeAlias = IPv4Network | IPv6Network
 

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from returns.result import Failure, Result, Success
 
 from victor_fp.core import faults
-from victor_fp.core.embeddings import EmbeddingResponse, RerankResponse
 from victor_fp.core.result import outcome
+from victor_fp.core.retrieval.embeddings import EmbeddingResponse, RerankResponse
 from victor_fp.providers.base import BaseProvider
 from victor_fp.testing.answers import Answer, Received, json_answer
 from victor_fp.testing.harness import Harness, Law, Problems, compare, describe_failure, run_in_loop

@@ -14,7 +14,7 @@ from tests.core.protocols.replicate.asked import request
 from tests.example_counts import scale_examples
 from victor_fp.core.catalogue import CATALOGUE
 from victor_fp.core.faults import ConnectionFailed
-from victor_fp.core.polling import (
+from victor_fp.core.long_running.polling import (
     ExchangeDone,
     ExchangeFailed,
     OpenStream,

@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 from returns.result import Failure, Success
 
 from victor_fp import replay
-from victor_fp.core.embeddings import EmbeddingResponse
 from victor_fp.core.faults import AuthRejected, Fault, InvalidResponse, QuotaExhausted, RateLimited
 from victor_fp.core.result import outcome
-from victor_fp.core.vectors import VectorType
+from victor_fp.core.retrieval.embeddings import EmbeddingResponse
+from victor_fp.core.retrieval.vectors import VectorType
 
 FLOATS = st.floats(width=32, allow_nan=False, allow_infinity=False)
 ROWS = st.integers(1, 6).flatmap(lambda n: st.lists(st.lists(FLOATS, min_size=n, max_size=n), min_size=1, max_size=6))

@@ -59,7 +59,6 @@ from victor_fp.core.json import (
     encode_json,
     unroll,
 )
-from victor_fp.core.persistent import PersistentMap
 from victor_fp.core.protocols.anthropic_messages.errors import BODY, fault_from_error
 from victor_fp.core.protocols.anthropic_messages.response import (
     build_call_start,
@@ -74,6 +73,7 @@ from victor_fp.core.protocols.anthropic_messages.usage import describe_usage, me
 from victor_fp.core.protocols.operations import build_decoder
 from victor_fp.core.protocols.shared_events import DONE, is_error_object, read_error_text
 from victor_fp.core.requests import Endpoint
+from victor_fp.core.streaming.persistent import PersistentMap
 
 EVENT = build_decoder(CreateMessage.EVENT, keep_surrogates=True)
 

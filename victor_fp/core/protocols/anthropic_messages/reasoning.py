@@ -13,10 +13,10 @@ from victor_fp_wire.anthropic_messages.request import (
     ThinkingConfigParam,
 )
 
-from victor_fp.core.defaults import DEFAULT_MAX_TOKENS
 from victor_fp.core.models.claude import ClaudePolicy, Effort
 from victor_fp.core.options import ReasoningEffort
 from victor_fp.core.requests import Adjustment, ChatRequest
+from victor_fp.core.types import DEFAULT_MAX_TOKENS
 
 MIN_THINKING_BUDGET = 1024
 """The vendor's document: a thinking budget below 1024 tokens is rejected."""

@@ -35,7 +35,7 @@ from victor_fp.core.protocols.anthropic_messages.errors import fault_from_error
 from victor_fp.core.protocols.anthropic_messages.usage import describe_usage, report_usage
 from victor_fp.core.protocols.operations import build_decoder
 from victor_fp.core.requests import Endpoint
-from victor_fp.core.tool_call_ids import make_id
+from victor_fp.core.streaming.tool_call_drafts import make_id
 
 MESSAGE = build_decoder(CreateMessage.RESPONSE, keep_surrogates=True)
 

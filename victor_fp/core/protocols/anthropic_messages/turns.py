@@ -32,7 +32,7 @@ from victor_fp.core.request_building.conversation import (
     split_assistant_turn,
 )
 from victor_fp.core.requests import Adjustment, ChatRequest
-from victor_fp.core.tool_call_ids import make_id
+from victor_fp.core.streaming.tool_call_drafts import make_id
 from victor_fp.core.types import Message
 
 AnthropicRole: TypeAlias = Literal["user", "assistant", "system"]

@@ -5,9 +5,9 @@ from __future__ import annotations
 import msgspec
 from victor_fp_wire.anthropic_messages.response import Usage
 
-from victor_fp.core.cost import build_cost
 from victor_fp.core.deltas import UsageReported
 from victor_fp.core.json import Json
+from victor_fp.core.usage.cost import build_cost
 
 _STANDARD = frozenset(
     {"input_tokens", "output_tokens", "cache_creation_input_tokens", "cache_read_input_tokens", "output_tokens_details"}

@@ -23,7 +23,6 @@ from victor_fp_wire.cohere_batches.operations import (
     ListBatches,
 )
 
-from victor_fp.core.avro import NotAvro, read_avro
 from victor_fp.core.batching.multipart import encode_form
 from victor_fp.core.batching.reading import describe_error, encode_body, parse_time
 from victor_fp.core.batching.types import (
@@ -42,6 +41,7 @@ from victor_fp.core.faults import Fault, InvalidRequest
 from victor_fp.core.json import Json, encode_json
 from victor_fp.core.protocols import Codec, codec_for
 from victor_fp.core.protocols.batches import BatchCodec, ResultPage, ResultStep, StatusPage, SubmitStep
+from victor_fp.core.protocols.batches.avro import NotAvro, read_avro
 from victor_fp.core.protocols.batches.common import NAME_PREFIX, BatchEndpoint, join_lines, read_token
 from victor_fp.core.protocols.operations import build_decoder, build_request
 from victor_fp.core.requests import Adjustment, ChatRequest, Endpoint, HttpRequest, resolve_unsupported

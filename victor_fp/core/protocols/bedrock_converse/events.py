@@ -44,7 +44,6 @@ from victor_fp.core.json import (
     decode_lenient_json,
     unroll,
 )
-from victor_fp.core.persistent import PersistentMap
 from victor_fp.core.protocols.bedrock_converse.errors import fault_from_exception, is_exception
 from victor_fp.core.protocols.bedrock_converse.response import (
     SERVER_SIDE,
@@ -55,6 +54,7 @@ from victor_fp.core.protocols.bedrock_converse.response import (
 )
 from victor_fp.core.protocols.bedrock_converse.usage import emit_usage
 from victor_fp.core.requests import Endpoint
+from victor_fp.core.streaming.persistent import PersistentMap
 
 _START: WireDecoder[ContentBlockStartEvent] = WireDecoder(ContentBlockStartEvent, keep_surrogates=True)
 _DELTA: WireDecoder[ContentBlockDeltaEvent] = WireDecoder(ContentBlockDeltaEvent, keep_surrogates=True)

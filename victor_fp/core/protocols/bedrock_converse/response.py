@@ -34,7 +34,7 @@ from victor_fp.core.protocols.bedrock_converse.errors import fault_from_exceptio
 from victor_fp.core.protocols.bedrock_converse.usage import emit_usage
 from victor_fp.core.protocols.operations import build_decoder
 from victor_fp.core.requests import Endpoint
-from victor_fp.core.tool_call_ids import make_id
+from victor_fp.core.streaming.tool_call_drafts import make_id
 
 _RESPONSE = build_decoder(Converse.RESPONSE, keep_surrogates=True)
 

@@ -11,7 +11,6 @@ from victor_fp_wire.bedrock_invoke.operations import InvokeModel
 from victor_fp_wire.bedrock_invoke.request import InvokeModelRequest
 
 from victor_fp.core.dialects.embeddings import BedrockEmbeddings
-from victor_fp.core.embeddings import EmbeddingRequest
 from victor_fp.core.faults import Fault, InvalidRequest
 from victor_fp.core.json import Undecodable
 from victor_fp.core.protocols.operations import build_decoder
@@ -30,8 +29,9 @@ from victor_fp.core.protocols.retrieval_support import (
 )
 from victor_fp.core.requests import Endpoint, HttpRequest
 from victor_fp.core.result import outcome
+from victor_fp.core.retrieval.embeddings import EmbeddingRequest
+from victor_fp.core.retrieval.vectors import VectorType
 from victor_fp.core.types import Usage
-from victor_fp.core.vectors import VectorType
 
 BODY = build_decoder(InvokeModel.RESPONSE)
 TOKENS_HEADER = "x-amzn-bedrock-input-token-count"

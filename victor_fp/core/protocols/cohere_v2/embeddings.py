@@ -10,7 +10,6 @@ from victor_fp_wire.cohere_v2.operations import Embed
 from victor_fp_wire.cohere_v2.request import EmbedRequest
 
 from victor_fp.core.dialects.embeddings import CohereEmbeddings
-from victor_fp.core.embeddings import EmbeddingRequest
 from victor_fp.core.faults import Fault
 from victor_fp.core.json import Undecodable
 from victor_fp.core.protocols.operations import build_decoder
@@ -24,7 +23,8 @@ from victor_fp.core.protocols.retrieval import (
 from victor_fp.core.protocols.retrieval_support import build_retrieval, choose_truncation, resolve_embedding
 from victor_fp.core.requests import Endpoint, HttpRequest
 from victor_fp.core.result import outcome
-from victor_fp.core.vectors import VectorType
+from victor_fp.core.retrieval.embeddings import EmbeddingRequest
+from victor_fp.core.retrieval.vectors import VectorType
 
 BODY = build_decoder(Embed.RESPONSE)
 

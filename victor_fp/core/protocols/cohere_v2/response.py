@@ -25,7 +25,7 @@ from victor_fp.core.protocols.cohere_v2.errors import fault_from_error
 from victor_fp.core.protocols.cohere_v2.notes import emit_citations, emit_logprobs, emit_plan, emit_stop
 from victor_fp.core.protocols.operations import build_decoder
 from victor_fp.core.requests import Endpoint
-from victor_fp.core.tool_call_ids import make_id
+from victor_fp.core.streaming.tool_call_drafts import make_id
 
 BODY = build_decoder(Chat.RESPONSE, keep_surrogates=True)
 

@@ -10,7 +10,7 @@ from victor_fp_wire.gemini.response import FunctionCall, PartialArg
 from victor_fp.core.deltas import Delta, ErrorReported, StateReported, ToolCallArgumentSet, ToolCallStarted
 from victor_fp.core.faults import InvalidResponse
 from victor_fp.core.json import Json, JsonScalar, encode_flawed_json
-from victor_fp.core.tool_call_ids import make_id
+from victor_fp.core.streaming.tool_call_drafts import make_id
 
 _STEP = re.compile(
     r"\.(?P<name>[^.\[\]]+)|\[(?P<index>\d{1,4})\]|\['(?P<single>(?:[^'\\]|\\.)*)'\]|\[\"(?P<double>(?:[^\"\\]|\\.)*)\"\]"

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from functools import partial
 
-from victor_fp.core.background import begin_polling
 from victor_fp.core.dialects.interactions import InteractionsDialect
 from victor_fp.core.framing import ServerSentEvents
+from victor_fp.core.long_running.background import begin_polling
 from victor_fp.core.protocols import Codec, ProtocolRecord
 from victor_fp.core.protocols.gemini.discovery import build_discovery
 from victor_fp.core.protocols.gemini.errors import fault_from_response

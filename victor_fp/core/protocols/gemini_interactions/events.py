@@ -23,7 +23,6 @@ from victor_fp.core.deltas import Delta, ErrorReported
 from victor_fp.core.faults import InvalidResponse
 from victor_fp.core.framing import Frame
 from victor_fp.core.json import Undecodable
-from victor_fp.core.persistent import PersistentMap
 from victor_fp.core.protocols.gemini.errors import fault_from_error, find_status
 from victor_fp.core.protocols.gemini_interactions.response import (
     describe_interaction,
@@ -35,6 +34,7 @@ from victor_fp.core.protocols.gemini_interactions.steps_received import OpenStep
 from victor_fp.core.protocols.operations import build_decoder
 from victor_fp.core.protocols.shared_events import DONE
 from victor_fp.core.requests import Endpoint
+from victor_fp.core.streaming.persistent import PersistentMap
 
 EVENTS = build_decoder(CreateInteraction.EVENT)
 

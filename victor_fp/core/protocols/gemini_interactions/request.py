@@ -17,9 +17,9 @@ from victor_fp_wire.gemini_interactions.request import (
 )
 from victor_fp_wire.gemini_interactions.request import CreateInteraction as Body
 
-from victor_fp.core.background import is_background_request
 from victor_fp.core.dialects.interactions import InteractionsDialect, InteractionsThinkingLevel, Tier
 from victor_fp.core.faults import Fault, InvalidRequest
+from victor_fp.core.long_running.background import is_background_request
 from victor_fp.core.options import Options, ResponseFormat
 from victor_fp.core.protocols.gemini_interactions.steps_sent import build_steps, join_instructions
 from victor_fp.core.protocols.operations import build_chat

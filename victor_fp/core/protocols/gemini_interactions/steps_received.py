@@ -32,7 +32,7 @@ from victor_fp.core.deltas import (
     ToolCallStarted,
 )
 from victor_fp.core.json import Json, ObjectChain, merge_objects, unroll
-from victor_fp.core.tool_call_ids import make_id
+from victor_fp.core.streaming.tool_call_drafts import make_id
 
 SERVER_TOOLS = "server_tools"
 """Metadata key of the calls and results of server tools, which the vendor runs itself."""

@@ -6,8 +6,8 @@ from functools import partial
 
 from victor_fp_wire.gemini_interactions.operations import CancelInteraction, GetInteraction
 
-from victor_fp.core.background import Background, BackgroundStatus
 from victor_fp.core.json import Undecodable
+from victor_fp.core.long_running.background import Background, BackgroundStatus
 from victor_fp.core.protocols.gemini_interactions.response import INTERACTIONS, UNFINISHED
 from victor_fp.core.protocols.operations import build_request
 from victor_fp.core.requests import Endpoint, HttpRequest

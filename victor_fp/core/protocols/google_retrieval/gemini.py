@@ -9,7 +9,6 @@ from victor_fp_wire.google_retrieval import request as wire
 from victor_fp_wire.google_retrieval.operations import BatchEmbedContents
 
 from victor_fp.core.dialects.embeddings import GeminiEmbeddings
-from victor_fp.core.embeddings import EmbeddingRequest
 from victor_fp.core.faults import Fault
 from victor_fp.core.json import Undecodable
 from victor_fp.core.protocols.gemini.request import make_resource_name
@@ -24,7 +23,8 @@ from victor_fp.core.protocols.retrieval import (
 from victor_fp.core.protocols.retrieval_support import build_retrieval, resolve_embedding
 from victor_fp.core.requests import Endpoint, HttpRequest
 from victor_fp.core.result import outcome
-from victor_fp.core.vectors import VectorType
+from victor_fp.core.retrieval.embeddings import EmbeddingRequest
+from victor_fp.core.retrieval.vectors import VectorType
 
 BODY = build_decoder(BatchEmbedContents.RESPONSE)
 

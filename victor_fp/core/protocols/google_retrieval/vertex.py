@@ -13,7 +13,6 @@ from victor_fp_wire.google_retrieval.operations import EmbedContent, PredictEmbe
 from victor_fp_wire.google_retrieval.response import EmbedContentResponse, PredictResponse
 
 from victor_fp.core.dialects.embeddings import VertexEmbeddings
-from victor_fp.core.embeddings import EmbeddingRequest
 from victor_fp.core.faults import Fault
 from victor_fp.core.json import Undecodable
 from victor_fp.core.protocols.gemini.request import make_resource_name
@@ -28,8 +27,9 @@ from victor_fp.core.protocols.retrieval import (
 from victor_fp.core.protocols.retrieval_support import SupportedEmbedding, build_retrieval, resolve_embedding
 from victor_fp.core.requests import Endpoint, HttpRequest
 from victor_fp.core.result import outcome
+from victor_fp.core.retrieval.embeddings import EmbeddingRequest
+from victor_fp.core.retrieval.vectors import VectorType
 from victor_fp.core.types import Usage
-from victor_fp.core.vectors import VectorType
 
 PREDICTIONS = build_decoder(PredictEmbeddings.RESPONSE)
 CONTENTS = build_decoder(EmbedContent.RESPONSE)

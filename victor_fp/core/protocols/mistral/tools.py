@@ -9,7 +9,7 @@ from msgspec import UNSET, UnsetType
 from victor_fp_wire.mistral import request as wire
 
 from victor_fp.core.protocols.openai_family.tools import ToolUse
-from victor_fp.core.tool_call_ids import make_id
+from victor_fp.core.streaming.tool_call_drafts import make_id
 from victor_fp.core.types import ToolDefinition
 
 MistralToolChoice: TypeAlias = wire.NamedToolChoice | Literal["auto", "none", "any", "required"]

@@ -9,7 +9,6 @@ from victor_fp_wire.ollama_chat.operations import Embed
 from victor_fp_wire.ollama_chat.request import EmbedRequest
 
 from victor_fp.core.dialects.embeddings import OllamaEmbeddings
-from victor_fp.core.embeddings import EmbeddingRequest
 from victor_fp.core.faults import Fault
 from victor_fp.core.json import Undecodable
 from victor_fp.core.protocols.operations import build_decoder
@@ -23,7 +22,8 @@ from victor_fp.core.protocols.retrieval import (
 from victor_fp.core.protocols.retrieval_support import build_retrieval, resolve_embedding
 from victor_fp.core.requests import Endpoint, HttpRequest
 from victor_fp.core.result import outcome
-from victor_fp.core.vectors import VectorType
+from victor_fp.core.retrieval.embeddings import EmbeddingRequest
+from victor_fp.core.retrieval.vectors import VectorType
 
 BODY = build_decoder(Embed.RESPONSE)
 

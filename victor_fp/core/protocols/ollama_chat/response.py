@@ -26,7 +26,7 @@ from victor_fp.core.json import Json, Undecodable, encode_flawed_json
 from victor_fp.core.protocols.ollama_chat.errors import fault_from_error
 from victor_fp.core.protocols.operations import build_decoder
 from victor_fp.core.requests import Endpoint
-from victor_fp.core.tool_call_ids import make_id
+from victor_fp.core.streaming.tool_call_drafts import make_id
 
 LINES = build_decoder(Chat.RESPONSE, keep_surrogates=True)
 """Decoder of bodies and stream lines, which have the same type."""

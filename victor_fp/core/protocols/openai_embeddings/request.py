@@ -12,7 +12,6 @@ from victor_fp_wire.openai_embeddings import request as wire
 from victor_fp_wire.openai_embeddings.operations import CreateDeploymentEmbedding, CreateEmbedding
 
 from victor_fp.core.dialects.embeddings import Additions, OpenAIEmbeddings
-from victor_fp.core.embeddings import EmbeddingRequest
 from victor_fp.core.faults import Fault, InvalidRequest
 from victor_fp.core.protocols.openai_family.routes import (
     DEPLOYMENT_VERSION,
@@ -29,6 +28,7 @@ from victor_fp.core.protocols.retrieval_support import (
 )
 from victor_fp.core.requests import Endpoint, HttpRequest
 from victor_fp.core.result import outcome
+from victor_fp.core.retrieval.embeddings import EmbeddingRequest
 
 
 def build_embedding_request(

@@ -8,12 +8,12 @@ from returns.result import Result
 from victor_fp_wire.openai_embeddings.operations import CreateEmbedding
 from victor_fp_wire.openai_embeddings.response import EmbeddingList
 
-from victor_fp.core.cost import build_cost
 from victor_fp.core.faults import Fault
 from victor_fp.core.json import Undecodable
 from victor_fp.core.protocols.operations import build_decoder
 from victor_fp.core.protocols.retrieval import DecodedVectors, order_rows, pack_rows, reject_body, report_usage
-from victor_fp.core.vectors import VectorType
+from victor_fp.core.retrieval.vectors import VectorType
+from victor_fp.core.usage.cost import build_cost
 
 LISTS = build_decoder(CreateEmbedding.RESPONSE)
 

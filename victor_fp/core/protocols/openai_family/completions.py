@@ -14,7 +14,6 @@ from typing import Any, Generic, TypeAlias, TypeVar
 
 import msgspec
 
-from victor_fp.core.cost import build_cost
 from victor_fp.core.deltas import (
     Delta,
     ErrorReported,
@@ -39,6 +38,7 @@ from victor_fp.core.protocols.openai_family.tool_calls import (
 )
 from victor_fp.core.protocols.shared_events import DONE
 from victor_fp.core.requests import Endpoint
+from victor_fp.core.usage.cost import build_cost
 
 C = TypeVar("C")
 B = TypeVar("B")

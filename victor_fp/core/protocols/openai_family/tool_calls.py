@@ -15,9 +15,8 @@ import msgspec
 
 from victor_fp.core.deltas import Delta, ToolCallArguments, ToolCallStarted
 from victor_fp.core.json import Json, encode_flawed_json, unroll
-from victor_fp.core.persistent import PersistentList, PersistentMap
-from victor_fp.core.tool_call_drafts import CallIndex
-from victor_fp.core.tool_call_ids import make_id
+from victor_fp.core.streaming.persistent import PersistentList, PersistentMap
+from victor_fp.core.streaming.tool_call_drafts import CallIndex, make_id
 
 Arguments = str | dict[str, Json] | None
 

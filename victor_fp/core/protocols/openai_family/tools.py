@@ -9,7 +9,7 @@ from msgspec import UNSET, UnsetType
 
 from victor_fp.core.protocols.openai_family.rules import Rules
 from victor_fp.core.requests import Adjustment, ChatRequest
-from victor_fp.core.tool_call_ids import make_id
+from victor_fp.core.streaming.tool_call_drafts import make_id
 from victor_fp.core.types import ToolDefinition
 
 ToolChoiceMode: TypeAlias = Literal["auto", "none", "required"]

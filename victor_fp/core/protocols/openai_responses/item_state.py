@@ -22,7 +22,6 @@ from victor_fp_wire.openai_responses.response import (
 
 from victor_fp.core.deltas import Delta, ReasoningDelta, StateReported, ToolCallArguments
 from victor_fp.core.json import Json, JsonObject, ObjectChain, unroll
-from victor_fp.core.persistent import PersistentList, PersistentMap
 from victor_fp.core.protocols.openai_responses.items import (
     PARAGRAPH,
     ResponseCall,
@@ -38,6 +37,7 @@ from victor_fp.core.protocols.openai_responses.items import (
     read_reasoning_state,
     start_call,
 )
+from victor_fp.core.streaming.persistent import PersistentList, PersistentMap
 
 ReasoningForm: TypeAlias = Literal["summary", "content"]
 ItemKind: TypeAlias = Literal["message", "reasoning", "call", "other"]

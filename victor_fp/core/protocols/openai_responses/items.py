@@ -34,7 +34,7 @@ from victor_fp.core.deltas import (
 )
 from victor_fp.core.json import Json, JsonObject
 from victor_fp.core.protocols.openai_responses.server_tools import note_server_tool
-from victor_fp.core.tool_call_ids import make_id
+from victor_fp.core.streaming.tool_call_drafts import make_id
 
 ResponseCall: TypeAlias = FunctionToolCall | CustomToolCall
 CUSTOM = "custom_tool_call"

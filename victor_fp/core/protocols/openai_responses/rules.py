@@ -6,8 +6,8 @@ from collections.abc import Mapping
 
 import msgspec
 
-from victor_fp.core.background import is_background_request
 from victor_fp.core.dialects.responses import ResponsesDialect
+from victor_fp.core.long_running.background import is_background_request
 from victor_fp.core.protocols.openai_family import rules as family
 from victor_fp.core.protocols.openai_family.rules import find_policy, list_unsupported
 from victor_fp.core.requests import ChatRequest, Endpoint

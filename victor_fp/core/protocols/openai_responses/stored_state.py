@@ -8,9 +8,9 @@ import msgspec
 from msgspec import UNSET, UnsetType
 from victor_fp_wire.openai_responses.operations import CancelResponse, GetResponse
 
-from victor_fp.core.background import Background, BackgroundStatus
 from victor_fp.core.dialects.responses import ResponsesDialect
 from victor_fp.core.json import Undecodable
+from victor_fp.core.long_running.background import Background, BackgroundStatus
 from victor_fp.core.protocols.openai_family.routes import read_version_parameter
 from victor_fp.core.protocols.openai_responses.response import RESPONSES, UNFINISHED
 from victor_fp.core.protocols.openai_responses.routes import choose_route

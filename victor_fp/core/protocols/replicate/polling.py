@@ -19,7 +19,7 @@ from victor_fp_wire.replicate.response import Prediction
 from victor_fp.core.classification.headers import read_retry_after
 from victor_fp.core.dialects.replicate import ReplicateDialect
 from victor_fp.core.json import Undecodable
-from victor_fp.core.polling import (
+from victor_fp.core.long_running.polling import (
     ExchangeFailed,
     OpenStream,
     PollingEvent,

@@ -13,9 +13,7 @@ from victor_fp_wire.rerank import request as wire
 from victor_fp_wire.rerank.operations import Rerank, RerankUnversioned
 from victor_fp_wire.rerank.response import RerankResponse
 
-from victor_fp.core.cost import build_cost
 from victor_fp.core.dialects.reranking import CohereRerank, RerankAdditions
-from victor_fp.core.embeddings import RerankRequest
 from victor_fp.core.faults import Fault
 from victor_fp.core.json import Undecodable
 from victor_fp.core.protocols.operations import build_decoder
@@ -28,7 +26,9 @@ from victor_fp.core.protocols.retrieval_support import (
 )
 from victor_fp.core.requests import Endpoint, HttpRequest
 from victor_fp.core.result import outcome
+from victor_fp.core.retrieval.embeddings import RerankRequest
 from victor_fp.core.types import Usage
+from victor_fp.core.usage.cost import build_cost
 
 BODY = build_decoder(Rerank.RESPONSE)
 

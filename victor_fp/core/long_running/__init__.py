@@ -1,0 +1,1 @@
+"""Responses that take long: polling of predictions, and background responses."""

@@ -1,0 +1,1 @@
+"""From bodies and streams to completions, vectors and faults."""

@@ -1,0 +1,1 @@
+"""Incremental state of streams: tool calls, reasoning in text, invalid Unicode, persistent maps and lists."""

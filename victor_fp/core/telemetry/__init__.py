@@ -1,0 +1,1 @@
+"""Metrics of operations, and the statistics that providers return."""

@@ -1,0 +1,1 @@
+"""What a call uses: its cost, and estimates of its tokens."""
