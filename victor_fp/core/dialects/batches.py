@@ -17,7 +17,7 @@ class BatchLimits(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     window_hours: int = 24
     """Hours after which the vendor expires unfinished requests; 0 if not documented."""
     results_hours: int | None = None
-    """Hours that results are kept after the batch was created; None if not documented."""
+    """Hours that results are kept, at least, after the batch was created; None if not documented."""
     price_factor: float | None = None
     """Factor on the price of live calls; None if not documented."""
     source: str
