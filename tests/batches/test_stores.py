@@ -75,8 +75,9 @@ async def test_an_object_that_ends_within_a_line_is_not_taken_for_complete(
         vendor.finish()
         await provider.batch_status(handle)
         vendor.store.read = lambda url: read_torn(vendor.store.objects[url])  # type: ignore[method-assign]
-        *_, last = [result async for result in provider.batch_results_result(handle, keys=KEYS)]
-    assert "a result line cannot be decoded" in last.failure().message
+        results = [result async for result in provider.batch_results(handle, keys=KEYS)]
+    assert [result.problem for result in results] == [None] * 3 + ["unreadable", "missing"]
+    assert results[-1].result.failure().maybe_billed
 
 
 async def read_torn(data: bytes) -> AsyncGenerator[Result[bytes, Fault], None]:

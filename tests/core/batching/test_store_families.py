@@ -18,8 +18,13 @@ from victor_fp.core.dialects.batches import VertexBatches
 from victor_fp.core.faults import Fault, InvalidRequest
 from victor_fp.core.jobs.rows import CheckedRow, Row, check_row
 from victor_fp.core.protocols.batches import BatchCodec, StoreRead, StoreWrite, build_batch_codec
-from victor_fp.core.protocols.batches.common import BatchEndpoint
-from victor_fp.core.protocols.batches.vertex import RESULT_NAMES, decode_labels, encode_item, encode_labels
+from victor_fp.core.protocols.batches.vertex import (
+    RESULT_NAMES,
+    ProjectEndpoint,
+    decode_labels,
+    encode_item,
+    encode_labels,
+)
 from victor_fp.core.request_building.endpoints import apply_key_auth, build_endpoint
 from victor_fp.core.requests import HttpRequest
 from victor_fp.shell.engine.batches import choose_objects
@@ -172,9 +177,11 @@ def test_labels_that_are_no_id_are_that_of_no_row(labels: dict[str, str]) -> Non
 
 def test_the_callers_labels_are_kept() -> None:
     endpoint = build_endpoint(CATALOGUE.find("vertex").unwrap(), settings=VERTEX).unwrap()
-    bound = BatchEndpoint(endpoint=endpoint, support=BATCHES["vertex"], route="google")
+    bound = ProjectEndpoint(
+        endpoint=endpoint, support=BATCHES["vertex"], route="google", dialect=VertexBatches(), base_url="", folder=""
+    )
     request = HttpRequest(url="", body=b'{"contents": [], "labels": {"team": "a"}}')
-    line = msgspec.json.decode(encode_item(bound, VertexBatches(), "a", "m-1", request).line)
+    line = msgspec.json.decode(encode_item(bound, "a", "m-1", request).line)
     assert line == {"request": {"contents": [], "labels": {"team": "a", "victor-fp-id-0": "me"}}}
 
 

@@ -21,7 +21,7 @@ from victor_fp_wire.bedrock_batches.operations import (
 
 from victor_fp.core.batching.reading import cut_last_segment, encode_body, parse_time
 from victor_fp.core.batching.types import (
-    FINAL_STATES,
+    RESULT_STATES,
     BatchCounts,
     BatchHandle,
     BatchItem,
@@ -66,13 +66,14 @@ _LIST = build_decoder(ListModelInvocationJobs.RESPONSE)
 _LINE = build_decoder(ReadResults.EVENT)
 
 
-class _ControlPlane(msgspec.Struct, frozen=True, kw_only=True):
-    """An endpoint, the URL of its control plane, the folder for objects, and the role that reads and writes them."""
+class ControlPlane(BatchEndpoint, frozen=True, kw_only=True):
+    """The endpoint with its control plane, and with the bucket for the objects of batches."""
 
-    bound: BatchEndpoint
     base_url: str
+    """URL of the control plane."""
     folder: str
     role: str
+    """The role that reads and writes the folder."""
 
 
 def bind_batch_codec(endpoint: Endpoint, support: BatchSupport) -> Result[BatchCodec, Fault]:
@@ -84,35 +85,37 @@ def bind_batch_codec(endpoint: Endpoint, support: BatchSupport) -> Result[BatchC
     if (fault := find_missing_setting(endpoint)) is not None:
         return Failure(fault)
     base_url = spec.dialect.find_control_url(endpoint.base_url)
-    bound = BatchEndpoint(endpoint=endpoint, support=support, route="Converse")
 
     def bind(folder: str) -> Result[BatchCodec, Fault]:
         role = endpoint.settings.get("batch_role")
         if not role:
             return Failure(build_missing_setting(endpoint, "batch_role"))
-        return Success(_bind(_ControlPlane(bound=bound, base_url=base_url, folder=folder, role=role)))
+        plane = ControlPlane(
+            endpoint=endpoint, support=support, route="Converse", base_url=base_url, folder=folder, role=role
+        )
+        return Success(_bind(plane))
 
     return find_folder(endpoint, SCHEME).bind(bind)
 
 
-def _bind(plane: _ControlPlane) -> BatchCodec:
-    endpoint, base_url = plane.bound.endpoint, plane.base_url
+def _bind(bound: ControlPlane) -> BatchCodec:
+    endpoint, base_url = bound.endpoint, bound.base_url
     return BatchCodec(
-        support=plane.bound.support,
+        support=bound.support,
         stores_token=True,
         codec=codec_for(endpoint),
-        encode_item=partial(encode_item, plane.bound),
-        submit=partial(_submit, plane),
+        encode_item=partial(encode_item, bound),
+        submit=partial(submit, bound),
         status=lambda handle: build_request(
             endpoint, GetModelInvocationJob(job_identifier=cut_last_segment(handle.id)), base_url=base_url
         ),
-        read_status=partial(read_status, plane.bound),
-        results=partial(read_results, plane.bound),
+        read_status=partial(read_status, bound),
+        results=read_results,
         cancel=lambda handle: build_request(
             endpoint, StopModelInvocationJob(job_identifier=cut_last_segment(handle.id)), base_url=base_url
         ),
-        list_page=partial(_build_list, plane),
-        read_list=partial(read_list, plane.bound),
+        list_page=partial(build_list, bound),
+        read_list=partial(read_list, bound),
     )
 
 
@@ -122,14 +125,14 @@ def encode_item(bound: BatchEndpoint, key: str, model: str, request: HttpRequest
     return BatchItem(key, line.record_id, model, bound.route, encode_json(line))
 
 
-def _submit(plane: _ControlPlane, items: Sequence[BatchItem], token: str) -> StoreWrite:
+def submit(bound: ControlPlane, items: Sequence[BatchItem], token: str) -> StoreWrite:
     """Return the step that writes the records, followed by the one that creates the job."""
-    bound, model = plane.bound, items[0].model
-    folder = f"{plane.folder}/victor-fp-{token}"
+    model = items[0].model
+    folder = f"{bound.folder}/victor-fp-{token}"
     url = build_url(folder, WriteRecords(object="records.jsonl"))
     creation = sent.CreateJob(
         job_name=f"victor-fp-{token[:32]}",
-        role_arn=plane.role,
+        role_arn=bound.role,
         client_request_token=token,
         model_id=model,
         input_data_config=sent.InputDataConfig(
@@ -149,7 +152,7 @@ def _submit(plane: _ControlPlane, items: Sequence[BatchItem], token: str) -> Sto
         url=url,
         data=join_lines(items),
         following=SubmitStep(
-            request=build_request(bound.endpoint, operation, base_url=plane.base_url, body=encode_json(creation)),
+            request=build_request(bound.endpoint, operation, base_url=bound.base_url, body=encode_json(creation)),
             read=partial(_read_created, bound, handle),
             creates=True,
         ),
@@ -166,14 +169,15 @@ def _read_created(bound: BatchEndpoint, handle: BatchHandle, body: bytes) -> Res
             return Success(msgspec.structs.replace(handle, id=created.job_arn))
 
 
-def _build_list(plane: _ControlPlane, cursor: str | None) -> HttpRequest:
+def build_list(bound: ControlPlane, cursor: str | None) -> HttpRequest:
+    """Build the request for a page of the account's jobs, newest first."""
     operation = ListModelInvocationJobs(
         max_results=PAGE,
         next_token=UNSET if cursor is None else cursor,
         sort_by="CreationTime",
         sort_order="Descending",
     )
-    return build_request(plane.bound.endpoint, operation, base_url=plane.base_url)
+    return build_request(bound.endpoint, operation, base_url=bound.base_url)
 
 
 def read_status(bound: BatchEndpoint, handle: BatchHandle, body: bytes) -> Result[BatchStatus, Fault]:
@@ -219,16 +223,16 @@ def _read_status(handle: BatchHandle, job: received.Job) -> BatchStatus:
         ),
         created_at=parse_time(job.submit_time),
         ends_at=parse_time(job.job_expiration_time),
-        sources=(f"{folder.rstrip('/')}/{cut_last_segment(identifier)}/",) if folder and state in FINAL_STATES else (),
+        sources=(f"{folder.rstrip('/')}/{cut_last_segment(identifier)}/",) if folder and state in RESULT_STATES else (),
         errors=(job.message,) if job.message else (),
     )
 
 
-def read_results(bound: BatchEndpoint, status: BatchStatus) -> StoreRead | None:
+def read_results(status: BatchStatus) -> StoreRead | None:
     """Return the step that reads the objects in the job's output folder."""
     if not status.sources:
         return None
-    return StoreRead(prefix=status.sources[0], names=RESULT_NAMES, read=partial(read_lines, bound, _LINE, read_line))
+    return StoreRead(prefix=status.sources[0], names=RESULT_NAMES, read=partial(read_lines, _LINE, read_line))
 
 
 def read_line(line: received.ResultLine) -> ItemResult | None:
