@@ -147,7 +147,7 @@ def test_tools_that_the_vendor_would_refuse_are_refused_before() -> None:
     assert row.tools
     fault: Fault = encode_row(bind("bedrock", BEDROCK).unwrap(), "bedrock", row).failure()
     assert isinstance(fault, InvalidRequest)
-    assert "does not accept tools" in fault.message
+    assert "accepts tools for Claude models only" in fault.message
     plain = msgspec.structs.replace(row, tools=())
     assert encode_row(bind("bedrock", BEDROCK).unwrap(), "bedrock", plain).unwrap().key == "a"
 

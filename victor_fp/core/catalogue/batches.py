@@ -216,9 +216,6 @@ _VERTEX_ANTHROPIC = BatchSupport(
 )
 _BEDROCK = BatchSupport(
     dialect=BedrockBatches(),
-    # Records of Converse with a toolConfig fail; those of InvokeModel, in the form of each model, may have tools:
-    # https://docs.aws.amazon.com/bedrock/latest/userguide/batch-inference.html, 2026-11-30.
-    accepts_tools=False,
     # Quotas differ by model; these are the usual ones. Files may have 1 GB; the number of bytes is our own limit, so that
     # a batch fits into memory.
     limits=BatchLimits(

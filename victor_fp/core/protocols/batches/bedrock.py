@@ -1,4 +1,7 @@
-"""Bedrock's model invocation jobs: records of Converse in an object of S3, results as lines of objects there."""
+"""Bedrock's model invocation jobs: records in an object of S3, results as lines of objects there.
+
+Records are requests of Converse or, for Claude models with tools, of InvokeModel. A job has records of one operation.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,7 @@ from functools import partial
 
 import msgspec
 from msgspec import UNSET
+from msgspec.structs import replace
 from returns.result import Failure, Result, Success
 from victor_fp_wire.bedrock_batches import request as sent
 from victor_fp_wire.bedrock_batches import response as received
@@ -30,17 +34,20 @@ from victor_fp.core.batching.types import (
     ItemResult,
     make_item_id,
 )
-from victor_fp.core.dialects.batches import BatchSupport
-from victor_fp.core.dialects.bedrock import BedrockDialect
+from victor_fp.core.deltas import Delta
+from victor_fp.core.dialects.batches import BatchSupport, BedrockBatches
+from victor_fp.core.dialects.bedrock import BedrockDialect, strip_version
 from victor_fp.core.faults import Fault, InvalidRequest
-from victor_fp.core.json import encode_json
-from victor_fp.core.protocols import codec_for
+from victor_fp.core.json import decode_json, encode_json
+from victor_fp.core.protocols import Codec, codec_for
 from victor_fp.core.protocols.batches import BatchCodec, StatusPage, StoreRead, StoreWrite, SubmitStep
 from victor_fp.core.protocols.batches.common import BatchEndpoint, find_folder, join_lines, read_lines
 from victor_fp.core.protocols.operations import build_decoder, build_request, build_url
-from victor_fp.core.requests import Endpoint, HttpRequest, build_missing_setting, find_missing_setting
+from victor_fp.core.requests import ChatRequest, Endpoint, HttpRequest, build_missing_setting, find_missing_setting
 from victor_fp.core.result import outcome
 
+CONVERSE = "Converse"
+INVOKE_MODEL = "InvokeModel"
 PAGE = 100
 SCHEME = "s3://"
 RESULT_NAMES = (r".+\.jsonl\.out",)
@@ -76,34 +83,55 @@ class ControlPlane(BatchEndpoint, frozen=True, kw_only=True):
     """The role that reads and writes the folder."""
 
 
-def bind_batch_codec(endpoint: Endpoint, support: BatchSupport) -> Result[BatchCodec, Fault]:
+def bind_batch_codec(endpoint: Endpoint, support: BatchSupport, dialect: BedrockBatches) -> Result[BatchCodec, Fault]:
     """Return the batch codec; InvalidRequest for other protocols, and without region, `batch_location` or `batch_role`."""
-    spec = endpoint.spec
-    if not isinstance(spec.dialect, BedrockDialect):
-        message = f"this batch API accepts requests of Converse, not {spec.dialect.protocol}"
+    spec, live = endpoint.spec, endpoint.spec.dialect
+    if not isinstance(live, BedrockDialect):
+        message = f"this batch API accepts requests of Converse, not {live.protocol}"
         return Failure(InvalidRequest(provider=spec.name, message=message))
     if (fault := find_missing_setting(endpoint)) is not None:
         return Failure(fault)
-    base_url = spec.dialect.find_control_url(endpoint.base_url)
+    base_url = live.find_control_url(endpoint.base_url)
 
     def bind(folder: str) -> Result[BatchCodec, Fault]:
         role = endpoint.settings.get("batch_role")
         if not role:
             return Failure(build_missing_setting(endpoint, "batch_role"))
         plane = ControlPlane(
-            endpoint=endpoint, support=support, route="Converse", base_url=base_url, folder=folder, role=role
+            endpoint=endpoint, support=support, route=CONVERSE, base_url=base_url, folder=folder, role=role
         )
-        return Success(_bind(plane))
+        return Success(_bind(plane, bind_codec(endpoint, live, dialect)))
 
     return find_folder(endpoint, SCHEME).bind(bind)
 
 
-def _bind(bound: ControlPlane) -> BatchCodec:
+def bind_codec(endpoint: Endpoint, live: BedrockDialect, dialect: BedrockBatches) -> Codec:
+    """Return the codec of both kinds of records."""
+    converse = codec_for(endpoint)
+    messages = codec_for(replace(endpoint, spec=replace(endpoint.spec, dialect=dialect.claude)))
+
+    def build_record(request: ChatRequest) -> Result[HttpRequest, Fault]:
+        if not request.tools:
+            return converse.request(request)
+        if live.find_policy(request.model).claude:
+            return messages.request(replace(request, model=strip_version(request.model)))
+        message = "the vendor's batch API accepts tools for Claude models only"
+        return Failure(InvalidRequest(provider=endpoint.spec.name, model=request.model, message=message))
+
+    def read_output(body: bytes) -> Sequence[Delta]:
+        output = decode_json(body)
+        is_message = isinstance(output, dict) and output.get("type") == "message"
+        return (messages if is_message else converse).response(body)
+
+    return replace(converse, request=build_record, response=read_output)
+
+
+def _bind(bound: ControlPlane, codec: Codec) -> BatchCodec:
     endpoint, base_url = bound.endpoint, bound.base_url
     return BatchCodec(
         support=bound.support,
         stores_token=True,
-        codec=codec_for(endpoint),
+        codec=codec,
         encode_item=partial(encode_item, bound),
         submit=partial(submit, bound),
         status=lambda handle: build_request(
@@ -120,9 +148,11 @@ def _bind(bound: ControlPlane) -> BatchCodec:
 
 
 def encode_item(bound: BatchEndpoint, key: str, model: str, request: HttpRequest) -> BatchItem:
-    """Encode a record."""
+    """Encode a record. Only requests of InvokeModel have the version of Anthropic's API."""
     line = sent.RecordLine(record_id=make_item_id(key), model_input=msgspec.Raw(request.body))
-    return BatchItem(key, line.record_id, model, bound.route, encode_json(line))
+    body = request.json()
+    is_message = isinstance(body, dict) and "anthropic_version" in body
+    return BatchItem(key, line.record_id, model, INVOKE_MODEL if is_message else bound.route, encode_json(line))
 
 
 def submit(bound: ControlPlane, items: Sequence[BatchItem], token: str) -> StoreWrite:
@@ -142,7 +172,7 @@ def submit(bound: ControlPlane, items: Sequence[BatchItem], token: str) -> Store
             s3_output_data_config=sent.S3OutputDataConfig(s3_uri=f"{folder}/results/")
         ),
         timeout_duration_in_hours=bound.support.limits.window_hours,
-        model_invocation_type=bound.route,
+        model_invocation_type=items[0].route,
     )
     handle = BatchHandle(
         provider=bound.endpoint.spec.name, id="", model=model, count=len(items), token=token, input_id=url
@@ -166,7 +196,7 @@ def _read_created(bound: BatchEndpoint, handle: BatchHandle, body: bytes) -> Res
         case Success(created):
             if not created.job_arn:
                 return Failure(bound.build_invalid("the response contains no job id", body))
-            return Success(msgspec.structs.replace(handle, id=created.job_arn))
+            return Success(replace(handle, id=created.job_arn))
 
 
 def build_list(bound: ControlPlane, cursor: str | None) -> HttpRequest:
@@ -209,7 +239,7 @@ def _read_status(handle: BatchHandle, job: received.Job) -> BatchStatus:
     # Of a bucket alone: the store may open other URLs as well, such as local files.
     folder = output.s3_uri if output and output.s3_uri and output.s3_uri.startswith(SCHEME) else ""
     return BatchStatus(
-        handle=msgspec.structs.replace(
+        handle=replace(
             handle,
             id=identifier,
             model=handle.model or cut_last_segment(job.model_id or ""),
