@@ -27,6 +27,7 @@ from victor_fp.core.protocols.batches.vertex import (
 )
 from victor_fp.core.request_building.endpoints import apply_key_auth, build_endpoint
 from victor_fp.core.requests import HttpRequest
+from victor_fp.core.types import Message
 from victor_fp.shell.engine.batches import choose_objects
 
 VERTEX = {"project": "p", "location": "us-central1", "batch_location": "gs://bucket/jobs"}
@@ -148,6 +149,16 @@ def test_tools_that_the_vendor_would_refuse_are_refused_before() -> None:
     fault: Fault = encode_row(bind("bedrock", BEDROCK).unwrap(), "bedrock", row).failure()
     assert isinstance(fault, InvalidRequest)
     assert "accepts tools for Claude models only" in fault.message
+    call = {"id": "t1", "name": "look", "arguments": {}}
+    earlier = (
+        Message(role="user", content="Hi"),
+        Message(role="assistant", content="", tool_calls=[call]),
+        Message(role="tool", content="seen", tool_call_id="t1"),
+    )
+    later = msgspec.structs.replace(row, tools=(), messages=earlier)
+    assert isinstance(encode_row(bind("bedrock", BEDROCK).unwrap(), "bedrock", later).failure(), InvalidRequest)
+    claude = msgspec.structs.replace(later, model="us.anthropic.claude-haiku-4-5-20251001-v1:0")
+    assert encode_row(bind("bedrock", BEDROCK).unwrap(), "bedrock", claude).unwrap().route == "InvokeModel"
     plain = msgspec.structs.replace(row, tools=())
     assert encode_row(bind("bedrock", BEDROCK).unwrap(), "bedrock", plain).unwrap().key == "a"
 

@@ -111,8 +111,15 @@ def bind_codec(endpoint: Endpoint, live: BedrockDialect, dialect: BedrockBatches
     messages = codec_for(replace(endpoint, spec=replace(endpoint.spec, dialect=dialect.claude)))
 
     def build_record(request: ChatRequest) -> Result[HttpRequest, Fault]:
-        if not request.tools:
-            return converse.request(request)
+        match outcome(converse.request(request)):
+            case Failure(fault):
+                return Failure(fault)
+            case Success(built):
+                body = built.json()
+                if (
+                    not isinstance(body, dict) or "toolConfig" not in body
+                ):  # it may also declare the tools of earlier calls
+                    return Success(built)
         if live.find_policy(request.model).claude:
             return messages.request(replace(request, model=strip_version(request.model)))
         message = "the vendor's batch API accepts tools for Claude models only"
