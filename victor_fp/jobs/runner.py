@@ -207,8 +207,9 @@ class JobRun(Generic[T]):
 
     @property
     def problems(self) -> Mapping[str, int]:
-        """Counts of results of batches that were of no row (`unknown`) or came twice (`doubled`), of batches that were refused
-        and whose rows are sent live (`refused`), and of batches in a state that is not known (`unknown_state`)."""
+        """Counts of results of batches that were of no row (`unknown`), came twice (`doubled`) or could not be decoded
+        (`unreadable`), of batches that were refused and whose rows are sent live (`refused`), and of batches in a state that is
+        not known (`unknown_state`)."""
         return self._route.problems if isinstance(self._route, BatchRoute) else {}
 
     def __aiter__(self) -> Self:

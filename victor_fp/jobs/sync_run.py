@@ -210,8 +210,9 @@ class SyncJobRun(Iterator[Done[T]], Generic[T]):
 
     @property
     def problems(self) -> Mapping[str, int]:
-        """Counts of results of batches that were of no row (`unknown`) or came twice (`doubled`), of batches that were refused
-        and whose rows are sent live (`refused`), and of batches in a state that is not known (`unknown_state`)."""
+        """Counts of results of batches that were of no row (`unknown`), came twice (`doubled`) or could not be decoded
+        (`unreadable`), of batches that were refused and whose rows are sent live (`refused`), and of batches in a state that is
+        not known (`unknown_state`)."""
         return self._job.problems
 
     def __iter__(self) -> Iterator[Done[T]]:  # noqa: PYI034

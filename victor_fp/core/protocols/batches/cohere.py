@@ -26,7 +26,7 @@ from victor_fp_wire.cohere_batches.operations import (
 from victor_fp.core.batching.multipart import encode_form
 from victor_fp.core.batching.reading import describe_error, encode_body, parse_time
 from victor_fp.core.batching.types import (
-    FINAL_STATES,
+    RESULT_STATES,
     BatchCounts,
     BatchHandle,
     BatchItem,
@@ -42,7 +42,14 @@ from victor_fp.core.json import Json, encode_json
 from victor_fp.core.protocols import Codec, codec_for
 from victor_fp.core.protocols.batches import BatchCodec, ResultPage, ResultStep, StatusPage, SubmitStep
 from victor_fp.core.protocols.batches.avro import NotAvro, read_avro
-from victor_fp.core.protocols.batches.common import NAME_PREFIX, BatchEndpoint, join_lines, read_token
+from victor_fp.core.protocols.batches.common import (
+    NAME_PREFIX,
+    BatchEndpoint,
+    build_unreadable,
+    join_lines,
+    read_token,
+    wait_for_dataset,
+)
 from victor_fp.core.protocols.operations import build_decoder, build_request
 from victor_fp.core.requests import Adjustment, ChatRequest, Endpoint, HttpRequest, resolve_unsupported
 from victor_fp.core.result import outcome
@@ -216,27 +223,14 @@ def _read_created(bound: BatchEndpoint, handle: BatchHandle, body: bytes) -> Res
         case Success(dataset):
             if not dataset.id:
                 return Failure(bound.build_invalid("the upload response contains no dataset id", body))
-            return Success(_build_check(bound, msgspec.structs.replace(handle, input_id=dataset.id), 0.0, 0.0))
+            creation = _build_creation(bound, msgspec.structs.replace(handle, input_id=dataset.id))
+            request = build_request(bound.endpoint, GetDataset(id=dataset.id))
+            read = partial(_read_readiness, bound)
+            return Success(wait_for_dataset(bound, request, read, dataset.id, creation))
 
 
-def _build_check(bound: BatchEndpoint, handle: BatchHandle, delay: float, waited: float) -> SubmitStep:
-    """Return the step that asks for the validation of the dataset; `waited` includes its delay."""
-    request = build_request(bound.endpoint, GetDataset(id=handle.input_id))
-    return SubmitStep(request=request, read=partial(_read_check, bound, handle, waited), delay=delay)
-
-
-def _read_check(
-    bound: BatchEndpoint, handle: BatchHandle, waited: float, body: bytes
-) -> Result[SubmitStep | BatchHandle, Fault]:
-    match outcome(_read_dataset(bound, body)):
-        case Failure(fault):
-            return Failure(fault)
-        case Success(dataset) if dataset.validation_status == "validated":
-            return Success(_build_creation(bound, handle))
-        case Success(dataset):
-            return _find_delay(bound, dataset, waited).map(
-                lambda delay: _build_check(bound, handle, delay, waited + delay)
-            )
+def _read_readiness(bound: BatchEndpoint, body: bytes) -> Result[bool, Fault]:
+    return _read_dataset(bound, body).bind(partial(_check_validation, bound))
 
 
 def _read_dataset(bound: BatchEndpoint, body: bytes) -> Result[received.Dataset, Fault]:
@@ -249,13 +243,13 @@ def _read_dataset(bound: BatchEndpoint, body: bytes) -> Result[received.Dataset,
             return Success(found.dataset)
 
 
-def _find_delay(bound: BatchEndpoint, dataset: received.Dataset, waited: float) -> Result[float, Fault]:
-    """Return the seconds until a dataset that is not valid yet is asked for again; a fault if waiting is useless."""
+def _check_validation(bound: BatchEndpoint, dataset: received.Dataset) -> Result[bool, Fault]:
+    """Return whether a dataset is validated; a fault if it is not valid."""
     if dataset.validation_status in INVALID:
         reason = dataset.validation_error or f"validation {dataset.validation_status}"
         message = f"dataset {dataset.id} is not valid: {reason[:500]}"
         return Failure(InvalidRequest(provider=bound.endpoint.spec.name, message=message))
-    return bound.compute_delay(f"dataset {dataset.id}", waited)
+    return Success(dataset.validation_status == "validated")
 
 
 def _build_creation(bound: BatchEndpoint, handle: BatchHandle) -> SubmitStep:
@@ -322,7 +316,7 @@ def _read_status(bound: BatchEndpoint, handle: BatchHandle, batch: received.Batc
         ),
         created_at=created,
         results_expire_at=bound.compute_expiry(created),
-        sources=(batch.output_dataset_id,) if batch.output_dataset_id and state in FINAL_STATES else (),
+        sources=(batch.output_dataset_id,) if batch.output_dataset_id and state in RESULT_STATES else (),
         errors=(batch.status_reason,) if batch.status_reason and state == "failed" else (),
     )
 
@@ -347,38 +341,40 @@ def _read_part(
     match outcome(_read_dataset(bound, body)):
         case Failure(fault):
             return Failure(fault)
-        case Success(dataset) if dataset.validation_status != "validated":
-            return _find_delay(bound, dataset, waited).map(
-                lambda delay: ResultPage((), _build_part_step(bound, identifier, number, delay, waited + delay))
-            )
         case Success(dataset):
             parts = sorted(dataset.dataset_parts or (), key=lambda part: part.index or 0)
+    match outcome(_check_validation(bound, dataset)):
+        case Failure(fault):
+            return Failure(fault)
+        case Success(is_ready):
+            if not is_ready:
+                return bound.compute_delay(identifier, waited).map(
+                    lambda delay: ResultPage((), _build_part_step(bound, identifier, number, delay, waited + delay))
+                )
     if number >= len(parts):
         return Success(ResultPage(()))
     following = _build_part_step(bound, identifier, number + 1, 0.0, 0.0) if number + 1 < len(parts) else None
     return bound.build_download(parts[number].url or "", bound.endpoint.base_url).map(
-        lambda request: ResultPage(
-            (), ResultStep(request=request, read=partial(read_records, bound), following=following)
-        )
+        lambda request: ResultPage((), ResultStep(request=request, read=read_records, following=following))
     )
 
 
-def read_records(bound: BatchEndpoint, body: bytes) -> Result[ResultPage, Fault]:
-    """Decode one part, an Avro file."""
+def read_records(body: bytes) -> Result[ResultPage, Fault]:
+    """Decode one part, an Avro file. One that cannot be decoded is one unreadable result: the other parts can be read."""
     found = read_avro(body)
     if isinstance(found, NotAvro):
-        return Failure(bound.build_invalid(f"a part of the results cannot be decoded: {found.reason}", b""))
-    try:
-        records = msgspec.convert(found, list[ResultRecord])
-    except msgspec.ValidationError as error:
-        return Failure(bound.build_invalid(f"a result cannot be decoded: {error}", b""))
-    if not all(record.custom_id for record in records):
-        return Failure(bound.build_invalid("a result has no id", b""))
-    return Success(ResultPage(tuple(map(read_record, records))))
+        return Success(ResultPage((build_unreadable(found.reason.encode()),)))
+    return Success(ResultPage(tuple(map(read_record, found))))
 
 
-def read_record(record: ResultRecord) -> ItemResult:
+def read_record(found: Json) -> ItemResult:
     """Decode one result. An error is a text without a status; it is empty for a response."""
+    try:
+        record = msgspec.convert(found, ResultRecord)
+    except msgspec.ValidationError:
+        return build_unreadable(encode_body(found))
+    if not record.custom_id:
+        return build_unreadable(encode_body(found))
     if record.body is not None and not record.error:
         return ItemResult(id=record.custom_id, end="answered", status=200, body=encode_body(record.body))
     message = describe_error(record.error) or "no response"

@@ -181,7 +181,7 @@ def _read_state(operation: received.Operation) -> BatchState:
     if found is not None:
         return found
     if not operation.done:
-        return "running" if state else "pending"
+        return "unknown" if state else "pending"
     return "completed" if operation.error is None else "failed"
 
 

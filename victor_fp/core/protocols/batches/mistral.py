@@ -164,7 +164,8 @@ def _read_status(bound: BatchEndpoint, handle: BatchHandle, job: received.Job) -
         counts=BatchCounts(total=job.total_requests, succeeded=job.succeeded_requests, failed=job.failed_requests),
         created_at=created,
         ends_at=bound.compute_end(created),
-        results_expire_at=bound.compute_expiry(created),
+        # They are kept from the end on; until then, the earliest time is given.
+        results_expire_at=bound.compute_expiry(parse_time(job.completed_at) or created),
         sources=tuple(source for source in (job.output_file, job.error_file) if source),
         errors=tuple(error.message for error in job.errors or () if error.message),
     )
@@ -175,9 +176,7 @@ def read_results(bound: BatchEndpoint, status: BatchStatus) -> ResultStep | None
     step: ResultStep | None = None
     for source in reversed(status.sources):
         request = build_request(bound.endpoint, DownloadFile(file_id=source))
-        step = ResultStep(
-            request=request, read=partial(read_lines, bound, _LINE, read_line), is_lines=True, following=step
-        )
+        step = ResultStep(request=request, read=partial(read_lines, _LINE, read_line), is_lines=True, following=step)
     return step
 
 

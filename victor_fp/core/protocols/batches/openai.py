@@ -248,9 +248,7 @@ def read_results(bound: FileEndpoint, status: BatchStatus) -> ResultStep | None:
     step: ResultStep | None = None
     for source in reversed(status.sources):
         request = build_request(bound.endpoint, DownloadFile(file_id=source, api_version=bound.version))
-        step = ResultStep(
-            request=request, read=partial(read_lines, bound, _LINE, read_line), is_lines=True, following=step
-        )
+        step = ResultStep(request=request, read=partial(read_lines, _LINE, read_line), is_lines=True, following=step)
     return step
 
 
