@@ -31,7 +31,7 @@ def wait_for_workers(work: Work, driver: subprocess.Popen[str]) -> None:
     """Until all workers have sent requests within the last two seconds."""
     while driver.poll() is None:
         now = time.time()
-        if len({call.worker for call in work.vendor.calls() if now - call.at < 2.0}) == SLOTS:
+        if len({call.worker for call in work.vendor.calls() if now - call.at < 2.0}) >= SLOTS:
             return
         time.sleep(0.05)
     pytest.fail("the job has ended before all workers were busy")
@@ -40,7 +40,7 @@ def wait_for_workers(work: Work, driver: subprocess.Popen[str]) -> None:
 def check_pause(calls: list[Call], began: float, ended: float) -> None:
     """Workers on both nodes sent requests before, none sent any between, and the job went on."""
     before = {call.worker for call in calls if began - 2.0 - NOTICE < call.at < began - NOTICE}
-    assert len(before) == SLOTS
+    assert len(before) >= SLOTS
     assert len({read_node(worker) for worker in before}) == 2
     assert [call for call in calls if began < call.at < ended] == []
     after = {call.worker for call in calls if call.status == 200 and call.at >= ended}
