@@ -139,7 +139,7 @@ def e2e(session: nox.Session) -> None:
 
 @nox.session
 def ray(session: nox.Session) -> None:
-    """Jobs on a Ray cluster of two node processes whose workers, node and driver are killed; recipes for Ray Data, Dask and Spark."""
+    """Jobs on a Ray cluster of two node processes whose workers, node and driver are killed, and recipes in Ray Data, Dask and Spark."""
     install(session, "-e", ".[ray,redis]", *group("test"), *group("ray"))
     # Ray leaves processes for the interpreter's end to collect, of which Python warns.
     session.run("pytest", "-p", "no:cacheprovider", "-m", "ray", "-W", "default", "tests/ray_jobs", *session.posargs)

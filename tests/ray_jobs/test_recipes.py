@@ -65,7 +65,7 @@ def check_answers(records: Mapping[str, str]) -> None:
 
 
 def check_calls(vendor: Vendor) -> None:
-    assert sorted(prompt for prompt, _ in vendor.calls()) == sorted(f"Shout: text {number}" for number in range(ROWS))
+    assert sorted(call.prompt for call in vendor.calls()) == sorted(f"Shout: text {number}" for number in range(ROWS))
 
 
 def test_run_shards(tmp_path: Path, vendor: Vendor, cluster: RayCluster) -> None:
@@ -87,9 +87,9 @@ def test_dask(tmp_path: Path, vendor: Vendor) -> None:
 
 
 def test_spark(tmp_path: Path, vendor: Vendor) -> None:
-    pytest.importorskip("pyspark", reason="pyspark is not part of the session")
+    pytest.importorskip("pyspark")
     if shutil.which("java") is None:
-        pytest.skip("Spark needs Java")
+        pytest.skip("Spark needs Java, and there is no `java` on the path")
     submit = "--master local[2] --driver-memory 512m pyspark-shell"
     run_engine(tmp_path, vendor, "mapInPandas", PYSPARK_PYTHON=sys.executable, PYSPARK_SUBMIT_ARGS=submit)
 

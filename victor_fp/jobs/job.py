@@ -43,6 +43,10 @@ class Job(Generic[T]):
         self.spending = spending
         self.runtime = runtime
         self.stopped: Fault | None = None
+        self.conflicts = 0
+        """Rows that are not recorded, because their key belongs to another row."""
+        self.conflict: Fault | None = None
+        """The reason of the first of them."""
         """Why no more rows are started; None while rows are started."""
         self.results: deque[Done[T]] = deque()
         self._arrived = asyncio.Event()
@@ -125,6 +129,7 @@ class Job(Generic[T]):
         if decision.is_recorded:
             await self.record(decision.key, decision.position, b"", failure, "failed", 0)
         else:
+            self.conflicts, self.conflict = self.conflicts + 1, self.conflict or decision.fault
             self.hand_out(build_done(decision.key, failure, self.settings))
 
     def call(self, row: CheckedRow) -> Awaitable[Result[RowAnswer, Fault]]:
