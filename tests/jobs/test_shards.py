@@ -301,7 +301,9 @@ async def test_a_partition_with_another_request_is_asked_anew(tmp_path: Path) ->
 
 async def test_a_partition_does_not_return_the_answers_of_another_provider(tmp_path: Path) -> None:
     class Other(RowProvider):
-        name = "other"
+        @property
+        def name(self) -> str:
+            return "other"
 
     rows = [{"key": "k", "prompt": "text"}]
     workshop = Workshop(RowProvider(), Other())

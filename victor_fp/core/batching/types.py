@@ -20,7 +20,7 @@ BatchState: TypeAlias = Literal[
 """States that all vendors' states are mapped to; `unknown` is one without a mapping. The last four are final; each of them
 may have results."""
 FINAL_STATES: frozenset[BatchState] = frozenset({"completed", "failed", "expired", "cancelled"})
-RESULT_STATES: frozenset[BatchState] = FINAL_STATES | {"unknown"}
+RESULT_STATES: frozenset[BatchState] = frozenset({*FINAL_STATES, "unknown"})
 """States in which a batch may have results; those of an unknown state are read once the batch is overdue."""
 
 _SAFE_KEY = re.compile(r"[A-Za-z0-9_-]{1,64}")
