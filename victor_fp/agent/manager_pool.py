@@ -14,7 +14,7 @@ from victor_fp.agent.provider_state import ProviderState
 from victor_fp.core.faults import Fault, InvalidRequest, ProviderNotFound
 from victor_fp.core.resilience import fallback
 from victor_fp.core.resilience.bounds import MAX_SECONDS
-from victor_fp.core.resilience.fallback import MOVES_ON, FallbackPolicy
+from victor_fp.core.resilience.fallback import FallbackPolicy
 from victor_fp.core.resilience.retry import RetryPolicy
 from victor_fp.core.result import outcome
 from victor_fp.providers.base import BaseProvider
@@ -33,8 +33,6 @@ T = TypeVar("T")
 
 NO_RETRIES = RetryPolicy(max_retries=0)
 """Providers make their own retries."""
-MANAGER_MOVES_ON = MOVES_ON | {"AllFallbacksFailed"}
-"""A managed provider whose targets have all failed counts as one failed provider."""
 
 
 class ManagerPool(TargetPool):
@@ -46,9 +44,7 @@ class ManagerPool(TargetPool):
         self._failover = failover
         self._spec = spec
         self._used: BaseProvider | None = None
-        self.policy = FallbackPolicy(
-            moves_on=MANAGER_MOVES_ON, max_fallbacks=config.max_fallback_attempts if config.auto_fallback else 0
-        )
+        self.policy = FallbackPolicy(max_fallbacks=config.max_fallback_attempts if config.auto_fallback else 0)
         self._fallbacks: list[tuple[str, str | None]] = []
         if state is not None:
             self._fallbacks = [
