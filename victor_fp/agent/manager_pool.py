@@ -18,9 +18,8 @@ from victor_fp.core.resilience.fallback import FallbackPolicy
 from victor_fp.core.resilience.retry import RetryPolicy
 from victor_fp.core.result import outcome
 from victor_fp.providers.base import BaseProvider
-from victor_fp.providers.custom_provider import build_class_pool
-from victor_fp.providers.provider import Provider
-from victor_fp.providers.provider_backend import ProviderBackend, find_engine_pool
+from victor_fp.providers.custom_provider import find_pool
+from victor_fp.providers.provider_backend import ProviderBackend
 from victor_fp.shell.engine.backend import BackendAttempt, BoundRequest, Kind, TimeLimits
 from victor_fp.shell.engine.call_spec import CallSpec
 from victor_fp.shell.engine.in_flight import Interruptible, find_in_flight
@@ -88,7 +87,7 @@ class ManagerPool(TargetPool):
 
     def _build_target(self, state: ProviderState) -> Target:
         provider = state.provider
-        own = find_engine_pool(provider) if isinstance(provider, Provider) else build_class_pool(provider)
+        own = find_pool(provider)
         attempts = getattr(provider, "max_retries", 0) + 1
         timeout = float(getattr(provider, "timeout", 60.0))
         return Target(

@@ -9,9 +9,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
-from typing import Literal
+from typing import Literal, TypeVar
 
 import msgspec
+from msgspec import UNSET, UnsetType
 from returns.result import Failure, Result, Success
 
 from victor_fp.core.catalogue.spec import AuthKind, ProviderSpec
@@ -21,6 +22,8 @@ from victor_fp.core.options import NO_OPTIONS, Options
 from victor_fp.core.security.redaction import redact_url
 from victor_fp.core.types import DEFAULT_MAX_TOKENS, DEFAULT_TEMPERATURE, Message, ToolDefinition
 from victor_fp.core.usage.cost import Price
+
+S = TypeVar("S")
 
 SECRET = "<secret>"  # noqa: S105  a placeholder
 """Placeholder in headers, which the shell replaces by the key."""
@@ -266,6 +269,28 @@ def build_missing_setting(endpoint: Endpoint, name: str, model: str | None = Non
     variables = next((setting.variables for setting in spec.settings if setting.name == name), ())
     hint = f" (or set {' or '.join(variables)})" if variables else ""
     return InvalidRequest(provider=spec.name, model=model, message=f"{spec.title} requires the setting {name}{hint}")
+
+
+def list_missing_fields(requested: Mapping[str, bool]) -> tuple[Adjustment, ...]:
+    """List the parameters that are requested although the protocol has no field for them."""
+    return tuple(
+        Adjustment(parameter=name, reason="the protocol has no such parameter")
+        for name, is_set in requested.items()
+        if is_set
+    )
+
+
+def choose_service_tier(
+    options: Options, tiers: Mapping[str, S], names: str
+) -> tuple[S | UnsetType, tuple[Adjustment, ...]]:
+    """Return the vendor's tier for the option, by lower-case name; `names` lists the tiers for the adjustment of another name."""
+    if options.service_tier is None:
+        return UNSET, ()
+    tier = tiers.get(options.service_tier.lower(), UNSET)
+    if tier is not UNSET:
+        return tier, ()
+    reason = f"the tiers are {names}, not {options.service_tier}"
+    return UNSET, (Adjustment(parameter="service_tier", reason=reason),)
 
 
 def resolve_unsupported(

@@ -20,9 +20,8 @@ from victor_fp.core.resilience.queue import Priority
 from victor_fp.core.telemetry.stats import BudgetStats, ProviderMetrics, RateLimitStats, ResilienceStats
 from victor_fp.core.types import DEFAULT_MAX_TOKENS, DEFAULT_TEMPERATURE, CompletionResponse, StreamChunk
 from victor_fp.providers.base import BaseProvider
-from victor_fp.providers.custom_provider import CustomProvider
+from victor_fp.providers.custom_provider import accept_provider
 from victor_fp.providers.managed_provider import ManagedProvider
-from victor_fp.providers.provider import Provider
 from victor_fp.providers.runtime_capabilities import ProviderRuntimeCapabilities
 from victor_fp.providers.sync_background import SyncBackgroundMethods
 from victor_fp.providers.sync_batches import SyncBatchMethods
@@ -46,7 +45,7 @@ class SyncProvider(SyncChat, SyncBackgroundMethods, SyncBatchMethods):
     """
 
     def __init__(self, provider: BaseProvider) -> None:
-        self._accepting = provider if isinstance(provider, Provider) else CustomProvider(provider)
+        self._accepting = accept_provider(provider)
         super().__init__(self._accepting)
         self._provider = provider
 
