@@ -203,7 +203,7 @@ def sum_usage(parts: Sequence[Usage | None]) -> Usage | None:
 def _join_metadata(parts: Sequence[EmbeddingResponse]) -> dict[str, Any]:
     """Join metadata: equal values are kept, costs summed, truncated texts and ids listed."""
     starts = accumulate((len(part) for part in parts), initial=0)
-    found = [_shift_truncated(part.metadata or {}, start) for part, start in zip(parts, starts, strict=False)]
+    found = [_add_offset(part.metadata or {}, start) for part, start in zip(parts, starts, strict=False)]
     joined: dict[str, Any] = {}
     for name in dict.fromkeys(name for metadata in found for name in metadata):
         values = [metadata.get(name) for metadata in found]
@@ -222,7 +222,7 @@ def _join_metadata(parts: Sequence[EmbeddingResponse]) -> dict[str, Any]:
     return joined
 
 
-def _shift_truncated(metadata: Mapping[str, Any], start: int) -> Mapping[str, Any]:
+def _add_offset(metadata: Mapping[str, Any], start: int) -> Mapping[str, Any]:
     """Return the metadata with the indexes of truncated texts as positions in all texts, of which the part's begin at `start`."""
     match metadata.get("truncated"):
         case [*indexes] if start and all(isinstance(index, int) for index in indexes):
