@@ -60,19 +60,19 @@ def test_joining_sums_costs_and_keeps_what_parts_share() -> None:
     adjustments = [{"parameter": "user", "action": "dropped", "reason": "no"}]
     parts = [
         EmbeddingResponse(
-            vectors=[[float(number)]],
+            vectors=[[float(number)], [7.0]],
             model="m",
-            metadata={"id": f"e{number}", "cost": cost, "adjustments": adjustments, "truncated": [number]},
+            metadata={"id": f"e{number}", "cost": cost, "adjustments": adjustments, "truncated": [1]},
         )
         for number in range(2)
     ]
     joined = join_responses(parts)
-    assert joined.vectors.tolist() == [[0.0], [1.0]]
+    assert joined.vectors.tolist() == [[0.0], [7.0], [1.0], [7.0]]
     assert joined.metadata == {
         "ids": ["e0", "e1"],
         "cost": {**cost, "amount": 1.0},
         "adjustments": adjustments,
-        "truncated": [0, 1],
+        "truncated": [1, 3],
     }
 
 

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal, TypeAlias, TypeVar
 
 import msgspec
 
 from victor_fp.core.json import Json, decode_json
 from victor_fp.core.requests import Adjustment
 from victor_fp.core.types import Message, TextPart, ToolCall
+
+R = TypeVar("R", bound=str)
+B = TypeVar("B")
 
 BlockKind: TypeAlias = Literal["text", "reasoning", "refusal", "tool_call", "opaque"]
 
@@ -151,3 +154,23 @@ def append_instructions(messages: Sequence[Message], text: str) -> tuple[Message
     first, *rest = messages
     content = f"{first.content}\n\n{text}" if isinstance(first.content, str) else [*first.content, TextPart(text=text)]
     return (first.model_copy(update={"content": content}), *rest)
+
+
+def append_turn(turns: list[tuple[R, list[B]]], role: R, blocks: Sequence[B], *, keep_empty: bool = False) -> None:
+    """Append a turn, or extend the last one of the same role; empty turns are dropped unless they are kept."""
+    if not blocks and not keep_empty:
+        return
+    if turns and turns[-1][0] == role:
+        turns[-1][1].extend(blocks)
+    else:
+        turns.append((role, list(blocks)))
+
+
+def is_system_turn_allowed(turns: Sequence[tuple[str, object]], following: Sequence[Message]) -> bool:
+    """Return whether a system turn may follow in a conversation with Claude.
+
+    Anthropic's document: it must follow a user turn, and be the last or followed by an assistant turn.
+    """
+    after_user = bool(turns) and turns[-1][0] in ("user", "system")
+    next_role = next((message.role for message in following if message.role not in INSTRUCTIONS), "assistant")
+    return after_user and next_role == "assistant"

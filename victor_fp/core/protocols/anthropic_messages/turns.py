@@ -28,6 +28,8 @@ from victor_fp.core.request_building.conversation import (
     INSTRUCTIONS,
     SYSTEM_MOVED,
     Block,
+    append_turn,
+    is_system_turn_allowed,
     read_call_arguments,
     split_assistant_turn,
 )
@@ -95,8 +97,8 @@ def build_turns(dialect: AnthropicDialect, policy: ClaudePolicy, messages: Seque
             )
         if message.role in INSTRUCTIONS:
             texts = _mark_last(_build_texts(message)) if message.cache else _build_texts(message)
-            if policy.system_turns and _is_system_turn_allowed(turns, messages[index + 1 :]):
-                _append_turn(turns, "system", texts)
+            if policy.system_turns and is_system_turn_allowed(turns, messages[index + 1 :]):
+                append_turn(turns, "system", texts)
                 continue
             if turns and texts:
                 notes.append(SYSTEM_MOVED)
@@ -104,35 +106,13 @@ def build_turns(dialect: AnthropicDialect, policy: ClaudePolicy, messages: Seque
             continue
         role: AnthropicRole = "assistant" if message.role == "assistant" else "user"
         blocks = _build_blocks(dialect, message, unsupported, notes)
-        _append_turn(turns, role, _mark_last(blocks) if message.cache else blocks)
+        append_turn(turns, role, _mark_last(blocks) if message.cache else blocks, keep_empty=role == "user")
     return AnthropicTurns(
         system=_build_system(system),
         messages=[InputMessage(role=role, content=_build_content(blocks)) for role, blocks in turns],
         unsupported=tuple(unsupported),
         notes=tuple(dict.fromkeys(notes)),
     )
-
-
-def _is_system_turn_allowed(turns: Sequence[tuple[AnthropicRole, object]], following: Sequence[Message]) -> bool:
-    """Return whether a system turn may follow.
-
-    The vendor's document: it must follow a user turn, and be the last or followed by an assistant turn.
-    """
-    after_user = bool(turns) and turns[-1][0] in ("user", "system")
-    next_role = next((message.role for message in following if message.role not in INSTRUCTIONS), "assistant")
-    return after_user and next_role == "assistant"
-
-
-def _append_turn(
-    turns: list[tuple[AnthropicRole, list[InputContentBlock]]], role: AnthropicRole, blocks: Sequence[InputContentBlock]
-) -> None:
-    """Append a turn, or extend the last one of the same role; empty turns are dropped, except those of users."""
-    if not blocks and role != "user":
-        return
-    if turns and turns[-1][0] == role:
-        turns[-1][1].extend(blocks)
-    else:
-        turns.append((role, list(blocks)))
 
 
 def _build_system(blocks: list[RequestTextBlock]) -> str | list[RequestTextBlock] | UnsetType:

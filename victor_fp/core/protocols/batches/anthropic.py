@@ -100,13 +100,8 @@ def build_list(bound: BatchEndpoint, cursor: str | None) -> HttpRequest:
 
 def read_status(bound: BatchEndpoint, handle: BatchHandle, body: bytes) -> Result[BatchStatus, Fault]:
     """Decode a batch."""
-    return bound.decode(_BATCH, body, "the batch").bind(
-        lambda batch: (
-            Success(_read_status(bound, handle, batch))
-            if batch.id
-            else Failure(bound.build_invalid("the response contains no batch id", body))
-        )
-    )
+    found = bound.decode_found(_BATCH, body, "batch", lambda batch: batch.id)
+    return found.map(partial(_read_status, bound, handle))
 
 
 def read_list(bound: BatchEndpoint, _: str | None, body: bytes) -> Result[StatusPage, Fault]:

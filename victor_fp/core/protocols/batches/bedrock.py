@@ -219,13 +219,8 @@ def build_list(bound: ControlPlane, cursor: str | None) -> HttpRequest:
 
 def read_status(bound: BatchEndpoint, handle: BatchHandle, body: bytes) -> Result[BatchStatus, Fault]:
     """Decode a job."""
-    match outcome(bound.decode(_JOB, body, "the job")):
-        case Failure(fault):
-            return Failure(fault)
-        case Success(job):
-            if not job.job_arn:
-                return Failure(bound.build_invalid("the response contains no job id", body))
-            return Success(_read_status(handle, job))
+    found = bound.decode_found(_JOB, body, "job", lambda job: job.job_arn)
+    return found.map(partial(_read_status, handle))
 
 
 def read_list(bound: BatchEndpoint, _: str | None, body: bytes) -> Result[StatusPage, Fault]:

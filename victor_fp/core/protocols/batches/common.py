@@ -53,6 +53,18 @@ class BatchEndpoint(msgspec.Struct, frozen=True, kw_only=True):
             return Failure(self.build_invalid(f"{what} cannot be decoded: {found.reason}", body))
         return Success(found)
 
+    def decode_found(
+        self, decoder: WireDecoder[T], body: bytes, what: Literal["batch", "job"], read_id: Callable[[T], str | None]
+    ) -> Result[T, Fault]:
+        """Decode the body of a batch, which must have an id; `what` is the vendor's word for it."""
+        return self.decode(decoder, body, f"the {what}").bind(
+            lambda found: (
+                Success(found)
+                if read_id(found)
+                else Failure(self.build_invalid(f"the response contains no {what} id", body))
+            )
+        )
+
     def compute_end(self, created: float | None) -> float | None:
         """Return when a batch created at `created` ends at the latest; None if that is not documented."""
         hours = self.support.limits.window_hours

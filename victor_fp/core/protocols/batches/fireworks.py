@@ -214,8 +214,8 @@ def _build_creation(bound: AccountEndpoint, handle: BatchHandle) -> SubmitStep:
     )
 
     def read(body: bytes) -> Result[SubmitStep | BatchHandle, Fault]:
-        found = bound.decode(_CREATED, body, "the job")
-        return found.bind(partial(_read_found, bound, handle, body)).map(lambda status: status.handle)
+        found = bound.decode_found(_CREATED, body, "job", lambda job: job.name)
+        return found.map(lambda job: _read_status(bound, handle, job).handle)
 
     return SubmitStep(
         request=build_request(
@@ -242,15 +242,8 @@ def build_list(bound: AccountEndpoint, cursor: str | None) -> HttpRequest:
 
 def read_status(bound: AccountEndpoint, handle: BatchHandle, body: bytes) -> Result[BatchStatus, Fault]:
     """Decode a job."""
-    return bound.decode(_JOB, body, "the job").bind(partial(_read_found, bound, handle, body))
-
-
-def _read_found(
-    bound: AccountEndpoint, handle: BatchHandle, body: bytes, job: received.Job
-) -> Result[BatchStatus, Fault]:
-    if not job.name:
-        return Failure(bound.build_invalid("the response contains no name of a job", body))
-    return Success(_read_status(bound, handle, job))
+    found = bound.decode_found(_JOB, body, "job", lambda job: job.name)
+    return found.map(partial(_read_status, bound, handle))
 
 
 def read_list(bound: AccountEndpoint, _: str | None, body: bytes) -> Result[StatusPage, Fault]:

@@ -31,7 +31,6 @@ from victor_fp.core.protocols.batches import BatchCodec, ResultStep, StatusPage,
 from victor_fp.core.protocols.batches.common import BatchEndpoint, join_lines, read_answer, read_lines
 from victor_fp.core.protocols.operations import build_decoder, build_request
 from victor_fp.core.requests import Endpoint, HttpRequest
-from victor_fp.core.result import outcome
 
 TOKEN = "victor_fp_token"  # noqa: S105  the name of a field in a job's metadata
 PAGE = 100
@@ -125,13 +124,8 @@ def build_list(bound: BatchEndpoint, cursor: str | None) -> HttpRequest:
 
 def read_status(bound: BatchEndpoint, handle: BatchHandle, body: bytes) -> Result[BatchStatus, Fault]:
     """Decode a job."""
-    match outcome(bound.decode(_JOB, body, "the job")):
-        case Failure(fault):
-            return Failure(fault)
-        case Success(job):
-            if not job.id:
-                return Failure(bound.build_invalid("the response contains no job id", body))
-            return Success(_read_status(bound, handle, job))
+    found = bound.decode_found(_JOB, body, "job", lambda job: job.id)
+    return found.map(partial(_read_status, bound, handle))
 
 
 def read_list(bound: BatchEndpoint, cursor: str | None, body: bytes) -> Result[StatusPage, Fault]:

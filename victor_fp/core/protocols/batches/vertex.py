@@ -8,7 +8,7 @@ from functools import partial
 
 import msgspec
 from msgspec import UNSET
-from returns.result import Failure, Result, Success
+from returns.result import Failure, Result
 from victor_fp_wire.vertex_batches import request as sent
 from victor_fp_wire.vertex_batches import response as received
 from victor_fp_wire.vertex_batches.operations import (
@@ -41,7 +41,6 @@ from victor_fp.core.protocols.batches.common import (
 from victor_fp.core.protocols.batches.gemini import STATES
 from victor_fp.core.protocols.operations import build_decoder, build_request, build_url
 from victor_fp.core.requests import Endpoint, HttpRequest, build_missing_setting, find_missing_setting
-from victor_fp.core.result import outcome
 
 PAGE = 100
 SCHEME = "gs://"
@@ -187,13 +186,8 @@ def build_list(bound: ProjectEndpoint, cursor: str | None) -> HttpRequest:
 
 def read_status(bound: BatchEndpoint, handle: BatchHandle, body: bytes) -> Result[BatchStatus, Fault]:
     """Decode a job."""
-    match outcome(bound.decode(_JOB, body, "the job")):
-        case Failure(fault):
-            return Failure(fault)
-        case Success(job):
-            if not job.name:
-                return Failure(bound.build_invalid("the response contains no job id", body))
-            return Success(_read_status(bound, handle, job))
+    found = bound.decode_found(_JOB, body, "job", lambda job: job.name)
+    return found.map(partial(_read_status, bound, handle))
 
 
 def read_list(bound: BatchEndpoint, _: str | None, body: bytes) -> Result[StatusPage, Fault]:

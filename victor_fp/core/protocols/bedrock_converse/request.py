@@ -34,7 +34,9 @@ from victor_fp.core.requests import (
     ChatRequest,
     Endpoint,
     HttpRequest,
+    choose_service_tier,
     find_missing_setting,
+    list_missing_fields,
     resolve_unsupported,
 )
 
@@ -82,7 +84,7 @@ def build_body(dialect: BedrockDialect, request: ChatRequest) -> ConverseBody:
     inference = build_inference(dialect, policy, claude, request)
     tooling = build_tools(policy, claude, request, budgeted=inference.budgeted, calls=turns.calls)
     output_format, in_format = _format(policy, claude, options)
-    tier, in_tier = _choose_service_tier(options)
+    tier, in_tier = choose_service_tier(options, _TIERS, "default, priority, flex and reserved")
     output = OutputConfig(text_format=output_format, effort=inference.effort)
     fields = {**inference.fields, **tooling.fields}
     body = ConverseRequest(
@@ -128,27 +130,14 @@ def _format(
     return OutputFormat(structure=OutputFormatStructure(json_schema=definition)), ()
 
 
-def _choose_service_tier(options: Options) -> tuple[ServiceTier | UnsetType, tuple[Adjustment, ...]]:
-    if options.service_tier is None:
-        return UNSET, ()
-    tier = _TIERS.get(options.service_tier.lower())
-    if tier is None:
-        reason = f"the tiers are default, priority, flex and reserved, not {options.service_tier}"
-        return UNSET, (Adjustment(parameter="service_tier", reason=reason),)
-    return tier, ()
-
-
 def _list_unsupported(options: Options) -> tuple[Adjustment, ...]:
     """List the requested options that the protocol has no field for."""
-    requested = {
-        "seed": options.seed is not None,
-        "logprobs": options.logprobs is not None and options.logprobs is not False,
-        "presence_penalty": bool(options.presence_penalty),
-        "frequency_penalty": bool(options.frequency_penalty),
-        "user": options.user is not None,
-    }
-    return tuple(
-        Adjustment(parameter=name, reason="the protocol has no such parameter")
-        for name, is_set in requested.items()
-        if is_set
+    return list_missing_fields(
+        {
+            "seed": options.seed is not None,
+            "logprobs": options.logprobs is not None and options.logprobs is not False,
+            "presence_penalty": bool(options.presence_penalty),
+            "frequency_penalty": bool(options.frequency_penalty),
+            "user": options.user is not None,
+        }
     )

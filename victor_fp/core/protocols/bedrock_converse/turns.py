@@ -30,6 +30,8 @@ from victor_fp.core.request_building.conversation import (
     INSTRUCTIONS,
     SYSTEM_MOVED,
     Block,
+    append_turn,
+    is_system_turn_allowed,
     read_call_arguments,
     split_assistant_turn,
 )
@@ -81,9 +83,9 @@ def build_turns(
             )
         if message.role in INSTRUCTIONS:
             texts = _list_texts(message)
-            if system_turns and _is_system_turn_allowed(turns, messages[index + 1 :]):
+            if system_turns and is_system_turn_allowed(turns, messages[index + 1 :]):
                 blocks = [ContentBlock(text=text) for text in texts]
-                _append_turn(
+                append_turn(
                     turns, "system", _mark_last(blocks) if _has_cache_mark(policy, message, "messages") else blocks
                 )
                 continue
@@ -95,7 +97,7 @@ def build_turns(
             continue
         role: ConverseRole = "assistant" if message.role == "assistant" else "user"
         blocks = _build_blocks(builder, message)
-        _append_turn(turns, role, _mark_last(blocks) if _has_cache_mark(policy, message, "messages") else blocks)
+        append_turn(turns, role, _mark_last(blocks) if _has_cache_mark(policy, message, "messages") else blocks)
     return ConverseTurns(
         system=system or UNSET,
         messages=[Turn(role=role, content=blocks) for role, blocks in turns],
@@ -111,25 +113,6 @@ def _has_cache_mark(policy: BedrockPolicy, message: Message, field: Literal["sys
 
 def _mark_last(blocks: list[ContentBlock]) -> list[ContentBlock]:
     return [*blocks, ContentBlock(cache_point=CACHE_POINT)] if blocks else blocks
-
-
-def _is_system_turn_allowed(turns: Sequence[tuple[ConverseRole, object]], following: Sequence[Message]) -> bool:
-    """Return whether a system turn may follow. Claude: after a user turn, as the last or before an assistant turn."""
-    after_user = bool(turns) and turns[-1][0] in ("user", "system")
-    next_role = next((message.role for message in following if message.role not in INSTRUCTIONS), "assistant")
-    return after_user and next_role == "assistant"
-
-
-def _append_turn(
-    turns: list[tuple[ConverseRole, list[ContentBlock]]], role: ConverseRole, blocks: Sequence[ContentBlock]
-) -> None:
-    """Append a turn, or extend the last one of the same role; empty turns are dropped."""
-    if not blocks:
-        return
-    if turns and turns[-1][0] == role:
-        turns[-1][1].extend(blocks)
-    else:
-        turns.append((role, list(blocks)))
 
 
 def _list_texts(message: Message) -> list[str]:
