@@ -31,12 +31,13 @@ class Block(NamedTuple):
     @property
     def is_foreign(self) -> bool:
         """Whether it needs libraries that are not installed."""
-        return self.title in FOREIGN or self.page == IN_TEST_RAY
+        return self.title in FOREIGN
 
     @property
     def runs_elsewhere(self) -> bool:
-        """Whether it needs other libraries, the local model (tests/test_readme.py, with `-m e2e`) or pytest (the same file)."""
-        return self.is_foreign or '"local' in self.code or self.title.startswith("test_")
+        """Whether it needs other libraries, Ray (tests/ray_jobs), the local model (tests/test_readme.py, with `-m e2e`) or pytest (the same file)."""
+        elsewhere = self.is_foreign or self.page == IN_TEST_RAY
+        return elsewhere or '"local' in self.code or self.title.startswith("test_")
 
 
 def find_blocks(page: str) -> list[Block]:
