@@ -51,7 +51,7 @@ def find_other_blocks(text: str) -> list[str]:
     """The blocks of a page that are indented, and those that are fenced as something else than Python."""
     prose = re.sub(r"^```.*?^```", "", text, flags=re.DOTALL | re.MULTILINE)
     indented = re.finditer(r"(?:^\n|\A)((?:    .*\n|\n(?=    ))+)", prose, flags=re.MULTILINE)
-    fenced = re.finditer(r"^```(.*)\n(.*?)^```", text, flags=re.DOTALL | re.MULTILINE)
+    fenced = re.finditer(r"^```([^\n]*)\n(.*?)^```", text, flags=re.DOTALL | re.MULTILINE)
     return [dedent(found[1]) for found in indented] + [
         found[2] for found in fenced if not found[1].startswith("python")
     ]

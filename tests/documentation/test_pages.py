@@ -80,6 +80,11 @@ def test_the_commands_of_a_page_have_the_options_that_it_names(page: str) -> Non
         command.make_parser(context).parse_args(words)
 
 
+def test_programs_in_other_blocks_are_found() -> None:
+    page = "Text.\n\n    import os\n\n```python\nimport sys\n```\n\n```text\nimport re\n```\n\n```sh\nls\n```\n"
+    assert find_other_blocks(page) == ["import os\n", "import re\n", "ls\n"]
+
+
 def test_commands_are_found_and_wrong_ones_are_not_accepted() -> None:
     page = "    victor chat 'Hi' | jq\n    cat x | victor chat -q && deploy\n`victor keys list`\nthe victor of `victor --version`\n"
     assert find_commands(page) == ["chat 'Hi'", "chat -q", "keys list", "--version"]
