@@ -200,7 +200,7 @@ def submit(bound: BatchEndpoint, items: Sequence[BatchItem], token: str) -> Subm
     """Return the step that uploads the dataset, followed by those that wait for its validation and create the batch."""
     lines = join_lines(items)
     name = f"victor-fp-{token[:32]}"
-    form = encode_form({}, lines, name=f"{name}.jsonl", media_type="application/jsonl", part="data")
+    form = encode_form(None, lines, name=f"{name}.jsonl", media_type="application/jsonl", part="data")
     operation = CreateDataset(name=name, type=DATASET_TYPE)
     request = build_request(
         bound.endpoint, operation, body=form.body, extra_headers={"content-type": form.content_type}

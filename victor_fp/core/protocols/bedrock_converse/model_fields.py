@@ -30,7 +30,6 @@ from victor_fp.core.protocols.anthropic_messages.reasoning import build_reasonin
 from victor_fp.core.protocols.anthropic_messages.sampling import build_sampling
 from victor_fp.core.requests import Adjustment, ChatRequest
 
-
 NO_FIELDS = ModelFields()
 
 

@@ -14,7 +14,6 @@ from victor_fp_wire.gemini.request import Schema
 
 from victor_fp.core.json import Json, JsonObject
 
-
 _Type: TypeAlias = Literal["string", "number", "integer", "boolean", "array", "object", "null"]
 _GoogleType: TypeAlias = Literal["STRING", "NUMBER", "INTEGER", "BOOLEAN", "ARRAY", "OBJECT", "NULL"]
 _TYPES: Mapping[_Type, _GoogleType] = {
