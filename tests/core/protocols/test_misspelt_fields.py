@@ -17,10 +17,18 @@ from itertools import count
 from pathlib import Path
 from typing import NamedTuple
 
+import msgspec
 import pytest
+from victor_fp_wire.cohere_batches import request as cohere_batches
+from victor_fp_wire.gemini import request as gemini_wire
+from victor_fp_wire.ollama_chat import request as ollama_chat_wire
+from victor_fp_wire.replicate import request as replicate_wire
 
 import victor_fp.core.protocols as protocols
 from victor_fp.core.options import Options
+from victor_fp.core.protocols.batches import cohere, vertex
+from victor_fp.core.protocols.ollama_chat.request import RuntimeOptions
+from victor_fp.core.protocols.replicate.request import UnknownInputs
 from victor_fp.core.requests import ChatRequest
 
 ROOT = Path(protocols.__file__).parents[3]
@@ -201,3 +209,17 @@ def test_no_field_is_written_under_its_name_as_text(path: Path) -> None:
     written = {key.value for key in keys if isinstance(key, ast.Constant)}
     assert written - OPTIONS <= FREE.get(f"{path.parent.name}/{path.name}", {}).keys()
     assert "dict[str, object]" not in {ast.unparse(node) for node in ast.walk(tree) if isinstance(node, ast.Subscript)}
+
+
+@pytest.mark.parametrize(
+    ("typed_dict", "model"),
+    [
+        (RuntimeOptions, ollama_chat_wire.ChatRequest),
+        (UnknownInputs, replicate_wire.PredictionRequest),
+        (cohere.Converted, cohere_batches.ChatBody),
+        (vertex.Labelled, gemini_wire.GenerateContentRequest),
+    ],
+    ids=lambda kind: kind.__name__,
+)
+def test_fields_of_typed_dicts_are_those_of_the_body(typed_dict: type, model: type[msgspec.Struct]) -> None:
+    assert typed_dict.__annotations__.keys() <= {field.encode_name for field in msgspec.structs.fields(model)}

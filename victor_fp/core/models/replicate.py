@@ -47,6 +47,7 @@ class Inputs(msgspec.Struct, frozen=True, kw_only=True):
     """Minimum of max_tokens."""
 
 
+_SEEDED: frozenset[OptionName] = frozenset({*SAMPLING, "seed"})
 _EFFORT: frozenset[OptionName] = frozenset({"reasoning_effort"})
 _PENALTIES: frozenset[OptionName] = frozenset({"temperature", "top_p", "presence_penalty", "frequency_penalty"})
 
@@ -109,7 +110,7 @@ INPUTS: tuple[Inputs, ...] = (
         system="system_instruction",
         images="images",
     ),
-    Inputs(pattern="meta/llama-2-*", options=SAMPLING | {"seed"}, length="max_new_tokens"),
+    Inputs(pattern="meta/llama-2-*", options=_SEEDED, length="max_new_tokens"),
     Inputs(pattern="meta/*", options=SAMPLING),
     Inputs(pattern="mistralai/*", options=SAMPLING, length="max_new_tokens", system=None),
     Inputs(
@@ -118,6 +119,6 @@ INPUTS: tuple[Inputs, ...] = (
         system=None,
     ),
     # The common fields of language models.
-    Inputs(pattern="*", options=SAMPLING | {"seed"}),
+    Inputs(pattern="*", options=_SEEDED),
 )
 """The first match applies. Source of confirmed models: https://replicate.com/<owner>/<name>/api, November 2026."""
