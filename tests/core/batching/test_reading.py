@@ -6,27 +6,30 @@ import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from victor_fp_wire.mistral_batches.request import FileFields
 
 from victor_fp.core.batching.multipart import encode_form
 from victor_fp.core.batching.polling import END_GRACE, MAX_AGE, compute_poll_delay, find_lost, is_overdue
 from victor_fp.core.batching.reading import describe_error, find_error_code, parse_time
 from victor_fp.core.batching.types import BatchCounts, BatchHandle, BatchStatus
 
+FIELDS = FileFields(purpose="batch")
+
 
 @given(st.binary(max_size=300))
 def test_a_form_can_be_taken_apart_whatever_its_file_holds(file: bytes) -> None:
-    form = encode_form({"purpose": "batch"}, file, name="in.jsonl", media_type="application/jsonl")
+    form = encode_form(FIELDS, file, name="in.jsonl", media_type="application/jsonl")
     boundary = form.content_type.partition("boundary=")[2].encode()
     head, field, part, end = form.body.split(b"--" + boundary)
     assert (head, end) == (b"", b"--\r\n")
     assert field == b'\r\nContent-Disposition: form-data; name="purpose"\r\n\r\nbatch\r\n'
     assert part.partition(b"\r\n\r\n")[2] == file + b"\r\n"
     assert boundary not in file
-    assert encode_form({"purpose": "batch"}, file, name="in.jsonl", media_type="application/jsonl") == form
+    assert encode_form(FIELDS, file, name="in.jsonl", media_type="application/jsonl") == form
 
 
 def test_a_boundary_that_is_in_the_file_is_not_taken() -> None:
-    first = encode_form({}, b"abc", name="f", media_type="t").content_type
+    first = encode_form(None, b"abc", name="f", media_type="t").content_type
     assert "boundary=victor-fp-" in first
 
 

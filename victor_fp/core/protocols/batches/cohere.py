@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from functools import partial
+from typing import Literal, TypedDict
 
 import msgspec
 from msgspec import UNSET
@@ -136,31 +137,75 @@ def build_item_request(bound: BatchEndpoint, live: Codec, request: ChatRequest) 
     )
 
 
-def convert_body(live: Mapping[str, Json]) -> tuple[dict[str, Json], list[Adjustment]]:
+class Converted(TypedDict, total=False):
+    """Fields of a dataset's body whose form is not that of a live call."""
+
+    messages: Sequence[object]
+    tools: Sequence[object]
+    reasoning: bool
+    thinking_budget: Json
+
+
+class Content(TypedDict):
+    """The content of a message."""
+
+    content: Sequence[object]
+
+
+class Text(TypedDict):
+    """A part of a content."""
+
+    type: Literal["text"]
+    text: str
+
+
+class ImageUrl(TypedDict):
+    """The image of a part, as text."""
+
+    image_url: Json
+
+
+class Function(TypedDict):
+    """The function of a tool."""
+
+    function: Mapping[str, object]
+
+
+class Parameters(TypedDict):
+    """The parameters of a function, as text."""
+
+    parameters: str
+
+
+def convert_body(live: Mapping[str, Json]) -> tuple[Mapping[str, object], list[Adjustment]]:
     """Convert the body of a live call to that of a dataset, and list what a dataset has no field for.
 
     Contents are lists of parts, image URLs and the parameters of tools are texts, and thinking has two fields. The model is the
     batch's.
     """
-    body: dict[str, Json] = {name: value for name, value in live.items() if name not in ("model", "thinking")}
+    given = {name: value for name, value in live.items() if name not in ("model", "thinking")}
     dropped = [
         Adjustment(parameter=name, reason="Cohere's batches have no such field")
-        for name in body
+        for name in given
         if name not in BODY_FIELDS
     ]
-    body = {name: value for name, value in body.items() if name in BODY_FIELDS}
-    messages = _read_list(live.get("messages"))
+    messages, tools = _read_list(live.get("messages")), _read_list(live.get("tools"))
     if any(_has_detail(message) for message in messages):
         dropped.append(Adjustment(parameter="detail", reason="images of Cohere's batches have no detail"))
-    body["messages"] = [_convert_message(message) for message in messages]
-    if "tools" in body:
-        body["tools"] = [_convert_tool(tool) for tool in _read_list(body["tools"])]
-    thinking = live.get("thinking")
-    if isinstance(thinking, dict):
-        body["reasoning"] = thinking.get("type") != "disabled"
-        if thinking.get("token_budget") is not None:
-            body["thinking_budget"] = thinking["token_budget"]
+    body: Mapping[str, object] = {
+        **{name: value for name, value in given.items() if name in BODY_FIELDS},
+        **Converted(messages=[_convert_message(message) for message in messages]),
+        **(Converted(tools=[_convert_tool(tool) for tool in tools]) if "tools" in live else Converted()),
+        **_convert_thinking(live.get("thinking")),
+    }
     return body, dropped
+
+
+def _convert_thinking(thinking: Json) -> Converted:
+    if not isinstance(thinking, dict):
+        return Converted()
+    reasons, budget = thinking.get("type") != "disabled", thinking.get("token_budget")
+    return Converted(reasoning=reasons) if budget is None else Converted(reasoning=reasons, thinking_budget=budget)
 
 
 def _has_detail(message: Json) -> bool:
@@ -170,26 +215,27 @@ def _has_detail(message: Json) -> bool:
     return any(isinstance(image, dict) and "detail" in image for image in images)
 
 
-def _convert_message(message: Json) -> Json:
+def _convert_message(message: Json) -> object:
     if not isinstance(message, dict) or message.get("content") is None:
         return message
     content = message["content"]
-    parts: list[Json] = [{"type": "text", "text": content}] if isinstance(content, str) else _read_list(content)
-    return {**message, "content": [_convert_part(part) for part in parts]}
+    parts = [Text(type="text", text=content)] if isinstance(content, str) else map(_convert_part, _read_list(content))
+    return {**message, **Content(content=[*parts])}
 
 
-def _convert_part(part: Json) -> Json:
+def _convert_part(part: Json) -> object:
     image = part.get("image_url") if isinstance(part, dict) else None
     if not isinstance(part, dict) or not isinstance(image, dict):
         return part
-    return {**part, "image_url": image.get("url")}
+    return {**part, **ImageUrl(image_url=image.get("url"))}
 
 
-def _convert_tool(tool: Json) -> Json:
+def _convert_tool(tool: Json) -> object:
     function = tool.get("function") if isinstance(tool, dict) else None
     if not isinstance(tool, dict) or not isinstance(function, dict) or "parameters" not in function:
         return tool
-    return {**tool, "function": {**function, "parameters": encode_json(function["parameters"]).decode()}}
+    parameters = Parameters(parameters=encode_json(function["parameters"]).decode())
+    return {**tool, **Function(function={**function, **parameters})}
 
 
 def _read_list(value: Json) -> list[Json]:
@@ -207,7 +253,7 @@ def submit(bound: BatchEndpoint, items: Sequence[BatchItem], token: str) -> Subm
     """Return the step that uploads the dataset, followed by those that wait for its validation and create the batch."""
     lines = join_lines(items)
     name = f"victor-fp-{token[:32]}"
-    form = encode_form({}, lines, name=f"{name}.jsonl", media_type="application/jsonl", part="data")
+    form = encode_form(None, lines, name=f"{name}.jsonl", media_type="application/jsonl", part="data")
     operation = CreateDataset(name=name, type=DATASET_TYPE)
     request = build_request(
         bound.endpoint, operation, body=form.body, extra_headers={"content-type": form.content_type}

@@ -172,7 +172,7 @@ def _read_created(
         case Success(dataset):
             if not dataset.name:
                 return Failure(bound.build_invalid("the response contains no name of a dataset", body))
-    form = encode_form({}, lines, name=f"{handle.input_id}.jsonl", media_type="application/jsonl")
+    form = encode_form(None, lines, name=f"{handle.input_id}.jsonl", media_type="application/jsonl")
     request = build_request(
         bound.endpoint,
         UploadFile(account_id=bound.account, dataset_id=handle.input_id),

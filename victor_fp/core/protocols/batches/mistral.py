@@ -85,7 +85,7 @@ def submit(bound: BatchEndpoint, items: Sequence[BatchItem], token: str) -> Subm
     """Return the step that uploads the file, followed by the one that creates the job."""
     lines = join_lines(items)
     name = f"victor-fp-{token[:32]}.jsonl"
-    form = encode_form({"purpose": "batch"}, lines, name=name, media_type="application/jsonl")
+    form = encode_form(sent.FileFields(purpose="batch"), lines, name=name, media_type="application/jsonl")
     request = build_request(
         bound.endpoint, UploadFile(), body=form.body, extra_headers={"content-type": form.content_type}
     )

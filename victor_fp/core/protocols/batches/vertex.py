@@ -5,6 +5,7 @@ from __future__ import annotations
 from base64 import b32decode, b32encode
 from collections.abc import Mapping, Sequence
 from functools import partial
+from typing import TypedDict
 
 import msgspec
 from msgspec import UNSET
@@ -117,12 +118,18 @@ def encode_item(bound: ProjectEndpoint, key: str, model: str, request: HttpReque
     return BatchItem(key, identifier, model, bound.route, encode_json(line))
 
 
+class Labelled(TypedDict):
+    """The labels of a body, which are Vertex AI's."""
+
+    labels: Mapping[str, object]
+
+
 def _add_labels(request: HttpRequest, labels: Mapping[str, str]) -> object:
     body = request.json()
     if not isinstance(body, Mapping):
         return body
     own = body.get("labels")
-    return {**body, "labels": {**(own if isinstance(own, Mapping) else {}), **labels}}
+    return {**body, **Labelled(labels={**(own if isinstance(own, Mapping) else {}), **labels})}
 
 
 def encode_labels(identifier: str) -> dict[str, str]:

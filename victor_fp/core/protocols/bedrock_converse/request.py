@@ -25,7 +25,7 @@ from victor_fp.core.models.bedrock import BedrockPolicy
 from victor_fp.core.models.claude import ClaudePolicy
 from victor_fp.core.options import Options
 from victor_fp.core.protocols.anthropic_messages.turns import limit_cache_marks
-from victor_fp.core.protocols.bedrock_converse.model_fields import build_inference
+from victor_fp.core.protocols.bedrock_converse.model_fields import NO_FIELDS, build_inference
 from victor_fp.core.protocols.bedrock_converse.tools import build_tools
 from victor_fp.core.protocols.bedrock_converse.turns import build_turns
 from victor_fp.core.protocols.operations import build_chat
@@ -86,13 +86,13 @@ def build_body(dialect: BedrockDialect, request: ChatRequest) -> ConverseBody:
     output_format, in_format = _format(policy, claude, options)
     tier, in_tier = choose_service_tier(options, _TIERS, "default, priority, flex and reserved")
     output = OutputConfig(text_format=output_format, effort=inference.effort)
-    fields = {**inference.fields, **tooling.fields}
+    fields = msgspec.structs.replace(inference.fields, tool_choice=tooling.model_choice)
     body = ConverseRequest(
         messages=turns.messages,
         system=turns.system,
         inference_config=UNSET if inference.config == InferenceConfiguration() else inference.config,
         tool_config=tooling.config,
-        additional_model_request_fields=fields or UNSET,
+        additional_model_request_fields=UNSET if fields == NO_FIELDS else fields,
         service_tier=tier,
         output_config=UNSET if output == OutputConfig() else output,
     )
