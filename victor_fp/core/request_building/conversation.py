@@ -22,6 +22,12 @@ SYSTEM_MOVED = Adjustment(
     action="changed",
 )
 
+WRAPPED_ARGUMENTS = Adjustment(
+    parameter="messages.tool_calls",
+    reason="arguments that are not a JSON object are sent as {'invalid_json': text}",
+    action="changed",
+)
+
 
 class Block(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One block of an assistant turn, with the opaque state that is sent back to the vendor."""
@@ -95,6 +101,21 @@ def read_call_arguments(arguments: Mapping[str, Json] | str) -> dict[str, Json] 
         return {}
     value = decode_json(arguments)
     return value if isinstance(value, dict) else arguments
+
+
+def is_invalid_object(arguments: object) -> bool:
+    """Return whether arguments are text that is not a JSON object.
+
+    >>> is_invalid_object("{broken"), is_invalid_object('{"a": 1}'), is_invalid_object({})
+    (True, False, False)
+    """
+    return isinstance(arguments, str) and isinstance(read_call_arguments(arguments), str)
+
+
+def wrap_arguments(arguments: Mapping[str, Json] | str) -> dict[str, Json]:
+    """Return call arguments as an object; text that is not one is wrapped, as `WRAPPED_ARGUMENTS` says."""
+    read = read_call_arguments(arguments)
+    return {"invalid_json": read} if isinstance(read, str) else read
 
 
 def _build_call_block(call: ToolCall) -> Block:
