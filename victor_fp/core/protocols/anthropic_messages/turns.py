@@ -51,10 +51,10 @@ _ID = re.compile(r"[a-zA-Z0-9_-]{1,128}")
 """Call ids that the vendor accepts."""
 
 
-_Turn: TypeAlias = tuple[AnthropicRole, Sequence[InputContentBlock]]
+AnthropicTurn: TypeAlias = tuple[AnthropicRole, Sequence[InputContentBlock]]
 
 
-class _Blocks(msgspec.Struct, frozen=True, gc=False):
+class AnthropicBlocks(msgspec.Struct, frozen=True, gc=False):
     """The blocks of one message."""
 
     blocks: list[InputContentBlock]
@@ -100,7 +100,7 @@ def limit_cache_marks(dialect: AnthropicDialect, request: ChatRequest) -> tuple[
 def build_turns(dialect: AnthropicDialect, policy: ClaudePolicy, messages: Sequence[Message]) -> AnthropicTurns:
     """Build turns. Leading system messages become the system field; unsupported content is listed."""
     system: list[RequestTextBlock] = []
-    turns: list[_Turn] = []
+    turns: list[AnthropicTurn] = []
     unsupported: list[Adjustment] = []
     notes: list[Adjustment] = []
     for index, message in enumerate(messages):
@@ -131,7 +131,7 @@ def build_turns(dialect: AnthropicDialect, policy: ClaudePolicy, messages: Seque
     )
 
 
-def _is_system_turn_allowed(turns: Sequence[_Turn], following: Sequence[Message]) -> bool:
+def _is_system_turn_allowed(turns: Sequence[AnthropicTurn], following: Sequence[Message]) -> bool:
     """Return whether a system turn may follow.
 
     The vendor's document: it must follow a user turn, and be the last or followed by an assistant turn.
@@ -141,7 +141,7 @@ def _is_system_turn_allowed(turns: Sequence[_Turn], following: Sequence[Message]
     return after_user and next_role == "assistant"
 
 
-def _merge_turns(turns: Sequence[_Turn]) -> list[InputMessage]:
+def _merge_turns(turns: Sequence[AnthropicTurn]) -> list[InputMessage]:
     """Make one message of adjacent turns of one role."""
     return [
         InputMessage(role=role, content=_build_content([block for _, blocks in same for block in blocks]))
@@ -176,23 +176,23 @@ def _build_texts(message: Message) -> list[RequestTextBlock]:
     return [RequestTextBlock(text=part.text) for part in message.content if part.type == "text" and part.text]
 
 
-def _build_blocks(dialect: AnthropicDialect, message: Message) -> _Blocks:
+def _build_blocks(dialect: AnthropicDialect, message: Message) -> AnthropicBlocks:
     if message.role == "assistant":
         blocks = split_assistant_turn(message, dialect.protocol, foreign_reasoning=dialect.unsigned_thinking)
         is_wrapped = any(block.kind == "tool_call" and is_invalid_object(block.arguments) for block in blocks)
-        return _Blocks(
+        return AnthropicBlocks(
             [written for block in blocks if (written := _build_assistant_block(dialect, block)) is not None],
             notes=(WRAPPED_ARGUMENTS,) if is_wrapped else (),
         )
     parts = build_part_blocks(dialect, message)
     if message.role != "tool":
-        return _Blocks([*parts.blocks], parts.unsupported, parts.notes)
+        return AnthropicBlocks([*parts.blocks], parts.unsupported, parts.notes)
     result = RequestToolResultBlock(
         tool_use_id=fit_call_id(message.tool_call_id or ""),
         content=_build_result(parts.blocks),
         is_error=True if message.is_error else UNSET,
     )
-    return _Blocks([result], parts.unsupported, parts.notes)
+    return AnthropicBlocks([result], parts.unsupported, parts.notes)
 
 
 def _build_result(parts: list[PartBlock]) -> str | list[PartBlock] | UnsetType:

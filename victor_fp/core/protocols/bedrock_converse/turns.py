@@ -64,7 +64,7 @@ class ConverseTurns(msgspec.Struct, frozen=True, kw_only=True):
     """Lossless changes: made without `on_unsupported="adjust"`, but reported."""
 
 
-class _Blocks(msgspec.Struct, frozen=True, gc=False):
+class ConverseBlocks(msgspec.Struct, frozen=True, gc=False):
     """The blocks of one message."""
 
     blocks: list[ContentBlock]
@@ -74,7 +74,7 @@ class _Blocks(msgspec.Struct, frozen=True, gc=False):
     """Names of its documents."""
 
 
-_Turn: TypeAlias = tuple[ConverseRole, Sequence[ContentBlock]]
+ConverseTurn: TypeAlias = tuple[ConverseRole, Sequence[ContentBlock]]
 
 
 def build_turns(
@@ -85,7 +85,7 @@ def build_turns(
     unsupported: list[Adjustment] = []
     notes: list[Adjustment] = []
     system: list[SystemContentBlock] = []
-    turns: list[_Turn] = []
+    turns: list[ConverseTurn] = []
     for index, message in enumerate(messages):
         if message.name and message.role != "tool":
             notes.append(
@@ -133,7 +133,7 @@ def _mark_last(blocks: list[ContentBlock]) -> list[ContentBlock]:
     return [*blocks, ContentBlock(cache_point=CACHE_POINT)] if blocks else blocks
 
 
-def _is_system_turn_allowed(turns: Sequence[_Turn], following: Sequence[Message]) -> bool:
+def _is_system_turn_allowed(turns: Sequence[ConverseTurn], following: Sequence[Message]) -> bool:
     """Return whether a system turn may follow. Claude: after a user turn, as the last or before an assistant turn."""
     after_user = bool(turns) and turns[-1][0] in ("user", "system")
     next_role = next((message.role for message in following if message.role not in INSTRUCTIONS), "assistant")
@@ -147,12 +147,14 @@ def _list_texts(message: Message) -> list[str]:
     return [part.text for part in message.content if isinstance(part, TextPart) and part.text]
 
 
-def _build_blocks(dialect: BedrockDialect, policy: BedrockPolicy, message: Message, names: AbstractSet[str]) -> _Blocks:
+def _build_blocks(
+    dialect: BedrockDialect, policy: BedrockPolicy, message: Message, names: AbstractSet[str]
+) -> ConverseBlocks:
     """Build the blocks of a message; `names` are those of earlier documents."""
     if message.role == "assistant":
         blocks = split_assistant_turn(message, dialect.protocol)
         is_wrapped = any(block.kind == "tool_call" and is_invalid_object(block.arguments) for block in blocks)
-        return _Blocks(
+        return ConverseBlocks(
             [written for block in blocks if (written := _build_assistant_block(block)) is not None],
             notes=(WRAPPED_ARGUMENTS,) if is_wrapped else (),
         )
@@ -160,9 +162,9 @@ def _build_blocks(dialect: BedrockDialect, policy: BedrockPolicy, message: Messa
     return _build_result(policy, message, parts) if message.role == "tool" else parts
 
 
-def _build_parts(message: Message, used: AbstractSet[str]) -> _Blocks:
+def _build_parts(message: Message, used: AbstractSet[str]) -> ConverseBlocks:
     if isinstance(message.content, str):
-        return _Blocks([ContentBlock(text=text) for text in _list_texts(message)])
+        return ConverseBlocks([ContentBlock(text=text) for text in _list_texts(message)])
     blocks: list[ContentBlock] = []
     unsupported: list[Adjustment] = []
     names: set[str] = set()
@@ -177,10 +179,10 @@ def _build_parts(message: Message, used: AbstractSet[str]) -> _Blocks:
                 if found.document is not UNSET:
                     names.add(found.document.name)
     has_detail = any(isinstance(part, ImagePart) and part.detail in ("low", "high") for part in message.content)
-    return _Blocks(blocks, tuple(unsupported), (IMAGE_DETAIL,) if has_detail else (), frozenset(names))
+    return ConverseBlocks(blocks, tuple(unsupported), (IMAGE_DETAIL,) if has_detail else (), frozenset(names))
 
 
-def _build_result(policy: BedrockPolicy, message: Message, parts: _Blocks) -> _Blocks:
+def _build_result(policy: BedrockPolicy, message: Message, parts: ConverseBlocks) -> ConverseBlocks:
     sent = [part for part in parts.blocks if part.audio is UNSET]
     refused = [_SOUND_IN_RESULT] * (len(parts.blocks) - len(sent))
     result = ToolResultBlock(
@@ -191,7 +193,7 @@ def _build_result(policy: BedrockPolicy, message: Message, parts: _Blocks) -> _B
         ],
         status="error" if message.is_error and policy.statuses else UNSET,
     )
-    return _Blocks(
+    return ConverseBlocks(
         [ContentBlock(tool_result=result)],
         (*parts.unsupported, *refused),
         (*parts.notes, _NO_STATUS) if message.is_error and not policy.statuses else parts.notes,
