@@ -111,7 +111,8 @@ def build_turns(dialect: AnthropicDialect, policy: ClaudePolicy, messages: Seque
         if message.role in INSTRUCTIONS:
             texts = _mark_last(_build_texts(message)) if message.cache else _build_texts(message)
             if policy.system_turns and _is_system_turn_allowed(turns, messages[index + 1 :]):
-                turns += [("system", texts)] if texts else []
+                if texts:
+                    turns.append(("system", texts))
                 continue
             if turns and texts:
                 notes.append(SYSTEM_MOVED)
