@@ -313,9 +313,11 @@ def _report_shard(shard: Shard, folder: Path) -> Report:
 
 def _digest_job(rules: ColumnRules, options: Mapping[str, Any]) -> str:
     """Return a digest of everything that affects the requests of all rows."""
-    tools = read_tools(options.get("tools") or ())
-    if isinstance(tools, str):
-        raise TypeError(tools)
+    match outcome(read_tools(options.get("tools") or ())):
+        case Success(tools):
+            pass
+        case Failure(fault):
+            raise TypeError(fault.message)
     asked = {name: value for name, value in options.items() if name not in _NOT_ASKED}
     named = {**asked, **{f"rules.{name}": value for name, value in msgspec.structs.asdict(rules).items()}}
     return compute_digest(encode_request("", options.get("model") or "", (), tools, named)).hex()

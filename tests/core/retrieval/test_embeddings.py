@@ -103,11 +103,11 @@ def test_invalid_vectors_are_a_validation_error(vectors: object) -> None:
     ],
 )
 def test_invalid_text_is_reported(texts: object, problem: str) -> None:
-    assert read_texts("texts", texts) == problem
+    assert read_texts("texts", texts).failure().message == problem
 
 
 def test_single_text_is_accepted_as_a_list() -> None:
-    assert read_texts("texts", "a") == read_texts("texts", iter(["a"])) == ("a",)
+    assert read_texts("texts", "a") == read_texts("texts", iter(["a"])) == Success(("a",))
 
 
 @pytest.mark.parametrize(

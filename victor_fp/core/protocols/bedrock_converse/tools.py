@@ -47,7 +47,10 @@ def build_tools(
     parallel = request.options.parallel_tool_calls
     if not request.tools or (choice == "none" and not calls):
         return _build_undefined_tools(request, refused, calls=calls and not request.tools)
-    tools = [written for tool in request.tools for written in _build_tool(policy, claude, tool, refused)]
+    enforced = policy.structured and (claude is None or claude.structured)
+    tools = [written for tool in request.tools for written in _build_tool(policy, tool, enforced=enforced)]
+    if not enforced and any(tool.strict for tool in request.tools):
+        refused.append(Adjustment(parameter="tools.strict", reason="this model does not enforce tool schemas"))
     in_model_fields = policy.own_tool_choice and (choice == "none" or parallel is not None)
     if in_model_fields:
         # A choice in toolConfig is rejected if additionalModelRequestFields has one.
@@ -124,13 +127,8 @@ def _build_claude_choice(choice: str | dict[str, str] | None, parallel: bool | N
             return ClaudeToolChoice(type="auto", disable_parallel_tool_use=alone)
 
 
-def _build_tool(
-    policy: BedrockPolicy, claude: ClaudePolicy | None, tool: ToolDefinition, refused: list[Adjustment]
-) -> list[Tool]:
-    strict = tool.strict
-    if strict and not (policy.structured and (claude is None or claude.structured)):
-        refused.append(Adjustment(parameter="tools.strict", reason="this model does not enforce tool schemas"))
-        strict = None
+def _build_tool(policy: BedrockPolicy, tool: ToolDefinition, *, enforced: bool) -> list[Tool]:
+    strict = tool.strict if enforced or not tool.strict else None
     spec = ToolSpecification(
         name=tool.name,
         description=tool.description or UNSET,

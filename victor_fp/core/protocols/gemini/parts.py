@@ -128,15 +128,6 @@ def to_arguments(arguments: dict[str, Json] | str) -> dict[str, Json]:
     return {"arguments": read} if isinstance(read, str) else read
 
 
-def is_invalid_object(arguments: object) -> bool:
-    """Return whether arguments are text that is not a JSON object.
-
-    >>> is_invalid_object("{broken"), is_invalid_object('{"a": 1}'), is_invalid_object({})
-    (True, False, False)
-    """
-    return isinstance(arguments, str) and isinstance(read_call_arguments(arguments), str)
-
-
 def build_result_part(message: Message, name: str, dialect: GeminiDialect, *, id_given: bool) -> Part:
     """Build a tool result under the keys of Google's document, with its media as parts."""
     result = FunctionResult(error=message.text) if message.is_error else FunctionResult(output=message.text)
