@@ -441,6 +441,27 @@ def test_a_tuple_becomes_an_array_of_any_of_its_types_where_positions_are_not_ac
     }
 
 
+@pytest.mark.parametrize(
+    ("rest", "items", "is_narrowed"),
+    [
+        ({"items": False}, {"type": "number"}, False),
+        ({"maxItems": 1}, {"type": "number"}, False),
+        ({"items": {"type": "string"}}, {"anyOf": [{"type": "number"}, {"type": "string"}]}, False),
+        ({}, {"type": "number"}, True),
+        ({"maxItems": 2}, {"type": "number"}, True),
+    ],
+)
+def test_items_after_a_tuple_are_accepted_or_their_restriction_is_named(
+    rest: dict[str, Any], items: dict[str, Any], is_narrowed: bool
+) -> None:
+    prefix = {"prefixItems": [{"type": "number"}]}
+    for schema in ({"type": "array", **prefix, **rest}, {"type": "array", **rest, **prefix}):
+        conversion = convert_schema({"type": "object", "properties": {"a": schema}}, STRICT)
+        properties: Any = conversion.schema["properties"]
+        assert properties["a"]["items"] == items
+        assert any("as one of them" in change for change in conversion.changes) is is_narrowed
+
+
 def test_an_array_says_what_its_items_are_where_the_vendor_wants_it() -> None:
     tool: Any = {"type": "object", "properties": {"a": {"type": "array"}}}
     assert converted(tool, OPENAI_SCHEMAS.tools, arguments=True)["properties"] == {"a": {"type": "array", "items": {}}}

@@ -36,7 +36,7 @@ def decode_item(
 ) -> BatchResult:
     """Decode a result to that of its row. `find_context` returns the context of a key; without it, the handle's is used."""
     if item.end == "unreadable":
-        matching.has_unreadable = True
+        matching.note_unreadable()
         context = ResponseContext(endpoint=endpoint, model=handle.model or None)
         return BatchResult(key="", result=_decode(batch, context, item), end="failed", problem="unreadable")
     key, problem = matching.match(item.id)

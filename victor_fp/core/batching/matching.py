@@ -33,6 +33,10 @@ class ResultMatching:
         self._seen.add(identifier)
         return key, None
 
+    def note_unreadable(self) -> None:
+        """Note a result without an id that could be read: it may be that of a missing row."""
+        self.has_unreadable = True
+
     def list_missing(self) -> tuple[str, ...]:
         """Return the submitted keys without a result."""
         return tuple(key for identifier, key in (self._expected or {}).items() if identifier not in self._seen)

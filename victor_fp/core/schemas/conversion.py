@@ -347,7 +347,9 @@ class _Level:
 
     def _convert_keyword(self, keyword: str, value: Json) -> None:
         walk, rules, out, path = self.walk, self.rules, self.out, self.path
-        if keyword in DEFINITIONS:
+        if keyword == "items" and self.node.get("prefixItems") and not walk.is_accepted("prefixItems"):
+            pass  # replaced together with them
+        elif keyword in DEFINITIONS:
             # Definitions at the root are added when their uses are known; others are reached by inlined references, or kept.
             if path != "$" and rules.keywords is None:
                 out[keyword] = value
@@ -411,10 +413,7 @@ class _Level:
                     self._report_change(_AS_ANY_OF)
                 self.out["anyOf"] = self._convert_list(keyword, value)
             case "prefixItems", list() if value:
-                options = list({encode_json(inner): inner for inner in value}.values())
-                converted = self._convert_list(keyword, options)
-                self.out["items"] = converted[0] if len(converted) == 1 else {"anyOf": converted}
-                self._move_to_description(keyword, value)
+                self._replace_prefix_items(value)
             case ("additionalProperties", True) | ("default" | "example", None):
                 pass
             case _ if keyword in SILENT or keyword.startswith(("x-", "$")):
@@ -423,6 +422,22 @@ class _Level:
                 self._move_to_description(keyword, value)
             case _:
                 self.description_texts.append(describe_keyword(keyword, value))
+
+    def _replace_prefix_items(self, prefix: list[Json]) -> None:
+        """Replace the schemas of the first items by one for all items, which accepts each of them."""
+        rest, longest = self.node.get("items", True), self.node.get("maxItems")
+        self._move_to_description("prefixItems", prefix)
+        if rest is False:
+            self._move_to_description("items", rest)
+        elif isinstance(longest, int) and longest <= len(prefix):
+            pass
+        elif isinstance(rest, dict) and rest:
+            prefix = [*prefix, rest]
+        else:
+            self._report_change("items after the prefixItems are as one of them")
+        options = list({encode_json(inner): inner for inner in prefix}.values())
+        converted = self._convert_list("prefixItems", options)
+        self.out["items"] = converted[0] if len(converted) == 1 else {"anyOf": converted}
 
     def _convert_values(self, keyword: str, values: list[Json]) -> None:
         """Convert `enum` and `const` to the form that the vendor accepts."""
