@@ -109,7 +109,7 @@ def ring() -> Iterator[dict[tuple[str, str], str]]:
 
     kept: dict[tuple[str, str], str] = {}
 
-    class PaperBackend(KeyringBackend):
+    class FakeBackend(KeyringBackend):
         priority = cast("Any", 5.0)
 
         def get_password(self, service: str, username: str) -> str | None:
@@ -122,10 +122,10 @@ def ring() -> Iterator[dict[tuple[str, str], str]]:
             del kept[service, username]
 
     before = keyring.get_keyring()
-    keyring.set_keyring(cast("Any", PaperBackend)())
+    keyring.set_keyring(cast("Any", FakeBackend)())
     yield kept
     keyring.set_keyring(before)
-    KeyringBackend._classes.discard(PaperBackend)
+    KeyringBackend._classes.discard(FakeBackend)
 
 
 def test_tutorial_commands_use_the_keyring(world: dict[str, str], ring: dict[tuple[str, str], str]) -> None:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.conformance.schema_checking import misfits
+from tests.conformance.schema_checking import find_mismatches
 from tests.example_counts import scale_examples
 
 PERSON: dict[str, Any] = {
@@ -25,7 +25,7 @@ PERSON: dict[str, Any] = {
 
 
 def told(value: object, schema: Any, **options: Any) -> list[str]:
-    return [str(one) for one in misfits(value, schema, **options)]
+    return [str(one) for one in find_mismatches(value, schema, **options)]
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""An ear for everything that is logged."""
+"""Captures everything that is logged."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.faults.canaries import Heard
+from tests.faults.canaries import CapturedLogs
 
 
 @pytest.fixture
-def heard() -> Iterator[Heard]:
-    heard, root = Heard(), logging.getLogger()
+def heard() -> Iterator[CapturedLogs]:
+    heard, root = CapturedLogs(), logging.getLogger()
     level = root.level
     root.addHandler(heard)
     root.setLevel(logging.DEBUG)

@@ -9,14 +9,14 @@ import pytest
 from returns.result import Failure
 
 from tests.acme import HI, SPEC, acme
-from tests.faults.asking import CLIENTS, brought
+from tests.faults.calls import CLIENTS, open_client
 from tests.faults.canaries import (
     ANSWERS,
     CANARIES,
     KEY,
     KINDS,
     MODEL,
-    Heard,
+    CapturedLogs,
     assert_clean,
     breaks,
     failed,
@@ -42,7 +42,7 @@ def assert_sent_but_not_in_addresses(server: Loopback) -> None:
 
 @pytest.mark.parametrize("answer", ANSWERS, ids=lambda answer: answer.__name__)
 @pytest.mark.parametrize("kind", KINDS)
-async def test_no_kind_of_key_is_seen_in_any_failure(kind: str, answer: Any, heard: Heard) -> None:
+async def test_no_kind_of_key_is_seen_in_any_failure(kind: str, answer: Any, heard: CapturedLogs) -> None:
     async with serving(answer) as server, KINDS[kind](server.url) as provider:
         assert_clean(await failed(provider))
         assert_clean(reprs(provider))
@@ -52,8 +52,8 @@ async def test_no_kind_of_key_is_seen_in_any_failure(kind: str, answer: Any, hea
 
 @pytest.mark.parametrize("client", CLIENTS)
 @pytest.mark.parametrize("answer", [says_html, refuses_in_a_200, resets], ids=lambda answer: answer.__name__)
-async def test_no_client_logs_a_key(client: str, answer: Any, heard: Heard) -> None:
-    async with brought(client) as own, serving(answer) as server:
+async def test_no_client_logs_a_key(client: str, answer: Any, heard: CapturedLogs) -> None:
+    async with open_client(client) as own, serving(answer) as server:
         async with KINDS["bearer"](server.url, http_client=own) as provider:
             assert_clean(await failed(provider))
     logged = "\n".join(heard.lines)
@@ -62,7 +62,7 @@ async def test_no_client_logs_a_key(client: str, answer: Any, heard: Heard) -> N
 
 
 @pytest.mark.parametrize("answer", [refuses, breaks, refuses_in_a_200], ids=lambda answer: answer.__name__)
-async def test_a_managed_provider_shows_no_key(answer: Any, heard: Heard) -> None:
+async def test_a_managed_provider_shows_no_key(answer: Any, heard: CapturedLogs) -> None:
     ProviderRegistry.register_spec(SPEC)
     async with serving(answer) as server:
         place = f"{server.url}/v1"
@@ -91,8 +91,14 @@ async def falls_silent(talk: Talk, _: Received) -> None:
 @pytest.mark.parametrize("answer", [silent, falls_silent], ids=lambda answer: answer.__name__)
 @pytest.mark.parametrize("client", CLIENTS)
 @pytest.mark.parametrize("kind", ["bearer", "x-api-key", "sigv4", "google-token"])
-async def test_who_is_cancelled_has_no_key_in_the_frames(kind: str, client: str, answer: Any, heard: Heard) -> None:
-    async with brought(client) as own, serving(answer) as server, KINDS[kind](server.url, http_client=own) as provider:
+async def test_who_is_cancelled_has_no_key_in_the_frames(
+    kind: str, client: str, answer: Any, heard: CapturedLogs
+) -> None:
+    async with (
+        open_client(client) as own,
+        serving(answer) as server,
+        KINDS[kind](server.url, http_client=own) as provider,
+    ):
 
         async def streams() -> None:
             async for _ in provider.stream(HI, model=MODEL):
@@ -124,7 +130,7 @@ async def test_a_fault_that_never_met_the_network_shows_no_key() -> None:
                 raise AssertionError(other)
 
 
-async def test_a_password_in_an_address_is_refused_and_not_shown(heard: Heard) -> None:
+async def test_a_password_in_an_address_is_refused_and_not_shown(heard: CapturedLogs) -> None:
     for address in (f"http://someone:{KEY}@127.0.0.1:9", f"http://{KEY}@127.0.0.1:9/v1", f"http://h/v1?key={KEY}"):
         with pytest.raises(ProviderError, match="base_url") as caught:
             acme(address, api_key="sk-another-0123456789")

@@ -14,8 +14,8 @@ from pydantic import SecretStr
 from returns.result import Failure
 
 from tests.acme import HI, SPEC, AcmeProvider, acme
-from tests.faults.canaries import KEY, KINDS, MODEL, Heard, assert_clean, pickled, reprs, shown
-from tests.paper import PaperRuntime
+from tests.fake_runtime import FakeRuntime
+from tests.faults.canaries import KEY, KINDS, MODEL, CapturedLogs, assert_clean, pickled, reprs, shown
 from victor_fp.agent.provider_health import check_provider
 from victor_fp.agent.provider_manager import ProviderManager, ProviderManagerConfig
 from victor_fp.core import faults
@@ -168,7 +168,7 @@ async def test_a_constructor_that_refuses_shows_no_key() -> None:
     assert_clean(shown(caught.value))
 
 
-async def test_a_manager_shows_no_key_of_its_settings(heard: Heard) -> None:
+async def test_a_manager_shows_no_key_of_its_settings(heard: CapturedLogs) -> None:
     ProviderRegistry.register("strict", Strict)
     ProviderRegistry.register("own", Own)
     Own.raised = RuntimeError(f"bad header 'Bearer {KEY}'")
@@ -199,7 +199,7 @@ async def test_a_manager_shows_no_key_of_its_settings(heard: Heard) -> None:
     ids=lambda raised: type(raised).__name__,
 )
 async def test_a_custom_providers_exception_may_quote_its_key(
-    raised: Exception, heard: Heard, monkeypatch: Any
+    raised: Exception, heard: CapturedLogs, monkeypatch: Any
 ) -> None:
     monkeypatch.setattr(Own, "raised", raised)
     ProviderRegistry.register("own", Own)
@@ -275,7 +275,7 @@ async def test_a_signer_that_fails_is_a_fault_that_tells_no_secret() -> None:
     async def sign(request: HttpRequest) -> Any:
         raise OSError(f"{KEY} was refused")
 
-    async with AcmeProvider(base_url="http://127.0.0.1:9", sign=sign, runtime=PaperRuntime(), max_retries=0) as one:
+    async with AcmeProvider(base_url="http://127.0.0.1:9", sign=sign, runtime=FakeRuntime(), max_retries=0) as one:
         match await one.chat_result(HI, model=MODEL):
             case Failure(faults.CredentialMissing() as fault):
                 assert_clean(repr(fault))

@@ -9,7 +9,18 @@ from typing import Any
 import pytest
 
 from tests.acme import HI
-from tests.faults.canaries import ANSWERS, CANARIES, KEY, KINDS, MODEL, Heard, assert_clean, echoed, failed, reprs
+from tests.faults.canaries import (
+    ANSWERS,
+    CANARIES,
+    KEY,
+    KINDS,
+    MODEL,
+    CapturedLogs,
+    assert_clean,
+    echoed,
+    failed,
+    reprs,
+)
 from tests.loopback import Received, Talk, serving
 from tests.openai_shapes import body, chunk, chunks
 from victor_fp.recording import Cache, Recording
@@ -17,7 +28,7 @@ from victor_fp.recording import Cache, Recording
 
 @pytest.mark.parametrize("answer", ANSWERS, ids=lambda answer: answer.__name__)
 @pytest.mark.parametrize("kind", KINDS)
-async def test_no_kind_of_key_is_recorded(kind: str, answer: Any, heard: Heard, tmp_path: Path) -> None:
+async def test_no_kind_of_key_is_recorded(kind: str, answer: Any, heard: CapturedLogs, tmp_path: Path) -> None:
     path = tmp_path / "r.yaml"
     async with serving(answer) as server:
         with Recording(path, mode="record") as recording:

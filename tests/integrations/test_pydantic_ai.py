@@ -33,7 +33,7 @@ from pydantic_ai.settings import ModelSettings, ToolOrOutput
 from pydantic_ai.tools import ToolDefinition
 
 from tests.acme import KEY
-from tests.integrations.obedient_model import answer_call
+from tests.integrations.scripted_model import answer_call
 from tests.loopback import Loopback
 from victor_fp.agent.provider_manager import ProviderManager, ProviderManagerConfig
 from victor_fp.core import faults

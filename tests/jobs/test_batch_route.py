@@ -17,10 +17,10 @@ from tests.batches.openai_vendor import OpenAIVendor
 from tests.batches.other_vendors import AnthropicVendor, MistralVendor
 from tests.batches.store_vendors import BedrockVendor, VertexVendor
 from tests.batches.vendor import BatchVendor, Job
+from tests.fake_runtime import FakeRuntime
 from tests.jobs.row_provider import RowProvider
 from tests.loopback import Received, Talk, serving
 from tests.openai_shapes import body
-from tests.paper import PaperRuntime
 from victor_fp.core.batching.polling import END_GRACE
 from victor_fp.core.faults import (
     BudgetExceeded,
@@ -41,7 +41,7 @@ from victor_fp.shell.engine import batches as batch_client
 Rule = Callable[[Job], tuple[str, int | None]]
 
 
-class Clock(PaperRuntime):
+class Clock(FakeRuntime):
     """A clock whose sleeps let the vendor finish what it has; a rule says how."""
 
     def __init__(self, vendor: BatchVendor, rule: Rule) -> None:

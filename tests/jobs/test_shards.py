@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.fake_runtime import FakeRuntime
 from tests.jobs.row_provider import RowProvider
-from tests.paper import PaperRuntime
 from victor_fp.core.faults import AuthRejected, InvalidRequest, LedgerFailed, ServerFailed
 from victor_fp.core.jobs.report import Report
 from victor_fp.core.jobs.rows import CheckedRow, RejectedRow, check_row
@@ -242,7 +242,7 @@ async def test_a_complete_shard_with_failed_rows_is_open_where_these_are_to_be_a
     assert not is_complete(None)
 
 
-class WaitingRuntime(PaperRuntime):
+class WaitingRuntime(FakeRuntime):
     """A clock that moves where somebody sleeps, and then calls `on_sleep`."""
 
     def __init__(self, on_sleep: Callable[[], Awaitable[None]]) -> None:

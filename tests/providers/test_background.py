@@ -12,8 +12,8 @@ from returns.result import Success
 
 from tests.acme import HI, KEY, acme
 from tests.core.protocols.openai_responses.answers import call, message, response
+from tests.fake_runtime import FakeRuntime
 from tests.loopback import Loopback, Received, Script, Talk, serving, serving_in_a_thread
-from tests.paper import PaperRuntime
 from victor_fp.core import faults
 from victor_fp.core.catalogue.entries.openai import OPENAI_RESPONSES
 from victor_fp.core.types import Message
@@ -43,12 +43,12 @@ class ResponsesProvider(CatalogueProvider):
 
 def responses(url: str, **options: Any) -> ResponsesProvider:
     return ResponsesProvider(
-        **{"api_key": KEY, "base_url": f"{url}/v1", "timeout": 5, "runtime": PaperRuntime(), **options}
+        **{"api_key": KEY, "base_url": f"{url}/v1", "timeout": 5, "runtime": FakeRuntime(), **options}
     )
 
 
 def managed(url: str, **options: Any) -> ManagedProvider:
-    extra = {"max_retries": 0, "runtime": PaperRuntime()}
+    extra = {"max_retries": 0, "runtime": FakeRuntime()}
     config = ProviderConfig("openai-responses", MODEL, api_key=KEY, base_url=f"{url}/v1", extra_kwargs=extra, **options)
     return ManagedProvider(config=config)
 
@@ -77,7 +77,7 @@ async def eventually(holds: Callable[[], bool]) -> None:
 
 
 async def test_a_chat_in_the_background_is_polled_until_its_response_is_there() -> None:
-    runtime = PaperRuntime()
+    runtime = FakeRuntime()
     scripts = [under_way("queued"), under_way(), gives({"error": {"message": "boom"}}, 502), gives(WHOLE)]
     async with serving(*scripts) as server, responses(server.url, runtime=runtime) as provider:
         found = await provider.chat(HI, model=MODEL, background=True)
@@ -90,7 +90,7 @@ async def test_a_chat_in_the_background_is_polled_until_its_response_is_there() 
 
 
 async def test_it_may_take_longer_than_the_providers_timeout() -> None:
-    runtime = PaperRuntime()
+    runtime = FakeRuntime()
     scripts = [*[under_way()] * 200, gives(WHOLE)]
     async with serving(*scripts) as server, responses(server.url, runtime=runtime) as provider:
         found = await provider.chat(HI, model=MODEL, background=True)

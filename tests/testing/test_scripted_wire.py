@@ -9,7 +9,7 @@ from returns.result import Failure
 
 from tests.acme import HI, KEY
 from tests.catalogue_samples import SAMPLES, entry_params
-from tests.paper import PaperRuntime
+from tests.fake_runtime import FakeRuntime
 from victor_fp.core.catalogue.spec import ProviderSpec
 from victor_fp.core.faults import ConnectionFailed, Fault, Overloaded, RateLimited, StreamInterrupted, TimedOut
 from victor_fp.core.result import outcome
@@ -22,7 +22,7 @@ WITH_TOOLS = [spec for spec in SAMPLES if spec.supports.tools]
 
 
 def over(wire: ScriptedWire, name: str = "openai", **options: Any) -> BaseProvider:
-    return ProviderRegistry.create(name, **{"api_key": KEY, "transport": wire, "runtime": PaperRuntime(), **options})
+    return ProviderRegistry.create(name, **{"api_key": KEY, "transport": wire, "runtime": FakeRuntime(), **options})
 
 
 @pytest.mark.parametrize("spec", entry_params())
@@ -48,7 +48,7 @@ async def test_turns_follow_each_other_and_the_last_one_stays() -> None:
 
 
 async def test_errors_and_broken_connections_are_retried_as_over_http() -> None:
-    runtime = PaperRuntime()
+    runtime = FakeRuntime()
     busy = json_answer({"error": {"message": "slow down"}}, 429, {"retry-after": "7"})
     wire = ScriptedWire(busy, ConnectionFailed(message="refused"), Turn(text="Hello!"))
     async with over(wire, runtime=runtime) as provider:

@@ -12,7 +12,7 @@ import pytest
 from returns.result import Failure, Success
 
 from tests.loopback import Received, Talk, serving
-from tests.shell.credentials.aws_place import (
+from tests.shell.credentials.bedrock_server import (
     HI,
     KEY,
     KEYS,

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 from returns.result import Failure, Success
 
+from tests.fake_runtime import FakeRuntime
 from tests.loopback import Loopback, Received, Talk, serving
-from tests.paper import PaperRuntime
 from victor_fp.core.catalogue import CATALOGUE
 from victor_fp.core.faults import AuthRejected, ConnectionFailed, CredentialMissing, InvalidRequest
 from victor_fp.core.protocols import codec_for
@@ -75,7 +75,7 @@ def vertex(
     spec = CATALOGUE.find(name).unwrap()
     if credentials is not None:
         more["sign"] = GoogleSigner(spec, credentials)
-    runtime = PaperRuntime(variables=PLACE if variables is None else variables)
+    runtime = FakeRuntime(variables=PLACE if variables is None else variables)
     made: BaseProvider = make_provider_class(spec)(base_url=url, runtime=runtime, max_retries=0, **more)
     return made
 

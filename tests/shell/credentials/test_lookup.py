@@ -33,7 +33,7 @@ SPEC = ProviderSpec(
 KEY = "sk-canary-1234567890"
 
 
-class PaperRing:
+class FakeKeyring:
     """A keyring of known content that counts the questions."""
 
     def __init__(self, **keys: str) -> None:
@@ -71,10 +71,10 @@ def missing(result: Result[Credential | None, object]) -> CredentialMissing:
 
 def test_the_first_place_in_the_order_wins(file: KeyFile) -> None:
     file.store("acme", "from-file")
-    ring = PaperRing(acme="from-ring")
+    ring = FakeKeyring(acme="from-ring")
     world = {"ACME_API_KEY": "from-env", "ACME_KEY": "from-second-variable"}
 
-    def find(argument: str | None, environment: dict[str, str], ring: PaperRing) -> tuple[str, str, str]:
+    def find(argument: str | None, environment: dict[str, str], ring: FakeKeyring) -> tuple[str, str, str]:
         return found(find_credential(SPEC, argument, environment, key_ring=ring, key_file=file))
 
     assert find("from-arg", world, ring) == ("from-arg", "argument", "api_key")
@@ -82,7 +82,7 @@ def test_the_first_place_in_the_order_wins(file: KeyFile) -> None:
     assert find("", {"ACME_API_KEY": " ", "ACME_KEY": "second"}, ring) == ("second", "environment", "ACME_KEY")
     assert ring.asked == []
     assert find(None, {}, ring) == ("from-ring", "keyring", "victor_fp/acme")
-    assert find(None, {}, PaperRing()) == ("from-file", "file", str(file.path))
+    assert find(None, {}, FakeKeyring()) == ("from-file", "file", str(file.path))
 
 
 def test_a_secret_is_taken_as_an_argument_too(file: KeyFile) -> None:
@@ -143,7 +143,7 @@ def test_who_needs_no_key_gets_none_and_may_have_one(file: KeyFile) -> None:
 
 def test_a_place_without_auth_is_never_looked_up(file: KeyFile) -> None:
     open_place = msgspec.structs.replace(SPEC, auth=NO_AUTH, key_variables=())
-    ring = PaperRing(acme="x")
+    ring = FakeKeyring(acme="x")
 
     assert find_credential(open_place, None, {}, key_ring=ring, key_file=file) == Success(None)
     assert ring.asked == []
@@ -153,7 +153,7 @@ def test_entries_of_one_vendor_share_a_stored_key(file: KeyFile) -> None:
     second = msgspec.structs.replace(SPEC, name="acme-responses", key_name="acme")
     file.store("acme", KEY)
 
-    assert found(find_credential(second, None, {}, key_ring=PaperRing(), key_file=file))[0] == KEY
+    assert found(find_credential(second, None, {}, key_ring=FakeKeyring(), key_file=file))[0] == KEY
 
 
 def test_without_a_home_there_is_no_file_and_no_guess() -> None:

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 from returns.result import Failure, Success
 
+from tests.fake_runtime import FakeRuntime
 from tests.loopback import Received, Talk, serving
-from tests.paper import PaperRuntime
-from tests.shell.credentials.aws_place import (
+from tests.shell.credentials.bedrock_server import (
     HI,
     KEY,
     KEYS,
@@ -70,7 +70,7 @@ async def test_every_try_has_a_signature_of_its_own() -> None:
     async def busy(talk: Talk, received: Received) -> None:
         await talk.answer({"message": "slow"}, 503, **{"x-amzn-errortype": "ServiceUnavailableException"})
 
-    runtime = PaperRuntime(variables={**KEYS, **REGION})
+    runtime = FakeRuntime(variables={**KEYS, **REGION})
     make = make_provider_class(CATALOGUE.find("bedrock").unwrap())
     async with serving(busy, answering) as loopback:
         async with make(base_url=loopback.url, runtime=runtime, max_retries=1) as provider:

@@ -10,8 +10,8 @@ from returns.result import Failure
 
 from tests import openai_shapes as shapes
 from tests.acme import HI, KEY, acme
+from tests.fake_runtime import FakeRuntime
 from tests.loopback import Received, Talk, serving
-from tests.paper import PaperRuntime
 from victor_fp.core import faults
 from victor_fp.core.result import outcome
 from victor_fp.providers.base import ProviderError
@@ -40,7 +40,7 @@ async def test_a_call_sends_the_request_and_gives_the_answer() -> None:
 
 
 async def test_server_error_is_retried_and_reported_in_metadata() -> None:
-    runtime = PaperRuntime()
+    runtime = FakeRuntime()
     async with serving(fails, answers) as server, acme(server.url, runtime=runtime) as provider:
         response = await provider.chat(HI, model="m-1")
     assert response.metadata is not None
@@ -49,14 +49,14 @@ async def test_server_error_is_retried_and_reported_in_metadata() -> None:
 
 
 async def test_retry_after_is_obeyed() -> None:
-    runtime = PaperRuntime()
+    runtime = FakeRuntime()
     async with serving(limits, answers) as server, acme(server.url, runtime=runtime) as provider:
         await provider.chat(HI, model="m-1")
     assert runtime.slept == [7.0]
 
 
 async def test_a_retry_after_past_the_deadline_is_not_slept_for() -> None:
-    runtime = PaperRuntime()
+    runtime = FakeRuntime()
     async with serving(limits) as server, acme(server.url, runtime=runtime) as provider:
         result = await provider.chat_result(HI, model="m-1", deadline=3.0)
     match outcome(result):
@@ -68,7 +68,7 @@ async def test_a_retry_after_past_the_deadline_is_not_slept_for() -> None:
 
 
 async def test_one_budget_of_attempts() -> None:
-    runtime = PaperRuntime()
+    runtime = FakeRuntime()
     async with serving(fails) as server, acme(server.url, runtime=runtime, max_retries=2) as provider:
         with pytest.raises(ProviderError) as caught:
             await provider.chat(HI, model="m-1")
@@ -89,7 +89,7 @@ async def test_client_errors_are_neither_retried_nor_open_the_breaker() -> None:
 
 
 async def test_the_breaker_opens_fails_fast_and_recovers() -> None:
-    runtime = PaperRuntime()
+    runtime = FakeRuntime()
     async with serving(*[fails] * 5, answers) as server:
         async with acme(server.url, runtime=runtime, max_retries=0) as provider:
             for _ in range(5):
@@ -124,7 +124,7 @@ async def test_a_cancelled_call_gives_its_probe_back() -> None:
     async def hangs(talk: Talk, _: Received) -> None:
         await talk.gone(30)
 
-    runtime = PaperRuntime()
+    runtime = FakeRuntime()
     async with serving(*[fails] * 5, hangs, hangs, hangs, answers) as server:
         async with acme(server.url, runtime=runtime, max_retries=0) as provider:
             for _ in range(5):

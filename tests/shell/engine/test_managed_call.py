@@ -8,9 +8,9 @@ import pytest
 from returns.result import Success
 
 from tests.acme import HI
+from tests.fake_runtime import FakeRuntime
 from tests.loopback import serving
 from tests.managed_shapes import answers, config, fails, hangs, limits, managed, refuses, says
-from tests.paper import PaperRuntime
 from victor_fp.core import faults
 from victor_fp.core.resilience.fallback import FallbackPolicy
 from victor_fp.core.types import Message
@@ -30,7 +30,7 @@ async def test_a_model_named_in_the_call_wins() -> None:
 
 
 async def test_a_failure_is_retried_by_one_owner() -> None:
-    runtime = PaperRuntime()
+    runtime = FakeRuntime()
     async with serving(fails) as server, await managed(server.url, runtime=runtime) as provider:
         result = await provider.chat_result(HI)
     fault = result.failure()
@@ -133,7 +133,7 @@ async def test_everything_can_be_switched_off() -> None:
 
 
 async def test_a_missing_key_moves_on_to_the_fallback() -> None:
-    runtime = PaperRuntime()
+    runtime = FakeRuntime()
     async with serving(answers) as two:
         async with await managed(
             "http://127.0.0.1:9", api_key=None, runtime=runtime, fallback_configs=[config(two.url)]

@@ -9,9 +9,9 @@ from returns.result import Failure, Success
 
 from tests import openai_shapes as shapes
 from tests.acme import HI
+from tests.fake_runtime import FakeRuntime
 from tests.loopback import Received, Talk, serving
 from tests.managed_shapes import config, fails, hangs, managed, streams
-from tests.paper import PaperRuntime
 from victor_fp.core import faults
 from victor_fp.core.resilience.queue import Priority
 from victor_fp.core.resilience.rate_limit import Limits
@@ -65,7 +65,7 @@ async def test_stream_chat_accepts_a_priority_and_is_a_context_manager() -> None
 
 
 async def test_an_error_before_the_first_piece_is_retried_and_then_handed_over() -> None:
-    runtime = PaperRuntime()
+    runtime = FakeRuntime()
     async with serving(overloaded_in_a_200) as one, serving(streams) as two:
         async with await managed(
             one.url, fallback_configs=[config(two.url)], max_retries=1, runtime=runtime

@@ -11,8 +11,8 @@ from returns.result import Failure, Success
 
 from tests.acme import HI, KEY
 from tests.core.protocols.replicate.answers import METRICS, event, prediction, sse
+from tests.fake_runtime import FakeRuntime
 from tests.loopback import Loopback, Received, Script, Talk, serving
-from tests.paper import PaperRuntime
 from victor_fp.core import faults
 from victor_fp.core.catalogue.entries.hosts import REPLICATE
 from victor_fp.core.types import StreamChunk
@@ -104,7 +104,7 @@ async def test_synchronous_prediction_needs_one_exchange() -> None:
 
 
 async def test_slow_prediction_is_polled() -> None:
-    runtime = PaperRuntime()
+    runtime = FakeRuntime()
     scripts = [gives("starting", 201), gives("processing"), fails(502), gives("succeeded", output="Hello")]
     async with serving(*scripts) as server, replicate(server.url, runtime=runtime) as provider:
         response = await provider.chat(HI, model=MODEL)
@@ -116,14 +116,14 @@ async def test_slow_prediction_is_polled() -> None:
 
 async def test_a_prediction_that_failed_is_a_fault_and_needs_no_farewell() -> None:
     scripts = [gives("starting", 201), gives("failed", error="flagged (E005)")]
-    async with serving(*scripts) as server, replicate(server.url, runtime=PaperRuntime()) as provider:
+    async with serving(*scripts) as server, replicate(server.url, runtime=FakeRuntime()) as provider:
         fault = (await provider.chat_result(HI, model=MODEL)).failure()
     assert isinstance(fault, faults.ContentRefused)
     assert asked(server) == [CREATE, POLL]
 
 
 async def test_a_call_out_of_time_ends_its_prediction() -> None:
-    runtime = PaperRuntime()
+    runtime = FakeRuntime()
     scripts = [gives("starting", 201)]
     options: dict[str, Any] = {"runtime": runtime, "timeout": 2, "max_retries": 0}
     async with serving(*scripts) as server, replicate(server.url, **options) as provider:
@@ -136,7 +136,7 @@ async def test_a_call_out_of_time_ends_its_prediction() -> None:
 
 async def test_a_call_whose_polls_keep_failing_ends_its_prediction() -> None:
     scripts = [gives("starting", 201), fails(500)]
-    options: dict[str, Any] = {"runtime": PaperRuntime(), "timeout": 60, "max_retries": 0}
+    options: dict[str, Any] = {"runtime": FakeRuntime(), "timeout": 60, "max_retries": 0}
     async with serving(*scripts) as server, replicate(server.url, **options) as provider:
         fault = (await provider.chat_result(HI, model=MODEL)).failure()
     assert isinstance(fault, faults.ServerFailed)
@@ -180,7 +180,7 @@ async def test_stream_at_another_origin_is_rejected_without_sending_the_key() ->
         await talk.answer(prediction("starting", urls={"stream": f"{other.url}/streams/1"}), 201)
 
     scripts = [elsewhere, gives("succeeded", output=["Hel", "lo"])]
-    runtime = PaperRuntime()
+    runtime = FakeRuntime()
     async with (
         serving(streams) as other,
         serving(*scripts) as server,

@@ -9,9 +9,9 @@ import pytest
 
 from tests import openai_shapes as shapes
 from tests.acme import HI
+from tests.fake_runtime import FakeRuntime
 from tests.loopback import Received, Talk, serving
 from tests.managed_shapes import answers, hangs, limits, managed
-from tests.paper import PaperRuntime
 from victor_fp.core import faults
 from victor_fp.core.resilience.queue import Priority, QueuePolicy
 from victor_fp.core.resilience.rate_limit import Limits
@@ -203,7 +203,7 @@ async def test_shutdown_rejects_waiting_calls_and_is_idempotent() -> None:
 
 
 async def test_who_finds_the_minute_used_up_waits_for_the_next_and_one_timer_wakes_all() -> None:
-    runtime = PaperRuntime()
+    runtime = FakeRuntime()
     async with serving(answers) as server:
         async with await managed(
             server.url, runtime=runtime, rate_limits=Limits(requests_per_minute=2, adopt="never")

@@ -10,8 +10,8 @@ from returns.result import Failure, Success
 
 from tests import openai_shapes as shapes
 from tests.acme import HI, acme
+from tests.fake_runtime import FakeRuntime
 from tests.loopback import Received, Talk, serving
-from tests.paper import PaperRuntime
 from victor_fp.core import faults
 from victor_fp.core.types import StreamChunk
 from victor_fp.providers.base import ProviderError
@@ -62,7 +62,7 @@ async def test_stream_raises_what_stream_result_gives() -> None:
 
 
 async def test_an_error_event_before_the_first_piece_is_retried() -> None:
-    runtime = PaperRuntime()
+    runtime = FakeRuntime()
     async with serving(overloaded_in_a_200, streams) as server, acme(server.url, runtime=runtime) as provider:
         chunks, fault = await told(provider.stream_result(HI, model="m-1"))
     assert fault is None

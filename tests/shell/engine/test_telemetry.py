@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 
 from tests import openai_shapes as shapes
 from tests.acme import HI, KEY
+from tests.fake_runtime import FakeRuntime
 from tests.loopback import Received, Talk, serving
 from tests.managed_shapes import answers, fails, managed, streams
-from tests.paper import PaperRuntime
 from victor_fp.core.security.redaction import redact_text
 from victor_fp.shell.engine.telemetry import Begun, Ended, OnEnd
 
@@ -94,7 +94,7 @@ async def test_log_records_have_details_without_keys(caplog: pytest.LogCaptureFi
     async def leaks(talk: Talk, received: Received) -> None:
         await talk.answer(shapes.error(f"bad header: {received.headers['authorization']}"), 500)
 
-    runtime = PaperRuntime()
+    runtime = FakeRuntime()
     with caplog.at_level(logging.DEBUG, "victor_fp"):
         async with serving(answers, leaks, answers, leaks) as server:
             async with await managed(server.url, runtime=runtime, max_retries=1) as provider:

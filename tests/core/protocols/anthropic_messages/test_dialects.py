@@ -9,7 +9,7 @@ from typing import Any
 from returns.result import Failure, Result, Success
 
 from tests.core.protocols.anthropic_messages.answers import completion, events, joined, message, sse, streamed, text
-from tests.core.protocols.anthropic_messages.asked import HI, request
+from tests.core.protocols.anthropic_messages.requests import HI, request
 from victor_fp.core.catalogue.spec import Auth, ProviderSpec
 from victor_fp.core.dialects.anthropic import AnthropicDialect
 from victor_fp.core.faults import Fault, UnsupportedParameter

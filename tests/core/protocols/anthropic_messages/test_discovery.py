@@ -7,7 +7,7 @@ from typing import Any
 
 from returns.result import Success
 
-from tests.core.protocols.anthropic_messages.asked import HI, WEATHER
+from tests.core.protocols.anthropic_messages.requests import HI, WEATHER
 from victor_fp.core.catalogue import CATALOGUE
 from victor_fp.core.protocols import ModelInfo, codec_for
 from victor_fp.core.request_building.inputs import build_chat_request

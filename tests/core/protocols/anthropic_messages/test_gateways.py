@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tests.core.protocols.anthropic_messages.answers import answered, completion, message, text
-from tests.core.protocols.anthropic_messages.asked import HI, request
+from tests.core.protocols.anthropic_messages.requests import HI, request
 from victor_fp.core.catalogue import CATALOGUE
 from victor_fp.core.types import Message
 

@@ -21,7 +21,7 @@ from tests.core.protocols.anthropic_messages.answers import (
     text,
     thinking,
 )
-from tests.core.protocols.anthropic_messages.asked import body
+from tests.core.protocols.anthropic_messages.requests import body
 from tests.example_counts import scale_examples
 from victor_fp.core.types import Message
 

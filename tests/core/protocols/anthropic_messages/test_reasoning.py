@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.core.protocols.anthropic_messages.asked import adjusted, body, refused
+from tests.core.protocols.anthropic_messages.requests import adjusted, body, refused
 
 ENABLED = "claude-haiku-4-5-20251001"
 LEVELLED = "claude-opus-4-5-20251101"

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from pydantic import BaseModel, Field
 
-from tests.core.protocols.anthropic_messages.asked import (
+from tests.core.protocols.anthropic_messages.requests import (
     HI,
     NEW,
     OLD,

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tests.core.protocols.anthropic_messages.answers import call, completion, message, searched, text, thinking
-from tests.core.protocols.anthropic_messages.asked import HI, NEW, SONNET, adjusted, body, refused, sent, turns
+from tests.core.protocols.anthropic_messages.requests import HI, NEW, SONNET, adjusted, body, refused, sent, turns
 from victor_fp.core.types import AudioPart, FilePart, ImagePart, Message, TextPart
 
 PNG = b"\x89PNG"

@@ -7,7 +7,7 @@ from typing import Any
 
 from returns.result import Failure, Success
 
-from tests.core.protocols.bedrock_converse.asked import HI, SONNET, WEATHER
+from tests.core.protocols.bedrock_converse.requests import HI, SONNET, WEATHER
 from victor_fp.core.catalogue import CATALOGUE
 from victor_fp.core.protocols import Codec, ModelInfo, codec_for
 from victor_fp.core.request_building.endpoints import build_endpoint

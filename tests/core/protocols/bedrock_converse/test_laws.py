@@ -25,7 +25,7 @@ from tests.core.protocols.bedrock_converse.answers import (
     text,
     thought,
 )
-from tests.core.protocols.bedrock_converse.asked import body
+from tests.core.protocols.bedrock_converse.requests import body
 from tests.example_counts import scale_examples
 from victor_fp.core.types import Message
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from pydantic import BaseModel, Field
 
-from tests.core.protocols.bedrock_converse.asked import (
+from tests.core.protocols.bedrock_converse.requests import (
     GPT_OSS,
     LLAMA,
     MINIMAX,

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.core.protocols.bedrock_converse.asked import HI, LLAMA, NOVA, OLD, WEATHER, adjusted, body, refused, sent
+from tests.core.protocols.bedrock_converse.requests import HI, LLAMA, NOVA, OLD, WEATHER, adjusted, body, refused, sent
 from victor_fp.core.types import Message, ToolDefinition
 
 

@@ -16,7 +16,7 @@ from tests.core.protocols.bedrock_converse.answers import (
     text,
     thought,
 )
-from tests.core.protocols.bedrock_converse.asked import (
+from tests.core.protocols.bedrock_converse.requests import (
     HI,
     NEW,
     NOVA,

@@ -17,7 +17,17 @@ from tests.core.protocols.bedrock_converse.answers import (
     text,
     thought,
 )
-from tests.core.protocols.bedrock_converse.asked import GPT_OSS, HI, LLAMA, NEW, NOVA, NOVA_2, SONNET, WEATHER, request
+from tests.core.protocols.bedrock_converse.requests import (
+    GPT_OSS,
+    HI,
+    LLAMA,
+    NEW,
+    NOVA,
+    NOVA_2,
+    SONNET,
+    WEATHER,
+    request,
+)
 from victor_fp.core.types import AudioPart, FilePart, ImagePart, Message, Part, TextPart
 
 pytest.importorskip("botocore", reason="the extra `bedrock` is not installed")

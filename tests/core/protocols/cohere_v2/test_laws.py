@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.core.protocols.cohere_v2.answers import answer, answered, call, citation, events, joined, sse, streamed
-from tests.core.protocols.cohere_v2.asked import HI, THINKING, WEATHER, turns
+from tests.core.protocols.cohere_v2.requests import HI, THINKING, WEATHER, turns
 from tests.example_counts import scale_examples
 from victor_fp import replay
 from victor_fp.core.types import Message

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from pydantic import BaseModel
 
-from tests.core.protocols.cohere_v2.asked import (
+from tests.core.protocols.cohere_v2.requests import (
     HI,
     OLD,
     PLAIN,

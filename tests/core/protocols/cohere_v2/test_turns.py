@@ -7,7 +7,7 @@ import json
 import pytest
 
 from tests.core.protocols.cohere_v2.answers import answer, call, text, thought
-from tests.core.protocols.cohere_v2.asked import HI, PLAIN, THINKING, WEATHER, refused, turns
+from tests.core.protocols.cohere_v2.requests import HI, PLAIN, THINKING, WEATHER, refused, turns
 from victor_fp import replay
 from victor_fp.core.types import AudioPart, FilePart, ImagePart, Message, TextPart
 

@@ -20,7 +20,7 @@ from tests.core.protocols.mistral.answers import (
     text,
     thought,
 )
-from tests.core.protocols.mistral.asked import back
+from tests.core.protocols.mistral.requests import back
 from tests.example_counts import scale_examples
 
 WORDS = st.text(st.characters(codec="utf-8"), min_size=1, max_size=12)

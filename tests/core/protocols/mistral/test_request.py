@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from pydantic import BaseModel
 
-from tests.core.protocols.mistral.asked import HI, WEATHER, adjusted, beside, refusal
-from tests.core.protocols.openai_chat.asked import asked, sent
+from tests.core.protocols.mistral.requests import HI, WEATHER, adjusted, beside, refusal
+from tests.core.protocols.openai_chat.requests import asked, sent
 from victor_fp.core.requests import HttpRequest
 from victor_fp.core.types import ToolDefinition
 

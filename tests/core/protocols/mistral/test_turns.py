@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.core.protocols.mistral.answers import answer, call, reference, text, thought
-from tests.core.protocols.mistral.asked import HI, back, returned, turns
-from tests.core.protocols.openai_chat.asked import sent
+from tests.core.protocols.mistral.requests import HI, back, returned, turns
+from tests.core.protocols.openai_chat.requests import sent
 from tests.example_counts import scale_examples
 from victor_fp.core.types import AudioPart, FilePart, ImagePart, Message, TextPart
 

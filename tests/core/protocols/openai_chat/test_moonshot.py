@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.core.protocols.openai_chat.asked import adjusted, beside, refusal, sent
+from tests.core.protocols.openai_chat.requests import adjusted, beside, refusal, sent
 
 
 def test_temperature_goes_up_to_one() -> None:

@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from tests.acme import HI
-from tests.core.protocols.openai_chat.asked import adjusted, beside, refusal, sent
+from tests.core.protocols.openai_chat.requests import adjusted, beside, refusal, sent
 from victor_fp import replay
 from victor_fp.core.catalogue import CATALOGUE
 from victor_fp.core.dialects.chat import ChatDialect

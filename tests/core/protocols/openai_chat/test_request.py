@@ -11,7 +11,7 @@ from returns.result import Failure
 from victor_fp_wire.openai_chat import request as wire
 
 from tests.catalogue_samples import name_params
-from tests.core.protocols.openai_chat.asked import HI, WEATHER, adjusted, asked, beside, refusal, sent
+from tests.core.protocols.openai_chat.requests import HI, WEATHER, adjusted, asked, beside, refusal, sent
 from victor_fp.core.catalogue import CATALOGUE
 from victor_fp.core.catalogue.spec import ProviderSpec
 from victor_fp.core.dialects.chat import ChatDialect

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from tests.core.protocols.openai_chat.asked import HI, asked, refusal
+from tests.core.protocols.openai_chat.requests import HI, asked, refusal
 from victor_fp.core.requests import HttpRequest
 
 

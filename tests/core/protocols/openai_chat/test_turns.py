@@ -8,7 +8,7 @@ import pytest
 from returns.result import Success
 
 from tests.core.protocols.openai_chat.answers import body, chunk, piece, said, sse
-from tests.core.protocols.openai_chat.asked import HI, WEATHER, adjusted, refusal, sent
+from tests.core.protocols.openai_chat.requests import HI, WEATHER, adjusted, refusal, sent
 from victor_fp import replay
 from victor_fp.core.result import outcome
 from victor_fp.core.types import AudioPart, FilePart, ImagePart, Message, TextPart

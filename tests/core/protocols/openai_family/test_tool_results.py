@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tests.catalogue_samples import SETTINGS, group_alike
-from tests.core.protocols.openai_chat.asked import asked
+from tests.core.protocols.openai_chat.requests import asked
 from victor_fp.core.faults import UnsupportedParameter
 from victor_fp.core.requests import HttpRequest
 from victor_fp.core.types import AudioPart, FilePart, ImagePart, Message, Part, TextPart

@@ -23,7 +23,7 @@ from tests.core.protocols.openai_responses.answers import (
     streamed,
     text,
 )
-from tests.core.protocols.openai_responses.asked import HI, THINKER, items
+from tests.core.protocols.openai_responses.requests import HI, THINKER, items
 from tests.example_counts import scale_examples
 from victor_fp.core.types import Message
 

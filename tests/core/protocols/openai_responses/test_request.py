@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from returns.result import Failure
 
-from tests.core.protocols.openai_responses.asked import (
+from tests.core.protocols.openai_responses.requests import (
     CLASSIC,
     HI,
     THINKER,

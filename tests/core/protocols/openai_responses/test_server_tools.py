@@ -18,7 +18,7 @@ from tests.core.protocols.openai_responses.answers import (
     sse,
     streamed,
 )
-from tests.core.protocols.openai_responses.asked import HI, items
+from tests.core.protocols.openai_responses.requests import HI, items
 
 OWN = custom("x_keyword_search", '{"query":"sky"}', id="9")
 OFFERED = [{"type": "custom", "name": "paint"}, {"type": "x_search"}]

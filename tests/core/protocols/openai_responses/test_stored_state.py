@@ -8,7 +8,7 @@ import pytest
 from returns.result import Failure
 
 from tests.core.protocols.openai_responses.answers import call, custom, message, next_message, read, response, text
-from tests.core.protocols.openai_responses.asked import HI, adjusted, body, items, refused, request
+from tests.core.protocols.openai_responses.requests import HI, adjusted, body, items, refused, request
 from victor_fp import replay
 from victor_fp.core.catalogue import CATALOGUE
 from victor_fp.core.protocols import codec_for

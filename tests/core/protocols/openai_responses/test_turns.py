@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.core.protocols.openai_responses.asked import CLASSIC, HI, adjusted, body, items, refused
+from tests.core.protocols.openai_responses.requests import CLASSIC, HI, adjusted, body, items, refused
 from victor_fp.core.types import AudioPart, FilePart, ImagePart, Message, TextPart
 
 PNG = b"\x89PNG"

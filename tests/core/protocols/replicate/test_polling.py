@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.core.protocols.replicate.answers import API, prediction
-from tests.core.protocols.replicate.asked import request
+from tests.core.protocols.replicate.requests import request
 from tests.example_counts import scale_examples
 from victor_fp.core.catalogue import CATALOGUE
 from victor_fp.core.faults import ConnectionFailed

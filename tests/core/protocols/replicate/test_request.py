@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.core.protocols.replicate.asked import (
+from tests.core.protocols.replicate.requests import (
     CLAUDE,
     GEMINI,
     GPT,

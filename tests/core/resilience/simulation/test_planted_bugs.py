@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from tests.core.resilience.simulation.people import Scenario, Violation
-from tests.core.resilience.simulation.town import Town
+from tests.core.resilience.simulation.actors import Scenario, Violation
+from tests.core.resilience.simulation.simulation import Simulation
 from victor_fp.core.resilience import breaker, cooldown, fallback, queue, rate_limit, retry
 
 
@@ -117,7 +117,7 @@ BUGS = [
 
 def twenty_runs() -> None:
     for seed in range(20):
-        Town(Scenario(seed=seed, concurrency=3)).run()
+        Simulation(Scenario(seed=seed, concurrency=3)).run()
 
 
 @pytest.mark.parametrize(("module", "name", "planted"), BUGS, ids=[f"{name}-{bug.__name__}" for _, name, bug in BUGS])

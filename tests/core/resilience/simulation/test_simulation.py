@@ -8,15 +8,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.core.resilience.simulation.people import Scenario, Violation
-from tests.core.resilience.simulation.town import Town
+from tests.core.resilience.simulation.actors import Scenario, Violation
+from tests.core.resilience.simulation.simulation import Simulation
 from tests.example_counts import scale_examples
 
 
-def run(scenario: Scenario) -> Town:
-    town = Town(scenario)
-    town.run()
-    return town
+def run(scenario: Scenario) -> Simulation:
+    simulation = Simulation(scenario)
+    simulation.run()
+    return simulation
 
 
 def test_the_laws_hold_through_hours_of_every_weather() -> None:
@@ -65,9 +65,9 @@ def test_the_laws_hold_through_ten_thousand_hours(seed: int) -> None:
 
 
 def test_a_broken_law_prints_a_scenario_that_can_be_run_again() -> None:
-    town = Town(Scenario(seed=3))
-    town.clock.tell("something happened")
+    simulation = Simulation(Scenario(seed=3))
+    simulation.clock.tell("something happened")
     with pytest.raises(
-        Violation, match=r"(?s)too bad\nat 0.0; run again with\n\n    Town\(Scenario\(seed=3, .*something"
+        Violation, match=r"(?s)too bad\nat 0.0; run again with\n\n    Simulation\(Scenario\(seed=3, .*something"
     ):
-        town.require(False, "too bad")
+        simulation.require(False, "too bad")

@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from tests.core.protocols.openai_chat import asked
-from tests.core.protocols.openai_chat.asked import HI, WEATHER
+from tests.core.protocols.openai_chat import requests
+from tests.core.protocols.openai_chat.requests import HI, WEATHER
 from victor_fp import replay
 from victor_fp.core.types import Message
 
@@ -15,23 +15,23 @@ __all__ = ["HI", "WEATHER", "adjusted", "back", "beside", "refusal", "returned",
 
 def beside(**options: Any) -> dict[str, Any]:
     """What an option adds to the body of the plainest request."""
-    return asked.beside("mistral", **options)
+    return requests.beside("mistral", **options)
 
 
 def turns(*messages: Message, **options: Any) -> list[dict[str, Any]]:
     """The messages of a request."""
-    found: list[dict[str, Any]] = asked.sent("mistral", messages, **options)["messages"]
+    found: list[dict[str, Any]] = requests.sent("mistral", messages, **options)["messages"]
     return found
 
 
 def refusal(*messages: Message, **options: Any) -> tuple[str, str]:
     """The fault's class and the parameter it names."""
-    return asked.refusal("mistral", messages or (HI,), **options)
+    return requests.refusal("mistral", messages or (HI,), **options)
 
 
 def adjusted(**options: Any) -> dict[str, str]:
     """The parameters that were left out or changed, where the caller allows it."""
-    return asked.adjusted("mistral", **options)
+    return requests.adjusted("mistral", **options)
 
 
 def returned(whole: dict[str, Any]) -> Message:

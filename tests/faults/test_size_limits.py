@@ -11,7 +11,7 @@ import pytest
 
 from tests import openai_shapes as shapes
 from tests.acme import HI, acme
-from tests.faults.asking import CLIENTS, called, fault_of_call, peak_memory, streamed
+from tests.faults.calls import CLIENTS, call_once, fault_of_call, peak_memory, stream_once
 from tests.loopback import Received, Talk, serving
 from victor_fp.core.faults import ConnectionFailed, DeadlineExceeded, InvalidResponse, StreamInterrupted
 from victor_fp.core.framing import DEFAULT_LIMIT
@@ -47,7 +47,7 @@ async def test_a_line_of_100_mb_in_a_stream(client: str) -> None:
             sent += 1
 
     with peak_memory() as peak:
-        told = await streamed(script, client)
+        told = await stream_once(script, client)
     assert isinstance(told.end, InvalidResponse), told.end
     assert str(DEFAULT_LIMIT) in told.end.message
     assert told.end.partial is not None
@@ -92,7 +92,7 @@ async def test_a_stream_that_inflates_past_the_limit_of_a_line(client: str) -> N
         await talk.piece(gzip.compress(b"data: ") + ZEROS * 20)
 
     with peak_memory() as peak:
-        told = await streamed(script, client)
+        told = await stream_once(script, client)
     assert isinstance(told.end, InvalidResponse), told.end
     assert str(DEFAULT_LIMIT) in told.end.message
     assert peak.size < 4 * DEFAULT_LIMIT
@@ -107,7 +107,7 @@ async def test_a_bomb_in_a_bomb(client: str) -> None:
 
     with peak_memory() as peak:
         fault = await fault_of_call(script, client)
-        told = await streamed(script, client)
+        told = await stream_once(script, client)
     assert isinstance(fault, InvalidResponse)
     assert isinstance(told.end, InvalidResponse)
     assert "compressed more than once" in fault.message
@@ -123,7 +123,7 @@ async def test_a_bomb_of_nothing_but_comments_ends_at_the_deadline() -> None:
             await talk.piece(comments)
 
     with peak_memory() as peak:
-        told = await streamed(script, deadline=0.2)
+        told = await stream_once(script, deadline=0.2)
     assert isinstance(told.end, DeadlineExceeded), told.end
     assert peak.size < 16 * MIB
 
@@ -163,7 +163,7 @@ async def test_what_is_packed_in_good_faith_is_read(client: str, coding: str, pa
     async def script(talk: Talk, _: Received) -> None:
         await talk.answer(packed, content_encoding=coding)
 
-    assert (await called(script, client)).unwrap().content == "Hello!"
+    assert (await call_once(script, client)).unwrap().content == "Hello!"
 
 
 async def test_a_packed_stream_is_read_as_it_comes(client: str) -> None:
@@ -178,7 +178,7 @@ async def test_a_packed_stream_is_read_as_it_comes(client: str) -> None:
         await talk.piece(packer.flush())
         await talk.end()
 
-    told = await streamed(script, client)
+    told = await stream_once(script, client)
     assert isinstance(told.end, StreamChunk), told.end
     assert (told.text, told.end.stop_reason) == ("Hello", "stop")
 

@@ -18,7 +18,7 @@ from tests.core.protocols.openai_responses.answers import (
     text,
     thought,
 )
-from tests.core.protocols.openai_responses.asked import CLASSIC, HI, THINKER, items
+from tests.core.protocols.openai_responses.requests import CLASSIC, HI, THINKER, items
 from victor_fp.core.types import Message
 
 CITED = {"type": "url_citation", "url": "https://sky.example", "title": "Sky", "start_index": 0, "end_index": 5}

@@ -16,7 +16,7 @@ from tests.core.protocols.anthropic_messages.answers import (
     text,
     thinking,
 )
-from tests.core.protocols.anthropic_messages.asked import HI, WEATHER, body, request, turns
+from tests.core.protocols.anthropic_messages.requests import HI, WEATHER, body, request, turns
 from victor_fp.core.types import ImagePart, Message, Part, TextPart
 
 

@@ -23,7 +23,7 @@ from tests.core.protocols.openai_responses.answers import (
     text,
     thought,
 )
-from tests.core.protocols.openai_responses.asked import HI, THINKER, WEATHER, body, items, request
+from tests.core.protocols.openai_responses.requests import HI, THINKER, WEATHER, body, items, request
 from victor_fp.core.types import ImagePart, Message, Part, TextPart
 
 PARIS, OSLO = '{"city": "Paris"}', '{"city": "Oslo"}'

@@ -10,8 +10,8 @@ import pytest
 
 from tests import openai_shapes as shapes
 from tests.acme import HI, KEY, acme
+from tests.fake_transport import FakeTransport, create_managed_provider
 from tests.loopback import Received, Talk, serving
-from tests.paper_transport import PaperTransport, over
 from victor_fp.core.requests import HttpRequest
 from victor_fp.providers.base import BaseProvider
 from victor_fp.providers.registry import ProviderRegistry
@@ -33,8 +33,8 @@ def no_collector() -> Iterator[None]:
 
 async def made(kind: str) -> BaseProvider:
     if kind == "managed":
-        return await over(PaperTransport())
-    return ProviderRegistry.create("acme", api_key=KEY, transport=PaperTransport())
+        return await create_managed_provider(FakeTransport())
+    return ProviderRegistry.create("acme", api_key=KEY, transport=FakeTransport())
 
 
 async def asked(provider: BaseProvider, *, stream: bool) -> None:
@@ -48,7 +48,7 @@ async def asked(provider: BaseProvider, *, stream: bool) -> None:
 @pytest.mark.parametrize("kind", ["plain", "managed"])
 @pytest.mark.parametrize("stream", [False, True], ids=["chat", "stream"])
 async def test_calls_leave_no_circles(kind: str, stream: bool, no_collector: None) -> None:
-    await over(PaperTransport())  # registers the provider
+    await create_managed_provider(FakeTransport())  # registers the provider
     provider = await made(kind)
     await asked(provider, stream=stream)
     gc.collect()

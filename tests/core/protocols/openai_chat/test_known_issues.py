@@ -18,7 +18,7 @@ from tests.core.protocols.openai_chat.answers import (
     sse,
     streamed,
 )
-from tests.core.protocols.openai_chat.asked import HI, WEATHER, asked, sent
+from tests.core.protocols.openai_chat.requests import HI, WEATHER, asked, sent
 from victor_fp import replay
 from victor_fp.core.requests import HttpRequest
 from victor_fp.core.types import ImagePart, Message, TextPart

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from pydantic import BaseModel
 
-from tests.core.protocols.openai_responses.asked import THINKER, WEATHER, adjusted, body, refused
+from tests.core.protocols.openai_responses.requests import THINKER, WEATHER, adjusted, body, refused
 
 AZURE = {"endpoint": "https://unit.openai.azure.com"}
 

@@ -1,4 +1,4 @@
-"""The composed machines in a town of imagined vendors and callers, with every law checked at every step."""
+"""The simulation: the composed machines with simulated vendors and callers; every law is checked at every step."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Generator
 from functools import partial
 from random import Random
 
-from tests.core.resilience.simulation.people import Caller, Scenario, Site, Violation
+from tests.core.resilience.simulation.actors import Caller, Scenario, Site, Violation
 from tests.core.resilience.simulation.scheduler import Actor, GaveUp, Park, Scheduler, Sleep, Step
 from victor_fp.core.faults import Cancelled, DeadlineExceeded, Fault, RateLimited, TimedOut
 from victor_fp.core.resilience import admission as admitting
@@ -24,8 +24,8 @@ TIMEOUT = 30.0
 EPSILON = 1e-6
 
 
-class Town:
-    """All of it."""
+class Simulation:
+    """All sites, callers and their machines on one virtual clock."""
 
     def __init__(self, scenario: Scenario) -> None:
         self.scenario = scenario
@@ -69,7 +69,7 @@ class Town:
         if not holds:
             story = "\n".join(self.clock.trace)
             raise Violation(
-                f"{law}\nat {self.clock.now!r}; run again with\n\n    Town({self.scenario!r}).run()\n\n{story}"
+                f"{law}\nat {self.clock.now!r}; run again with\n\n    Simulation({self.scenario!r}).run()\n\n{story}"
             )
 
     def check(self) -> None:

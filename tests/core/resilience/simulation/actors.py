@@ -1,4 +1,4 @@
-"""Who lives in the simulated town: its settings, the sites with their machines, and the callers."""
+"""Actors of the simulation: its settings, the sites with their machines, and the callers."""
 
 from __future__ import annotations
 

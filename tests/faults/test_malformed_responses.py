@@ -9,7 +9,7 @@ import pytest
 
 from tests import openai_shapes as shapes
 from tests.acme import HI, acme
-from tests.faults.asking import CLIENTS, brought, called, fault_of_call, streamed
+from tests.faults.calls import CLIENTS, call_once, fault_of_call, open_client, stream_once
 from tests.loopback import Received, Script, Talk, serving
 from victor_fp.core.faults import (
     ConnectionFailed,
@@ -94,10 +94,10 @@ async def test_a_body_that_is_no_completion(data: bytes) -> None:
 
 
 async def test_text_that_is_not_unicode_is_replaced_and_the_answer_kept(client: str) -> None:
-    response = (await called(body_of(BAD_TEXT), client)).unwrap()
+    response = (await call_once(body_of(BAD_TEXT), client)).unwrap()
     assert response.content == "caf\ufffd \ufffd\ufffd"
     assert (response.metadata or {})["replaced_characters"] == 3
-    seen = await streamed(stream_of(BAD_EVENT, frames(LAST, "[DONE]")), client)
+    seen = await stream_once(stream_of(BAD_EVENT, frames(LAST, "[DONE]")), client)
     assert isinstance(seen.end, StreamChunk)
     assert seen.text == "caf\ufffd \ufffd\ufffd"
 
@@ -105,32 +105,32 @@ async def test_text_that_is_not_unicode_is_replaced_and_the_answer_kept(client: 
 @pytest.mark.parametrize("content_type", ["text/html", "text/plain", "image/png", "application/x-ndjson", ""])
 async def test_a_wrong_content_type_hides_no_right_answer(client: str, content_type: str) -> None:
     right = json.dumps(shapes.body()).encode()
-    response = (await called(body_of(right, content_type=content_type), client)).unwrap()
+    response = (await call_once(body_of(right, content_type=content_type), client)).unwrap()
     assert response.content == "Hello!"
-    told = await streamed(stream_of(frames(FIRST, LAST, "[DONE]"), content_type=content_type or "x"), client)
+    told = await stream_once(stream_of(frames(FIRST, LAST, "[DONE]"), content_type=content_type or "x"), client)
     assert isinstance(told.end, StreamChunk)
     assert told.text == "Hel"
 
 
 async def test_html_in_place_of_a_stream(client: str) -> None:
-    told = await streamed(stream_of(b"<html><body>Sign in</body></html>", content_type="text/html"), client)
+    told = await stream_once(stream_of(b"<html><body>Sign in</body></html>", content_type="text/html"), client)
     assert isinstance(told.end, InvalidResponse), told.end
 
 
 async def test_bytes_that_are_not_unicode_are_replaced_and_the_answer_is_kept(client: str) -> None:
-    told = await streamed(stream_of(frames(FIRST), BAD_EVENT, frames(SECOND, LAST, "[DONE]")), client)
+    told = await stream_once(stream_of(frames(FIRST), BAD_EVENT, frames(SECOND, LAST, "[DONE]")), client)
     assert isinstance(told.end, StreamChunk), told.end
     assert told.text.startswith("Hel")
     assert told.text.endswith("lo")
     assert "\N{REPLACEMENT CHARACTER}" in told.text
     assert told.end.typed_metadata["replaced_characters"] == told.text.count("\N{REPLACEMENT CHARACTER}")
-    whole = (await called(body_of(BAD_TEXT), client)).unwrap()
+    whole = (await call_once(body_of(BAD_TEXT), client)).unwrap()
     assert "\N{REPLACEMENT CHARACTER}" in whole.content
 
 
 @pytest.mark.parametrize("garbage", [frames("{not json"), frames("[1]"), frames("17"), frames('{"a": ')])
 async def test_garbage_between_events_ends_the_stream_with_what_came(client: str, garbage: bytes) -> None:
-    told = await streamed(stream_of(frames(FIRST), garbage, frames(SECOND, LAST, "[DONE]")), client)
+    told = await stream_once(stream_of(frames(FIRST), garbage, frames(SECOND, LAST, "[DONE]")), client)
     assert isinstance(told.end, InvalidResponse), told.end
     assert told.text == "Hel"
     assert told.end.partial is not None
@@ -151,7 +151,9 @@ async def test_garbage_between_events_ends_the_stream_with_what_came(client: str
     ids=lambda piece: repr(piece[:16]),
 )
 async def test_what_the_framing_allows_between_events_is_passed_over(harmless: bytes) -> None:
-    told = await streamed(stream_of(frames(FIRST), harmless, frames(SECOND, LAST), harmless, frames(USAGE, "[DONE]")))
+    told = await stream_once(
+        stream_of(frames(FIRST), harmless, frames(SECOND, LAST), harmless, frames(USAGE, "[DONE]"))
+    )
     assert isinstance(told.end, StreamChunk), told.end
     assert (told.text, told.end.stop_reason) == ("Hello", "stop")
 
@@ -180,7 +182,7 @@ async def test_what_the_framing_allows_between_events_is_passed_over(harmless: b
     ],
 )
 async def test_ends_that_come_twice_or_only_half_are_one_end(client: str, ending: bytes) -> None:
-    told = await streamed(stream_of(frames(FIRST, SECOND), ending), client)
+    told = await stream_once(stream_of(frames(FIRST, SECOND), ending), client)
     assert isinstance(told.end, StreamChunk), told.end
     assert (told.text, told.end.stop_reason) == ("Hello", "stop")
     assert told.end.usage == {"prompt_tokens": 5, "completion_tokens": 2, "total_tokens": 7}
@@ -199,7 +201,7 @@ async def test_ends_that_come_twice_or_only_half_are_one_end(client: str, ending
     ids=["done-alone", "nothing", "cut", "error", "error-then-more", "named-error"],
 )
 async def test_a_stream_without_its_end_is_never_whole(client: str, ending: bytes, kind: type[Fault]) -> None:
-    told = await streamed(stream_of(frames(FIRST), *([ending] if ending else [])), client)
+    told = await stream_once(stream_of(frames(FIRST), *([ending] if ending else [])), client)
     assert isinstance(told.end, kind), told.end
     assert told.text == "Hel"
     assert told.end.partial is not None
@@ -212,14 +214,14 @@ async def test_an_error_in_a_200_body_is_that_error(client: str) -> None:
 
 
 async def test_a_connection_closed_between_events(client: str) -> None:
-    told = await streamed(stream_of(frames(FIRST), end=False), client)
+    told = await stream_once(stream_of(frames(FIRST), end=False), client)
     assert isinstance(told.end, StreamInterrupted), told.end
     assert told.end.partial is not None
     assert told.end.partial.content == told.text == "Hel"
 
 
 async def test_a_connection_closed_behind_the_finish_takes_nothing_away(client: str) -> None:
-    told = await streamed(stream_of(frames(FIRST, LAST), end=False), client)
+    told = await stream_once(stream_of(frames(FIRST, LAST), end=False), client)
     assert isinstance(told.end, StreamChunk), told.end
     assert (told.text, told.end.stop_reason) == ("Hel", "stop")
 
@@ -234,8 +236,8 @@ async def test_interim_answers_are_passed_over(client: str, interim: str) -> Non
         await talk.raw(f"HTTP/1.1 {interim}\r\n\r\n".encode())
         await talk.events(FIRST, LAST)
 
-    assert (await called(call, client)).unwrap().content == "Hello!"
-    assert (await streamed(stream, client)).text == "Hel"
+    assert (await call_once(call, client)).unwrap().content == "Hello!"
+    assert (await stream_once(stream, client)).text == "Hel"
 
 
 async def test_interim_answers_without_end_are_a_silence(client: str) -> None:
@@ -255,13 +257,13 @@ async def test_comments_without_an_answer_end_with_the_default_deadline(client: 
             await talk.piece(b": still thinking\n\n")
             await asyncio.sleep(0.02)
 
-    told = await asyncio.wait_for(streamed(script, client, timeout=0.2), 2)
+    told = await asyncio.wait_for(stream_once(script, client, timeout=0.2), 2)
     assert isinstance(told.end, TimedOut | DeadlineExceeded), told.end
 
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
 async def test_a_redirect_loop_is_left_at_its_first_turn(client: str, status: int) -> None:
-    async with brought(client) as own:
+    async with open_client(client) as own:
         seen: list[str] = []
 
         async def script(talk: Talk, received: Received) -> None:
@@ -300,7 +302,7 @@ async def test_an_answer_before_the_request_was_read(client: str) -> None:
     server = await asyncio.start_server(turned_away, "127.0.0.1", 0)
     port = server.sockets[0].getsockname()[1]
     large = [Message(role="user", content="x" * 20_000_000)]
-    async with server, brought(client) as own:
+    async with server, open_client(client) as own:
         async with acme(f"http://127.0.0.1:{port}", max_retries=0, http_client=own) as provider:
             fault = (await provider.chat_result(large, model="m-1")).failure()
             small = (await provider.chat_result(HI, model="m-1")).failure()
@@ -311,7 +313,7 @@ async def test_an_answer_before_the_request_was_read(client: str) -> None:
 
 @pytest.mark.parametrize("value", ["a\r\nx-other: b", "caf\u00e9", "a\0b"], ids=["newline", "accent", "zero"])
 async def test_a_header_that_cannot_be_sent_is_the_callers_mistake(client: str, value: str) -> None:
-    async with brought(client) as own, serving(body_of(b"{}")) as server:
+    async with open_client(client) as own, serving(body_of(b"{}")) as server:
         async with acme(server.url, http_client=own) as provider:
             result = await provider.chat_result(HI, model="m-1", extra_headers={"x-note": value})
     fault = result.failure()
