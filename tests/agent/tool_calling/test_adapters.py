@@ -157,7 +157,7 @@ def test_a_gemini_function_without_parameters_has_none() -> None:
         {"type": "function_call", "call_id": "c1", "name": "find", "arguments": '{"q": 1}'},
     ],
 )
-def test_entries_of_every_family_are_read(entry: dict[str, Any]) -> None:
+def test_native_calls_of_every_family_are_parsed(entry: dict[str, Any]) -> None:
     found = OpenAIToolCallingAdapter().parse_native_tool_calls([entry])
     assert found.tool_calls == [ToolCall("find", {"q": 1}, "c1")]
 
@@ -307,6 +307,6 @@ def test_calls_go_to_dicts_and_back() -> None:
     assert ToolCall("f", {}).to_dict() == {"name": "f", "arguments": {}}
 
 
-def test_an_adapter_without_its_four_answers_cannot_be_made() -> None:
+def test_an_adapter_without_its_four_methods_cannot_be_created() -> None:
     with pytest.raises(TypeError, match="abstract"):
         BaseToolCallingAdapter("m")  # type: ignore[abstract]  # that is what is tested
