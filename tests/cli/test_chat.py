@@ -55,7 +55,7 @@ def test_no_stream_asks_for_the_whole_answer(serve: Serve, keyed: dict[str, str]
     assert not server.received[0].json().get("stream")
 
 
-def test_what_was_asked_for_goes_out_and_nothing_more(serve: Serve, keyed: dict[str, str]) -> None:
+def test_only_requested_options_are_sent(serve: Serve, keyed: dict[str, str]) -> None:
     server = serve(friendly)
 
     chat("Hi", "--system", "Be kind", "--temperature", "0.2", "--max-tokens", "9", *at(server), env=keyed)
@@ -104,7 +104,7 @@ def test_image_type_is_detected_from_content(serve: Serve, keyed: dict[str, str]
     assert text["text"] == "What is it?"
 
 
-def test_tools_are_offered_and_calls_shown(serve: Serve, keyed: dict[str, str], tmp_path: Path) -> None:
+def test_tools_are_sent_and_calls_printed(serve: Serve, keyed: dict[str, str], tmp_path: Path) -> None:
     async def calls(talk: Talk, received: Received) -> None:
         called = chunk(choices=[{"index": 0, "delta": {"tool_calls": [CALL]}, "finish_reason": None}])
         await talk.events(called, chunk(finish="tool_calls"))

@@ -102,7 +102,7 @@ def messages(received: Received) -> list[Any]:
 
 
 @pytest.mark.parametrize(("typed", "content"), [("2", "2"), (None, "the user gave no result")])
-def test_the_result_of_a_call_is_typed_by_hand(serve: Serve, typed: str | None, content: str) -> None:
+def test_the_user_enters_the_result_of_a_call(serve: Serve, typed: str | None, content: str) -> None:
     server = serve(calling, saying("It is 2"))
 
     code, out, _ = converse(server.url, "Add", typed)

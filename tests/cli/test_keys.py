@@ -42,7 +42,7 @@ def test_a_key_is_stored_listed_and_deleted_without_being_shown(world: dict[str,
 
 
 @pytest.mark.skipif(os.name != "posix", reason="permission bits are POSIX")
-def test_the_file_is_the_owners_alone(world: dict[str, str]) -> None:
+def test_the_file_is_readable_by_its_owner_only(world: dict[str, str]) -> None:
     keys("--set", "openai", env=world, stdin=KEY)
 
     assert stat.S_IMODE((Path(world["VICTOR_FP_CONFIG_DIR"]) / "keys.json").stat().st_mode) == 0o600
@@ -90,7 +90,7 @@ def test_overridden_key_is_reported(world: dict[str, str]) -> None:
     assert "sk-another" not in result.stderr
 
 
-def test_a_file_open_to_others_is_an_error_with_its_remedy(world: dict[str, str]) -> None:
+def test_a_file_readable_by_others_is_an_error_with_advice(world: dict[str, str]) -> None:
     keys("set", "openai", env=world, stdin=KEY)
     path = Path(world["VICTOR_FP_CONFIG_DIR"]) / "keys.json"
     path.chmod(0o644)

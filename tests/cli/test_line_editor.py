@@ -80,7 +80,7 @@ def test_pasted_text_is_one_prompt_and_lines_can_be_added(serve: Serve, keyed: d
 
 
 @pytest.mark.slow
-def test_what_is_typed_during_an_answer_waits_unseen(serve: Serve, keyed: dict[str, str]) -> None:
+def test_input_typed_during_an_answer_is_buffered_without_echo(serve: Serve, keyed: dict[str, str]) -> None:
     slow = Slow()
     server = serve(slow, friendly)
     with terminal("chat", *at(server), env=keyed) as (process, tty):
@@ -100,9 +100,7 @@ def test_what_is_typed_during_an_answer_waits_unseen(serve: Serve, keyed: dict[s
 
 
 @pytest.mark.slow
-def test_what_was_typed_before_a_question_does_not_answer_it(
-    serve: Serve, keyed: dict[str, str], tmp_path: Path
-) -> None:
+def test_input_typed_before_a_question_does_not_answer_it(serve: Serve, keyed: dict[str, str], tmp_path: Path) -> None:
     (tmp_path / "adder.py").write_text(TOOLS)
     called = chunk(choices=[{"index": 0, "delta": {"tool_calls": [CALL]}, "finish_reason": None}])
     slow = Slow(called, chunk(finish="tool_calls"))
@@ -216,7 +214,7 @@ def test_one_prompt_on_a_terminal_asks_before_a_call(serve: Serve, keyed: dict[s
 
 
 @pytest.mark.slow
-def test_the_history_outlives_the_command_and_holds_no_secrets(serve: Serve, keyed: dict[str, str]) -> None:
+def test_the_history_is_kept_across_runs_and_has_no_secrets(serve: Serve, keyed: dict[str, str]) -> None:
     server = serve(friendly)
     with terminal("chat", *at(server), env=keyed) as (process, tty):
         tty.until("> ")
