@@ -155,7 +155,7 @@ def test_a_malformed_document_is_named(name: str, tmp_path: Path) -> None:
         compiled(tmp_path, MALFORMED[name], name)
 
 
-def test_bytes_that_are_no_text_are_named() -> None:
+def test_bytes_that_are_not_text_are_reported() -> None:
     for name in ("a.yaml", "a.json"):
         with pytest.raises(CodegenFailed, match=name):
             parse_document(name, b"\xff\xfe\xfa")

@@ -64,7 +64,7 @@ def every_schema(schema: Schema) -> list[Schema]:
 
 @given(schemas_of_any_kind, st.sampled_from(["request", "response"]))
 @settings(max_examples=scale_examples(100), deadline=None)
-def test_what_comes_out_can_be_told_apart_by_a_decoder(schemas: Schemas, side: Side) -> None:
+def test_normalised_unions_can_be_distinguished_by_a_decoder(schemas: Schemas, side: Side) -> None:
     before = json.dumps(schemas)
     result = normalise(schemas, ("Root",), side).schemas
     assert json.dumps(schemas) == before, "steps do not change what they are given"

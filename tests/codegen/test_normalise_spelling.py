@@ -87,7 +87,7 @@ def test_any_of_becomes_one_of_and_mapped_names_are_written_in_full() -> None:
     assert convert_unions_to_one_of({"X": schema}) == {"X": expected}
 
 
-def test_alternatives_that_only_demand_fields_are_no_union() -> None:
+def test_alternatives_that_only_require_fields_are_not_a_union() -> None:
     schema: Schema = {"properties": {"a": {}, "b": {}}, "anyOf": [{"required": ["a"]}, {"required": ["b"]}]}
     assert convert_unions_to_one_of({"X": schema}) == {"X": {"properties": {"a": {}, "b": {}}}}
 
@@ -117,5 +117,5 @@ def test_an_enum_of_one_is_a_const_and_says_its_type(schema: Schema, expected: S
         ({"type": "object", "oneOf": [A]}, {"oneOf": [A]}),
     ],
 )
-def test_objects_and_arrays_say_what_they_are(schema: Schema, expected: Schema) -> None:
+def test_objects_and_arrays_have_a_type(schema: Schema, expected: Schema) -> None:
     assert infer_missing_types({"X": schema}) == {"X": expected}

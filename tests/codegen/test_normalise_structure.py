@@ -27,7 +27,7 @@ def test_all_of_a_single_reference_is_that_reference() -> None:
     assert flatten_all_of({"A": thing(a=TEXT), "B": {"allOf": [make_reference("A")]}})["B"] == make_reference("A")
 
 
-def test_fields_beside_a_union_go_into_each_variant() -> None:
+def test_fields_alongside_a_union_are_added_to_each_variant() -> None:
     union: Schema = {"type": "object", "properties": {"id": TEXT}, "oneOf": [thing(a=TEXT), thing(b=TEXT)]}
     expected: Schema = {"oneOf": [thing(a=TEXT, id=TEXT), thing(b=TEXT, id=TEXT)]}
     assert flatten_all_of({"X": union})["X"] == expected
@@ -58,7 +58,7 @@ def test_a_component_composed_of_itself_ends() -> None:
     assert flatten_all_of({"X": {"allOf": [make_reference("X"), thing(a=TEXT)]}})["X"] == thing(a=TEXT)
 
 
-def test_a_base_that_names_its_heirs_becomes_their_union() -> None:
+def test_a_base_with_a_mapping_of_subtypes_becomes_their_union() -> None:
     mapping = {"cat": "#/components/schemas/Cat"}
     base = {**thing(kind=TEXT), "discriminator": {"propertyName": "kind", "mapping": mapping}}
     cat: Schema = {"allOf": [make_reference("Pet"), thing(lives={"type": "integer"})]}

@@ -143,7 +143,7 @@ def test_an_ordinary_setting_is_not_mistaken_for_a_tag() -> None:
     assert tag_unions(schemas)["X"] == thing(tier=tier, b=TEXT)
 
 
-def test_an_inline_union_of_objects_gets_a_name_and_keeps_text_beside_it() -> None:
+def test_an_inline_union_of_objects_gets_a_name_and_keeps_a_string_variant() -> None:
     parts = union(make_reference("A"), make_reference("B"))
     schemas: Schemas = {
         "X": thing(content=union(TEXT, array(parts)), choice=union(TEXT, make_reference("A"), make_reference("B"))),
@@ -169,7 +169,7 @@ def test_a_struct_in_two_unions_with_different_tags_becomes_two() -> None:
     assert result["ByRole"]["oneOf"] == [make_reference("AUser"), make_reference("C")]
 
 
-def test_responses_open_every_value_that_is_no_tag() -> None:
+def test_responses_accept_any_value_that_is_not_a_tag() -> None:
     schemas = tag_unions(
         {
             "Part": union(make_reference("A"), make_reference("B")),
