@@ -49,7 +49,7 @@ def file_of(world: dict[str, str]) -> KeyFile:
     return KeyFile(Path(world["VICTOR_FP_CONFIG_DIR"]) / "keys.json")
 
 
-def test_the_tutorials_question_is_answered_from_variable_and_file(
+def test_the_tutorial_function_finds_keys_in_variable_and_file(
     world: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("VICTOR_FP_CONFIG_DIR", world["VICTOR_FP_CONFIG_DIR"])
@@ -115,7 +115,7 @@ def test_keys_move_into_the_keyring_and_leave_the_file(world: dict[str, str]) ->
     assert file_of(world).read() == Success({})
 
 
-def test_a_keyring_that_does_not_keep_a_key_costs_none(world: dict[str, str]) -> None:
+def test_a_keyring_that_does_not_store_a_key_loses_none(world: dict[str, str]) -> None:
     store_api_key("custom", "one", environment=world)
 
     moved = migrate_api_keys(environment=world, key_ring=FakeKeyring(forgetful=True))
