@@ -86,7 +86,7 @@ def told(**changes: Any) -> list[str]:
         ({"flags": {"a": 1}}, ["$.flags.a: 1 is no bool"]),
     ],
 )
-def test_what_is_wrong_and_where(changes: dict[str, Any], wrong: list[str]) -> None:
+def test_mismatches_have_a_path_and_a_reason(changes: dict[str, Any], wrong: list[str]) -> None:
     assert told(**changes) == wrong
 
 

@@ -44,7 +44,7 @@ def told(value: object, schema: Any, **options: Any) -> list[str]:
         ({"name": "A", "friends": [{}, {}, {}]}, ["$.friends: 3 items where 2 is the most"]),
     ],
 )
-def test_what_is_wrong_is_named_with_its_place(value: object, wrong: list[str]) -> None:
+def test_mismatches_are_reported_with_their_path(value: object, wrong: list[str]) -> None:
     assert told(value, PERSON) == wrong
 
 
@@ -72,7 +72,7 @@ def test_each_keyword(schema: Any, fits: object, fails: object) -> None:
     assert told(1, False) == ["$: nothing may stand here"]
 
 
-def test_of_several_branches_the_nearest_one_speaks() -> None:
+def test_of_several_branches_the_closest_one_is_reported() -> None:
     text = {"type": "object", "properties": {"type": {"const": "text"}, "text": {"type": "string"}}}
     image = {"type": "object", "properties": {"type": {"const": "image"}, "size": {"type": "integer"}}}
     schema = {"oneOf": [text, image, {"type": "string"}]}
@@ -91,7 +91,7 @@ def test_a_closed_document_knows_all_that_its_parts_name_and_no_more() -> None:
     assert told({"anything": 1}, {"type": "object"}, closed=True) == []
 
 
-def test_a_discriminator_leads_to_the_heir() -> None:
+def test_a_discriminator_selects_the_subtype() -> None:
     tool = {"allOf": [{"$ref": "#/message"}], "properties": {"call": {"type": "string"}}, "required": ["call"]}
     mapping = {"tool": "#/tool", "user": "#/nowhere"}
     base = {
@@ -107,7 +107,7 @@ def test_a_discriminator_leads_to_the_heir() -> None:
     ]
 
 
-def test_references_that_lead_nowhere_or_in_circles_end() -> None:
+def test_unresolvable_and_circular_references_terminate() -> None:
     assert told(1, {"$ref": "#/nowhere"}) == []
     assert told(1, {"$ref": "#/a", "a": {"$ref": "#/a"}}) == []
     tree = {"type": "object", "properties": {"next": {"$ref": "#"}}}
@@ -139,7 +139,7 @@ def test_a_schema_of_whatever_shape_raises_nothing(value: Any, schema: Any) -> N
 
 @settings(max_examples=scale_examples(60), deadline=None)
 @given(JSON)
-def test_a_value_fits_the_schema_that_names_it(value: Any) -> None:
+def test_a_value_matches_the_schema_built_from_it(value: Any) -> None:
     assert told(value, {"const": value}) == []
     assert told(value, {"enum": [value]}) == []
     assert told({"inside": value}, {"properties": {"inside": {"const": value}}}, closed=True) == []
