@@ -94,7 +94,7 @@ def test_a_tool_that_was_sent_under_another_name_comes_back_under_its_own() -> N
         assert [found["name"] for found in result.unwrap().tool_calls] == ["city.find"]
 
 
-def test_a_demanded_call_that_did_not_come_is_a_fault() -> None:
+def test_a_missing_required_call_is_a_fault() -> None:
     item = encoded(tool_choice="required")
     handle = handle_with(merge_contexts([item]))
     fault = decode(handle, msgspec.json.encode(body("no call"))).failure()

@@ -71,7 +71,7 @@ def after(*events: PollingEvent, request: HttpRequest = CREATE) -> tuple[Any, li
     return polling, orders
 
 
-def test_it_begins_with_the_request_itself_which_has_time_of_its_own() -> None:
+def test_it_begins_with_the_request_itself_which_has_its_own_timeout() -> None:
     assert begun()[1] == SendRequest(request=CREATE, timeout=EXCHANGE_TIMEOUT)
     assert begun(timeout=2.0)[1].timeout == 2.0
 
@@ -92,7 +92,7 @@ def test_polling_delays_increase() -> None:
     assert polling.cancel == cancel("r1")
 
 
-def test_polls_that_fail_for_the_moment_are_repeated_and_may_name_the_rest() -> None:
+def test_temporary_poll_failures_are_retried_and_may_set_the_delay() -> None:
     _, orders = after(told(), DOWN, told(status=503), told(status=429, retry_after="30"), told())
     delays = [order.delay for order in orders if isinstance(order, SendRequest)]
     assert (len(delays), delays[3]) == (5, 30.0)
@@ -105,7 +105,7 @@ def test_polls_that_keep_failing_end_the_waiting() -> None:
 
 
 @pytest.mark.parametrize("event", [told(status=429), told(status=500), told(status=401)])
-def test_a_creation_that_fails_is_not_repeated_here(event: ExchangeDone) -> None:
+def test_a_failed_creation_is_not_retried_by_polling(event: ExchangeDone) -> None:
     assert after(event)[1] == [UseResponse(event)]
     assert after(DOWN)[1] == [StopPolling(DOWN.fault)]
 

@@ -58,14 +58,14 @@ def test_a_record_is_named_as_its_dialect_says(name: str) -> None:
     assert isinstance(load_writer(name), Writer)
 
 
-def test_every_protocol_is_spoken_by_an_entry_of_the_catalogue() -> None:
+def test_every_protocol_is_used_by_an_entry_of_the_catalogue() -> None:
     spoken = {entry.dialect.protocol for entry in CATALOGUE.chats}
     assert spoken == set(PROTOCOLS) == {adapter.FAMILY.protocol for adapter in ADAPTERS}
     for entry in CATALOGUE.chats:
         assert codec_for(build_endpoint(entry).unwrap()).protocol == entry.dialect.protocol
 
 
-def test_a_dialect_that_is_not_its_protocols_own_is_a_mistake() -> None:
+def test_a_dialect_of_another_protocol_is_an_error() -> None:
     class Pretender(CohereDialect, frozen=True, kw_only=True):
         protocol = MistralDialect.protocol
 

@@ -28,7 +28,7 @@ def asked(spec: ProviderSpec, **options: Any) -> Result[HttpRequest, Fault]:
 
 
 @pytest.mark.parametrize("spec", STATELESS, ids=lambda spec: spec.name)
-def test_a_protocol_that_keeps_nothing_refuses_by_name_or_leaves_out_visibly(spec: ProviderSpec) -> None:
+def test_a_protocol_without_storage_rejects_by_name_or_drops_visibly(spec: ProviderSpec) -> None:
     for name, value in {"previous_response_id": "r1", "background": True, "store": True}.items():
         check_option(spec, name, {name: value})
 
@@ -50,7 +50,7 @@ def check_option(spec: ProviderSpec, name: str, option: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize("spec", STATELESS, ids=lambda spec: spec.name)
-def test_not_to_store_is_what_happens_anyway(spec: ProviderSpec) -> None:
+def test_store_false_is_accepted_without_storage(spec: ProviderSpec) -> None:
     sent = asked(spec, store=False)
     assert isinstance(outcome(sent), Success)
     assert sent.unwrap().adjustments == ()

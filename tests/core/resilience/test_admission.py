@@ -128,7 +128,7 @@ def test_full_queue_refuses() -> None:
     assert [(order.ticket, type(order.fault)) for order in orders if isinstance(order, Refuse)] == [(3, QueueFull)]
 
 
-def test_overdue_call_frees_its_queue_entry_for_a_new_call() -> None:
+def test_an_expired_call_frees_its_queue_entry_for_a_new_call() -> None:
     state, _ = told(admission(max_size=1, max_wait=5), (0.0, Arrived(ticket=1)), (0.0, Arrived(ticket=2)))
     _, orders = told(state, (6.0, Arrived(ticket=3)))
     assert [order.ticket for order in orders if isinstance(order, Refuse)] == [2]

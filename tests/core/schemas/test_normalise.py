@@ -39,7 +39,7 @@ def test_json_types_are_no_change() -> None:
         assert normalise({"type": kind}).changes == ()
 
 
-def test_an_unknown_type_is_left_out_and_told() -> None:
+def test_an_unknown_type_is_dropped_visibly() -> None:
     normalised = normalise({"type": "Path"})
     assert (normalised.schema, normalised.texts) == ({}, ("type: Path",))
     assert normalised.changes == ("the type 'Path' is not a JSON Schema type and is moved to the description",)

@@ -108,7 +108,7 @@ def _lists_properties_of_a_root_union(changes: tuple[str, ...]) -> bool:
     return any(change.endswith("Of is moved to the description: $") for change in changes)
 
 
-def test_a_union_at_the_root_that_is_told_is_a_named_change() -> None:
+def test_a_described_union_at_the_root_is_a_named_change() -> None:
     schema: dict[str, Any] = {"$ref": "#/$defs/A", "anyOf": [{}, {"properties": {"a": False}}], "$defs": {"A": {}}}
     conversion = convert_schema(schema, RULES["xai tools"], arguments=True)
     assert _lists_properties_of_a_root_union(conversion.changes)

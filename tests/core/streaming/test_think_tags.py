@@ -51,7 +51,7 @@ def test_only_a_tag_at_the_head_is_thinking(content: str, reasoning: str, text: 
     st.lists(st.integers(0, 40), max_size=6),
 )
 @example("<think>a</think", [3, 9])
-def test_where_the_stream_cuts_changes_nothing(content: str, cuts: list[int]) -> None:
+def test_chunk_boundaries_do_not_change_the_result(content: str, cuts: list[int]) -> None:
     edges = sorted({0, len(content), *(cut for cut in cuts if cut < len(content))})
     pieces = [content[a:b] for a, b in zip(edges, edges[1:], strict=False)]
     assert told(pieces) == told([content])

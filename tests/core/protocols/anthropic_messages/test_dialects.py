@@ -73,7 +73,7 @@ def test_vertex_has_a_url_of_its_own_for_streams() -> None:
     assert body["stream"] is True
 
 
-def test_a_models_name_cannot_leave_its_place_in_the_url() -> None:
+def test_a_model_name_is_escaped_in_the_url() -> None:
     url, _ = sent(VERTEX, model="a/../b?c")
     assert url.endswith("/models/a%2F..%2Fb%3Fc:rawPredict")
 
@@ -87,7 +87,7 @@ def test_vertex_takes_images_by_value_only() -> None:
             raise AssertionError(other)
 
 
-def test_a_place_without_counting_or_listing_offers_neither() -> None:
+def test_an_endpoint_without_counting_or_listing_offers_neither() -> None:
     spoken = codec_for(Endpoint(spec=VERTEX, base_url=VERTEX.base_url))
     assert (spoken.discovery, spoken.counting) == (None, None)
 
@@ -99,7 +99,7 @@ def test_a_base_url_may_end_in_the_version() -> None:
     )
 
 
-def test_a_gateway_gets_unsigned_thinking_back() -> None:
+def test_unsigned_thinking_is_sent_back_to_a_gateway() -> None:
     whole = message({"type": "thinking", "thinking": "Hm."}, text("Yes"))
     state = completion(whole).to_message()
     _, body = sent(GATEWAY, [HI, state, HI], model="tiny.gguf")

@@ -104,7 +104,7 @@ def test_a_temperature_above_one_is_refused_or_lowered_in_the_open() -> None:
     assert (asked["temperature"], adjustments) == (1.0, [("temperature", "changed")])
 
 
-def test_the_default_temperature_yields_to_top_p_and_an_asked_one_does_not() -> None:
+def test_top_p_replaces_the_default_temperature_but_not_an_explicit_one() -> None:
     assert "temperature" not in body(top_p=0.3)
     assert refused(top_p=0.3, temperature=0.2) == "top_p"
     asked, adjustments = adjusted(top_p=0.3, temperature=0.2)
@@ -129,14 +129,14 @@ def test_a_model_without_sampling_refuses_what_was_asked(options: dict[str, Any]
     assert (asked, adjustments) == (body(model=NEW), [(parameter, "dropped")])
 
 
-def test_a_model_without_sampling_takes_a_top_p_that_changes_nothing() -> None:
+def test_a_model_without_sampling_accepts_a_top_p_of_one() -> None:
     assert body(model=NEW, top_p=0.99)["top_p"] == 0.99
 
 
 # Tools
 
 
-def test_tools_have_a_schema_that_says_it_is_an_objects() -> None:
+def test_tool_schemas_have_the_type_object() -> None:
     bare = ToolDefinition(name="now", parameters={"properties": {}})
     assert body(tools=[WEATHER, bare])["tools"] == [
         {
@@ -152,13 +152,13 @@ def test_tools_have_a_schema_that_says_it_is_an_objects() -> None:
     ]
 
 
-def test_a_strict_tool_is_held_to_a_closed_schema() -> None:
+def test_a_strict_tool_has_a_closed_schema() -> None:
     (tool,) = body(tools=[WEATHER.model_copy(update={"strict": True})])["tools"]
     assert tool["strict"] is True
     assert tool["input_schema"]["additionalProperties"] is False
 
 
-def test_a_strict_tool_is_refused_for_models_that_hold_to_no_schema() -> None:
+def test_a_strict_tool_is_rejected_for_models_without_strict_schemas() -> None:
     assert refused(model=OLD, tools=[WEATHER.model_copy(update={"strict": True})]) == "tools.strict"
 
 
@@ -245,7 +245,7 @@ def test_a_schema_and_an_effort_share_the_output_config() -> None:
 # Caching
 
 
-def test_marks_reach_messages_and_tools() -> None:
+def test_cache_marks_are_sent_on_messages_and_tools() -> None:
     mark = {"type": "ephemeral"}
     asked = body(
         [Message(role="system", content="Rules", cache=True), Message(role="user", content="Long", cache=True), HI],
@@ -261,7 +261,7 @@ def test_marks_reach_messages_and_tools() -> None:
     ]
 
 
-def test_a_fifth_mark_is_refused_or_the_first_ones_are_left_out_in_the_open() -> None:
+def test_a_fifth_cache_mark_is_rejected_or_the_first_ones_are_dropped_visibly() -> None:
     marked = [Message(role="user", content=str(place), cache=True) for place in range(6)]
     assert refused(marked) == "cache"
     asked, adjustments = adjusted(marked)

@@ -51,7 +51,7 @@ def test_models_are_listed_by_the_control_plane_and_only_those_that_answer_in_te
     )
 
 
-def test_one_model_is_asked_for_without_its_area_and_keeps_its_name() -> None:
+def test_one_model_is_requested_without_its_region_prefix_and_keeps_its_name() -> None:
     discovery = spoken().discovery
     assert discovery is not None
     assert discovery.model_request is not None
@@ -63,13 +63,13 @@ def test_one_model_is_asked_for_without_its_area_and_keeps_its_name() -> None:
     assert (info.id, info.supports_images) == (SONNET, True)
 
 
-def test_a_server_at_another_address_is_asked_itself() -> None:
+def test_a_server_at_another_url_is_requested_itself() -> None:
     discovery = spoken("http://localhost:9000").discovery
     assert discovery is not None
     assert discovery.list_request().url == "http://localhost:9000/foundation-models"
 
 
-def test_tokens_are_counted_for_everything_that_is_read() -> None:
+def test_tokens_are_counted_for_the_whole_prompt() -> None:
     counting = spoken().counting
     assert counting is not None
     messages = (Message(role="system", content="Be brief."), HI)
@@ -83,7 +83,7 @@ def test_tokens_are_counted_for_everything_that_is_read() -> None:
     assert counting.read(b'{"inputTokens": 31}') == 31
 
 
-def test_a_body_that_is_none_tells_nothing() -> None:
+def test_a_malformed_body_yields_nothing() -> None:
     discovery, counting = spoken().discovery, spoken().counting
     assert discovery is not None
     assert discovery.read_model is not None

@@ -56,7 +56,7 @@ def test_models_are_listed_with_their_limits() -> None:
     assert discovery.read_list(body) == (INFO, ModelInfo(id="bare", raw={"name": "models/bare"}))
 
 
-def test_one_model_is_asked_for_by_name() -> None:
+def test_one_model_is_requested_by_name() -> None:
     discovery = spoken().discovery
     assert discovery is not None
     assert discovery.model_request is not None
@@ -65,7 +65,7 @@ def test_one_model_is_asked_for_by_name() -> None:
     assert discovery.read_model(MIDDLE, json.dumps(MODEL).encode()) == INFO
 
 
-def test_a_body_that_is_none_tells_nothing() -> None:
+def test_a_malformed_body_yields_nothing() -> None:
     discovery, counting = spoken().discovery, spoken().counting
     assert discovery is not None
     assert discovery.read_model is not None
@@ -85,7 +85,7 @@ def test_tokens_are_counted_for_the_whole_request() -> None:
     assert counting.read(b'{"totalTokens": 31}') == 31
 
 
-def test_vertex_counts_beside_and_lists_no_models() -> None:
+def test_vertex_counts_tokens_and_lists_no_models() -> None:
     url, body = counted("vertex", project="p")
     assert url.endswith("/publishers/google/models/gemini-2.5-flash:countTokens")
     assert set(body) == {"contents", "tools"}

@@ -64,7 +64,7 @@ ANSWERS: dict[str, Json] = {
 
 
 @pytest.mark.parametrize("name", ANSWERS)
-def test_what_an_interaction_means(name: str, snapshot: SnapshotAssertion) -> None:
+def test_an_interaction_is_decoded(name: str, snapshot: SnapshotAssertion) -> None:
     answer = ANSWERS[name]
     meant = spelled(completed(answer))
     assert meant == snapshot
@@ -78,7 +78,7 @@ def test_calls_of_a_response_without_ids_get_stable_ones() -> None:
     assert len(set(ids[0])) == 2
 
 
-def test_steps_that_only_the_end_tells_of_are_read_from_it() -> None:
+def test_steps_that_only_the_final_event_has_are_read_from_it() -> None:
     answer = ANSWERS["thinking"]
     first = {"event_type": "interaction.created", "interaction": {"id": "v1_a", "model": MODEL}}
     last = {"event_type": "interaction.completed", "interaction": answer}
@@ -104,7 +104,7 @@ FAULTS: dict[str, tuple[Json, str]] = {
 
 
 @pytest.mark.parametrize("name", FAULTS)
-def test_a_response_without_an_answer_is_a_fault(name: str) -> None:
+def test_a_response_without_content_is_a_fault(name: str) -> None:
     answer, fault = FAULTS[name]
     failure: Any = whole(answer)
     assert type(failure.failure()).__name__ == fault
@@ -125,7 +125,7 @@ def test_errors_are_those_of_the_gemini_api(status: int, reason: str, fault: str
     assert type(result.failure()).__name__ == fault
 
 
-def test_an_error_event_ends_the_stream_with_what_was_said_before() -> None:
+def test_an_error_event_ends_the_stream_with_partial_content() -> None:
     error = {"event_type": "error", "error": {"code": "RESOURCE_EXHAUSTED", "message": "Slow down"}}
     fault = fault_of(sse([*events(ANSWERS["text"])[:5], error]))
     assert type(fault).__name__ == "RateLimited"

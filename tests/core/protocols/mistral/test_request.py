@@ -47,7 +47,7 @@ def test_the_plainest_request() -> None:
         ({"logprobs": False}, {}),
     ],
 )
-def test_options_in_its_words(options: dict[str, Any], fields: dict[str, Any]) -> None:
+def test_options_are_sent_in_the_mistral_fields(options: dict[str, Any], fields: dict[str, Any]) -> None:
     assert beside(**options) == fields
 
 
@@ -63,12 +63,12 @@ def test_options_in_its_words(options: dict[str, Any], fields: dict[str, Any]) -
         {"metadata": {"a": "b"}},
     ],
 )
-def test_options_of_its_own_go_into_the_body_as_they_are(own: dict[str, Any]) -> None:
+def test_mistral_options_are_added_to_the_body_unmodified(own: dict[str, Any]) -> None:
     assert beside(**own) == own
     assert beside(extra_body=own) == own
 
 
-def test_extra_body_stands_over_everything() -> None:
+def test_extra_body_overrides_everything() -> None:
     assert beside(seed=3, extra_body={"random_seed": 4}) == {"random_seed": 4}
 
 
@@ -83,14 +83,14 @@ def test_extra_body_stands_over_everything() -> None:
         {"reasoning_budget": 100},
     ],
 )
-def test_its_document_closes_the_request_against_what_it_does_not_name(options: dict[str, Any]) -> None:
+def test_unknown_options_are_rejected_by_the_closed_schema(options: dict[str, Any]) -> None:
     (name,) = options
     assert refusal(**options) == ("UnsupportedParameter", name)
     assert adjusted(**options) == {name: "dropped"}
     assert beside(**options, on_unsupported="adjust") == {}
 
 
-def test_a_temperature_beyond_its_bound_is_brought_to_it_visibly() -> None:
+def test_a_temperature_above_the_maximum_is_lowered_visibly() -> None:
     assert refusal(temperature=1.8) == ("UnsupportedParameter", "temperature")
     assert adjusted(temperature=1.8) == {"temperature": "changed"}
     assert sent("mistral", temperature=1.8, on_unsupported="adjust")["temperature"] == 1.5
@@ -98,13 +98,13 @@ def test_a_temperature_beyond_its_bound_is_brought_to_it_visibly() -> None:
 
 
 @pytest.mark.parametrize("effort", ["minimal", "low", "max"])
-def test_an_effort_that_it_does_not_know_becomes_the_nearest_visibly(effort: str) -> None:
+def test_an_unknown_effort_becomes_the_nearest_visibly(effort: str) -> None:
     assert refusal(reasoning_effort=effort) == ("UnsupportedParameter", "reasoning_effort")
     assert adjusted(reasoning_effort=effort) == {"reasoning_effort": "changed"}
     assert beside(reasoning_effort=effort, on_unsupported="adjust") == {"reasoning_effort": "high"}
 
 
-def test_an_answer_by_a_schema() -> None:
+def test_response_format_with_a_schema() -> None:
     asked_for = beside(response_format=City)["response_format"]
     assert (asked_for["type"], asked_for["json_schema"]["name"]) == ("json_schema", "City")
     assert asked_for["json_schema"]["strict"] is True
@@ -145,7 +145,7 @@ def test_a_choice_without_tools() -> None:
     assert beside(tool_choice="auto") == {}
 
 
-def test_the_names_of_speakers_are_not_taken() -> None:
+def test_participant_names_are_rejected() -> None:
     named = HI.model_copy(update={"name": "ann"})
     assert refusal(named) == ("UnsupportedParameter", "name")
     assert sent("mistral", [named], on_unsupported="adjust")["messages"] == [{"role": "user", "content": "Hi"}]

@@ -85,13 +85,13 @@ def test_usage_that_arrives_after_the_finish_chunk_is_not_missed() -> None:
     assert streamed("openai", sse(said("Hi"), STOP, late))["usage"]["total_tokens"] == 17
 
 
-def test_a_wait_is_read_from_the_latest_fault_alone() -> None:
+def test_retry_after_is_read_from_the_latest_fault_only() -> None:
     error = b'{"error": {"message": "wait", "code": "rate_limit_exceeded"}}'
     assert read("groq", error, 429, {"retry-after": "9"})["retry_after"] == 9.0
     assert "retry_after" not in read("groq", error, 429)
 
 
-def test_numbers_in_text_decide_nothing() -> None:
+def test_numbers_in_text_are_ignored() -> None:
     error = {"error": {"message": "max 5000 tokens, error 429 and 500", "type": "invalid_request_error"}}
     assert read("openai", json.dumps(error).encode(), 400)["fault"] == "InvalidRequest"
     assert streamed("openai", sse({"error": {"message": "HTTP 401 in prose"}}))["fault"] == "ServerFailed"

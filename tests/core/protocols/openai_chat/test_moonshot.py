@@ -16,7 +16,7 @@ def test_models_with_fixed_sampling_are_sent_no_temperature() -> None:
     assert adjusted("moonshot", model="kimi-k2.6", temperature=1.5) == {"temperature": "dropped"}
 
 
-def test_the_thinking_of_the_coding_model_cannot_be_switched_off() -> None:
+def test_thinking_of_the_coding_model_cannot_be_disabled() -> None:
     assert beside("moonshot", model="kimi-k2.6", reasoning_effort="none") == {"thinking": {"type": "disabled"}}
     coder = "kimi-k2.7-code-highspeed"
     refused = refusal("moonshot", model=coder, reasoning_effort="none")

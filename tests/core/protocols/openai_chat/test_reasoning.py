@@ -27,7 +27,7 @@ REFUSED: dict[str, Any] = {
     "model", ["o1", "o3-mini", "o4-mini-2025-04-16", "gpt-5", "gpt-5-mini", "gpt-5.2", "GPT-5.6-sol", "gpt-6"]
 )
 @pytest.mark.parametrize("provider", ["openai", "azure"])
-def test_reasoning_models_take_another_bound_and_no_sampling(provider: str, model: str) -> None:
+def test_reasoning_models_accept_max_completion_tokens_and_no_sampling(provider: str, model: str) -> None:
     body = sent(provider, model=model, **PLACE)
     assert body["max_completion_tokens"] == 4096
     assert "max_tokens" not in body
@@ -38,7 +38,7 @@ def test_reasoning_models_take_another_bound_and_no_sampling(provider: str, mode
         assert adjusted(provider, model=model, **given, **PLACE) == {option: "dropped"}
 
 
-def test_effort_none_gives_sampling_back_where_the_model_says_so() -> None:
+def test_effort_none_allows_sampling_if_the_model_supports_it() -> None:
     assert sent("openai", model="gpt-5.1", reasoning_effort="none")["temperature"] == 0.7
     assert sent("openai", model="gpt-5.1", reasoning_effort="none", top_p=0.5)["top_p"] == 0.5
     assert refusal("openai", model="gpt-5.1", reasoning_effort="low", top_p=0.5) == ("UnsupportedParameter", "top_p")
@@ -75,7 +75,7 @@ def test_chat_models_among_reasoning_models_keep_their_sampling() -> None:
         ("tencent-tokenhub", "m", "low", {"thinking": {"type": "enabled"}, "reasoning_effort": "low"}),
     ],
 )
-def test_effort_in_the_vendors_words(provider: str, model: str, effort: str, fields: dict[str, Any]) -> None:
+def test_effort_is_sent_in_the_vendor_field(provider: str, model: str, effort: str, fields: dict[str, Any]) -> None:
     assert beside(provider, model=model, reasoning_effort=effort) == fields
 
 
@@ -98,7 +98,7 @@ def test_an_effort_that_the_model_does_not_know_is_refused_or_becomes_the_neares
 @pytest.mark.parametrize(
     ("provider", "model"), [("openai", "gpt-4o"), ("groq", "llama-3.3-70b-versatile"), ("xai", "grok-4"), ("mlx", "m")]
 )
-def test_effort_is_refused_where_nothing_thinks(provider: str, model: str) -> None:
+def test_effort_is_rejected_for_models_without_reasoning(provider: str, model: str) -> None:
     assert refusal(provider, model=model, reasoning_effort="low") == ("UnsupportedParameter", "reasoning_effort")
 
 
@@ -119,7 +119,7 @@ def test_an_effort_may_be_null() -> None:
     assert body["reasoning_effort"] is None
 
 
-def test_the_switch_of_a_template_has_the_name_that_the_dialect_gives_it() -> None:
+def test_the_template_switch_is_named_by_the_dialect() -> None:
     spec = CATALOGUE.find("nvidia").unwrap()
     assert isinstance(spec.dialect, ChatDialect)
     named = msgspec.structs.replace(spec, dialect=msgspec.structs.replace(spec.dialect, template_switch="thinking"))

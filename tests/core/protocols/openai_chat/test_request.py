@@ -54,7 +54,7 @@ def test_the_plainest_request() -> None:
     }
 
 
-def test_a_stream_differs_by_what_makes_it_one_only() -> None:
+def test_a_stream_request_differs_only_in_its_stream_fields() -> None:
     assert beside("openai", stream=True) == {"stream": True, "stream_options": {"include_usage": True}}
     assert beside("together", stream=True) == {"stream": True}
     assert beside("zai", stream=True, tools=[WEATHER])["tool_stream"] is True
@@ -154,7 +154,7 @@ REFUSABLE = {
 }
 
 
-def test_no_dialect_refuses_what_nobody_can_ask_for() -> None:
+def test_dialects_reject_only_existing_options() -> None:
     dialects = [spec.dialect for spec in CATALOGUE.chats if isinstance(spec.dialect, ChatDialect)]
     refused = [*(dialect.refuses for dialect in dialects), *(p.refuses for d in dialects for p in d.models)]
     assert frozenset[str]().union(*refused) <= REFUSABLE
@@ -177,14 +177,14 @@ def test_options_of_openai() -> None:
     assert beside("openai", logprobs=False) == {}
 
 
-def test_vendors_own_words() -> None:
+def test_options_are_sent_in_the_vendor_fields() -> None:
     assert beside("zai", user="u") == {"user_id": "u"}
     assert beside("moonshot", user="u") == {"safety_identifier": "u"}
     assert beside("together", logprobs=5) == {"logprobs": 5}
     assert sent("groq", max_tokens=9)["max_completion_tokens"] == 9
 
 
-def test_more_stop_sequences_than_are_taken() -> None:
+def test_too_many_stop_sequences() -> None:
     assert refusal("openai", stop=["a", "b", "c", "d", "e"]) == ("UnsupportedParameter", "stop")
     assert sent("openai", stop=["a", "b", "c", "d", "e"], on_unsupported="adjust")["stop"] == ["a", "b", "c", "d"]
     assert adjusted("zai", stop=["a", "b"]) == {"stop": "changed"}
@@ -207,12 +207,12 @@ def test_tools_and_the_choice_among_them() -> None:
     assert beside("openai", tool_choice="auto") == {}
 
 
-def test_no_choice_is_the_same_as_no_tools_where_the_vendor_has_no_word_for_it() -> None:
+def test_tool_choice_none_sends_no_tools_if_the_vendor_has_no_value_for_it() -> None:
     assert sent("openai", tools=[WEATHER], tool_choice="none")["tool_choice"] == "none"
     assert "tools" not in sent("zai", tools=[WEATHER], tool_choice="none")
 
 
-def test_parallel_calls_need_a_word_only_where_they_are_forbidden() -> None:
+def test_parallel_tool_calls_is_sent_only_to_disable_them() -> None:
     assert "parallel_tool_calls" not in sent("deepseek", tools=[WEATHER], parallel_tool_calls=True)
     assert refusal("deepseek", tools=[WEATHER], parallel_tool_calls=False) == (
         "UnsupportedParameter",
@@ -227,7 +227,7 @@ def test_a_strict_tool_is_closed() -> None:
     assert function["parameters"]["additionalProperties"] is False
 
 
-def test_a_schema_as_the_answers_form() -> None:
+def test_response_format_with_a_schema() -> None:
     given = beside("openai", response_format=Answer)["response_format"]
     assert given["type"] == "json_schema"
     spec = given["json_schema"]
@@ -257,12 +257,12 @@ def test_json_without_a_schema() -> None:
     }
 
 
-def test_unknown_options_and_extras_go_in_as_they_are() -> None:
+def test_unknown_options_and_extra_body_are_sent_unmodified() -> None:
     body = sent("openai", n=2, extra_body={"n": 3, "store": True, "temperature": None})
     assert (body["n"], body["store"], "temperature" in body) == (3, True, False)
 
 
-def test_extra_body_joins_what_options_made_and_reports_what_it_overrides() -> None:
+def test_extra_body_is_merged_with_options_and_overrides_are_reported() -> None:
     assert sent("openrouter", reasoning_effort="low", extra_body={"reasoning": {"exclude": True}})["reasoning"] == {
         "effort": "low",
         "exclude": True,
@@ -272,12 +272,12 @@ def test_extra_body_joins_what_options_made_and_reports_what_it_overrides() -> N
     assert adjusted("openai", seed=1, extra_body={"seed": 2}) == {"seed": "changed"}
 
 
-def test_a_bound_in_the_vendors_words_replaces_the_default_one() -> None:
+def test_max_tokens_in_a_vendor_field_replaces_the_default() -> None:
     assert "max_tokens" not in sent("openai", model="gpt-4o", extra_body={"max_completion_tokens": 5})
     assert sent("openai", model="gpt-4o", max_tokens=7, extra_body={"max_completion_tokens": 5})["max_tokens"] == 7
 
 
-def test_no_bound_and_no_temperature_are_not_sent() -> None:
+def test_unset_max_tokens_and_temperature_are_not_sent() -> None:
     assert set(sent("openai", max_tokens=None, temperature=None)) == {"model", "messages"}
 
 

@@ -38,5 +38,5 @@ def test_the_urls_of_azure() -> None:
     )
 
 
-def test_azure_without_a_resource_says_what_it_needs() -> None:
+def test_azure_without_a_resource_reports_the_missing_setting() -> None:
     assert refusal("azure", model="gpt-4o")[0] == "InvalidRequest"

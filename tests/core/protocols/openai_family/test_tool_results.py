@@ -83,7 +83,7 @@ def test_a_part_of_a_result_is_sent_or_moved_or_refused(provider: str, kind: str
         ("together", set()),
     ],
 )
-def test_what_a_result_may_hold_by_the_vendors_documents(provider: str, kinds: set[str]) -> None:
+def test_tool_result_parts_match_the_vendor_documents(provider: str, kinds: set[str]) -> None:
     taken = {kind for kind, part in PARTS.items() if isinstance(asked(provider, conversation([part])), HttpRequest)}
     assert taken == kinds
 
@@ -102,7 +102,7 @@ def test_moved_parts_follow_all_results_of_a_turn(provider: str) -> None:
 
 
 @pytest.mark.parametrize("provider", ["openai", "groq", "mistral", "openai-responses"])
-def test_a_failure_with_an_image_says_so_once_and_shows_it(provider: str) -> None:
+def test_a_failed_result_with_an_image_is_marked_once_and_sends_the_image(provider: str) -> None:
     turns = conversation([TextPart(text="no such page"), PARTS["image"]], is_error=True)
     request = asked(provider, turns, on_unsupported="adjust")
     assert isinstance(request, HttpRequest)

@@ -129,7 +129,7 @@ def test_a_planted_bug_is_caught(
         twenty_runs()
 
 
-def test_retry_after_that_the_retries_ignore_is_caught_where_no_cooldown_covers_it(
+def test_ignored_retry_after_is_caught_without_a_cooldown(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(retry, "compute_backoff", retry_after_is_ignored(retry.compute_backoff))

@@ -19,7 +19,7 @@ def run(scenario: Scenario) -> Simulation:
     return simulation
 
 
-def test_the_laws_hold_through_hours_of_every_weather() -> None:
+def test_the_laws_hold_for_hours_under_every_condition() -> None:
     outcomes: Counter[str] = Counter()
     for seed in range(4):
         outcomes.update(run(Scenario(seed=seed, hours=3.0)).outcomes)
@@ -60,7 +60,7 @@ def test_the_laws_hold_for_any_settings(scenario: Scenario) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", range(100))
-def test_the_laws_hold_through_ten_thousand_hours(seed: int) -> None:
+def test_the_laws_hold_for_ten_thousand_hours(seed: int) -> None:
     run(Scenario(seed=1000 + seed, hours=100.0, bursts_per_hour=2, calls_per_burst=30))
 
 
