@@ -73,7 +73,7 @@ ELSEWHERE = IN_TEST_README | IN_TEST_RAY
 RUN = [page for page in WITH_BLOCKS if page not in ELSEWHERE and not all(b.is_foreign for b in find_blocks(page))]
 
 
-def test_the_pages_have_programs() -> None:
+def test_pages_have_code_blocks() -> None:
     assert len(RUN) >= 15
     assert set(WITH_BLOCKS) >= ELSEWHERE | set(CONTINUED)
 
