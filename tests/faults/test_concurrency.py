@@ -143,7 +143,7 @@ async def assert_as_it_was(provider: BaseProvider, server: Loopback, tasks: set[
 
 
 @pytest.mark.parametrize("times", [300, pytest.param(10_000, marks=pytest.mark.slow)])
-async def test_calls_given_up_at_random_points_leave_nothing(times: int) -> None:
+async def test_calls_cancelled_at_random_points_leave_nothing(times: int) -> None:
     async with serving(Moods(seed=times)) as server, acme(server.url, max_retries=0) as provider:
         tasks = asyncio.all_tasks()
         given_up = await give_up_at_random(provider, times, seed=times)
@@ -155,7 +155,7 @@ async def test_calls_given_up_at_random_points_leave_nothing(times: int) -> None
 
 
 @pytest.mark.parametrize("times", [300, pytest.param(10_000, marks=pytest.mark.slow)])
-async def test_calls_given_up_at_random_points_give_their_permits_back(times: int) -> None:
+async def test_calls_cancelled_at_random_points_return_their_permits(times: int) -> None:
     async with serving(Moods(seed=times)) as server:
         async with await managed(server.url, rate_limits=Limits(concurrency=16)) as provider:
             tasks = asyncio.all_tasks()
@@ -211,7 +211,7 @@ def measure_package() -> int:
 
 
 @pytest.mark.slow
-async def test_memory_is_flat_over_calls_given_up() -> None:
+async def test_memory_is_flat_over_cancelled_calls() -> None:
     async with serving(Moods(seed=5)) as server, acme(server.url, max_retries=0) as provider:
         tracemalloc.start()
         try:

@@ -86,7 +86,7 @@ BAD_EVENT = frames(shapes.chunk("X")).replace(b"X", b"caf\xe9 \xff\xfe")
     ],
     ids=lambda data: repr(data[:16]),
 )
-async def test_a_body_that_is_no_completion(data: bytes) -> None:
+async def test_a_body_that_is_not_a_completion(data: bytes) -> None:
     fault = await fault_of_call(body_of(data))
     assert isinstance(fault, InvalidResponse), fault
     assert (fault.provider, fault.model) == ("acme", "m-1")
@@ -103,7 +103,7 @@ async def test_text_that_is_not_unicode_is_replaced_and_the_answer_kept(client: 
 
 
 @pytest.mark.parametrize("content_type", ["text/html", "text/plain", "image/png", "application/x-ndjson", ""])
-async def test_a_wrong_content_type_hides_no_right_answer(client: str, content_type: str) -> None:
+async def test_a_valid_response_with_a_wrong_content_type_is_accepted(client: str, content_type: str) -> None:
     right = json.dumps(shapes.body()).encode()
     response = (await call_once(body_of(right, content_type=content_type), client)).unwrap()
     assert response.content == "Hello!"
@@ -129,7 +129,7 @@ async def test_bytes_that_are_not_unicode_are_replaced_and_the_answer_is_kept(cl
 
 
 @pytest.mark.parametrize("garbage", [frames("{not json"), frames("[1]"), frames("17"), frames('{"a": ')])
-async def test_garbage_between_events_ends_the_stream_with_what_came(client: str, garbage: bytes) -> None:
+async def test_malformed_data_between_events_ends_the_stream_with_partial_content(client: str, garbage: bytes) -> None:
     told = await stream_once(stream_of(frames(FIRST), garbage, frames(SECOND, LAST, "[DONE]")), client)
     assert isinstance(told.end, InvalidResponse), told.end
     assert told.text == "Hel"
@@ -150,7 +150,7 @@ async def test_garbage_between_events_ends_the_stream_with_what_came(client: str
     ],
     ids=lambda piece: repr(piece[:16]),
 )
-async def test_what_the_framing_allows_between_events_is_passed_over(harmless: bytes) -> None:
+async def test_comments_and_blank_lines_between_events_are_ignored(harmless: bytes) -> None:
     told = await stream_once(
         stream_of(frames(FIRST), harmless, frames(SECOND, LAST), harmless, frames(USAGE, "[DONE]"))
     )
@@ -181,7 +181,7 @@ async def test_what_the_framing_allows_between_events_is_passed_over(harmless: b
         "cut-done",
     ],
 )
-async def test_ends_that_come_twice_or_only_half_are_one_end(client: str, ending: bytes) -> None:
+async def test_repeated_or_partial_end_markers_are_one_end(client: str, ending: bytes) -> None:
     told = await stream_once(stream_of(frames(FIRST, SECOND), ending), client)
     assert isinstance(told.end, StreamChunk), told.end
     assert (told.text, told.end.stop_reason) == ("Hello", "stop")
@@ -200,7 +200,7 @@ async def test_ends_that_come_twice_or_only_half_are_one_end(client: str, ending
     ],
     ids=["done-alone", "nothing", "cut", "error", "error-then-more", "named-error"],
 )
-async def test_a_stream_without_its_end_is_never_whole(client: str, ending: bytes, kind: type[Fault]) -> None:
+async def test_a_stream_without_its_end_is_never_complete(client: str, ending: bytes, kind: type[Fault]) -> None:
     told = await stream_once(stream_of(frames(FIRST), *([ending] if ending else [])), client)
     assert isinstance(told.end, kind), told.end
     assert told.text == "Hel"
@@ -220,14 +220,14 @@ async def test_a_connection_closed_between_events(client: str) -> None:
     assert told.end.partial.content == told.text == "Hel"
 
 
-async def test_a_connection_closed_behind_the_finish_takes_nothing_away(client: str) -> None:
+async def test_a_connection_closed_after_the_end_does_not_fail_the_response(client: str) -> None:
     told = await stream_once(stream_of(frames(FIRST, LAST), end=False), client)
     assert isinstance(told.end, StreamChunk), told.end
     assert (told.text, told.end.stop_reason) == ("Hel", "stop")
 
 
 @pytest.mark.parametrize("interim", ["100 Continue", "102 Processing", "103 Early Hints"])
-async def test_interim_answers_are_passed_over(client: str, interim: str) -> None:
+async def test_interim_responses_are_ignored(client: str, interim: str) -> None:
     async def call(talk: Talk, _: Received) -> None:
         await talk.raw(f"HTTP/1.1 {interim}\r\nlink: </style.css>\r\n\r\n".encode() * 3)
         await talk.answer(shapes.body())
@@ -240,7 +240,7 @@ async def test_interim_answers_are_passed_over(client: str, interim: str) -> Non
     assert (await stream_once(stream, client)).text == "Hel"
 
 
-async def test_interim_answers_without_end_are_a_silence(client: str) -> None:
+async def test_endless_interim_responses_are_a_timeout(client: str) -> None:
     async def script(talk: Talk, _: Received) -> None:
         while True:
             await talk.raw(b"HTTP/1.1 103 Early Hints\r\n\r\n")
@@ -262,7 +262,7 @@ async def test_comments_without_an_answer_end_with_the_default_deadline(client: 
 
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
-async def test_a_redirect_loop_is_left_at_its_first_turn(client: str, status: int) -> None:
+async def test_a_redirect_loop_is_not_followed(client: str, status: int) -> None:
     async with open_client(client) as own:
         seen: list[str] = []
 
@@ -312,7 +312,7 @@ async def test_an_answer_before_the_request_was_read(client: str) -> None:
 
 
 @pytest.mark.parametrize("value", ["a\r\nx-other: b", "caf\u00e9", "a\0b"], ids=["newline", "accent", "zero"])
-async def test_a_header_that_cannot_be_sent_is_the_callers_mistake(client: str, value: str) -> None:
+async def test_a_header_that_cannot_be_sent_is_an_invalid_request(client: str, value: str) -> None:
     async with open_client(client) as own, serving(body_of(b"{}")) as server:
         async with acme(server.url, http_client=own) as provider:
             result = await provider.chat_result(HI, model="m-1", extra_headers={"x-note": value})
@@ -324,7 +324,7 @@ async def test_a_header_that_cannot_be_sent_is_the_callers_mistake(client: str, 
     assert "x-other" not in repr(fault)
 
 
-def test_an_exception_nobody_has_seen_before_is_still_a_fault() -> None:
+def test_an_unknown_exception_is_a_fault() -> None:
     fault = fault_from_error(type("NewKindOfError", (Exception,), {})("who knows"), "opening")
     assert isinstance(fault, ConnectionFailed)
     assert "NewKindOfError" in fault.message

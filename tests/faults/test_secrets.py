@@ -42,7 +42,7 @@ def assert_sent_but_not_in_addresses(server: Loopback) -> None:
 
 @pytest.mark.parametrize("answer", ANSWERS, ids=lambda answer: answer.__name__)
 @pytest.mark.parametrize("kind", KINDS)
-async def test_no_kind_of_key_is_seen_in_any_failure(kind: str, answer: Any, heard: CapturedLogs) -> None:
+async def test_no_kind_of_key_is_shown_in_any_failure(kind: str, answer: Any, heard: CapturedLogs) -> None:
     async with serving(answer) as server, KINDS[kind](server.url) as provider:
         assert_clean(await failed(provider))
         assert_clean(reprs(provider))
@@ -91,7 +91,7 @@ async def falls_silent(talk: Talk, _: Received) -> None:
 @pytest.mark.parametrize("answer", [silent, falls_silent], ids=lambda answer: answer.__name__)
 @pytest.mark.parametrize("client", CLIENTS)
 @pytest.mark.parametrize("kind", ["bearer", "x-api-key", "sigv4", "google-token"])
-async def test_who_is_cancelled_has_no_key_in_the_frames(
+async def test_a_cancelled_call_has_no_key_in_its_frames(
     kind: str, client: str, answer: Any, heard: CapturedLogs
 ) -> None:
     async with (
@@ -119,7 +119,7 @@ async def test_who_is_cancelled_has_no_key_in_the_frames(
     assert_sent_but_not_in_addresses(server)
 
 
-async def test_a_fault_that_never_met_the_network_shows_no_key() -> None:
+async def test_a_fault_without_a_request_shows_no_key() -> None:
     bad = KEY[:10] + " " + KEY[10:]
     async with acme("http://127.0.0.1:9", api_key=bad) as provider:
         match await provider.chat_result(HI, model=MODEL):

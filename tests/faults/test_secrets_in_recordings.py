@@ -44,7 +44,7 @@ async def test_no_kind_of_key_is_recorded(kind: str, answer: Any, heard: Capture
 
 
 @pytest.mark.parametrize("size", [1, 7, 64])
-async def test_a_key_that_an_answer_repeats_in_pieces_is_not_kept(size: int, tmp_path: Path) -> None:
+async def test_a_key_that_a_response_repeats_in_chunks_is_not_recorded(size: int, tmp_path: Path) -> None:
     async def repeats(talk: Talk, received: Received) -> None:
         said = echoed(received)
         if received.json().get("stream"):

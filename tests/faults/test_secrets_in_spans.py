@@ -124,7 +124,7 @@ def test_every_request_has_its_key_in_a_header_and_nowhere_else(spec: Any, strea
     assert placed or spec.auth.kind != "key"
 
 
-def test_what_is_logged_would_be_heard(heard: CapturedLogs) -> None:
+def test_log_records_are_captured(heard: CapturedLogs) -> None:
     logging.getLogger("anything").debug("%s", json.dumps({"key": KEY}))
     with pytest.raises(AssertionError, match="a secret is shown"):
         assert_clean("\n".join(heard.lines))
