@@ -94,7 +94,7 @@ def test_content_blocks_of_all_spellings_are_parts(block: dict[str, Any], part: 
     assert tool.content == [part]
 
 
-def test_what_has_no_counterpart_is_refused_by_name() -> None:
+def test_unsupported_content_is_rejected_by_name() -> None:
     model = ChatVictor(provider=ScriptedProvider(lambda _: "ok"), model="m")
     with pytest.raises(TypeError, match="content blocks of type 'video' cannot be sent"):
         model.invoke([HumanMessage([{"type": "video", "url": "https://x.test/v"}])])
@@ -102,7 +102,7 @@ def test_what_has_no_counterpart_is_refused_by_name() -> None:
         model.invoke([FunctionMessage(name="f", content="1")])
 
 
-def test_thinking_of_other_models_is_carried_on() -> None:
+def test_thinking_of_other_models_is_passed_on() -> None:
     (_, message, _) = recorded(
         HumanMessage("Hi"),
         AIMessage([{"type": "thinking", "thinking": "hm", "signature": "s"}, {"type": "text", "text": "Hello"}]),

@@ -232,7 +232,7 @@ async def test_messages_of_every_kind_are_sent() -> None:
         (ModelResponse(parts=[FilePart(BinaryContent(b"", media_type="image/png"))]), "FilePart"),
     ],
 )
-async def test_what_has_no_counterpart_is_refused_by_name(message: ModelMessage, kind: str) -> None:
+async def test_unsupported_content_is_rejected_by_name(message: ModelMessage, kind: str) -> None:
     with pytest.raises(TypeError, match=f"{kind} cannot be sent"):
         await recorded(message)
 
@@ -253,7 +253,7 @@ async def test_state_of_the_vendor_goes_back_with_the_next_turn() -> None:
     assert body["messages"][1]["content"][0]["signature"]
 
 
-async def test_thinking_of_other_models_is_carried_on() -> None:
+async def test_thinking_of_other_models_is_passed_on() -> None:
     message = (await recorded(
         ModelRequest(parts=[UserPromptPart("Hi")]),
         ModelResponse(parts=[ThinkingPart("hm"), TextPart("Hello")]),
@@ -368,7 +368,7 @@ def test_the_synchronous_agent_works(server: Loopback) -> None:
         loop.close()
 
 
-def test_what_is_missing_or_too_much_is_a_type_error() -> None:
+def test_missing_and_extra_arguments_are_type_errors() -> None:
     with pytest.raises(TypeError, match="requires a model name or provider="):
         VictorModel()
     with pytest.raises(TypeError, match="unexpected keywords next to provider=: api_key"):
