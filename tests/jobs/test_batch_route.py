@@ -214,7 +214,7 @@ async def test_a_batch_that_was_not_created_is_submitted_by_the_next_run(tmp_pat
     assert all(isinstance(done.result, Success) for done in found.values())
 
 
-async def test_a_submission_whose_failure_passes_is_tried_again(tmp_path: Path) -> None:
+async def test_a_temporarily_failed_submission_is_retried(tmp_path: Path) -> None:
     vendor = OpenAIVendor()
     async with connected(vendor) as provider:
         vendor.faults = [(429, {"error": {"message": "too many enqueued tokens", "type": "requests"}})] * 2
@@ -318,7 +318,7 @@ async def test_auto_without_a_batch_api_is_live(tmp_path: Path) -> None:
     assert "does not support batches" in only.result.failure().message
 
 
-async def test_odd_results_are_counted_and_reach_no_row(tmp_path: Path) -> None:
+async def test_unmatched_results_are_counted_and_assigned_to_no_row(tmp_path: Path) -> None:
     vendor = MixedVendor()
 
     def rule(job: Job) -> tuple[str, int | None]:

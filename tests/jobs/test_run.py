@@ -94,7 +94,7 @@ async def test_commit_waits_for_its_share_of_the_rows_in_flight(
     assert read_report(tmp_path / "l").unwrap().done == 5
 
 
-async def test_what_a_row_lacks_is_null_in_the_ledger(tmp_path: Path) -> None:
+async def test_missing_fields_of_a_row_are_null_in_the_ledger(tmp_path: Path) -> None:
     provider = RowProvider(lambda prompt, _: CompletionResponse(content=prompt) if prompt == "text 0" else "A")
     [_ async for _ in run(rows(2), provider, model="m", ledger=tmp_path / "l")]
     query = (
@@ -329,7 +329,7 @@ async def test_concurrency_is_bounded_and_the_consumer_holds_it_back(tmp_path: P
     await job.aclose()
 
 
-async def test_a_vendor_that_limits_gets_fewer_rows_at_a_time_and_every_row_is_answered(tmp_path: Path) -> None:
+async def test_rate_limits_reduce_concurrency_and_every_row_is_answered(tmp_path: Path) -> None:
     def answer(prompt: str, before: int) -> str | RateLimited:
         return RateLimited(status=429, retry_after=1.0) if provider.in_flight >= 4 else prompt
 
@@ -428,7 +428,7 @@ async def test_attempts_of_a_success_are_those_in_its_metadata(tmp_path: Path) -
     assert {done.key: done.attempts async for done in resumed} == found
 
 
-async def test_attempts_of_earlier_tries_come_first(tmp_path: Path) -> None:
+async def test_attempts_of_earlier_runs_come_first(tmp_path: Path) -> None:
     class Slow(FakeRuntime):
         def now(self) -> float:
             self.time += 2.0

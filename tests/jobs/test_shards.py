@@ -200,7 +200,7 @@ def test_reports_add_up() -> None:
     assert add_reports([two]).cost_usd is None
 
 
-async def test_a_shard_that_was_broken_off_asks_only_what_is_left(tmp_path: Path) -> None:
+async def test_an_interrupted_shard_sends_only_the_remaining_rows(tmp_path: Path) -> None:
     source = write_rows(tmp_path / "in.jsonl", 60)
     (shard,) = plan_shards(source, tmp_path / "out", model="m").unwrap()
 
@@ -267,7 +267,7 @@ async def test_a_shard_waits_until_the_worker_that_had_its_ledger_is_gone(tmp_pa
     assert (ended.stopped, ended.report.done) == (None, 3)
 
 
-async def test_a_partition_that_is_computed_again_is_not_asked_again(tmp_path: Path) -> None:
+async def test_a_recomputed_partition_is_not_sent_again(tmp_path: Path) -> None:
     rows = [{"key": f"k{number}", "prompt": f"text {number}"} for number in range(10)]
     workshop = Workshop(RowProvider(lambda prompt, _: InvalidRequest(message="no") if prompt == "text 3" else prompt))
     first = await run_partition(rows, tmp_path, workshop.make, model="m")
