@@ -101,7 +101,7 @@ async def test_it_may_take_longer_than_the_providers_timeout() -> None:
 @pytest.mark.parametrize(
     ("bound", "kind"), [({"deadline": 20}, faults.DeadlineExceeded), ({"timeout": 20}, faults.TimedOut)]
 )
-async def test_a_chat_out_of_time_cancels_its_response(bound: dict[str, Any], kind: type[faults.Fault]) -> None:
+async def test_a_chat_past_its_deadline_cancels_its_response(bound: dict[str, Any], kind: type[faults.Fault]) -> None:
     async with serving(under_way()) as server, responses(server.url, max_retries=0) as provider:
         fault = (await provider.chat_result(HI, model=MODEL, background=True, **bound)).failure()
     assert isinstance(fault, kind)
@@ -193,7 +193,7 @@ async def test_polls_of_a_resumed_response_are_retried_like_any_request() -> Non
     assert asked(server) == [POLL, POLL]
 
 
-def test_the_synchronous_face_has_the_same_methods() -> None:
+def test_the_synchronous_api_has_the_same_methods() -> None:
     cancelled = gives({**response(), "status": "cancelled"})
     scripts = [under_way("queued"), under_way(), gives(WHOLE), gives(WHOLE), cancelled, cancelled, under_way()]
     with serving_in_a_thread() as start:

@@ -131,7 +131,7 @@ async def test_one_text_may_be_passed_as_it_is_and_none_takes_no_request() -> No
     assert (len(none), none.usage, len(server.received)) == (0, None, 1)
 
 
-async def test_requests_run_side_by_side_up_to_a_bound() -> None:
+async def test_requests_run_concurrently_up_to_a_bound() -> None:
     crowd = Crowd()
     async with serving(crowd) as server, embedder(server.url) as provider:
         await provider.embed([str(number) for number in range(40)], model="m-1")
@@ -408,7 +408,7 @@ async def test_managed_provider_uses_overridden_methods() -> None:
 # Doubles for tests
 
 
-async def test_a_scripted_wire_embeds_without_a_turn_and_an_answer_or_a_fault_comes_first() -> None:
+async def test_a_scripted_transport_embeds_without_a_turn_and_a_turn_or_fault_has_precedence() -> None:
     busy = Answer(status=429, headers={"retry-after": "1"})
     transport = ScriptedWire(busy, Turn(text="Hi"), provider="openai")
     runtime = FakeRuntime()
