@@ -113,7 +113,7 @@ def redis() -> Iterator[str]:
     process.wait()
 
 
-def test_killed_workers_are_replaced_and_their_shards_go_on(work: Work) -> None:
+def test_killed_workers_are_replaced_and_their_shards_continue(work: Work) -> None:
     driver, luck, kills = work.start(), random.Random(3), 0
     for until in sorted(luck.sample(range(20, 300), 3)):
         work.wait_for_calls(driver, until)
@@ -132,7 +132,7 @@ def test_killed_workers_are_replaced_and_their_shards_go_on(work: Work) -> None:
     assert len(work.vendor.calls()) == asked
 
 
-def test_a_killed_node_is_replaced_and_its_shards_go_on_elsewhere(work: Work) -> None:
+def test_a_killed_node_is_replaced_and_its_shards_continue_elsewhere(work: Work) -> None:
     driver = work.start()
     work.wait_for_calls(driver, random.Random(5).randrange(20, 150))
     assert driver.poll() is None
@@ -143,7 +143,7 @@ def test_a_killed_node_is_replaced_and_its_shards_go_on_elsewhere(work: Work) ->
     work.check(most_repeated=SLOTS // 2 * CONCURRENCY)
 
 
-def test_a_killed_driver_is_started_again_and_goes_on(work: Work) -> None:
+def test_a_killed_driver_is_restarted_and_continues(work: Work) -> None:
     driver = work.start()
     work.wait_for_calls(driver, random.Random(7).randrange(20, 300))
     assert driver.poll() is None
