@@ -47,7 +47,7 @@ async def asked(provider: BaseProvider, *, stream: bool) -> None:
 
 @pytest.mark.parametrize("kind", ["plain", "managed"])
 @pytest.mark.parametrize("stream", [False, True], ids=["chat", "stream"])
-async def test_calls_leave_no_circles(kind: str, stream: bool, no_collector: None) -> None:
+async def test_calls_leave_no_reference_cycles(kind: str, stream: bool, no_collector: None) -> None:
     await create_managed_provider(FakeTransport())  # registers the provider
     provider = await made(kind)
     await asked(provider, stream=stream)

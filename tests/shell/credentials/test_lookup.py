@@ -69,7 +69,7 @@ def missing(result: Result[Credential | None, object]) -> CredentialMissing:
     return fault
 
 
-def test_the_first_place_in_the_order_wins(file: KeyFile) -> None:
+def test_the_first_source_in_the_order_is_used(file: KeyFile) -> None:
     file.store("acme", "from-file")
     ring = FakeKeyring(acme="from-ring")
     world = {"ACME_API_KEY": "from-env", "ACME_KEY": "from-second-variable"}
@@ -85,13 +85,13 @@ def test_the_first_place_in_the_order_wins(file: KeyFile) -> None:
     assert find(None, {}, FakeKeyring()) == ("from-file", "file", str(file.path))
 
 
-def test_a_secret_is_taken_as_an_argument_too(file: KeyFile) -> None:
+def test_a_secret_is_accepted_as_an_argument(file: KeyFile) -> None:
     result = find_credential(SPEC, SecretStr(KEY), {}, key_ring=NoKeyRing(), key_file=file)
 
     assert found(result)[:2] == (KEY, "argument")
 
 
-def test_white_space_around_a_key_is_no_part_of_it(file: KeyFile) -> None:
+def test_white_space_around_a_key_is_stripped(file: KeyFile) -> None:
     result = find_credential(SPEC, None, {"ACME_API_KEY": f"{KEY}\r\n"}, key_ring=NoKeyRing(), key_file=file)
 
     assert found(result)[0] == KEY
@@ -107,7 +107,7 @@ def test_a_key_that_no_header_can_carry_is_named_and_not_quoted(file: KeyFile, b
     assert not find_key_problem(KEY)
 
 
-def test_a_missing_key_names_every_place_and_the_ways_to_mend_it(file: KeyFile) -> None:
+def test_a_missing_key_fault_lists_every_source_with_advice(file: KeyFile) -> None:
     fault = missing(find_credential(SPEC, None, {}, key_ring=NoKeyRing(), key_file=file))
 
     assert fault.provider == "acme"
@@ -122,7 +122,7 @@ def test_a_missing_key_names_every_place_and_the_ways_to_mend_it(file: KeyFile) 
         assert part in fault.message
 
 
-def test_a_refused_file_is_told_with_its_remedy(file: KeyFile) -> None:
+def test_a_rejected_file_is_reported_with_advice(file: KeyFile) -> None:
     file.store("acme", KEY)
     assert file.path is not None
     file.path.chmod(0o644)
@@ -134,14 +134,14 @@ def test_a_refused_file_is_told_with_its_remedy(file: KeyFile) -> None:
     assert KEY not in describe(fault)
 
 
-def test_who_needs_no_key_gets_none_and_may_have_one(file: KeyFile) -> None:
+def test_an_optional_key_may_be_missing_or_given(file: KeyFile) -> None:
     optional = msgspec.structs.replace(SPEC, key_optional=True)
 
     assert find_credential(optional, None, {}, key_ring=NoKeyRing(), key_file=file) == Success(None)
     assert found(find_credential(optional, None, {"ACME_KEY": KEY}, key_ring=NoKeyRing(), key_file=file))[0] == KEY
 
 
-def test_a_place_without_auth_is_never_looked_up(file: KeyFile) -> None:
+def test_an_endpoint_without_auth_has_no_key_lookup(file: KeyFile) -> None:
     open_place = msgspec.structs.replace(SPEC, auth=NO_AUTH, key_variables=())
     ring = FakeKeyring(acme="x")
 

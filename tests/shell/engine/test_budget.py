@@ -56,7 +56,7 @@ async def test_reported_usage_replaces_the_estimate() -> None:
     assert len(server.received) == 6
 
 
-async def test_every_attempt_is_reserved_and_an_unbilled_one_is_given_back() -> None:
+async def test_every_attempt_is_reserved_and_an_unbilled_one_is_released() -> None:
     runtime = FakeRuntime()
     async with serving(fails, fails, answers) as server:
         async with await managed(server.url, budget=Budget(requests=3), runtime=runtime) as provider:
@@ -97,7 +97,7 @@ async def test_streams_are_settled_by_usage_and_abandoned_ones_by_the_estimate()
         assert reserved == 0
 
 
-async def test_a_cancelled_call_gives_its_reservation_up_as_spent() -> None:
+async def test_a_cancelled_call_counts_its_reservation_as_spent() -> None:
     async with serving(hangs) as server, await managed(server.url, budget=Budget(requests=5)) as provider:
         task = asyncio.create_task(provider.chat_result(HI))
         while not server.received:

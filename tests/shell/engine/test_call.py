@@ -29,7 +29,7 @@ async def limits(talk: Talk, _: Received) -> None:
     await talk.answer(shapes.error("slow down", "rate_limit_exceeded"), 429, retry_after="7")
 
 
-async def test_a_call_sends_the_request_and_gives_the_answer() -> None:
+async def test_a_call_sends_the_request_and_returns_the_response() -> None:
     async with serving(answers) as server, acme(server.url) as provider:
         response = await provider.chat(HI, model="m-1")
     assert (response.content, response.stop_reason) == ("Hello!", "stop")
@@ -48,7 +48,7 @@ async def test_server_error_is_retried_and_reported_in_metadata() -> None:
     assert len(runtime.slept) == 1
 
 
-async def test_retry_after_is_obeyed() -> None:
+async def test_retry_after_is_honoured() -> None:
     runtime = FakeRuntime()
     async with serving(limits, answers) as server, acme(server.url, runtime=runtime) as provider:
         await provider.chat(HI, model="m-1")
@@ -120,7 +120,7 @@ async def test_two_providers_of_one_vendor_have_breakers_of_their_own() -> None:
             assert (one.is_circuit_open(), other.is_circuit_open()) == (True, False)
 
 
-async def test_a_cancelled_call_gives_its_probe_back() -> None:
+async def test_a_cancelled_call_returns_its_probe() -> None:
     async def hangs(talk: Talk, _: Received) -> None:
         await talk.gone(30)
 
@@ -151,7 +151,7 @@ class TestFaultsOfTheWire:
                 await client.aclose()
         return result.failure()
 
-    async def test_refused(self, plain: bool) -> None:
+    async def test_connection_refused(self, plain: bool) -> None:
         client = httpx.AsyncClient() if plain else None
         async with serving(answers) as server:
             pass
@@ -195,7 +195,7 @@ class TestFaultsOfTheWire:
         assert isinstance(fault, faults.InvalidResponse | faults.StreamInterrupted | faults.ConnectionFailed)
         assert fault.provider == "acme"
 
-    async def test_silence_before_the_headers(self, plain: bool) -> None:
+    async def test_no_data_before_the_headers(self, plain: bool) -> None:
         async def script(talk: Talk, _: Received) -> None:
             await talk.gone(10)
 
@@ -235,7 +235,7 @@ class TestFaultsOfTheWire:
         assert isinstance(fault, faults.InvalidResponse)
         assert fault.status == 307
 
-    async def test_a_garbled_content_encoding(self, plain: bool) -> None:
+    async def test_a_malformed_content_encoding(self, plain: bool) -> None:
         async def script(talk: Talk, _: Received) -> None:
             await talk.answer("not gzip", content_encoding="gzip")
 

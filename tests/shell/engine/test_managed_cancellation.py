@@ -16,7 +16,7 @@ from victor_fp.providers.factory import ProviderConfig
 
 
 @pytest.mark.parametrize("rounds", [60, pytest.param(400, marks=pytest.mark.slow)])
-async def test_cancelled_anywhere_everything_comes_back(rounds: int) -> None:
+async def test_calls_cancelled_anywhere_return_everything(rounds: int) -> None:
     random_source = random.Random(7)
     transport = FakeTransport(random_source)
     patient = BreakerPolicy(failure_threshold=3, recovery_timeout=0.0)

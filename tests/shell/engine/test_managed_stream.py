@@ -43,7 +43,7 @@ async def overloaded_in_a_200(talk: Talk, _: Received) -> None:
     await talk.events(shapes.error("busy", "overloaded_error", "overloaded_error"), done=False)
 
 
-async def test_pieces_come_and_the_last_one_is_final() -> None:
+async def test_chunks_arrive_and_the_last_one_is_final() -> None:
     async with serving(streams) as server, await managed(server.url) as provider:
         chunks, fault = await told(provider)
         stats, metrics = provider.get_rate_limit_stats(), provider.get_metrics()
@@ -64,7 +64,7 @@ async def test_stream_chat_accepts_a_priority_and_is_a_context_manager() -> None
             assert said([chunk async for chunk in stream]) == "Hello"
 
 
-async def test_an_error_before_the_first_piece_is_retried_and_then_handed_over() -> None:
+async def test_an_error_before_the_first_chunk_is_retried_and_then_falls_back() -> None:
     runtime = FakeRuntime()
     async with serving(overloaded_in_a_200) as one, serving(streams) as two:
         async with await managed(
@@ -79,7 +79,7 @@ async def test_an_error_before_the_first_piece_is_retried_and_then_handed_over()
     assert two.received[0].json()["model"] == "m-2"
 
 
-async def test_nothing_is_retried_or_handed_over_once_a_piece_is_out() -> None:
+async def test_nothing_is_retried_or_falls_back_after_the_first_chunk() -> None:
     async with serving(cut_after_a_piece) as one, serving(streams) as two:
         async with await managed(one.url, fallback_configs=[config(two.url)]) as provider:
             chunks, fault = await told(provider)
@@ -115,7 +115,7 @@ async def test_streams_count_for_the_breaker() -> None:
     assert len(server.received) == 5
 
 
-async def test_leaving_early_closes_the_connection_and_gives_everything_back() -> None:
+async def test_leaving_early_closes_the_connection_and_returns_everything() -> None:
     left = asyncio.Event()
 
     async def drips(talk: Talk, _: Received) -> None:

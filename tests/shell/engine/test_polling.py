@@ -114,7 +114,7 @@ async def test_slow_prediction_is_polled() -> None:
     assert {received.headers["authorization"] for received in server.received} == {f"Bearer {KEY}"}
 
 
-async def test_a_prediction_that_failed_is_a_fault_and_needs_no_farewell() -> None:
+async def test_a_failed_prediction_is_a_fault_and_is_not_cancelled() -> None:
     scripts = [gives("starting", 201), gives("failed", error="flagged (E005)")]
     async with serving(*scripts) as server, replicate(server.url, runtime=FakeRuntime()) as provider:
         fault = (await provider.chat_result(HI, model=MODEL)).failure()
@@ -122,7 +122,7 @@ async def test_a_prediction_that_failed_is_a_fault_and_needs_no_farewell() -> No
     assert asked(server) == [CREATE, POLL]
 
 
-async def test_a_call_out_of_time_ends_its_prediction() -> None:
+async def test_a_call_past_its_deadline_cancels_its_prediction() -> None:
     runtime = FakeRuntime()
     scripts = [gives("starting", 201)]
     options: dict[str, Any] = {"runtime": runtime, "timeout": 2, "max_retries": 0}
@@ -134,7 +134,7 @@ async def test_a_call_out_of_time_ends_its_prediction() -> None:
     assert asked(server)[:-1] == [CREATE, POLL, POLL]
 
 
-async def test_a_call_whose_polls_keep_failing_ends_its_prediction() -> None:
+async def test_a_call_whose_polls_keep_failing_cancels_its_prediction() -> None:
     scripts = [gives("starting", 201), fails(500)]
     options: dict[str, Any] = {"runtime": FakeRuntime(), "timeout": 60, "max_retries": 0}
     async with serving(*scripts) as server, replicate(server.url, **options) as provider:
@@ -154,7 +154,7 @@ async def test_cancelling_a_call_cancels_the_prediction() -> None:
         assert server.received[-1].headers["authorization"] == f"Bearer {KEY}"
 
 
-async def test_an_order_that_is_refused_is_a_fault() -> None:
+async def test_a_rejected_creation_is_a_fault() -> None:
     async with serving(fails(402)) as server, replicate(server.url) as provider:
         fault = (await provider.chat_result(HI, model=MODEL)).failure()
     assert isinstance(fault, faults.QuotaExhausted)
@@ -224,7 +224,7 @@ async def test_cancelling_a_stream_before_its_first_piece_cancels_the_prediction
         await eventually(lambda: CANCEL in asked(server))
 
 
-async def test_a_stream_that_falls_silent_cancels_the_prediction() -> None:
+async def test_a_stalled_stream_cancels_the_prediction() -> None:
     scripts = [gives("starting", 201, stream="streams/1"), stalls, gives("canceled")]
     async with serving(*scripts) as server, replicate(server.url, timeout=0.3) as provider:
         _, fault = await told(provider.stream_result(HI, model=MODEL))

@@ -23,7 +23,7 @@ async def answer_after(release: asyncio.Event, talk: Talk, _: Received) -> None:
     await talk.answer(shapes.body())
 
 
-async def test_no_more_calls_at_a_time_than_allowed_and_in_order_of_priority() -> None:
+async def test_concurrency_is_limited_and_calls_are_admitted_by_priority() -> None:
     busy = most = 0
     order: list[str] = []
 
@@ -202,7 +202,7 @@ async def test_shutdown_rejects_waiting_calls_and_is_idempotent() -> None:
         await provider.shutdown()
 
 
-async def test_who_finds_the_minute_used_up_waits_for_the_next_and_one_timer_wakes_all() -> None:
+async def test_calls_wait_for_the_next_minute_and_one_timer_wakes_all() -> None:
     runtime = FakeRuntime()
     async with serving(answers) as server:
         async with await managed(

@@ -40,7 +40,7 @@ async def told(stream: object) -> tuple[list[StreamChunk], faults.Fault | None]:
     return chunks, None
 
 
-async def test_pieces_come_and_the_last_one_is_final() -> None:
+async def test_chunks_arrive_and_the_last_one_is_final() -> None:
     async with serving(streams) as server, acme(server.url) as provider:
         chunks, fault = await told(provider.stream_result(HI, model="m-1"))
     assert fault is None
@@ -49,7 +49,7 @@ async def test_pieces_come_and_the_last_one_is_final() -> None:
     assert server.received[0].json()["stream"] is True
 
 
-async def test_stream_raises_what_stream_result_gives() -> None:
+async def test_stream_raises_the_faults_of_stream_result() -> None:
     async with serving(cut_after_a_piece) as server, acme(server.url) as provider:
         said = ""
         with pytest.raises(ProviderError) as caught:
@@ -71,7 +71,7 @@ async def test_an_error_event_before_the_first_piece_is_retried() -> None:
     assert [attempt["outcome"] for attempt in chunks[-1].metadata["attempts"]] == ["Overloaded", "ok"]
 
 
-async def test_nothing_is_retried_once_a_piece_is_out() -> None:
+async def test_nothing_is_retried_after_the_first_chunk() -> None:
     async with serving(cut_after_a_piece, streams) as server, acme(server.url) as provider:
         chunks, fault = await told(provider.stream_result(HI, model="m-1"))
     assert isinstance(fault, faults.StreamTruncated)
@@ -97,7 +97,7 @@ async def test_usage_after_the_finish_chunk_is_read() -> None:
 class TestLeavingAndBreaking:
     """The same under httpx over aiohttp and under plain httpx."""
 
-    async def test_a_break_closes_the_upstream_at_once(self, plain: bool) -> None:
+    async def test_leaving_the_loop_closes_the_upstream_at_once(self, plain: bool) -> None:
         closed = asyncio.Event()
 
         async def script(talk: Talk, _: Received) -> None:
@@ -146,7 +146,7 @@ class TestLeavingAndBreaking:
         if client is not None:
             await client.aclose()
 
-    async def test_a_stall_in_the_middle_keeps_what_came(self, plain: bool) -> None:
+    async def test_a_stall_in_the_middle_keeps_partial_content(self, plain: bool) -> None:
         async def script(talk: Talk, _: Received) -> None:
             await talk.head(content_type="text/event-stream")
             await talk.event(shapes.chunk("Hel"))
@@ -177,7 +177,7 @@ class TestLeavingAndBreaking:
             await client.aclose()
 
 
-async def test_a_slow_but_steady_stream_outlives_the_default_deadline() -> None:
+async def test_a_slow_but_steady_stream_may_exceed_the_default_deadline() -> None:
     async def script(talk: Talk, _: Received) -> None:
         await talk.head(content_type="text/event-stream")
         for _piece in range(10):

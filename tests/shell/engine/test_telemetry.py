@@ -111,7 +111,7 @@ async def test_log_records_have_details_without_keys(caplog: pytest.LogCaptureFi
     assert "Hi" not in json.dumps(fields)
 
 
-async def test_a_program_that_configures_no_logging_reads_nothing(capfd: pytest.CaptureFixture[str]) -> None:
+async def test_without_logging_configuration_nothing_is_printed(capfd: pytest.CaptureFixture[str]) -> None:
     async with serving(fails) as server, await managed(server.url, max_retries=0) as provider:
         await provider.chat_result(HI)
     assert capfd.readouterr().err == ""
@@ -137,5 +137,5 @@ def test_credentials_are_removed_from_messages(text: str) -> None:
 
 
 @given(st.text(alphabet="abcdefghij ,.", max_size=200))
-def test_plain_words_stay(text: str) -> None:
+def test_plain_text_is_not_redacted(text: str) -> None:
     assert redact_text(text, names=True) == text

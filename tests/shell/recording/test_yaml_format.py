@@ -50,7 +50,7 @@ EXCHANGES = st.builds(
 )
 
 
-def test_a_file_reads_well(snapshot: SnapshotAssertion) -> None:
+def test_a_file_is_readable(snapshot: SnapshotAssertion) -> None:
     streamed = RecordedResponse(
         status=200,
         headers={"content-type": "text/event-stream", "x-request-id": "req_1"},

@@ -55,7 +55,7 @@ def counter(server: FakeStateServer, **options: object) -> tuple[SharedStore, Sh
     return store, store.open_cell("count", 0, Number())
 
 
-async def test_every_step_counts_once_however_many_take_them() -> None:
+async def test_concurrent_steps_are_applied_once_each() -> None:
     states = FakeStateServer()
     cells = [counter(states)[1] for _ in range(5)]
     got = await asyncio.gather(*(taken(cell) for cell in cells for _ in range(20)))
@@ -64,7 +64,7 @@ async def test_every_step_counts_once_however_many_take_them() -> None:
     assert states.conflicts > 0
 
 
-async def test_a_step_that_changes_nothing_still_sees_what_others_did() -> None:
+async def test_a_step_without_changes_reads_the_changes_of_others() -> None:
     states = FakeStateServer()
     (_, mine), (_, other) = counter(states), counter(states)
     await taken(mine)
@@ -74,7 +74,7 @@ async def test_a_step_that_changes_nothing_still_sees_what_others_did() -> None:
     assert (seen, mine.state) == ([2], 2)
 
 
-async def test_the_fresh_state_is_not_written_by_any_of_those_that_begin_together() -> None:
+async def test_processes_that_start_together_do_not_write_the_initial_state() -> None:
     states = FakeStateServer()
     cells = [counter(states)[1] for _ in range(5)]
     seen: list[int] = []
@@ -83,7 +83,7 @@ async def test_the_fresh_state_is_not_written_by_any_of_those_that_begin_togethe
     assert [await taken(cell) for cell in cells] == [1, 2, 3, 4, 5]
 
 
-async def test_a_cancelled_caller_still_lets_its_step_be_heard() -> None:
+async def test_a_step_of_a_cancelled_caller_is_applied() -> None:
     states = FakeStateServer()
     store, cell = counter(states)
     heard: list[int] = []
@@ -95,7 +95,7 @@ async def test_a_cancelled_caller_still_lets_its_step_be_heard() -> None:
     assert (heard, states.values["count"]) == ([1], b"1")
 
 
-async def test_posted_steps_are_taken_in_their_turn() -> None:
+async def test_posted_steps_are_applied_in_order() -> None:
     states = FakeStateServer()
     store, cell = counter(states)
     heard: list[int] = []
@@ -168,7 +168,7 @@ async def test_changes_made_while_the_server_was_unreachable_are_added_once(firs
     assert [await taken(other), await taken(mine)] == [first_steps + 9, first_steps + 10]
 
 
-async def test_changes_of_several_losses_are_added_once() -> None:
+async def test_changes_of_several_outages_are_added_once() -> None:
     states = FakeStateServer()
     (runtime, store, mine), (_, _, other) = adder(states), adder(states)
     total = 0
@@ -229,19 +229,19 @@ async def test_after_the_server_lost_its_state_the_first_process_stores_its_copy
     assert states.values["count"] == b"3"
 
 
-async def test_what_cannot_be_read_counts_as_nothing() -> None:
+async def test_unreadable_values_count_as_absent() -> None:
     states = FakeStateServer(values={"count": b"from the future"})
     _, mine = counter(states)
     assert await taken(mine) == 1
 
 
-async def test_a_silent_place_is_left_after_the_timeout() -> None:
+async def test_an_unresponsive_server_is_abandoned_after_the_timeout() -> None:
     store, mine = counter(FakeStateServer(silent=True), timeout=0.05, on_loss="closed")
     assert await taken(mine) == 1
     assert isinstance(store.find_refusal(), faults.ConnectionFailed)
 
 
-async def test_the_clock_is_the_places_own() -> None:
+async def test_the_clock_is_that_of_the_server() -> None:
     store, mine = counter(FakeStateServer(now=lambda: 5_000_000_000.0))
     assert abs(store.now() - 5_000_000_000.0) > 1e9
     await store.open()
@@ -266,7 +266,7 @@ def test_breakers_are_packed_without_their_policy() -> None:
     assert unpack_pool(b"") is None
 
 
-async def test_processes_on_one_key_stay_within_the_limit_together_and_waiters_hear_of_permits_given_back() -> None:
+async def test_processes_on_one_key_share_a_limit_and_waiters_are_notified_of_returned_permits() -> None:
     busy = most = 0
 
     async def counts(talk: object, received: object) -> None:
@@ -290,7 +290,7 @@ async def test_processes_on_one_key_stay_within_the_limit_together_and_waiters_h
     assert all(one["total_requests"] >= 5 for one in stats)  # a permit that came too late is given back
 
 
-async def test_a_breaker_opened_by_one_is_open_for_all() -> None:
+async def test_a_breaker_opened_by_one_process_is_open_for_all() -> None:
     states = FakeStateServer()
     async with serving(fails) as server:
         one = await managed(server.url, store=SharedStore(states), max_retries=0)
@@ -323,7 +323,7 @@ async def test_steps_of_one_process_that_wait_go_in_one_swap() -> None:
     assert states.swaps <= 3
 
 
-async def test_a_process_asks_a_pool_one_question_at_a_time() -> None:
+async def test_a_process_sends_one_request_at_a_time_to_a_pool() -> None:
     states = FakeStateServer()
     cell = SharedStore(states).open_limits("limits", Admission(limiter=Limiter(limits=Limits(requests_per_minute=60))))
     cell.post(advance, Arrived(ticket=1), lambda _: None)
@@ -377,7 +377,7 @@ async def test_a_call_waits_for_a_hanging_server_no_longer_than_its_deadline() -
 
 
 @pytest.mark.parametrize("on_loss", ["open", "closed"])
-async def test_a_store_that_is_gone_is_a_choice_and_no_exception(on_loss: str) -> None:
+async def test_an_unavailable_store_is_handled_by_policy_without_an_exception(on_loss: str) -> None:
     states = FakeStateServer(gone=True)
     store = SharedStore(states, on_loss=on_loss, timeout=0.1)  # type: ignore[arg-type]  # one of the two
     async with serving(answers) as server:
@@ -423,7 +423,7 @@ def test_a_shared_store_serves_two_event_loops_one_after_the_other() -> None:
     assert sorted(asyncio.run(many()) + asyncio.run(many())) == list(range(1, 11))
 
 
-async def test_memory_takes_steps_at_once() -> None:
+async def test_the_memory_store_applies_steps_at_once() -> None:
     store = MemoryStore(FakeRuntime())
     cell = store.open_cell("count", 0, Number())
     heard: list[int] = []

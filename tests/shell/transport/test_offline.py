@@ -213,7 +213,7 @@ async def test_a_provider_that_was_mocked_opens_connections_again_afterwards() -
         assert peer.connections == 1
 
 
-async def test_a_patch_of_httpx_itself_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_patch_of_httpx_itself_is_detected(monkeypatch: pytest.MonkeyPatch) -> None:
     async def respond(self: object, request: httpx.Request) -> httpx.Response:
         return completion()
 
