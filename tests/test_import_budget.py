@@ -129,7 +129,7 @@ def test_no_warning_at_exit_after_a_call_nobody_closed() -> None:
     assert run(code, "-W", "error", "-X", "dev") == "Hello!\n"
 
 
-def test_leaving_the_program_inside_a_stream_is_silent() -> None:
+def test_exiting_inside_a_stream_prints_nothing() -> None:
     code = """
     import asyncio
     from tests import openai_shapes as shapes

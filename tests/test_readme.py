@@ -104,7 +104,7 @@ def _point_at(server: Loopback, monkeypatch: pytest.MonkeyPatch) -> None:
     list(zip(ASKING, ["What do these have in common?", "Oslo 717710", "Two.", "Two.", "Success"], strict=True)),
     ids=["parts", "form", "continued", "background", "settings"],
 )
-async def test_examples_of_how_to_ask_run(code: str, printed: str, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_examples_of_chats_run(code: str, printed: str, monkeypatch: pytest.MonkeyPatch) -> None:
     async with serving(speaks) as server:
         _point_at(server, monkeypatch)
         shown = await asyncio.to_thread(run, code)
