@@ -24,7 +24,7 @@ README = PYTHON.findall((ROOT / "README.md").read_text())
 HOSTED = [code for code in README if 'create("openai/' in code or 'create("anthropic/' in code]
 LOCAL = [code for code in README if '"local/' in code] + PYTHON.findall((ROOT / "docs" / "local-engine.md").read_text())
 SYNC = PYTHON.findall((ROOT / "docs" / "sync.md").read_text())
-ASKING = PYTHON.findall((ROOT / "docs" / "asking.md").read_text())
+CHAT = PYTHON.findall((ROOT / "docs" / "chat.md").read_text())
 RECORDINGS = PYTHON.findall((ROOT / "docs" / "recordings.md").read_text())
 TOOLS = PYTHON.findall((ROOT / "docs" / "tools.md").read_text())
 JOBS = PYTHON.findall((ROOT / "docs" / "jobs.md").read_text())
@@ -101,7 +101,7 @@ def _point_at(server: Loopback, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize(
     ("code", "printed"),
-    list(zip(ASKING, ["What do these have in common?", "Oslo 717710", "Two.", "Two.", "Success"], strict=True)),
+    list(zip(CHAT, ["What do these have in common?", "Oslo 717710", "Two.", "Two.", "Success"], strict=True)),
     ids=["parts", "form", "continued", "background", "settings"],
 )
 async def test_examples_of_chats_run(code: str, printed: str, monkeypatch: pytest.MonkeyPatch) -> None:

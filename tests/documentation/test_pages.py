@@ -21,7 +21,7 @@ from tests.loopback import serving
 from victor_fp.cli.app import app
 
 IN_TEST_README = {
-    "asking.md",
+    "chat.md",
     "sync.md",
     "recordings.md",
     "tools.md",
