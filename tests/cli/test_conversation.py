@@ -210,7 +210,7 @@ def test_a_turn_that_failed_can_be_asked_again_and_an_answer_replaced(serve: Ser
     ]
 
 
-def test_an_answer_is_kept_where_asking_again_fails(serve: Serve) -> None:
+def test_a_response_is_kept_if_the_retry_fails(serve: Serve) -> None:
     server = serve(saying("One"), refusing, saying("Next"))
 
     converse(server.url, "Hi", "/retry", "More")
