@@ -64,7 +64,7 @@ GOOD = {
 }
 
 
-def told(**changes: Any) -> list[str]:
+def describe_mismatches(**changes: Any) -> list[str]:
     return [str(one) for one in find_mismatches({**GOOD, **changes}, Request)]
 
 
@@ -87,7 +87,7 @@ def told(**changes: Any) -> list[str]:
     ],
 )
 def test_mismatches_have_a_path_and_a_reason(changes: dict[str, Any], wrong: list[str]) -> None:
-    assert told(**changes) == wrong
+    assert describe_mismatches(**changes) == wrong
 
 
 def test_a_function_is_a_type_by_its_keywords() -> None:
