@@ -84,7 +84,7 @@ def handle_with(context: ItemContext) -> BatchHandle:
     return decode_handle(encode_handle(made)).unwrap()
 
 
-def test_a_tool_that_was_sent_under_another_name_comes_back_under_its_own() -> None:
+def test_a_call_of_a_renamed_tool_has_its_original_name() -> None:
     item = encoded()
     ((sent, own),) = item.context.tool_names.items()
     assert own == "city.find" != sent

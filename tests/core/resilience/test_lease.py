@@ -232,7 +232,7 @@ def test_permits_of_a_killed_process_are_freed_after_the_lease() -> None:
     assert total / 100 >= 7
 
 
-def test_a_server_that_comes_back_empty_lends_no_more_than_the_limit() -> None:
+def test_a_server_that_lost_its_data_lends_no_more_than_the_limit() -> None:
     world = SharedLimit(Limits(requests_per_minute=1200, concurrency=12), processes=6, tasks=8, duration=0.8)
     world.run(30)
     lost_at = world.now

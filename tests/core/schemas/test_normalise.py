@@ -34,7 +34,7 @@ def test_types_of_programming_languages_become_json_types_visibly(word: str, wan
     assert word in normalised.changes[0]
 
 
-def test_json_types_are_no_change() -> None:
+def test_json_types_are_not_changed() -> None:
     for kind in ("object", "array", "string", "number", "integer", "boolean", "null"):
         assert normalise({"type": kind}).changes == ()
 

@@ -21,7 +21,7 @@ B = ("search", {"query": "b"})
 NOW: tuple[str, dict[str, Any]] = ("get-time.v2", {})
 
 
-def called(text: str, name: str = "any") -> list[tuple[str, Any] | str]:
+def parse_calls(text: str, name: str = "any") -> list[tuple[str, Any] | str]:
     """Calls as pairs and texts, in order."""
     pieces: list[DetectedPiece] = [
         piece for piece in find_calls(text, TOOLS, find_formats(name)) if not isinstance(piece, Remark)
@@ -118,8 +118,8 @@ def called(text: str, name: str = "any") -> list[tuple[str, Any] | str]:
     ],
 )  # fmt: skip
 def test_calls_are_found_as_models_write_them(name: str, text: str, found: list[Any]) -> None:
-    assert called(text, name) == found
-    assert called(text) == found
+    assert parse_calls(text, name) == found
+    assert parse_calls(text) == found
 
 
 @pytest.mark.parametrize(
@@ -162,7 +162,7 @@ def test_calls_are_found_as_models_write_them(name: str, text: str, found: list[
     ],
 )
 def test_text_that_is_not_a_call_is_unchanged(text: str) -> None:
-    assert called(text) == ([text] if text else [])
+    assert parse_calls(text) == ([text] if text else [])
 
 
 @pytest.mark.parametrize(
@@ -217,7 +217,7 @@ MARKED = [
 )
 def test_quoted_calls_are_not_calls(call: str, quote: str) -> None:
     text = quote.replace("{}", call)
-    assert called(text) == [text]
+    assert parse_calls(text) == [text]
     for pieces in (list(text), [text[at : at + 3] for at in range(0, len(text), 3)]):
         assert not any(isinstance(piece, TextCall) for piece in fed(pieces))
 
@@ -235,17 +235,17 @@ def test_quoted_calls_are_not_calls(call: str, quote: str) -> None:
     ],
 )
 def test_a_function_call_in_code_is_not_a_tool_call(text: str) -> None:
-    assert called(text) == [text]
+    assert parse_calls(text) == [text]
     assert fed(list(text)) == [text]
 
 
 def test_a_call_after_code_and_a_blank_line_is_a_call() -> None:
-    assert called('```python\nx = 1\n```\n\nsearch(query="a")\n') == ["```python\nx = 1\n```\n\n", A]
+    assert parse_calls('```python\nx = 1\n```\n\nsearch(query="a")\n') == ["```python\nx = 1\n```\n\n", A]
 
 
 @pytest.mark.parametrize("call", MARKED[:5])
 def test_markers_directly_after_a_word_are_not_quotes(call: str) -> None:
-    assert called(f"Let me look.{call}") == ["Let me look.", A]
+    assert parse_calls(f"Let me look.{call}") == ["Let me look.", A]
 
 
 def test_text_inside_a_rejected_call_is_not_a_call() -> None:
@@ -262,8 +262,8 @@ def test_text_inside_a_rejected_call_is_not_a_call() -> None:
 
 def test_a_selected_format_leaves_calls_in_other_formats_as_text() -> None:
     text = '<tool_call>{"name": "search", "arguments": {"query": "a"}}</tool_call>'
-    assert called(text, "mistral") == [text]
-    assert called(text, "mistral, hermes") == [A]
+    assert parse_calls(text, "mistral") == [text]
+    assert parse_calls(text, "mistral, hermes") == [A]
 
 
 def test_formats_are_called_by_name() -> None:

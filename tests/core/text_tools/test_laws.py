@@ -71,5 +71,5 @@ def test_emitted_results_do_not_change_as_the_text_grows(form: TextFormat, rest:
 @settings(max_examples=scale_examples(100), deadline=None)
 @given(st.text(alphabet="{}[]\"'\\,: \nabtrueNone0123.-", max_size=30))
 @example('{"a": "\\ud800"}')
-def test_repair_takes_any_text(text: str) -> None:
+def test_repair_accepts_any_text(text: str) -> None:
     repair_json(text)

@@ -78,7 +78,7 @@ def test_a_model_name_is_escaped_in_the_url() -> None:
     assert url.endswith("/models/a%2F..%2Fb%3Fc:rawPredict")
 
 
-def test_vertex_takes_images_by_value_only() -> None:
+def test_vertex_accepts_images_by_value_only() -> None:
     picture = Message(role="user", content=[ImagePart(url="https://x.example/a.png")])
     match outcome(written(VERTEX, [picture], model="claude-sonnet-4-5")):
         case Failure(UnsupportedParameter(parameter=parameter)):

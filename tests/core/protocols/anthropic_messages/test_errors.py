@@ -137,7 +137,7 @@ def test_an_error_without_a_type_is_an_error() -> None:
     assert streamed(body)[-1]["fault"] == "Overloaded"
 
 
-def test_an_event_that_is_no_json_is_an_invalid_response() -> None:
+def test_an_event_that_is_not_json_is_an_invalid_response() -> None:
     assert streamed(b"event: message_start\ndata: {oops\n\n")[-1]["fault"] == "InvalidResponse"
 
 

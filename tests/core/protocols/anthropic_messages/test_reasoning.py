@@ -126,13 +126,13 @@ def test_a_bound_without_room_for_the_least_budget_is_refused() -> None:
     assert "thinking" not in sent
 
 
-def test_a_budget_below_the_least_is_refused_or_raised_in_the_open() -> None:
+def test_a_budget_below_the_minimum_is_rejected_or_raised_visibly() -> None:
     assert refused(model=ENABLED, reasoning_budget=100) == "reasoning_budget"
     sent, adjustments = adjusted(model=ENABLED, reasoning_budget=100)
     assert (sent["thinking"]["budget_tokens"], adjustments) == (1024, [("reasoning_budget", "changed")])
 
 
-def test_a_model_of_either_kind_takes_a_budget_and_an_effort() -> None:
+def test_a_model_of_either_kind_accepts_a_budget_and_an_effort() -> None:
     assert said(model=EITHER, reasoning_budget=2000, reasoning_effort="high") == {
         "thinking": {"type": "enabled", "budget_tokens": 2000},
         "output_config": {"effort": "high"},

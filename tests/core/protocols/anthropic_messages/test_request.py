@@ -80,9 +80,7 @@ def test_an_option_is_mapped(options: dict[str, Any], fields: dict[str, Any]) ->
         ({"tool_choice": "required"}, "tool_choice"),
     ],
 )
-def test_an_option_without_counterpart_is_refused_or_left_out_in_the_open(
-    options: dict[str, Any], parameter: str
-) -> None:
+def test_an_unsupported_option_is_rejected_or_dropped_visibly(options: dict[str, Any], parameter: str) -> None:
     assert refused(**options) == parameter
     asked, adjustments = adjusted(**options)
     assert asked == body()
@@ -98,7 +96,7 @@ def test_extra_headers_are_sent() -> None:
 # Sampling
 
 
-def test_a_temperature_above_one_is_refused_or_lowered_in_the_open() -> None:
+def test_a_temperature_above_one_is_rejected_or_lowered_visibly() -> None:
     assert refused(temperature=1.5) == "temperature"
     asked, adjustments = adjusted(temperature=1.5)
     assert (asked["temperature"], adjustments) == (1.0, [("temperature", "changed")])
@@ -188,7 +186,7 @@ def test_the_choice_among_tools(options: dict[str, Any], choice: dict[str, Any] 
 
 
 @pytest.mark.parametrize("options", [{"reasoning_budget": 2000}, {"model": "claude-opus-5-5"}])
-def test_a_choice_that_cannot_be_forced_is_refused_or_left_to_the_model_in_the_open(options: dict[str, Any]) -> None:
+def test_an_unsupported_tool_choice_is_rejected_or_left_to_the_model_visibly(options: dict[str, Any]) -> None:
     assert refused(tools=[WEATHER], tool_choice="required", **options) == "tool_choice"
     asked, adjustments = adjusted(tools=[WEATHER], tool_choice="required", **options)
     assert (asked["tool_choice"], adjustments) == ({"type": "auto"}, [("tool_choice", "changed")])

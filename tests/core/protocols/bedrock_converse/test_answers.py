@@ -182,7 +182,7 @@ def test_a_call_with_a_type_of_its_own_is_a_call() -> None:
     assert completion(whole).tool_calls == [{"id": "tooluse_1", "name": "now", "arguments": {}}]
 
 
-def test_input_that_is_no_object_stays_as_it_is() -> None:
+def test_input_that_is_not_an_object_is_kept() -> None:
     whole = answer({"toolUse": {"toolUseId": "t", "name": "n", "input": "so, then"}}, stop="tool_use")
     assert completion(whole).tool_calls == [{"id": "t", "name": "n", "arguments": "so, then"}]
 

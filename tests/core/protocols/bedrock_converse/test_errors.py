@@ -140,7 +140,7 @@ def test_a_framing_error_is_a_fault_with_its_message() -> None:
     assert (read["fault"], read["code"], read["message"]) == ("ServerFailed", "InternalError", "it broke")
 
 
-def test_an_event_that_is_no_json_is_an_invalid_response() -> None:
+def test_an_event_that_is_not_json_is_an_invalid_response() -> None:
     assert broken(1, aws_frames.message(b"{oops", event_type="contentBlockDelta"))["fault"] == "InvalidResponse"
 
 

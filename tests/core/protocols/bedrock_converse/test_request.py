@@ -113,9 +113,7 @@ def test_an_option_is_mapped(options: dict[str, Any], fields: dict[str, Any]) ->
         ({"reasoning_budget": 2000}, "reasoning_budget"),
     ],
 )
-def test_an_option_without_counterpart_is_refused_or_left_out_in_the_open(
-    options: dict[str, Any], parameter: str
-) -> None:
+def test_an_unsupported_option_is_rejected_or_dropped_visibly(options: dict[str, Any], parameter: str) -> None:
     assert refused(model=NOVA, **options) == parameter
     asked, adjustments = adjusted(model=NOVA, **options)
     assert asked == PLAIN
@@ -131,7 +129,7 @@ def test_extra_headers_are_sent() -> None:
 
 
 @pytest.mark.parametrize("model", [NOVA, SONNET])
-def test_a_temperature_above_one_is_refused_or_lowered_in_the_open(model: str) -> None:
+def test_a_temperature_above_one_is_rejected_or_lowered_visibly(model: str) -> None:
     assert refused(model=model, temperature=1.5) == "temperature"
     asked, adjustments = adjusted(model=model, temperature=1.5)
     assert (asked["inferenceConfig"]["temperature"], adjustments) == (1.0, [("temperature", "changed")])

@@ -112,7 +112,7 @@ def spelled_fault(fault: Any) -> Json:
     return {"fault": type(fault).__name__, **{name: value for name, value in named.items() if value not in (None, ())}}
 
 
-def told(data: bytes | Iterable[bytes], headers: Mapping[str, str] = SSE) -> Json:
+def dump_stream(data: bytes | Iterable[bytes], headers: Mapping[str, str] = SSE) -> Json:
     """A stream put together: the text of its chunks, and everything its final chunk carries."""
     *before, last = chunks(data, headers)
     assert isinstance(last, StreamChunk), last

@@ -12,13 +12,13 @@ from tests.core.protocols.gemini.answers import (
     call,
     completed,
     continued,
+    dump_stream,
     fault_of,
     spelled,
     spelled_fault,
     sse,
     text,
     thought,
-    told,
     whole,
 )
 
@@ -102,12 +102,12 @@ BLOCKED = {
 
 @pytest.mark.parametrize("name", ANSWERS)
 def test_an_answer_is_normalised(name: str, snapshot: SnapshotAssertion) -> None:
-    assert snapshot == told(sse(ANSWERS[name]))
+    assert snapshot == dump_stream(sse(ANSWERS[name]))
 
 
 @pytest.mark.parametrize("name", [name for name, pieces in ANSWERS.items() if len(pieces) == 1])
 def test_a_body_gives_the_same_response_as_its_stream(name: str) -> None:
-    assert spelled(completed(ANSWERS[name][0])) == told(sse(ANSWERS[name]))
+    assert spelled(completed(ANSWERS[name][0])) == dump_stream(sse(ANSWERS[name]))
 
 
 def test_a_blocked_prompt_is_refused_content(snapshot: SnapshotAssertion) -> None:
@@ -144,7 +144,7 @@ def test_arguments_arrive_value_by_value(snapshot: SnapshotAssertion) -> None:
         answer({"functionCall": {"name": "serve", "willContinue": True}}, finish=None),
         answer({"functionCall": {}}),
     ]
-    assert snapshot == told(sse(pieces))
+    assert snapshot == dump_stream(sse(pieces))
 
 
 @pytest.mark.parametrize("path", ["recipe", "$", "$..name", "$.steps[*]", "$.a[?(@.b)]"])

@@ -10,12 +10,12 @@ from tests.core.protocols.gemini.answers import (
     call,
     chunks,
     completed,
+    dump_stream,
     fault_of,
     final,
     spelled,
     sse,
     text,
-    told,
 )
 from tests.core.protocols.gemini.requests import HI, WEATHER, body, requested, result
 from victor_fp import replay
@@ -63,7 +63,7 @@ def test_unreported_usage_is_absent_and_never_zero() -> None:
 def test_cached_tokens_of_a_stream_are_those_of_the_whole() -> None:
     usage = {"promptTokenCount": 90, "cachedContentTokenCount": 80, "candidatesTokenCount": 2, "totalTokenCount": 92}
     piece = answer(text("Hi"), finish=None, usage={"promptTokenCount": 90})
-    assert told(sse([piece, answer(usage=usage)])) == spelled(completed(answer(text("Hi"), usage=usage)))
+    assert dump_stream(sse([piece, answer(usage=usage)])) == spelled(completed(answer(text("Hi"), usage=usage)))
 
 
 def test_usage_after_the_finish_piece_is_not_missed() -> None:

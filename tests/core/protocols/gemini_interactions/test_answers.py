@@ -17,6 +17,7 @@ from tests.core.protocols.gemini_interactions.interactions import (
     Json,
     call,
     completed,
+    dump_stream,
     events,
     fault_of,
     interaction,
@@ -24,7 +25,6 @@ from tests.core.protocols.gemini_interactions.interactions import (
     spelled,
     sse,
     thought,
-    told,
     whole,
 )
 from victor_fp import replay
@@ -68,7 +68,7 @@ def test_an_interaction_is_decoded(name: str, snapshot: SnapshotAssertion) -> No
     answer = ANSWERS[name]
     meant = spelled(completed(answer))
     assert meant == snapshot
-    assert told(sse(events(answer))) == meant
+    assert dump_stream(sse(events(answer))) == meant
 
 
 def test_calls_of_a_response_without_ids_get_stable_ones() -> None:
@@ -82,7 +82,7 @@ def test_steps_that_only_the_final_event_has_are_read_from_it() -> None:
     answer = ANSWERS["thinking"]
     first = {"event_type": "interaction.created", "interaction": {"id": "v1_a", "model": MODEL}}
     last = {"event_type": "interaction.completed", "interaction": answer}
-    assert told(sse([first, last])) == spelled(completed(answer))
+    assert dump_stream(sse([first, last])) == spelled(completed(answer))
 
 
 FAULTS: dict[str, tuple[Json, str]] = {

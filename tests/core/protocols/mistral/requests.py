@@ -10,12 +10,12 @@ from tests.core.protocols.openai_chat.requests import HI, WEATHER
 from victor_fp import replay
 from victor_fp.core.types import Message
 
-__all__ = ["HI", "WEATHER", "adjusted", "back", "beside", "refusal", "returned", "turns"]
+__all__ = ["HI", "WEATHER", "adjusted", "back", "extra_fields", "refusal", "returned", "turns"]
 
 
-def beside(**options: Any) -> dict[str, Any]:
+def extra_fields(**options: Any) -> dict[str, Any]:
     """What an option adds to the body of the plainest request."""
-    return requests.beside("mistral", **options)
+    return requests.extra_fields("mistral", **options)
 
 
 def turns(*messages: Message, **options: Any) -> list[dict[str, Any]]:

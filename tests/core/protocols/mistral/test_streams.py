@@ -18,12 +18,12 @@ def said(content: object) -> dict[str, Any]:
     return chunk({"content": content})
 
 
-def told(*payloads: Any) -> list[StreamChunk]:
+def stream_chunks(*payloads: Any) -> list[StreamChunk]:
     return [result.unwrap() for result in chunks("mistral", [sse(*payloads)])]
 
 
 def test_pieces_are_delivered_as_they_arrive() -> None:
-    found = told(said(""), said([thought(text("Hm"))]), said([text("Ye")]), said("s."), STOP)
+    found = stream_chunks(said(""), said([thought(text("Hm"))]), said([text("Ye")]), said("s."), STOP)
     assert [piece.content for piece in found if piece.content] == ["Ye", "s."]
     assert [piece.metadata["reasoning_content"] for piece in found[:-1] if piece.metadata] == ["Hm"]
     assert [piece.is_final for piece in found] == [False] * (len(found) - 1) + [True]

@@ -23,7 +23,7 @@ WEATHER = ToolDefinition(
 )
 
 
-def asked(*messages: Message, **options: Any) -> HttpRequest | Fault:
+def build_request(*messages: Message, **options: Any) -> HttpRequest | Fault:
     match outcome(replay.request("ollama", messages or (HI,), model="qwen3:4b", **options)):
         case Success(request):
             return request
@@ -32,14 +32,14 @@ def asked(*messages: Message, **options: Any) -> HttpRequest | Fault:
 
 
 def body_of(*messages: Message, **options: Any) -> dict[str, Any]:
-    request = asked(*messages, **options)
+    request = build_request(*messages, **options)
     assert isinstance(request, HttpRequest), request
     body: dict[str, Any] = json.loads(request.body)
     return body
 
 
 def test_the_whole_request() -> None:
-    request = asked()
+    request = build_request()
     assert isinstance(request, HttpRequest)
     assert (request.method, request.url) == ("POST", "http://localhost:11434/api/chat")
     assert request.headers["content-type"] == "application/json"
@@ -124,10 +124,10 @@ def test_other_options_are_sent_at_the_top_level(options: dict[str, Any], expect
 def test_options_without_an_ollama_field_are_rejected_or_dropped_visibly(
     options: dict[str, Any], parameter: str
 ) -> None:
-    fault = asked(**options)
+    fault = build_request(**options)
     assert isinstance(fault, UnsupportedParameter)
     assert (fault.parameter, fault.provider, fault.model) == (parameter, "ollama", "qwen3:4b")
-    request = asked(**options, on_unsupported="adjust")
+    request = build_request(**options, on_unsupported="adjust")
     assert isinstance(request, HttpRequest)
     assert [(a.parameter, a.action) for a in request.adjustments] == [(parameter, "dropped")]
     body = json.loads(request.body)
@@ -136,10 +136,10 @@ def test_options_without_an_ollama_field_are_rejected_or_dropped_visibly(
 
 @pytest.mark.parametrize(("effort", "level"), [("minimal", "low"), ("xhigh", "high")])
 def test_an_effort_between_the_levels_is_refused_or_visibly_moved(effort: str, level: str) -> None:
-    fault = asked(reasoning_effort=effort)
+    fault = build_request(reasoning_effort=effort)
     assert isinstance(fault, UnsupportedParameter)
     assert fault.parameter == "reasoning_effort"
-    request = asked(reasoning_effort=effort, on_unsupported="adjust")
+    request = build_request(reasoning_effort=effort, on_unsupported="adjust")
     assert isinstance(request, HttpRequest)
     assert [(a.parameter, a.action) for a in request.adjustments] == [("reasoning_effort", "changed")]
     assert request.json() == {**body_of(), "think": level}
@@ -185,7 +185,7 @@ def test_calls_and_results_are_sent_back_with_name_and_id() -> None:
 
 def test_arguments_that_are_not_an_object_are_wrapped_visibly() -> None:
     broken = ToolCall(id="a", name="weather", arguments='{"city": "Ro')
-    request = asked(
+    request = build_request(
         HI, Message(role="assistant", tool_calls=[broken]), Message(role="tool", tool_call_id="a", content="?")
     )
     assert isinstance(request, HttpRequest)
@@ -224,7 +224,7 @@ def test_images_are_sent_alongside_the_text() -> None:
 )
 def test_a_part_that_ollama_does_not_accept_is_always_rejected(part: Part) -> None:
     for mode in ("fail", "adjust"):
-        fault = asked(Message(role="user", content=[part]), on_unsupported=mode)
+        fault = build_request(Message(role="user", content=[part]), on_unsupported=mode)
         assert isinstance(fault, UnsupportedParameter)
         assert fault.parameter == "messages"
 
@@ -240,16 +240,16 @@ def test_a_part_that_ollama_does_not_accept_is_always_rejected(part: Part) -> No
     ],
 )
 def test_an_unsupported_message_field_is_rejected_or_dropped_visibly(message: Message, parameter: str) -> None:
-    fault = asked(message)
+    fault = build_request(message)
     assert isinstance(fault, UnsupportedParameter)
     assert fault.parameter == parameter
-    request = asked(message, on_unsupported="adjust")
+    request = build_request(message, on_unsupported="adjust")
     assert isinstance(request, HttpRequest)
     assert [a.parameter for a in request.adjustments] == [parameter]
 
 
 def test_unknown_options_and_headers_are_sent() -> None:
-    request = asked(brand_new=1, extra_headers={"X-Trace": "7"})
+    request = build_request(brand_new=1, extra_headers={"X-Trace": "7"})
     assert isinstance(request, HttpRequest)
     assert request.json() == {**body_of(), "brand_new": 1}
     assert request.headers["x-trace"] == "7"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.core.protocols.openai_chat.requests import adjusted, beside, refusal, sent
+from tests.core.protocols.openai_chat.requests import adjusted, extra_fields, refusal, sent
 
 
 def test_temperature_goes_up_to_one() -> None:
@@ -17,7 +17,7 @@ def test_models_with_fixed_sampling_are_sent_no_temperature() -> None:
 
 
 def test_thinking_of_the_coding_model_cannot_be_disabled() -> None:
-    assert beside("moonshot", model="kimi-k2.6", reasoning_effort="none") == {"thinking": {"type": "disabled"}}
+    assert extra_fields("moonshot", model="kimi-k2.6", reasoning_effort="none") == {"thinking": {"type": "disabled"}}
     coder = "kimi-k2.7-code-highspeed"
     refused = refusal("moonshot", model=coder, reasoning_effort="none")
     assert refused == ("UnsupportedParameter", "reasoning_effort")

@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from tests.acme import HI
-from tests.core.protocols.openai_chat.requests import adjusted, beside, refusal, sent
+from tests.core.protocols.openai_chat.requests import adjusted, extra_fields, refusal, sent
 from victor_fp import replay
 from victor_fp.core.catalogue import CATALOGUE
 from victor_fp.core.dialects.chat import ChatDialect
@@ -76,7 +76,7 @@ def test_chat_models_among_reasoning_models_keep_their_sampling() -> None:
     ],
 )
 def test_effort_is_sent_in_the_vendor_field(provider: str, model: str, effort: str, fields: dict[str, Any]) -> None:
-    assert beside(provider, model=model, reasoning_effort=effort) == fields
+    assert extra_fields(provider, model=model, reasoning_effort=effort) == fields
 
 
 @pytest.mark.parametrize(
@@ -103,12 +103,12 @@ def test_effort_is_rejected_for_models_without_reasoning(provider: str, model: s
 
 
 def test_budgets() -> None:
-    assert beside("openrouter", reasoning_budget=2000) == {"reasoning": {"max_tokens": 2000}}
-    assert beside("fireworks", reasoning_budget=2000) == {"thinking": {"type": "enabled", "budget_tokens": 2000}}
-    assert beside("siliconflow", reasoning_budget=200) == {"enable_thinking": True, "thinking_budget": 200}
-    assert beside("qiniu-ai", reasoning_budget=2000) == {"thinking": {"type": "enabled", "budget_tokens": 2000}}
-    assert beside("vercel", reasoning_budget=2000) == {"reasoning": {"max_tokens": 2000}}
-    assert beside("qwen", reasoning_budget=2000) == {"enable_thinking": True, "thinking_budget": 2000}
+    assert extra_fields("openrouter", reasoning_budget=2000) == {"reasoning": {"max_tokens": 2000}}
+    assert extra_fields("fireworks", reasoning_budget=2000) == {"thinking": {"type": "enabled", "budget_tokens": 2000}}
+    assert extra_fields("siliconflow", reasoning_budget=200) == {"enable_thinking": True, "thinking_budget": 200}
+    assert extra_fields("qiniu-ai", reasoning_budget=2000) == {"thinking": {"type": "enabled", "budget_tokens": 2000}}
+    assert extra_fields("vercel", reasoning_budget=2000) == {"reasoning": {"max_tokens": 2000}}
+    assert extra_fields("qwen", reasoning_budget=2000) == {"enable_thinking": True, "thinking_budget": 2000}
     assert refusal("openai", reasoning_budget=2000) == ("UnsupportedParameter", "reasoning_budget")
     assert adjusted("openrouter", reasoning_budget=2000, reasoning_effort="low") == {"reasoning_effort": "dropped"}
 

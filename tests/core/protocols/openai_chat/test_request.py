@@ -11,7 +11,7 @@ from returns.result import Failure
 from victor_fp_wire.openai_chat import request as wire
 
 from tests.catalogue_samples import name_params
-from tests.core.protocols.openai_chat.requests import HI, WEATHER, adjusted, asked, beside, refusal, sent
+from tests.core.protocols.openai_chat.requests import HI, WEATHER, adjusted, build_request, extra_fields, refusal, sent
 from victor_fp.core.catalogue import CATALOGUE
 from victor_fp.core.catalogue.spec import ProviderSpec
 from victor_fp.core.dialects.chat import ChatDialect
@@ -42,7 +42,7 @@ class Answer(BaseModel):
 
 
 def test_the_plainest_request() -> None:
-    request = asked("openai", model="gpt-4o")
+    request = build_request("openai", model="gpt-4o")
     assert isinstance(request, HttpRequest)
     assert (request.method, request.url) == ("POST", "https://api.openai.com/v1/chat/completions")
     assert request.headers == {"content-type": "application/json", "authorization": "Bearer <secret>"}
@@ -55,9 +55,9 @@ def test_the_plainest_request() -> None:
 
 
 def test_a_stream_request_differs_only_in_its_stream_fields() -> None:
-    assert beside("openai", stream=True) == {"stream": True, "stream_options": {"include_usage": True}}
-    assert beside("together", stream=True) == {"stream": True}
-    assert beside("zai", stream=True, tools=[WEATHER])["tool_stream"] is True
+    assert extra_fields("openai", stream=True) == {"stream": True, "stream_options": {"include_usage": True}}
+    assert extra_fields("together", stream=True) == {"stream": True}
+    assert extra_fields("zai", stream=True, tools=[WEATHER])["tool_stream"] is True
 
 
 EVERY_OPTION: dict[str, Any] = {
@@ -91,9 +91,9 @@ def check_option(provider: str, option: str) -> None:
     given = {option: EVERY_OPTION[option]}
     if option in ("tool_choice", "parallel_tool_calls"):
         given["tools"] = [WEATHER]
-    result = asked(provider, **given, **PLACE)
+    result = build_request(provider, **given, **PLACE)
     if isinstance(result, HttpRequest):
-        plain = asked(
+        plain = build_request(
             provider, **({"tools": given["tools"]} if option != "tools" and "tools" in given else {}), **PLACE
         )
         assert isinstance(plain, HttpRequest)
@@ -105,7 +105,7 @@ def check_option(provider: str, option: str) -> None:
         ), option
     else:
         assert (type(result).__name__, getattr(result, "parameter", "")) == ("UnsupportedParameter", option)
-        changed = asked(provider, **given, **PLACE, on_unsupported="adjust")
+        changed = build_request(provider, **given, **PLACE, on_unsupported="adjust")
         assert isinstance(changed, HttpRequest)
         assert [adjustment.parameter for adjustment in changed.adjustments] == [option]
 
@@ -113,7 +113,7 @@ def check_option(provider: str, option: str) -> None:
 @pytest.mark.parametrize("provider", NAMES)
 @pytest.mark.parametrize("stream", [False, True])
 def test_the_body_is_what_the_document_describes(provider: str, stream: bool) -> None:
-    request = asked(provider, stream=stream, on_unsupported="adjust", **EVERY_OPTION, **PLACE)
+    request = build_request(provider, stream=stream, on_unsupported="adjust", **EVERY_OPTION, **PLACE)
     assert isinstance(request, HttpRequest)
     body = request.json()
     assert isinstance(body, dict)
@@ -161,26 +161,26 @@ def test_dialects_reject_only_existing_options() -> None:
 
 
 def test_options_of_openai() -> None:
-    assert beside("openai", top_p=0.9, seed=7, stop=["a"], presence_penalty=1.0, frequency_penalty=1.0) == {
+    assert extra_fields("openai", top_p=0.9, seed=7, stop=["a"], presence_penalty=1.0, frequency_penalty=1.0) == {
         "top_p": 0.9,
         "seed": 7,
         "stop": ["a"],
         "presence_penalty": 1.0,
         "frequency_penalty": 1.0,
     }
-    assert beside("openai", service_tier="flex", user="u", logprobs=True) == {
+    assert extra_fields("openai", service_tier="flex", user="u", logprobs=True) == {
         "service_tier": "flex",
         "user": "u",
         "logprobs": True,
     }
-    assert beside("openai", logprobs=5) == {"logprobs": True, "top_logprobs": 5}
-    assert beside("openai", logprobs=False) == {}
+    assert extra_fields("openai", logprobs=5) == {"logprobs": True, "top_logprobs": 5}
+    assert extra_fields("openai", logprobs=False) == {}
 
 
 def test_options_are_sent_in_the_vendor_fields() -> None:
-    assert beside("zai", user="u") == {"user_id": "u"}
-    assert beside("moonshot", user="u") == {"safety_identifier": "u"}
-    assert beside("together", logprobs=5) == {"logprobs": 5}
+    assert extra_fields("zai", user="u") == {"user_id": "u"}
+    assert extra_fields("moonshot", user="u") == {"safety_identifier": "u"}
+    assert extra_fields("together", logprobs=5) == {"logprobs": 5}
     assert sent("groq", max_tokens=9)["max_completion_tokens"] == 9
 
 
@@ -204,7 +204,7 @@ def test_tools_and_the_choice_among_them() -> None:
     assert sent("openai", tools=[WEATHER], tool_choice="required")["tool_choice"] == "required"
     assert refusal("qwen", tools=[WEATHER], tool_choice="required") == ("UnsupportedParameter", "tool_choice")
     assert refusal("openai", tool_choice="required") == ("UnsupportedParameter", "tool_choice")
-    assert beside("openai", tool_choice="auto") == {}
+    assert extra_fields("openai", tool_choice="auto") == {}
 
 
 def test_tool_choice_none_sends_no_tools_if_the_vendor_has_no_value_for_it() -> None:
@@ -228,27 +228,29 @@ def test_a_strict_tool_is_closed() -> None:
 
 
 def test_response_format_with_a_schema() -> None:
-    given = beside("openai", response_format=Answer)["response_format"]
+    given = extra_fields("openai", response_format=Answer)["response_format"]
     assert given["type"] == "json_schema"
     spec = given["json_schema"]
     assert (spec["name"], spec["strict"]) == ("Answer", True)
     assert spec["schema"]["required"] == ["text", "score"]
     assert spec["schema"]["additionalProperties"] is False
     assert "default" not in spec["schema"]["properties"]["score"]
-    assert beside("llamacpp", response_format=Answer)["response_format"]["json_schema"]["schema"]["required"] == [
+    assert extra_fields("llamacpp", response_format=Answer)["response_format"]["json_schema"]["schema"]["required"] == [
         "text"
     ]
 
 
 def test_a_schema_with_free_keys_is_sent_as_it_is_and_not_strictly() -> None:
     free = {"type": "object", "properties": {"a": {"type": "object", "additionalProperties": {"type": "integer"}}}}
-    spec = beside("openai", response_format=free)["response_format"]["json_schema"]
+    spec = extra_fields("openai", response_format=free)["response_format"]["json_schema"]
     assert (spec["schema"], spec["strict"]) == (free, False)
 
 
 def test_json_without_a_schema() -> None:
-    assert beside("openai", response_format="json") == {"response_format": {"type": "json_object"}}
-    assert beside("lmstudio", response_format="json")["response_format"]["json_schema"]["schema"] == {"type": "object"}
+    assert extra_fields("openai", response_format="json") == {"response_format": {"type": "json_object"}}
+    assert extra_fields("lmstudio", response_format="json")["response_format"]["json_schema"]["schema"] == {
+        "type": "object"
+    }
     assert refusal("mlx", response_format="json") == ("UnsupportedParameter", "response_format")
     assert refusal("deepseek", response_format=Answer) == ("UnsupportedParameter", "response_format")
     assert adjusted("deepseek", response_format=Answer) == {"response_format": "changed"}
@@ -282,7 +284,7 @@ def test_unset_max_tokens_and_temperature_are_not_sent() -> None:
 
 
 def test_headers_of_settings_and_callers() -> None:
-    request = asked(
+    request = build_request(
         "openrouter", settings={"site_url": "https://mine.example", "app_name": "Mine"}, extra_headers={"X-Own": "1"}
     )
     assert isinstance(request, HttpRequest)

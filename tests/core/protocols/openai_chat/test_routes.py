@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from tests.core.protocols.openai_chat.requests import HI, asked, refusal
+from tests.core.protocols.openai_chat.requests import HI, build_request, refusal
 from victor_fp.core.requests import HttpRequest
 
 
 def url(**given: Any) -> str | tuple[str, bool]:
     settings = {name: given.pop(name) for name in ("endpoint", "deployment", "api_version") if name in given}
-    request = asked("azure", [HI], model="gpt-4o", settings=settings, **given)
+    request = build_request("azure", [HI], model="gpt-4o", settings=settings, **given)
     assert isinstance(request, HttpRequest), request
     assert request.headers["api-key"] == "<secret>"
     body = request.json()

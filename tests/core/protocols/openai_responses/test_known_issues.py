@@ -109,7 +109,7 @@ def test_a_message_that_went_through_json_keeps_its_reasoning() -> None:
     assert items(HI, again, HI, model=THINKER) == items(HI, answer, HI, model=THINKER)
 
 
-def test_reasoning_that_is_done_after_its_answer_goes_back_before_it() -> None:
+def test_reasoning_that_ends_after_its_text_is_sent_back_before_it() -> None:
     """As OpenRouter and llama.cpp send it."""
     whole = response(thought("Hm."), message("Four"))
     first, second, *told, last = events(whole)

@@ -13,8 +13,8 @@ from tests.core.protocols.openai_responses.requests import (
     THINKER,
     WEATHER,
     adjusted,
-    asked,
     body,
+    build_request,
     refused,
     request,
 )
@@ -101,7 +101,7 @@ def test_azure_by_version_and_deployment(given: dict[str, str], url: str, model:
 
 
 def test_azure_without_an_endpoint_is_a_fault() -> None:
-    fault = asked(provider="azure-responses")
+    fault = build_request(provider="azure-responses")
     assert isinstance(fault, InvalidRequest)
     assert "endpoint" in fault.message
 

@@ -38,7 +38,7 @@ def begun(*, stream: bool = False, timeout: float = 60.0, **more: Any) -> tuple[
     return follow(request(stream=stream, **more), stream, timeout)
 
 
-def told(
+def make_exchange(
     status: str = "processing", code: int = 200, headers: dict[str, str] | None = None, **changes: Any
 ) -> ExchangeDone:
     body = json.dumps(prediction(status, **changes)).encode()
@@ -48,7 +48,7 @@ def told(
 def running(stream_url: str, *, stream: bool = True) -> PollingOrder:
     """The order after a prediction that says where it streams."""
     urls = {"get": f"{API}/predictions/pred1", "stream": stream_url}
-    return begun(stream=stream)[0].advance(told("starting", 201, urls=urls))[1]
+    return begun(stream=stream)[0].advance(make_exchange("starting", 201, urls=urls))[1]
 
 
 def test_it_begins_with_the_request_itself() -> None:
@@ -75,7 +75,7 @@ def test_a_wait_header_of_the_caller_is_kept() -> None:
 @pytest.mark.parametrize("status", ["succeeded", "failed", "canceled", "aborted", "yet_unknown"])
 @pytest.mark.parametrize("stream", [True, False])
 def test_a_finished_prediction_is_returned(status: str, stream: bool) -> None:
-    event = told(status, 201)
+    event = make_exchange(status, 201)
     following, order = begun(stream=stream)[0].advance(event)
     assert (order, following.cancel) == (UseResponse(event), None)
 
@@ -87,14 +87,14 @@ def test_a_body_that_is_not_a_prediction_is_returned_for_decoding(body: bytes) -
 
 
 def test_a_running_prediction_is_polled_at_the_endpoint_with_increasing_delays() -> None:
-    following, order = begun()[0].advance(told("starting", 201, urls={"get": "https://evil.example/x"}))
+    following, order = begun()[0].advance(make_exchange("starting", 201, urls={"get": "https://evil.example/x"}))
     delays = []
     for _ in range(8):
         assert isinstance(order, SendRequest)
         assert (order.request.method, order.request.url) == ("GET", f"{API}/predictions/pred1")
         assert order.request.headers == {"authorization": "Bearer <secret>"}
         delays.append(order.delay)
-        following, order = following.advance(told())
+        following, order = following.advance(make_exchange())
     assert delays[0] == 0.5
     assert delays == sorted(delays)
     assert delays[-1] == 3.0
@@ -103,15 +103,15 @@ def test_a_running_prediction_is_polled_at_the_endpoint_with_increasing_delays()
 def test_leaving_cancels_a_running_prediction() -> None:
     fresh, _ = begun()
     assert fresh.cancel is None
-    following, _ = fresh.advance(told("starting", 201))
+    following, _ = fresh.advance(make_exchange("starting", 201))
     assert following.cancel is not None
     assert (following.cancel.method, following.cancel.url) == ("POST", f"{API}/predictions/pred1/cancel")
     assert following.cancel.headers == {"authorization": "Bearer <secret>"}
-    assert following.advance(told("succeeded"))[0].cancel is None
+    assert following.advance(make_exchange("succeeded"))[0].cancel is None
 
 
 def test_an_id_is_escaped_in_the_path() -> None:
-    following, order = begun()[0].advance(told("starting", 201, id="../account?x=1"))
+    following, order = begun()[0].advance(make_exchange("starting", 201, id="../account?x=1"))
     assert isinstance(order, SendRequest)
     assert order.request.url == f"{API}/predictions/..%2Faccount%3Fx=1"
     assert following.cancel is not None
@@ -168,7 +168,7 @@ def test_a_failed_creation_is_returned_or_ends_polling() -> None:
 
 
 def test_temporary_poll_failures_are_retried_a_few_times() -> None:
-    following, _ = begun()[0].advance(told("starting", 201))
+    following, _ = begun()[0].advance(make_exchange("starting", 201))
     busy = ExchangeDone(status=502, headers={}, body=b"")
     for event in (DOWN, busy, DOWN):
         following, order = following.advance(event)
@@ -176,25 +176,25 @@ def test_temporary_poll_failures_are_retried_a_few_times() -> None:
     assert following.advance(busy)[1] == UseResponse(busy)
     assert following.advance(DOWN)[1] == StopPolling(DOWN.fault)
     assert following.cancel is not None
-    recovered, _ = following.advance(told())
+    recovered, _ = following.advance(make_exchange())
     assert isinstance(recovered.advance(DOWN)[1], SendRequest)
 
 
 def test_retry_after_of_a_poll_is_honoured() -> None:
-    following, _ = begun()[0].advance(told("starting", 201))
+    following, _ = begun()[0].advance(make_exchange("starting", 201))
     _, order = following.advance(ExchangeDone(status=429, headers={"retry-after": "9"}, body=b""))
     assert isinstance(order, SendRequest)
     assert order.delay == 9.0
 
 
 def test_a_rejected_poll_is_returned() -> None:
-    following, _ = begun()[0].advance(told("starting", 201))
+    following, _ = begun()[0].advance(make_exchange("starting", 201))
     gone = ExchangeDone(status=404, headers={}, body=b"{}")
     assert following.advance(gone)[1] == UseResponse(gone)
 
 
 EVENTS = st.one_of(
-    st.sampled_from(["starting", "processing", "succeeded", "failed", "canceled"]).map(told),
+    st.sampled_from(["starting", "processing", "succeeded", "failed", "canceled"]).map(make_exchange),
     st.sampled_from(
         [DOWN, ExchangeDone(status=500, headers={}, body=b""), ExchangeDone(status=401, headers={}, body=b"x")]
     ),

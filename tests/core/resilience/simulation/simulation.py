@@ -97,13 +97,13 @@ class Simulation:
         self._born += 1
         caller = Caller(self._born, self.scenario, self.clock.now)
         self.callers[caller.number] = caller
-        caller.actor = Actor(self.lives(caller))
+        caller.actor = Actor(self.run_caller(caller))
         if caller.dice.random() < 0.1:
             actor = caller.actor
             self.clock.at(self.clock.now + caller.dice.expovariate(0.2), lambda: self.clock.give_up(actor))
         self.clock.start(caller.actor)
 
-    def lives(self, caller: Caller) -> Step:
+    def run_caller(self, caller: Caller) -> Step:
         """One call over its plan, to its end."""
         names = list(self.sites)
         caller.dice.shuffle(names)
@@ -113,26 +113,26 @@ class Simulation:
         caller.plan = plan
         try:
             while isinstance(order, fallback.CallTarget):
-                event = yield from self.asks(caller, order)
+                event = yield from self.call_target(caller, order)
                 caller.plan, order = fallback.advance(caller.plan, event, self.clock.now)
         except GaveUp:
             caller.plan, order = fallback.advance(caller.plan, fallback.PlanAbandoned(), self.clock.now)
         self.require(isinstance(order, fallback.SettlePlan), "a plan ended without settling")
-        self.settles(caller, order)
+        self.settle_plan(caller, order)
 
-    def settles(self, caller: Caller, order: fallback.PlanOrder) -> None:
+    def settle_plan(self, caller: Caller, order: fallback.PlanOrder) -> None:
         """The call is over."""
         assert isinstance(order, fallback.SettlePlan)
         del self.callers[caller.number]
         outcome = "ok" if order.fault is None else type(order.fault).__name__
         self.outcomes[outcome] = self.outcomes.get(outcome, 0) + 1
         self.clock.tell(f"call {caller.number} settles: {outcome}")
-        tries = sum(caller.sends.values())
+        tries = sum(caller.send_attempt.values())
         self.require(tries <= self.scenario.max_tries, f"call {caller.number} made {tries} tries")
         self.require(outcome == "Cancelled" or len(order.attempts) >= tries, "a try is missing in the log")
         self.require(order.fault is None or order.fault.attempts == order.attempts, "the fault's log differs")
 
-    def asks(
+    def call_target(
         self, caller: Caller, ask: fallback.CallTarget
     ) -> Generator[Sleep | Park, object, fallback.TargetSucceeded | fallback.TargetFailed]:
         """One target of the plan, with retries."""
@@ -145,11 +145,11 @@ class Simulation:
         )
         try:
             while True:
-                self.keeps(site, caller, call, breaker)
+                self.check_limits(site, caller, call, breaker)
                 event: calling.CallEvent
                 match order:
                     case calling.Send():
-                        event, call = yield from self.sends(caller, site, call, order)
+                        event, call = yield from self.send_attempt(caller, site, call, order)
                     case calling.Wait(seconds):
                         self.require(clock.now + seconds < caller.deadline, "a rest past the deadline was begun")
                         yield Sleep(seconds)
@@ -168,10 +168,10 @@ class Simulation:
                 call, _, _ = calling.advance(call, site.breaker, calling.Committed(), clock.now)
             call, breaker, _ = calling.advance(call, site.breaker, calling.Abandoned(), clock.now)
             site.answered += caller.committed  # a stream that was left had been answered
-            self.keeps(site, caller, call, breaker)
+            self.check_limits(site, caller, call, breaker)
             raise
 
-    def keeps(self, site: Site, caller: Caller, call: calling.CallState, breaker: Breaker | None) -> None:
+    def check_limits(self, site: Site, caller: Caller, call: calling.CallState, breaker: Breaker | None) -> None:
         """Note the breaker's new state, and the permit that the caller holds of it."""
         assert breaker is not None
         site.breaker = breaker
@@ -179,13 +179,13 @@ class Simulation:
         if call.permit is not None:
             site.tries[caller.number] = call.permit
 
-    def sends(
+    def send_attempt(
         self, caller: Caller, site: Site, call: calling.CallState, order: calling.Send
     ) -> Generator[Sleep | Park, object, tuple[calling.CallEvent, calling.CallState]]:
         """One try: leave of the rate limit, the request, and what the vendor makes of it."""
         clock = self.clock
         ticket = caller.number
-        answer = yield from self.stands_in_line(caller, site, ticket, order.deadline)
+        answer = yield from self.wait_in_queue(caller, site, ticket, order.deadline)
         if not isinstance(answer, Permit):
             return calling.Refused(answer), call
         self.may_send(caller, site, answer)
@@ -211,7 +211,7 @@ class Simulation:
         finally:
             site.running.discard(answer.serial)
             over = Finished(permit=answer, fault=finished, used=used, reported=reply.reported)
-            self.happens(site, over)
+            self.apply_event(site, over)
             site.health = health.observe(site.health, circuit.judge_fault(finished), clock.now - began, clock.now)
         if fault is None:
             site.answered += 1
@@ -219,7 +219,7 @@ class Simulation:
         if isinstance(fault, RateLimited):
             # While others are answered, a rate limit costs no retry.
             if site.answered > caller.seen[site.name] and self.scenario.max_retries > 0:
-                caller.sends[site.name] -= 1
+                caller.send_attempt[site.name] -= 1
             caller.seen[site.name] = site.answered
         site.failures += circuit.judge_fault(fault) == "failed"
         if fault.retry_after is not None:
@@ -235,26 +235,30 @@ class Simulation:
         self.require(now >= caller.not_before.get(name, -math.inf) - EPSILON, f"Retry-After of {name} was not obeyed")
         since, until = site.quiet
         self.require(not since < permit.issued < until - EPSILON, f"{name} asked for quiet and was not left alone")
-        caller.sends[name] = caller.sends.get(name, 0) + 1
-        self.require(caller.sends[name] <= self.scenario.max_retries + 1, f"call {caller.number}: budget overdrawn")
+        caller.send_attempt[name] = caller.send_attempt.get(name, 0) + 1
+        self.require(
+            caller.send_attempt[name] <= self.scenario.max_retries + 1, f"call {caller.number}: budget overdrawn"
+        )
         site.sent = [moment for moment in site.sent if moment > now - 60.0]
         site.sent.append(now)
         self.require(len(site.sent) <= self.scenario.requests_per_minute, f"{name}: too many in a minute")
         self.clock.tell(f"call {caller.number} sends to {name}")
 
-    def stands_in_line(
+    def wait_in_queue(
         self, caller: Caller, site: Site, ticket: int, deadline: float
     ) -> Generator[Sleep | Park, object, Permit | Fault]:
         """Ask for leave and wait for it."""
         assert caller.actor is not None
         site.parked[ticket] = caller.actor
-        self.happens(site, Arrived(ticket=ticket, priority=caller.priority, tokens=caller.tokens, deadline=deadline))
+        self.apply_event(
+            site, Arrived(ticket=ticket, priority=caller.priority, tokens=caller.tokens, deadline=deadline)
+        )
         try:
             answer = yield Park()
         except GaveUp:
             site.parked.pop(ticket, None)
             granted = site.granted.pop(ticket, None)
-            self.happens(site, admitting.GaveUp(ticket) if granted is None else Unsent(granted))
+            self.apply_event(site, admitting.GaveUp(ticket) if granted is None else Unsent(granted))
             raise
         if isinstance(answer, Permit):
             del site.granted[ticket]
@@ -263,14 +267,14 @@ class Simulation:
         assert isinstance(answer, Refuse)
         return answer.fault
 
-    def happens(self, site: Site, event: admitting.AdmissionEvent) -> None:
+    def apply_event(self, site: Site, event: admitting.AdmissionEvent) -> None:
         """Give an event to a site's admission and carry out its orders."""
         before = site.admission.queue.entries
         site.admission, orders = admitting.advance(site.admission, event, self.clock.now)
         for order in orders:
             match order:
                 case Grant(ticket, permit):
-                    self.in_turn(site, ticket, before)
+                    self.check_order(site, ticket, before)
                     site.granted[ticket] = permit
                     self.answer(site, ticket, permit)
                 case Refuse(ticket):
@@ -278,7 +282,7 @@ class Simulation:
                 case Wake(at):
                     self.require(at > self.clock.now, f"{site.name}: woken in the past")
                     site.wake = at
-                    self.clock.at(at, partial(self.wakes, site, at))
+                    self.clock.at(at, partial(self.schedule_wake, site, at))
 
     def answer(self, site: Site, ticket: int, value: Permit | Refuse) -> None:
         """A caller hears a moment later, as it would through an event loop."""
@@ -287,20 +291,20 @@ class Simulation:
             del site.parked[ticket]
         turn = actor.turn
 
-        def hears() -> None:
+        def deliver() -> None:
             site.parked.pop(ticket, None)
             if actor.turn in {turn, turn + 1} and not actor.done:
                 self.clock.resume(actor, value)
 
-        self.clock.at(self.clock.now, hears)
+        self.clock.at(self.clock.now, deliver)
 
-    def wakes(self, site: Site, at: float) -> None:
+    def schedule_wake(self, site: Site, at: float) -> None:
         """Only the last Wake counts."""
         if site.wake == at:
             site.wake = math.inf
-            self.happens(site, Woken())
+            self.apply_event(site, Woken())
 
-    def in_turn(self, site: Site, ticket: int, before: tuple[QueueEntry, ...]) -> None:
+    def check_order(self, site: Site, ticket: int, before: tuple[QueueEntry, ...]) -> None:
         """Whoever is granted had nobody before him who is still waiting: neither by level nor by time and ageing."""
         mine = [entry for entry in before if entry.ticket == ticket]
         left = site.admission.queue.entries

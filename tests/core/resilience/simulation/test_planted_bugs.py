@@ -44,7 +44,7 @@ def any_number_at_a_time(right: Callable[..., Any]) -> Callable[..., Any]:
     return take
 
 
-def permits_do_not_come_back(right: Callable[..., Any]) -> Callable[..., Any]:
+def permits_are_not_returned(right: Callable[..., Any]) -> Callable[..., Any]:
     return lambda state, permit, used: state
 
 
@@ -60,7 +60,7 @@ def last_come_first_served(right: Callable[..., Any]) -> Callable[..., Any]:
     return lambda entry: (-entry.serial,)
 
 
-def nobody_is_ever_late(right: Callable[..., Any]) -> Callable[..., Any]:
+def deadlines_never_expire(right: Callable[..., Any]) -> Callable[..., Any]:
     return lambda state, now: (state, ())
 
 
@@ -102,11 +102,11 @@ BUGS = [
     (breaker, "admit", any_number_of_probes),
     (breaker, "record", reports_get_lost),
     (rate_limit, "take", any_number_at_a_time),
-    (rate_limit, "give_back", permits_do_not_come_back),
+    (rate_limit, "give_back", permits_are_not_returned),
     (rate_limit, "_SLOTS", the_minute_is_short),
     (queue, "leave", cancelled_entries_stay),
     (queue, "_make_sort_key", last_come_first_served),
-    (queue, "drop_overdue", nobody_is_ever_late),
+    (queue, "drop_overdue", deadlines_never_expire),
     (cooldown, "record_fault", no_cooldown),
     (retry, "commit", tries_again_in_the_middle_of_an_answer),
     (retry, "decide_retry", one_try_too_many),
