@@ -75,15 +75,15 @@ async def test_retry_after_of_other_errors_is_honoured(case: Case) -> None:
 
 @on_every_vendor
 async def test_every_status_once_is_retried_or_reported(case: Case) -> None:
-    await assert_outlived_or_told(case, EVERY_STATUS, stream=False)
+    await assert_retried_or_reported(case, EVERY_STATUS, stream=False)
 
 
 @on_every_vendor
 async def test_every_status_before_a_stream_is_retried_or_reported(case: Case) -> None:
-    await assert_outlived_or_told(case, (*NAMED, *NAMELESS), stream=True)
+    await assert_retried_or_reported(case, (*NAMED, *NAMELESS), stream=True)
 
 
-async def assert_outlived_or_told(case: Case, statuses: Iterable[int], *, stream: bool) -> None:
+async def assert_retried_or_reported(case: Case, statuses: Iterable[int], *, stream: bool) -> None:
     """Each status meets a provider and a model of its own, so that all of them can be asked together."""
     from llmock.scenarios import Fail, Match
 
