@@ -11,13 +11,13 @@ from tests.faults.canaries import CapturedLogs
 
 
 @pytest.fixture
-def heard() -> Iterator[CapturedLogs]:
-    heard, root = CapturedLogs(), logging.getLogger()
+def captured_logs() -> Iterator[CapturedLogs]:
+    captured_logs, root = CapturedLogs(), logging.getLogger()
     level = root.level
-    root.addHandler(heard)
+    root.addHandler(captured_logs)
     root.setLevel(logging.DEBUG)
     try:
-        yield heard
+        yield captured_logs
     finally:
         root.setLevel(level)
-        root.removeHandler(heard)
+        root.removeHandler(captured_logs)

@@ -24,11 +24,11 @@ from victor_fp.providers.factory import Limits
 PACKAGE = Path(victor_fp.__file__).parent
 
 
-def asking(word: str) -> list[Message]:
+def build_messages(word: str) -> list[Message]:
     return [Message(role="user", content=word)]
 
 
-def asked_in(received: Received) -> str:
+def read_prompt(received: Received) -> str:
     messages: Any = received.json()["messages"]
     word = messages[-1]["content"]
     assert isinstance(word, str)
@@ -36,16 +36,16 @@ def asked_in(received: Received) -> str:
 
 
 async def answered(provider: BaseProvider, word: str) -> str:
-    return (await provider.chat(asking(word), model="m-1")).content
+    return (await provider.chat(build_messages(word), model="m-1")).content
 
 
 async def streamed(provider: BaseProvider, word: str) -> str:
-    return "".join([chunk.content async for chunk in provider.stream(asking(word), model="m-1")])
+    return "".join([chunk.content async for chunk in provider.stream(build_messages(word), model="m-1")])
 
 
 async def echoes_late(talk: Talk, received: Received) -> None:
     """The word that was asked, after a while that has nothing to do with the order of asking."""
-    word = asked_in(received)
+    word = read_prompt(received)
     await asyncio.sleep(random.Random(word).random() / 5)
     if received.json().get("stream"):
         await talk.events(*shapes.chunks(word[:3], word[3:]))
@@ -77,7 +77,7 @@ class Moods:
 
     async def __call__(self, talk: Talk, received: Received) -> None:
         rest, place = self._luck.random() / 50, self._luck.randrange(5)
-        if asked_in(received) == "last":
+        if read_prompt(received) == "last":
             place = 9
         if place == 0:
             await asyncio.sleep(rest)

@@ -168,7 +168,7 @@ async def test_a_constructor_that_raises_shows_no_key() -> None:
     assert_clean(shown(caught.value))
 
 
-async def test_a_manager_shows_no_key_of_its_settings(heard: CapturedLogs) -> None:
+async def test_a_manager_shows_no_key_of_its_settings(captured_logs: CapturedLogs) -> None:
     ProviderRegistry.register("strict", Strict)
     ProviderRegistry.register("own", Own)
     Own.raised = RuntimeError(f"bad header 'Bearer {KEY}'")
@@ -186,7 +186,7 @@ async def test_a_manager_shows_no_key_of_its_settings(heard: CapturedLogs) -> No
     finally:
         Own.raised = None
         ProviderRegistry.restore()
-    assert_clean("\n".join(heard.lines))
+    assert_clean("\n".join(captured_logs.lines))
 
 
 @pytest.mark.parametrize(
@@ -199,7 +199,7 @@ async def test_a_manager_shows_no_key_of_its_settings(heard: CapturedLogs) -> No
     ids=lambda raised: type(raised).__name__,
 )
 async def test_a_custom_providers_exception_may_quote_its_key(
-    raised: Exception, heard: CapturedLogs, monkeypatch: Any
+    raised: Exception, captured_logs: CapturedLogs, monkeypatch: Any
 ) -> None:
     monkeypatch.setattr(Own, "raised", raised)
     ProviderRegistry.register("own", Own)
@@ -213,7 +213,7 @@ async def test_a_custom_providers_exception_may_quote_its_key(
         ProviderRegistry.restore()
     assert_clean("".join(told))
     assert "[redacted]" in told[0]
-    assert_clean("\n".join(heard.lines))
+    assert_clean("\n".join(captured_logs.lines))
 
 
 def test_header_values_are_not_shown() -> None:

@@ -28,7 +28,7 @@ from victor_fp.recording import Cache, Recording
 
 @pytest.mark.parametrize("answer", ANSWERS, ids=lambda answer: answer.__name__)
 @pytest.mark.parametrize("kind", KINDS)
-async def test_no_kind_of_key_is_recorded(kind: str, answer: Any, heard: CapturedLogs, tmp_path: Path) -> None:
+async def test_no_kind_of_key_is_recorded(kind: str, answer: Any, captured_logs: CapturedLogs, tmp_path: Path) -> None:
     path = tmp_path / "r.yaml"
     async with serving(answer) as server:
         with Recording(path, mode="record") as recording:
@@ -38,7 +38,7 @@ async def test_no_kind_of_key_is_recorded(kind: str, answer: Any, heard: Capture
             assert recording.exchanges
             assert_clean(repr(recording) + repr(recording.exchanges))
     assert_clean(path.read_text())
-    assert_clean("\n".join(heard.lines))
+    assert_clean("\n".join(captured_logs.lines))
     sent = "".join(value for received in server.received for value in received.headers.values())
     assert any(secret in sent for secret in CANARIES), "nothing secret was sent, so nothing was tested"
 

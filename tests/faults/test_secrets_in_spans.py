@@ -75,14 +75,14 @@ async def spans_of(name: str, answer: Any, **keywords: Any) -> tuple[str, list[R
 
 @pytest.mark.parametrize("answer", ANSWERS, ids=lambda answer: answer.__name__)
 @pytest.mark.parametrize("name", KINDS)
-async def test_no_key_is_in_a_span_or_a_measurement(name: str, answer: Any, heard: CapturedLogs) -> None:
+async def test_no_key_is_in_a_span_or_a_measurement(name: str, answer: Any, captured_logs: CapturedLogs) -> None:
     if name == "bedrock":
         pytest.importorskip("botocore")
     ProviderRegistry.register_spec(SPEC)
     told, received = await spans_of(name, answer, **KINDS[name])
     assert_clean(told)
-    assert_clean("\n".join(heard.lines))
-    structured = [repr(vars(record)["victor_fp"]) for record in heard.records if "victor_fp" in vars(record)]
+    assert_clean("\n".join(captured_logs.lines))
+    structured = [repr(vars(record)["victor_fp"]) for record in captured_logs.records if "victor_fp" in vars(record)]
     assert len(structured) == 4
     assert_clean("".join(structured))
     sent = "".join(value for one in received for value in one.headers.values())
@@ -124,7 +124,7 @@ def test_every_request_has_its_key_in_a_header_and_nowhere_else(spec: Any, strea
     assert placed or spec.auth.kind != "key"
 
 
-def test_log_records_are_captured(heard: CapturedLogs) -> None:
+def test_log_records_are_captured(captured_logs: CapturedLogs) -> None:
     logging.getLogger("anything").debug("%s", json.dumps({"key": KEY}))
     with pytest.raises(AssertionError, match="a secret is shown"):
-        assert_clean("\n".join(heard.lines))
+        assert_clean("\n".join(captured_logs.lines))
