@@ -154,7 +154,7 @@ def test_a_response_is_a_message_with_everything_in_it() -> None:
     assert [block["type"] for block in message.content_blocks] == ["reasoning", "text", "tool_call"]
 
 
-def test_state_of_the_vendor_goes_back_with_the_next_turn() -> None:
+def test_vendor_state_is_sent_back_with_the_next_turn() -> None:
     wire = ScriptedWire(
         Turn(text="Let me look.", reasoning="Hm.", calls=(Call(name="f", arguments={"x": 1}),)),
         Turn(text="Done."),

@@ -237,7 +237,7 @@ async def test_unsupported_content_is_rejected_by_name(message: ModelMessage, ki
         await recorded(message)
 
 
-async def test_state_of_the_vendor_goes_back_with_the_next_turn() -> None:
+async def test_vendor_state_is_sent_back_with_the_next_turn() -> None:
     wire = ScriptedWire(
         Turn(text="Let me look.", reasoning="Hm.", calls=(Call(name="f"),)), Turn(text="Done."), provider="anthropic"
     )
