@@ -134,6 +134,6 @@ async def test_a_stream_that_is_left_closes_the_one_of_the_class() -> None:
     assert provider.provider.events == ["stream closed"]
 
 
-def test_a_name_that_nobody_has_is_an_error() -> None:
+def test_an_unknown_name_is_an_error() -> None:
     with pytest.raises(ProviderNotFoundError):
         create("nobody/m")

@@ -124,7 +124,7 @@ async def test_long_list_of_texts_is_split_in_order() -> None:
     assert response.model == "m-1"
 
 
-async def test_one_text_may_be_passed_as_it_is_and_none_takes_no_request() -> None:
+async def test_one_text_may_be_passed_as_it_is_and_no_texts_need_no_request() -> None:
     async with serving(answer) as server, embedder(server.url) as provider:
         assert len(await provider.embed("a text", model="m-1")) == 1
         none = await provider.embed([], model="m-1")
