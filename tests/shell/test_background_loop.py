@@ -127,7 +127,7 @@ def test_tasks_go_on_after_the_call_that_started_them() -> None:
     assert run(give(4)) == 4
 
 
-def test_timers_run_while_nobody_calls() -> None:
+def test_timers_run_without_calls() -> None:
     fired = threading.Event()
 
     async def begin() -> None:

@@ -37,7 +37,7 @@ async def made(kind: str) -> BaseProvider:
     return ProviderRegistry.create("acme", api_key=KEY, transport=FakeTransport())
 
 
-async def asked(provider: BaseProvider, *, stream: bool) -> None:
+async def send_call(provider: BaseProvider, *, stream: bool) -> None:
     if not stream:
         await provider.chat(HI, model="m-1")
         return
@@ -50,10 +50,10 @@ async def asked(provider: BaseProvider, *, stream: bool) -> None:
 async def test_calls_leave_no_reference_cycles(kind: str, stream: bool, no_collector: None) -> None:
     await create_managed_provider(FakeTransport())  # registers the provider
     provider = await made(kind)
-    await asked(provider, stream=stream)
+    await send_call(provider, stream=stream)
     gc.collect()
     for _ in range(CALLS):
-        await asked(provider, stream=stream)
+        await send_call(provider, stream=stream)
     assert gc.collect() < CALLS / 10
     await provider.close()
 
@@ -71,11 +71,11 @@ async def test_responses_are_freed_as_their_calls_end(
 
     async with serving(respond) as server, acme(server.url, transport=transport) as provider:
         for _ in range(5):
-            await asked(provider, stream=stream)
+            await send_call(provider, stream=stream)
         assert not [found for found in gc.get_objects() if isinstance(found, kind)]
 
 
-async def test_a_response_that_nobody_closes_is_freed() -> None:
+async def test_an_unclosed_response_is_freed() -> None:
     async def respond(talk: Talk, _: Received) -> None:
         await talk.head()
         await talk.piece(b"some")

@@ -89,7 +89,7 @@ def test_a_malformed_file_is_rejected_without_being_quoted_and_kept(tmp_path: Pa
     assert path.read_bytes() == content
 
 
-def test_an_empty_file_holds_no_keys_and_odd_values_are_no_keys(tmp_path: Path) -> None:
+def test_an_empty_file_has_no_keys_and_invalid_values_are_ignored(tmp_path: Path) -> None:
     path = tmp_path / "keys.json"
     path.write_bytes(b"\n")
     path.chmod(0o600)

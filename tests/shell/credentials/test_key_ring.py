@@ -131,7 +131,7 @@ def test_a_missing_library_is_reported_with_advice() -> None:
     assert (unusable.reason, unusable.remedy) == ("not installed", "pip install 'victor_fp[keyring]'")
 
 
-def asked_in_a_process(**environment: str) -> tuple[str, float]:
+def look_up_in_a_process(**environment: str) -> tuple[str, float]:
     pytest.importorskip("keyring")
     program = (
         "import sys, time; from victor_fp.shell.credentials.key_ring import get_system_key_ring\n"
@@ -154,13 +154,13 @@ def asked_in_a_process(**environment: str) -> tuple[str, float]:
 @pytest.mark.parametrize("name", ["fail", "null", "chainer"])
 def test_placeholder_backends_of_the_library_are_not_a_keyring(name: str) -> None:
     kind = "ChainerBackend" if name == "chainer" else "Keyring"
-    said, _ = asked_in_a_process(PYTHON_KEYRING_BACKEND=f"keyring.backends.{name}.{kind}")
+    said, _ = look_up_in_a_process(PYTHON_KEYRING_BACKEND=f"keyring.backends.{name}.{kind}")
 
     assert "no backend on this machine" in said
 
 
 def test_a_backend_that_does_not_exist_is_a_fault() -> None:
-    said, _ = asked_in_a_process(PYTHON_KEYRING_BACKEND="no.such.Backend")
+    said, _ = look_up_in_a_process(PYTHON_KEYRING_BACKEND="no.such.Backend")
 
     assert "failed (ModuleNotFoundError)" in said
 
@@ -185,7 +185,7 @@ def test_a_bus_that_accepts_and_never_responds_does_not_block(tmp_path: Path) ->
         bus.listen()
         daemon = Thread(target=greet_and_fall_silent, args=(bus,), daemon=True)
         daemon.start()
-        said, seconds = asked_in_a_process(
+        said, seconds = look_up_in_a_process(
             DBUS_SESSION_BUS_ADDRESS=f"unix:path={address}",
             PYTHON_KEYRING_BACKEND="keyring.backends.SecretService.Keyring",
         )

@@ -156,7 +156,7 @@ def test_entries_of_one_vendor_share_a_stored_key(file: KeyFile) -> None:
     assert found(find_credential(second, None, {}, key_ring=FakeKeyring(), key_file=file))[0] == KEY
 
 
-def test_without_a_home_there_is_no_file_and_no_guess() -> None:
+def test_without_a_home_no_file_is_read() -> None:
     fault = missing(find_credential(SPEC, None, {}, key_ring=NoKeyRing()))
 
     assert "file no configuration directory: nothing" in fault.looked_in
