@@ -108,7 +108,7 @@ def test_every_public_name_resolves() -> None:
     run("import victor_fp\nfor name in victor_fp.__all__: getattr(victor_fp, name)")
 
 
-def test_no_warning_at_exit_after_a_call_nobody_closed() -> None:
+def test_no_warning_at_exit_after_an_unclosed_call() -> None:
     code = """
     import asyncio
     from tests import openai_shapes as shapes

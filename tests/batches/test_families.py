@@ -100,7 +100,7 @@ def test_every_vendor_of_the_table_is_tested() -> None:
     assert sorted(vendor.name for vendor in VENDORS) == sorted(BATCHES)
 
 
-async def test_rows_come_back_under_their_keys_whatever_the_order(vendor: BatchVendor) -> None:
+async def test_results_are_returned_under_their_keys_in_any_order(vendor: BatchVendor) -> None:
     async with connected(vendor) as provider:
         handle = await provider.submit_batch(ROWS, model=vendor.model, max_tokens=50)
         assert (handle.provider, handle.count, handle.model) == (vendor.name, 4, vendor.model)
