@@ -127,7 +127,7 @@ class Simulation:
         outcome = "ok" if order.fault is None else type(order.fault).__name__
         self.outcomes[outcome] = self.outcomes.get(outcome, 0) + 1
         self.clock.tell(f"call {caller.number} settles: {outcome}")
-        tries = sum(caller.send_attempt.values())
+        tries = sum(caller.sends.values())
         self.require(tries <= self.scenario.max_tries, f"call {caller.number} made {tries} tries")
         self.require(outcome == "Cancelled" or len(order.attempts) >= tries, "a try is missing in the log")
         self.require(order.fault is None or order.fault.attempts == order.attempts, "the fault's log differs")
@@ -163,7 +163,7 @@ class Simulation:
                         raise Violation("Deliver outside of a send")
                 call, breaker, order = calling.advance(call, site.breaker, event, clock.now)
         except GaveUp:
-            # The call machine may have been committed meanwhile, so the caller's flag stands for its state.
+            # The call machine may have been committed meanwhile, so the caller's flag represents its state.
             if caller.committed and isinstance(call.order, calling.Send):
                 call, _, _ = calling.advance(call, site.breaker, calling.Committed(), clock.now)
             call, breaker, _ = calling.advance(call, site.breaker, calling.Abandoned(), clock.now)
@@ -219,7 +219,7 @@ class Simulation:
         if isinstance(fault, RateLimited):
             # While others are answered, a rate limit costs no retry.
             if site.answered > caller.seen[site.name] and self.scenario.max_retries > 0:
-                caller.send_attempt[site.name] -= 1
+                caller.sends[site.name] -= 1
             caller.seen[site.name] = site.answered
         site.failures += circuit.judge_fault(fault) == "failed"
         if fault.retry_after is not None:
@@ -235,10 +235,8 @@ class Simulation:
         self.require(now >= caller.not_before.get(name, -math.inf) - EPSILON, f"Retry-After of {name} was not obeyed")
         since, until = site.quiet
         self.require(not since < permit.issued < until - EPSILON, f"{name} asked for quiet and was not left alone")
-        caller.send_attempt[name] = caller.send_attempt.get(name, 0) + 1
-        self.require(
-            caller.send_attempt[name] <= self.scenario.max_retries + 1, f"call {caller.number}: budget overdrawn"
-        )
+        caller.sends[name] = caller.sends.get(name, 0) + 1
+        self.require(caller.sends[name] <= self.scenario.max_retries + 1, f"call {caller.number}: budget overdrawn")
         site.sent = [moment for moment in site.sent if moment > now - 60.0]
         site.sent.append(now)
         self.require(len(site.sent) <= self.scenario.requests_per_minute, f"{name}: too many in a minute")
@@ -285,7 +283,7 @@ class Simulation:
                     self.clock.at(at, partial(self.schedule_wake, site, at))
 
     def answer(self, site: Site, ticket: int, value: Permit | Refuse) -> None:
-        """A caller hears a moment later, as it would through an event loop."""
+        """A caller is notified a moment later, as by an event loop."""
         actor = site.parked[ticket]
         if isinstance(value, Refuse):
             del site.parked[ticket]
@@ -305,7 +303,7 @@ class Simulation:
             self.apply_event(site, Woken())
 
     def check_order(self, site: Site, ticket: int, before: tuple[QueueEntry, ...]) -> None:
-        """Whoever is granted had nobody before him who is still waiting: neither by level nor by time and ageing."""
+        """A granted call had no waiting call before it in the queue, by level and by time with ageing."""
         mine = [entry for entry in before if entry.ticket == ticket]
         left = site.admission.queue.entries
         ageing = site.admission.queue.policy.ageing

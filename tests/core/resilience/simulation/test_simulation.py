@@ -1,4 +1,4 @@
-"""Hours of composed machines in a virtual world; a failure prints the scenario that brings it about again."""
+"""Hours of composed machines in virtual time; a failure prints the scenario that reproduces it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""An imagined vendor: its weather by the seed, its own rate limit, and what it answers."""
+"""A simulated vendor: conditions by the seed, a rate limit, and responses."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class Vendor:
     def __init__(self, name: str, seed: int, limit: int, *, says: bool) -> None:
         self.name = name
         self.limit = limit
-        """Requests in any minute that it takes."""
+        """Requests that it accepts in any minute."""
         self.healed = False
         self._seed = seed
         self._says = says
@@ -55,7 +55,7 @@ class Vendor:
         self.arrivals: deque[float] = deque()
 
     def weather(self, now: float) -> Weather:
-        """The same for the same seed and time, whatever was asked before."""
+        """The same for the same seed and time, independent of earlier calls."""
         if self.healed:
             return "fair"
         return Random(f"{self._seed}/{self.name}/{int(now // SPELL)}").choices(_WEATHERS, _ODDS)[0]
