@@ -44,7 +44,7 @@ class World:
 
 
 class Simulated(BaseProvider):
-    """A provider that takes its time, fails while it is down, and notes what is asked after it was closed."""
+    """A provider with a delay, which fails while it is down, and records calls after it was closed."""
 
     world: World
     label = ""

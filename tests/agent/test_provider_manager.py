@@ -1,4 +1,4 @@
-"""ProviderManager: switching while conversations go on, with a history that is true and callbacks that hear of it."""
+"""ProviderManager: switching during conversations, with a correct history and callbacks for each switch."""
 
 from __future__ import annotations
 
