@@ -1,4 +1,4 @@
-"""Stores that fail: a typed fault of the provider, and nothing is asked of the vendor without its objects."""
+"""Stores that fail: a typed fault of the provider, and no request to the vendor without its objects."""
 
 from __future__ import annotations
 
