@@ -34,7 +34,7 @@ class Screen(io.StringIO):
 
 
 class Typist:
-    """Someone who types these lines and then Ctrl-D; None is a Ctrl-D in between. Remembers what was asked."""
+    """Someone who types these lines and then Ctrl-D; None is a Ctrl-D in between. Records the questions."""
 
     def __init__(self, *lines: str | None) -> None:
         self._left = iter(lines)

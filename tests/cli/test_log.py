@@ -1,4 +1,4 @@
-"""The log of conversations: what is kept, found, shown and deleted, and what is never kept."""
+"""The log of conversations: stored, searched, shown and deleted, and what is never stored."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who is asked by default: a key first, then a local server, then the embedded model."""
+"""The default provider: a key first, then a local server, then the embedded model."""
 
 from __future__ import annotations
 
