@@ -1,4 +1,4 @@
-"""The catalogue beside a directory of models.dev data."""
+"""The catalogue compared with a directory of models.dev data."""
 
 from __future__ import annotations
 

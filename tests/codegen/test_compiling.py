@@ -1,4 +1,4 @@
-"""The whole way from a document to a package on disk, as the command line and nox go it."""
+"""From a document to a package on disk, as the command line and nox compile it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Drift tells what a vendor added from what it took away or changed; only the latter is alarming."""
+"""Drift distinguishes what a vendor added from what it removed or changed; only the latter fails."""
 
 from __future__ import annotations
 
@@ -313,7 +313,7 @@ def test_a_follower_has_the_fields_that_are_marked_for_it_at_that_path(ours: Doc
 
 
 def remove_stamp_weight(content: dict[str, Any]) -> None:
-    """Take the field from both places where one of its name stands; only one of them is marked."""
+    """Remove the field from both paths that have it; only one of them is marked."""
     remove_field(content)
     del schema(content, "Stamp")["properties"]["weight"]
 

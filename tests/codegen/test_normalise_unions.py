@@ -1,4 +1,4 @@
-"""A union ends up with one variant per kind of JSON, and objects told apart by a tag."""
+"""A union ends up with one variant per kind of JSON, and objects distinguished by a tag."""
 
 from __future__ import annotations
 

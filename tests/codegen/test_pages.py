@@ -1,4 +1,4 @@
-"""The docs show what the code says, and are brought up to date where they do not."""
+"""The docs match the code; stale pages are reported and rewritten."""
 
 from __future__ import annotations
 
