@@ -22,7 +22,7 @@ from victor_fp.shell.credentials.key_ring import NoKeyRing
 
 
 class FakeKeyring:
-    """A keyring that forgets what it is told to forget."""
+    """A keyring that drops the given keys."""
 
     def __init__(self, *, forgetful: bool = False) -> None:
         self.keys: dict[str, str] = {}

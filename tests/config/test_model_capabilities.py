@@ -1,4 +1,4 @@
-"""A program's own table of capabilities: how the YAML is read and refused."""
+"""A program's own table of capabilities: how the YAML is read and rejected."""
 
 from __future__ import annotations
 
