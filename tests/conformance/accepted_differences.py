@@ -1,4 +1,4 @@
-"""Where a request differs from an SDK's type or a vendor's document, and is right all the same; each with its reason."""
+"""Correct differences between a request and an SDK's type or a vendor's document, each with its reason."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ class AcceptedDifference(msgspec.Struct, frozen=True, kw_only=True):
     providers: tuple[str, ...]
     """Patterns of names."""
     path: str
-    """A pattern; places in lists are `[]`."""
+    """A pattern; list indexes are `[]`."""
     said: str
-    """A pattern of what is said to be wrong."""
+    """A pattern of the reported reason."""
     why: str
 
     def covers(self, of: str, provider: str, mismatch: Mismatch) -> bool:

@@ -1,4 +1,4 @@
-"""The shapes that conversations have: what people send, for every provider that can take it."""
+"""Conversations of every shape, for every provider that accepts them."""
 
 from __future__ import annotations
 

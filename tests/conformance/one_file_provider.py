@@ -84,7 +84,7 @@ class OneFileProvider(BaseProvider):
 
 @cache
 def _certificates() -> ssl.SSLContext:
-    """Read once: that takes longer than a call."""
+    """Read once, because reading is slower than a call."""
     return httpx.create_ssl_context()
 
 

@@ -1,4 +1,4 @@
-"""What is wrong with a request's body by a vendor SDK's own type for it; keys that the type does not have are wrong."""
+"""Mismatches between a request body and a vendor SDK's type for it; unknown keys are mismatches."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is wrong with a value by a JSON Schema, and where.
+"""Mismatches between a value and a JSON Schema, with their paths.
 
 The keywords that schemas of answers, tools and wire formats use are known: types, enums, objects, arrays, bounds, patterns,
 combinations, references within the document, and OpenAPI's `nullable`. Others are ignored, as the standard has it.
@@ -15,7 +15,7 @@ import msgspec
 
 Schema: TypeAlias = Mapping[str, Any]
 AnySchema: TypeAlias = Schema | bool
-"""True takes anything, False nothing."""
+"""True accepts anything, False nothing."""
 
 _DEPTH = 200
 """How deep references may lead; deeper is a schema that refers to nothing but itself."""
@@ -73,7 +73,7 @@ class _Checking(msgspec.Struct, frozen=True, kw_only=True):
         `beside` are names that the schemas around it know, None where those look for strangers; `came_from` are the heirs
         whose ancestor this is.
         """
-        if not isinstance(schema, Mapping):  # a schema that is none of either takes anything
+        if not isinstance(schema, Mapping):  # any other value accepts anything
             return [Mismatch(path, "nothing may stand here")] if schema is False else []
         schema = self._resolved(schema, depth)
         if depth > _DEPTH or (value is None and schema.get("nullable") is True):
@@ -98,7 +98,7 @@ class _Checking(msgspec.Struct, frozen=True, kw_only=True):
         return found
 
     def _resolved(self, schema: Schema, depth: int) -> Schema:
-        """The schema that a reference leads to, with what stands beside the reference."""
+        """The schema that a reference resolves to, with the keywords alongside the reference."""
         reference = schema.get("$ref")
         if not isinstance(reference, str) or depth > _DEPTH:
             return schema
@@ -157,7 +157,7 @@ class _Checking(msgspec.Struct, frozen=True, kw_only=True):
         return [] if nearest is None else nearest[1]
 
     def _known(self, schema: Schema, depth: int) -> frozenset[str] | None:
-        """Every name that may stand in an object; None where any may."""
+        """Every name that an object may have; None if any is allowed."""
         if schema.get("additionalProperties") not in (None, False) or depth > _DEPTH:
             return None
         known = frozenset(_named(schema, "properties"))

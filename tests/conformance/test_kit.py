@@ -1,4 +1,4 @@
-"""The conformance kit finds what is wrong, and nothing where nothing is."""
+"""The conformance kit finds planted faults, and none in a correct provider."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The checker of requests by SDKs' types finds what is wrong, and where."""
+"""The check of requests against SDK types reports mismatches with their paths."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Embedding and reranking requests held against vendors' own SDKs and documents; a key that they do not have is wrong."""
+"""Embedding and reranking requests checked against vendors' SDKs and documents; unknown keys are mismatches."""
 
 from __future__ import annotations
 
@@ -101,7 +101,7 @@ MODELS = {"mistral": ("mistral-embed", "codestral-embed"), "google": ("gemini-em
 
 
 def embedding_requests(provider: str) -> Iterator[tuple[str, HttpRequest]]:
-    """Every request that can be asked for, without what is refused."""
+    """Every request that can be sent, without rejected options."""
     for model in MODELS.get(provider, ("model-1",)):
         for options in SHAPES:
             result = replay.embed_request(provider, ["a", "b"], model=model, settings=SETTINGS, **options)

@@ -1,4 +1,4 @@
-"""What is wrong with a value by a JSON Schema, and where."""
+"""Mismatches between a value and a JSON Schema, with their paths."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Every shape of conversation, for every provider, held against the vendor's own document; a key that it does not have is wrong."""
+"""Every shape of conversation, for every provider, checked against the vendor's document; unknown keys are mismatches."""
 
 from __future__ import annotations
 

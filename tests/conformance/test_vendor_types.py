@@ -1,4 +1,4 @@
-"""Every shape of conversation, for every provider, held against the vendor's own SDK; a key that it does not have is wrong."""
+"""Every shape of conversation, for every provider, checked against the vendor's SDK; unknown keys are mismatches."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def installed(held: Held) -> bool:
 
 
 def requests_of(spec: ProviderSpec) -> Iterator[tuple[str, str, bool, HttpRequest]]:
-    """Every request that this provider can be asked to send."""
+    """Every request that this provider can send."""
     for model in models_of(spec):
         for name, shape in SHAPES.items():
             for stream in (False, True):

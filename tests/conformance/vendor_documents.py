@@ -1,4 +1,4 @@
-"""Which vendor's document each provider's requests are held against; `VICTOR_FP_SPECS` names the folder that has them."""
+"""Which vendor's document each provider's requests are checked against; `VICTOR_FP_SPECS` names the folder that has them."""
 
 from __future__ import annotations
 

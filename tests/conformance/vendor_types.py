@@ -1,4 +1,4 @@
-"""Which SDK's own request type each provider's requests are held against."""
+"""Which SDK's own request type each provider's requests are checked against."""
 
 from __future__ import annotations
 
