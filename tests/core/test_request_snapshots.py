@@ -1,4 +1,4 @@
-"""What catalogue entries are sent for one conversation that uses everything: a readable file per entry.
+"""The request of each catalogue entry for one conversation with all features: a readable file per entry.
 
 Entries with a default model have a file each. Of the others, those that are sent equal bodies (see `group_alike`) share
 the file of the first; `tests/core/catalogue/test_entries.py` holds their addresses and keys.
@@ -31,7 +31,7 @@ MODELS = {
     "snowflake": "claude-sonnet-4-5",
     "llamacpp-anthropic": "qwen3",
 }
-"""For entries without a default model; other such entries serve whatever they are asked for."""
+"""For entries without a default model; other such entries serve any model."""
 SETTINGS = {
     "endpoint": "https://mine.openai.azure.com",
     "account": "mine",
@@ -48,7 +48,7 @@ STATES: dict[str, dict[str, Any]] = {
     "openai-chat": {"reasoning_details": [{"type": "reasoning.text", "text": "Paris?"}]},
     "openai-responses": {"id": "rs_1", "encrypted_content": "enc", "summary": [], "content": []},
 }
-"""What thinking goes back with, by protocol."""
+"""The provider state of sent-back thinking, by protocol."""
 
 CALL: Any = {"id": "call_1", "name": "weather", "arguments": {"city": "Paris"}}
 WEATHER = ToolDefinition(

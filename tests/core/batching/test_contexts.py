@@ -1,4 +1,4 @@
-"""Answers of batches are read with what their requests were: names of tools, demanded calls, adjustments, models and prices."""
+"""Results of batches are decoded with the context of their requests: tool names, required calls, adjustments, models, prices."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Forms, times and polling: the small pure parts of batches."""
+"""Multipart forms, times and polling delays of batches."""
 
 from __future__ import annotations
 

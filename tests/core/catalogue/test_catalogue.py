@@ -1,4 +1,4 @@
-"""A catalogue is a value: what finds entries, and what changes make of it."""
+"""A catalogue is an immutable value: lookup, and copies with changes."""
 
 from __future__ import annotations
 

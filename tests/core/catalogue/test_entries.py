@@ -1,4 +1,4 @@
-"""What holds for every entry, whoever its vendor is."""
+"""Properties of every entry of the catalogue."""
 
 from __future__ import annotations
 

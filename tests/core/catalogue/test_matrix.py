@@ -1,4 +1,4 @@
-"""The tables of providers say what the catalogue says."""
+"""The tables of providers match the catalogue."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""An error's words and its wait, read the same way for every vendor."""
+"""Message and Retry-After of an error, read the same way for every vendor."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""AWS's event stream: what our encoder and botocore's decoder say of the same bytes."""
+"""AWS's event stream: the encoder of the tests and botocore's decoder agree on the same bytes."""
 
 from __future__ import annotations
 

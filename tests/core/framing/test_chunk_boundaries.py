@@ -1,4 +1,4 @@
-"""The law of all framings: how the network cut the bytes changes nothing, and no stream grows past its bound."""
+"""For all framings: chunk boundaries do not change the frames, and buffers are bounded."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Turns of other providers: what is translated, and what is named as left behind."""
+"""Turns of other providers: what is translated, and what is reported as dropped."""
 
 from __future__ import annotations
 

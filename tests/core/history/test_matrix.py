@@ -148,7 +148,7 @@ def cell(provider: str, model: str, feature: str) -> str:
 
 
 def _place(body: Any) -> str:
-    """The field of the body where the feature stands."""
+    """The field of the body that has the feature."""
     return next(iter(dict.fromkeys(_places(body))), "")
 
 

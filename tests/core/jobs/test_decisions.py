@@ -1,4 +1,4 @@
-"""Whether a row is asked, and what follows from the way it ended."""
+"""Whether a row is sent, and what follows from its outcome."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A decoder that knows what it can, keeps what it does not know, and never raises."""
+"""Decoding keeps unknown values, drops invalid fields, and never raises."""
 
 from __future__ import annotations
 

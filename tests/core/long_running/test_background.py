@@ -1,4 +1,4 @@
-"""The machine that waits for a response in the background: what it asks for next, when it gives up, what it ends."""
+"""Polling of a background response: the next request, the end of polling, and cancellation."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is believed of models before a vendor says anything: the bundled data and the entries' own limits."""
+"""Limits of models without vendor data: the bundled table and the entries' own limits."""
 
 from __future__ import annotations
 

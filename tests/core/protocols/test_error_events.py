@@ -1,4 +1,4 @@
-"""Errors in the middle of a stream, in whatever form a server, gateway or proxy writes them."""
+"""Errors in the middle of a stream, in every format of servers, gateways and proxies."""
 
 from __future__ import annotations
 

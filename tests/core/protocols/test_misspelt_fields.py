@@ -119,7 +119,7 @@ FREE = {
 
 @pytest.mark.parametrize("path", BUILDERS)
 def test_no_body_is_written_as_a_plain_dict(path: Path) -> None:
-    """`dict[str, object]` stands for an untyped body."""
+    """`dict[str, object]` is an untyped body."""
     if f"{path.parent.name}/{path.name}" in FREE:
         return
     tree = ast.parse(path.read_text(encoding="utf-8"))

@@ -1,4 +1,4 @@
-"""Every protocol is one package and one line: what else there is of it has the same name."""
+"""Every protocol is one package and one registration; its document and dialect have the same name."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def packages(module_path: Iterable[str]) -> set[str]:
 
 
 SHARED = {"batches", "openai_family", "openai_embeddings", "rerank", "bedrock_invoke", "google_retrieval"}
-"""Packages that are no protocol of chats: what several share, and embeddings and reranking."""
+"""Packages that are not chat protocols: shared code, embeddings and reranking."""
 
 
 def test_every_package_below_protocols_is_registered() -> None:

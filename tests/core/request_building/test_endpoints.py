@@ -1,4 +1,4 @@
-"""Endpoints: where a base URL comes from, what of it is understood, and what is refused by name."""
+"""Endpoints: sources and forms of base URLs, and what is rejected by name."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What callers may give as messages and tools, and how the rest is refused."""
+"""Accepted forms of messages and tools, and how others are rejected."""
 
 from __future__ import annotations
 

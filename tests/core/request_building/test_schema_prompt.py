@@ -1,4 +1,4 @@
-"""A form that a place cannot be asked for is told in words, visibly, and only where the caller allows it."""
+"""An unsupported response format is described in the prompt, visibly, and only if the caller allows it."""
 
 from __future__ import annotations
 

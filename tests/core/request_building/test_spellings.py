@@ -1,4 +1,4 @@
-"""Messages and tools in every spelling, and what is neither."""
+"""Messages and tools in every format, and invalid ones."""
 
 from __future__ import annotations
 

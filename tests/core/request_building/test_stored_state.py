@@ -1,4 +1,4 @@
-"""What nobody keeps is refused by name, at every place whose protocol keeps nothing."""
+"""Stored state is rejected by name at every endpoint whose protocol does not store responses."""
 
 from __future__ import annotations
 

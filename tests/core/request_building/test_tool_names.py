@@ -1,4 +1,4 @@
-"""Names of tools that a vendor does not accept."""
+"""Names of tools that a vendor does not accept are replaced."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who may send, told as orders, and its laws under any order of events."""
+"""Admission as a list of orders, and its laws under any order of events."""
 
 from __future__ import annotations
 
@@ -239,7 +239,7 @@ def test_headers_are_adopted() -> None:
 
 
 class AdmissionLaws(RuleBasedStateMachine):
-    """Every arrival gets exactly one answer; nobody waits where there is room; nothing is lost."""
+    """Every arrival gets exactly one answer; no call waits while there is capacity; no permit is lost."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""Shared limits in virtual time: what the pool lends is enough, fair, never too much, and survives what can happen."""
+"""Shared limits in virtual time: loans are sufficient, fair, within the limit, and survive failures."""
 
 from __future__ import annotations
 

@@ -61,7 +61,7 @@ class RateLimitLaws(RuleBasedStateMachine):
             self.wait_as_advised(limiter, answer, tokens)
 
     def wait_as_advised(self, limiter: Limiter, answer: Full, tokens: int) -> None:
-        """Who waits as long as told, while nobody else comes, gets in."""
+        """A call that waits as long as advised, without other calls, is admitted."""
         assert answer.retry_after is not None
         _, later = take(limiter, tokens, self.now + answer.retry_after)
         assert isinstance(later, Permit)

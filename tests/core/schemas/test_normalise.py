@@ -1,4 +1,4 @@
-"""Spellings that are not JSON Schema's own."""
+"""Forms of schemas that are not standard JSON Schema."""
 
 from __future__ import annotations
 

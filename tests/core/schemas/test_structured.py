@@ -1,4 +1,4 @@
-"""An answer's text as the value that was asked for, or what is wrong with it and where."""
+"""A response's text as the requested value, or its errors with their paths."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Thinking wrapped in tags, however the stream cuts it."""
+"""Thinking wrapped in tags, for any chunk boundaries."""
 
 from __future__ import annotations
 

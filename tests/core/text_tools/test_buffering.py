@@ -1,4 +1,4 @@
-"""How long a text waits: only while it can still be a call."""
+"""Text is buffered only while it can still be a call."""
 
 # ruff: noqa: RUF001  the bars are DeepSeek's
 

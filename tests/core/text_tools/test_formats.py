@@ -1,4 +1,4 @@
-"""Each textual format, as models write it and as they get it wrong."""
+"""Each textual format, as models write it, with common errors."""
 
 # ruff: noqa: ISC004, RUF001  long examples in a table; the bars are DeepSeek's
 

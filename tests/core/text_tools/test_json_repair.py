@@ -1,4 +1,4 @@
-"""JSON as models write it: what is repaired is told, what is missing is not guessed."""
+"""JSON as models write it: repairs are reported, missing parts are not guessed."""
 
 from __future__ import annotations
 

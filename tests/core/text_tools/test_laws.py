@@ -1,4 +1,4 @@
-"""What holds for every text, however it is cut."""
+"""Laws of every text, for any chunk boundaries."""
 
 from __future__ import annotations
 

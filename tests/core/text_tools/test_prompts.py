@@ -1,4 +1,4 @@
-"""Tools in words, and turns with calls as text."""
+"""Tools described in the prompt, and turns with calls as text."""
 
 from __future__ import annotations
 

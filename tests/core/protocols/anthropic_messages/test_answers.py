@@ -1,4 +1,4 @@
-"""What messages mean, whole and streamed, as snapshots."""
+"""Decoded messages, from bodies and streams, as snapshots."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The same protocol at other places, by data alone: Claude on Vertex AI, and servers that speak Anthropic's format."""
+"""The same protocol at other endpoints, configured by data: Claude on Vertex AI, and servers with Anthropic's format."""
 
 from __future__ import annotations
 

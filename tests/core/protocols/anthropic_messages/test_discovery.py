@@ -1,4 +1,4 @@
-"""What the vendor tells of its models, and its counting of tokens."""
+"""Model lists of the vendor, and its token counting."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What streams were seen to do beyond the vendor's document."""
+"""Behaviour of streams that the vendor's document does not describe."""
 
 from __future__ import annotations
 

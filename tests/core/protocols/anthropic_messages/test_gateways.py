@@ -1,4 +1,4 @@
-"""The catalogue's entries for servers that speak this format without being its first speaker."""
+"""The catalogue's entries for other servers with this format."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What answers mean, whole and streamed, as snapshots."""
+"""Decoded responses, from bodies and streams, as snapshots."""
 
 from __future__ import annotations
 

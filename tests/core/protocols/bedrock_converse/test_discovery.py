@@ -1,4 +1,4 @@
-"""What the control plane tells of models, and the runtime's count of tokens."""
+"""Model lists of the control plane, and token counts of the runtime."""
 
 from __future__ import annotations
 

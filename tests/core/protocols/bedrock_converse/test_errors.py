@@ -1,4 +1,4 @@
-"""What went wrong: by the exception's name, then by status, wherever the error stands."""
+"""Errors are classified by the exception's name, then by status, in bodies and streams."""
 
 from __future__ import annotations
 

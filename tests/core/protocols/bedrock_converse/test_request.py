@@ -1,4 +1,4 @@
-"""Every option of a request: mapped, adjusted where allowed, or refused; never dropped in silence."""
+"""Every option of a request: mapped, adjusted if allowed, or rejected; never dropped silently."""
 
 from __future__ import annotations
 

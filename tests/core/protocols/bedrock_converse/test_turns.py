@@ -1,4 +1,4 @@
-"""Conversations as the vendor's turns: order, roles, parts, results and what goes back unmodified."""
+"""Conversations as the vendor's turns: order, roles, parts, results and what is sent back unmodified."""
 
 from __future__ import annotations
 
@@ -230,7 +230,7 @@ def test_arguments_that_are_not_an_object_are_wrapped_visibly() -> None:
     assert adjustments == [("messages.tool_calls", "changed")]
 
 
-# What goes back
+# What is sent back
 
 
 def returned(*blocks: dict[str, Any], model: str = OLD) -> list[dict[str, Any]]:

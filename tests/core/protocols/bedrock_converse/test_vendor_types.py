@@ -1,4 +1,4 @@
-"""What is sent, held against the service model that AWS's own client validates by: unknown fields are errors there."""
+"""Requests are checked against the service model that AWS's client validates with: unknown fields are errors there."""
 
 from __future__ import annotations
 

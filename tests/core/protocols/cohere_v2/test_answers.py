@@ -1,4 +1,4 @@
-"""What Cohere's answers mean, whole and streamed, as snapshots."""
+"""Decoded Cohere responses, from bodies and streams, as snapshots."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which models Cohere serves, and what they can."""
+"""The models of Cohere, and their capabilities."""
 
 from __future__ import annotations
 

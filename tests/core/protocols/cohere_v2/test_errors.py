@@ -1,4 +1,4 @@
-"""Cohere's refusals and failures."""
+"""Errors of Cohere."""
 
 from __future__ import annotations
 

@@ -70,7 +70,7 @@ def test_a_response_is_sent_back_unmodified(whole: dict[str, Any]) -> None:
 
 
 def merged(content: list[dict[str, Any]]) -> list[tuple[str, str]]:
-    """Texts that follow each other as one: without thinking beside them, where one ends is not remembered."""
+    """Texts that follow each other as one: without thinking between them, the boundaries are not kept."""
     out: list[tuple[str, str]] = []
     for block in content:
         kind = block["type"]

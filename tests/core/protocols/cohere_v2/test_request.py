@@ -1,4 +1,4 @@
-"""What goes to Cohere, option by option."""
+"""Requests to Cohere, option by option."""
 
 from __future__ import annotations
 

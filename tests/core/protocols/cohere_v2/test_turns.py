@@ -1,4 +1,4 @@
-"""Conversations on their way to Cohere: roles, parts, results, and what goes back of earlier answers."""
+"""Conversations sent to Cohere: roles, parts, results, and what is sent back of earlier responses."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Answers as Gemini sends them, whole, as server-sent events and as a growing array; and what the library reads in them."""
+"""Gemini responses as bodies, server-sent events and streamed arrays, and helpers that decode them."""
 
 from __future__ import annotations
 

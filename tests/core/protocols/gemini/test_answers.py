@@ -1,4 +1,4 @@
-"""What Gemini's answers mean, whole and streamed, as snapshots."""
+"""Decoded Gemini responses, from bodies and streams, as snapshots."""
 
 from __future__ import annotations
 

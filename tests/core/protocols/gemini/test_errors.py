@@ -1,4 +1,4 @@
-"""Google's errors as faults: reasons and codes decide, prose only where nothing else tells."""
+"""Google's errors as faults: classified by reason and code, and by the message only without them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""JSON Schema in the subset that older models take."""
+"""JSON Schema in the subset that older models accept."""
 
 from __future__ import annotations
 

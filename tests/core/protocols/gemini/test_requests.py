@@ -1,4 +1,4 @@
-"""What a chat becomes on the wire: every option mapped, adjusted visibly, or refused."""
+"""Requests of chats: every option is mapped, adjusted visibly, or rejected."""
 
 from __future__ import annotations
 

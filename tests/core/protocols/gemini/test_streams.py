@@ -1,4 +1,4 @@
-"""Laws of Gemini's streams: where the bytes are cut, and how they are framed, changes nothing."""
+"""Laws of Gemini's streams: chunk boundaries and framing do not change the response."""
 
 from __future__ import annotations
 

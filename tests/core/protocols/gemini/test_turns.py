@@ -1,4 +1,4 @@
-"""A turn that goes back: every signature on its own part, results under their functions' names and ids."""
+"""Turns that are sent back: every signature on its own part, results with their functions' names and ids."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ PLACEHOLDER_SIGNATURE = "skip_thought_signature_validator"
 
 
 def returned(parts: list[Json], **more: Any) -> list[Json]:
-    """The parts of the model's turn when its answer goes back, with a result for every call."""
+    """The parts of the model's turn when its response is sent back, with a result for every call."""
     message = completed(answer(*parts)).to_message()
     results = [result(made["id"], "ok") for made in message.tool_calls or ()]
     contents = body([*HI, message, *results], **more)["contents"]

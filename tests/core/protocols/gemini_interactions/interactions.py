@@ -1,4 +1,4 @@
-"""Interactions as Google sends them, whole and in events; the requests for them, and what the library reads in them."""
+"""Interactions as bodies and events, their requests, and helpers that decode them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What interactions mean, whole and streamed, as snapshots; and what the ones without an answer are."""
+"""Decoded interactions, from bodies and streams, as snapshots; and interactions without content."""
 
 from __future__ import annotations
 

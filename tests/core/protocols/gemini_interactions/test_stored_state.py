@@ -1,4 +1,4 @@
-"""Interactions that the server keeps: stored, continued by id, and made in the background."""
+"""Interactions that the server stores: continued by id, and created in the background."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Laws of streamed interactions: where the bytes are cut changes nothing, and what is cut off is no completion."""
+"""Laws of streamed interactions: chunk boundaries do not change the response, and a truncated stream is not a completion."""
 
 from __future__ import annotations
 

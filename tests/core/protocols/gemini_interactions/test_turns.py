@@ -1,4 +1,4 @@
-"""A turn that goes back: the model's own steps as they came, to the provider they came from, and results for calls."""
+"""Turns that are sent back: the model's own steps, unmodified, to the same provider, and results for calls."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def result(id_: str, content: Any, **more: Any) -> Message:
 
 
 def returned(steps: list[Json]) -> list[Json]:
-    """The model's steps when its answer goes back, with a result for every call."""
+    """The model's steps when its response is sent back, with a result for every call."""
     message = completed(interaction(*steps)).to_message()
     results = [result(made["id"], "ok") for made in message.tool_calls or ()]
     sent: list[Json] = body([*HI, message, *results])["input"]

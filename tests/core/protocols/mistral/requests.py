@@ -1,4 +1,4 @@
-"""Requests to Mistral as victor_fp would send them."""
+"""Builds requests to Mistral."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def returned(whole: dict[str, Any]) -> Message:
 
 
 def back(whole: dict[str, Any]) -> dict[str, Any]:
-    """An answer as it goes back on the next turn."""
+    """A response as it is sent back with the next turn."""
     given = returned(whole)
     results = [Message(role="tool", tool_call_id=one["id"], content="ok") for one in given.tool_calls or ()]
     return turns(HI, given, *results, HI)[1]

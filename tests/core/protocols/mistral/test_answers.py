@@ -1,4 +1,4 @@
-"""What Mistral's answers mean, whole and streamed, as snapshots."""
+"""Decoded Mistral responses, from bodies and streams, as snapshots."""
 
 from __future__ import annotations
 

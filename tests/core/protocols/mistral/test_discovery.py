@@ -1,4 +1,4 @@
-"""Which models Mistral serves, and what they can."""
+"""The models of Mistral, and their capabilities."""
 
 from __future__ import annotations
 

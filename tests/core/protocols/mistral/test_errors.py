@@ -1,4 +1,4 @@
-"""Mistral's errors in their three forms, and those of what stands in front of it."""
+"""Mistral's errors in their three formats, and errors of proxies in front of it."""
 
 from __future__ import annotations
 

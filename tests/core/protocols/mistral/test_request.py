@@ -1,4 +1,4 @@
-"""What is asked, in Mistral's words, and what its closed request has no word for."""
+"""Requests to Mistral, and options without a field in its closed schema."""
 
 from __future__ import annotations
 

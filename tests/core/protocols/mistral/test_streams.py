@@ -1,4 +1,4 @@
-"""How Mistral's streams go, end and fail."""
+"""Streams of Mistral: content, end and failures."""
 
 from __future__ import annotations
 

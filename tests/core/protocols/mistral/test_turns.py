@@ -1,4 +1,4 @@
-"""Conversations in Mistral's roles, and what of an answer goes back to it."""
+"""Conversations in Mistral's roles, and what of a response is sent back."""
 
 from __future__ import annotations
 

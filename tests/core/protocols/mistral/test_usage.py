@@ -1,4 +1,4 @@
-"""What Mistral counts, and where."""
+"""Token counts of Mistral, in every field."""
 
 from __future__ import annotations
 

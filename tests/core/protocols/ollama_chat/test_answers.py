@@ -1,4 +1,4 @@
-"""What Ollama's answers mean, whole and streamed, as snapshots."""
+"""Decoded Ollama responses, from bodies and streams, as snapshots."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What /api/tags and /api/show tell."""
+"""Model data of /api/tags and /api/show."""
 
 from __future__ import annotations
 

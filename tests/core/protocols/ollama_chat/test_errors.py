@@ -1,4 +1,4 @@
-"""Ollama's refusals and failures."""
+"""Errors of Ollama."""
 
 from __future__ import annotations
 

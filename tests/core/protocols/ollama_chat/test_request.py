@@ -1,4 +1,4 @@
-"""A chat in Ollama's body: every option mapped, visibly adjusted, or refused."""
+"""A chat in Ollama's body: every option mapped, visibly adjusted, or rejected."""
 
 from __future__ import annotations
 

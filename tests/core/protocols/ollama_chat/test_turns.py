@@ -1,4 +1,4 @@
-"""What one turn gave goes back with the next."""
+"""The content of a turn is sent back with the next one."""
 
 from __future__ import annotations
 

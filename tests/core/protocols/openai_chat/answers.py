@@ -1,4 +1,4 @@
-"""Answers as servers write them, and what victor_fp makes of them, spelled out as plain dicts."""
+"""Server responses, and their decoded form as plain dicts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Requests as victor_fp would send them."""
+"""Builds requests."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Normalised answers: the same from a body and from its stream."""
+"""Decoded responses: the same from a body and from its stream."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Models and their limits in the words of every server."""
+"""Models and their limits in the format of every server."""
 
 from __future__ import annotations
 

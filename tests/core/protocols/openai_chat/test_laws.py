@@ -1,4 +1,4 @@
-"""The laws of a stream, for any answer: cuts change nothing, and a stream is its body."""
+"""The laws of a stream, for any answer: chunk boundaries do not change it, and a stream gives the same response as its body."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ USAGES = st.fixed_dictionaries(
 
 @st.composite
 def answers(draw: st.DrawFn) -> dict[str, Any]:
-    """A message, its reason, its usage and what stands beside it."""
+    """A message, its stop reason, its usage and further fields."""
     calls = draw(st.lists(st.dictionaries(WORDS, JSON, max_size=2), max_size=3))
     with_ids = draw(st.booleans())
     message: dict[str, Any] = {

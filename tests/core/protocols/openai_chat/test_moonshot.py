@@ -1,4 +1,4 @@
-"""Moonshot's bounds, as its own document states them per model."""
+"""Moonshot's limits, as its document states them per model."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Effort, budget and the limits of reasoning models, by model and in the vendor's words."""
+"""Effort, budget and the limits of reasoning models, by model and in the vendor's fields."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Every option at every vendor: mapped, adjusted visibly, or refused; never dropped in silence."""
+"""Every option at every vendor: mapped, adjusted visibly, or rejected; never dropped silently."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What servers do in streams that their documents do not say."""
+"""Behaviour of streams that the servers' documents do not describe."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Conversations on the wire: parts, calls and results, and what each vendor wants back of its own answers."""
+"""Conversations in requests: parts, calls and results, and what is sent back to each vendor."""
 
 from __future__ import annotations
 
@@ -161,7 +161,7 @@ CALL = {"id": "call_1", "function": {"name": "weather", "arguments": "{}"}}
 
 
 def answered(provider: str, message: dict[str, Any]) -> dict[str, Any]:
-    """An answer of the provider as it goes back to it."""
+    """A response of the provider as it is sent back."""
     given = turn(provider, body(message))
     return messages(provider, HI, given, *([RESULT] if given.tool_calls else []))[1]
 

@@ -1,4 +1,4 @@
-"""Responses as servers write them, whole and as events, and what victor_fp makes of them as plain dicts."""
+"""Server responses as bodies and events, and their decoded form as plain dicts."""
 
 from __future__ import annotations
 

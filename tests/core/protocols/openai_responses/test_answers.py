@@ -1,4 +1,4 @@
-"""What responses mean, whole and streamed, as snapshots."""
+"""Decoded responses, from bodies and streams, as snapshots."""
 
 from __future__ import annotations
 
@@ -118,7 +118,7 @@ def test_items_that_end_only_with_the_last_event_are_decoded(name: str) -> None:
     unended = [event for event in events(ANSWERS[name]) if not event["type"].endswith(".done")]
     late, whole = streamed(sse(unended)), read(ANSWERS[name])
     for answer in (late, whole):
-        # What goes back has the same items in another order, which the tests of turns look at.
+        # The provider state has the same items in another order, which the tests of turns check.
         answer["metadata"].pop("provider_state", None)
     assert late == whole
 

@@ -1,4 +1,4 @@
-"""Refusals and failures, by body, by stream and by both."""
+"""Errors in bodies, in streams and in both."""
 
 from __future__ import annotations
 

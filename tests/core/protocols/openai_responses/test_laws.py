@@ -70,7 +70,7 @@ def results(answer: Message) -> list[Message]:
 
 
 def given_back(item: dict[str, Any]) -> dict[str, Any]:
-    """An item as the vendor wants it back: nothing that is null, and of what was generated only what it reads."""
+    """An item as it is sent back: without nulls, and without generated fields that the vendor does not read."""
     back = {name: value for name, value in item.items() if value is not None}
     if item["type"] == "message":
         parts = [{name: value for name, value in part.items() if name != "logprobs"} for part in item["content"]]

@@ -1,4 +1,4 @@
-"""What the vendor said goes back to it as it came, and what it would refuse stays behind."""
+"""Items of a response are sent back unmodified, without those that the vendor would reject."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Options in the vendor's words."""
+"""Options in the vendor's fields."""
 
 from __future__ import annotations
 

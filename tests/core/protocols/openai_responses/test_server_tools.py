@@ -1,4 +1,4 @@
-"""Calls that the vendor answers itself stand apart from the caller's, whole and streamed."""
+"""Server tool calls are separate from calls for the caller, in bodies and streams."""
 
 from __future__ import annotations
 

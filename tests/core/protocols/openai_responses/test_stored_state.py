@@ -1,4 +1,4 @@
-"""Responses that the vendor keeps: stored, continued by id, and made in the background."""
+"""Responses that the vendor stores: continued by id, and created in the background."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Tools, the answer's form, and what is to be reported, in the vendor's words."""
+"""Tools, response formats, and reporting options, in the vendor's fields."""
 
 from __future__ import annotations
 

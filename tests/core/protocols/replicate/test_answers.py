@@ -1,4 +1,4 @@
-"""What Replicate's predictions mean, whole and streamed."""
+"""Decoded Replicate predictions, from bodies and streams."""
 
 from __future__ import annotations
 
@@ -120,7 +120,7 @@ def test_a_stream_folds_to_the_same_response_as_its_body(pieces: list[str]) -> N
     whole = answered(prediction(output=pieces))
     facts = {name: whole.pop(name) for name in ("model", "metadata")}
     told = joined(streamed(sse(pieces)))
-    # What only a body tells: the prediction's own facts. What both tell: text, thinking, the end.
+    # Only a body has the prediction's metadata. Both have text, thinking and the end.
     assert {name: told.get("metadata", {}).get(name) for name in ("reasoning_content", "provider_state")} == {
         name: facts["metadata"].get(name) for name in ("reasoning_content", "provider_state")
     }

@@ -1,4 +1,4 @@
-"""Which models Replicate lists, and what a model's schema tells."""
+"""The models of Replicate, and the options in a model's schema."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Replicate's refusals and failures."""
+"""Errors of Replicate."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The machine that pursues a prediction: what it asks for next, and where a key may go."""
+"""Polling of a prediction: the next request, and which origins are sent the key."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What goes to Replicate: places, inputs by model, prompts."""
+"""Requests to Replicate: URLs, inputs by model, prompts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is sent to embed and to rerank: each option in the vendor's word, in the texts, or refused by name."""
+"""What is sent to embed and to rerank: each option in the vendor's field, in the texts, or rejected by name."""
 
 from __future__ import annotations
 

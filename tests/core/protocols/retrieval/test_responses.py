@@ -1,4 +1,4 @@
-"""What the bodies of embedding and reranking responses mean, in every form, whatever order the vendor sends."""
+"""Decoded embedding and reranking responses, in every format and order."""
 
 from __future__ import annotations
 
