@@ -179,7 +179,7 @@ def test_type_checkers_accept_the_programs(command: list[str], tmp_path: Path) -
 
 
 def _is_program(block: Block) -> bool:
-    """Whether a block stands on its own."""
+    """Whether a block is independent of others."""
     return not block.is_foreign and block.page not in IN_TEST_RAY and block.page not in CONTINUED
 
 

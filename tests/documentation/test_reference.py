@@ -1,4 +1,4 @@
-"""Every public name is in the reference, and every link of the pages and of the files beside them leads somewhere."""
+"""Every public name is in the reference, and every link of the pages and of the files next to them has a target."""
 
 from __future__ import annotations
 
