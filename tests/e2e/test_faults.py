@@ -1,4 +1,4 @@
-"""Refusals, delays and outages of ten vendors, and the verdict on the client that met them: no FAIL, no WARN."""
+"""Errors, delays and outages of ten vendors, and the verdict on the client: no FAIL, no WARN."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ async def test_every_status_before_a_stream_is_retried_or_reported(case: Case) -
 
 
 async def assert_retried_or_reported(case: Case, statuses: Iterable[int], *, stream: bool) -> None:
-    """Each status meets a provider and a model of its own, so that all of them can be asked together."""
+    """Each status has its own provider and model, so that all of them can be called concurrently."""
     from llmock.scenarios import Fail, Match
 
     few = asyncio.Semaphore(16)
@@ -107,7 +107,7 @@ async def assert_retried_or_reported(case: Case, statuses: Iterable[int], *, str
 
 
 def tries(status: int) -> int:
-    """How often a call is sent that is always answered so."""
+    """How often a call is sent if each response has this status."""
     return 4 if status in PASSING else 1
 
 
@@ -185,7 +185,7 @@ async def test_a_delay_beyond_the_timeout_is_a_timeout(case: Case) -> None:
     assert time.monotonic() - began < 1.5
     case.faults.delay(1.5)
     await case.assert_whole_stream(timeout=0.7)
-    await asyncio.sleep(1.0)  # the server sees its delay through and then sees nobody
+    await asyncio.sleep(1.0)  # the server waits out its delay and then finds the client gone
     await case.assert_clean(requests=4)
 
 

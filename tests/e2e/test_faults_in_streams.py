@@ -1,4 +1,4 @@
-"""Streams of ten vendors cut, torn, garbled and stalled at every event, and the verdict on the client: no FAIL, no WARN."""
+"""Streams of ten vendors cut, split, malformed and stalled at every event, and the verdict on the client: no FAIL, no WARN."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ JUDGED: dict[StreamFaultKind, dict[str, int]] = {
     "malformed": {"malformed_chunk_ignored": 1},
     "stall": {},
 }
-"""What the judge says of a stream that was cut so and not asked for again, wherever it was cut."""
+"""The verdict on a stream that was cut at any position and not retried."""
 REST = 0.7
 """Seconds a caller rests before it asks again: longer than the provider's own first rest, for a rest must grow."""
 
@@ -40,7 +40,7 @@ REST = 0.7
 async def test_a_fault_at_any_event_is_retried_or_reported(
     kind: StreamFaultKind, manner: Manner, fault_servers: Servers
 ) -> None:
-    """Before the first piece the provider asks again; behind it the caller is told, rests, and asks again."""
+    """Before the first chunk the provider retries; after it the caller gets a fault, waits, and calls again."""
     from llmock.scenarios import Match, StreamFault
 
     async def scenario(case: Case) -> None:
@@ -106,7 +106,7 @@ async def test_a_malformed_last_event_is_reported(case: Case) -> None:
 
 
 async def counted_events(case: Case) -> int:
-    """How many events a whole stream has, with the server forgetting that it was asked."""
+    """How many events a complete stream has; the request is removed from the server's log."""
     await case.assert_whole_stream()
     events: int = (await asyncio.to_thread(lambda: case.faults.last_request)).chunks_sent
     case.faults.reset().reply(REPLY, times=None).pace(50)
@@ -136,7 +136,7 @@ async def test_a_fault_at_a_random_event_of_every_stream_is_reported(
 async def test_faults_before_the_first_chunk_end_after_a_few_attempts(
     kind: StreamFaultKind, fault_servers: Servers
 ) -> None:
-    """The judge wants a stream cut or garbled to be asked for once more, always; nothing else is found."""
+    """The verdict requires a retry for every cut or malformed stream; it has no other findings."""
     from llmock.scenarios import StreamFault
 
     async def scenario(case: Case) -> None:

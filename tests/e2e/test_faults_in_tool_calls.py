@@ -1,4 +1,4 @@
-"""Tool calls that ten vendors' models get wrong: nothing is lost, and the conversation goes on."""
+"""Malformed tool calls of ten vendors' models: nothing is lost, and the conversation continues."""
 
 from __future__ import annotations
 
@@ -122,7 +122,7 @@ def calls_in(asked: Message) -> Sequence[ToolCall]:
 
 
 def left(case: Case, *, stream: bool) -> object:
-    """What comes over the wire of the broken arguments: where they are no text, the server sends an empty object."""
+    """The malformed arguments as sent: if they are not text, the server sends an empty object."""
     empty_content = case.vendor.provider == "google" or (case.vendor.provider == "anthropic" and not stream)
     return {} if empty_content else HALF
 

@@ -1,4 +1,4 @@
-"""Ten vendors' quotas of requests, tokens and context, with the waits they really take, and the verdict on the client."""
+"""Ten vendors' quotas of requests, tokens and context, with their real waits, and the verdict on the client."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ LONG = 90.0
 
 
 async def test_a_limit_of_one_request_per_minute_is_waited_for(fault_servers: Servers) -> None:
-    """The one test here that takes a minute; calls and streams, plain and managed, all vendors wait it out together."""
+    """The only test here that needs a minute; calls and streams, plain and managed, of all vendors wait concurrently."""
 
     async def scenario(case: Case) -> None:
         case.faults.limits(rpm=1)
@@ -58,7 +58,7 @@ async def test_a_temporary_token_limit_is_waited_for_before_a_stream(case: Case)
 
 @on_every_vendor
 async def test_a_quota_with_a_wait_past_the_deadline_is_reported(case: Case) -> None:
-    """A plain provider is told by the server, and the judge warns that it gave up: the caller's deadline asked for that.
+    """A plain provider gets the error from the server, and the verdict warns that it gave up: the caller's deadline requires that.
     A managed one knows from the headers before, and does not send."""
     case.faults.limits(rpm=1)
     await case.assert_answered()

@@ -113,7 +113,7 @@ async def test_leaving_a_stream_stops_the_generation(provider: BaseProvider, lla
 
 
 async def test_chats_after_streams_on_the_same_connections(provider: BaseProvider) -> None:
-    """The server is apt to drop a kept connection after a stream; nobody should notice."""
+    """The server often closes a kept connection after a stream; callers must not be affected."""
     for _ in range(10):
         await gathered(provider.stream(CAPITAL, model="smollm2", max_tokens=2))
         response = await provider.chat(CAPITAL, model="smollm2", max_tokens=2)

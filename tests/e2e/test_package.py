@@ -1,4 +1,4 @@
-"""What is published: the wheel and the sdist hold the package and nothing else, and a bare environment can live on it."""
+"""The wheel and the sdist contain only the package, and a bare environment can use it."""
 
 from __future__ import annotations
 
