@@ -1,4 +1,4 @@
-"""Seeded keys of every kind, providers that use them, servers that repeat them, and everything that people get to see."""
+"""Seeded keys of every kind, providers that use them, servers that repeat them, and all visible representations."""
 
 from __future__ import annotations
 

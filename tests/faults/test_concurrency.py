@@ -1,4 +1,4 @@
-"""Many calls at once, many given up at random points, many one after the other: nothing is mixed up, nothing is left over."""
+"""Many concurrent, cancelled and sequential calls: responses are not mixed up, and nothing leaks."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ async def streamed(provider: BaseProvider, word: str) -> str:
 
 
 async def echoes_late(talk: Talk, received: Received) -> None:
-    """The word that was asked, after a while that has nothing to do with the order of asking."""
+    """Echo the word of the prompt, after a delay that is independent of the order of calls."""
     word = read_prompt(received)
     await asyncio.sleep(random.Random(word).random() / 5)
     if received.json().get("stream"):
@@ -126,7 +126,7 @@ def in_use(provider: Any) -> int:
 
 
 def left_over(tasks: set[asyncio.Task[Any]]) -> set[asyncio.Task[Any]]:
-    """Tasks beside those of before and the server's own."""
+    """Tasks other than the earlier ones and those of the server."""
     return {task for task in asyncio.all_tasks() - tasks if "serving" not in repr(task)}
 
 

@@ -1,4 +1,4 @@
-"""Answers that are not what HTTP, JSON or the protocol say: a typed fault, or the whole answer; never a wrong one."""
+"""Responses that violate HTTP, JSON or the protocol: a typed fault or the complete response, never a wrong one."""
 
 from __future__ import annotations
 

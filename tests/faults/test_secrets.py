@@ -1,4 +1,4 @@
-"""Keys are sent and seen nowhere else, whatever a server does: not in logs, errors, frames, reprs, pickles or addresses."""
+"""Keys are sent and appear nowhere else: not in logs, errors, frames, reprs, pickles or URLs."""
 
 from __future__ import annotations
 

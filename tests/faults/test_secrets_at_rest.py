@@ -1,4 +1,4 @@
-"""What holds a key shows it to nobody and takes it into no pickle, in whatever way it is looked at."""
+"""Objects with a key do not show it in any representation, and are not pickled with it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""No key is written into a recording or a cache, whatever a server repeats."""
+"""No key is written into a recording or a cache, even if a server repeats it."""
 
 from __future__ import annotations
 

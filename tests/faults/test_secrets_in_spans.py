@@ -1,4 +1,4 @@
-"""Keys are in no span, no measurement, no structured log and no address, whatever a server repeats."""
+"""Keys are in no span, measurement, structured log or URL, even if a server repeats them."""
 
 from __future__ import annotations
 

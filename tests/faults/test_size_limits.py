@@ -1,4 +1,4 @@
-"""Answers without measure: each is a typed fault, and memory stays within a small multiple of the limit."""
+"""Oversized responses: each is a typed fault, and memory stays within a small multiple of the limit."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from victor_fp.core.types import StreamChunk
 
 MIB = 1024 * 1024
 ZEROS = gzip.compress(bytes(16 * MIB), 9)
-"""16 KiB that stand for 16 MiB."""
+"""16 KiB in place of 16 MiB."""
 
 
 def packed_with(data: bytes, bits: int) -> bytes:
