@@ -1,4 +1,4 @@
-"""Jobs over vendors' batch APIs on loopback: what is submitted, collected, asked again and never paid for twice."""
+"""Jobs over vendors' batch APIs on loopback: what is submitted, collected, sent again and never paid for twice."""
 
 from __future__ import annotations
 
@@ -149,7 +149,7 @@ async def test_open_batch_is_collected_by_the_next_run(tmp_path: Path) -> None:
 
     async with connected(vendor) as provider:
         runtime = Clock(vendor, complete)
-        runtime.sleep = never.__get__(runtime)  # type: ignore[method-assign]  # the vendor takes for ever
+        runtime.sleep = never.__get__(runtime)  # type: ignore[method-assign]  # the vendor never finishes
         job = run(rows(10), provider, ledger=tmp_path / "l", model="m-1", route="batch", runtime=runtime)
         waiting = asyncio.create_task(anext(job))
         while not vendor.jobs:

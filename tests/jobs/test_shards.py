@@ -1,4 +1,4 @@
-"""Splitting files into shards, the plan that is kept, and a shard that is run again after it was broken off."""
+"""Splitting files into shards, the plan that is kept, and a shard that is run again after an interruption."""
 
 from __future__ import annotations
 
