@@ -27,7 +27,7 @@ pytestmark = pytest.mark.usefixtures("no_pauses")
 
 
 class Flaky(BaseProvider):
-    """Fails a number of times in whatever it is asked, then answers; `hangs` makes it wait for ever instead."""
+    """Fails a number of times, then responds; `hangs` makes it wait for ever instead."""
 
     def __init__(self, *, failures: int = 0, hangs: bool = False, guarded: bool = False, **kwargs: Any) -> None:
         super().__init__(**kwargs)

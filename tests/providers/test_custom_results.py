@@ -1,4 +1,4 @@
-"""`chat_result` and `stream_result` of anyone's provider give a value for whatever its `chat` and `stream` raise."""
+"""`chat_result` and `stream_result` of a custom provider return a value for every exception of its `chat` and `stream`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What vendors tell of their models over HTTP, and what is believed where they do not."""
+"""Model data of vendors over HTTP, and the defaults without it."""
 
 from __future__ import annotations
 

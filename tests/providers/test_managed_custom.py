@@ -1,4 +1,4 @@
-"""Anyone's BaseProvider behind the managed path: guarded, timed, counted, and never raising out of it."""
+"""Custom providers in a managed provider: retries, timeouts and statistics, and no exceptions from `chat_result`."""
 
 from __future__ import annotations
 

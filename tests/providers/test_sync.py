@@ -1,4 +1,4 @@
-"""The synchronous face: calls, streams, managed providers and the manager, from scripts, threads and running loops."""
+"""The synchronous API: calls, streams, managed providers and the manager, from scripts, threads and running loops."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The asynchronous and the synchronous face have the same methods, with the same parameters and the same results."""
+"""The asynchronous and the synchronous API have the same methods, with the same parameters and the same results."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the caller asked of tools holds for the response: names are the caller's, and a call that was demanded is there."""
+"""Tool names in responses are the caller's, and a missing required call is a fault."""
 
 from __future__ import annotations
 
