@@ -48,7 +48,7 @@ def run_program(program: Path, *words: Path, **variables: str) -> str:
 
 
 def run_engine(folder: Path, vendor: Vendor, name: str, **variables: str) -> None:
-    """Run a recipe: its output has every row once, each asked once."""
+    """Run a recipe: its output has every row once, and each is sent once."""
     parquet = pytest.importorskip("pyarrow.parquet")
     program = folder / "recipe.py"
     program.write_text(find_recipe(COMMON, name))
