@@ -1,4 +1,4 @@
-"""A call frees what it held as it ends: nothing of it waits for the cycle collector, whose runs are dear."""
+"""A call frees its objects as it ends, without the cycle collector, whose runs are expensive."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Prices by genai-prices: asked for, without network, from a body and from a stream alike."""
+"""Prices by genai-prices: optional, without network, equal for a body and a stream."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What signs a request to AWS: keys, profiles and temporary credentials, looked up without holding the loop."""
+"""What signs a request to AWS: keys, profiles and temporary credentials, looked up without blocking the loop."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ pytestmark = pytest.mark.usefixtures("no_aws_of_this_machine")
 
 
 class Slow:
-    """Credentials that have to be fetched, which takes a moment and blocks."""
+    """Credentials that must be fetched, which blocks for a moment."""
 
     def __init__(self) -> None:
         self.threads: list[int] = []

@@ -1,4 +1,4 @@
-"""Google Cloud: tokens from google-auth, keys of express mode, and Claude behind the same door."""
+"""Google Cloud: tokens from google-auth, keys of express mode, and Claude with the same credentials."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The file of keys: owner only, whole or not at all, and every way it can be wrong is a value."""
+"""The file of keys: readable by the owner only, written atomically, and every error is a value."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The order of places, what is said when none has a key, and that a key shows nowhere."""
+"""The order of sources, the fault without a key, and that a key is not shown."""
 
 from __future__ import annotations
 

@@ -48,7 +48,7 @@ async def test_calls_at_once_do_not_exceed_a_budget_of_requests() -> None:
 
 
 async def test_reported_usage_replaces_the_estimate() -> None:
-    """A call may take 4,096 tokens and takes 7, so calls in turn fit where calls at once wait for each other."""
+    """A call may use 4,096 tokens and uses 7, so sequential calls fit where concurrent ones wait for each other."""
     async with serving(slow) as server, await managed(server.url, budget=Budget(tokens=4200)) as provider:
         results = await asyncio.gather(*(provider.chat_result(HI) for _ in range(6)))
         assert all(isinstance(result, Success) for result in results)

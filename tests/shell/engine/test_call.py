@@ -1,4 +1,4 @@
-"""Calls over real HTTP on loopback: answers, retries, the breaker, deadlines and faults of the wire."""
+"""Calls over real HTTP on loopback: answers, retries, the breaker, deadlines and transport errors."""
 
 from __future__ import annotations
 

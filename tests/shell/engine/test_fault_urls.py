@@ -1,4 +1,4 @@
-"""A fault says where its request went, without what is secret in the URL."""
+"""A fault has the URL of its request, without secrets."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Streams of lines over real HTTP: cut anywhere, blank lines, errors, silences and ends before time."""
+"""Streams of lines over real HTTP: chunk boundaries, blank lines, errors, stalls and early ends."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Managed calls over real HTTP on loopback: retries, fallbacks, limits, one deadline, and the story told at the end."""
+"""Managed calls over real HTTP on loopback: retries, fallbacks, limits, one deadline, and the log of attempts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Thousands of calls and streams cancelled anywhere: permits, probes, lines and memory are as they were."""
+"""Thousands of calls and streams cancelled anywhere: permits, probes, queues and memory are restored."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Managed streams over real HTTP on loopback: guarded like calls up to the first piece, final after it."""
+"""Managed streams over real HTTP on loopback: retried like calls up to the first chunk, and not after it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Answers that take more than one exchange, over real HTTP on loopback: wait, poll, stream, leave."""
+"""Responses that need several exchanges, over real HTTP on loopback: wait, poll, stream, leave."""
 
 from __future__ import annotations
 

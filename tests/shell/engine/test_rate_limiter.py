@@ -1,4 +1,4 @@
-"""The door before a key: who may send, in what order, and what becomes of those who may not."""
+"""The rate limiter of a key: admission, order of the queue, and refusals."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Observers and structured logs: they tell what happened, and never a key."""
+"""Observers and structured logs: events of calls, without keys."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Engines in real child processes, with a stand-in for xllamacpp."""
+"""Engines in real child processes, with a fake xllamacpp."""
 
 from __future__ import annotations
 

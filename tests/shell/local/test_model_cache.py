@@ -29,7 +29,7 @@ class InMemory(msgspec.Struct, frozen=True):
 
 
 class Registry:
-    """A fetch that gives these bytes and counts how often it was asked."""
+    """A fetch that returns these bytes and counts its calls."""
 
     def __init__(self, data: bytes = TINY_BYTES, delay: float = 0.0) -> None:
         self.data = data

@@ -1,4 +1,4 @@
-"""Bodies in recordings: whatever the bytes are, they come back exactly."""
+"""Bodies in recordings: any bytes round-trip exactly."""
 
 from __future__ import annotations
 

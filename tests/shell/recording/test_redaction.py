@@ -1,4 +1,4 @@
-"""Nothing that is secret is recorded, however it is spelled and wherever it is cut."""
+"""No secret is recorded, in any spelling and for any chunk boundaries."""
 
 from __future__ import annotations
 

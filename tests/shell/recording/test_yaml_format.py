@@ -1,4 +1,4 @@
-"""Files of recordings: readable, exact, and refused by name where they are damaged."""
+"""Files of recordings: readable, exact, and rejected by name if damaged."""
 
 from __future__ import annotations
 

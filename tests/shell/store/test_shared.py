@@ -1,4 +1,4 @@
-"""Steps on a state that many share: each counts once, and a server out of reach stops nobody."""
+"""Steps on shared states: each is applied once, and an unreachable server does not stop calls."""
 
 from __future__ import annotations
 

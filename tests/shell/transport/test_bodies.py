@@ -46,7 +46,7 @@ async def test_the_body_of_a_response_that_has_none_is_not_the_next_response(
     async with serve_answers(encode(status), answer(b"second")) as peer:
         first = await exchange(transport, peer.url)
         second = await exchange(transport, peer.url)
-    # aiohttp refuses what comes in one packet with its body, as it is no valid HTTP.
+    # aiohttp refuses what comes in one packet with its body, because it is not valid HTTP.
     if isinstance(first, FaultBase):
         assert isinstance(first, InvalidResponse), first
     else:

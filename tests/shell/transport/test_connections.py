@@ -1,4 +1,4 @@
-"""Connections: kept, left, and shared by nobody across event loops, threads and processes."""
+"""Connections: reused, closed, and not shared across event loops, threads and processes."""
 
 from __future__ import annotations
 
@@ -132,7 +132,7 @@ async def test_ipv6(transport: Transport) -> None:
 
 
 async def test_a_name_with_several_addresses_is_tried_in_turn(transport: Transport) -> None:
-    async with serve_answers(answer()) as peer:  # localhost may be ::1 as well, where nobody listens
+    async with serve_answers(answer()) as peer:  # localhost may be ::1 as well, where no server listens
         assert await ask(transport, f"http://localhost:{peer.port}") == b"ok"
 
 

@@ -1,4 +1,4 @@
-"""What an exception of a client means, by its class and its causes."""
+"""Exceptions of HTTP clients are classified by class and causes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which transport a provider's arguments ask for."""
+"""The transport that a provider's arguments select."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which proxy a request takes, and how it is spoken to."""
+"""Which proxy a request uses, and the exchange with it."""
 
 from __future__ import annotations
 

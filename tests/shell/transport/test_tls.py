@@ -1,4 +1,4 @@
-"""Which servers are trusted, and how the transports show a certificate of their own."""
+"""Which servers are trusted, and how the transports present a client certificate."""
 
 from __future__ import annotations
 
