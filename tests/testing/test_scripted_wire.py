@@ -1,4 +1,4 @@
-"""A scripted wire takes the place of HTTP: answers in the provider's own protocol, and everything that was asked."""
+"""ScriptedWire replaces HTTP: responses in the provider's protocol, and a record of all requests."""
 
 from __future__ import annotations
 

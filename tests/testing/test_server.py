@@ -1,4 +1,4 @@
-"""The scripted server speaks real HTTP and does what it is told, faults of the wire included."""
+"""The scripted server uses real HTTP, including transport errors."""
 
 from __future__ import annotations
 
