@@ -119,7 +119,7 @@ def test_no_warning_at_exit_after_an_unclosed_call() -> None:
         await talk.answer(shapes.body())
 
     async def main():
-        asyncio.get_running_loop().slow_callback_duration = 60  # a busy machine is no finding
+        asyncio.get_running_loop().slow_callback_duration = 60  # slow callbacks on a busy machine are not a failure
         async with serving(answers) as server:
             provider = acme(server.url)
             print((await provider.chat(HI, model="m")).content)
@@ -142,7 +142,7 @@ def test_exiting_inside_a_stream_prints_nothing() -> None:
         await talk.gone(10)
 
     async def main():
-        asyncio.get_running_loop().slow_callback_duration = 60  # a busy machine is no finding
+        asyncio.get_running_loop().slow_callback_duration = 60  # slow callbacks on a busy machine are not a failure
         async with serving(streams) as server:
             provider = acme(server.url)
             async for chunk in provider.stream(HI, model="m"):

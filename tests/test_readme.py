@@ -33,7 +33,7 @@ PURE = [code for code in README if "replay.request" in code]
 
 
 async def speaks(talk: Talk, received: Received) -> None:
-    """OpenAI's and Anthropic's formats, whichever is asked; a tool is called once."""
+    """OpenAI's or Anthropic's format, by the path of the request; a tool is called once."""
     if received.path.endswith("/chat/completions") and received.json().get("stream"):
         await talk.events(*shapes.chunks("Hello ", "from ", "loopback."))
         return
@@ -132,7 +132,7 @@ async def test_tests_with_recordings_pass_with_a_server_and_then_without(
 ) -> None:
     ((name, code),) = TITLED.findall((ROOT / page).read_text())
     (tmp_path / name).write_text(code)
-    monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")  # loading all that are installed takes most of the time
+    monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")  # loading all installed plugins would dominate the time
     plugins = ("pytest_asyncio.plugin", "syrupy", "victor_fp.pytest_plugin")
     named = [word for plugin in ("no:cacheprovider", *plugins) for word in ("-p", plugin)]
     command = [sys.executable, "-m", "pytest", "-q", *named, name]
