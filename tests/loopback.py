@@ -82,7 +82,7 @@ class Talk:
         await self._writer.wait_closed()
 
     async def reset(self) -> None:
-        """Cut the connection without a farewell."""
+        """Reset the connection without closing it cleanly."""
         transport = self._writer.transport
         if isinstance(transport, asyncio.WriteTransport):
             transport.abort()

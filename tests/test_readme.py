@@ -32,7 +32,7 @@ EMBEDDINGS = PYTHON.findall((ROOT / "docs" / "embeddings.md").read_text())
 PURE = [code for code in README if "replay.request" in code]
 
 
-async def speaks(talk: Talk, received: Received) -> None:
+async def answer_in_format(talk: Talk, received: Received) -> None:
     """OpenAI's or Anthropic's format, by the path of the request; a tool is called once."""
     if received.path.endswith("/chat/completions") and received.json().get("stream"):
         await talk.events(*shapes.chunks("Hello ", "from ", "loopback."))
@@ -85,7 +85,7 @@ def test_there_are_examples_of_every_kind() -> None:
 
 @pytest.mark.parametrize("code", HOSTED, ids=["failures", "tools", "form"])
 async def test_examples_with_a_key_run(code: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    async with serving(speaks) as server:
+    async with serving(answer_in_format) as server:
         _point_at(server, monkeypatch)
         printed = await asyncio.to_thread(run, code)
     assert printed.strip() in ("Hello from loopback.", "It rains.", "Oslo 717710")
@@ -105,7 +105,7 @@ def _point_at(server: Loopback, monkeypatch: pytest.MonkeyPatch) -> None:
     ids=["parts", "form", "continued", "background", "settings"],
 )
 async def test_examples_of_chats_run(code: str, printed: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    async with serving(speaks) as server:
+    async with serving(answer_in_format) as server:
         _point_at(server, monkeypatch)
         shown = await asyncio.to_thread(run, code)
     assert printed in shown
@@ -118,7 +118,7 @@ async def test_examples_of_chats_run(code: str, printed: str, monkeypatch: pytes
     ids=["recording", "cache"],
 )
 async def test_examples_of_recordings_run(code: str, printed: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    async with serving(speaks) as server:
+    async with serving(answer_in_format) as server:
         _point_at(server, monkeypatch)
         shown = await asyncio.to_thread(run, code)
     assert "Hello from loopback." in shown
@@ -158,7 +158,7 @@ async def test_tests_with_recordings_pass_with_a_server_and_then_without(
 
 @pytest.mark.parametrize("code", SYNC)
 async def test_synchronous_examples_run(code: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    async with serving(speaks) as server:
+    async with serving(answer_in_format) as server:
         _point_at(server, monkeypatch)
         shown = await asyncio.to_thread(run, code)
     assert "Hello from loopback." in shown
@@ -170,7 +170,7 @@ async def test_synchronous_examples_run(code: str, monkeypatch: pytest.MonkeyPat
     ids=["definitions", "agent", "streamed"],
 )
 async def test_examples_of_tools_run(code: str, printed: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    async with serving(speaks) as server:
+    async with serving(answer_in_format) as server:
         _point_at(server, monkeypatch)
         shown = await asyncio.to_thread(run, code)
     assert printed in shown
@@ -219,7 +219,7 @@ def test_the_record_of_the_docs_is_a_provider() -> None:
 @pytest.mark.parametrize("code", JOBS)
 async def test_the_job_of_the_docs_runs_and_resumes(code: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     code = code.replace('sys.argv[1] if len(sys.argv) > 1 else "."', repr(str(tmp_path)))
-    async with serving(speaks) as server:
+    async with serving(answer_in_format) as server:
         _point_at(server, monkeypatch)
         printed = await asyncio.to_thread(run, code)
     assert printed.count("Hello from loopback.") == 10

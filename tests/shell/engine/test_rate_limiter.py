@@ -162,7 +162,7 @@ async def test_rate_limit_starts_a_cooldown_of_the_key() -> None:
 
 
 async def test_reported_limits_are_adopted() -> None:
-    async def tells(talk: Talk, _: Received) -> None:
+    async def answer_with_limits(talk: Talk, _: Received) -> None:
         await talk.answer(
             shapes.body(),
             x_ratelimit_limit_requests="2",
@@ -170,7 +170,7 @@ async def test_reported_limits_are_adopted() -> None:
             x_ratelimit_reset_requests="5s",
         )
 
-    async with serving(tells) as server, await managed(server.url) as provider:
+    async with serving(answer_with_limits) as server, await managed(server.url) as provider:
         await provider.chat(HI)
         fault = (await provider.chat_result(HI, deadline=0.3)).failure()
         stats = provider.get_rate_limit_stats()

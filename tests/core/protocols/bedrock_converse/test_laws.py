@@ -103,11 +103,11 @@ def test_signed_and_redacted_content_is_sent_back_unmodified(whole: dict[str, An
     sent = [turn["content"] for turn in body(turns)["messages"] if turn["role"] == "assistant"]
     # Plain texts that follow each other may be joined; everything with state is whole and in place.
     assert [block for block in (sent[0] if sent else []) if "text" not in block] == [
-        block for block in content if goes_back(block)
+        block for block in content if is_sent_back(block)
     ]
 
 
-def goes_back(block: dict[str, Any]) -> bool:
+def is_sent_back(block: dict[str, Any]) -> bool:
     match block:
         case {"text": _}:
             return False

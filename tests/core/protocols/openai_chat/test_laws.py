@@ -69,7 +69,7 @@ def cut(draw: st.DrawFn, text: str) -> list[str]:
 
 
 @st.composite
-def told_both_ways(draw: st.DrawFn) -> tuple[str, bytes, bytes]:
+def draw_bodies_and_streams(draw: st.DrawFn) -> tuple[str, bytes, bytes]:
     """A provider, a body, and one of its streams."""
     answer = draw(answers())
     message, head = answer["message"], answer["head"]
@@ -103,14 +103,14 @@ def _bare() -> dict[str, Any]:
 
 
 @settings(max_examples=scale_examples(100), deadline=None)
-@given(told_both_ways())
+@given(draw_bodies_and_streams())
 def test_a_stream_folds_to_the_same_response_as_its_body(told: tuple[str, bytes, bytes]) -> None:
     provider, whole, stream = told
     assert streamed(provider, stream) == read(provider, whole)
 
 
 @settings(max_examples=scale_examples(60), deadline=None)
-@given(told_both_ways(), st.integers(1, 40), st.booleans())
+@given(draw_bodies_and_streams(), st.integers(1, 40), st.booleans())
 def test_chunk_boundaries_do_not_change_the_response(told: tuple[str, bytes, bytes], size: int, carriage: bool) -> None:
     provider, _, stream = told
     stream = stream.replace(b"\n", b"\r\n") if carriage else stream
@@ -118,7 +118,7 @@ def test_chunk_boundaries_do_not_change_the_response(told: tuple[str, bytes, byt
 
 
 @settings(max_examples=scale_examples(60), deadline=None)
-@given(told_both_ways(), st.data())
+@given(draw_bodies_and_streams(), st.data())
 def test_a_stream_that_ends_anywhere_before_its_reason_is_truncated(
     told: tuple[str, bytes, bytes], data: st.DataObject
 ) -> None:
