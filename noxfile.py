@@ -89,7 +89,7 @@ def versions(session: nox.Session) -> None:
 @nox.session
 def slow(session: nox.Session) -> None:
     """Tests that take minutes, `soak` aside: vendors' full documents where VICTOR_FP_SPECS names them, both checkers, a notebook;
-    property tests with all their examples."""
+    property tests with all their examples; then, with the machine to themselves, limits that processes share over Redis."""
     install(
         session,
         "-e",
@@ -99,7 +99,10 @@ def slow(session: nox.Session) -> None:
         *group("notebook"),
     )
     chosen = ("-m", "slow or hypothesis", "--hypothesis-profile", "thorough")
-    session.run("pytest", "-n", "auto", *chosen, "--ignore", "tests/core/resilience", *session.posargs)
+    alone = "tests/shell/store/test_shared_limits.py"
+    ignored = ("--ignore", "tests/core/resilience", "--ignore", alone)
+    session.run("pytest", "-n", "auto", *chosen, *ignored, *session.posargs)
+    session.run("pytest", "-m", "slow", alone)
 
 
 @nox.session
@@ -139,7 +142,7 @@ def e2e(session: nox.Session) -> None:
 
 @nox.session
 def ray(session: nox.Session) -> None:
-    """Jobs on a Ray cluster of two node processes whose workers, node and driver are killed; recipes for Ray Data, Dask and Spark."""
+    """Jobs on a Ray cluster of two node processes whose workers, node and driver are killed, and recipes in Ray Data, Dask and Spark."""
     install(session, "-e", ".[ray,redis]", *group("test"), *group("ray"))
     # Ray leaves processes for the interpreter's end to collect, of which Python warns.
     session.run("pytest", "-p", "no:cacheprovider", "-m", "ray", "-W", "default", "tests/ray_jobs", *session.posargs)

@@ -15,12 +15,13 @@ if TYPE_CHECKING:
     from victor_fp.core.catalogue import Catalogue
     from victor_fp.core.catalogue.spec import ProviderSpec
     from victor_fp.core.faults import Fault, describe
-    from victor_fp.core.metadata import ChunkMetadata, ResponseMetadata
+    from victor_fp.core.metadata import ChunkMetadata, EmbeddingMetadata, RerankMetadata, ResponseMetadata
     from victor_fp.core.options import ChatOptions
     from victor_fp.core.result import collect, outcome
     from victor_fp.core.retrieval.embeddings import EmbeddingResponse, RerankResponse
     from victor_fp.core.schemas.structured import structured
     from victor_fp.core.telemetry.stats import (
+        BudgetStats,
         CircuitBreakerStats,
         ProviderInfo,
         ProviderMetrics,
@@ -49,11 +50,13 @@ __version__ = "0.1.0"
 __all__ = [
     "AudioPart",
     "BaseProvider",
+    "BudgetStats",
     "Catalogue",
     "ChatOptions",
     "ChunkMetadata",
     "CircuitBreakerStats",
     "CompletionResponse",
+    "EmbeddingMetadata",
     "EmbeddingResponse",
     "Fault",
     "FilePart",
@@ -70,6 +73,7 @@ __all__ = [
     "ProviderRegistry",
     "ProviderSpec",
     "RateLimitStats",
+    "RerankMetadata",
     "RerankResponse",
     "ResilienceStats",
     "ResponseMetadata",
@@ -105,9 +109,11 @@ _HOMES = {
     **dict.fromkeys(("ProviderRegistry", "create"), "victor_fp.providers.registry"),
     "Catalogue": "victor_fp.core.catalogue",
     "ProviderSpec": "victor_fp.core.catalogue.spec",
-    **dict.fromkeys(("ChunkMetadata", "ResponseMetadata"), "victor_fp.core.metadata"),
+    **dict.fromkeys(
+        ("ChunkMetadata", "EmbeddingMetadata", "RerankMetadata", "ResponseMetadata"), "victor_fp.core.metadata"
+    ),
     **dict.fromkeys(("CircuitBreakerStats", "ProviderInfo", "ProviderMetrics"), "victor_fp.core.telemetry.stats"),
-    **dict.fromkeys(("RateLimitStats", "ResilienceStats"), "victor_fp.core.telemetry.stats"),
+    **dict.fromkeys(("BudgetStats", "RateLimitStats", "ResilienceStats"), "victor_fp.core.telemetry.stats"),
     "ChatOptions": "victor_fp.core.options",
     "EmbeddingResponse": "victor_fp.core.retrieval.embeddings",
     "RerankResponse": "victor_fp.core.retrieval.embeddings",

@@ -14,6 +14,7 @@ from typing import Any
 
 from returns.result import Failure, Result, Success
 
+from victor_fp.core import faults
 from victor_fp.core.catalogue import CATALOGUE, Catalogue
 from victor_fp.core.faults import Fault, InvalidRequest
 from victor_fp.core.protocols import Codec, codec_for
@@ -192,9 +193,11 @@ def embed_requests(
             return Failure(fault)
         case Success(endpoint):
             pass
-    given = read_texts("texts", texts)
-    if isinstance(given, str):
-        return Failure(InvalidRequest(provider=endpoint.spec.name, model=model, message=given))
+    match outcome(read_texts("texts", texts)):
+        case Success(given):
+            pass
+        case Failure(fault):
+            return Failure(faults.with_context(fault, endpoint.spec.name, model))
     codec = find_embedding_codec(endpoint)
     if codec is None:
         return Failure(refuse_operation(endpoint, "embeddings", model))
@@ -256,9 +259,11 @@ def rerank_request(
             return Failure(fault)
         case Success(endpoint):
             pass
-    given = read_texts("documents", documents)
-    if isinstance(given, str):
-        return Failure(InvalidRequest(provider=endpoint.spec.name, model=model, message=given))
+    match outcome(read_texts("documents", documents)):
+        case Success(given):
+            pass
+        case Failure(fault):
+            return Failure(faults.with_context(fault, endpoint.spec.name, model))
     codec = find_rerank_codec(endpoint)
     if codec is None:
         return Failure(refuse_operation(endpoint, "reranking", model))

@@ -17,6 +17,7 @@ from victor_fp.agent.provider_manager import ProviderManager, ProviderManagerCon
 from victor_fp.core import faults
 from victor_fp.core.catalogue.spec import ProviderSpec
 from victor_fp.core.dialects.chat import ChatDialect
+from victor_fp.providers.errors import error_from
 from victor_fp.providers.registry import ProviderRegistry
 
 SECOND = ProviderSpec(
@@ -278,6 +279,11 @@ async def test_provider_without_a_model_list_is_checked_with_a_chat() -> None:
     assert (await check_provider(Echo(), "e-1")).is_healthy
     Echo.plan = [ConnectionError("nobody there")]
     assert isinstance((await check_provider(Echo(), "e-1")).fault, faults.ConnectionFailed)
+
+
+async def test_a_provider_whose_targets_all_failed_is_unhealthy() -> None:
+    Echo.plan = [error_from(faults.AllFallbacksFailed(message="all 2 targets failed"))]
+    assert isinstance((await check_provider(Echo(), "e-1")).fault, faults.AllFallbacksFailed)
 
 
 async def test_a_check_is_bounded_in_time() -> None:

@@ -49,11 +49,12 @@ class AnthropicVendor(BatchVendor):
 
     def show(self, job: Job) -> dict[str, Any]:
         is_over = job.state in self.states
+        words = {"pending": "in_progress", "cancelling": "canceling"}
         ends = [end for _, end, *_ in job.results]
         return {
             "id": job.id,
             "type": "message_batch",
-            "processing_status": "ended" if is_over else "canceling" if job.state == "cancelling" else "in_progress",
+            "processing_status": "ended" if is_over else words.get(job.state, job.state),
             "request_counts": {
                 "processing": len(job.requests) - len(ends),
                 "succeeded": ends.count("answered"),
@@ -226,8 +227,9 @@ class MistralVendor(BatchVendor):
             "endpoint": "/v1/chat/completions",
             "model": job.model,
             "metadata": job.metadata,
-            "status": words[job.state],
+            "status": words.get(job.state, job.state.upper()),
             "created_at": 1_700_000_000,
+            "completed_at": 1_700_000_600 if job.state in self.states else None,
             "errors": [{"message": "line 1 is not valid", "count": 1}] if job.state == "failed" else [],
             "total_requests": len(job.requests),
             "completed_requests": len(ends),

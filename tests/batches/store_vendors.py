@@ -175,11 +175,12 @@ class BedrockVendor(BatchVendor):
             case "POST", ["model-invocation-job"]:
                 wanted: Any = received.json()
                 assert wanted["roleArn"] == self.settings["batch_role"]
-                assert (wanted["modelInvocationType"], wanted["timeoutDurationInHours"]) == ("Converse", 24)
+                assert wanted["timeoutDurationInHours"] == 24
                 assert len(wanted["jobName"]) <= 63
                 lines = read_lines(self.store.objects[wanted["inputDataConfig"]["s3InputDataConfig"]["s3Uri"]])
                 assert all(set(line) == {"recordId", "modelInput"} for line in lines)
                 requests = {line["recordId"]: line["modelInput"] for line in lines}
+                self.check_records(wanted["modelInvocationType"], list(requests.values()))
                 name = f"arn:aws:bedrock:eu-west-1:123456789012:model-invocation-job/job{len(self.jobs) + 1}"
                 job = Job(name, requests, wanted["modelId"], {"token": wanted["clientRequestToken"]})
                 job.input_file = wanted["outputDataConfig"]["s3OutputDataConfig"]["s3Uri"]
@@ -195,6 +196,14 @@ class BedrockVendor(BatchVendor):
                 return 200, {}
             case _:
                 return 404, {"message": "nothing here"}
+
+    def check_records(self, kind: str, records: list[Any]) -> None:
+        if kind == "Converse":
+            assert not any("toolConfig" in record or "anthropic_version" in record for record in records)
+        else:
+            assert kind == "InvokeModel"
+            assert {record["anthropic_version"] for record in records} == {"bedrock-2023-05-31"}
+            assert not any("model" in record or "stream" in record for record in records)
 
     def find(self, last: str) -> str:
         return next((name for name in self.jobs if name.endswith(f"/{last}")), "")

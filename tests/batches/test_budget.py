@@ -17,7 +17,7 @@ from tests.batches.vendor import BatchVendor
 from tests.loopback import serving, serving_in_a_thread
 from tests.openai_shapes import error
 from victor_fp.core.faults import BudgetExceeded, InvalidRequest
-from victor_fp.core.resilience.budget import Budget
+from victor_fp.core.resilience.budget import Bound, Budget
 from victor_fp.core.usage.cost import PricedUsage
 from victor_fp.jobs import Row, run
 from victor_fp.providers.factory import ManagedProvider, ManagedProviderFactory
@@ -37,7 +37,7 @@ async def connected(vendor: BatchVendor, **keywords: Any) -> AsyncIterator[Manag
             yield provider
 
 
-def spent(provider: ManagedProvider, bound: str = "requests") -> tuple[Any, Any]:
+def spent(provider: ManagedProvider, bound: Bound = "requests") -> tuple[Any, Any]:
     stats = provider.get_budget_stats()
     assert stats is not None
     return stats[bound]["spent"], stats[bound]["reserved"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -35,8 +36,9 @@ from tests.batches.other_vendors import (
     XAIVendor,
 )
 from tests.batches.store_vendors import BedrockVendor, VertexClaudeVendor, VertexVendor
-from tests.batches.vendor import BatchVendor, Job
+from tests.batches.vendor import BatchVendor, Job, write_lines
 from tests.loopback import Received, serving
+from victor_fp.core.batching.polling import END_GRACE, MAX_AGE, is_overdue
 from victor_fp.core.batching.types import BatchResult, decode_handle, encode_handle
 from victor_fp.core.catalogue.batches import BATCHES
 from victor_fp.core.faults import Cancelled, CredentialMissing, InvalidRequest, InvalidResponse, TimedOut
@@ -331,7 +333,71 @@ async def test_without_a_key_nothing_is_sent(vendor: BatchVendor, monkeypatch: p
     assert vendor.received == []
 
 
-async def test_truncated_results_end_with_one_failure() -> None:
+@pytest.mark.parametrize("kind", [OpenAIVendor, AnthropicVendor, MistralVendor, FireworksVendor])
+@pytest.mark.parametrize("damage", [b"{not JSON}", b"[]", b'{"custom_id": "", "response": {}}', b"\xff\x00"])
+@pytest.mark.parametrize("state", ["completed", "expired"])
+async def test_a_result_that_cannot_be_decoded_costs_only_its_row(
+    kind: type[BatchVendor], damage: bytes, state: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A row without a result may have been processed, although the batch has expired."""
+
+    def write(lines: list[Any]) -> bytes:
+        return (
+            write_lines(lines[:1]) + damage + b"\n" + write_lines(lines[2:]) if len(lines) > 2 else write_lines(lines)
+        )
+
+    for module in ("openai_vendor", "other_vendors", "dataset_vendors"):
+        monkeypatch.setattr(f"tests.batches.{module}.write_lines", write)
+    vendor = kind()
+    async with connected(vendor) as provider:
+        handle = await provider.submit_batch(ROWS, model=vendor.model)
+        vendor.finish(state)
+        results = [result async for result in provider.batch_results(handle, keys=KEYS)]
+    assert sorted(result.problem or "" for result in results) == ["", "", "", "missing", "unreadable"]
+    for result in results:
+        if result.problem is not None:
+            fault = result.result.failure()
+            assert isinstance(fault, InvalidResponse)
+            assert fault.maybe_billed
+    assert {result.key for result in results if result.problem != "unreadable"} == set(KEYS)
+
+
+async def test_a_batch_in_a_state_that_is_not_known_ends(vendor: BatchVendor) -> None:
+    if isinstance(vendor, XAIVendor):
+        pytest.skip("the state is derived from counters")
+    async with connected(vendor) as provider:
+        handle = await provider.submit_batch(ROWS, model=vendor.model)
+        vendor.finish("archived")
+        status = await provider.batch_status(handle)
+        found = await collect(provider, handle)
+    assert (status.state, status.is_final) == ("unknown", False)
+    assert not is_overdue(status, status.created_at or 0.0)
+    assert is_overdue(status, (status.created_at or 0.0) + MAX_AGE + END_GRACE + 1.0)
+    assert sorted(found) == sorted(KEYS)
+
+
+async def test_mistrals_results_expire_a_day_after_their_end() -> None:
+    vendor = MistralVendor()
+    async with connected(vendor) as provider:
+        handle = await provider.submit_batch(ROWS, model="m-1")
+        running = await provider.batch_status(handle)
+        vendor.finish()
+        ended = await provider.batch_status(handle)
+    assert running.created_at is not None
+    assert running.results_expire_at == running.created_at + 24 * 3600
+    assert ended.results_expire_at == running.created_at + 600 + 24 * 3600
+
+
+async def test_a_handle_has_the_time_of_its_submission(vendor: BatchVendor) -> None:
+    before = time.time()
+    async with connected(vendor) as provider:
+        handle = await provider.submit_batch(ROWS, model=vendor.model)
+        status = await provider.batch_status(handle)
+    assert status.handle.submitted_at == handle.submitted_at
+    assert before <= (handle.submitted_at or 0.0) <= time.time()
+
+
+async def test_a_line_that_breaks_off_is_unreadable() -> None:
     vendor = OpenAIVendor()
     async with connected(vendor) as provider:
         handle = await provider.submit_batch(ROWS, model="m-1")
@@ -342,8 +408,8 @@ async def test_truncated_results_end_with_one_failure() -> None:
         client = (await provider.open_batches()).unwrap()
         step = client.batch.results(status)
         assert step is not None
-        read = step.read(b'{"custom_id": ')
-    assert isinstance(read.failure(), InvalidResponse)
+        (item,) = step.read(b'{"custom_id": ').unwrap().items
+    assert item.end == "unreadable"
 
 
 async def test_providers_without_a_batch_api_return_a_fault() -> None:

@@ -9,7 +9,9 @@ from returns.result import Failure, Result, Success
 
 from tests.batches.store_vendors import BedrockVendor, MemoryObjects, VertexVendor
 from tests.batches.test_families import KEYS, ROWS, connected
+from tests.batches.vendor import Job
 from victor_fp.core.faults import ConnectionFailed, Fault, InvalidRequest, PermissionRefused
+from victor_fp.jobs import Row
 
 
 class FailingObjects(MemoryObjects):
@@ -75,8 +77,9 @@ async def test_an_object_that_ends_within_a_line_is_incomplete(
         vendor.finish()
         await provider.batch_status(handle)
         vendor.store.read = lambda url: read_torn(vendor.store.objects[url])  # type: ignore[method-assign]
-        *_, last = [result async for result in provider.batch_results_result(handle, keys=KEYS)]
-    assert "a result line cannot be decoded" in last.failure().message
+        results = [result async for result in provider.batch_results(handle, keys=KEYS)]
+    assert [result.problem for result in results] == [None] * 3 + ["unreadable", "missing"]
+    assert results[-1].result.failure().maybe_billed
 
 
 async def read_torn(data: bytes) -> AsyncGenerator[Result[bytes, Fault], None]:
@@ -100,3 +103,49 @@ async def test_without_a_bucket_every_method_returns_a_fault(vendor: VertexVendo
             assert isinstance(fault, InvalidRequest)
             assert "requires the setting batch_location (or set " in fault.message
     assert len(vendor.received) == asked
+
+
+CLAUDE = "us.anthropic.claude-haiku-4-5-20251001-v1:0"
+TOOLS = [{"name": "look.up", "description": "Look.", "parameters": {"type": "object", "properties": {}}}]
+
+
+class CallingVendor(BedrockVendor):
+    """Calls the first tool of a request of Claude's."""
+
+    def run(self, job: Job, count: int | None = None) -> None:
+        for identifier, body in list(job.requests.items())[:count]:
+            answer = self.completion("PLAIN")
+            if "anthropic_version" in body:
+                call = {"type": "tool_use", "id": "t1", "name": body["tools"][0]["name"], "input": {"q": 1}}
+                usage = {"input_tokens": 5, "output_tokens": 2}
+                answer = {"type": "message", "role": "assistant", "content": [call], "stop_reason": "tool_use"}
+                answer |= {"id": "msg_1", "model": "claude-haiku-4-5", "usage": usage}
+            job.results.append((identifier, "answered", 200, answer))
+
+
+async def test_rows_of_claude_with_tools_are_records_of_invoke_model() -> None:
+    vendor = CallingVendor()
+    async with connected(vendor) as provider:
+        handle = await provider.submit_batch([Row("a", "Hi", tools=TOOLS)], model=CLAUDE, max_tokens=50)
+        job = vendor.finish()
+        (result,) = [result async for result in provider.batch_results(handle, keys=["a"])]
+        (request,) = job.requests.values()
+        plain = await provider.submit_batch([Row("b", "Hi")], model=CLAUDE)
+        vendor.finish()
+        (other,) = [result async for result in provider.batch_results(plain, keys=["b"])]
+    assert job.model == CLAUDE
+    assert request["max_tokens"] == 50
+    assert request["messages"] == [{"role": "user", "content": "Hi"}]
+    response = result.result.unwrap()
+    assert response.tool_calls is not None
+    assert (response.tool_calls[0]["name"], response.tool_calls[0]["arguments"]) == ("look.up", {"q": 1})
+    assert other.result.unwrap().content == "PLAIN"
+
+
+async def test_a_job_has_records_of_one_operation() -> None:
+    vendor = CallingVendor()
+    async with connected(vendor) as provider:
+        mixed = [Row("a", "Hi", tools=TOOLS), Row("b", "Hi")]
+        fault = (await provider.submit_batch_result(mixed, model=CLAUDE)).failure()
+        assert isinstance(fault, InvalidRequest)
+        assert vendor.jobs == {}

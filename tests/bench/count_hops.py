@@ -1,6 +1,6 @@
 """Counts the functions and files of the package that one warm call or stream passes, from the caller to the socket and back.
 
-`python -m tests.bench.count_hops` prints the counts, `--list` the functions too. Comprehensions are parts of functions, and not
+`python -m tests.bench.count_hops` prints the counts and the lines of the engine's loop, `--list` the functions too. Comprehensions are parts of functions, and not
 functions: since Python 3.12 they have no frames of their own.
 """
 
@@ -39,6 +39,25 @@ TARGETS = {"chat": Limit(80, 25), "stream": Limit(80, 25), "managed stream": Lim
 """For a provider of Chat Completions."""
 
 
+LOOP = (
+    "attempt",
+    "backend",
+    "call_spec",
+    "connection",
+    "http_backend",
+    "in_flight",
+    "operation",
+    "rate_limiter",
+    "retry_loop",
+    "target",
+)
+"""The modules of `shell/engine` that drive an operation: what it calls, in which order, and what it waits for."""
+OBSERVERS = ("stats", "telemetry")
+"""Those that a call passes to be counted."""
+MAX_LOOP_LINES = 1900
+"""Including comments and empty lines."""
+
+
 class Hops(NamedTuple):
     """The functions that one call passed, as pairs of file and name."""
 
@@ -61,6 +80,11 @@ class Hops(NamedTuple):
     def by_folder(self) -> Counter[str]:
         """How many there are in each package."""
         return Counter(file.rpartition("/")[0] for file, _ in self.passed)
+
+
+def count_loop_lines() -> int:
+    """Count the lines of the modules in `LOOP`."""
+    return sum(len((ROOT / f"shell/engine/{name}.py").read_text("utf-8").splitlines()) for name in LOOP)
 
 
 async def count(work: Work) -> Hops:
@@ -116,6 +140,7 @@ def report(*, lists: bool = False) -> None:
         target = TARGETS.get(name)
         bound = "" if target is None else f"{target.functions} in {target.files}"
         print(f"{name:26}{hops.functions:12}{hops.files:9}{bound:>16}")
+    print(f"{'lines of the loop':26}{count_loop_lines():12}{'':9}{MAX_LOOP_LINES:>16}")
     for name, hops in counted.items() if lists else ():
         print(f"\n{name}: {', '.join(f'{folder} {number}' for folder, number in hops.by_folder().most_common())}")
         for file, function in sorted(hops.passed):

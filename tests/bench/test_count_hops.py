@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 
 import pytest
 
-from tests.bench.count_hops import TARGETS, Hops, Limit, count_all
+from tests.bench.count_hops import LOOP, MAX_LOOP_LINES, OBSERVERS, TARGETS, Hops, Limit, count_all, count_loop_lines
 
 TRANSPORT = Limit(9, 2)
 """The part of the default transport."""
@@ -28,3 +29,11 @@ async def test_the_transport_accounts_for_few_hops(counted: dict[str, Hops]) -> 
         part = Hops(frozenset(one for one in hops.passed if one[0].startswith("shell/transport/")))
         assert part.functions > 0, "nothing was counted"
         assert part.is_within(TRANSPORT), (name, sorted(part.passed))
+
+
+async def test_the_loop_of_the_engine_is_short_and_a_call_passes_no_other_module_of_it(
+    counted: dict[str, Hops],
+) -> None:
+    assert count_loop_lines() <= MAX_LOOP_LINES
+    passed = {file for hops in counted.values() for file, _ in hops.passed if file.startswith("shell/engine/")}
+    assert {Path(file).stem for file in passed} <= {*LOOP, *OBSERVERS}

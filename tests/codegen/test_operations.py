@@ -138,3 +138,16 @@ def test_importing_the_root_loads_no_wire_model() -> None:
     root = Path(__file__).parents[2] / "generated" / "victor_fp_wire" / "__init__.py"
     imports = [line for line in root.read_text().splitlines() if line.startswith(("import", "from"))]
     assert all("typing" in line or "__future__" in line for line in imports)
+
+
+def test_a_form_has_the_content_of_its_files_and_the_components_of_its_other_fields() -> None:
+    line = {"contentMediaType": "application/jsonl", "contentSchema": {"$ref": "#/components/schemas/Size"}}
+    form = {
+        "allOf": [{"$ref": "#/components/schemas/Fields"}, {"required": ["file"]}],
+        "properties": {"file": {"type": "string", **line}},
+    }
+    content = document(
+        files={"post": {"operationId": "upload", "requestBody": {"content": {"multipart/form-data": {"schema": form}}}}}
+    )
+    content["components"]["schemas"]["Fields"] = {"type": "object", "properties": {"purpose": {"type": "string"}}}
+    assert slice_operations(parse_document("x.json", json.dumps(content).encode())).request_roots == ("Size", "Fields")

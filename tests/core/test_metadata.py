@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from functools import cache
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 from pydantic import TypeAdapter
@@ -13,11 +13,16 @@ from pydantic import TypeAdapter
 from tests.acme import SPEC
 from victor_fp import replay
 from victor_fp.core.catalogue import CATALOGUE
+from victor_fp.core.dialects.embeddings import EmbeddingDialects
+from victor_fp.core.dialects.reranking import RerankDialects
 from victor_fp.core.faults import Attempt
-from victor_fp.core.metadata import ChunkMetadata, ResponseMetadata
+from victor_fp.core.metadata import ChunkMetadata, EmbeddingMetadata, RerankMetadata, ResponseMetadata
 from victor_fp.core.protocols import PROTOCOLS, codec_for
+from victor_fp.core.protocols.retrieval import find_embedding_codec, find_rerank_codec
 from victor_fp.core.requests import Adjustment, Endpoint
-from victor_fp.core.responses.completions import ResponseContext, read_completion, record_attempts
+from victor_fp.core.responses.completions import ResponseContext, dump_attempts, read_completion, record_attempts
+from victor_fp.core.responses.retrieval import build_embedding_response, build_rerank_response
+from victor_fp.core.retrieval.embeddings import EmbeddingResponse, RerankResponse, join_responses
 from victor_fp.core.types import CompletionResponse, Message, StreamChunk, ToolDefinition
 from victor_fp.testing.script import Call, Turn
 from victor_fp.testing.writers import load_writer
@@ -297,6 +302,80 @@ def test_the_typed_view_is_the_metadata_itself() -> None:
     final = pieces("openai-chat")[-1]
     assert final.typed_metadata is final.metadata
     assert StreamChunk().typed_metadata == {}
+
+
+ADJUSTED = (Adjustment(parameter="user", reason="no"),)
+TRUNCATED = {"values": [1.0], "statistics": {"truncated": True}}
+EMBEDDED: Mapping[str, dict[str, Any]] = {
+    "openrouter": {"id": "e-1", "data": [{"embedding": [1.0], "index": 0}], "usage": {"prompt_tokens": 1, "cost": 0.5}},
+    "cohere": {"id": "e-2", "embeddings": {"float": [[1.0]]}},
+    "bedrock": {"id": "e-3", "embeddings": [[1.0]]},
+    "google": {"embeddings": [{"values": [1.0]}]},
+    "vertex": {"predictions": [{"embeddings": TRUNCATED}]},
+    "ollama": {"embeddings": [[1.0]], "model": "m", "prompt_eval_count": 1},
+}
+SCORES = [{"index": 0, "relevance_score": 0.5}]
+RANKED: Mapping[str, dict[str, Any]] = {
+    "cohere": {"id": "r-1", "results": SCORES, "meta": {"billed_units": {"search_units": 1.0}}},
+    "openrouter": {"id": "r-2", "results": SCORES, "usage": {"search_units": 1, "cost": 0.5}},
+    "bedrock": {"results": SCORES},
+    "vertex": {"records": [{"id": "0", "score": 0.5}]},
+}
+
+
+def context_of(provider: str) -> ResponseContext:
+    spec = CATALOGUE.find(provider).unwrap()
+    return ResponseContext(endpoint=Endpoint(spec=spec, base_url=spec.base_url), model="m", adjustments=ADJUSTED)
+
+
+def embedded(provider: str) -> EmbeddingResponse:
+    context, body = context_of(provider), json.dumps(EMBEDDED[provider]).encode()
+    codec = find_embedding_codec(context.endpoint)
+    assert codec is not None
+    return build_embedding_response(context, codec_for(context.endpoint), codec, body).unwrap()
+
+
+def ranked(provider: str) -> RerankResponse:
+    context, body = context_of(provider), json.dumps(RANKED[provider]).encode()
+    codec = find_rerank_codec(context.endpoint)
+    assert codec is not None
+    return build_rerank_response(context, codec_for(context.endpoint), codec, body).unwrap()
+
+
+@pytest.mark.parametrize("kind", [EmbeddingDialects, RerankDialects])
+def test_every_kind_of_embedding_and_ranking_has_a_sample(kind: Any) -> None:
+    samples = {type(CATALOGUE.find(name).unwrap().embeddings) for name in EMBEDDED} | {
+        type(CATALOGUE.find(name).unwrap().reranking) for name in RANKED
+    }
+    assert set(get_args(kind)) <= samples
+
+
+def test_the_metadata_of_embeddings_is_documented_with_its_types() -> None:
+    responses = [embedded(provider) for provider in EMBEDDED]
+    attempts = {"attempts": dump_attempts([Attempt(provider="cohere", message="busy"), Attempt(provider="cohere")])}
+    tried = responses[0].model_copy(update={"metadata": {**(responses[0].metadata or {}), **attempts}})
+    found: set[str] = set()
+    for response in (*responses, tried, join_responses([responses[0], responses[1]])):
+        metadata = response.metadata
+        assert response.typed_metadata is metadata
+        assert TypeAdapter(EmbeddingMetadata).validate_python(metadata, strict=True) == metadata
+        found |= set(metadata or {})
+    assert found == set(EmbeddingMetadata.__annotations__)
+    assert EmbeddingResponse(vectors=[]).typed_metadata == {}
+
+
+def test_the_metadata_of_rankings_is_documented_with_its_types() -> None:
+    responses = [ranked(provider) for provider in RANKED]
+    attempts = {"attempts": dump_attempts([Attempt(provider="cohere", message="busy"), Attempt(provider="cohere")])}
+    tried = responses[0].model_copy(update={"metadata": {**(responses[0].metadata or {}), **attempts}})
+    found: set[str] = set()
+    for response in (*responses, tried):
+        metadata = response.metadata
+        assert response.typed_metadata is metadata
+        assert TypeAdapter(RerankMetadata).validate_python(metadata, strict=True) == metadata
+        found |= set(metadata or {})
+    assert found == set(RerankMetadata.__annotations__)
+    assert RerankResponse(results=[]).typed_metadata == {}
 
 
 def test_custom_metadata_keys_are_accepted() -> None:

@@ -1,15 +1,14 @@
-"""The request of each catalogue entry for one conversation with all features: a readable file per entry.
+"""What catalogue entries are sent for conversations that use every option: a readable file per entry.
 
-Entries with a default model have a file each. Of the others, those that are sent equal bodies (see `group_alike`) share
-the file of the first; `tests/core/catalogue/test_entries.py` holds their addresses and keys.
-
-Each file has four parts: chat and stream, with `on_unsupported="adjust"` (the whole request) and `"fail"` (the fault).
+There are three, since some options exclude others: one that uses everything else, one that continues a stored response, and
+one whose tools are in the prompt. Each has four parts: chat and stream, with `on_unsupported="adjust"` (the whole request)
+and `"fail"` (the fault).
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, cast
 
 import pytest
@@ -17,9 +16,10 @@ from returns.result import Failure, Success
 from syrupy.assertion import SnapshotAssertion
 from syrupy.extensions.single_file import SingleFileSnapshotExtension, WriteMode
 
-from tests.catalogue_samples import group_alike
 from victor_fp import replay
+from victor_fp.core.catalogue import CATALOGUE
 from victor_fp.core.catalogue.spec import ProviderSpec
+from victor_fp.core.options import NO_OPTIONS, Options, read_options
 from victor_fp.core.request_building.conversation import Block, build_provider_state
 from victor_fp.core.requests import HttpRequest
 from victor_fp.core.result import outcome
@@ -39,8 +39,9 @@ SETTINGS = {
     "location": "here",
     "region": "us-east-1",
     "resource": "mine",
+    "host": "https://here.example",
+    "gateway": "mine",
 }
-ENTRIES = [entry for alike in group_alike() for entry in alike if entry.default_model or entry is alike[0]]
 STATES: dict[str, dict[str, Any]] = {
     "anthropic-messages": {"signature": "sig"},
     "bedrock-converse": {"signature": "sig"},
@@ -48,7 +49,14 @@ STATES: dict[str, dict[str, Any]] = {
     "openai-chat": {"reasoning_details": [{"type": "reasoning.text", "text": "Paris?"}]},
     "openai-responses": {"id": "rs_1", "encrypted_content": "enc", "summary": [], "content": []},
 }
-"""The provider state of sent-back thinking, by protocol."""
+"""What thinking goes back with, by protocol."""
+PICTURES_ONLY = frozenset({"ollama-chat"})
+"""Protocols that refuse, and do not adjust, requests with other media than the bytes of images."""
+MEDIA = (
+    ImagePart(url="https://pictures.example/sky.png"),
+    AudioPart(data=b"audio", media_type="audio/mpeg"),
+    FilePart(data=b"file", media_type="application/pdf", filename="trip.pdf"),
+)
 
 CALL: Any = {"id": "call_1", "name": "weather", "arguments": {"city": "Paris"}}
 WEATHER = ToolDefinition(
@@ -64,7 +72,7 @@ SCHEMA = {
     "properties": {"coat": {"type": "boolean"}, "reason": {"type": "string", "minLength": 1}},
     "required": ["coat"],
 }
-OPTIONS: dict[str, Any] = {
+ALL: dict[str, Any] = {
     "temperature": 0.5,
     "max_tokens": 2000,
     "top_p": 0.9,
@@ -87,6 +95,23 @@ OPTIONS: dict[str, Any] = {
 }
 
 
+CONTINUED: dict[str, Any] = {
+    "max_tokens": 4000,
+    "tools": [WEATHER],
+    "tool_choice": {"name": "weather"},
+    "reasoning_budget": 2048,
+    "store": True,
+    "previous_response_id": "resp_1",
+    "background": True,
+}
+IN_PROMPT: dict[str, Any] = {
+    "tools": [WEATHER],
+    "tool_choice": "required",
+    "tools_in_prompt": True,
+    "text_tool_calls": "hermes",
+}
+
+
 def conversation(spec: ProviderSpec) -> list[Message]:
     """Every role, every kind of part, a name, thinking of the entry's own, a call, its result, and a failed one."""
     thinking = [
@@ -105,9 +130,7 @@ def conversation(spec: ProviderSpec) -> list[Message]:
             content=[
                 TextPart(text="Coat or no coat?"),
                 image,
-                ImagePart(url="https://pictures.example/sky.png"),
-                AudioPart(data=b"audio", media_type="audio/mpeg"),
-                FilePart(data=b"file", media_type="application/pdf", filename="trip.pdf"),
+                *([] if spec.dialect.protocol in PICTURES_ONLY else MEDIA),
             ],
         ),
         Message(role="assistant", content="I look it up.", tool_calls=[CALL], metadata={"provider_state": state}),
@@ -118,16 +141,40 @@ def conversation(spec: ProviderSpec) -> list[Message]:
     ]
 
 
-def build(spec: ProviderSpec, *, stream: bool, on_unsupported: str) -> HttpRequest | str:
+def continuation(_: ProviderSpec) -> list[Message]:
+    """A turn whose response the vendor has stored, and what follows it."""
+    return [
+        Message(role="system", content="Be brief."),
+        Message(role="user", content="Coat or no coat?"),
+        Message(role="assistant", content="In which city?", metadata={"response_id": "resp_1"}),
+        Message(role="user", content="Paris."),
+    ]
+
+
+def question(_: ProviderSpec) -> list[Message]:
+    return [Message(role="system", content="Be brief."), Message(role="user", content="Coat or no coat in Paris?")]
+
+
+CASES: tuple[tuple[str, Callable[[ProviderSpec], list[Message]], dict[str, Any]], ...] = (
+    ("", conversation, ALL),
+    ("continued, ", continuation, CONTINUED),
+    ("tools in the prompt, ", question, IN_PROMPT),
+)
+"""Conversations and their options."""
+
+
+def build(
+    spec: ProviderSpec, messages: list[Message], options: Mapping[str, Any], *, stream: bool, on_unsupported: str
+) -> HttpRequest | str:
     """The request, or a line about the fault."""
     built = replay.request(
         spec.name,
-        conversation(spec),
+        messages,
         model=MODELS.get(spec.name, spec.default_model or "some-model"),
         stream=stream,
         settings=SETTINGS,
         on_unsupported=on_unsupported,
-        **OPTIONS,
+        **options,
     )
     match outcome(built):
         case Success(request):
@@ -161,21 +208,21 @@ def render_changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> Itera
             yield f"+ {name}: {json.dumps(after[name], sort_keys=True)}"
 
 
+def render_case(spec: ProviderSpec, name: str, messages: list[Message], options: Mapping[str, Any]) -> Iterator[str]:
+    """The four parts of a conversation."""
+    whole = build(spec, messages, options, stream=False, on_unsupported="adjust")
+    streamed = build(spec, messages, options, stream=True, on_unsupported="adjust")
+    assert isinstance(whole, HttpRequest), whole
+    assert isinstance(streamed, HttpRequest), streamed
+    yield from (f"# {name}chat, adjust", *render(whole), "", f"# {name}stream, adjust", *render_stream(whole, streamed))
+    for kind in ("chat", "stream"):
+        strict = build(spec, messages, options, stream=kind == "stream", on_unsupported="fail")
+        yield from ("", f"# {name}{kind}, fail", strict if isinstance(strict, str) else "accepted as it is")
+    yield ""
+
+
 def render_entry(spec: ProviderSpec) -> str:
-    """The four parts."""
-    lines: list[str] = []
-    whole = build(spec, stream=False, on_unsupported="adjust")
-    lines += ["# chat, adjust", *([whole] if isinstance(whole, str) else render(whole)), ""]
-    streamed = build(spec, stream=True, on_unsupported="adjust")
-    if isinstance(whole, str) or isinstance(streamed, str):
-        lines += ["# stream, adjust", *([streamed] if isinstance(streamed, str) else render(streamed)), ""]
-    else:
-        lines += ["# stream, adjust", *render_stream(whole, streamed), ""]
-    for stream in (False, True):
-        strict = build(spec, stream=stream, on_unsupported="fail")
-        lines += ["# stream, fail" if stream else "# chat, fail"]
-        lines += [strict if isinstance(strict, str) else "accepted as it is", ""]
-    return "\n".join(lines)
+    return "\n".join(line for name, write, options in CASES for line in render_case(spec, name, write(spec), options))
 
 
 class TextFile(SingleFileSnapshotExtension):
@@ -188,6 +235,14 @@ class TextFile(SingleFileSnapshotExtension):
         return str(data)
 
 
-@pytest.mark.parametrize("spec", ENTRIES, ids=lambda spec: spec.name)
+@pytest.mark.parametrize("spec", CATALOGUE.chats, ids=lambda spec: spec.name)
 def test_request(spec: ProviderSpec, snapshot: SnapshotAssertion) -> None:
     assert render_entry(spec) == snapshot(extension_class=TextFile)
+
+
+def test_every_option_is_in_a_conversation() -> None:
+    given = [read_options({**options, "on_unsupported": "adjust"}).unwrap() for _, _, options in CASES]
+    used = {
+        name for name in Options.__struct_fields__ for one in given if getattr(one, name) != getattr(NO_OPTIONS, name)
+    }
+    assert used == set(Options.__struct_fields__)

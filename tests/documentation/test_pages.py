@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import asyncio
 import os
+import re
 import shlex
 import subprocess
 import sys
@@ -15,46 +16,10 @@ from typing import Any
 import pytest
 import typer
 
-from tests.documentation.blocks import DOCS, PAGES, ROOT, Block, find_blocks, find_commands, find_indented_blocks
-from tests.documentation.vendors import answer_any
+from tests.documentation.blocks import DOCS, PAGES, README, ROOT, Block, find_blocks, find_commands, find_other_blocks
+from tests.documentation.vendors import AnyVendor
 from tests.loopback import serving
 from victor_fp.cli.app import app
-
-IN_TEST_README = {
-    "chat.md",
-    "sync.md",
-    "recordings.md",
-    "tools.md",
-    "jobs.md",
-    "embeddings.md",
-    "local-engine.md",
-    "adding-a-provider.md",
-}
-"""Pages whose blocks run in tests/test_readme.py, which says more of what they print."""
-
-IN_TEST_RAY = {"jobs-at-scale.md"}
-"""Pages whose blocks run in tests/ray_jobs: they need Ray, Dask and Spark, which only that session has."""
-
-CONTINUED = {
-    "managed.md": """
-from victor_fp import Message, ProviderRegistry
-from victor_fp.providers.factory import *
-messages = [Message(role="user", content="Hi")]
-question = messages[0]
-settings = {}
-""",
-    "many-processes.md": "",
-    "testing.md": """
-import os
-import shlex
-from tests.acme import SPEC
-from victor_fp import ProviderRegistry
-ProviderRegistry.register_spec(SPEC)
-del os.environ["OPENAI_BASE_URL"]
-""",
-    "tool-calling.md": "",
-}
-"""Pages whose blocks continue each other, with what they assume."""
 
 PROGRAM = {
     ast.Import,
@@ -68,28 +33,25 @@ PROGRAM = {
 }
 """What makes a text a program, not a value."""
 
-WITH_BLOCKS = [page for page in PAGES if find_blocks(page)]
-ELSEWHERE = IN_TEST_README | IN_TEST_RAY
-RUN = [page for page in WITH_BLOCKS if page not in ELSEWHERE and not all(b.is_foreign for b in find_blocks(page))]
+BLOCKS = {page: find_blocks(page) for page in (README, *PAGES)}
+RUN = [page for page, blocks in BLOCKS.items() if not all(block.runs_elsewhere for block in blocks)]
 
 
-def test_pages_have_code_blocks() -> None:
-    assert len(RUN) >= 15
-    assert set(WITH_BLOCKS) >= ELSEWHERE | set(CONTINUED)
+def test_the_pages_have_programs() -> None:
+    assert len(RUN) >= 25
 
 
-@pytest.mark.parametrize("page", PAGES)
+@pytest.mark.parametrize("page", BLOCKS)
 def test_every_block_compiles(page: str) -> None:
     text = (DOCS / page).read_text("utf-8")
-    blocks = find_blocks(page)
-    assert len(blocks) == text.count("```python"), "a block begins in a way that no test reads"
-    for block in blocks:
-        compile(block.code, f"{page}:{block.line}", "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
+    assert len(BLOCKS[page]) == text.count("```py"), "a block begins in a way that no test reads"
+    for block in BLOCKS[page]:
+        compile(block.code, f"{page}:{block.line}", "exec")
 
 
-@pytest.mark.parametrize("page", PAGES)
-def test_no_program_is_hidden_in_an_indented_block(page: str) -> None:
-    for text in find_indented_blocks((DOCS / page).read_text("utf-8")):
+@pytest.mark.parametrize("page", BLOCKS)
+def test_no_program_is_hidden_in_another_block(page: str) -> None:
+    for text in find_other_blocks((DOCS / page).read_text("utf-8")):
         try:
             tree = ast.parse(text)
         except SyntaxError:
@@ -118,6 +80,11 @@ def test_the_commands_of_a_page_have_the_options_that_it_names(page: str) -> Non
         command.make_parser(context).parse_args(words)
 
 
+def test_programs_in_other_blocks_are_found() -> None:
+    page = "Text.\n\n    import os\n\n```python\nimport sys\n```\n\n```text\nimport re\n```\n\n```sh\nls\n```\n"
+    assert find_other_blocks(page) == ["import os\n", "import re\n", "ls\n"]
+
+
 def test_commands_are_found_and_wrong_ones_are_not_accepted() -> None:
     page = "    victor chat 'Hi' | jq\n    cat x | victor chat -q && deploy\n`victor keys list`\nthe victor of `victor --version`\n"
     assert find_commands(page) == ["chat 'Hi'", "chat -q", "keys list", "--version"]
@@ -126,9 +93,12 @@ def test_commands_are_found_and_wrong_ones_are_not_accepted() -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("page", RUN)
 async def test_the_programs_of_a_page_run(page: str, tmp_path: Path) -> None:
-    mode = ("continued", CONTINUED[page]) if page in CONTINUED else ("each",)
-    async with serving(answer_any) as server:
+    fetcher = tmp_path / "uvx"  # stands for the program that starts an MCP server
+    fetcher.write_text(f"#!/bin/sh\nexec '{sys.executable}' '{ROOT}/examples/mcp_server.py'\n", "utf-8")
+    fetcher.chmod(0o700)
+    async with serving(AnyVendor()) as server:
         variables = {
+            "PATH": os.pathsep.join([str(tmp_path), os.environ["PATH"]]),
             "PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "generated")]),
             "OPENAI_API_KEY": "k",
             "ANTHROPIC_API_KEY": "k",
@@ -139,7 +109,7 @@ async def test_the_programs_of_a_page_run(page: str, tmp_path: Path) -> None:
             "VLLM_BASE_URL": f"{server.url}/v1",
             "OLLAMA_HOST": server.url,
         }
-        command = [sys.executable, "-m", "tests.documentation.run_blocks", page, *mode]
+        command = [sys.executable, "-m", "tests.documentation.run_blocks", page]
         done = await asyncio.to_thread(
             subprocess.run,
             command,
@@ -153,15 +123,27 @@ async def test_the_programs_of_a_page_run(page: str, tmp_path: Path) -> None:
     assert "<Failure" not in done.stdout
 
 
+MYPY = """
+[mypy]
+strict = true
+[mypy-dask.*,pandas.*,pyspark.*,ray.*]
+ignore_missing_imports = true
+"""
+"""Only the session `ray` has these libraries; the rest of the programs that use them is checked."""
+PYRIGHT = '{"typeCheckingMode": "standard", "reportMissingImports": false}'  # mypy reports these
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(
     "command",
-    [["mypy", "--strict", "--config-file=", "--no-error-summary"], ["pyright", "--pythonpath", sys.executable]],
+    [["mypy", "--no-error-summary"], ["pyright", "--pythonpath", sys.executable]],
     ids=["mypy", "pyright"],
 )
 def test_type_checkers_accept_the_programs(command: list[str], tmp_path: Path) -> None:
-    files = [_write(block, tmp_path) for page in WITH_BLOCKS for block in find_blocks(page) if _is_program(block)]
-    assert len(files) > 40
+    files = [_write(block, tmp_path) for blocks in BLOCKS.values() for block in blocks if not block.is_foreign]
+    assert len(files) > 80
+    (tmp_path / "mypy.ini").write_text(MYPY, "utf-8")
+    (tmp_path / "pyrightconfig.json").write_text(PYRIGHT, "utf-8")
     environment = {
         **os.environ,
         "MYPYPATH": f"{ROOT}:{ROOT / 'generated'}",
@@ -178,12 +160,7 @@ def test_type_checkers_accept_the_programs(command: list[str], tmp_path: Path) -
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-def _is_program(block: Block) -> bool:
-    """Whether a block is independent of others."""
-    return not block.is_foreign and block.page not in IN_TEST_RAY and block.page not in CONTINUED
-
-
 def _write(block: Block, folder: Path) -> str:
-    path = folder / f"{block.page.removesuffix('.md').replace('/', '_').replace('-', '_')}_{block.line}.py"
+    path = folder / f"{re.sub('[^a-z]+', '_', block.page.lower())}_{block.line}.py"
     path.write_text(block.code, "utf-8")
     return path.name

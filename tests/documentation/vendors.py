@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from tests import openai_shapes as shapes
+from tests.batches.openai_vendor import OpenAIVendor
+from tests.core.protocols.openai_responses.answers import message, response
 from tests.loopback import Received, Talk
 from victor_fp.testing.answers import Received as Seen
 from victor_fp.testing.retrieval import answer_retrieval
@@ -15,16 +17,29 @@ TEXT = "Hello from loopback."
 SCHEMA_ANSWER = '{"name": "Oslo", "inhabitants": 717710}'
 
 
-async def answer_any(talk: Talk, received: Received) -> None:
-    """Answer a chat, a stream, embeddings or a ranking; the first tool that is offered is called once."""
-    if (found := answer_retrieval(Seen(method=received.method, path=received.path, body=received.body))) is not None:
-        await talk.answer(b"".join(found.pieces))
-    elif received.method == "GET":
-        await talk.answer({"object": "list", "data": [{"id": "gpt-5-mini", "object": "model"}]})
-    elif received.path.endswith("/messages"):
-        await _answer_anthropic(talk, received.json())
-    else:
-        await _answer_openai(talk, received.json())
+class AnyVendor:
+    """Answers a chat, a stream, embeddings or a ranking; the first tool that is offered is called once. A batch ends at once."""
+
+    def __init__(self) -> None:
+        self._batches = OpenAIVendor()
+
+    async def __call__(self, talk: Talk, received: Received) -> None:
+        seen = Seen(method=received.method, path=received.path, body=received.body)
+        if (found := answer_retrieval(seen)) is not None:
+            await talk.answer(b"".join(found.pieces))
+        elif received.path.startswith(("/v1/files", "/v1/batches")):
+            await self._batches(talk, received)
+            for job in self._batches.jobs.values():
+                if job.state == "pending":
+                    self._batches.finish()
+        elif "/responses" in received.path:
+            await talk.answer(response(message(TEXT), store=True))
+        elif received.method == "GET":
+            await talk.answer({"object": "list", "data": [{"id": "gpt-5-mini", "object": "model"}]})
+        elif received.path.endswith("/messages"):
+            await _answer_anthropic(talk, received.json())
+        else:
+            await _answer_openai(talk, received.json())
 
 
 async def _answer_openai(talk: Talk, asked: Mapping[str, object]) -> None:

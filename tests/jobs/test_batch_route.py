@@ -26,13 +26,14 @@ from victor_fp.core.faults import (
     BudgetExceeded,
     Cancelled,
     InvalidRequest,
+    InvalidResponse,
     LedgerFailed,
     ModelNotFound,
     QuotaExhausted,
     RateLimited,
 )
 from victor_fp.core.usage.cost import PricedUsage
-from victor_fp.jobs import Budget, Row, export, format_report, read_report, reopen_rows, run
+from victor_fp.jobs import Budget, Row, export, format_report, open_batches, read_report, reopen_rows, run
 from victor_fp.jobs import batch_route as batching
 from victor_fp.providers.base import BaseProvider
 from victor_fp.providers.registry import ProviderRegistry
@@ -186,7 +187,7 @@ async def test_a_batch_whose_handle_was_lost_is_found_and_not_submitted_again(
 
     async with connected(vendor) as provider:
         with monkeypatch.context() as patched:
-            patched.setattr(batching, "encode_handle", fail)
+            patched.setattr(open_batches, "encode_handle", fail)
             job = run(
                 rows(5), provider, ledger=tmp_path / "l", model="m-1", route="batch", runtime=Clock(vendor, complete)
             )
@@ -501,24 +502,57 @@ def cut(content: bytes) -> bytes:
     return b"".join([*lines[: len(lines) // 2], b"{not JSON}\n", *lines[len(lines) // 2 :]])
 
 
-async def test_undecodable_results_are_read_again_once_and_are_then_lost(tmp_path: Path) -> None:
+def damage(content: bytes) -> bytes:
+    """The same file with a damaged line in place of the one in the middle."""
+    lines = content.splitlines(keepends=True)
+    lines[len(lines) // 2] = b"{not JSON}\n"
+    return b"".join(lines)
+
+
+async def test_a_line_that_cannot_be_decoded_costs_only_its_row(tmp_path: Path) -> None:
+    vendor = FileFaultVendor()
+    async with connected(vendor) as provider:
+        vendor.answer = lambda number, content: (200, damage(content))
+        found, job = await collect(provider, vendor, tmp_path / "l", rows=rows(600))
+        assert vendor.downloads == 2
+        assert job.stopped is None
+        assert job.problems == {"unreadable": 1}
+        (failed,) = (done for done in found.values() if isinstance(done.result, Failure))
+        fault = failed.result.failure()
+        assert isinstance(fault, InvalidResponse)
+        assert fault.maybe_billed
+        report = read_report(tmp_path / "l").unwrap()
+        assert (report.done, report.retryable, report.in_batches) == (599, 1, 0)
+        assert len(vendor.jobs) == 1
+        vendor.answer = None
+        again, _ = await collect(provider, vendor, tmp_path / "l", rows=rows(600))
+    assert all(isinstance(done.result, Success) for done in again.values())
+    assert [len(one.requests) for one in vendor.jobs.values()] == [600, 1]
+
+
+async def test_an_expired_batch_with_an_unreadable_result_is_not_paid_again_by_the_same_run(tmp_path: Path) -> None:
+    vendor = FileFaultVendor()
+    async with connected(vendor) as provider:
+        vendor.answer = lambda number, content: (200, damage(content))
+        found, _ = await collect(provider, vendor, tmp_path / "l", lambda job: ("expired", None))
+    assert len(vendor.jobs) == 1
+    assert sum(isinstance(done.result, Success) for done in found.values()) == 9
+
+
+async def test_a_damaged_line_of_no_row_is_counted_and_nothing_is_read_again(tmp_path: Path) -> None:
     vendor = FileFaultVendor()
     async with connected(vendor) as provider:
         vendor.answer = lambda number, content: (200, cut(content))
-        found, job = await collect(provider, vendor, tmp_path / "l", rows=rows(600))
-    assert vendor.downloads == 2
-    assert job.stopped is None
-    assert len(found) == 600
-    assert sum(isinstance(done.result, Success) for done in found.values()) >= 256
-    report = read_report(tmp_path / "l").unwrap()
-    assert (report.done + report.retryable, report.in_batches) == (600, 0)
-    assert report.retryable > 0
+        found, job = await collect(provider, vendor, tmp_path / "l")
+    assert vendor.downloads == 1
+    assert job.problems == {"unreadable": 1}
+    assert all(isinstance(done.result, Success) for done in found.values())
 
 
 async def test_an_interrupted_collection_is_continued_without_problems(tmp_path: Path) -> None:
     vendor = FileFaultVendor()
     async with connected(vendor) as provider:
-        vendor.answer = lambda number, content: (200, cut(content) if number == 1 else content)
+        vendor.answer = lambda number, content: (200, damage(content) if number == 1 else content)
         found, job = await collect(provider, vendor, tmp_path / "l", rows=rows(600))
         assert vendor.downloads == 2
         assert all(isinstance(done.result, Success) for done in found.values())
@@ -536,7 +570,7 @@ async def test_problems_of_an_interrupted_collection_are_counted_once(tmp_path: 
         return "completed", 0
 
     async with connected(vendor) as provider:
-        vendor.answer = lambda number, content: (200, cut(content) if number == 1 else content)
+        vendor.answer = lambda number, content: (200, damage(content) if number == 1 else content)
         found, job = await collect(provider, vendor, tmp_path / "l", rule, rows=rows(600))
     assert job.problems == {"doubled": 1, "unknown": 1}
     assert len(found) == 600
@@ -646,6 +680,90 @@ async def test_auto_sends_the_rows_of_a_failed_batch_live(code: str, tmp_path: P
     assert all(isinstance(done.result, Success) for done in found.values())
 
 
+class DenyingVendor(MixedVendor):
+    """Refuses rows with "refuse" in their text, for a reason that does not depend on them."""
+
+    status = 401
+    code = ""
+
+    def refusal(self, message: str) -> tuple[int, Any]:
+        return self.status, {"error": {"message": message, "code": self.code, "type": self.code}}
+
+
+def deny(status: int, code: str) -> tuple[DenyingVendor, list[Row]]:
+    """A vendor, and ten rows, of which it refuses two."""
+    vendor = DenyingVendor()
+    vendor.status, vendor.code = status, code
+    return vendor, [Row(f"row {number}", "refuse" if number in (3, 6) else f"text {number}") for number in range(10)]
+
+
+@pytest.mark.parametrize(
+    ("route", "status", "code"),
+    [
+        ("batch", 401, "invalid_api_key"),
+        ("batch", 403, "permission_denied"),
+        ("batch", 429, "insufficient_quota"),
+        ("auto", 401, "invalid_api_key"),
+        ("auto", 429, "insufficient_quota"),
+    ],
+)
+async def test_a_fault_of_a_row_that_all_rows_have_stops_the_job_and_keeps_the_row_open(
+    route: str, status: int, code: str, tmp_path: Path
+) -> None:
+    vendor, given = deny(status, code)
+    async with connected(vendor) as provider:
+        found, job = await collect(provider, vendor, tmp_path / "l", rows=given, route=route)
+        assert job.stopped is not None
+        assert job.stopped.status == status
+        (affected,) = (done for done in found.values() if isinstance(done.result, Failure))
+        assert affected.key in ("row 3", "row 6")
+        report = read_report(tmp_path / "l").unwrap()
+        assert (report.done, report.failed, report.retryable, report.in_batches) == (8, 0, 0, 2)
+        assert vendor.live == 0
+        vendor.refusal = lambda message: (200, vendor.completion("ACCEPTED"))  # type: ignore[method-assign]
+        again, job = await collect(provider, vendor, tmp_path / "l", rows=given, route=route)
+    assert job.stopped is None
+    assert all(isinstance(done.result, Success) for done in again.values())
+    assert len(again) == 10
+    assert [len(one.requests) for one in vendor.jobs.values()] == ([10, 2] if route == "batch" else [10])
+
+
+@pytest.mark.parametrize(("status", "code"), [(403, "permission_denied"), (404, "model_not_found")])
+async def test_auto_sends_rows_live_that_only_batches_may_refuse(status: int, code: str, tmp_path: Path) -> None:
+    vendor, given = deny(status, code)
+    async with connected(vendor) as provider:
+        found, job = await collect(provider, vendor, tmp_path / "l", rows=given, route="auto")
+    assert job.stopped is None
+    assert (len(vendor.jobs), vendor.live) == (1, 2)
+    assert all(isinstance(done.result, Success) for done in found.values())
+
+
+async def test_a_row_with_an_unknown_model_fails_without_live_calls(tmp_path: Path) -> None:
+    vendor, given = deny(404, "model_not_found")
+    async with connected(vendor) as provider:
+        found, job = await collect(provider, vendor, tmp_path / "l", rows=given)
+    assert job.stopped is None
+    assert isinstance(found["row 3"].result.failure(), ModelNotFound)
+    assert read_report(tmp_path / "l").unwrap().failed == 2
+
+
+async def test_resumed_rows_have_the_cost_of_batches(tmp_path: Path) -> None:
+    vendor = OpenAIVendor()
+    async with connected(vendor) as provider:
+        first, job = await collect(provider, vendor, tmp_path / "l", price=lambda _: 0.06)
+        before = (await job.report()).unwrap()
+        export(tmp_path / "l", tmp_path / "before.jsonl").unwrap()
+        second, job = await collect(provider, vendor, tmp_path / "l", price=lambda _: 0.06)
+        after = (await job.report()).unwrap()
+        export(tmp_path / "l", tmp_path / "after.jsonl").unwrap()
+    assert all(done.is_resumed for done in second.values())
+    costs = {key: done.cost_usd for key, done in first.items()}
+    assert costs == {key: done.cost_usd for key, done in second.items()}
+    assert set(costs.values()) == {0.03}
+    assert before.cost_usd == after.cost_usd == pytest.approx(0.3)
+    assert (tmp_path / "before.jsonl").read_text() == (tmp_path / "after.jsonl").read_text()
+
+
 class ArchivingVendor(OpenAIVendor):
     """Ends batches in a state that is not documented, with their results."""
 
@@ -667,7 +785,7 @@ async def test_a_batch_in_an_unknown_state_is_polled_until_its_end_and_a_grace(
     ends_at, wait = 1_700_086_400, 3 * 3600.0
     clock = Clock(vendor, complete)
     start = clock.now()
-    for module in (batching, batch_client):  # three hours before the end, by the clock of the job
+    for module in (open_batches, batch_client):  # three hours before the end, by the clock of the job
         monkeypatch.setattr(module, "time", lambda: ends_at - wait + clock.now() - start)
     async with connected(vendor) as provider:
         found, job = await collect(provider, vendor, tmp_path / "l", runtime=clock)
@@ -719,7 +837,7 @@ async def test_unwritable_ledger_stops_the_job_and_the_next_run_continues(
 
     async with connected(vendor) as provider:
         with monkeypatch.context() as patched:
-            patched.setattr(batching, step, fail)
+            patched.setattr(batching if step == "add_batch" else open_batches, step, fail)
             _, job = await collect(provider, vendor, tmp_path / "l")
         assert isinstance(job.stopped, LedgerFailed)
         assert "disk is full" in job.stopped.message

@@ -187,8 +187,10 @@ def test_the_ledger_keeps_vectors_of_every_type_as_they_are() -> None:
         EmbeddingResponse(vectors=[]),
     ):
         assert decode_result(encode_result(Success(response))) == Success(response)
-    unstorable = EmbeddingResponse(vectors=[[1.0]], metadata={"text": "\ud800"})
-    assert decode_result(encode_result(Success(unstorable))).unwrap() == EmbeddingResponse(vectors=[[1.0]])
+    damaged = EmbeddingResponse(vectors=[[1.0]], model="m\udc00", metadata={"text": "\ud800"})
+    metadata = {"text": "\ufffd", "replaced_characters": 2}
+    repaired = EmbeddingResponse(vectors=[[1.0]], model="m\ufffd", metadata=metadata)
+    assert decode_result(encode_result(Success(damaged))).unwrap() == repaired
     assert isinstance(decode_result(b"e" + b"\x00"), Failure)
 
 

@@ -531,3 +531,21 @@ async def test_export_in_input_order_and_in_order_of_completion(tmp_path: Path) 
     assert [line["key"] for line in lines] == [str(number) for number in range(30)]
     assert lines[7]["response"]["content"] == "TEXT 7"
     assert export(ledger, tmp_path / "by_time.jsonl", order="completion").unwrap() == 30
+
+
+async def test_no_response_of_a_custom_provider_ends_the_run(tmp_path: Path) -> None:
+    def answer(prompt: str, _: int) -> CompletionResponse:
+        usage = {"prompt_tokens": 10**30 if prompt == "1" else 1, "completion_tokens": 2}
+        fields = {**CompletionResponse(content="x").__dict__, "content": f"{prompt} \ud800", "usage": usage}
+        return CompletionResponse.model_construct(**fields)
+
+    provider = RowProvider(answer)
+    given = [Row(str(number), str(number)) for number in range(3)]
+    job = run(given, provider, model="m", ledger=tmp_path / "l")
+    assert [isinstance(done.result, Success) async for done in job] == [True] * 3
+    assert job.stopped is None
+    report = read_report(tmp_path / "l").unwrap()
+    assert (report.done, report.prompt_tokens, report.completion_tokens) == (3, 2, 6)
+    assert export(tmp_path / "l", tmp_path / "out.jsonl").unwrap() == 3
+    first = json.loads((tmp_path / "out.jsonl").read_text().splitlines()[0])
+    assert first["response"]["content"] == "0 \ufffd"

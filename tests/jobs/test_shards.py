@@ -102,11 +102,12 @@ def test_a_line_longer_than_many_shards_is_read_by_the_first_of_them(tmp_path: P
 def test_rows_keep_their_keys_and_others_are_named_by_file_and_byte(tmp_path: Path) -> None:
     path = tmp_path / "in.jsonl"
     path.write_text('{"id": 7, "prompt": "a"}\n{"prompt": "b"}\nnot json\n')
-    rows = checked([part(path, 0, 1000)])
+    size = path.stat().st_size
+    rows = checked([part(path, 0, size)])
     assert [row.key for row in rows] == ["7", "in.jsonl:25", "in.jsonl:41"]
     assert isinstance(rows[2], RejectedRow)
     assert "byte 41" in rows[2].fault.message
-    named = checked([part(path, 0, 1000)], key="name", template="{prompt}")
+    named = checked([part(path, 0, size)], key="name", template="{prompt}")
     assert [row.key for row in named] == ["in.jsonl:0", "in.jsonl:25", "in.jsonl:41"]
     assert all(isinstance(row, RejectedRow) for row in named)
 
@@ -288,3 +289,127 @@ async def test_a_partition_whose_job_stops_raises_and_keeps_what_was_answered(tm
         await run_partition(rows, tmp_path, workshop.make, model="m", concurrency=1)
     await run_partition(rows, tmp_path, workshop.make, model="m", concurrency=1)
     assert workshop.used[1].asked == {"text 9": 1}
+
+
+async def test_a_partition_with_another_request_is_asked_anew(tmp_path: Path) -> None:
+    rows = [{"key": "k", "prompt": "text"}]
+    workshop = Workshop(RowProvider(), RowProvider(lambda prompt, _: f"{prompt}!"))
+    (first,) = await run_partition(rows, tmp_path, workshop.make, model="m")
+    (other,) = await run_partition(rows, tmp_path, workshop.make, model="m", temperature=0.5)
+    assert (first["response"]["content"], other["response"]["content"]) == ("TEXT", "text!")
+
+
+async def test_a_partition_does_not_return_the_answers_of_another_provider(tmp_path: Path) -> None:
+    class Other(RowProvider):
+        @property
+        def name(self) -> str:
+            return "other"
+
+    rows = [{"key": "k", "prompt": "text"}]
+    workshop = Workshop(RowProvider(), Other())
+    await run_partition(rows, tmp_path, workshop.make, model="m")
+    with pytest.raises(RuntimeError, match="without a result: 1"):
+        await run_partition(rows, tmp_path, workshop.make, model="m")
+
+
+async def test_a_partition_with_a_repeated_key_raises(tmp_path: Path) -> None:
+    rows = [{"key": "k", "prompt": "one"}, {"key": "k", "prompt": "two"}]
+    with pytest.raises(RuntimeError, match=r"without a result: 1.*occurs twice"):
+        await run_partition(rows, tmp_path, Workshop().make, model="m")
+
+
+async def test_a_shard_says_which_rows_have_no_result(tmp_path: Path) -> None:
+    source = tmp_path / "in.jsonl"
+    source.write_text('{"id": "k", "prompt": "one"}\n{"id": "k", "prompt": "two"}\n')
+    (shard,) = plan_shards(source, tmp_path / "out", model="m").unwrap()
+    ended = await run_shard(shard, tmp_path / "out", Workshop().make, model="m")
+    assert (ended.stopped, ended.report.done, ended.conflicts) == (None, 1, 1)
+    assert ended.conflict is not None
+    assert "occurs twice" in ended.conflict.message
+
+
+@pytest.mark.parametrize("damage", ["missing", "shorter"])
+async def test_a_shard_whose_output_is_not_whole_is_not_complete(tmp_path: Path, damage: str) -> None:
+    source = write_rows(tmp_path / "in.jsonl", 3)
+    (shard,) = plan_shards(source, tmp_path / "out", model="m").unwrap()
+    workshop = Workshop()
+    await run_shard(shard, tmp_path / "out", workshop.make, model="m")
+    output = tmp_path / "out" / f"{shard.name}.jsonl"
+    written = output.read_bytes()
+    assert is_complete(read_shard_report(shard, tmp_path / "out"))
+    if damage == "missing":
+        output.unlink()
+    else:
+        output.write_bytes(written[:-20])
+    assert read_shard_report(shard, tmp_path / "out") is None
+    ended = await run_shard(shard, tmp_path / "out", workshop.make, model="m")
+    assert (ended.report.done, output.read_bytes()) == (3, written)
+    assert is_complete(read_shard_report(shard, tmp_path / "out"))
+    assert not workshop.used[1].asked
+
+
+async def test_results_without_their_plan_are_not_continued(tmp_path: Path) -> None:
+    """Shards of another plan have the same names and other rows."""
+    source = write_rows(tmp_path / "in.jsonl", 6)
+    (shard,) = plan_shards(source, tmp_path / "out", model="m").unwrap()
+    await run_shard(shard, tmp_path / "out", Workshop().make, model="m")
+    (tmp_path / "out" / "plan.json").unlink()
+    refused = plan_shards(source, tmp_path / "out", rows_per_shard=2, model="m").failure()
+    assert "plan.json" in refused.message
+
+
+def test_an_output_in_an_object_store_is_rejected(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A local folder of that name would be one for each node."""
+    monkeypatch.chdir(tmp_path)
+    source = write_rows(tmp_path / "in.jsonl", 3)
+    assert "folder" in plan_shards(source, "s3://bucket/out", model="m").failure().message
+    assert not (tmp_path / "s3:").exists()
+
+
+async def test_ledgers_of_partitions_in_an_object_store_are_rejected(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(RuntimeError, match="folder"):
+        await run_partition([{"key": "k", "prompt": "text"}], "s3://bucket/out", Workshop().make, model="m")
+    assert not (tmp_path / "s3:").exists()
+
+
+@pytest.mark.parametrize("form", ["jsonl", "parquet"])
+async def test_a_file_that_became_shorter_since_its_plan_does_not_complete(tmp_path: Path, form: str) -> None:
+    def write(count: int) -> Path:
+        if form == "jsonl":
+            return write_rows(tmp_path / "in.jsonl", count)
+        arrow, parquet = pytest.importorskip("pyarrow"), pytest.importorskip("pyarrow.parquet")
+        parquet.write_table(
+            arrow.table({"prompt": [f"text {number}" for number in range(count)]}), tmp_path / "in.parquet"
+        )
+        return tmp_path / "in.parquet"
+
+    (shard,) = plan_shards(write(6), tmp_path / "out", model="m").unwrap()
+    write(4)
+    with pytest.raises(ValueError, match="shorter"):
+        await run_shard(shard, tmp_path / "out", Workshop().make, model="m")
+    assert read_shard_report(shard, tmp_path / "out") is None
+
+
+@pytest.mark.parametrize("changed", [0, 59_999])
+def test_a_file_with_other_content_of_the_same_size_is_rejected(tmp_path: Path, changed: int) -> None:
+    source = write_rows(tmp_path / "in.jsonl", 60_000)
+    plan_shards(source, tmp_path / "out", model="m").unwrap()
+    lines = source.read_text().splitlines(keepends=True)
+    lines[changed] = lines[changed].replace("text", "TEXT")
+    source.write_text("".join(lines))
+    assert "has changed" in plan_shards(source, tmp_path / "out", model="m").failure().message
+
+
+def test_files_of_the_same_name_in_two_folders_have_different_labels(tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "in.jsonl").write_text('{"prompt": "x"}\n')
+    first = plan_shards([tmp_path / "a"], tmp_path / "out", model="m").unwrap()
+    both = plan_shards([tmp_path / "a", tmp_path / "b"], tmp_path / "out", model="m").unwrap()
+    assert both[:1] == first
+    again = plan_shards([tmp_path / "b", tmp_path / "a"], tmp_path / "other", model="m").unwrap()
+    for shards in (both, again):
+        assert len({row.key for row in checked(shards)}) == 2

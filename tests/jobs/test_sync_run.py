@@ -42,6 +42,17 @@ def test_every_row_is_processed_once_and_a_second_run_sends_nothing(tmp_path: Pa
     assert all(done.is_resumed for done in second)
 
 
+def test_rows_whose_key_belongs_to_another_are_counted(tmp_path: Path) -> None:
+    provider, given = SyncProvider(RowProvider()), [Row("a", "one"), Row("a", "two"), Row("b", "three")]
+    with run_job(given, provider, model="m", ledger=tmp_path / "l") as job:
+        assert (job.conflicts, job.conflict) == (0, None)
+        found = [done.result for done in job]
+        assert [isinstance(result, Failure) for result in found].count(True) == 1
+        assert job.conflicts == 1
+        assert job.conflict is not None
+        assert job.conflict.message == "key 'a' occurs twice in the input"
+
+
 def test_rows_are_sent_over_http(tmp_path: Path) -> None:
     async def answer(talk: Talk, request: Received) -> None:
         asked: Any = request.json()

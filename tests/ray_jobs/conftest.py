@@ -10,9 +10,16 @@ import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, suppress
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+import msgspec
 import pytest
+
+from tests.ray_jobs.vendor import Call, Order, name_orders
+from tests.shell.store.redis_process import find_redis
+
+if TYPE_CHECKING:
+    from tests.ray_jobs.work import Work
 
 ROOT = Path(__file__).parents[2]
 RAY_SETTINGS = {
@@ -61,11 +68,12 @@ class RayCluster:
         if self._second is None:
             self._second = self._add_node()
 
-    def kill_node(self) -> None:
-        """SIGKILL for all processes of the second node."""
+    def kill_node(self) -> str:
+        """SIGKILL for all processes of the second node; return its id."""
         node, self._second = self._second, None
         self._cluster.remove_node(node, allow_graceful=False)
         kill_processes(node.node_id)
+        return str(node.node_id)
 
     def _add_node(self, **arguments: Any) -> Any:
         """A node of the cluster. Ray gives up one that has not registered within half a minute, which a busy machine may need."""
@@ -104,10 +112,17 @@ class Vendor:
         self.url = f"{self._process.stdout.readline().strip()}/v1"
         self._seen = 0
 
-    def calls(self) -> list[tuple[str, int]]:
-        """Prompts in the order in which they came, and how many requests were in flight with each."""
-        lines = self._log.read_text().splitlines()[self._seen :]
-        return [(prompt, int(count)) for prompt, count in (line.split("\t") for line in lines)]
+    def calls(self) -> list[Call]:
+        """Requests in the order in which they came."""
+        lines = self._log.read_bytes().splitlines()[self._seen :]
+        return [msgspec.json.decode(line, type=Call) for line in lines]
+
+    def give_order(self, order: Order) -> None:
+        """Let it fail, from its next request."""
+        file = name_orders(self._log)
+        partial = file.with_suffix(".partial")
+        partial.write_bytes(msgspec.json.encode(order))
+        partial.replace(file)
 
     def forget(self) -> None:
         """Begin to count anew."""
@@ -148,6 +163,29 @@ def cluster(vendor_process: Vendor) -> Iterator[RayCluster]:
             yield started
         finally:
             started.shutdown()
+
+
+@pytest.fixture
+def work(tmp_path: Path, cluster: RayCluster, vendor: Vendor) -> Iterator[Work]:
+    from tests.ray_jobs.work import Work  # it needs Ray
+
+    cluster.restore()
+    started = Work(tmp_path, cluster, vendor)
+    yield started
+    started.close()
+
+
+@pytest.fixture
+def redis() -> Iterator[str]:
+    program = find_redis()
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        port = listener.getsockname()[1]
+    command = [program, "--port", str(port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"]
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
+    yield f"redis://127.0.0.1:{port}/0"
+    process.kill()
+    process.wait()
 
 
 def environment() -> dict[str, str]:

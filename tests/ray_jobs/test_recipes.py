@@ -19,16 +19,15 @@ pytestmark = [pytest.mark.ray, pytest.mark.filterwarnings("default")]
 
 CODE = re.compile(r"^```python\n(.*?)^```", re.DOTALL | re.MULTILINE)
 RECIPES: list[str] = CODE.findall((ROOT / "docs" / "jobs-at-scale.md").read_text())
-COMMON = "def ask(frame, ledgers)"
-"""In the function that the recipes of the other engines share."""
+SHARDS, ENGINES = "run_shards(", "run_partition("
+"""In the program for shards, and in the one for other engines."""
 ROWS = 20
 
 
-def find_recipe(*names: str) -> str:
-    """A program: the blocks of the page that have these names in them, one each."""
-    found = [[block for block in RECIPES if name in block] for name in names]
-    assert [len(blocks) for blocks in found] == [1] * len(names)
-    return "\n\n".join(block for (block,) in found)
+def find_recipe(name: str) -> str:
+    """The program of the page that has this name in it."""
+    (block,) = (block for block in RECIPES if name in block)
+    return block
 
 
 def write_prompts(folder: Path) -> Path:
@@ -38,7 +37,7 @@ def write_prompts(folder: Path) -> Path:
     return folder
 
 
-def run_program(program: Path, *words: Path, **variables: str) -> str:
+def run_program(program: Path, *words: Path | str, **variables: str) -> str:
     """What a program prints; it must end well."""
     command = [sys.executable, str(program), *map(str, words)]
     environ = {**environment(), **variables}
@@ -47,12 +46,12 @@ def run_program(program: Path, *words: Path, **variables: str) -> str:
     return done.stdout
 
 
-def run_engine(folder: Path, vendor: Vendor, name: str, **variables: str) -> None:
-    """Run a recipe: its output has every row once, and each is sent once."""
+def run_engine(folder: Path, vendor: Vendor, engine: str, **variables: str) -> None:
+    """Run a recipe: its output has every row once, each asked once."""
     parquet = pytest.importorskip("pyarrow.parquet")
     program = folder / "recipe.py"
-    program.write_text(find_recipe(COMMON, name))
-    run_program(program, write_prompts(folder / "prompts"), folder / "shared", **variables)
+    program.write_text(find_recipe(ENGINES))
+    run_program(program, engine, write_prompts(folder / "prompts"), folder / "shared", **variables)
     rows = parquet.read_table(folder / "shared" / "answers").to_pylist()
     assert len(rows) == ROWS
     check_answers({row["key"]: row["record"] for row in rows})
@@ -65,33 +64,33 @@ def check_answers(records: Mapping[str, str]) -> None:
 
 
 def check_calls(vendor: Vendor) -> None:
-    assert sorted(prompt for prompt, _ in vendor.calls()) == sorted(f"Shout: text {number}" for number in range(ROWS))
+    assert sorted(call.prompt for call in vendor.calls()) == sorted(f"Shout: text {number}" for number in range(ROWS))
 
 
 def test_run_shards(tmp_path: Path, vendor: Vendor, cluster: RayCluster) -> None:
     prompts, shared = write_prompts(tmp_path / "prompts"), tmp_path / "shared"
     program = tmp_path / "recipe.py"
-    program.write_text(find_recipe("run_shards("))
+    program.write_text(find_recipe(SHARDS))
     for _ in range(2):
         assert "20 done, 0 failed, 0 left" in run_program(program, prompts, shared, RAY_ADDRESS=cluster.address)
         check_calls(vendor)
 
 
 def test_ray_data(tmp_path: Path, vendor: Vendor, cluster: RayCluster) -> None:
-    run_engine(tmp_path, vendor, "map_batches", RAY_ADDRESS=cluster.address)
+    run_engine(tmp_path, vendor, "ray", RAY_ADDRESS=cluster.address)
 
 
 def test_dask(tmp_path: Path, vendor: Vendor) -> None:
     pytest.importorskip("dask.dataframe")
-    run_engine(tmp_path, vendor, "map_partitions")
+    run_engine(tmp_path, vendor, "dask")
 
 
 def test_spark(tmp_path: Path, vendor: Vendor) -> None:
-    pytest.importorskip("pyspark", reason="pyspark is not part of the session")
+    pytest.importorskip("pyspark")
     if shutil.which("java") is None:
-        pytest.skip("Spark needs Java")
+        pytest.skip("Spark needs Java, and there is no `java` on the path")
     submit = "--master local[2] --driver-memory 512m pyspark-shell"
-    run_engine(tmp_path, vendor, "mapInPandas", PYSPARK_PYTHON=sys.executable, PYSPARK_SUBMIT_ARGS=submit)
+    run_engine(tmp_path, vendor, "spark", PYSPARK_PYTHON=sys.executable, PYSPARK_SUBMIT_ARGS=submit)
 
 
 def test_the_function_for_spark_maps_frames(tmp_path: Path, vendor: Vendor, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -99,13 +98,10 @@ def test_the_function_for_spark_maps_frames(tmp_path: Path, vendor: Vendor, monk
     pandas = pytest.importorskip("pandas")
     for name, value in environment().items():
         monkeypatch.setenv(name, value)
-    monkeypatch.setattr(sys, "argv", ["recipe.py", str(tmp_path), str(tmp_path / "shared")])
-    recipe = find_recipe(COMMON, "mapInPandas")
-    functions, _, _ = recipe.replace("from pyspark.sql import SparkSession\n", "").partition("\nspark = ")
-    module: dict[str, Any] = {}
-    exec(compile(functions, "recipe.py", "exec"), module)  # the page is ours
+    module: dict[str, Any] = {"__name__": "recipe"}
+    exec(compile(find_recipe(ENGINES), "recipe.py", "exec"), module)  # the page is ours
     rows = pandas.DataFrame({"key": [f"k{n}" for n in range(ROWS)], "text": [f"text {n}" for n in range(ROWS)]})
-    frames = list(module["ask_frames"](iter([rows[:15], rows[15:]])))
+    frames = list(module["ask_each"](iter([rows[:15], rows[15:]]), str(tmp_path / "ledgers")))
     assert [len(frame) for frame in frames] == [15, 5]
     check_answers(dict(zip(*(pandas.concat(frames)[column] for column in ("key", "record")), strict=True)))
     check_calls(vendor)

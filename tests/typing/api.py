@@ -38,6 +38,7 @@ from victor_fp import (
 from victor_fp.core.faults import RateLimited, StreamTruncated
 from victor_fp.core.protocols import ModelInfo
 from victor_fp.core.requests import HttpRequest
+from victor_fp.core.telemetry.stats import BudgetStats
 from victor_fp.jobs import Row
 from victor_fp.providers.base import BaseProvider, ProviderError, is_streaming_provider
 from victor_fp.providers.calls import ChatStream
@@ -133,7 +134,9 @@ async def everything_else() -> None:
         assert_type(await provider.stream("Hi").response(), CompletionResponse)
         assert_type(provider.stream_result("Hi"), ChatStream[Result[StreamChunk, Fault]])
         assert_type(await provider.stream_result("Hi").response(), Result[CompletionResponse, Fault])
-        assert_type(await provider.embed(["Hi"], model="m"), EmbeddingResponse)
+        embedded = await provider.embed(["Hi"], model="m")
+        assert_type(embedded, EmbeddingResponse)
+        assert_type(embedded.typed_metadata.get("truncated"), list[int] | None)
         assert_type(await provider.rerank_result("q", ["Hi"], model="m"), Result[RerankResponse, Fault])
         assert_type(await provider.list_models_result(), Result[list[ModelInfo], Fault])
         assert_type(await provider.count_tokens("Hi", model="m"), int)
@@ -153,6 +156,7 @@ async def metadata_and_figures(provider: ManagedProvider, manager: ProviderManag
     async for chunk in provider.stream(MESSAGES):
         assert_type(chunk.typed_metadata, ChunkMetadata)
     metrics, limits = provider.get_metrics(), provider.get_rate_limit_stats()
+    assert_type(provider.get_budget_stats(), BudgetStats | None)
     if metrics is not None and limits is not None and as_dict is not None:
         assert_type(metrics["summary"]["total_requests"], int)
         assert_type(limits["targets"]["openai:m"]["waiting"], int)

@@ -21,8 +21,7 @@ from victor_fp.providers.base import BaseProvider
 from victor_fp.providers.errors import ProviderError
 from victor_fp.providers.registry import ProviderRegistry
 from victor_fp.shell.engine.in_flight import InFlight, find_in_flight
-from victor_fp.shell.engine.telemetry import LOGGER
-from victor_fp.shell.runtime import SYSTEM
+from victor_fp.shell.runtime import LOGGER, SYSTEM
 
 SwitchCallback = Callable[[ProviderState], Any]
 """Called after each switch; may be a coroutine function."""

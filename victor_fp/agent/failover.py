@@ -19,8 +19,7 @@ from victor_fp.core.resilience.health import Health, sort_by_preference
 from victor_fp.core.result import outcome
 from victor_fp.core.security.redaction import redact_text
 from victor_fp.providers.base import BaseProvider
-from victor_fp.shell.engine.telemetry import LOGGER
-from victor_fp.shell.runtime import SYSTEM
+from victor_fp.shell.runtime import LOGGER, SYSTEM
 
 
 class FailoverController:

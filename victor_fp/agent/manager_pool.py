@@ -14,13 +14,12 @@ from victor_fp.agent.provider_state import ProviderState
 from victor_fp.core.faults import Fault, InvalidRequest, ProviderNotFound
 from victor_fp.core.resilience import fallback
 from victor_fp.core.resilience.bounds import MAX_SECONDS
-from victor_fp.core.resilience.fallback import MOVES_ON, FallbackPolicy
+from victor_fp.core.resilience.fallback import FallbackPolicy
 from victor_fp.core.resilience.retry import RetryPolicy
 from victor_fp.core.result import outcome
 from victor_fp.providers.base import BaseProvider
-from victor_fp.providers.custom_provider import build_class_pool
-from victor_fp.providers.provider import Provider
-from victor_fp.providers.provider_backend import ProviderBackend, find_engine_pool
+from victor_fp.providers.custom_provider import find_pool
+from victor_fp.providers.provider_backend import ProviderBackend
 from victor_fp.shell.engine.backend import BackendAttempt, BoundRequest, Kind, TimeLimits
 from victor_fp.shell.engine.call_spec import CallSpec
 from victor_fp.shell.engine.in_flight import Interruptible, find_in_flight
@@ -33,8 +32,6 @@ T = TypeVar("T")
 
 NO_RETRIES = RetryPolicy(max_retries=0)
 """Providers make their own retries."""
-MANAGER_MOVES_ON = MOVES_ON | {"AllFallbacksFailed"}
-"""A managed provider whose targets have all failed counts as one failed provider."""
 
 
 class ManagerPool(TargetPool):
@@ -46,9 +43,7 @@ class ManagerPool(TargetPool):
         self._failover = failover
         self._spec = spec
         self._used: BaseProvider | None = None
-        self.policy = FallbackPolicy(
-            moves_on=MANAGER_MOVES_ON, max_fallbacks=config.max_fallback_attempts if config.auto_fallback else 0
-        )
+        self.policy = FallbackPolicy(max_fallbacks=config.max_fallback_attempts if config.auto_fallback else 0)
         self._fallbacks: list[tuple[str, str | None]] = []
         if state is not None:
             self._fallbacks = [
@@ -92,7 +87,7 @@ class ManagerPool(TargetPool):
 
     def _build_target(self, state: ProviderState) -> Target:
         provider = state.provider
-        own = find_engine_pool(provider) if isinstance(provider, Provider) else build_class_pool(provider)
+        own = find_pool(provider)
         attempts = getattr(provider, "max_retries", 0) + 1
         timeout = float(getattr(provider, "timeout", 60.0))
         return Target(

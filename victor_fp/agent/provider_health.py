@@ -21,8 +21,7 @@ from victor_fp.core.resilience.fallback import MOVES_ON
 from victor_fp.core.result import outcome
 from victor_fp.core.types import Message
 from victor_fp.providers.base import BaseProvider
-from victor_fp.providers.catalogue_provider import CatalogueProvider
-from victor_fp.providers.custom_provider import CustomProvider
+from victor_fp.providers.custom_provider import find_pool
 from victor_fp.providers.errors import ProviderError, build_raised_fault, unwrap_or_raise
 from victor_fp.providers.provider import Provider
 from victor_fp.shell.engine.call_spec import CallSpec
@@ -88,7 +87,7 @@ async def _ask(provider: BaseProvider, model: str) -> Fault | None:
 
 async def _list_models(provider: BaseProvider) -> Sequence[object]:
     """List the models, without retries if the provider runs on the engine."""
-    is_own = type(provider).list_models is Provider.list_models
-    if is_own and isinstance(provider, CatalogueProvider | CustomProvider):
-        return unwrap_or_raise(await list_models(provider.engine_pool, CallSpec(max_retries=0)))
-    return await provider.list_models()
+    pool = find_pool(provider) if type(provider).list_models is Provider.list_models else None
+    if pool is None:
+        return await provider.list_models()
+    return unwrap_or_raise(await list_models(pool, CallSpec(max_retries=0)))

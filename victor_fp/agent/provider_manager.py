@@ -34,7 +34,7 @@ from victor_fp.providers.registry import ProviderRegistry
 from victor_fp.providers.runtime_capabilities import ProviderRuntimeCapabilities
 from victor_fp.shell.engine.call_spec import CallSpec
 from victor_fp.shell.engine.target import TargetPool
-from victor_fp.shell.engine.telemetry import LOGGER
+from victor_fp.shell.runtime import LOGGER
 
 if TYPE_CHECKING:
     from victor_fp.agent.tool_calling.base import BaseToolCallingAdapter

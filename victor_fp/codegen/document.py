@@ -18,6 +18,7 @@ from victor_fp.codegen.schema import (
     make_reference,
     make_unique_name,
     rewrite,
+    to_list,
     to_pascal_case,
     to_schema,
 )
@@ -266,7 +267,8 @@ def _name_root(schemas: Schemas, schema: SchemaNode, name: str) -> str:
 def list_bodies(document: Document, operation: SchemaNode) -> list[tuple[str, SchemaNode]]:
     """Return the role and schema of every body: Request (one line of JSONL), Response, Event (one frame of a stream), Error.
 
-    For a form, the request is the content of its files, by the `contentSchema` of the part.
+    For a form, the requests are the content of its files, by the `contentSchema` of the part, and the components of its
+    `allOf`, which have its other fields.
     """
     found: list[tuple[str, SchemaNode]] = []
     request = to_schema(follow_pointer(document, operation.get("requestBody")).get("content"))
@@ -275,6 +277,9 @@ def list_bodies(document: Document, operation: SchemaNode) -> list[tuple[str, Sc
         if media == "multipart/form-data":
             parts = map(to_schema, to_schema(form.get("properties")).values())
             found.extend(("Request", to_schema(part["contentSchema"])) for part in parts if "contentSchema" in part)
+            found.extend(
+                ("Request", fields) for fields in map(to_schema, to_list(form.get("allOf"))) if "$ref" in fields
+            )
     for status, response in to_schema(operation.get("responses")).items():
         content = to_schema(follow_pointer(document, response).get("content"))
         for media, schema in _list_schemas(content):

@@ -59,6 +59,8 @@ class FaultBase(msgspec.Struct, frozen=True, kw_only=True):
     """Another target may succeed."""
     is_local: ClassVar[bool] = False
     """Raised on the client side, not from a server's response."""
+    is_unsent: ClassVar[bool] = False
+    """Nothing was sent."""
 
     provider: str = ""
     model: str | None = None
@@ -105,6 +107,7 @@ class OperationUnsupported(FaultBase, frozen=True, kw_only=True):
 
     allows_fallback = True
     is_local = True
+    is_unsent = True
 
     operation: str = ""
 
@@ -222,6 +225,7 @@ class CircuitOpen(FaultBase, frozen=True, kw_only=True):
 
     allows_fallback = True
     is_local = True
+    is_unsent = True
 
 
 class QueueFull(FaultBase, frozen=True, kw_only=True):
@@ -229,6 +233,7 @@ class QueueFull(FaultBase, frozen=True, kw_only=True):
 
     allows_fallback = True
     is_local = True
+    is_unsent = True
 
 
 class DeadlineExceeded(FaultBase, frozen=True, kw_only=True):
@@ -250,6 +255,7 @@ class CredentialMissing(FaultBase, frozen=True, kw_only=True):
 
     allows_fallback = True
     is_local = True
+    is_unsent = True
 
     looked_in: tuple[str, ...] = ()
 
@@ -259,6 +265,7 @@ class ProviderNotFound(FaultBase, frozen=True, kw_only=True):
 
     allows_fallback = True
     is_local = True
+    is_unsent = True
 
     known: tuple[str, ...] = ()
     """The names of all providers, sorted."""
@@ -269,6 +276,7 @@ class ProviderNotFound(FaultBase, frozen=True, kw_only=True):
 class AllFallbacksFailed(FaultBase, frozen=True, kw_only=True):
     """Every target of a plan failed; `attempts` lists all attempts."""
 
+    allows_fallback = True
     is_local = True
 
     last: str = ""
@@ -279,6 +287,7 @@ class BudgetExceeded(FaultBase, frozen=True, kw_only=True):
     """The call would exceed a budget of money, tokens or requests; nothing was sent."""
 
     is_local = True
+    is_unsent = True
 
 
 class LedgerFailed(FaultBase, frozen=True, kw_only=True):

@@ -1,4 +1,4 @@
-"""The keys of `response.metadata` and `chunk.metadata`, as documented TypedDicts.
+"""The keys of the metadata of responses and chunks, as documented TypedDicts.
 
 A key that the vendor did not report is absent. At runtime both are plain dicts, which may also hold vendor-specific
 keys and those of a custom provider; `response.typed_metadata` returns them with these types.
@@ -68,6 +68,35 @@ class ToolCallDelta(TypedDict):
     path: NotRequired[list[str | int]]
     """Path of `value` in the arguments, for vendors that send single values."""
     value: NotRequired[Any]
+
+
+class EmbeddingMetadata(TypedDict, total=False):
+    """The metadata of an embedding response."""
+
+    id: str
+    """The vendor's id of the response, if it was one request."""
+    ids: list[str]
+    """Those of the responses, if the texts were sent in several requests."""
+    cost: Cost
+    """Absent if the vendor did not report it for every request."""
+    adjustments: list[AdjustmentRecord]
+    attempts: list[AttemptRecord]
+    """Present if an attempt failed."""
+    truncated: list[int]
+    """Vertex AI: indexes of the texts that were too long and therefore truncated."""
+
+
+class RerankMetadata(TypedDict, total=False):
+    """The metadata of a reranking response."""
+
+    id: str
+    """The vendor's id of the response."""
+    cost: Cost
+    adjustments: list[AdjustmentRecord]
+    attempts: list[AttemptRecord]
+    """Present if an attempt failed."""
+    search_units: float
+    """Cohere and OpenRouter: the units that are billed."""
 
 
 class ResponseMetadata(TypedDict, total=False):

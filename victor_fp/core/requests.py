@@ -9,9 +9,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
-from typing import Literal
+from typing import Literal, TypeVar
 
 import msgspec
+from msgspec import UNSET, UnsetType
 from returns.result import Failure, Result, Success
 
 from victor_fp.core.catalogue.spec import AuthKind, ProviderSpec
@@ -21,6 +22,8 @@ from victor_fp.core.options import NO_OPTIONS, Options
 from victor_fp.core.security.redaction import redact_url
 from victor_fp.core.types import DEFAULT_MAX_TOKENS, DEFAULT_TEMPERATURE, Message, ToolDefinition
 from victor_fp.core.usage.cost import Price
+
+S = TypeVar("S")
 
 SECRET = "<secret>"  # noqa: S105  a placeholder
 """Placeholder in headers, which the shell replaces by the key."""
@@ -170,7 +173,8 @@ def merge_extra_body(
     """Encode `body` with `unknown` and then `extra` merged into it, and list the overridden fields.
 
     `unknown` are options without a typed field, `extra` is the option `extra_body`. `appended` names top-level arrays that are
-    extended instead of replaced, such as server tools; existing entries are not repeated.
+    extended instead of replaced, such as server tools; existing entries are not repeated. Since nothing of them is lost, they are
+    not listed, as new fields are not.
 
         >>> class Body(msgspec.Struct):
         ...     reasoning: dict[str, str]
@@ -184,10 +188,11 @@ def merge_extra_body(
     current: dict[str, object] = msgspec.to_builtins(body)
     adjustments: dict[Adjustment, None] = {}
     for source, given in (("an option of that name", unknown or {}), ("extra_body", extra)):
-        patch = _extend_arrays(current, given, appended)
-        for path, verb in _list_overrides(current, patch):
+        extended = _extend_arrays(current, given, appended)
+        overrides = {name: value for name, value in given.items() if name not in extended}
+        for path, verb in _list_overrides(current, overrides):
             adjustments[Adjustment(parameter=path, reason=f"{verb} by {source}", action="changed")] = None
-        current = merge_patch(current, patch)
+        current = merge_patch(current, {**given, **extended})
     return encode_json(current), tuple(adjustments)
 
 
@@ -206,14 +211,14 @@ def merge_patch(target: object, patch: Mapping[str, object]) -> dict[str, object
 
 def _extend_arrays(
     body: Mapping[str, object], patch: Mapping[str, object], appended: frozenset[str]
-) -> Mapping[str, object]:
-    """Return the patch with the body's entries prepended to its arrays named by `appended`."""
+) -> dict[str, object]:
+    """Return the body's arrays named by `appended`, followed by the patch's new entries."""
     extended: dict[str, object] = {}
     for name in appended & patch.keys():
         before, after = body.get(name), patch[name]
         if isinstance(before, list) and isinstance(after, list | tuple):
             extended[name] = [*before, *(entry for entry in after if entry not in before)]
-    return {**patch, **extended} if extended else patch
+    return extended
 
 
 def _list_overrides(
@@ -228,12 +233,8 @@ def _list_overrides(
             yield path + name, "removed"
         elif isinstance(before, Mapping) and isinstance(value, Mapping):
             yield from _list_overrides(before, value, f"{path}{name}.")
-        elif before != value and not _is_extension(before, value):
+        elif before != value:
             yield path + name, "replaced"
-
-
-def _is_extension(before: object, after: object) -> bool:
-    return isinstance(before, list) and isinstance(after, list) and after[: len(before)] == before
 
 
 def find_header_problem(headers: Mapping[str, str]) -> str | None:
@@ -268,6 +269,28 @@ def build_missing_setting(endpoint: Endpoint, name: str, model: str | None = Non
     variables = next((setting.variables for setting in spec.settings if setting.name == name), ())
     hint = f" (or set {' or '.join(variables)})" if variables else ""
     return InvalidRequest(provider=spec.name, model=model, message=f"{spec.title} requires the setting {name}{hint}")
+
+
+def list_missing_fields(requested: Mapping[str, bool]) -> tuple[Adjustment, ...]:
+    """List the parameters that are requested although the protocol has no field for them."""
+    return tuple(
+        Adjustment(parameter=name, reason="the protocol has no such parameter")
+        for name, is_set in requested.items()
+        if is_set
+    )
+
+
+def choose_service_tier(
+    options: Options, tiers: Mapping[str, S], names: str
+) -> tuple[S | UnsetType, tuple[Adjustment, ...]]:
+    """Return the vendor's tier for the option, by lower-case name; `names` lists the tiers for the adjustment of another name."""
+    if options.service_tier is None:
+        return UNSET, ()
+    tier = tiers.get(options.service_tier.lower(), UNSET)
+    if tier is not UNSET:
+        return tier, ()
+    reason = f"the tiers are {names}, not {options.service_tier}"
+    return UNSET, (Adjustment(parameter="service_tier", reason=reason),)
 
 
 def resolve_unsupported(

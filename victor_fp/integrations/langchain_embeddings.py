@@ -18,10 +18,9 @@ from victor_fp.core.faults import Fault, UnsupportedParameter
 from victor_fp.core.result import outcome
 from victor_fp.core.retrieval.embeddings import EmbeddingResponse
 from victor_fp.providers.base import BaseProvider
-from victor_fp.providers.custom_provider import CustomProvider
+from victor_fp.providers.custom_provider import accept_provider
 from victor_fp.providers.errors import unwrap_or_raise
 from victor_fp.providers.managed_provider import ManagedProvider
-from victor_fp.providers.provider import Provider
 from victor_fp.providers.registry import ProviderRegistry
 from victor_fp.providers.sync_chat import run_or_raise
 from victor_fp.providers.sync_provider import SyncProvider
@@ -71,7 +70,7 @@ class VictorEmbeddings(BaseModel, Embeddings):
         if not isinstance(given, BaseProvider | SyncProvider):
             raise ValueError(f"provider: expected a provider, got {type(given).__name__}")  # noqa: TRY004  pydantic's validation
         provider = given.provider if isinstance(given, SyncProvider) else given
-        self._provider = provider if isinstance(provider, Provider) else CustomProvider(provider)
+        self._provider = accept_provider(provider)
         self._model = model or _find_default_model(self._provider)
         return self
 

@@ -61,18 +61,16 @@ def build_done(
     result: Result[RowAnswer, Fault],
     settings: JobSettings,
     *,
+    cost: float | None = None,
     is_resumed: bool = False,
-    price_factor: float = 1.0,
     earlier: tuple[Attempt, ...] = (),
 ) -> Done[Any]:
-    """Build the outcome of a row. `price_factor` applies to prices, not to costs reported by a vendor.
-
-    `earlier` are the attempts before those that the result lists.
+    """Build the outcome of a row. `cost` is that of the response, in US dollars; `earlier` are the attempts before those that
+    the result lists.
     """
     match outcome(result):
         case Success(answer):
             value: Result[Any, Fault] = result
-            cost = find_cost(answer, settings.price, settings.model, price_factor)
             attempts, metadata = earlier, answer.metadata
             if metadata and "attempts" in metadata:
                 attempts += load_attempts(metadata)
@@ -102,7 +100,10 @@ def build_done(
 
 
 def find_cost(response: RowAnswer, price: Price | None, model: str | None, price_factor: float = 1.0) -> float | None:
-    """Return the cost in US dollars: as reported by the vendor or provider, else by `price`; None if unknown."""
+    """Return the cost in US dollars: as reported by the vendor or provider, else by `price`; None if unknown.
+
+    `price_factor` applies to the price alone.
+    """
     cost = find_reported_cost(response)
     if cost is not None:
         return cost

@@ -14,7 +14,7 @@ from victor_fp.core.jobs.decisions import RefuseRow, Replay, Status
 from victor_fp.core.jobs.records import RowAnswer, decode_result, encode_result
 from victor_fp.core.jobs.rows import CheckedRow
 from victor_fp.core.retrieval.embeddings import EmbeddingResponse
-from victor_fp.jobs.done import Done, JobSettings, build_done
+from victor_fp.jobs.done import Done, JobSettings, build_done, find_cost
 from victor_fp.jobs.row_reader import Reader
 from victor_fp.jobs.spending import JobSpending
 from victor_fp.providers.base import BaseProvider
@@ -43,6 +43,10 @@ class Job(Generic[T]):
         self.spending = spending
         self.runtime = runtime
         self.stopped: Fault | None = None
+        self.conflicts = 0
+        """Rows that are not recorded, because their key belongs to another row."""
+        self.conflict: Fault | None = None
+        """The reason of the first of them."""
         """Why no more rows are started; None while rows are started."""
         self.results: deque[Done[T]] = deque()
         self._arrived = asyncio.Event()
@@ -116,7 +120,8 @@ class Job(Generic[T]):
     def replay(self, decision: Replay) -> None:
         """Return a result of an earlier run to the caller."""
         if not self.settings.skip_finished:
-            self.hand_out(build_done(decision.key, decode_result(decision.body), self.settings, is_resumed=True))
+            result, cost = decode_result(decision.body), decision.cost
+            self.hand_out(build_done(decision.key, result, self.settings, cost=cost, is_resumed=True))
 
     async def refuse(self, decision: RefuseRow) -> None:
         """Return the fault of a rejected row to the caller; it is recorded if the key belongs to the row."""
@@ -124,6 +129,7 @@ class Job(Generic[T]):
         if decision.is_recorded:
             await self.record(decision.key, decision.position, b"", failure, "failed", 0)
         else:
+            self.conflicts, self.conflict = self.conflicts + 1, self.conflict or decision.fault
             self.hand_out(build_done(decision.key, failure, self.settings))
 
     def call(self, row: CheckedRow) -> Awaitable[Result[RowAnswer, Fault]]:
@@ -154,7 +160,9 @@ class Job(Generic[T]):
         `status` is that of the result itself: a response that does not match the schema has failed, and is stored with the
         fault. `price_factor` is that of batches, and `earlier` are the attempts before those that the result lists.
         """
-        done: Done[T] = build_done(key, result, self.settings, price_factor=price_factor, earlier=earlier)
+        answer = result.value_or(None)
+        cost = None if answer is None else find_cost(answer, self.settings.price, self.settings.model, price_factor)
+        done: Done[T] = build_done(key, result, self.settings, cost=cost, earlier=earlier)
         fault = None if isinstance(done.result, Success) else done.result.failure()
         is_mismatch = fault is not None and isinstance(result, Success)
         usage: Mapping[str, Any] = done.usage or {}
@@ -165,9 +173,9 @@ class Job(Generic[T]):
             status="failed" if is_mismatch else status,
             body=encode_result(result, mismatch=fault if is_mismatch else None),
             fault=None if fault is None else type(fault).__name__,
-            prompt_tokens=usage.get("prompt_tokens"),
-            completion_tokens=usage.get("completion_tokens"),
-            cost=done.cost_usd,
+            prompt_tokens=_check_count(usage.get("prompt_tokens")),
+            completion_tokens=_check_count(usage.get("completion_tokens")),
+            cost=cost,
             attempts=attempts,
         )
         return self.ledger.finish(row, done)
@@ -184,3 +192,8 @@ class Job(Generic[T]):
         self._arrived.set()
         if self.ledger.is_cancelled:
             self.cancel("the run was cancelled; the remaining rows stay open")
+
+
+def _check_count(value: object) -> int | None:
+    """Return a number of tokens; None for one of a custom provider that the ledger cannot store."""
+    return value if isinstance(value, int) and 0 <= value < 2**63 else None

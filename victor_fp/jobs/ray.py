@@ -19,7 +19,7 @@ from typing import Any
 
 from returns.result import Failure, Success
 
-from victor_fp.core.faults import Cancelled, Fault, InvalidRequest
+from victor_fp.core.faults import Cancelled, ConnectionFailed, Fault, InvalidRequest
 from victor_fp.core.jobs.decisions import SHARED_FAULTS
 from victor_fp.core.jobs.shards import Shard
 from victor_fp.core.resilience.pool import Borrow, Lent, lend
@@ -42,6 +42,8 @@ __all__ = ["RayStore", "close_store", "run_shards"]
 
 STORE = "victor_fp-store"
 NAMESPACE = "victor_fp"
+KEEPER_PATIENCE = 300.0
+"""Seconds for which a job waits for its actor at the start."""
 
 
 def run_shards(
@@ -95,7 +97,9 @@ def run_shards(
     if not ray.is_initialized():
         ray.init()
     if make_store is None:
-        ray.get(_find_keeper(STORE).__ray_ready__.remote())
+        if (lost := _wait_for_keeper(ray)) is not None:
+            yield ShardEnd(name="", stopped=lost)
+            return
         make_store = RayStore
     task = partial(
         run_shard,
@@ -241,6 +245,20 @@ def _find_keeper(name: str) -> Any:
     return made.options(
         name=name, namespace=NAMESPACE, get_if_exists=True, lifetime="detached", scheduling_strategy=here
     ).remote()
+
+
+def _wait_for_keeper(ray: Any) -> Fault | None:
+    """Wait until the actor of the job answers. Ray restarts one whose node was lost when it has noticed the loss."""
+    ends = time.monotonic() + KEEPER_PATIENCE
+    while True:
+        try:
+            ray.get(_find_keeper(STORE).__ray_ready__.remote())
+        except ray.exceptions.ActorUnavailableError as error:
+            if time.monotonic() > ends:
+                return ConnectionFailed(message=f"the actor of the shared store does not answer: {error}", phase="pool")
+            time.sleep(0.5)
+        else:
+            return None
 
 
 def _import_ray() -> Any:

@@ -206,9 +206,21 @@ class JobRun(Generic[T]):
         return self._refused if self._job is None else self._job.stopped
 
     @property
+    def conflicts(self) -> int:
+        """Number of rows that were not sent and have no result, because their key belongs to another row: it occurs twice in
+        the input, or the ledger has the result of another request under it."""
+        return 0 if self._job is None else self._job.conflicts
+
+    @property
+    def conflict(self) -> Fault | None:
+        """Fault of the first of these rows; None if there is none."""
+        return None if self._job is None else self._job.conflict
+
+    @property
     def problems(self) -> Mapping[str, int]:
-        """Counts of results of batches that were of no row (`unknown`) or came twice (`doubled`), of batches that were refused
-        and whose rows are sent live (`refused`), and of batches in a state that is not known (`unknown_state`)."""
+        """Counts of results of batches that were of no row (`unknown`), came twice (`doubled`) or could not be decoded
+        (`unreadable`), of batches that were refused and whose rows are sent live (`refused`), and of batches in a state that is
+        not known (`unknown_state`)."""
         return self._route.problems if isinstance(self._route, BatchRoute) else {}
 
     def __aiter__(self) -> Self:

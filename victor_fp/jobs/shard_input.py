@@ -1,6 +1,6 @@
 """Files of a sharded job: finds the files of a source, splits them, and reads the rows of a shard.
 
-JSONL is split by bytes, so that only the beginning of a file is read for it; Parquet is split by the rows that its footer
+JSONL is split by bytes, so that only the beginning and the end of a file are read for it; Parquet is split by the rows that its footer
 counts. Paths are local, or URLs of object stores that pyarrow supports (`s3://`, `gs://`, `hdfs://`).
 """
 
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterable, Iterator, Mapping
+from hashlib import blake2b
 from pathlib import Path, PurePosixPath
 from typing import IO, Any
 
@@ -21,7 +22,8 @@ from victor_fp.jobs.sources import ColumnRules, build_row, check_columns, list_r
 
 _FORMATS: Mapping[str, FileFormat] = {".jsonl": "jsonl", ".ndjson": "jsonl", ".parquet": "parquet"}
 _SAMPLE = 256 * 1024
-"""Bytes from which the mean length of a line is estimated."""
+"""Bytes at the beginning, from which the mean length of a line is estimated, and which show with those at the end whether a
+file has changed."""
 _BUFFER = 1024 * 1024
 _BOM = b"\xef\xbb\xbf"
 
@@ -50,20 +52,32 @@ def split_file(path: str, label: str, rows_per_shard: int) -> InputFile:
         raise ValueError(f"{path}: shards are read from .jsonl, .ndjson or .parquet files")
     with _open_file(path) as file:
         size = file.seek(0, io.SEEK_END)
+        file.seek(max(0, size - _SAMPLE))
+        digest = blake2b(file.read(), digest_size=16)
+        file.seek(0)
+        sample = file.read(_SAMPLE)
+        digest.update(sample)
         file.seek(0)
         if form == "parquet":
             with _open_parquet(file) as parquet:
                 check_columns(path, parquet.schema_arrow.names)
                 length, step = int(parquet.metadata.num_rows), rows_per_shard
         else:
-            sample = file.read(_SAMPLE)
             lines = sample.count(b"\n")
             length, step = size, rows_per_shard * (len(sample) // lines if lines else max(1, size))
-    return InputFile(path=path, label=label, format=form, size=size, length=length, step=max(1, step))
+    return InputFile(
+        path=path,
+        label=label,
+        format=form,
+        size=size,
+        length=length,
+        step=max(1, step),
+        sample=digest.hexdigest(),
+    )
 
 
 def read_shard(shard: Shard, rules: ColumnRules) -> Iterator[RowInput]:
-    """Yield the rows of a shard, read lazily.
+    """Yield the rows of a shard, read lazily. Raises ValueError at the end of a file that has become shorter than the shard.
 
     The key of a row without one is its file and its position there: the byte, or the row of Parquet.
     """
@@ -94,6 +108,8 @@ def _read_lines(shard: Shard) -> Iterator[tuple[int, Mapping[str, Any] | str]]:
                     yield start, f"the line at byte {start} is not a JSON object: {record.reason}"
                 else:
                     yield start, record
+        if position < shard.end:
+            raise _build_shortage(shard)
 
 
 def _find_line(file: IO[bytes], shard: Shard) -> int:
@@ -106,6 +122,8 @@ def _find_line(file: IO[bytes], shard: Shard) -> int:
         position += len(piece)
         if piece.endswith(b"\n"):
             return position
+    if position < shard.end:
+        raise _build_shortage(shard)
     return shard.end
 
 
@@ -125,6 +143,12 @@ def _read_records(shard: Shard) -> Iterator[tuple[int, Mapping[str, Any] | str]]
                             yield number, f"row {number} {record}" if isinstance(record, str) else record
                     position += batch.num_rows
             first += count
+        if first < shard.end:
+            raise _build_shortage(shard)
+
+
+def _build_shortage(shard: Shard) -> ValueError:
+    return ValueError(f"{shard.path} has become shorter since the job was planned")
 
 
 def _list_files(source: str) -> Iterator[tuple[str, str]]:

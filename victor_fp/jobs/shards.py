@@ -2,13 +2,14 @@
 
 `run_shard` and `run_partition` do not depend on a scheduler: when they run again after a crash, on the same folder, they
 continue from the ledger. The files of a shard are `NAME.ledger`; `NAME.jsonl`, its results in the order of the input; and
-`NAME.json`, its report, which is written last.
+`NAME.json`, its report with the size of these results, which is written last.
 """
 
 from __future__ import annotations
 
 import inspect
 import os
+import re
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager
@@ -63,6 +64,18 @@ class ShardEnd(msgspec.Struct, frozen=True, kw_only=True):
     """Reason why the shard ended before its last row; None if it did not."""
     is_resumed: bool = False
     """Whether the shard was already complete from an earlier run."""
+    conflicts: int = 0
+    """Rows that this run did not send, and that have no result of their own: their key occurs twice in the shard, or the row has
+    changed since an earlier run."""
+    conflict: Fault | None = None
+    """Fault of the first of them."""
+
+
+class _ShardReport(Report, frozen=True, kw_only=True):
+    """The file NAME.json."""
+
+    output_bytes: int | None = None
+    """Size of NAME.jsonl; None in files of earlier versions."""
 
 
 def plan_shards(
@@ -76,12 +89,18 @@ def plan_shards(
     """Split the input into shards of about `rows_per_shard` rows, and store the plan in the folder `output`.
 
     The shards of an existing plan are kept, and new files are added. It fails if the source cannot be read, a file of the
-    plan has changed, or the job has other requests. `options` are those of the job.
+    plan has changed (in its size, or in its first or last 256 KiB), the job has other requests, or `output` is a URL or
+    has ledgers without a plan. `options` are those of the job.
     """
     folder = Path(output)
+    if (refusal := _refuse_folder(output)) is not None:
+        return Failure(refusal)
     try:
         found = find_files(source, rows_per_shard)
         kept = _read_plan(folder / PLAN)
+        if kept is None and (lost := next(folder.glob(f"{'[0-9]' * 5}-[0-9]*.*"), None)) is not None:
+            # The shards of a new plan would have the same names, and other rows.
+            return Failure(InvalidRequest(message=f"{lost} is of a job whose {PLAN} is missing; use another folder"))
         match outcome(extend_plan(kept, _digest_job(rules, options), found)):
             case Failure(fault):
                 return Failure(fault)
@@ -96,11 +115,13 @@ def plan_shards(
 
 
 def read_shard_report(shard: Shard, output: str | Path) -> Report | None:
-    """Return the report of a shard that has ended; None if it has not, or if the report cannot be read."""
+    """Return the report of a shard that has ended; None if it has not, or if the report or the whole results are missing."""
     try:
-        return msgspec.json.decode((Path(output) / f"{shard.name}.json").read_bytes(), type=Report)
+        report = msgspec.json.decode((Path(output) / f"{shard.name}.json").read_bytes(), type=_ShardReport)
+        size = (Path(output) / f"{shard.name}.jsonl").stat().st_size
     except (OSError, msgspec.MsgspecError):
         return None
+    return report if report.output_bytes in (None, size) else None
 
 
 def is_complete(report: Report | None, *, retry_failed: bool = False) -> bool:
@@ -159,7 +180,9 @@ async def run_shard(
             pass
     if ended.stopped is None:
         try:
-            _replace_file(base.with_suffix(".json"), msgspec.json.encode(ended.report))
+            size = base.with_suffix(".jsonl").stat().st_size
+            report = _ShardReport(**msgspec.structs.asdict(ended.report), output_bytes=size)
+            _replace_file(base.with_suffix(".json"), msgspec.json.encode(report))
         except OSError as error:
             return msgspec.structs.replace(ended, stopped=LedgerFailed(message=f"{base}.json: {error}"))
     return ended
@@ -179,12 +202,14 @@ async def run_partition(
     """Send the rows of one partition of another engine (Ray Data, Dask, Spark); return a record for each, in their order.
 
     A record has `key`, `status`, and `response`, `error` or both, like a line of `export`. The ledger is a file in the folder
-    `ledgers`, which all hosts can access; its name is a digest of the rows, so that a lost partition that is computed
-    again is not paid for again. Keys must be unique in a partition. Raises RuntimeError if the job stops before its last
-    row, so that the engine retries or fails; the responses so far are in the ledger.
+    `ledgers`, which all hosts can access; its name is a digest of the rows and `options`, so that a lost partition that is
+    computed again is not paid for again. Keys must be unique in a partition. Raises RuntimeError if the job stops before
+    its last row, so that the engine retries or fails, or if the key of a row belongs to another row; the responses so far are
+    in the ledger.
     """
     given = list(rows)
-    name = blake2b(msgspec.msgpack.encode(given, enc_hook=str), digest_size=16).hexdigest()
+    asked = msgspec.msgpack.encode((_digest_job(PLAIN, options), given), enc_hook=str)
+    name = blake2b(asked, digest_size=16).hexdigest()
     ledger = Path(ledgers) / f"{name}.ledger"
     ended = await _run_rows(
         name,
@@ -199,6 +224,8 @@ async def run_partition(
     )
     if ended.stopped is not None:
         raise RuntimeError(f"the job of a partition stopped: {type(ended.stopped).__name__}: {ended.stopped.message}")
+    if ended.conflict is not None:
+        raise RuntimeError(f"rows of a partition without a result: {ended.conflicts}; {ended.conflict.message}")
     # Converted through JSON, so that Arrow supports every value.
     return [
         msgspec.json.decode(msgspec.json.encode(export_entry(entry), enc_hook=str)) for entry in read_entries(ledger)
@@ -217,6 +244,8 @@ async def _run_rows(
     lock_patience: float,
     options: Mapping[str, Any],
 ) -> ShardEnd:
+    if (refusal := _refuse_folder(path)) is not None:
+        return ShardEnd(name=name, stopped=refusal)
     match outcome(await _open_ledger(path, durable=durable, patience=lock_patience, runtime=runtime)):
         case Failure(fault):
             return ShardEnd(name=name, stopped=fault)
@@ -233,9 +262,18 @@ async def _run_rows(
             case Failure(fault):
                 return ShardEnd(name=name, stopped=job.stopped or fault)
             case Success(report):
-                return ShardEnd(name=name, report=report, stopped=job.stopped)
+                return ShardEnd(
+                    name=name, report=report, stopped=job.stopped, conflicts=job.conflicts, conflict=job.conflict
+                )
     finally:
         await ledger.aclose()
+
+
+def _refuse_folder(folder: str | Path) -> Fault | None:
+    """Return the fault for the URL of an object store, which as a path would be a local folder of each host."""
+    if re.match(r"[A-Za-z][A-Za-z0-9+.-]+:/", str(folder)) is None:
+        return None
+    return InvalidRequest(message=f"{folder} is a URL; ledgers require a folder that all hosts can access")
 
 
 async def _open_ledger(path: Path, *, durable: bool, patience: float, runtime: Runtime) -> Result[Ledger, Fault]:
@@ -275,9 +313,11 @@ def _report_shard(shard: Shard, folder: Path) -> Report:
 
 def _digest_job(rules: ColumnRules, options: Mapping[str, Any]) -> str:
     """Return a digest of everything that affects the requests of all rows."""
-    tools = read_tools(options.get("tools") or ())
-    if isinstance(tools, str):
-        raise TypeError(tools)
+    match outcome(read_tools(options.get("tools") or ())):
+        case Success(tools):
+            pass
+        case Failure(fault):
+            raise TypeError(fault.message)
     asked = {name: value for name, value in options.items() if name not in _NOT_ASKED}
     named = {**asked, **{f"rules.{name}": value for name, value in msgspec.structs.asdict(rules).items()}}
     return compute_digest(encode_request("", options.get("model") or "", (), tools, named)).hex()

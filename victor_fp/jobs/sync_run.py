@@ -209,9 +209,21 @@ class SyncJobRun(Iterator[Done[T]], Generic[T]):
         return self._driver.unavailable or self._job.stopped
 
     @property
+    def conflicts(self) -> int:
+        """Number of rows that were not sent and have no result, because their key belongs to another row: it occurs twice in
+        the input, or the ledger has the result of another request under it."""
+        return self._job.conflicts
+
+    @property
+    def conflict(self) -> Fault | None:
+        """Fault of the first of these rows; None if there is none."""
+        return self._job.conflict
+
+    @property
     def problems(self) -> Mapping[str, int]:
-        """Counts of results of batches that were of no row (`unknown`) or came twice (`doubled`), of batches that were refused
-        and whose rows are sent live (`refused`), and of batches in a state that is not known (`unknown_state`)."""
+        """Counts of results of batches that were of no row (`unknown`), came twice (`doubled`) or could not be decoded
+        (`unreadable`), of batches that were refused and whose rows are sent live (`refused`), and of batches in a state that is
+        not known (`unknown_state`)."""
         return self._job.problems
 
     def __iter__(self) -> Iterator[Done[T]]:  # noqa: PYI034

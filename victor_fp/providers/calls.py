@@ -9,13 +9,13 @@ from typing import Any, Generic, Literal, Self, TypeAlias, TypeVar, cast, overlo
 from msgspec import structs
 from returns.result import Failure, Result, Success
 
-from victor_fp.core.faults import Attempt, Fault, InvalidRequest, InvalidResponse
+from victor_fp.core.faults import Attempt, Fault, InvalidRequest, InvalidResponse, with_context
 from victor_fp.core.request_building.inputs import find_argument_problem, read_messages, read_texts, read_tools
 from victor_fp.core.resilience.bounds import MAX_SECONDS, is_number
 from victor_fp.core.resilience.queue import Priority
 from victor_fp.core.responses.completions import dump_attempts, fold_chunks, record_attempts
 from victor_fp.core.result import outcome
-from victor_fp.core.types import CompletionResponse, StreamChunk
+from victor_fp.core.types import CompletionResponse, StreamChunk, ToolDefinition
 from victor_fp.providers.errors import error_from
 from victor_fp.shell.engine.call_spec import CallSpec
 from victor_fp.shell.engine.http_backend import COMPLETION, STREAM
@@ -210,12 +210,18 @@ def build_chat_spec(
         if problem is not None:
             return Failure(InvalidRequest(provider=provider, model=named, message=f"repair: {problem}"))
         options = {name: value for name, value in options.items() if name != "repair"}
-    conversation = read_messages(messages)
-    if isinstance(conversation, str):
-        return Failure(InvalidRequest(provider=provider, model=named, message=conversation))
-    definitions = None if tools is None else read_tools(tools)
-    if isinstance(definitions, str):
-        return Failure(InvalidRequest(provider=provider, model=named, message=definitions))
+    match outcome(read_messages(messages)):
+        case Success(conversation):
+            pass
+        case Failure(fault):
+            return Failure(with_context(fault, provider, named))
+    definitions: tuple[ToolDefinition, ...] | None = None
+    if tools is not None:
+        match outcome(read_tools(tools)):
+            case Success(definitions):
+                pass
+            case Failure(fault):
+                return Failure(with_context(fault, provider, named))
     return Success(
         CallSpec(
             messages=conversation,
@@ -259,9 +265,11 @@ def build_rerank_spec(
     priority: object = Priority.NORMAL,
 ) -> Result[CallSpec, Fault]:
     """Build the specification of a reranking call; InvalidRequest names the invalid argument."""
-    queries = read_texts("query", query)
-    if isinstance(queries, str):
-        return Failure(InvalidRequest(provider=provider, message=queries))
+    match outcome(read_texts("query", query)):
+        case Failure(fault):
+            return Failure(with_context(fault, provider))
+        case Success():
+            pass
     if not isinstance(query, str):
         return _build_invalid(provider, "query", "a string", query)
     merged = {**options, "top_n": top_n}
@@ -276,16 +284,17 @@ def _build_retrieval_spec(
         provider, (), options, model=model, temperature=None, max_tokens=None, tools=None, stream=False,
         priority=priority,
     )  # fmt: skip
-    found = read_texts(name, texts)
-    if isinstance(found, str):
-        return Failure(InvalidRequest(provider=provider, message=found)) if isinstance(empty, Success) else empty
-    return empty.map(
-        lambda spec: structs.replace(
-            spec,
-            texts=found,
-            options={option: value for option, value in spec.options.items() if value is not None},
-        )
-    )
+    match outcome(empty):
+        case Success(spec):
+            pass
+        case Failure(fault):
+            return Failure(fault)
+    match outcome(read_texts(name, texts)):
+        case Success(found):
+            given = {option: value for option, value in spec.options.items() if value is not None}
+            return Success(structs.replace(spec, texts=found, options=given))
+        case Failure(fault):
+            return Failure(with_context(fault, provider))
 
 
 def _find_repair_problem(repairs: object, options: Mapping[str, Any], *, stream: bool) -> str | None:

@@ -28,7 +28,13 @@ from victor_fp.providers.calls import (
 )
 from victor_fp.providers.errors import error_from, unwrap_or_raise
 from victor_fp.providers.provider import Provider
-from victor_fp.providers.provider_backend import CAPABILITIES, ProviderBackend, count_own_tokens, is_overridden
+from victor_fp.providers.provider_backend import (
+    CAPABILITIES,
+    ProviderBackend,
+    count_own_tokens,
+    find_engine_pool,
+    is_overridden,
+)
 from victor_fp.providers.runtime_capabilities import ProviderRuntimeCapabilities
 from victor_fp.shell.engine.call_spec import CallSpec
 from victor_fp.shell.engine.in_flight import InFlight, find_in_flight
@@ -243,6 +249,16 @@ class CustomProvider(Provider):
             tools=tools,
             stream=stream,
         )
+
+
+def accept_provider(provider: BaseProvider) -> Provider:
+    """Return the provider; an instance of a user's class is wrapped. Raises as the constructor of `CustomProvider`."""
+    return provider if isinstance(provider, Provider) else CustomProvider(provider)
+
+
+def find_pool(provider: BaseProvider) -> TargetPool | None:
+    """Return the targets of a provider or a class; None if a provider's chats do not run on the engine."""
+    return find_engine_pool(provider) if isinstance(provider, Provider) else build_class_pool(provider)
 
 
 def build_class_pool(provider: BaseProvider, in_flight: InFlight | None = None) -> TargetPool:

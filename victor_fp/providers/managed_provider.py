@@ -16,7 +16,7 @@ from victor_fp.core.request_building.inputs import Messages, ToolsInput
 from victor_fp.core.resilience.fallback import FallbackPolicy
 from victor_fp.core.resilience.queue import Priority
 from victor_fp.core.result import outcome
-from victor_fp.core.telemetry.stats import ProviderMetrics, RateLimitStats, ResilienceStats
+from victor_fp.core.telemetry.stats import BudgetStats, ProviderMetrics, RateLimitStats, ResilienceStats
 from victor_fp.core.types import DEFAULT_MAX_TOKENS, DEFAULT_TEMPERATURE, CompletionResponse, Message, StreamChunk
 from victor_fp.providers.base import BaseProvider
 from victor_fp.providers.calls import (
@@ -355,8 +355,8 @@ class ManagedProvider(Provider):
         """
         return collect_limits(self._pool.targets)
 
-    def get_budget_stats(self) -> dict[str, dict[str, float | None]] | None:
-        """Return limit, spent and reserved for each unit of the budget; None without a budget."""
+    def get_budget_stats(self) -> BudgetStats | None:
+        """Return limit, spent and reserved for each bound of the budget; None without a budget."""
         return None if self._pool.budget is None else self._pool.budget.build_stats()
 
     def reset_budget(self) -> None:

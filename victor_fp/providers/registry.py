@@ -29,14 +29,9 @@ def create(name: str, **kwargs: Any) -> Provider:
     all that those of the catalogue accept, with their retries, timeouts, deadlines and breaker. Raises ProviderNotFoundError,
     and ProviderError for a timeout or number of retries that is out of its bounds.
     """
-    from victor_fp.providers.provider import Provider
+    from victor_fp.providers.custom_provider import accept_provider
 
-    provider = ProviderRegistry.create(name, **HiddenValuesDict(kwargs))
-    if isinstance(provider, Provider):
-        return provider
-    from victor_fp.providers.custom_provider import CustomProvider
-
-    return CustomProvider(provider)
+    return accept_provider(ProviderRegistry.create(name, **HiddenValuesDict(kwargs)))
 
 
 class ProviderRegistry:

@@ -17,12 +17,11 @@ from victor_fp.core.options import ChatOptions
 from victor_fp.core.protocols import ModelInfo
 from victor_fp.core.request_building.inputs import Messages, ToolsInput
 from victor_fp.core.resilience.queue import Priority
-from victor_fp.core.telemetry.stats import ProviderMetrics, RateLimitStats, ResilienceStats
+from victor_fp.core.telemetry.stats import BudgetStats, ProviderMetrics, RateLimitStats, ResilienceStats
 from victor_fp.core.types import DEFAULT_MAX_TOKENS, DEFAULT_TEMPERATURE, CompletionResponse, StreamChunk
 from victor_fp.providers.base import BaseProvider
-from victor_fp.providers.custom_provider import CustomProvider
+from victor_fp.providers.custom_provider import accept_provider
 from victor_fp.providers.managed_provider import ManagedProvider
-from victor_fp.providers.provider import Provider
 from victor_fp.providers.runtime_capabilities import ProviderRuntimeCapabilities
 from victor_fp.providers.sync_background import SyncBackgroundMethods
 from victor_fp.providers.sync_batches import SyncBatchMethods
@@ -46,7 +45,7 @@ class SyncProvider(SyncChat, SyncBackgroundMethods, SyncBatchMethods):
     """
 
     def __init__(self, provider: BaseProvider) -> None:
-        self._accepting = provider if isinstance(provider, Provider) else CustomProvider(provider)
+        self._accepting = accept_provider(provider)
         super().__init__(self._accepting)
         self._provider = provider
 
@@ -390,8 +389,8 @@ class SyncManagedProvider(SyncProvider):
         """
         return call_in_loop(self._managed.get_rate_limit_stats)
 
-    def get_budget_stats(self) -> dict[str, dict[str, float | None]] | None:
-        """Return limit, spent and reserved for each unit of the budget; None without a budget."""
+    def get_budget_stats(self) -> BudgetStats | None:
+        """Return limit, spent and reserved for each bound of the budget; None without a budget."""
         return call_in_loop(self._managed.get_budget_stats)
 
     def reset_budget(self) -> None:

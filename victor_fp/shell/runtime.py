@@ -10,6 +10,9 @@ import time
 from collections.abc import Mapping
 from typing import Protocol
 
+LOGGER = "victor_fp"
+"""Name of the logger."""
+
 
 class Runtime(Protocol):
     """The effects of a call other than HTTP; tests replace it by a deterministic one."""

@@ -271,7 +271,7 @@ def test_every_built_in_provider_has_an_adapter_with_capabilities() -> None:
     for spec in CATALOGUE.chats:
         adapter = ToolCallingAdapterRegistry.get_adapter(spec.name, "some-model")
         assert isinstance(adapter, FamilyAdapter)
-        assert (adapter.FAMILY.protocol, adapter.provider_name) == (spec.dialect.protocol, spec.name)
+        assert (adapter.PROTOCOL, adapter.provider_name) == (spec.dialect.protocol, spec.name)
         assert adapter.get_capabilities().tool_call_format is not ToolCallFormat.UNKNOWN
 
 

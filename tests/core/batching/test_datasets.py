@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 import pytest
-from returns.result import Failure, Result, Success
+from returns.result import Result, Success
 
 from tests.core.batching.test_line_formats import bound, encode
 from victor_fp.core.batching.encoding import encode_row
@@ -14,7 +14,9 @@ from victor_fp.core.batching.types import BatchHandle, BatchItem, BatchStatus
 from victor_fp.core.catalogue import CATALOGUE
 from victor_fp.core.faults import Fault, InvalidRequest, InvalidResponse, TimedOut, UnsupportedParameter
 from victor_fp.core.jobs.rows import CheckedRow, Row, check_row
+from victor_fp.core.json import Json
 from victor_fp.core.protocols.batches import BatchCodec, ResultPage, ResultStep, SubmitStep, build_batch_codec
+from victor_fp.core.protocols.batches.cohere import read_record
 from victor_fp.core.request_building.endpoints import build_endpoint
 from victor_fp.core.types import ImagePart, Message, TextPart
 
@@ -184,12 +186,20 @@ def test_results_that_are_still_written_are_waited_for() -> None:
     assert results().read(dataset("validated")).unwrap() == ResultPage(())
 
 
-def test_records_that_cannot_be_decoded_are_faults() -> None:
-    page = results().read(dataset("validated", "https://storage.invalid/1")).unwrap()
+def test_a_part_that_cannot_be_decoded_is_one_unreadable_result_and_the_next_one_is_read() -> None:
+    urls = ("https://storage.invalid/1", "https://storage.invalid/2")
+    page = results().read(dataset("validated", *urls)).unwrap()
     assert page.following is not None
-    found = page.following.read(b"<html>")
-    assert isinstance(found, Failure)
-    assert "not an Avro file" in found.failure().message
+    (item,) = page.following.read(b"<html>").unwrap().items
+    assert (item.id, item.end) == ("", "unreadable")
+    assert b"not an Avro file" in item.body
+    assert page.following.following is not None
+
+
+@pytest.mark.parametrize("record", [{"custom_id": ""}, {"custom_id": 1}, "text", None])
+def test_a_record_that_cannot_be_decoded_is_unreadable(record: Json) -> None:
+    item = read_record(record)
+    assert (item.id, item.end) == ("", "unreadable")
 
 
 def fireworks(**settings: str) -> Result[BatchCodec, Fault]:

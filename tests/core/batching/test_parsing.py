@@ -2,29 +2,34 @@
 
 from __future__ import annotations
 
+import msgspec
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from victor_fp_wire.mistral_batches.request import FileFields
 
 from victor_fp.core.batching.multipart import encode_form
-from victor_fp.core.batching.polling import compute_poll_delay, find_lost
+from victor_fp.core.batching.polling import END_GRACE, MAX_AGE, compute_poll_delay, find_lost, is_overdue
 from victor_fp.core.batching.reading import describe_error, find_error_code, parse_time
 from victor_fp.core.batching.types import BatchCounts, BatchHandle, BatchStatus
 
+FIELDS = FileFields(purpose="batch")
+
 
 @given(st.binary(max_size=300))
-def test_a_multipart_form_is_parsed_whatever_its_file_contains(file: bytes) -> None:
-    form = encode_form({"purpose": "batch"}, file, name="in.jsonl", media_type="application/jsonl")
+def test_a_form_can_be_taken_apart_whatever_its_file_holds(file: bytes) -> None:
+    form = encode_form(FIELDS, file, name="in.jsonl", media_type="application/jsonl")
     boundary = form.content_type.partition("boundary=")[2].encode()
     head, field, part, end = form.body.split(b"--" + boundary)
     assert (head, end) == (b"", b"--\r\n")
     assert field == b'\r\nContent-Disposition: form-data; name="purpose"\r\n\r\nbatch\r\n'
     assert part.partition(b"\r\n\r\n")[2] == file + b"\r\n"
     assert boundary not in file
-    assert encode_form({"purpose": "batch"}, file, name="in.jsonl", media_type="application/jsonl") == form
+    assert encode_form(FIELDS, file, name="in.jsonl", media_type="application/jsonl") == form
 
 
-def test_a_boundary_that_occurs_in_the_file_is_not_used() -> None:
-    first = encode_form({}, b"abc", name="f", media_type="t").content_type
+def test_a_boundary_that_is_in_the_file_is_not_taken() -> None:
+    first = encode_form(None, b"abc", name="f", media_type="t").content_type
     assert "boundary=victor-fp-" in first
 
 
@@ -77,3 +82,25 @@ def test_without_marks_a_lost_batch_is_found_by_time_and_count() -> None:
     ]
     found = find_lost(statuses, token="t", stores_token=False, created=5000.0, count=5, known={"known"})
     assert [handle.id for handle in found] == ["it", "tells nothing"]
+
+
+@pytest.mark.parametrize(
+    ("created_at", "ends_at", "submitted_at", "end"),
+    [
+        (100.0, 500.0, 100.0, 500.0),
+        (100.0, None, 50.0, 100.0 + MAX_AGE),
+        (None, None, 50.0, 50.0 + MAX_AGE),
+    ],
+)
+def test_every_batch_in_an_unknown_state_ends(
+    created_at: float | None, ends_at: float | None, submitted_at: float, end: float
+) -> None:
+    handle = BatchHandle(provider="p", id="b", submitted_at=submitted_at)
+    status = BatchStatus(handle=handle, state="unknown", created_at=created_at, ends_at=ends_at)
+    assert not is_overdue(status, end + END_GRACE)
+    assert is_overdue(status, end + END_GRACE + 1.0)
+    assert not is_overdue(msgspec.structs.replace(status, state="running"), end + END_GRACE + 1.0)
+
+
+def test_a_batch_in_an_unknown_state_without_any_time_is_not_waited_for() -> None:
+    assert is_overdue(BatchStatus(handle=BatchHandle(provider="p", id="b"), state="unknown"), 0.0)

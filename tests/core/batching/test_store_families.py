@@ -18,10 +18,16 @@ from victor_fp.core.dialects.batches import VertexBatches
 from victor_fp.core.faults import Fault, InvalidRequest
 from victor_fp.core.jobs.rows import CheckedRow, Row, check_row
 from victor_fp.core.protocols.batches import BatchCodec, StoreRead, StoreWrite, build_batch_codec
-from victor_fp.core.protocols.batches.common import BatchEndpoint
-from victor_fp.core.protocols.batches.vertex import RESULT_NAMES, decode_labels, encode_item, encode_labels
+from victor_fp.core.protocols.batches.vertex import (
+    RESULT_NAMES,
+    ProjectEndpoint,
+    decode_labels,
+    encode_item,
+    encode_labels,
+)
 from victor_fp.core.request_building.endpoints import apply_key_auth, build_endpoint
 from victor_fp.core.requests import HttpRequest
+from victor_fp.core.types import Message
 from victor_fp.shell.engine.batches import choose_objects
 
 VERTEX = {"project": "p", "location": "us-central1", "batch_location": "gs://bucket/jobs"}
@@ -142,7 +148,17 @@ def test_tools_that_the_vendor_would_refuse_are_refused_before() -> None:
     assert row.tools
     fault: Fault = encode_row(bind("bedrock", BEDROCK).unwrap(), "bedrock", row).failure()
     assert isinstance(fault, InvalidRequest)
-    assert "does not accept tools" in fault.message
+    assert "accepts tools for Claude models only" in fault.message
+    call = {"id": "t1", "name": "look", "arguments": {}}
+    earlier = (
+        Message(role="user", content="Hi"),
+        Message(role="assistant", content="", tool_calls=[call]),
+        Message(role="tool", content="seen", tool_call_id="t1"),
+    )
+    later = msgspec.structs.replace(row, tools=(), messages=earlier)
+    assert isinstance(encode_row(bind("bedrock", BEDROCK).unwrap(), "bedrock", later).failure(), InvalidRequest)
+    claude = msgspec.structs.replace(later, model="us.anthropic.claude-haiku-4-5-20251001-v1:0")
+    assert encode_row(bind("bedrock", BEDROCK).unwrap(), "bedrock", claude).unwrap().route == "InvokeModel"
     plain = msgspec.structs.replace(row, tools=())
     assert encode_row(bind("bedrock", BEDROCK).unwrap(), "bedrock", plain).unwrap().key == "a"
 
@@ -172,9 +188,11 @@ def test_labels_that_are_not_an_id_match_no_row(labels: dict[str, str]) -> None:
 
 def test_the_callers_labels_are_kept() -> None:
     endpoint = build_endpoint(CATALOGUE.find("vertex").unwrap(), settings=VERTEX).unwrap()
-    bound = BatchEndpoint(endpoint=endpoint, support=BATCHES["vertex"], route="google")
+    bound = ProjectEndpoint(
+        endpoint=endpoint, support=BATCHES["vertex"], route="google", dialect=VertexBatches(), base_url="", folder=""
+    )
     request = HttpRequest(url="", body=b'{"contents": [], "labels": {"team": "a"}}')
-    line = msgspec.json.decode(encode_item(bound, VertexBatches(), "a", "m-1", request).line)
+    line = msgspec.json.decode(encode_item(bound, "a", "m-1", request).line)
     assert line == {"request": {"contents": [], "labels": {"team": "a", "victor-fp-id-0": "me"}}}
 
 

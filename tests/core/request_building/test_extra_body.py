@@ -79,9 +79,18 @@ def test_arrays_are_replaced_unless_they_are_named_as_extended() -> None:
         {"model": "m", "reasoning": {}, "tools": [{"name": "new"}]},
         {"tools": "replaced by extra_body"},
     )
-    sent, adjusted = merged(body, {"tools": [{"name": "own"}, {"name": "new"}]}, appended=frozenset({"tools"}))
-    assert sent["tools"] == [{"name": "own"}, {"name": "new"}]
-    assert adjusted == {}
+    longer = {"tools": [{"name": "own"}, {"name": "new"}]}
+    assert merged(body, longer) == ({"model": "m", "reasoning": {}, **longer}, {"tools": "replaced by extra_body"})
+    for added in (longer, {"tools": [{"name": "new"}]}):
+        sent, adjusted = merged(body, added, appended=frozenset({"tools"}))
+        assert sent["tools"] == longer["tools"]
+        assert adjusted == {}
+
+
+def test_an_extended_array_that_is_removed_or_no_array_is_reported() -> None:
+    body, appended = Body(tools=[{"name": "own"}]), frozenset({"tools"})
+    assert merged(body, {"tools": None}, appended=appended)[1] == {"tools": "removed by extra_body"}
+    assert merged(body, {"tools": {"name": "new"}}, appended=appended)[1] == {"tools": "replaced by extra_body"}
 
 
 SCALARS = st.none() | st.integers(-2, 2) | st.sampled_from(["x", "y"])

@@ -7,18 +7,20 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from returns.result import Failure, Success
 
+from victor_fp.core.faults import InvalidRequest
 from victor_fp.core.request_building.inputs import read_messages, read_tools
 from victor_fp.core.types import AudioPart, FilePart, ImagePart, Message, TextPart, ToolDefinition
 
 
 def test_one_text_is_a_message_of_the_user() -> None:
-    assert read_messages("Hi") == (Message(role="user", content="Hi"),)
+    assert read_messages("Hi") == Success((Message(role="user", content="Hi"),))
 
 
 def test_typed_messages_are_used_unmodified() -> None:
     message = Message(role="user", content="Hi")
-    assert read_messages([message])[0] is message
+    assert read_messages([message]).unwrap()[0] is message
 
 
 def test_openai_dicts_become_the_same_messages() -> None:
@@ -55,7 +57,7 @@ def test_openai_dicts_become_the_same_messages() -> None:
         Message(role="assistant", tool_calls=[{"id": "1", "name": "f", "arguments": '{"x": 1}'}]),
         Message(role="tool", tool_call_id="1", content="2"),
     )
-    assert read_messages(given_messages) == expected
+    assert read_messages(given_messages) == Success(expected)
 
 
 @pytest.mark.parametrize(
@@ -70,15 +72,15 @@ def test_openai_dicts_become_the_same_messages() -> None:
     ],
 )
 def test_anything_else_is_described_with_its_index(given_messages: Any, problem: str) -> None:
-    assert read_messages(given_messages) == problem
+    assert read_messages(given_messages) == Failure(InvalidRequest(message=problem))
 
 
 def test_tools_in_both_spellings() -> None:
     tool = ToolDefinition(name="f", description="d", parameters={"type": "object"})
     flat = {"name": "f", "description": "d", "parameters": {"type": "object"}}
-    assert read_tools([tool, flat, {"type": "function", "function": flat}]) == (tool, tool, tool)
-    assert str(read_tools([{"type": "function"}])).startswith("tools[0]: ")
-    assert read_tools([3]) == "tools[0]: expected a tool definition or a dict, got int"
+    assert read_tools([tool, flat, {"type": "function", "function": flat}]) == Success((tool, tool, tool))
+    assert read_tools([{"type": "function"}]).failure().message.startswith("tools[0]: ")
+    assert read_tools([3]).failure().message == "tools[0]: expected a tool definition or a dict, got int"
 
 
 json_values = st.recursive(

@@ -25,21 +25,19 @@ HI = Message(role="user", content="Hi")
 
 
 def one(message: object) -> Message:
-    read = read_messages([message])
-    assert isinstance(read, tuple), read
-    (message,) = read
+    (message,) = read_messages([message]).unwrap()
     assert isinstance(message, Message)
     return message
 
 
 def test_messages_stay_the_same_objects() -> None:
-    assert read_messages([HI]) == (HI,)
-    assert read_messages(iter([HI])) == (HI,)
-    assert read_messages(HI) == (HI,)
+    assert read_messages([HI]) == Success((HI,))
+    assert read_messages(iter([HI])) == Success((HI,))
+    assert read_messages(HI) == Success((HI,))
 
 
 def test_single_text_is_a_user_message() -> None:
-    assert read_messages("Hi") == (HI,)
+    assert read_messages("Hi") == Success((HI,))
 
 
 def test_dicts_of_our_own_fields() -> None:
@@ -108,20 +106,16 @@ def test_reasoning_of_an_assistant_dict_is_kept_for_vendors_that_expect_it() -> 
     ],
 )
 def test_invalid_message_is_reported_with_its_index(given: object, where: str) -> None:
-    read = read_messages(given)
-    assert isinstance(read, str)
-    assert read.startswith(where)
+    assert read_messages(given).failure().message.startswith(where)
 
 
 def test_tools_in_both_spellings() -> None:
     tool = ToolDefinition(name="a", description="b", parameters={"type": "object"})
     fields = {"name": "a", "description": "b", "parameters": {"type": "object"}}
-    assert (
-        read_tools([tool, fields, {"type": "function", "function": fields}, {"type": "function", **fields}])
-        == (tool,) * 4
-    )
-    assert str(read_tools([tool, 3])).startswith("tools[1]")
-    assert str(read_tools({"name": "a"})).startswith("tools")
+    spellings = [tool, fields, {"type": "function", "function": fields}, {"type": "function", **fields}]
+    assert read_tools(spellings) == Success((tool,) * 4)
+    assert read_tools([tool, 3]).failure().message.startswith("tools[1]")
+    assert read_tools({"name": "a"}).failure().message.startswith("tools")
 
 
 @given(

@@ -157,7 +157,6 @@ def test_default_policy_falls_back_for_target_faults_only() -> None:
         "ContentRefused",
         "DeadlineExceeded",
         "Cancelled",
-        "AllFallbacksFailed",
         "BudgetExceeded",
         "LedgerFailed",
     }
@@ -201,6 +200,12 @@ def test_max_tries_counts_over_all_targets() -> None:
         policy=policy,
     )
     assert [asked(order).max_retries for order in orders[:3]] == [4, 1, 1]
+
+
+def test_a_target_whose_own_targets_all_failed_moves_on_and_counts_as_a_try() -> None:
+    events = ((1.0, failing(AllFallbacksFailed, "acme")), (2.0, failing(ServerFailed, "globex")))
+    _, orders = run_events(*events, policy=FallbackPolicy(max_tries=3))
+    assert [asked(order).max_retries for order in orders] == [2, 1, 0]
 
 
 def test_max_tries_ends_the_plan() -> None:

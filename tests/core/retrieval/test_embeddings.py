@@ -60,19 +60,19 @@ def test_joining_sums_costs_and_keeps_what_parts_share() -> None:
     adjustments = [{"parameter": "user", "action": "dropped", "reason": "no"}]
     parts = [
         EmbeddingResponse(
-            vectors=[[float(number)]],
+            vectors=[[float(number)], [7.0]],
             model="m",
-            metadata={"id": f"e{number}", "cost": cost, "adjustments": adjustments, "truncated": [number]},
+            metadata={"id": f"e{number}", "cost": cost, "adjustments": adjustments, "truncated": [1]},
         )
         for number in range(2)
     ]
     joined = join_responses(parts)
-    assert joined.vectors.tolist() == [[0.0], [1.0]]
+    assert joined.vectors.tolist() == [[0.0], [7.0], [1.0], [7.0]]
     assert joined.metadata == {
         "ids": ["e0", "e1"],
         "cost": {**cost, "amount": 1.0},
         "adjustments": adjustments,
-        "truncated": [0, 1],
+        "truncated": [1, 3],
     }
 
 
@@ -103,11 +103,11 @@ def test_invalid_vectors_are_a_validation_error(vectors: object) -> None:
     ],
 )
 def test_invalid_text_is_reported(texts: object, problem: str) -> None:
-    assert read_texts("texts", texts) == problem
+    assert read_texts("texts", texts).failure().message == problem
 
 
 def test_single_text_is_accepted_as_a_list() -> None:
-    assert read_texts("texts", "a") == read_texts("texts", iter(["a"])) == ("a",)
+    assert read_texts("texts", "a") == read_texts("texts", iter(["a"])) == Success(("a",))
 
 
 @pytest.mark.parametrize(

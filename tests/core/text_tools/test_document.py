@@ -1,22 +1,13 @@
-"""The document on tool calls in text: its examples run, and its table is that of the code."""
+"""The table in the document on tool calls in text is that of the code."""
 
 from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Any
 
 from victor_fp.core.text_tools import FORMATS
 
 DOCUMENT = (Path(__file__).parents[3] / "docs" / "tool-calling.md").read_text(encoding="utf-8")
-
-
-def test_the_examples_run_one_after_the_other() -> None:
-    blocks = re.findall(r"^```python\n(.*?)^```$", DOCUMENT, re.DOTALL | re.MULTILINE)
-    world: dict[str, Any] = {}
-    for block in blocks:
-        exec(compile(block, "tool-calling.md", "exec"), world)
-    assert len(blocks) == 4
 
 
 def test_the_table_of_formats_is_the_one_in_the_code() -> None:

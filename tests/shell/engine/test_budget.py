@@ -15,7 +15,7 @@ from tests.managed_shapes import answers, config, fails, hangs, managed, refuses
 from tests.openai_shapes import body, chunk
 from tests.shell.store.state_server import FakeStateServer
 from victor_fp.core.faults import BudgetExceeded, InvalidRequest, ServerFailed
-from victor_fp.core.resilience.budget import Budget
+from victor_fp.core.resilience.budget import Bound, Budget
 from victor_fp.core.usage.cost import PricedUsage
 from victor_fp.providers.base import ProviderError
 from victor_fp.providers.factory import ManagedProvider, ProviderConfig
@@ -24,7 +24,7 @@ from victor_fp.shell.store.memory import MemoryStore
 from victor_fp.shell.store.shared import SharedStore
 
 
-def spent(provider: ManagedProvider, bound: str = "requests") -> tuple[Any, Any]:
+def spent(provider: ManagedProvider, bound: Bound = "requests") -> tuple[Any, Any]:
     stats = provider.get_budget_stats()
     assert stats is not None
     return stats[bound]["spent"], stats[bound]["reserved"]

@@ -1,4 +1,4 @@
-"""Adapters of built-in providers: one class for each protocol, based on the data in `families`."""
+"""Adapters of built-in providers: one class for each protocol."""
 
 from __future__ import annotations
 
@@ -6,42 +6,43 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, ClassVar
 
-from victor_fp.agent.tool_calling import families
 from victor_fp.agent.tool_calling.base import BaseToolCallingAdapter
 from victor_fp.agent.tool_calling.capabilities import ModelCapabilityLoader
 from victor_fp.agent.tool_calling.fallback import FallbackParsingMixin
-from victor_fp.agent.tool_calling.families import Family
-from victor_fp.agent.tool_calling.results import ToolCallingCapabilities, ToolCallParseResult
+from victor_fp.agent.tool_calling.results import ToolCallFormat, ToolCallingCapabilities, ToolCallParseResult
 from victor_fp.core.text_tools.formats import FORMATS
 from victor_fp.core.types import ToolDefinition
 
 
 class FamilyAdapter(FallbackParsingMixin, BaseToolCallingAdapter):
-    """An adapter for all providers with the protocol of its family.
+    """An adapter for all providers with one protocol; the defaults are those of OpenAI Chat Completions.
 
     `config` may hold `tools`, the definitions in use, and `capabilities`, a `CapabilityTable` instead of the bundled
     one.
     """
 
-    FAMILY: ClassVar[Family]
+    PROTOCOL: ClassVar[str]
+    PROVIDER: ClassVar[str]
+    """The provider that defines the protocol."""
+    CALL_FORMAT: ClassVar[ToolCallFormat] = ToolCallFormat.OPENAI
 
     def __init__(self, model: str = "", config: Mapping[str, Any] | None = None, provider: str | None = None) -> None:
         super().__init__(model, config)
-        self._provider = provider or self.FAMILY.provider
+        self._provider = provider or self.PROVIDER
 
     @property
     def provider_name(self) -> str:
-        """The provider of this adapter, by default that of the family."""
+        """The provider of this adapter, by default that of the class."""
         return self._provider
 
     def get_capabilities(self) -> ToolCallingCapabilities:
         """Return the capabilities from the table."""
         loader = ModelCapabilityLoader(self.config.get("capabilities"))
-        return loader.get_capabilities(self._provider, self.model, self.FAMILY.call_format)
+        return loader.get_capabilities(self._provider, self.model, self.CALL_FORMAT)
 
     def convert_tools(self, tools: Sequence[ToolDefinition]) -> list[dict[str, Any]]:
-        """Convert tools to the format of the family."""
-        return self.FAMILY.convert(tools)
+        """Convert tools to the format of the protocol."""
+        return [{"type": "function", "function": _describe_tool(tool, "parameters")} for tool in tools]
 
     def parse_tool_calls(
         self, content: str, raw_tool_calls: Sequence[Mapping[str, Any]] | None = None
@@ -65,72 +66,109 @@ class FamilyAdapter(FallbackParsingMixin, BaseToolCallingAdapter):
 class OpenAIToolCallingAdapter(FamilyAdapter):
     """OpenAI Chat Completions and every provider compatible with it."""
 
-    FAMILY = families.OPENAI
+    PROTOCOL = "openai-chat"
+    PROVIDER = "openai"
 
 
 class ResponsesToolCallingAdapter(FamilyAdapter):
     """OpenAI Responses."""
 
-    FAMILY = families.RESPONSES
+    PROTOCOL = "openai-responses"
+    PROVIDER = "openai-responses"
+
+    def convert_tools(self, tools: Sequence[ToolDefinition]) -> list[dict[str, Any]]:
+        """Convert tools to functions without a nested object."""
+        return [{"type": "function", **_describe_tool(tool, "parameters")} for tool in tools]
 
 
 class AnthropicToolCallingAdapter(FamilyAdapter):
     """Anthropic Messages."""
 
-    FAMILY = families.ANTHROPIC
+    PROTOCOL = "anthropic-messages"
+    PROVIDER = "anthropic"
+    CALL_FORMAT = ToolCallFormat.ANTHROPIC
+
+    def convert_tools(self, tools: Sequence[ToolDefinition]) -> list[dict[str, Any]]:
+        """Convert tools to descriptions with `input_schema`."""
+        return [_describe_tool(tool, "input_schema") for tool in tools]
 
 
 class GoogleToolCallingAdapter(FamilyAdapter):
     """Gemini, at Google and on Vertex."""
 
-    FAMILY = families.GOOGLE
+    PROTOCOL = "gemini"
+    PROVIDER = "google"
+    CALL_FORMAT = ToolCallFormat.GOOGLE
+
+    def convert_tools(self, tools: Sequence[ToolDefinition]) -> list[dict[str, Any]]:
+        """Convert tools to one tool with all functions; functions without parameters have no `parameters`."""
+        functions = [
+            _describe_tool(tool, "parameters" if tool.parameters.get("properties") else None) for tool in tools
+        ]
+        return [{"function_declarations": functions}] if functions else []
 
 
 class InteractionsToolCallingAdapter(FamilyAdapter):
     """Gemini Interactions."""
 
-    FAMILY = families.INTERACTIONS
+    PROTOCOL = "gemini-interactions"
+    PROVIDER = "google-interactions"
+    CALL_FORMAT = ToolCallFormat.GOOGLE
+
+    def convert_tools(self, tools: Sequence[ToolDefinition]) -> list[dict[str, Any]]:
+        """Convert tools to functions without a nested object."""
+        return [{"type": "function", **_describe_tool(tool, "parameters")} for tool in tools]
 
 
 class BedrockToolCallingAdapter(FamilyAdapter):
     """Bedrock Converse."""
 
-    FAMILY = families.BEDROCK
+    PROTOCOL = "bedrock-converse"
+    PROVIDER = "bedrock"
+    CALL_FORMAT = ToolCallFormat.BEDROCK
+
+    def convert_tools(self, tools: Sequence[ToolDefinition]) -> list[dict[str, Any]]:
+        """Convert tools to `toolSpec` objects."""
+        return [
+            {"toolSpec": {**_describe_tool(tool, None), "inputSchema": {"json": dict(tool.parameters)}}}
+            for tool in tools
+        ]
 
 
 class OllamaToolCallingAdapter(FamilyAdapter):
     """Ollama's native protocol."""
 
-    FAMILY = families.OLLAMA
+    PROTOCOL = "ollama-chat"
+    PROVIDER = "ollama"
+    CALL_FORMAT = ToolCallFormat.OLLAMA_NATIVE
 
 
 class CohereToolCallingAdapter(FamilyAdapter):
     """Cohere v2."""
 
-    FAMILY = families.COHERE
+    PROTOCOL = "cohere-v2"
+    PROVIDER = "cohere"
 
 
 class MistralToolCallingAdapter(FamilyAdapter):
     """Mistral."""
 
-    FAMILY = families.MISTRAL
+    PROTOCOL = "mistral"
+    PROVIDER = "mistral"
 
 
 class ReplicateToolCallingAdapter(FamilyAdapter):
-    """Replicate, which does not support tools: calls can only be in the text."""
+    """Replicate, which does not support tools: calls can only be in the text, and the tools in the prompt."""
 
-    FAMILY = families.REPLICATE
+    PROTOCOL = "replicate"
+    PROVIDER = "replicate"
+    CALL_FORMAT = ToolCallFormat.NONE
 
 
-ADAPTERS: tuple[type[FamilyAdapter], ...] = (
-    OpenAIToolCallingAdapter,
-    ResponsesToolCallingAdapter,
-    AnthropicToolCallingAdapter,
-    GoogleToolCallingAdapter,
-    InteractionsToolCallingAdapter,
-    BedrockToolCallingAdapter,
-    OllamaToolCallingAdapter,
-    CohereToolCallingAdapter,
-    MistralToolCallingAdapter,
-    ReplicateToolCallingAdapter,
-)
+def _describe_tool(tool: ToolDefinition, schema_key: str | None) -> dict[str, Any]:
+    described: dict[str, Any] = {"name": tool.name, "description": tool.description}
+    return described if schema_key is None else {**described, schema_key: dict(tool.parameters)}
+
+
+ADAPTERS: tuple[type[FamilyAdapter], ...] = tuple(FamilyAdapter.__subclasses__())
+"""The classes above."""

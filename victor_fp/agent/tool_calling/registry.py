@@ -17,7 +17,7 @@ class ToolCallingAdapterRegistry:
     """Adapters by provider."""
 
     _registered: ClassVar[dict[str, type[BaseToolCallingAdapter]]] = {}
-    _BY_PROTOCOL: ClassVar[dict[str, type[FamilyAdapter]]] = {adapter.FAMILY.protocol: adapter for adapter in ADAPTERS}
+    _BY_PROTOCOL: ClassVar[dict[str, type[FamilyAdapter]]] = {adapter.PROTOCOL: adapter for adapter in ADAPTERS}
 
     @classmethod
     def register(cls, provider_name: str, adapter_class: type[BaseToolCallingAdapter]) -> None:

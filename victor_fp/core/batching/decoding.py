@@ -35,6 +35,10 @@ def decode_item(
     find_context: Callable[[str], ItemContext] | None = None,
 ) -> BatchResult:
     """Decode a result to that of its row. `find_context` returns the context of a key; without it, the handle's is used."""
+    if item.end == "unreadable":
+        matching.has_unreadable = True
+        context = ResponseContext(endpoint=endpoint, model=handle.model or None)
+        return BatchResult(key="", result=_decode(batch, context, item), end="failed", problem="unreadable")
     key, problem = matching.match(item.id)
     item_context = handle.context if find_context is None or problem == "unknown" else find_context(key)
     context = ResponseContext(
@@ -66,10 +70,11 @@ def list_missing_results(
     """Return results for submitted rows without one.
 
     In an expired or cancelled batch, they were not started; some vendors report each of them, others none. In a failed
-    batch they were not processed either, and their fault is that of the batch.
+    batch they were not processed either, and their fault is that of the batch. If a result was unreadable, each of these rows may
+    have been processed.
     """
     context = ResponseContext(endpoint=endpoint, model=handle.model or None)
-    state = status.state
+    state = "unknown" if matching.has_unreadable else status.state
     if state == "failed":
         failed: Result[CompletionResponse, Fault] = Failure(_build_batch_fault(batch, context, status))
         return tuple(
@@ -98,6 +103,10 @@ def _decode(batch: BatchCodec, context: ResponseContext, item: ItemResult) -> Re
             return Failure(with_context(context, msgspec.structs.replace(fault, request_id=request_id)))
         case "expired" | "cancelled":
             return Failure(_build_not_started(context, item.end))
+        case "unreadable":
+            message, evidence = "a result of the batch cannot be decoded", item.body.decode("utf-8", "replace")
+            fault = InvalidResponse(message=message, evidence=evidence, maybe_billed=True)
+            return Failure(with_context(context, fault))
         case _:
             assert_never(item.end)
 

@@ -21,9 +21,6 @@ LIVE_ONLY = frozenset({"timeout", "deadline", "priority"})
 
 def encode_row(batch: BatchCodec, provider: str, row: CheckedRow) -> Result[BatchItem, Fault]:
     """Encode a row as an item, or return the fault."""
-    if row.tools and not batch.support.accepts_tools:
-        message = "the vendor's batch API does not accept tools"
-        return Failure(InvalidRequest(provider=provider, model=row.model, message=message))
     options = {name: value for name, value in row.options.items() if name not in LIVE_ONLY}
     temperature, max_tokens = (
         options.pop("temperature", DEFAULT_TEMPERATURE),

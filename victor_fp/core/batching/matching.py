@@ -15,11 +15,13 @@ from victor_fp.core.batching.types import Problem, make_item_id
 class ResultMatching:
     """Ids of the results of one batch received so far; owned by the reader of the results."""
 
-    __slots__ = ("_expected", "_seen")
+    __slots__ = ("_expected", "_seen", "has_unreadable")
 
     def __init__(self, keys: Iterable[str] | None) -> None:
         self._expected = None if keys is None else {make_item_id(key): key for key in keys}
         self._seen: set[str] = set()
+        self.has_unreadable = False
+        """Whether a result had no id that could be read."""
 
     def match(self, identifier: str) -> tuple[str, Problem | None]:
         """Return the key of a result, and its problem, if any."""

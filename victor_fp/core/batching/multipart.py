@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from hashlib import blake2b
 
 import msgspec
@@ -15,8 +14,8 @@ class Form(msgspec.Struct, frozen=True):
     body: bytes
 
 
-def encode_form(fields: Mapping[str, str], file: bytes, *, name: str, media_type: str, part: str = "file") -> Form:
-    """Encode a form with the fields and the file, as its part of this name.
+def encode_form(fields: msgspec.Struct | None, file: bytes, *, name: str, media_type: str, part: str = "file") -> Form:
+    """Encode a form with the fields, which are texts, and the file, as its part of this name.
 
     The boundary is derived from the file's digest, so the encoding is deterministic, and does not occur in the file.
     """
@@ -25,7 +24,7 @@ def encode_form(fields: Mapping[str, str], file: bytes, *, name: str, media_type
         count += 1
     parts = [
         b'--%b\r\nContent-Disposition: form-data; name="%b"\r\n\r\n%b\r\n' % (boundary, field.encode(), value.encode())
-        for field, value in fields.items()
+        for field, value in ({} if fields is None else msgspec.to_builtins(fields)).items()
     ]
     head = b'--%b\r\nContent-Disposition: form-data; name="%b"; filename="%b"\r\nContent-Type: %b\r\n\r\n' % (
         boundary,

@@ -12,6 +12,9 @@ CLOCK_DRIFT = 120.0
 """Maximum number of seconds that the vendor's clock may be behind."""
 END_GRACE = 3600.0
 """Seconds after its end for which a batch in an unknown state may still change its state."""
+MAX_AGE = 96 * 3600.0
+"""Seconds after which a batch has ended whose end the vendor does not report: 72 hours in a queue and 24 of work, the longest that
+any vendor documents (Vertex AI)."""
 
 
 def compute_poll_delay(age: float) -> float:
@@ -26,9 +29,15 @@ def compute_poll_delay(age: float) -> float:
 def is_overdue(status: BatchStatus, now: float) -> bool:
     """Return whether a batch is in an unknown state although it must have ended. `now` is in seconds since 1970.
 
-    Its vendor may have a final state that is not known here.
+    Its vendor may have a final state that is not known here. A batch whose end is not known ends `MAX_AGE` after it was created
+    or submitted.
     """
-    return status.state == "unknown" and status.ends_at is not None and now > status.ends_at + END_GRACE
+    if status.state != "unknown":
+        return False
+    if status.ends_at is not None:
+        return now > status.ends_at + END_GRACE
+    began = status.created_at or status.handle.submitted_at
+    return began is None or now > began + MAX_AGE + END_GRACE  # without a time, it is not waited for
 
 
 def find_lost(

@@ -20,6 +20,8 @@ BatchState: TypeAlias = Literal[
 """States that all vendors' states are mapped to; `unknown` is one without a mapping. The last four are final; each of them
 may have results."""
 FINAL_STATES: frozenset[BatchState] = frozenset({"completed", "failed", "expired", "cancelled"})
+RESULT_STATES: frozenset[BatchState] = frozenset({*FINAL_STATES, "unknown"})
+"""States in which a batch may have results; those of an unknown state are read once the batch is overdue."""
 
 _SAFE_KEY = re.compile(r"[A-Za-z0-9_-]{1,64}")
 """Anthropic's rule for ids, the strictest of all vendors: message_batches_post in its API reference."""
@@ -52,6 +54,8 @@ class BatchHandle(msgspec.Struct, frozen=True, kw_only=True):
     """Token that identifies the submission, stored by the vendor with the batch if supported."""
     input_id: str = ""
     """ID of the request file, if the vendor has one."""
+    submitted_at: float | None = None
+    """When it was submitted, in seconds since 1970; None for a batch of a list."""
     context: ItemContext = NO_CONTEXT
     """Context shared by the requests."""
 
@@ -112,8 +116,8 @@ class ItemResult(msgspec.Struct, frozen=True, kw_only=True):
     """One result, before its body is decoded by the protocol."""
 
     id: str
-    end: Literal["answered", "failed", "expired", "cancelled"]
-    """How the request ended: with a response, with an error, or without being started."""
+    end: Literal["answered", "failed", "expired", "cancelled", "unreadable"]
+    """How the request ended: with a response, with an error, or without being started. An unreadable result has no id."""
     status: int | None = None
     """HTTP status of the response or error."""
     body: bytes = b""
@@ -121,18 +125,19 @@ class ItemResult(msgspec.Struct, frozen=True, kw_only=True):
     request_id: str | None = None
 
 
-Problem: TypeAlias = Literal["unknown", "doubled", "missing"]
+Problem: TypeAlias = Literal["unknown", "doubled", "missing", "unreadable"]
 
 
 class BatchResult(msgspec.Struct, frozen=True, kw_only=True):
     """Result of one row of a batch."""
 
     key: str
-    """Key of the row; the vendor's id if it belongs to no row."""
+    """Key of the row; the vendor's id if it belongs to no row, empty for an unreadable result."""
     result: Result[CompletionResponse, Fault]
     end: Literal["answered", "failed", "expired", "cancelled", "missing"]
     problem: Problem | None = None
-    """Problem with the result: unknown id, duplicate, or missing. A missing one is `failed` if the batch has failed."""
+    """Problem with the result: unknown id, duplicate, missing, or unreadable, so that its row is missing. A missing one is
+    `failed` if the batch has failed."""
 
 
 def merge_contexts(items: Iterable[BatchItem]) -> ItemContext:

@@ -137,10 +137,10 @@ _MISTRAL = BatchSupport(
     limits=BatchLimits(
         max_requests=100_000,
         max_bytes=512 * MB,
-        results_hours=48,
+        results_hours=24,
         price_factor=0.5,
         source="https://docs.mistral.ai/resources/known-limitations",
-        date="2026-11-20",
+        date="2026-11-30",
     ),
 )
 _COHERE = BatchSupport(
@@ -216,8 +216,6 @@ _VERTEX_ANTHROPIC = BatchSupport(
 )
 _BEDROCK = BatchSupport(
     dialect=BedrockBatches(),
-    # Records of Converse with a toolConfig are refused: https://docs.aws.amazon.com/bedrock/latest/userguide/batch-inference.html
-    accepts_tools=False,
     # Quotas differ by model; these are the usual ones. Files may have 1 GB; the number of bytes is our own limit, so that
     # a batch fits into memory.
     limits=BatchLimits(

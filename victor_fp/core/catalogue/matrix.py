@@ -178,7 +178,7 @@ def _render_batches(spec: ProviderSpec) -> Sequence[str] | None:
     if support is None:
         return None
     limits = support.limits
-    kept = "" if limits.results_hours is None else f"{limits.results_hours // 24} days"
+    kept = "" if limits.results_hours is None else _render_days(limits.results_hours)
     return (
         f"`{spec.name}`",
         support.dialect.family,
@@ -190,6 +190,10 @@ def _render_batches(spec: ProviderSpec) -> Sequence[str] | None:
         "" if limits.price_factor is None else f"{limits.price_factor:.0%}",
         f"[{limits.date}]({limits.source})",
     )
+
+
+def _render_days(hours: int) -> str:
+    return "1 day" if hours == 24 else f"{hours // 24} days"
 
 
 def _render_source(spec: ProviderSpec) -> Sequence[str]:

@@ -6,6 +6,8 @@ from typing import Literal, TypeAlias
 
 import msgspec
 
+from victor_fp.core.dialects.anthropic import AnthropicDialect
+
 
 class BatchLimits(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """Limits of a batch, with their source and the date it was checked."""
@@ -17,7 +19,7 @@ class BatchLimits(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     window_hours: int = 24
     """Hours after which the vendor expires unfinished requests; 0 if not documented."""
     results_hours: int | None = None
-    """Hours that results are kept after the batch was created; None if not documented."""
+    """Hours that results are kept, at least, after the batch was created; None if not documented."""
     price_factor: float | None = None
     """Factor on the price of live calls; None if not documented."""
     source: str
@@ -91,9 +93,22 @@ class VertexBatches(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
 
 class BedrockBatches(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """Bedrock's model invocation jobs: records of Converse in an object of S3, results as lines of objects there."""
+    """Bedrock's model invocation jobs: records of Converse in an object of S3, results as lines of objects there.
+
+    Records of Converse with tools fail. Those of Claude models with tools are therefore records of InvokeModel, in Anthropic's form.
+    https://docs.aws.amazon.com/bedrock/latest/userguide/batch-inference.html, 2026-11-30
+    """
 
     family: Literal["bedrock"] = "bedrock"
+    claude: AnthropicDialect = AnthropicDialect(
+        model_in_body=False,
+        version_in_body="bedrock-2023-05-31",
+        counts_tokens=False,
+        lists_models=False,
+        url_sources=False,
+    )
+    """Of records of InvokeModel.
+    https://docs.aws.amazon.com/bedrock/latest/userguide/model-parameters-anthropic-claude-messages-request-response.html"""
 
 
 BatchDialect: TypeAlias = (
@@ -115,5 +130,3 @@ class BatchSupport(msgspec.Struct, frozen=True, kw_only=True):
 
     dialect: BatchDialect
     limits: BatchLimits
-    accepts_tools: bool = True
-    """Whether requests may have tools."""

@@ -67,8 +67,8 @@ class ReplicateDialect(msgspec.Struct, frozen=True, kw_only=True):
 
     def can_reason(self, model: str) -> bool | None:
         """Return whether the model reasons, by its policy; None if unknown."""
-        fields = self.find_inputs(model).fields
-        return True if "reasoning_effort" in fields or "reasoning_budget" in fields else None
+        inputs = self.find_inputs(model)
+        return True if "reasoning_effort" in inputs.options or inputs.budget else None
 
     def find_schema_support(self, model: str) -> SchemaSupport:  # noqa: ARG002  the signature of all dialects
         """Return the schemas that the vendor accepts."""

@@ -48,6 +48,8 @@ class Replay(msgspec.Struct, frozen=True):
     key: str
     status: Status
     body: bytes
+    cost: float | None = None
+    """The recorded cost, in US dollars; None if unknown."""
 
 
 class RefuseRow(msgspec.Struct, frozen=True):
@@ -82,6 +84,8 @@ class RowRecord(msgspec.Struct, frozen=True, gc=False):
     body: bytes = b""
     is_submitted: bool = False
     """Whether the row is in a batch, or queued for a retry after one."""
+    cost: float | None = None
+    """The recorded cost, in US dollars; None if unknown."""
 
 
 def decide_row(
@@ -110,9 +114,9 @@ def decide_row(
         return Collect(row.key)
     match entry.status:
         case "done":
-            return Replay(row.key, entry.status, entry.body)
+            return Replay(row.key, entry.status, entry.body, entry.cost)
         case "failed":
-            return RunRow(row) if retry_failed else Replay(row.key, entry.status, entry.body)
+            return RunRow(row) if retry_failed else Replay(row.key, entry.status, entry.body, entry.cost)
         case "retryable" | None:
             return RunRow(row)
 

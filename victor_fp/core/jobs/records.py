@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping
 from typing import Any, TypeAlias
 
 import msgspec
 from returns.result import Failure, Result, Success
 
 from victor_fp.core.faults import FAULT_TYPES, Fault, InvalidResponse
+from victor_fp.core.json import Json, NotJson, decode_flawed_json, encode_json
 from victor_fp.core.result import outcome
 from victor_fp.core.retrieval.embeddings import EmbeddingResponse
 from victor_fp.core.retrieval.vectors import Vectors, VectorType, encode_vectors, pack_wire_bytes
+from victor_fp.core.streaming.unicode_repair import NOTE
 from victor_fp.core.types import CompletionResponse
 
 RowAnswer: TypeAlias = "CompletionResponse | EmbeddingResponse"
@@ -48,13 +52,16 @@ def encode_result(result: Result[RowAnswer, Fault], *, mismatch: Fault | None = 
             if mismatch is None:
                 return _ANSWER + encoded
             shown = msgspec.structs.replace(mismatch, partial=None)  # the response has the same text
-            return _MISMATCH + msgspec.json.encode([*_name_fields(shown), msgspec.Raw(encoded)])
+            return _MISMATCH + msgspec.json.encode([type(shown).__name__, _encode_fault(shown), msgspec.Raw(encoded)])
         case Failure(fault):
-            return _FAULT + msgspec.json.encode(_name_fields(fault))
+            return _FAULT + msgspec.json.encode([type(fault).__name__, _encode_fault(fault)])
 
 
-def _name_fields(fault: Fault) -> list[object]:
-    return [type(fault).__name__, msgspec.to_builtins(fault, enc_hook=str)]
+def _encode_fault(fault: Fault) -> msgspec.Raw:
+    try:
+        return msgspec.Raw(_encoder.encode(fault))
+    except Exception:  # a custom provider may return invalid Unicode or other values
+        return msgspec.Raw(encode_json(_repair_fields(msgspec.structs.asdict(fault))))
 
 
 def _encode_response(response: CompletionResponse, *, keep_raw: bool) -> bytes:
@@ -63,10 +70,34 @@ def _encode_response(response: CompletionResponse, *, keep_raw: bool) -> bytes:
         del fields["raw_response"]
     try:
         return _encoder.encode(fields)
-    except (ValueError, TypeError, RecursionError):  # a custom provider may return invalid Unicode or other values
-        excluded = None if keep_raw else {"raw_response"}
-        text = response.model_dump_json(exclude=excluded, exclude_none=True, fallback=str, warnings=False)
-        return text.encode("utf-8", "replace")
+    except Exception:  # a custom provider may return invalid Unicode or other values
+        return encode_json(_repair_fields(fields, note=True))
+
+
+def _repair_fields(fields: Mapping[str, object], *, note: bool = False) -> dict[str, Json]:
+    """Return fields as JSON, with U+FFFD for lone surrogates; a field that has no JSON is omitted.
+
+    With `note`, the number of these is in the metadata, as it is for responses of the built-in protocols.
+    """
+    repaired: dict[str, Json] = {}
+    count = 0
+    for name, value in fields.items():
+        try:
+            plain = msgspec.to_builtins(value, str_keys=True, enc_hook=str)
+            found = decode_flawed_json(json.dumps(plain))
+        except Exception:  # noqa: S112  a cycle, or a value without a text
+            continue
+        if not isinstance(found, NotJson):
+            repaired[name] = found
+            count += _count_replacements(found) - _count_replacements(plain)
+    if not note or not count:
+        return repaired
+    metadata = repaired.get("metadata")
+    return {**repaired, "metadata": {**(metadata if isinstance(metadata, dict) else {}), NOTE: count}}
+
+
+def _count_replacements(value: object) -> int:
+    return json.dumps(value, ensure_ascii=False).count("\ufffd")
 
 
 def _encode_vectors(response: EmbeddingResponse) -> bytes:
@@ -81,8 +112,10 @@ def _encode_vectors(response: EmbeddingResponse) -> bytes:
     )
     try:
         return msgspec.msgpack.encode(stored, enc_hook=str)
-    except (ValueError, TypeError, RecursionError):  # a custom provider may return metadata that cannot be encoded
-        return msgspec.msgpack.encode(msgspec.structs.replace(stored, metadata=None), enc_hook=str)
+    except Exception:  # a custom provider may return invalid Unicode or other values
+        fields = {"model": stored.model, "usage": stored.usage, "metadata": stored.metadata}
+        repaired: dict[str, Any] = dict.fromkeys(fields) | _repair_fields(fields, note=True)
+        return msgspec.msgpack.encode(msgspec.structs.replace(stored, **repaired))
 
 
 def _decode_vectors(body: bytes) -> EmbeddingResponse:

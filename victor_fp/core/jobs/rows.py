@@ -15,6 +15,7 @@ from returns.result import Failure, Result, Success
 from victor_fp.core.faults import Fault, InvalidRequest
 from victor_fp.core.json import Json, NotJson, decode_flawed_json, decode_json, encode_json
 from victor_fp.core.request_building.inputs import read_messages, read_tools
+from victor_fp.core.result import outcome
 from victor_fp.core.types import Message, ToolDefinition
 
 MAX_KEY_LENGTH = 512
@@ -114,13 +115,20 @@ def check_row(
     chosen = row.model or model
     if not chosen:
         return _reject(key, f"row {key!r}: no model; set one for the row or the job", position)
-    messages = read_messages(row.messages)
-    if isinstance(messages, str) or not messages:
-        return _reject(key, f"row {key!r}: {messages or 'messages: expected at least one'}", position)
-    given_tools = row.tools or tools
-    typed_tools = read_tools(given_tools) if given_tools else ()
-    if isinstance(typed_tools, str):
-        return _reject(key, f"row {key!r}: {typed_tools}", position)
+    match outcome(read_messages(row.messages)):
+        case Success(messages):
+            pass
+        case Failure(fault):
+            return _reject(key, f"row {key!r}: {fault.message}", position)
+    if not messages:
+        return _reject(key, f"row {key!r}: messages: expected at least one", position)
+    typed_tools: tuple[ToolDefinition, ...] = ()
+    if given_tools := row.tools or tools:
+        match outcome(read_tools(given_tools)):
+            case Success(typed_tools):
+                pass
+            case Failure(fault):
+                return _reject(key, f"row {key!r}: {fault.message}", position)
     merged = {**options, **row.options} if row.options else options
     try:
         encoded = encode_request(provider, chosen, messages, typed_tools, merged)

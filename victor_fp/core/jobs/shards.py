@@ -35,6 +35,8 @@ class InputFile(msgspec.Struct, frozen=True, kw_only=True):
     """Length to split: bytes of JSONL, rows of Parquet."""
     step: int
     """Length of one shard."""
+    sample: str = ""
+    """Digest of the beginning and the end of its content; empty in plans of earlier versions."""
 
 
 class Shard(msgspec.Struct, frozen=True, kw_only=True):
@@ -85,10 +87,11 @@ def list_shards(plan: ShardPlan) -> Iterator[Shard]:
 def extend_plan(plan: ShardPlan | None, digest: str, found: Sequence[InputFile]) -> Result[ShardPlan, Fault]:
     """Return the stored plan extended by new files.
 
-    It fails if the requests of the job differ from those of the plan, or if a file has another size or is missing.
+    It fails if the requests of the job differ from those of the plan, or if a file is missing or has another size, beginning
+    or end. A file whose label is that of another gets its path as its label.
     """
     if plan is None:
-        return Success(ShardPlan(digest=digest, files=tuple(found)))
+        return Success(ShardPlan(digest=digest, files=_add_files((), found)))
     if plan.digest != digest:
         message = (
             "the output belongs to a job with other requests (model, prompt, options, key column); use another folder"
@@ -104,7 +107,19 @@ def extend_plan(plan: ShardPlan | None, digest: str, found: Sequence[InputFile])
                 f"{kept.path} has changed from {kept.size} to {now.size} bytes since the job began; use another folder"
             )
             return Failure(InvalidRequest(message=message))
-    return Success(replace(plan, files=(*plan.files, *by_path.values())))
+        if kept.sample and now.sample != kept.sample:
+            message = f"the content of {kept.path} has changed since the job began; use another folder"
+            return Failure(InvalidRequest(message=message))
+    return Success(replace(plan, files=_add_files(plan.files, by_path.values())))
+
+
+def _add_files(kept: tuple[InputFile, ...], added: Iterable[InputFile]) -> tuple[InputFile, ...]:
+    """Return all files. Keys of rows are made of labels, so that an added file does not get the label of another."""
+    taken, files = {file.label for file in kept}, list(kept)
+    for file in added:
+        files.append(replace(file, label=file.path) if file.label in taken else file)
+        taken.add(files[-1].label)
+    return tuple(files)
 
 
 def add_reports(reports: Iterable[Report]) -> Report:

@@ -7,8 +7,10 @@ from typing import Literal, TypeAlias
 
 import msgspec
 
-FieldPath: TypeAlias = tuple[str, ...]
-"""Path of a value in the model-specific fields; empty if the model does not support it."""
+TopKField: TypeAlias = Literal["top_k", "k", "inferenceConfig"]
+"""Model-specific field for top_k."""
+EffortField: TypeAlias = Literal["reasoning_effort", "reasoning", "reasoningConfig"]
+"""Model-specific field for the effort."""
 CachePosition: TypeAlias = Literal["system", "messages", "tools"]
 
 EVERYWHERE: frozenset[CachePosition] = frozenset({"system", "messages", "tools"})
@@ -21,14 +23,12 @@ class BedrockPolicy(msgspec.Struct, frozen=True, kw_only=True):
     pattern: str
     claude: bool = False
     """Accepts Claude's fields; see `BedrockDialect.claude`."""
-    top_k: FieldPath = ()
+    top_k: TopKField | None = None
+    """None if the model does not support it."""
     efforts: Mapping[str, str] = {}
     """The model's values for the supported reasoning efforts."""
-    effort: FieldPath = ()
-    effort_fields: Mapping[str, str] = {}
-    """Additional fields with an effort."""
-    no_effort_fields: Mapping[str, str] = {}
-    """Fields that disable reasoning."""
+    effort: EffortField | None = None
+    """None if the model does not reason. Only with `reasoningConfig` can reasoning be disabled."""
     unbounded_at: frozenset[str] = frozenset()
     """Efforts, in the model's values, that do not accept temperature, top_p and max_tokens."""
     structured: bool = True
@@ -44,12 +44,11 @@ class BedrockPolicy(msgspec.Struct, frozen=True, kw_only=True):
 
 
 _BETTER_AT_HIGH: Mapping[str, str] = {**TO_HIGH, "xhigh": "high", "max": "high"}
-_NOVA_TOP_K = ("inferenceConfig", "topK")
 
 # Inference parameters: Bedrock user guide, "Inference request parameters and response fields for foundation models";
 # cache points: "Prompt caching"; formats: "Structured outputs"; statuses: the service model's ToolResultBlock.
 POLICIES: tuple[BedrockPolicy, ...] = (
-    BedrockPolicy(pattern="*anthropic.claude-v2*", top_k=("top_k",), structured=False),
+    BedrockPolicy(pattern="*anthropic.claude-v2*", top_k="top_k", structured=False),
     *(
         BedrockPolicy(pattern=f"*anthropic.claude-{old}*", claude=True, cache=EVERYWHERE, statuses=True)
         # Bedrock rejected Claude's tool_choice for the models before 4.5.
@@ -59,11 +58,9 @@ POLICIES: tuple[BedrockPolicy, ...] = (
     # Nova 2 user guide, "Extended thinking": high effort accepts neither max_tokens nor sampling parameters.
     BedrockPolicy(
         pattern="*amazon.nova-2*",
-        top_k=_NOVA_TOP_K,
+        top_k="inferenceConfig",
         efforts=_BETTER_AT_HIGH,
-        effort=("reasoningConfig", "maxReasoningEffort"),
-        effort_fields={"type": "enabled"},
-        no_effort_fields={"type": "disabled"},
+        effort="reasoningConfig",
         unbounded_at=frozenset({"high"}),
         structured=False,
         cache=frozenset({"system", "messages"}),
@@ -71,20 +68,20 @@ POLICIES: tuple[BedrockPolicy, ...] = (
     ),
     BedrockPolicy(
         pattern="*amazon.nova*",
-        top_k=_NOVA_TOP_K,
+        top_k="inferenceConfig",
         structured=False,
         cache=frozenset({"system", "messages"}),
         statuses=True,
     ),
     BedrockPolicy(pattern="*amazon.titan*", structured=False, accepts_default_max_tokens=False),
     BedrockPolicy(pattern="*meta.llama*", structured=False, accepts_default_max_tokens=False),
-    BedrockPolicy(pattern="*cohere.*", top_k=("k",), structured=False, accepts_default_max_tokens=False),
+    BedrockPolicy(pattern="*cohere.*", top_k="k", structured=False, accepts_default_max_tokens=False),
     BedrockPolicy(pattern="*ai21.*", structured=False, accepts_default_max_tokens=False),
-    BedrockPolicy(pattern="*mistral.*", top_k=("top_k",)),
-    BedrockPolicy(pattern="*openai.gpt-oss*", efforts=_BETTER_AT_HIGH, effort=("reasoning_effort",)),
-    BedrockPolicy(pattern="*openai.*", efforts=_BETTER_AT_HIGH, effort=("reasoning", "effort")),
+    BedrockPolicy(pattern="*mistral.*", top_k="top_k"),
+    BedrockPolicy(pattern="*openai.gpt-oss*", efforts=_BETTER_AT_HIGH, effort="reasoning_effort"),
+    BedrockPolicy(pattern="*openai.*", efforts=_BETTER_AT_HIGH, effort="reasoning"),
     # The ARN of a profile or of provisioned throughput does not contain the model: all parameters are sent.
-    BedrockPolicy(pattern="arn:*", top_k=("top_k",), cache=EVERYWHERE, statuses=True),
+    BedrockPolicy(pattern="arn:*", top_k="top_k", cache=EVERYWHERE, statuses=True),
     BedrockPolicy(pattern="*"),
 )
 """The first match applies; the last pattern matches everything."""

@@ -2,124 +2,123 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Literal
+from typing import Literal, TypeAlias
 
 import msgspec
 
-SAMPLING: Mapping[str, str] = {
-    "temperature": "temperature",
-    "top_p": "top_p",
-    "top_k": "top_k",
-    "presence_penalty": "presence_penalty",
-    "frequency_penalty": "frequency_penalty",
-    "stop": "stop_sequences",
-}
+OptionName: TypeAlias = Literal[
+    "temperature",
+    "top_p",
+    "top_k",
+    "presence_penalty",
+    "frequency_penalty",
+    "stop",
+    "seed",
+    "reasoning_effort",
+]
+LengthField: TypeAlias = Literal["max_tokens", "max_completion_tokens", "max_output_tokens", "max_new_tokens"]
+
+SAMPLING: frozenset[OptionName] = frozenset(
+    {"temperature", "top_p", "top_k", "presence_penalty", "frequency_penalty", "stop"}
+)
 
 
 class Inputs(msgspec.Struct, frozen=True, kw_only=True):
     """The `input` fields of models that match a glob pattern, as documented on the model's API page."""
 
     pattern: str
-    fields: Mapping[str, str] = {}
-    """The model's field for each supported option."""
-    system: str = "system_prompt"
-    """Field for instructions; empty: they are prepended to the prompt."""
-    messages: str = ""
-    """Field for the conversation as a list of roles and texts; empty: it is rendered as one prompt."""
-    images: str = ""
-    """Field for images; empty for models without vision."""
-    one_image: bool = False
-    """Accepts a single image as a string instead of a list."""
+    options: frozenset[OptionName] = frozenset()
+    """The supported options besides max_tokens and reasoning_budget."""
+    length: LengthField = "max_tokens"
+    """Field for max_tokens."""
+    budget: Literal["thinking_budget", "thinking_budget_tokens"] | None = None
+    """Field for reasoning_budget; None if the model does not support it."""
+    system: Literal["system_prompt", "system_instruction"] | None = "system_prompt"
+    """Field for instructions; None: they are prepended to the prompt."""
+    messages: bool = False
+    """Accepts the conversation as a list of roles and texts; otherwise it is rendered as one prompt."""
+    images: Literal["image", "images", "image_input"] | None = None
+    """Field for images, of which `image` accepts one; None for models without vision."""
     stop_form: Literal["commas", "list"] = "commas"
     efforts: tuple[str, ...] = ()
-    thinking_switch: str = ""
-    """Field that must be true to enable thinking."""
+    thinking_switch: bool = False
+    """Thinks only if `extended_thinking` is true."""
     min_output_tokens: int = 1
     """Minimum of max_tokens."""
 
 
-_GPT_5: Mapping[str, str] = {"max_tokens": "max_completion_tokens", "reasoning_effort": "reasoning_effort"}
+_SEEDED: frozenset[OptionName] = frozenset({*SAMPLING, "seed"})
+_EFFORT: frozenset[OptionName] = frozenset({"reasoning_effort"})
+_PENALTIES: frozenset[OptionName] = frozenset({"temperature", "top_p", "presence_penalty", "frequency_penalty"})
 
 INPUTS: tuple[Inputs, ...] = (
     # Confirmed: gpt-5.6-terra, gpt-5.4; gpt-5.1; gpt-5-nano. Similar models are assumed to be the same.
     Inputs(
         pattern="openai/gpt-5.[4-9]*",
-        fields=_GPT_5,
-        messages="messages",
+        options=_EFFORT,
+        length="max_completion_tokens",
+        messages=True,
         images="image_input",
         efforts=("none", "low", "medium", "high", "xhigh"),
     ),
     Inputs(
         pattern="openai/gpt-5.*",
-        fields=_GPT_5,
-        messages="messages",
+        options=_EFFORT,
+        length="max_completion_tokens",
+        messages=True,
         images="image_input",
         efforts=("none", "low", "medium", "high"),
     ),
     Inputs(
         pattern="openai/gpt-5*",
-        fields=_GPT_5,
-        messages="messages",
+        options=_EFFORT,
+        length="max_completion_tokens",
+        messages=True,
         images="image_input",
         efforts=("minimal", "low", "medium", "high"),
     ),
     # Confirmed: o1, o4-mini.
     Inputs(
         pattern="openai/o[1-9]*",
-        fields=_GPT_5,
+        options=_EFFORT,
+        length="max_completion_tokens",
         images="image_input",
         efforts=("low", "medium", "high"),
     ),
     # Unconfirmed.
     Inputs(
         pattern="openai/gpt-4*",
-        fields={
-            "max_tokens": "max_completion_tokens",
-            "temperature": "temperature",
-            "top_p": "top_p",
-            "presence_penalty": "presence_penalty",
-            "frequency_penalty": "frequency_penalty",
-        },
-        messages="messages",
+        options=_PENALTIES,
+        length="max_completion_tokens",
+        messages=True,
         images="image_input",
     ),
     # Confirmed: claude-4-sonnet.
     Inputs(
         pattern="anthropic/claude-*",
-        fields={"max_tokens": "max_tokens", "reasoning_budget": "thinking_budget_tokens"},
+        budget="thinking_budget_tokens",
         images="image",
-        one_image=True,
-        thinking_switch="extended_thinking",
+        thinking_switch=True,
         min_output_tokens=1024,
     ),
     # Unconfirmed, like all following ones except Llama 2.
     Inputs(
         pattern="google/gemini-*",
-        fields={
-            "max_tokens": "max_output_tokens",
-            "temperature": "temperature",
-            "top_p": "top_p",
-            "reasoning_budget": "thinking_budget",
-        },
+        options=frozenset({"temperature", "top_p"}),
+        length="max_output_tokens",
+        budget="thinking_budget",
         system="system_instruction",
         images="images",
     ),
-    Inputs(pattern="meta/llama-2-*", fields={**SAMPLING, "max_tokens": "max_new_tokens", "seed": "seed"}),
-    Inputs(pattern="meta/*", fields={**SAMPLING, "max_tokens": "max_tokens"}),
-    Inputs(pattern="mistralai/*", fields={**SAMPLING, "max_tokens": "max_new_tokens"}, system=""),
+    Inputs(pattern="meta/llama-2-*", options=_SEEDED, length="max_new_tokens"),
+    Inputs(pattern="meta/*", options=SAMPLING),
+    Inputs(pattern="mistralai/*", options=SAMPLING, length="max_new_tokens", system=None),
     Inputs(
         pattern="deepseek-ai/*",
-        fields={
-            "max_tokens": "max_tokens",
-            "temperature": "temperature",
-            "top_p": "top_p",
-            "presence_penalty": "presence_penalty",
-            "frequency_penalty": "frequency_penalty",
-        },
-        system="",
+        options=_PENALTIES,
+        system=None,
     ),
     # The common fields of language models.
-    Inputs(pattern="*", fields={**SAMPLING, "max_tokens": "max_tokens", "seed": "seed"}),
+    Inputs(pattern="*", options=_SEEDED),
 )
 """The first match applies. Source of confirmed models: https://replicate.com/<owner>/<name>/api, November 2026."""

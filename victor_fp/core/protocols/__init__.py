@@ -1,6 +1,6 @@
 """Protocols: pure functions that convert between requests or deltas and the generated models of each wire format.
 
-A protocol is a package with a `ProtocolRecord` named PROTOCOL, and a line in `PROTOCOLS`. `codec_for` binds its functions to
+A protocol is a package with a `ProtocolRecord` named PROTOCOL, and a `Registration` in `PROTOCOLS`. `codec_for` binds its functions to
 an endpoint; callers are independent of the protocol. Its wire models are imported on first use.
 """
 
@@ -34,20 +34,34 @@ Headers: TypeAlias = Mapping[str, str]
 """Header names are lowercase."""
 D = TypeVar("D", bound=Dialect)
 
-PROTOCOLS: Mapping[str, str] = {
-    "openai-chat": "openai_chat",
-    "openai-responses": "openai_responses",
-    "anthropic-messages": "anthropic_messages",
-    "gemini": "gemini",
-    "gemini-interactions": "gemini_interactions",
-    "ollama-chat": "ollama_chat",
-    "cohere-v2": "cohere_v2",
-    "mistral": "mistral",
-    "bedrock-converse": "bedrock_converse",
-    "replicate": "replicate",
+
+class Registration(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """Where a protocol is, and what must be known of it before its package is imported."""
+
+    package: str
+    """The wire models and the test writer have the same name."""
+    route: str
+    """Pattern of the path suffixes of its operations. A custom base URL of a provider with another protocol may not end in one."""
+
+
+PROTOCOLS: Mapping[str, Registration] = {
+    "openai-chat": Registration(package="openai_chat", route=r"/chat/completions"),
+    "openai-responses": Registration(package="openai_responses", route=r"/responses"),
+    "anthropic-messages": Registration(package="anthropic_messages", route=r"/messages(/count_tokens)?"),
+    "gemini": Registration(
+        package="gemini",
+        route=r"/models/[^/]+:(generateContent|streamGenerateContent|countTokens|embedContent|batchEmbedContents)",
+    ),
+    "gemini-interactions": Registration(package="gemini_interactions", route=r"/interactions"),
+    "ollama-chat": Registration(package="ollama_chat", route=r"/api/(chat|generate|embed|tags|show)"),
+    "cohere-v2": Registration(package="cohere_v2", route=r"/v2/(chat|embed|rerank)"),
+    "mistral": Registration(package="mistral", route=r"/chat/completions"),
+    "bedrock-converse": Registration(
+        package="bedrock_converse", route=r"/model/[^/]+/(converse|converse-stream|invoke|invoke-with-response-stream)"
+    ),
+    "replicate": Registration(package="replicate", route=r"/predictions"),
 }
-"""Package of each protocol, by name: the only list of protocols. The wire models, the document and the test writer have the
-same names."""
+"""Registrations by name of the protocol, which is that of its document: the only list of protocols."""
 
 
 class EventReader(Protocol):
@@ -155,7 +169,7 @@ class ProtocolRecord(msgspec.Struct, Generic[D], frozen=True, kw_only=True):
 
 def load_protocol(name: str) -> ProtocolRecord[Any]:
     """Return the record of a protocol, importing its package on first use."""
-    record: ProtocolRecord[Any] = import_module(f"{__name__}.{PROTOCOLS[name]}").PROTOCOL
+    record: ProtocolRecord[Any] = import_module(f"{__name__}.{PROTOCOLS[name].package}").PROTOCOL
     return record
 
 

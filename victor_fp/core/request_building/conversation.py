@@ -11,6 +11,7 @@ from victor_fp.core.json import Json, decode_json
 from victor_fp.core.requests import Adjustment
 from victor_fp.core.types import Message, TextPart, ToolCall
 
+
 BlockKind: TypeAlias = Literal["text", "reasoning", "refusal", "tool_call", "opaque"]
 
 
@@ -19,6 +20,12 @@ INSTRUCTIONS = frozenset({"system", "developer"})
 SYSTEM_MOVED = Adjustment(
     parameter="messages.system",
     reason="moved to the start of the conversation: this model does not accept a system message there",
+    action="changed",
+)
+
+WRAPPED_ARGUMENTS = Adjustment(
+    parameter="messages.tool_calls",
+    reason="arguments that are not a JSON object are sent as {'invalid_json': text}",
     action="changed",
 )
 
@@ -97,6 +104,21 @@ def read_call_arguments(arguments: Mapping[str, Json] | str) -> dict[str, Json] 
     return value if isinstance(value, dict) else arguments
 
 
+def is_invalid_object(arguments: object) -> bool:
+    """Return whether arguments are text that is not a JSON object.
+
+    >>> is_invalid_object("{broken"), is_invalid_object('{"a": 1}'), is_invalid_object({})
+    (True, False, False)
+    """
+    return isinstance(arguments, str) and isinstance(read_call_arguments(arguments), str)
+
+
+def wrap_arguments(arguments: Mapping[str, Json] | str) -> dict[str, Json]:
+    """Return call arguments as an object; text that is not one is wrapped, as `WRAPPED_ARGUMENTS` says."""
+    read = read_call_arguments(arguments)
+    return {"invalid_json": read} if isinstance(read, str) else read
+
+
 def _build_call_block(call: ToolCall) -> Block:
     return Block(kind="tool_call", id=call["id"], name=call["name"], arguments=call["arguments"])
 
@@ -151,3 +173,20 @@ def append_instructions(messages: Sequence[Message], text: str) -> tuple[Message
     first, *rest = messages
     content = f"{first.content}\n\n{text}" if isinstance(first.content, str) else [*first.content, TextPart(text=text)]
     return (first.model_copy(update={"content": content}), *rest)
+
+
+def list_next_roles(messages: Sequence[Message]) -> list[str]:
+    """Return, for each message, the role of the next one that is not a system message; "assistant" if there is none."""
+    roles, following = [], "assistant"
+    for message in reversed(messages):
+        roles.append(following)
+        following = following if message.role in INSTRUCTIONS else message.role
+    return roles[::-1]
+
+
+def is_system_turn_allowed(turns: Sequence[tuple[str, object]], next_role: str) -> bool:
+    """Return whether a system turn may follow in a conversation with Claude.
+
+    Anthropic's document: it must follow a user turn, and be the last or followed by an assistant turn.
+    """
+    return bool(turns) and turns[-1][0] in ("user", "system") and next_role == "assistant"

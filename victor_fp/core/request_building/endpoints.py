@@ -17,6 +17,7 @@ from returns.result import Failure, Result, Success
 
 from victor_fp.core.catalogue.spec import ProviderSpec
 from victor_fp.core.faults import Fault, InvalidRequest
+from victor_fp.core.protocols import PROTOCOLS
 from victor_fp.core.requests import Endpoint
 from victor_fp.core.result import outcome
 
@@ -27,19 +28,8 @@ _WILDCARD_HOSTS: Final = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104  no
 
 _SHARED_ROUTES: Final = (r"/embeddings", r"/rerank", r"/models")
 """Routes of operations other than chats, which an address of any protocol may end in."""
-PROTOCOL_ROUTES: Final = {
-    "openai-chat": r"/chat/completions",
-    "openai-responses": r"/responses",
-    "anthropic-messages": r"/messages(/count_tokens)?",
-    "gemini": r"/models/[^/]+:(generateContent|streamGenerateContent|countTokens|embedContent|batchEmbedContents)",
-    "gemini-interactions": r"/interactions",
-    "bedrock-converse": r"/model/[^/]+/(converse|converse-stream|invoke|invoke-with-response-stream)",
-    "cohere-v2": r"/v2/(chat|embed|rerank)",
-    "ollama-chat": r"/api/(chat|generate|embed|tags|show)",
-    "replicate": r"/predictions",
-    "completions of texts, which is not supported": r"/completions",
-}
-"""The routes of each protocol; Mistral's are those of Chat Completions. An address that ends in one is not the address of an endpoint of another protocol."""
+_TEXT_COMPLETIONS: Final = ("completions of texts, which is not supported", r"/completions")
+"""Name and route of the API before chats; an address that ends in it is rejected."""
 
 
 def build_endpoint(
@@ -152,17 +142,12 @@ def _parse_custom_url(spec: ProviderSpec, source: str, text: str) -> Result[_Cus
     dialects = (spec.dialect, *(route.dialect for route in spec.model_routes))
     for dialect in dialects:
         path = path and _strip_route(path, dialect.routes)
-    own = {dialect.protocol for dialect in dialects}
-    for protocol, route in PROTOCOL_ROUTES.items():
-        ending = re.search(rf"{route}$", path) if path else None
-        if path is None or ending is None:
-            continue
-        if protocol not in own:
-            advice = (
-                f"{spec.name} uses {spec.dialect.protocol}: remove the route from the URL, or select another provider"
-            )
-            return _reject(spec, source, f"ends in {ending[0][:80]}, a route of {protocol}; {advice}")
-        path = path[: ending.start()].rstrip("/")
+    path = path and _strip_route(path, tuple(PROTOCOLS[dialect.protocol].route for dialect in dialects))
+    foreign = path and _find_protocol_route(path)
+    if foreign:
+        protocol, ending = foreign
+        advice = f"{spec.name} uses {spec.dialect.protocol}: remove the route from the URL, or select another provider"
+        return _reject(spec, source, f"ends in {ending[:80]}, a route of {protocol}; {advice}")
     path = path and _strip_route(path, _SHARED_ROUTES)
     return Success(_CustomUrl(origin=_format_origin(parts, port), path=path, settings=settings))
 
@@ -171,6 +156,13 @@ def _strip_route(path: str, routes: tuple[str, ...]) -> str:
     """Strip the first matching route from the end of a path."""
     found = next((match for route in routes if (match := re.search(rf"{route}(:\w+)?$", path)) is not None), None)
     return path if found is None else path[: found.start()].rstrip("/")
+
+
+def _find_protocol_route(path: str) -> tuple[str, str] | None:
+    """Return the name of the first protocol with a route that the path ends in, and that route; None if there is none."""
+    routes = (*((name, protocol.route) for name, protocol in PROTOCOLS.items()), _TEXT_COMPLETIONS)
+    matches = ((name, re.search(rf"{route}$", path)) for name, route in routes)
+    return next(((name, match[0]) for name, match in matches if match is not None), None)
 
 
 def _with_scheme(spec: ProviderSpec, text: str) -> str:

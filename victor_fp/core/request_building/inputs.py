@@ -1,7 +1,7 @@
 """Chat requests from the caller's arguments, which are parsed and validated.
 
-Messages and tools are instances, dicts with the same fields, OpenAI's dicts, or a single text. Readers return the values,
-or an error message with the location.
+Messages and tools are instances, dicts with the same fields, OpenAI's dicts, or a single text. What is neither is an
+InvalidRequest with the location, which has no provider: the callers add theirs.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from pydantic import BaseModel, ValidationError
 from returns.result import Failure, Result, Success
 
 from victor_fp.core.dialects.chat import ChatDialect
-from victor_fp.core.faults import Fault, InvalidRequest
+from victor_fp.core.faults import Fault, InvalidRequest, with_context
 from victor_fp.core.models.names import describe_missing_model
 from victor_fp.core.options import NO_OPTIONS, read_options
 from victor_fp.core.request_building.conversation import Block, build_provider_state
@@ -65,11 +65,16 @@ def build_chat_request(
     problem = find_argument_problem(model, temperature, max_tokens)
     if problem is not None:
         return Failure(InvalidRequest(provider=provider, message=problem))
-    parsed = read_messages(messages)
-    definitions = read_tools(tools or ())
-    if isinstance(parsed, str) or isinstance(definitions, str):
-        reason = parsed if isinstance(parsed, str) else str(definitions)
-        return Failure(InvalidRequest(provider=provider, model=model, message=reason))
+    match outcome(read_messages(messages)):
+        case Success(parsed):
+            pass
+        case Failure(fault):
+            return Failure(with_context(fault, provider, model))
+    match outcome(read_tools(tools or ())):
+        case Success(definitions):
+            pass
+        case Failure(fault):
+            return Failure(with_context(fault, provider, model))
     return build_typed_request(
         provider, parsed, model=model, temperature=temperature, max_tokens=max_tokens, tools=definitions, stream=stream,
         options=options,
@@ -124,53 +129,59 @@ def _read_required(choice: str | dict[str, str] | None) -> str | None:
     return "" if choice == "required" else None
 
 
-def read_messages(messages: object) -> tuple[Message, ...] | str:
-    """Read a conversation from a text, or from any mix of messages and dicts."""
+def read_messages(messages: object) -> Result[tuple[Message, ...], Fault]:
+    """Read a conversation from a text, or from any mix of messages and dicts; InvalidRequest if there is anything else."""
     given: tuple[Any, ...] | str
     if type(messages) is list or type(messages) is tuple:
         given = tuple(messages)
     elif isinstance(messages, str):
-        return (Message(role="user", content=messages),)
+        return Success((Message(role="user", content=messages),))
     elif isinstance(messages, Message):
-        return (messages,)
+        return Success((messages,))
     elif isinstance(messages, (Mapping, bytes)) or not isinstance(messages, Iterable):
-        return f"messages: expected messages, dicts or a string, got {type(messages).__name__}"
+        return _refuse(f"messages: expected messages, dicts or a string, got {type(messages).__name__}")
     elif isinstance(given := _read_all("messages", messages), str):
-        return given
+        return _refuse(given)
     for message in given:
         if not isinstance(message, Message):
-            return _read_each("messages", given, _read_message)
-    return given
+            read = _read_each("messages", given, _read_message)
+            return _refuse(read) if isinstance(read, str) else Success(read)
+    return Success(given)
 
 
-def read_tools(tools: object) -> tuple[ToolDefinition, ...] | str:
-    """Read tools from any mix of definitions and dicts."""
+def read_tools(tools: object) -> Result[tuple[ToolDefinition, ...], Fault]:
+    """Read tools from any mix of definitions and dicts; InvalidRequest if there is anything else."""
     if isinstance(tools, str | Mapping | bytes) or not isinstance(tools, Iterable):
-        return f"tools: expected a list of tool definitions or dicts, got {type(tools).__name__}"
+        return _refuse(f"tools: expected a list of tool definitions or dicts, got {type(tools).__name__}")
     given = _read_all("tools", tools)
     if isinstance(given, str):
-        return given
+        return _refuse(given)
     for tool in given:
         if not isinstance(tool, ToolDefinition):
-            return _read_each("tools", given, _read_tool)
-    return given
+            read = _read_each("tools", given, _read_tool)
+            return _refuse(read) if isinstance(read, str) else Success(read)
+    return Success(given)
 
 
-def read_texts(name: str, given: object) -> tuple[str, ...] | str:
-    """Read one or several texts; return an error message with the location if invalid."""
+def read_texts(name: str, given: object) -> Result[tuple[str, ...], Fault]:
+    """Read one or several texts; InvalidRequest, with the location, if there is anything else."""
     if isinstance(given, str):
-        return (given,)
+        return Success((given,))
     if isinstance(given, Mapping | bytes) or not isinstance(given, Iterable):
-        return f"{name}: expected strings, got {type(given).__name__}"
+        return _refuse(f"{name}: expected strings, got {type(given).__name__}")
     texts = _read_all(name, given)
     if isinstance(texts, str):
-        return texts
+        return _refuse(texts)
     for index, text in enumerate(texts):
         if not isinstance(text, str):
-            return f"{name}[{index}]: expected a string, got {type(text).__name__}"
+            return _refuse(f"{name}[{index}]: expected a string, got {type(text).__name__}")
         if not text.isascii() and not _is_valid_unicode(text):
-            return f"{name}[{index}]: lone surrogate, which cannot be encoded"
-    return texts
+            return _refuse(f"{name}[{index}]: lone surrogate, which cannot be encoded")
+    return Success(texts)
+
+
+def _refuse(problem: str) -> Failure[Fault]:
+    return Failure(InvalidRequest(message=problem))
 
 
 def find_argument_problem(model: object, temperature: object, max_tokens: object) -> str | None:

@@ -16,12 +16,15 @@ as spent, because the vendor may have billed them.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Literal, TypeAlias
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
 import msgspec
 from msgspec.structs import replace
 
 from victor_fp.core.usage.cost import Price, PricedUsage
+
+if TYPE_CHECKING:
+    from victor_fp.core.telemetry.stats import BudgetStats
 
 Bound: TypeAlias = Literal["usd", "tokens", "requests"]
 
@@ -122,15 +125,13 @@ def sum_amounts(amounts: Iterable[Amount], price_factor: float = 1.0) -> Amount:
     return replace(total, usd=total.usd * price_factor)
 
 
-def describe_spending(state: Spending) -> dict[str, dict[str, float | None]]:
-    """Return the limit, the amount spent and the amount reserved of each measure, for display."""
+def describe_spending(state: Spending) -> BudgetStats:
+    """Return the limit, the amount spent and the amount reserved of each bound, for display."""
+    budget, spent, reserved = state.budget, state.spent, state.reserved
     return {
-        bound: {
-            "limit": getattr(state.budget, bound),
-            "spent": getattr(state.spent, bound),
-            "reserved": getattr(state.reserved, bound),
-        }
-        for bound in ("usd", "tokens", "requests")
+        "usd": {"limit": budget.usd, "spent": spent.usd, "reserved": reserved.usd},
+        "tokens": {"limit": budget.tokens, "spent": spent.tokens, "reserved": reserved.tokens},
+        "requests": {"limit": budget.requests, "spent": spent.requests, "reserved": reserved.requests},
     }
 
 

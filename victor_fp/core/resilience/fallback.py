@@ -46,7 +46,7 @@ TRANSITIONS: Mapping[tuple[PlanPhase, str], tuple[PlanPhase, ...]] = {
 MOVES_ON = frozenset(kind.__name__ for kind in FAULT_TYPES if kind.allows_fallback)
 """Names of the fault types after which the next target is called."""
 
-_UNSENT = frozenset(kind.__name__ for kind in FAULT_TYPES if kind.allows_fallback and kind.is_local)
+_UNSENT = frozenset(kind.__name__ for kind in FAULT_TYPES if kind.is_unsent)
 """Outcomes of attempts that were not sent; they do not count against `max_tries`."""
 
 

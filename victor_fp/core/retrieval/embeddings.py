@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from itertools import accumulate
+from typing import TYPE_CHECKING, Any, cast
 
 import msgspec
 from pydantic import BaseModel, ConfigDict, field_serializer, model_validator
 from typing_extensions import TypedDict
 
 from victor_fp.core.json import Json
+from victor_fp.core.metadata import EmbeddingMetadata, RerankMetadata
 from victor_fp.core.options import OnUnsupported
 from victor_fp.core.retrieval.vectors import EMPTY, Purpose, Vectors, VectorType, concatenate, pack_floats
 from victor_fp.core.types import Usage
@@ -97,7 +99,7 @@ class EmbeddingResponse(BaseModel):
     usage: Usage | None = None
     """Tokens of all texts; None unless the vendor reports them for every request."""
     metadata: dict[str, Any] | None = None
-    """`adjustments`, `attempts`, `id`, `cost` and vendor-specific keys."""
+    """The keys of `EmbeddingMetadata`, and those of a custom provider."""
 
     if TYPE_CHECKING:  # lists of numbers are packed
 
@@ -128,6 +130,11 @@ class EmbeddingResponse(BaseModel):
     def _unpack(self, vectors: Vectors) -> list[list[float]]:
         return vectors.tolist()
 
+    @property
+    def typed_metadata(self) -> EmbeddingMetadata:
+        """The metadata with the types of its documented keys; empty where there is none."""
+        return cast("EmbeddingMetadata", self.metadata or {})
+
     def __len__(self) -> int:
         return len(self.vectors)
 
@@ -153,7 +160,12 @@ class RerankResponse(BaseModel):
     model: str | None = None
     usage: Usage | None = None
     metadata: dict[str, Any] | None = None
-    """`adjustments`, `attempts`, `id`, `cost`, `search_units` and vendor-specific keys."""
+    """The keys of `RerankMetadata`, and those of a custom provider."""
+
+    @property
+    def typed_metadata(self) -> RerankMetadata:
+        """The metadata with the types of its documented keys; empty where there is none."""
+        return cast("RerankMetadata", self.metadata or {})
 
 
 def build_empty_response(model: str) -> EmbeddingResponse:
@@ -170,7 +182,7 @@ def join_responses(parts: Sequence[EmbeddingResponse]) -> EmbeddingResponse:
         dtype=vectors.dtype,
         model=first.model,
         usage=sum_usage([part.usage for part in parts]),
-        metadata=_join_metadata([part.metadata or {} for part in parts]) or None,
+        metadata=_join_metadata(parts) or None,
     )
 
 
@@ -188,11 +200,13 @@ def sum_usage(parts: Sequence[Usage | None]) -> Usage | None:
     return Usage(**total) if total else None  # type: ignore[typeddict-item]  # the names are those of the parts
 
 
-def _join_metadata(parts: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+def _join_metadata(parts: Sequence[EmbeddingResponse]) -> dict[str, Any]:
     """Join metadata: equal values are kept, costs summed, truncated texts and ids listed."""
+    starts = accumulate((len(part) for part in parts), initial=0)
+    found = [_add_offset(part.metadata or {}, start) for part, start in zip(parts, starts, strict=False)]
     joined: dict[str, Any] = {}
-    for name in dict.fromkeys(name for part in parts for name in part):
-        values = [part.get(name) for part in parts]
+    for name in dict.fromkeys(name for metadata in found for name in metadata):
+        values = [metadata.get(name) for metadata in found]
         if name == "cost":
             costs = [value for value in values if isinstance(value, dict)]
             if len(costs) == len(values):
@@ -206,3 +220,12 @@ def _join_metadata(parts: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         else:
             joined[name] = values
     return joined
+
+
+def _add_offset(metadata: Mapping[str, Any], start: int) -> Mapping[str, Any]:
+    """Return the metadata with the indexes of truncated texts as positions in all texts, of which the part's begin at `start`."""
+    match metadata.get("truncated"):
+        case [*indexes] if start and all(isinstance(index, int) for index in indexes):
+            return {**metadata, "truncated": [start + index for index in indexes]}
+        case _:
+            return metadata

@@ -118,21 +118,20 @@ class _Walk:
             root = _Level(self, root, "$").to_object()
         out = self.convert(root, "$")
         schema = dict(out) if isinstance(out, dict) else {}
+        definitions: dict[str, dict[str, Json]] = {}
         done: set[str] = set()
         while pending := [reference for reference in self.used if reference not in done]:
             for reference in pending:
                 done.add(reference)
                 if reference != "#" and is_definition(reference):
-                    self._add_definition(schema, reference)
+                    _, keyword, name = reference.split("/")
+                    converted = self.convert(find_target(self.root, reference), f"$.{keyword}.{name}")
+                    decoded = name.replace("~1", "/").replace("~0", "~")
+                    definitions.setdefault(self.choose_definitions_keyword(keyword), {})[decoded] = converted
+        for keyword, converted_ones in definitions.items():
+            existing = schema.get(keyword)
+            schema[keyword] = {**(existing if isinstance(existing, dict) else {}), **converted_ones}
         return schema
-
-    def _add_definition(self, schema: Schema, reference: str) -> None:
-        _, keyword, name = reference.split("/")
-        converted = self.convert(find_target(self.root, reference), f"$.{keyword}.{name}")
-        under = self.choose_definitions_keyword(keyword)
-        existing = schema.get(under)
-        decoded = name.replace("~1", "/").replace("~0", "~")
-        schema[under] = {**(existing if isinstance(existing, dict) else {}), decoded: converted}
 
     def choose_definitions_keyword(self, keyword: str) -> str:
         """Return the keyword under which definitions are sent."""

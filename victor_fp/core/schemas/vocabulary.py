@@ -8,6 +8,8 @@ from typing import TypeAlias
 from victor_fp.core.json import Json
 
 Schema: TypeAlias = dict[str, Json]
+ANY_OBJECT: Mapping[str, Json] = {"type": "object"}
+"""The schema of all objects."""
 
 SCHEMA_MAPS = frozenset({"properties", "patternProperties", "$defs", "definitions", "dependentSchemas"})
 """Keywords whose value maps names to schemas."""

@@ -187,34 +187,36 @@ class _Items(list[Any]):
     """A list under construction."""
 
 
-class _Text(list[str]):
+class _Text(msgspec.Struct, frozen=True):
     """A text under construction."""
+
+    pieces: tuple[Any, str]
 
 
 def _build_arguments(whole: dict[str, Json], sets: ArgumentSets) -> dict[str, Any]:
     if sets is None:
         return whole
     root = _Fields(whole)
+
+    def set_value(path: ArgumentPath, value: JsonScalar) -> None:
+        place: _Fields | _Items = root
+        for depth, step in enumerate(path):
+            if isinstance(place, _Items) and isinstance(step, int):
+                if step > len(place) + MAX_INDEX_GAP:
+                    return  # another value has replaced the list that `with_value` counted
+                place.extend([None] * (step + 1 - len(place)))
+            last = depth + 1 == len(path)
+            before = _get_at(place, step)
+            inner = _make_leaf(before, value) if last else _make_container(before, path[depth + 1])
+            place[step] = inner  # type: ignore[index]  # an int for a list, a str for an object: `_make_container` chose by it
+            if last or not isinstance(inner, _Fields | _Items):
+                return
+            place = inner
+
     for path, value in unroll(sets):
-        _set(root, path, value)
+        set_value(path, value)
     built = _finish(root)
     return built if isinstance(built, dict) else {}
-
-
-def _set(root: _Fields, path: ArgumentPath, value: JsonScalar) -> None:
-    place: _Fields | _Items = root
-    for depth, step in enumerate(path):
-        if isinstance(place, _Items) and isinstance(step, int):
-            if step > len(place) + MAX_INDEX_GAP:
-                return  # another value has replaced the list that `with_value` counted
-            place.extend([None] * (step + 1 - len(place)))
-        last = depth + 1 == len(path)
-        before = _get_at(place, step)
-        inner = _make_leaf(before, value) if last else _make_container(before, path[depth + 1])
-        place[step] = inner  # type: ignore[index]  # an int for a list, a str for an object: `_make_container` chose by it
-        if last or not isinstance(inner, _Fields | _Items):
-            return
-        place = inner
 
 
 def _get_at(place: _Fields | _Items, step: str | int) -> Any:
@@ -234,15 +236,14 @@ def _make_leaf(before: object, value: JsonScalar) -> object:
     if not isinstance(value, str):
         return value
     if isinstance(before, _Text):
-        before.append(value)
-        return before
-    return _Text((before, value) if isinstance(before, str) else (value,))
+        return _Text((before.pieces, value))
+    return _Text(((None, before), value) if isinstance(before, str) else (None, value))
 
 
 def _finish(built: object) -> object:
     match built:
         case _Text():
-            return "".join(built)
+            return "".join(unroll(built.pieces))
         case _Fields():
             return {key: _finish(value) for key, value in built.items()}
         case _Items():

@@ -65,6 +65,24 @@ class RateLimitStats(TypedDict):
     """By `provider:model`."""
 
 
+class BoundStats(TypedDict):
+    """One bound of a budget: US dollars, or a number of tokens or requests."""
+
+    limit: float | None
+    """None is unlimited."""
+    spent: float
+    reserved: float
+    """Reserved by calls in flight; counts as spent until they end."""
+
+
+class BudgetStats(TypedDict):
+    """Returned by `get_budget_stats`, as last seen by this process."""
+
+    usd: BoundStats
+    tokens: BoundStats
+    requests: BoundStats
+
+
 class HealthStats(TypedDict):
     """A target's health, measured from its traffic."""
 

@@ -73,7 +73,7 @@ class BatchClient(msgspec.Struct, frozen=True, kw_only=True):
                 return Failure(fault)
             case Success(estimate):
                 pass
-        may_be_billed = False
+        may_be_billed, submitted_at = False, time()
         try:
             match outcome(await self._start(items, token)):
                 case Failure(fault):
@@ -97,7 +97,8 @@ class BatchClient(msgspec.Struct, frozen=True, kw_only=True):
             if self.budget is not None and estimate is not None:
                 self.budget.settle(estimate, fault=None if may_be_billed else InvalidRequest())
         shared = merge_contexts(items)
-        return Success(msgspec.structs.replace(step, model=shared.model, context=shared))
+        handle = msgspec.structs.replace(step, model=shared.model, context=shared, submitted_at=submitted_at)
+        return Success(handle)
 
     async def _reserve(self, items: Sequence[BatchItem]) -> Result[Amount | None, Fault]:
         """Reserve the estimated cost of a batch; None without a budget."""

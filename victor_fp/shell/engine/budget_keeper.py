@@ -23,6 +23,7 @@ from victor_fp.shell.store.packing import SPENDING
 
 if TYPE_CHECKING:
     from victor_fp.core.batching.types import BatchItem
+    from victor_fp.core.telemetry.stats import BudgetStats
 
 E = TypeVar("E")
 R = TypeVar("R")
@@ -136,7 +137,7 @@ class BudgetKeeper:
         actual = estimate if counts is None else self._compute_actual(estimate, answer, counts, models, address)
         self._post(partial(_settle, actual), estimate)
 
-    def build_stats(self) -> dict[str, dict[str, float | None]]:
+    def build_stats(self) -> BudgetStats:
         """Return limit, spent and reserved, as last seen by this process."""
         return machine.describe_spending(msgspec.structs.replace(self._cell.state, budget=self._budget))
 

@@ -17,8 +17,7 @@ from victor_fp.core.security.redaction import redact_text
 from victor_fp.core.telemetry.metrics import NOT_FAILURES, Sample
 from victor_fp.core.types import CompletionResponse, StreamChunk
 from victor_fp.shell.engine.call_spec import CallSpec
-
-LOGGER = "victor_fp"
+from victor_fp.shell.runtime import LOGGER
 
 
 class Begun(msgspec.Struct, frozen=True, kw_only=True):

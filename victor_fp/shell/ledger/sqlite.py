@@ -253,9 +253,9 @@ class Ledger:
         for start in range(0, len(keys), _VARIABLES):
             part = keys[start : start + _VARIABLES]
             marks = ",".join("?" * len(part))
-            query = f"SELECT id, key, digest, run, status, body FROM rows WHERE key IN ({marks})"  # noqa: S608  marks only
-            for number, key, digest, run, status, body in self._connection.execute(query, part):
-                found[key] = RowRecord(number, digest, run, status, body or b"")
+            query = f"SELECT id, key, digest, run, status, body, cost FROM rows WHERE key IN ({marks})"  # noqa: S608  marks only
+            for number, key, digest, run, status, body, cost in self._connection.execute(query, part):
+                found[key] = RowRecord(number, digest, run, status, body or b"", cost=cost)
             if not has_batches:
                 continue
             query = f"SELECT key, digest FROM submitted WHERE key IN ({marks})"  # noqa: S608  marks only

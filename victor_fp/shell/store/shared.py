@@ -30,8 +30,7 @@ from victor_fp.core.faults import ConnectionFailed, Fault
 from victor_fp.core.resilience.admission import Admission
 from victor_fp.core.resilience.lease import UNREACHABLE
 from victor_fp.core.resilience.pool import Borrow, Lent
-from victor_fp.shell.engine.telemetry import LOGGER
-from victor_fp.shell.runtime import SYSTEM, Runtime
+from victor_fp.shell.runtime import LOGGER, SYSTEM, Runtime
 from victor_fp.shell.store import Packing, Step
 from victor_fp.shell.store.leased import LeasedCell
 

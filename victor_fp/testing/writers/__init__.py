@@ -97,6 +97,6 @@ def load_writer(protocol: str) -> Writer:
     """Return the writer of a protocol. Raises LookupError for an unknown protocol."""
     if protocol not in PROTOCOLS:
         raise LookupError(f"unknown protocol {protocol!r}; known: {', '.join(PROTOCOLS)}")
-    module = import_module(f"{__name__}.{PROTOCOLS[protocol]}")
+    module = import_module(f"{__name__}.{PROTOCOLS[protocol].package}")
     found: Writer = module.WRITER
     return found

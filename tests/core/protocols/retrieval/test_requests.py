@@ -15,10 +15,38 @@ from victor_fp.core.catalogue.spec import ProviderSpec
 from victor_fp.core.faults import Fault, InvalidRequest, OperationUnsupported, UnsupportedParameter
 from victor_fp.core.requests import HttpRequest
 from victor_fp.core.result import outcome
+from victor_fp.core.retrieval.embeddings import EmbeddingRequest, RerankRequest
 
 SETTINGS = {"endpoint": "https://mine.openai.azure.com", "project": "p", "account": "a", "region": "us-east-1"}
 EMBEDDING = [spec for spec in CATALOGUE if spec.embeddings is not None]
 RERANKING = [spec for spec in CATALOGUE if spec.reranking is not None]
+
+EMBEDDING_OPTIONS: dict[str, Any] = {
+    "dimensions": 256,
+    "purpose": "query",
+    "dtype": "int8",
+    "truncate": True,
+    "user": "u-1",
+    "extra_body": {"vendor_field": {"on": True}},
+    "extra_headers": {"X-Trace": "t-1"},
+    "other": 1,
+}
+RERANKING_OPTIONS: dict[str, Any] = {
+    "top_n": 1,
+    "truncate": True,
+    "extra_body": {"vendor_field": {"on": True}},
+    "extra_headers": {"X-Trace": "t-1"},
+    "other": 1,
+}
+
+
+def rerank(spec: ProviderSpec, **options: Any) -> HttpRequest | Fault:
+    model = (spec.reranking and spec.reranking.default_model) or "model-1"
+    match outcome(replay.rerank_request(spec.name, "q", ["a", "b"], model=model, settings=SETTINGS, **options)):
+        case Success(request):
+            return request
+        case Failure(fault):
+            return fault
 
 
 def embed(
@@ -39,30 +67,44 @@ def body_of(provider: str, **options: Any) -> Any:
     return requests[0].json()
 
 
+def show(request: HttpRequest) -> dict[str, object]:
+    adjusted = [(one.parameter, one.action) for one in request.adjustments]
+    return {"url": request.url, "body": request.json(), "adjustments": adjusted}
+
+
+def describe(requests: tuple[HttpRequest, ...] | HttpRequest | Fault) -> str:
+    return f"{type(requests).__name__}: {requests.message}" if isinstance(requests, Fault) else "accepted as it is"
+
+
 @pytest.mark.parametrize("spec", EMBEDDING, ids=lambda spec: spec.name)
 def test_requests_of_every_entry(spec: ProviderSpec, snapshot: SnapshotAssertion) -> None:
-    requests = embed(
-        spec.name, dimensions=256, purpose="query", dtype="int8", truncate=True, user="u-1", on_unsupported="adjust"
-    )
+    """The whole request with `on_unsupported="adjust"`, and the fault without it."""
+    requests = embed(spec.name, **EMBEDDING_OPTIONS, on_unsupported="adjust")
     assert isinstance(requests, tuple)
-    first = requests[0]
-    shown = {
+    assert snapshot == show(requests[0]) | {
         "requests": len(requests),
-        "url": first.url,
-        "body": first.json(),
-        "adjustments": [(one.parameter, one.action) for one in first.adjustments],
+        "fail": describe(embed(spec.name, **EMBEDDING_OPTIONS)),
     }
-    assert snapshot == shown
 
 
 @pytest.mark.parametrize("spec", RERANKING, ids=lambda spec: spec.name)
 def test_reranking_requests_of_every_entry(spec: ProviderSpec, snapshot: SnapshotAssertion) -> None:
-    model = (spec.reranking and spec.reranking.default_model) or "model-1"
-    request = replay.rerank_request(
-        spec.name, "q", ["a", "b"], model=model, top_n=1, truncate=True, on_unsupported="adjust", settings=SETTINGS
-    ).unwrap()
-    adjusted = [(one.parameter, one.action) for one in request.adjustments]
-    assert snapshot == {"url": request.url, "body": request.json(), "adjustments": adjusted}
+    """The same of reranking."""
+    request = rerank(spec, **RERANKING_OPTIONS, on_unsupported="adjust")
+    assert isinstance(request, HttpRequest)
+    assert snapshot == show(request) | {"fail": describe(rerank(spec, **RERANKING_OPTIONS))}
+
+
+@pytest.mark.parametrize(
+    ("kind", "options"),
+    [(EmbeddingRequest, EMBEDDING_OPTIONS), (RerankRequest, RERANKING_OPTIONS)],
+    ids=["embed", "rerank"],
+)
+def test_every_option_is_in_the_snapshots(kind: type[msgspec.Struct], options: dict[str, Any]) -> None:
+    arguments = {"texts", "model", "query", "documents", "on_unsupported"}
+    names = set(kind.__struct_fields__) - arguments
+    assert names - options.keys() == {"unknown"}
+    assert len(options.keys() - names) == 1  # one for "unknown"
 
 
 @pytest.mark.parametrize("spec", EMBEDDING, ids=lambda spec: spec.name)

@@ -25,6 +25,7 @@ from victor_fp.core.types import AudioPart, FilePart, ImagePart, Message, Part, 
 
 PartBlock: TypeAlias = RequestTextBlock | RequestImageBlock | RequestDocumentBlock
 PDF = "application/pdf"
+IMAGE_DETAIL = Adjustment(parameter="image.detail", reason="the vendor sizes images itself")
 
 
 class Inline(msgspec.Struct, frozen=True, gc=False):
@@ -34,32 +35,34 @@ class Inline(msgspec.Struct, frozen=True, gc=False):
     base64: str
 
 
-def build_part_blocks(
-    dialect: AnthropicDialect, message: Message, unsupported: list[Adjustment], notes: list[Adjustment]
-) -> list[PartBlock]:
+class PartBlocks(msgspec.Struct, frozen=True, gc=False):
+    """The blocks of a message's content."""
+
+    blocks: list[PartBlock]
+    unsupported: tuple[Adjustment, ...] = ()
+    notes: tuple[Adjustment, ...] = ()
+
+
+def build_part_blocks(dialect: AnthropicDialect, message: Message) -> PartBlocks:
     """Build the blocks of a message's content, without empty texts, which the vendor rejects."""
-    if isinstance(message.content, str):
-        return [RequestTextBlock(text=message.content)] if message.content else []
-    blocks: list[PartBlock] = []
-    for part in message.content:
-        match build_block(dialect, part, notes):
-            case Adjustment() as refused:
-                unsupported.append(refused)
-            case None:
-                pass
-            case found:
-                blocks.append(found)
-    return blocks
+    content = message.content
+    if isinstance(content, str):
+        return PartBlocks([RequestTextBlock(text=content)] if content else [])
+    built = [build_block(dialect, part) for part in content]
+    has_detail = any(isinstance(part, ImagePart) and part.detail in ("low", "high") for part in content)
+    return PartBlocks(
+        [block for block in built if block is not None and not isinstance(block, Adjustment)],
+        tuple(block for block in built if isinstance(block, Adjustment)),
+        (IMAGE_DETAIL,) if has_detail else (),
+    )
 
 
-def build_block(dialect: AnthropicDialect, part: Part, notes: list[Adjustment]) -> PartBlock | Adjustment | None:
+def build_block(dialect: AnthropicDialect, part: Part) -> PartBlock | Adjustment | None:
     """Build the block of a part; None if it is empty, an Adjustment if it cannot be sent."""
     match part:
         case TextPart(text=text):
             return RequestTextBlock(text=text) if text else None
         case ImagePart():
-            if part.detail in ("low", "high"):
-                notes.append(Adjustment(parameter="image.detail", reason="the vendor sizes images itself"))
             return _build_image(dialect, part)
         case FilePart():
             return _build_document(dialect, part)

@@ -32,7 +32,9 @@ from victor_fp.core.requests import (
     ChatRequest,
     Endpoint,
     HttpRequest,
+    choose_service_tier,
     find_missing_setting,
+    list_missing_fields,
     resolve_unsupported,
 )
 
@@ -91,7 +93,7 @@ def _build_body(
     sampling = build_sampling(dialect, policy, request, thinking=reasoning.active or _is_thinking_requested(options))
     tooling = build_tools(policy, request, budgeted=isinstance(reasoning.thinking, ThinkingConfigEnabled))
     response_format, in_format = _format(policy, options)
-    tier, in_tier = _choose_service_tier(options)
+    tier, in_tier = choose_service_tier(options, SERVICE_TIERS, "auto and standard_only")
     config = OutputConfig(effort=reasoning.effort, format=response_format)
     body = CreateMessageParams(
         model=request.model if dialect.model_in_body else UNSET,
@@ -144,28 +146,13 @@ def _format(policy: ClaudePolicy, options: Options) -> tuple[JsonOutputFormat | 
     return JsonOutputFormat(schema=requested.schema), ()
 
 
-def _choose_service_tier(
-    options: Options,
-) -> tuple[Literal["auto", "standard_only"] | UnsetType, tuple[Adjustment, ...]]:
-    if options.service_tier is None:
-        return UNSET, ()
-    tier = SERVICE_TIERS.get(options.service_tier.lower())
-    if tier is None:
-        reason = f"the tiers are auto and standard_only, not {options.service_tier}"
-        return UNSET, (Adjustment(parameter="service_tier", reason=reason),)
-    return tier, ()
-
-
 def _list_unsupported(options: Options) -> tuple[Adjustment, ...]:
     """List the requested options that the protocol has no field for."""
-    requested = {
-        "seed": options.seed is not None,
-        "logprobs": options.logprobs is not None and options.logprobs is not False,
-        "presence_penalty": bool(options.presence_penalty),
-        "frequency_penalty": bool(options.frequency_penalty),
-    }
-    return tuple(
-        Adjustment(parameter=name, reason="the protocol has no such parameter")
-        for name, is_set in requested.items()
-        if is_set
+    return list_missing_fields(
+        {
+            "seed": options.seed is not None,
+            "logprobs": options.logprobs is not None and options.logprobs is not False,
+            "presence_penalty": bool(options.presence_penalty),
+            "frequency_penalty": bool(options.frequency_penalty),
+        }
     )

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from itertools import groupby
+from operator import itemgetter
 from typing import Literal, TypeAlias, TypeVar, assert_never, cast
 
 import msgspec
@@ -27,9 +29,13 @@ from victor_fp.core.protocols.anthropic_messages.tools import EPHEMERAL
 from victor_fp.core.request_building.conversation import (
     INSTRUCTIONS,
     SYSTEM_MOVED,
+    WRAPPED_ARGUMENTS,
     Block,
-    read_call_arguments,
+    is_invalid_object,
+    is_system_turn_allowed,
+    list_next_roles,
     split_assistant_turn,
+    wrap_arguments,
 )
 from victor_fp.core.requests import Adjustment, ChatRequest
 from victor_fp.core.streaming.tool_call_drafts import make_id
@@ -45,6 +51,17 @@ MARKABLE = (
 )
 _ID = re.compile(r"[a-zA-Z0-9_-]{1,128}")
 """Call ids that the vendor accepts."""
+
+
+AnthropicTurn: TypeAlias = tuple[AnthropicRole, Sequence[InputContentBlock]]
+
+
+class AnthropicBlocks(msgspec.Struct, frozen=True, gc=False):
+    """The blocks of one message."""
+
+    blocks: list[InputContentBlock]
+    unsupported: tuple[Adjustment, ...] = ()
+    notes: tuple[Adjustment, ...] = ()
 
 
 class AnthropicTurns(msgspec.Struct, frozen=True, kw_only=True):
@@ -66,7 +83,7 @@ def limit_cache_marks(dialect: AnthropicDialect, request: ChatRequest) -> tuple[
     excess = sum(marked) - dialect.max_cache_marks
     if excess <= 0:
         return request, ()
-    dropped = {index for index, mark in enumerate(marked) if mark and sum(marked[: index + 1]) <= excess}
+    dropped = set([index for index, mark in enumerate(marked) if mark][:excess])
     unmarked = {"cache": False}
     tools = tuple(
         tool.model_copy(update=unmarked) if index in dropped else tool for index, tool in enumerate(request.tools)
@@ -85,9 +102,10 @@ def limit_cache_marks(dialect: AnthropicDialect, request: ChatRequest) -> tuple[
 def build_turns(dialect: AnthropicDialect, policy: ClaudePolicy, messages: Sequence[Message]) -> AnthropicTurns:
     """Build turns. Leading system messages become the system field; unsupported content is listed."""
     system: list[RequestTextBlock] = []
-    turns: list[tuple[AnthropicRole, list[InputContentBlock]]] = []
+    turns: list[AnthropicTurn] = []
     unsupported: list[Adjustment] = []
     notes: list[Adjustment] = []
+    next_roles = list_next_roles(messages) if policy.system_turns else []
     for index, message in enumerate(messages):
         if message.name and message.role != "tool":
             notes.append(
@@ -95,44 +113,34 @@ def build_turns(dialect: AnthropicDialect, policy: ClaudePolicy, messages: Seque
             )
         if message.role in INSTRUCTIONS:
             texts = _mark_last(_build_texts(message)) if message.cache else _build_texts(message)
-            if policy.system_turns and _is_system_turn_allowed(turns, messages[index + 1 :]):
-                _append_turn(turns, "system", texts)
+            if policy.system_turns and is_system_turn_allowed(turns, next_roles[index]):
+                if texts:
+                    turns.append(("system", texts))
                 continue
             if turns and texts:
                 notes.append(SYSTEM_MOVED)
             system += texts
             continue
         role: AnthropicRole = "assistant" if message.role == "assistant" else "user"
-        blocks = _build_blocks(dialect, message, unsupported, notes)
-        _append_turn(turns, role, _mark_last(blocks) if message.cache else blocks)
+        built = _build_blocks(dialect, message)
+        unsupported += built.unsupported
+        notes += built.notes
+        if built.blocks or role == "user":
+            turns.append((role, _mark_last(built.blocks) if message.cache else built.blocks))
     return AnthropicTurns(
         system=_build_system(system),
-        messages=[InputMessage(role=role, content=_build_content(blocks)) for role, blocks in turns],
+        messages=_merge_turns(turns),
         unsupported=tuple(unsupported),
         notes=tuple(dict.fromkeys(notes)),
     )
 
 
-def _is_system_turn_allowed(turns: Sequence[tuple[AnthropicRole, object]], following: Sequence[Message]) -> bool:
-    """Return whether a system turn may follow.
-
-    The vendor's document: it must follow a user turn, and be the last or followed by an assistant turn.
-    """
-    after_user = bool(turns) and turns[-1][0] in ("user", "system")
-    next_role = next((message.role for message in following if message.role not in INSTRUCTIONS), "assistant")
-    return after_user and next_role == "assistant"
-
-
-def _append_turn(
-    turns: list[tuple[AnthropicRole, list[InputContentBlock]]], role: AnthropicRole, blocks: Sequence[InputContentBlock]
-) -> None:
-    """Append a turn, or extend the last one of the same role; empty turns are dropped, except those of users."""
-    if not blocks and role != "user":
-        return
-    if turns and turns[-1][0] == role:
-        turns[-1][1].extend(blocks)
-    else:
-        turns.append((role, list(blocks)))
+def _merge_turns(turns: Sequence[AnthropicTurn]) -> list[InputMessage]:
+    """Make one message of adjacent turns of one role."""
+    return [
+        InputMessage(role=role, content=_build_content([block for _, blocks in same for block in blocks]))
+        for role, same in groupby(turns, itemgetter(0))
+    ]
 
 
 def _build_system(blocks: list[RequestTextBlock]) -> str | list[RequestTextBlock] | UnsetType:
@@ -162,22 +170,23 @@ def _build_texts(message: Message) -> list[RequestTextBlock]:
     return [RequestTextBlock(text=part.text) for part in message.content if part.type == "text" and part.text]
 
 
-def _build_blocks(
-    dialect: AnthropicDialect, message: Message, unsupported: list[Adjustment], notes: list[Adjustment]
-) -> list[InputContentBlock]:
+def _build_blocks(dialect: AnthropicDialect, message: Message) -> AnthropicBlocks:
     if message.role == "assistant":
         blocks = split_assistant_turn(message, dialect.protocol, foreign_reasoning=dialect.unsigned_thinking)
-        return [written for block in blocks if (written := _build_assistant_block(dialect, block, notes)) is not None]
-    parts = build_part_blocks(dialect, message, unsupported, notes)
-    if message.role != "tool":
-        return [*parts]
-    return [
-        RequestToolResultBlock(
-            tool_use_id=fit_call_id(message.tool_call_id or ""),
-            content=_build_result(parts),
-            is_error=True if message.is_error else UNSET,
+        is_wrapped = any(block.kind == "tool_call" and is_invalid_object(block.arguments) for block in blocks)
+        return AnthropicBlocks(
+            [written for block in blocks if (written := _build_assistant_block(dialect, block)) is not None],
+            notes=(WRAPPED_ARGUMENTS,) if is_wrapped else (),
         )
-    ]
+    parts = build_part_blocks(dialect, message)
+    if message.role != "tool":
+        return AnthropicBlocks([*parts.blocks], parts.unsupported, parts.notes)
+    result = RequestToolResultBlock(
+        tool_use_id=fit_call_id(message.tool_call_id or ""),
+        content=_build_result(parts.blocks),
+        is_error=True if message.is_error else UNSET,
+    )
+    return AnthropicBlocks([result], parts.unsupported, parts.notes)
 
 
 def _build_result(parts: list[PartBlock]) -> str | list[PartBlock] | UnsetType:
@@ -186,9 +195,7 @@ def _build_result(parts: list[PartBlock]) -> str | list[PartBlock] | UnsetType:
     return parts if plain is None else plain or UNSET
 
 
-def _build_assistant_block(
-    dialect: AnthropicDialect, block: Block, notes: list[Adjustment]
-) -> InputContentBlock | None:
+def _build_assistant_block(dialect: AnthropicDialect, block: Block) -> InputContentBlock | None:
     """Build a block of an assistant turn with the vendor's state; None if it is empty."""
     state = block.state or {}
     match block.kind:
@@ -208,7 +215,7 @@ def _build_assistant_block(
                 return RequestThinkingBlock(thinking=block.text, signature="") if dialect.unsigned_thinking else None
             return RequestThinkingBlock(thinking=block.text, signature=signature)
         case "tool_call":
-            return _build_call(block, state, notes)
+            return _build_call(block, state)
         case "opaque":
             # Sent back as received, including unknown fields; the encoder writes mappings unchanged.
             return cast("InputContentBlock", state) if "type" in state else None
@@ -216,17 +223,12 @@ def _build_assistant_block(
             assert_never(block.kind)
 
 
-def _build_call(block: Block, state: Mapping[str, Json], notes: list[Adjustment]) -> RequestToolUseBlock:
-    arguments = read_call_arguments(block.arguments)
-    if isinstance(arguments, str):
-        reason = "arguments that are not a JSON object are sent as {'invalid_json': text}"
-        notes.append(Adjustment(parameter="messages.tool_calls", reason=reason, action="changed"))
-        arguments = {"invalid_json": arguments}
+def _build_call(block: Block, state: Mapping[str, Json]) -> RequestToolUseBlock:
     caller, toolset = state.get("caller"), state.get("toolset_name")
     return RequestToolUseBlock(
         id=fit_call_id(block.id),
         name=block.name,
-        input=arguments,
+        input=wrap_arguments(block.arguments),
         caller=dict(caller) if isinstance(caller, Mapping) else UNSET,
         toolset_name=toolset if isinstance(toolset, str) else UNSET,
     )

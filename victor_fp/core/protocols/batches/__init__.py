@@ -163,6 +163,6 @@ def build_batch_codec(endpoint: Endpoint) -> Result[BatchCodec, Fault]:
         case BedrockBatches():
             from victor_fp.core.protocols.batches import bedrock
 
-            return bedrock.bind_batch_codec(endpoint, support)
+            return bedrock.bind_batch_codec(endpoint, support, dialect)
         case _:
             assert_never(dialect)

@@ -100,13 +100,8 @@ def build_list(bound: BatchEndpoint, cursor: str | None) -> HttpRequest:
 
 def read_status(bound: BatchEndpoint, handle: BatchHandle, body: bytes) -> Result[BatchStatus, Fault]:
     """Decode a batch."""
-    return bound.decode(_BATCH, body, "the batch").bind(
-        lambda batch: (
-            Success(_read_status(bound, handle, batch))
-            if batch.id
-            else Failure(bound.build_invalid("the response contains no batch id", body))
-        )
-    )
+    found = bound.decode_found(_BATCH, body, "batch", lambda batch: batch.id)
+    return found.map(partial(_read_status, bound, handle))
 
 
 def read_list(bound: BatchEndpoint, _: str | None, body: bytes) -> Result[StatusPage, Fault]:
@@ -125,7 +120,6 @@ def _read_status(bound: BatchEndpoint, handle: BatchHandle, batch: received.Batc
     parts = (counts.processing, counts.succeeded, counts.errored, counts.canceled, counts.expired)
     total = None if batch.request_counts is None else sum(part or 0 for part in parts)
     created = parse_time(batch.created_at)
-    has_results = batch.processing_status == "ended" and batch.results_url is not None
     return BatchStatus(
         handle=msgspec.structs.replace(handle, id=batch.id or handle.id, count=handle.count or total or 0),
         state=_read_state(batch),
@@ -138,7 +132,7 @@ def _read_status(bound: BatchEndpoint, handle: BatchHandle, batch: received.Batc
         created_at=created,
         ends_at=parse_time(batch.expires_at),
         results_expire_at=bound.compute_expiry(created),
-        sources=(batch.id or handle.id,) if has_results else (),
+        sources=(batch.id or handle.id,) if batch.results_url is not None else (),
     )
 
 
@@ -163,7 +157,7 @@ def read_results(bound: BatchEndpoint, status: BatchStatus) -> ResultStep | None
     if not status.sources:
         return None
     request = build_request(bound.endpoint, ReadResults(message_batch_id=status.handle.id))
-    return ResultStep(request=request, read=partial(read_lines, bound, _LINE, read_line), is_lines=True)
+    return ResultStep(request=request, read=partial(read_lines, _LINE, read_line), is_lines=True)
 
 
 def read_line(line: received.ResultLine) -> ItemResult | None:

@@ -92,7 +92,7 @@ def _read_file(cursor: _Cursor) -> list[Json]:
     codec = metadata.get("avro.codec", b"null").decode("utf-8", "replace")
     if codec not in ("null", "deflate"):
         raise ValueError(f"codec {codec!r} is not supported")
-    read, marker = _compile(schema, "", {}), cursor.take(SYNC)
+    read, marker = _Compiler().compile(schema, ""), cursor.take(SYNC)
     records: list[Json] = []
     budget = MAX_BYTES
     while cursor.remaining:
@@ -118,50 +118,57 @@ def _decompress(block: bytes, limit: int) -> bytes:
     return found
 
 
-def _compile(schema: Json, namespace: str, names: dict[str, _Read]) -> _Read:
-    """Return the function that reads values of a schema; `names` has the named types seen so far."""
-    if isinstance(schema, str):
-        simple = _PRIMITIVES.get(schema)
-        if simple is not None:
-            return simple
-        name = _resolve_name(schema, namespace)
-        if name not in names:
-            raise ValueError(f"type {name!r} is not defined")
-        return names[name]
-    if isinstance(schema, list):
-        return _compile_union([_compile(branch, namespace, names) for branch in schema])
-    if not isinstance(schema, dict):
-        raise TypeError("a schema is neither a name, a union nor an object")
-    kind = schema["type"]
-    match kind:
-        case "record" | "error" | "enum" | "fixed":
-            return _compile_named(schema, str(kind), namespace, names)
-        case "array":
-            return _compile_array(_compile(schema["items"], namespace, names))
-        case "map":
-            return _compile_map(_compile(schema["values"], namespace, names))
-        case _:
-            return _compile(kind, namespace, names)
+class _Compiler:
+    """The named types of one schema, which refer to each other and to themselves; owned by one call."""
 
+    __slots__ = ("_names",)
 
-def _compile_named(schema: Mapping[str, Json], kind: str, namespace: str, names: dict[str, _Read]) -> _Read:
-    given = schema.get("namespace")
-    name = _resolve_name(str(schema["name"]), given if isinstance(given, str) else namespace)
-    match kind:
-        case "enum":
-            read = _compile_enum([str(symbol) for symbol in _check_list(schema["symbols"])])
-        case "fixed":
-            read = _compile_fixed(int(str(schema["size"])))
-        case _:
-            fields: list[tuple[str, _Read]] = []
-            read = _compile_record(fields)
-            names[name] = read
-            for field in _check_list(schema["fields"]):
-                if not isinstance(field, dict):
-                    raise TypeError("a field of a record is not an object")
-                fields.append((str(field["name"]), _compile(field["type"], name.rpartition(".")[0], names)))
-    names[name] = read
-    return read
+    def __init__(self) -> None:
+        self._names: dict[str, _Read] = {}
+
+    def compile(self, schema: Json, namespace: str) -> _Read:
+        """Return the function that reads values of a schema."""
+        if isinstance(schema, str):
+            simple = _PRIMITIVES.get(schema)
+            if simple is not None:
+                return simple
+            name = _resolve_name(schema, namespace)
+            if name not in self._names:
+                raise ValueError(f"type {name!r} is not defined")
+            return self._names[name]
+        if isinstance(schema, list):
+            return _compile_union([self.compile(branch, namespace) for branch in schema])
+        if not isinstance(schema, dict):
+            raise TypeError("a schema is neither a name, a union nor an object")
+        kind = schema["type"]
+        match kind:
+            case "record" | "error" | "enum" | "fixed":
+                return self._compile_named(schema, str(kind), namespace)
+            case "array":
+                return _compile_array(self.compile(schema["items"], namespace))
+            case "map":
+                return _compile_map(self.compile(schema["values"], namespace))
+            case _:
+                return self.compile(kind, namespace)
+
+    def _compile_named(self, schema: Mapping[str, Json], kind: str, namespace: str) -> _Read:
+        given = schema.get("namespace")
+        name = _resolve_name(str(schema["name"]), given if isinstance(given, str) else namespace)
+        match kind:
+            case "enum":
+                read = _compile_enum([str(symbol) for symbol in _check_list(schema["symbols"])])
+            case "fixed":
+                read = _compile_fixed(int(str(schema["size"])))
+            case _:
+                fields: list[tuple[str, _Read]] = []
+                read = _compile_record(fields)
+                self._names[name] = read
+                for field in _check_list(schema["fields"]):
+                    if not isinstance(field, dict):
+                        raise TypeError("a field of a record is not an object")
+                    fields.append((str(field["name"]), self.compile(field["type"], name.rpartition(".")[0])))
+        self._names[name] = read
+        return read
 
 
 def _resolve_name(name: str, namespace: str) -> str:

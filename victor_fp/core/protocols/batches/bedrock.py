@@ -1,4 +1,7 @@
-"""Bedrock's model invocation jobs: records of Converse in an object of S3, results as lines of objects there."""
+"""Bedrock's model invocation jobs: records in an object of S3, results as lines of objects there.
+
+Records are requests of Converse or, for Claude models with tools, of InvokeModel. A job has records of one operation.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,7 @@ from functools import partial
 
 import msgspec
 from msgspec import UNSET
+from msgspec.structs import replace
 from returns.result import Failure, Result, Success
 from victor_fp_wire.bedrock_batches import request as sent
 from victor_fp_wire.bedrock_batches import response as received
@@ -21,7 +25,7 @@ from victor_fp_wire.bedrock_batches.operations import (
 
 from victor_fp.core.batching.reading import cut_last_segment, encode_body, parse_time
 from victor_fp.core.batching.types import (
-    FINAL_STATES,
+    RESULT_STATES,
     BatchCounts,
     BatchHandle,
     BatchItem,
@@ -30,17 +34,20 @@ from victor_fp.core.batching.types import (
     ItemResult,
     make_item_id,
 )
-from victor_fp.core.dialects.batches import BatchSupport
-from victor_fp.core.dialects.bedrock import BedrockDialect
+from victor_fp.core.deltas import Delta
+from victor_fp.core.dialects.batches import BatchSupport, BedrockBatches
+from victor_fp.core.dialects.bedrock import BedrockDialect, strip_version
 from victor_fp.core.faults import Fault, InvalidRequest
-from victor_fp.core.json import encode_json
-from victor_fp.core.protocols import codec_for
+from victor_fp.core.json import decode_json, encode_json
+from victor_fp.core.protocols import Codec, codec_for
 from victor_fp.core.protocols.batches import BatchCodec, StatusPage, StoreRead, StoreWrite, SubmitStep
 from victor_fp.core.protocols.batches.common import BatchEndpoint, find_folder, join_lines, read_lines
 from victor_fp.core.protocols.operations import build_decoder, build_request, build_url
-from victor_fp.core.requests import Endpoint, HttpRequest, build_missing_setting, find_missing_setting
+from victor_fp.core.requests import ChatRequest, Endpoint, HttpRequest, build_missing_setting, find_missing_setting
 from victor_fp.core.result import outcome
 
+CONVERSE = "Converse"
+INVOKE_MODEL = "InvokeModel"
 PAGE = 100
 SCHEME = "s3://"
 RESULT_NAMES = (r".+\.jsonl\.out",)
@@ -66,70 +73,103 @@ _LIST = build_decoder(ListModelInvocationJobs.RESPONSE)
 _LINE = build_decoder(ReadResults.EVENT)
 
 
-class _ControlPlane(msgspec.Struct, frozen=True, kw_only=True):
-    """An endpoint, the URL of its control plane, the folder for objects, and the role that reads and writes them."""
+class ControlPlane(BatchEndpoint, frozen=True, kw_only=True):
+    """The endpoint with its control plane, and with the bucket for the objects of batches."""
 
-    bound: BatchEndpoint
     base_url: str
+    """URL of the control plane."""
     folder: str
     role: str
+    """The role that reads and writes the folder."""
 
 
-def bind_batch_codec(endpoint: Endpoint, support: BatchSupport) -> Result[BatchCodec, Fault]:
+def bind_batch_codec(endpoint: Endpoint, support: BatchSupport, dialect: BedrockBatches) -> Result[BatchCodec, Fault]:
     """Return the batch codec; InvalidRequest for other protocols, and without region, `batch_location` or `batch_role`."""
-    spec = endpoint.spec
-    if not isinstance(spec.dialect, BedrockDialect):
-        message = f"this batch API accepts requests of Converse, not {spec.dialect.protocol}"
+    spec, live = endpoint.spec, endpoint.spec.dialect
+    if not isinstance(live, BedrockDialect):
+        message = f"this batch API accepts requests of Converse, not {live.protocol}"
         return Failure(InvalidRequest(provider=spec.name, message=message))
     if (fault := find_missing_setting(endpoint)) is not None:
         return Failure(fault)
-    base_url = spec.dialect.find_control_url(endpoint.base_url)
-    bound = BatchEndpoint(endpoint=endpoint, support=support, route="Converse")
+    base_url = live.find_control_url(endpoint.base_url)
 
     def bind(folder: str) -> Result[BatchCodec, Fault]:
         role = endpoint.settings.get("batch_role")
         if not role:
             return Failure(build_missing_setting(endpoint, "batch_role"))
-        return Success(_bind(_ControlPlane(bound=bound, base_url=base_url, folder=folder, role=role)))
+        plane = ControlPlane(
+            endpoint=endpoint, support=support, route=CONVERSE, base_url=base_url, folder=folder, role=role
+        )
+        return Success(_bind(plane, bind_codec(endpoint, live, dialect)))
 
     return find_folder(endpoint, SCHEME).bind(bind)
 
 
-def _bind(plane: _ControlPlane) -> BatchCodec:
-    endpoint, base_url = plane.bound.endpoint, plane.base_url
+def bind_codec(endpoint: Endpoint, live: BedrockDialect, dialect: BedrockBatches) -> Codec:
+    """Return the codec of both kinds of records."""
+    converse = codec_for(endpoint)
+    messages = codec_for(replace(endpoint, spec=replace(endpoint.spec, dialect=dialect.claude)))
+
+    def build_record(request: ChatRequest) -> Result[HttpRequest, Fault]:
+        match outcome(converse.request(request)):
+            case Failure(fault):
+                return Failure(fault)
+            case Success(built):
+                body = built.json()
+                if (
+                    not isinstance(body, dict) or "toolConfig" not in body
+                ):  # it may also declare the tools of earlier calls
+                    return Success(built)
+        if live.find_policy(request.model).claude:
+            return messages.request(replace(request, model=strip_version(request.model)))
+        message = "the vendor's batch API accepts tools for Claude models only"
+        return Failure(InvalidRequest(provider=endpoint.spec.name, model=request.model, message=message))
+
+    def read_output(body: bytes) -> Sequence[Delta]:
+        output = decode_json(body)
+        is_message = isinstance(output, dict) and output.get("type") == "message"
+        return (messages if is_message else converse).response(body)
+
+    return replace(converse, request=build_record, response=read_output)
+
+
+def _bind(bound: ControlPlane, codec: Codec) -> BatchCodec:
+    endpoint, base_url = bound.endpoint, bound.base_url
     return BatchCodec(
-        support=plane.bound.support,
+        support=bound.support,
         stores_token=True,
-        codec=codec_for(endpoint),
-        encode_item=partial(encode_item, plane.bound),
-        submit=partial(_submit, plane),
+        codec=codec,
+        encode_item=partial(encode_item, bound),
+        submit=partial(submit, bound),
         status=lambda handle: build_request(
             endpoint, GetModelInvocationJob(job_identifier=cut_last_segment(handle.id)), base_url=base_url
         ),
-        read_status=partial(read_status, plane.bound),
-        results=partial(read_results, plane.bound),
+        read_status=partial(read_status, bound),
+        results=read_results,
         cancel=lambda handle: build_request(
             endpoint, StopModelInvocationJob(job_identifier=cut_last_segment(handle.id)), base_url=base_url
         ),
-        list_page=partial(_build_list, plane),
-        read_list=partial(read_list, plane.bound),
+        list_page=partial(build_list, bound),
+        read_list=partial(read_list, bound),
     )
 
 
 def encode_item(bound: BatchEndpoint, key: str, model: str, request: HttpRequest) -> BatchItem:
-    """Encode a record."""
+    """Encode a record. Only requests of InvokeModel have the version of Anthropic's API."""
     line = sent.RecordLine(record_id=make_item_id(key), model_input=msgspec.Raw(request.body))
-    return BatchItem(key, line.record_id, model, bound.route, encode_json(line))
+    body = request.json()
+    is_message = isinstance(body, dict) and "anthropic_version" in body
+    return BatchItem(key, line.record_id, model, INVOKE_MODEL if is_message else bound.route, encode_json(line))
 
 
-def _submit(plane: _ControlPlane, items: Sequence[BatchItem], token: str) -> StoreWrite:
+def submit(bound: ControlPlane, items: Sequence[BatchItem], token: str) -> StoreWrite:
     """Return the step that writes the records, followed by the one that creates the job."""
-    bound, model = plane.bound, items[0].model
-    folder = f"{plane.folder}/victor-fp-{token}"
+    model = items[0].model
+    folder = f"{bound.folder}/victor-fp-{token}"
     url = build_url(folder, WriteRecords(object="records.jsonl"))
     creation = sent.CreateJob(
         job_name=f"victor-fp-{token[:32]}",
-        role_arn=plane.role,
+        role_arn=bound.role,
         client_request_token=token,
         model_id=model,
         input_data_config=sent.InputDataConfig(
@@ -139,7 +179,7 @@ def _submit(plane: _ControlPlane, items: Sequence[BatchItem], token: str) -> Sto
             s3_output_data_config=sent.S3OutputDataConfig(s3_uri=f"{folder}/results/")
         ),
         timeout_duration_in_hours=bound.support.limits.window_hours,
-        model_invocation_type=bound.route,
+        model_invocation_type=items[0].route,
     )
     handle = BatchHandle(
         provider=bound.endpoint.spec.name, id="", model=model, count=len(items), token=token, input_id=url
@@ -149,7 +189,7 @@ def _submit(plane: _ControlPlane, items: Sequence[BatchItem], token: str) -> Sto
         url=url,
         data=join_lines(items),
         following=SubmitStep(
-            request=build_request(bound.endpoint, operation, base_url=plane.base_url, body=encode_json(creation)),
+            request=build_request(bound.endpoint, operation, base_url=bound.base_url, body=encode_json(creation)),
             read=partial(_read_created, bound, handle),
             creates=True,
         ),
@@ -163,28 +203,24 @@ def _read_created(bound: BatchEndpoint, handle: BatchHandle, body: bytes) -> Res
         case Success(created):
             if not created.job_arn:
                 return Failure(bound.build_invalid("the response contains no job id", body))
-            return Success(msgspec.structs.replace(handle, id=created.job_arn))
+            return Success(replace(handle, id=created.job_arn))
 
 
-def _build_list(plane: _ControlPlane, cursor: str | None) -> HttpRequest:
+def build_list(bound: ControlPlane, cursor: str | None) -> HttpRequest:
+    """Build the request for a page of the account's jobs, newest first."""
     operation = ListModelInvocationJobs(
         max_results=PAGE,
         next_token=UNSET if cursor is None else cursor,
         sort_by="CreationTime",
         sort_order="Descending",
     )
-    return build_request(plane.bound.endpoint, operation, base_url=plane.base_url)
+    return build_request(bound.endpoint, operation, base_url=bound.base_url)
 
 
 def read_status(bound: BatchEndpoint, handle: BatchHandle, body: bytes) -> Result[BatchStatus, Fault]:
     """Decode a job."""
-    match outcome(bound.decode(_JOB, body, "the job")):
-        case Failure(fault):
-            return Failure(fault)
-        case Success(job):
-            if not job.job_arn:
-                return Failure(bound.build_invalid("the response contains no job id", body))
-            return Success(_read_status(handle, job))
+    found = bound.decode_found(_JOB, body, "job", lambda job: job.job_arn)
+    return found.map(partial(_read_status, handle))
 
 
 def read_list(bound: BatchEndpoint, _: str | None, body: bytes) -> Result[StatusPage, Fault]:
@@ -205,7 +241,7 @@ def _read_status(handle: BatchHandle, job: received.Job) -> BatchStatus:
     # Of a bucket alone: the store may open other URLs as well, such as local files.
     folder = output.s3_uri if output and output.s3_uri and output.s3_uri.startswith(SCHEME) else ""
     return BatchStatus(
-        handle=msgspec.structs.replace(
+        handle=replace(
             handle,
             id=identifier,
             model=handle.model or cut_last_segment(job.model_id or ""),
@@ -219,16 +255,16 @@ def _read_status(handle: BatchHandle, job: received.Job) -> BatchStatus:
         ),
         created_at=parse_time(job.submit_time),
         ends_at=parse_time(job.job_expiration_time),
-        sources=(f"{folder.rstrip('/')}/{cut_last_segment(identifier)}/",) if folder and state in FINAL_STATES else (),
+        sources=(f"{folder.rstrip('/')}/{cut_last_segment(identifier)}/",) if folder and state in RESULT_STATES else (),
         errors=(job.message,) if job.message else (),
     )
 
 
-def read_results(bound: BatchEndpoint, status: BatchStatus) -> StoreRead | None:
+def read_results(status: BatchStatus) -> StoreRead | None:
     """Return the step that reads the objects in the job's output folder."""
     if not status.sources:
         return None
-    return StoreRead(prefix=status.sources[0], names=RESULT_NAMES, read=partial(read_lines, bound, _LINE, read_line))
+    return StoreRead(prefix=status.sources[0], names=RESULT_NAMES, read=partial(read_lines, _LINE, read_line))
 
 
 def read_line(line: received.ResultLine) -> ItemResult | None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from functools import partial
+from typing import Literal, TypedDict
 
 import msgspec
 from msgspec import UNSET
@@ -26,7 +27,7 @@ from victor_fp_wire.cohere_batches.operations import (
 from victor_fp.core.batching.multipart import encode_form
 from victor_fp.core.batching.reading import describe_error, encode_body, parse_time
 from victor_fp.core.batching.types import (
-    FINAL_STATES,
+    RESULT_STATES,
     BatchCounts,
     BatchHandle,
     BatchItem,
@@ -42,7 +43,14 @@ from victor_fp.core.json import Json, encode_json
 from victor_fp.core.protocols import Codec, codec_for
 from victor_fp.core.protocols.batches import BatchCodec, ResultPage, ResultStep, StatusPage, SubmitStep
 from victor_fp.core.protocols.batches.avro import NotAvro, read_avro
-from victor_fp.core.protocols.batches.common import NAME_PREFIX, BatchEndpoint, join_lines, read_token
+from victor_fp.core.protocols.batches.common import (
+    NAME_PREFIX,
+    BatchEndpoint,
+    build_unreadable,
+    join_lines,
+    read_token,
+    wait_for_dataset,
+)
 from victor_fp.core.protocols.operations import build_decoder, build_request
 from victor_fp.core.requests import Adjustment, ChatRequest, Endpoint, HttpRequest, resolve_unsupported
 from victor_fp.core.result import outcome
@@ -129,31 +137,75 @@ def build_item_request(bound: BatchEndpoint, live: Codec, request: ChatRequest) 
     )
 
 
-def convert_body(live: Mapping[str, Json]) -> tuple[dict[str, Json], list[Adjustment]]:
+class Converted(TypedDict, total=False):
+    """Fields of a dataset's body whose form is not that of a live call."""
+
+    messages: Sequence[object]
+    tools: Sequence[object]
+    reasoning: bool
+    thinking_budget: Json
+
+
+class Content(TypedDict):
+    """The content of a message."""
+
+    content: Sequence[object]
+
+
+class Text(TypedDict):
+    """A part of a content."""
+
+    type: Literal["text"]
+    text: str
+
+
+class ImageUrl(TypedDict):
+    """The image of a part, as text."""
+
+    image_url: Json
+
+
+class Function(TypedDict):
+    """The function of a tool."""
+
+    function: Mapping[str, object]
+
+
+class Parameters(TypedDict):
+    """The parameters of a function, as text."""
+
+    parameters: str
+
+
+def convert_body(live: Mapping[str, Json]) -> tuple[Mapping[str, object], list[Adjustment]]:
     """Convert the body of a live call to that of a dataset, and list what a dataset has no field for.
 
     Contents are lists of parts, image URLs and the parameters of tools are texts, and thinking has two fields. The model is the
     batch's.
     """
-    body: dict[str, Json] = {name: value for name, value in live.items() if name not in ("model", "thinking")}
+    given = {name: value for name, value in live.items() if name not in ("model", "thinking")}
     dropped = [
         Adjustment(parameter=name, reason="Cohere's batches have no such field")
-        for name in body
+        for name in given
         if name not in BODY_FIELDS
     ]
-    body = {name: value for name, value in body.items() if name in BODY_FIELDS}
-    messages = _read_list(live.get("messages"))
+    messages, tools = _read_list(live.get("messages")), _read_list(live.get("tools"))
     if any(_has_detail(message) for message in messages):
         dropped.append(Adjustment(parameter="detail", reason="images of Cohere's batches have no detail"))
-    body["messages"] = [_convert_message(message) for message in messages]
-    if "tools" in body:
-        body["tools"] = [_convert_tool(tool) for tool in _read_list(body["tools"])]
-    thinking = live.get("thinking")
-    if isinstance(thinking, dict):
-        body["reasoning"] = thinking.get("type") != "disabled"
-        if thinking.get("token_budget") is not None:
-            body["thinking_budget"] = thinking["token_budget"]
+    body: Mapping[str, object] = {
+        **{name: value for name, value in given.items() if name in BODY_FIELDS},
+        **Converted(messages=[_convert_message(message) for message in messages]),
+        **(Converted(tools=[_convert_tool(tool) for tool in tools]) if "tools" in live else Converted()),
+        **_convert_thinking(live.get("thinking")),
+    }
     return body, dropped
+
+
+def _convert_thinking(thinking: Json) -> Converted:
+    if not isinstance(thinking, dict):
+        return Converted()
+    reasons, budget = thinking.get("type") != "disabled", thinking.get("token_budget")
+    return Converted(reasoning=reasons) if budget is None else Converted(reasoning=reasons, thinking_budget=budget)
 
 
 def _has_detail(message: Json) -> bool:
@@ -163,26 +215,27 @@ def _has_detail(message: Json) -> bool:
     return any(isinstance(image, dict) and "detail" in image for image in images)
 
 
-def _convert_message(message: Json) -> Json:
+def _convert_message(message: Json) -> object:
     if not isinstance(message, dict) or message.get("content") is None:
         return message
     content = message["content"]
-    parts: list[Json] = [{"type": "text", "text": content}] if isinstance(content, str) else _read_list(content)
-    return {**message, "content": [_convert_part(part) for part in parts]}
+    parts = [Text(type="text", text=content)] if isinstance(content, str) else map(_convert_part, _read_list(content))
+    return {**message, **Content(content=[*parts])}
 
 
-def _convert_part(part: Json) -> Json:
+def _convert_part(part: Json) -> object:
     image = part.get("image_url") if isinstance(part, dict) else None
     if not isinstance(part, dict) or not isinstance(image, dict):
         return part
-    return {**part, "image_url": image.get("url")}
+    return {**part, **ImageUrl(image_url=image.get("url"))}
 
 
-def _convert_tool(tool: Json) -> Json:
+def _convert_tool(tool: Json) -> object:
     function = tool.get("function") if isinstance(tool, dict) else None
     if not isinstance(tool, dict) or not isinstance(function, dict) or "parameters" not in function:
         return tool
-    return {**tool, "function": {**function, "parameters": encode_json(function["parameters"]).decode()}}
+    parameters = Parameters(parameters=encode_json(function["parameters"]).decode())
+    return {**tool, **Function(function={**function, **parameters})}
 
 
 def _read_list(value: Json) -> list[Json]:
@@ -200,7 +253,7 @@ def submit(bound: BatchEndpoint, items: Sequence[BatchItem], token: str) -> Subm
     """Return the step that uploads the dataset, followed by those that wait for its validation and create the batch."""
     lines = join_lines(items)
     name = f"victor-fp-{token[:32]}"
-    form = encode_form({}, lines, name=f"{name}.jsonl", media_type="application/jsonl", part="data")
+    form = encode_form(None, lines, name=f"{name}.jsonl", media_type="application/jsonl", part="data")
     operation = CreateDataset(name=name, type=DATASET_TYPE)
     request = build_request(
         bound.endpoint, operation, body=form.body, extra_headers={"content-type": form.content_type}
@@ -216,27 +269,14 @@ def _read_created(bound: BatchEndpoint, handle: BatchHandle, body: bytes) -> Res
         case Success(dataset):
             if not dataset.id:
                 return Failure(bound.build_invalid("the upload response contains no dataset id", body))
-            return Success(_build_check(bound, msgspec.structs.replace(handle, input_id=dataset.id), 0.0, 0.0))
+            creation = _build_creation(bound, msgspec.structs.replace(handle, input_id=dataset.id))
+            request = build_request(bound.endpoint, GetDataset(id=dataset.id))
+            read = partial(_read_readiness, bound)
+            return Success(wait_for_dataset(bound, request, read, dataset.id, creation))
 
 
-def _build_check(bound: BatchEndpoint, handle: BatchHandle, delay: float, waited: float) -> SubmitStep:
-    """Return the step that asks for the validation of the dataset; `waited` includes its delay."""
-    request = build_request(bound.endpoint, GetDataset(id=handle.input_id))
-    return SubmitStep(request=request, read=partial(_read_check, bound, handle, waited), delay=delay)
-
-
-def _read_check(
-    bound: BatchEndpoint, handle: BatchHandle, waited: float, body: bytes
-) -> Result[SubmitStep | BatchHandle, Fault]:
-    match outcome(_read_dataset(bound, body)):
-        case Failure(fault):
-            return Failure(fault)
-        case Success(dataset) if dataset.validation_status == "validated":
-            return Success(_build_creation(bound, handle))
-        case Success(dataset):
-            return _find_delay(bound, dataset, waited).map(
-                lambda delay: _build_check(bound, handle, delay, waited + delay)
-            )
+def _read_readiness(bound: BatchEndpoint, body: bytes) -> Result[bool, Fault]:
+    return _read_dataset(bound, body).bind(partial(_check_validation, bound))
 
 
 def _read_dataset(bound: BatchEndpoint, body: bytes) -> Result[received.Dataset, Fault]:
@@ -249,13 +289,13 @@ def _read_dataset(bound: BatchEndpoint, body: bytes) -> Result[received.Dataset,
             return Success(found.dataset)
 
 
-def _find_delay(bound: BatchEndpoint, dataset: received.Dataset, waited: float) -> Result[float, Fault]:
-    """Return the seconds until a dataset that is not valid yet is asked for again; a fault if waiting is useless."""
+def _check_validation(bound: BatchEndpoint, dataset: received.Dataset) -> Result[bool, Fault]:
+    """Return whether a dataset is validated; a fault if it is not valid."""
     if dataset.validation_status in INVALID:
         reason = dataset.validation_error or f"validation {dataset.validation_status}"
         message = f"dataset {dataset.id} is not valid: {reason[:500]}"
         return Failure(InvalidRequest(provider=bound.endpoint.spec.name, message=message))
-    return bound.compute_delay(f"dataset {dataset.id}", waited)
+    return Success(dataset.validation_status == "validated")
 
 
 def _build_creation(bound: BatchEndpoint, handle: BatchHandle) -> SubmitStep:
@@ -322,7 +362,7 @@ def _read_status(bound: BatchEndpoint, handle: BatchHandle, batch: received.Batc
         ),
         created_at=created,
         results_expire_at=bound.compute_expiry(created),
-        sources=(batch.output_dataset_id,) if batch.output_dataset_id and state in FINAL_STATES else (),
+        sources=(batch.output_dataset_id,) if batch.output_dataset_id and state in RESULT_STATES else (),
         errors=(batch.status_reason,) if batch.status_reason and state == "failed" else (),
     )
 
@@ -347,38 +387,40 @@ def _read_part(
     match outcome(_read_dataset(bound, body)):
         case Failure(fault):
             return Failure(fault)
-        case Success(dataset) if dataset.validation_status != "validated":
-            return _find_delay(bound, dataset, waited).map(
-                lambda delay: ResultPage((), _build_part_step(bound, identifier, number, delay, waited + delay))
-            )
         case Success(dataset):
             parts = sorted(dataset.dataset_parts or (), key=lambda part: part.index or 0)
+    match outcome(_check_validation(bound, dataset)):
+        case Failure(fault):
+            return Failure(fault)
+        case Success(is_ready):
+            if not is_ready:
+                return bound.compute_delay(identifier, waited).map(
+                    lambda delay: ResultPage((), _build_part_step(bound, identifier, number, delay, waited + delay))
+                )
     if number >= len(parts):
         return Success(ResultPage(()))
     following = _build_part_step(bound, identifier, number + 1, 0.0, 0.0) if number + 1 < len(parts) else None
     return bound.build_download(parts[number].url or "", bound.endpoint.base_url).map(
-        lambda request: ResultPage(
-            (), ResultStep(request=request, read=partial(read_records, bound), following=following)
-        )
+        lambda request: ResultPage((), ResultStep(request=request, read=read_records, following=following))
     )
 
 
-def read_records(bound: BatchEndpoint, body: bytes) -> Result[ResultPage, Fault]:
-    """Decode one part, an Avro file."""
+def read_records(body: bytes) -> Result[ResultPage, Fault]:
+    """Decode one part, an Avro file. One that cannot be decoded is one unreadable result: the other parts can be read."""
     found = read_avro(body)
     if isinstance(found, NotAvro):
-        return Failure(bound.build_invalid(f"a part of the results cannot be decoded: {found.reason}", b""))
-    try:
-        records = msgspec.convert(found, list[ResultRecord])
-    except msgspec.ValidationError as error:
-        return Failure(bound.build_invalid(f"a result cannot be decoded: {error}", b""))
-    if not all(record.custom_id for record in records):
-        return Failure(bound.build_invalid("a result has no id", b""))
-    return Success(ResultPage(tuple(map(read_record, records))))
+        return Success(ResultPage((build_unreadable(found.reason.encode()),)))
+    return Success(ResultPage(tuple(map(read_record, found))))
 
 
-def read_record(record: ResultRecord) -> ItemResult:
+def read_record(found: Json) -> ItemResult:
     """Decode one result. An error is a text without a status; it is empty for a response."""
+    try:
+        record = msgspec.convert(found, ResultRecord)
+    except msgspec.ValidationError:
+        return build_unreadable(encode_body(found))
+    if not record.custom_id:
+        return build_unreadable(encode_body(found))
     if record.body is not None and not record.error:
         return ItemResult(id=record.custom_id, end="answered", status=200, body=encode_body(record.body))
     message = describe_error(record.error) or "no response"

@@ -15,8 +15,9 @@ from victor_fp.core.batching.types import BatchHandle, BatchItem, ItemResult
 from victor_fp.core.dialects.batches import BatchSupport
 from victor_fp.core.faults import Fault, InvalidRequest, InvalidResponse, TimedOut
 from victor_fp.core.json import Undecodable, WireDecoder
-from victor_fp.core.protocols.batches import ResultPage
+from victor_fp.core.protocols.batches import ResultPage, SubmitStep
 from victor_fp.core.requests import Endpoint, HttpRequest, build_missing_setting
+from victor_fp.core.result import outcome
 
 T = TypeVar("T")
 
@@ -52,15 +53,27 @@ class BatchEndpoint(msgspec.Struct, frozen=True, kw_only=True):
             return Failure(self.build_invalid(f"{what} cannot be decoded: {found.reason}", body))
         return Success(found)
 
+    def decode_found(
+        self, decoder: WireDecoder[T], body: bytes, what: Literal["batch", "job"], read_id: Callable[[T], str | None]
+    ) -> Result[T, Fault]:
+        """Decode the body of a batch, which must have an id; `what` is the vendor's word for it."""
+        return self.decode(decoder, body, f"the {what}").bind(
+            lambda found: (
+                Success(found)
+                if read_id(found)
+                else Failure(self.build_invalid(f"the response contains no {what} id", body))
+            )
+        )
+
     def compute_end(self, created: float | None) -> float | None:
         """Return when a batch created at `created` ends at the latest; None if that is not documented."""
         hours = self.support.limits.window_hours
         return None if created is None or not hours else created + hours * 3600.0
 
-    def compute_delay(self, what: str, waited: float) -> Result[float, Fault]:
+    def compute_delay(self, dataset: str, waited: float) -> Result[float, Fault]:
         """Return the seconds until a dataset that is being processed is asked for again; TimedOut if it took too long."""
         if waited >= MAX_WAIT:
-            message = f"{what} was still being processed after {waited:g} s"
+            message = f"dataset {dataset} was still being processed after {waited:g} s"
             return Failure(TimedOut(provider=self.endpoint.spec.name, message=message, seconds=waited))
         return Success(compute_poll_delay(waited))
 
@@ -80,17 +93,48 @@ class BatchEndpoint(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def read_lines(
-    bound: BatchEndpoint, decoder: WireDecoder[T], read: Callable[[T], ItemResult | None], data: bytes
+    decoder: WireDecoder[T], read: Callable[[T], ItemResult | None], data: bytes
 ) -> Result[ResultPage, Fault]:
-    """Decode complete lines; `read` returns None for a line without an id."""
+    """Decode complete lines; one that cannot be decoded, or without an id, for which `read` returns None, is unreadable."""
     items: list[ItemResult] = []
     for text in iterate_lines(data):
         line = decoder.decode(text)
         item = None if isinstance(line, Undecodable) else read(line)
-        if item is None:
-            return Failure(bound.build_invalid("a result line cannot be decoded", text))
-        items.append(item)
+        items.append(build_unreadable(text) if item is None else item)
     return Success(ResultPage(tuple(items)))
+
+
+def build_unreadable(data: bytes) -> ItemResult:
+    """Return the result for data that cannot be decoded; the results after it can still be read."""
+    return ItemResult(id="", end="unreadable", body=data[:1000])
+
+
+def wait_for_dataset(
+    bound: BatchEndpoint,
+    request: HttpRequest,
+    read: Callable[[bytes], Result[bool, Fault]],
+    dataset: str,
+    following: SubmitStep,
+    delay: float = 0.0,
+    waited: float = 0.0,
+) -> SubmitStep:
+    """Return the step that asks for a dataset until it is ready, which is followed by `following`.
+
+    `read` returns whether it is ready, or a fault if it will never be. `waited` are the seconds so far, with the delay.
+    """
+
+    def read_check(body: bytes) -> Result[SubmitStep | BatchHandle, Fault]:
+        match outcome(read(body)):
+            case Failure(fault):
+                return Failure(fault)
+            case Success(is_ready):
+                if is_ready:
+                    return Success(following)
+        return bound.compute_delay(dataset, waited).map(
+            lambda pause: wait_for_dataset(bound, request, read, dataset, following, pause, waited + pause)
+        )
+
+    return SubmitStep(request=request, read=read_check, delay=delay)
 
 
 def read_answer(identifier: str, status: int | None, body: object, error: object, request_id: str | None) -> ItemResult:

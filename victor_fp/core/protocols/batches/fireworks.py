@@ -29,7 +29,7 @@ from victor_fp_wire.fireworks_batches.operations import (
 from victor_fp.core.batching.multipart import encode_form
 from victor_fp.core.batching.reading import cut_last_segment, encode_body, parse_time
 from victor_fp.core.batching.types import (
-    FINAL_STATES,
+    RESULT_STATES,
     BatchCounts,
     BatchHandle,
     BatchItem,
@@ -51,6 +51,7 @@ from victor_fp.core.protocols.batches.common import (
     read_answer,
     read_lines,
     read_token,
+    wait_for_dataset,
 )
 from victor_fp.core.protocols.operations import build_decoder, build_request
 from victor_fp.core.requests import Endpoint, HttpRequest, build_missing_setting
@@ -171,7 +172,7 @@ def _read_created(
         case Success(dataset):
             if not dataset.name:
                 return Failure(bound.build_invalid("the response contains no name of a dataset", body))
-    form = encode_form({}, lines, name=f"{handle.input_id}.jsonl", media_type="application/jsonl")
+    form = encode_form(None, lines, name=f"{handle.input_id}.jsonl", media_type="application/jsonl")
     request = build_request(
         bound.endpoint,
         UploadFile(account_id=bound.account, dataset_id=handle.input_id),
@@ -189,31 +190,20 @@ def _read_uploaded(bound: AccountEndpoint, handle: BatchHandle, body: bytes) -> 
         case Success(file):
             if not file.id:
                 return Failure(bound.build_invalid("the upload response contains no id", body))
-            return Success(_build_check(bound, handle, 0.0, 0.0))
-
-
-def _build_check(bound: AccountEndpoint, handle: BatchHandle, delay: float, waited: float) -> SubmitStep:
-    """Return the step that asks whether the dataset is ready; `waited` includes its delay."""
     operation = GetDataset(account_id=bound.account, dataset_id=handle.input_id)
     request = build_request(bound.endpoint, operation, base_url=bound.root)
-    return SubmitStep(request=request, read=partial(_read_check, bound, handle, waited), delay=delay)
+    read = partial(_read_readiness, bound)
+    return Success(wait_for_dataset(bound, request, read, handle.input_id, _build_creation(bound, handle)))
 
 
-def _read_check(
-    bound: AccountEndpoint, handle: BatchHandle, waited: float, body: bytes
-) -> Result[SubmitStep | BatchHandle, Fault]:
+def _read_readiness(bound: AccountEndpoint, body: bytes) -> Result[bool, Fault]:
     match outcome(bound.decode(_DATASET, body, "the dataset")):
         case Failure(fault):
             return Failure(fault)
         case Success(dataset):
-            pass
-    if not dataset.state:
-        return Failure(bound.build_invalid("the response contains no state of a dataset", body))
-    if dataset.state == "READY":
-        return Success(_build_creation(bound, handle))
-    return bound.compute_delay(f"dataset {handle.input_id}", waited).map(
-        lambda delay: _build_check(bound, handle, delay, waited + delay)
-    )
+            if not dataset.state:
+                return Failure(bound.build_invalid("the response contains no state of a dataset", body))
+            return Success(dataset.state == "READY")
 
 
 def _build_creation(bound: AccountEndpoint, handle: BatchHandle) -> SubmitStep:
@@ -224,8 +214,8 @@ def _build_creation(bound: AccountEndpoint, handle: BatchHandle) -> SubmitStep:
     )
 
     def read(body: bytes) -> Result[SubmitStep | BatchHandle, Fault]:
-        found = bound.decode(_CREATED, body, "the job")
-        return found.bind(partial(_read_found, bound, handle, body)).map(lambda status: status.handle)
+        found = bound.decode_found(_CREATED, body, "job", lambda job: job.name)
+        return found.map(lambda job: _read_status(bound, handle, job).handle)
 
     return SubmitStep(
         request=build_request(
@@ -252,15 +242,8 @@ def build_list(bound: AccountEndpoint, cursor: str | None) -> HttpRequest:
 
 def read_status(bound: AccountEndpoint, handle: BatchHandle, body: bytes) -> Result[BatchStatus, Fault]:
     """Decode a job."""
-    return bound.decode(_JOB, body, "the job").bind(partial(_read_found, bound, handle, body))
-
-
-def _read_found(
-    bound: AccountEndpoint, handle: BatchHandle, body: bytes, job: received.Job
-) -> Result[BatchStatus, Fault]:
-    if not job.name:
-        return Failure(bound.build_invalid("the response contains no name of a job", body))
-    return Success(_read_status(bound, handle, job))
+    found = bound.decode_found(_JOB, body, "job", lambda job: job.name)
+    return found.map(partial(_read_status, bound, handle))
 
 
 def read_list(bound: AccountEndpoint, _: str | None, body: bytes) -> Result[StatusPage, Fault]:
@@ -280,7 +263,7 @@ def _read_status(bound: AccountEndpoint, handle: BatchHandle, job: received.Job)
     status = job.status or received.Status()
     state = STATES.get(job.state or "", "unknown")
     # The output dataset of a job without results does not exist, although it has an id.
-    has_results = state == "completed" or (state in FINAL_STATES and bool(progress.output_rows))
+    has_results = state == "completed" or (state in RESULT_STATES and bool(progress.output_rows))
     output = cut_last_segment(job.output_dataset_id or "")
     # The total echoes the count that the dataset was created with.
     totals = [
@@ -336,9 +319,7 @@ def _read_file(bound: AccountEndpoint, dataset: str, number: int, body: bytes) -
     return bound.build_download(urls[number], bound.root).map(
         lambda request: ResultPage(
             (),
-            ResultStep(
-                request=request, read=partial(read_lines, bound, _LINE, read_line), is_lines=True, following=following
-            ),
+            ResultStep(request=request, read=partial(read_lines, _LINE, read_line), is_lines=True, following=following),
         )
     )
 

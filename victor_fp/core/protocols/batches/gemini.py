@@ -31,7 +31,6 @@ from victor_fp.core.protocols.batches import BatchCodec, ResultPage, ResultStep,
 from victor_fp.core.protocols.batches.common import NAME_PREFIX, BatchEndpoint, list_raw_items, read_token
 from victor_fp.core.protocols.operations import build_decoder, build_request
 from victor_fp.core.requests import Endpoint, HttpRequest
-from victor_fp.core.result import outcome
 
 PAGE = 100
 
@@ -123,13 +122,8 @@ def build_list(bound: BatchEndpoint, cursor: str | None) -> HttpRequest:
 
 def read_status(bound: BatchEndpoint, handle: BatchHandle, body: bytes) -> Result[BatchStatus, Fault]:
     """Decode the operation of a batch."""
-    match outcome(bound.decode(_OPERATION, body, "the batch")):
-        case Failure(fault):
-            return Failure(fault)
-        case Success(operation):
-            if not operation.name:
-                return Failure(bound.build_invalid("the response contains no batch id", body))
-            return Success(_read_status(bound, handle, operation))
+    found = bound.decode_found(_OPERATION, body, "batch", lambda operation: operation.name)
+    return found.map(partial(_read_status, bound, handle))
 
 
 def read_list(bound: BatchEndpoint, _: str | None, body: bytes) -> Result[StatusPage, Fault]:
@@ -181,7 +175,7 @@ def _read_state(operation: received.Operation) -> BatchState:
     if found is not None:
         return found
     if not operation.done:
-        return "running" if state else "pending"
+        return "unknown" if state else "pending"
     return "completed" if operation.error is None else "failed"
 
 

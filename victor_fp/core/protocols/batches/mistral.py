@@ -31,7 +31,6 @@ from victor_fp.core.protocols.batches import BatchCodec, ResultStep, StatusPage,
 from victor_fp.core.protocols.batches.common import BatchEndpoint, join_lines, read_answer, read_lines
 from victor_fp.core.protocols.operations import build_decoder, build_request
 from victor_fp.core.requests import Endpoint, HttpRequest
-from victor_fp.core.result import outcome
 
 TOKEN = "victor_fp_token"  # noqa: S105  the name of a field in a job's metadata
 PAGE = 100
@@ -86,7 +85,7 @@ def submit(bound: BatchEndpoint, items: Sequence[BatchItem], token: str) -> Subm
     """Return the step that uploads the file, followed by the one that creates the job."""
     lines = join_lines(items)
     name = f"victor-fp-{token[:32]}.jsonl"
-    form = encode_form({"purpose": "batch"}, lines, name=name, media_type="application/jsonl")
+    form = encode_form(sent.FileFields(purpose="batch"), lines, name=name, media_type="application/jsonl")
     request = build_request(
         bound.endpoint, UploadFile(), body=form.body, extra_headers={"content-type": form.content_type}
     )
@@ -125,13 +124,8 @@ def build_list(bound: BatchEndpoint, cursor: str | None) -> HttpRequest:
 
 def read_status(bound: BatchEndpoint, handle: BatchHandle, body: bytes) -> Result[BatchStatus, Fault]:
     """Decode a job."""
-    match outcome(bound.decode(_JOB, body, "the job")):
-        case Failure(fault):
-            return Failure(fault)
-        case Success(job):
-            if not job.id:
-                return Failure(bound.build_invalid("the response contains no job id", body))
-            return Success(_read_status(bound, handle, job))
+    found = bound.decode_found(_JOB, body, "job", lambda job: job.id)
+    return found.map(partial(_read_status, bound, handle))
 
 
 def read_list(bound: BatchEndpoint, cursor: str | None, body: bytes) -> Result[StatusPage, Fault]:
@@ -164,7 +158,8 @@ def _read_status(bound: BatchEndpoint, handle: BatchHandle, job: received.Job) -
         counts=BatchCounts(total=job.total_requests, succeeded=job.succeeded_requests, failed=job.failed_requests),
         created_at=created,
         ends_at=bound.compute_end(created),
-        results_expire_at=bound.compute_expiry(created),
+        # They are kept from the end on; until then, the earliest time is given.
+        results_expire_at=bound.compute_expiry(parse_time(job.completed_at) or created),
         sources=tuple(source for source in (job.output_file, job.error_file) if source),
         errors=tuple(error.message for error in job.errors or () if error.message),
     )
@@ -175,9 +170,7 @@ def read_results(bound: BatchEndpoint, status: BatchStatus) -> ResultStep | None
     step: ResultStep | None = None
     for source in reversed(status.sources):
         request = build_request(bound.endpoint, DownloadFile(file_id=source))
-        step = ResultStep(
-            request=request, read=partial(read_lines, bound, _LINE, read_line), is_lines=True, following=step
-        )
+        step = ResultStep(request=request, read=partial(read_lines, _LINE, read_line), is_lines=True, following=step)
     return step
 
 

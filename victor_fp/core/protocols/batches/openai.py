@@ -139,10 +139,10 @@ def submit(bound: FileEndpoint, items: Sequence[BatchItem], token: str) -> Submi
     lines = join_lines(items)
     name = f"victor-fp-{token[:32]}.jsonl"
     operation: UploadFile | UploadFileDirectly = UploadFile(api_version=bound.version)
-    fields = {"purpose": bound.dialect.purpose}
+    fields: sent.FileFields | sent.NamedFileFields = sent.FileFields(purpose=bound.dialect.purpose)
     if bound.dialect.upload == "files/upload":
         operation = UploadFileDirectly()
-        fields |= {"file_name": name, "file_type": "jsonl"}
+        fields = sent.NamedFileFields(purpose=bound.dialect.purpose, file_name=name, file_type="jsonl")
     form = encode_form(fields, lines, name=name, media_type="application/jsonl")
     request = build_request(
         bound.endpoint, operation, body=form.body, extra_headers={"content-type": form.content_type}
@@ -248,9 +248,7 @@ def read_results(bound: FileEndpoint, status: BatchStatus) -> ResultStep | None:
     step: ResultStep | None = None
     for source in reversed(status.sources):
         request = build_request(bound.endpoint, DownloadFile(file_id=source, api_version=bound.version))
-        step = ResultStep(
-            request=request, read=partial(read_lines, bound, _LINE, read_line), is_lines=True, following=step
-        )
+        step = ResultStep(request=request, read=partial(read_lines, _LINE, read_line), is_lines=True, following=step)
     return step
 
 

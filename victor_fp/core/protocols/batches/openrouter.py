@@ -24,7 +24,6 @@ from victor_fp.core.protocols.batches.common import BatchEndpoint, list_raw_item
 from victor_fp.core.protocols.batches.openai import STATES
 from victor_fp.core.protocols.operations import build_decoder, build_request
 from victor_fp.core.requests import Endpoint, HttpRequest
-from victor_fp.core.result import outcome
 
 _BATCH = build_decoder(GetBatch.RESPONSE)
 _LIST = build_decoder(ListBatches.RESPONSE)
@@ -78,13 +77,8 @@ def build_status(bound: BatchEndpoint, handle: BatchHandle) -> HttpRequest:
 
 def read_status(bound: BatchEndpoint, handle: BatchHandle, body: bytes) -> Result[BatchStatus, Fault]:
     """Decode a batch."""
-    match outcome(bound.decode(_BATCH, body, "the batch")):
-        case Failure(fault):
-            return Failure(fault)
-        case Success(batch):
-            if not batch.id:
-                return Failure(bound.build_invalid("the response contains no batch id", body))
-            return Success(_read_status(bound, handle, batch))
+    found = bound.decode_found(_BATCH, body, "batch", lambda batch: batch.id)
+    return found.map(partial(_read_status, bound, handle))
 
 
 def read_list(bound: BatchEndpoint, _: str | None, body: bytes) -> Result[StatusPage, Fault]:

@@ -5,10 +5,11 @@ from __future__ import annotations
 from base64 import b32decode, b32encode
 from collections.abc import Mapping, Sequence
 from functools import partial
+from typing import TypedDict
 
 import msgspec
 from msgspec import UNSET
-from returns.result import Failure, Result, Success
+from returns.result import Failure, Result
 from victor_fp_wire.vertex_batches import request as sent
 from victor_fp_wire.vertex_batches import response as received
 from victor_fp_wire.vertex_batches.operations import (
@@ -41,7 +42,6 @@ from victor_fp.core.protocols.batches.common import (
 from victor_fp.core.protocols.batches.gemini import STATES
 from victor_fp.core.protocols.operations import build_decoder, build_request, build_url
 from victor_fp.core.requests import Endpoint, HttpRequest, build_missing_setting, find_missing_setting
-from victor_fp.core.result import outcome
 
 PAGE = 100
 SCHEME = "gs://"
@@ -57,12 +57,12 @@ _LIST = build_decoder(ListJobs.RESPONSE)
 _LINE = build_decoder(ReadResults.EVENT)
 
 
-class _VertexProject(msgspec.Struct, frozen=True, kw_only=True):
-    """An endpoint, the URL of its project and location, and the folder for objects."""
+class ProjectEndpoint(BatchEndpoint, frozen=True, kw_only=True):
+    """The endpoint with its project, and with the bucket for the objects of batches."""
 
-    bound: BatchEndpoint
     dialect: VertexBatches
     base_url: str
+    """URL of the project and location."""
     folder: str
 
 
@@ -78,8 +78,10 @@ def bind_batch_codec(endpoint: Endpoint, support: BatchSupport, dialect: VertexB
         return Failure(build_missing_setting(endpoint, "project"))
     return find_folder(endpoint, SCHEME).map(
         lambda folder: _bind(
-            _VertexProject(
-                bound=BatchEndpoint(endpoint=endpoint, support=support, route=dialect.publisher),
+            ProjectEndpoint(
+                endpoint=endpoint,
+                support=support,
+                route=dialect.publisher,
                 dialect=dialect,
                 base_url=endpoint.base_url.removesuffix("/publishers/google"),
                 folder=folder,
@@ -88,32 +90,38 @@ def bind_batch_codec(endpoint: Endpoint, support: BatchSupport, dialect: VertexB
     )
 
 
-def _bind(project: _VertexProject) -> BatchCodec:
-    endpoint, base_url = project.bound.endpoint, project.base_url
+def _bind(bound: ProjectEndpoint) -> BatchCodec:
+    endpoint, base_url = bound.endpoint, bound.base_url
     return BatchCodec(
-        support=project.bound.support,
+        support=bound.support,
         stores_token=True,
         codec=codec_for(endpoint),
-        encode_item=partial(encode_item, project.bound, project.dialect),
-        submit=partial(_submit, project),
+        encode_item=partial(encode_item, bound),
+        submit=partial(submit, bound),
         status=lambda handle: build_request(endpoint, GetJob(job=cut_last_segment(handle.id)), base_url=base_url),
-        read_status=partial(read_status, project.bound),
-        results=partial(read_results, project.bound),
+        read_status=partial(read_status, bound),
+        results=read_results,
         cancel=lambda handle: build_request(endpoint, CancelJob(job=cut_last_segment(handle.id)), base_url=base_url),
-        list_page=partial(_build_list, project),
-        read_list=partial(read_list, project.bound),
+        list_page=partial(build_list, bound),
+        read_list=partial(read_list, bound),
     )
 
 
-def encode_item(bound: BatchEndpoint, dialect: VertexBatches, key: str, model: str, request: HttpRequest) -> BatchItem:
+def encode_item(bound: ProjectEndpoint, key: str, model: str, request: HttpRequest) -> BatchItem:
     """Encode a line, with the id in its own field or in the labels of the request."""
     identifier = make_item_id(key)
     line = (
         sent.RequestLine(custom_id=identifier, request=msgspec.Raw(request.body))
-        if dialect.id_place == "custom_id"
+        if bound.dialect.id_place == "custom_id"
         else sent.RequestLine(request=_add_labels(request, encode_labels(identifier)))
     )
     return BatchItem(key, identifier, model, bound.route, encode_json(line))
+
+
+class Labelled(TypedDict):
+    """The labels of a body, which are Vertex AI's."""
+
+    labels: Mapping[str, object]
 
 
 def _add_labels(request: HttpRequest, labels: Mapping[str, str]) -> object:
@@ -121,7 +129,7 @@ def _add_labels(request: HttpRequest, labels: Mapping[str, str]) -> object:
     if not isinstance(body, Mapping):
         return body
     own = body.get("labels")
-    return {**body, "labels": {**(own if isinstance(own, Mapping) else {}), **labels}}
+    return {**body, **Labelled(labels={**(own if isinstance(own, Mapping) else {}), **labels})}
 
 
 def encode_labels(identifier: str) -> dict[str, str]:
@@ -150,14 +158,14 @@ def decode_labels(labels: Mapping[str, str]) -> str:
         return ""
 
 
-def _submit(project: _VertexProject, items: Sequence[BatchItem], token: str) -> StoreWrite:
+def submit(bound: ProjectEndpoint, items: Sequence[BatchItem], token: str) -> StoreWrite:
     """Return the step that writes the lines, followed by the one that creates the job."""
-    bound, model = project.bound, items[0].model
-    folder = f"{project.folder}/victor-fp-{token}"
+    model = items[0].model
+    folder = f"{bound.folder}/victor-fp-{token}"
     url = build_url(folder, WriteRequests(object="requests.jsonl"))
     creation = sent.CreateJob(
         display_name=NAME_PREFIX + token,
-        model=model if "/" in model else f"publishers/{project.dialect.publisher}/models/{model}",
+        model=model if "/" in model else f"publishers/{bound.dialect.publisher}/models/{model}",
         input_config=sent.InputConfig(instances_format="jsonl", gcs_source=sent.GcsSource(uris=[url])),
         output_config=sent.OutputConfig(
             predictions_format="jsonl", gcs_destination=sent.GcsDestination(output_uri_prefix=f"{folder}/results")
@@ -170,27 +178,23 @@ def _submit(project: _VertexProject, items: Sequence[BatchItem], token: str) -> 
         url=url,
         data=join_lines(items),
         following=SubmitStep(
-            request=build_request(bound.endpoint, CreateJob(), base_url=project.base_url, body=encode_json(creation)),
+            request=build_request(bound.endpoint, CreateJob(), base_url=bound.base_url, body=encode_json(creation)),
             read=lambda answer: read_status(bound, handle, answer).map(lambda status: status.handle),
             creates=True,
         ),
     )
 
 
-def _build_list(project: _VertexProject, cursor: str | None) -> HttpRequest:
+def build_list(bound: ProjectEndpoint, cursor: str | None) -> HttpRequest:
+    """Build the request for a page of the location's jobs."""
     operation = ListJobs(page_size=PAGE, page_token=UNSET if cursor is None else cursor)
-    return build_request(project.bound.endpoint, operation, base_url=project.base_url)
+    return build_request(bound.endpoint, operation, base_url=bound.base_url)
 
 
 def read_status(bound: BatchEndpoint, handle: BatchHandle, body: bytes) -> Result[BatchStatus, Fault]:
     """Decode a job."""
-    match outcome(bound.decode(_JOB, body, "the job")):
-        case Failure(fault):
-            return Failure(fault)
-        case Success(job):
-            if not job.name:
-                return Failure(bound.build_invalid("the response contains no job id", body))
-            return Success(_read_status(bound, handle, job))
+    found = bound.decode_found(_JOB, body, "job", lambda job: job.name)
+    return found.map(partial(_read_status, bound, handle))
 
 
 def read_list(bound: BatchEndpoint, _: str | None, body: bytes) -> Result[StatusPage, Fault]:
@@ -231,14 +235,14 @@ def _read_status(bound: BatchEndpoint, handle: BatchHandle, job: received.Job) -
     )
 
 
-def read_results(bound: BatchEndpoint, status: BatchStatus) -> StoreRead | None:
+def read_results(status: BatchStatus) -> StoreRead | None:
     """Return the step that reads the objects in the job's output directory."""
     if not status.sources:
         return None
     return StoreRead(
         prefix=status.sources[0].rstrip("/") + "/",
         names=RESULT_NAMES,
-        read=partial(read_lines, bound, _LINE, read_line),
+        read=partial(read_lines, _LINE, read_line),
     )
 
 

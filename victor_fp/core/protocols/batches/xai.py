@@ -144,13 +144,8 @@ def build_list(bound: BatchEndpoint, cursor: str | None) -> HttpRequest:
 
 def read_status(bound: BatchEndpoint, handle: BatchHandle, body: bytes) -> Result[BatchStatus, Fault]:
     """Decode a batch."""
-    match outcome(bound.decode(_BATCH, body, "the batch")):
-        case Failure(fault):
-            return Failure(fault)
-        case Success(batch):
-            if not batch.batch_id:
-                return Failure(bound.build_invalid("the response contains no batch id", body))
-            return Success(_read_status(bound, handle, batch))
+    found = bound.decode_found(_BATCH, body, "batch", lambda batch: batch.batch_id)
+    return found.map(partial(_read_status, bound, handle))
 
 
 def read_list(bound: BatchEndpoint, _: str | None, body: bytes) -> Result[StatusPage, Fault]:

@@ -3,27 +3,41 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import assert_never
 
 import msgspec
 from msgspec import UNSET, UnsetType
-from victor_fp_wire.anthropic_messages.request import ThinkingConfigEnabled
-from victor_fp_wire.bedrock_converse.request import InferenceConfiguration
+from victor_fp_wire.anthropic_messages.request import (
+    ThinkingConfigAdaptive,
+    ThinkingConfigDisabled,
+    ThinkingConfigEnabled,
+    ThinkingConfigParam,
+)
+from victor_fp_wire.bedrock_converse.request import (
+    ClaudeThinking,
+    InferenceConfiguration,
+    ModelFields,
+    NovaInference,
+    NovaReasoning,
+    OpenAIReasoning,
+)
 
 from victor_fp.core.dialects.bedrock import BedrockDialect
-from victor_fp.core.json import Json
-from victor_fp.core.models.bedrock import BedrockPolicy, FieldPath
+from victor_fp.core.models.bedrock import BedrockPolicy
 from victor_fp.core.models.claude import ClaudePolicy
 from victor_fp.core.options import Options
 from victor_fp.core.protocols.anthropic_messages.reasoning import build_reasoning
 from victor_fp.core.protocols.anthropic_messages.sampling import build_sampling
 from victor_fp.core.requests import Adjustment, ChatRequest
 
+NO_FIELDS = ModelFields()
+
 
 class Inference(msgspec.Struct, frozen=True, kw_only=True):
     """Sampling, length and reasoning fields of a request."""
 
     config: InferenceConfiguration
-    fields: dict[str, Json] = {}
+    fields: ModelFields = NO_FIELDS
     """For additionalModelRequestFields."""
     effort: str | UnsetType = UNSET
     """For outputConfig."""
@@ -50,11 +64,6 @@ def _build_claude_inference(dialect: BedrockDialect, claude: ClaudePolicy, reque
     sampled = build_sampling(
         dialect.claude, claude, request, thinking=reasoned.active or _is_thinking_requested(options)
     )
-    fields: dict[str, Json] = {}
-    if reasoned.thinking is not UNSET:
-        fields["thinking"] = msgspec.to_builtins(reasoned.thinking)
-    if sampled.top_k is not UNSET:
-        fields["top_k"] = sampled.top_k
     bounded = request.max_tokens is not None or reasoned.thinking is not UNSET
     config = InferenceConfiguration(
         max_tokens=reasoned.max_tokens if bounded else UNSET,
@@ -62,13 +71,26 @@ def _build_claude_inference(dialect: BedrockDialect, claude: ClaudePolicy, reque
         top_p=sampled.top_p,
         stop_sequences=list(options.stop) if options.stop else UNSET,
     )
+    thinking = UNSET if reasoned.thinking is UNSET else _build_thinking(reasoned.thinking)
     return Inference(
         config=config,
-        fields=fields,
+        fields=ModelFields(thinking=thinking, top_k=sampled.top_k),
         effort=reasoned.effort,
         budgeted=isinstance(reasoned.thinking, ThinkingConfigEnabled),
         unsupported=(*reasoned.unsupported, *sampled.unsupported),
     )
+
+
+def _build_thinking(thinking: ThinkingConfigParam) -> ClaudeThinking:
+    match thinking:
+        case ThinkingConfigEnabled():
+            return ClaudeThinking(type="enabled", budget_tokens=thinking.budget_tokens)
+        case ThinkingConfigAdaptive():
+            return ClaudeThinking(type="adaptive")
+        case ThinkingConfigDisabled():
+            return ClaudeThinking(type="disabled")
+        case _:
+            assert_never(thinking)
 
 
 def _is_thinking_requested(options: Options) -> bool:
@@ -80,7 +102,8 @@ def _is_thinking_requested(options: Options) -> bool:
 
 def _build_other_inference(dialect: BedrockDialect, policy: BedrockPolicy, request: ChatRequest) -> Inference:
     options = request.options
-    fields, level, refused = _build_effort_fields(policy, options)
+    level, refused = _choose_effort(policy, options)
+    top_k: int | None = None
     asked_bound = request.max_tokens if request.asks_max_tokens else None
     bound = request.max_tokens if policy.accepts_default_max_tokens else asked_bound
     temperature, top_p = request.temperature, options.top_p
@@ -95,9 +118,8 @@ def _build_other_inference(dialect: BedrockDialect, policy: BedrockPolicy, reque
         refused += [Adjustment(parameter=name, reason=reason) for name, value in requested.items() if value is not None]
         temperature = top_p = bound = None
     elif options.top_k is not None:
-        if policy.top_k:
-            fields = merge_fields(fields, _nest_at(policy.top_k, options.top_k))
-        else:
+        top_k = options.top_k if policy.top_k else None
+        if top_k is None:
             refused.append(Adjustment(parameter="top_k", reason="this model has no such parameter"))
     if temperature is not None and temperature > dialect.max_temperature:
         reason = f"at most {dialect.max_temperature:g}"
@@ -109,11 +131,11 @@ def _build_other_inference(dialect: BedrockDialect, policy: BedrockPolicy, reque
         top_p=UNSET if top_p is None else top_p,
         stop_sequences=list(options.stop) if options.stop else UNSET,
     )
-    return Inference(config=config, fields=fields, unsupported=tuple(refused))
+    return Inference(config=config, fields=_build_fields(policy, level, top_k), unsupported=tuple(refused))
 
 
-def _build_effort_fields(policy: BedrockPolicy, options: Options) -> tuple[dict[str, Json], str, list[Adjustment]]:
-    """Return the model's fields for an effort, and its name for it; empty if no effort is requested or supported."""
+def _choose_effort(policy: BedrockPolicy, options: Options) -> tuple[str | None, list[Adjustment]]:
+    """Return the model's name for the effort, "none" to disable reasoning; None if none is requested or supported."""
     refused: list[Adjustment] = []
     effort, budget = options.reasoning_effort, options.reasoning_budget
     if budget == 0 and effort in (None, "none"):
@@ -122,36 +144,43 @@ def _build_effort_fields(policy: BedrockPolicy, options: Options) -> tuple[dict[
         reason = "this model does not accept a thinking budget" + ("; use reasoning_effort" if policy.effort else "")
         refused.append(Adjustment(parameter="reasoning_budget", reason=reason))
     if effort is None:
-        return {}, "", refused
+        return None, refused
     if effort == "none":
-        if policy.effort and not policy.no_effort_fields:
+        if policy.effort == "reasoningConfig":
+            return effort, refused
+        if policy.effort:
             refused.append(Adjustment(parameter="reasoning_effort", reason="this model always reasons"))
-        return (
-            _nest_at(policy.effort[:-1], dict(policy.no_effort_fields)) if policy.no_effort_fields else {},
-            "",
-            refused,
-        )
-    level = policy.efforts.get(effort)
+        return None, refused
+    level = policy.efforts.get(effort) if policy.effort else None
     if level is None:
         reason = (
             f"this model accepts {', '.join(policy.efforts)}" if policy.efforts else "this model has no effort levels"
         )
         refused.append(Adjustment(parameter="reasoning_effort", reason=reason))
-        return {}, "", refused
-    extra = _nest_at(policy.effort[:-1], dict(policy.effort_fields)) if policy.effort_fields else {}
-    return merge_fields(extra, _nest_at(policy.effort, level)), level, refused
+    return level, refused
 
 
-def _nest_at(path: FieldPath, value: Json) -> dict[str, Json]:
-    """Return the value nested at the path."""
-    first, *rest = path
-    return {first: _nest_at(tuple(rest), value) if rest else value}
+def _build_fields(policy: BedrockPolicy, level: str | None, top_k: int | None) -> ModelFields:
+    """Build the fields that the model has for an effort and for top_k."""
+    limit = UNSET if top_k is None else top_k
+    effort = UNSET if level is None else level
+    return ModelFields(
+        top_k=limit if policy.top_k == "top_k" else UNSET,
+        k=limit if policy.top_k == "k" else UNSET,
+        inference_config=NovaInference(top_k=limit)
+        if policy.top_k == "inferenceConfig" and limit is not UNSET
+        else UNSET,
+        reasoning_effort=effort if policy.effort == "reasoning_effort" else UNSET,
+        reasoning=OpenAIReasoning(effort=effort) if policy.effort == "reasoning" and effort is not UNSET else UNSET,
+        reasoning_config=_build_nova_reasoning(effort)
+        if policy.effort == "reasoningConfig" and effort is not UNSET
+        else UNSET,
+    )
 
 
-def merge_fields(fields: Mapping[str, Json], more: Mapping[str, Json]) -> dict[str, Json]:
-    """Merge `more` into `fields`: objects are merged recursively, other values replaced."""
-    out = dict(fields)
-    for name, value in more.items():
-        before = out.get(name)
-        out[name] = merge_fields(before, value) if isinstance(before, Mapping) and isinstance(value, Mapping) else value
-    return out
+def _build_nova_reasoning(effort: str) -> NovaReasoning:
+    return (
+        NovaReasoning(type="disabled")
+        if effort == "none"
+        else NovaReasoning(type="enabled", max_reasoning_effort=effort)
+    )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from base64 import b64encode
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Literal, TypeAlias, assert_never
 
 import msgspec
@@ -87,6 +87,7 @@ _EXTENSIONS: Mapping[str, str] = {
     "htm": "text/html",
 }
 _AUDIO_EXTENSIONS: Mapping[str, str] = {form: media_type for media_type, form in AUDIO.items()}
+IMAGE_DETAIL = Adjustment(parameter="image.detail", reason="the protocol has no detail")
 _INVALID_IN_NAMES = re.compile(r"[^0-9A-Za-z\-()\[\]]+")
 
 
@@ -99,17 +100,15 @@ class MediaSource(msgspec.Struct, frozen=True, kw_only=True):
     s3_location: S3Location | UnsetType = UNSET
 
 
-def build_block(part: Part, names: set[str], notes: list[Adjustment]) -> ContentBlock | Adjustment | None:
+def build_block(part: Part, is_taken: Callable[[str], bool]) -> ContentBlock | Adjustment | None:
     """Build the block of a part; None for an empty text, an Adjustment if it cannot be sent.
 
-    `names` holds the document names used so far, which must be unique in a request; a new name is added to it.
+    `is_taken` tells whether a document's name is in use: names must be unique in a request.
     """
     match part:
         case TextPart(text=text):
             return ContentBlock(text=text) if text else None
         case ImagePart():
-            if part.detail in ("low", "high"):
-                notes.append(Adjustment(parameter="image.detail", reason="the protocol has no detail"))
             source = _read_source(part, _EXTENSIONS)
             return source if isinstance(source, Adjustment) else _build_image(source)
         case AudioPart():
@@ -117,7 +116,7 @@ def build_block(part: Part, names: set[str], notes: list[Adjustment]) -> Content
             return source if isinstance(source, Adjustment) else _build_audio(source)
         case FilePart():
             source = _read_source(part, _EXTENSIONS)
-            return source if isinstance(source, Adjustment) else _build_file(part, source, names)
+            return source if isinstance(source, Adjustment) else _build_file(part, source, is_taken)
         case _:
             assert_never(part)
 
@@ -140,7 +139,7 @@ def _build_audio(source: MediaSource) -> ContentBlock | Adjustment:
     )
 
 
-def _build_file(part: FilePart, source: MediaSource, names: set[str]) -> ContentBlock | Adjustment:
+def _build_file(part: FilePart, source: MediaSource, is_taken: Callable[[str], bool]) -> ContentBlock | Adjustment:
     if source.media_type in IMAGES:
         return _build_image(source)
     if source.media_type in AUDIO:
@@ -154,7 +153,7 @@ def _build_file(part: FilePart, source: MediaSource, names: set[str]) -> Content
         form = "txt"
     if form is None:
         return _reject_format("messages.file", source, {**DOCUMENTS, **VIDEOS})
-    name = _make_unique_name(part.filename or "", names)
+    name = _make_unique_name(part.filename or "", is_taken)
     return ContentBlock(
         document=DocumentBlock(
             format=form, name=name, source=DocumentSource(bytes=source.bytes, s3_location=source.s3_location)
@@ -198,12 +197,11 @@ def _strip_parameters(media_type: str) -> str:
     return media_type.partition(";")[0].strip().lower()
 
 
-def _make_unique_name(filename: str, names: set[str]) -> str:
+def _make_unique_name(filename: str, is_taken: Callable[[str], bool]) -> str:
     """Return a document's name without its extension, in the characters that the vendor accepts, and unique."""
     stem = filename.rpartition(".")[0] or filename
     base = _INVALID_IN_NAMES.sub(" ", stem).strip()[:180] or "document"
     name, number = base, 2
-    while name in names:
+    while is_taken(name):
         name, number = f"{base} {number}", number + 1
-    names.add(name)
     return name

@@ -25,7 +25,7 @@ from victor_fp.core.models.bedrock import BedrockPolicy
 from victor_fp.core.models.claude import ClaudePolicy
 from victor_fp.core.options import Options
 from victor_fp.core.protocols.anthropic_messages.turns import limit_cache_marks
-from victor_fp.core.protocols.bedrock_converse.model_fields import build_inference
+from victor_fp.core.protocols.bedrock_converse.model_fields import NO_FIELDS, build_inference
 from victor_fp.core.protocols.bedrock_converse.tools import build_tools
 from victor_fp.core.protocols.bedrock_converse.turns import build_turns
 from victor_fp.core.protocols.operations import build_chat
@@ -34,7 +34,9 @@ from victor_fp.core.requests import (
     ChatRequest,
     Endpoint,
     HttpRequest,
+    choose_service_tier,
     find_missing_setting,
+    list_missing_fields,
     resolve_unsupported,
 )
 
@@ -82,15 +84,15 @@ def build_body(dialect: BedrockDialect, request: ChatRequest) -> ConverseBody:
     inference = build_inference(dialect, policy, claude, request)
     tooling = build_tools(policy, claude, request, budgeted=inference.budgeted, calls=turns.calls)
     output_format, in_format = _format(policy, claude, options)
-    tier, in_tier = _choose_service_tier(options)
+    tier, in_tier = choose_service_tier(options, _TIERS, "default, priority, flex and reserved")
     output = OutputConfig(text_format=output_format, effort=inference.effort)
-    fields = {**inference.fields, **tooling.fields}
+    fields = msgspec.structs.replace(inference.fields, tool_choice=tooling.model_choice)
     body = ConverseRequest(
         messages=turns.messages,
         system=turns.system,
         inference_config=UNSET if inference.config == InferenceConfiguration() else inference.config,
         tool_config=tooling.config,
-        additional_model_request_fields=fields or UNSET,
+        additional_model_request_fields=UNSET if fields == NO_FIELDS else fields,
         service_tier=tier,
         output_config=UNSET if output == OutputConfig() else output,
     )
@@ -128,27 +130,14 @@ def _format(
     return OutputFormat(structure=OutputFormatStructure(json_schema=definition)), ()
 
 
-def _choose_service_tier(options: Options) -> tuple[ServiceTier | UnsetType, tuple[Adjustment, ...]]:
-    if options.service_tier is None:
-        return UNSET, ()
-    tier = _TIERS.get(options.service_tier.lower())
-    if tier is None:
-        reason = f"the tiers are default, priority, flex and reserved, not {options.service_tier}"
-        return UNSET, (Adjustment(parameter="service_tier", reason=reason),)
-    return tier, ()
-
-
 def _list_unsupported(options: Options) -> tuple[Adjustment, ...]:
     """List the requested options that the protocol has no field for."""
-    requested = {
-        "seed": options.seed is not None,
-        "logprobs": options.logprobs is not None and options.logprobs is not False,
-        "presence_penalty": bool(options.presence_penalty),
-        "frequency_penalty": bool(options.frequency_penalty),
-        "user": options.user is not None,
-    }
-    return tuple(
-        Adjustment(parameter=name, reason="the protocol has no such parameter")
-        for name, is_set in requested.items()
-        if is_set
+    return list_missing_fields(
+        {
+            "seed": options.seed is not None,
+            "logprobs": options.logprobs is not None and options.logprobs is not False,
+            "presence_penalty": bool(options.presence_penalty),
+            "frequency_penalty": bool(options.frequency_penalty),
+            "user": options.user is not None,
+        }
     )

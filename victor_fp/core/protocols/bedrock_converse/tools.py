@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import msgspec
 from msgspec import UNSET, UnsetType
 from victor_fp_wire.bedrock_converse.request import (
+    ClaudeToolChoice,
     SpecificToolChoice,
     Tool,
     ToolChoice,
@@ -15,12 +16,12 @@ from victor_fp_wire.bedrock_converse.request import (
     ToolSpecification,
 )
 
-from victor_fp.core.json import Json
 from victor_fp.core.models.bedrock import BedrockPolicy
 from victor_fp.core.models.claude import ClaudePolicy
 from victor_fp.core.protocols.bedrock_converse.turns import CACHE_POINT
 from victor_fp.core.request_building.conversation import index_tool_names
 from victor_fp.core.requests import Adjustment, ChatRequest
+from victor_fp.core.schemas.vocabulary import ANY_OBJECT
 from victor_fp.core.types import ToolDefinition
 
 
@@ -28,7 +29,7 @@ class ConverseTooling(msgspec.Struct, frozen=True, kw_only=True):
     """Tools and tool choice of a request."""
 
     config: ToolConfiguration | UnsetType = UNSET
-    fields: dict[str, Json] = {}
+    model_choice: ClaudeToolChoice | UnsetType = UNSET
     """For additionalModelRequestFields."""
     unsupported: tuple[Adjustment, ...] = ()
     notes: tuple[Adjustment, ...] = ()
@@ -46,13 +47,16 @@ def build_tools(
     parallel = request.options.parallel_tool_calls
     if not request.tools or (choice == "none" and not calls):
         return _build_undefined_tools(request, refused, calls=calls and not request.tools)
-    tools = [written for tool in request.tools for written in _build_tool(policy, claude, tool, refused)]
+    enforced = policy.structured and (claude is None or claude.structured)
+    tools = [written for tool in request.tools for written in _build_tool(policy, tool, enforced=enforced)]
+    if not enforced and any(tool.strict for tool in request.tools):
+        refused.append(Adjustment(parameter="tools.strict", reason="this model does not enforce tool schemas"))
     in_model_fields = policy.own_tool_choice and (choice == "none" or parallel is not None)
     if in_model_fields:
         # A choice in toolConfig is rejected if additionalModelRequestFields has one.
         return ConverseTooling(
             config=ToolConfiguration(tools=tools),
-            fields=_build_claude_choice(choice, parallel),
+            model_choice=_build_claude_choice(choice, parallel),
             unsupported=tuple(refused),
         )
     if choice == "none":
@@ -85,10 +89,9 @@ def _build_undefined_tools(request: ChatRequest, refused: Sequence[Adjustment], 
     """Build a configuration without callable tools; tools of earlier calls are declared by name."""
     if not calls:
         return ConverseTooling(unsupported=tuple(refused))
-    anything: dict[str, Json] = {"type": "object"}
     names = dict.fromkeys(index_tool_names(request.messages).values())
     tools = [
-        Tool(tool_spec=ToolSpecification(name=name, input_schema=ToolInputSchema(json=anything))) for name in names
+        Tool(tool_spec=ToolSpecification(name=name, input_schema=ToolInputSchema(json=ANY_OBJECT))) for name in names
     ]
     reason = "tools of earlier calls are declared by name, since the vendor rejects calls of undeclared tools"
     return ConverseTooling(
@@ -110,28 +113,22 @@ def _build_choice(choice: str | dict[str, str] | None) -> ToolChoice | UnsetType
             return UNSET
 
 
-def _build_claude_choice(choice: str | dict[str, str] | None, parallel: bool | None) -> dict[str, Json]:  # noqa: FBT001
+def _build_claude_choice(choice: str | dict[str, str] | None, parallel: bool | None) -> ClaudeToolChoice:  # noqa: FBT001
     """Build Claude's `tool_choice`."""
-    tool_choice: dict[str, Json] = {"type": "auto"}
+    alone = UNSET if parallel is None else not parallel
     match choice:
         case "none":
-            return {"tool_choice": {"type": "none"}}
+            return ClaudeToolChoice(type="none")
         case "required":
-            tool_choice = {"type": "any"}
+            return ClaudeToolChoice(type="any", disable_parallel_tool_use=alone)
         case dict():
-            tool_choice = {"type": "tool", "name": choice.get("name", "")}
-    if parallel is not None:
-        tool_choice["disable_parallel_tool_use"] = not parallel
-    return {"tool_choice": tool_choice}
+            return ClaudeToolChoice(type="tool", name=choice.get("name", ""), disable_parallel_tool_use=alone)
+        case _:
+            return ClaudeToolChoice(type="auto", disable_parallel_tool_use=alone)
 
 
-def _build_tool(
-    policy: BedrockPolicy, claude: ClaudePolicy | None, tool: ToolDefinition, refused: list[Adjustment]
-) -> list[Tool]:
-    strict = tool.strict
-    if strict and not (policy.structured and (claude is None or claude.structured)):
-        refused.append(Adjustment(parameter="tools.strict", reason="this model does not enforce tool schemas"))
-        strict = None
+def _build_tool(policy: BedrockPolicy, tool: ToolDefinition, *, enforced: bool) -> list[Tool]:
+    strict = tool.strict if enforced or not tool.strict else None
     spec = ToolSpecification(
         name=tool.name,
         description=tool.description or UNSET,

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from itertools import groupby
+from operator import itemgetter
 from typing import Literal, TypeAlias, assert_never, cast
 
 import msgspec
@@ -25,22 +28,28 @@ from victor_fp_wire.bedrock_converse.request import Message as Turn
 from victor_fp.core.dialects.bedrock import BedrockDialect
 from victor_fp.core.json import Json
 from victor_fp.core.models.bedrock import BedrockPolicy
-from victor_fp.core.protocols.bedrock_converse.parts import build_block
+from victor_fp.core.protocols.bedrock_converse.parts import IMAGE_DETAIL, build_block
 from victor_fp.core.request_building.conversation import (
     INSTRUCTIONS,
     SYSTEM_MOVED,
+    WRAPPED_ARGUMENTS,
     Block,
-    read_call_arguments,
+    is_invalid_object,
+    is_system_turn_allowed,
+    list_next_roles,
     split_assistant_turn,
+    wrap_arguments,
 )
 from victor_fp.core.requests import Adjustment
 from victor_fp.core.streaming.tool_call_drafts import make_id
-from victor_fp.core.types import Message, TextPart
+from victor_fp.core.types import ImagePart, Message, TextPart
 
 ConverseRole: TypeAlias = Literal["user", "assistant", "system"]
 CACHE_POINT = CachePointBlock()
 _ID = re.compile(r"[a-zA-Z0-9_.:-]{1,64}")
 """Call ids that the vendor accepts."""
+_SOUND_IN_RESULT = Adjustment(parameter="messages.audio", reason="tool results cannot contain audio")
+_NO_STATUS = Adjustment(parameter="messages.is_error", reason="this model does not accept a result status")
 _USER_ONLY = frozenset({"image"})
 """Blocks of a response that the vendor accepts from users only."""
 
@@ -57,51 +66,65 @@ class ConverseTurns(msgspec.Struct, frozen=True, kw_only=True):
     """Lossless changes: made without `on_unsupported="adjust"`, but reported."""
 
 
-class _TurnBuilder:
-    """Mutable state shared by the turns of one conversation while they are built."""
+class ConverseBlocks(msgspec.Struct, frozen=True, gc=False):
+    """The blocks of one message."""
 
-    def __init__(self, dialect: BedrockDialect, policy: BedrockPolicy) -> None:
-        self.dialect, self.policy = dialect, policy
-        self.names: set[str] = set()
-        self.unsupported: list[Adjustment] = []
-        self.notes: list[Adjustment] = []
+    blocks: list[ContentBlock]
+    unsupported: tuple[Adjustment, ...] = ()
+    notes: tuple[Adjustment, ...] = ()
+    names: frozenset[str] = frozenset()
+    """Names of its documents."""
+
+
+ConverseTurn: TypeAlias = tuple[ConverseRole, Sequence[ContentBlock]]
 
 
 def build_turns(
     dialect: BedrockDialect, policy: BedrockPolicy, messages: Sequence[Message], *, system_turns: bool
 ) -> ConverseTurns:
     """Build turns. Leading system messages become the system field; unsupported content is listed."""
-    builder = _TurnBuilder(dialect, policy)
+    names: set[str] = set()
+    unsupported: list[Adjustment] = []
+    notes: list[Adjustment] = []
     system: list[SystemContentBlock] = []
-    turns: list[tuple[ConverseRole, list[ContentBlock]]] = []
+    turns: list[ConverseTurn] = []
+    next_roles = list_next_roles(messages) if system_turns else []
     for index, message in enumerate(messages):
         if message.name and message.role != "tool":
-            builder.notes.append(
+            notes.append(
                 Adjustment(parameter="messages.name", reason="the protocol has no field for participant names")
             )
         if message.role in INSTRUCTIONS:
             texts = _list_texts(message)
-            if system_turns and _is_system_turn_allowed(turns, messages[index + 1 :]):
+            if system_turns and is_system_turn_allowed(turns, next_roles[index]):
                 blocks = [ContentBlock(text=text) for text in texts]
-                _append_turn(
-                    turns, "system", _mark_last(blocks) if _has_cache_mark(policy, message, "messages") else blocks
-                )
+                if blocks:
+                    marked = _mark_last(blocks) if _has_cache_mark(policy, message, "messages") else blocks
+                    turns.append(("system", marked))
                 continue
             if turns and texts:
-                builder.notes.append(SYSTEM_MOVED)
+                notes.append(SYSTEM_MOVED)
             system += [SystemContentBlock(text=text) for text in texts]
             if texts and _has_cache_mark(policy, message, "system"):
                 system.append(SystemContentBlock(cache_point=CACHE_POINT))
             continue
         role: ConverseRole = "assistant" if message.role == "assistant" else "user"
-        blocks = _build_blocks(builder, message)
-        _append_turn(turns, role, _mark_last(blocks) if _has_cache_mark(policy, message, "messages") else blocks)
+        built = _build_blocks(dialect, policy, message, names)
+        unsupported += built.unsupported
+        notes += built.notes
+        names |= built.names
+        if built.blocks:
+            is_marked = _has_cache_mark(policy, message, "messages")
+            turns.append((role, _mark_last(built.blocks) if is_marked else built.blocks))
     return ConverseTurns(
         system=system or UNSET,
-        messages=[Turn(role=role, content=blocks) for role, blocks in turns],
+        messages=[
+            Turn(role=role, content=[block for _, blocks in same for block in blocks])
+            for role, same in groupby(turns, itemgetter(0))
+        ],
         calls=any(message.tool_calls or message.role == "tool" for message in messages),
-        unsupported=tuple(builder.unsupported),
-        notes=tuple(dict.fromkeys(builder.notes)),
+        unsupported=tuple(unsupported),
+        notes=tuple(dict.fromkeys(notes)),
     )
 
 
@@ -113,25 +136,6 @@ def _mark_last(blocks: list[ContentBlock]) -> list[ContentBlock]:
     return [*blocks, ContentBlock(cache_point=CACHE_POINT)] if blocks else blocks
 
 
-def _is_system_turn_allowed(turns: Sequence[tuple[ConverseRole, object]], following: Sequence[Message]) -> bool:
-    """Return whether a system turn may follow. Claude: after a user turn, as the last or before an assistant turn."""
-    after_user = bool(turns) and turns[-1][0] in ("user", "system")
-    next_role = next((message.role for message in following if message.role not in INSTRUCTIONS), "assistant")
-    return after_user and next_role == "assistant"
-
-
-def _append_turn(
-    turns: list[tuple[ConverseRole, list[ContentBlock]]], role: ConverseRole, blocks: Sequence[ContentBlock]
-) -> None:
-    """Append a turn, or extend the last one of the same role; empty turns are dropped."""
-    if not blocks:
-        return
-    if turns and turns[-1][0] == role:
-        turns[-1][1].extend(blocks)
-    else:
-        turns.append((role, list(blocks)))
-
-
 def _list_texts(message: Message) -> list[str]:
     """Return the texts of a message, without empty ones, which the vendor rejects."""
     if isinstance(message.content, str):
@@ -139,53 +143,61 @@ def _list_texts(message: Message) -> list[str]:
     return [part.text for part in message.content if isinstance(part, TextPart) and part.text]
 
 
-def _build_blocks(builder: _TurnBuilder, message: Message) -> list[ContentBlock]:
+def _build_blocks(
+    dialect: BedrockDialect, policy: BedrockPolicy, message: Message, names: AbstractSet[str]
+) -> ConverseBlocks:
+    """Build the blocks of a message; `names` are those of earlier documents."""
     if message.role == "assistant":
-        blocks = split_assistant_turn(message, builder.dialect.protocol)
-        return [written for block in blocks if (written := _build_assistant_block(block, builder.notes)) is not None]
-    parts = _build_parts(builder, message)
-    return [_build_result(builder, message, parts)] if message.role == "tool" else parts
+        blocks = split_assistant_turn(message, dialect.protocol)
+        is_wrapped = any(block.kind == "tool_call" and is_invalid_object(block.arguments) for block in blocks)
+        return ConverseBlocks(
+            [written for block in blocks if (written := _build_assistant_block(block)) is not None],
+            notes=(WRAPPED_ARGUMENTS,) if is_wrapped else (),
+        )
+    parts = _build_parts(message, names)
+    return _build_result(policy, message, parts) if message.role == "tool" else parts
 
 
-def _build_parts(builder: _TurnBuilder, message: Message) -> list[ContentBlock]:
+def _build_parts(message: Message, used: AbstractSet[str]) -> ConverseBlocks:
     if isinstance(message.content, str):
-        return [ContentBlock(text=text) for text in _list_texts(message)]
+        return ConverseBlocks([ContentBlock(text=text) for text in _list_texts(message)])
     blocks: list[ContentBlock] = []
+    unsupported: list[Adjustment] = []
+    names: set[str] = set()
     for part in message.content:
-        match build_block(part, builder.names, builder.notes):
+        match build_block(part, lambda name: name in used or name in names):
             case Adjustment() as refused:
-                builder.unsupported.append(refused)
+                unsupported.append(refused)
             case None:
                 pass
             case found:
                 blocks.append(found)
-    return blocks
+                if found.document is not UNSET:
+                    names.add(found.document.name)
+    has_detail = any(isinstance(part, ImagePart) and part.detail in ("low", "high") for part in message.content)
+    return ConverseBlocks(blocks, tuple(unsupported), (IMAGE_DETAIL,) if has_detail else (), frozenset(names))
 
 
-def _build_result(builder: _TurnBuilder, message: Message, parts: Sequence[ContentBlock]) -> ContentBlock:
-    content: list[ToolResultContentBlock] = []
-    for part in parts:
-        if part.audio is not UNSET:
-            builder.unsupported.append(
-                Adjustment(parameter="messages.audio", reason="tool results cannot contain audio")
-            )
-            continue
-        content.append(
+def _build_result(policy: BedrockPolicy, message: Message, parts: ConverseBlocks) -> ConverseBlocks:
+    sent = [part for part in parts.blocks if part.audio is UNSET]
+    refused = [_SOUND_IN_RESULT] * (len(parts.blocks) - len(sent))
+    result = ToolResultBlock(
+        tool_use_id=fit_call_id(message.tool_call_id or ""),
+        content=[
             ToolResultContentBlock(text=part.text, image=part.image, document=part.document, video=part.video)
-        )
-    if message.is_error and not builder.policy.statuses:
-        reason = "this model does not accept a result status"
-        builder.notes.append(Adjustment(parameter="messages.is_error", reason=reason))
-    return ContentBlock(
-        tool_result=ToolResultBlock(
-            tool_use_id=fit_call_id(message.tool_call_id or ""),
-            content=content,
-            status="error" if message.is_error and builder.policy.statuses else UNSET,
-        )
+            for part in sent
+        ],
+        status="error" if message.is_error and policy.statuses else UNSET,
+    )
+    return ConverseBlocks(
+        [ContentBlock(tool_result=result)],
+        (*parts.unsupported, *refused),
+        (*parts.notes, _NO_STATUS) if message.is_error and not policy.statuses else parts.notes,
+        parts.names,
     )
 
 
-def _build_assistant_block(block: Block, notes: list[Adjustment]) -> ContentBlock | None:
+def _build_assistant_block(block: Block) -> ContentBlock | None:
     """Build a block of an assistant turn with the vendor's state; None if it is empty."""
     state = block.state or {}
     match block.kind:
@@ -199,7 +211,7 @@ def _build_assistant_block(block: Block, notes: list[Adjustment]) -> ContentBloc
             thought = ReasoningTextBlock(text=block.text, signature=signature)
             return ContentBlock(reasoning_content=ReasoningContentBlock(reasoning_text=thought))
         case "tool_call":
-            return _build_call(block, notes)
+            return _build_call(block)
         case "opaque":
             # Sent back as received, including unknown fields; the encoder writes mappings unchanged.
             return cast("ContentBlock", state) if state and not _USER_ONLY & state.keys() else None
@@ -218,12 +230,8 @@ def _build_text(text: str, citations: Json) -> ContentBlock:
     )
 
 
-def _build_call(block: Block, notes: list[Adjustment]) -> ContentBlock:
-    arguments = read_call_arguments(block.arguments)
-    if isinstance(arguments, str):
-        reason = "arguments that are not a JSON object are sent as {'invalid_json': text}"
-        notes.append(Adjustment(parameter="messages.tool_calls", reason=reason, action="changed"))
-        arguments = {"invalid_json": arguments}
+def _build_call(block: Block) -> ContentBlock:
+    arguments = wrap_arguments(block.arguments)
     return ContentBlock(tool_use=ToolUseBlock(tool_use_id=fit_call_id(block.id), name=block.name, input=arguments))
 
 

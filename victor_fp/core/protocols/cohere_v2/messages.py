@@ -28,7 +28,14 @@ def build_messages(
     unsupported: list[Adjustment] = [*in_results]
     if any(message.name and message.role != "tool" for message in request.messages):
         unsupported.append(Adjustment(parameter="name", reason="Cohere does not accept participant names"))
-    return [_build_message(dialect, policy, message, unsupported) for message in messages], unsupported
+    unsupported += [
+        _refuse(part)
+        for message in messages
+        if message.role == "user" and not isinstance(message.content, str)
+        for part in message.content
+        if isinstance(part, AudioPart | FilePart)
+    ]
+    return [_build_message(dialect, policy, message) for message in messages], unsupported
 
 
 def _place_part(part: ImagePart | AudioPart | FilePart) -> Placement:
@@ -40,14 +47,12 @@ def _refuse(part: AudioPart | FilePart) -> Adjustment:
     return Adjustment(parameter=part.type, reason="Cohere accepts text and images; pass documents in extra_body")
 
 
-def _build_message(
-    dialect: CohereDialect, policy: CoherePolicy, message: Message, unsupported: list[Adjustment]
-) -> wire.RequestMessage:
+def _build_message(dialect: CohereDialect, policy: CoherePolicy, message: Message) -> wire.RequestMessage:
     match message.role:
         case "system" | "developer":
             return wire.SystemMessage(content=message.text)
         case "user":
-            return _build_user_message(message, unsupported)
+            return _build_user_message(message)
         case "assistant":
             return _build_assistant_message(policy, split_assistant_turn(message, dialect.protocol))
         case "tool":
@@ -58,7 +63,7 @@ def _build_message(
             assert_never(message.role)
 
 
-def _build_user_message(message: Message, unsupported: list[Adjustment]) -> wire.UserMessage:
+def _build_user_message(message: Message) -> wire.UserMessage:
     if isinstance(message.content, str):
         return wire.UserMessage(content=message.content)
     parts: list[wire.UserContent] = []
@@ -69,7 +74,7 @@ def _build_user_message(message: Message, unsupported: list[Adjustment]) -> wire
             case ImagePart():
                 parts.append(wire.ImageContent(image_url=_build_image_url(part)))
             case AudioPart() | FilePart():
-                unsupported.append(_refuse(part))
+                continue  # refused by `build_messages`
             case _:
                 assert_never(part)
     return wire.UserMessage(content=parts)

@@ -14,12 +14,12 @@ from victor_fp.core.protocols.gemini.parts import (
     build_content_parts,
     build_result_part,
     build_turn_parts,
-    is_invalid_object,
     read_media_type,
 )
 from victor_fp.core.request_building.conversation import (
     INSTRUCTIONS,
     SYSTEM_MOVED,
+    is_invalid_object,
     split_assistant_turn,
     split_system,
 )

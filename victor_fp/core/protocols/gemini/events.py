@@ -15,7 +15,7 @@ from victor_fp.core.faults import Fault, InvalidResponse
 from victor_fp.core.framing import Frame
 from victor_fp.core.json import NotJson, Undecodable, decode_json_object, encode_json
 from victor_fp.core.protocols.gemini.errors import fault_from_error, find_status
-from victor_fp.core.protocols.gemini.response import RESPONSES, START, GeminiProgress, add_response, emit_last_notes
+from victor_fp.core.protocols.gemini.response import RESPONSES, START, GeminiProgress, emit_last_notes, read_response
 from victor_fp.core.protocols.shared_events import DONE, is_error_object, may_be_error, read_error_text
 from victor_fp.core.requests import Endpoint
 
@@ -30,29 +30,28 @@ class GeminiReader(msgspec.Struct, frozen=True):
         """Return the reader for the next frames and the deltas of these."""
         progress, deltas = self.progress, list[Delta]()
         for frame in frames:
-            progress = self._read_piece(progress, frame, deltas)
+            progress, found = self._read_piece(progress, frame)
+            deltas += found
         return (self if progress is self.progress else GeminiReader(self.endpoint, progress)), deltas
 
     def finish(self) -> list[Delta]:
         """Return the metadata of which the last value counts."""
         return emit_last_notes(self.progress)
 
-    def _read_piece(self, progress: GeminiProgress, frame: Frame, deltas: list[Delta]) -> GeminiProgress:
+    def _read_piece(self, progress: GeminiProgress, frame: Frame) -> tuple[GeminiProgress, list[Delta]]:
         data = frame.data
         if data.strip() == DONE:
             # Sent by OpenAI-compatible gateways.
-            deltas.append(StreamEnded())
-            return progress
+            return progress, [StreamEnded()]
         response = RESPONSES.decode(data)
         if isinstance(response, Undecodable):
-            deltas.append(ErrorReported(self._read_undecodable(progress, frame, response.reason)))
-            return progress
-        progress = add_response(self.endpoint, progress, response, deltas)
+            return progress, [ErrorReported(self._read_undecodable(progress, frame, response.reason))]
+        progress, deltas = read_response(self.endpoint, progress, response)
         if b'"error"' in data and (error := find_status(data)) is not None:
             deltas.append(ErrorReported(fault_from_error(self.endpoint, error, data, model=progress.model)))
         elif frame.event == "error" or (response.candidates is None and _is_error(data)):
             deltas.append(ErrorReported(fault_from_error(self.endpoint, None, data, model=progress.model)))
-        return progress
+        return progress, deltas
 
     def _read_undecodable(self, progress: GeminiProgress, frame: Frame, reason: str) -> Fault:
         text = read_error_text(frame)

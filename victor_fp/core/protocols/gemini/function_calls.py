@@ -31,14 +31,15 @@ class CallProgress(msgspec.Struct, frozen=True, gc=False):
 NO_CALLS = CallProgress()
 
 
-def add_call(
-    progress: CallProgress, seed: str | None, call: FunctionCall, signature: str | None, deltas: list[Delta]
-) -> CallProgress:
-    """Append the deltas of a functionCall part: a call, its start, or more arguments of the newest call.
+def read_call(
+    progress: CallProgress, seed: str | None, call: FunctionCall, signature: str | None
+) -> tuple[CallProgress, list[Delta]]:
+    """Return the deltas of a functionCall part: a call, its start, or more arguments of the newest call.
 
     A part with a name starts a call, one without continues it, and an empty one ends it. Missing ids are derived from
     `seed`, which distinguishes this response from others of the conversation.
     """
+    deltas: list[Delta] = []
     if call.name:
         progress = CallProgress(progress.count + 1, call.id or _make_id(seed, call, progress.count))
         deltas.append(
@@ -52,9 +53,10 @@ def add_call(
         )
     elif signature and progress.count:
         deltas.append(StateReported({"thoughtSignature": signature}))
-    for piece in call.partial_args or ():
-        _append_argument(progress, piece, deltas)
-    return progress
+    if call.partial_args:
+        found = [_read_argument(progress, piece) for piece in call.partial_args]
+        deltas += [argument for argument in found if argument is not None]
+    return progress, deltas
 
 
 def _make_id(seed: str | None, call: FunctionCall, ordinal: int) -> str:
@@ -71,18 +73,18 @@ def _build_state(id_: str | None, signature: str | None) -> dict[str, Json] | No
     return state or None
 
 
-def _append_argument(progress: CallProgress, piece: PartialArg, deltas: list[Delta]) -> None:
+def _read_argument(progress: CallProgress, piece: PartialArg) -> Delta | None:
+    """Return the value of an argument, or the error; None if the value is still to come."""
     path = parse_path(piece.json_path or "")
     if path is None or not progress.count:
         what = (
             f"an argument with the invalid path {piece.json_path!r}" if path is None else "an argument without a call"
         )
-        deltas.append(ErrorReported(InvalidResponse(message=f"the response streams {what}")))
-        return
+        return ErrorReported(InvalidResponse(message=f"the response streams {what}"))
     value = _read_value(piece)
     if value is None and piece.will_continue:
-        return
-    deltas.append(ToolCallArgumentSet(index=progress.count - 1, id=progress.newest, path=path, value=value))
+        return None
+    return ToolCallArgumentSet(index=progress.count - 1, id=progress.newest, path=path, value=value)
 
 
 def _read_value(piece: PartialArg) -> JsonScalar:

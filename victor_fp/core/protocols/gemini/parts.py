@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from base64 import b64encode
 from collections.abc import Sequence
-from typing import assert_never
+from typing import TypedDict, assert_never
 
 import msgspec
 from msgspec import UNSET, UnsetType
@@ -40,6 +40,19 @@ MEDIA_TYPES = {
 """Media types by file extension, for URLs without a media type, which Vertex AI requires."""
 
 
+class PartMetadata(TypedDict):
+    """The caller's metadata of a part, which Google passes on."""
+
+    filename: str
+
+
+class FunctionResult(TypedDict, total=False):
+    """The keys of a tool result whose meaning Google's document describes; others are possible."""
+
+    output: str
+    error: str
+
+
 def build_content_parts(message: Message, dialect: GeminiDialect) -> list[Part]:
     """Build the content of a user or system message."""
     if isinstance(message.content, str):
@@ -51,12 +64,9 @@ def build_content_parts(message: Message, dialect: GeminiDialect) -> list[Part]:
 
 def _build_media(part: ImagePart | AudioPart | FilePart, dialect: GeminiDialect) -> Part:
     filename = part.filename if isinstance(part, FilePart) else None
-    label: str | UnsetType = UNSET
-    metadata: dict[str, Json] | UnsetType = UNSET
-    if filename and dialect.filename == "displayName":
-        label = filename
-    elif filename:
-        metadata = {"filename": filename}
+    labelled = dialect.filename == "displayName"
+    label = filename if filename and labelled else UNSET
+    metadata = dict(PartMetadata(filename=filename)) if filename and not labelled else UNSET
     data, media_type = part.data, part.media_type
     if part.url is not None and (read := read_data_url(part.url)) is not None:
         media_type, data = media_type or read[0], read[1]
@@ -118,23 +128,14 @@ def to_arguments(arguments: dict[str, Json] | str) -> dict[str, Json]:
     return {"arguments": read} if isinstance(read, str) else read
 
 
-def is_invalid_object(arguments: object) -> bool:
-    """Return whether arguments are text that is not a JSON object.
-
-    >>> is_invalid_object("{broken"), is_invalid_object('{"a": 1}'), is_invalid_object({})
-    (True, False, False)
-    """
-    return isinstance(arguments, str) and isinstance(read_call_arguments(arguments), str)
-
-
 def build_result_part(message: Message, name: str, dialect: GeminiDialect, *, id_given: bool) -> Part:
     """Build a tool result under the keys of Google's document, with its media as parts."""
-    key = "error" if message.is_error else "output"
+    result = FunctionResult(error=message.text) if message.is_error else FunctionResult(output=message.text)
     id_ = message.tool_call_id if id_given and message.tool_call_id else UNSET
     given = [] if isinstance(message.content, str) else message.content
     media = [_build_media(part, dialect) for part in given if not isinstance(part, TextPart)]
     parts = [FunctionResponsePart(inline_data=part.inline_data) for part in media if part.inline_data is not UNSET]
-    response = FunctionResponse(id=id_, name=name, response={key: message.text}, parts=parts or UNSET)
+    response = FunctionResponse(id=id_, name=name, response=dict(result), parts=parts or UNSET)
     return Part(function_response=response)
 
 

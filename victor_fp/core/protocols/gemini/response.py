@@ -29,7 +29,7 @@ from victor_fp.core.deltas import (
 from victor_fp.core.faults import ContentRefused, InvalidResponse
 from victor_fp.core.json import Json, Undecodable
 from victor_fp.core.protocols.gemini.errors import fault_from_error, find_status
-from victor_fp.core.protocols.gemini.function_calls import NO_CALLS, CallProgress, add_call
+from victor_fp.core.protocols.gemini.function_calls import NO_CALLS, CallProgress, read_call
 from victor_fp.core.protocols.gemini.notes import emit_replaced_notes, read_candidate_notes, to_plain
 from victor_fp.core.protocols.operations import build_decoder
 from victor_fp.core.requests import Endpoint
@@ -89,20 +89,20 @@ def read(endpoint: Endpoint, body: bytes) -> Sequence[Delta]:
                 InvalidResponse(provider=endpoint.spec.name, message=f"the response contains no completion: {reason}")
             )
         ]
-    deltas: list[Delta] = []
-    progress = add_response(endpoint, START, response, deltas)
+    progress, deltas = read_response(endpoint, START, response)
     return [*deltas, *emit_last_notes(progress), StreamEnded()]
 
 
-def add_response(
-    endpoint: Endpoint, progress: GeminiProgress, response: GenerateContentResponse, deltas: list[Delta]
-) -> GeminiProgress:
-    """Append the deltas of a response or stream event."""
-    progress = _emit_identity(progress, response, deltas)
+def read_response(
+    endpoint: Endpoint, progress: GeminiProgress, response: GenerateContentResponse
+) -> tuple[GeminiProgress, list[Delta]]:
+    """Return the deltas of a response or stream event."""
+    progress, deltas = _read_identity(progress, response)
     for candidate in response.candidates or ():
         # Other candidates exist only if requested by extra_body, and are in raw_response.
         if not candidate.index:
-            progress = _read_candidate(progress, candidate, deltas)
+            progress, found = _read_candidate(progress, candidate)
+            deltas += found
             break
     if response.usage_metadata is not None:
         usage = _merge_usage(progress.usage, response.usage_metadata)
@@ -112,7 +112,7 @@ def add_response(
         deltas.append(ErrorReported(_build_refusal(endpoint, progress.model, feedback)))
     if notes := emit_replaced_notes(response):
         progress = msgspec.structs.replace(progress, notes={**progress.notes, **notes})
-    return progress
+    return progress, deltas
 
 
 def emit_last_notes(progress: GeminiProgress) -> list[Delta]:
@@ -127,69 +127,66 @@ def emit_last_notes(progress: GeminiProgress) -> list[Delta]:
     return [MetadataReported(metadata=notes)] if notes else []
 
 
-def _emit_identity(progress: GeminiProgress, response: GenerateContentResponse, deltas: list[Delta]) -> GeminiProgress:
-    """Append id, creation time and model if they are new."""
+def _read_identity(progress: GeminiProgress, response: GenerateContentResponse) -> tuple[GeminiProgress, list[Delta]]:
+    """Return id, creation time and model if they are new."""
     id_ = response.response_id or progress.id
     created = response.create_time or progress.created
     model = response.model_version or progress.model
     if id_ == progress.id and created == progress.created and model == progress.model:
-        return progress
+        return progress, []
     metadata: dict[str, Json] = {}
     if id_:
         metadata["id"] = id_
     if created:
         metadata["created"] = created
-    deltas.append(MetadataReported(model=model, metadata=metadata))
-    return msgspec.structs.replace(progress, id=id_, created=created, model=model)
+    read = msgspec.structs.replace(progress, id=id_, created=created, model=model)
+    return read, [MetadataReported(model=model, metadata=metadata)]
 
 
-def _read_candidate(progress: GeminiProgress, candidate: Candidate, deltas: list[Delta]) -> GeminiProgress:
+def _read_candidate(progress: GeminiProgress, candidate: Candidate) -> tuple[GeminiProgress, list[Delta]]:
+    deltas: list[Delta] = []
     if candidate.content is not None:
         for part in candidate.content.parts or ():
             if part.function_call is not None:
                 seed = progress.id or progress.created
-                calls = add_call(progress.calls, seed, part.function_call, part.thought_signature, deltas)
+                calls, found = read_call(progress.calls, seed, part.function_call, part.thought_signature)
+                deltas += found
                 progress = msgspec.structs.replace(progress, calls=calls)
             elif part.text is not None:
-                _emit_text(part, part.text, deltas)
+                deltas += _read_text(part, part.text)
             else:
-                _keep_part(part, deltas)
+                deltas += _keep_part(part)
     if candidate.finish_reason:
         reason = STOP_REASONS.get(candidate.finish_reason, candidate.finish_reason)
         deltas.append(Stopped(reason, candidate.finish_reason, is_failure=reason in FAILURES))
     if notes := read_candidate_notes(candidate):
         deltas.append(MetadataReported(metadata=notes))
-    return progress
+    return progress, deltas
 
 
-def _emit_text(part: Part, text: str, deltas: list[Delta]) -> None:
-    """Append text or a thought. A signed part is a separate block, since its signature belongs to this part."""
+def _read_text(part: Part, text: str) -> Sequence[Delta]:
+    """Return text or a thought. A signed part is a separate block, since its signature belongs to this part."""
     signature = part.thought_signature
     if not text:
-        if signature:
-            _keep_part(part, deltas)
-        return
+        return _keep_part(part) if signature else ()
     delta = ReasoningDelta(text) if part.thought else TextDelta(text)
     if signature:
         state: dict[str, Json] = {"thoughtSignature": signature}
-        deltas += (BlockEnded(), delta, StateReported(state), BlockEnded())
-    else:
-        deltas.append(delta)
+        return (BlockEnded(), delta, StateReported(state), BlockEnded())
+    return (delta,)
 
 
-def _keep_part(part: Part, deltas: list[Delta]) -> None:
-    """Append any other part (images, executed code) as metadata, and as state for the next turn."""
+def _keep_part(part: Part) -> Sequence[Delta]:
+    """Return any other part (images, executed code) as metadata, and as state for the next turn."""
     fields = to_plain(part)
     if not fields:
-        return
+        return ()
     shown = {name: value for name, value in fields.items() if name not in ("thoughtSignature", "text", "thought")}
-    if shown:
-        note: dict[str, Json] = {**shown, "thought": True} if part.thought else shown
-        deltas.append(MetadataReported(metadata={"parts": [note]}))
-    else:
+    if not shown:
         # A part with only a signature is rejected, so it is sent with an empty text.
-        fields = {"text": "", **fields}
-    deltas.append(StateReported({"part": fields}, alone=True))
+        return (StateReported({"part": {"text": "", **fields}}, alone=True),)
+    note: dict[str, Json] = {**shown, "thought": True} if part.thought else shown
+    return MetadataReported(metadata={"parts": [note]}), StateReported({"part": fields}, alone=True)
 
 
 def _merge_usage(old: UsageMetadata | None, new: UsageMetadata) -> UsageMetadata:

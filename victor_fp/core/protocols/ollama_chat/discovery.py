@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from functools import partial
 
 import msgspec
@@ -38,7 +39,7 @@ def read_list(body: bytes) -> tuple[ModelInfo, ...]:
     if isinstance(listed, Undecodable):
         return ()
     return tuple(
-        ModelInfo(id=name, raw=_read_facts(model))
+        ModelInfo(id=name, raw=dict(_read_facts(model)))
         for model in listed.models or ()
         if (name := model.model or model.name)
     )
@@ -62,13 +63,13 @@ def read_model(model: str, body: bytes) -> ModelInfo | None:
         supports_streaming=None if capabilities is None else "completion" in capabilities,
         supports_images=None if capabilities is None else "vision" in capabilities,
         supports_reasoning=None if capabilities is None else "thinking" in capabilities,
-        raw=_read_facts(wire.ShowResponse(capabilities=shown.capabilities, details=shown.details)),
+        raw=dict(_read_facts(wire.ShowResponse(capabilities=shown.capabilities, details=shown.details))),
     )
 
 
-def _read_facts(model: wire.ModelSummary | wire.ShowResponse) -> dict[str, object]:
+def _read_facts(model: wire.ModelSummary | wire.ShowResponse) -> Mapping[str, object]:
     facts = drop_unreported(msgspec.to_builtins(model))
-    return dict(facts) if isinstance(facts, dict) else {}
+    return facts if isinstance(facts, dict) else {}
 
 
 def _find_context_window(shown: wire.ShowResponse) -> int | None:

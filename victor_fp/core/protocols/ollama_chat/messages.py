@@ -12,7 +12,13 @@ from victor_fp_wire.ollama_chat import request as wire
 
 from victor_fp.core.dialects.ollama import OllamaDialect
 from victor_fp.core.faults import Fault, UnsupportedParameter
-from victor_fp.core.request_building.conversation import index_tool_names, read_call_arguments, split_assistant_turn
+from victor_fp.core.request_building.conversation import (
+    WRAPPED_ARGUMENTS,
+    index_tool_names,
+    is_invalid_object,
+    split_assistant_turn,
+    wrap_arguments,
+)
 from victor_fp.core.requests import Adjustment, ChatRequest, Endpoint
 from victor_fp.core.types import AudioPart, FilePart, ImagePart, Message, Part, TextPart
 
@@ -37,14 +43,8 @@ def build_messages(endpoint: Endpoint, dialect: OllamaDialect, request: ChatRequ
 
 def note_changes(messages: Sequence[Message]) -> tuple[Adjustment, ...]:
     """Return the lossless changes."""
-    if not any(
-        isinstance(read_call_arguments(call["arguments"]), str)
-        for message in messages
-        for call in message.tool_calls or ()
-    ):
-        return ()
-    reason = "arguments that are not a JSON object are sent as {'invalid_json': text}"
-    return (Adjustment(parameter="messages.tool_calls", reason=reason, action="changed"),)
+    calls = (call for message in messages for call in message.tool_calls or ())
+    return (WRAPPED_ARGUMENTS,) if any(is_invalid_object(call["arguments"]) for call in calls) else ()
 
 
 def _build_message(
@@ -102,9 +102,7 @@ def _build_assistant_message(dialect: OllamaDialect, message: Message) -> wire.C
     calls: list[wire.RequestToolCall] = []
     for block in blocks:
         if block.kind == "tool_call":
-            given = read_call_arguments(block.arguments)
-            arguments = {"invalid_json": given} if isinstance(given, str) else given
-            function = wire.RequestFunctionCall(name=block.name, arguments=arguments)
+            function = wire.RequestFunctionCall(name=block.name, arguments=wrap_arguments(block.arguments))
             calls.append(wire.RequestToolCall(id=block.id or UNSET, function=function))
     return wire.ChatMessage(
         role="assistant",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TypeVar
+from typing import TypedDict, TypeVar
 
 from msgspec import UNSET, UnsetType
 from returns.result import Failure, Result, Success
@@ -48,16 +48,21 @@ def _finish_request(
     )
 
 
-def _place_unknown(dialect: OllamaDialect, unknown: Mapping[str, Json]) -> dict[str, Json]:
+class RuntimeOptions(TypedDict):
+    """Unknown options of the runtime, at their position in the body."""
+
+    options: Mapping[str, Json]
+
+
+def _place_unknown(dialect: OllamaDialect, unknown: Mapping[str, Json]) -> Mapping[str, object]:
     """Return the unknown options with those of the runtime under `options`."""
     runtime = {name: value for name, value in unknown.items() if name in dialect.runtime_options}
     top_level = {name: value for name, value in unknown.items() if name not in runtime}
     runtime_options = top_level.get("options")
-    return (
-        {**top_level, "options": {**(runtime_options if isinstance(runtime_options, Mapping) else {}), **runtime}}
-        if runtime
-        else top_level
-    )
+    if not runtime:
+        return top_level
+    given = runtime_options if isinstance(runtime_options, Mapping) else {}
+    return {**top_level, **RuntimeOptions(options={**given, **runtime})}
 
 
 def _build_body(dialect: OllamaDialect, request: ChatRequest, messages: list[wire.ChatMessage]) -> wire.ChatRequest:

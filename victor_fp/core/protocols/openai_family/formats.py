@@ -8,6 +8,7 @@ from msgspec import UNSET, UnsetType
 from victor_fp.core.json import Json
 from victor_fp.core.protocols.openai_family.rules import Rules
 from victor_fp.core.requests import Adjustment, ChatRequest
+from victor_fp.core.schemas.vocabulary import ANY_OBJECT
 
 
 class AnswerFormat(msgspec.Struct, frozen=True, kw_only=True):
@@ -31,7 +32,7 @@ def accept_format(rules: Rules, request: ChatRequest) -> tuple[AnswerFormat | No
         return None, (rules.build_refusal("response_format"),)
     if requested.kind == "json":
         # If only schemas are accepted, one that any object matches is equivalent to plain JSON.
-        return AnswerFormat(name=requested.name, schema={"type": "object"} if no_json else None), ()
+        return AnswerFormat(name=requested.name, schema=dict(ANY_OBJECT) if no_json else None), ()
     if no_schema:
         reason = f"{rules.recipient} supports JSON but no schema"
         return AnswerFormat(), (Adjustment(parameter="response_format", reason=reason),)

@@ -23,6 +23,8 @@ from victor_fp.core.types import FilePart, ImagePart, Message, TextPart
 Item: TypeAlias = wire.InputItem | dict[str, Json]
 """A built item, or a vendor's item as received."""
 CUSTOM = "custom_tool_call"
+REASONING: Mapping[str, Json] = msgspec.to_builtins(wire.ReasoningItem())
+"""What a reasoning item has besides its state: its type."""
 
 
 def build_input(rules: ResponseRules, request: ChatRequest) -> tuple[list[wire.InputItem], tuple[Adjustment, ...]]:
@@ -157,7 +159,7 @@ def _build_reasoning(rules: ResponseRules, turn: _Turn, block: Block) -> Item | 
     if block.kind != "reasoning" or not turn.is_own or not block.state:
         return None
     is_complete = turn.late.get(str(block.state.get("id")), block.state)
-    item: dict[str, Json] = {"type": "reasoning", **is_complete}
+    item: dict[str, Json] = {**REASONING, **is_complete}
     return item if _may_return(rules, item) else None
 
 

@@ -6,8 +6,10 @@ from collections.abc import Iterator, Sequence
 from itertools import dropwhile
 
 import msgspec
+from msgspec import UNSET, UnsetType
+from victor_fp_wire.replicate.request import InputMessage
 
-from victor_fp.core.json import Json, encode_json
+from victor_fp.core.json import encode_json
 from victor_fp.core.models.replicate import Inputs
 from victor_fp.core.request_building.conversation import (
     INSTRUCTIONS,
@@ -23,47 +25,56 @@ from victor_fp.core.types import ImagePart, Message, TextPart
 SPEAKERS = {"user": "User", "assistant": "Assistant", "tool": "Tool"}
 
 
-class PromptFields(msgspec.Struct, frozen=True, kw_only=True):
-    """Fields of `input`, and the unsupported parts of the conversation."""
+class Prompt(msgspec.Struct, frozen=True, kw_only=True):
+    """The conversation, as a prompt or as messages, and its unsupported parts."""
 
-    fields: dict[str, Json]
+    prompt: str | UnsetType = UNSET
+    system: str | UnsetType = UNSET
+    messages: list[InputMessage] | UnsetType = UNSET
+    images: tuple[str, ...] = ()
     unsupported: tuple[Adjustment, ...] = ()
     notes: tuple[Adjustment, ...] = ()
     """Lossless changes: made without `on_unsupported="adjust"`, but reported."""
 
 
-def build_prompt(inputs: Inputs, messages: Sequence[Message]) -> PromptFields:
-    """Build the model's input fields from the conversation."""
+def build_prompt(inputs: Inputs, messages: Sequence[Message]) -> Prompt:
+    """Build the model's inputs from the conversation."""
     unsupported: list[Adjustment] = []
     notes: list[Adjustment] = []
-    fields: dict[str, Json] = {}
+    prompt: str | UnsetType = UNSET
+    system: str | UnsetType = UNSET
+    listed: list[InputMessage] | UnsetType = UNSET
     if any(message.name and message.role != "tool" for message in messages):
         unsupported.append(Adjustment(parameter="name", reason="Replicate's models do not accept participant names"))
     instructions, turns = split_system(messages)
     names = index_tool_names(messages)
     if inputs.messages and (len(turns) > 1 or len(instructions) > 1):
-        fields[inputs.messages] = [_build_turn(message, names) for message in messages]
+        listed = [_build_turn(message, names) for message in messages]
     else:
         if any(message.role in INSTRUCTIONS and message.text for message in _skip_instructions(messages)):
             notes.append(SYSTEM_MOVED)
-        system = "\n\n".join(message.text for message in instructions if message.text)
+        joined = "\n\n".join(message.text for message in instructions if message.text)
         prompt = _render_prompt(turns, names)
-        if system and not inputs.system:
-            prompt = f"{system}\n\n{prompt}"
-        fields["prompt"] = prompt
-        if system and inputs.system:
-            fields[inputs.system] = system
+        if joined and inputs.system is None:
+            prompt = f"{joined}\n\n{prompt}"
+        elif joined:
+            system = joined
     images, in_images = _collect_images(inputs, messages)
     unsupported += in_images
-    if images:
-        fields[inputs.images] = images[0] if inputs.one_image else list(images)
-        if len(turns) > 1:
-            reason = "images are sent apart from the conversation, without their position in it"
-            notes.append(Adjustment(parameter="messages.image", reason=reason, action="changed"))
+    if images and len(turns) > 1:
+        reason = "images are sent apart from the conversation, without their position in it"
+        notes.append(Adjustment(parameter="messages.image", reason=reason, action="changed"))
     parts = [part for message in messages if not isinstance(message.content, str) for part in message.content]
     if images and any(isinstance(part, ImagePart) and part.detail in ("low", "high") for part in parts):
         notes.append(Adjustment(parameter="image.detail", reason="predictions have no image detail"))
-    return PromptFields(fields=fields, unsupported=tuple(unsupported), notes=tuple(notes))
+    return Prompt(
+        prompt=prompt,
+        system=system,
+        messages=listed,
+        images=tuple(images),
+        unsupported=tuple(unsupported),
+        notes=tuple(notes),
+    )
 
 
 def _skip_instructions(messages: Sequence[Message]) -> Iterator[Message]:
@@ -79,15 +90,15 @@ def _render_prompt(turns: Sequence[Message], names: dict[str, str]) -> str:
     return "\n\n".join([*lines, f"{SPEAKERS['assistant']}:"])
 
 
-def _build_turn(message: Message, names: dict[str, str]) -> dict[str, Json]:
+def _build_turn(message: Message, names: dict[str, str]) -> InputMessage:
     """Build a message; tool results become user messages."""
     match message.role:
         case "system" | "developer":
-            return {"role": "system", "content": message.text}
+            return InputMessage(role="system", content=message.text)
         case "tool":
-            return {"role": "user", "content": f"{_name_participant(message, names)}: {_to_text(message)}"}
+            return InputMessage(role="user", content=f"{_name_speaker(message, names)}: {_to_text(message)}")
         case _:
-            return {"role": message.role, "content": _to_text(message)}
+            return InputMessage(role=message.role, content=_to_text(message))
 
 
 def _name_participant(message: Message, names: dict[str, str]) -> str:
@@ -123,7 +134,7 @@ def _collect_images(inputs: Inputs, messages: Sequence[Message]) -> tuple[list[s
                 unsupported.append(Adjustment(parameter="image", reason="this model does not accept images"))
             else:
                 images.append(_to_url(part))
-    if inputs.one_image and len(images) > 1:
+    if inputs.images == "image" and len(images) > 1:
         reason = "this model accepts one image; the last is kept"
         unsupported.append(Adjustment(parameter="image", reason=reason, action="changed"))
         return images[-1:], unsupported

@@ -2,23 +2,33 @@
 
 from __future__ import annotations
 
-from msgspec import UNSET
+from collections.abc import Mapping
+from typing import TypedDict, TypeVar
+
+from msgspec import UNSET, UnsetType
 from msgspec.structs import replace
 from returns.result import Failure, Result
 from victor_fp_wire.replicate.operations import CreateDeploymentPrediction, CreateModelPrediction, CreatePrediction
-from victor_fp_wire.replicate.request import PredictionRequest, VersionPredictionRequest
+from victor_fp_wire.replicate.request import ModelInput, PredictionRequest, VersionPredictionRequest
 
 from victor_fp.core.dialects.chat import find_nearest_effort
 from victor_fp.core.dialects.replicate import ReplicateDialect
 from victor_fp.core.faults import Fault, InvalidRequest
 from victor_fp.core.json import Json
-from victor_fp.core.models.replicate import Inputs
+from victor_fp.core.models.replicate import Inputs, OptionName
 from victor_fp.core.protocols.operations import build_chat
 from victor_fp.core.protocols.replicate.model_names import SPELLINGS, parse_model
-from victor_fp.core.protocols.replicate.prompts import build_prompt
+from victor_fp.core.protocols.replicate.prompts import Prompt, build_prompt
 from victor_fp.core.requests import Adjustment, ChatRequest, Endpoint, HttpRequest, resolve_unsupported
 
 PREFER = "prefer"
+_T = TypeVar("_T")
+
+
+class UnknownInputs(TypedDict):
+    """Options without a typed field, at their position in the body."""
+
+    input: Mapping[str, Json]
 
 
 def write(endpoint: Endpoint, dialect: ReplicateDialect, request: ChatRequest) -> Result[HttpRequest, Fault]:
@@ -29,15 +39,14 @@ def write(endpoint: Endpoint, dialect: ReplicateDialect, request: ChatRequest) -
         return Failure(InvalidRequest(provider=endpoint.spec.name, model=request.model, message=message))
     inputs, options = dialect.find_inputs(request.model), request.options
     prompt = build_prompt(inputs, request.messages)
-    option_inputs, unsupported = _build_inputs(inputs, request)
+    sent, unsupported = _build_input(inputs, request, prompt)
     resolved = resolve_unsupported(endpoint, request, [*prompt.unsupported, *unsupported]).map(
         lambda adjustments: (*adjustments, *prompt.notes)
     )
-    all_inputs: dict[str, Json] = {**prompt.fields, **option_inputs}
     prefer = UNSET if request.stream else f"wait={dialect.wait}"
-    unknown = {"input": options.unknown} if options.unknown else {}
+    unknown = UnknownInputs(input=options.unknown) if options.unknown else None
     if target.version:
-        versioned = VersionPredictionRequest(version=target.version, input=all_inputs)
+        versioned = VersionPredictionRequest(version=target.version, input=sent)
         creation = CreatePrediction(prefer=prefer)
         return resolved.map(
             lambda adjustments: replace(
@@ -46,7 +55,7 @@ def write(endpoint: Endpoint, dialect: ReplicateDialect, request: ChatRequest) -
         )
     create = CreateDeploymentPrediction if target.is_deployment else CreateModelPrediction
     operation = create(owner=target.owner, name=target.name, prefer=prefer)
-    body = PredictionRequest(input=all_inputs)
+    body = PredictionRequest(input=sent)
     return resolved.map(
         lambda adjustments: replace(
             build_chat(endpoint, operation, body, options, adjustments, unknown=unknown), is_polled=True
@@ -54,47 +63,77 @@ def write(endpoint: Endpoint, dialect: ReplicateDialect, request: ChatRequest) -
     )
 
 
-def _build_inputs(inputs: Inputs, request: ChatRequest) -> tuple[dict[str, Json], list[Adjustment]]:
-    """Build the input fields of options. Defaults are sent if the model accepts them, and silently omitted if not."""
-    options, fields = request.options, dict[str, Json]()
-    bound, in_bound = _clamp(inputs, request.max_tokens)
+def _build_input(inputs: Inputs, request: ChatRequest, prompt: Prompt) -> tuple[ModelInput, list[Adjustment]]:
+    """Build the input of the model. Defaults are sent if the model accepts them, and silently omitted if not."""
+    options = request.options
+    length, in_length = _clamp(inputs, request.max_tokens)
     effort, in_effort = _choose_effort(inputs, options.reasoning_effort)
-    unsupported = [*in_bound, *in_effort]
-    values: dict[str, Json] = {
-        "max_tokens": bound,
-        "temperature": request.temperature,
-        "top_p": options.top_p,
-        "top_k": options.top_k,
-        "seed": options.seed,
-        "presence_penalty": options.presence_penalty,
-        "frequency_penalty": options.frequency_penalty,
-        "stop": _stop(inputs, options.stop),
-        "reasoning_effort": effort,
-        "reasoning_budget": options.reasoning_budget,
+    budget = UNSET if options.reasoning_budget is None else options.reasoning_budget
+    thinks: bool | UnsetType = UNSET
+    if inputs.thinking_switch and budget is not UNSET:
+        thinks = budget > 0
+        budget = budget if thinks else UNSET
+    bound = UNSET if length is None else length
+    images = UNSET if not prompt.images else list(prompt.images)
+    sent = ModelInput(
+        prompt=prompt.prompt,
+        system_prompt=prompt.system if inputs.system == "system_prompt" else UNSET,
+        system_instruction=prompt.system if inputs.system == "system_instruction" else UNSET,
+        messages=prompt.messages,
+        image=prompt.images[0] if inputs.images == "image" and prompt.images else UNSET,
+        images=images if inputs.images == "images" else UNSET,
+        image_input=images if inputs.images == "image_input" else UNSET,
+        max_tokens=bound if inputs.length == "max_tokens" else UNSET,
+        max_completion_tokens=bound if inputs.length == "max_completion_tokens" else UNSET,
+        max_output_tokens=bound if inputs.length == "max_output_tokens" else UNSET,
+        max_new_tokens=bound if inputs.length == "max_new_tokens" else UNSET,
+        temperature=_accept(inputs, "temperature", request.temperature),
+        top_p=_accept(inputs, "top_p", options.top_p),
+        top_k=_accept(inputs, "top_k", options.top_k),
+        seed=_accept(inputs, "seed", options.seed),
+        presence_penalty=_accept(inputs, "presence_penalty", options.presence_penalty),
+        frequency_penalty=_accept(inputs, "frequency_penalty", options.frequency_penalty),
+        stop_sequences=_accept(inputs, "stop", _join_stops(inputs, options.stop)),
+        reasoning_effort=_accept(inputs, "reasoning_effort", effort),
+        extended_thinking=thinks,
+        thinking_budget=budget if inputs.budget == "thinking_budget" else UNSET,
+        thinking_budget_tokens=budget if inputs.budget == "thinking_budget_tokens" else UNSET,
+    )
+    return sent, [*in_length, *in_effort, *_list_missing(inputs, request), *_list_unsupported(request)]
+
+
+def _accept(inputs: Inputs, option: OptionName, value: _T | None) -> _T | UnsetType:
+    """Return the value if the model has an input for the option."""
+    return UNSET if value is None or option not in inputs.options else value
+
+
+def _list_missing(inputs: Inputs, request: ChatRequest) -> list[Adjustment]:
+    """List the requested options that other models have an input for."""
+    options = request.options
+    requested: dict[OptionName, bool] = {
+        "temperature": request.asks_temperature,
+        "top_p": options.top_p is not None,
+        "top_k": options.top_k is not None,
+        "seed": options.seed is not None,
+        "presence_penalty": options.presence_penalty is not None,
+        "frequency_penalty": options.frequency_penalty is not None,
+        "stop": options.stop is not None,
+        "reasoning_effort": options.reasoning_effort is not None,
     }
-    defaults = {"max_tokens": not request.asks_max_tokens, "temperature": not request.asks_temperature}
-    for name, value in values.items():
-        if value is None:
-            continue
-        if name in inputs.fields:
-            fields[inputs.fields[name]] = value
-        elif not defaults.get(name):
-            unsupported.append(Adjustment(parameter=name, reason="this model has no such input"))
-    if inputs.thinking_switch and options.reasoning_budget is not None:
-        fields[inputs.thinking_switch] = options.reasoning_budget > 0
-        if options.reasoning_budget <= 0:
-            del fields[inputs.fields["reasoning_budget"]]
-    return fields, [*unsupported, *_list_unsupported(request)]
+    missing: list[str] = [name for name, is_set in requested.items() if is_set and name not in inputs.options]
+    if options.reasoning_budget is not None and inputs.budget is None:
+        missing.append("reasoning_budget")
+    return [Adjustment(parameter=name, reason="this model has no such input") for name in missing]
 
 
 def _clamp(inputs: Inputs, bound: int | None) -> tuple[int | None, list[Adjustment]]:
-    if bound is None or bound >= inputs.min_output_tokens or "max_tokens" not in inputs.fields:
+    if bound is None or bound >= inputs.min_output_tokens:
         return bound, []
     reason = f"this model requires at least {inputs.min_output_tokens}"
     return inputs.min_output_tokens, [Adjustment(parameter="max_tokens", reason=reason, action="changed")]
 
 
-def _stop(inputs: Inputs, stop: tuple[str, ...] | None) -> Json:
+def _join_stops(inputs: Inputs, stop: tuple[str, ...] | None) -> str | list[str] | None:
     if stop is None:
         return None
     return list(stop) if inputs.stop_form == "list" else ",".join(stop)
@@ -102,7 +141,7 @@ def _stop(inputs: Inputs, stop: tuple[str, ...] | None) -> Json:
 
 def _choose_effort(inputs: Inputs, effort: str | None) -> tuple[str | None, list[Adjustment]]:
     """Return the effort if the model accepts it, else the nearest one, reported; "none" is never substituted."""
-    if effort is None or "reasoning_effort" not in inputs.fields or effort in inputs.efforts:
+    if effort is None or "reasoning_effort" not in inputs.options or effort in inputs.efforts:
         return effort, []
     nearest = find_nearest_effort(effort, inputs.efforts)
     reason = f"this model accepts {', '.join(inputs.efforts)}; sent as {nearest}"

@@ -1,0 +1,77 @@
+"""No circle of imports: what a module needs when it is imported never needs that module."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator, Mapping
+from graphlib import CycleError, TopologicalSorter
+from pathlib import Path
+
+import pytest
+
+import victor_fp
+
+ROOT = Path(victor_fp.__file__).parent
+
+
+def read_name(path: Path) -> str:
+    parts = path.relative_to(ROOT.parent).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+def is_for_types(node: ast.AST) -> bool:
+    return isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING"
+
+
+def walk_imports(node: ast.AST) -> Iterator[ast.Import | ast.ImportFrom]:
+    """The imports that run when a module is imported: none of functions, and none for type checkers."""
+    for child in ast.iter_child_nodes(node):
+        if isinstance(child, ast.Import | ast.ImportFrom):
+            yield child
+        elif is_for_types(child):
+            for other in child.orelse:  # type: ignore[attr-defined]  # an `if`
+                yield from walk_imports(other)
+        elif not isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda):
+            yield from walk_imports(child)
+
+
+def find_imported(sources: Mapping[str, str]) -> dict[str, set[str]]:
+    """The modules among `sources` that each of them imports."""
+    found: dict[str, set[str]] = {}
+    for name, source in sources.items():
+        given: set[str] = set()
+        for node in walk_imports(ast.parse(source)):
+            if isinstance(node, ast.Import):
+                given |= {alias.name for alias in node.names}
+            elif node.module is not None:
+                inner = {f"{node.module}.{alias.name}" for alias in node.names}
+                modules = inner & sources.keys()
+                given |= modules if len(modules) == len(inner) else modules | {node.module}
+        found[name] = given & sources.keys()
+    return found
+
+
+@pytest.mark.parametrize(
+    ("first", "is_circle"),
+    [
+        ("from a.y import Y", True),
+        ("import a.y", True),
+        ("from a import y", True),
+        ("try:\n    import a.y\nexcept ImportError:\n    pass", True),
+        ("def f():\n    import a.y", False),
+        ("if TYPE_CHECKING:\n    import a.y", False),
+    ],
+)
+def test_circles_are_found(first: str, *, is_circle: bool) -> None:
+    graph = find_imported({"a": "", "a.x": first, "a.y": "from a.x import X"})
+    if is_circle:
+        with pytest.raises(CycleError):
+            TopologicalSorter(graph).prepare()
+    else:
+        TopologicalSorter(graph).prepare()
+
+
+def test_modules_import_each_other_in_no_circle() -> None:
+    sources = {read_name(path): path.read_text(encoding="utf-8") for path in sorted(ROOT.rglob("*.py"))}
+    assert len(sources) > 500
+    TopologicalSorter(find_imported(sources)).prepare()
