@@ -14,7 +14,7 @@ from tests.ray_jobs.work import CONCURRENCY, ROWS, Work, check_repeats
 pytestmark = [pytest.mark.ray, pytest.mark.filterwarnings("default")]
 
 
-def test_killed_workers_are_replaced_and_their_shards_go_on(work: Work) -> None:
+def test_killed_workers_are_replaced_and_their_shards_continue(work: Work) -> None:
     driver, luck = work.start(), random.Random(3)
     for until in sorted(luck.sample(range(20, 300), 3)):
         work.wait_for_calls(driver, until)

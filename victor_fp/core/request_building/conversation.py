@@ -11,7 +11,6 @@ from victor_fp.core.json import Json, decode_json
 from victor_fp.core.requests import Adjustment
 from victor_fp.core.types import Message, TextPart, ToolCall
 
-
 BlockKind: TypeAlias = Literal["text", "reasoning", "refusal", "tool_call", "opaque"]
 
 

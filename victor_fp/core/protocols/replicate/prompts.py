@@ -96,7 +96,7 @@ def _build_turn(message: Message, names: dict[str, str]) -> InputMessage:
         case "system" | "developer":
             return InputMessage(role="system", content=message.text)
         case "tool":
-            return InputMessage(role="user", content=f"{_name_speaker(message, names)}: {_to_text(message)}")
+            return InputMessage(role="user", content=f"{_name_participant(message, names)}: {_to_text(message)}")
         case _:
             return InputMessage(role=message.role, content=_to_text(message))
 
