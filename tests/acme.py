@@ -1,4 +1,4 @@
-"""A provider for tests: OpenAI's format at whatever address, as one record."""
+"""A provider for tests: OpenAI's format at a given URL, as one record."""
 
 from __future__ import annotations
 

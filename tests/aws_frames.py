@@ -22,7 +22,7 @@ def message(payload: bytes, **headers: str) -> bytes:
 
 
 def event(name: str, value: Any) -> bytes:
-    """An event with the padding that the vendor puts beside its fields."""
+    """An event with the padding that the vendor adds to its fields."""
     payload = json.dumps({**value, "p": "abcdefgh"[: len(name) % 8]}).encode()
     return message(payload, event_type=name, content_type="application/json", message_type="event")
 

@@ -62,7 +62,7 @@ def name_params(*, only: type[object] | None = None) -> list[Any]:
 
 
 def group_alike() -> list[tuple[ProviderSpec, ...]]:
-    """Entries that are sent equal bodies: of one dialect, that lack the same abilities. The first stands for the others."""
+    """Entries that are sent equal bodies: of one dialect, that lack the same abilities. The first represents the others."""
     groups: list[tuple[Kind, list[ProviderSpec]]] = []
     for entry in CATALOGUE.chats:
         lacking = {name for name in entry.supports.__struct_fields__ if getattr(entry.supports, name) is False}

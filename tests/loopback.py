@@ -1,4 +1,4 @@
-"""A server on loopback that says exactly what a test scripts, over real HTTP, faults of the wire included."""
+"""A server on loopback with scripted responses, over real HTTP, including transport errors."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ class Talk:
         await self._writer.wait_closed()
 
     async def reset(self) -> None:
-        """Cut the connection without a farewell."""
+        """Reset the connection without closing it cleanly."""
         transport = self._writer.transport
         if isinstance(transport, asyncio.WriteTransport):
             transport.abort()
@@ -102,7 +102,7 @@ Script: TypeAlias = Callable[[Talk, Received], Awaitable[None]]
 
 @dataclass
 class Loopback:
-    """A running server: where it is and what it has been asked."""
+    """A running server: its URL and the requests it has received."""
 
     url: str
     port: int

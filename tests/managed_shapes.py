@@ -1,4 +1,4 @@
-"""Managed providers over loopback servers, and a custom provider that is nobody's subclass but BaseProvider's."""
+"""Managed providers over loopback servers, and a custom provider that is a direct subclass of BaseProvider."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Bodies and chunks of OpenAI's chat format, written small, for tests of everything around the protocol."""
+"""Bodies and chunks of OpenAI's chat format, minimal, for tests of the layers around the protocol."""
 
 from __future__ import annotations
 

@@ -108,7 +108,7 @@ def test_every_public_name_resolves() -> None:
     run("import victor_fp\nfor name in victor_fp.__all__: getattr(victor_fp, name)")
 
 
-def test_no_warning_at_exit_after_a_call_nobody_closed() -> None:
+def test_no_warning_at_exit_after_an_unclosed_call() -> None:
     code = """
     import asyncio
     from tests import openai_shapes as shapes
@@ -119,7 +119,7 @@ def test_no_warning_at_exit_after_a_call_nobody_closed() -> None:
         await talk.answer(shapes.body())
 
     async def main():
-        asyncio.get_running_loop().slow_callback_duration = 60  # a busy machine is no finding
+        asyncio.get_running_loop().slow_callback_duration = 60  # slow callbacks on a busy machine are not a failure
         async with serving(answers) as server:
             provider = acme(server.url)
             print((await provider.chat(HI, model="m")).content)
@@ -129,7 +129,7 @@ def test_no_warning_at_exit_after_a_call_nobody_closed() -> None:
     assert run(code, "-W", "error", "-X", "dev") == "Hello!\n"
 
 
-def test_leaving_the_program_inside_a_stream_is_silent() -> None:
+def test_exiting_inside_a_stream_prints_nothing() -> None:
     code = """
     import asyncio
     from tests import openai_shapes as shapes
@@ -142,7 +142,7 @@ def test_leaving_the_program_inside_a_stream_is_silent() -> None:
         await talk.gone(10)
 
     async def main():
-        asyncio.get_running_loop().slow_callback_duration = 60  # a busy machine is no finding
+        asyncio.get_running_loop().slow_callback_duration = 60  # slow callbacks on a busy machine are not a failure
         async with serving(streams) as server:
             provider = acme(server.url)
             async for chunk in provider.stream(HI, model="m"):

@@ -1,8 +1,9 @@
-"""Names in the package: a function begins with a verb in the base form, and a class name means one thing."""
+"""Names: functions of the package begin with a verb, class names are unique, and no name or docstring has private words."""
 
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TypeAlias
@@ -12,6 +13,7 @@ import pytest
 import victor_fp
 
 PACKAGE = Path(victor_fp.__file__).parent
+TESTS = Path(__file__).parent
 
 VERBS = frozenset(
     [
@@ -421,13 +423,23 @@ EXCEPTIONS = {
     "vendor": "public: victor_fp.testing",
 }
 
-SHARED = {
-    "Report": "of a job, and of the conformance kit; both public",
-    "Verdict": "how an attempt ended, and whether a law holds; both public",
-    "Schema": "a JSON Schema as a dict, in the code generator and in the core",
-    "ToolCall": "a call in a message, and what an adapter of victor_fp.agent.tool_calling reads; both public",
-}
-"""Names of classes and type aliases that are defined twice."""
+PRIVATE = frozenset(
+    [
+        *("asking", "beside", "ear", "farewell", "hearing", "heard", "hears", "misfit", "misfits", "nobody", "outlive"),
+        *("outlived", "outlives", "paper", "pursuit", "speaker", "speaks", "spoken", "tells", "told", "town", "twin"),
+        *("unfolding", "whoever"),
+    ]
+)
+"""Words that no name has: the field has another one for each, such as request, alongside, report, retry or codec."""
+
+PRIVATE_PHRASES = re.compile(r"_(in_the_open|(is|are)_no|(go|goes)_back|goes_out|had_come|comes?_back)(_|$)")
+
+PRIVATE_PROSE = re.compile(
+    r"\b(told|tells (us|of|that|what)|outlive[sd]?|in the open|beside|whoever|nobody|farewell|spoken|hears|twin|misfit"
+    r"|stands in (for|the)|goes back|go back|had come|is no (json|object|text|number)|the wire says)\b",
+    re.IGNORECASE,
+)
+"""The same in the first line of a docstring of the tests."""
 
 
 Files: TypeAlias = list[tuple[str, ast.Module]]
@@ -507,4 +519,62 @@ def test_a_class_name_means_one_thing(files: Files) -> None:
                 case ast.AnnAssign(target=ast.Name(id=name), annotation=ast.Name(id="TypeAlias")):
                     homes.setdefault(name, []).append(path)
     twice = {name: paths for name, paths in homes.items() if len(paths) > 1}
-    assert set(twice) == set(SHARED), twice
+    assert not twice
+
+
+@pytest.fixture(scope="module")
+def modules_of_tests() -> Files:
+    return [
+        (path.relative_to(TESTS.parent).as_posix(), ast.parse(path.read_text(encoding="utf-8")))
+        for path in sorted(TESTS.rglob("*.py"))
+    ]
+
+
+def is_private(name: str) -> bool:
+    words = re.sub(r"([a-z])([A-Z])", r"\1_\2", name).lower()
+    return not PRIVATE.isdisjoint(words.split("_")) or PRIVATE_PHRASES.search(f"_{words}") is not None
+
+
+def names_of(module: ast.Module) -> Iterator[tuple[int, str]]:
+    for node in ast.walk(module):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+            yield node.lineno, node.name
+
+
+def test_no_name_has_a_private_word(files: Files, modules_of_tests: Files) -> None:
+    wrong = [
+        path
+        for path, _ in [*files, *modules_of_tests]
+        if any(is_private(part) for part in Path(path).with_suffix("").parts)
+    ]
+    wrong += [
+        f"{path}:{line}: {name}"
+        for path, module in [*files, *modules_of_tests]
+        for line, name in names_of(module)
+        if is_private(name)
+    ]
+    assert not wrong, "use the word of the field:\n" + "\n".join(wrong)
+
+
+def test_no_docstring_of_the_tests_has_a_private_word(modules_of_tests: Files) -> None:
+    wrong = [
+        f"{path}: {line}"
+        for path, module in modules_of_tests
+        for node in ast.walk(module)
+        if isinstance(node, ast.Module | ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef)
+        for line in (ast.get_docstring(node) or "").splitlines()[:1]
+        if PRIVATE_PROSE.search(line)
+    ]
+    assert not wrong, "use plain technical English:\n" + "\n".join(wrong)
+
+
+@pytest.mark.parametrize(
+    "name", ["told", "test_a_fault_is_told", "PaperTown", "_asking", "a_name_is_dropped_in_the_open"]
+)
+def test_a_private_word_is_found(name: str) -> None:
+    assert is_private(name)
+
+
+@pytest.mark.parametrize("name", ["test_openai_tools_in_the_openai_format", "test_an_error_is_reported", "Newspaper"])
+def test_plain_names_pass(name: str) -> None:
+    assert not is_private(name)

@@ -24,7 +24,7 @@ README = PYTHON.findall((ROOT / "README.md").read_text())
 HOSTED = [code for code in README if 'create("openai/' in code or 'create("anthropic/' in code]
 LOCAL = [code for code in README if '"local/' in code] + PYTHON.findall((ROOT / "docs" / "local-engine.md").read_text())
 SYNC = PYTHON.findall((ROOT / "docs" / "sync.md").read_text())
-ASKING = PYTHON.findall((ROOT / "docs" / "asking.md").read_text())
+CHAT = PYTHON.findall((ROOT / "docs" / "chat.md").read_text())
 RECORDINGS = PYTHON.findall((ROOT / "docs" / "recordings.md").read_text())
 TOOLS = PYTHON.findall((ROOT / "docs" / "tools.md").read_text())
 JOBS = PYTHON.findall((ROOT / "docs" / "jobs.md").read_text())
@@ -32,8 +32,8 @@ EMBEDDINGS = PYTHON.findall((ROOT / "docs" / "embeddings.md").read_text())
 PURE = [code for code in README if "replay.request" in code]
 
 
-async def speaks(talk: Talk, received: Received) -> None:
-    """OpenAI's and Anthropic's formats, whichever is asked; a tool is called once."""
+async def answer_in_format(talk: Talk, received: Received) -> None:
+    """OpenAI's or Anthropic's format, by the path of the request; a tool is called once."""
     if received.path.endswith("/chat/completions") and received.json().get("stream"):
         await talk.events(*shapes.chunks("Hello ", "from ", "loopback."))
         return
@@ -85,7 +85,7 @@ def test_there_are_examples_of_every_kind() -> None:
 
 @pytest.mark.parametrize("code", HOSTED, ids=["failures", "tools", "form"])
 async def test_examples_with_a_key_run(code: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    async with serving(speaks) as server:
+    async with serving(answer_in_format) as server:
         _point_at(server, monkeypatch)
         printed = await asyncio.to_thread(run, code)
     assert printed.strip() in ("Hello from loopback.", "It rains.", "Oslo 717710")
@@ -101,11 +101,11 @@ def _point_at(server: Loopback, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize(
     ("code", "printed"),
-    list(zip(ASKING, ["What do these have in common?", "Oslo 717710", "Two.", "Two.", "Success"], strict=True)),
+    list(zip(CHAT, ["What do these have in common?", "Oslo 717710", "Two.", "Two.", "Success"], strict=True)),
     ids=["parts", "form", "continued", "background", "settings"],
 )
-async def test_examples_of_how_to_ask_run(code: str, printed: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    async with serving(speaks) as server:
+async def test_examples_of_chats_run(code: str, printed: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with serving(answer_in_format) as server:
         _point_at(server, monkeypatch)
         shown = await asyncio.to_thread(run, code)
     assert printed in shown
@@ -118,7 +118,7 @@ async def test_examples_of_how_to_ask_run(code: str, printed: str, monkeypatch: 
     ids=["recording", "cache"],
 )
 async def test_examples_of_recordings_run(code: str, printed: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    async with serving(speaks) as server:
+    async with serving(answer_in_format) as server:
         _point_at(server, monkeypatch)
         shown = await asyncio.to_thread(run, code)
     assert "Hello from loopback." in shown
@@ -132,7 +132,7 @@ async def test_tests_with_recordings_pass_with_a_server_and_then_without(
 ) -> None:
     ((name, code),) = TITLED.findall((ROOT / page).read_text())
     (tmp_path / name).write_text(code)
-    monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")  # loading all that are installed takes most of the time
+    monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")  # loading all installed plugins would dominate the time
     plugins = ("pytest_asyncio.plugin", "syrupy", "victor_fp.pytest_plugin")
     named = [word for plugin in ("no:cacheprovider", *plugins) for word in ("-p", plugin)]
     command = [sys.executable, "-m", "pytest", "-q", *named, name]
@@ -158,7 +158,7 @@ async def test_tests_with_recordings_pass_with_a_server_and_then_without(
 
 @pytest.mark.parametrize("code", SYNC)
 async def test_synchronous_examples_run(code: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    async with serving(speaks) as server:
+    async with serving(answer_in_format) as server:
         _point_at(server, monkeypatch)
         shown = await asyncio.to_thread(run, code)
     assert "Hello from loopback." in shown
@@ -170,7 +170,7 @@ async def test_synchronous_examples_run(code: str, monkeypatch: pytest.MonkeyPat
     ids=["definitions", "agent", "streamed"],
 )
 async def test_examples_of_tools_run(code: str, printed: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    async with serving(speaks) as server:
+    async with serving(answer_in_format) as server:
         _point_at(server, monkeypatch)
         shown = await asyncio.to_thread(run, code)
     assert printed in shown
@@ -219,7 +219,7 @@ def test_the_record_of_the_docs_is_a_provider() -> None:
 @pytest.mark.parametrize("code", JOBS)
 async def test_the_job_of_the_docs_runs_and_resumes(code: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     code = code.replace('sys.argv[1] if len(sys.argv) > 1 else "."', repr(str(tmp_path)))
-    async with serving(speaks) as server:
+    async with serving(answer_in_format) as server:
         _point_at(server, monkeypatch)
         printed = await asyncio.to_thread(run, code)
     assert printed.count("Hello from loopback.") == 10

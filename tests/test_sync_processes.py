@@ -62,7 +62,7 @@ def run(server: Loopback, code: str) -> str:
     return out
 
 
-def test_a_script_that_closes_nothing_ends_in_silence(serve: Serve) -> None:
+def test_a_script_that_closes_nothing_prints_nothing(serve: Serve) -> None:
     code = """
     provider = SyncProvider(acme(URL))
     print(provider.chat("Hi", model="m").content, *(c.content for c in provider.stream("Hi", model="m")))
@@ -71,7 +71,7 @@ def test_a_script_that_closes_nothing_ends_in_silence(serve: Serve) -> None:
 
 
 @pytest.mark.parametrize("where", ["in a loop", "in hand", "in a daemon thread"])
-def test_a_program_that_ends_inside_a_stream_ends_in_silence(serve: Serve, where: str) -> None:
+def test_a_program_that_ends_inside_a_stream_prints_nothing(serve: Serve, where: str) -> None:
     gone = threading.Event()
 
     async def streams(talk: Talk, _: Received) -> None:
@@ -133,7 +133,7 @@ def test_a_provider_that_was_used_before_a_fork_works_in_parent_and_children(ser
 
 
 @pytest.mark.slow
-def test_the_parents_connections_survive_what_a_child_throws_away(serve: Serve) -> None:
+def test_connections_of_the_parent_survive_cleanup_in_a_child(serve: Serve) -> None:
     server = serve(answers)
     code = """
     import gc, os
@@ -209,7 +209,7 @@ def test_ctrl_c_closes_the_connection_and_raises_keyboard_interrupt(serve: Serve
 
 
 @pytest.mark.slow
-def test_after_ctrl_c_the_provider_goes_on(serve: Serve) -> None:
+def test_the_provider_is_usable_after_ctrl_c(serve: Serve) -> None:
     asked = threading.Event()
 
     async def hangs(talk: Talk, _: Received) -> None:
@@ -230,7 +230,7 @@ def test_after_ctrl_c_the_provider_goes_on(serve: Serve) -> None:
 
 
 @pytest.mark.slow
-def test_what_is_asked_after_the_end_is_a_fault(serve: Serve) -> None:
+def test_a_call_after_interpreter_shutdown_is_a_fault(serve: Serve) -> None:
     code = """
     import atexit
     atexit.register(lambda: (print(provider.chat_result("Hi", model="m").failure().message), provider.close()))

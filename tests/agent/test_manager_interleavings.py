@@ -44,7 +44,7 @@ class World:
 
 
 class Simulated(BaseProvider):
-    """A provider that takes its time, fails while it is down, and notes what is asked after it was closed."""
+    """A provider with a delay, which fails while it is down, and records calls after it was closed."""
 
     world: World
     label = ""
@@ -270,7 +270,7 @@ async def test_a_slow_callback_does_not_let_a_call_run_on_a_closed_provider() ->
     assert all(provider.asked_after_close == 0 for provider in world.created)
 
 
-async def test_names_count_in_any_case_in_settings_too() -> None:
+async def test_provider_names_in_settings_are_case_insensitive() -> None:
     world_of()
     settings = {"Aa": {"base_url": "http://mine"}, "bb": {"base_url": "http://other"}}
     async with ProviderManager(settings, provider_name="AA", config=NO_CHECKS) as manager:
@@ -354,7 +354,7 @@ async def test_a_manager_that_switched_keeps_a_shared_provider_until_its_calls_e
 
 
 @pytest.mark.parametrize("call", [chat, stream])
-async def test_closing_a_manager_spares_the_calls_of_one_that_took_its_former_provider(call: Call) -> None:
+async def test_closing_a_manager_keeps_calls_of_a_manager_that_uses_its_former_provider(call: Call) -> None:
     shared = Shared()
     one = shared.manage()
     of_one = await shared.start(call, one)
@@ -441,7 +441,7 @@ async def test_a_call_of_the_engine_on_a_shared_provider_ends_with_its_own_manag
         await three.close()
 
 
-def test_a_second_thread_is_refused_by_name() -> None:
+def test_a_call_from_a_second_thread_is_rejected() -> None:
     world_of()
     manager = ProviderManager({}, provider_name="aa", config=NO_CHECKS)
     assert isinstance(asyncio.run(manager.chat_result(HI)), Success)

@@ -1,4 +1,4 @@
-"""ProviderManager: switching while conversations go on, with a history that is true and callbacks that hear of it."""
+"""ProviderManager: switching during conversations, with a correct history and callbacks for each switch."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def settings(**places: Loopback) -> dict[str, Any]:
     return {"providers": {name: {"api_key": KEY, "base_url": f"{one.url}/v1"} for name, one in places.items()}}
 
 
-def test_the_signatures_are_the_promised_ones() -> None:
+def test_signatures_match_the_documentation() -> None:
     names = list(inspect.signature(ProviderManager).parameters)
     assert names == ["settings", "initial_provider", "initial_model", "provider_name", "config"]
     config = ProviderManagerConfig()
@@ -73,7 +73,7 @@ def test_the_signatures_are_the_promised_ones() -> None:
     assert SwitchReason.USER_REQUEST.value == "user_request"
 
 
-async def test_it_shows_the_provider_it_was_given() -> None:
+async def test_manager_exposes_the_provider_it_was_given() -> None:
     mine = Echo()
     async with ProviderManager(None, mine, "e-1", config=QUIET) as manager:
         assert manager.provider is mine
@@ -277,7 +277,7 @@ async def test_capabilities_are_detected_from_the_vendor_once() -> None:
     assert len(server.received) == 1
 
 
-async def test_closing_closes_what_still_leaves() -> None:
+async def test_close_closes_providers_that_are_being_replaced() -> None:
     old = Slow()
     manager = ProviderManager(None, old, "old-1", config=QUIET)
     running = asyncio.create_task(manager.chat_result(HI))
@@ -289,7 +289,7 @@ async def test_closing_closes_what_still_leaves() -> None:
     await running
 
 
-async def test_streams_of_the_manager_are_streams_like_any_other() -> None:
+async def test_streams_of_the_manager_have_the_stream_interface() -> None:
     async def streams(talk: Talk, _: Received) -> None:
         await talk.events(*chunks("Hel", "lo"))
 

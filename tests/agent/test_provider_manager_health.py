@@ -162,7 +162,7 @@ async def test_a_custom_provider_is_retried_before_a_fallback_replaces_it() -> N
     assert Echo.plan == []
 
 
-async def test_a_custom_provider_may_raise_what_it_likes_and_is_bounded_in_time() -> None:
+async def test_a_custom_provider_may_raise_anything_and_is_bounded_by_the_timeout() -> None:
     async def for_ever() -> None:
         await asyncio.sleep(60)
 

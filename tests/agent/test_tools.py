@@ -270,7 +270,7 @@ async def test_calls_run_at_once_and_are_answered_in_their_order() -> None:
     assert [(message.content, message.tool_call_id) for message in two] == [("0", "call_0"), ("1", "call_1")]
 
 
-async def test_a_call_may_take_only_so_long() -> None:
+async def test_a_call_is_bounded_by_its_timeout() -> None:
     async def hang() -> None:
         await asyncio.Event().wait()
 
@@ -331,7 +331,7 @@ async def test_an_agent_loop_on_chat_and_on_stream() -> None:
         assert messages[-1].content == "Oslo 1"
 
 
-def test_the_synchronous_twin() -> None:
+def test_the_synchronous_variant() -> None:
     with sync.SyncProvider(ScriptedProvider(agent)) as provider:
         messages = [Message(role="user", content="Weather?")]
         response = provider.chat(messages, model="m", tools=[weather])

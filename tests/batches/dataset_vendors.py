@@ -25,7 +25,7 @@ class CohereVendor(BatchVendor):
     def __init__(self) -> None:
         super().__init__()
         self.checks: dict[str, int] = {}
-        """How often a dataset is still being processed when it is asked for."""
+        """How often a dataset is still being processed when it is requested."""
         self.parts: list[bytes] = []
         self.is_invalid = False
 

@@ -1,4 +1,4 @@
-"""The families of batch APIs beside OpenAI's."""
+"""The families of batch APIs other than OpenAI's."""
 
 from __future__ import annotations
 

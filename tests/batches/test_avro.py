@@ -104,13 +104,13 @@ def with_block(schema: Any, count: int, block: bytes) -> bytes:
         (write_avro("string", [], "deflate") + write_long(1) + write_long(3) + b"\xff\xff\xff" + MARKER, "error"),
     ],
 )
-def test_what_cannot_be_read_is_a_value(file: bytes, said: str) -> None:
+def test_an_unreadable_file_is_a_fault(file: bytes, said: str) -> None:
     found = read_avro(file)
     assert isinstance(found, NotAvro)
     assert said in found.reason
 
 
-def test_a_file_that_is_cut_anywhere_is_a_value_or_its_first_blocks() -> None:
+def test_a_truncated_file_yields_a_fault_or_its_first_blocks() -> None:
     whole = write_avro(ALL, [VALUES, VALUES, VALUES], "deflate", per_block=1, names=NAMES)
     for end in range(len(whole)):
         found = read_avro(whole[:end])

@@ -7,12 +7,12 @@ import pytest
 from tests.batches.dataset_vendors import CohereVendor, FireworksVendor
 from tests.batches.test_families import KEYS, ROWS, collect, connected
 from tests.batches.vendor import BatchVendor
-from tests.paper import PaperRuntime
+from tests.fake_runtime import FakeRuntime
 from victor_fp.core.faults import InvalidRequest
 
 
 async def test_a_dataset_that_is_being_validated_is_waited_for() -> None:
-    vendor, runtime = CohereVendor(), PaperRuntime()
+    vendor, runtime = CohereVendor(), FakeRuntime()
     vendor.checks["dataset-1"] = 2
     async with connected(vendor, runtime=runtime) as provider:
         handle = await provider.submit_batch(ROWS, model=vendor.model)
@@ -31,7 +31,7 @@ async def test_a_dataset_that_is_not_valid_creates_no_batch() -> None:
 
 
 async def test_a_dataset_that_is_not_ready_is_waited_for() -> None:
-    vendor, runtime = FireworksVendor(), PaperRuntime()
+    vendor, runtime = FireworksVendor(), FakeRuntime()
     vendor.checks = 1
     async with connected(vendor, runtime=runtime) as provider:
         handle = await provider.submit_batch(ROWS, model=vendor.model)

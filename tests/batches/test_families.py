@@ -98,11 +98,11 @@ async def collect(provider: BaseProvider, handle: Any, keys: Any = KEYS) -> dict
     return {result.key: result async for result in provider.batch_results(handle, keys=keys)}
 
 
-def test_every_vendor_of_the_table_is_held_to_this_suite() -> None:
+def test_every_vendor_of_the_table_is_tested() -> None:
     assert sorted(vendor.name for vendor in VENDORS) == sorted(BATCHES)
 
 
-async def test_rows_come_back_under_their_keys_whatever_the_order(vendor: BatchVendor) -> None:
+async def test_results_are_returned_under_their_keys_in_any_order(vendor: BatchVendor) -> None:
     async with connected(vendor) as provider:
         handle = await provider.submit_batch(ROWS, model=vendor.model, max_tokens=50)
         assert (handle.provider, handle.count, handle.model) == (vendor.name, 4, vendor.model)
@@ -124,7 +124,7 @@ async def test_rows_come_back_under_their_keys_whatever_the_order(vendor: BatchV
     assert all(len(identifier) <= 64 and identifier.isascii() and " " not in identifier for identifier in job.requests)
 
 
-async def test_a_batch_asks_what_a_live_call_asks(vendor: BatchVendor) -> None:
+async def test_a_batch_request_has_the_body_of_a_live_request(vendor: BatchVendor) -> None:
     from victor_fp import replay
     from victor_fp.core.types import Message
 
@@ -158,7 +158,7 @@ async def test_a_refused_row_is_a_fault_of_that_row(vendor: BatchVendor) -> None
 
 
 @pytest.mark.parametrize("state", ["expired", "cancelled"])
-async def test_what_was_answered_before_the_end_is_kept(vendor: BatchVendor, state: str) -> None:
+async def test_results_completed_before_the_batch_ended_are_kept(vendor: BatchVendor, state: str) -> None:
     if state not in vendor.states:
         pytest.skip("the vendor has no such state")
     async with connected(vendor) as provider:
@@ -173,7 +173,7 @@ async def test_what_was_answered_before_the_end_is_kept(vendor: BatchVendor, sta
         assert isinstance(found[key].result.failure(), TimedOut if state == "expired" else Cancelled)
 
 
-async def test_cancelling_is_asked_for_and_seen(vendor: BatchVendor) -> None:
+async def test_cancellation_is_requested_and_reported(vendor: BatchVendor) -> None:
     async with connected(vendor) as provider:
         handle = await provider.submit_batch(ROWS, model=vendor.model)
         assert (await provider.cancel_batch(handle)).state in ("cancelling", "cancelled", "running")
@@ -204,7 +204,7 @@ async def test_a_completed_batch_without_its_results_reports_every_row(vendor: B
     assert [found[key].problem for key in KEYS] == ["missing"] * 4
 
 
-async def test_a_batch_that_is_refused_as_a_whole_says_why(vendor: BatchVendor) -> None:
+async def test_a_rejected_batch_reports_the_reason(vendor: BatchVendor) -> None:
     if "failed" not in vendor.states:
         pytest.skip("the vendor has no such state")
     async with connected(vendor) as provider:
@@ -219,7 +219,7 @@ async def test_a_batch_that_is_refused_as_a_whole_says_why(vendor: BatchVendor) 
     assert all("line 1" in fault.message and not fault.maybe_billed for fault in faults)
 
 
-async def test_results_of_a_batch_that_runs_are_refused(vendor: BatchVendor) -> None:
+async def test_results_of_a_running_batch_are_a_fault(vendor: BatchVendor) -> None:
     async with connected(vendor) as provider:
         handle = await provider.submit_batch(ROWS, model=vendor.model)
         with pytest.raises(ProviderError, match="has not ended"):
@@ -300,7 +300,7 @@ async def test_rows_that_are_not_valid_are_refused_before_anything_is_sent(
 
 
 @pytest.mark.parametrize("answer", [b"", b"{", b"[]", b"null", b'"x"', b"{}"])
-async def test_answers_that_are_no_batch_are_typed_faults(vendor: BatchVendor, answer: bytes) -> None:
+async def test_bodies_that_are_not_a_batch_are_typed_faults(vendor: BatchVendor, answer: bytes) -> None:
     async with connected(vendor) as provider:
         handle = await provider.submit_batch(ROWS, model=vendor.model)
         vendor.faults = [(200, answer)]
@@ -412,7 +412,7 @@ async def test_a_line_that_breaks_off_is_unreadable() -> None:
     assert item.end == "unreadable"
 
 
-async def test_providers_without_a_batch_api_say_so() -> None:
+async def test_providers_without_a_batch_api_return_a_fault() -> None:
     async with ProviderRegistry.create("ollama") as provider:
         fault = (await provider.submit_batch_result(ROWS, model="m")).failure()
         assert isinstance(fault, InvalidRequest)

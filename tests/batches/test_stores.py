@@ -1,4 +1,4 @@
-"""Stores that fail: a typed fault of the provider, and nothing is asked of the vendor without its objects."""
+"""Stores that fail: a typed fault of the provider, and no request to the vendor without its objects."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def vendor(request: pytest.FixtureRequest) -> VertexVendor | BedrockVendor:
     return made
 
 
-async def test_no_job_is_made_without_its_object(vendor: VertexVendor | BedrockVendor) -> None:
+async def test_no_job_is_created_without_its_object(vendor: VertexVendor | BedrockVendor) -> None:
     vendor.store.failing = "write"  # type: ignore[attr-defined]  # of the fixture
     async with connected(vendor) as provider:
         fault = (await provider.submit_batch_result(ROWS, model=vendor.model)).failure()
@@ -69,7 +69,7 @@ async def test_results_that_cannot_be_read_end_with_one_failure(
     assert (fault.provider, fault.message) == (vendor.name, message)
 
 
-async def test_an_object_that_ends_within_a_line_is_not_taken_for_complete(
+async def test_an_object_that_ends_within_a_line_is_incomplete(
     vendor: VertexVendor | BedrockVendor,
 ) -> None:
     async with connected(vendor) as provider:
@@ -86,7 +86,7 @@ async def read_torn(data: bytes) -> AsyncGenerator[Result[bytes, Fault], None]:
     yield Success(data[:-5])
 
 
-async def test_without_a_place_for_objects_every_method_says_so(vendor: VertexVendor | BedrockVendor) -> None:
+async def test_without_a_bucket_every_method_returns_a_fault(vendor: VertexVendor | BedrockVendor) -> None:
     async with connected(vendor) as provider:
         handle = await provider.submit_batch(ROWS, model=vendor.model)
     asked = len(vendor.received)

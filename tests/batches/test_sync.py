@@ -13,7 +13,7 @@ from victor_fp.sync import create, create_managed
 
 
 @pytest.mark.parametrize("make", [create, create_managed])
-def test_a_batch_is_followed_without_an_event_loop(make: type) -> None:
+def test_a_batch_runs_from_submission_to_results_without_an_event_loop(make: type) -> None:
     vendor = OpenAIVendor()
     with serving_in_a_thread() as serve, make("openai", api_key="k", base_url=f"{serve(vendor).url}/v1") as provider:
         handle = provider.submit_batch([Row("a", "one"), Row("b", "two")], model="m-1")

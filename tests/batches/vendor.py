@@ -1,4 +1,4 @@
-"""A vendor of batches on loopback: it holds jobs, answers out of order, expires, cancels, doubles a line and loses a file."""
+"""A vendor of batches on loopback: it stores jobs, returns results out of order, expires, cancels, duplicates a line and loses a file."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Job:
 
 
 class BatchVendor(ABC):
-    """What the families have in common; each speaks its own wire."""
+    """What the families have in common; each has its own protocol."""
 
     name: str
     """Of the catalogue's entry."""

@@ -116,7 +116,7 @@ async def run_job(provider: BaseProvider, count: int, concurrency: int) -> tuple
 
 
 def resident_megabytes() -> float:
-    """Memory of this process, as Linux tells it."""
+    """Memory of this process, as Linux reports it."""
     pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
     return pages * os.sysconf("SC_PAGE_SIZE") / 2**20
 

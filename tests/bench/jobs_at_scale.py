@@ -1,4 +1,4 @@
-"""What a very large job takes, calculated: `python -m tests.bench.jobs_at_scale [FIELD=VALUE ...]`.
+"""The cost of a very large job, calculated: `python -m tests.bench.jobs_at_scale [FIELD=VALUE ...]`.
 
 Fields are those of `Job`. The costs of a row were measured by `tests.bench.jobs` (CPU) and on ledgers of 10,000 rows
 (bytes, time to resume); the load on Redis follows from how the shared store works.
@@ -48,12 +48,12 @@ class Job:
 
 @dataclass(frozen=True)
 class Figures:
-    """What the job takes. Times in seconds."""
+    """Cost of the job. Times in seconds."""
 
     by_workers: float
     """Rows a second that the workers could ask."""
     rate: float
-    """Rows a second that are asked."""
+    """Rows sent per second."""
     duration: float
     cores: float
     """CPUs that are busy."""
@@ -75,7 +75,7 @@ class Figures:
     resume_all: float
     """After the end of all workers at once."""
     repeated: int
-    """Rows that are asked again then, at most."""
+    """Maximum number of rows that are sent again."""
 
 
 def calculate(job: Job) -> Figures:

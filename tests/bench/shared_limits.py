@@ -185,7 +185,7 @@ class MeteredResponse(MemoryResponse):
 
 
 class LoggingTransport(MemoryTransport):
-    """Logs requests when they come, in a file that outlives a killed process. Metered ones are answered after LATENCY."""
+    """Logs requests when they come, in a file that is kept after a process is killed. Metered ones are answered after LATENCY."""
 
     def __init__(self, log: str, use: tuple[float, float] | None) -> None:
         super().__init__()
@@ -400,7 +400,7 @@ def measure_tokens(processes: int, tasks: int, use: tuple[float, float], seconds
 
 
 def pause_redis(server: RedisServer, running: Round) -> None:
-    """Redis answers nobody for 2 s."""
+    """Redis does not respond for 2 s."""
     with server.connect() as client:
         client.execute_command("CLIENT", "PAUSE", "2000")
 

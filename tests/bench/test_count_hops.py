@@ -24,7 +24,7 @@ async def test_a_call_is_within_the_target(counted: dict[str, Hops]) -> None:
     assert all(counted[name].is_within(target) for name, target in TARGETS.items()), found
 
 
-async def test_the_transport_is_a_short_part_of_the_way(counted: dict[str, Hops]) -> None:
+async def test_the_transport_accounts_for_few_hops(counted: dict[str, Hops]) -> None:
     for name, hops in counted.items():
         part = Hops(frozenset(one for one in hops.passed if one[0].startswith("shell/transport/")))
         assert part.functions > 0, "nothing was counted"

@@ -1,4 +1,4 @@
-"""A command line that finds nobody's keys and no server but the test's own."""
+"""The command line without keys, and without servers other than those of the test."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def keyed(world: dict[str, str]) -> dict[str, str]:
 
 @pytest.fixture
 def serve() -> Iterator[Serve]:
-    """Start servers on loopback that run beside the test."""
+    """Start servers on loopback that run during the test."""
     with serving_in_a_thread() as start:
         yield start
 
@@ -115,7 +115,7 @@ class Tty:
                 pass
 
     def paste(self, text: str) -> None:
-        """Paste as terminals do that were asked to mark it."""
+        """Paste with the markers of bracketed paste mode."""
         assert self.raw.rfind("\x1b[?2004h") > self.raw.rfind("\x1b[?2004l"), "pasted text would not be marked"
         self.type(b"\x1b[200~" + text.encode().replace(b"\n", b"\r") + b"\x1b[201~")
 

@@ -30,7 +30,7 @@ def chat(*arguments: str, env: dict[str, str], stdin: str = "") -> Result:
     return CliRunner().invoke(app, ["chat", *arguments], env=env, input=stdin)
 
 
-def asked(received: Received) -> Any:
+def read_body(received: Received) -> Any:
     return received.json()["messages"]
 
 
@@ -43,7 +43,7 @@ def test_an_answer_is_streamed_to_stdout_and_nothing_else(serve: Serve, keyed: d
     (received,) = server.received
     assert received.json()["stream"] is True
     assert received.headers["authorization"] == f"Bearer {KEY}"
-    assert asked(received) == [{"role": "user", "content": "Hi"}]
+    assert read_body(received) == [{"role": "user", "content": "Hi"}]
 
 
 def test_no_stream_asks_for_the_whole_answer(serve: Serve, keyed: dict[str, str]) -> None:
@@ -55,7 +55,7 @@ def test_no_stream_asks_for_the_whole_answer(serve: Serve, keyed: dict[str, str]
     assert not server.received[0].json().get("stream")
 
 
-def test_what_was_asked_for_goes_out_and_nothing_more(serve: Serve, keyed: dict[str, str]) -> None:
+def test_only_requested_options_are_sent(serve: Serve, keyed: dict[str, str]) -> None:
     server = serve(friendly)
 
     chat("Hi", "--system", "Be kind", "--temperature", "0.2", "--max-tokens", "9", *at(server), env=keyed)
@@ -63,7 +63,7 @@ def test_what_was_asked_for_goes_out_and_nothing_more(serve: Serve, keyed: dict[
     sent = server.received[0].json()
     assert sent["temperature"] == 0.2
     assert 9 in (sent.get("max_tokens"), sent.get("max_completion_tokens"))
-    assert [message["content"] for message in asked(server.received[0])] == ["Be kind", "Hi"]
+    assert [message["content"] for message in read_body(server.received[0])] == ["Be kind", "Hi"]
 
 
 @pytest.mark.parametrize(
@@ -81,7 +81,7 @@ def test_prompt_and_standard_input_make_the_message(
     server = serve(friendly)
 
     assert chat(*prompt, *at(server), env=keyed, stdin=stdin).exit_code == 0
-    assert asked(server.received[0])[-1]["content"] == expected
+    assert read_body(server.received[0])[-1]["content"] == expected
 
 
 def test_json_is_one_object_with_the_completion(serve: Serve, keyed: dict[str, str]) -> None:
@@ -99,12 +99,12 @@ def test_image_type_is_detected_from_content(serve: Serve, keyed: dict[str, str]
     (tmp_path / "picture.txt").write_bytes(PNG)
 
     assert chat("What is it?", "--image", str(tmp_path / "picture.txt"), *at(server), env=keyed).exit_code == 0
-    image, text = asked(server.received[0])[0]["content"]
+    image, text = read_body(server.received[0])[0]["content"]
     assert image["image_url"]["url"] == "data:image/png;base64," + base64.b64encode(PNG).decode()
     assert text["text"] == "What is it?"
 
 
-def test_tools_are_offered_and_calls_shown(serve: Serve, keyed: dict[str, str], tmp_path: Path) -> None:
+def test_tools_are_sent_and_calls_printed(serve: Serve, keyed: dict[str, str], tmp_path: Path) -> None:
     async def calls(talk: Talk, received: Received) -> None:
         called = chunk(choices=[{"index": 0, "delta": {"tool_calls": [CALL]}, "finish_reason": None}])
         await talk.events(called, chunk(finish="tool_calls"))

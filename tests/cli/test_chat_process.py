@@ -266,7 +266,7 @@ def test_missing_extra_is_reported(world: dict[str, str]) -> None:
     assert ran.stderr == "victor: the command requires typer, which is not installed: pip install 'victor_fp[cli]'\n"
 
 
-def test_an_answer_in_any_script_survives_an_ascii_locale(serve: Serve, keyed: dict[str, str]) -> None:
+def test_a_response_in_any_script_is_printed_in_an_ascii_locale(serve: Serve, keyed: dict[str, str]) -> None:
     async def foreign(talk: Talk, received: Received) -> None:
         await talk.events(*chunks("\u4f60\u597d ok"))
 

@@ -34,7 +34,7 @@ class Screen(io.StringIO):
 
 
 class Typist:
-    """Someone who types these lines and then Ctrl-D; None is a Ctrl-D in between. Remembers what was asked."""
+    """Someone who types these lines and then Ctrl-D; None is a Ctrl-D in between. Records the questions."""
 
     def __init__(self, *lines: str | None) -> None:
         self._left = iter(lines)
@@ -102,7 +102,7 @@ def messages(received: Received) -> list[Any]:
 
 
 @pytest.mark.parametrize(("typed", "content"), [("2", "2"), (None, "the user gave no result")])
-def test_the_result_of_a_call_is_typed_by_hand(serve: Serve, typed: str | None, content: str) -> None:
+def test_the_user_enters_the_result_of_a_call(serve: Serve, typed: str | None, content: str) -> None:
     server = serve(calling, saying("It is 2"))
 
     code, out, _ = converse(server.url, "Add", typed)
@@ -210,7 +210,7 @@ def test_a_turn_that_failed_can_be_asked_again_and_an_answer_replaced(serve: Ser
     ]
 
 
-def test_an_answer_is_kept_where_asking_again_fails(serve: Serve) -> None:
+def test_a_response_is_kept_if_the_retry_fails(serve: Serve) -> None:
     server = serve(saying("One"), refusing, saying("Next"))
 
     converse(server.url, "Hi", "/retry", "More")

@@ -71,7 +71,7 @@ def test_json_lines_keep_their_fields_and_get_a_vector(serve: Serve, keyed: dict
     assert all(isinstance(line["embedding"], list) for line in written)
 
 
-def test_a_file_of_many_lines_takes_several_requests_in_order(
+def test_a_file_of_many_lines_is_sent_in_several_requests_in_order(
     serve: Serve, keyed: dict[str, str], tmp_path: Path
 ) -> None:
     server = serve(vectors)

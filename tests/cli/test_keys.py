@@ -42,7 +42,7 @@ def test_a_key_is_stored_listed_and_deleted_without_being_shown(world: dict[str,
 
 
 @pytest.mark.skipif(os.name != "posix", reason="permission bits are POSIX")
-def test_the_file_is_the_owners_alone(world: dict[str, str]) -> None:
+def test_the_file_is_readable_by_its_owner_only(world: dict[str, str]) -> None:
     keys("--set", "openai", env=world, stdin=KEY)
 
     assert stat.S_IMODE((Path(world["VICTOR_FP_CONFIG_DIR"]) / "keys.json").stat().st_mode) == 0o600
@@ -90,7 +90,7 @@ def test_overridden_key_is_reported(world: dict[str, str]) -> None:
     assert "sk-another" not in result.stderr
 
 
-def test_a_file_open_to_others_is_an_error_with_its_remedy(world: dict[str, str]) -> None:
+def test_a_file_readable_by_others_is_an_error_with_advice(world: dict[str, str]) -> None:
     keys("set", "openai", env=world, stdin=KEY)
     path = Path(world["VICTOR_FP_CONFIG_DIR"]) / "keys.json"
     path.chmod(0o644)
@@ -109,7 +109,7 @@ def ring() -> Iterator[dict[tuple[str, str], str]]:
 
     kept: dict[tuple[str, str], str] = {}
 
-    class PaperBackend(KeyringBackend):
+    class FakeBackend(KeyringBackend):
         priority = cast("Any", 5.0)
 
         def get_password(self, service: str, username: str) -> str | None:
@@ -122,10 +122,10 @@ def ring() -> Iterator[dict[tuple[str, str], str]]:
             del kept[service, username]
 
     before = keyring.get_keyring()
-    keyring.set_keyring(cast("Any", PaperBackend)())
+    keyring.set_keyring(cast("Any", FakeBackend)())
     yield kept
     keyring.set_keyring(before)
-    KeyringBackend._classes.discard(PaperBackend)
+    KeyringBackend._classes.discard(FakeBackend)
 
 
 def test_tutorial_commands_use_the_keyring(world: dict[str, str], ring: dict[tuple[str, str], str]) -> None:

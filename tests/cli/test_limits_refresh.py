@@ -1,4 +1,4 @@
-"""`victor models --refresh`: limits asked of a server on loopback, written where the caller says."""
+"""`victor models --refresh`: limits requested from a server on loopback, written to the given file."""
 
 from __future__ import annotations
 

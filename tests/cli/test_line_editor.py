@@ -54,14 +54,14 @@ async def calling(talk: Talk, received: Received) -> None:
     await talk.events(called, chunk(finish="tool_calls"), chunk(choices=[], usage=usage))
 
 
-def asked(received: Received) -> list[Any]:
+def read_messages(received: Received) -> list[Any]:
     messages: Any = received.json()["messages"]
     assert isinstance(messages, list)
     return messages
 
 
 def texts(received: Received) -> list[str]:
-    return [message["content"] for message in asked(received)]
+    return [message["content"] for message in read_messages(received)]
 
 
 def test_pasted_text_is_one_prompt_and_lines_can_be_added(serve: Serve, keyed: dict[str, str]) -> None:
@@ -80,7 +80,7 @@ def test_pasted_text_is_one_prompt_and_lines_can_be_added(serve: Serve, keyed: d
 
 
 @pytest.mark.slow
-def test_what_is_typed_during_an_answer_waits_unseen(serve: Serve, keyed: dict[str, str]) -> None:
+def test_input_typed_during_an_answer_is_buffered_without_echo(serve: Serve, keyed: dict[str, str]) -> None:
     slow = Slow()
     server = serve(slow, friendly)
     with terminal("chat", *at(server), env=keyed) as (process, tty):
@@ -100,9 +100,7 @@ def test_what_is_typed_during_an_answer_waits_unseen(serve: Serve, keyed: dict[s
 
 
 @pytest.mark.slow
-def test_what_was_typed_before_a_question_does_not_answer_it(
-    serve: Serve, keyed: dict[str, str], tmp_path: Path
-) -> None:
+def test_input_typed_before_a_question_does_not_answer_it(serve: Serve, keyed: dict[str, str], tmp_path: Path) -> None:
     (tmp_path / "adder.py").write_text(TOOLS)
     called = chunk(choices=[{"index": 0, "delta": {"tool_calls": [CALL]}, "finish_reason": None}])
     slow = Slow(called, chunk(finish="tool_calls"))
@@ -120,7 +118,7 @@ def test_what_was_typed_before_a_question_does_not_answer_it(
         tty.type(b"\x04")
         assert process.wait(60) == 0
 
-    answer = asked(server.received[1])[-1]
+    answer = read_messages(server.received[1])[-1]
     assert (answer["role"], "declined" in answer["content"]) == ("tool", True)
     assert texts(server.received[2])[-1] == "y"
 
@@ -139,7 +137,7 @@ def test_confirmed_tool_runs(serve: Serve, keyed: dict[str, str], tmp_path: Path
         tty.type(b"\x04")
         assert process.wait(60) == 0
 
-    assert asked(server.received[1])[-1]["content"] == "42"
+    assert read_messages(server.received[1])[-1]["content"] == "42"
 
 
 @pytest.mark.slow
@@ -163,7 +161,7 @@ def test_tools_of_a_server_run_in_a_conversation(serve: Serve, keyed: dict[str, 
         tty.until("> ")
         tty.type(b"\x04")
         assert process.wait(60) == 0
-    assert asked(server.received[1])[-1]["content"] == "Oslo\u202e 1"
+    assert read_messages(server.received[1])[-1]["content"] == "Oslo\u202e 1"
 
 
 @pytest.mark.slow
@@ -205,7 +203,7 @@ def test_one_prompt_on_a_terminal_asks_before_a_call(serve: Serve, keyed: dict[s
         tty.type(b"yes\r")
         tty.until("Hello there!")
         assert process.wait(60) == 0
-    assert asked(server.received[1])[-1]["content"] == "42"
+    assert read_messages(server.received[1])[-1]["content"] == "42"
 
     server = serve(calling, friendly)
     with terminal("chat", "Add", *at(server), *arguments[-2:], env=keyed) as (process, tty):
@@ -216,7 +214,7 @@ def test_one_prompt_on_a_terminal_asks_before_a_call(serve: Serve, keyed: dict[s
 
 
 @pytest.mark.slow
-def test_the_history_outlives_the_command_and_holds_no_secrets(serve: Serve, keyed: dict[str, str]) -> None:
+def test_the_history_is_kept_across_runs_and_has_no_secrets(serve: Serve, keyed: dict[str, str]) -> None:
     server = serve(friendly)
     with terminal("chat", *at(server), env=keyed) as (process, tty):
         tty.until("> ")
@@ -282,9 +280,9 @@ def test_commands_change_the_conversation(serve: Serve, keyed: dict[str, str], t
         assert process.wait(60) == 0
 
     first, retried = server.received
-    assert [message["role"] for message in asked(first)] == ["system", "user"]
-    assert [part["type"] for part in asked(first)[1]["content"]] == ["file", "text"]
-    assert asked(retried) == asked(first)
+    assert [message["role"] for message in read_messages(first)] == ["system", "user"]
+    assert [part["type"] for part in read_messages(first)[1]["content"]] == ["file", "text"]
+    assert read_messages(retried) == read_messages(first)
     (last,) = other.received
     assert (last.json()["model"], texts(last)) == ("m-9", ["Be brief", "Again"])
     assert [message["role"] for message in json.loads(saved.read_text())] == ["system", "user", "assistant"]
@@ -349,7 +347,7 @@ def test_a_conversation_goes_on_where_it_was_left(serve: Serve, keyed: dict[str,
 
 
 @pytest.mark.slow
-def test_options_and_settings_of_a_conversation_come_back_with_it(serve: Serve, keyed: dict[str, str]) -> None:
+def test_options_and_settings_of_a_conversation_are_restored(serve: Serve, keyed: dict[str, str]) -> None:
     server, other = serve(friendly), serve(friendly)
     begun = (
         "--temperature",

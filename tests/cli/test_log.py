@@ -1,4 +1,4 @@
-"""The log of conversations: what is kept, found, shown and deleted, and what is never kept."""
+"""The log of conversations: stored, searched, shown and deleted, and what is never stored."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def run(*arguments: str, env: dict[str, str]) -> Result:
     return CliRunner().invoke(app, ["log", *arguments], env=env)
 
 
-def test_conversations_are_listed_the_latest_first(store: LogStore, world: dict[str, str]) -> None:
+def test_conversations_are_listed_latest_first(store: LogStore, world: dict[str, str]) -> None:
     first, _ = append(store, None, turn("Tell me\nof rivers", "Rhine"))
     second, _ = append(store, None, turn("Hi", "Hello", "m-2"), minutes=1)
     append(store, first, turn("And more", "Elbe"), minutes=2)

@@ -1,4 +1,4 @@
-"""Who is asked by default: a key first, then a local server, then the embedded model."""
+"""The default provider: a key first, then a local server, then the embedded model."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def choice(environment: Mapping[str, str], *specs: ProviderSpec, **asked: str) -
     return made.provider, made.model, made.reason
 
 
-def test_the_callers_choice_is_not_discussed() -> None:
+def test_an_explicit_choice_is_used() -> None:
     assert choice({"FIRST_KEY": "k"}, provider="second", model="m") == ("second", "m", "")
 
 
@@ -70,7 +70,7 @@ def test_model_with_a_slash_is_split_only_at_a_provider() -> None:
     assert choice({}, provider="openrouter", model="openai/gpt-5") == ("openrouter", "openai/gpt-5", "")
 
 
-def test_the_first_with_a_key_is_asked() -> None:
+def test_the_first_provider_with_a_key_is_selected() -> None:
     assert choice({"SECOND_KEY": "k"})[0] == "second"
     assert choice({"SECOND_KEY": "k", "FIRST_KEY": "k"}) == ("first", None, "key from environment FIRST_KEY")
 
@@ -83,7 +83,7 @@ def test_the_environment_comes_before_the_file(tmp_path: Path) -> None:
     assert choice({**world, "SECOND_KEY": "k"})[0] == "second"
 
 
-def test_a_key_alone_does_not_do_where_a_place_is_needed() -> None:
+def test_a_key_without_a_required_endpoint_does_not_select_a_provider() -> None:
     assert choice({"PLACED_KEY": "k"})[0] == "local"
     assert choice({"PLACED_KEY": "k", "PLACED_ENDPOINT": "https://p.invalid"})[0] == "placed"
 
@@ -110,7 +110,7 @@ def test_a_running_server_is_found_with_its_model(serve: Serve) -> None:
     assert server.received[0].path == "/v1/models"
 
 
-def test_only_this_machine_is_looked_at() -> None:
+def test_only_servers_on_this_machine_are_probed() -> None:
     far = local("far", "http://192.0.2.1:8080")
 
     started = time.monotonic()

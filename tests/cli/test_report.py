@@ -64,7 +64,7 @@ def test_a_file_that_exists_is_kept(keyed: dict[str, str], tmp_path: Path) -> No
 
 
 @pytest.mark.slow
-def test_where_nothing_was_sent_the_error_counts(world: dict[str, str], tmp_path: Path) -> None:
+def test_the_error_decides_the_exit_code_if_nothing_was_sent(world: dict[str, str], tmp_path: Path) -> None:
     done = victor("report", "-p", "openai/m-1", "-o", str(tmp_path / "r.yaml"), env=world)
     assert done.returncode == 3
     assert "the key is missing" in done.stderr

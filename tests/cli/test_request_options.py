@@ -72,7 +72,7 @@ def test_invalid_options_are_reported(pair: str, words: str) -> None:
     assert words in parse_options([pair]).failure().line
 
 
-def test_a_value_is_not_repeated_in_the_message_and_given_once() -> None:
+def test_a_value_is_not_quoted_in_the_error_and_may_be_given_once() -> None:
     assert "hunter2" not in parse_options(["extra_headers=hunter2"]).failure().line
     assert "twice" in parse_options(["seed=1", "seed=2"]).failure().line
 

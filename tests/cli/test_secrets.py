@@ -35,7 +35,7 @@ def test_no_command_prints_a_key(command: str, answer: Any, serve: Serve, world:
     assert KEY in server.received[0].headers["authorization"]
 
 
-def test_keys_are_stored_and_listed_unseen(world: dict[str, str]) -> None:
+def test_keys_are_stored_and_listed_without_being_printed(world: dict[str, str]) -> None:
     told = [victor("keys", *arguments, env=world, stdin=KEY) for arguments in (("set", "openai"), ("list",))]
     assert [one.returncode for one in told] == [0, 0]
     assert "openai" in told[1].stdout

@@ -25,7 +25,7 @@ def test_models_are_lines_with_the_id_first(serve: Serve, keyed: dict[str, str])
     assert result.exit_code == 0
 
 
-def test_a_list_that_is_refused_ends_as_a_call_would(serve: Serve, keyed: dict[str, str]) -> None:
+def test_a_rejected_model_list_has_the_exit_code_of_a_call(serve: Serve, keyed: dict[str, str]) -> None:
     async def refuse(talk: Talk, received: Received) -> None:
         await talk.answer(error("no", "invalid_api_key"), status=401)
 

@@ -87,7 +87,7 @@ def chat(*arguments: str, env: dict[str, str]) -> Result:
     return CliRunner().invoke(app, ["chat", "Go", *arguments], env=env, input="")
 
 
-def test_functions_of_a_file_run_and_their_output_stays_out_of_the_answer(
+def test_functions_of_a_file_run_and_their_output_is_not_in_the_answer(
     serve: Serve, keyed: dict[str, str], functions: Path
 ) -> None:
     server = serve(calls(("add", {"a": 40, "b": 2}), ("shout", {"text": "hi"}), ("broken", {})), friendly)

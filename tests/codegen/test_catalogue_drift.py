@@ -1,4 +1,4 @@
-"""The catalogue beside a directory of models.dev data."""
+"""The catalogue compared with a directory of models.dev data."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def tree(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_what_differs_is_a_line(tmp_path: Path) -> None:
+def test_each_difference_is_a_line(tmp_path: Path) -> None:
     assert compare_catalogue(tree(tmp_path)) == [
         "deepseek: base URL is https://api.ds.example in the listing, https://api.deepseek.com/v1 in the catalogue",
         "deepseek: variables DS_KEY are not in the catalogue",
@@ -42,7 +42,7 @@ def test_what_differs_is_a_line(tmp_path: Path) -> None:
     ]
 
 
-def test_the_published_file_is_read_as_well_and_agreement_says_nothing(tmp_path: Path) -> None:
+def test_the_published_file_is_read_and_equal_facts_are_not_reported(tmp_path: Path) -> None:
     models = {limit.pattern.replace("*", "x"): dict[str, int]() for limit in load_bundled_limits("deepseek")}
     models["deepseek-v4-flash"] = {}
     data = {
@@ -74,7 +74,7 @@ def test_a_link_to_a_model_that_was_removed_is_a_model_that_has_ended(tmp_path: 
     assert "deepseek: default model deepseek-v4-flash has ended" in compare_catalogue(tmp_path)
 
 
-def test_an_address_of_the_other_protocol_or_without_a_version_is_no_difference(tmp_path: Path) -> None:
+def test_a_url_of_the_other_protocol_or_without_a_version_is_not_a_difference(tmp_path: Path) -> None:
     data = {
         "minimax": {"api": "https://api.minimax.io/anthropic/v1"},
         "novita-ai": {"api": "https://api.novita.ai/openai"},
@@ -104,7 +104,7 @@ def test_a_file_that_is_something_else_is_an_error_that_names_it(tmp_path: Path,
         compare_catalogue(tmp_path)
 
 
-def test_fields_of_another_type_say_nothing(tmp_path: Path) -> None:
+def test_fields_of_another_type_are_ignored(tmp_path: Path) -> None:
     (tmp_path / "api.json").write_text('{"groq": {"models": 1, "env": "x", "api": null}}')
     assert compare_catalogue(tmp_path) == []
 

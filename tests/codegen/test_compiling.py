@@ -1,4 +1,4 @@
-"""The whole way from a document to a package on disk, as the command line and nox go it."""
+"""From a document to a package on disk, as the command line and nox compile it."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ def test_requests_encode_tags_and_constants_and_leave_out_what_is_unset(compiled
     }
 
 
-def test_requests_cannot_be_changed_and_do_not_take_unknown_values(compiled: Path) -> None:
+def test_requests_are_immutable_and_reject_unknown_values(compiled: Path) -> None:
     wire = loaded(compiled / "post_office" / "request.py")
     with pytest.raises(AttributeError, match="immutable"):
         wire.TextPage(text="hi").text = "ho"
@@ -92,7 +92,7 @@ def test_requests_cannot_be_changed_and_do_not_take_unknown_values(compiled: Pat
         msgspec.convert({"to": "Ada", "kind": "letter", "pages": [], "priority": "someday"}, wire.Letter)
 
 
-def test_responses_decode_with_missing_extra_and_unheard_of_values(compiled: Path) -> None:
+def test_responses_decode_with_missing_extra_and_unknown_values(compiled: Path) -> None:
     wire = loaded(compiled / "post_office" / "response.py")
     receipt = msgspec.json.decode(b'{"state": "lost at sea", "object": "other", "tax": 1}', type=wire.Receipt)
     assert (receipt.state, receipt.object, receipt.id, receipt.pages) == ("lost at sea", "other", None, None)
@@ -164,7 +164,7 @@ def test_a_problem_is_one_line_and_exit_code_two(capsys: pytest.CaptureFixture[s
 
 
 @pytest.mark.parametrize("version", ["0.1.0", None])
-def test_another_generator_or_none_is_refused_with_the_way_out(
+def test_another_or_a_missing_generator_is_rejected_with_advice(
     version: str | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def installed(name: str) -> str:

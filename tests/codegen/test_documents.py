@@ -44,7 +44,7 @@ def test_only_chosen_operations_are_sliced(post_office: Document) -> None:
 
 
 @pytest.mark.parametrize(("operations", "components"), [(("burnLetter",), ()), (("sendLetter",), ("Nothing",))])
-def test_what_a_document_lacks_is_named(
+def test_missing_parts_of_a_document_are_named(
     post_office: Document, operations: tuple[str, ...], components: tuple[str, ...]
 ) -> None:
     with pytest.raises(CodegenFailed, match=r"post-office\.yaml has no (burnLetter|Nothing)"):
@@ -61,7 +61,7 @@ def test_referenced_bodies_and_responses_are_found() -> None:
     assert (sliced.request_roots, sliced.response_roots) == (("In",), ("Out",))
 
 
-def test_something_else_than_a_document_is_refused() -> None:
+def test_input_that_is_not_a_document_is_rejected() -> None:
     with pytest.raises(CodegenFailed, match="not an OpenAPI document"):
         parse_document("x.yaml", b"just: text")
     with pytest.raises(CodegenFailed, match="cannot read"):

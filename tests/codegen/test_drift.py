@@ -1,4 +1,4 @@
-"""Drift tells what a vendor added from what it took away or changed; only the latter is alarming."""
+"""Drift distinguishes what a vendor added from what it removed or changed; only the latter fails."""
 
 from __future__ import annotations
 
@@ -170,7 +170,7 @@ def test_fields_of_other_vendors_are_not_expected_here(ours: Document) -> None:
     assert changes(ours, adopted) == {("", "Refusal.code", "added", "number")}
 
 
-def test_what_was_seen_on_the_wire_only_is_not_expected_in_the_document(ours: Document) -> None:
+def test_fields_known_only_from_responses_are_not_expected_in_the_document(ours: Document) -> None:
     marked = copy.deepcopy(ours.content)
     field(marked, "weight", of="Receipt")["x-undocumented"] = True
     field(marked, "priority", of="Letter")["x-undocumented"] = ["fast"]
@@ -303,7 +303,7 @@ def test_a_follower_need_not_have_what_only_the_first_vendor_has(ours: Document)
     assert changes(marked, edit, of="post-office") == {("!", "Receipt.weight", "removed", "in ours only"), said}
 
 
-def test_a_follower_has_what_a_mark_names_it_for_at_that_very_place(ours: Document) -> None:
+def test_a_follower_has_the_fields_that_are_marked_for_it_at_that_path(ours: Document) -> None:
     marked = copy.deepcopy(ours.content)
     schema(marked, "Stamp")["properties"]["weight"] = {"type": "number", "x-vendor": ["office"]}
     mine = parse_document("post-office.json", json.dumps(marked).encode())
@@ -313,7 +313,7 @@ def test_a_follower_has_what_a_mark_names_it_for_at_that_very_place(ours: Docume
 
 
 def remove_stamp_weight(content: dict[str, Any]) -> None:
-    """Take the field from both places where one of its name stands; only one of them is marked."""
+    """Remove the field from both paths that have it; only one of them is marked."""
     remove_field(content)
     del schema(content, "Stamp")["properties"]["weight"]
 
@@ -327,7 +327,7 @@ def test_a_marked_variant_is_expected_of_its_vendor_only(ours: Document) -> None
     assert changes(mine, drop_variant, of="post-office", vendor="courier") == set()
 
 
-def test_a_whole_follower_has_all_that_is_unmarked(ours: Document) -> None:
+def test_a_complete_follower_has_all_unmarked_fields(ours: Document) -> None:
     expected = {("!", "Receipt.weight", "removed", "in ours only")}
     assert changes(ours, remove_field, of="post-office", whole=True) == expected
     assert changes(ours, remove_field, of="post-office") == set()
@@ -348,7 +348,7 @@ def test_values_of_one_vendor_only_are_not_expected_of_another(ours: Document) -
     assert ("!", "Letter.priority", "removed", "value 'slow'") in changes(mine, fast_only)
 
 
-def test_an_excused_place_is_not_reported_and_one_without_need_is_named(ours: Document) -> None:
+def test_an_excluded_path_is_not_reported_and_an_unneeded_exclusion_is_named(ours: Document) -> None:
     content: dict[str, Any] = copy.deepcopy(ours.content)
     remove_field(content)
     add_field(content)
@@ -371,7 +371,7 @@ def test_a_union_in_the_operation_itself_is_compared_as_one_among_the_components
     assert changes(ours, inline) == {("!", "Letter.stamp", "added", "string, required")}
 
 
-def test_a_body_that_a_follower_describes_nowhere_is_said_to_be_undescribed(ours: Document) -> None:
+def test_a_body_that_a_follower_does_not_describe_is_reported_as_undescribed(ours: Document) -> None:
     theirs = parse_document("office.json", json.dumps(ours.content).encode())
     found = compare_documents("x", ours, theirs, source(of="post-office", schemas={"Receipt": ""}))
     assert "Receipt" in found.undescribed

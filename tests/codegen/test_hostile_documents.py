@@ -1,4 +1,4 @@
-"""A stranger's document: nothing outside it is read, its size is bounded, its text is never code, its faults are named."""
+"""Untrusted documents: nothing outside is read, the size is bounded, text never becomes code, errors are reported."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ REFERENCES: dict[str, Any] = {
 
 _HOOKED: list[bool] = []
 _OPENED: list[str] | None = None
-"""Where the audit hook notes what is done with the private document, while a test wants to know."""
+"""Where the audit hook records accesses to the private document during a test."""
 
 
 def _note_private(event: str, given: object) -> None:
@@ -155,7 +155,7 @@ def test_a_malformed_document_is_named(name: str, tmp_path: Path) -> None:
         compiled(tmp_path, MALFORMED[name], name)
 
 
-def test_bytes_that_are_no_text_are_named() -> None:
+def test_bytes_that_are_not_text_are_reported() -> None:
     for name in ("a.yaml", "a.json"):
         with pytest.raises(CodegenFailed, match=name):
             parse_document(name, b"\xff\xfe\xfa")

@@ -12,7 +12,7 @@ from tests.example_counts import scale_examples
 from victor_fp.codegen.normalise import Side, normalise
 from victor_fp.codegen.normalise.tagging import collect_tags
 from victor_fp.codegen.schema import (
-    Schema,
+    SchemaNode,
     Schemas,
     collect_kinds,
     find_reachable,
@@ -27,11 +27,11 @@ NAMES = ("Root", "Part", "tool-call", "x.y")
 FIELDS = ("type", "role", "text", "items", "properties")
 
 
-def leaf(**keywords: object) -> Schema:
+def leaf(**keywords: object) -> SchemaNode:
     return keywords
 
 
-LEAVES: list[Schema] = [
+LEAVES: list[SchemaNode] = [
     *(leaf(type=kind) for kind in ("string", "integer", "number", "boolean", "null", "object", "array")),
     *(make_reference(name) for name in (*NAMES, "Missing")),
     *(leaf(const=value) for value in ("a", "b", 1, True, None)),
@@ -42,7 +42,7 @@ LEAVES: list[Schema] = [
 leaves = st.sampled_from(LEAVES)
 
 
-def composed(inner: st.SearchStrategy[Schema]) -> st.SearchStrategy[Schema]:
+def composed(inner: st.SearchStrategy[SchemaNode]) -> st.SearchStrategy[SchemaNode]:
     several = st.lists(inner, min_size=1, max_size=3)
     fields = st.dictionaries(st.sampled_from(FIELDS), inner, max_size=3)
     return st.one_of(
@@ -58,13 +58,13 @@ def composed(inner: st.SearchStrategy[Schema]) -> st.SearchStrategy[Schema]:
 schemas_of_any_kind = st.fixed_dictionaries({name: st.recursive(leaves, composed, max_leaves=8) for name in NAMES})
 
 
-def every_schema(schema: Schema) -> list[Schema]:
+def every_schema(schema: SchemaNode) -> list[SchemaNode]:
     return [schema, *(deeper for inner in list_children(schema) for deeper in every_schema(inner))]
 
 
 @given(schemas_of_any_kind, st.sampled_from(["request", "response"]))
 @settings(max_examples=scale_examples(100), deadline=None)
-def test_what_comes_out_can_be_told_apart_by_a_decoder(schemas: Schemas, side: Side) -> None:
+def test_normalised_unions_can_be_distinguished_by_a_decoder(schemas: Schemas, side: Side) -> None:
     before = json.dumps(schemas)
     result = normalise(schemas, ("Root",), side).schemas
     assert json.dumps(schemas) == before, "steps do not change what they are given"
@@ -97,7 +97,7 @@ def test_the_same_schemas_come_out_the_same(schemas: Schemas) -> None:
 
 @pytest.mark.parametrize(("side", "tag_values"), [("request", ["a", "b"]), ("response", ["a", "b", "__unknown__"])])
 def test_only_responses_know_an_unknown_variant(side: Side, tag_values: list[str]) -> None:
-    def variant(tag: str) -> Schema:
+    def variant(tag: str) -> SchemaNode:
         return {"properties": {"type": {"const": tag}}}
 
     schemas: Schemas = {"Root": {"oneOf": [variant("a"), variant("b")]}}

@@ -6,12 +6,12 @@ from victor_fp.codegen.normalise.composition import flatten_all_of
 from victor_fp.codegen.normalise.hoisting import hoist_objects
 from victor_fp.codegen.normalise.inheritance import convert_inheritance_to_unions
 from victor_fp.codegen.normalise.naming import break_alias_cycles, inline_scalars, move_null_to_fields, name_as_classes
-from victor_fp.codegen.schema import Schema, Schemas, make_reference
+from victor_fp.codegen.schema import SchemaNode, Schemas, make_reference
 
-TEXT: Schema = {"type": "string"}
+TEXT: SchemaNode = {"type": "string"}
 
 
-def thing(*required: str, **fields: Schema) -> Schema:
+def thing(*required: str, **fields: SchemaNode) -> SchemaNode:
     return {"type": "object", "properties": fields, **({"required": list(required)} if required else {})}
 
 
@@ -27,15 +27,15 @@ def test_all_of_a_single_reference_is_that_reference() -> None:
     assert flatten_all_of({"A": thing(a=TEXT), "B": {"allOf": [make_reference("A")]}})["B"] == make_reference("A")
 
 
-def test_fields_beside_a_union_go_into_each_variant() -> None:
-    union: Schema = {"type": "object", "properties": {"id": TEXT}, "oneOf": [thing(a=TEXT), thing(b=TEXT)]}
-    expected: Schema = {"oneOf": [thing(a=TEXT, id=TEXT), thing(b=TEXT, id=TEXT)]}
+def test_fields_alongside_a_union_are_added_to_each_variant() -> None:
+    union: SchemaNode = {"type": "object", "properties": {"id": TEXT}, "oneOf": [thing(a=TEXT), thing(b=TEXT)]}
+    expected: SchemaNode = {"oneOf": [thing(a=TEXT, id=TEXT), thing(b=TEXT, id=TEXT)]}
     assert flatten_all_of({"X": union})["X"] == expected
 
 
 def test_a_tag_known_only_to_the_mapping_survives_the_merge() -> None:
     mapping = {"one": "#/components/schemas/One", "two": "#/components/schemas/Two"}
-    union: Schema = {
+    union: SchemaNode = {
         "oneOf": [make_reference("One"), make_reference("Two")],
         "discriminator": {"propertyName": "kind", "mapping": mapping},
     }
@@ -44,7 +44,7 @@ def test_a_tag_known_only_to_the_mapping_survives_the_merge() -> None:
         "Two": thing(kind=TEXT),
         "X": {"allOf": [union, thing(id=TEXT)]},
     }
-    expected: Schema = {
+    expected: SchemaNode = {
         "oneOf": [
             thing(kind={"type": "string", "const": "one"}, id=TEXT),
             thing(kind={"type": "string", "const": "two"}, id=TEXT),
@@ -58,10 +58,10 @@ def test_a_component_composed_of_itself_ends() -> None:
     assert flatten_all_of({"X": {"allOf": [make_reference("X"), thing(a=TEXT)]}})["X"] == thing(a=TEXT)
 
 
-def test_a_base_that_names_its_heirs_becomes_their_union() -> None:
+def test_a_base_with_a_mapping_of_subtypes_becomes_their_union() -> None:
     mapping = {"cat": "#/components/schemas/Cat"}
     base = {**thing(kind=TEXT), "discriminator": {"propertyName": "kind", "mapping": mapping}}
-    cat: Schema = {"allOf": [make_reference("Pet"), thing(lives={"type": "integer"})]}
+    cat: SchemaNode = {"allOf": [make_reference("Pet"), thing(lives={"type": "integer"})]}
     result = convert_inheritance_to_unions({"Pet": base, "Cat": cat})
     assert result["Pet"] == {"oneOf": [make_reference("Cat")], "discriminator": base["discriminator"]}
     assert result["PetBase"] == thing(kind=TEXT)
@@ -120,13 +120,13 @@ def test_components_get_class_names_and_references_follow() -> None:
 
 
 def test_a_component_that_may_be_null_is_itself_and_its_fields_may_be_null() -> None:
-    null: Schema = {"type": "null"}
+    null: SchemaNode = {"type": "null"}
     schemas: Schemas = {
         "Answer": thing(error=make_reference("Error"), errors={"type": "array", "items": make_reference("Error")}),
         "Error": {"description": "What failed.", "oneOf": [thing(code=TEXT), null]},
         "Words": {"oneOf": [TEXT, {"type": "integer"}, null]},
     }
-    either: Schema = {"oneOf": [make_reference("Error"), null]}
+    either: SchemaNode = {"oneOf": [make_reference("Error"), null]}
     assert move_null_to_fields(schemas) == {
         "Answer": thing(error=either, errors={"type": "array", "items": either}),
         "Error": {"description": "What failed.", **thing(code=TEXT)},
@@ -149,7 +149,7 @@ def test_bare_scalars_are_written_in_place_and_enums_keep_their_name() -> None:
 
 
 def test_only_objects_may_contain_themselves() -> None:
-    array: Schema = {"type": "array", "items": make_reference("Value")}
+    array: SchemaNode = {"type": "array", "items": make_reference("Value")}
     schemas: Schemas = {"Value": {"oneOf": [TEXT, array]}, "Node": thing(next=make_reference("Node"))}
     assert break_alias_cycles(schemas) == {
         "Value": {"oneOf": [TEXT, {"type": "array", "items": {}}]},

@@ -1,4 +1,4 @@
-"""A union ends up with one variant per kind of JSON, and objects told apart by a tag."""
+"""A union ends up with one variant per kind of JSON, and objects distinguished by a tag."""
 
 from __future__ import annotations
 
@@ -7,28 +7,28 @@ import pytest
 from victor_fp.codegen.normalise.responses import append_unknown_variants, make_fields_optional, open_values
 from victor_fp.codegen.normalise.tagging import tag_unions
 from victor_fp.codegen.normalise.unions import simplify_unions
-from victor_fp.codegen.schema import Schema, Schemas, make_reference
+from victor_fp.codegen.schema import SchemaNode, Schemas, make_reference
 
-TEXT: Schema = {"type": "string"}
-NULL: Schema = {"type": "null"}
-INTEGER: Schema = {"type": "integer"}
-NUMBER: Schema = {"type": "number"}
-ANY_MAP: Schema = {"type": "object", "additionalProperties": {}}
+TEXT: SchemaNode = {"type": "string"}
+NULL: SchemaNode = {"type": "null"}
+INTEGER: SchemaNode = {"type": "integer"}
+NUMBER: SchemaNode = {"type": "number"}
+ANY_MAP: SchemaNode = {"type": "object", "additionalProperties": {}}
 
 
-def const(value: str) -> Schema:
+def const(value: str) -> SchemaNode:
     return {"type": "string", "const": value}
 
 
-def thing(*required: str, **fields: Schema) -> Schema:
+def thing(*required: str, **fields: SchemaNode) -> SchemaNode:
     return {"type": "object", "properties": fields, **({"required": list(required)} if required else {})}
 
 
-def array(items: Schema) -> Schema:
+def array(items: SchemaNode) -> SchemaNode:
     return {"type": "array", "items": items}
 
 
-def union(*alternatives: Schema) -> Schema:
+def union(*alternatives: SchemaNode) -> SchemaNode:
     return {"oneOf": list(alternatives)}
 
 
@@ -47,7 +47,7 @@ def union(*alternatives: Schema) -> Schema:
         (union(make_reference("Parts"), NULL), union(make_reference("Parts"), NULL)),
     ],
 )
-def test_variants_of_one_kind_are_merged(schema: Schema, expected: Schema) -> None:
+def test_variants_of_one_kind_are_merged(schema: SchemaNode, expected: SchemaNode) -> None:
     named: Schemas = {
         "Words": union(const("a"), const("b")),
         "Parts": union(make_reference("P"), make_reference("Q")),
@@ -134,7 +134,7 @@ def test_a_union_inside_its_own_variants_becomes_one_object_that_contains_itself
 
 
 def test_an_ordinary_setting_is_not_mistaken_for_a_tag() -> None:
-    tier: Schema = {"type": "string", "enum": ["auto", "default"]}
+    tier: SchemaNode = {"type": "string", "enum": ["auto", "default"]}
     schemas: Schemas = {
         "X": union(make_reference("A"), make_reference("B")),
         "A": thing(tier=tier),
@@ -143,7 +143,7 @@ def test_an_ordinary_setting_is_not_mistaken_for_a_tag() -> None:
     assert tag_unions(schemas)["X"] == thing(tier=tier, b=TEXT)
 
 
-def test_an_inline_union_of_objects_gets_a_name_and_keeps_text_beside_it() -> None:
+def test_an_inline_union_of_objects_gets_a_name_and_keeps_a_string_variant() -> None:
     parts = union(make_reference("A"), make_reference("B"))
     schemas: Schemas = {
         "X": thing(content=union(TEXT, array(parts)), choice=union(TEXT, make_reference("A"), make_reference("B"))),
@@ -169,7 +169,7 @@ def test_a_struct_in_two_unions_with_different_tags_becomes_two() -> None:
     assert result["ByRole"]["oneOf"] == [make_reference("AUser"), make_reference("C")]
 
 
-def test_responses_open_every_value_that_is_no_tag() -> None:
+def test_responses_accept_any_value_that_is_not_a_tag() -> None:
     schemas = tag_unions(
         {
             "Part": union(make_reference("A"), make_reference("B")),
@@ -197,7 +197,7 @@ def test_responses_require_nothing_but_the_tag() -> None:
 
 
 def test_each_tagged_response_union_gets_one_unknown_variant_per_tag() -> None:
-    tagged: Schema = {**union(make_reference("A")), "discriminator": {"propertyName": "type", "mapping": {}}}
+    tagged: SchemaNode = {**union(make_reference("A")), "discriminator": {"propertyName": "type", "mapping": {}}}
     result = append_unknown_variants({"P": tagged, "Q": tagged, "A": thing(type=const("a")), "R": union(TEXT, NULL)})
     assert result["P"]["oneOf"] == result["Q"]["oneOf"] == [make_reference("A"), make_reference("UnknownType")]
     assert result["UnknownType"]["properties"] == {"type": const("__unknown__"), "raw": ANY_MAP}

@@ -1,4 +1,4 @@
-"""The docs show what the code says, and are brought up to date where they do not."""
+"""The docs match the code; stale pages are reported and rewritten."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def test_the_docs_are_up_to_date() -> None:
     assert not find_stale_pages(DOCS), "run: nox -s docs"
 
 
-def test_what_is_stale_is_told_and_written(docs: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_stale_pages_are_reported_and_rewritten(docs: Path, capsys: pytest.CaptureFixture[str]) -> None:
     queue, providers = docs / "machines" / "queue.md", docs / "providers.md"
     text = queue.read_text("utf-8")
     queue.write_text(text.replace(DIAGRAMS["queue"], "stateDiagram-v2"), "utf-8")

@@ -63,7 +63,7 @@ def test_each_vendor_gets_the_fields_it_is_named_for() -> None:
     assert split.bases == {"SwiftParcel": "Parcel", "SlowMailParcel": "Parcel"}
 
 
-def test_a_body_that_does_not_ask_for_it_stays_whole() -> None:
+def test_a_body_without_vendor_fields_is_not_split() -> None:
     marked: dict[str, object] = {"type": "object", "properties": {"weight": {"type": "number", "x-vendor": ["swift"]}}}
     assert split_vendor_fields(slice_of(marked)).schemas == {"Parcel": marked}
 

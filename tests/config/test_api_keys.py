@@ -21,8 +21,8 @@ from victor_fp.shell.credentials.key_file import KeyFile, KeyStoreFailure
 from victor_fp.shell.credentials.key_ring import NoKeyRing
 
 
-class PaperRing:
-    """A keyring that forgets what it is told to forget."""
+class FakeKeyring:
+    """A keyring that drops the given keys."""
 
     def __init__(self, *, forgetful: bool = False) -> None:
         self.keys: dict[str, str] = {}
@@ -49,7 +49,7 @@ def file_of(world: dict[str, str]) -> KeyFile:
     return KeyFile(Path(world["VICTOR_FP_CONFIG_DIR"]) / "keys.json")
 
 
-def test_the_tutorials_question_is_answered_from_variable_and_file(
+def test_the_tutorial_function_finds_keys_in_variable_and_file(
     world: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("VICTOR_FP_CONFIG_DIR", world["VICTOR_FP_CONFIG_DIR"])
@@ -92,7 +92,7 @@ def test_invalid_key_is_rejected_without_quoting_it(world: dict[str, str], secre
 
 
 def test_key_is_stored_in_the_selected_store(world: dict[str, str]) -> None:
-    ring = PaperRing()
+    ring = FakeKeyring()
 
     assert store_api_key("custom", "one", keyring=True, environment=world, key_ring=ring) == Success(
         "keyring victor_fp/custom"
@@ -106,7 +106,7 @@ def test_key_is_stored_in_the_selected_store(world: dict[str, str]) -> None:
 
 
 def test_keys_move_into_the_keyring_and_leave_the_file(world: dict[str, str]) -> None:
-    ring = PaperRing()
+    ring = FakeKeyring()
     for name in ("openai", "custom"):
         store_api_key(name, f"key-of-{name}", environment=world)
 
@@ -115,10 +115,10 @@ def test_keys_move_into_the_keyring_and_leave_the_file(world: dict[str, str]) ->
     assert file_of(world).read() == Success({})
 
 
-def test_a_keyring_that_does_not_keep_a_key_costs_none(world: dict[str, str]) -> None:
+def test_a_keyring_that_does_not_store_a_key_loses_none(world: dict[str, str]) -> None:
     store_api_key("custom", "one", environment=world)
 
-    moved = migrate_api_keys(environment=world, key_ring=PaperRing(forgetful=True))
+    moved = migrate_api_keys(environment=world, key_ring=FakeKeyring(forgetful=True))
 
     assert moved.failure().reason == "did not keep the key (not moved: custom; moved: none)"
     assert file_of(world).read() == Success({"custom": "one"})
@@ -132,7 +132,7 @@ def test_keys_are_kept_if_the_keyring_is_unavailable(world: dict[str, str]) -> N
 
 
 def test_keys_of_known_names_move_back_into_the_file(world: dict[str, str]) -> None:
-    ring = PaperRing()
+    ring = FakeKeyring()
     for name in list_stored_names():
         ring.store(name, f"key-of-{name}")
 
@@ -142,7 +142,7 @@ def test_keys_of_known_names_move_back_into_the_file(world: dict[str, str]) -> N
 
 
 def test_a_key_that_cannot_be_moved_does_not_keep_the_others(world: dict[str, str]) -> None:
-    class Choosy(PaperRing):
+    class Choosy(FakeKeyring):
         def store(self, name: str, secret: str, /) -> Result[None, KeyStoreFailure]:
             if name == "bad":
                 return Failure(KeyStoreFailure(store="keyring", location="test", reason="refused"))

@@ -1,4 +1,4 @@
-"""A program's own table of capabilities: how the YAML is read and refused."""
+"""A program's own table of capabilities: how the YAML is read and rejected."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def test_a_file_with_something_wrong_is_refused_with_the_reason(text: str, said:
     assert said in refused(text)
 
 
-def test_an_empty_file_is_one() -> None:
+def test_an_empty_file_is_an_empty_table() -> None:
     assert read("") == CapabilityTable()
 
 
@@ -86,7 +86,7 @@ def test_a_file_with_something_wrong_is_named(tmp_path: Path) -> None:
             pytest.fail(f"unexpected {other}")
 
 
-def test_a_file_that_is_not_there_is_a_value_too(tmp_path: Path) -> None:
+def test_a_missing_file_is_a_fault(tmp_path: Path) -> None:
     assert isinstance(outcome(load_capabilities(tmp_path / "none.yaml")), Failure)
     own = tmp_path / "own.yaml"
     own.write_text(FILE, encoding="utf-8")

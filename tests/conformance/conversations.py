@@ -1,4 +1,4 @@
-"""The shapes that conversations have: what people send, for every provider that can take it."""
+"""Conversations of every shape, for every provider that accepts them."""
 
 from __future__ import annotations
 
@@ -230,7 +230,7 @@ def _turns(spec: ProviderSpec, shape: Shape) -> list[Message]:
     return [first, answered, *(one for one in rest if one.role != "tool" or one.tool_call_id in ids)]
 
 
-def asked(specs: tuple[ProviderSpec, ...]) -> Iterator[tuple[ProviderSpec, str, str]]:
+def list_requests(specs: tuple[ProviderSpec, ...]) -> Iterator[tuple[ProviderSpec, str, str]]:
     """Every provider with its models and all shapes."""
     for spec in specs:
         for model in models_of(spec):

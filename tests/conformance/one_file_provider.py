@@ -60,14 +60,14 @@ class OneFileProvider(BaseProvider):
                 async for piece in reply.aiter_bytes():
                     read = feed(reading, piece)
                     reading = read.reading
-                    for chunk in _told(read):
+                    for chunk in _yield_chunks(read):
                         yield chunk
                 read = finish(reading)
         except httpx.HTTPError as error:
             if reading is None:
                 raise error_from(self._fault(error)) from None
             read = interrupt(reading, self._fault(error))
-        for chunk in _told(read):
+        for chunk in _yield_chunks(read):
             yield chunk
 
     async def close(self) -> None:
@@ -84,11 +84,11 @@ class OneFileProvider(BaseProvider):
 
 @cache
 def _certificates() -> ssl.SSLContext:
-    """Read once: that takes longer than a call."""
+    """Read once, because reading is slower than a call."""
     return httpx.create_ssl_context()
 
 
-def _told(read: ReadResult) -> Iterator[StreamChunk]:
+def _yield_chunks(read: ReadResult) -> Iterator[StreamChunk]:
     yield from read.chunks
     if read.fault is not None:
         raise error_from(read.fault)

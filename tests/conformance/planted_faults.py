@@ -169,7 +169,7 @@ class Holding(Faulty):
 
 
 class Hoarding(Faulty):
-    """Reads a stream whole before it tells of it, whoever leaves."""
+    """Reads a stream completely before it yields, even if the caller has left."""
 
     def stream(self, messages: Sequence[Message], **options: Any) -> AsyncIterator[StreamChunk]:
         return self._read(messages, options)
@@ -184,7 +184,7 @@ class Hoarding(Faulty):
 
 
 class Bound(Faulty):
-    """Belongs to the event loop in which it was first asked."""
+    """Belongs to the event loop of its first call."""
 
     _loop: asyncio.AbstractEventLoop | None = None
 

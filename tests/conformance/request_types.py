@@ -1,4 +1,4 @@
-"""What is wrong with a request's body by a vendor SDK's own type for it; keys that the type does not have are wrong."""
+"""Mismatches between a request body and a vendor SDK's type for it; unknown keys are mismatches."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from typing import Any, Literal, TypeAlias, Union
 import typing_extensions
 from pydantic import BaseModel, RootModel
 
-from tests.conformance.schema_checking import Misfit
+from tests.conformance.schema_checking import Mismatch
 
 SEQUENCES = (list, collections.abc.Sequence, collections.abc.Iterable, tuple, set)
 MAPPINGS = (dict, collections.abc.Mapping)
@@ -25,7 +25,7 @@ Fields: TypeAlias = dict[str, tuple[Any, bool]]
 """A field's type, and whether it must be there."""
 
 
-def misfits(value: object, kind: Any, path: str = "$") -> list[Misfit]:
+def find_mismatches(value: object, kind: Any, path: str = "$") -> list[Mismatch]:
     """Everything that is wrong; `kind` is a TypedDict, a pydantic model, or whatever their fields are."""
     kind, alternatives = _unwrapped(kind)
     if kind in FREE:
@@ -37,7 +37,7 @@ def misfits(value: object, kind: Any, path: str = "$") -> list[Misfit]:
     origin = typing.get_origin(kind)
     if origin in (Literal, typing_extensions.Literal):
         choices = typing.get_args(kind)
-        return [] if value in choices else [Misfit(path, f"{value!r} is none of {', '.join(map(repr, choices))}")]
+        return [] if value in choices else [Mismatch(path, f"{value!r} is none of {', '.join(map(repr, choices))}")]
     if origin in SEQUENCES or kind in SEQUENCES:
         return _of_list(value, (*typing.get_args(kind), Any)[0], path)
     if origin in MAPPINGS or kind in MAPPINGS:
@@ -45,13 +45,15 @@ def misfits(value: object, kind: Any, path: str = "$") -> list[Misfit]:
     if typing_extensions.is_typeddict(kind):
         return _of_fields(value, _typed_dict(kind), path)
     if isinstance(kind, type) and issubclass(kind, RootModel):
-        return misfits(value, kind.model_fields["root"].annotation, path)
+        return find_mismatches(value, kind.model_fields["root"].annotation, path)
     if isinstance(kind, type) and issubclass(kind, BaseModel):
         return _of_fields(value, _model(kind), path)
     return _of_scalar(value, kind, path)
 
 
-def misfits_of_arguments(value: object, function: Callable[..., object], without: tuple[str, ...] = ()) -> list[Misfit]:
+def find_argument_mismatches(
+    value: object, function: Callable[..., object], without: tuple[str, ...] = ()
+) -> list[Mismatch]:
     """The same for SDKs that take the body's fields as a function's keywords."""
     hints = typing.get_type_hints(function, include_extras=True)
     parameters = inspect.signature(function).parameters
@@ -60,10 +62,10 @@ def misfits_of_arguments(value: object, function: Callable[..., object], without
         for name in parameters
         if name not in ("self", *without)
     }
-    return misfits_of_fields(value, fields)
+    return find_field_mismatches(value, fields)
 
 
-def misfits_of_fields(value: object, fields: Fields) -> list[Misfit]:
+def find_field_mismatches(value: object, fields: Fields) -> list[Mismatch]:
     """The same for SDKs that build the body out of several types."""
     return _of_fields(value, fields, "$")
 
@@ -88,11 +90,11 @@ def _unwrapped(kind: Any) -> tuple[Any, tuple[Any, ...]]:
             return kind, ()
 
 
-def _nearest(value: object, alternatives: tuple[Any, ...], path: str) -> list[Misfit]:
+def _nearest(value: object, alternatives: tuple[Any, ...], path: str) -> list[Mismatch]:
     """What is wrong by the alternative that fits best."""
-    nearest: tuple[int, list[Misfit]] | None = None
+    nearest: tuple[int, list[Mismatch]] | None = None
     for alternative in alternatives:
-        wrong = misfits(value, alternative, path)
+        wrong = find_mismatches(value, alternative, path)
         if not wrong:
             return []
         types_ = sum(one.path == path and " is no " in one.reason for one in wrong)
@@ -103,29 +105,29 @@ def _nearest(value: object, alternatives: tuple[Any, ...], path: str) -> list[Mi
     return [] if nearest is None else nearest[1]
 
 
-def _of_list(value: object, inner: Any, path: str) -> list[Misfit]:
+def _of_list(value: object, inner: Any, path: str) -> list[Mismatch]:
     if not isinstance(value, list):
         return [_no(value, "list", path)]
-    return [one for place, item in enumerate(value) for one in misfits(item, inner, f"{path}[{place}]")]
+    return [one for place, item in enumerate(value) for one in find_mismatches(item, inner, f"{path}[{place}]")]
 
 
-def _of_map(value: object, inner: Any, path: str) -> list[Misfit]:
+def _of_map(value: object, inner: Any, path: str) -> list[Mismatch]:
     if not isinstance(value, Mapping):
         return [_no(value, "object", path)]
-    return [one for name, item in value.items() for one in misfits(item, inner, f"{path}.{name}")]
+    return [one for name, item in value.items() for one in find_mismatches(item, inner, f"{path}.{name}")]
 
 
-def _of_fields(value: object, fields: Fields, path: str) -> list[Misfit]:
+def _of_fields(value: object, fields: Fields, path: str) -> list[Mismatch]:
     if not isinstance(value, Mapping):
         return [_no(value, "object", path)]
     found = [
-        Misfit(path, f"{name!r} is missing") for name, (_, needed) in fields.items() if needed and name not in value
+        Mismatch(path, f"{name!r} is missing") for name, (_, needed) in fields.items() if needed and name not in value
     ]
     for name, item in value.items():
         if name in fields:
-            found += misfits(item, fields[name][0], f"{path}.{name}")
+            found += find_mismatches(item, fields[name][0], f"{path}.{name}")
         else:
-            found.append(Misfit(path, f"{name!r} is not known"))
+            found.append(Mismatch(path, f"{name!r} is not known"))
     return found
 
 
@@ -165,10 +167,10 @@ def _alias_among(metadata: Any) -> str | None:
     return next(found, None)
 
 
-def _of_scalar(value: object, kind: Any, path: str) -> list[Misfit]:
+def _of_scalar(value: object, kind: Any, path: str) -> list[Mismatch]:
     if isinstance(kind, type) and issubclass(kind, Enum):
         choices = [member.value for member in kind]
-        return [] if value in choices else [Misfit(path, f"{value!r} is none of {choices}")]
+        return [] if value in choices else [Mismatch(path, f"{value!r} is none of {choices}")]
     fits = {
         str: isinstance(value, str),
         bool: isinstance(value, bool),
@@ -181,6 +183,6 @@ def _of_scalar(value: object, kind: Any, path: str) -> list[Misfit]:
     return [] if fits else [_no(value, getattr(kind, "__name__", str(kind)), path)]
 
 
-def _no(value: object, kind: str, path: str) -> Misfit:
+def _no(value: object, kind: str, path: str) -> Mismatch:
     text = repr(value)
-    return Misfit(path, f"{text if len(text) < 60 else text[:57] + '...'} is no {kind}")
+    return Mismatch(path, f"{text if len(text) < 60 else text[:57] + '...'} is no {kind}")

@@ -1,4 +1,4 @@
-"""What is wrong with a value by a JSON Schema, and where.
+"""Mismatches between a value and a JSON Schema, with their paths.
 
 The keywords that schemas of answers, tools and wire formats use are known: types, enums, objects, arrays, bounds, patterns,
 combinations, references within the document, and OpenAPI's `nullable`. Others are ignored, as the standard has it.
@@ -15,7 +15,7 @@ import msgspec
 
 Schema: TypeAlias = Mapping[str, Any]
 AnySchema: TypeAlias = Schema | bool
-"""True takes anything, False nothing."""
+"""True accepts anything, False nothing."""
 
 _DEPTH = 200
 """How deep references may lead; deeper is a schema that refers to nothing but itself."""
@@ -29,7 +29,7 @@ _BOUNDS: Mapping[str, tuple[Callable[[float, float], bool], str]] = {
 }
 
 
-class Misfit(msgspec.Struct, frozen=True, gc=False):
+class Mismatch(msgspec.Struct, frozen=True, gc=False):
     """One thing that is wrong."""
 
     path: str
@@ -40,13 +40,15 @@ class Misfit(msgspec.Struct, frozen=True, gc=False):
         return f"{self.path}: {self.reason}"
 
 
-def misfits(value: object, schema: AnySchema, *, root: Schema | None = None, closed: bool = False) -> list[Misfit]:
+def find_mismatches(
+    value: object, schema: AnySchema, *, root: Schema | None = None, closed: bool = False
+) -> list[Mismatch]:
     """Everything that is wrong with a value; nothing where it fits.
 
     `root` is the document that references lead into, by default the schema itself. With `closed`, objects whose schema names
     properties and says nothing of others have no others.
 
-    >>> [str(one) for one in misfits({"a": "x"}, {"type": "object", "properties": {"a": {"type": "integer"}}})]
+    >>> [str(one) for one in find_mismatches({"a": "x"}, {"type": "object", "properties": {"a": {"type": "integer"}}})]
     ["$.a: 'x' is no integer"]
     """
     document = root or (schema if isinstance(schema, Mapping) else {})
@@ -65,14 +67,14 @@ class _Checking(msgspec.Struct, frozen=True, kw_only=True):
         depth: int,
         beside: frozenset[str] | None = frozenset(),
         came_from: frozenset[str] = frozenset(),
-    ) -> list[Misfit]:
+    ) -> list[Mismatch]:
         """What is wrong with one value by one schema.
 
         `beside` are names that the schemas around it know, None where those look for strangers; `came_from` are the heirs
         whose ancestor this is.
         """
-        if not isinstance(schema, Mapping):  # a schema that is none of either takes anything
-            return [Misfit(path, "nothing may stand here")] if schema is False else []
+        if not isinstance(schema, Mapping):  # any other value accepts anything
+            return [Mismatch(path, "nothing may stand here")] if schema is False else []
         schema = self._resolved(schema, depth)
         if depth > _DEPTH or (value is None and schema.get("nullable") is True):
             return []
@@ -96,7 +98,7 @@ class _Checking(msgspec.Struct, frozen=True, kw_only=True):
         return found
 
     def _resolved(self, schema: Schema, depth: int) -> Schema:
-        """The schema that a reference leads to, with what stands beside the reference."""
+        """The schema that a reference resolves to, with the keywords alongside the reference."""
         reference = schema.get("$ref")
         if not isinstance(reference, str) or depth > _DEPTH:
             return schema
@@ -125,8 +127,8 @@ class _Checking(msgspec.Struct, frozen=True, kw_only=True):
         depth: int,
         beside: frozenset[str] | None,
         came_from: frozenset[str],
-    ) -> list[Misfit]:
-        found: list[Misfit] = []
+    ) -> list[Mismatch]:
+        found: list[Mismatch] = []
         for part in _parts(schema, "allOf"):
             found += self.check(value, part, path, depth + 1, None, came_from)
         for keyword in ("anyOf", "oneOf"):
@@ -140,9 +142,9 @@ class _Checking(msgspec.Struct, frozen=True, kw_only=True):
 
     def _nearest(
         self, value: object, branches: Sequence[AnySchema], path: str, depth: int, beside: frozenset[str] | None
-    ) -> list[Misfit]:
+    ) -> list[Mismatch]:
         """What is wrong by the branch that fits best: a wrong type, then a wrong tag, is farther off than anything inside."""
-        nearest: tuple[int, list[Misfit]] | None = None
+        nearest: tuple[int, list[Mismatch]] | None = None
         for branch in branches:
             wrong = self.check(value, branch, path, depth + 1, beside)
             if not wrong:
@@ -155,7 +157,7 @@ class _Checking(msgspec.Struct, frozen=True, kw_only=True):
         return [] if nearest is None else nearest[1]
 
     def _known(self, schema: Schema, depth: int) -> frozenset[str] | None:
-        """Every name that may stand in an object; None where any may."""
+        """Every name that an object may have; None if any is allowed."""
         if schema.get("additionalProperties") not in (None, False) or depth > _DEPTH:
             return None
         known = frozenset(_named(schema, "properties"))
@@ -168,11 +170,11 @@ class _Checking(msgspec.Struct, frozen=True, kw_only=True):
 
     def _of_object(
         self, value: Mapping[str, Any], schema: Schema, path: str, depth: int, beside: frozenset[str] | None
-    ) -> list[Misfit]:
+    ) -> list[Mismatch]:
         own, other = _named(schema, "properties"), schema.get("additionalProperties")
         patterns = _named(schema, "patternProperties")
         found = [
-            Misfit(path, f"{name!r} is missing")
+            Mismatch(path, f"{name!r} is missing")
             for name in _parts(schema, "required")
             if isinstance(name, str) and name not in value
         ]
@@ -186,14 +188,14 @@ class _Checking(msgspec.Struct, frozen=True, kw_only=True):
         for name, item in value.items():
             inner = own.get(name, next((patterns[one] for one in patterns if _matches(one, name)), other))
             if inner is False and name not in own:
-                found.append(Misfit(path, f"{name!r} is not known"))
+                found.append(Mismatch(path, f"{name!r} is not known"))
             elif isinstance(inner, Mapping | bool):
                 found += self.check(item, inner, _inside(path, name), depth + 1)
             elif known and name not in known:
-                found.append(Misfit(path, f"{name!r} is not known"))
+                found.append(Mismatch(path, f"{name!r} is not known"))
         return found
 
-    def _of_array(self, value: Sequence[Any], schema: Schema, path: str, depth: int) -> list[Misfit]:
+    def _of_array(self, value: Sequence[Any], schema: Schema, path: str, depth: int) -> list[Mismatch]:
         found = list(_bounded(len(value), schema, "Items", "items", path))
         first = _parts(schema, "prefixItems")
         for place, item in enumerate(value):
@@ -215,12 +217,12 @@ def _named(schema: Schema, keyword: str) -> Schema:
     return found if isinstance(found, Mapping) else {}
 
 
-def _of_type(value: object, schema: Schema, path: str) -> list[Misfit]:
+def _of_type(value: object, schema: Schema, path: str) -> list[Mismatch]:
     kinds = schema.get("type")
     wanted = [kinds] if isinstance(kinds, str) else kinds
     if not isinstance(wanted, Sequence) or any(_is_a(value, str(kind)) for kind in wanted):
         return []
-    return [Misfit(path, f"{_shown(value)} is no {' or '.join(map(str, wanted))}")]
+    return [Mismatch(path, f"{_shown(value)} is no {' or '.join(map(str, wanted))}")]
 
 
 def _is_a(value: object, kind: str) -> bool:
@@ -244,23 +246,23 @@ def _is_a(value: object, kind: str) -> bool:
             return True
 
 
-def _of_choice(value: object, schema: Schema, path: str) -> Iterator[Misfit]:
+def _of_choice(value: object, schema: Schema, path: str) -> Iterator[Mismatch]:
     if "const" in schema and not _same(value, schema["const"]):
-        yield Misfit(path, f"{_shown(value)} is not {_shown(schema['const'])}")
+        yield Mismatch(path, f"{_shown(value)} is not {_shown(schema['const'])}")
     choices = schema.get("enum")
     if isinstance(choices, Sequence) and not any(_same(value, choice) for choice in choices):
-        yield Misfit(path, f"{_shown(value)} is none of {', '.join(map(_shown, choices))}")
+        yield Mismatch(path, f"{_shown(value)} is none of {', '.join(map(_shown, choices))}")
 
 
 def _same(one: object, other: object) -> bool:
     return one == other and isinstance(one, bool) == isinstance(other, bool)
 
 
-def _of_text(value: str, schema: Schema, path: str) -> Iterator[Misfit]:
+def _of_text(value: str, schema: Schema, path: str) -> Iterator[Mismatch]:
     yield from _bounded(len(value), schema, "Length", "characters", path)
     pattern = schema.get("pattern")
     if isinstance(pattern, str) and not _matches(pattern, value):
-        yield Misfit(path, f"{_shown(value)} does not match {pattern}")
+        yield Mismatch(path, f"{_shown(value)} does not match {pattern}")
 
 
 def _matches(pattern: str, text: str) -> bool:
@@ -271,19 +273,19 @@ def _matches(pattern: str, text: str) -> bool:
         return True
 
 
-def _of_number(value: float, schema: Schema, path: str) -> Iterator[Misfit]:
+def _of_number(value: float, schema: Schema, path: str) -> Iterator[Mismatch]:
     for keyword, (wrong, words) in _BOUNDS.items():
         bound = schema.get(keyword)
         if isinstance(bound, int | float) and not isinstance(bound, bool) and wrong(value, bound):
-            yield Misfit(path, f"{value} is {words} {bound}")
+            yield Mismatch(path, f"{value} is {words} {bound}")
 
 
-def _bounded(size: int, schema: Schema, what: str, unit: str, path: str) -> Iterator[Misfit]:
+def _bounded(size: int, schema: Schema, what: str, unit: str, path: str) -> Iterator[Mismatch]:
     least, most = schema.get(f"min{what}"), schema.get(f"max{what}")
     if isinstance(least, int) and size < least:
-        yield Misfit(path, f"{size} {unit} where {least} is the least")
+        yield Mismatch(path, f"{size} {unit} where {least} is the least")
     if isinstance(most, int) and size > most:
-        yield Misfit(path, f"{size} {unit} where {most} is the most")
+        yield Mismatch(path, f"{size} {unit} where {most} is the most")
 
 
 def _inside(path: str, name: str) -> str:

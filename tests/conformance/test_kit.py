@@ -1,4 +1,4 @@
-"""The conformance kit finds what is wrong, and nothing where nothing is."""
+"""The conformance kit finds planted faults, and none in a correct provider."""
 
 from __future__ import annotations
 
@@ -56,14 +56,14 @@ def test_a_record_passes_under_its_name() -> None:
     assert report.provider == "acme"
 
 
-def test_of_a_custom_class_the_laws_of_its_object_api_are_shown() -> None:
+def test_for_a_custom_class_the_laws_of_its_object_api_are_listed() -> None:
     verdicts = check(CustomLLMProvider).verdicts
     held = {law for law, verdict in verdicts.items() if verdict == "held"}
     assert held == {"typed errors", "connection refused", "timeout", "secret key", "closed"}
     assert verdicts["chat"] == verdicts["early exit"] == "not shown"
 
 
-def test_where_its_protocol_is_named_the_laws_of_the_wire_are_shown_as_well() -> None:
+def test_if_its_protocol_is_named_the_protocol_laws_are_listed_too() -> None:
     report = check(CustomLLMProvider, protocol="openai-chat")
     verdicts = report.verdicts
     held = {law for law, verdict in verdicts.items() if verdict == "held"}
@@ -97,12 +97,12 @@ def test_cases_are_for_parametrised_tests() -> None:
     assert isinstance(found["timeout"], Case)
 
 
-async def test_the_kit_wants_no_loop_around_it() -> None:
+async def test_the_kit_cannot_run_inside_an_event_loop() -> None:
     with pytest.raises(RuntimeError, match="its own event loops"):
         check(OneFileProvider)
 
 
-def test_what_cannot_be_examined_is_said() -> None:
+def test_targets_that_cannot_be_checked_are_reported() -> None:
     with pytest.raises(ProviderNotFoundError):
         check("nobody")
     with pytest.raises(LookupError, match="unknown protocol 'morse'"):

@@ -1,4 +1,4 @@
-"""The checker of requests by SDKs' types finds what is wrong, and where."""
+"""The check of requests against SDK types reports mismatches with their paths."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ import pytest
 from pydantic import BaseModel, Field, RootModel
 from typing_extensions import TypeAliasType
 
-from tests.conformance.explained import Explained, unexplained
-from tests.conformance.request_types import misfits, misfits_of_arguments
-from tests.conformance.schema_checking import Misfit
+from tests.conformance.accepted_differences import AcceptedDifference, unexplained
+from tests.conformance.request_types import find_argument_mismatches, find_mismatches
+from tests.conformance.schema_checking import Mismatch
 
 T = TypeVar("T")
 OptionalNullable = TypeAliasType("OptionalNullable", T | None, type_params=(T,))
@@ -64,8 +64,8 @@ GOOD = {
 }
 
 
-def told(**changes: Any) -> list[str]:
-    return [str(one) for one in misfits({**GOOD, **changes}, Request)]
+def describe_mismatches(**changes: Any) -> list[str]:
+    return [str(one) for one in find_mismatches({**GOOD, **changes}, Request)]
 
 
 @pytest.mark.parametrize(
@@ -86,23 +86,25 @@ def told(**changes: Any) -> list[str]:
         ({"flags": {"a": 1}}, ["$.flags.a: 1 is no bool"]),
     ],
 )
-def test_what_is_wrong_and_where(changes: dict[str, Any], wrong: list[str]) -> None:
-    assert told(**changes) == wrong
+def test_mismatches_have_a_path_and_a_reason(changes: dict[str, Any], wrong: list[str]) -> None:
+    assert describe_mismatches(**changes) == wrong
 
 
 def test_a_function_is_a_type_by_its_keywords() -> None:
     def chat(*, model: str, seed: int | None = None, client: object = None) -> None: ...
 
-    assert misfits_of_arguments({"model": "m", "seed": 1}, chat, without=("client",)) == []
-    wrong = [str(one) for one in misfits_of_arguments({"seed": "x", "client": 1}, chat, without=("client",))]
+    assert find_argument_mismatches({"model": "m", "seed": 1}, chat, without=("client",)) == []
+    wrong = [str(one) for one in find_argument_mismatches({"seed": "x", "client": 1}, chat, without=("client",))]
     assert wrong == ["$: 'model' is missing", "$.seed: 'x' is no int", "$: 'client' is not known"]
 
 
 def test_an_explanation_covers_its_own_kind_only() -> None:
-    known = Explained(of="type", providers=("ac*",), path=r"\$\.a\[\]", said="'x' is not known", why="so it is")
-    misfit = Misfit("$.a[3]", "'x' is not known")
-    assert known.covers("type", "acme", misfit)
-    assert not known.covers("document", "acme", misfit)
-    assert not known.covers("type", "other", misfit)
-    assert not known.covers("type", "acme", Misfit("$.a[3].b", "'x' is not known"))
-    assert unexplained("type", "acme", [misfit]) == ["$.a[3]: 'x' is not known"]
+    known = AcceptedDifference(
+        of="type", providers=("ac*",), path=r"\$\.a\[\]", said="'x' is not known", why="so it is"
+    )
+    mismatch = Mismatch("$.a[3]", "'x' is not known")
+    assert known.covers("type", "acme", mismatch)
+    assert not known.covers("document", "acme", mismatch)
+    assert not known.covers("type", "other", mismatch)
+    assert not known.covers("type", "acme", Mismatch("$.a[3].b", "'x' is not known"))
+    assert unexplained("type", "acme", [mismatch]) == ["$.a[3]: 'x' is not known"]

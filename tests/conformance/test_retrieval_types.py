@@ -1,4 +1,4 @@
-"""Embedding and reranking requests held against vendors' own SDKs and documents; a key that they do not have is wrong."""
+"""Embedding and reranking requests checked against vendors' SDKs and documents; unknown keys are mismatches."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import msgspec
 import pytest
 
 from tests.conformance import request_types
-from tests.conformance.schema_checking import Misfit
+from tests.conformance.schema_checking import Mismatch
 from tests.conformance.vendor_documents import FOLDER, Documented, problems
 from victor_fp import replay
 from victor_fp.core.requests import HttpRequest
@@ -37,26 +37,26 @@ class Held(msgspec.Struct, frozen=True, kw_only=True):
 
     module: str
     """Of the SDK."""
-    complain: Callable[[Mapping[str, Any]], list[Misfit]]
+    complain: Callable[[Mapping[str, Any]], list[Mismatch]]
 
 
 def _typed(module: str, name: str) -> Held:
     return Held(
         module=module,
-        complain=lambda body: request_types.misfits(body, getattr(importlib.import_module(module), name)),
+        complain=lambda body: request_types.find_mismatches(body, getattr(importlib.import_module(module), name)),
     )
 
 
 def _cohere(method: str) -> Held:
-    def complain(body: Mapping[str, Any]) -> list[Misfit]:
+    def complain(body: Mapping[str, Any]) -> list[Mismatch]:
         from cohere.v2.client import V2Client
 
-        return request_types.misfits_of_arguments(body, getattr(V2Client, method), without=("request_options",))
+        return request_types.find_argument_mismatches(body, getattr(V2Client, method), without=("request_options",))
 
     return Held(module="cohere", complain=complain)
 
 
-def _google(body: Mapping[str, Any]) -> list[Misfit]:
+def _google(body: Mapping[str, Any]) -> list[Mismatch]:
     """The SDK builds each request of the batch out of these."""
     from google.genai import types
 
@@ -67,7 +67,7 @@ def _google(body: Mapping[str, Any]) -> list[Misfit]:
         "title": (str, False),
         "outputDimensionality": (int, False),
     }
-    return [one for request in body["requests"] for one in request_types.misfits_of_fields(request, fields)]
+    return [one for request in body["requests"] for one in request_types.find_field_mismatches(request, fields)]
 
 
 EMBEDDINGS: dict[str, Held] = {
@@ -101,7 +101,7 @@ MODELS = {"mistral": ("mistral-embed", "codestral-embed"), "google": ("gemini-em
 
 
 def embedding_requests(provider: str) -> Iterator[tuple[str, HttpRequest]]:
-    """Every request that can be asked for, without what is refused."""
+    """Every request that can be sent, without rejected options."""
     for model in MODELS.get(provider, ("model-1",)):
         for options in SHAPES:
             result = replay.embed_request(provider, ["a", "b"], model=model, settings=SETTINGS, **options)

@@ -1,4 +1,4 @@
-"""What is wrong with a value by a JSON Schema, and where."""
+"""Mismatches between a value and a JSON Schema, with their paths."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.conformance.schema_checking import misfits
+from tests.conformance.schema_checking import find_mismatches
 from tests.example_counts import scale_examples
 
 PERSON: dict[str, Any] = {
@@ -24,8 +24,8 @@ PERSON: dict[str, Any] = {
 }
 
 
-def told(value: object, schema: Any, **options: Any) -> list[str]:
-    return [str(one) for one in misfits(value, schema, **options)]
+def describe_mismatches(value: object, schema: Any, **options: Any) -> list[str]:
+    return [str(one) for one in find_mismatches(value, schema, **options)]
 
 
 @pytest.mark.parametrize(
@@ -44,8 +44,8 @@ def told(value: object, schema: Any, **options: Any) -> list[str]:
         ({"name": "A", "friends": [{}, {}, {}]}, ["$.friends: 3 items where 2 is the most"]),
     ],
 )
-def test_what_is_wrong_is_named_with_its_place(value: object, wrong: list[str]) -> None:
-    assert told(value, PERSON) == wrong
+def test_mismatches_are_reported_with_their_path(value: object, wrong: list[str]) -> None:
+    assert describe_mismatches(value, PERSON) == wrong
 
 
 @pytest.mark.parametrize(
@@ -66,32 +66,34 @@ def test_what_is_wrong_is_named_with_its_place(value: object, wrong: list[str]) 
     ],
 )
 def test_each_keyword(schema: Any, fits: object, fails: object) -> None:
-    assert told(fits, schema) == []
+    assert describe_mismatches(fits, schema) == []
     if fails is not None:
-        assert len(told(fails, schema)) == 1
-    assert told(1, False) == ["$: nothing may stand here"]
+        assert len(describe_mismatches(fails, schema)) == 1
+    assert describe_mismatches(1, False) == ["$: nothing may stand here"]
 
 
-def test_of_several_branches_the_nearest_one_speaks() -> None:
+def test_of_several_branches_the_closest_one_is_reported() -> None:
     text = {"type": "object", "properties": {"type": {"const": "text"}, "text": {"type": "string"}}}
     image = {"type": "object", "properties": {"type": {"const": "image"}, "size": {"type": "integer"}}}
     schema = {"oneOf": [text, image, {"type": "string"}]}
-    assert told({"type": "image", "size": "big"}, schema) == ["$.size: 'big' is no integer"]
+    assert describe_mismatches({"type": "image", "size": "big"}, schema) == ["$.size: 'big' is no integer"]
 
 
-def test_a_closed_document_knows_all_that_its_parts_name_and_no_more() -> None:
+def test_a_closed_document_allows_only_the_fields_of_its_parts() -> None:
     base = {"type": "object", "properties": {"id": {"type": "string"}}}
     one = {"type": "object", "properties": {"a": {"type": "object", "properties": {"deep": {}}}}}
     other = {"type": "object", "properties": {"b": {}}, "required": ["b"]}
     schema = {"allOf": [{"$ref": "#/base"}], "anyOf": [one, other], "properties": {"own": {}}, "base": base}
-    assert told({"id": "x", "own": 1, "a": {"deep": 1}}, schema, closed=True) == []
-    assert told({"id": "x", "new": 1}, schema, closed=True) == ["$: 'new' is not known"]
-    assert told({"a": {"new": 1}}, {**schema, "anyOf": [one]}, closed=True) == ["$.a: 'new' is not known"]
-    assert told({"new": 1}, schema) == []
-    assert told({"anything": 1}, {"type": "object"}, closed=True) == []
+    assert describe_mismatches({"id": "x", "own": 1, "a": {"deep": 1}}, schema, closed=True) == []
+    assert describe_mismatches({"id": "x", "new": 1}, schema, closed=True) == ["$: 'new' is not known"]
+    assert describe_mismatches({"a": {"new": 1}}, {**schema, "anyOf": [one]}, closed=True) == [
+        "$.a: 'new' is not known"
+    ]
+    assert describe_mismatches({"new": 1}, schema) == []
+    assert describe_mismatches({"anything": 1}, {"type": "object"}, closed=True) == []
 
 
-def test_a_discriminator_leads_to_the_heir() -> None:
+def test_a_discriminator_selects_the_subtype() -> None:
     tool = {"allOf": [{"$ref": "#/message"}], "properties": {"call": {"type": "string"}}, "required": ["call"]}
     mapping = {"tool": "#/tool", "user": "#/nowhere"}
     base = {
@@ -100,18 +102,21 @@ def test_a_discriminator_leads_to_the_heir() -> None:
         "discriminator": {"propertyName": "role", "mapping": mapping},
     }
     schema = {"items": {"$ref": "#/message"}, "message": base, "tool": tool}
-    assert told([{"role": "tool", "call": "a"}, {"role": "user"}, {"role": "new"}], schema, closed=True) == []
-    assert told([{"role": "tool", "hat": 1}], schema, closed=True) == [
+    assert (
+        describe_mismatches([{"role": "tool", "call": "a"}, {"role": "user"}, {"role": "new"}], schema, closed=True)
+        == []
+    )
+    assert describe_mismatches([{"role": "tool", "hat": 1}], schema, closed=True) == [
         "$[0]: 'call' is missing",
         "$[0]: 'hat' is not known",
     ]
 
 
-def test_references_that_lead_nowhere_or_in_circles_end() -> None:
-    assert told(1, {"$ref": "#/nowhere"}) == []
-    assert told(1, {"$ref": "#/a", "a": {"$ref": "#/a"}}) == []
+def test_unresolvable_and_circular_references_terminate() -> None:
+    assert describe_mismatches(1, {"$ref": "#/nowhere"}) == []
+    assert describe_mismatches(1, {"$ref": "#/a", "a": {"$ref": "#/a"}}) == []
     tree = {"type": "object", "properties": {"next": {"$ref": "#"}}}
-    assert told({"next": {"next": 1}}, tree) == ["$.next.next: 1 is no object"]
+    assert describe_mismatches({"next": {"next": 1}}, tree) == ["$.next.next: 1 is no object"]
 
 
 JSON = st.recursive(
@@ -133,13 +138,13 @@ SCHEMAS = st.dictionaries(
 @settings(max_examples=scale_examples(80), deadline=None)
 @given(JSON, SCHEMAS)
 def test_a_schema_of_whatever_shape_raises_nothing(value: Any, schema: Any) -> None:
-    assert isinstance(told(value, schema, closed=True), list)
-    assert isinstance(told(value, {"properties": schema, "items": schema}), list)
+    assert isinstance(describe_mismatches(value, schema, closed=True), list)
+    assert isinstance(describe_mismatches(value, {"properties": schema, "items": schema}), list)
 
 
 @settings(max_examples=scale_examples(60), deadline=None)
 @given(JSON)
-def test_a_value_fits_the_schema_that_names_it(value: Any) -> None:
-    assert told(value, {"const": value}) == []
-    assert told(value, {"enum": [value]}) == []
-    assert told({"inside": value}, {"properties": {"inside": {"const": value}}}, closed=True) == []
+def test_a_value_matches_the_schema_built_from_it(value: Any) -> None:
+    assert describe_mismatches(value, {"const": value}) == []
+    assert describe_mismatches(value, {"enum": [value]}) == []
+    assert describe_mismatches({"inside": value}, {"properties": {"inside": {"const": value}}}, closed=True) == []

@@ -1,10 +1,10 @@
-"""Every shape of conversation, for every provider, held against the vendor's own document; a key that it does not have is wrong."""
+"""Every shape of conversation, for every provider, checked against the vendor's document; unknown keys are mismatches."""
 
 from __future__ import annotations
 
 import pytest
 
-from tests.conformance.explained import EXPLAINED, unexplained
+from tests.conformance.accepted_differences import EXPLAINED, unexplained
 from tests.conformance.test_vendor_types import requests_of
 from tests.conformance.vendor_documents import FOLDER, OF_PROVIDER, documented, problems
 from victor_fp.core.catalogue import CATALOGUE
@@ -50,8 +50,8 @@ def test_every_explanation_is_still_needed() -> None:
         for name in OF_PROVIDER
         if (held := documented(CATALOGUE.find(name).unwrap())) is not None
         for _, _, stream, request in requests_of(CATALOGUE.find(name).unwrap())
-        for misfit in problems(held, request, stream=stream)
+        for mismatch in problems(held, request, stream=stream)
         for explained in EXPLAINED
-        if explained.covers("document", name, misfit)
+        if explained.covers("document", name, mismatch)
     }
     assert [one.why for one in EXPLAINED if one.of == "document" and one not in found] == []

@@ -1,4 +1,4 @@
-"""Every shape of conversation, for every provider, held against the vendor's own SDK; a key that it does not have is wrong."""
+"""Every shape of conversation, for every provider, checked against the vendor's SDK; unknown keys are mismatches."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from collections.abc import Iterator
 import pytest
 from returns.result import Success
 
+from tests.conformance.accepted_differences import EXPLAINED, unexplained
 from tests.conformance.conversations import SHAPES, built, models_of
-from tests.conformance.explained import EXPLAINED, unexplained
-from tests.conformance.schema_checking import Misfit
+from tests.conformance.schema_checking import Mismatch
 from tests.conformance.vendor_types import OF_PROVIDER, Held, held_against
 from victor_fp.core.catalogue import CATALOGUE
 from victor_fp.core.catalogue.spec import ProviderSpec
@@ -30,7 +30,7 @@ def installed(held: Held) -> bool:
 
 
 def requests_of(spec: ProviderSpec) -> Iterator[tuple[str, str, bool, HttpRequest]]:
-    """Every request that this provider can be asked to send."""
+    """Every request that this provider can send."""
     for model in models_of(spec):
         for name, shape in SHAPES.items():
             for stream in (False, True):
@@ -41,7 +41,7 @@ def requests_of(spec: ProviderSpec) -> Iterator[tuple[str, str, bool, HttpReques
                         pass
 
 
-def misfits_of(spec: ProviderSpec, held: Held) -> Iterator[tuple[str, list[Misfit]]]:
+def list_mismatches(spec: ProviderSpec, held: Held) -> Iterator[tuple[str, list[Mismatch]]]:
     for name, model, stream, request in requests_of(spec):
         yield f"{name} to {model}{' as a stream' if stream else ''}", held.complain(request, model, stream)
 
@@ -52,8 +52,8 @@ def test_requests_are_what_the_vendors_sdk_would_send(spec: ProviderSpec, held: 
         pytest.skip(f"{held.package} is not installed")
     wrong = [
         f"{what}: {said}"
-        for what, misfits in misfits_of(spec, held)
-        for said in unexplained("type", spec.name, misfits)
+        for what, mismatches in list_mismatches(spec, held)
+        for said in unexplained("type", spec.name, mismatches)
     ]
     assert wrong == []
 
@@ -72,7 +72,7 @@ def test_a_key_that_the_sdk_does_not_have_would_be_noticed(name: str, held: Held
         if spoilt.body != request.body
         else HttpRequest(url=request.url, body=b'{"surprise":1,' + request.body[1:])
     )
-    assert any("surprise" in misfit.reason for misfit in held.complain(spoilt, model, False))
+    assert any("surprise" in mismatch.reason for mismatch in held.complain(spoilt, model, False))
 
 
 def test_every_explanation_is_still_needed() -> None:
@@ -81,9 +81,9 @@ def test_every_explanation_is_still_needed() -> None:
     found = {
         explained
         for spec, held in HELD
-        for _, misfits in misfits_of(spec, held)
-        for misfit in misfits
+        for _, mismatches in list_mismatches(spec, held)
+        for mismatch in mismatches
         for explained in EXPLAINED
-        if explained.covers("type", spec.name, misfit)
+        if explained.covers("type", spec.name, mismatch)
     }
     assert [one.why for one in EXPLAINED if one.of == "type" and one not in found] == []

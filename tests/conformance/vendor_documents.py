@@ -1,4 +1,4 @@
-"""Which vendor's document each provider's requests are held against; `VICTOR_FP_SPECS` names the folder that has them."""
+"""Which vendor's document each provider's requests are checked against; `VICTOR_FP_SPECS` names the folder that has them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 
-from tests.conformance.schema_checking import Misfit, misfits
+from tests.conformance.schema_checking import Mismatch, find_mismatches
 from victor_fp.core.catalogue.spec import ProviderSpec
 from victor_fp.core.requests import HttpRequest
 
@@ -65,12 +65,12 @@ def documented(spec: ProviderSpec) -> Documented | None:
     return found if found is not None and (FOLDER / found.document).is_file() else None
 
 
-def problems(held: Documented, request: HttpRequest, *, stream: bool) -> list[Misfit]:
+def problems(held: Documented, request: HttpRequest, *, stream: bool) -> list[Mismatch]:
     """What is wrong with a request by a document; keys that the document does not have are wrong."""
     root = _read(held.document)
     path = held.stream_path if stream and held.stream_path else held.path
     schema = _body_schema(root, path) if path else root
-    return misfits(request.json(), schema, root=root, closed=True)
+    return find_mismatches(request.json(), schema, root=root, closed=True)
 
 
 @cache

@@ -1,4 +1,4 @@
-"""Which SDK's own request type each provider's requests are held against."""
+"""Which SDK's own request type each provider's requests are checked against."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from typing import Any, TypeAlias
 import msgspec
 
 from tests.conformance import request_types
-from tests.conformance.schema_checking import Misfit
+from tests.conformance.schema_checking import Mismatch
 from victor_fp.core.catalogue.spec import ProviderSpec
 from victor_fp.core.requests import HttpRequest
 
 Body: TypeAlias = Mapping[str, Any]
-Complain: TypeAlias = "Callable[[HttpRequest, str, bool], list[Misfit]]"
+Complain: TypeAlias = "Callable[[HttpRequest, str, bool], list[Mismatch]]"
 """What is wrong with a request; given are also the model, and whether it asks for a stream."""
 
 
@@ -35,25 +35,25 @@ def _body(request: HttpRequest) -> dict[str, Any]:
     return value
 
 
-def _by_type(module: str, whole: str, streamed: str, request: HttpRequest, model: str, stream: bool) -> list[Misfit]:
+def _by_type(module: str, whole: str, streamed: str, request: HttpRequest, model: str, stream: bool) -> list[Mismatch]:
     kind = getattr(importlib.import_module(module), streamed if stream else whole)
-    return request_types.misfits(_body(request), kind)
+    return request_types.find_mismatches(_body(request), kind)
 
 
 def _typed(package: str, module: str, whole: str, streamed: str | None = None) -> Held:
     return Held(package=package, module=module, complain=partial(_by_type, module, whole, streamed or whole))
 
 
-def _cohere(request: HttpRequest, model: str, stream: bool) -> list[Misfit]:
+def _cohere(request: HttpRequest, model: str, stream: bool) -> list[Mismatch]:
     from cohere.v2.client import V2Client
 
     function = V2Client.chat_stream if stream else V2Client.chat
     body = {name: item for name, item in _body(request).items() if name != "stream"}
-    return request_types.misfits_of_arguments(body, function, without=("request_options",))
+    return request_types.find_argument_mismatches(body, function, without=("request_options",))
 
 
-def _google(request: HttpRequest, model: str, stream: bool) -> list[Misfit]:
-    return request_types.misfits_of_fields(_body(request), _gemini())
+def _google(request: HttpRequest, model: str, stream: bool) -> list[Mismatch]:
+    return request_types.find_field_mismatches(_body(request), _gemini())
 
 
 @cache
@@ -80,13 +80,13 @@ def _converse(operation: str) -> Any:
     return Session().get_service_model("bedrock-runtime").operation_model(operation).input_shape
 
 
-def _bedrock(request: HttpRequest, model: str, stream: bool) -> list[Misfit]:
+def _bedrock(request: HttpRequest, model: str, stream: bool) -> list[Mismatch]:
     """AWS's client refuses what its service model does not know by itself."""
     from botocore.validate import ParamValidator
 
     shape = _converse("ConverseStream" if stream else "Converse")
     report: str = ParamValidator().validate({**_body(request), "modelId": model}, shape).generate_report()
-    return [Misfit("$", line) for line in report.splitlines()]
+    return [Mismatch("$", line) for line in report.splitlines()]
 
 
 OPENAI = _typed(

@@ -38,7 +38,7 @@ def test_paths_of_partial_arguments_are_bounded() -> None:
 
 
 @pytest.mark.parametrize("argument", ["0x" + "f" * 300, "1" * 4000, "-0x" + "f" * 300, "{'\\udce9': 1}"])
-def test_a_call_in_python_with_a_value_that_json_cannot_carry_is_no_call(argument: str) -> None:
+def test_a_python_call_with_a_value_that_json_cannot_represent_is_not_a_call(argument: str) -> None:
     text = f"f(a={argument})"
     found = read_statement(text, 0, Tools({"f": {}}))
     assert not getattr(found, "calls", ())

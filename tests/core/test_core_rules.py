@@ -39,7 +39,7 @@ def is_name(node: ast.expr, name: str) -> bool:
     return isinstance(node, ast.Name) and node.id == name
 
 
-def test_errors_are_not_told_from_results_by_being_no_tuple(trees: Trees) -> None:
+def test_errors_are_not_distinguished_from_results_by_tuple_checks(trees: Trees) -> None:
     found = {
         name.rpartition("/")[2]
         for name, tree in trees

@@ -31,7 +31,7 @@ MODELS = {
     "snowflake": "claude-sonnet-4-5",
     "llamacpp-anthropic": "qwen3",
 }
-"""For entries without a default model; other such entries serve whatever they are asked for."""
+"""For entries without a default model; other such entries serve any model."""
 SETTINGS = {
     "endpoint": "https://mine.openai.azure.com",
     "account": "mine",

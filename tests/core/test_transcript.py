@@ -108,7 +108,7 @@ def test_interleaved_calls_stay_apart() -> None:
     assert [call["arguments"] for call in response.tool_calls or []] == [{"x": 1}, {"y": 2}]
 
 
-def test_a_repeated_head_continues_its_call() -> None:
+def test_a_repeated_call_start_continues_the_call() -> None:
     response = answered(
         [
             ToolCallStarted(index=0, id="a", name="f"),
@@ -122,7 +122,7 @@ def test_a_repeated_head_continues_its_call() -> None:
     assert response.tool_calls == [{"id": "a", "name": "f", "arguments": {"x": 1}}]
 
 
-def test_arguments_that_do_not_parse_stay_as_they_came() -> None:
+def test_arguments_that_do_not_parse_are_kept_unmodified() -> None:
     response = answered(
         [ToolCallStarted(index=0, id="a", name="f"), ToolCallArguments(index=0, text='{"x": 1'), Stopped("length")]
     )
@@ -186,7 +186,7 @@ def test_later_usage_overrides_field_by_field() -> None:
     }
 
 
-def test_a_stream_without_a_stop_reason_is_truncated_and_keeps_what_came() -> None:
+def test_a_stream_without_a_stop_reason_is_truncated_and_keeps_partial_content() -> None:
     chunks, fault = streamed([[TextDelta("Hel")], [ReasoningDelta("hm"), ToolCallStarted(index=0, id="a", name="f")]])
     assert [chunk.content for chunk in chunks] == ["Hel", "", ""]
     assert isinstance(fault, StreamTruncated)
@@ -201,7 +201,7 @@ def test_end_without_a_stop_reason_is_not_a_stop() -> None:
     assert isinstance(fault, StreamTruncated)
 
 
-def test_nothing_counts_after_an_error() -> None:
+def test_events_after_an_error_are_ignored() -> None:
     chunks, fault = streamed(
         [[TextDelta("x"), ErrorReported(Overloaded(message="busy")), TextDelta("y"), Stopped("stop")]]
     )
@@ -209,7 +209,7 @@ def test_nothing_counts_after_an_error() -> None:
     assert isinstance(fault, Overloaded)
 
 
-def test_nothing_counts_after_the_end() -> None:
+def test_events_after_the_end_are_ignored() -> None:
     chunks, fault = streamed(
         [[TextDelta("x"), Stopped("stop"), StreamEnded(), TextDelta("y"), ErrorReported(ServerFailed())]]
     )

@@ -1,1 +1,1 @@
-"""Tests of the documentation: its programs run, its links lead somewhere, its reference is complete."""
+"""Tests of the documentation: its programs run, its links have targets, its reference is complete."""

@@ -1,4 +1,4 @@
-"""Runs the blocks of one page: `run_blocks.py PAGE`; a block that fails is told by page and line."""
+"""Runs the blocks of one page: `run_blocks.py PAGE`; a failing block is reported by page and line."""
 
 from __future__ import annotations
 

@@ -37,7 +37,7 @@ BLOCKS = {page: find_blocks(page) for page in (README, *PAGES)}
 RUN = [page for page, blocks in BLOCKS.items() if not all(block.runs_elsewhere for block in blocks)]
 
 
-def test_the_pages_have_programs() -> None:
+def test_pages_have_code_blocks() -> None:
     assert len(RUN) >= 25
 
 

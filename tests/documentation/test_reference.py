@@ -1,4 +1,4 @@
-"""Every public name is in the reference, and every link of the pages and of the files beside them leads somewhere."""
+"""Every public name is in the reference, and every link of the pages and of the files next to them has a target."""
 
 from __future__ import annotations
 
@@ -95,7 +95,7 @@ def _anchors(text: str) -> set[str]:
 
 
 @pytest.mark.parametrize("page", [*ROOT_FILES, *(f"docs/{page}" for page in PAGES)])
-def test_the_links_of_a_page_lead_somewhere(page: str) -> None:
+def test_links_of_a_page_have_a_target(page: str) -> None:
     path = ROOT / page
     for link in _links(path.read_text("utf-8")):
         file, _, anchor = link.partition("#")
@@ -105,7 +105,7 @@ def test_the_links_of_a_page_lead_somewhere(page: str) -> None:
             assert anchor in _anchors(target.read_text("utf-8")), f"{page} links to {link}"
 
 
-def test_the_files_that_contributing_names_are_there() -> None:
+def test_files_named_in_contributing_exist() -> None:
     files = set(
         re.findall(r"`((?:victor_fp|openapi|tests|docs)/[^`]*)`", (ROOT / "CONTRIBUTING.md").read_text("utf-8"))
     )

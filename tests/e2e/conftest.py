@@ -1,4 +1,4 @@
-"""Real servers on ephemeral loopback ports, each started once, when first asked for, and stopped at the end."""
+"""Real servers on ephemeral loopback ports, each started once, at first use, and stopped at the end."""
 
 from __future__ import annotations
 
@@ -116,7 +116,7 @@ def mlx_server(small_gguf: Path, tmp_path_factory: pytest.TempPathFactory) -> It
 
 @pytest.fixture(scope="session")
 def fault_servers() -> Iterator[Servers]:
-    """A server for each vendor and manner. They speak the vendors' protocols, fail as they do, and judge their clients."""
+    """A server for each vendor and manner. They implement the vendors' protocols and failures, and check their clients."""
     needs("llmock", "llmock")
     from llmock.testing import LLMockServer
 
@@ -126,7 +126,7 @@ def fault_servers() -> Iterator[Servers]:
         }
         for server in servers.values():
             built(server.url)
-        asyncio.run(played(Case.assert_answered, servers))  # what is loaded at a first call takes its time
+        asyncio.run(played(Case.assert_answered, servers))  # loading at the first call is slow
         yield servers
 
 

@@ -1,4 +1,4 @@
-"""What the tests say to a small model, and how they collect what it says."""
+"""Prompts of the tests to a small model, and helpers that collect its responses."""
 
 from __future__ import annotations
 

@@ -30,7 +30,7 @@ MANNERS: tuple[Manner, ...] = ("plain", "managed")
 ASKED = [Message(role="user", content="Count to ten.")]
 REPLY = "one two three four five six seven eight nine ten"
 TIMEOUT = 2.0
-"""Seconds for one try; far more than any answer here takes, since ten vendors share two cores."""
+"""Seconds for one attempt; far more than any response here needs, because ten vendors share two cores."""
 
 
 class Vendor(NamedTuple):
@@ -65,7 +65,7 @@ Servers: TypeAlias = "dict[tuple[Manner, str], LLMockServer]"
 
 @dataclass(kw_only=True)
 class Case:
-    """One vendor, asked in one manner."""
+    """One vendor, called in one manner."""
 
     vendor: Vendor
     manner: Manner

@@ -1,4 +1,4 @@
-"""Refusals, delays and outages of ten vendors, and the verdict on the client that met them: no FAIL, no WARN."""
+"""Errors, delays and outages of ten vendors, and the verdict on the client: no FAIL, no WARN."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ async def test_without_faults(case: Case) -> None:
 
 
 @on_every_vendor
-async def test_a_rate_limits_wait_is_kept(case: Case) -> None:
+async def test_retry_after_of_a_rate_limit_is_honoured(case: Case) -> None:
     case.faults.rate_limit(times=2, retry_after=0.4)
     began = time.monotonic()
     await case.assert_answered()
@@ -62,7 +62,7 @@ async def test_a_rate_limits_wait_is_kept(case: Case) -> None:
 
 
 @on_every_vendor
-async def test_a_wait_that_any_other_refusal_asks_for_is_kept(case: Case) -> None:
+async def test_retry_after_of_other_errors_is_honoured(case: Case) -> None:
     for status in (408, 409, 500, 503, 529):
         case.faults.fail(status, retry_after=0.7)
         began = time.monotonic()
@@ -74,17 +74,17 @@ async def test_a_wait_that_any_other_refusal_asks_for_is_kept(case: Case) -> Non
 
 
 @on_every_vendor
-async def test_every_status_once_is_outlived_or_told(case: Case) -> None:
-    await assert_outlived_or_told(case, EVERY_STATUS, stream=False)
+async def test_every_status_once_is_retried_or_reported(case: Case) -> None:
+    await assert_retried_or_reported(case, EVERY_STATUS, stream=False)
 
 
 @on_every_vendor
-async def test_every_status_before_a_stream_is_outlived_or_told(case: Case) -> None:
-    await assert_outlived_or_told(case, (*NAMED, *NAMELESS), stream=True)
+async def test_every_status_before_a_stream_is_retried_or_reported(case: Case) -> None:
+    await assert_retried_or_reported(case, (*NAMED, *NAMELESS), stream=True)
 
 
-async def assert_outlived_or_told(case: Case, statuses: Iterable[int], *, stream: bool) -> None:
-    """Each status meets a provider and a model of its own, so that all of them can be asked together."""
+async def assert_retried_or_reported(case: Case, statuses: Iterable[int], *, stream: bool) -> None:
+    """Each status has its own provider and model, so that all of them can be called concurrently."""
     from llmock.scenarios import Fail, Match
 
     few = asyncio.Semaphore(16)
@@ -107,12 +107,12 @@ async def assert_outlived_or_told(case: Case, statuses: Iterable[int], *, stream
 
 
 def tries(status: int) -> int:
-    """How often a call is sent that is always answered so."""
+    """How often a call is sent if each response has this status."""
     return 4 if status in PASSING else 1
 
 
 @on_every_vendor
-async def test_an_outage_of_every_kind_ends_in_a_fault_after_a_few_tries(case: Case) -> None:
+async def test_an_outage_with_any_status_ends_in_a_fault_after_a_few_attempts(case: Case) -> None:
     async def met(status: int) -> None:
         headers = {"x-llmock-force-status": str(status)}
         async with case.another() as provider:
@@ -126,7 +126,7 @@ async def test_an_outage_of_every_kind_ends_in_a_fault_after_a_few_tries(case: C
 
 
 @on_every_vendor
-async def test_an_outage_is_told_with_its_tries(case: Case) -> None:
+async def test_an_outage_is_reported_with_its_attempts(case: Case) -> None:
     case.faults.outage()
     async with case.another() as provider:  # the first one's breaker counts
         fault, (text, end) = await asyncio.gather(case.chatted(), streamed(provider, case.vendor.model))
@@ -139,7 +139,7 @@ async def test_an_outage_is_told_with_its_tries(case: Case) -> None:
 
 
 @on_every_vendor
-async def test_a_prompt_too_long_is_told_and_not_tried_again(case: Case) -> None:
+async def test_a_context_overflow_is_reported_and_not_retried(case: Case) -> None:
     case.faults.context_overflow(times=2)
     fault = await case.chatted()
     assert isinstance(fault, ContextLengthExceeded), fault
@@ -149,7 +149,7 @@ async def test_a_prompt_too_long_is_told_and_not_tried_again(case: Case) -> None
 
 
 @on_every_vendor
-async def test_an_exhausted_quota_is_not_waited_for(case: Case) -> None:
+async def test_an_exhausted_quota_is_not_retried(case: Case) -> None:
     """A 429 by number only: the judge, who reads no words, would have it tried again."""
     case.faults.fail(429, code="insufficient_quota", message="You exceeded your current quota.", retry_after=0.1)
     fault = await case.chatted()
@@ -161,7 +161,7 @@ async def test_an_exhausted_quota_is_not_waited_for(case: Case) -> None:
 
 
 @on_every_vendor
-async def test_a_body_that_the_server_cannot_read_is_told(case: Case) -> None:
+async def test_a_body_that_the_server_rejects_is_reported(case: Case) -> None:
     prompt = "contents" if case.vendor.provider == "google" else "messages"
     fault = await case.chatted(extra_body={prompt: 5})
     assert isinstance(fault, InvalidRequest), fault
@@ -178,19 +178,19 @@ async def test_a_delay_within_the_timeout_is_waited_for(case: Case) -> None:
 
 
 @on_every_vendor
-async def test_a_delay_beyond_the_timeout_is_not_waited_for(case: Case) -> None:
+async def test_a_delay_beyond_the_timeout_is_a_timeout(case: Case) -> None:
     case.faults.delay(1.5)
     began = time.monotonic()
     await case.assert_answered(timeout=0.7)
     assert time.monotonic() - began < 1.5
     case.faults.delay(1.5)
     await case.assert_whole_stream(timeout=0.7)
-    await asyncio.sleep(1.0)  # the server sees its delay through and then sees nobody
+    await asyncio.sleep(1.0)  # the server waits out its delay and then finds the client gone
     await case.assert_clean(requests=4)
 
 
 @on_every_vendor
-async def test_errors_and_latency_at_random_are_outlived_or_told(case: Case) -> None:
+async def test_random_errors_and_latency_are_retried_or_reported(case: Case) -> None:
     from llmock.chaos import ChaosSettings
 
     case.server.state.chaos = ChaosSettings(latency_ms=20, error_rates={429: 0.1, 500: 0.1, 503: 0.1})
@@ -207,7 +207,7 @@ async def test_errors_and_latency_at_random_are_outlived_or_told(case: Case) -> 
 
 
 @on_every_vendor
-async def test_an_answer_cut_short_by_the_vendor_is_told_as_such(case: Case) -> None:
+async def test_a_response_cut_short_by_the_vendor_is_reported(case: Case) -> None:
     """Nothing to try again: the model stopped for a reason."""
     from llmock.scenarios import Reply
 
@@ -226,7 +226,7 @@ async def test_an_answer_cut_short_by_the_vendor_is_told_as_such(case: Case) -> 
 
 
 @pytest.mark.parametrize("manner", MANNERS)
-async def test_a_generation_that_failed_is_asked_for_again_or_told(manner: Manner, fault_servers: Servers) -> None:
+async def test_a_failed_generation_is_retried_or_reported(manner: Manner, fault_servers: Servers) -> None:
     """Cohere has a finish reason for it. Whole answers are thrown away, streamed ones have reached the caller."""
     from llmock.scenarios import Reply
 
@@ -242,7 +242,7 @@ async def test_a_generation_that_failed_is_asked_for_again_or_told(manner: Manne
 
 
 @on_every_vendor
-async def test_a_place_where_nothing_is_tells_so(case: Case) -> None:
+async def test_an_unknown_path_is_reported(case: Case) -> None:
     async with case.another(path="/nowhere") as provider:
         fault = await chatted(provider, case.vendor.model)
     assert isinstance(fault, FaultBase), fault

@@ -1,4 +1,4 @@
-"""Streams of ten vendors cut, torn, garbled and stalled at every event, and the verdict on the client: no FAIL, no WARN."""
+"""Streams of ten vendors cut, split, malformed and stalled at every event, and the verdict on the client: no FAIL, no WARN."""
 
 from __future__ import annotations
 
@@ -30,17 +30,17 @@ JUDGED: dict[StreamFaultKind, dict[str, int]] = {
     "malformed": {"malformed_chunk_ignored": 1},
     "stall": {},
 }
-"""What the judge says of a stream that was cut so and not asked for again, wherever it was cut."""
+"""The verdict on a stream that was cut at any position and not retried."""
 REST = 0.7
 """Seconds a caller rests before it asks again: longer than the provider's own first rest, for a rest must grow."""
 
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("manner", MANNERS)
-async def test_at_every_event_a_fault_is_outlived_or_told(
+async def test_a_fault_at_any_event_is_retried_or_reported(
     kind: StreamFaultKind, manner: Manner, fault_servers: Servers
 ) -> None:
-    """Before the first piece the provider asks again; behind it the caller is told, rests, and asks again."""
+    """Before the first chunk the provider retries; after it the caller gets a fault, waits, and calls again."""
     from llmock.scenarios import Match, StreamFault
 
     async def scenario(case: Case) -> None:
@@ -74,7 +74,9 @@ async def test_at_every_event_a_fault_is_outlived_or_told(
 
 
 @pytest.mark.parametrize("kind", ["truncate", "disconnect", "stall"])
-async def test_an_answer_is_whole_when_its_stop_reason_has_come(kind: StreamFaultKind, fault_servers: Servers) -> None:
+async def test_a_response_is_complete_once_its_stop_reason_has_arrived(
+    kind: StreamFaultKind, fault_servers: Servers
+) -> None:
     """Some servers send no [DONE]. The judge does not look at the reason, so it finds fault with this alone."""
     from llmock.scenarios import StreamFault
 
@@ -90,7 +92,7 @@ async def test_an_answer_is_whole_when_its_stop_reason_has_come(kind: StreamFaul
 
 
 @on_every_vendor
-async def test_a_last_event_that_is_garbled_is_told(case: Case) -> None:
+async def test_a_malformed_last_event_is_reported(case: Case) -> None:
     """The server has then sent everything and cannot see whether anybody minds, so the judge warns whatever is done."""
     events = await counted_events(case)
     case.faults.reset().pace(30).reply(REPLY).corrupt(after_chunks=events - 1)
@@ -104,7 +106,7 @@ async def test_a_last_event_that_is_garbled_is_told(case: Case) -> None:
 
 
 async def counted_events(case: Case) -> int:
-    """How many events a whole stream has, with the server forgetting that it was asked."""
+    """How many events a complete stream has; the request is removed from the server's log."""
     await case.assert_whole_stream()
     events: int = (await asyncio.to_thread(lambda: case.faults.last_request)).chunks_sent
     case.faults.reset().reply(REPLY, times=None).pace(50)
@@ -112,7 +114,9 @@ async def counted_events(case: Case) -> int:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-async def test_a_fault_at_a_random_event_of_every_stream_is_told(kind: StreamFaultKind, fault_servers: Servers) -> None:
+async def test_a_fault_at_a_random_event_of_every_stream_is_reported(
+    kind: StreamFaultKind, fault_servers: Servers
+) -> None:
     from llmock.chaos import StreamChaos
 
     async def scenario(case: Case) -> None:
@@ -129,10 +133,10 @@ async def test_a_fault_at_a_random_event_of_every_stream_is_told(kind: StreamFau
 
 
 @pytest.mark.parametrize("kind", KINDS)
-async def test_a_fault_before_the_first_piece_of_every_stream_ends_after_a_few_tries(
+async def test_faults_before_the_first_chunk_end_after_a_few_attempts(
     kind: StreamFaultKind, fault_servers: Servers
 ) -> None:
-    """The judge wants a stream cut or garbled to be asked for once more, always; nothing else is found."""
+    """The verdict requires a retry for every cut or malformed stream; it has no other findings."""
     from llmock.scenarios import StreamFault
 
     async def scenario(case: Case) -> None:
@@ -165,7 +169,7 @@ async def test_a_stall_in_the_middle_times_out(case: Case) -> None:
 
 
 @on_every_vendor
-async def test_what_has_begun_is_not_begun_again(case: Case) -> None:
+async def test_a_started_stream_is_not_restarted(case: Case) -> None:
     case.faults.truncate(after_chunks=case.vendor.lead + 3)
     _, end = await case.streamed()
     assert isinstance(end, StreamTruncated), end
@@ -180,7 +184,7 @@ async def test_a_slow_first_token_is_waited_for_within_the_timeout(case: Case) -
 
 
 @on_every_vendor
-async def test_a_first_token_slower_than_the_timeout_is_asked_for_again(case: Case) -> None:
+async def test_a_first_token_slower_than_the_timeout_is_retried(case: Case) -> None:
     case.faults.slow_first_token(20)
     await case.assert_whole_stream(timeout=1.0)
     await case.assert_clean(requests=2)

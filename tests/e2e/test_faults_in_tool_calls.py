@@ -1,4 +1,4 @@
-"""Tool calls that ten vendors' models get wrong: nothing is lost, and the conversation goes on."""
+"""Malformed tool calls of ten vendors' models: nothing is lost, and the conversation continues."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ either = pytest.mark.parametrize("manner", MANNERS)
 
 @both_ways
 @either
-async def test_a_call_with_broken_arguments_keeps_their_words(
+async def test_malformed_arguments_of_a_call_are_kept_as_text(
     manner: Manner, fault_servers: Servers, *, stream: bool
 ) -> None:
     async def scenario(case: Case) -> None:
@@ -42,9 +42,7 @@ async def test_a_call_with_broken_arguments_keeps_their_words(
 
 @both_ways
 @either
-async def test_a_call_of_a_tool_that_was_not_offered_is_handed_on(
-    manner: Manner, fault_servers: Servers, *, stream: bool
-) -> None:
+async def test_a_call_of_an_unknown_tool_is_passed_on(manner: Manner, fault_servers: Servers, *, stream: bool) -> None:
     async def scenario(case: Case) -> None:
         faults = case.faults.reset().call_tool("count", {"to": 10}).reply(REPLY, times=None)
         faults.break_tool_call("unknown_tool")
@@ -58,9 +56,7 @@ async def test_a_call_of_a_tool_that_was_not_offered_is_handed_on(
 
 @both_ways
 @either
-async def test_the_other_calls_of_a_turn_are_as_they_were(
-    manner: Manner, fault_servers: Servers, *, stream: bool
-) -> None:
+async def test_other_calls_of_a_turn_are_unchanged(manner: Manner, fault_servers: Servers, *, stream: bool) -> None:
     from llmock.scenarios import Reply
     from llmock.scenarios import ToolCall as Told
 
@@ -78,7 +74,7 @@ async def test_the_other_calls_of_a_turn_are_as_they_were(
 
 
 @on_every_vendor
-async def test_a_model_left_to_itself_calls_what_was_offered(case: Case) -> None:
+async def test_a_model_calls_the_tools_it_was_sent(case: Case) -> None:
     case.faults.reset()
     asked = await called(case, ASKED, stream=False)
     assert [(call["name"], call["arguments"]) for call in calls_in(asked)] == [("count", {"to": 1})]
@@ -86,7 +82,7 @@ async def test_a_model_left_to_itself_calls_what_was_offered(case: Case) -> None
 
 
 @on_every_vendor
-async def test_a_model_that_passes_tools_over_answers_in_words(case: Case) -> None:
+async def test_a_model_that_ignores_tools_answers_in_text(case: Case) -> None:
     case.faults.reset().tool_mode("off")
     for stream in (False, True):
         answer = await called(case, ASKED, stream=stream)
@@ -126,7 +122,7 @@ def calls_in(asked: Message) -> Sequence[ToolCall]:
 
 
 def left(case: Case, *, stream: bool) -> object:
-    """What comes over the wire of the broken arguments: where they are no text, the server sends an empty object."""
+    """The malformed arguments as sent: if they are not text, the server sends an empty object."""
     empty_content = case.vendor.provider == "google" or (case.vendor.provider == "anthropic" and not stream)
     return {} if empty_content else HALF
 

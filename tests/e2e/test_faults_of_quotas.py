@@ -1,4 +1,4 @@
-"""Ten vendors' quotas of requests, tokens and context, with the waits they really take, and the verdict on the client."""
+"""Ten vendors' quotas of requests, tokens and context, with their real waits, and the verdict on the client."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ LONG = 90.0
 """Seconds: a deadline that leaves room for a minute's wait."""
 
 
-async def test_a_request_a_minute_is_waited_for(fault_servers: Servers) -> None:
-    """The one test here that takes a minute; calls and streams, plain and managed, all vendors wait it out together."""
+async def test_a_limit_of_one_request_per_minute_is_waited_for(fault_servers: Servers) -> None:
+    """The only test here that needs a minute; calls and streams, plain and managed, of all vendors wait concurrently."""
 
     async def scenario(case: Case) -> None:
         case.faults.limits(rpm=1)
@@ -36,7 +36,7 @@ async def test_a_request_a_minute_is_waited_for(fault_servers: Servers) -> None:
 
 
 @on_every_vendor
-async def test_a_moments_lack_of_tokens_is_waited_for(case: Case) -> None:
+async def test_a_temporary_token_limit_is_waited_for(case: Case) -> None:
     """Each call books a little over 4096 tokens, its own bound, so that the second lacks some forty to two hundred."""
     case.faults.limits(tpm=8150)
     await case.assert_answered()
@@ -47,7 +47,7 @@ async def test_a_moments_lack_of_tokens_is_waited_for(case: Case) -> None:
 
 
 @on_every_vendor
-async def test_a_moments_lack_of_tokens_is_waited_for_before_a_stream(case: Case) -> None:
+async def test_a_temporary_token_limit_is_waited_for_before_a_stream(case: Case) -> None:
     case.faults.limits(tpm=8150)
     await case.assert_whole_stream()
     began = time.monotonic()
@@ -57,8 +57,8 @@ async def test_a_moments_lack_of_tokens_is_waited_for_before_a_stream(case: Case
 
 
 @on_every_vendor
-async def test_a_quota_whose_wait_passes_the_deadline_is_told(case: Case) -> None:
-    """A plain provider is told by the server, and the judge warns that it gave up: the caller's deadline asked for that.
+async def test_a_quota_with_a_wait_past_the_deadline_is_reported(case: Case) -> None:
+    """A plain provider gets the error from the server, and the verdict warns that it gave up: the caller's deadline requires that.
     A managed one knows from the headers before, and does not send."""
     case.faults.limits(rpm=1)
     await case.assert_answered()
@@ -77,7 +77,7 @@ async def test_a_quota_whose_wait_passes_the_deadline_is_told(case: Case) -> Non
 
 
 @on_every_vendor
-async def test_a_call_larger_than_a_minutes_tokens_is_told(case: Case) -> None:
+async def test_a_request_larger_than_the_token_limit_per_minute_is_reported(case: Case) -> None:
     """It will never be let through, but a rate limit is all that the vendor says."""
     case.faults.limits(tpm=1000)
     fault = await case.chatted(deadline=1.0)
@@ -86,7 +86,7 @@ async def test_a_call_larger_than_a_minutes_tokens_is_told(case: Case) -> None:
 
 
 @on_every_vendor
-async def test_a_context_window_that_is_too_small_is_told_and_not_tried_again(case: Case) -> None:
+async def test_a_context_window_that_is_too_small_is_reported_and_not_retried(case: Case) -> None:
     case.faults.limits(context_window=1)
     fault = await case.chatted()
     assert isinstance(fault, ContextLengthExceeded), fault

@@ -34,7 +34,7 @@ async def test_chat(provider: BaseProvider) -> None:
     assert counted(response)[1] > 3
 
 
-async def test_a_streamed_answer_is_its_whole_twin(provider: BaseProvider) -> None:
+async def test_a_stream_gives_the_same_response_as_a_call(provider: BaseProvider) -> None:
     whole = await provider.chat(CAPITAL, model="smollm2", temperature=0.0, max_tokens=30)
     text, last = await gathered(provider.stream(CAPITAL, model="smollm2", temperature=0.0, max_tokens=30))
     assert text == whole.content
@@ -42,7 +42,7 @@ async def test_a_streamed_answer_is_its_whole_twin(provider: BaseProvider) -> No
     assert counted(last) == counted(whole)
 
 
-async def test_a_cut_answer_says_so(provider: BaseProvider) -> None:
+async def test_a_truncated_response_has_the_stop_reason_length(provider: BaseProvider) -> None:
     response = await provider.chat(STORY, model="smollm2", max_tokens=3)
     assert response.stop_reason == "length"
 
@@ -59,7 +59,7 @@ async def test_a_tool_is_called_and_its_result_answered(provider: BaseProvider) 
     assert answer.stop_reason in {"stop", "length"}
 
 
-async def test_a_streamed_tool_call_comes_whole_with_the_last_chunk(provider: BaseProvider) -> None:
+async def test_a_streamed_tool_call_is_complete_in_the_last_chunk(provider: BaseProvider) -> None:
     _, last = await gathered(
         provider.stream(WEATHER, model="smollm2", temperature=0.0, max_tokens=100, tools=TOOLS, tool_choice="required")
     )
@@ -69,7 +69,7 @@ async def test_a_streamed_tool_call_comes_whole_with_the_last_chunk(provider: Ba
     assert (call["name"], call["arguments"]) == ("get_weather", {"city": "Paris"})
 
 
-async def test_a_schema_is_kept_to(provider: BaseProvider) -> None:
+async def test_a_schema_is_enforced(provider: BaseProvider) -> None:
     asked = [Message(role="user", content="Describe a person.")]
     response = await provider.chat(asked, model="smollm2", max_tokens=100, temperature=0.0, response_format=PERSON)
     person = json.loads(response.content)
@@ -81,7 +81,7 @@ async def test_a_schema_is_kept_to(provider: BaseProvider) -> None:
     assert json.loads(text).keys() == person.keys()
 
 
-async def test_a_prompt_that_is_too_long_is_told_apart(provider: BaseProvider) -> None:
+async def test_a_context_overflow_is_a_distinct_fault(provider: BaseProvider) -> None:
     match await provider.chat_result([Message(role="user", content="word " * 6000)], model="smollm2"):
         case Failure(ContextLengthExceeded(status=400, provider="llamacpp")):
             pass
@@ -89,7 +89,7 @@ async def test_a_prompt_that_is_too_long_is_told_apart(provider: BaseProvider) -
             pytest.fail(f"unexpected {other}")
 
 
-async def test_a_wrong_key_is_told_apart(llamacpp_server: Place) -> None:
+async def test_a_wrong_key_is_a_distinct_fault(llamacpp_server: Place) -> None:
     async with ProviderRegistry.create("llamacpp", api_key="wrong", base_url=f"{llamacpp_server.url}/v1") as provider:
         match await provider.chat_result(CAPITAL, model="smollm2"):
             case Failure(AuthRejected(status=401)):
@@ -113,7 +113,7 @@ async def test_leaving_a_stream_stops_the_generation(provider: BaseProvider, lla
 
 
 async def test_chats_after_streams_on_the_same_connections(provider: BaseProvider) -> None:
-    """The server is apt to drop a kept connection after a stream; nobody should notice."""
+    """The server often closes a kept connection after a stream; callers must not be affected."""
     for _ in range(10):
         await gathered(provider.stream(CAPITAL, model="smollm2", max_tokens=2))
         response = await provider.chat(CAPITAL, model="smollm2", max_tokens=2)

@@ -27,14 +27,14 @@ async def test_chat(provider: BaseProvider) -> None:
     assert counted(response)[1] > 3
 
 
-async def test_a_system_message_is_taken(provider: BaseProvider) -> None:
+async def test_a_system_message_is_accepted(provider: BaseProvider) -> None:
     response = await provider.chat(
         [Message(role="system", content="You answer in one word."), *CAPITAL], model="smollm2", max_tokens=20
     )
     assert response.content
 
 
-async def test_a_streamed_answer_is_its_whole_twin(provider: BaseProvider) -> None:
+async def test_a_stream_gives_the_same_response_as_a_call(provider: BaseProvider) -> None:
     whole = await provider.chat(CAPITAL, model="smollm2", temperature=0.0, max_tokens=30)
     text, last = await gathered(provider.stream(CAPITAL, model="smollm2", temperature=0.0, max_tokens=30))
     assert text == whole.content
@@ -42,7 +42,7 @@ async def test_a_streamed_answer_is_its_whole_twin(provider: BaseProvider) -> No
     assert counted(last) == counted(whole)
 
 
-async def test_a_cut_answer_says_so(provider: BaseProvider) -> None:
+async def test_a_truncated_response_has_the_stop_reason_length(provider: BaseProvider) -> None:
     assert (await provider.chat(STORY, model="smollm2", max_tokens=3)).stop_reason == "length"
 
 
@@ -59,7 +59,7 @@ async def test_a_tool_is_called_and_its_result_answered(provider: BaseProvider) 
     assert (await provider.chat(follow, model="smollm2", max_tokens=50, tools=TOOLS)).content
 
 
-async def test_a_prompt_that_is_too_long_is_told_apart_though_its_error_is_not_anthropics(
+async def test_a_context_overflow_is_recognised_in_an_error_of_another_format(
     provider: BaseProvider,
 ) -> None:
     match await provider.chat_result([Message(role="user", content="word " * 6000)], model="smollm2"):

@@ -92,7 +92,7 @@ async def test_leaving_a_stream_and_cancelling_a_call_stop_the_generation() -> N
             assert (await provider.chat(CAPITAL, model=MODEL, max_tokens=5)).content
 
 
-async def test_answers_side_by_side() -> None:
+async def test_concurrent_calls() -> None:
     async with ProviderRegistry.create("local") as provider:
         answers = await asyncio.gather(
             *(

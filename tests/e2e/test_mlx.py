@@ -29,7 +29,7 @@ async def test_chat(provider: BaseProvider) -> None:
     assert counted(response)[1] > 3
 
 
-async def test_a_streamed_answer_is_its_whole_twin(provider: BaseProvider) -> None:
+async def test_a_stream_gives_the_same_response_as_a_call(provider: BaseProvider) -> None:
     whole = await provider.chat(CAPITAL, model=MODEL, temperature=0.0, max_tokens=30)
     text, last = await gathered(provider.stream(CAPITAL, model=MODEL, temperature=0.0, max_tokens=30))
     assert text == whole.content
@@ -37,11 +37,11 @@ async def test_a_streamed_answer_is_its_whole_twin(provider: BaseProvider) -> No
     assert counted(last) == counted(whole)
 
 
-async def test_a_cut_answer_says_so(provider: BaseProvider) -> None:
+async def test_a_truncated_response_has_the_stop_reason_length(provider: BaseProvider) -> None:
     assert (await provider.chat(STORY, model=MODEL, max_tokens=3)).stop_reason == "length"
 
 
-async def test_a_model_that_is_not_there_is_told_apart(provider: BaseProvider) -> None:
+async def test_a_missing_model_is_a_distinct_fault(provider: BaseProvider) -> None:
     match await provider.chat_result(CAPITAL, model="nobody/nothing"):
         case Failure(ModelNotFound(status=404)):
             pass

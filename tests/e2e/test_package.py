@@ -1,4 +1,4 @@
-"""What is published: the wheel and the sdist hold the package and nothing else, and a bare environment can live on it."""
+"""The wheel and the sdist contain only the package, and a bare environment can use it."""
 
 from __future__ import annotations
 
@@ -128,7 +128,7 @@ def test_the_base_install_is_small(bare: Path) -> None:
     assert size <= 30_000_000, size
 
 
-def test_the_command_says_what_it_lacks(bare: Path) -> None:
+def test_the_command_reports_missing_extras(bare: Path) -> None:
     done = subprocess.run([bare.parent / "victor", "chat", "hi"], capture_output=True, text=True, check=False)
     assert done.returncode != 0
     assert "victor_fp[cli]" in done.stderr

@@ -1,4 +1,4 @@
-"""Seeded keys of every kind, providers that use them, servers that repeat them, and everything that people get to see."""
+"""Seeded keys of every kind, providers that use them, servers that repeat them, and all visible representations."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ import pytest
 from pydantic import SecretStr
 
 from tests.acme import HI, acme
+from tests.fake_runtime import FakeRuntime
 from tests.loopback import Received, Talk
-from tests.paper import PaperRuntime
 from victor_fp.core.catalogue import CATALOGUE
 from victor_fp.core.security.secrets import HiddenValuesDict
 from victor_fp.providers.base import BaseProvider, ProviderError
@@ -50,7 +50,7 @@ class GoogleToken:
 
 def plain(name: str, url: str, **more: Any) -> BaseProvider:
     made: BaseProvider = make_provider_class(CATALOGUE.find(name).unwrap())(
-        api_key=KEY, base_url=url, max_retries=1, runtime=PaperRuntime(), **more
+        api_key=KEY, base_url=url, max_retries=1, runtime=FakeRuntime(), **more
     )
     return made
 
@@ -64,7 +64,7 @@ def bedrock(url: str, **more: Any) -> BaseProvider:
         "AWS_SESSION_TOKEN": AWS_SESSION,
         "AWS_REGION": "eu-west-1",
     }
-    place = PaperRuntime(
+    place = FakeRuntime(
         variables=HiddenValuesDict(variables)
     )  # as the real environment, it is handed on without being shown
     kind = make_provider_class(CATALOGUE.find("bedrock").unwrap())
@@ -78,14 +78,14 @@ def vertex(url: str, **more: Any) -> BaseProvider:
     from victor_fp.shell.credentials.google_token import GoogleSigner
 
     spec = CATALOGUE.find("vertex").unwrap()
-    place = PaperRuntime(variables={"GOOGLE_CLOUD_PROJECT": "p", "GOOGLE_CLOUD_LOCATION": "europe-west4"})
+    place = FakeRuntime(variables={"GOOGLE_CLOUD_PROJECT": "p", "GOOGLE_CLOUD_LOCATION": "europe-west4"})
     signer = GoogleSigner(spec, GoogleToken())
     made: BaseProvider = make_provider_class(spec)(base_url=url, max_retries=1, runtime=place, sign=signer, **more)
     return made
 
 
 KINDS: dict[str, Callable[..., BaseProvider]] = {
-    "bearer": lambda url, **more: acme(url, api_key=KEY, max_retries=1, runtime=PaperRuntime(), **more),
+    "bearer": lambda url, **more: acme(url, api_key=KEY, max_retries=1, runtime=FakeRuntime(), **more),
     "api-key": lambda url, **more: plain("azure", url, **more),
     "x-api-key": lambda url, **more: plain("anthropic", url, **more),
     "x-goog-api-key": lambda url, **more: plain("google", url, **more),
@@ -145,7 +145,7 @@ async def redirects(talk: Talk, received: Received) -> None:
     await talk.answer(b"", 307, location=f"http://127.0.0.1:9/{echoed(received)}")
 
 
-class Heard(logging.Handler):
+class CapturedLogs(logging.Handler):
     """Everything that anybody logs, at any level, as it would be written."""
 
     def __init__(self) -> None:

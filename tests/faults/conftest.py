@@ -1,4 +1,4 @@
-"""An ear for everything that is logged."""
+"""Captures everything that is logged."""
 
 from __future__ import annotations
 
@@ -7,17 +7,17 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.faults.canaries import Heard
+from tests.faults.canaries import CapturedLogs
 
 
 @pytest.fixture
-def heard() -> Iterator[Heard]:
-    heard, root = Heard(), logging.getLogger()
+def captured_logs() -> Iterator[CapturedLogs]:
+    captured_logs, root = CapturedLogs(), logging.getLogger()
     level = root.level
-    root.addHandler(heard)
+    root.addHandler(captured_logs)
     root.setLevel(logging.DEBUG)
     try:
-        yield heard
+        yield captured_logs
     finally:
         root.setLevel(level)
-        root.removeHandler(heard)
+        root.removeHandler(captured_logs)

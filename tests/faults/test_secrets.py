@@ -1,4 +1,4 @@
-"""Keys are sent and seen nowhere else, whatever a server does: not in logs, errors, frames, reprs, pickles or addresses."""
+"""Keys are sent and appear nowhere else: not in logs, errors, frames, reprs, pickles or URLs."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ import pytest
 from returns.result import Failure
 
 from tests.acme import HI, SPEC, acme
-from tests.faults.asking import CLIENTS, brought
+from tests.faults.calls import CLIENTS, open_client
 from tests.faults.canaries import (
     ANSWERS,
     CANARIES,
     KEY,
     KINDS,
     MODEL,
-    Heard,
+    CapturedLogs,
     assert_clean,
     breaks,
     failed,
@@ -42,27 +42,27 @@ def assert_sent_but_not_in_addresses(server: Loopback) -> None:
 
 @pytest.mark.parametrize("answer", ANSWERS, ids=lambda answer: answer.__name__)
 @pytest.mark.parametrize("kind", KINDS)
-async def test_no_kind_of_key_is_seen_in_any_failure(kind: str, answer: Any, heard: Heard) -> None:
+async def test_no_kind_of_key_is_shown_in_any_failure(kind: str, answer: Any, captured_logs: CapturedLogs) -> None:
     async with serving(answer) as server, KINDS[kind](server.url) as provider:
         assert_clean(await failed(provider))
         assert_clean(reprs(provider))
-    assert_clean("\n".join(heard.lines))
+    assert_clean("\n".join(captured_logs.lines))
     assert_sent_but_not_in_addresses(server)
 
 
 @pytest.mark.parametrize("client", CLIENTS)
 @pytest.mark.parametrize("answer", [says_html, refuses_in_a_200, resets], ids=lambda answer: answer.__name__)
-async def test_no_client_logs_a_key(client: str, answer: Any, heard: Heard) -> None:
-    async with brought(client) as own, serving(answer) as server:
+async def test_no_client_logs_a_key(client: str, answer: Any, captured_logs: CapturedLogs) -> None:
+    async with open_client(client) as own, serving(answer) as server:
         async with KINDS["bearer"](server.url, http_client=own) as provider:
             assert_clean(await failed(provider))
-    logged = "\n".join(heard.lines)
+    logged = "\n".join(captured_logs.lines)
     assert_clean(logged)
     assert client == "aiohttp" or "httpcore" in logged, "nothing was heard, so nothing was tested"
 
 
 @pytest.mark.parametrize("answer", [refuses, breaks, refuses_in_a_200], ids=lambda answer: answer.__name__)
-async def test_a_managed_provider_shows_no_key(answer: Any, heard: Heard) -> None:
+async def test_a_managed_provider_shows_no_key(answer: Any, captured_logs: CapturedLogs) -> None:
     ProviderRegistry.register_spec(SPEC)
     async with serving(answer) as server:
         place = f"{server.url}/v1"
@@ -75,7 +75,7 @@ async def test_a_managed_provider_shows_no_key(answer: Any, heard: Heard) -> Non
             told += repr(provider.get_metrics()) + repr(provider.get_resilience_stats())
             told += repr(provider.get_rate_limit_stats())
     assert_clean(told)
-    assert_clean("\n".join(heard.lines))
+    assert_clean("\n".join(captured_logs.lines))
 
 
 async def silent(talk: Talk, _: Received) -> None:
@@ -91,8 +91,14 @@ async def falls_silent(talk: Talk, _: Received) -> None:
 @pytest.mark.parametrize("answer", [silent, falls_silent], ids=lambda answer: answer.__name__)
 @pytest.mark.parametrize("client", CLIENTS)
 @pytest.mark.parametrize("kind", ["bearer", "x-api-key", "sigv4", "google-token"])
-async def test_who_is_cancelled_has_no_key_in_the_frames(kind: str, client: str, answer: Any, heard: Heard) -> None:
-    async with brought(client) as own, serving(answer) as server, KINDS[kind](server.url, http_client=own) as provider:
+async def test_a_cancelled_call_has_no_key_in_its_frames(
+    kind: str, client: str, answer: Any, captured_logs: CapturedLogs
+) -> None:
+    async with (
+        open_client(client) as own,
+        serving(answer) as server,
+        KINDS[kind](server.url, http_client=own) as provider,
+    ):
 
         async def streams() -> None:
             async for _ in provider.stream(HI, model=MODEL):
@@ -109,11 +115,11 @@ async def test_who_is_cancelled_has_no_key_in_the_frames(kind: str, client: str,
             told = shown(caught.value)
             assert "attempt.py" in told, "no frame of ours was seen, so nothing was tested"
             assert_clean(told)
-    assert_clean("\n".join(heard.lines))
+    assert_clean("\n".join(captured_logs.lines))
     assert_sent_but_not_in_addresses(server)
 
 
-async def test_a_fault_that_never_met_the_network_shows_no_key() -> None:
+async def test_a_fault_without_a_request_shows_no_key() -> None:
     bad = KEY[:10] + " " + KEY[10:]
     async with acme("http://127.0.0.1:9", api_key=bad) as provider:
         match await provider.chat_result(HI, model=MODEL):
@@ -124,9 +130,9 @@ async def test_a_fault_that_never_met_the_network_shows_no_key() -> None:
                 raise AssertionError(other)
 
 
-async def test_a_password_in_an_address_is_refused_and_not_shown(heard: Heard) -> None:
+async def test_a_password_in_an_address_is_refused_and_not_shown(captured_logs: CapturedLogs) -> None:
     for address in (f"http://someone:{KEY}@127.0.0.1:9", f"http://{KEY}@127.0.0.1:9/v1", f"http://h/v1?key={KEY}"):
         with pytest.raises(ProviderError, match="base_url") as caught:
             acme(address, api_key="sk-another-0123456789")
         assert_clean(f"{caught.value} {caught.value!r} {caught.value.__cause__!r}")
-    assert_clean("\n".join(heard.lines))
+    assert_clean("\n".join(captured_logs.lines))

@@ -1,4 +1,4 @@
-"""What holds a key shows it to nobody and takes it into no pickle, in whatever way it is looked at."""
+"""Objects with a key do not show it in any representation, and are not pickled with it."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from pydantic import SecretStr
 from returns.result import Failure
 
 from tests.acme import HI, SPEC, AcmeProvider, acme
-from tests.faults.canaries import KEY, KINDS, MODEL, Heard, assert_clean, pickled, reprs, shown
-from tests.paper import PaperRuntime
+from tests.fake_runtime import FakeRuntime
+from tests.faults.canaries import KEY, KINDS, MODEL, CapturedLogs, assert_clean, pickled, reprs, shown
 from victor_fp.agent.provider_health import check_provider
 from victor_fp.agent.provider_manager import ProviderManager, ProviderManagerConfig
 from victor_fp.core import faults
@@ -82,7 +82,7 @@ HOLDERS: dict[str, Callable[[], Any]] = {
 
 
 @pytest.mark.parametrize("holder", HOLDERS)
-def test_what_holds_a_key_is_not_pickled_and_does_not_show_it(holder: str) -> None:
+def test_objects_with_a_key_are_not_pickled_and_do_not_show_it(holder: str) -> None:
     thing = HOLDERS[holder]()
     with pytest.raises(TypeError, match="cannot be pickled"):
         pickle.dumps(thing)
@@ -159,7 +159,7 @@ def test_the_environment_is_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
     assert_clean(shown(caught.value))
 
 
-async def test_a_constructor_that_refuses_shows_no_key() -> None:
+async def test_a_constructor_that_raises_shows_no_key() -> None:
     with pytest.raises(TypeError) as caught:
         ProviderRegistry.create("openai", api_key=KEY, api_keey=KEY)
     assert_clean(shown(caught.value))
@@ -168,7 +168,7 @@ async def test_a_constructor_that_refuses_shows_no_key() -> None:
     assert_clean(shown(caught.value))
 
 
-async def test_a_manager_shows_no_key_of_its_settings(heard: Heard) -> None:
+async def test_a_manager_shows_no_key_of_its_settings(captured_logs: CapturedLogs) -> None:
     ProviderRegistry.register("strict", Strict)
     ProviderRegistry.register("own", Own)
     Own.raised = RuntimeError(f"bad header 'Bearer {KEY}'")
@@ -186,7 +186,7 @@ async def test_a_manager_shows_no_key_of_its_settings(heard: Heard) -> None:
     finally:
         Own.raised = None
         ProviderRegistry.restore()
-    assert_clean("\n".join(heard.lines))
+    assert_clean("\n".join(captured_logs.lines))
 
 
 @pytest.mark.parametrize(
@@ -199,7 +199,7 @@ async def test_a_manager_shows_no_key_of_its_settings(heard: Heard) -> None:
     ids=lambda raised: type(raised).__name__,
 )
 async def test_a_custom_providers_exception_may_quote_its_key(
-    raised: Exception, heard: Heard, monkeypatch: Any
+    raised: Exception, captured_logs: CapturedLogs, monkeypatch: Any
 ) -> None:
     monkeypatch.setattr(Own, "raised", raised)
     ProviderRegistry.register("own", Own)
@@ -213,10 +213,10 @@ async def test_a_custom_providers_exception_may_quote_its_key(
         ProviderRegistry.restore()
     assert_clean("".join(told))
     assert "[redacted]" in told[0]
-    assert_clean("\n".join(heard.lines))
+    assert_clean("\n".join(captured_logs.lines))
 
 
-def test_what_goes_into_headers_is_not_shown() -> None:
+def test_header_values_are_not_shown() -> None:
     signed = HttpRequest(url="https://x.test", headers={"authorization": f"Bearer {KEY}"}, body=b"{}")
     assert_clean(repr(signed) + str(signed))
     options = read_options({"extra_headers": {"x-gateway": KEY}}).unwrap()
@@ -241,7 +241,7 @@ def test_what_goes_into_headers_is_not_shown() -> None:
         ("", False),
     ],
 )
-def test_names_that_sound_secret(name: str, secret: bool) -> None:
+def test_names_that_look_secret(name: str, secret: bool) -> None:
     assert is_secret_name(name) is secret
 
 
@@ -264,18 +264,18 @@ def test_every_kind_of_fault_is_redacted(kind: Any) -> None:
     assert_clean(shown(error_from(hidden)))
 
 
-def test_redaction_leaves_other_words_alone() -> None:
+def test_redaction_keeps_other_text() -> None:
     fault = InvalidRequest(message="no such model: none", attempts=(Attempt(provider="acme"),))
     assert redact_fault(fault, "none", "", KEY) is fault
     longer = KEY + "-longer"
     assert redact_fault(InvalidRequest(message=longer), KEY, longer).message == "[redacted]"
 
 
-async def test_a_signer_that_fails_is_a_fault_that_tells_no_secret() -> None:
+async def test_a_failing_signer_is_a_fault_without_secrets() -> None:
     async def sign(request: HttpRequest) -> Any:
         raise OSError(f"{KEY} was refused")
 
-    async with AcmeProvider(base_url="http://127.0.0.1:9", sign=sign, runtime=PaperRuntime(), max_retries=0) as one:
+    async with AcmeProvider(base_url="http://127.0.0.1:9", sign=sign, runtime=FakeRuntime(), max_retries=0) as one:
         match await one.chat_result(HI, model=MODEL):
             case Failure(faults.CredentialMissing() as fault):
                 assert_clean(repr(fault))

@@ -1,4 +1,4 @@
-"""No key is written into a recording or a cache, whatever a server repeats."""
+"""No key is written into a recording or a cache, even if a server repeats it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,18 @@ from typing import Any
 import pytest
 
 from tests.acme import HI
-from tests.faults.canaries import ANSWERS, CANARIES, KEY, KINDS, MODEL, Heard, assert_clean, echoed, failed, reprs
+from tests.faults.canaries import (
+    ANSWERS,
+    CANARIES,
+    KEY,
+    KINDS,
+    MODEL,
+    CapturedLogs,
+    assert_clean,
+    echoed,
+    failed,
+    reprs,
+)
 from tests.loopback import Received, Talk, serving
 from tests.openai_shapes import body, chunk, chunks
 from victor_fp.recording import Cache, Recording
@@ -17,7 +28,7 @@ from victor_fp.recording import Cache, Recording
 
 @pytest.mark.parametrize("answer", ANSWERS, ids=lambda answer: answer.__name__)
 @pytest.mark.parametrize("kind", KINDS)
-async def test_no_kind_of_key_is_recorded(kind: str, answer: Any, heard: Heard, tmp_path: Path) -> None:
+async def test_no_kind_of_key_is_recorded(kind: str, answer: Any, captured_logs: CapturedLogs, tmp_path: Path) -> None:
     path = tmp_path / "r.yaml"
     async with serving(answer) as server:
         with Recording(path, mode="record") as recording:
@@ -27,13 +38,13 @@ async def test_no_kind_of_key_is_recorded(kind: str, answer: Any, heard: Heard, 
             assert recording.exchanges
             assert_clean(repr(recording) + repr(recording.exchanges))
     assert_clean(path.read_text())
-    assert_clean("\n".join(heard.lines))
+    assert_clean("\n".join(captured_logs.lines))
     sent = "".join(value for received in server.received for value in received.headers.values())
     assert any(secret in sent for secret in CANARIES), "nothing secret was sent, so nothing was tested"
 
 
 @pytest.mark.parametrize("size", [1, 7, 64])
-async def test_a_key_that_an_answer_repeats_in_pieces_is_not_kept(size: int, tmp_path: Path) -> None:
+async def test_a_key_that_a_response_repeats_in_chunks_is_not_recorded(size: int, tmp_path: Path) -> None:
     async def repeats(talk: Talk, received: Received) -> None:
         said = echoed(received)
         if received.json().get("stream"):

@@ -1,4 +1,4 @@
-"""Keys are in no span, no measurement, no structured log and no address, whatever a server repeats."""
+"""Keys are in no span, measurement, structured log or URL, even if a server repeats them."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 
 from tests.acme import HI, SPEC
 from tests.catalogue_samples import entry_params
+from tests.fake_runtime import FakeRuntime
 from tests.faults.canaries import (
     ANSWERS,
     AWS_KEY,
@@ -23,13 +24,12 @@ from tests.faults.canaries import (
     CANARIES,
     KEY,
     MODEL,
-    Heard,
+    CapturedLogs,
     assert_clean,
     echoed,
     failed,
 )
 from tests.loopback import Received, Talk, serving
-from tests.paper import PaperRuntime
 from victor_fp import replay
 from victor_fp.core.types import Message
 from victor_fp.providers.factory import ManagedProviderFactory
@@ -42,7 +42,7 @@ KINDS: dict[str, dict[str, Any]] = {
     "google": {"api_key": KEY},
     "bedrock": {
         "region": "eu-west-1",
-        "runtime": PaperRuntime(
+        "runtime": FakeRuntime(
             variables={
                 "AWS_ACCESS_KEY_ID": AWS_KEY,
                 "AWS_SECRET_ACCESS_KEY": AWS_SECRET,
@@ -61,7 +61,7 @@ async def spans_of(name: str, answer: Any, **keywords: Any) -> tuple[str, list[R
     observer = OtelObserver(tracer_provider=tracers, meter_provider=meters, capture_content=True)
     try:
         async with serving(answer) as server:
-            place = {"runtime": PaperRuntime(), "max_retries": 1, "base_url": f"{server.url}/v1", **keywords}
+            place = {"runtime": FakeRuntime(), "max_retries": 1, "base_url": f"{server.url}/v1", **keywords}
             async with await ManagedProviderFactory.create(name, MODEL, observers=[observer], **place) as provider:
                 await failed(provider)
         spans = exporter.get_finished_spans()
@@ -75,14 +75,14 @@ async def spans_of(name: str, answer: Any, **keywords: Any) -> tuple[str, list[R
 
 @pytest.mark.parametrize("answer", ANSWERS, ids=lambda answer: answer.__name__)
 @pytest.mark.parametrize("name", KINDS)
-async def test_no_key_is_in_a_span_or_a_measurement(name: str, answer: Any, heard: Heard) -> None:
+async def test_no_key_is_in_a_span_or_a_measurement(name: str, answer: Any, captured_logs: CapturedLogs) -> None:
     if name == "bedrock":
         pytest.importorskip("botocore")
     ProviderRegistry.register_spec(SPEC)
     told, received = await spans_of(name, answer, **KINDS[name])
     assert_clean(told)
-    assert_clean("\n".join(heard.lines))
-    structured = [repr(vars(record)["victor_fp"]) for record in heard.records if "victor_fp" in vars(record)]
+    assert_clean("\n".join(captured_logs.lines))
+    structured = [repr(vars(record)["victor_fp"]) for record in captured_logs.records if "victor_fp" in vars(record)]
     assert len(structured) == 4
     assert_clean("".join(structured))
     sent = "".join(value for one in received for value in one.headers.values())
@@ -124,7 +124,7 @@ def test_every_request_has_its_key_in_a_header_and_nowhere_else(spec: Any, strea
     assert placed or spec.auth.kind != "key"
 
 
-def test_what_is_logged_would_be_heard(heard: Heard) -> None:
+def test_log_records_are_captured(captured_logs: CapturedLogs) -> None:
     logging.getLogger("anything").debug("%s", json.dumps({"key": KEY}))
     with pytest.raises(AssertionError, match="a secret is shown"):
-        assert_clean("\n".join(heard.lines))
+        assert_clean("\n".join(captured_logs.lines))

@@ -23,7 +23,7 @@ collect_ignore = [
 @pytest.fixture(scope="session")
 def server() -> Iterator[Loopback]:
     """A vendor of OpenAI's format that does what simple prompts ask."""
-    from tests.integrations.obedient_model import answer_over_http
+    from tests.integrations.scripted_model import answer_over_http
 
     with serving_in_a_thread() as start:
         yield start(answer_over_http)

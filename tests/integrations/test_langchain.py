@@ -94,7 +94,7 @@ def test_content_blocks_of_all_spellings_are_parts(block: dict[str, Any], part: 
     assert tool.content == [part]
 
 
-def test_what_has_no_counterpart_is_refused_by_name() -> None:
+def test_unsupported_content_is_rejected_by_name() -> None:
     model = ChatVictor(provider=ScriptedProvider(lambda _: "ok"), model="m")
     with pytest.raises(TypeError, match="content blocks of type 'video' cannot be sent"):
         model.invoke([HumanMessage([{"type": "video", "url": "https://x.test/v"}])])
@@ -102,7 +102,7 @@ def test_what_has_no_counterpart_is_refused_by_name() -> None:
         model.invoke([FunctionMessage(name="f", content="1")])
 
 
-def test_thinking_of_other_models_is_carried_on() -> None:
+def test_thinking_of_other_models_is_passed_on() -> None:
     (_, message, _) = recorded(
         HumanMessage("Hi"),
         AIMessage([{"type": "thinking", "thinking": "hm", "signature": "s"}, {"type": "text", "text": "Hello"}]),
@@ -154,7 +154,7 @@ def test_a_response_is_a_message_with_everything_in_it() -> None:
     assert [block["type"] for block in message.content_blocks] == ["reasoning", "text", "tool_call"]
 
 
-def test_state_of_the_vendor_goes_back_with_the_next_turn() -> None:
+def test_vendor_state_is_sent_back_with_the_next_turn() -> None:
     wire = ScriptedWire(
         Turn(text="Let me look.", reasoning="Hm.", calls=(Call(name="f", arguments={"x": 1}),)),
         Turn(text="Done."),

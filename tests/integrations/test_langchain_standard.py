@@ -10,7 +10,7 @@ from langchain_core.language_models import BaseChatModel
 from langchain_tests.integration_tests import ChatModelIntegrationTests
 from langchain_tests.unit_tests import ChatModelUnitTests
 
-from tests.integrations.obedient_model import answer_call
+from tests.integrations.scripted_model import answer_call
 from tests.loopback import Loopback
 from victor_fp.integrations.langchain import ChatVictor
 from victor_fp.sync import create_managed

@@ -33,7 +33,7 @@ from pydantic_ai.settings import ModelSettings, ToolOrOutput
 from pydantic_ai.tools import ToolDefinition
 
 from tests.acme import KEY
-from tests.integrations.obedient_model import answer_call
+from tests.integrations.scripted_model import answer_call
 from tests.loopback import Loopback
 from victor_fp.agent.provider_manager import ProviderManager, ProviderManagerConfig
 from victor_fp.core import faults
@@ -232,12 +232,12 @@ async def test_messages_of_every_kind_are_sent() -> None:
         (ModelResponse(parts=[FilePart(BinaryContent(b"", media_type="image/png"))]), "FilePart"),
     ],
 )
-async def test_what_has_no_counterpart_is_refused_by_name(message: ModelMessage, kind: str) -> None:
+async def test_unsupported_content_is_rejected_by_name(message: ModelMessage, kind: str) -> None:
     with pytest.raises(TypeError, match=f"{kind} cannot be sent"):
         await recorded(message)
 
 
-async def test_state_of_the_vendor_goes_back_with_the_next_turn() -> None:
+async def test_vendor_state_is_sent_back_with_the_next_turn() -> None:
     wire = ScriptedWire(
         Turn(text="Let me look.", reasoning="Hm.", calls=(Call(name="f"),)), Turn(text="Done."), provider="anthropic"
     )
@@ -253,7 +253,7 @@ async def test_state_of_the_vendor_goes_back_with_the_next_turn() -> None:
     assert body["messages"][1]["content"][0]["signature"]
 
 
-async def test_thinking_of_other_models_is_carried_on() -> None:
+async def test_thinking_of_other_models_is_passed_on() -> None:
     message = (await recorded(
         ModelRequest(parts=[UserPromptPart("Hi")]),
         ModelResponse(parts=[ThinkingPart("hm"), TextPart("Hello")]),
@@ -368,7 +368,7 @@ def test_the_synchronous_agent_works(server: Loopback) -> None:
         loop.close()
 
 
-def test_what_is_missing_or_too_much_is_a_type_error() -> None:
+def test_missing_and_extra_arguments_are_type_errors() -> None:
     with pytest.raises(TypeError, match="requires a model name or provider="):
         VictorModel()
     with pytest.raises(TypeError, match="unexpected keywords next to provider=: api_key"):

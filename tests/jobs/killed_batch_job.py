@@ -11,7 +11,7 @@ from victor_fp.shell.runtime import SystemRuntime
 
 
 class ImpatientRuntime(SystemRuntime):
-    """Rests a moment, however long it is told to."""
+    """Sleeps briefly, whatever duration is passed."""
 
     async def sleep(self, seconds: float) -> None:
         await asyncio.sleep(min(seconds, 0.002))

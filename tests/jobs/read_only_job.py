@@ -31,7 +31,7 @@ async def run_row(key: str, ledger: Path, provider: RowProvider) -> Any:
 def main(what: str, folder: Path) -> None:
     closed, ledger, provider = folder / "closed", folder / "closed" / "job.ledger", RowProvider()
     closed.mkdir()
-    # Whoever gives up root may be unable to read the modules that a first job, report and export import.
+    # A process that gives up root may be unable to read the modules that a first job, report and export import.
     first = folder / "first.ledger" if what == "folder" else ledger
     assert asyncio.run(run_row("a", first, RowProvider())) is None
     assert read_report(first).unwrap().done == export(first, folder / "first.jsonl").unwrap()

@@ -1,4 +1,4 @@
-"""A provider whose answers are a function of the prompt, and that counts what it is asked."""
+"""A provider whose answers are a function of the prompt, and that counts its calls."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Answer = str | Fault | CompletionResponse
 
 
 class RowProvider(BaseProvider):
-    """Answers by `answer(prompt, how often it was asked before)`."""
+    """Responds with `answer(prompt, number of earlier calls with it)`."""
 
     def __init__(self, answer: Callable[[str, int], Answer] = lambda prompt, _: prompt.upper()) -> None:
         super().__init__(use_circuit_breaker=False)

@@ -1,4 +1,4 @@
-"""Jobs over vendors' batch APIs on loopback: what is submitted, collected, asked again and never paid for twice."""
+"""Jobs over vendors' batch APIs on loopback: what is submitted, collected, sent again and never paid for twice."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from tests.batches.openai_vendor import OpenAIVendor
 from tests.batches.other_vendors import AnthropicVendor, MistralVendor
 from tests.batches.store_vendors import BedrockVendor, VertexVendor
 from tests.batches.vendor import BatchVendor, Job
+from tests.fake_runtime import FakeRuntime
 from tests.jobs.row_provider import RowProvider
 from tests.loopback import Received, Talk, serving
 from tests.openai_shapes import body
-from tests.paper import PaperRuntime
 from victor_fp.core.batching.polling import END_GRACE
 from victor_fp.core.faults import (
     BudgetExceeded,
@@ -42,7 +42,7 @@ from victor_fp.shell.engine import batches as batch_client
 Rule = Callable[[Job], tuple[str, int | None]]
 
 
-class Clock(PaperRuntime):
+class Clock(FakeRuntime):
     """A clock whose sleeps let the vendor finish what it has; a rule says how."""
 
     def __init__(self, vendor: BatchVendor, rule: Rule) -> None:
@@ -150,7 +150,7 @@ async def test_open_batch_is_collected_by_the_next_run(tmp_path: Path) -> None:
 
     async with connected(vendor) as provider:
         runtime = Clock(vendor, complete)
-        runtime.sleep = never.__get__(runtime)  # type: ignore[method-assign]  # the vendor takes for ever
+        runtime.sleep = never.__get__(runtime)  # type: ignore[method-assign]  # the vendor never finishes
         job = run(rows(10), provider, ledger=tmp_path / "l", model="m-1", route="batch", runtime=runtime)
         waiting = asyncio.create_task(anext(job))
         while not vendor.jobs:
@@ -215,7 +215,7 @@ async def test_a_batch_that_was_not_created_is_submitted_by_the_next_run(tmp_pat
     assert all(isinstance(done.result, Success) for done in found.values())
 
 
-async def test_a_submission_whose_failure_passes_is_tried_again(tmp_path: Path) -> None:
+async def test_a_temporarily_failed_submission_is_retried(tmp_path: Path) -> None:
     vendor = OpenAIVendor()
     async with connected(vendor) as provider:
         vendor.faults = [(429, {"error": {"message": "too many enqueued tokens", "type": "requests"}})] * 2
@@ -319,7 +319,7 @@ async def test_auto_without_a_batch_api_is_live(tmp_path: Path) -> None:
     assert "does not support batches" in only.result.failure().message
 
 
-async def test_odd_results_are_counted_and_reach_no_row(tmp_path: Path) -> None:
+async def test_unmatched_results_are_counted_and_assigned_to_no_row(tmp_path: Path) -> None:
     vendor = MixedVendor()
 
     def rule(job: Job) -> tuple[str, int | None]:

@@ -75,7 +75,7 @@ def draw_limits(count: int) -> list[int]:
 
 @pytest.mark.parametrize("limit", draw_limits(8))
 async def test_unwritable_ledger_stops_the_job_with_pending_results(tmp_path: Path, limit: int) -> None:
-    """A limit on file size stands for a full disk."""
+    """A limit on file size simulates a full disk."""
     ledger = tmp_path / "job.ledger"
     provider = RowProvider(lambda prompt, _: prompt * 500)
     job = run((Row(str(number), f"text {number}") for number in range(3000)), provider, model="m", ledger=ledger)

@@ -10,8 +10,8 @@ from typing import Any
 
 from returns.result import Failure, Result, Success
 
+from tests.fake_runtime import FakeRuntime
 from tests.jobs.row_provider import RowProvider
-from tests.paper import PaperRuntime
 from victor_fp import ProviderRegistry, sync
 from victor_fp.core.faults import BudgetExceeded, Fault, InvalidRequest, ServerFailed
 from victor_fp.core.jobs.records import decode_result, encode_result
@@ -142,7 +142,7 @@ async def test_a_row_of_texts_is_refused_by_a_job_that_chats(tmp_path: Path) -> 
 
 
 async def test_temporary_failures_are_retried_and_others_recorded(tmp_path: Path) -> None:
-    runtime = PaperRuntime()
+    runtime = FakeRuntime()
     passing = Embedder(failures=2)
     job = embed_rows(rows(3), passing, model="m", ledger=tmp_path / "a", runtime=runtime)
     assert [isinstance(done.result, Success) async for done in job] == [True] * 3

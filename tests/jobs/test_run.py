@@ -14,8 +14,8 @@ import pytest
 from pydantic import BaseModel
 from returns.result import Failure, Success
 
+from tests.fake_runtime import FakeRuntime
 from tests.jobs.row_provider import Answer, RowProvider
-from tests.paper import PaperRuntime
 from victor_fp.core.faults import (
     Attempt,
     AuthRejected,
@@ -94,7 +94,7 @@ async def test_commit_waits_for_its_share_of_the_rows_in_flight(
     assert read_report(tmp_path / "l").unwrap().done == 5
 
 
-async def test_what_a_row_lacks_is_null_in_the_ledger(tmp_path: Path) -> None:
+async def test_missing_fields_of_a_row_are_null_in_the_ledger(tmp_path: Path) -> None:
     provider = RowProvider(lambda prompt, _: CompletionResponse(content=prompt) if prompt == "text 0" else "A")
     [_ async for _ in run(rows(2), provider, model="m", ledger=tmp_path / "l")]
     query = (
@@ -174,7 +174,7 @@ async def test_temporary_failures_are_retried_and_permanent_ones_are_not(tmp_pat
             return ServerFailed(status=500)
         return InvalidRequest(status=400) if prompt == "text 1" else prompt
 
-    provider, runtime = RowProvider(answer), PaperRuntime()
+    provider, runtime = RowProvider(answer), FakeRuntime()
     ledger = tmp_path / "job.ledger"
     found = {done.key: done.result async for done in run(rows(2), provider, model="m", ledger=ledger, runtime=runtime)}
     assert isinstance(found["0"], Success)
@@ -188,7 +188,7 @@ async def test_temporary_failures_are_retried_and_permanent_ones_are_not(tmp_pat
 
 
 async def test_row_with_exhausted_attempts_is_retried_by_the_next_run(tmp_path: Path) -> None:
-    ledger, runtime = tmp_path / "job.ledger", PaperRuntime()
+    ledger, runtime = tmp_path / "job.ledger", FakeRuntime()
     down = RowProvider(lambda *_: ServerFailed(status=500))
     first = [done.result async for done in run(rows(3), down, model="m", ledger=ledger, runtime=runtime)]
     assert all(isinstance(result, Failure) for result in first)
@@ -200,7 +200,7 @@ async def test_row_with_exhausted_attempts_is_retried_by_the_next_run(tmp_path: 
 
 async def test_an_open_circuit_makes_rows_wait(tmp_path: Path) -> None:
     provider = RowProvider(lambda prompt, before: CircuitOpen(retry_after=20.0) if before < 10 else prompt)
-    runtime = PaperRuntime()
+    runtime = FakeRuntime()
     job = run(rows(4), provider, model="m", ledger=tmp_path / "job.ledger", runtime=runtime, max_tries=1)
     assert all([isinstance(done.result, Success) async for done in job])
 
@@ -329,11 +329,11 @@ async def test_concurrency_is_bounded_and_the_consumer_holds_it_back(tmp_path: P
     await job.aclose()
 
 
-async def test_a_vendor_that_limits_gets_fewer_rows_at_a_time_and_every_row_is_answered(tmp_path: Path) -> None:
+async def test_rate_limits_reduce_concurrency_and_every_row_is_answered(tmp_path: Path) -> None:
     def answer(prompt: str, before: int) -> str | RateLimited:
         return RateLimited(status=429, retry_after=1.0) if provider.in_flight >= 4 else prompt
 
-    provider, runtime = RowProvider(answer), PaperRuntime()
+    provider, runtime = RowProvider(answer), FakeRuntime()
     job = run(
         rows(400), provider, model="m", ledger=tmp_path / "l", concurrency=64, runtime=runtime, max_tries=1_000_000
     )
@@ -428,8 +428,8 @@ async def test_attempts_of_a_success_are_those_in_its_metadata(tmp_path: Path) -
     assert {done.key: done.attempts async for done in resumed} == found
 
 
-async def test_attempts_of_earlier_tries_come_first(tmp_path: Path) -> None:
-    class Slow(PaperRuntime):
+async def test_attempts_of_earlier_runs_come_first(tmp_path: Path) -> None:
+    class Slow(FakeRuntime):
         def now(self) -> float:
             self.time += 2.0
             return self.time
@@ -468,7 +468,7 @@ async def test_a_row_that_stops_the_job_has_its_attempts(tmp_path: Path) -> None
             return ServerFailed(status=500, attempts=(FAILED,))
         return AuthRejected(status=401, attempts=(rejected,))
 
-    job = run(rows(1), RowProvider(answer), model="m", ledger=tmp_path / "l", runtime=PaperRuntime())
+    job = run(rows(1), RowProvider(answer), model="m", ledger=tmp_path / "l", runtime=FakeRuntime())
     (done,) = [done async for done in job]
     assert isinstance(job.stopped, AuthRejected)
     assert done.attempts == (FAILED, rejected)

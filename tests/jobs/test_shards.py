@@ -1,4 +1,4 @@
-"""Splitting files into shards, the plan that is kept, and a shard that is run again after it was broken off."""
+"""Splitting files into shards, the plan that is kept, and a shard that is run again after an interruption."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.fake_runtime import FakeRuntime
 from tests.jobs.row_provider import RowProvider
-from tests.paper import PaperRuntime
 from victor_fp.core.faults import AuthRejected, InvalidRequest, LedgerFailed, ServerFailed
 from victor_fp.core.jobs.report import Report
 from victor_fp.core.jobs.rows import CheckedRow, RejectedRow, check_row
@@ -201,7 +201,7 @@ def test_reports_add_up() -> None:
     assert add_reports([two]).cost_usd is None
 
 
-async def test_a_shard_that_was_broken_off_asks_only_what_is_left(tmp_path: Path) -> None:
+async def test_an_interrupted_shard_sends_only_the_remaining_rows(tmp_path: Path) -> None:
     source = write_rows(tmp_path / "in.jsonl", 60)
     (shard,) = plan_shards(source, tmp_path / "out", model="m").unwrap()
 
@@ -243,7 +243,7 @@ async def test_a_complete_shard_with_failed_rows_is_open_where_these_are_to_be_a
     assert not is_complete(None)
 
 
-class WaitingRuntime(PaperRuntime):
+class WaitingRuntime(FakeRuntime):
     """A clock that moves where somebody sleeps, and then calls `on_sleep`."""
 
     def __init__(self, on_sleep: Callable[[], Awaitable[None]]) -> None:
@@ -268,7 +268,7 @@ async def test_a_shard_waits_until_the_worker_that_had_its_ledger_is_gone(tmp_pa
     assert (ended.stopped, ended.report.done) == (None, 3)
 
 
-async def test_a_partition_that_is_computed_again_is_not_asked_again(tmp_path: Path) -> None:
+async def test_a_recomputed_partition_is_not_sent_again(tmp_path: Path) -> None:
     rows = [{"key": f"k{number}", "prompt": f"text {number}"} for number in range(10)]
     workshop = Workshop(RowProvider(lambda prompt, _: InvalidRequest(message="no") if prompt == "text 3" else prompt))
     first = await run_partition(rows, tmp_path, workshop.make, model="m")

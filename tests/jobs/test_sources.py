@@ -85,7 +85,7 @@ def test_csv_that_ends_in_a_quoted_field_rejects_its_last_record(tmp_path: Path,
     assert count_records(file) == 2
 
 
-def test_csv_is_not_read_on_after_an_open_quote_that_a_later_one_closes(tmp_path: Path) -> None:
+def test_csv_is_not_read_past_an_open_quote_that_a_later_one_closes(tmp_path: Path) -> None:
     file = write(tmp_path / "in.csv", b'id,t\na,"he said "hi"\nto all, then left"\nb,"x, y"\n')
     found = texts(read_csv(file, template="{t}"))
     assert list(found) == ["row-0"]
@@ -93,7 +93,7 @@ def test_csv_is_not_read_on_after_an_open_quote_that_a_later_one_closes(tmp_path
     assert count_records(file) == 1
 
 
-def test_csv_is_read_on_after_a_record_whose_quotes_are_closed(tmp_path: Path) -> None:
+def test_csv_is_read_past_a_record_whose_quotes_are_closed(tmp_path: Path) -> None:
     file = write(tmp_path / "in.csv", b'id,t\na,"he said "hi" twice"\nb,"two\n"lines""\nc,5" disk\n')
     found = texts(read_csv(file, template="{t}"))
     assert list(found) == ["row-0", "row-1", "c"]

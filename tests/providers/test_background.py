@@ -12,8 +12,8 @@ from returns.result import Success
 
 from tests.acme import HI, KEY, acme
 from tests.core.protocols.openai_responses.answers import call, message, response
+from tests.fake_runtime import FakeRuntime
 from tests.loopback import Loopback, Received, Script, Talk, serving, serving_in_a_thread
-from tests.paper import PaperRuntime
 from victor_fp.core import faults
 from victor_fp.core.catalogue.entries.openai import OPENAI_RESPONSES
 from victor_fp.core.types import Message
@@ -43,12 +43,12 @@ class ResponsesProvider(CatalogueProvider):
 
 def responses(url: str, **options: Any) -> ResponsesProvider:
     return ResponsesProvider(
-        **{"api_key": KEY, "base_url": f"{url}/v1", "timeout": 5, "runtime": PaperRuntime(), **options}
+        **{"api_key": KEY, "base_url": f"{url}/v1", "timeout": 5, "runtime": FakeRuntime(), **options}
     )
 
 
 def managed(url: str, **options: Any) -> ManagedProvider:
-    extra = {"max_retries": 0, "runtime": PaperRuntime()}
+    extra = {"max_retries": 0, "runtime": FakeRuntime()}
     config = ProviderConfig("openai-responses", MODEL, api_key=KEY, base_url=f"{url}/v1", extra_kwargs=extra, **options)
     return ManagedProvider(config=config)
 
@@ -64,7 +64,7 @@ def under_way(status: str = "in_progress") -> Script:
     return gives({**response(), "status": status, "usage": None})
 
 
-def asked(server: Loopback) -> list[tuple[str, str]]:
+def list_requests(server: Loopback) -> list[tuple[str, str]]:
     return [(received.method, received.path) for received in server.received]
 
 
@@ -77,12 +77,12 @@ async def eventually(holds: Callable[[], bool]) -> None:
 
 
 async def test_a_chat_in_the_background_is_polled_until_its_response_is_there() -> None:
-    runtime = PaperRuntime()
+    runtime = FakeRuntime()
     scripts = [under_way("queued"), under_way(), gives({"error": {"message": "boom"}}, 502), gives(WHOLE)]
     async with serving(*scripts) as server, responses(server.url, runtime=runtime) as provider:
         found = await provider.chat(HI, model=MODEL, background=True)
     assert (found.content, found.stop_reason, found.response_id) == ("Hello", "stop", "resp_1")
-    assert asked(server) == [CREATE, POLL, POLL, POLL]
+    assert list_requests(server) == [CREATE, POLL, POLL, POLL]
     assert runtime.slept == [1.0, 1.5, 2.25]
     body = server.received[0].json()
     assert (body["background"], body["store"]) == (True, True)
@@ -90,7 +90,7 @@ async def test_a_chat_in_the_background_is_polled_until_its_response_is_there() 
 
 
 async def test_it_may_take_longer_than_the_providers_timeout() -> None:
-    runtime = PaperRuntime()
+    runtime = FakeRuntime()
     scripts = [*[under_way()] * 200, gives(WHOLE)]
     async with serving(*scripts) as server, responses(server.url, runtime=runtime) as provider:
         found = await provider.chat(HI, model=MODEL, background=True)
@@ -101,13 +101,13 @@ async def test_it_may_take_longer_than_the_providers_timeout() -> None:
 @pytest.mark.parametrize(
     ("bound", "kind"), [({"deadline": 20}, faults.DeadlineExceeded), ({"timeout": 20}, faults.TimedOut)]
 )
-async def test_a_chat_out_of_time_cancels_its_response(bound: dict[str, Any], kind: type[faults.Fault]) -> None:
+async def test_a_chat_past_its_deadline_cancels_its_response(bound: dict[str, Any], kind: type[faults.Fault]) -> None:
     async with serving(under_way()) as server, responses(server.url, max_retries=0) as provider:
         fault = (await provider.chat_result(HI, model=MODEL, background=True, **bound)).failure()
     assert isinstance(fault, kind)
-    assert asked(server)[0] == CREATE
-    assert set(asked(server)[1:-1]) == {POLL}
-    assert asked(server)[-1] == CANCEL
+    assert list_requests(server)[0] == CREATE
+    assert set(list_requests(server)[1:-1]) == {POLL}
+    assert list_requests(server)[-1] == CANCEL
 
 
 async def test_leaving_a_chat_cancels_its_response() -> None:
@@ -116,11 +116,11 @@ async def test_leaving_a_chat_cancels_its_response() -> None:
 
     async with serving(under_way(), silent, gives({})) as server, responses(server.url) as provider:
         task = asyncio.create_task(provider.chat_result(HI, model=MODEL, background=True))
-        await eventually(lambda: POLL in asked(server))
+        await eventually(lambda: POLL in list_requests(server))
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task
-        await eventually(lambda: CANCEL in asked(server))
+        await eventually(lambda: CANCEL in list_requests(server))
 
 
 async def test_a_response_that_failed_is_its_fault_and_not_cancelled() -> None:
@@ -128,7 +128,7 @@ async def test_a_response_that_failed_is_its_fault_and_not_cancelled() -> None:
     async with serving(under_way(), gives(failed)) as server, responses(server.url, max_retries=0) as provider:
         fault = (await provider.chat_result(HI, model=MODEL, background=True)).failure()
     assert isinstance(fault, faults.RateLimited)
-    assert asked(server) == [CREATE, POLL]
+    assert list_requests(server) == [CREATE, POLL]
 
 
 async def test_a_stream_in_the_background_is_read_as_it_comes() -> None:
@@ -139,7 +139,7 @@ async def test_a_stream_in_the_background_is_read_as_it_comes() -> None:
     async with serving(stream) as server, responses(server.url) as provider:
         found = await provider.stream(HI, model=MODEL, background=True).response()
     assert found.content == "Hello"
-    assert asked(server) == [CREATE]
+    assert list_requests(server) == [CREATE]
 
 
 async def test_a_handle_is_plain_json_and_resumed_by_another_provider() -> None:
@@ -147,11 +147,11 @@ async def test_a_handle_is_plain_json_and_resumed_by_another_provider() -> None:
         async with responses(server.url) as provider:
             handle = await provider.start_background(HI, model=MODEL)
         assert handle == HANDLE
-        assert asked(server) == [CREATE]
+        assert list_requests(server) == [CREATE]
         async with responses(server.url) as another:
             found = await another.resume_background(json.loads(json.dumps(handle)))
     assert (found.content, found.model) == ("Hello", MODEL)
-    assert asked(server) == [CREATE, POLL, POLL]
+    assert list_requests(server) == [CREATE, POLL, POLL]
 
 
 async def test_names_of_tools_that_were_mapped_are_mapped_back_by_the_handle() -> None:
@@ -178,7 +178,7 @@ async def test_resumed_response_can_be_left_and_resumed_again() -> None:
         assert (await provider.resume_background(HANDLE)).content == "Hello"
     assert isinstance(fault, faults.TimedOut)
     assert isinstance(late, faults.DeadlineExceeded | faults.TimedOut)
-    assert set(asked(server)) == {POLL}
+    assert set(list_requests(server)) == {POLL}
 
 
 async def test_polls_of_a_resumed_response_are_retried_like_any_request() -> None:
@@ -190,10 +190,10 @@ async def test_polls_of_a_resumed_response_are_retried_like_any_request() -> Non
         [],
         ["ServerFailed", "ok"],
     )
-    assert asked(server) == [POLL, POLL]
+    assert list_requests(server) == [POLL, POLL]
 
 
-def test_the_synchronous_face_has_the_same_methods() -> None:
+def test_the_synchronous_api_has_the_same_methods() -> None:
     cancelled = gives({**response(), "status": "cancelled"})
     scripts = [under_way("queued"), under_way(), gives(WHOLE), gives(WHOLE), cancelled, cancelled, under_way()]
     with serving_in_a_thread() as start:
@@ -205,7 +205,7 @@ def test_the_synchronous_face_has_the_same_methods() -> None:
             provider.cancel_background(handle)
             assert provider.cancel_background_result(handle) == Success(None)
             assert provider.start_background_result(HI, model=MODEL) == Success(HANDLE)
-    assert asked(server) == [CREATE, POLL, POLL, POLL, CANCEL, CANCEL, CREATE]
+    assert list_requests(server) == [CREATE, POLL, POLL, POLL, CANCEL, CANCEL, CREATE]
 
 
 async def test_a_response_is_cancelled_by_its_handle() -> None:
@@ -213,7 +213,7 @@ async def test_a_response_is_cancelled_by_its_handle() -> None:
         await provider.cancel_background(HANDLE)
         fault = (await provider.resume_background_result(HANDLE)).failure()
     assert isinstance(fault, faults.Cancelled)
-    assert asked(server) == [CANCEL, POLL]
+    assert list_requests(server) == [CANCEL, POLL]
 
 
 async def test_unknown_response_is_a_fault() -> None:
@@ -221,7 +221,7 @@ async def test_unknown_response_is_a_fault() -> None:
     async with serving(gives(missing, 404)) as server, responses(server.url) as provider:
         fault = (await provider.resume_background_result(HANDLE)).failure()
     assert not faults.can_retry(fault)
-    assert asked(server) == [POLL]
+    assert list_requests(server) == [POLL]
 
 
 async def test_calls_in_the_background_are_continued_without_their_history() -> None:

@@ -108,7 +108,7 @@ async def test_a_class_is_called_with_lists_and_the_default_model() -> None:
     assert echo.events == ["stream closed", "stream closed", "closed"]
 
 
-async def test_what_cannot_be_asked_is_a_failure_and_the_class_is_not_called() -> None:
+async def test_invalid_requests_are_a_failure_and_the_class_is_not_called() -> None:
     provider = create("echo", max_retries=0)
     assert isinstance(provider, CustomProvider)
     for result in (
@@ -134,6 +134,6 @@ async def test_a_stream_that_is_left_closes_the_one_of_the_class() -> None:
     assert provider.provider.events == ["stream closed"]
 
 
-def test_a_name_that_nobody_has_is_an_error() -> None:
+def test_an_unknown_name_is_an_error() -> None:
     with pytest.raises(ProviderNotFoundError):
         create("nobody/m")

@@ -27,7 +27,7 @@ pytestmark = pytest.mark.usefixtures("no_pauses")
 
 
 class Flaky(BaseProvider):
-    """Fails a number of times in whatever it is asked, then answers; `hangs` makes it wait for ever instead."""
+    """Fails a number of times, then responds; `hangs` makes it wait for ever instead."""
 
     def __init__(self, *, failures: int = 0, hangs: bool = False, guarded: bool = False, **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -150,7 +150,7 @@ async def test_an_attempt_is_bounded_by_the_timeout_of_the_class(call: Call) -> 
     assert isinstance(raised.value.fault, faults.TimedOut)
 
 
-async def test_results_tell_the_attempts() -> None:
+async def test_results_have_the_attempts() -> None:
     provider, flaky = make(failures=2)
     response = (await provider.chat_result("Hi")).unwrap()
     assert response.metadata is not None
@@ -226,7 +226,7 @@ async def test_methods_of_the_instance_itself_stay_as_they_are() -> None:
     assert isinstance((await provider.chat_result("Hi")).failure(), faults.CircuitOpen)
 
 
-async def test_what_is_not_a_provider_error_becomes_one() -> None:
+async def test_other_exceptions_become_provider_errors() -> None:
     class Defective(Flaky):
         async def send(self) -> None:
             raise KeyError("choices")
@@ -320,7 +320,7 @@ async def test_a_managed_provider_retries_the_count_of_a_subclass_of_the_catalog
     assert counting.models == (model, model, model)
 
 
-async def test_a_check_of_its_health_asks_once() -> None:
+async def test_a_health_check_sends_one_request() -> None:
     provider, flaky = make(failures=99)
     assert isinstance((await check_provider(provider, "m")).fault, faults.ServerFailed)
     assert flaky.tries == 1

@@ -140,7 +140,7 @@ async def test_it_registers(registry: type[ProviderRegistry]) -> None:
     assert not registry.is_registered("custom_llm")
 
 
-def test_the_errors_take_the_tutorials_keywords() -> None:
+def test_the_errors_accept_the_tutorial_keywords() -> None:
     error = ProviderRateLimitError(message="slow", provider="p", status_code=429, raw_error=ValueError("x"))
     assert (error.message, error.provider, error.status_code, type(error.raw_error)) == ("slow", "p", 429, ValueError)
     assert isinstance(ProviderAuthError(message="no", provider="p").fault, faults.AuthRejected)

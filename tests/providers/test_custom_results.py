@@ -1,4 +1,4 @@
-"""`chat_result` and `stream_result` of anyone's provider give a value for whatever its `chat` and `stream` raise."""
+"""`chat_result` and `stream_result` of a custom provider return a value for every exception of its `chat` and `stream`."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ async def test_exceptions_become_failures(raised: Exception, kind: type[faults.F
         assert result.failure().partial is None
 
 
-async def test_a_stream_that_breaks_has_what_had_come_in_the_fault() -> None:
+async def test_a_broken_stream_has_partial_content_in_the_fault() -> None:
     results = [result async for result in Own(httpx.ReadError("reset"), before=2).stream_result(HI, model="m")]
     assert [result.unwrap().content for result in results[:-1]] == ["0", "1"]
     fault = results[-1].failure()

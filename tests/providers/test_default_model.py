@@ -1,4 +1,4 @@
-"""The model of calls that name none: from the name that a provider is created by, from its entry, or none at all."""
+"""The model of calls without one: from the name of the provider, from its entry, or none."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What vendors tell of their models over HTTP, and what is believed where they do not."""
+"""Model data of vendors over HTTP, and the defaults without it."""
 
 from __future__ import annotations
 
@@ -96,7 +96,7 @@ async def test_models_are_listed() -> None:
         assert [info.id for info in await asked.list_models()] == ["m"]
 
 
-async def test_a_list_that_cannot_be_had_is_an_error() -> None:
+async def test_an_unavailable_model_list_is_an_error() -> None:
     async with serving(routes()) as server, provider("groq", f"{server.url}/v1") as asked:
         with pytest.raises(ProviderError):
             await asked.list_models()

@@ -12,8 +12,8 @@ import msgspec
 import pytest
 
 from tests.acme import KEY, SPEC
+from tests.fake_runtime import FakeRuntime
 from tests.loopback import Received, Talk, serving
-from tests.paper import PaperRuntime
 from victor_fp.core import faults
 from victor_fp.core.dialects.embeddings import OpenAIEmbeddings
 from victor_fp.core.dialects.reranking import CohereRerank
@@ -64,7 +64,7 @@ def managed(url: str, **options: Any) -> ManagedProvider:
 
 
 def config(url: str, model: str = "m-1", **options: Any) -> ProviderConfig:
-    extra = {"max_retries": options.pop("max_retries", 3), "runtime": options.pop("runtime", PaperRuntime())}
+    extra = {"max_retries": options.pop("max_retries", 3), "runtime": options.pop("runtime", FakeRuntime())}
     return ProviderConfig("embedder", model, api_key=KEY, base_url=f"{url}/v1", extra_kwargs=extra, **options)
 
 
@@ -124,14 +124,14 @@ async def test_long_list_of_texts_is_split_in_order() -> None:
     assert response.model == "m-1"
 
 
-async def test_one_text_may_be_passed_as_it_is_and_none_takes_no_request() -> None:
+async def test_one_text_may_be_passed_as_it_is_and_no_texts_need_no_request() -> None:
     async with serving(answer) as server, embedder(server.url) as provider:
         assert len(await provider.embed("a text", model="m-1")) == 1
         none = await provider.embed([], model="m-1")
     assert (len(none), none.usage, len(server.received)) == (0, None, 1)
 
 
-async def test_requests_run_side_by_side_up_to_a_bound() -> None:
+async def test_requests_run_concurrently_up_to_a_bound() -> None:
     crowd = Crowd()
     async with serving(crowd) as server, embedder(server.url) as provider:
         await provider.embed([str(number) for number in range(40)], model="m-1")
@@ -140,7 +140,7 @@ async def test_requests_run_side_by_side_up_to_a_bound() -> None:
 
 
 async def test_a_request_that_fails_is_retried_alone() -> None:
-    runtime = PaperRuntime()
+    runtime = FakeRuntime()
     async with serving(answer, fail, answer) as server, embedder(server.url, runtime=runtime) as provider:
         response = await provider.embed(["a", "b", "c", "d"], model="m-1")
     assert response.vectors.tolist() == [stub_vector(text) for text in "abcd"]
@@ -408,10 +408,10 @@ async def test_managed_provider_uses_overridden_methods() -> None:
 # Doubles for tests
 
 
-async def test_a_scripted_wire_embeds_without_a_turn_and_an_answer_or_a_fault_comes_first() -> None:
+async def test_a_scripted_transport_embeds_without_a_turn_and_a_turn_or_fault_has_precedence() -> None:
     busy = Answer(status=429, headers={"retry-after": "1"})
     transport = ScriptedWire(busy, Turn(text="Hi"), provider="openai")
-    runtime = PaperRuntime()
+    runtime = FakeRuntime()
     provider = ProviderRegistry.create("openai", api_key=KEY, transport=transport, runtime=runtime)
     response = await provider.embed(["a cat"], model="text-embedding-3-small", dimensions=4)
     assert response.vectors.tolist() == [stub_vector("a cat", 4)]

@@ -42,17 +42,17 @@ def params(chosen: list[Case]) -> list[Any]:
 
 
 @pytest.mark.parametrize("case", params([case for case in ALL if essential(case)]))
-def test_it_holds(case: Case) -> None:
+def test_essential_laws_hold(case: Case) -> None:
     case.check()
 
 
 @pytest.mark.conformance
 @pytest.mark.parametrize("case", [case for case in ALL if not essential(case)], ids=str)
-def test_it_holds_as_well(case: Case) -> None:
+def test_other_laws_hold(case: Case) -> None:
     case.check()
 
 
-def test_every_provider_is_asked_for_all_that_it_says_it_has() -> None:
+def test_every_declared_feature_of_a_provider_is_tested() -> None:
     tried = {(case.harness.name, case.law.name) for case in ALL}
     assert {law.name for law in LAWS} >= ESSENTIAL
     for spec in CATALOGUE.chats:
@@ -65,11 +65,11 @@ RETRIEVAL = [case for spec in CATALOGUE for case in cases(spec.name, laws=retrie
 
 
 @pytest.mark.parametrize("case", RETRIEVAL, ids=str)
-def test_embeddings_and_reranking_hold(case: Case) -> None:
+def test_embeddings_and_reranking_laws_hold(case: Case) -> None:
     case.check()
 
 
-def test_every_place_of_embeddings_and_reranking_is_tried() -> None:
+def test_every_embeddings_and_reranking_endpoint_is_tested() -> None:
     tried = {(case.harness.name, case.law.name) for case in RETRIEVAL}
     for spec in CATALOGUE:
         assert ((spec.name, "embeddings") in tried) is (spec.embeddings is not None)

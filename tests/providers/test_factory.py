@@ -35,7 +35,7 @@ def registry() -> Iterator[None]:
     ProviderRegistry.restore()
 
 
-def test_the_signature_is_the_promised_one() -> None:
+def test_the_signature_matches_the_documentation() -> None:
     parameters = inspect.signature(ManagedProviderFactory.create).parameters
     promised = {
         "provider_name": inspect.Parameter.empty,
@@ -53,7 +53,7 @@ def test_the_signature_is_the_promised_one() -> None:
     assert inspect.iscoroutinefunction(ManagedProviderFactory.create)
 
 
-async def test_it_is_a_provider_like_any_other() -> None:
+async def test_a_managed_provider_is_a_provider() -> None:
     async with await managed("http://acme.test") as provider:
         assert isinstance(provider, BaseProvider)
         assert (provider.name, provider.model) == ("acme", "m-1")
@@ -70,7 +70,7 @@ async def test_everything_is_on_by_default() -> None:
         assert provider.get_rate_limit_stats() is not None
 
 
-async def test_an_unknown_provider_is_named() -> None:
+async def test_an_unknown_provider_is_reported() -> None:
     with pytest.raises(ProviderNotFoundError, match="nobody"):
         await ManagedProviderFactory.create("nobody", "m")
 
@@ -159,11 +159,11 @@ async def test_constructor_receives_only_accepted_keywords() -> None:
         assert (await provider.chat(HI)).content == "m: Hi"
 
 
-def test_priorities_have_the_promised_names() -> None:
+def test_priorities_have_the_documented_names() -> None:
     assert [level.name for level in RequestPriority] == ["CRITICAL", "HIGH", "NORMAL", "LOW", "BATCH"]
 
 
-def test_a_config_has_the_promised_fields_and_defaults() -> None:
+def test_a_config_has_the_documented_fields_and_defaults() -> None:
     given = ProviderConfig("openai", "gpt-4o")
     assert (given.timeout, given.enable_resilience, given.enable_rate_limiting, given.enable_metrics) == (
         120.0,

@@ -1,4 +1,4 @@
-"""Anyone's BaseProvider behind the managed path: guarded, timed, counted, and never raising out of it."""
+"""Custom providers in a managed provider: retries, timeouts and statistics, and no exceptions from `chat_result`."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ async def test_it_chats_streams_and_is_closed() -> None:
     assert (stats["in_flight"], stats["total_requests"]) == (0, 2)
 
 
-async def test_the_options_of_the_managed_path_are_not_sent_on() -> None:
+async def test_options_of_the_managed_provider_are_not_passed_to_the_class() -> None:
     async with await managed_echo() as provider:
         response = await provider.chat(HI, deadline=2.0, seed=3)
     assert response.metadata is not None
@@ -77,7 +77,7 @@ async def test_exceptions_become_faults(raised: Exception, kind: type[faults.Fau
             await provider.chat(HI)
 
 
-async def test_code_that_stumbles_is_logged_with_its_trace(caplog: pytest.LogCaptureFixture) -> None:
+async def test_exceptions_in_custom_code_are_logged_with_a_traceback(caplog: pytest.LogCaptureFixture) -> None:
     Echo.plan = [KeyError("choices")]
     with caplog.at_level(logging.WARNING, "victor_fp"):
         async with await managed_echo(max_retries=0) as provider:
@@ -86,7 +86,7 @@ async def test_code_that_stumbles_is_logged_with_its_trace(caplog: pytest.LogCap
 
 
 @pytest.mark.usefixtures("no_pauses")
-async def test_it_is_retried_by_the_managed_path_alone() -> None:
+async def test_only_the_managed_provider_retries() -> None:
     Echo.plan = [broken(500), broken(500)]
     async with await managed_echo(retry=None) as provider:
         assert provider.provider.max_retries == 0
@@ -108,7 +108,7 @@ async def test_it_is_bounded_in_time() -> None:
     assert fault.phase == "first_token"
 
 
-async def test_its_streams_are_handed_over_before_the_first_piece_and_not_after() -> None:
+async def test_streams_fall_back_before_the_first_chunk_and_not_after() -> None:
     async with serving(streams) as server:
         fallback = config(server.url)
         await managed(server.url)

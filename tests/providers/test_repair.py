@@ -1,4 +1,4 @@
-"""`repair`: an answer that does not match what was asked for is followed by a turn that says what is wrong."""
+"""`repair`: a response that does not match the requested format is followed by a turn with the errors."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The synchronous face: calls, streams, managed providers and the manager, from scripts, threads and running loops."""
+"""The synchronous API: calls, streams, managed providers and the manager, from scripts, threads and running loops."""
 
 from __future__ import annotations
 
@@ -243,7 +243,7 @@ def test_inside_the_background_loop_calls_fail_instead_of_hanging() -> None:
     assert [type(one) for one in results] == [InvalidRequest, InvalidRequest]
 
 
-def test_messages_and_models_that_are_wrong_are_faults() -> None:
+def test_invalid_messages_and_models_are_faults() -> None:
     custom = SyncProvider(ScriptedProvider(lambda _: "Hi"))
     for provider in (custom, create("acme", api_key=KEY, transport=ScriptedWire(Turn(text="Hi")))):
         for given, model in ((7, "m"), ([{"role": "robot"}], "m"), (HI, None)):

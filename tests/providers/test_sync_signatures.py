@@ -1,4 +1,4 @@
-"""The asynchronous and the synchronous face have the same methods, with the same parameters and the same results."""
+"""The asynchronous and the synchronous API have the same methods, with the same parameters and the same results."""
 
 from __future__ import annotations
 
@@ -87,7 +87,7 @@ METHODS = [
 
 
 @pytest.mark.parametrize(("one", "other", "name"), METHODS)
-def test_every_method_is_in_both_faces(one: type, other: type, name: str) -> None:
+def test_every_method_is_in_both_apis(one: type, other: type, name: str) -> None:
     ours, theirs = inspect.getattr_static(other, name, None), inspect.getattr_static(one, name)
     assert ours is not None, f"{other.__name__} lacks {name}"
     if not inspect.isfunction(theirs):

@@ -1,4 +1,4 @@
-"""What the caller asked of tools holds for the response: names are the caller's, and a call that was demanded is there."""
+"""Tool names in responses are the caller's, and a missing required call is a fault."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ async def test_calls_have_the_names_that_the_caller_gave(provider: str, stream: 
 
 @pytest.mark.parametrize("stream", [False, True], ids=["whole", "streamed"])
 @pytest.mark.parametrize("provider", [name for name in PLACES if name != "ollama"])
-async def test_a_response_without_the_demanded_call_is_a_fault(provider: str, stream: bool) -> None:
+async def test_a_response_without_the_required_call_is_a_fault(provider: str, stream: bool) -> None:
     fault = await ask(provider, Turn(text="No."), stream=stream, tool_choice="required")
     assert isinstance(fault, InvalidResponse)
     assert fault.message == "tool_choice requires a call of one of the tools, but the response has no call"
@@ -72,7 +72,7 @@ async def test_a_response_without_the_demanded_call_is_a_fault(provider: str, st
 
 
 @pytest.mark.parametrize("stream", [False, True], ids=["whole", "streamed"])
-async def test_a_call_of_another_tool_than_the_demanded_one_is_a_fault(stream: bool) -> None:
+async def test_a_call_of_another_tool_than_the_required_one_is_a_fault(stream: bool) -> None:
     turn = Turn(calls=(Call(name="math__add_it"),))
     assert sent_name("openai") != "math__add_it"
     assert isinstance(await ask("openai", turn, stream=stream, tool_choice={"name": ADD.name}), CompletionResponse)
@@ -90,7 +90,7 @@ async def test_truncated_response_is_not_a_missing_call(stop: str) -> None:
     assert response.stop_reason == stop
 
 
-async def test_a_choice_that_was_adjusted_demands_nothing() -> None:
+async def test_an_adjusted_tool_choice_requires_no_call() -> None:
     response = await ask("ollama", Turn(text="No."), tool_choice="required", on_unsupported="adjust")
     assert isinstance(response, CompletionResponse)
     assert response.content == "No."

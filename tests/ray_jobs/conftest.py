@@ -26,7 +26,7 @@ RAY_SETTINGS = {
     "RAY_DEFAULT_OBJECT_STORE_MAX_MEMORY_BYTES": str(100 * 2**20),
     "RAY_ENABLE_UV_RUN_RUNTIME_ENV": "0",
     "RAY_USAGE_STATS_ENABLED": "0",
-    # A busy machine takes its time.
+    # A busy machine is slow.
     "RAY_agent_register_timeout_ms": "300000",
     "RAY_health_check_timeout_ms": "60000",
     "RAY_gcs_server_request_timeout_seconds": "300",

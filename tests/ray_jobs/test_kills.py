@@ -14,7 +14,7 @@ from tests.ray_jobs.work import CONCURRENCY, ROWS, Work, check_repeats
 pytestmark = [pytest.mark.ray, pytest.mark.filterwarnings("default")]
 
 
-def test_killed_workers_are_replaced_and_their_shards_go_on(work: Work) -> None:
+def test_killed_workers_are_replaced_and_their_shards_continue(work: Work) -> None:
     driver, luck = work.start(), random.Random(3)
     for until in sorted(luck.sample(range(20, 300), 3)):
         work.wait_for_calls(driver, until)
@@ -31,7 +31,7 @@ def test_killed_workers_are_replaced_and_their_shards_go_on(work: Work) -> None:
     assert len(work.vendor.calls()) == asked
 
 
-def test_a_killed_node_is_replaced_and_its_shards_go_on_elsewhere(work: Work) -> None:
+def test_a_killed_node_is_replaced_and_its_shards_continue_elsewhere(work: Work) -> None:
     driver = work.start()
     work.wait_for_calls(driver, random.Random(5).randrange(20, 150))
     assert driver.poll() is None
@@ -42,7 +42,7 @@ def test_a_killed_node_is_replaced_and_its_shards_go_on_elsewhere(work: Work) ->
     work.check()
 
 
-def test_a_killed_driver_is_started_again_and_goes_on(work: Work) -> None:
+def test_a_killed_driver_is_restarted_and_continues(work: Work) -> None:
     driver = work.start()
     work.wait_for_calls(driver, random.Random(7).randrange(20, 300))
     work.kill_driver(driver)

@@ -1,4 +1,4 @@
-"""A vendor on loopback in a process of its own, which counts what it is asked: `python -m tests.ray_jobs.vendor CALLS SECONDS`.
+"""A vendor on loopback in a process of its own, which counts its requests: `python -m tests.ray_jobs.vendor CALLS SECONDS`.
 
 It prints its URL. Every request is a line in the CALLS file before it is answered: a `Call`. An `Order` in the file that
 `name_orders` names is taken with the next request.

@@ -19,7 +19,7 @@ NAME: ContextVar[str] = ContextVar("NAME", default="")
 
 @pytest.fixture
 def interrupted() -> Iterator[None]:
-    """A signal handler that raises in the middle of whatever the main thread waits for."""
+    """A signal handler that raises while the main thread waits."""
 
     def handler(*_: object) -> None:
         raise TimeoutError("the alarm")
@@ -97,7 +97,7 @@ async def find_thread() -> int:
 
 
 def test_a_caller_drives_the_loop_itself() -> None:
-    run(give(None))  # takes the loop from its thread, if that drives
+    run(give(None))  # moves the loop from its thread, if that drives it
     assert {run(find_thread()) for _ in range(3)} == {threading.get_ident()}
 
 
@@ -127,7 +127,7 @@ def test_tasks_go_on_after_the_call_that_started_them() -> None:
     assert run(give(4)) == 4
 
 
-def test_timers_run_while_nobody_calls() -> None:
+def test_timers_run_without_calls() -> None:
     fired = threading.Event()
 
     async def begin() -> None:

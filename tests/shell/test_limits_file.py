@@ -31,7 +31,7 @@ def stored(tmp_path: Path, text: str | bytes) -> dict[str, str]:
     return {"VICTOR_FP_CONFIG_DIR": str(tmp_path)}
 
 
-def test_what_was_written_is_read(tmp_path: Path) -> None:
+def test_written_limits_are_read(tmp_path: Path) -> None:
     path = tmp_path / "new" / "limits.json"
     assert isinstance(outcome(write_limits(path, LIMITS)), Success)
     assert outcome(read_limits(path)) == Success(LIMITS)
@@ -58,7 +58,7 @@ def test_limits_file_round_trips(limits: dict[str, Any], tmp_path_factory: Any) 
     assert outcome(read_limits(path)) == Success(limits)
 
 
-def test_a_missing_file_and_a_missing_home_hold_nothing(tmp_path: Path) -> None:
+def test_a_missing_file_and_a_missing_home_have_no_limits(tmp_path: Path) -> None:
     assert outcome(read_limits(tmp_path / "none.json")) == Success({})
     assert load_limits({}) == {}
     assert find_limits_file({}) is None

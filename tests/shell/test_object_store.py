@@ -76,7 +76,7 @@ async def test_an_object_that_is_missing_is_one_fault() -> None:
         ("GenericError", ConnectionFailed),
     ],
 )
-async def test_errors_are_faults_without_what_was_sent(name: str, fault: type[Fault]) -> None:
+async def test_errors_are_faults_without_the_request(name: str, fault: type[Fault]) -> None:
     exceptions = pytest.importorskip("obstore.exceptions", reason="the extra `object-store` is not installed")
 
     class Broken:

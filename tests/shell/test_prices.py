@@ -1,4 +1,4 @@
-"""Prices by genai-prices: asked for, without network, from a body and from a stream alike."""
+"""Prices by genai-prices: optional, without network, equal for a body and a stream."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def test_usage_is_priced_by_the_table(sale: PricedUsage, dollars: float | None) 
 
 
 @pytest.mark.usefixtures("table")
-def test_another_address_is_another_seller() -> None:
+def test_another_host_has_other_prices() -> None:
     assert price_at("http://localhost:8080/v1")(PricedUsage(models=("m-1",), usage=USAGE)) is None
 
 
@@ -85,12 +85,12 @@ def test_another_address_is_another_seller() -> None:
         (r"https://[^/]+\.modal\.(?:run|direct)(?:/|$)", "https://me.modal.run.evil.example/v1", False),
     ],
 )
-def test_a_price_is_taken_by_host(pattern: str, address: str, expected: bool) -> None:
+def test_a_price_is_selected_by_host(pattern: str, address: str, expected: bool) -> None:
     assert is_seller(pattern, address) is expected
 
 
 @pytest.mark.usefixtures("table")
-def test_a_host_that_begins_like_a_sellers_has_no_price() -> None:
+def test_a_host_with_a_known_prefix_has_no_price() -> None:
     sale = PricedUsage(models=("m-1",), usage=USAGE)
     assert price_at("https://API.OpenAI.com/v1")(sale) == 0.003
     assert price_at("https://api.openai.com.evil.example/v1")(sale) is None

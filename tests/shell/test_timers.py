@@ -98,7 +98,7 @@ def test_waits_of_one_length_need_one_timer_at_a_time() -> None:
     assert clock.set == 1  # nothing waits, so that nothing is set again
 
 
-def test_short_waits_beside_a_long_one_leave_its_timer() -> None:
+def test_short_waits_during_a_long_one_keep_its_timer() -> None:
     clock, timers = Clock(), Timers()
     long = Wait(60, clock)
     add(timers, long)
@@ -112,7 +112,7 @@ def test_short_waits_beside_a_long_one_leave_its_timer() -> None:
     assert long.expired_at == 60
 
 
-def test_what_fails_to_expire_does_not_keep_the_others_from_it() -> None:
+def test_a_failing_callback_does_not_stop_others_from_expiring() -> None:
     clock, timers = Clock(), Timers()
 
     class Broken(Wait):
@@ -129,7 +129,7 @@ def test_what_fails_to_expire_does_not_keep_the_others_from_it() -> None:
 
 
 @LIMITS
-async def test_a_body_in_time_is_not_touched(limit: MakeLimit) -> None:
+async def test_a_body_in_time_is_not_interrupted(limit: MakeLimit) -> None:
     async with limit(5):
         await asyncio.sleep(0)
     task = asyncio.current_task()
@@ -252,7 +252,7 @@ async def test_nothing_waits_after_limits_have_ended() -> None:
     assert timers.checks == sorted(timers.checks, reverse=True)
 
 
-def test_a_closed_loop_is_freed_with_what_waited_in_it() -> None:
+def test_a_closed_loop_is_freed_with_its_waiting_limits() -> None:
     loop = asyncio.new_event_loop()
 
     task = loop.create_task(hang(ours, math.inf))

@@ -1,4 +1,4 @@
-"""A scripted wire takes the place of HTTP: answers in the provider's own protocol, and everything that was asked."""
+"""ScriptedWire replaces HTTP: responses in the provider's protocol, and a record of all requests."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from returns.result import Failure
 
 from tests.acme import HI, KEY
 from tests.catalogue_samples import SAMPLES, entry_params
-from tests.paper import PaperRuntime
+from tests.fake_runtime import FakeRuntime
 from victor_fp.core.catalogue.spec import ProviderSpec
 from victor_fp.core.faults import ConnectionFailed, Fault, Overloaded, RateLimited, StreamInterrupted, TimedOut
 from victor_fp.core.result import outcome
@@ -22,7 +22,7 @@ WITH_TOOLS = [spec for spec in SAMPLES if spec.supports.tools]
 
 
 def over(wire: ScriptedWire, name: str = "openai", **options: Any) -> BaseProvider:
-    return ProviderRegistry.create(name, **{"api_key": KEY, "transport": wire, "runtime": PaperRuntime(), **options})
+    return ProviderRegistry.create(name, **{"api_key": KEY, "transport": wire, "runtime": FakeRuntime(), **options})
 
 
 @pytest.mark.parametrize("spec", entry_params())
@@ -38,7 +38,7 @@ async def test_turn_is_written_in_every_protocol(spec: ProviderSpec) -> None:
     assert (wire.closed, wire.left_early) == (True, 0)
 
 
-async def test_turns_follow_each_other_and_the_last_one_stays() -> None:
+async def test_turns_are_used_in_order_and_the_last_one_repeats() -> None:
     wire = ScriptedWire(Turn(calls=(Call(name="weather", arguments={"city": "Oslo"}),)), Turn(text="Sunny."))
     async with over(wire) as provider:
         asked = await provider.chat(HI, model="m-1")
@@ -47,8 +47,8 @@ async def test_turns_follow_each_other_and_the_last_one_stays() -> None:
     assert (asked.stop_reason, said) == ("tool_use", ["Sunny.", "Sunny."])
 
 
-async def test_errors_and_broken_connections_are_retried_as_over_http() -> None:
-    runtime = PaperRuntime()
+async def test_errors_and_broken_connections_are_retried_like_http() -> None:
+    runtime = FakeRuntime()
     busy = json_answer({"error": {"message": "slow down"}}, 429, {"retry-after": "7"})
     wire = ScriptedWire(busy, ConnectionFailed(message="refused"), Turn(text="Hello!"))
     async with over(wire, runtime=runtime) as provider:
@@ -66,7 +66,7 @@ async def test_errors_and_broken_connections_are_retried_as_over_http() -> None:
         (RateLimited(message="slow"), RateLimited),
     ],
 )
-async def test_every_ending_is_a_fault_and_no_time_passes(answer: Any, kind: type[Fault]) -> None:
+async def test_every_failure_ending_is_a_fault_without_waiting(answer: Any, kind: type[Fault]) -> None:
     async with over(ScriptedWire(answer), max_retries=0) as provider:
         results = [outcome(result) async for result in provider.stream_result(HI, model="m-1")]
     assert [type(result.failure()) for result in results if isinstance(result, Failure)] == [kind]

@@ -1,4 +1,4 @@
-"""The scripted server speaks real HTTP and does what it is told, faults of the wire included."""
+"""The scripted server uses real HTTP, including transport errors."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ async def client() -> httpx.AsyncClient:
     return httpx.AsyncClient(trust_env=False, timeout=2.0)
 
 
-async def test_it_answers_and_remembers(client: httpx.AsyncClient) -> None:
+async def test_it_responds_and_records_requests(client: httpx.AsyncClient) -> None:
     async with serving(lambda _: json_answer({"a": 1}, 418, {"x-b": "c"})) as server, client:
         reply = await client.post(f"{server.url}/path?q=1", json={"hi": 1}, headers={"X-Key": "v"})
     (received,) = server.received
@@ -29,7 +29,7 @@ async def test_it_answers_and_remembers(client: httpx.AsyncClient) -> None:
     assert Received(method="GET", path="/").json() is None
 
 
-async def test_pieces_come_as_they_are(client: httpx.AsyncClient) -> None:
+async def test_pieces_are_sent_unmodified(client: httpx.AsyncClient) -> None:
     async with serving(lambda _: Answer(pieces=(b"a", b"bc"))) as server, client:
         assert (await client.get(server.url)).content == b"abc"
         assert (await client.get(server.url)).content == b"abc"
@@ -43,7 +43,7 @@ async def test_a_connection_can_break(client: httpx.AsyncClient) -> None:
 
 
 @pytest.mark.parametrize("ending", ["held", "silent"])
-async def test_who_leaves_is_seen(client: httpx.AsyncClient, ending: str) -> None:
+async def test_a_client_that_disconnects_is_detected(client: httpx.AsyncClient, ending: str) -> None:
     answer = Answer(ending="held") if ending == "held" else Answer(ending="silent")
     async with serving(lambda _: answer) as server, client:
         with pytest.raises(httpx.ReadTimeout):

@@ -146,7 +146,7 @@ async def everything_else() -> None:
 
 
 async def metadata_and_figures(provider: ManagedProvider, manager: ProviderManager) -> None:
-    """Metadata is a dict with room for extras, with a typed view beside it; figures are typed."""
+    """Metadata is a dict with extra keys and a typed view; statistics are typed."""
     response = await provider.chat(MESSAGES)
     as_dict: dict[str, Any] | None = response.metadata
     assert_type(response.typed_metadata.get("reasoning_content"), str | None)

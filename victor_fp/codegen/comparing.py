@@ -7,7 +7,7 @@ from typing import Literal, NamedTuple, TypeAlias
 
 from victor_fp.codegen.normalise import Side
 from victor_fp.codegen.schema import (
-    Schema,
+    SchemaNode,
     Schemas,
     find_kind,
     find_reference,
@@ -54,7 +54,7 @@ class ChangeLocation(NamedTuple):
         )
 
 
-def compare(both: Comparison, ours: Schema, theirs: Schema, location: ChangeLocation) -> list[Change]:
+def compare(both: Comparison, ours: SchemaNode, theirs: SchemaNode, location: ChangeLocation) -> list[Change]:
     """Return the differences between two schemas and all they reference, comparing each pair of components once."""
     name = find_reference(ours)
     if name is not None:
@@ -77,7 +77,7 @@ def compare(both: Comparison, ours: Schema, theirs: Schema, location: ChangeLoca
     return found + _compare_objects(both, _keep_shaped(mine), _keep_shaped(other), location)
 
 
-def _list_options(schemas: Schemas, schema: Schema, seen: frozenset[str] = frozenset()) -> list[Schema]:
+def _list_options(schemas: Schemas, schema: SchemaNode, seen: frozenset[str] = frozenset()) -> list[SchemaNode]:
     """Return the plain schemas that a schema allows, with references and unions resolved, without null."""
     name = find_reference(schema)
     if name is not None and name in seen:
@@ -89,17 +89,17 @@ def _list_options(schemas: Schemas, schema: Schema, seen: frozenset[str] = froze
     return [] if target.get("type") == "null" else [target]
 
 
-def _keep_shaped(options: list[Schema]) -> list[Schema]:
+def _keep_shaped(options: list[SchemaNode]) -> list[SchemaNode]:
     return [option for option in options if "properties" in option]
 
 
-def _collect_kinds(options: list[Schema]) -> frozenset[str]:
+def _collect_kinds(options: list[SchemaNode]) -> frozenset[str]:
     found = (find_kind({}, option) for option in options)
     return frozenset("object" if shape == "map" else shape for shape in found)
 
 
 def _compare_types(
-    both: Comparison, mine: list[Schema], other: list[Schema], location: ChangeLocation
+    both: Comparison, mine: list[SchemaNode], other: list[SchemaNode], location: ChangeLocation
 ) -> list[Change] | None:
     """Return the changes of type; None if one of the schemas accepts anything."""
     ours, theirs = _collect_kinds(mine), _collect_kinds(other)
@@ -115,7 +115,7 @@ def _compare_types(
     return []
 
 
-def _compare_values(mine: list[Schema], other: list[Schema], location: ChangeLocation) -> list[Change]:
+def _compare_values(mine: list[SchemaNode], other: list[SchemaNode], location: ChangeLocation) -> list[Change]:
     ours, theirs = _list_strings(mine), _list_strings(other)
     if not ours or not theirs:
         return []
@@ -124,19 +124,19 @@ def _compare_values(mine: list[Schema], other: list[Schema], location: ChangeLoc
     return gone + new
 
 
-def _list_strings(options: list[Schema]) -> list[str]:
+def _list_strings(options: list[SchemaNode]) -> list[str]:
     """Return the allowed strings; empty if any string is allowed."""
     texts = [list_constants(option) for option in options if find_kind({}, option) == "string"]
     return [word for group in texts for word in group] if all(texts) else []
 
 
-def _unite(options: list[Schema], keyword: str) -> Schema:
+def _unite(options: list[SchemaNode], keyword: str) -> SchemaNode:
     inner = [to_schema(option[keyword]) for option in options if keyword in option]
     return inner[0] if len(inner) == 1 else {"oneOf": list(inner)} if inner else {}
 
 
 def _compare_objects(
-    both: Comparison, mine: list[Schema], other: list[Schema], location: ChangeLocation
+    both: Comparison, mine: list[SchemaNode], other: list[SchemaNode], location: ChangeLocation
 ) -> list[Change]:
     if not mine or not other:
         return []
@@ -155,7 +155,7 @@ def _compare_objects(
     return found + [Change(*location, "added", f"variant {tag}={value}", used=False) for value in new]
 
 
-def _find_shared_tag(both: Comparison, mine: list[Schema], other: list[Schema]) -> str | None:
+def _find_shared_tag(both: Comparison, mine: list[SchemaNode], other: list[SchemaNode]) -> str | None:
     names = [
         name for name in read_properties(mine[0]) if all(name in read_properties(item) for item in [*mine, *other])
     ]
@@ -172,8 +172,8 @@ def _are_disjoint(groups: list[tuple[str, ...]]) -> bool:
     return len(every) == len(set(every))
 
 
-def _group_by_tag(schemas: Schemas, options: list[Schema], tag: str) -> dict[str, list[Schema]]:
-    groups: dict[str, list[Schema]] = {}
+def _group_by_tag(schemas: Schemas, options: list[SchemaNode], tag: str) -> dict[str, list[SchemaNode]]:
+    groups: dict[str, list[SchemaNode]] = {}
     for option in options:
         for value in list_constants(resolve(schemas, read_properties(option)[tag])):
             groups.setdefault(value, []).append(option)
@@ -181,7 +181,7 @@ def _group_by_tag(schemas: Schemas, options: list[Schema], tag: str) -> dict[str
 
 
 def _compare_fields(
-    both: Comparison, mine: list[Schema], other: list[Schema], location: ChangeLocation, tag: str | None = None
+    both: Comparison, mine: list[SchemaNode], other: list[SchemaNode], location: ChangeLocation, tag: str | None = None
 ) -> list[Change]:
     """Compare the fields of objects; several objects without a tag are treated as one."""
     ours, theirs = _collect_fields(mine), _collect_fields(other)
@@ -202,8 +202,8 @@ def _compare_fields(
     return found
 
 
-def _collect_fields(options: Iterable[Schema]) -> dict[str, Schema]:
-    found: dict[str, list[Schema]] = {}
+def _collect_fields(options: Iterable[SchemaNode]) -> dict[str, SchemaNode]:
+    found: dict[str, list[SchemaNode]] = {}
     for option in options:
         for name, schema in read_properties(option).items():
             alternatives = found.setdefault(name, [])
@@ -212,7 +212,7 @@ def _collect_fields(options: Iterable[Schema]) -> dict[str, Schema]:
     return {name: group[0] if len(group) == 1 else {"oneOf": list(group)} for name, group in found.items()}
 
 
-def _describe(schemas: Schemas, schema: Schema) -> str:
+def _describe(schemas: Schemas, schema: SchemaNode) -> str:
     name = find_reference(schema)
     shapes = sorted(_collect_kinds(_list_options(schemas, schema))) or ["any"]
     return " or ".join(shapes) + (f" ({name})" if name else "")

@@ -23,7 +23,7 @@ from victor_fp.codegen.emit import GENERATOR, GENERATOR_VERSION, emit
 from victor_fp.codegen.normalise import Side, normalise
 from victor_fp.codegen.operations import RUNTIME, emit_operations, read_operations
 from victor_fp.codegen.rewriting import rewrite_module
-from victor_fp.codegen.schema import Schema, to_schema
+from victor_fp.codegen.schema import SchemaNode, to_schema
 from victor_fp.codegen.vendor_fields import split_vendor_fields
 
 Files = dict[str, str]
@@ -77,7 +77,7 @@ def compile_vendor(
     return _write(out_dir, files, everything=False)
 
 
-def _drop_descriptions(schema: Schema) -> Schema:
+def _drop_descriptions(schema: SchemaNode) -> SchemaNode:
     return {key: value for key, value in schema.items() if key != "description"}
 
 

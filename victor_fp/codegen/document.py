@@ -11,7 +11,7 @@ from urllib.parse import unquote
 
 from victor_fp.codegen.bounds import MAX_CHAIN, MAX_SLICE_NODES, CodegenFailed, find_excess, list_json_children
 from victor_fp.codegen.schema import (
-    Schema,
+    SchemaNode,
     Schemas,
     find_reference,
     list_references,
@@ -32,7 +32,7 @@ class Document(NamedTuple):
     """A parsed OpenAPI document and the SHA-256 of its bytes."""
 
     name: str
-    content: Schema
+    content: SchemaNode
     sha256: str
 
 
@@ -139,9 +139,9 @@ def apply_overlay(document: Document, patch: object) -> Document:
     return document._replace(content=to_schema(merge_patch(document.content, patch)))
 
 
-def collect_operations(document: Document) -> dict[str, Schema]:
+def collect_operations(document: Document) -> dict[str, SchemaNode]:
     """Return operations by id and by "METHOD /path"."""
-    found: dict[str, Schema] = {}
+    found: dict[str, SchemaNode] = {}
     for path, item in to_schema(document.content.get("paths")).items():
         for method, operation in to_schema(item).items():
             if method in METHODS:
@@ -227,11 +227,11 @@ def _measure_longest_chain(reached: Mapping[str, list[str]]) -> int:
     return max(lengths.values(), default=0)
 
 
-def _name_targets(document: Document, schemas: Schemas, name: str) -> tuple[Schema, int]:
+def _name_targets(document: Document, schemas: Schemas, name: str) -> tuple[SchemaNode, int]:
     """Return the component with references to components only, and its number of schemas."""
     count = 0
 
-    def step(schema: Schema) -> Schema:
+    def step(schema: SchemaNode) -> SchemaNode:
         nonlocal count
         count += 1
         target = schema.get("$ref")
@@ -252,7 +252,7 @@ def _name_targets(document: Document, schemas: Schemas, name: str) -> tuple[Sche
     return rewrite(schemas[name], step), count
 
 
-def _name_root(schemas: Schemas, schema: Schema, name: str) -> str:
+def _name_root(schemas: Schemas, schema: SchemaNode, name: str) -> str:
     """Return the component of a body, creating one for an inline body."""
     existing = find_reference(schema)
     if existing is not None:
@@ -264,13 +264,13 @@ def _name_root(schemas: Schemas, schema: Schema, name: str) -> str:
     return name
 
 
-def list_bodies(document: Document, operation: Schema) -> list[tuple[str, Schema]]:
+def list_bodies(document: Document, operation: SchemaNode) -> list[tuple[str, SchemaNode]]:
     """Return the role and schema of every body: Request (one line of JSONL), Response, Event (one frame of a stream), Error.
 
     For a form, the requests are the content of its files, by the `contentSchema` of the part, and the components of its
     `allOf`, which have its other fields.
     """
-    found: list[tuple[str, Schema]] = []
+    found: list[tuple[str, SchemaNode]] = []
     request = to_schema(follow_pointer(document, operation.get("requestBody")).get("content"))
     found.extend(("Request", schema) for media, schema in _list_schemas(request) if media in REQUESTS)
     for media, form in _list_schemas(request):
@@ -290,12 +290,12 @@ def list_bodies(document: Document, operation: Schema) -> list[tuple[str, Schema
     return found
 
 
-def _list_schemas(content: Schema) -> list[tuple[str, Schema]]:
+def _list_schemas(content: SchemaNode) -> list[tuple[str, SchemaNode]]:
     bodies = [(media.split(";")[0], to_schema(to_schema(body).get("schema"))) for media, body in content.items()]
     return [(media, schema) for media, schema in bodies if schema]
 
 
-def follow_pointer(document: Document, node: object) -> Schema:
+def follow_pointer(document: Document, node: object) -> SchemaNode:
     """Return the node, or the target of its `$ref` in the document."""
     schema = to_schema(node)
     for _ in range(10):

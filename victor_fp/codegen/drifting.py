@@ -21,7 +21,16 @@ from victor_fp.codegen.document import (
     read_component_schemas,
 )
 from victor_fp.codegen.normalise import Side, normalise_for_comparison
-from victor_fp.codegen.schema import Schema, Schemas, find_reference, make_reference, prune, rewrite, to_list, to_schema
+from victor_fp.codegen.schema import (
+    SchemaNode,
+    Schemas,
+    find_reference,
+    make_reference,
+    prune,
+    rewrite,
+    to_list,
+    to_schema,
+)
 from victor_fp.codegen.sources import Source, read_sources
 
 
@@ -162,7 +171,7 @@ def report(drifts: tuple[Drift, ...], *, only_used: bool = False) -> str:
 _EFFECTS = ("added", "removed", "changed")
 
 
-def _is_foreign(schema: Schema, vendor: str | None) -> bool:
+def _is_foreign(schema: SchemaNode, vendor: str | None) -> bool:
     """Return whether a node is marked for other vendors (`x-vendor`) or as undocumented (`x-undocumented`)."""
     return schema.get("x-undocumented") is True or ("x-vendor" in schema and vendor not in to_list(schema["x-vendor"]))
 
@@ -177,7 +186,7 @@ def _drop_marked(schemas: Schemas, vendor: str | None) -> Schemas:
     def dropped(item: object) -> bool:
         return isinstance(item, dict) and (_is_foreign(item, vendor) or find_reference(item) in foreign)
 
-    def step(schema: Schema) -> Schema:
+    def step(schema: SchemaNode) -> SchemaNode:
         kept = dict(schema)
         for keyword in ("oneOf", "anyOf", "allOf"):
             if keyword in kept:
@@ -195,7 +204,7 @@ def _drop_marked(schemas: Schemas, vendor: str | None) -> Schemas:
     return {name: rewrite(schema, step) for name, schema in schemas.items() if name not in foreign}
 
 
-def _normalise_body(schemas: Schemas, schema: Schema) -> Schema:
+def _normalise_body(schemas: Schemas, schema: SchemaNode) -> SchemaNode:
     """Normalise an inline body like the components it references."""
     return schema if "$ref" in schema else normalise_for_comparison(prune({**schemas, _BODY: schema}, [_BODY]))[_BODY]
 

@@ -8,7 +8,7 @@ import warnings
 from importlib import metadata
 
 from victor_fp.codegen.bounds import CodegenFailed
-from victor_fp.codegen.schema import COMPONENTS, Schema, Schemas, to_schema
+from victor_fp.codegen.schema import COMPONENTS, SchemaNode, Schemas, to_schema
 
 _UNENCODABLE = re.compile(r"[\"\\\x00-\x1f]")
 GENERATOR = "datamodel-code-generator"
@@ -35,7 +35,7 @@ def emit(schemas: Schemas) -> str:
     """
     require_generator()
     _validate(schemas)
-    document: Schema = {
+    document: SchemaNode = {
         "openapi": "3.1.0",
         "info": {"title": "wire", "version": "1"},
         "paths": {},
@@ -78,7 +78,7 @@ def _validate(schemas: Schemas) -> None:
             raise CodegenFailed(f"reference {target!r} is not to a schema of the document")
 
 
-def _generate(document: Schema) -> object:
+def _generate(document: SchemaNode) -> object:
     from datamodel_code_generator import generate
     from datamodel_code_generator.enums import AllOfMergeMode, DataModelType, InputFileType, OpenAPIScope
     from datamodel_code_generator.format import PythonVersion

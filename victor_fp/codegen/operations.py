@@ -10,7 +10,7 @@ from typing import Literal, NamedTuple, TypeAlias, get_args
 from victor_fp.codegen.bounds import CodegenFailed
 from victor_fp.codegen.document import METHODS, Document, Slice, follow_pointer
 from victor_fp.codegen.schema import (
-    Schema,
+    SchemaNode,
     list_constants,
     make_unique_name,
     resolve,
@@ -178,7 +178,7 @@ def _to_one_line(value: object) -> str:
 
 
 def _find_identifier(
-    method: str, path: str, operation: Schema, selected: Mapping[str, Mapping[str, str]]
+    method: str, path: str, operation: SchemaNode, selected: Mapping[str, Mapping[str, str]]
 ) -> str | None:
     """Return the name of an operation in a slice; None if it is not selected."""
     if method not in METHODS:
@@ -207,10 +207,10 @@ def _find_bodies(
 
 
 def _read_parameters(
-    document: Document, sliced: Slice, path: str, item: Schema, operation: Schema
+    document: Document, sliced: Slice, path: str, item: SchemaNode, operation: SchemaNode
 ) -> tuple[ParameterShape, ...]:
     """Read path parameters in the order of the template, then query and header parameters as declared."""
-    declared: dict[tuple[str, str], Schema] = {}
+    declared: dict[tuple[str, str], SchemaNode] = {}
     for node in (*to_list(item.get("parameters")), *to_list(operation.get("parameters"))):
         parameter = follow_pointer(document, node)
         name, location = parameter.get("name"), parameter.get("in")
@@ -251,7 +251,7 @@ def _make_field_name(name: str) -> str:
     return f"{field}_" if keyword.iskeyword(field) else field
 
 
-def _build_annotation(schema: Schema) -> str:
+def _build_annotation(schema: SchemaNode) -> str:
     """Return the Python type of a parameter; other types than scalars and lists of scalars are strings."""
     values = list_constants(schema)
     if values:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from typing import Literal, TypeAlias
 
-Schema: TypeAlias = dict[str, object]
-Schemas: TypeAlias = dict[str, Schema]
+SchemaNode: TypeAlias = dict[str, object]
+Schemas: TypeAlias = dict[str, SchemaNode]
 """Component name -> schema, as under `components.schemas`."""
 
 SchemaKind: TypeAlias = Literal["any", "null", "string", "number", "boolean", "array", "object", "map"]
@@ -14,7 +14,7 @@ SchemaKind: TypeAlias = Literal["any", "null", "string", "number", "boolean", "a
 COMPONENTS = "#/components/schemas/"
 
 
-def to_schema(value: object) -> Schema:
+def to_schema(value: object) -> SchemaNode:
     """Read a node as a schema; values other than mappings, such as booleans, accept anything."""
     return {str(key): item for key, item in value.items()} if isinstance(value, dict) else {}
 
@@ -24,18 +24,18 @@ def to_list(value: object) -> list[object]:
     return list(value) if isinstance(value, list) else []
 
 
-def make_reference(name: str) -> Schema:
+def make_reference(name: str) -> SchemaNode:
     """Return a reference to a component."""
     return {"$ref": COMPONENTS + name}
 
 
-def find_reference(schema: Schema) -> str | None:
+def find_reference(schema: SchemaNode) -> str | None:
     """Return the component that a schema references; None if it is not a reference."""
     target = schema.get("$ref")
     return target[len(COMPONENTS) :] if isinstance(target, str) and target.startswith(COMPONENTS) else None
 
 
-def resolve(schemas: Schemas, schema: Schema) -> Schema:
+def resolve(schemas: Schemas, schema: SchemaNode) -> SchemaNode:
     """Follow references to their target; a dangling or circular reference accepts anything."""
     seen: set[str] = set()
     while "$ref" in schema:
@@ -47,22 +47,22 @@ def resolve(schemas: Schemas, schema: Schema) -> Schema:
     return schema
 
 
-def read_properties(schema: Schema) -> dict[str, Schema]:
+def read_properties(schema: SchemaNode) -> dict[str, SchemaNode]:
     """Return the named fields of an object."""
     return {name: to_schema(item) for name, item in to_schema(schema.get("properties")).items()}
 
 
-def list_required(schema: Schema) -> tuple[str, ...]:
+def list_required(schema: SchemaNode) -> tuple[str, ...]:
     """Return the names of required fields."""
     return tuple(item for item in to_list(schema.get("required")) if isinstance(item, str))
 
 
-def list_variants(schema: Schema, keyword: str = "oneOf") -> list[Schema]:
+def list_variants(schema: SchemaNode, keyword: str = "oneOf") -> list[SchemaNode]:
     """Return the alternatives of a union, or the parts of a composition."""
     return [to_schema(item) for item in to_list(schema.get(keyword))]
 
 
-def list_constants(schema: Schema) -> tuple[str, ...]:
+def list_constants(schema: SchemaNode) -> tuple[str, ...]:
     """Return the strings of `const` or `enum`; empty if there are none, or other values."""
     if isinstance(schema.get("const"), str):
         return (str(schema["const"]),)
@@ -72,7 +72,7 @@ def list_constants(schema: Schema) -> tuple[str, ...]:
     return ()
 
 
-def find_kind(schemas: Schemas, schema: Schema) -> SchemaKind:
+def find_kind(schemas: Schemas, schema: SchemaNode) -> SchemaKind:
     """Return the JSON type of a schema that is not a union: "object" with named properties, "map" without."""
     schema = resolve(schemas, schema)
     if "properties" in schema:
@@ -94,7 +94,7 @@ def find_kind(schemas: Schemas, schema: Schema) -> SchemaKind:
             return "any"
 
 
-def collect_kinds(schemas: Schemas, schema: Schema) -> frozenset[SchemaKind]:
+def collect_kinds(schemas: Schemas, schema: SchemaNode) -> frozenset[SchemaKind]:
     """Return all JSON types of a schema, through references and unions; each component is visited once."""
     found: set[SchemaKind] = set()
     seen: set[str] = set()
@@ -114,9 +114,9 @@ def collect_kinds(schemas: Schemas, schema: Schema) -> frozenset[SchemaKind]:
     return frozenset(found)
 
 
-def map_children(schema: Schema, change: Callable[[Schema], Schema]) -> Schema:
+def map_children(schema: SchemaNode, change: Callable[[SchemaNode], SchemaNode]) -> SchemaNode:
     """Apply `change` to every direct subschema."""
-    result: Schema = {}
+    result: SchemaNode = {}
     for keyword, value in schema.items():
         if keyword in ("properties", "patternProperties", "$defs"):
             result[keyword] = {name: change(to_schema(item)) for name, item in to_schema(value).items()}
@@ -129,11 +129,11 @@ def map_children(schema: Schema, change: Callable[[Schema], Schema]) -> Schema:
     return result
 
 
-def list_children(schema: Schema) -> list[Schema]:
+def list_children(schema: SchemaNode) -> list[SchemaNode]:
     """Return the direct subschemas."""
-    found: list[Schema] = []
+    found: list[SchemaNode] = []
 
-    def collect(inner: Schema) -> Schema:
+    def collect(inner: SchemaNode) -> SchemaNode:
         found.append(inner)
         return inner
 
@@ -141,17 +141,17 @@ def list_children(schema: Schema) -> list[Schema]:
     return found
 
 
-def rewrite(schema: Schema, step: Callable[[Schema], Schema]) -> Schema:
+def rewrite(schema: SchemaNode, step: Callable[[SchemaNode], SchemaNode]) -> SchemaNode:
     """Apply a step to a schema and all its subschemas, innermost first."""
     return step(map_children(schema, lambda inner: rewrite(inner, step)))
 
 
-def rewrite_all(schemas: Schemas, step: Callable[[Schema], Schema]) -> Schemas:
+def rewrite_all(schemas: Schemas, step: Callable[[SchemaNode], SchemaNode]) -> Schemas:
     """Apply a step to all schemas of all components."""
     return {name: rewrite(schema, step) for name, schema in schemas.items()}
 
 
-def list_references(schema: Schema) -> Iterator[str]:
+def list_references(schema: SchemaNode) -> Iterator[str]:
     """Yield the components that a schema references directly, in order."""
     name = find_reference(schema)
     if name is not None:

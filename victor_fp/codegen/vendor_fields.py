@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from victor_fp.codegen.bounds import CodegenFailed
 from victor_fp.codegen.document import Slice
-from victor_fp.codegen.schema import Schema, Schemas, to_list, to_pascal_case, to_schema
+from victor_fp.codegen.schema import SchemaNode, Schemas, to_list, to_pascal_case, to_schema
 
 MARK = "x-vendor"
 """On a property: the vendors that accept it; without it, the property belongs to the format."""
@@ -39,10 +39,10 @@ def split_vendor_fields(sliced: Slice) -> Slice:
     return sliced._replace(schemas=schemas, request_roots=tuple(roots), bases=bases)
 
 
-def _split(root: str, schema: Schema) -> tuple[Schema, Schemas]:
+def _split(root: str, schema: SchemaNode) -> tuple[SchemaNode, Schemas]:
     """Return the body without marked properties, and a component per vendor, in order of appearance."""
-    common: Schema = {}
-    by_vendor: dict[str, Schema] = {}
+    common: SchemaNode = {}
+    by_vendor: dict[str, SchemaNode] = {}
     for name, value in to_schema(schema.get("properties")).items():
         vendors = [str(vendor) for vendor in to_list(to_schema(value).get(MARK))]
         if not vendors:

@@ -41,7 +41,7 @@ from victor_fp.core.faults import (
     describe,
     redact_fault,
 )
-from victor_fp.core.resilience.breaker import Verdict, judge_fault
+from victor_fp.core.resilience.breaker import BreakerVerdict, judge_fault
 from victor_fp.core.security.redaction import SHORTEST_SECRET
 from victor_fp.core.security.secrets import find_secrets
 from victor_fp.shell.transport.errors import Stage, fault_from_error, known_fault_from_error
@@ -348,7 +348,7 @@ def _log_defect(provider: BaseProvider, error: Exception) -> None:
     logging.getLogger("victor_fp").warning("%s failed to read a response", provider.name, exc_info=trace)
 
 
-def judge_value(value: object) -> Verdict:
+def judge_value(value: object) -> BreakerVerdict:
     """Return the verdict of a returned value: by its HTTP status, if it has one, else success."""
     status = getattr(value, "status_code", None)
     return (
@@ -358,6 +358,6 @@ def judge_value(value: object) -> Verdict:
     )
 
 
-def judge_error(error: Exception) -> Verdict:
+def judge_error(error: Exception) -> BreakerVerdict:
     """Return the verdict of an exception, that of its fault."""
     return judge_fault(fault_from(error))

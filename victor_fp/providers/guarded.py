@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 from victor_fp.core.faults import CircuitOpen
 from victor_fp.core.resilience import breaker as circuit
-from victor_fp.core.resilience.breaker import Breaker, BreakerPolicy, Rejected, Verdict
+from victor_fp.core.resilience.breaker import Breaker, BreakerPolicy, BreakerVerdict, Rejected
 from victor_fp.providers.errors import error_from, judge_error, judge_value
 from victor_fp.shell.runtime import SYSTEM, Runtime
 from victor_fp.shell.store.memory import MemoryCell
@@ -70,7 +70,7 @@ class CircuitGuarded(ABC):
             )
             fault = CircuitOpen(provider=self.name, message=message, retry_after=leave.retry_after)
             raise error_from(fault)
-        verdict: Verdict = "cancelled"
+        verdict: BreakerVerdict = "cancelled"
         try:
             value = await func(*args, **kwargs)
             verdict = judge_value(value)

@@ -29,7 +29,19 @@ from victor_fp.testing.harness import Harness, Law, NoSleepRuntime, NotApplicabl
 from victor_fp.testing.laws import behaviour, faults, responses, retrieval
 from victor_fp.testing.writers import Writer, load_writer
 
-__all__ = ["LAWS", "Case", "Finding", "Law", "Report", "Verdict", "Writer", "cases", "check", "harness_for", "examine"]
+__all__ = [
+    "LAWS",
+    "Case",
+    "Finding",
+    "Law",
+    "ConformanceReport",
+    "Verdict",
+    "Writer",
+    "cases",
+    "check",
+    "harness_for",
+    "examine",
+]
 
 Make: TypeAlias = Callable[..., BaseProvider]
 """Creates a provider from `api_key`, `base_url`, `timeout` and `max_retries`; for example a class."""
@@ -50,7 +62,7 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
         return f"{self.verdict:9}  {self.law}" + "".join(f"\n             {line}" for line in self.details)
 
 
-class Report(msgspec.Struct, frozen=True, kw_only=True):
+class ConformanceReport(msgspec.Struct, frozen=True, kw_only=True):
     """The results for all laws."""
 
     provider: str
@@ -100,10 +112,10 @@ def check(
     model: str | None = None,
     settings: Mapping[str, object] | None = None,
     reasoning: bool = False,
-) -> Report:
+) -> ConformanceReport:
     """Check all laws for a provider. Must be called without a running event loop, since it runs its own."""
     harness = harness_for(provider, protocol=protocol, model=model, settings=settings, reasoning=reasoning)
-    return Report(provider=harness.name, findings=tuple(examine(harness, law) for law in LAWS))
+    return ConformanceReport(provider=harness.name, findings=tuple(examine(harness, law) for law in LAWS))
 
 
 def cases(

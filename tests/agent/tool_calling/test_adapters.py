@@ -12,7 +12,7 @@ from victor_fp.agent.tool_calling import (
     FallbackParsingMixin,
     FamilyAdapter,
     OpenAIToolCallingAdapter,
-    ToolCall,
+    ParsedToolCall,
     ToolCallFormat,
     ToolCallingAdapterRegistry,
     ToolCallingCapabilities,
@@ -65,10 +65,10 @@ def test_custom_adapter_parses_entries_and_text() -> None:
     adapter = OwnAdapter("m")
     entries = [{"id": "call_1", "function": {"name": "open", "arguments": '{"path": "a.py"}'}}]
     native = adapter.parse_tool_calls("", entries)
-    assert native.tool_calls == [ToolCall("open", {"path": "a.py"}, "call_1")]
+    assert native.tool_calls == [ParsedToolCall("open", {"path": "a.py"}, "call_1")]
     assert (native.parse_method, native.confidence, native.warnings) == ("native", 1.0, [])
     text = adapter.parse_tool_calls('On it.\n{"name": "open", "arguments": {"path": "a.py"}}')
-    assert text.tool_calls == [ToolCall("open", {"path": "a.py"})]
+    assert text.tool_calls == [ParsedToolCall("open", {"path": "a.py"})]
     assert (text.remaining_content, text.parse_method) == ("On it.", "json_fallback")
     assert adapter.parse_tool_calls("nothing here") == ToolCallParseResult(remaining_content="nothing here")
 
@@ -157,9 +157,9 @@ def test_a_gemini_function_without_parameters_has_none() -> None:
         {"type": "function_call", "call_id": "c1", "name": "find", "arguments": '{"q": 1}'},
     ],
 )
-def test_entries_of_every_family_are_read(entry: dict[str, Any]) -> None:
+def test_native_calls_of_every_family_are_parsed(entry: dict[str, Any]) -> None:
     found = OpenAIToolCallingAdapter().parse_native_tool_calls([entry])
-    assert found.tool_calls == [ToolCall("find", {"q": 1}, "c1")]
+    assert found.tool_calls == [ParsedToolCall("find", {"q": 1}, "c1")]
 
 
 def test_invalid_entries_are_reported() -> None:
@@ -174,7 +174,11 @@ def test_invalid_entries_are_reported() -> None:
         ],
         adapter.is_valid_tool_name,
     )
-    assert found.tool_calls == [ToolCall("a", {"q": 1}), ToolCall("b", '{"q": "cut o'), ToolCall("c", {})]
+    assert found.tool_calls == [
+        ParsedToolCall("a", {"q": 1}),
+        ParsedToolCall("b", '{"q": "cut o'),
+        ParsedToolCall("c", {}),
+    ]
     assert found.warnings == [
         "a: repaired single_quotes, trailing_comma",
         "b: the arguments are not a JSON object and are kept as text",
@@ -189,7 +193,7 @@ def test_text_is_parsed_if_the_capabilities_enable_it() -> None:
     hosted = ToolCallingAdapterRegistry.get_adapter("openai", "gpt-5.1").parse_tool_calls(text)
     assert hosted == ToolCallParseResult(remaining_content=text)
     served = ToolCallingAdapterRegistry.get_adapter("vllm", "qwen2.5").parse_tool_calls(text)
-    assert served.tool_calls == [ToolCall("find", {"q": 1})]
+    assert served.tool_calls == [ParsedToolCall("find", {"q": 1})]
     assert (served.remaining_content, served.parse_method) == ("", "xml_fallback")
     file = CapabilityTable(defaults={"xml_fallback_parsing": False, "json_fallback_parsing": False})
     neither = ToolCallingAdapterRegistry.get_adapter("acme", "m", {"capabilities": file}).parse_tool_calls(text)
@@ -206,7 +210,7 @@ def test_native_calls_come_before_text_and_leave_it_alone() -> None:
 def test_tools_in_use_restrict_names_and_define_schemas() -> None:
     adapter = ToolCallingAdapterRegistry.get_adapter("vllm", "m", {"tools": [WEATHER]})
     found = adapter.parse_tool_calls('get-weather.v2("Paris", days=3)\n<function=rm></function>')
-    assert found.tool_calls == [ToolCall(WEATHER.name, {"city": "Paris", "days": 3})]
+    assert found.tool_calls == [ParsedToolCall(WEATHER.name, {"city": "Paris", "days": 3})]
     assert found.remaining_content == "<function=rm></function>"
     assert found.warnings == ["a call in the format function_tags was kept as text: no call of a known tool"]
 
@@ -215,7 +219,7 @@ def test_python_calls_without_names_need_keywords_and_their_own_line() -> None:
     mixin = FallbackParsingMixin()
     content = "I look:\nread_file(path='a.py')\nprint('x')\nread_file('b.py')\nas in open(path='c')"
     found = mixin.parse_from_content(content)
-    assert found.tool_calls == [ToolCall("read_file", {"path": "a.py"})]
+    assert found.tool_calls == [ParsedToolCall("read_file", {"path": "a.py"})]
     assert found.parse_method == "python_call_fallback"
     assert mixin.parse_from_content(content, valid_tool_names={"other"}).tool_calls == []
     assert mixin.parse_from_content(content, lambda name: name != "read_file").tool_calls == []
@@ -231,7 +235,7 @@ def test_each_parser_finds_its_own_format() -> None:
 
 def test_repaired_call_has_a_warning_and_lower_confidence() -> None:
     found = FallbackParsingMixin().parse_from_content("{'name': 'f', 'arguments': {'x': True}}")
-    assert found.tool_calls == [ToolCall("f", {"x": True})]
+    assert found.tool_calls == [ParsedToolCall("f", {"x": True})]
     assert found.warnings == ["f: repaired single_quotes, python_literal"]
     assert found.confidence == pytest.approx(0.81)
 
@@ -302,11 +306,11 @@ def test_registered_adapter_takes_precedence_and_can_be_removed() -> None:
 
 
 def test_calls_go_to_dicts_and_back() -> None:
-    call = ToolCall("f", {"x": 1}, "c1")
-    assert ToolCall.from_dict(call.to_dict()) == call
-    assert ToolCall("f", {}).to_dict() == {"name": "f", "arguments": {}}
+    call = ParsedToolCall("f", {"x": 1}, "c1")
+    assert ParsedToolCall.from_dict(call.to_dict()) == call
+    assert ParsedToolCall("f", {}).to_dict() == {"name": "f", "arguments": {}}
 
 
-def test_an_adapter_without_its_four_answers_cannot_be_made() -> None:
+def test_an_adapter_without_its_four_methods_cannot_be_created() -> None:
     with pytest.raises(TypeError, match="abstract"):
         BaseToolCallingAdapter("m")  # type: ignore[abstract]  # that is what is tested

@@ -1,4 +1,4 @@
-"""Answers of batches are read with what their requests were: names of tools, demanded calls, adjustments, models and prices."""
+"""Results of batches are decoded with the context of their requests: tool names, required calls, adjustments, models, prices."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ def handle_with(context: ItemContext) -> BatchHandle:
     return decode_handle(encode_handle(made)).unwrap()
 
 
-def test_a_tool_that_was_sent_under_another_name_comes_back_under_its_own() -> None:
+def test_a_call_of_a_renamed_tool_has_its_original_name() -> None:
     item = encoded()
     ((sent, own),) = item.context.tool_names.items()
     assert own == "city.find" != sent
@@ -94,7 +94,7 @@ def test_a_tool_that_was_sent_under_another_name_comes_back_under_its_own() -> N
         assert [found["name"] for found in result.unwrap().tool_calls] == ["city.find"]
 
 
-def test_a_demanded_call_that_did_not_come_is_a_fault() -> None:
+def test_a_missing_required_call_is_a_fault() -> None:
     item = encoded(tool_choice="required")
     handle = handle_with(merge_contexts([item]))
     fault = decode(handle, msgspec.json.encode(body("no call"))).failure()

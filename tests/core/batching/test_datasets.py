@@ -78,7 +78,7 @@ def test_thinking_has_two_fields() -> None:
         ({"extra_body": {"documents": ["d"]}}, "documents"),
     ],
 )
-def test_what_a_dataset_would_drop_is_rejected_or_reported(options: dict[str, Any], parameter: str) -> None:
+def test_options_that_a_dataset_would_drop_are_rejected_or_reported(options: dict[str, Any], parameter: str) -> None:
     fault = encode_chat(Row("a", "Hi"), **options).failure()
     assert isinstance(fault, UnsupportedParameter)
     assert fault.parameter == parameter

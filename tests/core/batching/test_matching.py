@@ -12,9 +12,7 @@ KEYS = st.text(min_size=1, max_size=100)
 
 
 @given(st.sets(KEYS, max_size=20), st.lists(KEYS, max_size=20), st.randoms())
-def test_what_came_and_what_did_not_is_everything_that_was_submitted(
-    keys: set[str], others: list[str], luck: object
-) -> None:
+def test_results_and_missing_rows_are_all_submitted_rows(keys: set[str], others: list[str], luck: object) -> None:
     matching = ResultMatching(keys)
     arrived = [key for position, key in enumerate(sorted(keys)) if position % 3]
     seen = [matching.match(make_item_id(key)) for key in arrived]
@@ -25,7 +23,7 @@ def test_what_came_and_what_did_not_is_everything_that_was_submitted(
     assert sorted(matching.list_missing()) == sorted(keys - set(arrived))
 
 
-def test_where_the_keys_are_not_known_nothing_is_unknown_or_missing() -> None:
+def test_without_known_keys_nothing_is_unknown_or_missing() -> None:
     matching = ResultMatching(None)
     assert matching.match("a") == ("a", None)
     assert matching.match("a") == ("a", "doubled")

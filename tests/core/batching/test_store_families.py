@@ -182,7 +182,7 @@ def test_every_id_survives_as_labels(key: str) -> None:
 
 
 @pytest.mark.parametrize("labels", [{}, {"team": "a"}, {"victor-fp-id-0": "1"}, {"victor-fp-id-1": "me"}])
-def test_labels_that_are_no_id_are_that_of_no_row(labels: dict[str, str]) -> None:
+def test_labels_that_are_not_an_id_match_no_row(labels: dict[str, str]) -> None:
     assert decode_labels(labels) == ""
 
 

@@ -1,4 +1,4 @@
-"""A catalogue is a value: what finds entries, and what changes make of it."""
+"""A catalogue is an immutable value: lookup, and copies with changes."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def test_an_entry_is_added_to_another_catalogue() -> None:
     assert next(iter(added)) is SPEC
 
 
-def test_an_added_entry_takes_the_place_of_its_name_and_of_aliases() -> None:
+def test_an_added_entry_replaces_an_entry_or_alias_of_the_same_name() -> None:
     added = CATALOGUE.with_entry(SPEC).with_entry(OTHER)
     assert found(added, "acme") is OTHER
     assert found(added, "claude") is OTHER
@@ -56,7 +56,7 @@ def test_an_added_entry_takes_the_place_of_its_name_and_of_aliases() -> None:
     assert added.names.count("acme") == 1
 
 
-def test_without_a_name_the_entry_is_gone_and_without_an_alias_only_that() -> None:
+def test_removing_a_name_removes_the_entry_and_removing_an_alias_only_the_alias() -> None:
     assert found(CATALOGUE.without("anthropic"), "claude") is None
     assert "anthropic" not in CATALOGUE.without("Anthropic").names
     assert found(CATALOGUE.without("claude"), "claude") is None
@@ -64,7 +64,7 @@ def test_without_a_name_the_entry_is_gone_and_without_an_alias_only_that() -> No
     assert CATALOGUE.without("nobody") == CATALOGUE
 
 
-def test_an_entry_that_turns_out_to_be_none_is_not_found_and_not_iterated() -> None:
+def test_a_value_that_is_not_an_entry_is_not_found_and_not_iterated() -> None:
     catalogue = Catalogue({"ghost": LazyEntry("ghost", lambda: None)})
     assert list(catalogue) == []
     assert isinstance(catalogue.find("ghost").failure(), ProviderNotFound)

@@ -1,4 +1,4 @@
-"""What holds for every entry, whoever its vendor is."""
+"""Properties of every entry of the catalogue."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def settings_of(entry: ProviderSpec) -> dict[str, Any]:
     return {setting.name: SETTINGS[setting.name] for setting in entry.settings if setting.name in SETTINGS}
 
 
-def test_every_entry_asks_for_a_model_that_nobody_has_heard_of() -> None:
+def test_every_entry_sends_a_request_for_an_unknown_model() -> None:
     for entry in CATALOGUE.chats:
         for stream in (False, True):
             model = "owner/unheard-of"
@@ -81,14 +81,14 @@ def test_a_call_without_a_model_goes_to_the_default_model() -> None:
         assert CATALOGUE.find(name).unwrap().default_model == model
 
 
-def test_what_is_not_known_is_sent_and_what_is_known_to_be_missing_is_refused() -> None:
+def test_unknown_features_are_sent_and_unsupported_ones_are_rejected() -> None:
     assert CATALOGUE.find("crusoe").unwrap().supports == NOT_KNOWN
     sent = replay.request("crusoe", PICTURE, model="m").unwrap().json()
     assert "https://i.test/a.png" in str(sent)
     assert replay.request("deepseek", PICTURE, model="m").failure().message.startswith("image")
 
 
-def test_a_key_goes_in_a_second_header_where_the_vendor_wants_it_there() -> None:
+def test_a_key_is_sent_in_a_second_header_if_the_vendor_requires_it() -> None:
     headers = replay.request("sarvam", HI, model="m").unwrap().headers
     assert (headers["authorization"], headers["api-subscription-key"]) == ("Bearer <secret>", "<secret>")
     headers = replay.request("minimax-anthropic", HI, model="m").unwrap().headers

@@ -1,4 +1,4 @@
-"""The tables of providers say what the catalogue says."""
+"""The tables of providers match the catalogue."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ def test_every_entry_of_the_batch_table_is_a_provider_and_says_where_its_limits_
         assert support.limits.max_requests > 0 < support.limits.max_bytes
 
 
-def test_providers_stand_under_the_title_of_their_group() -> None:
+def test_providers_are_listed_under_the_title_of_their_group() -> None:
     lines = render_matrix().splitlines()
     assert [line.removeprefix("### ") for line in lines if line.startswith("### ")] == list(GROUPS.values())
     assert lines.index("### Gateways") < next(n for n, line in enumerate(lines) if line.startswith("| `openrouter` |"))
     assert f"## {len(CATALOGUE)} entries" in lines
 
 
-def test_what_a_provider_cannot_do_is_left_empty_and_what_is_not_known_has_a_question_mark() -> None:
+def test_unsupported_features_are_empty_and_unknown_ones_have_a_question_mark() -> None:
     lines = render_matrix().splitlines()
     assert "| `replicate` |  | yes | yes |  |  | yes |  | `meta/meta-llama-3-70b-instruct` |" in lines
     assert any(
@@ -47,7 +47,7 @@ def test_what_a_provider_cannot_do_is_left_empty_and_what_is_not_known_has_a_que
     )
 
 
-def test_how_certain_an_entry_is_stands_with_its_source() -> None:
+def test_the_certainty_of_an_entry_is_shown_with_its_source() -> None:
     lines = render_matrix().splitlines()
     assert any(line.startswith("| `openai` | recorded | https://platform.openai.com") for line in lines)
     assert any(line.startswith("| `nscale` | listed | https://") for line in lines)

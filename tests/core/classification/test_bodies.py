@@ -1,4 +1,4 @@
-"""An error's words and its wait, read the same way for every vendor."""
+"""Message and Retry-After of an error, read the same way for every vendor."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ SETTINGS = {"endpoint": "https://x.test", "region": "r", "project": "p", "locati
         (b" \r\n", ""),
     ],
 )
-def test_a_body_that_is_no_json_says_its_title_or_its_beginning(body: bytes, words: str) -> None:
+def test_a_body_that_is_not_json_is_described_by_its_title_or_beginning(body: bytes, words: str) -> None:
     assert read_text(body) == words
 
 
 @pytest.mark.parametrize("provider", name_params())
-def test_no_provider_fails_without_a_word(provider: str) -> None:
+def test_every_provider_error_has_a_message(provider: str) -> None:
     for body, words in (
         (b"", {"HTTP 403"}),
         (b"{}", {"HTTP 403", "{}"}),
@@ -58,5 +58,5 @@ def test_no_provider_fails_without_a_word(provider: str) -> None:
         ),
     ],
 )
-def test_the_wait_is_read_in_every_form(headers: dict[str, str], seconds: float | None) -> None:
+def test_retry_after_is_read_in_every_format(headers: dict[str, str], seconds: float | None) -> None:
     assert read_retry_after(headers) == seconds

@@ -117,7 +117,7 @@ def test_context_overflow_is_recognised_on_every_status(provider: str, status: i
 
 
 @pytest.mark.parametrize("provider", ONE_OF_EACH)
-def test_a_rate_limit_that_names_tokens_is_no_overflow(provider: str) -> None:
+def test_a_rate_limit_that_names_tokens_is_not_a_context_overflow(provider: str) -> None:
     for words in (
         "Too many tokens, please wait before trying again.",
         "Rate limit reached for gpt-4 on tokens per min (TPM): Limit 10000, Used 8554, Requested 3082.",
@@ -178,11 +178,11 @@ def test_the_upstream_error_of_a_gateway_is_classified_and_shown(provider: str) 
         ([{"error": {"message": "listed"}}], "listed"),
     ],
 )
-def test_words_are_found_under_every_key(body: Any, message: str) -> None:
+def test_messages_are_found_under_every_key(body: Any, message: str) -> None:
     assert fault_of("openai", 400, body).message == message
 
 
-def test_a_code_that_repeats_the_status_is_no_code() -> None:
+def test_a_code_that_repeats_the_status_is_ignored() -> None:
     assert fault_of("vllm", 400, {"error": {"message": "no", "code": 400}}).code is None
     both = {"error": {"message": "no", "code": 400, "type": "invalid_request_error"}}
     assert fault_of("llamacpp", 400, both).code == "invalid_request_error"

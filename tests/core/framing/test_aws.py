@@ -1,4 +1,4 @@
-"""AWS's event stream: what our encoder and botocore's decoder say of the same bytes."""
+"""AWS's event stream: the encoder of the tests and botocore's decoder agree on the same bytes."""
 
 from __future__ import annotations
 
@@ -90,7 +90,7 @@ def test_a_length_past_the_limit_is_refused_before_its_bytes_come() -> None:
     assert build_event_stream_framer(64).feed(EVENT[:12])[1:] == ([], Overflow(64))
 
 
-def test_a_length_too_short_for_its_parts_is_garbled() -> None:
+def test_a_length_too_short_for_its_parts_is_malformed() -> None:
     lengths = struct.pack(">II", 20, 30)
     prelude = lengths + struct.pack(">I", crc32(lengths))
     assert build_event_stream_framer().feed(prelude + bytes(8))[2] == Garbled("a message is shorter than its parts")
@@ -120,13 +120,13 @@ def test_every_type_of_header_is_read() -> None:
 
 
 @pytest.mark.parametrize("header", EVERY_TYPE, ids=lambda header: header[0])
-def test_a_header_cut_anywhere_is_garbled(header: Header) -> None:
+def test_a_truncated_header_is_malformed(header: Header) -> None:
     block = header_block([header])
     for end in range(1, len(block)):
         assert read_headers(block[:end]) == Garbled("a header is truncated")
 
 
-def test_a_header_of_an_unknown_type_is_garbled() -> None:
+def test_a_header_of_an_unknown_type_is_malformed() -> None:
     assert read_headers(b"\x01a\x0a") == Garbled("a header has an unknown type")
 
 

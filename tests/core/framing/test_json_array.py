@@ -47,7 +47,7 @@ def test_an_element_without_its_end_is_left_out(stream: bytes) -> None:
         (b"[1 {}]", "two elements without a comma between them"),
     ],
 )
-def test_what_is_no_array_is_garbled(stream: bytes, reason: str) -> None:
+def test_data_that_is_not_an_array_is_malformed(stream: bytes, reason: str) -> None:
     assert build_json_array_framer().feed(stream)[2] == Garbled(reason)
 
 

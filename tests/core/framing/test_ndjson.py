@@ -25,7 +25,7 @@ def frames_of(stream: bytes) -> list[Frame]:
         pytest.param(b"\n", [], id="nothing"),
     ],
 )
-def test_form(stream: bytes, frames: list[Frame]) -> None:
+def test_frames_of_a_stream(stream: bytes, frames: list[Frame]) -> None:
     assert frames_of(stream) == frames
 
 

@@ -44,7 +44,7 @@ def frames_of(stream: bytes) -> list[Frame]:
         pytest.param(b"event: \xff\ndata: \xff\n\n", [Frame(b"\xff", "\ufffd")], id="not UTF-8"),
     ],
 )
-def test_form(stream: bytes, frames: list[Frame]) -> None:
+def test_frames_of_a_stream(stream: bytes, frames: list[Frame]) -> None:
     assert frames_of(stream) == frames
 
 
@@ -62,7 +62,7 @@ def test_the_frames_before_an_overflow_are_given_with_it() -> None:
     assert (frames, error) == ([Frame(b"a")], Overflow(20))
 
 
-def test_comments_without_a_blank_line_do_not_grow_for_ever() -> None:
+def test_comments_without_a_blank_line_are_bounded() -> None:
     framer: Framer = ServerSentEvents(100)
     error = None
     for _ in range(20):

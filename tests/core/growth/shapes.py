@@ -11,7 +11,7 @@ import msgspec
 from pydantic import BaseModel
 
 from tests.aws_frames import event, message
-from tests.core.growth.measuring import Make
+from tests.core.growth.measurement import Make
 from victor_fp import replay
 from victor_fp.core.deltas import TextDelta
 from victor_fp.core.framing import (

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.core.growth.measuring import assert_calls_grow_linearly, assert_time_grows_linearly
+from tests.core.growth.measurement import assert_calls_grow_linearly, assert_time_grows_linearly
 from tests.core.growth.shapes import CELLS, PROVIDERS, Cell
 from victor_fp.core.protocols import PROTOCOLS
 from victor_fp.core.text_tools import FORMATS

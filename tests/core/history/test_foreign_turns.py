@@ -1,4 +1,4 @@
-"""Turns of other providers: what is translated, and what is named as left behind."""
+"""Turns of other providers: what is translated, and what is reported as dropped."""
 
 from __future__ import annotations
 
@@ -38,12 +38,12 @@ def test_it_is_named_once_for_many_turns() -> None:
     assert len(request("openai", HI, said, HI, said, HI).adjustments) == 1
 
 
-def test_a_provider_s_own_reasoning_is_its_own_affair() -> None:
+def test_reasoning_of_the_same_provider_is_not_reported() -> None:
     built = request("xai", HI, turn("openai-chat", THOUGHT, provider="xai"), HI)
     assert built.adjustments == ()
 
 
-def test_reasoning_of_another_protocol_is_sent_as_text_where_the_vendor_wants_it_back() -> None:
+def test_reasoning_of_another_protocol_is_sent_as_text_if_the_vendor_expects_it() -> None:
     said = turn("anthropic-messages", {**THOUGHT, "state": {"signature": "s"}}, provider="anthropic")
     body: Any = request("moonshot", HI, said, HI).json()
     assert body["messages"][1] == {"role": "assistant", "content": "Yes", "reasoning_content": "Hm"}
@@ -75,7 +75,7 @@ def test_parts_of_several_results_move_into_one_message_under_the_ids_of_their_c
 
 
 @pytest.mark.parametrize("provider", ["cohere", "ollama", "deepseek"])
-def test_what_a_vendor_cannot_be_shown_is_refused_by_name(provider: str) -> None:
+def test_parts_that_a_vendor_does_not_accept_are_rejected_by_name(provider: str) -> None:
     messages = [
         HI,
         Message(role="assistant", tool_calls=[{"id": "a", "name": "hear", "arguments": {}}]),

@@ -148,7 +148,7 @@ def cell(provider: str, model: str, feature: str) -> str:
 
 
 def _place(body: Any) -> str:
-    """The field of the body where the feature stands."""
+    """The field of the body that has the feature."""
     return next(iter(dict.fromkeys(_places(body))), "")
 
 
@@ -189,7 +189,7 @@ def test_features_by_providers(snapshot: SnapshotAssertion) -> None:
 
 
 @pytest.mark.parametrize("provider", [first.name for first, *_ in GROUPS])
-def test_nothing_is_dropped_in_silence(provider: str) -> None:
+def test_nothing_is_dropped_silently(provider: str) -> None:
     models = [model for name, model in places() if name == provider]
     dropped = [(model, feature) for model in models for feature in FEATURES if cell(provider, model, feature) == SILENT]
     assert dropped == []

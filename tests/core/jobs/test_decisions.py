@@ -1,4 +1,4 @@
-"""Whether a row is asked, and what follows from the way it ended."""
+"""Whether a row is sent, and what follows from its outcome."""
 
 from __future__ import annotations
 
@@ -98,7 +98,7 @@ def test_every_fault_ends_in_an_outcome(kind: type[Fault]) -> None:
     assert isinstance(decide_outcome(fault, 1, 3, 0.5), expected)
 
 
-def test_tries_run_out_and_the_row_stays_open_for_the_next_run() -> None:
+def test_exhausted_attempts_leave_the_row_open_for_the_next_run() -> None:
     assert decide_outcome(ServerFailed(), 3, 3, 0.5) == Finish("retryable")
     assert decide_outcome(InvalidRequest(), 1, 3, 0.5) == Finish("failed")
     assert decide_outcome(None, 9, 3, 0.5) == Finish("done")

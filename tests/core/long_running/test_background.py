@@ -1,4 +1,4 @@
-"""The machine that waits for a response in the background: what it asks for next, when it gives up, what it ends."""
+"""Polling of a background response: the next request, the end of polling, and cancellation."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def read_status(body: bytes) -> BackgroundStatus:
 BACKGROUND = Background(read_status=read_status, retrieve=get, cancel=cancel)
 
 
-def told(progress: str = "running", status: int = 200, **headers: str) -> ExchangeDone:
+def make_exchange(progress: str = "running", status: int = 200, **headers: str) -> ExchangeDone:
     body = json.dumps({"id": "r1", "progress": progress}).encode()
     return ExchangeDone(status=status, headers={name.replace("_", "-"): it for name, it in headers.items()}, body=body)
 
@@ -71,20 +71,20 @@ def after(*events: PollingEvent, request: HttpRequest = CREATE) -> tuple[Any, li
     return polling, orders
 
 
-def test_it_begins_with_the_request_itself_which_has_time_of_its_own() -> None:
+def test_it_begins_with_the_request_itself_which_has_its_own_timeout() -> None:
     assert begun()[1] == SendRequest(request=CREATE, timeout=EXCHANGE_TIMEOUT)
     assert begun(timeout=2.0)[1].timeout == 2.0
 
 
 def test_a_response_that_has_ended_is_used_as_it_is() -> None:
-    ended = told("ended")
+    ended = make_exchange("ended")
     polling, orders = after(ended)
     assert orders == [UseResponse(ended)]
     assert polling.cancel is None
 
 
 def test_polling_delays_increase() -> None:
-    polling, orders = after(*[told()] * 12)
+    polling, orders = after(*[make_exchange()] * 12)
     assert all(isinstance(order, SendRequest) and order.request == get("r1") for order in orders)
     delays = [order.delay for order in orders if isinstance(order, SendRequest)]
     assert delays[:3] == [1.0, 1.5, 2.25]
@@ -92,31 +92,33 @@ def test_polling_delays_increase() -> None:
     assert polling.cancel == cancel("r1")
 
 
-def test_polls_that_fail_for_the_moment_are_repeated_and_may_name_the_rest() -> None:
-    _, orders = after(told(), DOWN, told(status=503), told(status=429, retry_after="30"), told())
+def test_temporary_poll_failures_are_retried_and_may_set_the_delay() -> None:
+    _, orders = after(
+        make_exchange(), DOWN, make_exchange(status=503), make_exchange(status=429, retry_after="30"), make_exchange()
+    )
     delays = [order.delay for order in orders if isinstance(order, SendRequest)]
     assert (len(delays), delays[3]) == (5, 30.0)
 
 
 def test_polls_that_keep_failing_end_the_waiting() -> None:
-    polling, orders = after(told(), *[DOWN] * (MAX_FAILED_POLLS + 1))
+    polling, orders = after(make_exchange(), *[DOWN] * (MAX_FAILED_POLLS + 1))
     assert orders[-1] == StopPolling(DOWN.fault)
     assert polling.cancel == cancel("r1")
 
 
-@pytest.mark.parametrize("event", [told(status=429), told(status=500), told(status=401)])
-def test_a_creation_that_fails_is_not_repeated_here(event: ExchangeDone) -> None:
+@pytest.mark.parametrize("event", [make_exchange(status=429), make_exchange(status=500), make_exchange(status=401)])
+def test_a_failed_creation_is_not_retried_by_polling(event: ExchangeDone) -> None:
     assert after(event)[1] == [UseResponse(event)]
     assert after(DOWN)[1] == [StopPolling(DOWN.fault)]
 
 
 def test_a_poll_that_is_refused_ends_the_waiting() -> None:
-    gone = told(status=404)
-    assert after(told(), gone)[1][-1] == UseResponse(gone)
+    gone = make_exchange(status=404)
+    assert after(make_exchange(), gone)[1][-1] == UseResponse(gone)
 
 
 def test_resumed_response_is_never_cancelled() -> None:
-    polling, orders = after(told(), told(), request=get("r1"))
+    polling, orders = after(make_exchange(), make_exchange(), request=get("r1"))
     assert isinstance(orders[-1], SendRequest)
     assert polling.cancel is None
 
@@ -124,7 +126,16 @@ def test_resumed_response_is_never_cancelled() -> None:
 @settings(max_examples=scale_examples(200), deadline=None)
 @given(
     st.lists(
-        st.sampled_from([told(), told("ended"), told("unknown"), DOWN, told(status=500), told(status=403)]),
+        st.sampled_from(
+            [
+                make_exchange(),
+                make_exchange("ended"),
+                make_exchange("unknown"),
+                DOWN,
+                make_exchange(status=500),
+                make_exchange(status=403),
+            ]
+        ),
         max_size=40,
     )
 )

@@ -59,7 +59,7 @@ def test_an_unknown_provider_or_model_gets_the_defaults() -> None:
     assert find_capabilities("acme", "", file).recommended_tool_budget == 12
 
 
-def test_order_in_the_table_does_not_decide_but_between_equals() -> None:
+def test_order_in_the_table_decides_only_between_equal_patterns() -> None:
     assert match_patterns(["big-coder*", "*", "big-*"], "big-coder") == ["*", "big-*", "big-coder*"]
     assert match_patterns(["b?g", "bi*"], "big") == ["b?g", "bi*"]
     assert match_patterns(["bi*", "b?g"], "big") == ["bi*", "b?g"]
@@ -82,7 +82,7 @@ def test_custom_table_overrides_the_bundled_one() -> None:
 
 @settings(max_examples=scale_examples(50), deadline=None)
 @given(st.lists(st.text("ab*?-", min_size=1, max_size=6), unique=True), st.text("ab-/", max_size=6))
-def test_a_pattern_that_spells_out_more_never_counts_less(patterns: list[str], model: str) -> None:
+def test_a_longer_pattern_never_has_a_lower_precedence(patterns: list[str], model: str) -> None:
     lengths = [len(pattern.replace("*", "").replace("?", "")) for pattern in match_patterns(patterns, model)]
     assert lengths == sorted(lengths)
 

@@ -1,4 +1,4 @@
-"""The tables of facts about models say the same where more than one of them knows something."""
+"""Tables of model facts agree where they overlap."""
 
 from __future__ import annotations
 

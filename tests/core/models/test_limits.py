@@ -1,4 +1,4 @@
-"""What is believed of models before a vendor says anything: the bundled data and the entries' own limits."""
+"""Limits of models without vendor data: the bundled table and the entries' own limits."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def test_models_have_their_limits_wherever_they_are_sold(
     assert find_context_window(provider, model) == window
 
 
-def test_a_model_that_nothing_describes_has_the_window_of_its_provider() -> None:
+def test_a_model_without_an_entry_has_the_window_of_its_provider() -> None:
     assert find_limit(CATALOGUE.find("openai").unwrap(), "unheard-of") is None
     assert find_context_window("openai", "unheard-of") == CATALOGUE.find("openai").unwrap().context_window
     assert find_context_window("nobody", "m") == UNKNOWN_CONTEXT_WINDOW

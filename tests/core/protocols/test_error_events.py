@@ -1,4 +1,4 @@
-"""Errors in the middle of a stream, in whatever form a server, gateway or proxy writes them."""
+"""Errors in the middle of a stream, in every format of servers, gateways and proxies."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ BEGINNINGS = {
         b"event: error\ndata: no memory left\n\n",
     ],
 )
-def test_an_error_of_another_form_in_a_stream_keeps_its_words(provider: str, error: bytes) -> None:
+def test_an_error_in_another_format_in_a_stream_keeps_its_message(provider: str, error: bytes) -> None:
     results = list(replay.stream(provider, 200, {"content-type": "text/event-stream"}, [BEGINNINGS[provider], error]))
     last = results[-1]
     assert isinstance(last, Failure)
@@ -53,7 +53,7 @@ def test_an_error_of_another_form_in_a_stream_keeps_its_words(provider: str, err
 
 
 @pytest.mark.parametrize("provider", BEGINNINGS)
-def test_an_overflow_of_the_context_in_a_stream_is_one_whatever_its_form(provider: str) -> None:
+def test_a_context_overflow_in_a_stream_is_recognised_in_any_format(provider: str) -> None:
     error = b'data: {"detail":"This model\'s maximum context length is 4096 tokens"}\n\n'
     *_, last = replay.stream(provider, 200, {}, [BEGINNINGS[provider], error])
     assert isinstance(last.failure(), faults.ContextLengthExceeded)
@@ -68,7 +68,7 @@ def test_an_overflow_of_the_context_in_a_stream_is_one_whatever_its_form(provide
         ("openai-responses", b'data: {"type":"keepalive","sequence_number":3,"message":"alive"}\n\n'),
     ],
 )
-def test_other_events_without_an_answer_are_no_errors(provider: str, event: bytes) -> None:
+def test_other_events_without_content_are_not_errors(provider: str, event: bytes) -> None:
     first, *rest = replay.stream(provider, 200, {}, [BEGINNINGS[provider], event])
     assert isinstance(first, Success)
     assert [type(one.failure()) for one in rest if isinstance(one, Failure)] == [faults.StreamTruncated]
@@ -101,7 +101,7 @@ def test_counts_that_are_not_finite_are_absent_and_the_answer_is_kept(provider: 
 
 
 @pytest.mark.parametrize("is_stream", [False, True])
-def test_half_of_a_surrogate_pair_in_a_response_id_costs_no_answer(is_stream: bool) -> None:
+def test_half_of_a_surrogate_pair_in_a_response_id_does_not_fail_the_response(is_stream: bool) -> None:
     body = b'{"responseId":"\\ud83d","candidates":[{"content":{"parts":[{"functionCall":{"name":"f","args":{}}}]},"finishReason":"STOP"}]}'
     if is_stream:
         *_, last = replay.stream("google", 200, {}, [b"data: " + body + b"\n\n"])

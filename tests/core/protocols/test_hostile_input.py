@@ -1,4 +1,4 @@
-"""No response raises, whatever stands where in it: every field of every body, event and error takes every hostile value."""
+"""No response raises: every field of every body, event and error is tested with every hostile value."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from victor_fp.testing.script import Call, Turn
 from victor_fp.testing.writers import Event, load_writer
 
 MARK = "\ue000mark"
-"""Stands in JSON where a hostile token is to go."""
+"""Placeholder in JSON for a hostile token."""
 TURN = Turn(
     text="Hello there",
     reasoning="I think",
@@ -97,7 +97,7 @@ USUAL = {
 }  # fmt: skip
 """Tokens of the default suite, one of each kind; the slow suite has all."""
 PARTS = 3
-"""A usual token takes every third node in the default suite, and each token begins at another one."""
+"""An ordinary token is tested at every third node in the default suite; each token begins at another one."""
 ALL_TOKENS = [
     *(pytest.param(name, range(number % PARTS, 10**6, PARTS), id=name) for number, name in enumerate(sorted(USUAL))),
     *(pytest.param(name, range(10**6), id=f"{name}, everywhere", marks=pytest.mark.slow) for name in TOKENS),

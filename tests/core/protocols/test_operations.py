@@ -38,7 +38,7 @@ HERE = Endpoint(spec=CATALOGUE.find("anthropic").unwrap(), base_url="http://loca
         ("http://h", StreamGenerateContent(model="m", alt="sse"), "http://h/m:streamGenerateContent?alt=sse"),
     ],
 )
-def test_parameters_are_encoded_in_their_places(base_url: str, operation: Operation, url: str) -> None:
+def test_path_and_query_parameters_are_encoded(base_url: str, operation: Operation, url: str) -> None:
     assert build_url(base_url, operation) == url
 
 
@@ -54,7 +54,7 @@ def test_a_request_without_a_body_has_no_content_type() -> None:
     assert (request.method, request.body, request.headers.get("content-type")) == ("GET", b"", None)
 
 
-def test_the_callers_own_fields_and_headers_go_over_the_body() -> None:
+def test_extra_fields_and_headers_override_the_body() -> None:
     body = CreateMessageParams(max_tokens=1, messages=[], model="m")
     options = Options(extra_body={"max_tokens": 2}, unknown={"container": "c"}, extra_headers={"X-Own": "1"})
     request = build_chat(HERE, CreateMessage(), body, options)

@@ -30,7 +30,7 @@ def packages(module_path: Iterable[str]) -> set[str]:
 
 
 SHARED = {"batches", "openai_family", "openai_embeddings", "rerank", "bedrock_invoke", "google_retrieval"}
-"""Packages that are no protocol of chats: what several share, and embeddings and reranking."""
+"""Packages that are not chat protocols: shared code, embeddings and reranking."""
 
 
 def test_every_package_below_protocols_is_registered() -> None:
@@ -60,14 +60,14 @@ def test_a_record_is_named_as_its_dialect_says(name: str) -> None:
     assert isinstance(load_writer(name), Writer)
 
 
-def test_every_protocol_is_spoken_by_an_entry_of_the_catalogue() -> None:
+def test_every_protocol_is_used_by_an_entry_of_the_catalogue() -> None:
     spoken = {entry.dialect.protocol for entry in CATALOGUE.chats}
     assert spoken == set(PROTOCOLS) == {adapter.PROTOCOL for adapter in ADAPTERS}
     for entry in CATALOGUE.chats:
         assert codec_for(build_endpoint(entry).unwrap()).protocol == entry.dialect.protocol
 
 
-def test_a_dialect_that_is_not_its_protocols_own_is_a_mistake() -> None:
+def test_a_dialect_of_another_protocol_is_an_error() -> None:
     class Pretender(CohereDialect, frozen=True, kw_only=True):
         protocol = MistralDialect.protocol
 

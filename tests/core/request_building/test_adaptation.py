@@ -40,7 +40,7 @@ def sent_form(provider: str, request: HttpRequest) -> Any:
 
 
 @pytest.mark.parametrize("provider", ["openai", "openai-responses"])
-def test_a_free_form_answer_is_sent_without_strict_and_says_so(provider: str) -> None:
+def test_a_free_form_format_is_sent_without_strict_visibly(provider: str) -> None:
     request = built(provider, response_format=Scores)
     assert isinstance(request, HttpRequest)
     sent = sent_form(provider, request)
@@ -56,7 +56,7 @@ def test_a_free_form_answer_is_sent_without_strict_and_says_so(provider: str) ->
 
 
 @pytest.mark.parametrize("provider", ["openai", "openai-responses"])
-def test_strict_that_was_asked_for_by_name_is_not_lost_in_silence(provider: str) -> None:
+def test_an_explicit_strict_is_not_dropped_silently(provider: str) -> None:
     fault = built(provider, response_format=form(FREE, strict=True))
     assert isinstance(fault, UnsupportedParameter)
     assert fault.parameter == "response_format"
@@ -121,7 +121,7 @@ def test_odd_types_are_sent_as_json_types_and_named_with_their_tool() -> None:
     ]
 
 
-def test_a_tool_without_a_form_is_refused_and_widened_where_that_is_allowed() -> None:
+def test_a_tool_whose_schema_cannot_be_converted_is_rejected_or_widened_if_allowed() -> None:
     recursive = {"type": "object", "properties": {"child": {"$ref": "#"}}}
     tools = [ToolDefinition(name="tree", parameters=recursive)]
     fault = built("ollama", tools=tools)
@@ -133,7 +133,7 @@ def test_a_tool_without_a_form_is_refused_and_widened_where_that_is_allowed() ->
     assert body["tools"][0]["function"]["parameters"]["properties"] == {"child": {"type": "object"}}
 
 
-def test_a_provider_without_schemas_is_not_asked_what_it_makes_of_them() -> None:
+def test_schemas_are_not_converted_for_a_provider_without_schemas() -> None:
     fault = built("deepseek", response_format=form(FREE, strict=True))
     assert isinstance(fault, UnsupportedParameter)
     assert "no schema" in fault.message

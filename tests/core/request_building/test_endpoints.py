@@ -1,4 +1,4 @@
-"""Endpoints: where a base URL comes from, what of it is understood, and what is refused by name."""
+"""Endpoints: sources and forms of base URLs, and what is rejected by name."""
 
 from __future__ import annotations
 
@@ -92,7 +92,7 @@ def test_an_origin_alone_keeps_the_path_of_the_entry(spec: Any) -> None:
     assert moved == f"https://gateway.example:8443{path}".rstrip("/")
 
 
-def test_a_path_of_the_callers_own_replaces_that_of_the_entry() -> None:
+def test_a_path_in_the_base_url_replaces_that_of_the_entry() -> None:
     assert endpoint("openai", "https://gateway.example/openai/").base_url == "https://gateway.example/openai"
 
 
@@ -129,7 +129,7 @@ def test_an_address_that_ends_in_the_route_is_understood(provider: str, base_url
     assert sent_to(provider, base_url=base_url) == url
 
 
-def test_azures_target_address_is_taken_apart() -> None:
+def test_the_azure_target_url_is_parsed() -> None:
     target = "https://mine.openai.azure.com/openai/deployments/gpt%204o/chat/completions?api-version=2025-01-01-preview"
     assert sent_to("azure", base_url=target) == target
     assert sent_to("azure", settings={"endpoint": target}) == target
@@ -157,14 +157,14 @@ REFUSED = [
 
 @pytest.mark.parametrize(("base_url", "reason"), REFUSED)
 @pytest.mark.parametrize("provider", ["openai", "ollama", "anthropic", "azure"])
-def test_what_cannot_be_used_is_refused_by_name(provider: str, base_url: str, reason: str) -> None:
+def test_unusable_urls_are_rejected_by_name(provider: str, base_url: str, reason: str) -> None:
     fault = refusal(provider, base_url)
     assert re.match(r"base_url (is|has|holds)", fault.message)
     assert reason in fault.message or "hunter2" not in reason
     assert "hunter2" not in fault.message or "(hunter2)" in fault.message
 
 
-def test_the_variable_that_holds_a_bad_address_is_named() -> None:
+def test_the_variable_with_an_invalid_url_is_named() -> None:
     fault = refusal("openai", environment={"OPENAI_BASE_URL": "http://u:p@h"})
     assert fault.message.startswith("OPENAI_BASE_URL has a user name")
 
@@ -206,7 +206,7 @@ def test_an_express_key_goes_to_the_callers_gateway() -> None:
     assert apply_key_auth(endpoint("vertex")).base_url == "https://aiplatform.googleapis.com/v1/publishers/google"
 
 
-def test_a_missing_setting_is_asked_for_when_a_request_is_made() -> None:
+def test_a_missing_setting_is_reported_when_a_request_is_built() -> None:
     match outcome(replay.request("vertex", HI, model="gemini-2.5-flash")):
         case Failure(fault):
             assert "requires the setting project" in fault.message
@@ -224,7 +224,7 @@ def test_an_address_with_white_space_or_control_characters_is_refused(address: s
 
 
 @pytest.mark.parametrize("address", [3, b"http://h", ["http://h"]])
-def test_an_address_that_is_no_string_is_refused(address: Any) -> None:
+def test_a_url_that_is_not_a_string_is_rejected(address: Any) -> None:
     fault = build_endpoint(CATALOGUE.find("openai").unwrap(), base_url=address).failure()
     assert fault.message == f"base_url must be a string, got {type(address).__name__}"
 

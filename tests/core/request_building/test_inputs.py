@@ -1,4 +1,4 @@
-"""What callers may give as messages and tools, and how the rest is refused."""
+"""Accepted forms of messages and tools, and how others are rejected."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ def test_one_text_is_a_message_of_the_user() -> None:
     assert read_messages("Hi") == Success((Message(role="user", content="Hi"),))
 
 
-def test_typed_messages_are_taken_as_they_are() -> None:
+def test_typed_messages_are_used_unmodified() -> None:
     message = Message(role="user", content="Hi")
     assert read_messages([message]).unwrap()[0] is message
 
 
-def test_dicts_in_the_spelling_of_openai_become_the_same_messages() -> None:
+def test_openai_dicts_become_the_same_messages() -> None:
     given_messages = [
         {"role": "developer", "content": "Be brief.", "name": None},
         {

@@ -1,4 +1,4 @@
-"""A form that a place cannot be asked for is told in words, visibly, and only where the caller allows it."""
+"""An unsupported response format is described in the prompt, visibly, and only if the caller allows it."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def body(provider: str, *messages: Message, **options: Any) -> Any:
     return written(provider, *messages, **options).json()
 
 
-def test_where_a_schema_is_unknown_it_is_told_beside_plain_json() -> None:
+def test_an_unsupported_schema_is_described_in_the_prompt_with_json_mode() -> None:
     asked = written("deepseek", response_format=City)
     sent: Any = asked.json()
     assert sent["messages"] == [{"role": "system", "content": WORDS}, {"role": "user", "content": "Hi"}]
@@ -58,16 +58,16 @@ def test_where_a_schema_is_unknown_it_is_told_beside_plain_json() -> None:
         ("anthropic", "claude-3-haiku-20240307", lambda sent: sent["system"]),
     ],
 )
-def test_every_protocol_tells_it_in_its_own_place(provider: str, model: str, place: Any) -> None:
+def test_every_protocol_adds_the_description_to_its_instructions(provider: str, model: str, place: Any) -> None:
     assert "It fits this JSON Schema" in place(body(provider, model=model, response_format=City))
 
 
-def test_free_json_is_told_as_well() -> None:
+def test_json_without_a_schema_is_described_too() -> None:
     sent = body("anthropic", model="claude-sonnet-4-5", response_format="json")
     assert sent["system"] == "Answer with one JSON object and nothing else."
 
 
-def test_the_callers_own_system_message_stays_before_the_words() -> None:
+def test_the_callers_system_message_precedes_the_description() -> None:
     parts = Message(role="system", content=[TextPart(text="Be brief.")])
     plain = Message(role="developer", content="Be brief.")
     assert body("deepseek", plain, HI, response_format=City)["messages"][0]["content"] == f"Be brief.\n\n{WORDS}"
@@ -75,12 +75,12 @@ def test_the_callers_own_system_message_stays_before_the_words() -> None:
     assert system.index("Be brief.") < system.index("Answer with one")
 
 
-def test_what_a_place_can_be_asked_for_is_not_told() -> None:
+def test_supported_formats_are_not_described() -> None:
     assert "system" not in str(body("openai", response_format=City)["messages"])
     assert not written("openai", response_format=City).adjustments
 
 
-def test_other_adjustments_keep_their_own_words() -> None:
+def test_other_adjustments_keep_their_messages() -> None:
     asked = written("deepseek", response_format=City, top_k=3)
     assert {one.parameter: one.action for one in asked.adjustments} == {
         "top_k": "dropped",
@@ -88,7 +88,7 @@ def test_other_adjustments_keep_their_own_words() -> None:
     }
 
 
-def test_nobody_is_told_anything_unasked() -> None:
+def test_without_adjustment_the_format_is_rejected() -> None:
     refused = replay.request("deepseek", [HI], model="m", response_format=City).failure()
     assert isinstance(refused, UnsupportedParameter)
     assert refused.message.endswith("Pass on_unsupported='adjust' to describe the format in the prompt instead.")

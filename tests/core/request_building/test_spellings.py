@@ -1,4 +1,4 @@
-"""Messages and tools in every spelling, and what is neither."""
+"""Messages and tools in every format, and invalid ones."""
 
 from __future__ import annotations
 
@@ -81,11 +81,11 @@ def test_a_dumped_openai_answer_is_an_assistants_turn() -> None:
         ),
     ],
 )
-def test_parts_in_openais_spelling(given: dict[str, Any], part: object) -> None:
+def test_parts_in_the_openai_format(given: dict[str, Any], part: object) -> None:
     assert one({"role": "user", "content": [given]}).content == [part]
 
 
-def test_reasoning_of_an_assistants_dict_is_kept_for_vendors_that_want_it_back() -> None:
+def test_reasoning_of_an_assistant_dict_is_kept_for_vendors_that_expect_it() -> None:
     state = read_turn_state(one({"role": "assistant", "content": "4", "reasoning_content": "2 + 2"}))
     assert state is not None
     assert [(block.kind, block.text) for block in state.blocks] == [("reasoning", "2 + 2"), ("text", "4")]

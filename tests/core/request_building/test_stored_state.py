@@ -1,4 +1,4 @@
-"""What nobody keeps is refused by name, at every place whose protocol keeps nothing."""
+"""Stored state is rejected by name at every endpoint whose protocol does not store responses."""
 
 from __future__ import annotations
 
@@ -22,36 +22,36 @@ HI = Message(role="user", content="Hi")
 STATELESS = [spec for spec in CATALOGUE.chats if load_protocol(spec.dialect.protocol).state_options != STATE_OPTIONS]
 
 
-def asked(spec: ProviderSpec, **options: Any) -> Result[HttpRequest, Fault]:
+def build_request(spec: ProviderSpec, **options: Any) -> Result[HttpRequest, Fault]:
     model = spec.default_model or "model-1"
     return replay.request(spec.name, [HI], model=model, settings=SETTINGS, **options)
 
 
 @pytest.mark.parametrize("spec", STATELESS, ids=lambda spec: spec.name)
-def test_a_protocol_that_keeps_nothing_refuses_by_name_or_leaves_out_visibly(spec: ProviderSpec) -> None:
+def test_a_protocol_without_storage_rejects_by_name_or_drops_visibly(spec: ProviderSpec) -> None:
     for name, value in {"previous_response_id": "r1", "background": True, "store": True}.items():
         check_option(spec, name, {name: value})
 
 
 def check_option(spec: ProviderSpec, name: str, option: dict[str, Any]) -> None:
     if name in load_protocol(spec.dialect.protocol).state_options:
-        sent = asked(spec, **option).unwrap().json()
+        sent = build_request(spec, **option).unwrap().json()
         assert isinstance(sent, dict)
         assert sent["store"] is True
         return
-    match outcome(asked(spec, **option)):
+    match outcome(build_request(spec, **option)):
         case Failure(UnsupportedParameter(parameter=parameter)):
             assert parameter == name
         case other:
             raise AssertionError(name, other)
-    adjusted = asked(spec, **option, on_unsupported="adjust").unwrap()
+    adjusted = build_request(spec, **option, on_unsupported="adjust").unwrap()
     assert [adjustment.parameter for adjustment in adjusted.adjustments] == [name]
-    assert adjusted.body == asked(spec).unwrap().body, name
+    assert adjusted.body == build_request(spec).unwrap().body, name
 
 
 @pytest.mark.parametrize("spec", STATELESS, ids=lambda spec: spec.name)
-def test_not_to_store_is_what_happens_anyway(spec: ProviderSpec) -> None:
-    sent = asked(spec, store=False)
+def test_store_false_is_accepted_without_storage(spec: ProviderSpec) -> None:
+    sent = build_request(spec, store=False)
     assert isinstance(outcome(sent), Success)
     assert sent.unwrap().adjustments == ()
 

@@ -1,4 +1,4 @@
-"""Names of tools that a vendor does not accept."""
+"""Names of tools that a vendor does not accept are replaced."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def request(provider: str, messages: Any = "Hi", **more: Any) -> HttpRequest:
         (COHERE_NAMES, "get-weather", "get_weather"),
     ],
 )
-def test_signs_that_are_not_accepted_are_replaced(rules: ToolNameRules, name: str, wanted: str) -> None:
+def test_characters_that_are_not_accepted_are_replaced(rules: ToolNameRules, name: str, wanted: str) -> None:
     assert map_tool_names(rules, [name]) == {name: wanted}
 
 
@@ -65,7 +65,7 @@ def test_names_that_would_become_the_same_stay_apart() -> None:
 
 
 @given(st.lists(st.text(min_size=1, max_size=140), unique=True, max_size=6), st.sampled_from(sorted(DISTINCT.values())))
-def test_every_name_is_sent_in_a_form_that_is_accepted_and_can_be_told_apart(names: list[str], provider: str) -> None:
+def test_every_name_is_sent_in_an_accepted_and_unique_form(names: list[str], provider: str) -> None:
     rules = RULES[provider]
     mapped = map_tool_names(rules, names)
     sent = [mapped.get(name, name) for name in names]
@@ -108,7 +108,7 @@ def test_a_name_in_the_conversation_alone_is_replaced_visibly() -> None:
 @pytest.mark.parametrize(
     "provider", [name for name, rules in RULES.items() if rules == ANY_NAMES and name != "replicate"]
 )
-def test_servers_that_accept_every_name_get_it_as_it_is(provider: str) -> None:
+def test_servers_that_accept_every_name_are_sent_it_unmodified(provider: str) -> None:
     built = request(provider, tools=[ToolDefinition(name="math.add")])
     assert ("math.add" in built.body.decode(), built.adjustments, built.tool_names) == (True, (), {})
 

@@ -59,7 +59,7 @@ def schema_with(value: object) -> dict[str, Any]:
     ],
     ids=["arguments", "tool", "extra_body", "unknown option", "top_p", "temperature", "response_format"],
 )
-def test_a_number_that_is_not_finite_is_refused_with_its_place(
+def test_a_number_that_is_not_finite_is_rejected_with_its_path(
     provider: str, place: str, messages: list[Message], options: dict[str, Any]
 ) -> None:
     fault = build(provider, messages, **options)
@@ -79,7 +79,7 @@ def test_nulls_of_callers_are_sent() -> None:
 
 
 @pytest.mark.parametrize("provider", PROVIDERS)
-def test_a_schema_that_holds_itself_is_refused_or_widened_and_ends(provider: str) -> None:
+def test_a_schema_that_contains_itself_is_rejected_or_widened(provider: str) -> None:
     cyclic: dict[str, Any] = {"type": "object"}
     cyclic["properties"] = {"a": cyclic, "b": cyclic}
     given: list[dict[str, Any]] = [
@@ -114,7 +114,9 @@ def test_a_schema_that_holds_itself_is_refused_or_widened_and_ends(provider: str
     ],
 )
 @pytest.mark.parametrize("provider", PROVIDERS)
-def test_what_no_request_can_hold_is_a_fault_and_never_an_exception(provider: str, options: dict[str, Any]) -> None:
+def test_values_that_cannot_be_encoded_are_a_fault_and_never_an_exception(
+    provider: str, options: dict[str, Any]
+) -> None:
     assert build(provider, **options) is not None
 
 
@@ -165,7 +167,7 @@ def test_messages_of_faults_can_always_be_printed() -> None:
     assert (fault.model, fault.message) == ("m\U0001f600\ufffd", "caf\ufffd \u00e9 \U0001f600")
 
 
-def test_depth_is_measured_up_to_a_bound_in_values_that_hold_themselves() -> None:
+def test_depth_of_cyclic_values_is_bounded() -> None:
     cyclic: dict[str, Any] = {}
     cyclic["a"], cyclic["b"] = cyclic, [cyclic]
     assert measure_depth(cyclic, 5) == 6

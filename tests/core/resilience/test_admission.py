@@ -1,4 +1,4 @@
-"""Who may send, told as orders, and its laws under any order of events."""
+"""Admission as a list of orders, and its laws under any order of events."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def admission(concurrency: int | None = 1, requests: int | None = None, **policy
     return Admission(limiter=Limiter(limits=limits), queue=Queue(policy=QueuePolicy(**policy)))
 
 
-def told(state: Admission, *script: tuple[float, AdmissionEvent]) -> tuple[Admission, tuple[AdmissionOrder, ...]]:
+def run_events(state: Admission, *script: tuple[float, AdmissionEvent]) -> tuple[Admission, tuple[AdmissionOrder, ...]]:
     """The state after the script, and the orders of its last event."""
     orders: tuple[AdmissionOrder, ...] = ()
     for now, event in script:
@@ -61,99 +61,99 @@ def permit_of(orders: tuple[AdmissionOrder, ...]) -> Permit:
 
 
 def test_call_is_granted_at_once_with_free_capacity() -> None:
-    _, orders = told(admission(), (0.0, Arrived(ticket=1)))
+    _, orders = run_events(admission(), (0.0, Arrived(ticket=1)))
     assert orders == (Grant(1, permit_of(orders), 0.0),)
 
 
 def test_a_success_after_a_cooldown_makes_the_next_one_short_again() -> None:
     state = admission(concurrency=None)
     for now, fault in ((0.0, RateLimited()), (2.0, None), (3.0, RateLimited())):
-        state, orders = told(state, (now, Arrived(ticket=int(now))))
-        state, _ = told(state, (now, Finished(permit=permit_of(orders), fault=fault)))
+        state, orders = run_events(state, (now, Arrived(ticket=int(now))))
+        state, _ = run_events(state, (now, Finished(permit=permit_of(orders), fault=fault)))
     assert state.cooldown.until == 4.0
 
 
 def test_returned_permit_goes_to_the_head_of_the_queue() -> None:
-    state, orders = told(admission(), (0.0, Arrived(ticket=1)))
+    state, orders = run_events(admission(), (0.0, Arrived(ticket=1)))
     permit = permit_of(orders)
-    state, orders = told(state, (0.0, Arrived(ticket=2)), (1.0, Arrived(ticket=3, priority=Priority.HIGH)))
+    state, orders = run_events(state, (0.0, Arrived(ticket=2)), (1.0, Arrived(ticket=3, priority=Priority.HIGH)))
     assert granted(orders) == []
-    _, orders = told(state, (2.0, Finished(permit=permit)))
+    _, orders = run_events(state, (2.0, Finished(permit=permit)))
     assert granted(orders) == [3]
     assert [order.waited for order in orders if isinstance(order, Grant)] == [1.0]
 
 
 def test_unsent_permit_goes_to_the_next_call() -> None:
-    state, orders = told(admission(requests=1), (0.0, Arrived(ticket=1)))
+    state, orders = run_events(admission(requests=1), (0.0, Arrived(ticket=1)))
     permit = permit_of(orders)
-    _, orders = told(state, (0.0, Arrived(ticket=2)), (1.0, Unsent(permit)))
+    _, orders = run_events(state, (0.0, Arrived(ticket=2)), (1.0, Unsent(permit)))
     assert granted(orders) == [2]
 
 
 def test_new_call_does_not_overtake_the_queue() -> None:
     limits = Limits(tokens_per_minute=100)
-    state, _ = told(Admission(limiter=Limiter(limits=limits)), (0.0, Arrived(ticket=1, tokens=60)))
-    state, _ = told(state, (0.0, Arrived(ticket=2, tokens=90)))
-    _, orders = told(state, (0.0, Arrived(ticket=3, tokens=1)))
+    state, _ = run_events(Admission(limiter=Limiter(limits=limits)), (0.0, Arrived(ticket=1, tokens=60)))
+    state, _ = run_events(state, (0.0, Arrived(ticket=2, tokens=90)))
+    _, orders = run_events(state, (0.0, Arrived(ticket=3, tokens=1)))
     assert granted(orders) == []
 
 
 def test_cancelled_call_is_not_granted() -> None:
-    state, orders = told(admission(), (0.0, Arrived(ticket=1)))
+    state, orders = run_events(admission(), (0.0, Arrived(ticket=1)))
     permit = permit_of(orders)
-    _, orders = told(state, (0.0, Arrived(ticket=2)), (1.0, GaveUp(2)), (2.0, Finished(permit=permit)))
+    _, orders = run_events(state, (0.0, Arrived(ticket=2)), (1.0, GaveUp(2)), (2.0, Finished(permit=permit)))
     assert orders == ()
 
 
 def test_call_that_timed_out_in_the_queue_is_not_granted() -> None:
-    state, orders = told(admission(max_wait=5), (0.0, Arrived(ticket=1)))
+    state, orders = run_events(admission(max_wait=5), (0.0, Arrived(ticket=1)))
     permit = permit_of(orders)
-    state, orders = told(state, (0.0, Arrived(ticket=2)))
+    state, orders = run_events(state, (0.0, Arrived(ticket=2)))
     assert orders == (Wake(5.0),)
-    state, orders = told(state, (5.0, Woken()))
+    state, orders = run_events(state, (5.0, Woken()))
     assert [type(order.fault) for order in orders if isinstance(order, Refuse)] == [TimedOut]
-    assert told(state, (6.0, Finished(permit=permit)))[1] == ()
+    assert run_events(state, (6.0, Finished(permit=permit)))[1] == ()
 
 
 def test_deadline_applies_in_the_queue() -> None:
-    state, _ = told(admission(), (0.0, Arrived(ticket=1)), (0.0, Arrived(ticket=2, deadline=3.0)))
-    _, orders = told(state, (3.0, Woken()))
+    state, _ = run_events(admission(), (0.0, Arrived(ticket=1)), (0.0, Arrived(ticket=2, deadline=3.0)))
+    _, orders = run_events(state, (3.0, Woken()))
     assert [type(order.fault) for order in orders if isinstance(order, Refuse)] == [DeadlineExceeded]
 
 
 def test_full_queue_refuses() -> None:
-    _, orders = told(
+    _, orders = run_events(
         admission(max_size=1), (0.0, Arrived(ticket=1)), (0.0, Arrived(ticket=2)), (0.0, Arrived(ticket=3))
     )
     assert [(order.ticket, type(order.fault)) for order in orders if isinstance(order, Refuse)] == [(3, QueueFull)]
 
 
-def test_overdue_call_frees_its_queue_entry_for_a_new_call() -> None:
-    state, _ = told(admission(max_size=1, max_wait=5), (0.0, Arrived(ticket=1)), (0.0, Arrived(ticket=2)))
-    _, orders = told(state, (6.0, Arrived(ticket=3)))
+def test_an_expired_call_frees_its_queue_entry_for_a_new_call() -> None:
+    state, _ = run_events(admission(max_size=1, max_wait=5), (0.0, Arrived(ticket=1)), (0.0, Arrived(ticket=2)))
+    _, orders = run_events(state, (6.0, Arrived(ticket=3)))
     assert [order.ticket for order in orders if isinstance(order, Refuse)] == [2]
 
 
 def test_max_wait_of_zero_grants_or_refuses_at_once() -> None:
-    state, orders = told(admission(max_wait=0), (0.0, Arrived(ticket=1)))
+    state, orders = run_events(admission(max_wait=0), (0.0, Arrived(ticket=1)))
     assert granted(orders) == [1]
-    _, orders = told(state, (0.0, Arrived(ticket=2)))
+    _, orders = run_events(state, (0.0, Arrived(ticket=2)))
     assert [order.ticket for order in orders if isinstance(order, Refuse)] == [2]
 
 
 def test_queue_is_served_after_the_cooldown() -> None:
-    state, orders = told(admission(concurrency=5), (0.0, Arrived(ticket=1)))
-    state, _ = told(state, (1.0, Finished(permit=permit_of(orders), fault=RateLimited(retry_after=10.0))))
-    state, orders = told(state, (2.0, Arrived(ticket=2)))
+    state, orders = run_events(admission(concurrency=5), (0.0, Arrived(ticket=1)))
+    state, _ = run_events(state, (1.0, Finished(permit=permit_of(orders), fault=RateLimited(retry_after=10.0))))
+    state, orders = run_events(state, (2.0, Arrived(ticket=2)))
     assert orders == (Wake(11.0),)
-    _, orders = told(state, (11.0, Woken()))
+    _, orders = run_events(state, (11.0, Woken()))
     assert granted(orders) == [2]
 
 
 def test_call_that_cannot_wait_for_the_cooldown_is_refused_with_the_remaining_time() -> None:
-    state, orders = told(admission(concurrency=5), (0.0, Arrived(ticket=1)))
-    state, _ = told(state, (1.0, Finished(permit=permit_of(orders), fault=RateLimited(retry_after=10.0))))
-    _, orders = told(state, (2.0, Arrived(ticket=2, deadline=8.0)))
+    state, orders = run_events(admission(concurrency=5), (0.0, Arrived(ticket=1)))
+    state, _ = run_events(state, (1.0, Finished(permit=permit_of(orders), fault=RateLimited(retry_after=10.0))))
+    _, orders = run_events(state, (2.0, Arrived(ticket=2, deadline=8.0)))
     (refusal,) = orders
     assert isinstance(refusal, Refuse)
     assert isinstance(refusal.fault, RateLimited)
@@ -161,60 +161,60 @@ def test_call_that_cannot_wait_for_the_cooldown_is_refused_with_the_remaining_ti
 
 
 def test_queued_calls_that_cannot_wait_for_the_cooldown_are_refused_when_it_begins() -> None:
-    state, orders = told(admission(), (0.0, Arrived(ticket=1)))
+    state, orders = run_events(admission(), (0.0, Arrived(ticket=1)))
     permit = permit_of(orders)
-    state, _ = told(state, (0.0, Arrived(ticket=2, deadline=8.0)), (0.0, Arrived(ticket=3)))
-    _, orders = told(state, (1.0, Finished(permit=permit, fault=QuotaExhausted())))
+    state, _ = run_events(state, (0.0, Arrived(ticket=2, deadline=8.0)), (0.0, Arrived(ticket=3)))
+    _, orders = run_events(state, (1.0, Finished(permit=permit, fault=QuotaExhausted())))
     assert [order.ticket for order in orders if isinstance(order, Refuse)] == [2]
     assert orders[-1] == Wake(61.0)
 
 
 def test_full_minute_orders_a_wake() -> None:
-    state, _ = told(admission(concurrency=None, requests=1), (0.0, Arrived(ticket=1)), (1.0, Arrived(ticket=2)))
-    state, orders = told(state, (2.0, Woken()))
+    state, _ = run_events(admission(concurrency=None, requests=1), (0.0, Arrived(ticket=1)), (1.0, Arrived(ticket=2)))
+    state, orders = run_events(state, (2.0, Woken()))
     (wake,) = orders
     assert isinstance(wake, Wake)
     assert 63.0 <= wake.at <= 63.01
-    assert granted(told(state, (wake.at, Woken()))[1]) == [2]
+    assert granted(run_events(state, (wake.at, Woken()))[1]) == [2]
 
 
 def test_wake_is_ordered_for_the_expiry_of_a_lost_permit() -> None:
-    state, _ = told(admission(max_wait=5000), (0.0, Arrived(ticket=1)))
-    state, orders = told(state, (1.0, Arrived(ticket=2)))
+    state, _ = run_events(admission(max_wait=5000), (0.0, Arrived(ticket=1)))
+    state, orders = run_events(state, (1.0, Arrived(ticket=2)))
     assert orders == (Wake(900.0),)
-    assert granted(told(state, (900.0, Woken()))[1]) == [2]
+    assert granted(run_events(state, (900.0, Woken()))[1]) == [2]
 
 
 def test_reported_usage_frees_capacity() -> None:
     state = Admission(limiter=Limiter(limits=Limits(tokens_per_minute=100)))
-    state, orders = told(state, (0.0, Arrived(ticket=1, tokens=100)))
-    state, _ = told(state, (1.0, Finished(permit=permit_of(orders), used=10)))
-    assert granted(told(state, (1.0, Arrived(ticket=2, tokens=90)))[1]) == [2]
+    state, orders = run_events(state, (0.0, Arrived(ticket=1, tokens=100)))
+    state, _ = run_events(state, (1.0, Finished(permit=permit_of(orders), used=10)))
+    assert granted(run_events(state, (1.0, Arrived(ticket=2, tokens=90)))[1]) == [2]
 
 
 def test_refusal_names_the_target() -> None:
     state = Admission(queue=Queue(provider="acme", model="m"))
-    state, orders = told(state, (0.0, Arrived(ticket=1)))
-    state, _ = told(state, (1.0, Finished(permit=permit_of(orders), fault=RateLimited(retry_after=0.5))))
-    _, (refusal,) = told(state, (1.0, Arrived(ticket=2, deadline=1.5)))
+    state, orders = run_events(state, (0.0, Arrived(ticket=1)))
+    state, _ = run_events(state, (1.0, Finished(permit=permit_of(orders), fault=RateLimited(retry_after=0.5))))
+    _, (refusal,) = run_events(state, (1.0, Arrived(ticket=2, deadline=1.5)))
     assert isinstance(refusal, Refuse)
     assert (refusal.fault.provider, refusal.fault.model) == ("acme", "m")
 
 
 def test_request_whose_headers_are_read_is_not_counted_as_in_flight() -> None:
-    state, orders = told(admission(concurrency=None), (0.0, Arrived(ticket=1)))
+    state, orders = run_events(admission(concurrency=None), (0.0, Arrived(ticket=1)))
     said = Reported(requests=ReportedBudget(remaining=1, reset=7.0))
-    state, _ = told(state, (1.0, Finished(permit=permit_of(orders), reported=said)))
-    assert granted(told(state, (2.0, Arrived(ticket=2)))[1]) == [2]
+    state, _ = run_events(state, (1.0, Finished(permit=permit_of(orders), reported=said)))
+    assert granted(run_events(state, (2.0, Arrived(ticket=2)))[1]) == [2]
 
 
 def test_call_that_cannot_wait_for_capacity_is_refused_at_once_without_permits_in_use() -> None:
-    state, orders = told(admission(concurrency=None), (0.0, Arrived(ticket=1)))
+    state, orders = run_events(admission(concurrency=None), (0.0, Arrived(ticket=1)))
     said = Reported(requests=ReportedBudget(remaining=0, reset=7.0))
-    state, _ = told(state, (1.0, Finished(permit=permit_of(orders), reported=said)))
-    _, (wake,) = told(state, (2.0, Arrived(ticket=2, deadline=20.0)))
+    state, _ = run_events(state, (1.0, Finished(permit=permit_of(orders), reported=said)))
+    _, (wake,) = run_events(state, (2.0, Arrived(ticket=2, deadline=20.0)))
     assert isinstance(wake, Wake)
-    _, (refusal,) = told(state, (2.0, Arrived(ticket=3, deadline=7.0)))
+    _, (refusal,) = run_events(state, (2.0, Arrived(ticket=3, deadline=7.0)))
     assert isinstance(refusal, Refuse)
     assert isinstance(refusal.fault, RateLimited)
     assert refusal.fault.retry_after is not None
@@ -222,24 +222,24 @@ def test_call_that_cannot_wait_for_capacity_is_refused_at_once_without_permits_i
 
 
 def test_call_waits_for_the_return_of_a_permit_in_use() -> None:
-    state, orders = told(admission(concurrency=None, requests=1), (0.0, Arrived(ticket=1)))
-    state, waits = told(state, (1.0, Arrived(ticket=2, deadline=20.0)))
+    state, orders = run_events(admission(concurrency=None, requests=1), (0.0, Arrived(ticket=1)))
+    state, waits = run_events(state, (1.0, Arrived(ticket=2, deadline=20.0)))
     assert [type(order) for order in waits] == [Wake]
-    assert granted(told(state, (2.0, Unsent(permit_of(orders))))[1]) == [2]
-    _, orders = told(state, (2.0, Finished(permit=permit_of(orders))))
+    assert granted(run_events(state, (2.0, Unsent(permit_of(orders))))[1]) == [2]
+    _, orders = run_events(state, (2.0, Finished(permit=permit_of(orders))))
     assert [(order.ticket, type(order.fault)) for order in orders if isinstance(order, Refuse)] == [(2, RateLimited)]
 
 
 def test_headers_are_adopted() -> None:
-    state, orders = told(admission(concurrency=None), (0.0, Arrived(ticket=1)))
+    state, orders = run_events(admission(concurrency=None), (0.0, Arrived(ticket=1)))
     said = Reported(requests=ReportedBudget(remaining=0, reset=7.0))
-    state, _ = told(state, (1.0, Finished(permit=permit_of(orders), reported=said)))
-    _, orders = told(state, (2.0, Arrived(ticket=2)))
+    state, _ = run_events(state, (1.0, Finished(permit=permit_of(orders), reported=said)))
+    _, orders = run_events(state, (2.0, Arrived(ticket=2)))
     assert granted(orders) == []
 
 
 class AdmissionLaws(RuleBasedStateMachine):
-    """Every arrival gets exactly one answer; nobody waits where there is room; nothing is lost."""
+    """Every arrival gets exactly one answer; no call waits while there is capacity; no permit is lost."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -304,7 +304,7 @@ class AdmissionLaws(RuleBasedStateMachine):
         self.now = end
 
     @invariant()
-    def who_waits_stands_in_line_and_nobody_else(self) -> None:
+    def waiting_calls_are_in_the_queue(self) -> None:
         assert {entry.ticket for entry in self.state.queue.entries} == set(self.waiting)
 
     @invariant()
@@ -313,11 +313,11 @@ class AdmissionLaws(RuleBasedStateMachine):
         assert len(self.running) <= 2
 
     @invariant()
-    def nobody_waits_past_his_time(self) -> None:
+    def no_call_waits_past_its_limit(self) -> None:
         assert all(self.now < until for _, _, until in self.waiting.values())
 
     @invariant()
-    def whoever_waits_will_be_woken(self) -> None:
+    def waiting_calls_are_woken(self) -> None:
         assert not self.waiting or self.wake < math.inf
 
 

@@ -37,7 +37,7 @@ def test_a_positive_number_is_a_timeout(value: float) -> None:
         ([], "list"),
     ],
 )
-def test_anything_else_is_not_a_timeout(value: object, shown: str) -> None:
+def test_other_values_are_rejected_as_a_timeout(value: object, shown: str) -> None:
     assert find_timeout_problem(value) == f"timeout: expected a positive number of seconds, got {shown}"
 
 

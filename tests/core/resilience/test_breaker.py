@@ -27,8 +27,8 @@ from victor_fp.core.resilience.breaker import (
     Breaker,
     BreakerPermit,
     BreakerPolicy,
+    BreakerVerdict,
     Rejected,
-    Verdict,
     admit,
     build_stats,
     compute_time_to_probe,
@@ -51,11 +51,11 @@ def rejected(breaker: Breaker, now: float) -> tuple[Breaker, float]:
     return breaker, leave.retry_after
 
 
-def failures(count: int) -> list[Verdict]:
+def failures(count: int) -> list[BreakerVerdict]:
     return ["failed"] * count
 
 
-def record_all(breaker: Breaker, now: float, *verdicts: Verdict) -> Breaker:
+def record_all(breaker: Breaker, now: float, *verdicts: BreakerVerdict) -> Breaker:
     """One call after the other, each ending with a verdict at once."""
     for verdict in verdicts:
         breaker, permit = admitted(breaker, now)
@@ -157,7 +157,7 @@ def test_client_error_of_a_probe_counts_as_success() -> None:
 
 
 def test_cancelled_probe_frees_its_slot() -> None:
-    cancellations: list[Verdict] = ["cancelled"] * 10
+    cancellations: list[BreakerVerdict] = ["cancelled"] * 10
     breaker = record_all(OPENED, 130.0, *cancellations)
     assert (breaker.state, breaker.probes) == ("half_open", ())
     assert record_all(breaker, 140.0, "succeeded", "succeeded").state == "closed"
@@ -278,7 +278,7 @@ def test_last_failure_time_is_none_without_failures() -> None:
         (CircuitOpen(), "cancelled"),
     ],
 )
-def test_verdict_of_a_fault(fault: Fault | None, verdict: Verdict) -> None:
+def test_verdict_of_a_fault(fault: Fault | None, verdict: BreakerVerdict) -> None:
     assert judge_fault(fault) == verdict
 
 

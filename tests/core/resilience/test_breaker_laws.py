@@ -13,14 +13,14 @@ from victor_fp.core.resilience.breaker import (
     Breaker,
     BreakerPermit,
     BreakerPolicy,
+    BreakerVerdict,
     Rejected,
-    Verdict,
     admit,
     record,
     reset,
 )
 
-VERDICTS: st.SearchStrategy[Verdict] = st.sampled_from(["succeeded", "failed", "ignored", "cancelled"])
+VERDICTS: st.SearchStrategy[BreakerVerdict] = st.sampled_from(["succeeded", "failed", "ignored", "cancelled"])
 
 
 class BreakerLaws(RuleBasedStateMachine):
@@ -65,7 +65,7 @@ class BreakerLaws(RuleBasedStateMachine):
 
     @precondition(lambda self: self.out)
     @rule(pick=st.integers(0, 99), verdict=VERDICTS)
-    def reports(self, pick: int, verdict: Verdict) -> None:
+    def reports(self, pick: int, verdict: BreakerVerdict) -> None:
         permit = self.out.pop(pick % len(self.out))
         self.spent.append(permit)
         self.failures += verdict == "failed"
@@ -73,7 +73,7 @@ class BreakerLaws(RuleBasedStateMachine):
 
     @precondition(lambda self: self.spent and self.breaker.state == "half_open")
     @rule(pick=st.integers(0, 99), verdict=VERDICTS)
-    def reports_twice(self, pick: int, verdict: Verdict) -> None:
+    def reports_twice(self, pick: int, verdict: BreakerVerdict) -> None:
         self.failures += verdict == "failed"
         after = record(self.breaker, self.spent[pick % len(self.spent)], verdict, self.now)
         assert (after.state, after.probes) == (self.breaker.state, self.breaker.probes)

@@ -86,7 +86,7 @@ def test_a_deadline_that_passes_during_a_wait_ends_the_operation_with_the_verdic
     assert (breaker.failure_count, breaker.in_flight, breaker.sending) == (failures, 0, 0)
 
 
-def test_a_refused_retry_is_reported_once_beside_another_call() -> None:
+def test_a_rejected_retry_is_reported_once_during_another_call() -> None:
     breaker, _ = admit(Breaker(), 0.0)
     script: Script = [(1.0, failed(ServerFailed())), (2.0, WaitEnded()), (2.0, Refused(QueueFull()))]
     _, call, after = run_events(script, breaker=breaker)

@@ -130,7 +130,7 @@ def test_plan_without_targets_settles() -> None:
 
 
 @pytest.mark.parametrize("mistake", [InvalidRequest, UnsupportedParameter, ContextLengthExceeded, ContentRefused])
-def test_request_faults_do_not_move_on(mistake: type[Fault]) -> None:
+def test_request_faults_do_not_fall_back(mistake: type[Fault]) -> None:
     _, orders = run_events((1.0, failing(ServerFailed, "acme")), (2.0, failing(mistake, "globex")))
     fault = settled(orders).fault
     assert isinstance(fault, mistake)
@@ -138,18 +138,18 @@ def test_request_faults_do_not_move_on(mistake: type[Fault]) -> None:
 
 
 @pytest.mark.parametrize("own", [AuthRejected, ModelNotFound, QuotaExhausted, CircuitOpen, CredentialMissing])
-def test_target_faults_move_on(own: type[Fault]) -> None:
+def test_target_faults_fall_back(own: type[Fault]) -> None:
     assert asked(run_events((1.0, failing(own, "acme")))[1][-1]).index == 1
 
 
-def test_faults_that_move_on_are_configurable() -> None:
+def test_faults_that_fall_back_are_configurable() -> None:
     policy = FallbackPolicy(moves_on=MOVES_ON | {"ContextLengthExceeded"})
     assert asked(run_events((1.0, failing(ContextLengthExceeded, "acme")), policy=policy)[1][-1]).index == 1
     nothing = FallbackPolicy(moves_on=frozenset())
     assert isinstance(run_events((1.0, failing(ServerFailed, "acme")), policy=nothing)[1][-1], SettlePlan)
 
 
-def test_default_policy_moves_on_for_target_faults_only() -> None:
+def test_default_policy_falls_back_for_target_faults_only() -> None:
     stays = {
         "InvalidRequest",
         "UnsupportedParameter",
@@ -299,7 +299,7 @@ def test_last_target_fault_is_kept_after_the_deadline() -> None:
     assert isinstance(settled([advance(plan, failing(ServerFailed, "acme"), 100.0)[1]]).fault, ServerFailed)
 
 
-def test_without_even_shares_a_target_deadline_does_not_move_on() -> None:
+def test_without_even_shares_a_target_deadline_does_not_fall_back() -> None:
     assert isinstance(run_events((50.0, failing(DeadlineExceeded, "acme")))[1][-1], SettlePlan)
 
 

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.example_counts import scale_examples
-from victor_fp.core.resilience.breaker import Verdict
+from victor_fp.core.resilience.breaker import BreakerVerdict
 from victor_fp.core.resilience.health import (
     Health,
     HealthPolicy,
@@ -19,7 +19,7 @@ from victor_fp.core.resilience.health import (
 )
 
 
-def after(*verdicts: Verdict, seconds: float = 1.0, now: float = 0.0) -> Health:
+def after(*verdicts: BreakerVerdict, seconds: float = 1.0, now: float = 0.0) -> Health:
     health = Health()
     for verdict in verdicts:
         health = observe(health, verdict, seconds, now)
@@ -36,7 +36,7 @@ def test_one_failure_degrades_and_three_are_unhealthy() -> None:
 
 
 def test_rare_failures_keep_a_target_healthy() -> None:
-    successes: list[Verdict] = ["succeeded"] * 9
+    successes: list[BreakerVerdict] = ["succeeded"] * 9
     health = after(*successes, "failed")
     assert score(health, 0.0) == pytest.approx(10 / 11)
     assert classify_health(health, 0.0) == "healthy"
@@ -92,12 +92,12 @@ def test_targets_are_sorted_by_condition_then_latency() -> None:
     assert sort_by_preference(targets, 0.0) == ["fast", "slow", "unknown", "shaky"]
 
 
-VERDICTS: st.SearchStrategy[Verdict] = st.sampled_from(["succeeded", "failed", "ignored", "cancelled"])
+VERDICTS: st.SearchStrategy[BreakerVerdict] = st.sampled_from(["succeeded", "failed", "ignored", "cancelled"])
 
 
 @settings(max_examples=scale_examples(100), deadline=None)
 @given(st.lists(st.tuples(VERDICTS, st.floats(0, 100), st.floats(-50, 500)), max_size=30))
-def test_score_is_between_zero_and_one(history: list[tuple[Verdict, float, float]]) -> None:
+def test_score_is_between_zero_and_one(history: list[tuple[BreakerVerdict, float, float]]) -> None:
     health, now = Health(), 0.0
     for verdict, seconds, pause in history:
         now += pause

@@ -1,4 +1,4 @@
-"""Shared limits in virtual time: what the pool lends is enough, fair, never too much, and survives what can happen."""
+"""Shared limits in virtual time: loans are sufficient, fair, within the limit, and survive failures."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ def test_a_process_that_wants_much_gets_what_the_others_leave() -> None:
 
 
 @pytest.mark.parametrize(("processes", "limit"), [(4, 40), (16, 20), (20, 7), (5, 1)])
-def test_permits_are_shared_fairly_and_never_too_many_are_out(processes: int, limit: int) -> None:
+def test_permits_are_shared_fairly_and_never_exceeded(processes: int, limit: int) -> None:
     world = SharedLimit(Limits(concurrency=limit), processes=processes, tasks=limit)
     used = 0.0
     for step in range(1200):
@@ -142,7 +142,7 @@ def test_an_outage_leads_to_no_minute_above_the_limit_and_is_over_in_six_seconds
     assert most_in(world.sent, 60) <= per_minute
 
 
-def test_a_question_that_is_lost_now_and_then_costs_the_others_nothing() -> None:
+def test_occasional_lost_requests_do_not_slow_other_processes() -> None:
     world = SharedLimit(Limits(requests_per_minute=6000), processes=8, tasks=30)
     world.run(10)
     for turn in range(40):
@@ -152,7 +152,7 @@ def test_a_question_that_is_lost_now_and_then_costs_the_others_nothing() -> None
     assert count_after(world.sent, world.now - 60) >= 0.95 * 6000
 
 
-def test_processes_with_few_calls_hardly_wait_for_each_other() -> None:
+def test_processes_with_few_calls_barely_wait_for_each_other() -> None:
     world = SharedLimit(Limits(requests_per_minute=600), processes=16, tasks=10, pause=53.0)  # a third of the limit
     world.run(60)
     slow = 0
@@ -172,7 +172,7 @@ def test_a_process_that_held_nothing_when_the_store_was_lost_is_not_shut_out() -
     assert len(late.sent) > 20
 
 
-def test_closed_refuses_what_waits_and_sends_nothing_more() -> None:
+def test_closed_rejects_waiting_calls_and_sends_nothing_more() -> None:
     world = SharedLimit(Limits(requests_per_minute=600), processes=2, tasks=20, is_closed=True)
     world.run(10)
     world.lost_until = world.now + 30
@@ -188,7 +188,7 @@ def test_closed_refuses_what_waits_and_sends_nothing_more() -> None:
     assert count_after(world.sent, world.now - 1) > 3
 
 
-def test_a_short_deadline_is_kept_and_named_right_while_the_store_is_lost() -> None:
+def test_a_short_deadline_is_kept_and_reported_while_the_store_is_lost() -> None:
     world = SharedLimit(Limits(requests_per_minute=60), processes=4, tasks=5, deadline=0.3)
     world.run(5)
     world.lost_until = world.now + 20
@@ -205,13 +205,13 @@ def test_a_short_deadline_is_kept_and_named_right_while_the_store_is_lost() -> N
             assert fault.retry_after > 0
 
 
-def test_the_minute_begins_as_slowly_as_it_goes_on() -> None:
+def test_the_rate_is_even_from_the_start_of_a_minute() -> None:
     world = SharedLimit(Limits(requests_per_minute=600), processes=4, tasks=100)
     world.run(3)
     assert len(world.sent) <= allowed_in(600, 3)
 
 
-def test_a_stopped_process_goes_on_without_sending_what_is_late() -> None:
+def test_a_suspended_process_resumes_without_sending_expired_calls() -> None:
     world = SharedLimit(Limits(requests_per_minute=600, concurrency=20), processes=4, tasks=10)
     world.run(20)
     world.processes[1].stopped_until = world.now + 4
@@ -220,7 +220,7 @@ def test_a_stopped_process_goes_on_without_sending_what_is_late() -> None:
     assert count_after(world.sent, world.now - 60) >= 0.95 * 600
 
 
-def test_a_killed_process_gives_way_after_the_lease() -> None:
+def test_permits_of_a_killed_process_are_freed_after_the_lease() -> None:
     world = SharedLimit(Limits(concurrency=8), processes=4, tasks=8)
     world.run(20)
     world.processes[1].is_dead = True
@@ -232,7 +232,7 @@ def test_a_killed_process_gives_way_after_the_lease() -> None:
     assert total / 100 >= 7
 
 
-def test_a_server_that_comes_back_empty_lends_no_more_than_the_limit() -> None:
+def test_a_server_that_lost_its_data_lends_no_more_than_the_limit() -> None:
     world = SharedLimit(Limits(requests_per_minute=1200, concurrency=12), processes=6, tasks=8, duration=0.8)
     world.run(30)
     lost_at = world.now
@@ -265,7 +265,7 @@ def test_a_cooldown_of_one_process_holds_for_all_from_their_next_renewal_on() ->
     assert all(count_after(process.sent, began + 30) > 0 for process in world.processes)
 
 
-def test_an_idle_process_holds_nothing_and_asks_for_nothing() -> None:
+def test_an_idle_process_holds_no_permits_and_sends_no_requests() -> None:
     world = SharedLimit(Limits(concurrency=8, requests_per_minute=600), processes=2, tasks=3)
     world.run(10)
     for process in world.processes:

@@ -89,7 +89,7 @@ def test_trace(name: str, snapshot: SnapshotAssertion) -> None:
 
 
 @pytest.mark.parametrize("limits", [RATE, ALL], ids=["rate", "all"])
-def test_what_is_given_back(limits: Limits, snapshot: SnapshotAssertion) -> None:
+def test_traces_of_returned_permits(limits: Limits, snapshot: SnapshotAssertion) -> None:
     world = SharedLimit(limits, processes=2, tasks=3)
     process = world.processes[0]
     unused = leasing.give_back(process.lease, process.admission, process.name, world.now)

@@ -76,7 +76,7 @@ def test_requests_of_the_last_minute_count() -> None:
     taken(state, 10.0 + wait)
 
 
-def test_room_comes_back_slot_by_slot() -> None:
+def test_capacity_is_freed_slot_by_slot() -> None:
     state = used(used(limiter(requests=2), 0.0), 30.0)
     state, _ = taken(state, 63.0)
     assert full(state, 63.0) == pytest.approx(30.0, abs=0.01)
@@ -111,7 +111,7 @@ def test_a_correction_goes_to_the_slot_of_its_request() -> None:
     assert give_back(dropped, first, 1000).slots == dropped.slots == (Slot(1, 1, 10), Slot(21, 1, 10))
 
 
-def test_a_slot_that_was_emptied_by_a_clock_that_went_back_is_not_corrected_below_zero() -> None:
+def test_a_slot_emptied_by_a_clock_set_back_is_not_corrected_below_zero() -> None:
     state, first = taken(limiter(tokens=100), 15.0, tokens=30)
     state, second = taken(state, 15.0, tokens=30)
     state, _ = taken(state, 6.0)
@@ -126,13 +126,13 @@ def test_a_call_estimated_above_the_limit_passes_when_the_minute_is_empty() -> N
     assert full(used_little, 1.0, tokens=5000) == pytest.approx(62.0, abs=0.01)
 
 
-def test_concurrency_waits_for_a_permit_to_come_back() -> None:
+def test_concurrency_waits_for_a_permit_to_be_returned() -> None:
     state, permit = taken(limiter(concurrency=1), 0.0)
     assert full(state, 1.0) is None
     taken(give_back(state, permit, None), 2.0)
 
 
-def test_a_permit_comes_back_once() -> None:
+def test_a_permit_is_returned_once() -> None:
     state, first = taken(limiter(tokens=1000, concurrency=2), 0.0, tokens=500)
     state, _ = taken(state, 0.0, tokens=100)
     state = give_back(state, first, 500)
@@ -140,19 +140,19 @@ def test_a_permit_comes_back_once() -> None:
     assert withdraw(state, first) == state
 
 
-def test_a_permit_of_a_killed_process_is_given_up_after_its_lease() -> None:
+def test_a_permit_of_a_killed_process_expires_after_its_lease() -> None:
     state, _ = taken(limiter(concurrency=1), 0.0)
     assert full(state, 899.0) is None
     taken(state, 900.0)
 
 
-def test_a_request_that_was_never_sent_takes_nothing() -> None:
+def test_a_request_that_was_never_sent_uses_no_capacity() -> None:
     fresh = limiter(requests=1, tokens=10, concurrency=1)
     state, permit = taken(fresh, 0.0, tokens=10)
     taken(withdraw(state, permit), 1.0, tokens=10)
 
 
-def test_withdrawing_one_of_several_frees_just_what_it_took() -> None:
+def test_withdrawing_one_of_several_frees_its_capacity_only() -> None:
     told = Reported(requests=ReportedBudget(remaining=9, reset=50.0), tokens=ReportedBudget(remaining=900, reset=50.0))
     before = adopt(used(limiter(requests=10, tokens=1000), 0.0, tokens=100, times=2), None, told, 0.0)
     state, permit = taken(before, 1.0, tokens=300)
@@ -161,7 +161,7 @@ def test_withdrawing_one_of_several_frees_just_what_it_took() -> None:
     assert withdraw(state, permit) == replace(before, taken=3)
 
 
-def test_tokens_are_estimated_if_they_are_limited_or_no_response_has_told_yet() -> None:
+def test_tokens_are_estimated_if_limited_or_before_the_first_response() -> None:
     tokens, requests = ReportedBudget(limit=9, per_minute=True), ReportedBudget(remaining=9, reset=50.0)
     first, permit = taken(Limiter(), 0.0)
     silent = give_back(first, permit, None)
@@ -195,7 +195,7 @@ def test_a_loan_covers_its_last_token_and_its_first_moment_and_not_its_end() -> 
     taken(replace(lent, loan=replace(endless, until=99.0, tokens_until=99.0)), 6.0)
 
 
-def test_a_clock_that_goes_back_blocks_no_longer_than_a_minute() -> None:
+def test_a_clock_set_back_blocks_for_at_most_a_minute() -> None:
     state = used(limiter(requests=2), 1000.0, times=2)
     wait = full(state, 10.0)
     assert wait is not None
@@ -204,16 +204,16 @@ def test_a_clock_that_goes_back_blocks_no_longer_than_a_minute() -> None:
     taken(state, 76.0)
 
 
-def test_what_lies_in_the_future_after_a_clock_that_went_back_counts_as_given_now() -> None:
+def test_permits_in_the_future_after_a_clock_reset_count_as_granted_now() -> None:
     state = used(used(limiter(requests=9), 3.0, tokens=10), 30.0, tokens=20, times=2)
     assert take(state, 5, 6.0)[0].slots == (Slot(1, 1, 10), Slot(2, 3, 45))
 
 
-def test_a_limit_of_nothing_never_passes() -> None:
+def test_a_limit_of_zero_never_admits() -> None:
     assert full(limiter(requests=0), 0.0) == math.inf
 
 
-def test_what_the_vendor_says_is_left_counts_until_its_reset() -> None:
+def test_the_reported_remainder_is_used_until_its_reset() -> None:
     state, permit = taken(Limiter(), 0.0)
     told = Reported(requests=ReportedBudget(limit=100, remaining=1, reset=20.0))
     state = give_back(adopt(state, permit, told, 1.0), permit, None)
@@ -222,7 +222,7 @@ def test_what_the_vendor_says_is_left_counts_until_its_reset() -> None:
     taken(state, 21.1)
 
 
-def test_calls_under_way_will_use_some_of_what_is_left() -> None:
+def test_calls_in_flight_are_subtracted_from_the_reported_remainder() -> None:
     state, first = taken(Limiter(), 0.0, tokens=50)
     state, _ = taken(state, 0.0, tokens=60)
     told = Reported(requests=ReportedBudget(remaining=5, reset=9.0), tokens=ReportedBudget(remaining=100, reset=9.0))
@@ -231,7 +231,7 @@ def test_calls_under_way_will_use_some_of_what_is_left() -> None:
     assert full(state, 1.0, tokens=41) == pytest.approx(9.0, abs=0.01)
 
 
-def test_a_partial_budget_with_nothing_left_holds_everything() -> None:
+def test_an_exhausted_partial_budget_blocks_all_calls() -> None:
     told = Reported(
         others=(ReportedBudget(limit=8000, remaining=0, reset=12.0), ReportedBudget(limit=9, remaining=3, reset=99.0))
     )
@@ -253,7 +253,7 @@ def test_a_partial_budget_with_nothing_left_holds_everything() -> None:
         ("never", None, 10, None),
     ],
 )
-def test_the_vendors_limit_replaces_or_tightens_ours(
+def test_the_reported_limit_replaces_or_tightens_the_configured_one(
     adoption: Adoption, ours: int | None, told: int, holds: int | None
 ) -> None:
     state = Limiter(limits=Limits(requests_per_minute=ours, tokens_per_minute=ours, adopt=adoption))
@@ -261,19 +261,19 @@ def test_the_vendors_limit_replaces_or_tightens_ours(
     assert compute_limits(adopt(state, None, Reported(requests=budget, tokens=budget), 0.0)) == (holds, holds)
 
 
-def test_a_limit_of_an_unknown_window_is_not_taken_for_a_minutes() -> None:
+def test_a_limit_of_an_unknown_window_is_not_used_as_a_limit_per_minute() -> None:
     told = Reported(requests=ReportedBudget(limit=14400, remaining=14399, reset=6.0))
     assert compute_limits(adopt(limiter(requests=30), None, told, 0.0)) == (30, None)
 
 
-def test_silence_takes_back_nothing_that_was_said() -> None:
+def test_missing_headers_do_not_clear_reported_limits() -> None:
     said = Reported(tokens=ReportedBudget(limit=500, remaining=0, reset=30.0, per_minute=True))
     state = adopt(adopt(Limiter(), None, said, 0.0), None, Reported(), 1.0)
     assert compute_limits(state) == (None, 500)
     assert full(state, 1.0, tokens=5) == pytest.approx(29.0, abs=0.01)
 
 
-def test_modes() -> None:
+def test_modes_of_the_limiter() -> None:
     assert find_mode(used(limiter(tokens=10), 0.0, tokens=10), 1.0) == "full"
     nothing_left = Reported(tokens=ReportedBudget(remaining=0, reset=9.0))
     assert [find_mode(adopt(Limiter(), None, nothing_left, 0.0), now) for now in (0.0, 8.5, 9.0)] == [
@@ -293,7 +293,7 @@ def test_modes() -> None:
     assert find_mode(state, 63.0) == "free"
 
 
-def test_presets_give_way_to_the_vendors_word() -> None:
+def test_presets_are_replaced_by_reported_limits() -> None:
     assert {limits.adopt for limits in PRESETS.values()} == {"replace"}
     assert all((limits.requests_per_minute or 1) > 0 for limits in PRESETS.values())
 

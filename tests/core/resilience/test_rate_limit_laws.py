@@ -58,17 +58,17 @@ class RateLimitLaws(RuleBasedStateMachine):
             assert len(self.out) >= CONCURRENCY
         else:
             assert 0 < answer.retry_after <= 130
-            self.waits_as_told(limiter, answer, tokens)
+            self.wait_as_advised(limiter, answer, tokens)
 
-    def waits_as_told(self, limiter: Limiter, answer: Full, tokens: int) -> None:
-        """Who waits as long as told, while nobody else comes, gets in."""
+    def wait_as_advised(self, limiter: Limiter, answer: Full, tokens: int) -> None:
+        """A call that waits as long as advised, without other calls, is admitted."""
         assert answer.retry_after is not None
         _, later = take(limiter, tokens, self.now + answer.retry_after)
         assert isinstance(later, Permit)
 
     @precondition(lambda self: self.out)
     @rule(pick=st.integers(0, 99), share=st.none() | st.floats(0, 1))
-    def comes_back(self, pick: int, share: float | None) -> None:
+    def return_permit(self, pick: int, share: float | None) -> None:
         permit = self.out.pop(pick % len(self.out))
         used = None if share is None else int(permit.tokens * share)
         self.moved("given_back", give_back(self.limiter, permit, used))
@@ -83,7 +83,7 @@ class RateLimitLaws(RuleBasedStateMachine):
         self.given = [one for one in self.given if one[1] != permit.serial]
 
     @rule(left=st.integers(0, 3), reset=st.floats(0, 60))
-    def is_told(self, left: int, reset: float) -> None:
+    def adopt_report(self, left: int, reset: float) -> None:
         told = Reported(requests=ReportedBudget(limit=4, remaining=left, reset=reset, per_minute=True))
         self.moved("reported", adopt(self.limiter, None, told, self.now))
 

@@ -78,7 +78,7 @@ def test_by_size_means_tokens() -> None:
     assert read_budgets(headers).tokens == ReportedBudget(limit=500000, remaining=9, reset=41.0, per_minute=True)
 
 
-def test_of_several_budgets_of_a_kind_the_one_with_the_least_left_is_told() -> None:
+def test_of_several_budgets_the_one_with_the_least_remaining_is_reported() -> None:
     headers = {
         "x-ratelimitbysize-limit-minute": "500000",
         "x-ratelimitbysize-remaining-minute": "70",
@@ -134,7 +134,7 @@ def test_counts(value: str, remaining: int | None) -> None:
     assert told.remaining == remaining
 
 
-def test_headers_about_something_else_say_nothing() -> None:
+def test_unrelated_headers_are_ignored() -> None:
     assert read_budgets({"content-type": "text/plain", "retry-after": "3"}) is NOTHING
     assert (
         read_budgets({"x-ratelimit-over-limit": "no", "x-ratelimit-key": "m", "x-ratelimit-tokens-query-cost": "9"})
@@ -154,12 +154,12 @@ names = st.sampled_from(
 
 @settings(max_examples=scale_examples(100), deadline=None)
 @given(st.dictionaries(names, st.text(max_size=12) | st.from_regex(r"[0-9TZ:.dhms+-]{0,14}"), max_size=8))
-def test_no_header_makes_it_fail(headers: dict[str, str]) -> None:
+def test_no_header_raises(headers: dict[str, str]) -> None:
     told = read_budgets(headers, wall=WALL)
     for budget in (told.requests, told.tokens, *told.others):
         assert budget is None or budget.reset is None or budget.reset >= 0
 
 
-def test_a_reset_of_boundless_length_is_none() -> None:
+def test_an_infinite_reset_is_ignored() -> None:
     told = read_budgets({"ratelimit-remaining": "3", "ratelimit-reset": "1s" * 40}).requests
     assert told == ReportedBudget(remaining=3)

@@ -1,4 +1,4 @@
-"""What the bytes of a stream turn out to be, and the bounds on them."""
+"""Detection of the kind of a streamed body, and its bounds."""
 
 from __future__ import annotations
 

@@ -108,7 +108,7 @@ def test_a_union_of_types_keeps_the_items_and_properties_of_each_type() -> None:
     }
 
 
-def test_what_stands_beside_a_union_goes_into_its_branches_where_it_has_to_stand_alone() -> None:
+def test_keywords_alongside_a_union_are_moved_into_its_branches_if_required() -> None:
     either: Any = {
         "type": "object",
         "properties": {"a": {"type": "string"}, "b": {"type": "string"}},
@@ -146,7 +146,7 @@ def test_all_of_is_merged_where_the_vendor_does_not_accept_it() -> None:
     assert inner(both, STRICT) == {"type": "integer", "minimum": 3, "maximum": 9, "enum": [1, 5]}
 
 
-def test_all_of_that_cannot_be_merged_is_told_in_the_description() -> None:
+def test_all_of_that_cannot_be_merged_is_described() -> None:
     both: Any = {"type": "string", "allOf": [{"pattern": "a"}, {"pattern": "b"}]}
     assert converted(both, OLDER) == {
         "type": "string",
@@ -182,7 +182,7 @@ def test_free_form_values_have_no_strict_form(free: dict[str, Any], rules: Schem
     assert losses[0].startswith("$.a")
 
 
-def test_objects_that_list_their_properties_are_closed_however_deep_they_stand() -> None:
+def test_objects_that_list_their_properties_are_closed_at_any_depth() -> None:
     item: Any = {"type": "object", "properties": {"x": {"type": "string"}}}
     schema: Any = {"type": "object", "properties": {"list": {"type": "array", "items": item}}}
     closed: Any = {**item, "additionalProperties": False}
@@ -195,7 +195,7 @@ def test_objects_that_list_their_properties_are_closed_however_deep_they_stand()
     )
 
 
-def test_strict_mode_requires_every_property_and_says_so() -> None:
+def test_strict_mode_requires_every_property_visibly() -> None:
     schema: Any = {
         "type": "object",
         "properties": {"a": {"type": "string", "default": "x"}},
@@ -238,11 +238,11 @@ def test_strict_mode_closes_objects_at_every_depth() -> None:
     }
 
 
-def test_a_free_form_object_says_so_where_objects_are_closed_by_default() -> None:
+def test_a_free_form_object_is_explicit_if_objects_are_closed_by_default() -> None:
     assert converted({"type": "object"}, XAI) == {"type": "object", "additionalProperties": True}
 
 
-def test_a_required_property_that_is_not_listed_is_told_or_lost() -> None:
+def test_a_required_property_that_is_not_listed_is_described_or_lost() -> None:
     schema: Any = {"type": "object", "properties": {"a": {"type": "string"}}, "required": ["a", "b"]}
     assert converted(schema, OLDER)["description"] == 'required: ["b"]'
     assert convert_schema(schema, CLAUDE_STRICT).losses == ("$: b is required and not among the properties",)
@@ -275,12 +275,12 @@ def test_a_recursive_schema_is_lost_where_the_vendor_follows_none(rules: SchemaR
     assert "#/$defs/Node contains itself" in convert_schema(TREE, rules).losses[0]
 
 
-def test_words_beside_a_reference_stay_where_nothing_may_stand_beside_it() -> None:
+def test_a_description_alongside_a_reference_is_kept_if_siblings_are_not_accepted() -> None:
     schema: Any = {"$ref": "#/$defs/A", "description": "the first", "$defs": {"A": {"type": "string"}}}
     assert inner(schema, STRICT) == {"anyOf": [{"$ref": "#/$defs/A"}], "description": "the first"}
 
 
-def test_references_are_put_in_place_where_none_are_accepted() -> None:
+def test_references_are_inlined_if_none_are_accepted() -> None:
     schema: Any = {
         "properties": {"a": {"$ref": "#/$defs/A", "description": "first"}},
         "$defs": {"A": {"type": "string"}},
@@ -360,9 +360,7 @@ def test_enumerations_keep_their_type_and_values(schema: dict[str, Any], wanted:
     ],
 )
 @pytest.mark.parametrize("rules", [OLDER, GEMINI, STRICT, CLAUDE_STRICT, ANYTHING])
-def test_an_enumeration_of_another_type_than_the_value_is_told_in_the_description(
-    schema: dict[str, Any], rules: SchemaRules
-) -> None:
+def test_an_enumeration_of_another_type_than_the_value_is_described(schema: dict[str, Any], rules: SchemaRules) -> None:
     outer: Any = {"type": "object", "properties": {"a": schema}, "required": ["a"]}
     conversion = convert_schema(outer, rules)
     sent: Any = conversion.schema["properties"]
@@ -393,9 +391,7 @@ def test_mixed_values_become_branches_where_one_enumeration_has_one_kind() -> No
         ({"type": "string", "format": "date"}, MOONSHOT, 'format: "date"'),
     ],
 )
-def test_a_restriction_that_is_not_accepted_is_told_in_the_description(
-    schema: dict[str, Any], rules: SchemaRules, told: str
-) -> None:
+def test_a_restriction_that_is_not_accepted_is_described(schema: dict[str, Any], rules: SchemaRules, told: str) -> None:
     assert inner(schema, rules)["description"] == told
 
 
@@ -408,7 +404,7 @@ def test_restrictions_that_the_vendor_accepts_stay() -> None:
     assert inner(schema, CLAUDE_STRICT) == schema
 
 
-def test_what_restricts_nothing_is_left_out_in_silence_and_defaults_are_told() -> None:
+def test_keywords_without_effect_are_dropped_silently_and_defaults_are_described() -> None:
     schema: Any = {
         "type": "string",
         "title": "A",
@@ -462,7 +458,7 @@ def test_items_after_a_tuple_are_accepted_or_their_restriction_is_named(
         assert any("as one of them" in change for change in conversion.changes) is is_narrowed
 
 
-def test_an_array_says_what_its_items_are_where_the_vendor_wants_it() -> None:
+def test_an_array_has_an_items_schema_if_the_vendor_requires_it() -> None:
     tool: Any = {"type": "object", "properties": {"a": {"type": "array"}}}
     assert converted(tool, OPENAI_SCHEMAS.tools, arguments=True)["properties"] == {"a": {"type": "array", "items": {}}}
 
@@ -472,7 +468,7 @@ def test_the_arguments_of_a_tool_are_an_object(root: dict[str, Any]) -> None:
     assert converted(root, ANYTHING, arguments=True)["type"] == "object"
 
 
-def test_arguments_that_are_no_object_are_lost() -> None:
+def test_arguments_that_are_not_an_object_are_lost() -> None:
     assert convert_schema({"type": "string"}, ANYTHING, arguments=True).losses == ("$: the root is not an object",)
 
 
@@ -484,7 +480,7 @@ def test_arguments_that_are_no_object_are_lost() -> None:
         ({"$ref": "#/$defs/A", "description": "words"}, {"$ref": "#/$defs/A", "description": "words"}),
     ],
 )
-def test_a_type_beside_a_reference_is_merged_where_the_vendor_asks_more_of_types(
+def test_a_type_alongside_a_reference_is_merged_if_the_vendor_requires_it(
     inner: dict[str, Any], wanted: dict[str, Any]
 ) -> None:
     outer: dict[str, Any] = {"type": "object", "properties": {"a": inner}, "$defs": {"A": {}}}
@@ -492,7 +488,7 @@ def test_a_type_beside_a_reference_is_merged_where_the_vendor_asks_more_of_types
     assert sent["a"] == wanted
 
 
-def test_a_type_beside_a_circular_reference_is_told() -> None:
+def test_a_type_alongside_a_circular_reference_is_described() -> None:
     outer: dict[str, Any] = {
         "type": "object",
         "properties": {"a": {"$ref": "#/$defs/Node", "type": "object"}},
@@ -506,7 +502,7 @@ def test_a_type_beside_a_circular_reference_is_told() -> None:
     assert conversion.changes == ("type is moved to the description: $.a",)
 
 
-def test_keywords_of_objects_beside_another_type_are_left_out_where_objects_are_closed() -> None:
+def test_object_keywords_on_another_type_are_dropped_if_objects_are_closed() -> None:
     schema: dict[str, Any] = {"type": "array", "items": {"type": "string"}, "properties": {"a": {}}, "required": ["a"]}
     assert inner(schema, STRICT) == {"type": "array", "items": {"type": "string"}}
     assert converted(schema, ANYTHING) == schema

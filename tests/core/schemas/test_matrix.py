@@ -1,4 +1,4 @@
-"""What becomes of every feature of a schema at every provider, as a table: nothing is changed in silence."""
+"""Every feature of a schema at every provider, as a table: nothing is changed silently."""
 
 from __future__ import annotations
 
@@ -104,7 +104,7 @@ def cell(provider: str, model: str, use: str, feature: dict[str, Any]) -> str:
 
 
 def _holds(sent: Any, wanted: Any) -> bool:
-    """Whether a JSON value stands somewhere in another one, or as text in a text."""
+    """Whether a JSON value occurs in another one, or as text in a text."""
     if sent == wanted:
         return True
     if isinstance(sent, dict):

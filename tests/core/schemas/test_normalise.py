@@ -1,4 +1,4 @@
-"""Spellings that are not JSON Schema's own."""
+"""Forms of schemas that are not standard JSON Schema."""
 
 from __future__ import annotations
 
@@ -34,12 +34,12 @@ def test_types_of_programming_languages_become_json_types_visibly(word: str, wan
     assert word in normalised.changes[0]
 
 
-def test_json_types_are_no_change() -> None:
+def test_json_types_are_not_changed() -> None:
     for kind in ("object", "array", "string", "number", "integer", "boolean", "null"):
         assert normalise({"type": kind}).changes == ()
 
 
-def test_an_unknown_type_is_left_out_and_told() -> None:
+def test_an_unknown_type_is_dropped_visibly() -> None:
     normalised = normalise({"type": "Path"})
     assert (normalised.schema, normalised.texts) == ({}, ("type: Path",))
     assert normalised.changes == ("the type 'Path' is not a JSON Schema type and is moved to the description",)

@@ -104,11 +104,11 @@ ODD = st.recursive(
 
 
 def _lists_properties_of_a_root_union(changes: tuple[str, ...]) -> bool:
-    """A union at the root of arguments that is told lists the properties of all its branches, which can narrow one."""
+    """A described union at the root of arguments lists the properties of all its branches, which can narrow one."""
     return any(change.endswith("Of is moved to the description: $") for change in changes)
 
 
-def test_a_union_at_the_root_that_is_told_is_a_named_change() -> None:
+def test_a_described_union_at_the_root_is_a_named_change() -> None:
     schema: dict[str, Any] = {"$ref": "#/$defs/A", "anyOf": [{}, {"properties": {"a": False}}], "$defs": {"A": {}}}
     conversion = convert_schema(schema, RULES["xai tools"], arguments=True)
     assert _lists_properties_of_a_root_union(conversion.changes)
@@ -118,7 +118,7 @@ def test_a_union_at_the_root_that_is_told_is_a_named_change() -> None:
 @example(schema={"allOf": [{"const": None}], "required": ["a"], "properties": {}}, values=[None, {}, "a"])
 @settings(max_examples=scale_examples(200), deadline=None)
 def test_a_conversion_without_a_named_change_means_the_same(schema: dict[str, Any], values: list[Any]) -> None:
-    """Making a schema takes longer than converting it: each is tried with every set of rules."""
+    """Generating a schema is slower than converting it: each is tried with every set of rules."""
     for name in RULES:
         check_meaning(name, schema, values)
 

@@ -1,4 +1,4 @@
-"""What references lead to, and which of them are circular."""
+"""Resolution of references, and detection of circular ones."""
 
 from __future__ import annotations
 

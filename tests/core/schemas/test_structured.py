@@ -1,4 +1,4 @@
-"""An answer's text as the value that was asked for, or what is wrong with it and where."""
+"""A response's text as the requested value, or its errors with their paths."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def test_a_pydantic_model_reads_json_spellings() -> None:
     assert read == Success(Person(name="Ada", born=date(1815, 12, 10)))
 
 
-def test_the_result_has_the_forms_type() -> None:
+def test_the_result_has_the_type_of_the_format() -> None:
     person: Result[Person, Fault] = structured(answer('{"name": "Ada", "born": "1815-12-10"}'), Person)
     point: Result[Point, Fault] = structured(answer('{"x": 1}'), Point)
     plain: Result[Json, Fault] = structured(answer('{"x": 1}'), SCHEMA)
@@ -103,7 +103,7 @@ def test_errors_have_paths_and_reasons(content: str, form: type[Person | Point],
     assert fault.partial.content == content
 
 
-def test_many_wrongs_are_counted() -> None:
+def test_many_errors_are_counted() -> None:
     schema = {"items": {"type": "integer"}}
     fault = failure(structured(answer('["a", "b", "c", "d", "e", "f", "g"]'), schema))
     assert fault.message.endswith("$[4]: expected integer, got string (and 2 more)")
@@ -114,7 +114,7 @@ def test_truncated_json_is_reported() -> None:
     assert "token limit" in fault.message
 
 
-def test_a_refusal_is_one() -> None:
+def test_a_refusal_is_a_fault() -> None:
     declined = CompletionResponse(content="", stop_reason="refusal", metadata={"refusal": "I would rather not."})
     fault = failure(structured(declined, Point))
     assert isinstance(fault, ContentRefused)
@@ -148,12 +148,12 @@ def test_validator_exceptions_become_faults() -> None:
 
 
 @pytest.mark.parametrize("form", [3, None, "json", True, b"x"])
-def test_invalid_form_is_an_invalid_request(form: Any) -> None:
+def test_invalid_format_is_an_invalid_request(form: Any) -> None:
     fault = structured(CompletionResponse(content="[1]"), form).failure()
     assert isinstance(fault, InvalidRequest)
     assert "expected a pydantic model" in fault.message
 
 
 @pytest.mark.parametrize("form", [list[int], list[int] | None])
-def test_generic_types_are_forms_too(form: Any) -> None:
+def test_generic_types_are_accepted_as_formats(form: Any) -> None:
     assert structured(CompletionResponse(content="[1]"), form) == Success([1])

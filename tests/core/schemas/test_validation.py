@@ -1,4 +1,4 @@
-"""JSON Schema validation: what draft 2020-12 says is enforced, and no schema or value makes it read, hang or raise."""
+"""JSON Schema validation: draft 2020-12 is enforced, and no schema or value makes it open a file, hang or raise."""
 
 from __future__ import annotations
 

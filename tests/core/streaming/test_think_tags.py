@@ -1,4 +1,4 @@
-"""Thinking wrapped in tags, however the stream cuts it."""
+"""Thinking wrapped in tags, for any chunk boundaries."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from victor_fp.core.deltas import BlockEnded, Delta, ReasoningDelta, Stopped, Te
 from victor_fp.core.streaming.think_tags import START
 
 
-def told(pieces: list[str]) -> tuple[str, str]:
+def split_thinking(pieces: list[str]) -> tuple[str, str]:
     """Reasoning and text of a content that came in these pieces."""
     deltas: list[Delta] = [TextDelta(piece) for piece in pieces]
     state, out = START.feed(deltas)
@@ -39,8 +39,8 @@ def told(pieces: list[str]) -> tuple[str, str]:
     ],
 )
 def test_only_a_tag_at_the_head_is_thinking(content: str, reasoning: str, text: str) -> None:
-    assert told([content]) == (reasoning, text)
-    assert told(list(content)) == (reasoning, text)
+    assert split_thinking([content]) == (reasoning, text)
+    assert split_thinking(list(content)) == (reasoning, text)
 
 
 @given(
@@ -51,10 +51,10 @@ def test_only_a_tag_at_the_head_is_thinking(content: str, reasoning: str, text: 
     st.lists(st.integers(0, 40), max_size=6),
 )
 @example("<think>a</think", [3, 9])
-def test_where_the_stream_cuts_changes_nothing(content: str, cuts: list[int]) -> None:
+def test_chunk_boundaries_do_not_change_the_result(content: str, cuts: list[int]) -> None:
     edges = sorted({0, len(content), *(cut for cut in cuts if cut < len(content))})
     pieces = [content[a:b] for a, b in zip(edges, edges[1:], strict=False)]
-    assert told(pieces) == told([content])
+    assert split_thinking(pieces) == split_thinking([content])
 
 
 def test_held_back_text_is_emitted_before_a_call_or_the_end() -> None:

@@ -35,7 +35,7 @@ def test_halves_in_two_pieces_join() -> None:
     assert repair(TextDelta("a" + HIGH), TextDelta(LOW + "b")) == [TextDelta("a"), TextDelta(SMILE + "b")]
 
 
-def test_facts_between_the_halves_do_not_part_them() -> None:
+def test_metadata_between_the_halves_does_not_separate_them() -> None:
     fact = MetadataReported(metadata={"logprobs": {"content": [1]}})
     assert repair(TextDelta(HIGH), fact, TextDelta(LOW)) == [fact, TextDelta(SMILE)]
 
@@ -73,7 +73,7 @@ def test_objects_are_cleaned() -> None:
 
 
 @given(st.text(st.sampled_from([HIGH, LOW, "a", SMILE, "\ufffd"]), max_size=12), st.data())
-def test_where_the_text_is_cut_changes_nothing(text: str, data: st.DataObject) -> None:
+def test_chunk_boundaries_do_not_change_the_text(text: str, data: st.DataObject) -> None:
     cuts = sorted(data.draw(st.lists(st.integers(0, len(text)), max_size=4)))
     edges = [0, *cuts, len(text)]
     pieces = [TextDelta(text[a:b]) for a, b in zip(edges, edges[1:], strict=False)]

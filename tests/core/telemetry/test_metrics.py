@@ -87,7 +87,7 @@ def test_unreported_values_are_absent() -> None:
     assert summarize(Metrics())["success_rate"] is None
 
 
-def test_leaving_and_cancelling_are_no_failures() -> None:
+def test_leaving_and_cancelling_are_not_failures() -> None:
     metrics = Metrics()
     for outcome in ("ok", "left", "Cancelled", "ServerFailed"):
         metrics = record_sample(metrics, sample(outcome=outcome))

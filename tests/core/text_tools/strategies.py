@@ -1,4 +1,4 @@
-"""Texts in which calls, pieces of calls and talk stand side by side."""
+"""Texts that mix calls, pieces of calls and prose."""
 
 # ruff: noqa: RUF001  the bars are DeepSeek's
 

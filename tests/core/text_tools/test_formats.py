@@ -1,4 +1,4 @@
-"""Each textual format, as models write it and as they get it wrong."""
+"""Each textual format, as models write it, with common errors."""
 
 # ruff: noqa: ISC004, RUF001  long examples in a table; the bars are DeepSeek's
 
@@ -21,7 +21,7 @@ B = ("search", {"query": "b"})
 NOW: tuple[str, dict[str, Any]] = ("get-time.v2", {})
 
 
-def called(text: str, name: str = "any") -> list[tuple[str, Any] | str]:
+def parse_calls(text: str, name: str = "any") -> list[tuple[str, Any] | str]:
     """Calls as pairs and texts, in order."""
     pieces: list[DetectedPiece] = [
         piece for piece in find_calls(text, TOOLS, find_formats(name)) if not isinstance(piece, Remark)
@@ -118,8 +118,8 @@ def called(text: str, name: str = "any") -> list[tuple[str, Any] | str]:
     ],
 )  # fmt: skip
 def test_calls_are_found_as_models_write_them(name: str, text: str, found: list[Any]) -> None:
-    assert called(text, name) == found
-    assert called(text) == found
+    assert parse_calls(text, name) == found
+    assert parse_calls(text) == found
 
 
 @pytest.mark.parametrize(
@@ -161,8 +161,8 @@ def test_calls_are_found_as_models_write_them(name: str, text: str, found: list[
         " \n ",
     ],
 )
-def test_what_is_no_call_stays_text_to_the_letter(text: str) -> None:
-    assert called(text) == ([text] if text else [])
+def test_text_that_is_not_a_call_is_unchanged(text: str) -> None:
+    assert parse_calls(text) == ([text] if text else [])
 
 
 @pytest.mark.parametrize(
@@ -177,7 +177,7 @@ def test_what_is_no_call_stays_text_to_the_letter(text: str) -> None:
         ('[TOOL_REQUEST]{"name": "search", "arguments": {1}}[END_TOOL_REQUEST]', Remark(format="lm_studio", reason="no key begins with '1}}'")),
     ],
 )  # fmt: skip
-def test_what_was_meant_as_a_call_is_remarked_upon_and_stays_text(text: str, remark: Remark) -> None:
+def test_malformed_calls_are_reported_and_stay_text(text: str, remark: Remark) -> None:
     pieces = find_calls(text, TOOLS, FORMATS)
     assert remark in pieces
     assert "".join(piece for piece in pieces if isinstance(piece, str)) == text
@@ -215,9 +215,9 @@ MARKED = [
         "1. {}",
     ],
 )
-def test_what_a_text_quotes_is_no_call(call: str, quote: str) -> None:
+def test_quoted_calls_are_not_calls(call: str, quote: str) -> None:
     text = quote.replace("{}", call)
-    assert called(text) == [text]
+    assert parse_calls(text) == [text]
     for pieces in (list(text), [text[at : at + 3] for at in range(0, len(text), 3)]):
         assert not any(isinstance(piece, TextCall) for piece in fed(pieces))
 
@@ -234,21 +234,21 @@ def test_what_a_text_quotes_is_no_call(call: str, quote: str) -> None:
         'with open("x") as f:\n    x()\nsearch(query="/data")\n',
     ],
 )
-def test_an_ordinary_call_in_code_is_no_tool_call(text: str) -> None:
-    assert called(text) == [text]
+def test_a_function_call_in_code_is_not_a_tool_call(text: str) -> None:
+    assert parse_calls(text) == [text]
     assert fed(list(text)) == [text]
 
 
-def test_a_call_behind_code_and_a_blank_line_is_one() -> None:
-    assert called('```python\nx = 1\n```\n\nsearch(query="a")\n') == ["```python\nx = 1\n```\n\n", A]
+def test_a_call_after_code_and_a_blank_line_is_a_call() -> None:
+    assert parse_calls('```python\nx = 1\n```\n\nsearch(query="a")\n') == ["```python\nx = 1\n```\n\n", A]
 
 
 @pytest.mark.parametrize("call", MARKED[:5])
-def test_marks_directly_behind_a_word_are_written_not_quoted(call: str) -> None:
-    assert called(f"Let me look.{call}") == ["Let me look.", A]
+def test_markers_directly_after_a_word_are_not_quotes(call: str) -> None:
+    assert parse_calls(f"Let me look.{call}") == ["Let me look.", A]
 
 
-def test_nothing_inside_of_what_is_no_call_is_one() -> None:
+def test_text_inside_a_rejected_call_is_not_a_call() -> None:
     inner = '<tool_call>{"name": "search", "arguments": {}}</tool_call>'
     for outer in (
         f"<function=nobody><parameter=content>{inner}</parameter></function>",
@@ -260,10 +260,10 @@ def test_nothing_inside_of_what_is_no_call_is_one() -> None:
         assert not any(isinstance(piece, TextCall) for piece in fed([outer])), outer
 
 
-def test_a_format_alone_leaves_the_others_calls_as_text() -> None:
+def test_a_selected_format_leaves_calls_in_other_formats_as_text() -> None:
     text = '<tool_call>{"name": "search", "arguments": {"query": "a"}}</tool_call>'
-    assert called(text, "mistral") == [text]
-    assert called(text, "mistral, hermes") == [A]
+    assert parse_calls(text, "mistral") == [text]
+    assert parse_calls(text, "mistral, hermes") == [A]
 
 
 def test_formats_are_called_by_name() -> None:
@@ -279,7 +279,7 @@ WRITABLE = st.text(st.characters(codec="utf-8", exclude_characters="<>\r\x00"), 
 @pytest.mark.parametrize("form", FORMATS, ids=lambda form: str(form.name))
 @settings(max_examples=scale_examples(40), deadline=None)
 @given(query=WRITABLE, limit=st.none() | st.integers(-99, 99), before=st.sampled_from(["", "I look.\n"]))
-def test_what_a_format_writes_it_reads(form: TextFormat, query: str, limit: int | None, before: str) -> None:
+def test_each_format_parses_what_it_renders(form: TextFormat, query: str, limit: int | None, before: str) -> None:
     arguments: dict[str, Json] = {"query": query}
     if limit is not None:
         arguments["limit"] = limit

@@ -1,4 +1,4 @@
-"""JSON as models write it: what is repaired is told, what is missing is not guessed."""
+"""JSON as models write it: repairs are reported, missing parts are not guessed."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ from victor_fp.core.text_tools.parameters import read_parameter
         ('{"a": "\\u00e9\\ud83d\\ude00", \'b\': 1.5e3}', {"a": "é😀", "b": 1500.0}, ("single_quotes",)),
     ],
 )
-def test_what_models_get_wrong_is_repaired_and_named(text: str, value: Any, repairs: tuple[str, ...]) -> None:
+def test_common_errors_of_models_are_repaired_and_reported(text: str, value: Any, repairs: tuple[str, ...]) -> None:
     assert repair_json(text) == RepairedJson(value, repairs)  # type: ignore[arg-type]  # plain texts in the table
 
 
 @pytest.mark.parametrize("text", ['{"a": "b', '{"a": ', '{"a', "{", "[1, ", '{"a": 1', "{'a': tru", '{"a": "\\'])
-def test_what_breaks_off_is_flagged_and_not_completed(text: str) -> None:
+def test_truncated_json_is_flagged_and_not_completed(text: str) -> None:
     read = repair_json(text)
     assert isinstance(read, BrokenJson)
     assert read.truncated
@@ -58,7 +58,7 @@ def test_what_breaks_off_is_flagged_and_not_completed(text: str) -> None:
         "[1,,2]",
     ],
 )
-def test_what_cannot_be_told_is_not_guessed(text: str) -> None:
+def test_ambiguous_json_is_not_repaired(text: str) -> None:
     read = repair_json(text)
     assert isinstance(read, BrokenJson)
     assert not read.truncated
@@ -73,13 +73,13 @@ VALUES = st.recursive(
 
 @settings(max_examples=scale_examples(80), deadline=None)
 @given(VALUES)
-def test_sound_json_is_never_repaired(value: Any) -> None:
+def test_valid_json_is_never_repaired(value: Any) -> None:
     assert repair_json(json.dumps(value)) == RepairedJson(value)
 
 
 @settings(max_examples=scale_examples(80), deadline=None)
 @given(st.dictionaries(st.text("ab", min_size=1, max_size=3), VALUES, min_size=1, max_size=3))
-def test_pythons_spelling_means_the_same(value: dict[str, Any]) -> None:
+def test_python_literals_are_accepted(value: dict[str, Any]) -> None:
     if '"' not in repr(value) or "'" not in repr(value):  # with both, repr mixes the quotes
         read = repair_json(repr(value))
         assert isinstance(read, RepairedJson)

@@ -1,4 +1,4 @@
-"""What holds for every text, however it is cut."""
+"""Laws of every text, for any chunk boundaries."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from victor_fp.core.text_tools.readings import Unfinished
 
 @settings(max_examples=scale_examples(150), deadline=None)
 @given(texts(), st.lists(st.integers(0, 300), max_size=8))
-def test_where_the_stream_cuts_changes_nothing(text: str, places: list[int]) -> None:
+def test_chunk_boundaries_do_not_change_the_result(text: str, places: list[int]) -> None:
     whole = fed([text])
     assert fed(cut(text, places)) == whole
     assert fed(list(text)) == whole
@@ -28,7 +28,7 @@ def test_with_any_tool_allowed_too(text: str) -> None:
 
 @settings(max_examples=scale_examples(150), deadline=None)
 @given(texts())
-def test_text_without_a_call_comes_out_as_it_was(text: str) -> None:
+def test_text_without_a_call_is_unchanged(text: str) -> None:
     pieces = fed([text])
     if not any(isinstance(piece, TextCall) for piece in pieces):
         assert "".join(piece for piece in pieces if isinstance(piece, str)) == text
@@ -36,7 +36,7 @@ def test_text_without_a_call_comes_out_as_it_was(text: str) -> None:
 
 @settings(max_examples=scale_examples(150), deadline=None)
 @given(texts())
-def test_text_around_calls_comes_out_in_order_and_nothing_is_invented(text: str) -> None:
+def test_text_around_calls_is_kept_in_order(text: str) -> None:
     at = 0
     for piece in fed([text]):
         if isinstance(piece, str):
@@ -55,7 +55,7 @@ def test_only_the_callers_tools_are_called(text: str) -> None:
 @pytest.mark.parametrize("form", FORMATS, ids=lambda form: str(form.name))
 @settings(max_examples=scale_examples(60), deadline=None)
 @given(rest=st.lists(st.sampled_from(MARKS) | broken_calls(), max_size=5).map("".join), data=st.data())
-def test_what_a_reader_has_decided_stays_when_the_text_grows(form: TextFormat, rest: str, data: st.DataObject) -> None:
+def test_emitted_results_do_not_change_as_the_text_grows(form: TextFormat, rest: str, data: st.DataObject) -> None:
     text = data.draw(st.sampled_from(form.openings)).text + rest
     decided = None
     for end in range(len(text) + 1):
@@ -71,5 +71,5 @@ def test_what_a_reader_has_decided_stays_when_the_text_grows(form: TextFormat, r
 @settings(max_examples=scale_examples(100), deadline=None)
 @given(st.text(alphabet="{}[]\"'\\,: \nabtrueNone0123.-", max_size=30))
 @example('{"a": "\\ud800"}')
-def test_repair_takes_any_text(text: str) -> None:
+def test_repair_accepts_any_text(text: str) -> None:
     repair_json(text)

@@ -1,4 +1,4 @@
-"""Tools in words, and turns with calls as text."""
+"""Tools described in the prompt, and turns with calls as text."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def test_a_turn_already_made_is_written_as_the_model_would_write_it(form: TextFo
     assert assistant.tool_calls is None
 
 
-def test_the_tools_stand_in_the_system_message_and_results_in_the_users() -> None:
+def test_tools_are_in_the_system_message_and_results_in_user_messages() -> None:
     told = write_conversation(TURNS, [SEARCH], HERMES)
     assert [message.role for message in told] == ["system", "user", "assistant", "user"]
     assert told[0].text.startswith("Be brief.\n\n")
@@ -57,7 +57,7 @@ def test_without_tools_only_the_turns_change() -> None:
     assert [message.role for message in write_conversation(TURNS[1:], [], HERMES)] == ["user", "assistant", "user"]
 
 
-def test_what_the_caller_chose_is_said() -> None:
+def test_the_tool_choice_is_described() -> None:
     assert "Answer with a call of search." in write_instructions([SEARCH], HERMES, choice={"name": "search"})
     assert "Answer with a call." in write_instructions([SEARCH], HERMES, choice="required")
     assert "one tool at a time" in write_instructions([SEARCH], HERMES, parallel=False)

@@ -58,7 +58,7 @@ def test_text_becomes_text_and_a_whole_call() -> None:
     assert (call.name, call.arguments) == ("search", {"query": "a"})
 
 
-def test_arguments_that_are_a_text_and_no_json_stay_one() -> None:
+def test_arguments_that_are_text_and_not_json_stay_text() -> None:
     call = '<tool_call>{"name": "search", "arguments": "just this"}</tool_call>'
     started, arguments = split(TextDelta(call))
     assert isinstance(started, ToolCallStarted)
@@ -66,13 +66,13 @@ def test_arguments_that_are_a_text_and_no_json_stay_one() -> None:
     assert (started.arguments, arguments.text, arguments.id) == (None, "just this", started.id)
 
 
-def test_what_is_held_back_goes_out_before_anything_that_ends_the_text() -> None:
+def test_buffered_text_is_emitted_before_anything_that_ends_the_text() -> None:
     native = ToolCallStarted(index=0, id="n", name="search")
     assert split(TextDelta("<tool"), native) == [TextDelta("<tool"), native]
     assert split(TextDelta("<tool"), Stopped("length")) == [TextDelta("<tool"), Stopped("length")]
 
 
-def test_notes_pass_and_reasoning_is_never_searched() -> None:
+def test_metadata_passes_through_and_reasoning_is_never_parsed_for_calls() -> None:
     note = MetadataReported(metadata={"id": "r2"})
     assert split(TextDelta("<tool"), note, TextDelta("box>")) == [note, TextDelta("<toolbox>")]
     assert split(ReasoningDelta(CALL)) == [ReasoningDelta(CALL)]
@@ -89,7 +89,7 @@ def test_ids_are_the_same_for_the_same_answer_and_new_in_the_conversation() -> N
     assert len({*first, *ids(*first), *ids(*first, *ids(*first))}) == 6
 
 
-def test_what_was_repaired_and_what_stayed_text_is_noted() -> None:
+def test_repairs_and_malformed_calls_are_recorded_in_metadata() -> None:
     deltas = split(TextDelta("<tool_call>{'name': 'search', 'arguments': {}}</tool_call> <function=rm></function>"))
     notes = [note for delta in deltas if isinstance(delta, MetadataReported) for note in _notes(delta)]
     call = next(delta for delta in deltas if isinstance(delta, ToolCallStarted))
@@ -141,7 +141,7 @@ def test_a_body_and_a_stream_give_the_same_calls() -> None:
     assert whole.to_message().tool_calls == whole.tool_calls
 
 
-def test_thinking_is_set_apart_before_calls_are_looked_for() -> None:
+def test_thinking_is_separated_before_calls_are_parsed() -> None:
     hears: dict[str, Any] = {"tools": [SEARCH], "text_tool_calls": "any"}
     response = completed(f"<think>maybe {CALL}</think>\n{CALL}", **hears)
     assert response.metadata is not None
@@ -155,7 +155,7 @@ def test_without_the_option_text_is_text() -> None:
 
 
 @pytest.mark.parametrize("option", ["nonsense", "hermes,nonsense", ""])
-def test_a_format_nobody_knows_is_refused(option: str) -> None:
+def test_an_unknown_format_is_rejected(option: str) -> None:
     match outcome(replay.request("vllm", HI, model="m", tools=[SEARCH], text_tool_calls=option)):
         case Failure(InvalidRequest(message=message)):
             assert "hermes" in message
@@ -181,13 +181,13 @@ async def test_a_provider_finds_calls_over_real_http() -> None:
     assert body["tools"]
 
 
-async def test_tool_choice_none_looks_for_nothing() -> None:
+async def test_tool_choice_none_disables_call_parsing() -> None:
     async with serving(answers_in_text) as server, acme(server.url) as provider:
         said = await provider.chat(HI, model="m-1", tools=[SEARCH], text_tool_calls="any", tool_choice="none")
     assert (said.content, said.tool_calls) == (CALL, None)
 
 
-async def test_tools_in_the_prompt_are_not_sent_as_tools_and_heard_all_the_same() -> None:
+async def test_tools_in_the_prompt_are_not_sent_as_tools_and_their_calls_are_parsed() -> None:
     async with serving(answers_in_text) as server, acme(server.url) as provider:
         said = await provider.chat(
             HI, model="m-1", tools=[SEARCH], tool_choice="required", text_tool_calls="hermes", tools_in_prompt=True

@@ -1,4 +1,4 @@
-"""What an answer cost: the vendor's word before anybody's prices, and nothing where nobody knows."""
+"""Cost of a response: the vendor's figure first, then prices, and absent if unknown."""
 
 from __future__ import annotations
 

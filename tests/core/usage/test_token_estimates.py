@@ -1,4 +1,4 @@
-"""Estimates of what a call will take."""
+"""Token estimates of calls."""
 
 from __future__ import annotations
 

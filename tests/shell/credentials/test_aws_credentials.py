@@ -1,4 +1,4 @@
-"""What signs a request to AWS: keys, profiles and temporary credentials, looked up without holding the loop."""
+"""What signs a request to AWS: keys, profiles and temporary credentials, looked up without blocking the loop."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import pytest
 from returns.result import Failure, Success
 
 from tests.loopback import Received, Talk, serving
-from tests.shell.credentials.aws_place import (
+from tests.shell.credentials.bedrock_server import (
     HI,
     KEY,
     KEYS,
@@ -39,7 +39,7 @@ pytestmark = pytest.mark.usefixtures("no_aws_of_this_machine")
 
 
 class Slow:
-    """Credentials that have to be fetched, which takes a moment and blocks."""
+    """Credentials that must be fetched, which blocks for a moment."""
 
     def __init__(self) -> None:
         self.threads: list[int] = []
@@ -52,7 +52,7 @@ class Slow:
         return ReadOnlyCredentials(KEY, SECRET_KEY, None)
 
 
-async def test_fetching_credentials_does_not_hold_the_loop() -> None:
+async def test_fetching_credentials_does_not_block_the_loop() -> None:
     credentials = Slow()
     at = endpoint(region="eu-west-1")
     signer = AwsSigner(at, {}, credentials)
@@ -94,7 +94,7 @@ async def test_a_bearer_key_needs_neither_botocore_nor_a_signature(without_botoc
         assert "x-amz-date" not in headers
 
 
-async def test_without_key_and_extra_the_fault_says_what_to_do(without_botocore: None) -> None:
+async def test_without_key_and_extra_the_fault_has_advice(without_botocore: None) -> None:
     async with serving(answering) as loopback, bedrock(loopback.url) as provider:
         fault = failure(await provider.chat_result(HI, model=MODEL))
         assert isinstance(fault, CredentialMissing)
@@ -103,7 +103,7 @@ async def test_without_key_and_extra_the_fault_says_what_to_do(without_botocore:
         assert loopback.received == []
 
 
-async def test_without_any_credentials_the_fault_names_the_places() -> None:
+async def test_without_any_credentials_the_fault_lists_the_searched_sources() -> None:
     async with serving(answering) as loopback, bedrock(loopback.url, REGION) as provider:
         fault = failure(await provider.chat_result(HI, model=MODEL))
         assert isinstance(fault, CredentialMissing)
@@ -134,7 +134,7 @@ async def test_the_region_is_read_from_the_host_where_no_setting_gives_it() -> N
             raise AssertionError(fault)
 
 
-async def test_a_place_without_a_region_cannot_be_signed_for() -> None:
+async def test_an_endpoint_without_a_region_cannot_be_signed_for() -> None:
     fault = failure(await AwsSigner(endpoint("http://localhost:1"), KEYS)(HttpRequest(url="http://localhost:1/x")))
     assert isinstance(fault, InvalidRequest)
     assert "region" in fault.message

@@ -1,4 +1,4 @@
-"""Google Cloud: tokens from google-auth, keys of express mode, and Claude behind the same door."""
+"""Google Cloud: tokens from google-auth, keys of express mode, and Claude with the same credentials."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 from returns.result import Failure, Success
 
+from tests.fake_runtime import FakeRuntime
 from tests.loopback import Loopback, Received, Talk, serving
-from tests.paper import PaperRuntime
 from victor_fp.core.catalogue import CATALOGUE
 from victor_fp.core.faults import AuthRejected, ConnectionFailed, CredentialMissing, InvalidRequest
 from victor_fp.core.protocols import codec_for
@@ -75,7 +75,7 @@ def vertex(
     spec = CATALOGUE.find(name).unwrap()
     if credentials is not None:
         more["sign"] = GoogleSigner(spec, credentials)
-    runtime = PaperRuntime(variables=PLACE if variables is None else variables)
+    runtime = FakeRuntime(variables=PLACE if variables is None else variables)
     made: BaseProvider = make_provider_class(spec)(base_url=url, runtime=runtime, max_retries=0, **more)
     return made
 
@@ -114,7 +114,7 @@ def failure(result: Any) -> Any:
 # Tokens
 
 
-async def test_a_token_is_fetched_once_and_stands_where_a_key_would() -> None:
+async def test_a_token_is_fetched_once_and_sent_in_place_of_a_key() -> None:
     credentials = Credentials()
     async with serving(gemini) as loopback, vertex(f"{loopback.url}/v1", credentials) as provider:
         for _ in range(2):
@@ -126,7 +126,7 @@ async def test_a_token_is_fetched_once_and_stands_where_a_key_would() -> None:
     assert credentials.fetched == 1
 
 
-async def test_fetching_a_token_does_not_hold_the_loop_and_serves_all_who_wait() -> None:
+async def test_fetching_a_token_does_not_block_the_loop_and_serves_all_waiting_calls() -> None:
     credentials = Credentials()
     signer = GoogleSigner(CATALOGUE.find("vertex").unwrap(), credentials)
     ticks = 0
@@ -163,7 +163,7 @@ def refused_refresh(*, retryable: bool) -> Exception:
     return error
 
 
-async def test_credentials_that_are_refused_are_rejected_and_a_failing_network_is_none_of_theirs() -> None:
+async def test_refused_credentials_are_rejected_and_network_failures_are_not() -> None:
     for retryable, kind in ((False, AuthRejected), (True, ConnectionFailed)):
         async with serving(gemini) as loopback:
             credentials = Credentials(refused_refresh(retryable=retryable))
@@ -175,7 +175,7 @@ async def test_credentials_that_are_refused_are_rejected_and_a_failing_network_i
                 assert loopback.received == []
 
 
-async def test_without_credentials_the_fault_says_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_without_credentials_the_fault_has_advice(monkeypatch: pytest.MonkeyPatch) -> None:
     from google.auth import exceptions
 
     untyped: Any = exceptions
@@ -213,7 +213,7 @@ def without_google(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "google.auth", None)
 
 
-async def test_without_key_and_extra_the_fault_says_what_to_do(without_google: None) -> None:
+async def test_without_key_and_extra_the_fault_has_advice(without_google: None) -> None:
     async with serving(gemini) as loopback, vertex(f"{loopback.url}/v1") as provider:
         fault = failure(await provider.chat_result(HI, model="gemini-2.5-flash"))
         assert isinstance(fault, CredentialMissing)
@@ -247,7 +247,7 @@ def url_of(name: str, *, keyed: bool, **settings: str) -> str:
             raise AssertionError(fault)
 
 
-def test_express_mode_has_an_address_without_a_project_and_a_project_keeps_its_own() -> None:
+def test_express_mode_has_a_url_without_a_project_and_a_project_keeps_its_url() -> None:
     assert url_of("vertex", keyed=True) == (
         "https://aiplatform.googleapis.com/v1/publishers/google/models/m-1:generateContent"
     )
@@ -271,14 +271,14 @@ def test_a_location_has_its_host(name: str, location: str, start: str) -> None:
     assert url_of(name, keyed=False, project="p", location=location).startswith(start)
 
 
-def test_a_setting_cannot_leave_its_place_in_the_address() -> None:
+def test_a_setting_is_escaped_in_the_url() -> None:
     assert "/projects/p%2F..%2Fq/" in url_of("vertex", keyed=False, project="p/../q")
 
 
 # Claude
 
 
-async def test_claude_is_asked_by_raw_prediction_with_the_same_token() -> None:
+async def test_claude_is_called_by_raw_prediction_with_the_same_token() -> None:
     async with serving(claude) as loopback:
         provider = vertex(f"{loopback.url}/v1", Credentials(), name="vertex-anthropic")
         async with provider:

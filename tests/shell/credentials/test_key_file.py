@@ -1,4 +1,4 @@
-"""The file of keys: owner only, whole or not at all, and every way it can be wrong is a value."""
+"""The file of keys: readable by the owner only, written atomically, and every error is a value."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def refused(file: KeyFile) -> KeyStoreFailure:
     return unusable
 
 
-def test_what_is_stored_is_read_and_removed(tmp_path: Path) -> None:
+def test_stored_keys_are_read_and_removed(tmp_path: Path) -> None:
     file = KeyFile(tmp_path / "new" / "keys.json")
 
     assert file.read() == Success({})
@@ -68,7 +68,7 @@ def test_a_file_open_to_others_is_neither_read_nor_changed(tmp_path: Path, mode:
 
 
 @posix
-def test_a_pipe_or_directory_in_its_place_holds_nobody_up(tmp_path: Path) -> None:
+def test_a_pipe_or_directory_in_its_place_does_not_block(tmp_path: Path) -> None:
     pipe, folder = tmp_path / "pipe.json", tmp_path / "folder.json"
     os.mkfifo(pipe, 0o600)
     folder.mkdir(0o700)
@@ -78,7 +78,7 @@ def test_a_pipe_or_directory_in_its_place_holds_nobody_up(tmp_path: Path) -> Non
 
 
 @pytest.mark.parametrize("content", [b"not json sk-canary", b'["sk-canary"]', b"\xff\xfe", b'{"openai": "sk-canary"'])
-def test_a_broken_file_is_refused_without_being_quoted_and_stays(tmp_path: Path, content: bytes) -> None:
+def test_a_malformed_file_is_rejected_without_being_quoted_and_kept(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "keys.json"
     path.write_bytes(content)
     path.chmod(0o600)
@@ -89,7 +89,7 @@ def test_a_broken_file_is_refused_without_being_quoted_and_stays(tmp_path: Path,
     assert path.read_bytes() == content
 
 
-def test_an_empty_file_holds_no_keys_and_odd_values_are_no_keys(tmp_path: Path) -> None:
+def test_an_empty_file_has_no_keys_and_invalid_values_are_ignored(tmp_path: Path) -> None:
     path = tmp_path / "keys.json"
     path.write_bytes(b"\n")
     path.chmod(0o600)
@@ -122,13 +122,13 @@ def test_a_link_stays_a_link(tmp_path: Path) -> None:
 
 @posix
 @pytest.mark.skipif(os.name == "posix" and os.geteuid() == 0, reason="root may write everywhere")
-def test_a_directory_without_write_permission_is_a_value(tmp_path: Path) -> None:
+def test_a_directory_without_write_permission_is_a_fault(tmp_path: Path) -> None:
     tmp_path.chmod(0o500)
 
     assert "cannot be written" in KeyFile(tmp_path / "keys.json").store("a", "b").failure().reason
 
 
-def test_a_file_where_the_directory_should_be_is_a_value(tmp_path: Path) -> None:
+def test_a_file_where_the_directory_should_be_is_a_fault(tmp_path: Path) -> None:
     (tmp_path / "taken").write_text("")
     file = KeyFile(tmp_path / "taken" / "keys.json")
 
@@ -150,7 +150,7 @@ def test_processes_that_store_at_once_lose_no_key(tmp_path: Path) -> None:
     assert len(KeyFile(path).read().value_or({})) == 30
 
 
-def test_a_change_waits_only_so_long_for_another(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_waiting_for_another_change_is_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     fcntl = pytest.importorskip("fcntl")
     monkeypatch.setattr(module, "LOCK_TIMEOUT", 0.05)
     with open(tmp_path / "keys.lock", "w") as other:
@@ -216,7 +216,7 @@ def test_a_key_that_the_file_cannot_hold_is_refused_and_nothing_is_written(
     assert (tmp_path / "keys.json").read_bytes() == before
 
 
-def test_a_key_that_is_no_text_is_refused_with_its_type(tmp_path: Path) -> None:
+def test_a_key_that_is_not_text_is_rejected_with_its_type(tmp_path: Path) -> None:
     file = KeyFile(tmp_path / "keys.json")
     reason = file.store("openai", b"canary").failure().reason  # type: ignore[arg-type]  # as untyped callers may
     assert reason == "cannot hold the key: it is bytes, not str"

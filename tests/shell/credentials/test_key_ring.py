@@ -76,7 +76,7 @@ def ring(backend: KeyringBackend, **patience: float) -> SystemKeyRing:
     return SystemKeyRing(load, **patience)
 
 
-def test_what_is_stored_is_read_and_removed() -> None:
+def test_stored_keys_are_read_and_removed() -> None:
     memory = Memory()
     keys = ring(memory)
 
@@ -89,7 +89,7 @@ def test_what_is_stored_is_read_and_removed() -> None:
 
 
 @pytest.mark.parametrize("backend", [Empty(), Chain()], ids=["none", "chain without links"])
-def test_a_backend_that_holds_nothing_is_said_so(backend: KeyringBackend) -> None:
+def test_a_backend_without_storage_is_reported(backend: KeyringBackend) -> None:
     keys = ring(backend)
 
     assert keys.read("openai").failure().reason == "no backend on this machine"
@@ -100,14 +100,14 @@ def test_a_chain_of_one_link_is_used_whatever_its_own_priority() -> None:
     assert ring(Chain(Memory())).store("openai", "one") == Success(None)
 
 
-def test_a_failing_backend_is_named_by_class_and_its_words_are_kept_back() -> None:
+def test_a_failing_backend_is_named_by_class_without_its_message() -> None:
     keys = ring(Failing())
 
     assert keys.read("openai").failure().reason == "failed (SystemExit)"
     assert keys.store("openai", "sk-canary").failure().reason == "failed (RuntimeError)"
 
 
-def test_a_hanging_backend_costs_its_patience_once() -> None:
+def test_a_hanging_backend_times_out_once() -> None:
     backend = Hanging()
     keys = ring(backend, read_timeout=0.1)
 
@@ -122,7 +122,7 @@ def test_a_hanging_backend_costs_its_patience_once() -> None:
     assert backend.questions == 1
 
 
-def test_a_missing_library_is_said_with_the_way_to_get_it() -> None:
+def test_a_missing_library_is_reported_with_advice() -> None:
     def load() -> Callable[[], KeyringBackend]:
         raise NotInstalled
 
@@ -131,7 +131,7 @@ def test_a_missing_library_is_said_with_the_way_to_get_it() -> None:
     assert (unusable.reason, unusable.remedy) == ("not installed", "pip install 'victor_fp[keyring]'")
 
 
-def asked_in_a_process(**environment: str) -> tuple[str, float]:
+def look_up_in_a_process(**environment: str) -> tuple[str, float]:
     pytest.importorskip("keyring")
     program = (
         "import sys, time; from victor_fp.shell.credentials.key_ring import get_system_key_ring\n"
@@ -152,15 +152,15 @@ def asked_in_a_process(**environment: str) -> tuple[str, float]:
 
 
 @pytest.mark.parametrize("name", ["fail", "null", "chainer"])
-def test_the_librarys_own_stand_ins_count_as_no_keyring(name: str) -> None:
+def test_placeholder_backends_of_the_library_are_not_a_keyring(name: str) -> None:
     kind = "ChainerBackend" if name == "chainer" else "Keyring"
-    said, _ = asked_in_a_process(PYTHON_KEYRING_BACKEND=f"keyring.backends.{name}.{kind}")
+    said, _ = look_up_in_a_process(PYTHON_KEYRING_BACKEND=f"keyring.backends.{name}.{kind}")
 
     assert "no backend on this machine" in said
 
 
-def test_a_backend_that_does_not_exist_is_a_value() -> None:
-    said, _ = asked_in_a_process(PYTHON_KEYRING_BACKEND="no.such.Backend")
+def test_a_backend_that_does_not_exist_is_a_fault() -> None:
+    said, _ = look_up_in_a_process(PYTHON_KEYRING_BACKEND="no.such.Backend")
 
     assert "failed (ModuleNotFoundError)" in said
 
@@ -177,7 +177,7 @@ def greet_and_fall_silent(bus: socket.socket) -> None:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="D-Bus and the Secret Service are Linux desktops'")
-def test_a_bus_that_accepts_and_never_answers_does_not_hang_us(tmp_path: Path) -> None:
+def test_a_bus_that_accepts_and_never_responds_does_not_block(tmp_path: Path) -> None:
     pytest.importorskip("secretstorage")
     address = str(tmp_path / "bus")
     with socket.socket(socket.AF_UNIX) as bus:
@@ -185,7 +185,7 @@ def test_a_bus_that_accepts_and_never_answers_does_not_hang_us(tmp_path: Path) -
         bus.listen()
         daemon = Thread(target=greet_and_fall_silent, args=(bus,), daemon=True)
         daemon.start()
-        said, seconds = asked_in_a_process(
+        said, seconds = look_up_in_a_process(
             DBUS_SESSION_BUS_ADDRESS=f"unix:path={address}",
             PYTHON_KEYRING_BACKEND="keyring.backends.SecretService.Keyring",
         )

@@ -1,4 +1,4 @@
-"""The order of places, what is said when none has a key, and that a key shows nowhere."""
+"""The order of sources, the fault without a key, and that a key is not shown."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ SPEC = ProviderSpec(
 KEY = "sk-canary-1234567890"
 
 
-class PaperRing:
+class FakeKeyring:
     """A keyring of known content that counts the questions."""
 
     def __init__(self, **keys: str) -> None:
@@ -69,12 +69,12 @@ def missing(result: Result[Credential | None, object]) -> CredentialMissing:
     return fault
 
 
-def test_the_first_place_in_the_order_wins(file: KeyFile) -> None:
+def test_the_first_source_in_the_order_is_used(file: KeyFile) -> None:
     file.store("acme", "from-file")
-    ring = PaperRing(acme="from-ring")
+    ring = FakeKeyring(acme="from-ring")
     world = {"ACME_API_KEY": "from-env", "ACME_KEY": "from-second-variable"}
 
-    def find(argument: str | None, environment: dict[str, str], ring: PaperRing) -> tuple[str, str, str]:
+    def find(argument: str | None, environment: dict[str, str], ring: FakeKeyring) -> tuple[str, str, str]:
         return found(find_credential(SPEC, argument, environment, key_ring=ring, key_file=file))
 
     assert find("from-arg", world, ring) == ("from-arg", "argument", "api_key")
@@ -82,16 +82,16 @@ def test_the_first_place_in_the_order_wins(file: KeyFile) -> None:
     assert find("", {"ACME_API_KEY": " ", "ACME_KEY": "second"}, ring) == ("second", "environment", "ACME_KEY")
     assert ring.asked == []
     assert find(None, {}, ring) == ("from-ring", "keyring", "victor_fp/acme")
-    assert find(None, {}, PaperRing()) == ("from-file", "file", str(file.path))
+    assert find(None, {}, FakeKeyring()) == ("from-file", "file", str(file.path))
 
 
-def test_a_secret_is_taken_as_an_argument_too(file: KeyFile) -> None:
+def test_a_secret_is_accepted_as_an_argument(file: KeyFile) -> None:
     result = find_credential(SPEC, SecretStr(KEY), {}, key_ring=NoKeyRing(), key_file=file)
 
     assert found(result)[:2] == (KEY, "argument")
 
 
-def test_white_space_around_a_key_is_no_part_of_it(file: KeyFile) -> None:
+def test_white_space_around_a_key_is_stripped(file: KeyFile) -> None:
     result = find_credential(SPEC, None, {"ACME_API_KEY": f"{KEY}\r\n"}, key_ring=NoKeyRing(), key_file=file)
 
     assert found(result)[0] == KEY
@@ -107,7 +107,7 @@ def test_a_key_that_no_header_can_carry_is_named_and_not_quoted(file: KeyFile, b
     assert not find_key_problem(KEY)
 
 
-def test_a_missing_key_names_every_place_and_the_ways_to_mend_it(file: KeyFile) -> None:
+def test_a_missing_key_fault_lists_every_source_with_advice(file: KeyFile) -> None:
     fault = missing(find_credential(SPEC, None, {}, key_ring=NoKeyRing(), key_file=file))
 
     assert fault.provider == "acme"
@@ -122,7 +122,7 @@ def test_a_missing_key_names_every_place_and_the_ways_to_mend_it(file: KeyFile) 
         assert part in fault.message
 
 
-def test_a_refused_file_is_told_with_its_remedy(file: KeyFile) -> None:
+def test_a_rejected_file_is_reported_with_advice(file: KeyFile) -> None:
     file.store("acme", KEY)
     assert file.path is not None
     file.path.chmod(0o644)
@@ -134,16 +134,16 @@ def test_a_refused_file_is_told_with_its_remedy(file: KeyFile) -> None:
     assert KEY not in describe(fault)
 
 
-def test_who_needs_no_key_gets_none_and_may_have_one(file: KeyFile) -> None:
+def test_an_optional_key_may_be_missing_or_given(file: KeyFile) -> None:
     optional = msgspec.structs.replace(SPEC, key_optional=True)
 
     assert find_credential(optional, None, {}, key_ring=NoKeyRing(), key_file=file) == Success(None)
     assert found(find_credential(optional, None, {"ACME_KEY": KEY}, key_ring=NoKeyRing(), key_file=file))[0] == KEY
 
 
-def test_a_place_without_auth_is_never_looked_up(file: KeyFile) -> None:
+def test_an_endpoint_without_auth_has_no_key_lookup(file: KeyFile) -> None:
     open_place = msgspec.structs.replace(SPEC, auth=NO_AUTH, key_variables=())
-    ring = PaperRing(acme="x")
+    ring = FakeKeyring(acme="x")
 
     assert find_credential(open_place, None, {}, key_ring=ring, key_file=file) == Success(None)
     assert ring.asked == []
@@ -153,10 +153,10 @@ def test_entries_of_one_vendor_share_a_stored_key(file: KeyFile) -> None:
     second = msgspec.structs.replace(SPEC, name="acme-responses", key_name="acme")
     file.store("acme", KEY)
 
-    assert found(find_credential(second, None, {}, key_ring=PaperRing(), key_file=file))[0] == KEY
+    assert found(find_credential(second, None, {}, key_ring=FakeKeyring(), key_file=file))[0] == KEY
 
 
-def test_without_a_home_there_is_no_file_and_no_guess() -> None:
+def test_without_a_home_no_file_is_read() -> None:
     fault = missing(find_credential(SPEC, None, {}, key_ring=NoKeyRing()))
 
     assert "file no configuration directory: nothing" in fault.looked_in

@@ -26,7 +26,7 @@ def numbered() -> Iterator[str]:
 
 
 @pytest.mark.usefixtures("no_pauses")
-async def test_a_token_goes_out_instead_of_a_key_and_is_asked_for_anew_at_each_try() -> None:
+async def test_a_token_is_sent_instead_of_a_key_and_requested_for_each_attempt() -> None:
     tokens = numbered()
     async with serving(fails_once, answers) as server:
         provider = ProviderRegistry.create(
@@ -39,7 +39,7 @@ async def test_a_token_goes_out_instead_of_a_key_and_is_asked_for_anew_at_each_t
     assert server.received[0].path.startswith("/openai/v1/")
 
 
-async def test_a_coroutine_may_give_it_and_the_deployments_form_takes_it_too() -> None:
+async def test_a_coroutine_may_return_it_and_deployment_urls_accept_it_too() -> None:
     async def token() -> str:
         return "token-a"
 
@@ -62,7 +62,7 @@ async def test_a_token_that_no_header_can_carry_is_a_missing_credential(token: s
     assert server.received == []
 
 
-async def test_a_source_that_raises_is_a_missing_credential_without_its_words() -> None:
+async def test_a_source_that_raises_is_a_missing_credential_without_its_message() -> None:
     def broken() -> str:
         raise RuntimeError("the secret is hunter2")
 

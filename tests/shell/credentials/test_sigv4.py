@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 from returns.result import Failure, Success
 
+from tests.fake_runtime import FakeRuntime
 from tests.loopback import Received, Talk, serving
-from tests.paper import PaperRuntime
-from tests.shell.credentials.aws_place import (
+from tests.shell.credentials.bedrock_server import (
     HI,
     KEY,
     KEYS,
@@ -41,7 +41,7 @@ pytestmark = pytest.mark.usefixtures("no_aws_of_this_machine")
     ("model", "segment"),
     [(MODEL, MODEL), ("arn:aws:bedrock:eu-west-1:123456789012:a/b", "arn:aws:bedrock:eu-west-1:123456789012:a%2Fb")],
 )
-async def test_a_call_is_signed_as_the_server_checks_it_whatever_signs_the_model_has(model: str, segment: str) -> None:
+async def test_a_call_is_signed_correctly_for_any_characters_in_the_model(model: str, segment: str) -> None:
     async with serving(answering) as loopback, bedrock(loopback.url) as provider:
         response = await provider.chat(HI, model=model)
         received = arrived(loopback)
@@ -66,11 +66,11 @@ async def test_a_stream_is_signed_and_read_frame_by_frame() -> None:
         assert received.headers["authorization"] == signature(received)
 
 
-async def test_every_try_has_a_signature_of_its_own() -> None:
+async def test_every_attempt_has_its_own_signature() -> None:
     async def busy(talk: Talk, received: Received) -> None:
         await talk.answer({"message": "slow"}, 503, **{"x-amzn-errortype": "ServiceUnavailableException"})
 
-    runtime = PaperRuntime(variables={**KEYS, **REGION})
+    runtime = FakeRuntime(variables={**KEYS, **REGION})
     make = make_provider_class(CATALOGUE.find("bedrock").unwrap())
     async with serving(busy, answering) as loopback:
         async with make(base_url=loopback.url, runtime=runtime, max_retries=1) as provider:

@@ -9,11 +9,11 @@ import pytest
 from returns.result import Success
 
 from tests.acme import HI
+from tests.fake_runtime import FakeRuntime
 from tests.loopback import Received, Talk, serving
 from tests.managed_shapes import answers, config, fails, hangs, managed, refuses, streams
 from tests.openai_shapes import body, chunk
-from tests.paper import PaperRuntime
-from tests.shell.store.state_server import PaperServer
+from tests.shell.store.state_server import FakeStateServer
 from victor_fp.core.faults import BudgetExceeded, InvalidRequest, ServerFailed
 from victor_fp.core.resilience.budget import Bound, Budget
 from victor_fp.core.usage.cost import PricedUsage
@@ -48,7 +48,7 @@ async def test_calls_at_once_do_not_exceed_a_budget_of_requests() -> None:
 
 
 async def test_reported_usage_replaces_the_estimate() -> None:
-    """A call may take 4,096 tokens and takes 7, so calls in turn fit where calls at once wait for each other."""
+    """A call may use 4,096 tokens and uses 7, so sequential calls fit where concurrent ones wait for each other."""
     async with serving(slow) as server, await managed(server.url, budget=Budget(tokens=4200)) as provider:
         results = await asyncio.gather(*(provider.chat_result(HI) for _ in range(6)))
         assert all(isinstance(result, Success) for result in results)
@@ -56,8 +56,8 @@ async def test_reported_usage_replaces_the_estimate() -> None:
     assert len(server.received) == 6
 
 
-async def test_every_attempt_is_reserved_and_an_unbilled_one_is_given_back() -> None:
-    runtime = PaperRuntime()
+async def test_every_attempt_is_reserved_and_an_unbilled_one_is_released() -> None:
+    runtime = FakeRuntime()
     async with serving(fails, fails, answers) as server:
         async with await managed(server.url, budget=Budget(requests=3), runtime=runtime) as provider:
             assert isinstance(await provider.chat_result(HI), Success)
@@ -97,7 +97,7 @@ async def test_streams_are_settled_by_usage_and_abandoned_ones_by_the_estimate()
         assert reserved == 0
 
 
-async def test_a_cancelled_call_gives_its_reservation_up_as_spent() -> None:
+async def test_a_cancelled_call_counts_its_reservation_as_spent() -> None:
     async with serving(hangs) as server, await managed(server.url, budget=Budget(requests=5)) as provider:
         task = asyncio.create_task(provider.chat_result(HI))
         while not server.received:
@@ -147,7 +147,7 @@ async def test_providers_on_one_store_share_a_budget_by_its_name() -> None:
 
 
 async def test_processes_share_a_budget_through_a_shared_store() -> None:
-    place = PaperServer()
+    place = FakeStateServer()
     async with serving(slow) as server:
         stores = [SharedStore(place, poll=0.05) for _ in range(4)]
         providers = [await managed(server.url, store=store, budget=Budget(requests=9)) for store in stores]
@@ -162,7 +162,7 @@ async def test_processes_share_a_budget_through_a_shared_store() -> None:
 
 @pytest.mark.parametrize("on_loss", ["open", "closed"])
 async def test_what_was_spent_while_the_store_was_gone_is_added_when_it_is_back(on_loss: Any) -> None:
-    place, runtime = PaperServer(), PaperRuntime()
+    place, runtime = FakeStateServer(), FakeRuntime()
     stores = [SharedStore(place, on_loss=on_loss, runtime=runtime) for _ in range(2)]
     async with serving(answers) as server:
         providers = [
@@ -192,7 +192,7 @@ async def test_what_was_spent_while_the_store_was_gone_is_added_when_it_is_back(
 
 
 async def test_a_process_that_makes_no_more_calls_stores_what_it_spent_when_its_store_is_closed() -> None:
-    place = PaperServer()
+    place = FakeStateServer()
     store, other = SharedStore(place), SharedStore(place)
     async with serving(answers) as server:
         async with await managed(server.url, store=store, budget=Budget(requests=10)) as provider:
@@ -212,7 +212,7 @@ async def test_a_process_that_makes_no_more_calls_stores_what_it_spent_when_its_
 
 async def test_equal_amounts_of_two_processes_are_two_amounts() -> None:
     """One cannot take the value that the other stored for its own, the response to which it did not get."""
-    place, runtime = PaperServer(), PaperRuntime()
+    place, runtime = FakeStateServer(), FakeRuntime()
     stores = [SharedStore(place, runtime=runtime) for _ in range(2)]
     one, two = (BudgetKeeper(Budget(requests=10), store, lambda _: None) for store in stores)
     for keeper in (one, two):
@@ -228,7 +228,7 @@ async def test_equal_amounts_of_two_processes_are_two_amounts() -> None:
 
 
 async def test_a_budget_fails_closed_with_its_store() -> None:
-    place = PaperServer(gone=True)
+    place = FakeStateServer(gone=True)
     async with serving(answers) as server:
         store = SharedStore(place, on_loss="closed")
         async with await managed(server.url, store=store, budget=Budget(requests=9), enable_rate_limiting=False) as one:

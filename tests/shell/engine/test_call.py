@@ -1,4 +1,4 @@
-"""Calls over real HTTP on loopback: answers, retries, the breaker, deadlines and faults of the wire."""
+"""Calls over real HTTP on loopback: answers, retries, the breaker, deadlines and transport errors."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from returns.result import Failure
 
 from tests import openai_shapes as shapes
 from tests.acme import HI, KEY, acme
+from tests.fake_runtime import FakeRuntime
 from tests.loopback import Received, Talk, serving
-from tests.paper import PaperRuntime
 from victor_fp.core import faults
 from victor_fp.core.result import outcome
 from victor_fp.providers.base import ProviderError
@@ -29,7 +29,7 @@ async def limits(talk: Talk, _: Received) -> None:
     await talk.answer(shapes.error("slow down", "rate_limit_exceeded"), 429, retry_after="7")
 
 
-async def test_a_call_sends_the_request_and_gives_the_answer() -> None:
+async def test_a_call_sends_the_request_and_returns_the_response() -> None:
     async with serving(answers) as server, acme(server.url) as provider:
         response = await provider.chat(HI, model="m-1")
     assert (response.content, response.stop_reason) == ("Hello!", "stop")
@@ -40,7 +40,7 @@ async def test_a_call_sends_the_request_and_gives_the_answer() -> None:
 
 
 async def test_server_error_is_retried_and_reported_in_metadata() -> None:
-    runtime = PaperRuntime()
+    runtime = FakeRuntime()
     async with serving(fails, answers) as server, acme(server.url, runtime=runtime) as provider:
         response = await provider.chat(HI, model="m-1")
     assert response.metadata is not None
@@ -48,15 +48,15 @@ async def test_server_error_is_retried_and_reported_in_metadata() -> None:
     assert len(runtime.slept) == 1
 
 
-async def test_retry_after_is_obeyed() -> None:
-    runtime = PaperRuntime()
+async def test_retry_after_is_honoured() -> None:
+    runtime = FakeRuntime()
     async with serving(limits, answers) as server, acme(server.url, runtime=runtime) as provider:
         await provider.chat(HI, model="m-1")
     assert runtime.slept == [7.0]
 
 
 async def test_a_retry_after_past_the_deadline_is_not_slept_for() -> None:
-    runtime = PaperRuntime()
+    runtime = FakeRuntime()
     async with serving(limits) as server, acme(server.url, runtime=runtime) as provider:
         result = await provider.chat_result(HI, model="m-1", deadline=3.0)
     match outcome(result):
@@ -68,7 +68,7 @@ async def test_a_retry_after_past_the_deadline_is_not_slept_for() -> None:
 
 
 async def test_one_budget_of_attempts() -> None:
-    runtime = PaperRuntime()
+    runtime = FakeRuntime()
     async with serving(fails) as server, acme(server.url, runtime=runtime, max_retries=2) as provider:
         with pytest.raises(ProviderError) as caught:
             await provider.chat(HI, model="m-1")
@@ -89,7 +89,7 @@ async def test_client_errors_are_neither_retried_nor_open_the_breaker() -> None:
 
 
 async def test_the_breaker_opens_fails_fast_and_recovers() -> None:
-    runtime = PaperRuntime()
+    runtime = FakeRuntime()
     async with serving(*[fails] * 5, answers) as server:
         async with acme(server.url, runtime=runtime, max_retries=0) as provider:
             for _ in range(5):
@@ -120,11 +120,11 @@ async def test_two_providers_of_one_vendor_have_breakers_of_their_own() -> None:
             assert (one.is_circuit_open(), other.is_circuit_open()) == (True, False)
 
 
-async def test_a_cancelled_call_gives_its_probe_back() -> None:
+async def test_a_cancelled_call_returns_its_probe() -> None:
     async def hangs(talk: Talk, _: Received) -> None:
         await talk.gone(30)
 
-    runtime = PaperRuntime()
+    runtime = FakeRuntime()
     async with serving(*[fails] * 5, hangs, hangs, hangs, answers) as server:
         async with acme(server.url, runtime=runtime, max_retries=0) as provider:
             for _ in range(5):
@@ -151,7 +151,7 @@ class TestFaultsOfTheWire:
                 await client.aclose()
         return result.failure()
 
-    async def test_refused(self, plain: bool) -> None:
+    async def test_connection_refused(self, plain: bool) -> None:
         client = httpx.AsyncClient() if plain else None
         async with serving(answers) as server:
             pass
@@ -195,7 +195,7 @@ class TestFaultsOfTheWire:
         assert isinstance(fault, faults.InvalidResponse | faults.StreamInterrupted | faults.ConnectionFailed)
         assert fault.provider == "acme"
 
-    async def test_silence_before_the_headers(self, plain: bool) -> None:
+    async def test_no_data_before_the_headers(self, plain: bool) -> None:
         async def script(talk: Talk, _: Received) -> None:
             await talk.gone(10)
 
@@ -235,7 +235,7 @@ class TestFaultsOfTheWire:
         assert isinstance(fault, faults.InvalidResponse)
         assert fault.status == 307
 
-    async def test_a_garbled_content_encoding(self, plain: bool) -> None:
+    async def test_a_malformed_content_encoding(self, plain: bool) -> None:
         async def script(talk: Talk, _: Received) -> None:
             await talk.answer("not gzip", content_encoding="gzip")
 

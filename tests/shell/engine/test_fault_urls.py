@@ -1,4 +1,4 @@
-"""A fault says where its request went, without what is secret in the URL."""
+"""A fault has the URL of its request, without secrets."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ def test_user_info_and_secret_query_values_are_removed(url: str, kept: str) -> N
     assert with_context(RateLimited(), "acme", "m", url).url == kept
 
 
-def test_the_first_context_counts_and_one_without_news_changes_nothing() -> None:
+def test_the_first_context_is_kept_and_an_empty_one_changes_nothing() -> None:
     first = with_context(RateLimited(), "acme", "m", "https://a.test")
     assert with_context(first, "other", "n", "https://b.test") is first
     assert with_context(first, "other") is first

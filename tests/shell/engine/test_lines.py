@@ -1,4 +1,4 @@
-"""Streams of lines over real HTTP: cut anywhere, blank lines, errors, silences and ends before time."""
+"""Streams of lines over real HTTP: chunk boundaries, blank lines, errors, stalls and early ends."""
 
 from __future__ import annotations
 
@@ -107,7 +107,7 @@ async def test_an_error_is_classified_by_its_body() -> None:
     assert (fault.status, fault.message) == (404, "no such file")
 
 
-async def test_a_stream_that_breaks_off_ends_with_a_fault_after_its_lines() -> None:
+async def test_a_truncated_stream_ends_with_a_fault_after_its_lines() -> None:
     async def breaks(talk: Talk, _: Received) -> None:
         await talk.head(content_type="application/jsonl")
         await talk.piece(b"a\nb\nhalf")
@@ -119,7 +119,7 @@ async def test_a_stream_that_breaks_off_ends_with_a_fault_after_its_lines() -> N
     assert not isinstance(fault, faults.InvalidRequest)
 
 
-async def test_a_silence_is_bounded_by_the_timeout() -> None:
+async def test_a_stall_is_bounded_by_the_timeout() -> None:
     async def hangs(talk: Talk, _: Received) -> None:
         await talk.head(content_type="application/jsonl")
         await talk.piece(b"a\n")

@@ -1,4 +1,4 @@
-"""Managed calls over real HTTP on loopback: retries, fallbacks, limits, one deadline, and the story told at the end."""
+"""Managed calls over real HTTP on loopback: retries, fallbacks, limits, one deadline, and the log of attempts."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ import pytest
 from returns.result import Success
 
 from tests.acme import HI
+from tests.fake_runtime import FakeRuntime
 from tests.loopback import serving
 from tests.managed_shapes import answers, config, fails, hangs, limits, managed, refuses, says
-from tests.paper import PaperRuntime
 from victor_fp.core import faults
 from victor_fp.core.resilience.fallback import FallbackPolicy
 from victor_fp.core.types import Message
@@ -30,7 +30,7 @@ async def test_a_model_named_in_the_call_wins() -> None:
 
 
 async def test_a_failure_is_retried_by_one_owner() -> None:
-    runtime = PaperRuntime()
+    runtime = FakeRuntime()
     async with serving(fails) as server, await managed(server.url, runtime=runtime) as provider:
         result = await provider.chat_result(HI)
     fault = result.failure()
@@ -66,7 +66,7 @@ async def test_fault_after_all_targets_failed_has_all_attempts() -> None:
     assert (fault.last, fault.retry_after) == ("RateLimited", 7.0)
 
 
-async def test_client_error_does_not_move_on() -> None:
+async def test_client_error_does_not_fall_back() -> None:
     async with serving(refuses) as one, serving(answers) as two:
         async with await managed(one.url, fallback_configs=[config(two.url)]) as provider:
             fault = (await provider.chat_result(HI)).failure()
@@ -74,7 +74,7 @@ async def test_client_error_does_not_move_on() -> None:
     assert two.received == []
 
 
-async def test_which_faults_move_on_is_policy() -> None:
+async def test_the_policy_decides_which_faults_fall_back() -> None:
     async with serving(fails) as one, serving(answers) as two:
         never = FallbackPolicy(moves_on=frozenset())
         async with await managed(
@@ -84,7 +84,7 @@ async def test_which_faults_move_on_is_policy() -> None:
     assert two.received == []
 
 
-async def test_an_open_breaker_hands_over_at_once_and_each_target_has_its_own() -> None:
+async def test_an_open_breaker_falls_back_at_once_and_each_target_has_its_own() -> None:
     async with serving(fails) as one, serving(answers) as two:
         async with await managed(one.url, fallback_configs=[config(two.url)], max_retries=0) as provider:
             for _ in range(8):
@@ -100,7 +100,7 @@ async def test_an_open_breaker_hands_over_at_once_and_each_target_has_its_own() 
     assert (primary["state"], other["state"]) == ("open", "closed")
 
 
-async def test_a_silent_target_leaves_the_next_one_its_share_of_the_deadline() -> None:
+async def test_an_unresponsive_target_leaves_the_next_one_its_share_of_the_deadline() -> None:
     async with serving(hangs) as one, serving(says("from two")) as two:
         async with await managed(one.url, fallback_configs=[config(two.url)]) as provider:
             response = await provider.chat(HI, deadline=1.0)
@@ -132,8 +132,8 @@ async def test_everything_can_be_switched_off() -> None:
     assert len(server.received) == 1
 
 
-async def test_a_missing_key_moves_on_to_the_fallback() -> None:
-    runtime = PaperRuntime()
+async def test_a_missing_key_falls_back() -> None:
+    runtime = FakeRuntime()
     async with serving(answers) as two:
         async with await managed(
             "http://127.0.0.1:9", api_key=None, runtime=runtime, fallback_configs=[config(two.url)]

@@ -1,4 +1,4 @@
-"""Managed streams over real HTTP on loopback: guarded like calls up to the first piece, final after it."""
+"""Managed streams over real HTTP on loopback: retried like calls up to the first chunk, and not after it."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from returns.result import Failure, Success
 
 from tests import openai_shapes as shapes
 from tests.acme import HI
+from tests.fake_runtime import FakeRuntime
 from tests.loopback import Received, Talk, serving
 from tests.managed_shapes import config, fails, hangs, managed, streams
-from tests.paper import PaperRuntime
 from victor_fp.core import faults
 from victor_fp.core.resilience.queue import Priority
 from victor_fp.core.resilience.rate_limit import Limits
@@ -20,7 +20,7 @@ from victor_fp.providers.base import ProviderError
 from victor_fp.providers.factory import ManagedProvider
 
 
-async def told(provider: ManagedProvider, **options: object) -> tuple[list[StreamChunk], faults.Fault | None]:
+async def collect_stream(provider: ManagedProvider, **options: object) -> tuple[list[StreamChunk], faults.Fault | None]:
     chunks: list[StreamChunk] = []
     async for result in provider.stream_result(HI, **options):  # type: ignore[arg-type]  # any options
         match result:
@@ -43,9 +43,9 @@ async def overloaded_in_a_200(talk: Talk, _: Received) -> None:
     await talk.events(shapes.error("busy", "overloaded_error", "overloaded_error"), done=False)
 
 
-async def test_pieces_come_and_the_last_one_is_final() -> None:
+async def test_chunks_arrive_and_the_last_one_is_final() -> None:
     async with serving(streams) as server, await managed(server.url) as provider:
-        chunks, fault = await told(provider)
+        chunks, fault = await collect_stream(provider)
         stats, metrics = provider.get_rate_limit_stats(), provider.get_metrics()
     assert fault is None
     assert [(chunk.content, chunk.is_final) for chunk in chunks] == [("Hel", False), ("lo", False), ("", True)]
@@ -64,13 +64,13 @@ async def test_stream_chat_accepts_a_priority_and_is_a_context_manager() -> None
             assert said([chunk async for chunk in stream]) == "Hello"
 
 
-async def test_an_error_before_the_first_piece_is_retried_and_then_handed_over() -> None:
-    runtime = PaperRuntime()
+async def test_an_error_before_the_first_chunk_is_retried_and_then_falls_back() -> None:
+    runtime = FakeRuntime()
     async with serving(overloaded_in_a_200) as one, serving(streams) as two:
         async with await managed(
             one.url, fallback_configs=[config(two.url)], max_retries=1, runtime=runtime
         ) as provider:
-            chunks, fault = await told(provider)
+            chunks, fault = await collect_stream(provider)
     assert fault is None
     assert said(chunks) == "Hello"
     assert chunks[-1].metadata is not None
@@ -79,10 +79,10 @@ async def test_an_error_before_the_first_piece_is_retried_and_then_handed_over()
     assert two.received[0].json()["model"] == "m-2"
 
 
-async def test_nothing_is_retried_or_handed_over_once_a_piece_is_out() -> None:
+async def test_nothing_is_retried_or_falls_back_after_the_first_chunk() -> None:
     async with serving(cut_after_a_piece) as one, serving(streams) as two:
         async with await managed(one.url, fallback_configs=[config(two.url)]) as provider:
-            chunks, fault = await told(provider)
+            chunks, fault = await collect_stream(provider)
             stats = provider.get_rate_limit_stats()
     assert (said(chunks), len(one.received), two.received) == ("Hel", 1, [])
     assert isinstance(fault, faults.StreamTruncated)
@@ -97,7 +97,7 @@ async def test_fault_after_all_targets_failed_has_all_attempts() -> None:
     async with serving(fails) as one, serving(fails) as two:
         fallback = config(two.url, extra_kwargs={"max_retries": 0})
         async with await managed(one.url, fallback_configs=[fallback], max_retries=0) as provider:
-            _, fault = await told(provider)
+            _, fault = await collect_stream(provider)
             with pytest.raises(ProviderError, match="all 2 targets failed"):
                 async for _chunk in provider.stream(HI):
                     pass
@@ -108,14 +108,14 @@ async def test_fault_after_all_targets_failed_has_all_attempts() -> None:
 async def test_streams_count_for_the_breaker() -> None:
     async with serving(fails) as server, await managed(server.url, max_retries=0) as provider:
         for _ in range(5):
-            await told(provider)
+            await collect_stream(provider)
         assert provider.is_circuit_open()
-        _, fault = await told(provider)
+        _, fault = await collect_stream(provider)
     assert isinstance(fault, faults.CircuitOpen)
     assert len(server.received) == 5
 
 
-async def test_leaving_early_closes_the_connection_and_gives_everything_back() -> None:
+async def test_leaving_early_closes_the_connection_and_returns_everything() -> None:
     left = asyncio.Event()
 
     async def drips(talk: Talk, _: Received) -> None:
@@ -148,9 +148,9 @@ async def test_unstarted_stream_uses_no_permit() -> None:
 async def test_cancelled_stream_leaves_the_queue() -> None:
     async with serving(hangs) as server:
         async with await managed(server.url, rate_limits=Limits(concurrency=1), max_retries=0) as provider:
-            first = asyncio.create_task(told(provider, deadline=0.3))
+            first = asyncio.create_task(collect_stream(provider, deadline=0.3))
             await asyncio.sleep(0.05)
-            second = asyncio.create_task(told(provider))
+            second = asyncio.create_task(collect_stream(provider))
             await asyncio.sleep(0.05)
             second.cancel()
             await asyncio.wait([first, second])
@@ -172,7 +172,7 @@ async def test_keep_alive_without_content_ends_at_the_deadline() -> None:
         fallback = config(two.url, timeout=0.4, extra_kwargs={"max_retries": 0})
         async with await managed(one.url, fallback_configs=[fallback], timeout=0.4, max_retries=0) as provider:
             began = loop.time()
-            chunks, fault = await told(provider)
+            chunks, fault = await collect_stream(provider)
     assert fault is None
     assert said(chunks) == "Hello"
     assert loop.time() - began < 3.0
@@ -186,6 +186,6 @@ async def test_a_deadline_holds_in_the_middle_of_an_answer() -> None:
             await asyncio.sleep(0.05)
 
     async with serving(drips) as server, await managed(server.url) as provider:
-        chunks, fault = await told(provider, deadline=0.3)
+        chunks, fault = await collect_stream(provider, deadline=0.3)
     assert chunks
     assert isinstance(fault, faults.DeadlineExceeded | faults.TimedOut)

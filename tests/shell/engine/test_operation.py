@@ -11,10 +11,10 @@ from returns.result import Failure, Result, Success
 
 from tests import openai_shapes as shapes
 from tests.acme import HI, KEY, acme
+from tests.fake_runtime import FakeRuntime
+from tests.fake_transport import FakeTransport, create_managed_provider
 from tests.loopback import Received, Talk, serving
 from tests.managed_shapes import answers, config, fails, managed, streams
-from tests.paper import PaperRuntime
-from tests.paper_transport import PaperTransport, over
 from victor_fp.core import faults
 from victor_fp.core.protocols import ModelInfo
 from victor_fp.core.resilience.pool import Borrow, Lent, lend
@@ -34,14 +34,14 @@ async def lists(talk: Talk, _: Received) -> None:
 
 class TestQuestionsAboutModels:
     async def test_a_list_is_retried_on_a_plain_provider(self) -> None:
-        runtime = PaperRuntime()
+        runtime = FakeRuntime()
         async with serving(fails, lists) as server, acme(server.url, runtime=runtime) as provider:
             assert [info.id for info in await provider.list_models()] == ["m-1"]
         assert len(server.received) == 2
         assert len(runtime.slept) == 1
 
     async def test_discovery_is_retried_and_limited_on_a_managed_provider(self) -> None:
-        runtime = PaperRuntime()
+        runtime = FakeRuntime()
         async with serving(fails, lists) as server:
             async with await managed(
                 server.url, runtime=runtime, rate_limits=Limits(requests_per_minute=100)
@@ -68,9 +68,9 @@ class TestQuestionsAboutModels:
 class TestWrapping:
     async def test_a_base_provider_is_wrapped_as_it_is(self) -> None:
         async with serving(fails, answers) as server:
-            base = acme(server.url, runtime=PaperRuntime())
+            base = acme(server.url, runtime=FakeRuntime())
             wrapped = ManagedProvider(
-                base_provider=base, config=ProviderConfig("acme", "m-1", extra_kwargs={"runtime": PaperRuntime()})
+                base_provider=base, config=ProviderConfig("acme", "m-1", extra_kwargs={"runtime": FakeRuntime()})
             )
             async with wrapped as provider:
                 assert provider.provider is base
@@ -236,7 +236,7 @@ class TestClosing:
             assert provider.in_flight.count == 0
 
     async def test_interrupted_stream_ends_at_its_next_read(self) -> None:
-        provider = await over(PaperTransport())
+        provider = await create_managed_provider(FakeTransport())
         stream = aiter(provider.stream_result(HI))
         await anext(stream)
         await provider.close()
@@ -303,7 +303,9 @@ async def test_a_managed_stream_over_a_shared_store_waits_for_no_round_trip_unde
             place.finish()
         return count
 
-    creating = asyncio.ensure_future(over(PaperTransport(), store=store, rate_limits=Limits(concurrency=5)))
+    creating = asyncio.ensure_future(
+        create_managed_provider(FakeTransport(), store=store, rate_limits=Limits(concurrency=5))
+    )
     await rounds_until(creating)
     provider = creating.result()
     # The first call also learns what the place holds.

@@ -1,4 +1,4 @@
-"""Answers that take more than one exchange, over real HTTP on loopback: wait, poll, stream, leave."""
+"""Responses that need several exchanges, over real HTTP on loopback: wait, poll, stream, leave."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from returns.result import Failure, Success
 
 from tests.acme import HI, KEY
 from tests.core.protocols.replicate.answers import METRICS, event, prediction, sse
+from tests.fake_runtime import FakeRuntime
 from tests.loopback import Loopback, Received, Script, Talk, serving
-from tests.paper import PaperRuntime
 from victor_fp.core import faults
 from victor_fp.core.catalogue.entries.hosts import REPLICATE
 from victor_fp.core.types import StreamChunk
@@ -61,7 +61,7 @@ async def stalls(talk: Talk, _: Received) -> None:
     await talk.gone(10)
 
 
-def asked(server: Loopback) -> list[tuple[str, str]]:
+def list_requests(server: Loopback) -> list[tuple[str, str]]:
     return [(received.method, received.path) for received in server.received]
 
 
@@ -73,7 +73,7 @@ CREATE, POLL, CANCEL = (
 STREAM = ("GET", "/streams/1")
 
 
-async def told(stream: Any) -> tuple[list[StreamChunk], faults.Fault | None]:
+async def collect_stream(stream: Any) -> tuple[list[StreamChunk], faults.Fault | None]:
     chunks: list[StreamChunk] = []
     async for result in stream:
         match result:
@@ -104,61 +104,61 @@ async def test_synchronous_prediction_needs_one_exchange() -> None:
 
 
 async def test_slow_prediction_is_polled() -> None:
-    runtime = PaperRuntime()
+    runtime = FakeRuntime()
     scripts = [gives("starting", 201), gives("processing"), fails(502), gives("succeeded", output="Hello")]
     async with serving(*scripts) as server, replicate(server.url, runtime=runtime) as provider:
         response = await provider.chat(HI, model=MODEL)
     assert response.content == "Hello"
-    assert asked(server) == [CREATE, POLL, POLL, POLL]
+    assert list_requests(server) == [CREATE, POLL, POLL, POLL]
     assert runtime.slept == [0.5, 0.75, 1.125]
     assert {received.headers["authorization"] for received in server.received} == {f"Bearer {KEY}"}
 
 
-async def test_a_prediction_that_failed_is_a_fault_and_needs_no_farewell() -> None:
+async def test_a_failed_prediction_is_a_fault_and_is_not_cancelled() -> None:
     scripts = [gives("starting", 201), gives("failed", error="flagged (E005)")]
-    async with serving(*scripts) as server, replicate(server.url, runtime=PaperRuntime()) as provider:
+    async with serving(*scripts) as server, replicate(server.url, runtime=FakeRuntime()) as provider:
         fault = (await provider.chat_result(HI, model=MODEL)).failure()
     assert isinstance(fault, faults.ContentRefused)
-    assert asked(server) == [CREATE, POLL]
+    assert list_requests(server) == [CREATE, POLL]
 
 
-async def test_a_call_out_of_time_ends_its_prediction() -> None:
-    runtime = PaperRuntime()
+async def test_a_call_past_its_deadline_cancels_its_prediction() -> None:
+    runtime = FakeRuntime()
     scripts = [gives("starting", 201)]
     options: dict[str, Any] = {"runtime": runtime, "timeout": 2, "max_retries": 0}
     async with serving(*scripts) as server, replicate(server.url, **options) as provider:
         fault = (await provider.chat_result(HI, model=MODEL)).failure()
     assert isinstance(fault, faults.TimedOut)
     assert fault.seconds == 2
-    assert asked(server)[-1] == CANCEL
-    assert asked(server)[:-1] == [CREATE, POLL, POLL]
+    assert list_requests(server)[-1] == CANCEL
+    assert list_requests(server)[:-1] == [CREATE, POLL, POLL]
 
 
-async def test_a_call_whose_polls_keep_failing_ends_its_prediction() -> None:
+async def test_a_call_whose_polls_keep_failing_cancels_its_prediction() -> None:
     scripts = [gives("starting", 201), fails(500)]
-    options: dict[str, Any] = {"runtime": PaperRuntime(), "timeout": 60, "max_retries": 0}
+    options: dict[str, Any] = {"runtime": FakeRuntime(), "timeout": 60, "max_retries": 0}
     async with serving(*scripts) as server, replicate(server.url, **options) as provider:
         fault = (await provider.chat_result(HI, model=MODEL)).failure()
     assert isinstance(fault, faults.ServerFailed)
-    assert asked(server) == [CREATE, POLL, POLL, POLL, POLL, CANCEL]
+    assert list_requests(server) == [CREATE, POLL, POLL, POLL, POLL, CANCEL]
 
 
 async def test_cancelling_a_call_cancels_the_prediction() -> None:
     async with serving(gives("starting", 201), gives("processing")) as server, replicate(server.url) as provider:
         task = asyncio.create_task(provider.chat(HI, model=MODEL))
-        await eventually(lambda: POLL in asked(server))
+        await eventually(lambda: POLL in list_requests(server))
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task
-        assert asked(server)[-1] == CANCEL
+        assert list_requests(server)[-1] == CANCEL
         assert server.received[-1].headers["authorization"] == f"Bearer {KEY}"
 
 
-async def test_an_order_that_is_refused_is_a_fault() -> None:
+async def test_a_rejected_creation_is_a_fault() -> None:
     async with serving(fails(402)) as server, replicate(server.url) as provider:
         fault = (await provider.chat_result(HI, model=MODEL)).failure()
     assert isinstance(fault, faults.QuotaExhausted)
-    assert asked(server) == [CREATE]
+    assert list_requests(server) == [CREATE]
 
 
 async def test_stream_is_read_at_the_url_of_the_prediction() -> None:
@@ -166,11 +166,11 @@ async def test_stream_is_read_at_the_url_of_the_prediction() -> None:
         serving(gives("starting", 201, stream="streams/1"), streams) as server,
         replicate(server.url) as provider,
     ):
-        chunks, fault = await told(provider.stream_result(HI, model=MODEL))
+        chunks, fault = await collect_stream(provider.stream_result(HI, model=MODEL))
     assert fault is None
     assert "".join(chunk.content for chunk in chunks) == "Hello"
     assert (chunks[-1].is_final, chunks[-1].stop_reason) == (True, "stop")
-    assert asked(server) == [CREATE, STREAM]
+    assert list_requests(server) == [CREATE, STREAM]
     assert "prefer" not in server.received[0].headers
     assert server.received[1].headers["accept"] == "text/event-stream"
 
@@ -180,21 +180,21 @@ async def test_stream_at_another_origin_is_rejected_without_sending_the_key() ->
         await talk.answer(prediction("starting", urls={"stream": f"{other.url}/streams/1"}), 201)
 
     scripts = [elsewhere, gives("succeeded", output=["Hel", "lo"])]
-    runtime = PaperRuntime()
+    runtime = FakeRuntime()
     async with (
         serving(streams) as other,
         serving(*scripts) as server,
         replicate(server.url, runtime=runtime) as provider,
     ):
-        chunks, fault = await told(provider.stream_result(HI, model=MODEL))
+        chunks, fault = await collect_stream(provider.stream_result(HI, model=MODEL))
     assert fault is None
     assert "".join(chunk.content for chunk in chunks) == "Hello"
-    assert (asked(server), asked(other)) == ([CREATE, POLL], [])
+    assert (list_requests(server), list_requests(other)) == ([CREATE, POLL], [])
 
 
 async def test_a_prediction_that_is_over_at_once_streams_as_one_piece() -> None:
     async with serving(gives("succeeded", 201, output="Hello")) as server, replicate(server.url) as provider:
-        chunks, fault = await told(provider.stream_result(HI, model=MODEL))
+        chunks, fault = await collect_stream(provider.stream_result(HI, model=MODEL))
     assert fault is None
     assert [(chunk.content, chunk.is_final) for chunk in chunks] == [("Hello", False), ("", True)]
 
@@ -205,8 +205,8 @@ async def test_leaving_a_stream_closes_it_and_cancels_the_prediction() -> None:
         async for chunk in provider.stream(HI, model=MODEL):
             assert chunk.content == "Hel"
             break
-        await eventually(lambda: CANCEL in asked(server))
-    assert asked(server) == [CREATE, STREAM, CANCEL]
+        await eventually(lambda: CANCEL in list_requests(server))
+    assert list_requests(server) == [CREATE, STREAM, CANCEL]
 
 
 async def test_cancelling_a_stream_before_its_first_piece_cancels_the_prediction() -> None:
@@ -216,19 +216,19 @@ async def test_cancelling_a_stream_before_its_first_piece_cancels_the_prediction
 
     scripts = [gives("starting", 201, stream="streams/1"), silent, gives("canceled")]
     async with serving(*scripts) as server, replicate(server.url) as provider:
-        task = asyncio.create_task(told(provider.stream_result(HI, model=MODEL)))
-        await eventually(lambda: STREAM in asked(server))
+        task = asyncio.create_task(collect_stream(provider.stream_result(HI, model=MODEL)))
+        await eventually(lambda: STREAM in list_requests(server))
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task
-        await eventually(lambda: CANCEL in asked(server))
+        await eventually(lambda: CANCEL in list_requests(server))
 
 
-async def test_a_stream_that_falls_silent_cancels_the_prediction() -> None:
+async def test_a_stalled_stream_cancels_the_prediction() -> None:
     scripts = [gives("starting", 201, stream="streams/1"), stalls, gives("canceled")]
     async with serving(*scripts) as server, replicate(server.url, timeout=0.3) as provider:
-        _, fault = await told(provider.stream_result(HI, model=MODEL))
-        await eventually(lambda: CANCEL in asked(server))
+        _, fault = await collect_stream(provider.stream_result(HI, model=MODEL))
+        await eventually(lambda: CANCEL in list_requests(server))
     assert isinstance(fault, faults.TimedOut)
     assert fault.partial is not None
     assert fault.partial.content == "Hel"
@@ -242,9 +242,9 @@ async def test_prediction_is_not_cancelled_after_an_error_in_its_stream() -> Non
 
     scripts = [gives("starting", 201, stream="streams/1"), breaks]
     async with serving(*scripts) as server, replicate(server.url, max_retries=0) as provider:
-        _, fault = await told(provider.stream_result(HI, model=MODEL))
+        _, fault = await collect_stream(provider.stream_result(HI, model=MODEL))
     assert isinstance(fault, faults.ServerFailed)
-    assert asked(server) == [CREATE, STREAM]
+    assert list_requests(server) == [CREATE, STREAM]
 
 
 async def test_cancel_request_without_response_times_out(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -260,4 +260,4 @@ async def test_cancel_request_without_response_times_out(monkeypatch: pytest.Mon
     async with serving(*scripts) as server, replicate(server.url) as provider:
         async with asyncio.timeout(2), provider.stream(HI, model=MODEL) as stream:
             assert (await anext(stream)).content == "Hel"
-        assert asked(server) == [CREATE, STREAM, CANCEL]
+        assert list_requests(server) == [CREATE, STREAM, CANCEL]

@@ -1,4 +1,4 @@
-"""The door before a key: who may send, in what order, and what becomes of those who may not."""
+"""The rate limiter of a key: admission, order of the queue, and refusals."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ import pytest
 
 from tests import openai_shapes as shapes
 from tests.acme import HI
+from tests.fake_runtime import FakeRuntime
 from tests.loopback import Received, Talk, serving
 from tests.managed_shapes import answers, hangs, limits, managed
-from tests.paper import PaperRuntime
 from victor_fp.core import faults
 from victor_fp.core.resilience.queue import Priority, QueuePolicy
 from victor_fp.core.resilience.rate_limit import Limits
@@ -23,7 +23,7 @@ async def answer_after(release: asyncio.Event, talk: Talk, _: Received) -> None:
     await talk.answer(shapes.body())
 
 
-async def test_no_more_calls_at_a_time_than_allowed_and_in_order_of_priority() -> None:
+async def test_concurrency_is_limited_and_calls_are_admitted_by_priority() -> None:
     busy = most = 0
     order: list[str] = []
 
@@ -162,7 +162,7 @@ async def test_rate_limit_starts_a_cooldown_of_the_key() -> None:
 
 
 async def test_reported_limits_are_adopted() -> None:
-    async def tells(talk: Talk, _: Received) -> None:
+    async def answer_with_limits(talk: Talk, _: Received) -> None:
         await talk.answer(
             shapes.body(),
             x_ratelimit_limit_requests="2",
@@ -170,7 +170,7 @@ async def test_reported_limits_are_adopted() -> None:
             x_ratelimit_reset_requests="5s",
         )
 
-    async with serving(tells) as server, await managed(server.url) as provider:
+    async with serving(answer_with_limits) as server, await managed(server.url) as provider:
         await provider.chat(HI)
         fault = (await provider.chat_result(HI, deadline=0.3)).failure()
         stats = provider.get_rate_limit_stats()
@@ -202,8 +202,8 @@ async def test_shutdown_rejects_waiting_calls_and_is_idempotent() -> None:
         await provider.shutdown()
 
 
-async def test_who_finds_the_minute_used_up_waits_for_the_next_and_one_timer_wakes_all() -> None:
-    runtime = PaperRuntime()
+async def test_calls_wait_for_the_next_minute_and_one_timer_wakes_all() -> None:
+    runtime = FakeRuntime()
     async with serving(answers) as server:
         async with await managed(
             server.url, runtime=runtime, rate_limits=Limits(requests_per_minute=2, adopt="never")

@@ -10,8 +10,8 @@ from returns.result import Failure, Success
 
 from tests import openai_shapes as shapes
 from tests.acme import HI, acme
+from tests.fake_runtime import FakeRuntime
 from tests.loopback import Received, Talk, serving
-from tests.paper import PaperRuntime
 from victor_fp.core import faults
 from victor_fp.core.types import StreamChunk
 from victor_fp.providers.base import ProviderError
@@ -29,7 +29,7 @@ async def cut_after_a_piece(talk: Talk, _: Received) -> None:
     await talk.events(shapes.chunk("Hel"), done=False)
 
 
-async def told(stream: object) -> tuple[list[StreamChunk], faults.Fault | None]:
+async def collect_stream(stream: object) -> tuple[list[StreamChunk], faults.Fault | None]:
     chunks: list[StreamChunk] = []
     async for result in stream:  # type: ignore[attr-defined]  # any stream of results
         match result:
@@ -40,16 +40,16 @@ async def told(stream: object) -> tuple[list[StreamChunk], faults.Fault | None]:
     return chunks, None
 
 
-async def test_pieces_come_and_the_last_one_is_final() -> None:
+async def test_chunks_arrive_and_the_last_one_is_final() -> None:
     async with serving(streams) as server, acme(server.url) as provider:
-        chunks, fault = await told(provider.stream_result(HI, model="m-1"))
+        chunks, fault = await collect_stream(provider.stream_result(HI, model="m-1"))
     assert fault is None
     assert [(chunk.content, chunk.is_final) for chunk in chunks] == [("Hel", False), ("lo", False), ("", True)]
     assert chunks[-1].usage == {"prompt_tokens": 5, "completion_tokens": 2, "total_tokens": 7}
     assert server.received[0].json()["stream"] is True
 
 
-async def test_stream_raises_what_stream_result_gives() -> None:
+async def test_stream_raises_the_faults_of_stream_result() -> None:
     async with serving(cut_after_a_piece) as server, acme(server.url) as provider:
         said = ""
         with pytest.raises(ProviderError) as caught:
@@ -62,18 +62,18 @@ async def test_stream_raises_what_stream_result_gives() -> None:
 
 
 async def test_an_error_event_before_the_first_piece_is_retried() -> None:
-    runtime = PaperRuntime()
+    runtime = FakeRuntime()
     async with serving(overloaded_in_a_200, streams) as server, acme(server.url, runtime=runtime) as provider:
-        chunks, fault = await told(provider.stream_result(HI, model="m-1"))
+        chunks, fault = await collect_stream(provider.stream_result(HI, model="m-1"))
     assert fault is None
     assert "".join(chunk.content for chunk in chunks) == "Hello"
     assert chunks[-1].metadata is not None
     assert [attempt["outcome"] for attempt in chunks[-1].metadata["attempts"]] == ["Overloaded", "ok"]
 
 
-async def test_nothing_is_retried_once_a_piece_is_out() -> None:
+async def test_nothing_is_retried_after_the_first_chunk() -> None:
     async with serving(cut_after_a_piece, streams) as server, acme(server.url) as provider:
-        chunks, fault = await told(provider.stream_result(HI, model="m-1"))
+        chunks, fault = await collect_stream(provider.stream_result(HI, model="m-1"))
     assert isinstance(fault, faults.StreamTruncated)
     assert ([chunk.content for chunk in chunks], len(server.received)) == (["Hel"], 1)
 
@@ -89,7 +89,7 @@ async def test_usage_after_the_finish_chunk_is_read() -> None:
         await talk.end()
 
     async with serving(script) as server, acme(server.url) as provider:
-        chunks, _ = await told(provider.stream_result(HI, model="m-1"))
+        chunks, _ = await collect_stream(provider.stream_result(HI, model="m-1"))
     assert chunks[-1].usage == {"prompt_tokens": 1, "completion_tokens": 1, "total_tokens": 2}
 
 
@@ -97,7 +97,7 @@ async def test_usage_after_the_finish_chunk_is_read() -> None:
 class TestLeavingAndBreaking:
     """The same under httpx over aiohttp and under plain httpx."""
 
-    async def test_a_break_closes_the_upstream_at_once(self, plain: bool) -> None:
+    async def test_leaving_the_loop_closes_the_upstream_at_once(self, plain: bool) -> None:
         closed = asyncio.Event()
 
         async def script(talk: Talk, _: Received) -> None:
@@ -140,13 +140,13 @@ class TestLeavingAndBreaking:
         client = httpx.AsyncClient() if plain else None
         async with serving(script) as server:
             async with acme(server.url, timeout=0.2, max_retries=0, http_client=client) as provider:
-                _, fault = await told(provider.stream_result(HI, model="m-1"))
+                _, fault = await collect_stream(provider.stream_result(HI, model="m-1"))
         assert isinstance(fault, faults.TimedOut)
         assert fault.phase == "first_token"
         if client is not None:
             await client.aclose()
 
-    async def test_a_stall_in_the_middle_keeps_what_came(self, plain: bool) -> None:
+    async def test_a_stall_in_the_middle_keeps_partial_content(self, plain: bool) -> None:
         async def script(talk: Talk, _: Received) -> None:
             await talk.head(content_type="text/event-stream")
             await talk.event(shapes.chunk("Hel"))
@@ -155,7 +155,7 @@ class TestLeavingAndBreaking:
         client = httpx.AsyncClient() if plain else None
         async with serving(script) as server:
             async with acme(server.url, timeout=0.2, http_client=client) as provider:
-                _, fault = await told(provider.stream_result(HI, model="m-1"))
+                _, fault = await collect_stream(provider.stream_result(HI, model="m-1"))
         assert isinstance(fault, faults.TimedOut)
         assert fault.phase == "stream"
         assert fault.partial is not None
@@ -171,13 +171,13 @@ class TestLeavingAndBreaking:
 
         client = httpx.AsyncClient() if plain else None
         async with serving(script) as server, acme(server.url, http_client=client) as provider:
-            _, fault = await told(provider.stream_result(HI, model="m-1"))
+            _, fault = await collect_stream(provider.stream_result(HI, model="m-1"))
         assert isinstance(fault, faults.StreamInterrupted)
         if client is not None:
             await client.aclose()
 
 
-async def test_a_slow_but_steady_stream_outlives_the_default_deadline() -> None:
+async def test_a_slow_but_steady_stream_may_exceed_the_default_deadline() -> None:
     async def script(talk: Talk, _: Received) -> None:
         await talk.head(content_type="text/event-stream")
         for _piece in range(10):
@@ -187,7 +187,7 @@ async def test_a_slow_but_steady_stream_outlives_the_default_deadline() -> None:
         await talk.end()
 
     async with serving(script) as server, acme(server.url, timeout=0.2, max_retries=0) as provider:
-        chunks, fault = await told(provider.stream_result(HI, model="m-1"))
+        chunks, fault = await collect_stream(provider.stream_result(HI, model="m-1"))
     assert fault is None
     assert "".join(chunk.content for chunk in chunks) == "x" * 10
 
@@ -200,7 +200,7 @@ async def test_explicit_deadline_bounds_the_stream() -> None:
             await asyncio.sleep(0.02)
 
     async with serving(script) as server, acme(server.url) as provider:
-        _, fault = await told(provider.stream_result(HI, model="m-1", deadline=0.3))
+        _, fault = await collect_stream(provider.stream_result(HI, model="m-1", deadline=0.3))
     assert isinstance(fault, faults.DeadlineExceeded)
     assert fault.partial is not None
     assert fault.partial.content.startswith("xxx")
@@ -211,7 +211,7 @@ async def test_complete_body_instead_of_a_stream_is_accepted() -> None:
         await talk.answer(shapes.body("Hello!"))
 
     async with serving(script) as server, acme(server.url) as provider:
-        chunks, fault = await told(provider.stream_result(HI, model="m-1"))
+        chunks, fault = await collect_stream(provider.stream_result(HI, model="m-1"))
     assert fault is None
     assert [(chunk.content, chunk.is_final) for chunk in chunks] == [("Hello!", False), ("", True)]
 

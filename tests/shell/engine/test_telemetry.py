@@ -1,4 +1,4 @@
-"""Observers and structured logs: they tell what happened, and never a key."""
+"""Observers and structured logs: events of calls, without keys."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 
 from tests import openai_shapes as shapes
 from tests.acme import HI, KEY
+from tests.fake_runtime import FakeRuntime
 from tests.loopback import Received, Talk, serving
 from tests.managed_shapes import answers, fails, managed, streams
-from tests.paper import PaperRuntime
 from victor_fp.core.security.redaction import redact_text
 from victor_fp.shell.engine.telemetry import Begun, Ended, OnEnd
 
@@ -94,7 +94,7 @@ async def test_log_records_have_details_without_keys(caplog: pytest.LogCaptureFi
     async def leaks(talk: Talk, received: Received) -> None:
         await talk.answer(shapes.error(f"bad header: {received.headers['authorization']}"), 500)
 
-    runtime = PaperRuntime()
+    runtime = FakeRuntime()
     with caplog.at_level(logging.DEBUG, "victor_fp"):
         async with serving(answers, leaks, answers, leaks) as server:
             async with await managed(server.url, runtime=runtime, max_retries=1) as provider:
@@ -111,7 +111,7 @@ async def test_log_records_have_details_without_keys(caplog: pytest.LogCaptureFi
     assert "Hi" not in json.dumps(fields)
 
 
-async def test_a_program_that_configures_no_logging_reads_nothing(capfd: pytest.CaptureFixture[str]) -> None:
+async def test_without_logging_configuration_nothing_is_printed(capfd: pytest.CaptureFixture[str]) -> None:
     async with serving(fails) as server, await managed(server.url, max_retries=0) as provider:
         await provider.chat_result(HI)
     assert capfd.readouterr().err == ""
@@ -137,5 +137,5 @@ def test_credentials_are_removed_from_messages(text: str) -> None:
 
 
 @given(st.text(alphabet="abcdefghij ,.", max_size=200))
-def test_plain_words_stay(text: str) -> None:
+def test_plain_text_is_not_redacted(text: str) -> None:
     assert redact_text(text, names=True) == text

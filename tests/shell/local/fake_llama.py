@@ -1,4 +1,4 @@
-"""An engine that is a small HTTP server in a thread, and the bytes of a model that is none."""
+"""An engine that is a small HTTP server in a thread, and the bytes of a fake model."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ class _Server(ThreadingHTTPServer):
 
 
 class FakeLlama:
-    """Stands in for the processes that engines run in: `launch` is a pool's."""
+    """Replaces the processes that engines run in: `launch` is that of a pool."""
 
     def __init__(self) -> None:
         self.started: list[_Server] = []

@@ -1,4 +1,4 @@
-"""Engines in real child processes, with a stand-in for xllamacpp."""
+"""Engines in real child processes, with a fake xllamacpp."""
 
 from __future__ import annotations
 
@@ -137,7 +137,7 @@ asyncio.run(transport.aclose())
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork")
 @pytest.mark.parametrize("uses", [True, False], ids=["used in the child", "unused"])
-def test_a_fork_has_no_part_in_the_engine(tmp_path: Path, uses: bool) -> None:
+def test_a_forked_process_does_not_use_the_engine(tmp_path: Path, uses: bool) -> None:
     """The child ends, its use of the provider starts an engine of its own, and the parent's engine goes on."""
     code = FORK.format(fake=str(FAKE), model=str(model(tmp_path, "plain")), uses=uses)
     environment = {**os.environ, "PYTHONPATH": ":".join(path for path in sys.path if path)}

@@ -55,12 +55,12 @@ def test_the_trained_context_is_read_from_the_head(content: bytes, context: int 
     assert read_trained_context(path) == context
 
 
-def test_a_file_that_cannot_be_opened_says_nothing(tmp_path: Path) -> None:
+def test_a_file_that_cannot_be_opened_has_no_context_length(tmp_path: Path) -> None:
     assert read_trained_context(tmp_path) is None
 
 
 @given(cut=st.integers(0, 120), noise=st.binary(max_size=40))
-def test_no_head_raises(tmp_path_factory: pytest.TempPathFactory, cut: int, noise: bytes) -> None:
+def test_no_header_raises(tmp_path_factory: pytest.TempPathFactory, cut: int, noise: bytes) -> None:
     path = tmp_path_factory.mktemp("gguf") / "a.gguf"
     path.write_bytes(head(ARCHITECTURE, TAGS, number(b"llama.context_length", 8192))[:cut] + noise)
     read_trained_context(path)

@@ -29,7 +29,7 @@ class InMemory(msgspec.Struct, frozen=True):
 
 
 class Registry:
-    """A fetch that gives these bytes and counts how often it was asked."""
+    """A fetch that returns these bytes and counts its calls."""
 
     def __init__(self, data: bytes = TINY_BYTES, delay: float = 0.0) -> None:
         self.data = data
@@ -123,7 +123,7 @@ def test_a_member_that_unpacks_to_more_than_its_size_is_not_written(
     assert written == [tiny.size + 1]
 
 
-def test_a_model_that_an_installed_package_brings_is_used(
+def test_a_model_of_an_installed_package_is_used(
     tiny: PackagedModel, environment: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     package = tmp_path / "site" / "tiny_gguf"
@@ -134,11 +134,11 @@ def test_a_model_that_an_installed_package_brings_is_used(
     assert resolve(None, environment, small=tiny, fetch=no_registry) == Success(package / "tiny.gguf")
 
 
-def test_a_path_is_taken_as_it_is(gguf: Path, environment: dict[str, str]) -> None:
+def test_a_path_is_used_unmodified(gguf: Path, environment: dict[str, str]) -> None:
     assert resolve(str(gguf), environment, fetch=no_registry) == Success(gguf)
 
 
-def test_a_path_that_leads_nowhere_says_what_would_work(environment: dict[str, str]) -> None:
+def test_a_missing_path_is_reported_with_advice(environment: dict[str, str]) -> None:
     match resolve("nowhere.gguf", environment, fetch=no_registry):
         case Failure(ModelNotFound(model="nowhere.gguf", message=message)):
             assert "smollm2-135m-instruct" in message
@@ -146,7 +146,7 @@ def test_a_path_that_leads_nowhere_says_what_would_work(environment: dict[str, s
             pytest.fail(f"unexpected {other}")
 
 
-def test_a_file_that_is_no_gguf_is_refused(tmp_path: Path, environment: dict[str, str]) -> None:
+def test_a_file_that_is_not_gguf_is_rejected(tmp_path: Path, environment: dict[str, str]) -> None:
     path = tmp_path / "text.gguf"
     path.write_text("once upon a time")
     match resolve(str(path), environment, fetch=no_registry):
@@ -156,7 +156,7 @@ def test_a_file_that_is_no_gguf_is_refused(tmp_path: Path, environment: dict[str
             pytest.fail(f"unexpected {other}")
 
 
-def test_a_cache_that_cannot_be_written_is_a_fault_that_names_the_way_out(tiny: PackagedModel, tmp_path: Path) -> None:
+def test_an_unwritable_cache_is_a_fault_with_advice(tiny: PackagedModel, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way")
     match resolve(None, {"VICTOR_FP_CACHE": str(tmp_path / "file")}, small=tiny, fetch=no_registry):
         case Failure(InvalidRequest(code="cache_unusable", message=message)):

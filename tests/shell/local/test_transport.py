@@ -62,7 +62,7 @@ async def test_nothing_is_loaded_before_the_first_request(llama: FakeLlama, gguf
     assert llama.stopped == llama.started
 
 
-async def test_the_request_goes_out_as_it_is_with_the_engines_own_key(llama: FakeLlama, gguf: Path) -> None:
+async def test_the_request_is_sent_unmodified_with_the_key_of_the_engine(llama: FakeLlama, gguf: Path) -> None:
     transport = LocalTransport(environment={}, context=999, threads=1)
     await whole(transport, request(gguf))
     [engine] = llama.started
@@ -105,7 +105,7 @@ async def test_each_model_has_an_engine_of_its_own(llama: FakeLlama, gguf: Path)
     await transport.aclose()
 
 
-async def test_a_model_path_serves_requests_for_any_name_that_is_no_path(llama: FakeLlama, gguf: Path) -> None:
+async def test_a_model_path_serves_requests_for_any_name_that_is_not_a_path(llama: FakeLlama, gguf: Path) -> None:
     for transport in (
         LocalTransport(model_path=str(gguf), environment={}),
         LocalTransport(environment={"VICTOR_FP_LOCAL_MODEL": str(gguf)}),
@@ -114,7 +114,7 @@ async def test_a_model_path_serves_requests_for_any_name_that_is_no_path(llama: 
         await transport.aclose()
 
 
-async def test_a_question_without_a_body_is_for_the_model_in_use(llama: FakeLlama, gguf: Path) -> None:
+async def test_a_request_without_a_body_is_for_the_loaded_model(llama: FakeLlama, gguf: Path) -> None:
     transport = LocalTransport(model_path=str(gguf), environment={})
     asked = HttpRequest(method="GET", url="http://local.invalid/v1/models")
     assert await whole(transport, asked) == (200, b'{"data": []}')
@@ -181,7 +181,7 @@ async def test_closing_the_transport_breaks_off_a_stream(llama: FakeLlama, gguf:
     await reply.aclose()
 
 
-async def test_an_answer_that_ends_short_of_its_length_is_a_fault(llama: FakeLlama, gguf: Path) -> None:
+async def test_a_response_shorter_than_its_length_is_a_fault(llama: FakeLlama, gguf: Path) -> None:
     transport = LocalTransport(environment={})
     reply = replied(await transport.open(request(gguf, "half"), None, 5))
     assert isinstance(await reply.read(1000), StreamInterrupted)
@@ -197,7 +197,7 @@ async def test_a_body_larger_than_the_limit_is_a_fault(llama: FakeLlama, gguf: P
     await transport.aclose()
 
 
-async def test_silence_times_out(llama: FakeLlama, gguf: Path) -> None:
+async def test_a_stall_times_out(llama: FakeLlama, gguf: Path) -> None:
     transport = LocalTransport(environment={})
     match await transport.open(request(gguf, "mute"), None, 0.2):
         case TimedOut(seconds=0.2):
@@ -207,7 +207,7 @@ async def test_silence_times_out(llama: FakeLlama, gguf: Path) -> None:
     await transport.aclose()
 
 
-async def test_an_engine_that_hangs_up_without_an_answer_is_a_connection_that_failed(
+async def test_an_engine_that_closes_the_connection_without_a_response_is_a_failed_connection(
     llama: FakeLlama, gguf: Path
 ) -> None:
     transport = LocalTransport(environment={})
@@ -232,7 +232,7 @@ async def test_a_model_that_cannot_be_loaded_is_a_fault_and_may_be_tried_again(l
     await transport.aclose()
 
 
-async def test_without_the_extra_the_fault_says_what_to_install(gguf: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_without_the_extra_the_fault_names_it(gguf: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "xllamacpp", None)
     transport = LocalTransport(environment={})
     match await transport.open(request(gguf), None, 5):
@@ -243,7 +243,7 @@ async def test_without_the_extra_the_fault_says_what_to_install(gguf: Path, monk
     await transport.aclose()
 
 
-async def test_a_model_nobody_knows_is_a_fault_before_anything_is_loaded(llama: FakeLlama) -> None:
+async def test_an_unknown_model_is_a_fault_before_anything_is_loaded(llama: FakeLlama) -> None:
     transport = LocalTransport(environment={})
     assert isinstance(await transport.open(request("gpt-4"), None, 5), ModelNotFound)
     assert isinstance(
@@ -305,7 +305,7 @@ async def test_a_setting_that_is_not_a_number_is_a_fault(llama: FakeLlama, gguf:
     await transport.aclose()
 
 
-async def test_context_and_threads_are_capped_at_what_is_of_use(llama: FakeLlama, tmp_path: Path) -> None:
+async def test_context_and_threads_are_capped(llama: FakeLlama, tmp_path: Path) -> None:
     path = tmp_path / "trained.gguf"
     path.write_bytes(head(ARCHITECTURE, number(b"llama.context_length", 2048)))
     transport = LocalTransport(environment={}, context=1_000_000, threads=512)

@@ -1,4 +1,4 @@
-"""Bodies in recordings: whatever the bytes are, they come back exactly."""
+"""Bodies in recordings: any bytes round-trip exactly."""
 
 from __future__ import annotations
 
@@ -38,12 +38,12 @@ def test_bodies_are_kept_in_the_most_readable_form_that_is_exact(data: bytes, fo
 
 
 @given(st.binary(max_size=200))
-def test_any_bytes_come_back(data: bytes) -> None:
+def test_any_bytes_round_trip(data: bytes) -> None:
     assert restore_body(render_body(data)) == data
 
 
 @given(VALUES, st.sampled_from([None, 2]), st.booleans())
-def test_any_json_comes_back(value: object, indent: int | None, ascii_only: bool) -> None:
+def test_any_json_round_trips(value: object, indent: int | None, ascii_only: bool) -> None:
     data = json.dumps({"v": value}, indent=indent, ensure_ascii=ascii_only).encode("utf-8", "surrogatepass")
     assert restore_body(render_body(data)) == data
 

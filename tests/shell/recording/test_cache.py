@@ -1,4 +1,4 @@
-"""A cache of responses: what it keeps, for how long, and what it never keeps."""
+"""A cache of responses: what is cached, for how long, and what is never cached."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Files of recordings: readable, exact, and refused by name where they are damaged."""
+"""Files of recordings: readable, exact, and rejected by name if damaged."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ EXCHANGES = st.builds(
 )
 
 
-def test_a_file_reads_well(snapshot: SnapshotAssertion) -> None:
+def test_a_file_is_readable(snapshot: SnapshotAssertion) -> None:
     streamed = RecordedResponse(
         status=200,
         headers={"content-type": "text/event-stream", "x-request-id": "req_1"},

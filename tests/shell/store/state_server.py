@@ -18,7 +18,7 @@ def tell_time() -> float:
 
 
 @dataclass
-class PaperServer:
+class FakeStateServer:
     """What many stores share."""
 
     values: dict[str, bytes] = field(default_factory=dict)

@@ -84,7 +84,7 @@ async def test_the_script_lends_what_the_machine_lends(seed: int) -> None:
         msgpack.encode([FORMAT, [0.0, 0.0, 0.0, [], [], 0.0, 3]]),
     ],
 )
-async def test_a_value_that_is_no_pool_counts_as_absent(value: bytes) -> None:
+async def test_a_value_that_is_not_a_pool_is_ignored(value: bytes) -> None:
     async with run_redis() as url, Redis.from_url(url) as client:
         await client.set("pool", value)
         asked = Borrow(name="a", requests_per_minute=60, requests=1, permits=1)

@@ -177,7 +177,7 @@ async def test_a_password_is_used_and_shown_nowhere() -> None:
 
 
 @pytest.mark.parametrize("on_loss", ["open", "closed"])
-async def test_redis_that_goes_and_comes_back_raises_nothing(on_loss: str) -> None:
+async def test_a_redis_outage_raises_nothing(on_loss: str) -> None:
     port = free_port()
     async with serving(answers) as server:
         store = RedisStore(f"redis://127.0.0.1:{port}/0", on_loss=on_loss)  # type: ignore[arg-type]  # one of the two
@@ -201,7 +201,7 @@ async def test_redis_that_goes_and_comes_back_raises_nothing(on_loss: str) -> No
         await store.aclose()
 
 
-async def test_redis_that_says_nothing_costs_one_timeout(redis: str) -> None:
+async def test_an_unresponsive_redis_costs_one_timeout(redis: str) -> None:
     async def silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.read()
         writer.close()
@@ -237,7 +237,7 @@ async def test_a_redis_that_loses_everything_lends_no_request_twice(redis: str) 
     assert len(server.received) == 1
 
 
-async def test_a_hundred_streams_over_redis_give_everything_back(redis: str) -> None:
+async def test_a_hundred_streams_over_redis_return_everything(redis: str) -> None:
     async def streams(talk: Talk, _: Received) -> None:
         await talk.events(*shapes.chunks("Hel", "lo"))
 

@@ -1,4 +1,4 @@
-"""Steps on a state that many share: each counts once, and a server out of reach stops nobody."""
+"""Steps on shared states: each is applied once, and an unreachable server does not stop calls."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ import math
 import pytest
 
 from tests.acme import HI
+from tests.fake_runtime import FakeRuntime
 from tests.loopback import serving
 from tests.managed_shapes import answers, fails, hangs, managed
-from tests.paper import PaperRuntime
-from tests.shell.store.state_server import PaperServer
+from tests.shell.store.state_server import FakeStateServer
 from victor_fp.core import faults
 from victor_fp.core.resilience.admission import Admission, Arrived, Woken, advance
 from victor_fp.core.resilience.breaker import Breaker, BreakerPermit, BreakerPolicy, admit
@@ -50,13 +50,13 @@ async def taken(cell: SharedCell[int]) -> int:
     return answer
 
 
-def counter(server: PaperServer, **options: object) -> tuple[SharedStore, SharedCell[int]]:
+def counter(server: FakeStateServer, **options: object) -> tuple[SharedStore, SharedCell[int]]:
     store = SharedStore(server, **options)  # type: ignore[arg-type]  # any options
     return store, store.open_cell("count", 0, Number())
 
 
-async def test_every_step_counts_once_however_many_take_them() -> None:
-    states = PaperServer()
+async def test_concurrent_steps_are_applied_once_each() -> None:
+    states = FakeStateServer()
     cells = [counter(states)[1] for _ in range(5)]
     got = await asyncio.gather(*(taken(cell) for cell in cells for _ in range(20)))
     assert sorted(got) == list(range(1, 101))
@@ -64,8 +64,8 @@ async def test_every_step_counts_once_however_many_take_them() -> None:
     assert states.conflicts > 0
 
 
-async def test_a_step_that_changes_nothing_still_sees_what_others_did() -> None:
-    states = PaperServer()
+async def test_a_step_without_changes_reads_the_changes_of_others() -> None:
+    states = FakeStateServer()
     (_, mine), (_, other) = counter(states), counter(states)
     await taken(mine)
     await taken(other)
@@ -74,8 +74,8 @@ async def test_a_step_that_changes_nothing_still_sees_what_others_did() -> None:
     assert (seen, mine.state) == ([2], 2)
 
 
-async def test_the_fresh_state_is_not_written_by_any_of_those_that_begin_together() -> None:
-    states = PaperServer()
+async def test_processes_that_start_together_do_not_write_the_initial_state() -> None:
+    states = FakeStateServer()
     cells = [counter(states)[1] for _ in range(5)]
     seen: list[int] = []
     await asyncio.gather(*(cell.change(lambda count, _, __: (count, count), None, seen.append) for cell in cells))
@@ -83,8 +83,8 @@ async def test_the_fresh_state_is_not_written_by_any_of_those_that_begin_togethe
     assert [await taken(cell) for cell in cells] == [1, 2, 3, 4, 5]
 
 
-async def test_a_cancelled_caller_still_lets_its_step_be_heard() -> None:
-    states = PaperServer()
+async def test_a_step_of_a_cancelled_caller_is_applied() -> None:
+    states = FakeStateServer()
     store, cell = counter(states)
     heard: list[int] = []
     task = asyncio.create_task(cell.change(one_more, None, heard.append))
@@ -95,8 +95,8 @@ async def test_a_cancelled_caller_still_lets_its_step_be_heard() -> None:
     assert (heard, states.values["count"]) == ([1], b"1")
 
 
-async def test_posted_steps_are_taken_in_their_turn() -> None:
-    states = PaperServer()
+async def test_posted_steps_are_applied_in_order() -> None:
+    states = FakeStateServer()
     store, cell = counter(states)
     heard: list[int] = []
     for _ in range(5):
@@ -108,7 +108,7 @@ async def test_posted_steps_are_taken_in_their_turn() -> None:
 async def test_processes_continue_alone_while_the_server_is_unreachable_and_then_adopt_the_shared_state(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    runtime, states = PaperRuntime(), PaperServer()
+    runtime, states = FakeRuntime(), FakeStateServer()
     (store, mine), (_, other) = counter(states, runtime=runtime), counter(states)
     with caplog.at_level(logging.INFO, "victor_fp"):
         await taken(mine)
@@ -137,13 +137,13 @@ class Sum(Number):
         return shared + mine - base
 
 
-def adder(server: PaperServer) -> tuple[PaperRuntime, SharedStore, SharedCell[int]]:
-    runtime = PaperRuntime()
+def adder(server: FakeStateServer) -> tuple[FakeRuntime, SharedStore, SharedCell[int]]:
+    runtime = FakeRuntime()
     store = SharedStore(server, runtime=runtime)
     return runtime, store, store.open_cell("count", 0, Sum())
 
 
-async def recover(runtime: PaperRuntime, store: SharedStore) -> None:
+async def recover(runtime: FakeRuntime, store: SharedStore) -> None:
     """Let the check whether the server is back succeed."""
     runtime.time += 5.0
     assert not store.is_in_reach()
@@ -153,7 +153,7 @@ async def recover(runtime: PaperRuntime, store: SharedStore) -> None:
 
 @pytest.mark.parametrize("first_steps", [0, 2])
 async def test_changes_made_while_the_server_was_unreachable_are_added_once(first_steps: int) -> None:
-    states = PaperServer()
+    states = FakeStateServer()
     (runtime, store, mine), (_, _, other) = adder(states), adder(states)
     for _ in range(first_steps):
         await taken(mine)
@@ -168,8 +168,8 @@ async def test_changes_made_while_the_server_was_unreachable_are_added_once(firs
     assert [await taken(other), await taken(mine)] == [first_steps + 9, first_steps + 10]
 
 
-async def test_changes_of_several_losses_are_added_once() -> None:
-    states = PaperServer()
+async def test_changes_of_several_outages_are_added_once() -> None:
+    states = FakeStateServer()
     (runtime, store, mine), (_, _, other) = adder(states), adder(states)
     total = 0
     for _ in range(4):
@@ -185,7 +185,7 @@ async def test_changes_of_several_losses_are_added_once() -> None:
 
 
 async def test_a_swap_that_was_done_without_a_response_counts_once() -> None:
-    states = PaperServer()
+    states = FakeStateServer()
     runtime, store, mine = adder(states)
     await taken(mine)
     swap, answered = states.swap, True
@@ -205,7 +205,7 @@ async def test_a_swap_that_was_done_without_a_response_counts_once() -> None:
 
 
 async def test_after_the_server_lost_its_state_all_processes_add_what_it_has_not_seen() -> None:
-    states = PaperServer()
+    states = FakeStateServer()
     (runtime, store, mine), (others_runtime, others_store, other) = adder(states), adder(states)
     await taken(mine)
     await taken(other)
@@ -220,7 +220,7 @@ async def test_after_the_server_lost_its_state_all_processes_add_what_it_has_not
 
 
 async def test_after_the_server_lost_its_state_the_first_process_stores_its_copy() -> None:
-    states = PaperServer()
+    states = FakeStateServer()
     _, mine = counter(states)
     await taken(mine)
     await taken(mine)
@@ -229,20 +229,20 @@ async def test_after_the_server_lost_its_state_the_first_process_stores_its_copy
     assert states.values["count"] == b"3"
 
 
-async def test_what_cannot_be_read_counts_as_nothing() -> None:
-    states = PaperServer(values={"count": b"from the future"})
+async def test_unreadable_values_count_as_absent() -> None:
+    states = FakeStateServer(values={"count": b"from the future"})
     _, mine = counter(states)
     assert await taken(mine) == 1
 
 
-async def test_a_silent_place_is_left_after_the_timeout() -> None:
-    store, mine = counter(PaperServer(silent=True), timeout=0.05, on_loss="closed")
+async def test_an_unresponsive_server_is_abandoned_after_the_timeout() -> None:
+    store, mine = counter(FakeStateServer(silent=True), timeout=0.05, on_loss="closed")
     assert await taken(mine) == 1
     assert isinstance(store.find_refusal(), faults.ConnectionFailed)
 
 
-async def test_the_clock_is_the_places_own() -> None:
-    store, mine = counter(PaperServer(now=lambda: 5_000_000_000.0))
+async def test_the_clock_is_that_of_the_server() -> None:
+    store, mine = counter(FakeStateServer(now=lambda: 5_000_000_000.0))
     assert abs(store.now() - 5_000_000_000.0) > 1e9
     await store.open()
     await taken(mine)
@@ -266,7 +266,7 @@ def test_breakers_are_packed_without_their_policy() -> None:
     assert unpack_pool(b"") is None
 
 
-async def test_processes_on_one_key_stay_within_the_limit_together_and_waiters_hear_of_permits_given_back() -> None:
+async def test_processes_on_one_key_share_a_limit_and_waiters_are_notified_of_returned_permits() -> None:
     busy = most = 0
 
     async def counts(talk: object, received: object) -> None:
@@ -277,7 +277,7 @@ async def test_processes_on_one_key_stay_within_the_limit_together_and_waiters_h
         busy -= 1
         await answers(talk, received)  # type: ignore[arg-type]  # a script
 
-    states = PaperServer()
+    states = FakeStateServer()
     stores = [SharedStore(states, poll=0.01) for _ in range(3)]
     async with serving(counts) as server:
         providers = [await managed(server.url, store=store, rate_limits=Limits(concurrency=2)) for store in stores]
@@ -290,8 +290,8 @@ async def test_processes_on_one_key_stay_within_the_limit_together_and_waiters_h
     assert all(one["total_requests"] >= 5 for one in stats)  # a permit that came too late is given back
 
 
-async def test_a_breaker_opened_by_one_is_open_for_all() -> None:
-    states = PaperServer()
+async def test_a_breaker_opened_by_one_process_is_open_for_all() -> None:
+    states = FakeStateServer()
     async with serving(fails) as server:
         one = await managed(server.url, store=SharedStore(states), max_retries=0)
         two = await managed(server.url, store=SharedStore(states), max_retries=0)
@@ -304,7 +304,7 @@ async def test_a_breaker_opened_by_one_is_open_for_all() -> None:
 
 
 async def test_a_process_without_a_breaker_leaves_the_others_breaker_alone() -> None:
-    states = PaperServer()
+    states = FakeStateServer()
     async with serving(fails) as server:
         one = await managed(server.url, store=SharedStore(states), max_retries=0)
         plain = await managed(server.url, store=SharedStore(states), enable_resilience=False)
@@ -317,14 +317,14 @@ async def test_a_process_without_a_breaker_leaves_the_others_breaker_alone() -> 
 
 
 async def test_steps_of_one_process_that_wait_go_in_one_swap() -> None:
-    states = PaperServer()
+    states = FakeStateServer()
     _, cell = counter(states)
     assert await asyncio.gather(*(taken(cell) for _ in range(20))) == list(range(1, 21))
     assert states.swaps <= 3
 
 
-async def test_a_process_asks_a_pool_one_question_at_a_time() -> None:
-    states = PaperServer()
+async def test_a_process_sends_one_request_at_a_time_to_a_pool() -> None:
+    states = FakeStateServer()
     cell = SharedStore(states).open_limits("limits", Admission(limiter=Limiter(limits=Limits(requests_per_minute=60))))
     cell.post(advance, Arrived(ticket=1), lambda _: None)
     for _ in range(20):
@@ -335,7 +335,7 @@ async def test_a_process_asks_a_pool_one_question_at_a_time() -> None:
 
 
 async def test_healthy_calls_ask_the_server_for_nothing_under_a_loan() -> None:
-    states = PaperServer()
+    states = FakeStateServer()
     async with serving(answers) as server:
         async with await managed(server.url, store=SharedStore(states), rate_limits=Limits(concurrency=2)) as provider:
             await provider.chat(HI)
@@ -347,7 +347,7 @@ async def test_healthy_calls_ask_the_server_for_nothing_under_a_loan() -> None:
 
 
 async def test_a_server_that_hangs_stalls_no_call_under_a_loan() -> None:
-    states = PaperServer()
+    states = FakeStateServer()
     async with serving(answers) as server:
         store = SharedStore(states, timeout=3600)
         provider = await managed(server.url, store=store, rate_limits=Limits(concurrency=2))
@@ -360,7 +360,7 @@ async def test_a_server_that_hangs_stalls_no_call_under_a_loan() -> None:
 
 
 async def test_a_call_waits_for_a_hanging_server_no_longer_than_its_deadline() -> None:
-    states = PaperServer()
+    states = FakeStateServer()
     async with serving(fails) as server:
         store = SharedStore(states, timeout=3600)
         provider = await managed(server.url, store=store, max_retries=0, rate_limits=Limits(concurrency=2))
@@ -377,8 +377,8 @@ async def test_a_call_waits_for_a_hanging_server_no_longer_than_its_deadline() -
 
 
 @pytest.mark.parametrize("on_loss", ["open", "closed"])
-async def test_a_store_that_is_gone_is_a_choice_and_no_exception(on_loss: str) -> None:
-    states = PaperServer(gone=True)
+async def test_an_unavailable_store_is_handled_by_policy_without_an_exception(on_loss: str) -> None:
+    states = FakeStateServer(gone=True)
     store = SharedStore(states, on_loss=on_loss, timeout=0.1)  # type: ignore[arg-type]  # one of the two
     async with serving(answers) as server:
         async with await managed(server.url, store=store, rate_limits=Limits(concurrency=1)) as provider:
@@ -395,7 +395,7 @@ async def test_a_store_that_is_gone_is_a_choice_and_no_exception(on_loss: str) -
 
 
 async def test_cancelled_calls_lose_no_permit_in_a_shared_store() -> None:
-    states = PaperServer()
+    states = FakeStateServer()
     store = SharedStore(states, poll=0.01)
     async with serving(hangs) as server:
         async with await managed(server.url, store=store, rate_limits=Limits(concurrency=3)) as provider:
@@ -414,7 +414,7 @@ async def test_cancelled_calls_lose_no_permit_in_a_shared_store() -> None:
 
 
 def test_a_shared_store_serves_two_event_loops_one_after_the_other() -> None:
-    states = PaperServer()
+    states = FakeStateServer()
     _, cell = counter(states)
 
     async def many() -> list[int]:
@@ -423,8 +423,8 @@ def test_a_shared_store_serves_two_event_loops_one_after_the_other() -> None:
     assert sorted(asyncio.run(many()) + asyncio.run(many())) == list(range(1, 11))
 
 
-async def test_memory_takes_steps_at_once() -> None:
-    store = MemoryStore(PaperRuntime())
+async def test_the_memory_store_applies_steps_at_once() -> None:
+    store = MemoryStore(FakeRuntime())
     cell = store.open_cell("count", 0, Number())
     heard: list[int] = []
     cell.post(one_more, None, heard.append)
@@ -434,7 +434,7 @@ async def test_memory_takes_steps_at_once() -> None:
 
 @pytest.mark.parametrize("value", [b"\x01", b"garbage", b"\xc1", b"\x91" * 200_000 + b"\x01"])
 async def test_a_damaged_value_counts_as_absent(value: bytes) -> None:
-    states = PaperServer(values={"count": value})
+    states = FakeStateServer(values={"count": value})
     _, mine = counter(states)
     assert [await taken(mine), await taken(mine)] == [1, 2]
     assert states.values["count"] == b"2"

@@ -1,4 +1,4 @@
-"""Every test that takes `transport` runs over both."""
+"""Every test with the fixture `transport` runs over both transports."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the transport tests talk to and with: both transports, raw servers, and proxies, all on loopback."""
+"""Both transports, raw servers, and proxies for the transport tests, all on loopback."""
 
 from __future__ import annotations
 
@@ -229,7 +229,7 @@ async def _copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> N
 
 @contextmanager
 def full_backlog() -> Iterator[str]:
-    """The address of a socket that accepts nobody, and whose queue is full, so that connecting to it stalls."""
+    """The address of a socket that accepts no connections, and whose queue is full, so that connecting to it stalls."""
     with socket.socket() as listening, socket.socket() as queued:
         listening.bind(("127.0.0.1", 0))
         listening.listen(0)

@@ -46,7 +46,7 @@ async def test_the_body_of_a_response_that_has_none_is_not_the_next_response(
     async with serve_answers(encode(status), answer(b"second")) as peer:
         first = await exchange(transport, peer.url)
         second = await exchange(transport, peer.url)
-    # aiohttp refuses what comes in one packet with its body, as it is no valid HTTP.
+    # aiohttp refuses what comes in one packet with its body, because it is not valid HTTP.
     if isinstance(first, FaultBase):
         assert isinstance(first, InvalidResponse), first
     else:
@@ -94,7 +94,7 @@ async def test_a_compressed_body_cut_short_is_a_fault(transport: Transport, codi
             assert fault.maybe_billed
 
 
-async def test_a_compressed_stream_cut_short_gives_what_came(transport: Transport) -> None:
+async def test_a_truncated_compressed_stream_gives_partial_content(transport: Transport) -> None:
     packer = zlib.compressobj(wbits=31)
     packed = packer.compress(b"data: 1\n\n") + packer.flush(zlib.Z_SYNC_FLUSH)
     async with serve_answers(chunked(packed, "200 OK", "content-encoding: gzip")) as peer:
@@ -138,7 +138,7 @@ async def test_a_body_shorter_than_its_length_is_a_fault(transport: Transport) -
     assert isinstance(fault, StreamInterrupted)
 
 
-async def test_what_came_before_a_reset_is_not_lost_to_a_slow_reader(transport: Transport) -> None:
+async def test_data_before_a_reset_is_not_lost_by_a_slow_reader(transport: Transport) -> None:
     closed = asyncio.Event()
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -195,7 +195,7 @@ async def test_response_that_is_not_http_is_invalid(transport: Transport, garbag
     assert len(fault.message) < 400
 
 
-async def test_a_body_is_not_read_on_past_the_callers_bound(transport: Transport) -> None:
+async def test_a_body_is_not_read_past_the_callers_limit(transport: Transport) -> None:
     sent = 0
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -224,7 +224,7 @@ async def test_a_body_is_not_read_on_past_the_callers_bound(transport: Transport
     assert peak < 12 * MIB
 
 
-async def test_a_reader_that_rests_holds_the_server_back(transport: Transport) -> None:
+async def test_a_paused_reader_applies_backpressure(transport: Transport) -> None:
     sent = 0
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

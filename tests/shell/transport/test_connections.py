@@ -1,4 +1,4 @@
-"""Connections: kept, left, and shared by nobody across event loops, threads and processes."""
+"""Connections: reused, closed, and not shared across event loops, threads and processes."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ async def test_a_connection_is_used_again(transport: Transport) -> None:
 
 
 @pytest.mark.parametrize(("count", "has_tasks"), [(1, False), (SENT_AT_ONCE, False), (2 * SENT_AT_ONCE, True)])
-async def test_only_requests_of_a_crowd_are_sent_in_tasks(count: int, has_tasks: bool) -> None:
+async def test_only_concurrent_requests_are_sent_in_tasks(count: int, has_tasks: bool) -> None:
     """From Python 3.12 on aiohttp's tasks start at once."""
 
     def make_task(loop: asyncio.AbstractEventLoop, work: Any, **named: Any) -> asyncio.Task[Any]:
@@ -132,12 +132,12 @@ async def test_ipv6(transport: Transport) -> None:
 
 
 async def test_a_name_with_several_addresses_is_tried_in_turn(transport: Transport) -> None:
-    async with serve_answers(answer()) as peer:  # localhost may be ::1 as well, where nobody listens
+    async with serve_answers(answer()) as peer:  # localhost may be ::1 as well, where no server listens
         assert await ask(transport, f"http://localhost:{peer.port}") == b"ok"
 
 
 @pytest.mark.parametrize("url", ["http://nowhere.invalid", "http://127.0.0.1:9"])
-async def test_a_host_that_is_not_there_is_not_billed(transport: Transport, url: str) -> None:
+async def test_an_unreachable_host_is_not_billed(transport: Transport, url: str) -> None:
     fault = await exchange(transport, url)
     assert isinstance(fault, FaultBase)
     assert not fault.maybe_billed

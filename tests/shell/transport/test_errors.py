@@ -1,4 +1,4 @@
-"""What an exception of a client means, by its class and its causes."""
+"""Exceptions of HTTP clients are classified by class and causes."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ CASES: list[tuple[BaseException, Stage, tuple[str, str | None, bool]]] = [
 
 
 @pytest.mark.parametrize(("error", "stage", "expected"), CASES)
-def test_errors_are_read_by_their_causes(
+def test_errors_are_classified_by_their_causes(
     error: BaseException, stage: Stage, expected: tuple[str, str | None, bool]
 ) -> None:
     assert facts(fault_from_error(error, stage, 5)) == expected

@@ -1,4 +1,4 @@
-"""Which transport a provider's arguments ask for."""
+"""The transport that a provider's arguments select."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ async def test_the_provider_in_this_process_can_be_given_a_transport() -> None:
         ({"http_client": "httpx"}, "http_client: expected an httpx.AsyncClient, got str"),
     ],
 )
-def test_what_cannot_be_used_is_refused(options: dict[str, Any], message: str) -> None:
+def test_unusable_arguments_are_rejected(options: dict[str, Any], message: str) -> None:
     with pytest.raises(TypeError) as caught:
         acme("http://vendor.test", **options)
     assert str(caught.value) == message

@@ -14,7 +14,7 @@ from returns.result import Success
 
 from tests import openai_shapes as shapes
 from tests.acme import HI, acme
-from tests.paper import PaperRuntime
+from tests.fake_runtime import FakeRuntime
 from tests.shell.transport.peers import NAMES, answer, serve_answers
 from victor_fp.core.catalogue import CATALOGUE
 from victor_fp.core.faults import CredentialMissing, Fault, InvalidRequest
@@ -213,7 +213,7 @@ async def test_a_provider_that_was_mocked_opens_connections_again_afterwards() -
         assert peer.connections == 1
 
 
-async def test_a_patch_of_httpx_itself_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_patch_of_httpx_itself_is_detected(monkeypatch: pytest.MonkeyPatch) -> None:
     async def respond(self: object, request: httpx.Request) -> httpx.Response:
         return completion()
 
@@ -257,7 +257,7 @@ class TestOtherConnections:
 
 
 def _provider(name: str, variables: dict[str, str], **options: Any) -> Any:
-    return make_provider_class(CATALOGUE.find(name).unwrap())(runtime=PaperRuntime(variables=variables), **options)
+    return make_provider_class(CATALOGUE.find(name).unwrap())(runtime=FakeRuntime(variables=variables), **options)
 
 
 def _json(value: object) -> str:

@@ -1,4 +1,4 @@
-"""Which proxy a request takes, and how it is spoken to."""
+"""Which proxy a request uses, and the exchange with it."""
 
 from __future__ import annotations
 
@@ -170,7 +170,7 @@ async def test_a_socks_proxy_is_refused_by_name() -> None:
     )
 
 
-async def test_plain_httpx_speaks_socks() -> None:
+async def test_plain_httpx_supports_socks() -> None:
     pytest.importorskip("socksio")
     async with serve_answers(answer()) as peer, serve_socks(USER) as proxy:
         address = f"socks5://{USER}@127.0.0.1:{proxy.port}"
@@ -196,7 +196,7 @@ async def test_a_proxy_of_another_type_is_refused(make: MakeTransport) -> None:
 @pytest.mark.parametrize("source", ["argument", "environment"])
 @pytest.mark.parametrize("kind", ["plain", "tls"])
 @pytest.mark.parametrize("target", ["plain", "tls"])
-async def test_requests_take_a_proxy_with_credentials(
+async def test_requests_use_a_proxy_with_credentials(
     make: MakeTransport, monkeypatch: pytest.MonkeyPatch, source: str, kind: str, target: str
 ) -> None:
     tls = server_context()

@@ -73,7 +73,7 @@ async def test_no_response_is_a_read_timeout(transport: Transport) -> None:
         assert_timed_out(await exchange(transport, peer.url, timeout=SHORT), "read", maybe_billed=True)
 
 
-async def test_a_silence_within_the_body_is_a_stream_timeout(transport: Transport) -> None:
+async def test_a_stall_within_the_body_is_a_stream_timeout(transport: Transport) -> None:
     async def half(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.readuntil(b"{}")
         writer.write(answer(b"half", "200 OK").replace(b"content-length: 4", b"content-length: 8"))

@@ -1,4 +1,4 @@
-"""Which servers are trusted, and how the transports show a certificate of their own."""
+"""Which servers are trusted, and how the transports present a client certificate."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ async def test_environment_selects_trusted_servers(
     assert isinstance(ignored, ConnectionFailed)
 
 
-async def test_both_variables_count(make: MakeTransport, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+async def test_both_variables_are_used(make: MakeTransport, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("SSL_CERT_FILE", str(Authority("another authority").file))
     monkeypatch.setenv("SSL_CERT_DIR", f"{tmp_path}:{authority().folder}")
     async with serve_answers(answer(), tls=server_context()) as peer:
@@ -79,7 +79,7 @@ async def test_a_certificate_for_another_host_is_refused(make: MakeTransport) ->
     assert peer.heads == []
 
 
-async def test_a_client_certificate_is_shown(make: MakeTransport) -> None:
+async def test_a_client_certificate_is_presented(make: MakeTransport) -> None:
     async with serve_answers(answer(), tls=server_context(asks_client=True)) as peer:
         shown = await exchange(make(verify=trusting_context(shows_certificate=True)), peer.url)
         missing = await exchange(make(verify=trusting_context()), peer.url)
@@ -88,7 +88,7 @@ async def test_a_client_certificate_is_shown(make: MakeTransport) -> None:
 
 
 @pytest.mark.parametrize("kind", ["missing", "folder", "garbage"])
-async def test_a_bundle_that_cannot_be_read_is_named(make: MakeTransport, tmp_path: Path, kind: str) -> None:
+async def test_an_unreadable_bundle_is_named(make: MakeTransport, tmp_path: Path, kind: str) -> None:
     path = tmp_path / "bundle.pem"
     if kind == "garbage":
         path.write_text("no certificates here")

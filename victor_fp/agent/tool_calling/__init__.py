@@ -19,7 +19,7 @@ from victor_fp.agent.tool_calling.capabilities import ModelCapabilityLoader, get
 from victor_fp.agent.tool_calling.fallback import FallbackParsingMixin
 from victor_fp.agent.tool_calling.registry import ToolCallingAdapterRegistry
 from victor_fp.agent.tool_calling.results import (
-    ToolCall,
+    ParsedToolCall,
     ToolCallFormat,
     ToolCallingCapabilities,
     ToolCallParseResult,
@@ -39,7 +39,7 @@ __all__ = [
     "OpenAIToolCallingAdapter",
     "ReplicateToolCallingAdapter",
     "ResponsesToolCallingAdapter",
-    "ToolCall",
+    "ParsedToolCall",
     "ToolCallFormat",
     "ToolCallParseResult",
     "ToolCallingAdapterRegistry",

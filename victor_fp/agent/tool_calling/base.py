@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 
 from victor_fp.agent.tool_calling.fallback import FallbackParsingMixin
 from victor_fp.agent.tool_calling.results import (
-    ToolCall,
+    ParsedToolCall,
     ToolCallFormat,
     ToolCallingCapabilities,
     ToolCallParseResult,
@@ -21,7 +21,7 @@ from victor_fp.core.types import ToolDefinition
 __all__ = [
     "BaseToolCallingAdapter",
     "FallbackParsingMixin",
-    "ToolCall",
+    "ParsedToolCall",
     "ToolCallFormat",
     "ToolCallParseResult",
     "ToolCallingCapabilities",

@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any
 
-from victor_fp.agent.tool_calling.results import ToolCall, ToolCallParseResult
+from victor_fp.agent.tool_calling.results import ParsedToolCall, ToolCallParseResult
 from victor_fp.core.text_tools.detector import Remark, find_calls
 from victor_fp.core.text_tools.formats import FORMATS, TextFormat, find_formats
 from victor_fp.core.text_tools.json_calls import read_arguments
@@ -53,7 +53,7 @@ class FallbackParsingMixin:
         self, raw_tool_calls: Sequence[Mapping[str, Any]], validate_name_fn: NameCheck | None = None
     ) -> ToolCallParseResult:
         """Parse raw entries in the formats of OpenAI, Anthropic, Gemini, Bedrock and Ollama."""
-        calls: list[ToolCall] = []
+        calls: list[ParsedToolCall] = []
         warnings: list[str] = []
         for entry in raw_tool_calls or ():
             inner = next((entry[key] for key in _WRAPPERS if isinstance(entry.get(key), Mapping)), entry)
@@ -69,7 +69,7 @@ class FallbackParsingMixin:
             if warning is not None:
                 warnings.append(f"{name}: {warning}")
             id_ = next((place[key] for place in (entry, inner) for key in _IDS if place.get(key)), None)
-            calls.append(ToolCall(name=name, arguments=arguments, id=None if id_ is None else str(id_)))
+            calls.append(ParsedToolCall(name=name, arguments=arguments, id=None if id_ is None else str(id_)))
         if not calls and not warnings:
             return ToolCallParseResult()
         return ToolCallParseResult(tool_calls=calls, parse_method="native", warnings=warnings)
@@ -145,7 +145,7 @@ def _parse(content: str, tools: Tools, formats: Sequence[TextFormat]) -> ToolCal
         return ToolCallParseResult(remaining_content=content, warnings=warnings)
     by_name = {form.name: form for form in FORMATS}
     return ToolCallParseResult(
-        tool_calls=[ToolCall(name=call.name, arguments=_to_plain(call)) for call in calls],
+        tool_calls=[ParsedToolCall(name=call.name, arguments=_to_plain(call)) for call in calls],
         remaining_content="".join(piece for piece in pieces if isinstance(piece, str)).strip(),
         parse_method=by_name[calls[0].format].method,
         confidence=min(by_name[call.format].confidence * (_REPAIRED if call.repairs else 1) for call in calls),

@@ -59,7 +59,7 @@ class ToolCallingCapabilities:
 
 
 @dataclass(frozen=True, slots=True)
-class ToolCall:
+class ParsedToolCall:
     """A tool call."""
 
     name: str
@@ -83,7 +83,7 @@ class ToolCall:
 class ToolCallParseResult:
     """The result of parsing."""
 
-    tool_calls: list[ToolCall] = field(default_factory=list)
+    tool_calls: list[ParsedToolCall] = field(default_factory=list)
     remaining_content: str = ""
     """The text without the calls."""
     parse_method: str = "none"

@@ -6,7 +6,7 @@ from itertools import product
 
 from victor_fp.codegen.bounds import Work
 from victor_fp.codegen.schema import (
-    Schema,
+    SchemaNode,
     Schemas,
     find_reference,
     list_required,
@@ -27,13 +27,13 @@ def flatten_all_of(schemas: Schemas) -> Schemas:
     return {name: _flatten(schemas, schema, frozenset({name}), work) for name, schema in schemas.items()}
 
 
-def _flatten(schemas: Schemas, schema: Schema, visited: frozenset[str], work: Work) -> Schema:
+def _flatten(schemas: Schemas, schema: SchemaNode, visited: frozenset[str], work: Work) -> SchemaNode:
     work.spend()
     schema = map_children(schema, lambda inner: _flatten(schemas, inner, visited, work))
     composed = "allOf" in schema or ("oneOf" in schema and "properties" in schema)
     if not composed:
         return schema
-    described: Schema = {"description": schema["description"]} if "description" in schema else {}
+    described: SchemaNode = {"description": schema["description"]} if "description" in schema else {}
     own = {key: value for key, value in schema.items() if key not in ("allOf", "oneOf", "description", "discriminator")}
     parts = list_variants(schema, "allOf")
     if "oneOf" in schema:
@@ -43,7 +43,7 @@ def _flatten(schemas: Schemas, schema: Schema, visited: frozenset[str], work: Wo
     return {**_merge(schemas, [*parts, own], visited, work), **described}
 
 
-def _merge(schemas: Schemas, parts: list[Schema], visited: frozenset[str], work: Work) -> Schema:
+def _merge(schemas: Schemas, parts: list[SchemaNode], visited: frozenset[str], work: Work) -> SchemaNode:
     alternatives = [_list_alternatives(schemas, part, visited, work) for part in parts]
     count = 1
     for options in alternatives:
@@ -59,7 +59,7 @@ def _merge(schemas: Schemas, parts: list[Schema], visited: frozenset[str], work:
     return {"oneOf": merged, "discriminator": {"propertyName": to_schema(discriminators[0]).get("propertyName")}}
 
 
-def _list_alternatives(schemas: Schemas, part: Schema, visited: frozenset[str], work: Work) -> list[Schema]:
+def _list_alternatives(schemas: Schemas, part: SchemaNode, visited: frozenset[str], work: Work) -> list[SchemaNode]:
     """Return the plain schemas of a part: itself, its target, or each variant of a union."""
     name = find_reference(part)
     if name is not None:
@@ -79,30 +79,30 @@ def _list_alternatives(schemas: Schemas, part: Schema, visited: frozenset[str], 
     return [part]
 
 
-def _tag_variants(schemas: Schemas, union: Schema) -> list[Schema]:
+def _tag_variants(schemas: Schemas, union: SchemaNode) -> list[SchemaNode]:
     """Add tags to variants that have them only in the union's mapping, since merging drops their names."""
     discriminator = to_schema(union.get("discriminator"))
     tag = discriminator.get("propertyName")
     by_reference = {target: value for value, target in to_schema(discriminator.get("mapping")).items()}
-    result: list[Schema] = []
+    result: list[SchemaNode] = []
     for variant in list_variants(union):
         value = by_reference.get(variant.get("$ref"))
         target = resolve(schemas, variant)
         if isinstance(tag, str) and value is not None and "oneOf" not in target and "allOf" not in target:
-            constant: Schema = {"type": "string", "const": value}
+            constant: SchemaNode = {"type": "string", "const": value}
             result.append({**target, "properties": {**read_properties(target), tag: constant}})
         else:
             result.append(variant)
     return result
 
 
-def _merge_plain(parts: tuple[Schema, ...]) -> Schema:
+def _merge_plain(parts: tuple[SchemaNode, ...]) -> SchemaNode:
     if not any("properties" in part for part in parts):
-        merged: Schema = {}
+        merged: SchemaNode = {}
         for part in parts:
             merged.update({key: value for key, value in part.items() if key != "description"})
         return merged
-    fields: dict[str, Schema] = {}
+    fields: dict[str, SchemaNode] = {}
     needed: dict[str, None] = {}
     for part in parts:
         for name, field in read_properties(part).items():

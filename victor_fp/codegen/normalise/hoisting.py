@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from victor_fp.codegen.schema import (
-    Schema,
+    SchemaNode,
     Schemas,
     find_kind,
     list_constants,
@@ -25,7 +25,7 @@ def hoist_objects(schemas: Schemas) -> Schemas:
     return dict(result)
 
 
-class _Hoisted(dict[str, Schema]):
+class _Hoisted(dict[str, SchemaNode]):
     """Components, and the names of hoisted ones by content.
 
     A YAML alias repeats an object in many places; without sharing, the output would grow with each level of them.
@@ -36,7 +36,7 @@ class _Hoisted(dict[str, Schema]):
         self.by_content: dict[str, str] = {}
 
 
-def _hoist_inside(result: _Hoisted, schema: Schema, path: str) -> Schema:
+def _hoist_inside(result: _Hoisted, schema: SchemaNode, path: str) -> SchemaNode:
     """Hoist the contents of a schema; `path` is the name for an object found here."""
     changed = dict(schema)
     if "properties" in schema:
@@ -53,7 +53,7 @@ def _hoist_inside(result: _Hoisted, schema: Schema, path: str) -> Schema:
     return changed
 
 
-def _hoist(result: _Hoisted, schema: Schema, name: str) -> Schema:
+def _hoist(result: _Hoisted, schema: SchemaNode, name: str) -> SchemaNode:
     if "properties" not in schema:
         return _hoist_inside(result, schema, name)
     name = make_unique_name(name, result)
@@ -67,7 +67,7 @@ def _hoist(result: _Hoisted, schema: Schema, name: str) -> Schema:
     return make_reference(name)
 
 
-def name_variants(schemas: Schemas, alternatives: list[Schema], path: str) -> list[str]:
+def name_variants(schemas: Schemas, alternatives: list[SchemaNode], path: str) -> list[str]:
     """Return a name for each variant of a union: the path plus its tag, or its number if several have none."""
     inline = [item for item in alternatives if "properties" in item]
     names: list[str] = []
@@ -82,7 +82,7 @@ def name_variants(schemas: Schemas, alternatives: list[Schema], path: str) -> li
     return names
 
 
-def _find_tag(schemas: Schemas, schema: Schema) -> str:
+def _find_tag(schemas: Schemas, schema: SchemaNode) -> str:
     fields = read_properties(schema)
     for name in ("type", "role", "object", "kind", "event", *fields):
         values = list_constants(resolve(schemas, fields[name])) if name in fields else ()

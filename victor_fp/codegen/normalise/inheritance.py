@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from victor_fp.codegen.schema import (
-    Schema,
+    SchemaNode,
     Schemas,
     find_reference,
     list_variants,
@@ -34,7 +34,7 @@ def convert_inheritance_to_unions(schemas: Schemas) -> Schemas:
     return result
 
 
-def _find_subtypes(name: str, schema: Schema) -> list[str]:
+def _find_subtypes(name: str, schema: SchemaNode) -> list[str]:
     if "oneOf" in schema or "anyOf" in schema or "properties" not in schema:
         return []
     mapping = to_schema(to_schema(schema.get("discriminator")).get("mapping"))
@@ -42,7 +42,7 @@ def _find_subtypes(name: str, schema: Schema) -> list[str]:
     return [target for target in targets if find_reference({"$ref": target}) != name]
 
 
-def _compose_bases(schema: Schema, bases: dict[str, str]) -> Schema:
+def _compose_bases(schema: SchemaNode, bases: dict[str, str]) -> SchemaNode:
     if "allOf" not in schema:
         return schema
     parts: list[object] = []

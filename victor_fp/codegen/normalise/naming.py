@@ -5,7 +5,7 @@ from __future__ import annotations
 from victor_fp.codegen.normalise.spelling import NULL
 from victor_fp.codegen.schema import (
     COMPONENTS,
-    Schema,
+    SchemaNode,
     Schemas,
     find_reference,
     list_references,
@@ -40,7 +40,7 @@ def name_as_classes(schemas: Schemas) -> tuple[Schemas, dict[str, str]]:
         name = target[len(COMPONENTS) :] if isinstance(target, str) else ""
         return COMPONENTS + names[name] if name in names else target
 
-    def step(schema: Schema) -> Schema:
+    def step(schema: SchemaNode) -> SchemaNode:
         if "$ref" in schema:
             return {"$ref": renamed(schema["$ref"])}
         discriminator = to_schema(schema.get("discriminator"))
@@ -58,23 +58,23 @@ def move_null_to_fields(schemas: Schemas) -> Schemas:
         name for name, schema in schemas.items() if NULL in list_variants(schema) and len(list_variants(schema)) > 1
     }
 
-    def moved(schema: Schema) -> Schema:
+    def moved(schema: SchemaNode) -> SchemaNode:
         return {"oneOf": [schema, NULL]} if find_reference(schema) in nullable else schema
 
     result = rewrite_all(schemas, moved)
     return {name: _drop_null(schema) if name in nullable else schema for name, schema in result.items()}
 
 
-def _drop_null(schema: Schema) -> Schema:
+def _drop_null(schema: SchemaNode) -> SchemaNode:
     kept = [option for option in list_variants(schema) if option != NULL]
-    described: Schema = {"description": schema["description"]} if "description" in schema else {}
+    described: SchemaNode = {"description": schema["description"]} if "description" in schema else {}
     return {**described, **kept[0]} if len(kept) == 1 and "$ref" not in kept[0] else {**schema, "oneOf": kept}
 
 
 def inline_scalars(schemas: Schemas, keep: frozenset[str]) -> Schemas:
     """Inline components that are a plain string, number, boolean, any value, or a reference to another component."""
 
-    def inlined(schema: Schema, seen: frozenset[str] = frozenset()) -> Schema:
+    def inlined(schema: SchemaNode, seen: frozenset[str] = frozenset()) -> SchemaNode:
         name = find_reference(schema)
         if name is None or name in keep or name in seen:
             return schema
@@ -86,7 +86,7 @@ def inline_scalars(schemas: Schemas, keep: frozenset[str]) -> Schemas:
     return {name: rewrite(schema, inlined) if "$ref" not in schema else schema for name, schema in schemas.items()}
 
 
-def _is_scalar(schema: Schema) -> bool:
+def _is_scalar(schema: SchemaNode) -> bool:
     plain = schema.get("type") in ("string", "integer", "number", "boolean", "null") or not schema
     return plain and "enum" not in schema and "const" not in schema
 
@@ -100,7 +100,7 @@ def break_alias_cycles(schemas: Schemas) -> Schemas:
     return result
 
 
-def _drop_goal(schemas: Schemas, schema: Schema, goal: str) -> Schema:
+def _drop_goal(schemas: Schemas, schema: SchemaNode, goal: str) -> SchemaNode:
     name = find_reference(schema)
     if name is None:
         return map_children(schema, lambda inner: _drop_goal(schemas, inner, goal))

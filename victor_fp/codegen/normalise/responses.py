@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from victor_fp.codegen.normalise.tagging import collect_tags
 from victor_fp.codegen.schema import (
-    Schema,
+    SchemaNode,
     Schemas,
     list_variants,
     make_reference,
@@ -22,7 +22,7 @@ UNKNOWN_TAG = "__unknown__"
 def open_values(schemas: Schemas) -> Schemas:
     """Replace enums, and constants other than tags, by their type."""
 
-    def opened(schema: Schema) -> Schema:
+    def opened(schema: SchemaNode) -> SchemaNode:
         return {key: value for key, value in schema.items() if key not in ("enum", "const")}
 
     pinned = collect_tags(schemas)
@@ -55,7 +55,7 @@ def append_unknown_variants(schemas: Schemas) -> Schemas:
     result: Schemas = dict(schemas)
     names: dict[str, str] = {}
 
-    def step(schema: Schema) -> Schema:
+    def step(schema: SchemaNode) -> SchemaNode:
         discriminator = to_schema(schema.get("discriminator"))
         tag = discriminator.get("propertyName")
         if not isinstance(tag, str):
@@ -74,8 +74,8 @@ def append_unknown_variants(schemas: Schemas) -> Schemas:
     return {**rewrite_all(schemas, step), **{name: result[name] for name in names.values()}}
 
 
-def _build_unknown_variant(tag: str) -> Schema:
-    raw: Schema = {"type": "object", "additionalProperties": {}}
+def _build_unknown_variant(tag: str) -> SchemaNode:
+    raw: SchemaNode = {"type": "object", "additionalProperties": {}}
     return {
         "type": "object",
         "description": f"A variant with a `{tag}` that was unknown at compile time, as received.",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from victor_fp.codegen.schema import (
     COMPONENTS,
-    Schema,
+    SchemaNode,
     Schemas,
     list_required,
     map_children,
@@ -14,7 +14,7 @@ from victor_fp.codegen.schema import (
     to_schema,
 )
 
-NULL: Schema = {"type": "null"}
+NULL: SchemaNode = {"type": "null"}
 
 COMBINING = ("oneOf", "anyOf", "allOf")
 MEANINGFUL = frozenset(
@@ -43,7 +43,7 @@ def keep_types_only(schemas: Schemas) -> Schemas:
     }
 
 
-def _strip_schema(schema: Schema) -> Schema:
+def _strip_schema(schema: SchemaNode) -> SchemaNode:
     kept = {key: value for key, value in schema.items() if key in MEANINGFUL}
     if schema.get("format") == "byte" and schema.get("type") == "string":
         kept["format"] = "binary"  # the generator's format for bytes, which msgspec decodes from base64
@@ -53,10 +53,10 @@ def _strip_schema(schema: Schema) -> Schema:
 def drop_reference_siblings(schemas: Schemas) -> Schemas:
     """Drop the siblings of `$ref`, except `nullable`, which adds null, and properties, which are merged."""
 
-    def step(schema: Schema) -> Schema:
+    def step(schema: SchemaNode) -> SchemaNode:
         if "$ref" not in schema:
             return schema
-        bare: Schema = {"$ref": schema["$ref"]}
+        bare: SchemaNode = {"$ref": schema["$ref"]}
         if "properties" in schema:
             return {"allOf": [bare, {key: value for key, value in schema.items() if key != "$ref"}]}
         return {"oneOf": [bare, NULL]} if schema.get("nullable") is True else bare
@@ -67,7 +67,7 @@ def drop_reference_siblings(schemas: Schemas) -> Schemas:
 def convert_null_to_type(schemas: Schemas) -> Schemas:
     """Convert `nullable: true`, and null in an enum, to a union with null."""
 
-    def step(schema: Schema) -> Schema:
+    def step(schema: SchemaNode) -> SchemaNode:
         values = to_list(schema.get("enum"))
         nullable = schema.get("nullable") is True or (None in values and len(values) > 1)
         rest = {key: value for key, value in schema.items() if key != "nullable"}
@@ -81,7 +81,7 @@ def convert_null_to_type(schemas: Schemas) -> Schemas:
 def convert_type_lists_to_unions(schemas: Schemas) -> Schemas:
     """Convert `type: [string, object]` to a union whose variants keep the keywords of their type."""
 
-    def step(schema: Schema) -> Schema:
+    def step(schema: SchemaNode) -> SchemaNode:
         types = to_list(schema.get("type"))
         if not types:
             return schema
@@ -103,7 +103,7 @@ def convert_type_lists_to_unions(schemas: Schemas) -> Schemas:
 def convert_unions_to_one_of(schemas: Schemas) -> Schemas:
     """Convert `anyOf` to `oneOf`, drop alternatives that only constrain, and complete the mapping's references."""
 
-    def step(schema: Schema) -> Schema:
+    def step(schema: SchemaNode) -> SchemaNode:
         if "anyOf" not in schema and "oneOf" not in schema:
             return {key: value for key, value in schema.items() if key != "discriminator"}
         alternatives = [to_schema(item) for key in ("oneOf", "anyOf") for item in to_list(schema.get(key))]
@@ -115,7 +115,7 @@ def convert_unions_to_one_of(schemas: Schemas) -> Schemas:
     return rewrite_all(schemas, step)
 
 
-def _complete_mapping(schema: Schema) -> Schema:
+def _complete_mapping(schema: SchemaNode) -> SchemaNode:
     discriminator = to_schema(schema.get("discriminator"))
     mapping = to_schema(discriminator.get("mapping"))
     if not mapping:
@@ -130,7 +130,7 @@ def _complete_mapping(schema: Schema) -> Schema:
 def convert_single_values_to_const(schemas: Schemas) -> Schemas:
     """Convert single-value enums to const, and add the type of consts and enums; booleans and null become plain types."""
 
-    def step(schema: Schema) -> Schema:
+    def step(schema: SchemaNode) -> SchemaNode:
         values = [schema["const"]] if "const" in schema else to_list(schema.get("enum"))
         if not values:
             return schema
@@ -155,7 +155,7 @@ def convert_single_values_to_const(schemas: Schemas) -> Schemas:
 def infer_missing_types(schemas: Schemas) -> Schemas:
     """Add missing types of objects and arrays; an object without properties is a map of any values."""
 
-    def step(schema: Schema) -> Schema:
+    def step(schema: SchemaNode) -> SchemaNode:
         if "properties" in schema and not to_schema(schema["properties"]):
             schema = {key: value for key, value in schema.items() if key not in ("properties", "required")}
             schema = {**schema, "type": "object"}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from victor_fp.codegen.normalise.unions import MERGED, merge_objects
 from victor_fp.codegen.schema import (
-    Schema,
+    SchemaNode,
     Schemas,
     collect_kinds,
     find_kind,
@@ -49,13 +49,13 @@ def tag_unions(schemas: Schemas) -> Schemas:
     return rewrite_all(unmarked, lambda schema: {} if _is_ambiguous(unmarked, schema) else schema)
 
 
-def _is_ambiguous(schemas: Schemas, schema: Schema) -> bool:
+def _is_ambiguous(schemas: Schemas, schema: SchemaNode) -> bool:
     """Return whether a union has several objects without a tag, as when a recursive union became an object."""
     found = [option for option in list_variants(schema) if "object" in collect_kinds(schemas, option)]
     return len(found) > 1 and "discriminator" not in schema
 
 
-def _tag_like(changed: Schema, meanwhile: Schema) -> Schema:
+def _tag_like(changed: SchemaNode, meanwhile: SchemaNode) -> SchemaNode:
     """Tag an object that became a variant of a union inside it while that was tagged."""
     tag = str(meanwhile.get(TAGGED))
     return _with_tag(changed, tag, "".join(list_constants(read_properties(meanwhile).get(tag, {}))))
@@ -73,7 +73,7 @@ def collect_tags(schemas: Schemas) -> frozenset[tuple[str, str]]:
     return frozenset(found)
 
 
-def _tag_union(result: Schemas, schema: Schema, path: str, *, root: bool) -> Schema:
+def _tag_union(result: Schemas, schema: SchemaNode, path: str, *, root: bool) -> SchemaNode:
     changed = dict(schema)
     if "properties" in schema:
         changed["properties"] = {
@@ -94,7 +94,7 @@ def _tag_union(result: Schemas, schema: Schema, path: str, *, root: bool) -> Sch
         return {**{key: value for key, value in changed.items() if key != "discriminator"}, "oneOf": [*objects, *rest]}
     before = set(result)
     union = _build_tagged_union(result, objects, to_schema(schema.get("discriminator")), path)
-    described: Schema = {"description": schema["description"]} if "description" in schema else {}
+    described: SchemaNode = {"description": schema["description"]} if "description" in schema else {}
     if root and not rest:
         merged = find_reference(union)
         if merged is not None and merged not in before:
@@ -104,7 +104,7 @@ def _tag_union(result: Schemas, schema: Schema, path: str, *, root: bool) -> Sch
     return {**described, "oneOf": [*rest, inner]} if rest else inner
 
 
-def _store_component(result: Schemas, union: Schema, name: str) -> Schema:
+def _store_component(result: Schemas, union: SchemaNode, name: str) -> SchemaNode:
     if "$ref" in union:
         return union
     for existing, schema in result.items():
@@ -115,11 +115,11 @@ def _store_component(result: Schemas, union: Schema, name: str) -> Schema:
     return make_reference(name)
 
 
-def _build_tagged_union(result: Schemas, objects: list[Schema], discriminator: Schema, path: str) -> Schema:
+def _build_tagged_union(result: Schemas, objects: list[SchemaNode], discriminator: SchemaNode, path: str) -> SchemaNode:
     mapping = {str(target): tag for tag, target in to_schema(discriminator.get("mapping")).items()}
     declared = discriminator.get("propertyName")
     for tag in _find_candidates(result, objects, declared if isinstance(declared, str) else None):
-        groups: dict[str, list[Schema]] = {}
+        groups: dict[str, list[SchemaNode]] = {}
         is_separating = tag == declared or _is_separating_tag(result, objects, tag)
         for item in objects:
             field = read_properties(resolve(result, item)).get(tag, {})
@@ -135,7 +135,7 @@ def _build_tagged_union(result: Schemas, objects: list[Schema], discriminator: S
     return make_reference(merge_objects(result, objects, path))
 
 
-def _is_separating_tag(schemas: Schemas, objects: list[Schema], tag: str) -> bool:
+def _is_separating_tag(schemas: Schemas, objects: list[SchemaNode], tag: str) -> bool:
     """Return whether an undeclared property can be a tag: one constant per variant, or no value in two variants."""
     values = [
         list_constants(resolve(schemas, read_properties(resolve(schemas, item)).get(tag, {}))) for item in objects
@@ -144,14 +144,14 @@ def _is_separating_tag(schemas: Schemas, objects: list[Schema], tag: str) -> boo
     return all(len(group) == 1 for group in values) or len(every) == len(set(every))
 
 
-def _find_candidates(schemas: Schemas, objects: list[Schema], declared: str | None) -> list[str]:
+def _find_candidates(schemas: Schemas, objects: list[SchemaNode], declared: str | None) -> list[str]:
     fields = [read_properties(resolve(schemas, item)) for item in objects]
     common = [name for name in fields[0] if all(name in other for other in fields)]
     usual = [name for name in USUAL_TAGS if name in common]
     return list(dict.fromkeys([*([declared] if declared else []), *usual, *common]))
 
 
-def _group_by_tag(result: Schemas, tag: str, groups: dict[str, list[Schema]], path: str) -> Schema:
+def _group_by_tag(result: Schemas, tag: str, groups: dict[str, list[SchemaNode]], path: str) -> SchemaNode:
     mapping: dict[str, object] = {}
     for value, members in groups.items():
         item = members[0]
@@ -162,7 +162,7 @@ def _group_by_tag(result: Schemas, tag: str, groups: dict[str, list[Schema]], pa
     return {"oneOf": targets, "discriminator": {"propertyName": tag, "mapping": mapping}}
 
 
-def _pin_tag(result: Schemas, item: Schema, tag: str, value: str) -> Schema:
+def _pin_tag(result: Schemas, item: SchemaNode, tag: str, value: str) -> SchemaNode:
     """Return a reference to the variant with this tag value: itself if it has no other, else a copy."""
     name = _follow_chain(result, find_reference(item) or "")
     schema = result[name]
@@ -177,8 +177,8 @@ def _pin_tag(result: Schemas, item: Schema, tag: str, value: str) -> Schema:
     return make_reference(name)
 
 
-def _with_tag(schema: Schema, tag: str, value: str) -> Schema:
-    field: Schema = {"type": "string", "const": value}
+def _with_tag(schema: SchemaNode, tag: str, value: str) -> SchemaNode:
+    field: SchemaNode = {"type": "string", "const": value}
     fields = {tag: field, **{key: inner for key, inner in read_properties(schema).items() if key != tag}}
     needed = [tag, *(key for key in list_required(schema) if key != tag)]
     return {**schema, "properties": fields, "required": needed, TAGGED: tag}

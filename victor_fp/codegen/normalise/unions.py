@@ -6,8 +6,8 @@ from collections import Counter
 
 from victor_fp.codegen.bounds import CodegenFailed, Work
 from victor_fp.codegen.schema import (
-    Schema,
     SchemaKind,
+    SchemaNode,
     Schemas,
     collect_kinds,
     find_kind,
@@ -38,12 +38,12 @@ def simplify_unions(schemas: Schemas) -> Schemas:
     return {name: _simplify(schemas, schema, frozenset({name}), work) for name, schema in schemas.items()}
 
 
-def _simplify(schemas: Schemas, schema: Schema, visited: frozenset[str], work: _Work) -> Schema:
+def _simplify(schemas: Schemas, schema: SchemaNode, visited: frozenset[str], work: _Work) -> SchemaNode:
     work.spend()
     schema = map_children(schema, lambda inner: _simplify(schemas, inner, visited, work))
     if "oneOf" not in schema:
         return schema
-    described: Schema = {"description": schema["description"]} if "description" in schema else {}
+    described: SchemaNode = {"description": schema["description"]} if "description" in schema else {}
     alternatives = _splice(schemas, list_variants(schema), visited, work)
     found = {shape: [item for item in alternatives if _classify(schemas, item) == shape] for shape in _ORDER}
     if found["any"]:
@@ -67,11 +67,11 @@ def _simplify(schemas: Schemas, schema: Schema, visited: frozenset[str], work: _
 _ORDER: tuple[SchemaKind, ...] = ("any", "string", "number", "boolean", "array", "map", "object", "null")
 
 
-def _classify(schemas: Schemas, schema: Schema) -> SchemaKind | str:
+def _classify(schemas: Schemas, schema: SchemaNode) -> SchemaKind | str:
     return "union" if "oneOf" in resolve(schemas, schema) else find_kind(schemas, schema)
 
 
-def _splice(schemas: Schemas, alternatives: list[Schema], visited: frozenset[str], work: _Work) -> list[Schema]:
+def _splice(schemas: Schemas, alternatives: list[SchemaNode], visited: frozenset[str], work: _Work) -> list[SchemaNode]:
     """Replace inline unions by their variants, and named ones if they overlap with other alternatives."""
     result = _flatten(alternatives)
     spliced = visited
@@ -85,9 +85,9 @@ def _splice(schemas: Schemas, alternatives: list[Schema], visited: frozenset[str
     return result
 
 
-def _flatten(alternatives: list[Schema]) -> list[Schema]:
+def _flatten(alternatives: list[SchemaNode]) -> list[SchemaNode]:
     """Flatten inline unions and remove duplicates."""
-    result: list[Schema] = []
+    result: list[SchemaNode] = []
     for item in alternatives:
         result.extend(option for option in (_flatten(list_variants(item)) or [item]) if option not in result)
         if len(result) > MAX_VARIANTS:
@@ -95,7 +95,7 @@ def _flatten(alternatives: list[Schema]) -> list[Schema]:
     return result
 
 
-def _find_overlap(shapes: list[frozenset[SchemaKind]], schemas: Schemas, alternatives: list[Schema]) -> int | None:
+def _find_overlap(shapes: list[frozenset[SchemaKind]], schemas: Schemas, alternatives: list[SchemaNode]) -> int | None:
     """Return the index of the first named union that overlaps with another alternative in a JSON type."""
     counts = Counter(shape for group in shapes for shape in group)
     for index, (item, own) in enumerate(zip(alternatives, shapes, strict=True)):
@@ -115,7 +115,7 @@ class _Work(Work):
         super().__init__()
         self._kinds: dict[str, frozenset[SchemaKind]] = {}
 
-    def collect_kinds(self, schemas: Schemas, item: Schema) -> frozenset[SchemaKind]:
+    def collect_kinds(self, schemas: Schemas, item: SchemaNode) -> frozenset[SchemaKind]:
         """Return the JSON types of an alternative; `schemas` must be the same in all calls."""
         name = find_reference(item)
         if name is None:
@@ -125,7 +125,7 @@ class _Work(Work):
         return self._kinds[name]
 
 
-def _merge_strings(schemas: Schemas, alternatives: list[Schema]) -> list[Schema]:
+def _merge_strings(schemas: Schemas, alternatives: list[SchemaNode]) -> list[SchemaNode]:
     if len(alternatives) < 2:
         return alternatives
     values = [list_constants(resolve(schemas, item)) for item in alternatives]
@@ -134,27 +134,29 @@ def _merge_strings(schemas: Schemas, alternatives: list[Schema]) -> list[Schema]
     return [{"type": "string", "enum": list(dict.fromkeys(value for group in values for value in group))}]
 
 
-def _merge_numbers(schemas: Schemas, alternatives: list[Schema]) -> list[Schema]:
+def _merge_numbers(schemas: Schemas, alternatives: list[SchemaNode]) -> list[SchemaNode]:
     if len(alternatives) < 2:
         return alternatives
     whole = all(resolve(schemas, item).get("type") == "integer" for item in alternatives)
     return [{"type": "integer" if whole else "number"}]
 
 
-def _merge_arrays(schemas: Schemas, alternatives: list[Schema], visited: frozenset[str], work: _Work) -> list[Schema]:
+def _merge_arrays(
+    schemas: Schemas, alternatives: list[SchemaNode], visited: frozenset[str], work: _Work
+) -> list[SchemaNode]:
     if len(alternatives) < 2:
         return alternatives
     items = [to_schema(resolve(schemas, item).get("items")) for item in alternatives]
     return [{"type": "array", "items": _simplify(schemas, {"oneOf": items}, visited, work)}]
 
 
-def _merge_maps(maps: list[Schema], objects: list[Schema]) -> list[Schema]:
+def _merge_maps(maps: list[SchemaNode], objects: list[SchemaNode]) -> list[SchemaNode]:
     if not maps:
         return objects
     return maps[:1] if len(maps) == 1 and not objects else [{"type": "object", "additionalProperties": {}}]
 
 
-def merge_objects(schemas: Schemas, alternatives: list[Schema], name: str) -> str:
+def merge_objects(schemas: Schemas, alternatives: list[SchemaNode], name: str) -> str:
     """Add a component with the fields of all alternatives to `schemas` and return its name.
 
     Fields are required if all alternatives require them. A field with conflicting types accepts anything. The same alternatives
@@ -165,23 +167,23 @@ def merge_objects(schemas: Schemas, alternatives: list[Schema], name: str) -> st
     if known:
         return known[0]
     resolved = [resolve(schemas, item) for item in alternatives]
-    fields: dict[str, Schema] = {}
+    fields: dict[str, SchemaNode] = {}
     for item in resolved:
         for field, schema in read_properties(item).items():
             fields[field] = _intersect(schemas, fields[field], schema) if field in fields else schema
     needed = [field for field in list_required(resolved[0]) if all(field in list_required(item) for item in resolved)]
     name = make_unique_name(name, schemas)
-    merged: Schema = {"type": "object", "properties": fields, MERGED: origins}
+    merged: SchemaNode = {"type": "object", "properties": fields, MERGED: origins}
     schemas[name] = {**merged, "required": needed} if needed else merged
     return name
 
 
-def _list_origins(schemas: Schemas, schema: Schema) -> list[str]:
+def _list_origins(schemas: Schemas, schema: SchemaNode) -> list[str]:
     found = to_list(resolve(schemas, schema).get(MERGED))
     return [str(origin) for origin in found] or [find_reference(schema) or repr(schema)]
 
 
-def _intersect(schemas: Schemas, one: Schema, other: Schema) -> Schema:
+def _intersect(schemas: Schemas, one: SchemaNode, other: SchemaNode) -> SchemaNode:
     if one == other:
         return one
     united = _simplify(schemas, {"oneOf": [one, other]}, frozenset(), _Work())

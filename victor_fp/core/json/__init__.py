@@ -183,15 +183,15 @@ class WireDecoder(Generic[T]):
             decoder = self._decoder = msgspec.json.Decoder(self._wire_type)
         try:
             return decoder.decode(data)
-        except msgspec.ValidationError as misfit:
-            return self._repair(data, str(misfit))
+        except msgspec.ValidationError as mismatch:
+            return self._repair(data, str(mismatch))
         except RecursionError as error:
             return Undecodable(str(error))
         except _UNREADABLE as error:
             return self._repair(data, str(error) or type(error).__name__)
 
     def _repair(self, data: bytes | memoryview, reason: str) -> T | Undecodable:
-        from victor_fp.core.json.wire_repair import MISFIT, fit_value, read_shape
+        from victor_fp.core.json.wire_repair import IRREPARABLE, fit_value, read_shape
 
         if self._shape is None:
             self._shape = read_shape(self._wire_type)
@@ -199,8 +199,8 @@ class WireDecoder(Generic[T]):
             value = decode_json(data)
             if isinstance(value, NotJson):
                 value = decode_flawed_json(bytes(data), keep_surrogates=self._keep_surrogates)
-            fitted = MISFIT if isinstance(value, NotJson) else fit_value(self._shape, value)
-            if fitted is MISFIT:
+            fitted = IRREPARABLE if isinstance(value, NotJson) else fit_value(self._shape, value)
+            if fitted is IRREPARABLE:
                 return Undecodable(reason)
             found: T = msgspec.convert(fitted, self._wire_type)
         except (*_UNREADABLE, ValueError):

@@ -1,4 +1,4 @@
-"""Repair of decoded JSON that does not match a wire model; used by `json.WireDecoder`, and imported with the first misfit."""
+"""Repair of decoded JSON that does not match a wire model; used by `json.WireDecoder`, and imported with the first mismatch."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ _LARGE = 1 << 64
 """Larger integers are not converted to strings: Python converts at most 4,300 digits."""
 
 
-class Misfit:
+class Irreparable:
     """Marks JSON that cannot be repaired to match."""
 
 
-MISFIT: Final = Misfit()
+IRREPARABLE: Final = Irreparable()
 
 
 def read_shape(wire_type: object) -> WireShape:
@@ -30,7 +30,7 @@ def read_shape(wire_type: object) -> WireShape:
 
 
 def fit_value(shape: inspect.Type, value: object) -> object:
-    """Repair a value to match the shape, or return MISFIT."""
+    """Repair a value to match the shape, or return IRREPARABLE."""
     match shape:
         case inspect.StructType():
             return _fit_struct(shape, value)
@@ -38,32 +38,32 @@ def fit_value(shape: inspect.Type, value: object) -> object:
             return _fit_union(shape, value)
         case inspect.ListType():
             if not isinstance(value, list):
-                return MISFIT
+                return IRREPARABLE
             items = [fit_value(shape.item_type, inner) for inner in value]
-            if isinstance(shape.item_type, inspect.IntType | inspect.FloatType) and MISFIT in items:
-                return MISFIT
-            return [item for item in items if item is not MISFIT]
+            if isinstance(shape.item_type, inspect.IntType | inspect.FloatType) and IRREPARABLE in items:
+                return IRREPARABLE
+            return [item for item in items if item is not IRREPARABLE]
         case inspect.DictType():
             if not isinstance(value, dict):
-                return MISFIT
+                return IRREPARABLE
             entries = ((key, fit_value(shape.value_type, inner)) for key, inner in value.items())
-            return {key: inner for key, inner in entries if inner is not MISFIT}
+            return {key: inner for key, inner in entries if inner is not IRREPARABLE}
         case _:
             return value if _is(shape, value) else _respell(shape, value)
 
 
 def _fit_struct(shape: inspect.StructType, value: object) -> object:
     if not isinstance(value, dict):
-        return MISFIT
+        return IRREPARABLE
     if shape.tag_field is not None and value.get(shape.tag_field, shape.tag) != shape.tag:
-        return MISFIT
+        return IRREPARABLE
     fitted: dict[str, object] = {}
     for field in shape.fields:
-        inner = fit_value(field.type, value[field.encode_name]) if field.encode_name in value else MISFIT
-        if inner is not MISFIT:
+        inner = fit_value(field.type, value[field.encode_name]) if field.encode_name in value else IRREPARABLE
+        if inner is not IRREPARABLE:
             fitted[field.encode_name] = inner
         elif field.required:
-            return MISFIT
+            return IRREPARABLE
     return fitted if shape.tag_field is None else {shape.tag_field: shape.tag, **fitted}
 
 
@@ -76,9 +76,9 @@ def _fit_union(shape: inspect.UnionType, value: object) -> object:
             return _fit_variant(structs[0].tag_field, {option.tag: option for option in structs}, value)
     for option in shape.types:
         fitted = fit_value(option, value)
-        if fitted is not MISFIT:
+        if fitted is not IRREPARABLE:
             return fitted
-    return MISFIT
+    return IRREPARABLE
 
 
 def _fit_variant(
@@ -86,8 +86,8 @@ def _fit_variant(
 ) -> object:
     tag = value.get(tag_field)
     known = options.get(tag) if isinstance(tag, (str, int)) and tag != UNKNOWN_TAG else None
-    fitted = MISFIT if known is None else _fit_struct(known, value)
-    if fitted is MISFIT and UNKNOWN_TAG in options:
+    fitted = IRREPARABLE if known is None else _fit_struct(known, value)
+    if fitted is IRREPARABLE and UNKNOWN_TAG in options:
         return {tag_field: UNKNOWN_TAG, "raw": value}
     return fitted
 
@@ -125,7 +125,7 @@ def _respell(shape: inspect.Type, value: object) -> object:
         case inspect.BytesType(), str():
             return _decode_unpadded_base64(value)
         case _:
-            return MISFIT
+            return IRREPARABLE
 
 
 def _decode_unpadded_base64(text: str) -> object:
@@ -133,7 +133,7 @@ def _decode_unpadded_base64(text: str) -> object:
     try:
         return binascii.a2b_base64(text.translate(_STANDARD_ALPHABET) + "=" * (-len(text) % 4), strict_mode=True)
     except ValueError:
-        return MISFIT
+        return IRREPARABLE
 
 
 _STANDARD_ALPHABET: Final = str.maketrans("-_", "+/")
@@ -144,5 +144,5 @@ def _fit_number(shape: inspect.IntType | inspect.FloatType, text: str) -> object
     try:
         number = msgspec.convert(text, kind, strict=False)
     except msgspec.ValidationError:
-        return MISFIT
-    return number if math.isfinite(number) else MISFIT
+        return IRREPARABLE
+    return number if math.isfinite(number) else IRREPARABLE

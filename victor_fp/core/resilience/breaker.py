@@ -59,7 +59,7 @@ if TYPE_CHECKING:
 
 State: TypeAlias = Literal["closed", "open", "half_open"]
 Move: TypeAlias = Literal["tripped", "recovery_timeout_passed", "probe_failed", "probes_succeeded", "reset"]
-Verdict: TypeAlias = Literal["succeeded", "failed", "ignored", "cancelled"]
+BreakerVerdict: TypeAlias = Literal["succeeded", "failed", "ignored", "cancelled"]
 
 TRANSITIONS: Mapping[tuple[State, Move], State] = {
     ("closed", "tripped"): "open",
@@ -188,7 +188,7 @@ def admit(breaker: Breaker, now: float, *, is_retry: bool = False) -> tuple[Brea
     ), permit
 
 
-def record(breaker: Breaker, permit: BreakerPermit, verdict: Verdict, now: float) -> Breaker:
+def record(breaker: Breaker, permit: BreakerPermit, verdict: BreakerVerdict, now: float) -> Breaker:
     """Report the end of an operation together with its last attempt, that of `permit`."""
     if verdict == "succeeded" and breaker.state == "closed" and permit.generation == breaker.state_changes:
         breaker = _roll_window(breaker, now)
@@ -205,14 +205,14 @@ def record(breaker: Breaker, permit: BreakerPermit, verdict: Verdict, now: float
     return end(breaker, permit.generation, verdict, now)
 
 
-def record_attempt(breaker: Breaker, permit: BreakerPermit, verdict: Verdict, now: float) -> Breaker:
+def record_attempt(breaker: Breaker, permit: BreakerPermit, verdict: BreakerVerdict, now: float) -> Breaker:
     """Report the end of the attempt of `permit`; its operation continues."""
     breaker = _end_attempt(breaker, permit, verdict, now)
     closed = breaker.state == "closed" and permit.generation == breaker.state_changes
     return _trip_if_down(breaker, now) if closed and verdict == "failed" else breaker
 
 
-def end(breaker: Breaker, generation: int, verdict: Verdict, now: float) -> Breaker:
+def end(breaker: Breaker, generation: int, verdict: BreakerVerdict, now: float) -> Breaker:
     """Report the end of an operation whose attempts have been reported; `generation` is that of its last permit."""
     in_flight = max(0, breaker.in_flight - 1)
     if breaker.state != "closed" or generation != breaker.state_changes or verdict != "failed":
@@ -228,7 +228,7 @@ def end(breaker: Breaker, generation: int, verdict: Verdict, now: float) -> Brea
     return _trip_if_down(breaker, now)
 
 
-def _end_attempt(breaker: Breaker, permit: BreakerPermit, verdict: Verdict, now: float) -> Breaker:
+def _end_attempt(breaker: Breaker, permit: BreakerPermit, verdict: BreakerVerdict, now: float) -> Breaker:
     """Record the end of one attempt. Half-open, this may close or open the breaker."""
     sending = max(0, breaker.sending - 1)
     if verdict == "failed":
@@ -248,7 +248,7 @@ def _end_attempt(breaker: Breaker, permit: BreakerPermit, verdict: Verdict, now:
             assert_never(breaker.state)
 
 
-def _end_probe(breaker: Breaker, permit: BreakerPermit, verdict: Verdict, now: float) -> Breaker:
+def _end_probe(breaker: Breaker, permit: BreakerPermit, verdict: BreakerVerdict, now: float) -> Breaker:
     breaker = replace(breaker, probes=tuple(probe for probe in breaker.probes if probe != permit))
     match verdict:
         case "succeeded" | "ignored":
@@ -367,7 +367,7 @@ def build_stats(breaker: Breaker, name: str, now: float, wall: float) -> Circuit
     }
 
 
-def judge_fault(fault: Fault | None) -> Verdict:
+def judge_fault(fault: Fault | None) -> BreakerVerdict:
     """Map the outcome of an attempt to a verdict on the server; None is a complete response."""
     if fault is None:
         return "succeeded"

@@ -46,7 +46,7 @@ from msgspec.structs import replace
 from victor_fp.core.faults import Attempt, Cancelled, CircuitOpen, DeadlineExceeded, Fault, RateLimited, TimedOut
 from victor_fp.core.resilience import breaker as circuit
 from victor_fp.core.resilience import retry as retrying
-from victor_fp.core.resilience.breaker import Breaker, BreakerPermit, Rejected, Verdict
+from victor_fp.core.resilience.breaker import Breaker, BreakerPermit, BreakerVerdict, Rejected
 from victor_fp.core.resilience.deadline import build_deadline_fault
 from victor_fp.core.resilience.retry import Retry, RetryAfter, RetryPolicy, Stop
 
@@ -309,14 +309,16 @@ def _has_progress(call: CallState, breaker: Breaker) -> bool:
     return breaker.success_count > (call.successes if is_same else 0)
 
 
-def _is_breaker_open_after(call: CallState, breaker: Breaker | None, verdict: Verdict, now: float) -> bool:
+def _is_breaker_open_after(call: CallState, breaker: Breaker | None, verdict: BreakerVerdict, now: float) -> bool:
     """Return whether the breaker is open after this failure."""
     if breaker is None or call.permit is None:
         return False
     return circuit.record_attempt(breaker, call.permit, verdict, now).state == "open"
 
 
-def _schedule_retry(call: CallState, breaker: Breaker | None, verdict: Verdict, wait: float, now: float) -> CallStep:
+def _schedule_retry(
+    call: CallState, breaker: Breaker | None, verdict: BreakerVerdict, wait: float, now: float
+) -> CallStep:
     """Wait before the next attempt; if the breaker is open, at least until it admits probes."""
     if breaker is not None and call.permit is not None:
         breaker = circuit.record_attempt(breaker, call.permit, verdict, now)
@@ -376,7 +378,7 @@ def _settle(
     fault: Fault | None,
     attempts: tuple[Attempt, ...],
     now: float,
-    verdict: Verdict | None = None,
+    verdict: BreakerVerdict | None = None,
 ) -> CallStep:
     """End the call, and record the end of the operation together with the attempt in flight, if there is one.
 

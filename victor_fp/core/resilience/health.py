@@ -18,7 +18,7 @@ from typing import Literal, TypeAlias
 
 import msgspec
 
-from victor_fp.core.resilience.breaker import Verdict
+from victor_fp.core.resilience.breaker import BreakerVerdict
 
 Condition: TypeAlias = Literal["healthy", "degraded", "unhealthy"]
 
@@ -44,7 +44,7 @@ class Health(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     last_failure: float | None = None
 
 
-def observe(health: Health, verdict: Verdict, seconds: float, now: float) -> Health:
+def observe(health: Health, verdict: BreakerVerdict, seconds: float, now: float) -> Health:
     """Record an attempt of `seconds`. The verdicts ignored and cancelled change nothing."""
     if verdict not in ("succeeded", "failed"):
         return health

@@ -1,4 +1,4 @@
-"""Messages as the vendor writes them, whole and as events, and the ways to read them."""
+"""Vendor messages as bodies and events, and helpers that decode them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What messages mean, whole and streamed, as snapshots."""
+"""Decoded messages, from bodies and streams, as snapshots."""
 
 from __future__ import annotations
 
@@ -79,12 +79,12 @@ EACH = pytest.mark.parametrize("name", ANSWERS)
 
 
 @EACH
-def test_a_message_means(name: str, snapshot: SnapshotAssertion) -> None:
+def test_a_message_is_decoded(name: str, snapshot: SnapshotAssertion) -> None:
     assert snapshot == answered(ANSWERS[name])
 
 
 @EACH
-def test_a_stream_ends_in_the_same_answer_as_its_whole_twin(name: str) -> None:
+def test_a_stream_gives_the_same_response_as_the_body(name: str) -> None:
     whole = answered(ANSWERS[name])
     chunks = streamed(sse(events(ANSWERS[name])))
     assert joined(chunks) == {"content": "", **whole}
@@ -102,12 +102,12 @@ def test_the_chunks_of_a_stream(snapshot: SnapshotAssertion) -> None:
     assert snapshot == streamed(sse(events(story, size=8)))
 
 
-def test_an_error_body_means(snapshot: SnapshotAssertion) -> None:
+def test_an_error_body_is_classified(snapshot: SnapshotAssertion) -> None:
     body = {"type": "error", "error": {"type": "overloaded_error", "message": "Overloaded"}, "request_id": "req_1"}
     assert snapshot == answered(body, status=529)
 
 
-def test_a_stream_that_stops_short_gives_what_had_come(snapshot: SnapshotAssertion) -> None:
+def test_a_truncated_stream_keeps_partial_content(snapshot: SnapshotAssertion) -> None:
     story = message(thinking("Hm", "Sig"), text("Half of"), call("toolu_1", "weather", city="Rome"))
     cut = [event for event in events(story) if event["type"] not in ("message_delta", "message_stop")][:-2]
     assert snapshot == streamed(sse(cut))[-1]

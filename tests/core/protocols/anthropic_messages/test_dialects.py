@@ -1,4 +1,4 @@
-"""The same protocol at other places, by data alone: Claude on Vertex AI, and servers that speak Anthropic's format."""
+"""The same protocol at other endpoints, configured by data: Claude on Vertex AI, and servers with Anthropic's format."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 from returns.result import Failure, Result, Success
 
 from tests.core.protocols.anthropic_messages.answers import completion, events, joined, message, sse, streamed, text
-from tests.core.protocols.anthropic_messages.asked import HI, request
+from tests.core.protocols.anthropic_messages.requests import HI, request
 from victor_fp.core.catalogue.spec import Auth, ProviderSpec
 from victor_fp.core.dialects.anthropic import AnthropicDialect
 from victor_fp.core.faults import Fault, UnsupportedParameter
@@ -73,12 +73,12 @@ def test_vertex_has_a_url_of_its_own_for_streams() -> None:
     assert body["stream"] is True
 
 
-def test_a_models_name_cannot_leave_its_place_in_the_url() -> None:
+def test_a_model_name_is_escaped_in_the_url() -> None:
     url, _ = sent(VERTEX, model="a/../b?c")
     assert url.endswith("/models/a%2F..%2Fb%3Fc:rawPredict")
 
 
-def test_vertex_takes_images_by_value_only() -> None:
+def test_vertex_accepts_images_by_value_only() -> None:
     picture = Message(role="user", content=[ImagePart(url="https://x.example/a.png")])
     match outcome(written(VERTEX, [picture], model="claude-sonnet-4-5")):
         case Failure(UnsupportedParameter(parameter=parameter)):
@@ -87,7 +87,7 @@ def test_vertex_takes_images_by_value_only() -> None:
             raise AssertionError(other)
 
 
-def test_a_place_without_counting_or_listing_offers_neither() -> None:
+def test_an_endpoint_without_counting_or_listing_offers_neither() -> None:
     spoken = codec_for(Endpoint(spec=VERTEX, base_url=VERTEX.base_url))
     assert (spoken.discovery, spoken.counting) == (None, None)
 
@@ -99,7 +99,7 @@ def test_a_base_url_may_end_in_the_version() -> None:
     )
 
 
-def test_a_gateway_gets_unsigned_thinking_back() -> None:
+def test_unsigned_thinking_is_sent_back_to_a_gateway() -> None:
     whole = message({"type": "thinking", "thinking": "Hm."}, text("Yes"))
     state = completion(whole).to_message()
     _, body = sent(GATEWAY, [HI, state, HI], model="tiny.gguf")

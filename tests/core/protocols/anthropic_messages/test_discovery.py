@@ -1,4 +1,4 @@
-"""What the vendor tells of its models, and its counting of tokens."""
+"""Model lists of the vendor, and its token counting."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 from returns.result import Success
 
-from tests.core.protocols.anthropic_messages.asked import HI, WEATHER
+from tests.core.protocols.anthropic_messages.requests import HI, WEATHER
 from victor_fp.core.catalogue import CATALOGUE
 from victor_fp.core.protocols import ModelInfo, codec_for
 from victor_fp.core.request_building.inputs import build_chat_request
@@ -28,21 +28,21 @@ MODEL = {
 }
 
 
-def test_the_models_are_asked_for_at_once() -> None:
+def test_all_models_are_requested_in_one_page() -> None:
     assert SPOKEN.discovery is not None
     asked = SPOKEN.discovery.list_request()
     assert (asked.method, asked.url) == ("GET", "https://api.anthropic.com/v1/models?limit=1000")
     assert asked.headers == {"x-api-key": "<secret>", "anthropic-version": "2023-06-01"}
 
 
-def test_a_model_tells_its_limits() -> None:
+def test_limits_are_read_from_a_model() -> None:
     assert SPOKEN.discovery is not None
     (read,) = SPOKEN.discovery.read_list(json.dumps({"data": [MODEL], "has_more": False}).encode())
     assert (read.id, read.context_window, read.max_output) == ("claude-opus-5", 1_000_000, 128_000)
     assert (read.supports_images, read.supports_reasoning, read.supports_tools) == (True, True, None)
 
 
-def test_one_model_is_asked_for_by_name() -> None:
+def test_one_model_is_requested_by_name() -> None:
     assert SPOKEN.discovery is not None
     assert SPOKEN.discovery.model_request is not None
     assert SPOKEN.discovery.read_model is not None
@@ -52,14 +52,14 @@ def test_one_model_is_asked_for_by_name() -> None:
     assert (read.max_output, read.raw["display_name"]) == (128_000, "Claude Opus 5")
 
 
-def test_a_list_of_openais_form_tells_the_names() -> None:
+def test_names_are_read_from_a_list_in_the_openai_format() -> None:
     assert SPOKEN.discovery is not None
     body = {"object": "list", "data": [{"id": "tiny.gguf", "object": "model", "created": 1, "owned_by": "me"}]}
     (read,) = SPOKEN.discovery.read_list(json.dumps(body).encode())
     assert read == ModelInfo(id="tiny.gguf", raw=read.raw)
 
 
-def test_bodies_of_another_form_tell_nothing() -> None:
+def test_bodies_in_another_format_yield_nothing() -> None:
     assert SPOKEN.discovery is not None
     assert SPOKEN.discovery.read_model is not None
     for body in (b"", b"<html>", b"[]", b"{}", b'{"data": 3}'):

@@ -1,4 +1,4 @@
-"""What went wrong: by type, then by status, wherever the error stands."""
+"""Errors are classified by type, then by status, in bodies and streams."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def test_every_type_and_status_has_its_fault(status: int, type_: str, fault: str
     ("status", "type_", "fault"),
     [(401, "invalid_request_error", "AuthRejected"), (400, "authentication_error", "AuthRejected")],
 )
-def test_a_telling_type_wins_over_the_status_and_a_general_one_does_not(status: int, type_: str, fault: str) -> None:
+def test_a_specific_type_overrides_the_status_and_a_general_one_does_not(status: int, type_: str, fault: str) -> None:
     assert answered(error(type_), status=status)["fault"] == fault
 
 
@@ -49,7 +49,7 @@ def test_a_telling_type_wins_over_the_status_and_a_general_one_does_not(status: 
     "words",
     ["prompt is too long: 210000 tokens > 200000 maximum", "input length and max_tokens exceed context limit", ""],
 )
-def test_a_prompt_that_does_not_fit_is_told_by_its_wording(words: str) -> None:
+def test_a_context_overflow_is_recognised_by_its_wording(words: str) -> None:
     read = answered(error("invalid_request_error", words), status=400)
     assert read["fault"] == ("ContextLengthExceeded" if words else "InvalidRequest")
 
@@ -81,7 +81,7 @@ def test_bodies_of_any_other_form_are_read_too(body: bytes, status: int, fault: 
     assert (read["fault"], read.get("message")) == (fault, words)
 
 
-def test_llama_cpp_says_in_a_type_that_a_prompt_does_not_fit() -> None:
+def test_llama_cpp_reports_a_context_overflow_by_type() -> None:
     body = {"error": {"code": 400, "type": "exceed_context_size_error", "message": "too big", "n_ctx": 512}}
     assert answered(body, status=400)["fault"] == "ContextLengthExceeded"
 
@@ -92,13 +92,13 @@ def test_googles_codes_are_known_and_its_lists_opened() -> None:
     assert answered(body, status=403)["fault"] == "PermissionRefused", "a final 4xx is no rate limit"
 
 
-def test_an_error_in_a_200_body_is_no_completion() -> None:
+def test_an_error_in_a_200_body_is_a_fault_and_not_a_completion() -> None:
     assert answered(error("overloaded_error"))["fault"] == "Overloaded"
     assert answered(error("invalid_request_error", "prompt is too long"))["fault"] == "ContextLengthExceeded"
 
 
 @pytest.mark.parametrize("body", [b"", b"<html>", b"{}", b"[]", b'{"object": "list"}', b'"text"'])
-def test_a_200_body_that_holds_no_message_is_an_invalid_response(body: bytes) -> None:
+def test_a_200_body_without_a_message_is_an_invalid_response(body: bytes) -> None:
     assert answered(body)["fault"] == "InvalidResponse"
 
 
@@ -119,25 +119,25 @@ def broken(place: int, *faulty: dict[str, Any]) -> dict[str, Any]:
         ("yet_unknown", "ServerFailed"),
     ],
 )
-def test_an_error_event_is_a_fault_with_what_had_come(type_: str, fault: str) -> None:
+def test_an_error_event_is_a_fault_with_partial_content(type_: str, fault: str) -> None:
     read = broken(5, error(type_))
     assert (read["fault"], read["partial"]["content"], read["maybe_billed"]) == (fault, "Hello", True)
     assert (read["code"], read["request_id"]) == (type_, "req_1")
 
 
-def test_an_error_before_anything_was_said_is_not_billed() -> None:
+def test_an_error_before_any_content_is_not_billed() -> None:
     read = broken(0, error("overloaded_error"))
     assert read["fault"] == "Overloaded"
     assert "maybe_billed" not in read
     assert "partial" not in read
 
 
-def test_an_error_without_a_type_of_its_own_is_an_error_all_the_same() -> None:
+def test_an_error_without_a_type_is_an_error() -> None:
     body = b'data: {"error": {"code": 529, "message": "busy"}}\n\n'
     assert streamed(body)[-1]["fault"] == "Overloaded"
 
 
-def test_an_event_that_is_no_json_is_an_invalid_response() -> None:
+def test_an_event_that_is_not_json_is_an_invalid_response() -> None:
     assert streamed(b"event: message_start\ndata: {oops\n\n")[-1]["fault"] == "InvalidResponse"
 
 

@@ -1,4 +1,4 @@
-"""What streams were seen to do beyond the vendor's document."""
+"""Behaviour of streams that the vendor's document does not describe."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def test_done_without_a_stop_reason_is_a_truncated_stream() -> None:
     assert streamed(sse(rest) + b"data: [DONE]\n\n")[-1]["fault"] == "StreamTruncated"
 
 
-def test_nothing_counts_after_message_stop() -> None:
+def test_events_after_message_stop_are_ignored() -> None:
     late = {"type": "content_block_delta", "index": 0, "delta": {"type": "text_delta", "text": "!"}}
     assert final([*events(STORY), late]) == WHOLE
 
@@ -112,19 +112,19 @@ def test_a_call_without_an_id_gets_the_same_one_in_both_ways() -> None:
     assert final(events(whole)) == {"content": "", **read}
 
 
-def test_input_that_is_no_object_is_kept_as_text() -> None:
+def test_input_that_is_not_an_object_is_kept_as_text() -> None:
     whole = message({**call("toolu_1", "sum"), "input": [1, 2]}, stop="tool_use")
     assert answered(whole)["tool_calls"][0]["arguments"] == "[1,2]"
 
 
-def test_the_vendors_own_tools_are_none_of_the_callers_calls() -> None:
+def test_calls_of_server_tools_are_not_calls_for_the_caller() -> None:
     read = final(events(message(*searched("sky", "https://a.example/1"), text("Blue."))))
     assert "tool_calls" not in read
     assert read["stop_reason"] == "stop"
     assert [block["kind"] for block in read["metadata"]["provider_state"]["blocks"]] == ["opaque", "opaque", "text"]
 
 
-def test_a_block_and_a_delta_that_nobody_knows_are_put_together() -> None:
+def test_an_unknown_block_and_delta_are_merged() -> None:
     start, ping, *_, ending, stop = events(STORY)
     block = {"type": "compaction", "content": None, "notes": ["a"], "log": "x"}
     delta = {"type": "compaction_delta", "content": "Summary", "notes": ["b"], "log": "y"}
@@ -143,7 +143,7 @@ def test_a_block_and_a_delta_that_nobody_knows_are_put_together() -> None:
     assert kept["state"] == {"type": "compaction", "content": "Summary", "notes": ["a", "b"], "log": "xy"}
 
 
-def test_what_a_gateway_adds_is_kept_beside_the_answer() -> None:
+def test_fields_that_a_gateway_adds_are_kept_in_metadata() -> None:
     start, *rest, ending, stop = events(STORY)
     start["message"]["provider"] = "Amazon Bedrock"
     ending |= {"context_management": {"applied_edits": []}, "usage": {"output_tokens": 9, "cost": 0.000112}}
@@ -153,7 +153,7 @@ def test_what_a_gateway_adds_is_kept_beside_the_answer() -> None:
     assert metadata["context_management"] == {"applied_edits": []}
 
 
-def test_events_without_their_parts_mean_nothing() -> None:
+def test_events_without_their_parts_are_ignored() -> None:
     hollow = [
         {"type": kind}
         for kind in (

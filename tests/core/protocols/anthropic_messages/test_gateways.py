@@ -1,4 +1,4 @@
-"""The catalogue's entries for servers that speak this format without being its first speaker."""
+"""The catalogue's entries for other servers with this format."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tests.core.protocols.anthropic_messages.answers import answered, completion, message, text
-from tests.core.protocols.anthropic_messages.asked import HI, request
+from tests.core.protocols.anthropic_messages.requests import HI, request
 from victor_fp.core.catalogue import CATALOGUE
 from victor_fp.core.types import Message
 
@@ -32,7 +32,7 @@ def test_a_gateway_has_its_address_and_shares_its_vendors_key(provider: str, url
 
 
 @pytest.mark.parametrize("provider", ["llamacpp-anthropic", "deepseek-anthropic"])
-def test_thinking_without_a_signature_goes_back(provider: str) -> None:
+def test_thinking_without_a_signature_is_sent_back(provider: str) -> None:
     turns = [HI, completion(message(THOUGHT, text("Yes"))).to_message(), Message(role="user", content="On")]
     body: Any = request(turns, provider=provider, model="m-1").json()
     assert body["messages"][1]["content"] == [{**THOUGHT, "signature": ""}, text("Yes")]
@@ -43,7 +43,7 @@ def test_llama_cpps_models_may_think_in_the_content() -> None:
     assert (read["content"], read["metadata"]["reasoning_content"]) == ("Yes", "Hm.")
 
 
-def test_deepseek_takes_an_effort_and_can_be_kept_from_thinking() -> None:
+def test_deepseek_accepts_an_effort_and_thinking_can_be_disabled() -> None:
     body: Any = request(provider="deepseek-anthropic", model="deepseek-v4-pro", reasoning_effort="max").json()
     assert body["output_config"] == {"effort": "max"}
     assert body["thinking"]["type"] == "enabled"

@@ -21,7 +21,7 @@ from tests.core.protocols.anthropic_messages.answers import (
     text,
     thinking,
 )
-from tests.core.protocols.anthropic_messages.asked import body
+from tests.core.protocols.anthropic_messages.requests import body
 from tests.example_counts import scale_examples
 from victor_fp.core.types import Message
 
@@ -74,13 +74,13 @@ def _keyed(given_: dict[str, Any]) -> dict[str, Any]:
 
 @settings(max_examples=scale_examples(80), deadline=None)
 @given(messages(), st.integers(1, 5))
-def test_a_stream_folds_to_its_whole_twin(whole: dict[str, Any], size: int) -> None:
+def test_a_stream_folds_to_the_same_response_as_its_body(whole: dict[str, Any], size: int) -> None:
     assert joined(streamed(sse(events(whole, size=size)))) == {"content": "", **answered(whole)}
 
 
 @settings(max_examples=scale_examples(50), deadline=None)
 @given(messages(), st.integers(1, 40))
-def test_cutting_the_bytes_anywhere_changes_nothing(whole: dict[str, Any], size: int) -> None:
+def test_chunk_boundaries_do_not_change_the_response(whole: dict[str, Any], size: int) -> None:
     data = sse(events(whole))
     assert streamed(data, size=size) == streamed(data)
 
@@ -96,7 +96,7 @@ def test_a_stream_cut_before_its_stop_reason_is_truncated(whole: dict[str, Any],
 
 @settings(max_examples=scale_examples(80), deadline=None)
 @given(messages())
-def test_what_the_vendor_signed_or_encrypted_goes_back_as_it_came(whole: dict[str, Any]) -> None:
+def test_signed_and_encrypted_content_is_sent_back_unmodified(whole: dict[str, Any]) -> None:
     answer = completion(whole).to_message()
     results = [
         Message(role="tool", tool_call_id=block["id"], content="ok")
@@ -114,7 +114,7 @@ def test_what_the_vendor_signed_or_encrypted_goes_back_as_it_came(whole: dict[st
 
 @settings(max_examples=scale_examples(50), deadline=None)
 @given(messages(), st.data())
-def test_extra_fields_and_unknown_events_fail_nothing(whole: dict[str, Any], data: st.DataObject) -> None:
+def test_extra_fields_and_unknown_events_are_ignored(whole: dict[str, Any], data: st.DataObject) -> None:
     story = events(whole)
     place = data.draw(st.integers(0, len(story)))
     odd = [{"type": "yet_unknown", "index": 0}, {"type": "content_block_delta", "index": 0, "delta": {"type": "aura"}}]

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.core.protocols.anthropic_messages.asked import adjusted, body, refused
+from tests.core.protocols.anthropic_messages.requests import adjusted, body, refused
 
 ENABLED = "claude-haiku-4-5-20251001"
 LEVELLED = "claude-opus-4-5-20251101"
@@ -24,7 +24,7 @@ def said(**options: Any) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("model", [ENABLED, LEVELLED, EITHER])
-def test_without_a_wish_nothing_is_said(model: str) -> None:
+def test_without_reasoning_options_nothing_is_sent(model: str) -> None:
     assert said(model=model) == {"max_tokens": 4096, "temperature": 0.7}
 
 
@@ -60,7 +60,7 @@ def test_without_a_wish_nothing_is_said(model: str) -> None:
         ),
     ],
 )
-def test_an_effort_in_the_models_words(model: str, effort: str, expected: dict[str, Any]) -> None:
+def test_an_effort_is_sent_in_the_form_of_the_model(model: str, effort: str, expected: dict[str, Any]) -> None:
     assert said(model=model, reasoning_effort=effort) == expected
 
 
@@ -68,7 +68,7 @@ def test_an_effort_in_the_models_words(model: str, effort: str, expected: dict[s
     ("model", "effort", "nearest"),
     [(LEVELLED, "xhigh", "high"), (LEVELLED, "max", "high"), (EITHER, "xhigh", "high")],
 )
-def test_a_level_the_model_lacks_is_refused_or_lowered_in_the_open(model: str, effort: str, nearest: str) -> None:
+def test_an_unsupported_level_is_rejected_or_lowered_visibly(model: str, effort: str, nearest: str) -> None:
     assert refused(model=model, reasoning_effort=effort) == "reasoning_effort"
     sent, adjustments = adjusted(model=model, reasoning_effort=effort)
     assert (sent["output_config"], adjustments) == ({"effort": nearest}, [("reasoning_effort", "changed")])
@@ -126,13 +126,13 @@ def test_a_bound_without_room_for_the_least_budget_is_refused() -> None:
     assert "thinking" not in sent
 
 
-def test_a_budget_below_the_least_is_refused_or_raised_in_the_open() -> None:
+def test_a_budget_below_the_minimum_is_rejected_or_raised_visibly() -> None:
     assert refused(model=ENABLED, reasoning_budget=100) == "reasoning_budget"
     sent, adjustments = adjusted(model=ENABLED, reasoning_budget=100)
     assert (sent["thinking"]["budget_tokens"], adjustments) == (1024, [("reasoning_budget", "changed")])
 
 
-def test_a_model_of_either_kind_takes_a_budget_and_an_effort() -> None:
+def test_a_model_of_either_kind_accepts_a_budget_and_an_effort() -> None:
     assert said(model=EITHER, reasoning_budget=2000, reasoning_effort="high") == {
         "thinking": {"type": "enabled", "budget_tokens": 2000},
         "output_config": {"effort": "high"},
@@ -146,12 +146,12 @@ def test_a_budget_is_refused_by_a_model_that_decides_itself() -> None:
     assert (sent["thinking"], adjustments) == ({"type": "adaptive"}, [("reasoning_budget", "dropped")])
 
 
-def test_two_wishes_that_exclude_each_other_are_told() -> None:
+def test_contradictory_reasoning_options_are_rejected() -> None:
     assert refused(model=ENABLED, reasoning_effort="none", reasoning_budget=2000) == "reasoning_budget"
     assert refused(model=ENABLED, reasoning_effort="low", reasoning_budget=2000) == "reasoning_effort"
 
 
-def test_thinking_takes_no_other_temperature_than_one() -> None:
+def test_thinking_requires_a_temperature_of_one() -> None:
     assert "temperature" not in said(model=ENABLED, reasoning_effort="low")
     assert "temperature" not in said(model=ENABLED, reasoning_effort="low", temperature=1.0)
     assert refused(model=ENABLED, reasoning_effort="low", temperature=0.2) == "temperature"
@@ -160,7 +160,7 @@ def test_thinking_takes_no_other_temperature_than_one() -> None:
     assert body(model=ENABLED, reasoning_effort="low", top_p=0.95)["top_p"] == 0.95
 
 
-def test_the_default_temperature_does_not_spoil_thinking_that_the_caller_spelt_out() -> None:
+def test_the_default_temperature_is_omitted_if_the_caller_configures_thinking() -> None:
     spelt = {"type": "enabled", "budget_tokens": 2000}
     assert said(model=ENABLED, extra_body={"thinking": spelt}) == {"thinking": spelt, "max_tokens": 4096}
     assert said(model=ENABLED, thinking=spelt) == {"thinking": spelt, "max_tokens": 4096}
@@ -177,5 +177,5 @@ def test_the_default_temperature_does_not_spoil_thinking_that_the_caller_spelt_o
         ("SmolLM2-135M.gguf", {"type": "enabled", "budget_tokens": 2048}),
     ],
 )
-def test_models_are_known_under_the_names_of_other_places(model: str, expected: dict[str, Any]) -> None:
+def test_models_are_recognised_under_the_names_of_other_platforms(model: str, expected: dict[str, Any]) -> None:
     assert body(model=model, reasoning_effort="low")["thinking"] == expected

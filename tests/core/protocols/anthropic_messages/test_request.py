@@ -1,4 +1,4 @@
-"""Every option of a request: mapped, adjusted where allowed, or refused; never dropped in silence."""
+"""Every option of a request: mapped, adjusted if allowed, or rejected; never dropped silently."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from pydantic import BaseModel, Field
 
-from tests.core.protocols.anthropic_messages.asked import (
+from tests.core.protocols.anthropic_messages.requests import (
     HI,
     NEW,
     OLD,
@@ -80,9 +80,7 @@ def test_an_option_is_mapped(options: dict[str, Any], fields: dict[str, Any]) ->
         ({"tool_choice": "required"}, "tool_choice"),
     ],
 )
-def test_an_option_without_counterpart_is_refused_or_left_out_in_the_open(
-    options: dict[str, Any], parameter: str
-) -> None:
+def test_an_unsupported_option_is_rejected_or_dropped_visibly(options: dict[str, Any], parameter: str) -> None:
     assert refused(**options) == parameter
     asked, adjustments = adjusted(**options)
     assert asked == body()
@@ -98,13 +96,13 @@ def test_extra_headers_are_sent() -> None:
 # Sampling
 
 
-def test_a_temperature_above_one_is_refused_or_lowered_in_the_open() -> None:
+def test_a_temperature_above_one_is_rejected_or_lowered_visibly() -> None:
     assert refused(temperature=1.5) == "temperature"
     asked, adjustments = adjusted(temperature=1.5)
     assert (asked["temperature"], adjustments) == (1.0, [("temperature", "changed")])
 
 
-def test_the_default_temperature_yields_to_top_p_and_an_asked_one_does_not() -> None:
+def test_top_p_replaces_the_default_temperature_but_not_an_explicit_one() -> None:
     assert "temperature" not in body(top_p=0.3)
     assert refused(top_p=0.3, temperature=0.2) == "top_p"
     asked, adjustments = adjusted(top_p=0.3, temperature=0.2)
@@ -129,14 +127,14 @@ def test_a_model_without_sampling_refuses_what_was_asked(options: dict[str, Any]
     assert (asked, adjustments) == (body(model=NEW), [(parameter, "dropped")])
 
 
-def test_a_model_without_sampling_takes_a_top_p_that_changes_nothing() -> None:
+def test_a_model_without_sampling_accepts_a_top_p_of_one() -> None:
     assert body(model=NEW, top_p=0.99)["top_p"] == 0.99
 
 
 # Tools
 
 
-def test_tools_have_a_schema_that_says_it_is_an_objects() -> None:
+def test_tool_schemas_have_the_type_object() -> None:
     bare = ToolDefinition(name="now", parameters={"properties": {}})
     assert body(tools=[WEATHER, bare])["tools"] == [
         {
@@ -152,13 +150,13 @@ def test_tools_have_a_schema_that_says_it_is_an_objects() -> None:
     ]
 
 
-def test_a_strict_tool_is_held_to_a_closed_schema() -> None:
+def test_a_strict_tool_has_a_closed_schema() -> None:
     (tool,) = body(tools=[WEATHER.model_copy(update={"strict": True})])["tools"]
     assert tool["strict"] is True
     assert tool["input_schema"]["additionalProperties"] is False
 
 
-def test_a_strict_tool_is_refused_for_models_that_hold_to_no_schema() -> None:
+def test_a_strict_tool_is_rejected_for_models_without_strict_schemas() -> None:
     assert refused(model=OLD, tools=[WEATHER.model_copy(update={"strict": True})]) == "tools.strict"
 
 
@@ -188,7 +186,7 @@ def test_the_choice_among_tools(options: dict[str, Any], choice: dict[str, Any] 
 
 
 @pytest.mark.parametrize("options", [{"reasoning_budget": 2000}, {"model": "claude-opus-5-5"}])
-def test_a_choice_that_cannot_be_forced_is_refused_or_left_to_the_model_in_the_open(options: dict[str, Any]) -> None:
+def test_an_unsupported_tool_choice_is_rejected_or_left_to_the_model_visibly(options: dict[str, Any]) -> None:
     assert refused(tools=[WEATHER], tool_choice="required", **options) == "tool_choice"
     asked, adjustments = adjusted(tools=[WEATHER], tool_choice="required", **options)
     assert (asked["tool_choice"], adjustments) == ({"type": "auto"}, [("tool_choice", "changed")])
@@ -245,7 +243,7 @@ def test_a_schema_and_an_effort_share_the_output_config() -> None:
 # Caching
 
 
-def test_marks_reach_messages_and_tools() -> None:
+def test_cache_marks_are_sent_on_messages_and_tools() -> None:
     mark = {"type": "ephemeral"}
     asked = body(
         [Message(role="system", content="Rules", cache=True), Message(role="user", content="Long", cache=True), HI],
@@ -261,7 +259,7 @@ def test_marks_reach_messages_and_tools() -> None:
     ]
 
 
-def test_a_fifth_mark_is_refused_or_the_first_ones_are_left_out_in_the_open() -> None:
+def test_a_fifth_cache_mark_is_rejected_or_the_first_ones_are_dropped_visibly() -> None:
     marked = [Message(role="user", content=str(place), cache=True) for place in range(6)]
     assert refused(marked) == "cache"
     asked, adjustments = adjusted(marked)

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tests.core.protocols.anthropic_messages.answers import call, completion, message, searched, text, thinking
-from tests.core.protocols.anthropic_messages.asked import HI, NEW, SONNET, adjusted, body, refused, sent, turns
+from tests.core.protocols.anthropic_messages.requests import HI, NEW, SONNET, adjusted, body, refused, sent, turns
 from victor_fp.core.types import AudioPart, FilePart, ImagePart, Message, TextPart
 
 PNG = b"\x89PNG"
@@ -40,20 +40,20 @@ def test_system_and_developer_messages_become_the_system_field() -> None:
     ]
 
 
-def test_an_empty_system_message_is_no_system_message() -> None:
+def test_an_empty_system_message_is_omitted() -> None:
     assert "system" not in body([Message(role="system", content=""), HI])
 
 
 LATE = [HI, Message(role="assistant", content="Yes?"), HI, Message(role="system", content="Be brief")]
 
 
-def test_a_late_system_message_stands_in_its_place_where_the_model_takes_it() -> None:
+def test_a_late_system_message_keeps_its_position_if_the_model_accepts_it() -> None:
     asked = body(LATE, model=NEW)
     assert "system" not in asked
     assert asked["messages"][-1] == {"role": "system", "content": "Be brief"}
 
 
-def test_a_late_system_message_moves_to_the_front_in_the_open_where_the_model_does_not() -> None:
+def test_a_late_system_message_moves_to_the_front_visibly_if_the_model_does_not_accept_it() -> None:
     asked, adjustments = sent(LATE, model=SONNET)
     assert (asked["system"], len(asked["messages"])) == ("Be brief", 3)
     assert adjustments == [("messages.system", "changed")]
@@ -68,7 +68,7 @@ def test_a_late_system_message_before_a_user_turn_moves_to_the_front() -> None:
 # Alternation
 
 
-def test_neighbours_of_one_role_become_one_turn() -> None:
+def test_adjacent_messages_of_one_role_become_one_turn() -> None:
     said = turns(
         Message(role="user", content="A"),
         Message(role="user", content="B"),
@@ -83,13 +83,13 @@ def test_neighbours_of_one_role_become_one_turn() -> None:
     ]
 
 
-def test_an_assistant_that_said_nothing_is_left_out() -> None:
+def test_an_empty_assistant_message_is_omitted() -> None:
     assert turns(HI, Message(role="assistant", content=""), Message(role="user", content="Hello?")) == [
         {"role": "user", "content": [{"type": "text", "text": "Hi"}, {"type": "text", "text": "Hello?"}]}
     ]
 
 
-def test_a_speakers_name_is_left_out_in_the_open() -> None:
+def test_a_participant_name_is_dropped_visibly() -> None:
     asked, adjustments = sent([Message(role="user", name="Ann", content="Hi")])
     assert (asked, adjustments) == (body(), [("messages.name", "dropped")])
 
@@ -139,7 +139,7 @@ def test_a_result_may_be_empty() -> None:
     assert result(content="") == {"type": "tool_result", "tool_use_id": "toolu_1"}
 
 
-def test_a_result_may_hold_images_and_documents() -> None:
+def test_a_result_may_contain_images_and_documents() -> None:
     parts = [
         TextPart(text="Here"),
         ImagePart(data=PNG, media_type="image/png"),
@@ -156,7 +156,7 @@ def test_a_result_can_end_a_cached_prefix() -> None:
     assert result(content="ok", cache=True)["cache_control"] == {"type": "ephemeral"}
 
 
-def test_ids_that_the_vendor_would_refuse_are_made_fit_on_both_sides() -> None:
+def test_invalid_ids_are_rewritten_in_call_and_result() -> None:
     odd: list[Any] = [{"id": "functions.weather:0", "name": "weather", "arguments": {}}]
     said = turns(
         HI, Message(role="assistant", tool_calls=odd), Message(role="tool", tool_call_id=odd[0]["id"], content="ok")
@@ -166,7 +166,7 @@ def test_ids_that_the_vendor_would_refuse_are_made_fit_on_both_sides() -> None:
     assert given.isalnum()
 
 
-def test_arguments_that_are_no_object_go_as_one_in_the_open() -> None:
+def test_arguments_that_are_not_an_object_are_wrapped_visibly() -> None:
     cut: list[Any] = [{"id": "toolu_1", "name": "weather", "arguments": '{"ci'}]
     asked, adjustments = sent(
         [HI, Message(role="assistant", tool_calls=cut), Message(role="tool", tool_call_id="toolu_1", content="what?")]
@@ -236,16 +236,14 @@ def test_an_attachment_becomes_a_block(part: Any, block: dict[str, Any]) -> None
         (FilePart(url="https://x.example/a.txt", media_type="text/plain"), "messages.file"),
     ],
 )
-def test_an_attachment_that_the_protocol_cannot_carry_is_refused_or_left_out_in_the_open(
-    part: Any, parameter: str
-) -> None:
+def test_an_unsupported_attachment_is_rejected_or_dropped_visibly(part: Any, parameter: str) -> None:
     asked = [user(TextPart(text="See"), part)]
     assert refused(asked) == parameter
     shown, adjustments = adjusted(asked)
     assert (shown["messages"], adjustments) == ([{"role": "user", "content": "See"}], [(parameter, "dropped")])
 
 
-def test_an_images_detail_is_left_out_in_the_open() -> None:
+def test_image_detail_is_dropped_visibly() -> None:
     _, adjustments = sent([user(ImagePart(url="https://x.example/a.png", detail="low"))])
     assert adjustments == [("image.detail", "dropped")]
 
@@ -259,7 +257,7 @@ def sent_back(whole: dict[str, Any], **changes: Any) -> Any:
     return turns(HI, answer, *results, HI)[1]["content"]
 
 
-def test_thinking_goes_back_before_the_call_with_its_signature() -> None:
+def test_thinking_is_sent_back_before_the_call_with_its_signature() -> None:
     blocks = [
         thinking("Hm.", "Sig+/="),
         {"type": "redacted_thinking", "data": "Enc"},
@@ -268,7 +266,7 @@ def test_thinking_goes_back_before_the_call_with_its_signature() -> None:
     assert sent_back(message(*blocks, stop="tool_use")) == blocks
 
 
-def test_what_the_vendors_own_tools_said_goes_back_with_citations_in_place() -> None:
+def test_results_of_server_tools_are_sent_back_with_citations_in_place() -> None:
     cited = text("Blue.", citations=[{"type": "web_search_result_location", "url": "https://a.example/1"}])
     blocks = [text("Looking."), *searched("sky", "https://a.example/1"), cited]
     returned = sent_back(message(*blocks))
@@ -276,7 +274,7 @@ def test_what_the_vendors_own_tools_said_goes_back_with_citations_in_place() -> 
     assert returned[-1] == cited
 
 
-def test_a_call_made_by_the_vendors_code_goes_back_with_its_caller() -> None:
+def test_a_call_made_by_server_side_code_is_sent_back_with_its_caller() -> None:
     made = {**call("toolu_1", "query", sql="1"), "caller": {"type": "code_execution_20260120", "tool_id": "srv_1"}}
     assert sent_back(message(made, stop="tool_use")) == [made]
 
@@ -286,7 +284,7 @@ def test_a_direct_caller_is_the_default_and_is_not_repeated() -> None:
     assert sent_back(message({**made, "caller": {"type": "direct"}}, stop="tool_use")) == [made]
 
 
-def test_text_that_the_caller_edited_wins_over_the_state() -> None:
+def test_text_edited_by_the_caller_overrides_the_state() -> None:
     blocks = [thinking("Hm.", "Sig"), text("Old")]
     assert sent_back(message(*blocks), content="New") == [blocks[0], text("New")]
 
@@ -295,6 +293,6 @@ def test_thinking_without_a_signature_is_not_sent_to_a_vendor_that_refuses_it() 
     assert sent_back(message({"type": "thinking", "thinking": "Hm."}, text("Yes"))) == "Yes"
 
 
-def test_a_mark_skips_blocks_that_cannot_carry_it() -> None:
+def test_a_cache_mark_skips_blocks_that_do_not_support_it() -> None:
     marked = sent_back(message(text("A"), {"type": "redacted_thinking", "data": "Enc"}), cache=True)
     assert marked == [text("A", cache_control={"type": "ephemeral"}), {"type": "redacted_thinking", "data": "Enc"}]

@@ -1,4 +1,4 @@
-"""Answers as the vendor writes them, whole and as frames, and the ways to read them."""
+"""Vendor responses as bodies and frames, and helpers that decode them."""
 
 from __future__ import annotations
 

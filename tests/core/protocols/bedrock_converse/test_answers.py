@@ -1,4 +1,4 @@
-"""What answers mean, whole and streamed, as snapshots."""
+"""Decoded responses, from bodies and streams, as snapshots."""
 
 from __future__ import annotations
 
@@ -78,12 +78,12 @@ EACH = pytest.mark.parametrize("name", ANSWERS)
 
 
 @EACH
-def test_an_answer_means(name: str, snapshot: SnapshotAssertion) -> None:
+def test_an_answer_is_decoded(name: str, snapshot: SnapshotAssertion) -> None:
     assert snapshot == answered(ANSWERS[name])
 
 
 @EACH
-def test_a_stream_ends_in_the_same_answer_as_its_whole_twin(name: str) -> None:
+def test_a_stream_gives_the_same_response_as_the_body(name: str) -> None:
     whole = answered(ANSWERS[name])
     chunks = streamed(framed(events(ANSWERS[name])))
     assert joined(chunks) == {"content": "", **whole}
@@ -101,7 +101,7 @@ def test_the_chunks_of_a_stream(snapshot: SnapshotAssertion) -> None:
     assert snapshot == streamed(framed(events(story, size=8)))
 
 
-def test_an_error_body_means(snapshot: SnapshotAssertion) -> None:
+def test_an_error_body_is_classified(snapshot: SnapshotAssertion) -> None:
     headers = {
         "x-amzn-ErrorType": "ThrottlingException:http://internal.amazon.com/coral/com.amazon.bedrock/",
         "x-amzn-RequestId": "req-1",
@@ -109,12 +109,12 @@ def test_an_error_body_means(snapshot: SnapshotAssertion) -> None:
     assert snapshot == answered({"message": "Too many requests."}, status=429, headers=headers)
 
 
-def test_a_stream_that_stops_short_gives_what_had_come(snapshot: SnapshotAssertion) -> None:
+def test_a_truncated_stream_keeps_partial_content(snapshot: SnapshotAssertion) -> None:
     story = answer(thought("Hm", "Sig"), text("Half of"), call("tooluse_1", "weather", city="Rome"))
     assert snapshot == streamed(framed(events(story)[:-4]))[-1]
 
 
-def test_an_exception_frame_means(snapshot: SnapshotAssertion) -> None:
+def test_an_exception_frame_is_classified(snapshot: SnapshotAssertion) -> None:
     story = events(answer(text("Half of")))
     broken = aws_frames.exception("modelStreamErrorException", {"message": "It broke.", "originalStatusCode": 500})
     assert snapshot == streamed(framed(story[:3]) + broken)
@@ -130,7 +130,7 @@ def test_blocks_need_no_end_and_no_metadata() -> None:
     assert read["tool_calls"] == [{"id": "tooluse_1", "name": "weather", "arguments": {"city": "Paris"}}]
 
 
-def test_nothing_counts_after_the_metadata() -> None:
+def test_events_after_the_metadata_are_ignored() -> None:
     late = aws_frames.event("contentBlockDelta", {"contentBlockIndex": 9, "delta": {"text": "late"}})
     story = framed(events(ANSWERS["text"]))
     assert streamed(story + late) == streamed(story)
@@ -152,7 +152,7 @@ def test_interleaved_calls_stay_apart() -> None:
     assert [call["arguments"] for call in calls] == [{"city": "Paris"}, {"city": "Oslo"}]
 
 
-def test_a_vendors_own_call_is_not_the_callers_though_its_pieces_are_mixed_with_others() -> None:
+def test_a_server_tool_call_is_not_for_the_caller_even_if_its_deltas_are_interleaved() -> None:
     own, _ = computed("1 + 1", "2")
     one, two = block_events(0, own), block_events(1, text("Wait for it"))
     mixed = [one[0], two[0], *one[1:-1], *two[1:], one[-1]]
@@ -182,12 +182,12 @@ def test_a_call_with_a_type_of_its_own_is_a_call() -> None:
     assert completion(whole).tool_calls == [{"id": "tooluse_1", "name": "now", "arguments": {}}]
 
 
-def test_input_that_is_no_object_stays_as_it_is() -> None:
+def test_input_that_is_not_an_object_is_kept() -> None:
     whole = answer({"toolUse": {"toolUseId": "t", "name": "n", "input": "so, then"}}, stop="tool_use")
     assert completion(whole).tool_calls == [{"id": "t", "name": "n", "arguments": "so, then"}]
 
 
-def test_the_prompt_counts_what_the_cache_gave_and_took() -> None:
+def test_the_prompt_count_includes_cache_reads_and_writes() -> None:
     assert answered(ANSWERS["cache"])["usage"] == {
         "prompt_tokens": 2312,
         "completion_tokens": 7,

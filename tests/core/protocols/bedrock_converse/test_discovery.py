@@ -1,4 +1,4 @@
-"""What the control plane tells of models, and the runtime's count of tokens."""
+"""Model lists of the control plane, and token counts of the runtime."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 from returns.result import Failure, Success
 
-from tests.core.protocols.bedrock_converse.asked import HI, SONNET, WEATHER
+from tests.core.protocols.bedrock_converse.requests import HI, SONNET, WEATHER
 from victor_fp.core.catalogue import CATALOGUE
 from victor_fp.core.protocols import Codec, ModelInfo, codec_for
 from victor_fp.core.request_building.endpoints import build_endpoint
@@ -29,7 +29,7 @@ MODEL = {
 EMBEDDING = {**MODEL, "modelId": "amazon.titan-embed-text-v2:0", "outputModalities": ["EMBEDDING"]}
 
 
-def spoken(base_url: str | None = None) -> Codec:
+def codec(base_url: str | None = None) -> Codec:
     match outcome(
         build_endpoint(CATALOGUE.find("bedrock").unwrap(), base_url=base_url, settings={"region": "eu-west-1"})
     ):
@@ -40,7 +40,7 @@ def spoken(base_url: str | None = None) -> Codec:
 
 
 def test_models_are_listed_by_the_control_plane_and_only_those_that_answer_in_text() -> None:
-    discovery = spoken().discovery
+    discovery = codec().discovery
     assert discovery is not None
     request = discovery.list_request()
     assert (request.method, request.url) == ("GET", "https://bedrock.eu-west-1.amazonaws.com/foundation-models")
@@ -51,8 +51,8 @@ def test_models_are_listed_by_the_control_plane_and_only_those_that_answer_in_te
     )
 
 
-def test_one_model_is_asked_for_without_its_area_and_keeps_its_name() -> None:
-    discovery = spoken().discovery
+def test_one_model_is_requested_without_its_region_prefix_and_keeps_its_name() -> None:
+    discovery = codec().discovery
     assert discovery is not None
     assert discovery.model_request is not None
     assert discovery.read_model is not None
@@ -63,14 +63,14 @@ def test_one_model_is_asked_for_without_its_area_and_keeps_its_name() -> None:
     assert (info.id, info.supports_images) == (SONNET, True)
 
 
-def test_a_server_at_another_address_is_asked_itself() -> None:
-    discovery = spoken("http://localhost:9000").discovery
+def test_a_server_at_another_url_is_requested_itself() -> None:
+    discovery = codec("http://localhost:9000").discovery
     assert discovery is not None
     assert discovery.list_request().url == "http://localhost:9000/foundation-models"
 
 
-def test_tokens_are_counted_for_everything_that_is_read() -> None:
-    counting = spoken().counting
+def test_tokens_are_counted_for_the_whole_prompt() -> None:
+    counting = codec().counting
     assert counting is not None
     messages = (Message(role="system", content="Be brief."), HI)
     match outcome(counting.request(ChatRequest(messages=messages, model=SONNET, tools=(WEATHER,)))):
@@ -83,8 +83,8 @@ def test_tokens_are_counted_for_everything_that_is_read() -> None:
     assert counting.read(b'{"inputTokens": 31}') == 31
 
 
-def test_a_body_that_is_none_tells_nothing() -> None:
-    discovery, counting = spoken().discovery, spoken().counting
+def test_a_malformed_body_yields_nothing() -> None:
+    discovery, counting = codec().discovery, codec().counting
     assert discovery is not None
     assert discovery.read_model is not None
     assert counting is not None

@@ -1,4 +1,4 @@
-"""What went wrong: by the exception's name, then by status, wherever the error stands."""
+"""Errors are classified by the exception's name, then by status, in bodies and streams."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def test_every_exception_has_its_fault(name: str, status: int, fault: str) -> No
         ("The text field is blank.", "InvalidRequest"),
     ],
 )
-def test_only_prose_tells_what_a_validation_exception_is_about(words: str, fault: str) -> None:
+def test_a_validation_exception_is_classified_by_its_message(words: str, fault: str) -> None:
     assert failed("ValidationException", 400, words)["fault"] == fault
 
 
@@ -81,11 +81,11 @@ def test_bodies_of_any_other_form_are_read_too(body: bytes, status: int, fault: 
 
 
 @pytest.mark.parametrize("body", [b"", b"<html>", b"{}", b"[]", b'{"output": {}}', b'"text"'])
-def test_a_200_body_that_holds_no_message_is_an_invalid_response(body: bytes) -> None:
+def test_a_200_body_without_a_message_is_an_invalid_response(body: bytes) -> None:
     assert answered(body)["fault"] == "InvalidResponse"
 
 
-def test_an_exception_in_a_200_body_is_no_completion() -> None:
+def test_an_exception_in_a_200_body_is_a_fault_and_not_a_completion() -> None:
     assert answered({"__type": "ThrottlingException", "message": "slow"})["fault"] == "RateLimited"
 
 
@@ -107,7 +107,7 @@ def broken(place: int, faulty: bytes) -> dict[str, Any]:
         ("yetUnknownException", "ServerFailed"),
     ],
 )
-def test_an_exception_frame_is_a_fault_with_what_had_come(name: str, fault: str) -> None:
+def test_an_exception_frame_is_a_fault_with_partial_content(name: str, fault: str) -> None:
     read = broken(3, aws_frames.exception(name, {"message": "No."}))
     assert (read["fault"], read["code"], read["message"]) == (fault, name, "No.")
     assert (read["partial"]["content"], read["maybe_billed"]) == ("Hello", True)
@@ -117,30 +117,30 @@ def test_an_exception_is_one_whatever_kind_of_message_carries_it() -> None:
     assert broken(3, aws_frames.event("throttlingException", {"message": "No."}))["fault"] == "RateLimited"
 
 
-def test_a_models_own_status_tells_what_broke_its_stream() -> None:
+def test_the_original_status_of_a_model_error_classifies_a_broken_stream() -> None:
     told = {"originalStatusCode": 429, "originalMessage": "too much"}
     read = broken(3, aws_frames.exception("modelStreamErrorException", told))
     assert (read["fault"], read["message"]) == ("RateLimited", "too much")
 
 
-def test_a_prompt_that_does_not_fit_is_told_apart_in_a_stream_too() -> None:
+def test_a_context_overflow_is_recognised_in_a_stream_too() -> None:
     said = {"message": "The model returned the following errors: prompt is too long"}
     assert broken(0, aws_frames.exception("validationException", said))["fault"] == "ContextLengthExceeded"
 
 
-def test_an_exception_before_anything_was_said_is_not_billed() -> None:
+def test_an_exception_before_any_content_is_not_billed() -> None:
     read = broken(0, aws_frames.exception("throttlingException", {"message": "No."}))
     assert read["fault"] == "RateLimited"
     assert "maybe_billed" not in read
     assert "partial" not in read
 
 
-def test_an_error_of_the_framing_is_a_fault_in_its_own_words() -> None:
+def test_a_framing_error_is_a_fault_with_its_message() -> None:
     read = broken(3, aws_frames.error("InternalError", "it broke"))
     assert (read["fault"], read["code"], read["message"]) == ("ServerFailed", "InternalError", "it broke")
 
 
-def test_an_event_that_is_no_json_is_an_invalid_response() -> None:
+def test_an_event_that_is_not_json_is_an_invalid_response() -> None:
     assert broken(1, aws_frames.message(b"{oops", event_type="contentBlockDelta"))["fault"] == "InvalidResponse"
 
 

@@ -25,7 +25,7 @@ from tests.core.protocols.bedrock_converse.answers import (
     text,
     thought,
 )
-from tests.core.protocols.bedrock_converse.asked import body
+from tests.core.protocols.bedrock_converse.requests import body
 from tests.example_counts import scale_examples
 from victor_fp.core.types import Message
 
@@ -69,13 +69,13 @@ def answers(draw: st.DrawFn) -> dict[str, Any]:
 
 @settings(max_examples=scale_examples(80), deadline=None)
 @given(answers(), st.integers(1, 5))
-def test_a_stream_folds_to_its_whole_twin(whole: dict[str, Any], size: int) -> None:
+def test_a_stream_folds_to_the_same_response_as_its_body(whole: dict[str, Any], size: int) -> None:
     assert joined(streamed(framed(events(whole, size=size)))) == {"content": "", **answered(whole)}
 
 
 @settings(max_examples=scale_examples(50), deadline=None)
 @given(answers(), st.integers(1, 40))
-def test_cutting_the_bytes_anywhere_changes_nothing(whole: dict[str, Any], size: int) -> None:
+def test_chunk_boundaries_do_not_change_the_response(whole: dict[str, Any], size: int) -> None:
     data = framed(events(whole))
     assert streamed(data, size=size) == streamed(data)
 
@@ -90,7 +90,7 @@ def test_a_stream_cut_before_its_stop_reason_is_truncated(whole: dict[str, Any],
 
 @settings(max_examples=scale_examples(80), deadline=None)
 @given(answers())
-def test_what_the_vendor_signed_or_hid_goes_back_as_it_came(whole: dict[str, Any]) -> None:
+def test_signed_and_redacted_content_is_sent_back_unmodified(whole: dict[str, Any]) -> None:
     content = whole["output"]["message"]["content"]
     own = [block["toolUse"] for block in content if "toolUse" in block]
     results = [Message(role="tool", tool_call_id=use["toolUseId"], content="ok") for use in own if "type" not in use]
@@ -103,11 +103,11 @@ def test_what_the_vendor_signed_or_hid_goes_back_as_it_came(whole: dict[str, Any
     sent = [turn["content"] for turn in body(turns)["messages"] if turn["role"] == "assistant"]
     # Plain texts that follow each other may be joined; everything with state is whole and in place.
     assert [block for block in (sent[0] if sent else []) if "text" not in block] == [
-        block for block in content if goes_back(block)
+        block for block in content if is_sent_back(block)
     ]
 
 
-def goes_back(block: dict[str, Any]) -> bool:
+def is_sent_back(block: dict[str, Any]) -> bool:
     match block:
         case {"text": _}:
             return False
@@ -121,7 +121,7 @@ def goes_back(block: dict[str, Any]) -> bool:
 
 @settings(max_examples=scale_examples(50), deadline=None)
 @given(answers(), st.data())
-def test_extra_fields_and_unknown_events_fail_nothing(whole: dict[str, Any], data: st.DataObject) -> None:
+def test_extra_fields_and_unknown_events_are_ignored(whole: dict[str, Any], data: st.DataObject) -> None:
     story = events(whole)
     place = data.draw(st.integers(0, len(story)))
     spiced = [*story[:place], ("yetUnknown", {"contentBlockIndex": 0}), *story[place:]]

@@ -1,4 +1,4 @@
-"""Every option of a request: mapped, adjusted where allowed, or refused; never dropped in silence."""
+"""Every option of a request: mapped, adjusted if allowed, or rejected; never dropped silently."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from pydantic import BaseModel, Field
 
-from tests.core.protocols.bedrock_converse.asked import (
+from tests.core.protocols.bedrock_converse.requests import (
     GPT_OSS,
     LLAMA,
     MINIMAX,
@@ -35,7 +35,7 @@ PLAIN = {
 }
 
 
-def test_a_plain_chat_goes_to_the_region_and_the_model_stands_in_the_path() -> None:
+def test_a_plain_chat_is_sent_to_the_region_with_the_model_in_the_path() -> None:
     built = request()
     assert (built.method, built.signing) == ("POST", "sigv4")
     assert built.url == (
@@ -51,7 +51,7 @@ def test_a_stream_differs_by_its_address_alone() -> None:
     assert stream.url == f"{whole.url}-stream"
 
 
-def test_an_arn_does_not_leave_its_place_in_the_path() -> None:
+def test_an_arn_is_escaped_in_the_path() -> None:
     assert request(model=PROFILE).url.endswith(
         "/model/arn:aws:bedrock:eu-west-1:123456789012:application-inference-profile%2Fabc123/converse"
     )
@@ -64,12 +64,12 @@ def test_without_a_region_nothing_is_sent() -> None:
     assert "AWS_REGION" in fault.message
 
 
-def test_a_base_url_of_ones_own_needs_no_region() -> None:
+def test_a_custom_base_url_needs_no_region() -> None:
     url = request(settings={}, base_url="http://localhost:9000/").url
     assert url.startswith("http://localhost:9000/model/")
 
 
-def test_instructions_alone_are_no_conversation() -> None:
+def test_instructions_alone_are_rejected() -> None:
     assert isinstance(refusal([Message(role="system", content="Be brief.")]), InvalidRequest)
 
 
@@ -113,9 +113,7 @@ def test_an_option_is_mapped(options: dict[str, Any], fields: dict[str, Any]) ->
         ({"reasoning_budget": 2000}, "reasoning_budget"),
     ],
 )
-def test_an_option_without_counterpart_is_refused_or_left_out_in_the_open(
-    options: dict[str, Any], parameter: str
-) -> None:
+def test_an_unsupported_option_is_rejected_or_dropped_visibly(options: dict[str, Any], parameter: str) -> None:
     assert refused(model=NOVA, **options) == parameter
     asked, adjustments = adjusted(model=NOVA, **options)
     assert asked == PLAIN
@@ -131,7 +129,7 @@ def test_extra_headers_are_sent() -> None:
 
 
 @pytest.mark.parametrize("model", [NOVA, SONNET])
-def test_a_temperature_above_one_is_refused_or_lowered_in_the_open(model: str) -> None:
+def test_a_temperature_above_one_is_rejected_or_lowered_visibly(model: str) -> None:
     assert refused(model=model, temperature=1.5) == "temperature"
     asked, adjustments = adjusted(model=model, temperature=1.5)
     assert (asked["inferenceConfig"]["temperature"], adjustments) == (1.0, [("temperature", "changed")])
@@ -147,7 +145,7 @@ def test_a_temperature_above_one_is_refused_or_lowered_in_the_open(model: str) -
         (PROFILE, {"top_k": 5}),
     ],
 )
-def test_top_k_goes_where_the_model_reads_it(model: str, fields: dict[str, Any]) -> None:
+def test_top_k_is_sent_in_the_field_of_the_model(model: str, fields: dict[str, Any]) -> None:
     assert body(model=model, top_k=5)["additionalModelRequestFields"] == fields
 
 
@@ -155,12 +153,12 @@ def test_a_model_that_has_no_top_k_refuses_it() -> None:
     assert refused(model=LLAMA, top_k=5) == "top_k"
 
 
-def test_the_default_bound_is_not_sent_where_it_may_be_more_than_the_model_gives() -> None:
+def test_the_default_max_tokens_is_not_sent_if_it_may_exceed_the_model_limit() -> None:
     assert "maxTokens" not in body(model=LLAMA)["inferenceConfig"]
     assert body(model=LLAMA, max_tokens=100)["inferenceConfig"]["maxTokens"] == 100
 
 
-def test_claude_takes_a_budget_or_its_own_judgement_and_no_temperature_beside_it() -> None:
+def test_claude_accepts_a_budget_or_adaptive_thinking_and_no_temperature_with_it() -> None:
     budgeted = body(reasoning_effort="low")
     assert budgeted["additionalModelRequestFields"] == {"thinking": {"type": "enabled", "budget_tokens": 2048}}
     assert budgeted["inferenceConfig"] == {"maxTokens": 6144}
@@ -171,14 +169,14 @@ def test_claude_takes_a_budget_or_its_own_judgement_and_no_temperature_beside_it
     assert refused(model=OLD, reasoning_effort="low") == "reasoning_effort"
 
 
-def test_claudes_bounds_on_sampling_hold_here_too() -> None:
+def test_claude_sampling_limits_apply_on_bedrock() -> None:
     assert body(model=NEW)["inferenceConfig"] == {"maxTokens": 4096}
     assert refused(model=NEW, temperature=0.2) == "temperature"
     assert refused(top_p=0.3, temperature=0.2) == "top_p"
     assert body(model=OLD, top_p=0.3, temperature=0.2)["inferenceConfig"]["topP"] == 0.3
 
 
-def test_thinking_of_the_callers_own_is_not_spoilt_by_the_default_temperature() -> None:
+def test_the_default_temperature_is_omitted_if_the_caller_configures_thinking() -> None:
     own = {"additionalModelRequestFields": {"thinking": {"type": "enabled", "budget_tokens": 1024}}}
     asked = body(extra_body=own, tools=[WEATHER], parallel_tool_calls=False)
     assert "temperature" not in asked["inferenceConfig"]
@@ -198,16 +196,16 @@ def test_thinking_of_the_callers_own_is_not_spoilt_by_the_default_temperature() 
         ("us.openai.gpt-5.5", "high", {"reasoning": {"effort": "high"}}),
     ],
 )
-def test_other_models_have_words_of_their_own_for_an_effort(model: str, effort: str, fields: dict[str, Any]) -> None:
+def test_other_models_have_their_own_fields_for_an_effort(model: str, effort: str, fields: dict[str, Any]) -> None:
     assert body(model=model, reasoning_effort=effort)["additionalModelRequestFields"] == fields
 
 
-def test_a_model_that_always_reasons_cannot_be_kept_from_it() -> None:
+def test_reasoning_cannot_be_disabled_for_a_model_that_always_reasons() -> None:
     assert refused(model=GPT_OSS, reasoning_effort="none") == "reasoning_effort"
     assert "additionalModelRequestFields" not in body(model=NOVA, reasoning_effort="none")
 
 
-def test_nova_at_high_effort_takes_neither_bound_nor_sampling() -> None:
+def test_nova_at_high_effort_accepts_neither_max_tokens_nor_sampling() -> None:
     assert "inferenceConfig" not in body(model=NOVA_2, reasoning_effort="high")
     assert refused(model=NOVA_2, reasoning_effort="high", temperature=0.2) == "temperature"
     assert refused(model=NOVA_2, reasoning_effort="high", max_tokens=100) == "max_tokens"
@@ -238,6 +236,6 @@ def test_models_without_structured_outputs_refuse_a_schema(model: str) -> None:
     assert refused(model=model, response_format=City) == "response_format"
 
 
-def test_a_name_for_the_schema_keeps_to_the_signs_that_are_taken() -> None:
+def test_a_schema_name_has_only_accepted_characters() -> None:
     asked = body(model=MINIMAX, response_format={"title": "A city!", "type": "object", "properties": {}})
     assert asked["outputConfig"]["textFormat"]["structure"]["jsonSchema"]["name"] == "A_city_"

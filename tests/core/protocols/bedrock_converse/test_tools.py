@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.core.protocols.bedrock_converse.asked import HI, LLAMA, NOVA, OLD, WEATHER, adjusted, body, refused, sent
+from tests.core.protocols.bedrock_converse.requests import HI, LLAMA, NOVA, OLD, WEATHER, adjusted, body, refused, sent
 from victor_fp.core.types import Message, ToolDefinition
 
 
@@ -35,7 +35,7 @@ def test_a_tool_without_a_description_has_none_since_an_empty_one_is_refused() -
     ("choice", "said"),
     [("auto", {"auto": {}}), ("required", {"any": {}}), ({"name": "weather"}, {"tool": {"name": "weather"}})],
 )
-def test_a_choice_among_tools_is_said(choice: Any, said: dict[str, Any]) -> None:
+def test_a_tool_choice_is_sent(choice: Any, said: dict[str, Any]) -> None:
     assert body(tools=[WEATHER], tool_choice=choice)["toolConfig"]["toolChoice"] == said
 
 
@@ -50,14 +50,14 @@ CALLED = [
 ]
 
 
-def test_where_calls_were_made_claude_is_told_to_make_none_and_others_cannot_be() -> None:
+def test_tool_choice_none_after_calls_is_sent_to_claude_and_rejected_for_others() -> None:
     asked = body(CALLED, tools=[WEATHER], tool_choice="none")
     assert "toolChoice" not in asked["toolConfig"]
     assert asked["additionalModelRequestFields"] == {"tool_choice": {"type": "none"}}
     assert refused(CALLED, model=NOVA, tools=[WEATHER], tool_choice="none") == "tool_choice"
 
 
-def test_tools_of_earlier_calls_are_declared_by_name_since_the_vendor_wants_them() -> None:
+def test_tools_of_earlier_calls_are_declared_by_name() -> None:
     asked, adjustments = sent(CALLED, model=NOVA)
     assert asked["toolConfig"] == {
         "tools": [{"toolSpec": {"name": "weather", "inputSchema": {"json": {"type": "object"}}}}]
@@ -73,7 +73,7 @@ def test_tools_of_earlier_calls_are_declared_by_name_since_the_vendor_wants_them
         ({"name": "weather"}, {"type": "tool", "name": "weather"}),
     ],
 )
-def test_parallel_calls_are_forbidden_in_claudes_own_words_and_the_choice_with_them(
+def test_parallel_calls_are_disabled_in_the_claude_fields_together_with_the_choice(
     choice: Any, said: dict[str, Any]
 ) -> None:
     asked = body(tools=[WEATHER], tool_choice=choice, parallel_tool_calls=False)
@@ -95,7 +95,7 @@ def test_a_thinking_budget_allows_no_forced_call() -> None:
     assert adjustments == [("tool_choice", "changed")]
 
 
-def test_a_strict_tool_has_a_closed_schema_where_the_model_holds_to_it() -> None:
+def test_a_strict_tool_has_a_closed_schema_if_the_model_supports_it() -> None:
     strict = WEATHER.model_copy(update={"strict": True})
     spec = body(tools=[strict])["toolConfig"]["tools"][0]["toolSpec"]
     assert spec["strict"] is True
@@ -106,7 +106,7 @@ def test_a_strict_tool_has_a_closed_schema_where_the_model_holds_to_it() -> None
 # Cache points
 
 
-def test_a_cache_mark_is_a_point_behind_what_it_marks() -> None:
+def test_a_cache_mark_is_a_cache_point_after_the_marked_content() -> None:
     messages = [Message(role="system", content="Be brief.", cache=True), HI.model_copy(update={"cache": True})]
     asked = body(messages, tools=[WEATHER.model_copy(update={"cache": True})])
     point = {"cachePoint": {"type": "default"}}
@@ -115,7 +115,7 @@ def test_a_cache_mark_is_a_point_behind_what_it_marks() -> None:
     assert asked["toolConfig"]["tools"][1:] == [point]
 
 
-def test_points_stand_only_where_the_model_takes_them() -> None:
+def test_cache_points_are_sent_only_where_the_model_accepts_them() -> None:
     messages = [Message(role="system", content="Be brief.", cache=True), HI]
     tools = [WEATHER.model_copy(update={"cache": True})]
     nova = body(messages, model=NOVA, tools=tools)
@@ -123,7 +123,7 @@ def test_points_stand_only_where_the_model_takes_them() -> None:
     assert body(messages, model=LLAMA)["system"] == [{"text": "Be brief."}]
 
 
-def test_more_points_than_four_are_refused_or_left_out_from_the_front() -> None:
+def test_more_than_four_cache_points_are_rejected_or_dropped_from_the_front() -> None:
     messages = [
         Message(role=role, content="x", cache=True) for role in ("user", "assistant", "user", "assistant", "user")
     ]

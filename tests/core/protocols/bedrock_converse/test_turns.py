@@ -1,4 +1,4 @@
-"""Conversations as the vendor's turns: order, roles, parts, results and what goes back unmodified."""
+"""Conversations as the vendor's turns: order, roles, parts, results and what is sent back unmodified."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.core.protocols.bedrock_converse.answers import (
     text,
     thought,
 )
-from tests.core.protocols.bedrock_converse.asked import (
+from tests.core.protocols.bedrock_converse.requests import (
     HI,
     NEW,
     NOVA,
@@ -38,7 +38,7 @@ def content(*parts: Part, **more: Any) -> list[dict[str, Any]]:
     return found
 
 
-def test_instructions_stand_apart_and_neighbours_of_one_role_are_one_turn() -> None:
+def test_instructions_are_separate_and_adjacent_messages_of_one_role_are_one_turn() -> None:
     asked = body(
         [
             Message(role="system", content="Be brief."),
@@ -57,7 +57,7 @@ def test_instructions_stand_apart_and_neighbours_of_one_role_are_one_turn() -> N
     ]
 
 
-def test_a_late_instruction_stands_where_the_model_takes_it_and_else_moves_in_the_open() -> None:
+def test_a_late_instruction_keeps_its_position_if_accepted_and_moves_visibly_if_not() -> None:
     late = [HI, Message(role="system", content="In French.")]
     assert [turn["role"] for turn in turns(*late, model=NEW)] == ["user", "system"]
     asked, adjustments = sent(late, model=NOVA)
@@ -71,7 +71,7 @@ def test_empty_texts_which_the_vendor_refuses_are_left_out() -> None:
     assert [list(block) for block in said[0]["content"]] == [["text"], ["image"]]
 
 
-def test_a_speakers_name_is_left_out_in_the_open() -> None:
+def test_a_participant_name_is_dropped_visibly() -> None:
     assert sent([Message(role="user", content="Hi", name="Ann")])[1] == [("messages.name", "dropped")]
 
 
@@ -135,7 +135,7 @@ def test_a_part_goes_by_value_or_by_an_address_in_s3(part: Part, block: dict[str
         (AudioPart(data=b"x", media_type="audio/midi"), "messages.audio"),
     ],
 )
-def test_a_part_that_cannot_be_sent_is_refused_or_left_out_in_the_open(part: Part, parameter: str) -> None:
+def test_an_unsupported_part_is_rejected_or_dropped_visibly(part: Part, parameter: str) -> None:
     message = Message(role="user", content=[TextPart(text="Look"), part])
     assert refused([message]) == parameter
     asked, adjustments = adjusted([message])
@@ -154,7 +154,7 @@ def test_documents_have_different_names_through_the_whole_conversation() -> None
     assert names == ["a", "a 2", "a 3"]
 
 
-def test_an_images_detail_is_left_out_in_the_open() -> None:
+def test_image_detail_is_dropped_visibly() -> None:
     message = Message(role="user", content=[PNG.model_copy(update={"detail": "low"})])
     assert sent([message])[1] == [("image.detail", "dropped")]
 
@@ -179,7 +179,7 @@ def test_results_are_blocks_of_the_users_turn() -> None:
     }
 
 
-def test_a_failed_tool_says_so_where_the_model_takes_it() -> None:
+def test_a_failed_tool_has_an_error_status_if_the_model_accepts_it() -> None:
     failed = Message(role="tool", tool_call_id="t-1", content="down", is_error=True)
     for model in (NOVA, OLD):
         assert conversation(failed, model=model)[2]["content"][0]["toolResult"]["status"] == "error"
@@ -193,7 +193,7 @@ def test_a_failed_tool_says_so_where_the_model_takes_it() -> None:
     assert adjustments == [("messages.is_error", "dropped")]
 
 
-def test_a_result_may_be_empty_or_hold_pictures() -> None:
+def test_a_result_may_be_empty_or_contain_images() -> None:
     empty = conversation(Message(role="tool", tool_call_id="t-1", content=""))
     assert empty[2]["content"][0]["toolResult"]["content"] == []
     shown = conversation(Message(role="tool", tool_call_id="t-1", content=[TextPart(text="See"), PNG]))
@@ -203,7 +203,7 @@ def test_a_result_may_be_empty_or_hold_pictures() -> None:
     ]
 
 
-def test_a_result_holds_no_sound() -> None:
+def test_audio_in_a_result_is_rejected() -> None:
     calls: Any = [{"id": "t-1", "name": "weather", "arguments": {}}]
     sound = Message(role="tool", tool_call_id="t-1", content=[AudioPart(data=b"x", media_type="audio/wav")])
     assert refused([HI, Message(role="assistant", tool_calls=calls), sound], tools=[WEATHER]) == "messages.audio"
@@ -222,7 +222,7 @@ def test_ids_that_the_vendor_refuses_are_replaced_alike_in_call_and_result() -> 
     assert id_.isalnum()
 
 
-def test_arguments_that_are_no_object_are_wrapped_in_the_open() -> None:
+def test_arguments_that_are_not_an_object_are_wrapped_visibly() -> None:
     calls: Any = [{"id": "t-1", "name": "weather", "arguments": '{"city": "Ro'}]
     messages = [HI, Message(role="assistant", tool_calls=calls), Message(role="tool", tool_call_id="t-1", content="?")]
     asked, adjustments = sent(messages, tools=[WEATHER])
@@ -230,7 +230,7 @@ def test_arguments_that_are_no_object_are_wrapped_in_the_open() -> None:
     assert adjustments == [("messages.tool_calls", "changed")]
 
 
-# What goes back
+# What is sent back
 
 
 def returned(*blocks: dict[str, Any], model: str = OLD) -> list[dict[str, Any]]:
@@ -241,24 +241,24 @@ def returned(*blocks: dict[str, Any], model: str = OLD) -> list[dict[str, Any]]:
     return found
 
 
-def test_signed_and_redacted_reasoning_stands_unmodified_before_the_call() -> None:
+def test_signed_and_redacted_reasoning_is_sent_back_unmodified_before_the_call() -> None:
     blocks = [thought("Hm.", "SigA=="), redacted("RW5j"), call("tooluse_1", "weather", city="Rome")]
     assert returned(*blocks) == blocks
 
 
-def test_reasoning_without_a_signature_stays_at_home_since_models_that_do_not_sign_take_none() -> None:
+def test_reasoning_without_a_signature_is_not_sent_back() -> None:
     assert returned(thought("Hm."), text("Yes"), model=NOVA) == [text("Yes")]
 
 
-def test_what_the_vendors_own_tools_said_goes_back() -> None:
+def test_results_of_server_tools_are_sent_back() -> None:
     blocks = [*computed("1 + 1", "2"), text("Two.")]
     assert returned(*blocks) == blocks
 
 
-def test_cited_text_goes_back_with_its_citations() -> None:
+def test_cited_text_is_sent_back_with_its_citations() -> None:
     blocks = [cited("It is blue.", {"title": "T"}), text(" Yes.")]
     assert returned(*blocks) == blocks
 
 
-def test_a_picture_that_the_model_drew_stays_at_home_since_only_users_send_them() -> None:
+def test_a_generated_image_is_not_sent_back() -> None:
     assert returned(text("Here."), {"image": {"format": "png", "source": {"bytes": "aGk="}}}) == [text("Here.")]

@@ -1,4 +1,4 @@
-"""What is sent, held against the service model that AWS's own client validates by: unknown fields are errors there."""
+"""Requests are checked against the service model that AWS's client validates with: unknown fields are errors there."""
 
 from __future__ import annotations
 
@@ -17,7 +17,17 @@ from tests.core.protocols.bedrock_converse.answers import (
     text,
     thought,
 )
-from tests.core.protocols.bedrock_converse.asked import GPT_OSS, HI, LLAMA, NEW, NOVA, NOVA_2, SONNET, WEATHER, request
+from tests.core.protocols.bedrock_converse.requests import (
+    GPT_OSS,
+    HI,
+    LLAMA,
+    NEW,
+    NOVA,
+    NOVA_2,
+    SONNET,
+    WEATHER,
+    request,
+)
 from victor_fp.core.types import AudioPart, FilePart, ImagePart, Message, Part, TextPart
 
 pytest.importorskip("botocore", reason="the extra `bedrock` is not installed")

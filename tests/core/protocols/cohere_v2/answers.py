@@ -1,4 +1,4 @@
-"""Answers as Cohere sends them, whole and as events, and what the library reads in them."""
+"""Cohere responses as bodies and events, and helpers that decode them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What Cohere's answers mean, whole and streamed, as snapshots."""
+"""Decoded Cohere responses, from bodies and streams, as snapshots."""
 
 from __future__ import annotations
 
@@ -57,26 +57,26 @@ def test_a_body_is_normalised(name: str, snapshot: SnapshotAssertion) -> None:
 
 
 @EACH
-def test_a_stream_means_what_its_body_means(name: str) -> None:
+def test_a_stream_gives_the_same_response_as_its_body(name: str) -> None:
     assert joined(streamed(sse(events(ANSWERS[name])))) == answered(ANSWERS[name])
 
 
 @EACH
 @pytest.mark.parametrize("size", [1, 7])
-def test_the_cut_changes_nothing(name: str, size: int) -> None:
+def test_chunk_boundaries_do_not_change_the_response(name: str, size: int) -> None:
     data = sse(events(ANSWERS[name]))
     assert streamed(data, size=size) == streamed(data)
     assert streamed(data.replace(b"\n", b"\r\n"), size=size) == streamed(data)
 
 
-def test_pieces_reach_the_caller_as_they_come(snapshot: SnapshotAssertion) -> None:
+def test_pieces_are_delivered_as_they_arrive(snapshot: SnapshotAssertion) -> None:
     both = answer(thought("Hm"), text("Hello"), finish="TOOL_CALL", tool_calls=[call("w_1", "weather", ROME)])
     assert snapshot == streamed(sse(events(both, size=8)))[:-1]
 
 
 @pytest.mark.parametrize("error", [None, "the model broke"])
 @pytest.mark.parametrize("reason", ["ERROR", "TIMEOUT"])
-def test_a_broken_generation_is_a_fault(reason: str, error: str | None, snapshot: SnapshotAssertion) -> None:
+def test_a_failed_generation_is_a_fault(reason: str, error: str | None, snapshot: SnapshotAssertion) -> None:
     *before, _ = events(answer(text("Once")))
     end = {"type": "message-end", "delta": {"finish_reason": reason, "error": error, "usage": USAGE}}
     assert snapshot == streamed(sse([*before, end]))[-1]
@@ -87,12 +87,12 @@ def test_a_body_that_broke_is_a_fault() -> None:
 
 
 @pytest.mark.parametrize("left_out", [1, 2, 5])
-def test_a_truncated_stream_keeps_what_had_come(left_out: int, snapshot: SnapshotAssertion) -> None:
+def test_a_truncated_stream_keeps_partial_content(left_out: int, snapshot: SnapshotAssertion) -> None:
     whole = answer(thought("Hm"), text("Hello"), tool_calls=[call("w_1", "weather", ROME)], finish="TOOL_CALL")
     assert snapshot == streamed(sse(list(events(whole, size=8))[:-left_out]))[-1]
 
 
-def test_the_sign_of_the_end_alone_is_no_end() -> None:
+def test_done_alone_does_not_complete_a_stream() -> None:
     *before, end = events(answer(text("Hi")))
     assert streamed(sse(before) + b"data: [DONE]\n\n")[-1]["fault"] == "StreamTruncated"
     assert joined(streamed(sse([*before, end]) + b"data: [DONE]\n\n"))["content"] == "Hi"
@@ -137,7 +137,7 @@ def test_calls_without_an_id_get_one_that_is_the_same_in_body_and_stream() -> No
     assert joined(streamed(sse(events(whole)))) == answered(whole)
 
 
-def test_events_blocks_and_fields_nobody_knows_fail_nothing() -> None:
+def test_unknown_events_blocks_and_fields_are_ignored() -> None:
     known = answer(text("Hi"), usage=USAGE)
     strange = {"type": "hologram-start", "index": 9, "delta": {"message": {"depth": 3}}}
     start, *rest = events(known)
@@ -160,12 +160,12 @@ def test_a_body_without_an_answer_is_an_invalid_response(body: object) -> None:
     assert answered(body)["fault"] == "InvalidResponse"
 
 
-def test_a_frame_that_is_no_event_is_an_invalid_response() -> None:
+def test_a_frame_that_is_not_an_event_is_an_invalid_response() -> None:
     start, *_ = events(answer(text("Hi")))
     assert streamed(sse([start]) + b"data: {oops\n\n")[-1]["fault"] == "InvalidResponse"
 
 
-def test_an_error_where_an_answer_was_expected_is_a_fault() -> None:
+def test_an_error_body_in_place_of_a_response_is_a_fault() -> None:
     assert answered({"message": "out of order", "id": "x"})["fault"] == "ServerFailed"
     start, *_ = events(answer(text("Hi")))
     told = streamed(sse([start]) + b'event: error\ndata: {"message": "the model is gone"}\n\n')[-1]

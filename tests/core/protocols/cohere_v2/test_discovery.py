@@ -1,4 +1,4 @@
-"""Which models Cohere serves, and what they can."""
+"""The models of Cohere, and their capabilities."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ def discovery() -> Discovery:
     return found
 
 
-def test_the_list_is_asked_for_in_one_page() -> None:
+def test_the_list_is_requested_in_one_page() -> None:
     asked = discovery().list_request()
     assert (asked.method, asked.url) == ("GET", "https://api.cohere.com/v1/models?page_size=1000&endpoint=chat")
     assert asked.headers == {"authorization": "Bearer <secret>"}
 
 
-def test_a_list_tells_names_windows_and_abilities() -> None:
+def test_names_windows_and_capabilities_are_read_from_a_list() -> None:
     seeing = {"name": "command-a-vision-07-2025", "context_length": 128000.0, "features": ["vision"]}
     told = discovery().read_list(json.dumps({"models": [MODEL, seeing, {"name": "bare"}, {}]}).encode())
     assert told == (
@@ -53,7 +53,7 @@ def test_a_list_tells_names_windows_and_abilities() -> None:
     )
 
 
-def test_one_model_is_asked_for_by_its_name() -> None:
+def test_one_model_is_requested_by_its_name() -> None:
     ask, read = discovery().model_request, discovery().read_model
     assert ask is not None
     assert read is not None
@@ -64,6 +64,6 @@ def test_one_model_is_asked_for_by_its_name() -> None:
     assert read("x", b"{}") is None
 
 
-def test_bodies_of_another_form_tell_nothing() -> None:
+def test_bodies_in_another_format_yield_nothing() -> None:
     assert discovery().read_list(b"<html>") == ()
     assert discovery().read_list(b"[]") == ()

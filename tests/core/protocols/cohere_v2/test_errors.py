@@ -1,4 +1,4 @@
-"""Cohere's refusals and failures."""
+"""Errors of Cohere."""
 
 from __future__ import annotations
 
@@ -38,12 +38,12 @@ def fault(status: int, body: object, **headers: str) -> Any:
         (504, "too slow", "ServerFailed"),
     ],
 )
-def test_a_status_and_a_phrase_decide(status: int, message: str, kind: str) -> None:
+def test_status_and_phrase_classify_an_error(status: int, message: str, kind: str) -> None:
     told = fault(status, {"id": "e-1", "message": message})
     assert (type(told).__name__, told.message, told.status, told.provider) == (kind, message, status, "cohere")
 
 
-def test_headers_tell_the_wait_and_the_trace() -> None:
+def test_retry_after_and_request_id_are_read_from_headers() -> None:
     told = fault(429, {"message": "slow down"}, Retry_After="3", X_Debug_Trace_Id="t-1")
     assert (told.retry_after, told.request_id) == (3.0, "t-1")
 
@@ -69,5 +69,5 @@ def test_any_body_is_a_fault(body: object, message: str) -> None:
 
 @settings(max_examples=scale_examples(60), deadline=None)
 @given(st.integers(400, 599), st.binary(max_size=60))
-def test_no_bytes_break_the_reading_of_errors(status: int, body: bytes) -> None:
+def test_no_bytes_raise_when_errors_are_read(status: int, body: bytes) -> None:
     assert isinstance(fault(status, body), Fault.__args__)

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.core.protocols.cohere_v2.answers import answer, answered, call, citation, events, joined, sse, streamed
-from tests.core.protocols.cohere_v2.asked import HI, THINKING, WEATHER, turns
+from tests.core.protocols.cohere_v2.requests import HI, THINKING, WEATHER, turns
 from tests.example_counts import scale_examples
 from victor_fp import replay
 from victor_fp.core.types import Message
@@ -35,20 +35,20 @@ def answers(draw: st.DrawFn) -> dict[str, Any]:
 
 @settings(max_examples=scale_examples(80), deadline=None)
 @given(answers(), st.integers(1, 5))
-def test_a_stream_folds_to_its_whole_twin(whole: dict[str, Any], size: int) -> None:
+def test_a_stream_folds_to_the_same_response_as_its_body(whole: dict[str, Any], size: int) -> None:
     assert joined(streamed(sse(events(whole, size=size)))) == answered(whole)
 
 
 @settings(max_examples=scale_examples(50), deadline=None)
 @given(answers(), st.integers(1, 40))
-def test_where_the_bytes_are_cut_changes_nothing(whole: dict[str, Any], size: int) -> None:
+def test_chunk_boundaries_do_not_change_the_response(whole: dict[str, Any], size: int) -> None:
     data = sse(events(whole))
     assert streamed(data, size=size) == streamed(data)
 
 
 @settings(max_examples=scale_examples(50), deadline=None)
 @given(answers(), st.data())
-def test_a_stream_that_is_cut_is_never_an_answer(whole: dict[str, Any], data: st.DataObject) -> None:
+def test_a_truncated_stream_is_never_a_completion(whole: dict[str, Any], data: st.DataObject) -> None:
     *before, _ = events(whole)
     bytes_ = sse(before)
     kept = bytes_[: data.draw(st.integers(0, len(bytes_)))]
@@ -57,7 +57,7 @@ def test_a_stream_that_is_cut_is_never_an_answer(whole: dict[str, Any], data: st
 
 @settings(max_examples=scale_examples(60), deadline=None)
 @given(answers())
-def test_an_answer_goes_back_as_it_came(whole: dict[str, Any]) -> None:
+def test_a_response_is_sent_back_unmodified(whole: dict[str, Any]) -> None:
     response = replay.response("cohere", 200, {}, json.dumps(whole).encode()).unwrap()
     results = [Message(role="tool", tool_call_id=one["id"], content="ok") for one in response.tool_calls or ()]
     back = turns(HI, response.to_message(), *results, model=THINKING, tools=[WEATHER])[1]
@@ -70,7 +70,7 @@ def test_an_answer_goes_back_as_it_came(whole: dict[str, Any]) -> None:
 
 
 def merged(content: list[dict[str, Any]]) -> list[tuple[str, str]]:
-    """Texts that follow each other as one: without thinking beside them, where one ends is not remembered."""
+    """Texts that follow each other as one: without thinking between them, the boundaries are not kept."""
     out: list[tuple[str, str]] = []
     for block in content:
         kind = block["type"]

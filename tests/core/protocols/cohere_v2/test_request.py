@@ -1,11 +1,11 @@
-"""What goes to Cohere, option by option."""
+"""Requests to Cohere, option by option."""
 
 from __future__ import annotations
 
 import pytest
 from pydantic import BaseModel
 
-from tests.core.protocols.cohere_v2.asked import (
+from tests.core.protocols.cohere_v2.requests import (
     HI,
     OLD,
     PLAIN,
@@ -69,7 +69,7 @@ def test_a_stream_differs_in_one_field() -> None:
         ({"parallel_tool_calls": True}, {}),
     ],
 )
-def test_an_option_goes_out_in_cohere_s_words(options: dict[str, object], fields: dict[str, object]) -> None:
+def test_an_option_is_sent_in_the_cohere_field(options: dict[str, object], fields: dict[str, object]) -> None:
     assert extra(**options) == fields
 
 
@@ -89,7 +89,7 @@ def test_an_option_goes_out_in_cohere_s_words(options: dict[str, object], fields
         ({"tool_choice": "required"}, "tool_choice", {}, "dropped"),
     ],
 )
-def test_what_cohere_cannot_take_is_a_fault_or_a_visible_adjustment(
+def test_unsupported_options_are_rejected_or_adjusted_visibly(
     options: dict[str, object], parameter: str, fields: dict[str, object], action: str
 ) -> None:
     assert refused(**options) == ("UnsupportedParameter", parameter)  # type: ignore[arg-type]  # options of any kind
@@ -111,7 +111,7 @@ def test_thinking_is_a_switch_and_a_budget(options: dict[str, object], thinking:
     assert extra(model=THINKING, **options).get("thinking") == thinking
 
 
-def test_a_level_of_thinking_is_brought_to_the_switch_visibly() -> None:
+def test_an_effort_level_is_mapped_to_the_thinking_switch_visibly() -> None:
     assert refused(model=THINKING, reasoning_effort="low") == ("UnsupportedParameter", "reasoning_effort")
     fields, adjustments = adjusted(model=THINKING, reasoning_effort="low")
     assert (fields["thinking"], adjustments) == ({"type": "enabled"}, [("reasoning_effort", "changed")])
@@ -121,7 +121,7 @@ def test_a_budget_for_thinking_that_is_off_is_refused() -> None:
     assert refused(model=THINKING, reasoning_effort="none", reasoning_budget=9)[1] == "reasoning_budget"
 
 
-def test_not_thinking_needs_no_word_where_a_model_does_not_think() -> None:
+def test_disabling_thinking_sends_nothing_for_a_model_without_thinking() -> None:
     assert extra(reasoning_effort="none") == {}
 
 
@@ -136,7 +136,7 @@ def test_tools_and_the_choice_among_them() -> None:
     assert extra(tools=[WEATHER], tool_choice="none") == {"tools": [tool], "tool_choice": "NONE"}
 
 
-def test_naming_a_tool_shows_that_one_alone_and_requires_it() -> None:
+def test_a_named_tool_choice_sends_only_that_tool_and_requires_a_call() -> None:
     fields = extra(tools=[TIME, WEATHER], tool_choice={"name": "weather"})
     assert ([tool["function"]["name"] for tool in fields["tools"]], fields["tool_choice"]) == (["weather"], "REQUIRED")
     assert refused(tools=[TIME], tool_choice={"name": "weather"}) == ("UnsupportedParameter", "tool_choice")
@@ -148,18 +148,18 @@ def test_one_strict_tool_makes_all_strict() -> None:
     assert "strict_tools" not in extra(tools=[TIME, WEATHER])
 
 
-def test_several_calls_cannot_be_forbidden() -> None:
+def test_parallel_calls_cannot_be_disabled() -> None:
     assert refused(tools=[WEATHER], parallel_tool_calls=False) == ("UnsupportedParameter", "parallel_tool_calls")
 
 
-def test_older_models_take_no_tool_choice() -> None:
+def test_older_models_reject_a_tool_choice() -> None:
     assert refused(model=OLD, tools=[WEATHER], tool_choice="required")[1] == "tool_choice"
     assert extra(model=OLD, tools=[WEATHER], tool_choice="none") == {}
 
 
-def test_names_of_speakers_are_refused() -> None:
+def test_participant_names_are_rejected() -> None:
     assert refused([Message(role="user", name="Ann", content="Hi")]) == ("UnsupportedParameter", "name")
 
 
-def test_headers_of_the_caller_s_own() -> None:
+def test_extra_headers_are_sent() -> None:
     assert request([HI], extra_headers={"X-Client-Name": "me"}).headers["x-client-name"] == "me"

@@ -1,4 +1,4 @@
-"""Conversations on their way to Cohere: roles, parts, results, and what goes back of earlier answers."""
+"""Conversations sent to Cohere: roles, parts, results, and what is sent back of earlier responses."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import json
 import pytest
 
 from tests.core.protocols.cohere_v2.answers import answer, call, text, thought
-from tests.core.protocols.cohere_v2.asked import HI, PLAIN, THINKING, WEATHER, refused, turns
+from tests.core.protocols.cohere_v2.requests import HI, PLAIN, THINKING, WEATHER, refused, turns
 from victor_fp import replay
 from victor_fp.core.types import AudioPart, FilePart, ImagePart, Message, TextPart
 
@@ -19,7 +19,7 @@ def turn(**more: object) -> Message:
     return Message.model_validate({"role": "assistant", **more})
 
 
-def test_instructions_keep_their_place() -> None:
+def test_instructions_keep_their_position() -> None:
     said = turns(Message(role="system", content="Be brief"), HI, Message(role="developer", content="Be kind"))
     assert [(one["role"], one["content"]) for one in said] == [
         ("system", "Be brief"),
@@ -40,7 +40,7 @@ def test_a_turn_with_calls_and_its_result() -> None:
     ]
 
 
-def test_text_beside_calls_is_kept() -> None:
+def test_text_with_calls_is_kept() -> None:
     assert turns(HI, turn(content="One moment", tool_calls=CALLS), RESULT)[1]["content"] == "One moment"
 
 
@@ -53,12 +53,12 @@ def test_text_beside_calls_is_kept() -> None:
         ("", True, "Error"),
     ],
 )
-def test_results_say_what_has_no_mark(content: str, is_error: bool, sent: str) -> None:
+def test_failed_results_are_marked_in_the_text(content: str, is_error: bool, sent: str) -> None:
     result = Message(role="tool", tool_call_id="w_1", content=content, is_error=is_error)
     assert turns(HI, turn(tool_calls=CALLS), result)[2]["content"] == sent
 
 
-def test_images_go_by_address_and_by_value() -> None:
+def test_images_are_sent_by_url_and_by_value() -> None:
     seen = Message(
         role="user",
         content=[
@@ -77,11 +77,11 @@ def test_images_go_by_address_and_by_value() -> None:
 @pytest.mark.parametrize(
     "part", [AudioPart(data=b"x", media_type="audio/wav"), FilePart(data=b"x", media_type="application/pdf")]
 )
-def test_sound_and_files_are_refused(part: AudioPart | FilePart) -> None:
+def test_audio_and_files_are_rejected(part: AudioPart | FilePart) -> None:
     assert refused([Message(role="user", content=[part])]) == ("UnsupportedParameter", part.type)
 
 
-def test_thinking_and_plans_go_back_where_they_were() -> None:
+def test_thinking_and_plans_are_sent_back_in_their_position() -> None:
     whole = answer(
         thought("I need the weather."),
         text("One moment."),
@@ -105,13 +105,13 @@ def test_thinking_and_plans_go_back_where_they_were() -> None:
     }
 
 
-def test_a_model_that_does_not_think_gets_no_thinking_back() -> None:
+def test_thinking_is_not_sent_back_to_a_model_without_thinking() -> None:
     whole = answer(thought("Hm"), text("Yes"))
     response = replay.response("cohere", 200, {}, json.dumps(whole).encode()).unwrap()
     assert turns(HI, response.to_message(), HI, model=PLAIN)[1] == {"role": "assistant", "content": "Yes"}
 
 
-def test_a_turn_of_another_vendor_goes_as_text_and_calls() -> None:
+def test_a_turn_of_another_vendor_is_sent_as_text_and_calls() -> None:
     state = {
         "protocol": "anthropic-messages",
         "blocks": [{"kind": "reasoning", "text": "Hm", "state": {"signature": "x"}}, {"kind": "text", "text": "Yes"}],
@@ -120,10 +120,10 @@ def test_a_turn_of_another_vendor_goes_as_text_and_calls() -> None:
     assert turns(HI, said, HI, model=THINKING)[1] == {"role": "assistant", "content": "Yes"}
 
 
-def test_arguments_that_were_no_json_go_back_as_they_came() -> None:
+def test_arguments_that_are_not_json_are_sent_back_unmodified() -> None:
     broken = [{"id": "w_1", "name": "weather", "arguments": '{"ci'}]
     assert turns(HI, turn(tool_calls=broken), RESULT)[1]["tool_calls"][0]["function"]["arguments"] == '{"ci'
 
 
-def test_an_empty_turn_is_an_empty_text() -> None:
+def test_an_empty_turn_is_sent_as_empty_text() -> None:
     assert turns(HI, turn(content=""), HI)[1] == {"role": "assistant", "content": ""}

@@ -1,4 +1,4 @@
-"""Answers as Gemini sends them, whole, as server-sent events and as a growing array; and what the library reads in them."""
+"""Gemini responses as bodies, server-sent events and streamed arrays, and helpers that decode them."""
 
 from __future__ import annotations
 
@@ -112,7 +112,7 @@ def spelled_fault(fault: Any) -> Json:
     return {"fault": type(fault).__name__, **{name: value for name, value in named.items() if value not in (None, ())}}
 
 
-def told(data: bytes | Iterable[bytes], headers: Mapping[str, str] = SSE) -> Json:
+def dump_stream(data: bytes | Iterable[bytes], headers: Mapping[str, str] = SSE) -> Json:
     """A stream put together: the text of its chunks, and everything its final chunk carries."""
     *before, last = chunks(data, headers)
     assert isinstance(last, StreamChunk), last

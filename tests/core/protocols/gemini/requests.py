@@ -1,4 +1,4 @@
-"""Requests as Gemini would get them, or the fault instead."""
+"""Builds requests to Gemini; returns the request or the fault."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What Gemini's answers mean, whole and streamed, as snapshots."""
+"""Decoded Gemini responses, from bodies and streams, as snapshots."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from tests.core.protocols.gemini.answers import (
     call,
     completed,
     continued,
+    dump_stream,
     fault_of,
     spelled,
     spelled_fault,
     sse,
     text,
     thought,
-    told,
     whole,
 )
 
@@ -102,12 +102,12 @@ BLOCKED = {
 
 @pytest.mark.parametrize("name", ANSWERS)
 def test_an_answer_is_normalised(name: str, snapshot: SnapshotAssertion) -> None:
-    assert snapshot == told(sse(ANSWERS[name]))
+    assert snapshot == dump_stream(sse(ANSWERS[name]))
 
 
 @pytest.mark.parametrize("name", [name for name, pieces in ANSWERS.items() if len(pieces) == 1])
-def test_a_whole_body_means_what_its_stream_means(name: str) -> None:
-    assert spelled(completed(ANSWERS[name][0])) == told(sse(ANSWERS[name]))
+def test_a_body_gives_the_same_response_as_its_stream(name: str) -> None:
+    assert spelled(completed(ANSWERS[name][0])) == dump_stream(sse(ANSWERS[name]))
 
 
 def test_a_blocked_prompt_is_refused_content(snapshot: SnapshotAssertion) -> None:
@@ -117,7 +117,7 @@ def test_a_blocked_prompt_is_refused_content(snapshot: SnapshotAssertion) -> Non
     }
 
 
-def test_a_truncated_stream_keeps_what_had_come(snapshot: SnapshotAssertion) -> None:
+def test_a_truncated_stream_keeps_partial_content(snapshot: SnapshotAssertion) -> None:
     pieces = [
         answer(thought("Hm"), finish=None),
         answer(text("Hel"), call("weather", ROME), finish=None, usage={"promptTokenCount": 3}),
@@ -125,7 +125,7 @@ def test_a_truncated_stream_keeps_what_had_come(snapshot: SnapshotAssertion) -> 
     assert snapshot == spelled_fault(fault_of(sse(pieces)))
 
 
-def test_an_error_in_the_middle_keeps_what_had_come(snapshot: SnapshotAssertion) -> None:
+def test_an_error_in_the_middle_keeps_partial_content(snapshot: SnapshotAssertion) -> None:
     error = {"error": {"code": 503, "message": "The model is overloaded.", "status": "UNAVAILABLE"}}
     assert snapshot == spelled_fault(fault_of(sse([answer(text("Hel"), finish=None), error])))
 
@@ -144,16 +144,16 @@ def test_arguments_arrive_value_by_value(snapshot: SnapshotAssertion) -> None:
         answer({"functionCall": {"name": "serve", "willContinue": True}}, finish=None),
         answer({"functionCall": {}}),
     ]
-    assert snapshot == told(sse(pieces))
+    assert snapshot == dump_stream(sse(pieces))
 
 
 @pytest.mark.parametrize("path", ["recipe", "$", "$..name", "$.steps[*]", "$.a[?(@.b)]"])
-def test_a_path_that_names_no_single_place_is_an_invalid_response(path: str) -> None:
+def test_a_path_that_is_not_unique_is_an_invalid_response(path: str) -> None:
     pieces = [answer(call("cook"), continued(path, stringValue="x"))]
     assert type(fault_of(sse(pieces))).__name__ == "InvalidResponse"
 
 
-def test_arguments_of_no_call_are_an_invalid_response() -> None:
+def test_arguments_without_a_call_are_an_invalid_response() -> None:
     fault = fault_of(sse([answer(continued("$.a", stringValue="x"))]))
     assert type(fault).__name__ == "InvalidResponse"
 
@@ -165,7 +165,7 @@ def test_a_body_without_a_candidate_is_an_invalid_response(body: object) -> None
     assert type(whole(body).failure()).__name__ == "InvalidResponse"  # type: ignore[union-attr]  # it is a failure
 
 
-def test_unknown_fields_parts_and_wrong_types_fail_nothing() -> None:
+def test_unknown_fields_parts_and_wrong_types_are_ignored() -> None:
     body = answer({"hologram": {"depth": 3}}, text("Hi"), {"text": 5}, avgLogprobs="low", mood="good")
     body["usageMetadata"] = {"promptTokenCount": 3.0, "candidatesTokenCount": "4", "unheardOf": {}}
     response = completed(body)

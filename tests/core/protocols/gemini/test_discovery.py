@@ -30,7 +30,7 @@ INFO = ModelInfo(
 )
 
 
-def spoken(provider: str = "google", **settings: str) -> Codec:
+def codec(provider: str = "google", **settings: str) -> Codec:
     match build_endpoint(CATALOGUE.find(provider).unwrap(), settings=settings):
         case Success(endpoint):
             return codec_for(endpoint)
@@ -38,7 +38,7 @@ def spoken(provider: str = "google", **settings: str) -> Codec:
 
 
 def counted(provider: str, **settings: str) -> tuple[str, Any]:
-    counting = spoken(provider, **settings).counting
+    counting = codec(provider, **settings).counting
     assert counting is not None
     asked = build_chat_request("google", HI, model=MIDDLE, tools=[WEATHER], options={"user": "u"})
     request = asked.bind(counting.request).unwrap()
@@ -46,7 +46,7 @@ def counted(provider: str, **settings: str) -> tuple[str, Any]:
 
 
 def test_models_are_listed_with_their_limits() -> None:
-    discovery = spoken().discovery
+    discovery = codec().discovery
     assert discovery is not None
     request = discovery.list_request()
     assert (request.method, request.body) == ("GET", b"")
@@ -56,8 +56,8 @@ def test_models_are_listed_with_their_limits() -> None:
     assert discovery.read_list(body) == (INFO, ModelInfo(id="bare", raw={"name": "models/bare"}))
 
 
-def test_one_model_is_asked_for_by_name() -> None:
-    discovery = spoken().discovery
+def test_one_model_is_requested_by_name() -> None:
+    discovery = codec().discovery
     assert discovery is not None
     assert discovery.model_request is not None
     assert discovery.read_model is not None
@@ -65,8 +65,8 @@ def test_one_model_is_asked_for_by_name() -> None:
     assert discovery.read_model(MIDDLE, json.dumps(MODEL).encode()) == INFO
 
 
-def test_a_body_that_is_none_tells_nothing() -> None:
-    discovery, counting = spoken().discovery, spoken().counting
+def test_a_malformed_body_yields_nothing() -> None:
+    discovery, counting = codec().discovery, codec().counting
     assert discovery is not None
     assert discovery.read_model is not None
     assert counting is not None
@@ -80,13 +80,13 @@ def test_tokens_are_counted_for_the_whole_request() -> None:
     request = body["generateContentRequest"]
     assert request["model"] == "models/gemini-2.5-flash"
     assert set(request) == {"model", "contents", "tools", "generationConfig"}
-    counting = spoken().counting
+    counting = codec().counting
     assert counting is not None
     assert counting.read(b'{"totalTokens": 31}') == 31
 
 
-def test_vertex_counts_beside_and_lists_no_models() -> None:
+def test_vertex_counts_tokens_and_lists_no_models() -> None:
     url, body = counted("vertex", project="p")
     assert url.endswith("/publishers/google/models/gemini-2.5-flash:countTokens")
     assert set(body) == {"contents", "tools"}
-    assert spoken("vertex", project="p").discovery is None
+    assert codec("vertex", project="p").discovery is None

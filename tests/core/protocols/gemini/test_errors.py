@@ -1,4 +1,4 @@
-"""Google's errors as faults: reasons and codes decide, prose only where nothing else tells."""
+"""Google's errors as faults: classified by reason and code, and by the message only without them."""
 
 from __future__ import annotations
 
@@ -71,14 +71,14 @@ def test_an_error_in_an_array_is_the_same(kind: str, status: int, body: dict[str
     assert replace(fault(status, [body]), evidence=alone.evidence) == alone
 
 
-def test_the_wait_stands_in_the_body_or_in_the_headers() -> None:
+def test_retry_after_is_read_from_the_body_or_the_headers() -> None:
     limited = error(429, "RESOURCE_EXHAUSTED", "Slow down.", RETRY)
     assert fault(429, limited).retry_after == 34.5
     assert fault(429, limited, {"Retry-After": "7"}).retry_after == 7
     assert fault(429, error(429, "RESOURCE_EXHAUSTED")).retry_after is None
 
 
-def test_the_most_telling_code_is_kept() -> None:
+def test_the_most_specific_code_is_kept() -> None:
     assert fault(400, error(400, "INVALID_ARGUMENT", "", reason("API_KEY_INVALID"))).code == "API_KEY_INVALID"
     assert fault(503, error(503, "UNAVAILABLE")).code == "UNAVAILABLE"
 

@@ -1,4 +1,4 @@
-"""JSON Schema in the subset that older models take."""
+"""JSON Schema in the subset that older models accept."""
 
 from __future__ import annotations
 
@@ -109,13 +109,13 @@ def _definitions(schema: dict[str, Any]) -> dict[str, Any]:
         {"type": "object", "additionalProperties": {"type": "integer"}},
     ],
 )
-def test_a_schema_without_a_form_is_refused_by_name(schema: dict[str, Any]) -> None:
+def test_a_schema_that_cannot_be_converted_is_rejected_by_name(schema: dict[str, Any]) -> None:
     assert refused(model=OLD, tools=[ToolDefinition(name="f", parameters=schema)]).parameter == "tools"
     form = {"type": "json_schema", "json_schema": {"name": "answer", "schema": schema}}
     assert refused(model=OLD, response_format=form).parameter == "response_format"
 
 
-def test_a_value_that_the_wire_has_no_type_for_is_no_schema() -> None:
+def test_a_value_without_a_protocol_type_is_not_a_schema() -> None:
     assert to_wire_schema({"type": "string", "enum": [1]}) is None
 
 

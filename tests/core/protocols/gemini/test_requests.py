@@ -1,4 +1,4 @@
-"""What a chat becomes on the wire: every option mapped, adjusted visibly, or refused."""
+"""Requests of chats: every option is mapped, adjusted visibly, or rejected."""
 
 from __future__ import annotations
 
@@ -120,20 +120,20 @@ def test_an_option_is_mapped(name: str) -> None:
 
 
 @pytest.mark.parametrize(("model", "options", "wanted"), THINKING)
-def test_reasoning_goes_as_the_model_takes_it(
+def test_reasoning_is_sent_in_the_form_of_the_model(
     model: str, options: dict[str, Any], wanted: dict[str, Any] | None
 ) -> None:
     assert config(model=model, **options).get("thinkingConfig") == wanted
 
 
 @pytest.mark.parametrize(("parameter", "options"), REFUSED)
-def test_what_cannot_be_taken_is_refused_by_name(parameter: str, options: dict[str, Any]) -> None:
+def test_unsupported_options_are_rejected_by_name(parameter: str, options: dict[str, Any]) -> None:
     fault = refused(**options)
     assert (type(fault).__name__, fault.parameter) == ("UnsupportedParameter", parameter)
 
 
 @pytest.mark.parametrize(("parameter", "options"), REFUSED)
-def test_what_cannot_be_taken_is_left_out_visibly_where_allowed(parameter: str, options: dict[str, Any]) -> None:
+def test_unsupported_options_are_dropped_visibly_if_allowed(parameter: str, options: dict[str, Any]) -> None:
     request = requested(**options, on_unsupported="adjust")
     assert [adjustment.parameter for adjustment in request.adjustments][:1] == [parameter]
 
@@ -145,19 +145,19 @@ def test_the_defaults_are_sent() -> None:
     }
 
 
-def test_a_default_bound_leaves_room_for_the_thinking_that_was_asked_for() -> None:
+def test_the_default_max_tokens_leaves_room_for_the_requested_thinking() -> None:
     assert body(reasoning_budget=1000)["generationConfig"]["maxOutputTokens"] == 5096
     assert body(reasoning_budget=1000, max_tokens=2000)["generationConfig"]["maxOutputTokens"] == 2000
 
 
-def test_chat_and_stream_differ_in_the_address_alone() -> None:
+def test_chat_and_stream_differ_in_the_url_only() -> None:
     chat, stream = requested(tools=[WEATHER]), requested(tools=[WEATHER], stream=True)
     assert chat.url == f"https://generativelanguage.googleapis.com/v1beta/models/{MIDDLE}:generateContent"
     assert stream.url == chat.url.replace(":generateContent", ":streamGenerateContent?alt=sse")
     assert (chat.body, chat.headers) == (stream.body, stream.headers)
 
 
-def test_the_key_stands_in_a_header_and_not_in_the_address() -> None:
+def test_the_key_is_in_a_header_and_not_in_the_url() -> None:
     request = requested(extra_headers={"X-Trace": "1"})
     assert request.headers == {"content-type": "application/json", "x-goog-api-key": "<secret>", "x-trace": "1"}
     assert "key" not in request.url
@@ -196,7 +196,7 @@ def test_a_strict_tool_is_validated_where_the_model_can() -> None:
     assert "toolConfig" not in body(tools=[WEATHER])
 
 
-def test_tools_go_as_json_schema_and_to_older_models_in_their_subset() -> None:
+def test_tools_are_sent_as_json_schema_and_to_older_models_in_their_subset() -> None:
     declared = {"name": "weather", "description": "The weather"}
     assert body(tools=[WEATHER])["tools"] == [
         {"functionDeclarations": [declared | {"parametersJsonSchema": WEATHER.parameters}]}
@@ -214,7 +214,7 @@ def test_a_model_class_is_a_schema() -> None:
     assert config(response_format=Answer)["responseJsonSchema"] == Answer.model_json_schema()
 
 
-def test_googles_own_tools_stand_beside_the_callers() -> None:
+def test_google_tools_are_sent_alongside_the_callers_tools() -> None:
     tools = body(tools=[WEATHER], extra_body={"tools": [{"googleSearch": {}}]})["tools"]
     assert [list(tool) for tool in tools] == [["functionDeclarations"], ["googleSearch"]]
 
@@ -229,23 +229,23 @@ def test_a_service_tier_is_named_as_google_names_it(tier: str, sent: str | None)
     assert body(service_tier=tier).get("serviceTier") == sent
 
 
-def test_instructions_stand_apart() -> None:
+def test_instructions_are_a_separate_field() -> None:
     sent = body([Message(role="system", content="Be brief."), Message(role="developer", content="Be kind."), *HI])
     assert sent["systemInstruction"] == {"parts": [{"text": "Be brief."}, {"text": "Be kind."}]}
     assert len(sent["contents"]) == 1
 
 
-def test_instructions_lead_the_first_turn_of_a_model_that_takes_none() -> None:
+def test_instructions_are_prepended_to_the_first_turn_if_the_model_accepts_none() -> None:
     sent = body([Message(role="system", content="Be brief."), *HI], model="gemma-3-27b-it")
     assert "systemInstruction" not in sent
     assert sent["contents"] == [{"role": "user", "parts": [{"text": "Be brief."}, {"text": "Hi"}]}]
 
 
-def test_instructions_alone_are_no_request() -> None:
+def test_instructions_alone_are_rejected() -> None:
     assert type(refused([Message(role="system", content="Be brief.")])).__name__ == "InvalidRequest"
 
 
-def test_media_go_by_value_or_by_address() -> None:
+def test_media_are_sent_by_value_or_by_url() -> None:
     message = Message(
         role="user",
         content=[
@@ -281,7 +281,7 @@ def test_media_go_by_value_or_by_address() -> None:
         ({}, "https://aiplatform.googleapis.com/v1/projects/p/locations/global"),
     ],
 )
-def test_vertex_has_a_project_and_a_location_in_its_address(settings: dict[str, str], start: str) -> None:
+def test_vertex_has_a_project_and_a_location_in_its_url(settings: dict[str, str], start: str) -> None:
     request = requested(provider="vertex", settings={"project": "p", **settings})
     assert request.url == f"{start}/publishers/google/models/{MIDDLE}:generateContent"
     assert (request.headers["authorization"], request.signing) == ("Bearer <secret>", "google")

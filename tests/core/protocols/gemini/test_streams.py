@@ -1,4 +1,4 @@
-"""Laws of Gemini's streams: where the bytes are cut, and how they are framed, changes nothing."""
+"""Laws of Gemini's streams: chunk boundaries and framing do not change the response."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from tests.core.protocols.gemini.answers import (
     array,
     chunks,
     completed,
+    dump_stream,
     fault_of,
     final,
     spelled,
     sse,
     text,
-    told,
 )
 from tests.core.protocols.gemini.strategies import PARTS
 from tests.example_counts import scale_examples
@@ -62,27 +62,31 @@ def cut(data: bytes, places: list[int]) -> list[bytes]:
 
 @given(answers())
 @settings(max_examples=scale_examples(100), deadline=None)
-def test_a_stream_folds_to_what_its_whole_body_means(both: tuple[Json, list[Json]]) -> None:
+def test_a_stream_folds_to_the_same_response_as_its_body(both: tuple[Json, list[Json]]) -> None:
     body, pieces = both
-    assert told(sse(pieces)) == spelled(completed(body))
+    assert dump_stream(sse(pieces)) == spelled(completed(body))
 
 
 @given(answers(), st.lists(st.integers(0), max_size=12), st.sampled_from(["\n", "\r\n"]))
 @settings(max_examples=scale_examples(60), deadline=None)
-def test_where_events_are_cut_changes_nothing(both: tuple[Json, list[Json]], places: list[int], newline: str) -> None:
+def test_chunk_boundaries_do_not_change_the_response(
+    both: tuple[Json, list[Json]], places: list[int], newline: str
+) -> None:
     data = sse(both[1], newline)
-    assert told(cut(data, places)) == told(sse(both[1]))
+    assert dump_stream(cut(data, places)) == dump_stream(sse(both[1]))
 
 
 @given(answers(), st.lists(st.integers(0), max_size=12))
 @settings(max_examples=scale_examples(60), deadline=None)
-def test_an_array_means_what_events_mean_wherever_it_is_cut(both: tuple[Json, list[Json]], places: list[int]) -> None:
-    assert told(cut(array(both[1]), places), ARRAY) == told(sse(both[1]))
+def test_an_array_gives_the_same_response_as_events_for_any_chunk_boundaries(
+    both: tuple[Json, list[Json]], places: list[int]
+) -> None:
+    assert dump_stream(cut(array(both[1]), places), ARRAY) == dump_stream(sse(both[1]))
 
 
 @given(answers(), st.integers(0))
 @settings(max_examples=scale_examples(60), deadline=None)
-def test_a_cut_stream_is_never_a_completion(both: tuple[Json, list[Json]], place: int) -> None:
+def test_a_truncated_stream_is_never_a_completion(both: tuple[Json, list[Json]], place: int) -> None:
     data = sse(both[1][:-1])
     kept = data[: place % (len(data) + 1)]
     last = chunks(kept)[-1:]
@@ -103,7 +107,7 @@ def test_an_array_is_read_as_it_grows() -> None:
     assert (first.content, sent) == ("one", ["first"])
 
 
-def test_an_array_that_breaks_off_is_truncated() -> None:
+def test_an_incomplete_array_is_a_truncated_stream() -> None:
     data = array([answer(text("one"), finish=None), answer(text("two"))])
     fault = fault_of(data[: data.index(b"two")], ARRAY)
     assert (type(fault).__name__, fault.partial.content) == ("StreamTruncated", "one")
@@ -124,7 +128,7 @@ def test_usage_behind_the_finish_reason_is_counted() -> None:
     }
 
 
-def test_counts_of_earlier_pieces_stay_where_a_later_one_lacks_them() -> None:
+def test_counts_of_earlier_chunks_are_kept_if_a_later_one_has_none() -> None:
     pieces = [
         answer(text("Hi"), finish=None, usage={"promptTokenCount": 8, "thoughtsTokenCount": 5}),
         answer(usage={"candidatesTokenCount": 2}),
@@ -139,7 +143,7 @@ def test_counts_of_earlier_pieces_stay_where_a_later_one_lacks_them() -> None:
 
 def test_a_stream_may_end_without_a_blank_line_or_with_done() -> None:
     data = sse([answer(text("Hi"))], "\n")
-    assert told(data.rstrip()) == told(data) == told(data + b"data: [DONE]\n\n")
+    assert dump_stream(data.rstrip()) == dump_stream(data) == dump_stream(data + b"data: [DONE]\n\n")
 
 
 def test_an_error_in_an_array_ends_the_stream() -> None:
@@ -148,9 +152,9 @@ def test_an_error_in_an_array_ends_the_stream() -> None:
     assert (type(fault).__name__, fault.partial.content) == ("ServerFailed", "Hi")
 
 
-def test_an_event_that_is_no_json_is_an_invalid_response() -> None:
+def test_an_event_that_is_not_json_is_an_invalid_response() -> None:
     assert type(fault_of(b"data: {oops\r\n\r\n", SSE)).__name__ == "InvalidResponse"
 
 
-def test_an_unknown_event_is_passed_over() -> None:
-    assert told(sse([{"weather": "fine"}, answer(text("Hi"))])) == told(sse([answer(text("Hi"))]))
+def test_an_unknown_event_is_ignored() -> None:
+    assert dump_stream(sse([{"weather": "fine"}, answer(text("Hi"))])) == dump_stream(sse([answer(text("Hi"))]))

@@ -1,4 +1,4 @@
-"""A turn that goes back: every signature on its own part, results under their functions' names and ids."""
+"""Turns that are sent back: every signature on its own part, results with their functions' names and ids."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ PLACEHOLDER_SIGNATURE = "skip_thought_signature_validator"
 
 
 def returned(parts: list[Json], **more: Any) -> list[Json]:
-    """The parts of the model's turn when its answer goes back, with a result for every call."""
+    """The parts of the model's turn when its response is sent back, with a result for every call."""
     message = completed(answer(*parts)).to_message()
     results = [result(made["id"], "ok") for made in message.tool_calls or ()]
     contents = body([*HI, message, *results], **more)["contents"]
@@ -39,13 +39,13 @@ def merged(parts: list[Json]) -> list[Json]:
 
 @given(st.lists(PARTS, min_size=1, max_size=6))
 @settings(max_examples=scale_examples(100), deadline=None)
-def test_an_answer_goes_back_part_by_part_as_it_came(parts: list[Json]) -> None:
+def test_a_response_is_sent_back_part_by_part_unmodified(parts: list[Json]) -> None:
     assert returned(parts) == merged(parts)
 
 
 @given(st.lists(PARTS, min_size=1, max_size=6))
 @settings(max_examples=scale_examples(50), deadline=None)
-def test_a_streamed_answer_goes_back_like_a_whole_one(parts: list[Json]) -> None:
+def test_a_streamed_response_is_sent_back_like_a_body(parts: list[Json]) -> None:
     last = final(sse([*(answer(part, finish=None) for part in parts), answer()]))
     content = completed(answer(*parts)).content
     message = Message(
@@ -66,7 +66,7 @@ def test_a_signature_stays_on_its_part_when_the_text_is_edited() -> None:
     assert contents[1]["parts"] == [parts[0], text("Oslo"), parts[2]]
 
 
-def test_results_go_back_under_name_and_id_in_the_order_of_the_calls() -> None:
+def test_results_are_sent_with_name_and_id_in_the_order_of_the_calls() -> None:
     message = completed(answer(call("weather", {"city": "Rome"}, id="a"), call("time", {}, id="b"))).to_message()
     contents = body([*HI, message, result("b", "noon"), result("a", "no such city", is_error=True)])["contents"]
     assert contents[2] == {
@@ -84,7 +84,7 @@ def test_ids_that_the_vendor_never_gave_are_not_sent_to_it() -> None:
     assert contents[2]["parts"] == [{"functionResponse": {"name": "weather", "response": {"output": "sunny"}}}]
 
 
-def test_an_id_used_anew_names_the_newer_function() -> None:
+def test_a_reused_id_names_the_newer_function() -> None:
     contents = body(
         [*HI, turn(("c", "weather", {})), result("c", "sunny"), turn(("c", "time", {})), result("c", "noon")]
     )["contents"]
@@ -97,7 +97,7 @@ def test_an_id_used_anew_names_the_newer_function() -> None:
     assert names == ["weather", "time"]
 
 
-def test_made_ids_are_stable_and_differ_within_a_conversation() -> None:
+def test_generated_ids_are_stable_and_unique_within_a_conversation() -> None:
     first = answer(call("weather", {"city": "Rome"}), call("weather", {"city": "Rome"}))
     second = first | {"responseId": "resp-2"}
     ids = [[made["id"] for made in completed(body).tool_calls or ()] for body in (first, first, second)]
@@ -105,7 +105,7 @@ def test_made_ids_are_stable_and_differ_within_a_conversation() -> None:
     assert len({*ids[0], *ids[2]}) == 4
 
 
-def test_made_ids_do_without_a_response_id() -> None:
+def test_generated_ids_do_not_require_a_response_id() -> None:
     bare = [answer(call("weather", {"city": city})) for city in ("Rome", "Oslo")]
     for body_ in bare:
         del body_["responseId"]
@@ -113,12 +113,12 @@ def test_made_ids_do_without_a_response_id() -> None:
     assert len(ids) == 2
 
 
-def test_arguments_that_are_no_object_go_back_inside_of_one() -> None:
+def test_arguments_that_are_not_an_object_are_sent_back_wrapped() -> None:
     contents = body([*HI, turn(("c", "weather", '{"city": "Ro')), result("c", "no JSON", is_error=True)])["contents"]
     assert contents[1]["parts"][0]["functionCall"]["args"] == {"arguments": '{"city": "Ro'}
 
 
-def test_a_turn_of_another_model_is_signed_for_models_that_demand_it() -> None:
+def test_a_turn_of_another_model_gets_a_signature_for_models_that_require_it() -> None:
     messages = [*HI, turn(("a", "weather", {}), ("b", "time", {})), result("a", "1"), result("b", "2")]
     signed = [part.get("thoughtSignature") for part in body(messages, model=NEW)["contents"][1]["parts"]]
     assert signed == [PLACEHOLDER_SIGNATURE, None]
@@ -132,7 +132,7 @@ def test_a_real_signature_is_never_replaced() -> None:
     ]
 
 
-def test_state_of_another_protocol_is_left_alone() -> None:
+def test_state_of_another_protocol_is_ignored() -> None:
     state = {
         "protocol": "anthropic-messages",
         "blocks": [{"kind": "reasoning", "text": "Hm", "state": {"signature": "x"}}],

@@ -1,4 +1,4 @@
-"""Interactions as Google sends them, whole and in events; the requests for them, and what the library reads in them."""
+"""Interactions as bodies and events, their requests, and helpers that decode them."""
 
 from __future__ import annotations
 
@@ -67,17 +67,17 @@ def interaction(*steps: Json, status: str = "completed", **more: Any) -> Json:
 def events(whole: Json) -> list[Json]:
     """The events that tell of an interaction, as Google sends them: a step begins bare, and what it has follows."""
     described = {name: value for name, value in whole.items() if name != "steps"}
-    told: list[Json] = [
+    written: list[Json] = [
         {"event_type": "interaction.created", "interaction": {**described, "status": "in_progress", "usage": None}},
         {"event_type": "interaction.status_update", "interaction_id": whole["id"], "status": "in_progress"},
     ]
     for index, step in enumerate(whole["steps"]):
         begun, deltas = pieces_of(step)
-        told.append({"event_type": "step.start", "index": index, "step": begun})
-        told += ({"event_type": "step.delta", "index": index, "delta": delta} for delta in deltas)
-        told.append({"event_type": "step.stop", "index": index})
-    told.append({"event_type": "interaction.completed", "interaction": described})
-    return told
+        written.append({"event_type": "step.start", "index": index, "step": begun})
+        written += ({"event_type": "step.delta", "index": index, "delta": delta} for delta in deltas)
+        written.append({"event_type": "step.stop", "index": index})
+    written.append({"event_type": "interaction.completed", "interaction": described})
+    return written
 
 
 def pieces_of(step: Json) -> tuple[Json, list[Json]]:
@@ -106,8 +106,8 @@ def content_pieces(part: Json) -> list[Json]:
     return [*halves, {"type": "text_annotation_delta", "annotations": cited}] if cited else halves
 
 
-def sse(told: Iterable[Json], newline: str = "\n") -> bytes:
-    frames = (f"event: {one['event_type']}{newline}data: {json.dumps(one)}{newline}{newline}" for one in told)
+def sse(written: Iterable[Json], newline: str = "\n") -> bytes:
+    frames = (f"event: {one['event_type']}{newline}data: {json.dumps(one)}{newline}{newline}" for one in written)
     return "".join(frames).encode() + DONE.replace(b"\n", newline.encode())
 
 
@@ -148,7 +148,7 @@ def spelled(response: CompletionResponse) -> Json:
     return response.model_dump(exclude_none=True, exclude={"raw_response"})
 
 
-def told(data: bytes | Iterable[bytes]) -> Json:
+def dump_stream(data: bytes | Iterable[bytes]) -> Json:
     """A stream put together: the text of its chunks, and everything its final chunk carries."""
     *before, last = chunks(data)
     assert isinstance(last, StreamChunk), last

@@ -1,4 +1,4 @@
-"""What interactions mean, whole and streamed, as snapshots; and what the ones without an answer are."""
+"""Decoded interactions, from bodies and streams, as snapshots; and interactions without content."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from tests.core.protocols.gemini_interactions.interactions import (
     Json,
     call,
     completed,
+    dump_stream,
     events,
     fault_of,
     interaction,
@@ -24,7 +25,6 @@ from tests.core.protocols.gemini_interactions.interactions import (
     spelled,
     sse,
     thought,
-    told,
     whole,
 )
 from victor_fp import replay
@@ -64,11 +64,11 @@ ANSWERS: dict[str, Json] = {
 
 
 @pytest.mark.parametrize("name", ANSWERS)
-def test_what_an_interaction_means(name: str, snapshot: SnapshotAssertion) -> None:
+def test_an_interaction_is_decoded(name: str, snapshot: SnapshotAssertion) -> None:
     answer = ANSWERS[name]
     meant = spelled(completed(answer))
     assert meant == snapshot
-    assert told(sse(events(answer))) == meant
+    assert dump_stream(sse(events(answer))) == meant
 
 
 def test_calls_of_a_response_without_ids_get_stable_ones() -> None:
@@ -78,11 +78,11 @@ def test_calls_of_a_response_without_ids_get_stable_ones() -> None:
     assert len(set(ids[0])) == 2
 
 
-def test_steps_that_only_the_end_tells_of_are_read_from_it() -> None:
+def test_steps_that_only_the_final_event_has_are_read_from_it() -> None:
     answer = ANSWERS["thinking"]
     first = {"event_type": "interaction.created", "interaction": {"id": "v1_a", "model": MODEL}}
     last = {"event_type": "interaction.completed", "interaction": answer}
-    assert told(sse([first, last])) == spelled(completed(answer))
+    assert dump_stream(sse([first, last])) == spelled(completed(answer))
 
 
 FAULTS: dict[str, tuple[Json, str]] = {
@@ -104,7 +104,7 @@ FAULTS: dict[str, tuple[Json, str]] = {
 
 
 @pytest.mark.parametrize("name", FAULTS)
-def test_a_response_without_an_answer_is_a_fault(name: str) -> None:
+def test_a_response_without_content_is_a_fault(name: str) -> None:
     answer, fault = FAULTS[name]
     failure: Any = whole(answer)
     assert type(failure.failure()).__name__ == fault
@@ -125,7 +125,7 @@ def test_errors_are_those_of_the_gemini_api(status: int, reason: str, fault: str
     assert type(result.failure()).__name__ == fault
 
 
-def test_an_error_event_ends_the_stream_with_what_was_said_before() -> None:
+def test_an_error_event_ends_the_stream_with_partial_content() -> None:
     error = {"event_type": "error", "error": {"code": "RESOURCE_EXHAUSTED", "message": "Slow down"}}
     fault = fault_of(sse([*events(ANSWERS["text"])[:5], error]))
     assert type(fault).__name__ == "RateLimited"

@@ -1,4 +1,4 @@
-"""What a chat becomes on the wire: every option mapped, adjusted visibly, or refused by name."""
+"""Requests of chats: every option is mapped, adjusted visibly, or rejected by name."""
 
 from __future__ import annotations
 
@@ -62,18 +62,18 @@ def test_an_option_is_mapped(name: str) -> None:
 
 
 @pytest.mark.parametrize(("parameter", "options"), REFUSED)
-def test_what_cannot_be_taken_is_refused_by_name(parameter: str, options: dict[str, Any]) -> None:
+def test_unsupported_options_are_rejected_by_name(parameter: str, options: dict[str, Any]) -> None:
     fault = refused(**options)
     assert (type(fault).__name__, fault.parameter) == ("UnsupportedParameter", parameter)
 
 
 @pytest.mark.parametrize(("parameter", "options"), REFUSED)
-def test_what_cannot_be_taken_is_left_out_visibly_where_allowed(parameter: str, options: dict[str, Any]) -> None:
+def test_unsupported_options_are_dropped_visibly_if_allowed(parameter: str, options: dict[str, Any]) -> None:
     request = requested(**options, on_unsupported="adjust")
     assert [adjustment.parameter for adjustment in request.adjustments] == [parameter]
 
 
-def test_thinking_that_cannot_be_switched_off_is_the_least_there_is() -> None:
+def test_thinking_that_cannot_be_disabled_is_set_to_the_minimum() -> None:
     request = requested(reasoning_effort="none", on_unsupported="adjust")
     assert [adjustment.action for adjustment in request.adjustments] == ["changed"]
     sent = request.json()
@@ -107,19 +107,19 @@ def test_tools_are_flat_and_chosen_in_the_configuration(choice: Any, wanted: Any
     assert sent["generation_config"]["tool_choice"] == wanted
 
 
-def test_server_side_tools_stand_beside_the_callers_own() -> None:
+def test_server_side_tools_are_sent_alongside_the_callers_tools() -> None:
     sent = body(tools=[WEATHER], extra_body={"tools": [{"type": "code_execution"}]})
     assert [tool["type"] for tool in sent["tools"]] == ["function", "code_execution"]
 
 
-def test_instructions_are_apart_from_the_steps() -> None:
+def test_instructions_are_separate_from_the_steps() -> None:
     messages = [Message(role="system", content="Be brief."), *HI, Message(role="developer", content="In French.")]
     sent = body(messages)
     assert sent["system_instruction"] == "Be brief.\n\nIn French."
     assert sent["input"] == BARE["input"]
 
 
-def test_instructions_alone_are_no_request() -> None:
+def test_instructions_alone_are_rejected() -> None:
     fault = refused([Message(role="system", content="Be brief.")])
     assert type(fault).__name__ == "InvalidRequest"
 

@@ -1,4 +1,4 @@
-"""Interactions that the server keeps: stored, continued by id, and made in the background."""
+"""Interactions that the server stores: continued by id, and created in the background."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from victor_fp.core.types import Message
 SYSTEM = Message(role="system", content="Be brief.")
 
 
-def test_nothing_is_kept_unless_it_is_asked_for() -> None:
+def test_nothing_is_stored_unless_requested() -> None:
     assert body()["store"] is False
     assert body(store=True)["store"] is True
     sent = body(background=True)
@@ -37,7 +37,7 @@ def test_background_and_no_store_contradict_each_other() -> None:
     assert "background" not in body(background=True, store=False, on_unsupported="adjust")
 
 
-def test_what_the_server_has_is_not_sent_again_but_instructions_are() -> None:
+def test_stored_turns_are_not_sent_again_but_instructions_are() -> None:
     answer = completed(interaction(output("Yes")))
     assert answer.response_id == "v1_a"
     sent = body([SYSTEM, *HI, answer.to_message(), *HI], previous_response_id="v1_a")
@@ -46,7 +46,7 @@ def test_what_the_server_has_is_not_sent_again_but_instructions_are() -> None:
     assert sent["previous_interaction_id"] == "v1_a"
 
 
-def test_results_behind_a_known_turn_name_their_call() -> None:
+def test_results_after_a_stored_turn_name_their_call() -> None:
     answer = completed(interaction(call("weather", {}), status="requires_action")).to_message()
     result = Message(role="tool", tool_call_id="fc_1", content="ok")
     for messages in ([*HI, answer, result], [result.model_copy(update={"name": "weather"})]):
@@ -55,7 +55,7 @@ def test_results_behind_a_known_turn_name_their_call() -> None:
         ]
 
 
-def test_what_is_not_kept_cannot_be_continued() -> None:
+def test_responses_that_are_not_stored_cannot_be_continued() -> None:
     stateless: dict[str, Any] = {**interaction(output("Yes")), "id": ""}
     assert completed(stateless).response_id is None
 

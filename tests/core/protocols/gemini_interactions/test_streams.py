@@ -1,4 +1,4 @@
-"""Laws of streamed interactions: where the bytes are cut changes nothing, and what is cut off is no completion."""
+"""Laws of streamed interactions: chunk boundaries do not change the response, and a truncated stream is not a completion."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from tests.core.protocols.gemini_interactions.interactions import (
     Json,
     chunks,
     completed,
+    dump_stream,
     events,
     fault_of,
     interaction,
@@ -18,7 +19,6 @@ from tests.core.protocols.gemini_interactions.interactions import (
     output,
     spelled,
     sse,
-    told,
 )
 from tests.example_counts import scale_examples
 from victor_fp.core.types import StreamChunk
@@ -31,30 +31,30 @@ def cut(data: bytes, places: list[int]) -> list[bytes]:
 
 @given(interactions())
 @settings(max_examples=scale_examples(100), deadline=None)
-def test_a_stream_folds_to_what_its_whole_body_means(answer: Json) -> None:
-    assert told(sse(events(answer))) == spelled(completed(answer))
+def test_a_stream_folds_to_the_same_response_as_its_body(answer: Json) -> None:
+    assert dump_stream(sse(events(answer))) == spelled(completed(answer))
 
 
 @given(interactions(), st.lists(st.integers(0), max_size=12), st.sampled_from(["\n", "\r\n"]))
 @settings(max_examples=scale_examples(60), deadline=None)
-def test_where_events_are_cut_changes_nothing(answer: Json, places: list[int], newline: str) -> None:
-    assert told(cut(sse(events(answer), newline), places)) == told(sse(events(answer)))
+def test_chunk_boundaries_do_not_change_the_response(answer: Json, places: list[int], newline: str) -> None:
+    assert dump_stream(cut(sse(events(answer), newline), places)) == dump_stream(sse(events(answer)))
 
 
 @given(interactions(), st.integers(0))
 @settings(max_examples=scale_examples(60), deadline=None)
-def test_a_cut_stream_is_never_a_completion(answer: Json, place: int) -> None:
+def test_a_truncated_stream_is_never_a_completion(answer: Json, place: int) -> None:
     data = sse(events(answer)[:-1]).removesuffix(b"event: done\ndata: [DONE]\n\n")
     last = chunks(data[: place % (len(data) + 1)])[-1:]
     assert not any(isinstance(chunk, StreamChunk) and chunk.is_final for chunk in last)
 
 
-def test_a_stream_that_ends_early_keeps_what_it_said() -> None:
+def test_a_stream_that_ends_early_keeps_partial_content() -> None:
     fault = fault_of(sse(events(interaction(output("Hello")))[:-1]))
     assert (type(fault).__name__, fault.partial.content) == ("StreamTruncated", "Hello")
 
 
-def test_events_and_steps_nobody_knows_are_passed_over() -> None:
+def test_unknown_events_and_steps_are_ignored() -> None:
     known = events(interaction(output("Hello")))
     news: list[Json] = [
         {"event_type": "interaction.news", "news": [1]},
@@ -62,7 +62,7 @@ def test_events_and_steps_nobody_knows_are_passed_over() -> None:
         {"event_type": "step.start", "index": 8},
         {"event_type": "step.stop", "index": 9},
     ]
-    assert told(sse([*known[:3], *news, *known[3:]])) == told(sse(known))
+    assert dump_stream(sse([*known[:3], *news, *known[3:]])) == dump_stream(sse(known))
 
 
 def test_an_event_that_is_damaged_is_a_fault() -> None:

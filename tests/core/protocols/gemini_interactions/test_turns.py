@@ -1,4 +1,4 @@
-"""A turn that goes back: the model's own steps as they came, to the provider they came from, and results for calls."""
+"""Turns that are sent back: the model's own steps, unmodified, to the same provider, and results for calls."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def result(id_: str, content: Any, **more: Any) -> Message:
 
 
 def returned(steps: list[Json]) -> list[Json]:
-    """The model's steps when its answer goes back, with a result for every call."""
+    """The model's steps when its response is sent back, with a result for every call."""
     message = completed(interaction(*steps)).to_message()
     results = [result(made["id"], "ok") for made in message.tool_calls or ()]
     sent: list[Json] = body([*HI, message, *results])["input"]
@@ -60,12 +60,12 @@ def merged(steps: list[Json]) -> list[Json]:
 
 @given(st.lists(STEPS, min_size=1, max_size=6))
 @settings(max_examples=scale_examples(100), deadline=None)
-def test_an_answer_goes_back_step_by_step_as_it_came(steps: list[Json]) -> None:
+def test_a_response_is_sent_back_step_by_step_unmodified(steps: list[Json]) -> None:
     steps = [{**step, "id": f"fc_{place}"} if "name" in step else step for place, step in enumerate(steps)]
     assert merged(returned(steps)) == merged(steps)
 
 
-def test_results_say_whose_they_are_and_whether_they_are_errors() -> None:
+def test_results_name_their_call_and_whether_they_are_errors() -> None:
     message = completed(interaction(call("weather", {"city": "Rome"}), call("time", {}, id="fc_2"))).to_message()
     picture = ImagePart(data=b"abc", media_type="image/png")
     results = [
@@ -86,7 +86,7 @@ def test_results_say_whose_they_are_and_whether_they_are_errors() -> None:
     ]
 
 
-def test_steps_of_googles_own_tools_need_nobodys_answer() -> None:
+def test_steps_of_google_tools_need_no_result() -> None:
     response = completed(interaction(SEARCH, FOUND, output("Rome.")))
     assert response.tool_calls is None
     assert response.stop_reason == "stop"
@@ -95,7 +95,7 @@ def test_steps_of_googles_own_tools_need_nobodys_answer() -> None:
     assert "signature" not in str(steps)
 
 
-def test_state_goes_to_the_provider_it_came_from_alone() -> None:
+def test_state_is_sent_only_to_the_provider_that_created_it() -> None:
     message = completed(interaction(thought("Hm"), SEARCH, FOUND, output("Rome.", PICTURE))).to_message()
     sent = replay.request("google", [*HI, message, *HI], model="gemini-3.5-flash").unwrap()
     assert "U0lH" not in sent.body.decode()
@@ -106,7 +106,7 @@ def test_state_goes_to_the_provider_it_came_from_alone() -> None:
     assert [step["type"] for step in body([*HI, foreign, *HI])["input"]] == ["user_input", "model_output", "user_input"]
 
 
-def test_arguments_that_are_no_object_go_back_inside_of_one() -> None:
+def test_arguments_that_are_not_an_object_are_sent_back_wrapped() -> None:
     turn = Message.model_validate(
         {"role": "assistant", "content": "", "tool_calls": [{"id": "c", "name": "weather", "arguments": '{"ci'}]}
     )

@@ -1,4 +1,4 @@
-"""Answers as Mistral's server writes them, whole and streamed, and what victor_fp makes of them."""
+"""Mistral responses as bodies and streams, and helpers that decode them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What Mistral's answers mean, whole and streamed, as snapshots."""
+"""Decoded Mistral responses, from bodies and streams, as snapshots."""
 
 from __future__ import annotations
 
@@ -64,13 +64,13 @@ def test_a_body_is_normalised(name: str, snapshot: SnapshotAssertion) -> None:
 
 @EACH
 @pytest.mark.parametrize("size", [1, 4, 99])
-def test_a_stream_means_what_its_body_means(name: str, size: int) -> None:
+def test_a_stream_gives_the_same_response_as_its_body(name: str, size: int) -> None:
     assert streamed(sse(*events(ANSWERS[name], size))) == read(ANSWERS[name])
 
 
 @EACH
 @pytest.mark.parametrize("size", [1, 7])
-def test_the_cut_changes_nothing(name: str, size: int) -> None:
+def test_chunk_boundaries_do_not_change_the_response(name: str, size: int) -> None:
     data = sse(*events(ANSWERS[name]))
     assert streamed(data, size) == streamed(data)
     assert streamed(data.replace(b"\n", b"\r\n"), size) == streamed(data)

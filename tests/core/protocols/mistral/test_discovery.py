@@ -1,4 +1,4 @@
-"""Which models Mistral serves, and what they can."""
+"""The models of Mistral, and their capabilities."""
 
 from __future__ import annotations
 
@@ -38,19 +38,19 @@ def discovery() -> Discovery:
     return found
 
 
-def test_the_list_is_asked_for() -> None:
+def test_the_list_is_requested() -> None:
     asked = discovery().list_request()
     assert (asked.method, asked.url) == ("GET", "https://api.mistral.ai/v1/models")
     assert asked.headers == {"authorization": "Bearer <secret>"}
 
 
-def test_a_list_tells_names_windows_and_abilities() -> None:
+def test_names_windows_and_capabilities_are_read_from_a_list() -> None:
     bare, nameless = {"id": "bare", "max_context_length": 0}, {"object": "model"}
     body = json.dumps({"object": "list", "data": [MODEL, bare, nameless, "text"]}).encode()
     assert discovery().read_list(body) == (INFO, ModelInfo(id="bare", raw=bare))
 
 
-def test_one_model_is_asked_for_by_its_name() -> None:
+def test_one_model_is_requested_by_its_name() -> None:
     ask, read = discovery().model_request, discovery().read_model
     assert ask is not None
     assert read is not None
@@ -60,6 +60,6 @@ def test_one_model_is_asked_for_by_its_name() -> None:
     assert read("x", b"[]") is None
 
 
-def test_bodies_of_another_form_tell_nothing() -> None:
+def test_bodies_in_another_format_yield_nothing() -> None:
     for body in (b"<html>", b"[]", b'{"data": 3}', b"{}"):
         assert discovery().read_list(body) == ()

@@ -1,4 +1,4 @@
-"""Mistral's errors in their three forms, and those of what stands in front of it."""
+"""Mistral's errors in their three formats, and errors of proxies in front of it."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def test_an_error_in_a_200_body_is_a_fault(body: Any) -> None:
     assert found["message"] == "no"
 
 
-def test_what_does_not_validate_is_said(snapshot: SnapshotAssertion) -> None:
+def test_validation_errors_are_described(snapshot: SnapshotAssertion) -> None:
     assert snapshot == read({"detail": UNFIT}, 422)
 
 
@@ -68,6 +68,6 @@ def test_a_body_of_any_shape_is_a_fault(body: bytes) -> None:
     assert (found["fault"], found["status"]) == ("ServerFailed", 502)
 
 
-def test_the_wait_and_the_request_are_told() -> None:
+def test_retry_after_and_request_id_are_reported() -> None:
     found = read(of_model("rate_limited", "1300"), 429, {"retry-after": "3", "x-request-id": "r"})
     assert (found["retry_after"], found["request_id"], found["code"]) == (3.0, "r", "1300")

@@ -20,7 +20,7 @@ from tests.core.protocols.mistral.answers import (
     text,
     thought,
 )
-from tests.core.protocols.mistral.asked import back
+from tests.core.protocols.mistral.requests import back
 from tests.example_counts import scale_examples
 
 WORDS = st.text(st.characters(codec="utf-8"), min_size=1, max_size=12)
@@ -77,20 +77,20 @@ def answers(draw: st.DrawFn, identified: bool = False) -> dict[str, Any]:
 
 @settings(max_examples=scale_examples(100), deadline=None)
 @given(answers(), st.integers(1, 5))
-def test_a_stream_folds_to_its_whole_twin(whole: dict[str, Any], size: int) -> None:
+def test_a_stream_folds_to_the_same_response_as_its_body(whole: dict[str, Any], size: int) -> None:
     assert streamed(sse(*events(whole, size))) == read(whole)
 
 
 @settings(max_examples=scale_examples(60), deadline=None)
 @given(answers(), st.integers(1, 40), st.booleans())
-def test_where_the_bytes_are_cut_changes_nothing(whole: dict[str, Any], size: int, done: bool) -> None:
+def test_chunk_boundaries_do_not_change_the_response(whole: dict[str, Any], size: int, done: bool) -> None:
     data = sse(*events(whole), done=done)
     assert streamed(data, size) == streamed(data)
 
 
 @settings(max_examples=scale_examples(60), deadline=None)
 @given(answers(), st.data())
-def test_a_stream_that_is_cut_is_never_an_answer(whole: dict[str, Any], data: st.DataObject) -> None:
+def test_a_truncated_stream_is_never_a_completion(whole: dict[str, Any], data: st.DataObject) -> None:
     *before, _ = events(whole)
     bytes_ = sse(*before, done=False)
     kept = bytes_[: data.draw(st.integers(0, len(bytes_)))]
@@ -99,7 +99,7 @@ def test_a_stream_that_is_cut_is_never_an_answer(whole: dict[str, Any], data: st
 
 @settings(max_examples=scale_examples(60), deadline=None)
 @given(answers(), st.dictionaries(WORDS.map("x-".__add__), JSON, max_size=2), JSON)
-def test_what_nobody_knows_never_fails_an_answer(whole: dict[str, Any], odd: dict[str, Any], role: Any) -> None:
+def test_unknown_fields_never_fail_a_response(whole: dict[str, Any], odd: dict[str, Any], role: Any) -> None:
     known = read(whole)
     (choice,) = whole["choices"]
     message = {**choice["message"], **odd, "role": role}
@@ -122,7 +122,7 @@ def test_any_value_anywhere_in_a_chunk_is_read_without_raising(whole: dict[str, 
 
 @settings(max_examples=scale_examples(80), deadline=None)
 @given(answers(identified=True))
-def test_an_answer_goes_back_as_it_came(whole: dict[str, Any]) -> None:
+def test_a_response_is_sent_back_unmodified(whole: dict[str, Any]) -> None:
     (choice,) = whole["choices"]
     message, given_back = choice["message"], back(whole)
     assert [one["id"] for one in given_back.get("tool_calls", [])] == [one["id"] for one in message["tool_calls"]]

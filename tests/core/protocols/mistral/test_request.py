@@ -1,4 +1,4 @@
-"""What is asked, in Mistral's words, and what its closed request has no word for."""
+"""Requests to Mistral, and options without a field in its closed schema."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from pydantic import BaseModel
 
-from tests.core.protocols.mistral.asked import HI, WEATHER, adjusted, beside, refusal
-from tests.core.protocols.openai_chat.asked import asked, sent
+from tests.core.protocols.mistral.requests import HI, WEATHER, adjusted, extra_fields, refusal
+from tests.core.protocols.openai_chat.requests import build_request, sent
 from victor_fp.core.requests import HttpRequest
 from victor_fp.core.types import ToolDefinition
 
@@ -20,7 +20,7 @@ class City(BaseModel):
 
 
 def test_the_plainest_request() -> None:
-    request = asked("mistral", model="mistral-small-latest")
+    request = build_request("mistral", model="mistral-small-latest")
     assert isinstance(request, HttpRequest)
     assert (request.method, request.url) == ("POST", "https://api.mistral.ai/v1/chat/completions")
     assert request.headers == {"content-type": "application/json", "authorization": "Bearer <secret>"}
@@ -47,8 +47,8 @@ def test_the_plainest_request() -> None:
         ({"logprobs": False}, {}),
     ],
 )
-def test_options_in_its_words(options: dict[str, Any], fields: dict[str, Any]) -> None:
-    assert beside(**options) == fields
+def test_options_are_sent_in_the_mistral_fields(options: dict[str, Any], fields: dict[str, Any]) -> None:
+    assert extra_fields(**options) == fields
 
 
 @pytest.mark.parametrize(
@@ -63,13 +63,13 @@ def test_options_in_its_words(options: dict[str, Any], fields: dict[str, Any]) -
         {"metadata": {"a": "b"}},
     ],
 )
-def test_options_of_its_own_go_into_the_body_as_they_are(own: dict[str, Any]) -> None:
-    assert beside(**own) == own
-    assert beside(extra_body=own) == own
+def test_mistral_options_are_added_to_the_body_unmodified(own: dict[str, Any]) -> None:
+    assert extra_fields(**own) == own
+    assert extra_fields(extra_body=own) == own
 
 
-def test_extra_body_stands_over_everything() -> None:
-    assert beside(seed=3, extra_body={"random_seed": 4}) == {"random_seed": 4}
+def test_extra_body_overrides_everything() -> None:
+    assert extra_fields(seed=3, extra_body={"random_seed": 4}) == {"random_seed": 4}
 
 
 @pytest.mark.parametrize(
@@ -83,14 +83,14 @@ def test_extra_body_stands_over_everything() -> None:
         {"reasoning_budget": 100},
     ],
 )
-def test_its_document_closes_the_request_against_what_it_does_not_name(options: dict[str, Any]) -> None:
+def test_unknown_options_are_rejected_by_the_closed_schema(options: dict[str, Any]) -> None:
     (name,) = options
     assert refusal(**options) == ("UnsupportedParameter", name)
     assert adjusted(**options) == {name: "dropped"}
-    assert beside(**options, on_unsupported="adjust") == {}
+    assert extra_fields(**options, on_unsupported="adjust") == {}
 
 
-def test_a_temperature_beyond_its_bound_is_brought_to_it_visibly() -> None:
+def test_a_temperature_above_the_maximum_is_lowered_visibly() -> None:
     assert refusal(temperature=1.8) == ("UnsupportedParameter", "temperature")
     assert adjusted(temperature=1.8) == {"temperature": "changed"}
     assert sent("mistral", temperature=1.8, on_unsupported="adjust")["temperature"] == 1.5
@@ -98,14 +98,14 @@ def test_a_temperature_beyond_its_bound_is_brought_to_it_visibly() -> None:
 
 
 @pytest.mark.parametrize("effort", ["minimal", "low", "max"])
-def test_an_effort_that_it_does_not_know_becomes_the_nearest_visibly(effort: str) -> None:
+def test_an_unknown_effort_becomes_the_nearest_visibly(effort: str) -> None:
     assert refusal(reasoning_effort=effort) == ("UnsupportedParameter", "reasoning_effort")
     assert adjusted(reasoning_effort=effort) == {"reasoning_effort": "changed"}
-    assert beside(reasoning_effort=effort, on_unsupported="adjust") == {"reasoning_effort": "high"}
+    assert extra_fields(reasoning_effort=effort, on_unsupported="adjust") == {"reasoning_effort": "high"}
 
 
-def test_an_answer_by_a_schema() -> None:
-    asked_for = beside(response_format=City)["response_format"]
+def test_response_format_with_a_schema() -> None:
+    asked_for = extra_fields(response_format=City)["response_format"]
     assert (asked_for["type"], asked_for["json_schema"]["name"]) == ("json_schema", "City")
     assert asked_for["json_schema"]["strict"] is True
     assert asked_for["json_schema"]["schema"]["properties"]["name"] == {"title": "Name", "type": "string"}
@@ -132,20 +132,20 @@ def test_tools() -> None:
     ],
 )
 def test_the_choice_among_tools(choice: Any, written: object) -> None:
-    assert beside(tools=[WEATHER], tool_choice=choice) == {"tool_choice": written}
+    assert extra_fields(tools=[WEATHER], tool_choice=choice) == {"tool_choice": written}
 
 
 def test_several_calls_at_once_are_allowed_or_not() -> None:
-    assert beside(tools=[WEATHER], parallel_tool_calls=False) == {"parallel_tool_calls": False}
-    assert beside(parallel_tool_calls=False) == {}
+    assert extra_fields(tools=[WEATHER], parallel_tool_calls=False) == {"parallel_tool_calls": False}
+    assert extra_fields(parallel_tool_calls=False) == {}
 
 
 def test_a_choice_without_tools() -> None:
     assert refusal(tool_choice="required") == ("UnsupportedParameter", "tool_choice")
-    assert beside(tool_choice="auto") == {}
+    assert extra_fields(tool_choice="auto") == {}
 
 
-def test_the_names_of_speakers_are_not_taken() -> None:
+def test_participant_names_are_rejected() -> None:
     named = HI.model_copy(update={"name": "ann"})
     assert refusal(named) == ("UnsupportedParameter", "name")
     assert sent("mistral", [named], on_unsupported="adjust")["messages"] == [{"role": "user", "content": "Hi"}]

@@ -1,4 +1,4 @@
-"""How Mistral's streams go, end and fail."""
+"""Streams of Mistral: content, end and failures."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ def said(content: object) -> dict[str, Any]:
     return chunk({"content": content})
 
 
-def told(*payloads: Any) -> list[StreamChunk]:
+def stream_chunks(*payloads: Any) -> list[StreamChunk]:
     return [result.unwrap() for result in chunks("mistral", [sse(*payloads)])]
 
 
-def test_pieces_reach_the_caller_as_they_come() -> None:
-    found = told(said(""), said([thought(text("Hm"))]), said([text("Ye")]), said("s."), STOP)
+def test_pieces_are_delivered_as_they_arrive() -> None:
+    found = stream_chunks(said(""), said([thought(text("Hm"))]), said([text("Ye")]), said("s."), STOP)
     assert [piece.content for piece in found if piece.content] == ["Ye", "s."]
     assert [piece.metadata["reasoning_content"] for piece in found[:-1] if piece.metadata] == ["Hm"]
     assert [piece.is_final for piece in found] == [False] * (len(found) - 1) + [True]
@@ -53,7 +53,7 @@ def test_other_answers_to_the_same_prompt_are_left_out() -> None:
     assert streamed(sse(said("O"), other, both, STOP))["content"] == "One"
 
 
-def test_usage_stands_on_the_last_chunk_or_behind_it() -> None:
+def test_usage_is_read_from_the_last_chunk_or_after_it() -> None:
     beside = chunk({"content": ""}, "stop", usage=USAGE)
     behind = {**HEAD, "choices": [], "usage": USAGE}
     for ending in ([beside], [STOP, behind]):
@@ -61,12 +61,12 @@ def test_usage_stands_on_the_last_chunk_or_behind_it() -> None:
 
 
 @pytest.mark.parametrize("done", [b"", b"data: [DONE]", b"data: [DONE] \n\n", b": a comment\n\ndata:[DONE]\n\n"])
-def test_the_end_is_known_in_all_its_spellings(done: bytes) -> None:
+def test_the_end_of_a_stream_is_recognised_in_all_forms(done: bytes) -> None:
     answer = streamed(sse(said("Hi"), STOP, done=False) + done)
     assert (answer["content"], answer["stop_reason"]) == ("Hi", "stop")
 
 
-def test_what_follows_the_end_does_not_count() -> None:
+def test_data_after_the_end_is_ignored() -> None:
     assert streamed(sse(said("Hi"), STOP) + sse(said(" there"), STOP))["content"] == "Hi"
 
 
@@ -80,13 +80,13 @@ def test_a_stream_without_a_reason_is_truncated(frames: list[Any]) -> None:
         )
 
 
-def test_a_frame_that_is_cut_at_the_end_of_the_bytes_does_not_undo_a_finished_answer() -> None:
+def test_a_truncated_last_frame_does_not_fail_a_complete_response() -> None:
     answer = streamed(sse(said("Hi"), STOP, {**HEAD, "choices": []}, done=False)[:-20])
     assert (answer["content"], answer["stop_reason"]) == ("Hi", "stop")
 
 
 @pytest.mark.parametrize("garbage", ["{oops}", '{"choices": [', "[1, 2]"])
-def test_a_frame_of_garbage_fails_the_stream(garbage: str) -> None:
+def test_a_malformed_frame_fails_the_stream(garbage: str) -> None:
     assert streamed(sse(said("Hi"), garbage, STOP))["fault"] == "InvalidResponse"
 
 
@@ -101,7 +101,7 @@ def test_a_frame_of_garbage_fails_the_stream(garbage: str) -> None:
         (chunk({"content": ""}, "error"), "ServerFailed"),
     ],
 )
-def test_an_error_inside_a_stream_is_a_fault_with_what_had_come(error: dict[str, Any], fault: str) -> None:
+def test_an_error_inside_a_stream_is_a_fault_with_partial_content(error: dict[str, Any], fault: str) -> None:
     answer = streamed(sse(said("Hel"), said("lo"), error))
     assert (answer["fault"], answer["partial"]["content"]) == (fault, "Hello")
     assert answer["message"]
@@ -113,7 +113,7 @@ def test_an_error_event_is_a_fault_whatever_its_data_is() -> None:
         assert (answer["fault"], answer["message"]) == ("ServerFailed", "engine died")
 
 
-def test_chunks_without_choices_mean_nothing() -> None:
+def test_chunks_without_choices_are_ignored() -> None:
     news = {**HEAD, "object": "chat.completion.news", "choices": []}
     assert streamed(sse(news, said("Hi"), news, STOP)) == streamed(sse(said("Hi"), STOP))
 

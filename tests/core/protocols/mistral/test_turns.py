@@ -1,4 +1,4 @@
-"""Conversations in Mistral's roles, and what of an answer goes back to it."""
+"""Conversations in Mistral's roles, and what of a response is sent back."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.core.protocols.mistral.answers import answer, call, reference, text, thought
-from tests.core.protocols.mistral.asked import HI, back, returned, turns
-from tests.core.protocols.openai_chat.asked import sent
+from tests.core.protocols.mistral.requests import HI, back, returned, turns
+from tests.core.protocols.openai_chat.requests import sent
 from tests.example_counts import scale_examples
 from victor_fp.core.types import AudioPart, FilePart, ImagePart, Message, TextPart
 
@@ -82,7 +82,7 @@ def test_a_call_and_its_result_get_an_id_of_nine_characters_and_the_tools_name()
     assert result == {"role": "tool", "tool_call_id": id_, "name": "weather", "content": "rain"}
 
 
-def test_an_id_of_its_own_stays() -> None:
+def test_a_mistral_id_is_kept() -> None:
     own = answer("", "tool_calls", tool_calls=[call("abcDEF123", "weather", "{}")])
     assert back(own)["tool_calls"][0]["id"] == "abcDEF123"
 
@@ -94,39 +94,39 @@ def test_results_that_failed_or_come_in_parts() -> None:
     assert turns(HI, CALLED, parts)[2]["content"] == [text("a"), text("b")]
 
 
-def test_a_turn_of_the_assistants_at_the_end_begins_the_answer() -> None:
+def test_a_final_assistant_message_is_a_prefix() -> None:
     begun = Message(role="assistant", content="Dear")
     assert turns(HI, begun)[1] == {"role": "assistant", "content": "Dear", "prefix": True}
     assert "prefix" not in turns(HI, begun, HI)[1]
 
 
-def test_thinking_goes_back_as_a_chunk() -> None:
+def test_thinking_is_sent_back_as_a_chunk() -> None:
     thinking = thought(text("rain?"))
     assert back(answer([thinking, text("Well.")]))["content"] == [{**thinking, "closed": True}, text("Well.")]
 
 
-def test_a_signature_goes_back_on_its_thought() -> None:
+def test_a_signature_is_sent_back_on_its_thought() -> None:
     thoughts = [thought(text(words), closed=True, signature=words * 2) for words in ("a", "b")]
     assert back(answer([*thoughts, text("Well.")]))["content"] == [*thoughts, text("Well.")]
 
 
-def test_thinking_before_a_call_goes_back_beside_it() -> None:
+def test_thinking_before_a_call_is_sent_back_with_it() -> None:
     whole = answer([thought(text("rain?"))], "tool_calls", tool_calls=[call("abcDEF123", "weather", "{}")])
     assert back(whole)["content"] == [thought(text("rain?"), closed=True)]
     assert len(back(whole)["tool_calls"]) == 1
 
 
-def test_references_go_back_in_their_places() -> None:
+def test_references_are_sent_back_in_their_positions() -> None:
     given = [text("Rome"), reference(1, 2), text(" is old"), reference("a3")]
     assert back(answer(given))["content"] == given
 
 
-def test_what_thinking_refers_to_goes_back_with_it() -> None:
+def test_references_in_thinking_are_sent_back_with_it() -> None:
     given = [thought(text("I looked."), TOOL_REFERENCE, reference(4)), text("Yes.")]
     assert back(answer(given))["content"] == [{**given[0], "closed": True}, given[1]]
 
 
-def test_chunks_that_are_no_text_go_back_as_they_came() -> None:
+def test_chunks_that_are_not_text_are_sent_back_unmodified() -> None:
     given = [
         text("See"),
         {"type": "image_url", "image_url": {"url": "https://a.example/a.png"}},
@@ -138,7 +138,7 @@ def test_chunks_that_are_no_text_go_back_as_they_came() -> None:
     assert back(answer(given))["content"] == given
 
 
-def test_a_chunk_of_a_kind_that_nobody_knows_does_not_go_back() -> None:
+def test_a_chunk_of_an_unknown_type_is_not_sent_back() -> None:
     assert back(answer([text("See"), {"type": "yet_unknown", "deep": [1]}]))["content"] == "See"
 
 
@@ -147,7 +147,7 @@ def test_text_that_was_edited_keeps_the_references() -> None:
     assert turns(HI, edited, HI)[1]["content"] == [text("Oslo"), reference(1)]
 
 
-def test_other_vendors_get_the_text_alone() -> None:
+def test_other_vendors_are_sent_the_text_only() -> None:
     given = returned(answer([thought(text("rain?"), signature="s"), text("Rome"), reference(1)]))
     assert sent("openai", [HI, given, HI])["messages"][1] == {"role": "assistant", "content": "Rome"}
 

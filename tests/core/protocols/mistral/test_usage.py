@@ -1,4 +1,4 @@
-"""What Mistral counts, and where."""
+"""Token counts of Mistral, in every field."""
 
 from __future__ import annotations
 
@@ -25,18 +25,18 @@ def usage(counts: dict[str, Any]) -> Any:
         {"prompt_tokens_details": {"cached_tokens": 4}, "num_cached_tokens": None},
     ],
 )
-def test_cached_tokens_are_found_wherever_they_stand(extra: dict[str, Any]) -> None:
+def test_cached_tokens_are_found_in_every_field(extra: dict[str, Any]) -> None:
     assert usage({**USAGE, **extra}) == {**USAGE, "cache_read_input_tokens": 4}
 
 
-def test_what_was_not_counted_is_absent_and_zero_is_zero() -> None:
+def test_unreported_counts_are_absent_and_zero_is_zero() -> None:
     assert usage({"prompt_tokens": 3}) == {"prompt_tokens": 3}
     assert usage({**USAGE, "num_cached_tokens": 0}) == {**USAGE, "cache_read_input_tokens": 0}
     assert usage({}) is None
     assert "usage" not in read(answer("Hi"))
 
 
-def test_counts_of_its_own_stand_in_metadata() -> None:
+def test_mistral_counts_are_kept_in_metadata() -> None:
     more = {**USAGE, "prompt_audio_seconds": 3, "service_tier": "default"}
     assert read(answer("Hi", usage=more))["metadata"]["usage_raw"] == more
     assert "usage_raw" not in read(answer("Hi", usage=USAGE))["metadata"]

@@ -1,4 +1,4 @@
-"""Lines as an Ollama server writes them, and the two ways to read them."""
+"""Lines of an Ollama server, and helpers that decode them as a body and as a stream."""
 
 from __future__ import annotations
 

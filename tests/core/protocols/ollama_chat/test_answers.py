@@ -1,4 +1,4 @@
-"""What Ollama's answers mean, whole and streamed, as snapshots."""
+"""Decoded Ollama responses, from bodies and streams, as snapshots."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def test_a_stream(name: str, snapshot: SnapshotAssertion) -> None:
 
 
 @EACH
-def test_a_body_means_the_same_as_its_stream(name: str) -> None:
+def test_a_body_gives_the_same_response_as_its_stream(name: str) -> None:
     *parts, final = streamed(written(ANSWERS[name]))
     body = answered(whole(ANSWERS[name]))
     assert final.pop("is_final") is True
@@ -74,7 +74,7 @@ def test_a_body_means_the_same_as_its_stream(name: str) -> None:
 
 @EACH
 @pytest.mark.parametrize("size", [1, 7])
-def test_the_cut_changes_nothing(name: str, size: int) -> None:
+def test_chunk_boundaries_do_not_change_the_response(name: str, size: int) -> None:
     data = written(ANSWERS[name])
     assert streamed(data, size=size) == streamed(data)
     assert streamed(data.replace(b"\n", b"\r\n\r\n")) == streamed(data)
@@ -103,14 +103,14 @@ def test_a_broken_stream(name: str, snapshot: SnapshotAssertion) -> None:
 
 
 @pytest.mark.parametrize("last", [b'{"model": "qwen3', b"<html>", b"[]", b'"done"', b"\xff"])
-def test_a_line_that_is_no_answer_ends_the_stream_with_a_fault(last: bytes) -> None:
+def test_a_line_that_is_not_a_response_ends_the_stream_with_a_fault(last: bytes) -> None:
     *parts, end = streamed(written([line(content="Hi")]) + last + b"\n" + written([line("stop")]))
     assert [part["content"] for part in parts] == ["Hi"]
     assert end["fault"] == "InvalidResponse"
     assert end["partial"]["content"] == "Hi"
 
 
-def test_ids_are_made_for_calls_without_one_and_never_meet_in_a_conversation() -> None:
+def test_generated_call_ids_are_unique_within_a_conversation() -> None:
     lines = [line(tool_calls=[call("weather", PARIS), call("weather", PARIS)]), line("stop")]
     later = [{**one, "created_at": "2026-05-01T12:00:09Z"} for one in lines]
     first, again, second = (streamed(written(turn))[-1]["tool_calls"] for turn in (lines, lines, later))
@@ -126,7 +126,7 @@ def test_a_version_without_done_reason_ends_with_done_alone() -> None:
     assert "stop_reason_raw" not in final["metadata"]
 
 
-def test_fields_and_values_nobody_knows_do_no_harm() -> None:
+def test_unknown_fields_and_values_are_ignored() -> None:
     odd = {**line(content="Hi", mood="good"), "news": {"a": [1]}}
     final = {**line("stop"), "usage": {"x": 1}, "done_reason": "stop"}
     assert streamed(written([odd, final])) == streamed(written([line(content="Hi"), line("stop")]))
@@ -145,7 +145,7 @@ def test_a_body_without_an_answer_is_invalid(body: dict[str, Any]) -> None:
     assert answered(body)["fault"] == "InvalidResponse"
 
 
-def test_a_body_without_done_is_an_answer() -> None:
+def test_a_body_without_done_is_a_response() -> None:
     body = {"model": "m", "created_at": TIME, "message": {"role": "assistant", "content": "Hi"}}
     assert answered(body) == {
         "content": "Hi",

@@ -1,4 +1,4 @@
-"""What /api/tags and /api/show tell."""
+"""Model data of /api/tags and /api/show."""
 
 from __future__ import annotations
 
@@ -51,17 +51,17 @@ def test_a_model(snapshot: SnapshotAssertion) -> None:
         ("my_num_ctx 3", 40960),
     ],
 )
-def test_the_context_a_model_is_run_with_counts_before_the_one_it_was_made_for(parameters: str, window: int) -> None:
+def test_the_configured_context_overrides_the_trained_one(parameters: str, window: int) -> None:
     model = read_model("m", shown(parameters=parameters, model_info={"qwen3.context_length": 40960}))
     assert model is not None
     assert model.context_window == window
 
 
-def test_what_an_older_version_does_not_tell_is_unknown() -> None:
+def test_fields_missing_in_an_older_version_are_unknown() -> None:
     assert read_model("m", shown(template="{{ .Prompt }}")) == ModelInfo(id="m")
 
 
 @pytest.mark.parametrize("body", [b"", b"<html>", b"[]", b"{}", b'{"error": "model not found"}'])
-def test_a_body_that_cannot_be_read_tells_nothing(body: bytes) -> None:
+def test_an_unreadable_body_yields_nothing(body: bytes) -> None:
     assert read_list(body) == ()
     assert read_model("m", body) is None

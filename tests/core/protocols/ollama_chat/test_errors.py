@@ -1,4 +1,4 @@
-"""Ollama's refusals and failures."""
+"""Errors of Ollama."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def test_a_capability_that_the_model_lacks_names_the_parameter(lacks: str, param
         (b"x" * 5000, "x" * 1999 + "\N{HORIZONTAL ELLIPSIS}"),
     ],
 )
-def test_a_body_of_any_form_gives_a_message(body: bytes, message: str) -> None:
+def test_a_body_in_any_format_gives_a_message(body: bytes, message: str) -> None:
     fault = fault_of(500, body)
     assert (type(fault).__name__, fault.message) == ("ServerFailed", message)
 

@@ -1,4 +1,4 @@
-"""A chat in Ollama's body: every option mapped, visibly adjusted, or refused."""
+"""A chat in Ollama's body: every option mapped, visibly adjusted, or rejected."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ WEATHER = ToolDefinition(
 )
 
 
-def asked(*messages: Message, **options: Any) -> HttpRequest | Fault:
+def build_request(*messages: Message, **options: Any) -> HttpRequest | Fault:
     match outcome(replay.request("ollama", messages or (HI,), model="qwen3:4b", **options)):
         case Success(request):
             return request
@@ -32,14 +32,14 @@ def asked(*messages: Message, **options: Any) -> HttpRequest | Fault:
 
 
 def body_of(*messages: Message, **options: Any) -> dict[str, Any]:
-    request = asked(*messages, **options)
+    request = build_request(*messages, **options)
     assert isinstance(request, HttpRequest), request
     body: dict[str, Any] = json.loads(request.body)
     return body
 
 
 def test_the_whole_request() -> None:
-    request = asked()
+    request = build_request()
     assert isinstance(request, HttpRequest)
     assert (request.method, request.url) == ("POST", "http://localhost:11434/api/chat")
     assert request.headers["content-type"] == "application/json"
@@ -82,7 +82,7 @@ def test_sampling_goes_under_options(options: dict[str, Any], expected: dict[str
     assert body.keys() == {"model", "messages", "options", "stream"}
 
 
-def test_what_is_set_to_nothing_is_not_sent() -> None:
+def test_options_set_to_none_are_not_sent() -> None:
     assert body_of(temperature=None, max_tokens=None).keys() == {"model", "messages", "stream"}
 
 
@@ -105,7 +105,7 @@ def test_what_is_set_to_nothing_is_not_sent() -> None:
         ({"parallel_tool_calls": True}, {}),
     ],
 )
-def test_everything_else_goes_beside_them(options: dict[str, Any], expected: dict[str, Any]) -> None:
+def test_other_options_are_sent_at_the_top_level(options: dict[str, Any], expected: dict[str, Any]) -> None:
     assert body_of(**options) == {**body_of(), **expected}
 
 
@@ -121,11 +121,13 @@ def test_everything_else_goes_beside_them(options: dict[str, Any], expected: dic
         ({"tools": [WEATHER.model_copy(update={"strict": True})]}, "tools.strict"),
     ],
 )
-def test_what_ollama_has_no_field_for_is_refused_or_visibly_left_out(options: dict[str, Any], parameter: str) -> None:
-    fault = asked(**options)
+def test_options_without_an_ollama_field_are_rejected_or_dropped_visibly(
+    options: dict[str, Any], parameter: str
+) -> None:
+    fault = build_request(**options)
     assert isinstance(fault, UnsupportedParameter)
     assert (fault.parameter, fault.provider, fault.model) == (parameter, "ollama", "qwen3:4b")
-    request = asked(**options, on_unsupported="adjust")
+    request = build_request(**options, on_unsupported="adjust")
     assert isinstance(request, HttpRequest)
     assert [(a.parameter, a.action) for a in request.adjustments] == [(parameter, "dropped")]
     body = json.loads(request.body)
@@ -134,10 +136,10 @@ def test_what_ollama_has_no_field_for_is_refused_or_visibly_left_out(options: di
 
 @pytest.mark.parametrize(("effort", "level"), [("minimal", "low"), ("xhigh", "high")])
 def test_an_effort_between_the_levels_is_refused_or_visibly_moved(effort: str, level: str) -> None:
-    fault = asked(reasoning_effort=effort)
+    fault = build_request(reasoning_effort=effort)
     assert isinstance(fault, UnsupportedParameter)
     assert fault.parameter == "reasoning_effort"
-    request = asked(reasoning_effort=effort, on_unsupported="adjust")
+    request = build_request(reasoning_effort=effort, on_unsupported="adjust")
     assert isinstance(request, HttpRequest)
     assert [(a.parameter, a.action) for a in request.adjustments] == [("reasoning_effort", "changed")]
     assert request.json() == {**body_of(), "think": level}
@@ -152,7 +154,7 @@ def test_tools() -> None:
     ]
 
 
-def test_a_choice_of_no_tool_shows_none() -> None:
+def test_tool_choice_none_sends_no_tools() -> None:
     assert body_of(tools=[WEATHER], tool_choice="none") == body_of()
 
 
@@ -160,7 +162,7 @@ def call(id_: str, city: str) -> ToolCall:
     return ToolCall(id=id_, name="weather", arguments={"city": city})
 
 
-def test_calls_and_their_results_go_back_by_name_and_id() -> None:
+def test_calls_and_results_are_sent_back_with_name_and_id() -> None:
     messages = body_of(
         HI,
         Message(role="assistant", content="One moment", tool_calls=[call("a", "Rome"), call("b", "Oslo")]),
@@ -181,9 +183,9 @@ def test_calls_and_their_results_go_back_by_name_and_id() -> None:
     ]
 
 
-def test_arguments_that_are_no_object_are_sent_inside_of_one_visibly() -> None:
+def test_arguments_that_are_not_an_object_are_wrapped_visibly() -> None:
     broken = ToolCall(id="a", name="weather", arguments='{"city": "Ro')
-    request = asked(
+    request = build_request(
         HI, Message(role="assistant", tool_calls=[broken]), Message(role="tool", tool_call_id="a", content="?")
     )
     assert isinstance(request, HttpRequest)
@@ -192,14 +194,14 @@ def test_arguments_that_are_no_object_are_sent_inside_of_one_visibly() -> None:
     assert [(one.parameter, one.action) for one in request.adjustments] == [("messages.tool_calls", "changed")]
 
 
-def test_instructions_keep_their_place() -> None:
+def test_instructions_keep_their_position() -> None:
     messages = body_of(
         Message(role="developer", content="Be brief"), HI, Message(role="system", content="Be kind"), HI
     )["messages"]
     assert [message["role"] for message in messages] == ["system", "user", "system", "user"]
 
 
-def test_images_go_beside_the_text() -> None:
+def test_images_are_sent_alongside_the_text() -> None:
     parts: list[Part] = [
         TextPart(text="What is "),
         ImagePart(data=b"\x89PNG", media_type="image/png"),
@@ -220,9 +222,9 @@ def test_images_go_beside_the_text() -> None:
         FilePart(data=b"x", media_type="application/pdf"),
     ],
 )
-def test_a_part_that_ollama_cannot_be_shown_is_always_refused(part: Part) -> None:
+def test_a_part_that_ollama_does_not_accept_is_always_rejected(part: Part) -> None:
     for mode in ("fail", "adjust"):
-        fault = asked(Message(role="user", content=[part]), on_unsupported=mode)
+        fault = build_request(Message(role="user", content=[part]), on_unsupported=mode)
         assert isinstance(fault, UnsupportedParameter)
         assert fault.parameter == "messages"
 
@@ -237,17 +239,17 @@ def test_a_part_that_ollama_cannot_be_shown_is_always_refused(part: Part) -> Non
         ),
     ],
 )
-def test_a_message_field_without_a_place_is_refused_or_visibly_left_out(message: Message, parameter: str) -> None:
-    fault = asked(message)
+def test_an_unsupported_message_field_is_rejected_or_dropped_visibly(message: Message, parameter: str) -> None:
+    fault = build_request(message)
     assert isinstance(fault, UnsupportedParameter)
     assert fault.parameter == parameter
-    request = asked(message, on_unsupported="adjust")
+    request = build_request(message, on_unsupported="adjust")
     assert isinstance(request, HttpRequest)
     assert [a.parameter for a in request.adjustments] == [parameter]
 
 
-def test_options_nobody_knows_go_beside_and_headers_along() -> None:
-    request = asked(brand_new=1, extra_headers={"X-Trace": "7"})
+def test_unknown_options_and_headers_are_sent() -> None:
+    request = build_request(brand_new=1, extra_headers={"X-Trace": "7"})
     assert isinstance(request, HttpRequest)
     assert request.json() == {**body_of(), "brand_new": 1}
     assert request.headers["x-trace"] == "7"

@@ -1,4 +1,4 @@
-"""What one turn gave goes back with the next."""
+"""The content of a turn is sent back with the next one."""
 
 from __future__ import annotations
 
@@ -28,7 +28,9 @@ def completion_of(message: dict[str, Any]) -> CompletionResponse:
 
 
 @given(text=st.text(max_size=20), thinking=st.text(max_size=20), calls=CALLS)
-def test_thinking_text_and_calls_come_back_as_they_were(text: str, thinking: str, calls: list[dict[str, Any]]) -> None:
+def test_thinking_text_and_calls_are_sent_back_unmodified(
+    text: str, thinking: str, calls: list[dict[str, Any]]
+) -> None:
     # Tags are split from the text, which is the point of them and not of this law.
     text = text.replace("<", "").strip()
     answer = completion_of({"content": text, "thinking": thinking, "tool_calls": calls})

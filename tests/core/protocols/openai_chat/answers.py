@@ -1,4 +1,4 @@
-"""Answers as servers write them, and what victor_fp makes of them, spelled out as plain dicts."""
+"""Server responses, and their decoded form as plain dicts."""
 
 from __future__ import annotations
 
@@ -59,10 +59,10 @@ def sse(*payloads: Any, done: bool = True) -> bytes:
 
 def read(provider: str, data: bytes, status: int = 200, headers: dict[str, str] | None = None) -> dict[str, Any]:
     """What a body means."""
-    return told(replay.response(provider, status, headers or {}, data))
+    return dump_result(replay.response(provider, status, headers or {}, data))
 
 
-def told(result: Result[CompletionResponse, Fault]) -> dict[str, Any]:
+def dump_result(result: Result[CompletionResponse, Fault]) -> dict[str, Any]:
     """A completion without its raw body, or a fault."""
     match outcome(result):
         case Success(response):

@@ -1,4 +1,4 @@
-"""Normalised answers: the same from a body and from its stream."""
+"""Decoded responses: the same from a body and from its stream."""
 
 from __future__ import annotations
 
@@ -152,7 +152,7 @@ TRUNCATED: dict[str, bytes] = {
 
 
 @pytest.mark.parametrize("kind", TRUNCATED)
-def test_a_truncated_stream_is_told_with_what_had_come(kind: str, snapshot: SnapshotAssertion) -> None:
+def test_a_truncated_stream_is_a_fault_with_partial_content(kind: str, snapshot: SnapshotAssertion) -> None:
     assert snapshot == streamed("deepseek", TRUNCATED[kind])
 
 
@@ -176,7 +176,7 @@ BROKEN: dict[str, tuple[str, bytes]] = {
 
 
 @pytest.mark.parametrize("kind", BROKEN)
-def test_a_body_that_is_no_answer_is_a_fault(kind: str, snapshot: SnapshotAssertion) -> None:
+def test_a_body_that_is_not_a_response_is_a_fault(kind: str, snapshot: SnapshotAssertion) -> None:
     provider, answer = BROKEN[kind]
     assert snapshot == read(provider, answer)
 

@@ -1,4 +1,4 @@
-"""Models and their limits in the words of every server."""
+"""Models and their limits in the format of every server."""
 
 from __future__ import annotations
 
@@ -93,7 +93,7 @@ def test_an_unreadable_list_is_empty(answer: bytes) -> None:
         ("lmstudio", "http://localhost:1234/api/v0/models"),
     ],
 )
-def test_models_are_asked_for_at_the_servers_place(provider: str, url: str) -> None:
+def test_models_are_requested_at_the_server_url(provider: str, url: str) -> None:
     request = discovery(provider).list_request()
     assert (request.method, request.url, request.body) == ("GET", url, b"")
 
@@ -104,7 +104,7 @@ def test_azure_lists_models_at_its_resource() -> None:
     assert request.headers == {"api-key": "<secret>"}
 
 
-def test_llama_cpp_tells_the_context_it_runs_with() -> None:
+def test_llama_cpp_reports_its_configured_context() -> None:
     found = discovery("llamacpp")
     assert found.model_request is not None
     assert found.read_model is not None

@@ -168,7 +168,7 @@ def test_the_parameter_that_was_refused_is_named() -> None:
         ({}, {}, None),
     ],
 )
-def test_the_wait_is_the_headers_else_the_bodys(
+def test_retry_after_is_read_from_the_headers_and_else_from_the_body(
     headers: dict[str, str], extra: dict[str, Any], seconds: float | None
 ) -> None:
     answer = json.dumps({"error": {"message": "wait", **extra}}).encode()

@@ -1,4 +1,4 @@
-"""The laws of a stream, for any answer: cuts change nothing, and a stream is its body."""
+"""The laws of a stream, for any answer: chunk boundaries do not change it, and a stream gives the same response as its body."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ USAGES = st.fixed_dictionaries(
 
 @st.composite
 def answers(draw: st.DrawFn) -> dict[str, Any]:
-    """A message, its reason, its usage and what stands beside it."""
+    """A message, its stop reason, its usage and further fields."""
     calls = draw(st.lists(st.dictionaries(WORDS, JSON, max_size=2), max_size=3))
     with_ids = draw(st.booleans())
     message: dict[str, Any] = {
@@ -69,7 +69,7 @@ def cut(draw: st.DrawFn, text: str) -> list[str]:
 
 
 @st.composite
-def told_both_ways(draw: st.DrawFn) -> tuple[str, bytes, bytes]:
+def draw_bodies_and_streams(draw: st.DrawFn) -> tuple[str, bytes, bytes]:
     """A provider, a body, and one of its streams."""
     answer = draw(answers())
     message, head = answer["message"], answer["head"]
@@ -103,22 +103,22 @@ def _bare() -> dict[str, Any]:
 
 
 @settings(max_examples=scale_examples(100), deadline=None)
-@given(told_both_ways())
-def test_a_stream_is_its_body(told: tuple[str, bytes, bytes]) -> None:
+@given(draw_bodies_and_streams())
+def test_a_stream_folds_to_the_same_response_as_its_body(told: tuple[str, bytes, bytes]) -> None:
     provider, whole, stream = told
     assert streamed(provider, stream) == read(provider, whole)
 
 
 @settings(max_examples=scale_examples(60), deadline=None)
-@given(told_both_ways(), st.integers(1, 40), st.booleans())
-def test_cutting_the_bytes_anywhere_changes_nothing(told: tuple[str, bytes, bytes], size: int, carriage: bool) -> None:
+@given(draw_bodies_and_streams(), st.integers(1, 40), st.booleans())
+def test_chunk_boundaries_do_not_change_the_response(told: tuple[str, bytes, bytes], size: int, carriage: bool) -> None:
     provider, _, stream = told
     stream = stream.replace(b"\n", b"\r\n") if carriage else stream
     assert streamed(provider, stream, size) == streamed(provider, stream)
 
 
 @settings(max_examples=scale_examples(60), deadline=None)
-@given(told_both_ways(), st.data())
+@given(draw_bodies_and_streams(), st.data())
 def test_a_stream_that_ends_anywhere_before_its_reason_is_truncated(
     told: tuple[str, bytes, bytes], data: st.DataObject
 ) -> None:
@@ -132,7 +132,7 @@ def test_a_stream_that_ends_anywhere_before_its_reason_is_truncated(
 
 @settings(max_examples=scale_examples(60), deadline=None)
 @given(answers(), JSON)
-def test_what_nobody_knows_never_fails_an_answer(answer: dict[str, Any], odd: Any) -> None:
+def test_unknown_fields_never_fail_a_response(answer: dict[str, Any], odd: Any) -> None:
     known = body(answer["message"], answer["finish"], answer["usage"])
     extended = json.loads(known) | {"yet_unknown": odd, "object": odd}
     extended["choices"][0] |= {"yet_unknown": odd}
@@ -142,7 +142,7 @@ def test_what_nobody_knows_never_fails_an_answer(answer: dict[str, Any], odd: An
 
 @settings(max_examples=scale_examples(60), deadline=None)
 @given(st.sampled_from(["id", "created", "usage", "system_fingerprint", "citations"]), JSON)
-def test_a_field_beside_the_answer_of_any_type_never_fails_it(field: str, odd: Any) -> None:
+def test_an_extra_field_of_any_type_never_fails_a_response(field: str, odd: Any) -> None:
     given_ = json.loads(body({"content": "Hi"})) | {field: odd}
     assert read("openai", json.dumps(given_).encode())["content"] == "Hi"
 

@@ -1,8 +1,8 @@
-"""Moonshot's bounds, as its own document states them per model."""
+"""Moonshot's limits, as its document states them per model."""
 
 from __future__ import annotations
 
-from tests.core.protocols.openai_chat.asked import adjusted, beside, refusal, sent
+from tests.core.protocols.openai_chat.requests import adjusted, extra_fields, refusal, sent
 
 
 def test_temperature_goes_up_to_one() -> None:
@@ -16,8 +16,8 @@ def test_models_with_fixed_sampling_are_sent_no_temperature() -> None:
     assert adjusted("moonshot", model="kimi-k2.6", temperature=1.5) == {"temperature": "dropped"}
 
 
-def test_the_thinking_of_the_coding_model_cannot_be_switched_off() -> None:
-    assert beside("moonshot", model="kimi-k2.6", reasoning_effort="none") == {"thinking": {"type": "disabled"}}
+def test_thinking_of_the_coding_model_cannot_be_disabled() -> None:
+    assert extra_fields("moonshot", model="kimi-k2.6", reasoning_effort="none") == {"thinking": {"type": "disabled"}}
     coder = "kimi-k2.7-code-highspeed"
     refused = refusal("moonshot", model=coder, reasoning_effort="none")
     assert refused == ("UnsupportedParameter", "reasoning_effort")

@@ -1,4 +1,4 @@
-"""Effort, budget and the limits of reasoning models, by model and in the vendor's words."""
+"""Effort, budget and the limits of reasoning models, by model and in the vendor's fields."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from tests.acme import HI
-from tests.core.protocols.openai_chat.asked import adjusted, beside, refusal, sent
+from tests.core.protocols.openai_chat.requests import adjusted, extra_fields, refusal, sent
 from victor_fp import replay
 from victor_fp.core.catalogue import CATALOGUE
 from victor_fp.core.dialects.chat import ChatDialect
@@ -27,7 +27,7 @@ REFUSED: dict[str, Any] = {
     "model", ["o1", "o3-mini", "o4-mini-2025-04-16", "gpt-5", "gpt-5-mini", "gpt-5.2", "GPT-5.6-sol", "gpt-6"]
 )
 @pytest.mark.parametrize("provider", ["openai", "azure"])
-def test_reasoning_models_take_another_bound_and_no_sampling(provider: str, model: str) -> None:
+def test_reasoning_models_accept_max_completion_tokens_and_no_sampling(provider: str, model: str) -> None:
     body = sent(provider, model=model, **PLACE)
     assert body["max_completion_tokens"] == 4096
     assert "max_tokens" not in body
@@ -38,7 +38,7 @@ def test_reasoning_models_take_another_bound_and_no_sampling(provider: str, mode
         assert adjusted(provider, model=model, **given, **PLACE) == {option: "dropped"}
 
 
-def test_effort_none_gives_sampling_back_where_the_model_says_so() -> None:
+def test_effort_none_allows_sampling_if_the_model_supports_it() -> None:
     assert sent("openai", model="gpt-5.1", reasoning_effort="none")["temperature"] == 0.7
     assert sent("openai", model="gpt-5.1", reasoning_effort="none", top_p=0.5)["top_p"] == 0.5
     assert refusal("openai", model="gpt-5.1", reasoning_effort="low", top_p=0.5) == ("UnsupportedParameter", "top_p")
@@ -75,8 +75,8 @@ def test_chat_models_among_reasoning_models_keep_their_sampling() -> None:
         ("tencent-tokenhub", "m", "low", {"thinking": {"type": "enabled"}, "reasoning_effort": "low"}),
     ],
 )
-def test_effort_in_the_vendors_words(provider: str, model: str, effort: str, fields: dict[str, Any]) -> None:
-    assert beside(provider, model=model, reasoning_effort=effort) == fields
+def test_effort_is_sent_in_the_vendor_field(provider: str, model: str, effort: str, fields: dict[str, Any]) -> None:
+    assert extra_fields(provider, model=model, reasoning_effort=effort) == fields
 
 
 @pytest.mark.parametrize(
@@ -98,17 +98,17 @@ def test_an_effort_that_the_model_does_not_know_is_refused_or_becomes_the_neares
 @pytest.mark.parametrize(
     ("provider", "model"), [("openai", "gpt-4o"), ("groq", "llama-3.3-70b-versatile"), ("xai", "grok-4"), ("mlx", "m")]
 )
-def test_effort_is_refused_where_nothing_thinks(provider: str, model: str) -> None:
+def test_effort_is_rejected_for_models_without_reasoning(provider: str, model: str) -> None:
     assert refusal(provider, model=model, reasoning_effort="low") == ("UnsupportedParameter", "reasoning_effort")
 
 
 def test_budgets() -> None:
-    assert beside("openrouter", reasoning_budget=2000) == {"reasoning": {"max_tokens": 2000}}
-    assert beside("fireworks", reasoning_budget=2000) == {"thinking": {"type": "enabled", "budget_tokens": 2000}}
-    assert beside("siliconflow", reasoning_budget=200) == {"enable_thinking": True, "thinking_budget": 200}
-    assert beside("qiniu-ai", reasoning_budget=2000) == {"thinking": {"type": "enabled", "budget_tokens": 2000}}
-    assert beside("vercel", reasoning_budget=2000) == {"reasoning": {"max_tokens": 2000}}
-    assert beside("qwen", reasoning_budget=2000) == {"enable_thinking": True, "thinking_budget": 2000}
+    assert extra_fields("openrouter", reasoning_budget=2000) == {"reasoning": {"max_tokens": 2000}}
+    assert extra_fields("fireworks", reasoning_budget=2000) == {"thinking": {"type": "enabled", "budget_tokens": 2000}}
+    assert extra_fields("siliconflow", reasoning_budget=200) == {"enable_thinking": True, "thinking_budget": 200}
+    assert extra_fields("qiniu-ai", reasoning_budget=2000) == {"thinking": {"type": "enabled", "budget_tokens": 2000}}
+    assert extra_fields("vercel", reasoning_budget=2000) == {"reasoning": {"max_tokens": 2000}}
+    assert extra_fields("qwen", reasoning_budget=2000) == {"enable_thinking": True, "thinking_budget": 2000}
     assert refusal("openai", reasoning_budget=2000) == ("UnsupportedParameter", "reasoning_budget")
     assert adjusted("openrouter", reasoning_budget=2000, reasoning_effort="low") == {"reasoning_effort": "dropped"}
 
@@ -119,7 +119,7 @@ def test_an_effort_may_be_null() -> None:
     assert body["reasoning_effort"] is None
 
 
-def test_the_switch_of_a_template_has_the_name_that_the_dialect_gives_it() -> None:
+def test_the_template_switch_is_named_by_the_dialect() -> None:
     spec = CATALOGUE.find("nvidia").unwrap()
     assert isinstance(spec.dialect, ChatDialect)
     named = msgspec.structs.replace(spec, dialect=msgspec.structs.replace(spec.dialect, template_switch="thinking"))

@@ -1,4 +1,4 @@
-"""Every option at every vendor: mapped, adjusted visibly, or refused; never dropped in silence."""
+"""Every option at every vendor: mapped, adjusted visibly, or rejected; never dropped silently."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from returns.result import Failure
 from victor_fp_wire.openai_chat import request as wire
 
 from tests.catalogue_samples import name_params
-from tests.core.protocols.openai_chat.asked import HI, WEATHER, adjusted, asked, beside, refusal, sent
+from tests.core.protocols.openai_chat.requests import HI, WEATHER, adjusted, build_request, extra_fields, refusal, sent
 from victor_fp.core.catalogue import CATALOGUE
 from victor_fp.core.catalogue.spec import ProviderSpec
 from victor_fp.core.dialects.chat import ChatDialect
@@ -42,7 +42,7 @@ class Answer(BaseModel):
 
 
 def test_the_plainest_request() -> None:
-    request = asked("openai", model="gpt-4o")
+    request = build_request("openai", model="gpt-4o")
     assert isinstance(request, HttpRequest)
     assert (request.method, request.url) == ("POST", "https://api.openai.com/v1/chat/completions")
     assert request.headers == {"content-type": "application/json", "authorization": "Bearer <secret>"}
@@ -54,10 +54,10 @@ def test_the_plainest_request() -> None:
     }
 
 
-def test_a_stream_differs_by_what_makes_it_one_only() -> None:
-    assert beside("openai", stream=True) == {"stream": True, "stream_options": {"include_usage": True}}
-    assert beside("together", stream=True) == {"stream": True}
-    assert beside("zai", stream=True, tools=[WEATHER])["tool_stream"] is True
+def test_a_stream_request_differs_only_in_its_stream_fields() -> None:
+    assert extra_fields("openai", stream=True) == {"stream": True, "stream_options": {"include_usage": True}}
+    assert extra_fields("together", stream=True) == {"stream": True}
+    assert extra_fields("zai", stream=True, tools=[WEATHER])["tool_stream"] is True
 
 
 EVERY_OPTION: dict[str, Any] = {
@@ -91,9 +91,9 @@ def check_option(provider: str, option: str) -> None:
     given = {option: EVERY_OPTION[option]}
     if option in ("tool_choice", "parallel_tool_calls"):
         given["tools"] = [WEATHER]
-    result = asked(provider, **given, **PLACE)
+    result = build_request(provider, **given, **PLACE)
     if isinstance(result, HttpRequest):
-        plain = asked(
+        plain = build_request(
             provider, **({"tools": given["tools"]} if option != "tools" and "tools" in given else {}), **PLACE
         )
         assert isinstance(plain, HttpRequest)
@@ -105,7 +105,7 @@ def check_option(provider: str, option: str) -> None:
         ), option
     else:
         assert (type(result).__name__, getattr(result, "parameter", "")) == ("UnsupportedParameter", option)
-        changed = asked(provider, **given, **PLACE, on_unsupported="adjust")
+        changed = build_request(provider, **given, **PLACE, on_unsupported="adjust")
         assert isinstance(changed, HttpRequest)
         assert [adjustment.parameter for adjustment in changed.adjustments] == [option]
 
@@ -113,7 +113,7 @@ def check_option(provider: str, option: str) -> None:
 @pytest.mark.parametrize("provider", NAMES)
 @pytest.mark.parametrize("stream", [False, True])
 def test_the_body_is_what_the_document_describes(provider: str, stream: bool) -> None:
-    request = asked(provider, stream=stream, on_unsupported="adjust", **EVERY_OPTION, **PLACE)
+    request = build_request(provider, stream=stream, on_unsupported="adjust", **EVERY_OPTION, **PLACE)
     assert isinstance(request, HttpRequest)
     body = request.json()
     assert isinstance(body, dict)
@@ -154,37 +154,37 @@ REFUSABLE = {
 }
 
 
-def test_no_dialect_refuses_what_nobody_can_ask_for() -> None:
+def test_dialects_reject_only_existing_options() -> None:
     dialects = [spec.dialect for spec in CATALOGUE.chats if isinstance(spec.dialect, ChatDialect)]
     refused = [*(dialect.refuses for dialect in dialects), *(p.refuses for d in dialects for p in d.models)]
     assert frozenset[str]().union(*refused) <= REFUSABLE
 
 
 def test_options_of_openai() -> None:
-    assert beside("openai", top_p=0.9, seed=7, stop=["a"], presence_penalty=1.0, frequency_penalty=1.0) == {
+    assert extra_fields("openai", top_p=0.9, seed=7, stop=["a"], presence_penalty=1.0, frequency_penalty=1.0) == {
         "top_p": 0.9,
         "seed": 7,
         "stop": ["a"],
         "presence_penalty": 1.0,
         "frequency_penalty": 1.0,
     }
-    assert beside("openai", service_tier="flex", user="u", logprobs=True) == {
+    assert extra_fields("openai", service_tier="flex", user="u", logprobs=True) == {
         "service_tier": "flex",
         "user": "u",
         "logprobs": True,
     }
-    assert beside("openai", logprobs=5) == {"logprobs": True, "top_logprobs": 5}
-    assert beside("openai", logprobs=False) == {}
+    assert extra_fields("openai", logprobs=5) == {"logprobs": True, "top_logprobs": 5}
+    assert extra_fields("openai", logprobs=False) == {}
 
 
-def test_vendors_own_words() -> None:
-    assert beside("zai", user="u") == {"user_id": "u"}
-    assert beside("moonshot", user="u") == {"safety_identifier": "u"}
-    assert beside("together", logprobs=5) == {"logprobs": 5}
+def test_options_are_sent_in_the_vendor_fields() -> None:
+    assert extra_fields("zai", user="u") == {"user_id": "u"}
+    assert extra_fields("moonshot", user="u") == {"safety_identifier": "u"}
+    assert extra_fields("together", logprobs=5) == {"logprobs": 5}
     assert sent("groq", max_tokens=9)["max_completion_tokens"] == 9
 
 
-def test_more_stop_sequences_than_are_taken() -> None:
+def test_too_many_stop_sequences() -> None:
     assert refusal("openai", stop=["a", "b", "c", "d", "e"]) == ("UnsupportedParameter", "stop")
     assert sent("openai", stop=["a", "b", "c", "d", "e"], on_unsupported="adjust")["stop"] == ["a", "b", "c", "d"]
     assert adjusted("zai", stop=["a", "b"]) == {"stop": "changed"}
@@ -204,15 +204,15 @@ def test_tools_and_the_choice_among_them() -> None:
     assert sent("openai", tools=[WEATHER], tool_choice="required")["tool_choice"] == "required"
     assert refusal("qwen", tools=[WEATHER], tool_choice="required") == ("UnsupportedParameter", "tool_choice")
     assert refusal("openai", tool_choice="required") == ("UnsupportedParameter", "tool_choice")
-    assert beside("openai", tool_choice="auto") == {}
+    assert extra_fields("openai", tool_choice="auto") == {}
 
 
-def test_no_choice_is_the_same_as_no_tools_where_the_vendor_has_no_word_for_it() -> None:
+def test_tool_choice_none_sends_no_tools_if_the_vendor_has_no_value_for_it() -> None:
     assert sent("openai", tools=[WEATHER], tool_choice="none")["tool_choice"] == "none"
     assert "tools" not in sent("zai", tools=[WEATHER], tool_choice="none")
 
 
-def test_parallel_calls_need_a_word_only_where_they_are_forbidden() -> None:
+def test_parallel_tool_calls_is_sent_only_to_disable_them() -> None:
     assert "parallel_tool_calls" not in sent("deepseek", tools=[WEATHER], parallel_tool_calls=True)
     assert refusal("deepseek", tools=[WEATHER], parallel_tool_calls=False) == (
         "UnsupportedParameter",
@@ -227,28 +227,30 @@ def test_a_strict_tool_is_closed() -> None:
     assert function["parameters"]["additionalProperties"] is False
 
 
-def test_a_schema_as_the_answers_form() -> None:
-    given = beside("openai", response_format=Answer)["response_format"]
+def test_response_format_with_a_schema() -> None:
+    given = extra_fields("openai", response_format=Answer)["response_format"]
     assert given["type"] == "json_schema"
     spec = given["json_schema"]
     assert (spec["name"], spec["strict"]) == ("Answer", True)
     assert spec["schema"]["required"] == ["text", "score"]
     assert spec["schema"]["additionalProperties"] is False
     assert "default" not in spec["schema"]["properties"]["score"]
-    assert beside("llamacpp", response_format=Answer)["response_format"]["json_schema"]["schema"]["required"] == [
+    assert extra_fields("llamacpp", response_format=Answer)["response_format"]["json_schema"]["schema"]["required"] == [
         "text"
     ]
 
 
 def test_a_schema_with_free_keys_is_sent_as_it_is_and_not_strictly() -> None:
     free = {"type": "object", "properties": {"a": {"type": "object", "additionalProperties": {"type": "integer"}}}}
-    spec = beside("openai", response_format=free)["response_format"]["json_schema"]
+    spec = extra_fields("openai", response_format=free)["response_format"]["json_schema"]
     assert (spec["schema"], spec["strict"]) == (free, False)
 
 
 def test_json_without_a_schema() -> None:
-    assert beside("openai", response_format="json") == {"response_format": {"type": "json_object"}}
-    assert beside("lmstudio", response_format="json")["response_format"]["json_schema"]["schema"] == {"type": "object"}
+    assert extra_fields("openai", response_format="json") == {"response_format": {"type": "json_object"}}
+    assert extra_fields("lmstudio", response_format="json")["response_format"]["json_schema"]["schema"] == {
+        "type": "object"
+    }
     assert refusal("mlx", response_format="json") == ("UnsupportedParameter", "response_format")
     assert refusal("deepseek", response_format=Answer) == ("UnsupportedParameter", "response_format")
     assert adjusted("deepseek", response_format=Answer) == {"response_format": "changed"}
@@ -257,12 +259,12 @@ def test_json_without_a_schema() -> None:
     }
 
 
-def test_unknown_options_and_extras_go_in_as_they_are() -> None:
+def test_unknown_options_and_extra_body_are_sent_unmodified() -> None:
     body = sent("openai", n=2, extra_body={"n": 3, "store": True, "temperature": None})
     assert (body["n"], body["store"], "temperature" in body) == (3, True, False)
 
 
-def test_extra_body_joins_what_options_made_and_reports_what_it_overrides() -> None:
+def test_extra_body_is_merged_with_options_and_overrides_are_reported() -> None:
     assert sent("openrouter", reasoning_effort="low", extra_body={"reasoning": {"exclude": True}})["reasoning"] == {
         "effort": "low",
         "exclude": True,
@@ -272,17 +274,17 @@ def test_extra_body_joins_what_options_made_and_reports_what_it_overrides() -> N
     assert adjusted("openai", seed=1, extra_body={"seed": 2}) == {"seed": "changed"}
 
 
-def test_a_bound_in_the_vendors_words_replaces_the_default_one() -> None:
+def test_max_tokens_in_a_vendor_field_replaces_the_default() -> None:
     assert "max_tokens" not in sent("openai", model="gpt-4o", extra_body={"max_completion_tokens": 5})
     assert sent("openai", model="gpt-4o", max_tokens=7, extra_body={"max_completion_tokens": 5})["max_tokens"] == 7
 
 
-def test_no_bound_and_no_temperature_are_not_sent() -> None:
+def test_unset_max_tokens_and_temperature_are_not_sent() -> None:
     assert set(sent("openai", max_tokens=None, temperature=None)) == {"model", "messages"}
 
 
 def test_headers_of_settings_and_callers() -> None:
-    request = asked(
+    request = build_request(
         "openrouter", settings={"site_url": "https://mine.example", "app_name": "Mine"}, extra_headers={"X-Own": "1"}
     )
     assert isinstance(request, HttpRequest)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from tests.core.protocols.openai_chat.asked import HI, asked, refusal
+from tests.core.protocols.openai_chat.requests import HI, build_request, refusal
 from victor_fp.core.requests import HttpRequest
 
 
 def url(**given: Any) -> str | tuple[str, bool]:
     settings = {name: given.pop(name) for name in ("endpoint", "deployment", "api_version") if name in given}
-    request = asked("azure", [HI], model="gpt-4o", settings=settings, **given)
+    request = build_request("azure", [HI], model="gpt-4o", settings=settings, **given)
     assert isinstance(request, HttpRequest), request
     assert request.headers["api-key"] == "<secret>"
     body = request.json()
@@ -38,5 +38,5 @@ def test_the_urls_of_azure() -> None:
     )
 
 
-def test_azure_without_a_resource_says_what_it_needs() -> None:
+def test_azure_without_a_resource_reports_the_missing_setting() -> None:
     assert refusal("azure", model="gpt-4o")[0] == "InvalidRequest"

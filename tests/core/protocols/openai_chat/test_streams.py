@@ -1,4 +1,4 @@
-"""What servers do in streams that their documents do not say."""
+"""Behaviour of streams that the servers' documents do not describe."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def test_interleaved_calls_stay_apart() -> None:
     ) == [("f", {"y": 2}), ("g", {"x": 1})]
 
 
-def test_calls_without_an_index_are_told_apart_by_id() -> None:
+def test_calls_without_an_index_are_distinguished_by_id() -> None:
     assert calls(
         chunk(piece('{"x": 1}', index=None, id="a", name="f")),
         chunk(piece('{"x": 2}', index=None, id="b", name="f")),
@@ -68,7 +68,7 @@ def test_whole_calls_without_ids_at_one_index_stay_apart() -> None:
     ]
 
 
-def test_a_head_that_is_repeated_opens_no_second_call() -> None:
+def test_a_repeated_call_start_does_not_begin_a_second_call() -> None:
     assert calls(
         chunk(piece('{"x"', id="a", name="f")),
         chunk(piece(": 1", id="a", name="f")),
@@ -122,28 +122,28 @@ def test_a_legacy_function_call_is_a_call() -> None:
     ],
     ids=["on the finish chunk", "after it", "as a completion", "in x_groq", "in the choice", "cumulative"],
 )
-def test_usage_is_found_wherever_it_stands(ending: list[dict[str, Any]]) -> None:
+def test_usage_is_found_in_every_field(ending: list[dict[str, Any]]) -> None:
     assert streamed("moonshot", sse(said("Hi"), *ending))["usage"] == COUNTS
 
 
 @pytest.mark.parametrize(
     "done", [b"", b"data: [DONE]", b"data: [DONE] \n\n", b"data:[DONE]\n\n", b"data: \n\ndata: [DONE]\n\n"]
 )
-def test_the_end_is_known_in_all_its_spellings(done: bytes) -> None:
+def test_the_end_of_a_stream_is_recognised_in_all_forms(done: bytes) -> None:
     answer = streamed("huggingface", sse(said("Hi"), STOP, done=False) + done)
     assert (answer["content"], answer["stop_reason"]) == ("Hi", "stop")
 
 
-def test_what_follows_the_end_does_not_count() -> None:
+def test_data_after_the_end_is_ignored() -> None:
     assert streamed("openai", sse(said("Hi"), STOP) + sse(said(" there"), chunk({}, "length")))["content"] == "Hi"
 
 
-def test_a_frame_that_is_cut_at_the_end_of_the_bytes_does_not_undo_a_finished_answer() -> None:
+def test_a_truncated_last_frame_does_not_fail_a_complete_response() -> None:
     answer = streamed("openai", sse(said("Hi"), STOP, {**chunk(), "choices": []}, done=False)[:-30])
     assert (answer["content"], answer["stop_reason"]) == ("Hi", "stop")
 
 
-def test_a_frame_of_garbage_fails_the_stream() -> None:
+def test_a_malformed_frame_fails_the_stream() -> None:
     assert streamed("openai", sse(said("Hi"), "{oops}", STOP))["fault"] == "InvalidResponse"
     assert streamed("openai", sse(said("Hi"), '{"choices": [', STOP))["fault"] == "InvalidResponse"
     assert streamed("openai", sse(said("Hi"), "[1, 2]", STOP))["fault"] == "InvalidResponse"
@@ -182,7 +182,7 @@ def test_a_reason_that_is_repeated_or_changed_is_the_last_one() -> None:
         ),
     ],
 )
-def test_an_error_inside_a_stream_is_a_fault_with_what_had_come(
+def test_an_error_inside_a_stream_is_a_fault_with_partial_content(
     error: dict[str, Any], fault: str, code: str | None
 ) -> None:
     answer = streamed("cerebras", sse(said("Hel"), said("lo"), error))
@@ -190,7 +190,7 @@ def test_an_error_inside_a_stream_is_a_fault_with_what_had_come(
     assert answer["partial"]["content"] == "Hello"
 
 
-def test_an_error_event_with_plain_words_is_a_fault() -> None:
+def test_an_error_event_with_plain_text_is_a_fault() -> None:
     data = sse(said("Hi"), done=False) + b"event: error\ndata: engine died\n\n"
     answer = streamed("huggingface", data)
     assert (answer["fault"], answer["message"]) == ("ServerFailed", "engine died")
@@ -201,7 +201,7 @@ def test_an_error_after_the_reason_still_fails() -> None:
     assert answer["fault"] == "ServerFailed"
 
 
-def test_executed_tools_and_sound_come_whole() -> None:
+def test_executed_tools_and_audio_are_complete() -> None:
     search = {"index": 0, "type": "search", "arguments": "{}"}
     answer = streamed(
         "groq",
@@ -231,6 +231,6 @@ def test_citations_and_log_probabilities_grow_chunk_by_chunk() -> None:
     assert [entry["token"] for entry in metadata["logprobs"]["content"]] == ["a", "b"]
 
 
-def test_extras_that_chunks_repeat_are_told_once() -> None:
+def test_repeated_extra_fields_are_merged() -> None:
     answer = streamed("xai", sse(chunk({"content": "a"}, citations=["x"]), chunk({}, "stop", citations=["x", "y"])))
     assert answer["metadata"]["citations"] == ["x", "y"]

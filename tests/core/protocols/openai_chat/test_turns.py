@@ -1,4 +1,4 @@
-"""Conversations on the wire: parts, calls and results, and what each vendor wants back of its own answers."""
+"""Conversations in requests: parts, calls and results, and what is sent back to each vendor."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import pytest
 from returns.result import Success
 
 from tests.core.protocols.openai_chat.answers import body, chunk, piece, said, sse
-from tests.core.protocols.openai_chat.asked import HI, WEATHER, adjusted, refusal, sent
+from tests.core.protocols.openai_chat.requests import HI, WEATHER, adjusted, refusal, sent
 from victor_fp import replay
 from victor_fp.core.result import outcome
 from victor_fp.core.types import AudioPart, FilePart, ImagePart, Message, TextPart
@@ -34,7 +34,7 @@ def messages(provider: str, *given: Message, **options: Any) -> list[dict[str, A
     return found
 
 
-def test_images_by_address_and_by_value() -> None:
+def test_images_by_url_and_by_value() -> None:
     assert content("openai", TextPart(text="What?"), CAT, PNG) == [
         {"type": "text", "text": "What?"},
         {"type": "image_url", "image_url": {"url": "https://a.example/cat.png", "detail": "low"}},
@@ -42,7 +42,7 @@ def test_images_by_address_and_by_value() -> None:
     ]
 
 
-def test_images_where_there_are_no_eyes_or_no_web() -> None:
+def test_images_are_rejected_without_vision_or_url_support() -> None:
     assert refusal("deepseek", user(PNG)) == ("UnsupportedParameter", "image")
     assert refusal("lmstudio", user(CAT)) == ("UnsupportedParameter", "image")
     assert content("lmstudio", PNG)[0]["type"] == "image_url"
@@ -57,11 +57,11 @@ def test_images_where_there_are_no_eyes_or_no_web() -> None:
         ("qwen", {"data": "data:audio/wav;base64,UklGRg==", "format": "wav"}),
     ],
 )
-def test_sound_in_the_vendors_form(provider: str, form: Any) -> None:
+def test_audio_in_the_vendor_format(provider: str, form: Any) -> None:
     assert content(provider, WAV) == [{"type": "input_audio", "input_audio": form}]
 
 
-def test_sound_by_address_and_by_other_names() -> None:
+def test_audio_by_url_and_other_format_names() -> None:
     assert refusal("openai", user(AudioPart(url="https://a.example/a.mp3"))) == ("UnsupportedParameter", "audio")
     assert (
         content("qwen", AudioPart(url="https://a.example/a.mp3"))[0]["input_audio"]["data"] == "https://a.example/a.mp3"
@@ -70,7 +70,7 @@ def test_sound_by_address_and_by_other_names() -> None:
     assert refusal("groq", user(WAV)) == ("UnsupportedParameter", "audio")
 
 
-def test_files_in_the_vendors_form() -> None:
+def test_files_in_the_vendor_format() -> None:
     by_value = "data:application/pdf;base64,JVBERg=="
     assert content("openai", PDF) == [{"type": "file", "file": {"filename": "a.pdf", "file_data": by_value}}]
     web = FilePart(url="https://a.example/a.pdf")
@@ -79,7 +79,7 @@ def test_files_in_the_vendors_form() -> None:
     assert refusal("groq", user(PDF)) == ("UnsupportedParameter", "file")
 
 
-def test_text_parts_are_a_list_where_lists_are_taken() -> None:
+def test_text_parts_are_a_list_if_lists_are_accepted() -> None:
     two = (TextPart(text="a"), TextPart(text="b"))
     assert content("openai", TextPart(text="a")) == "a"
     assert content("openai", *two) == [{"type": "text", "text": "a"}, {"type": "text", "text": "b"}]
@@ -92,7 +92,7 @@ def test_instructions_have_the_vendors_role() -> None:
     assert [m["role"] for m in messages("deepseek", system, developer, HI)] == ["system", "system", "user"]
 
 
-def test_speakers_names() -> None:
+def test_participant_names() -> None:
     named = Message(role="user", content="Hi", name="ann")
     assert messages("openai", named)[0]["name"] == "ann"
     assert refusal("zai", [named]) == ("UnsupportedParameter", "name")
@@ -115,7 +115,7 @@ def test_a_turn_of_calls_alone_has_no_content_or_an_empty_one() -> None:
     assert messages("moonshot", HI, CALLED, RESULT)[1]["content"] == ""
 
 
-def test_unparsable_arguments_go_back_as_they_came() -> None:
+def test_unparsable_arguments_are_sent_back_unmodified() -> None:
     broken = Message(
         role="assistant", content="I", tool_calls=[{"id": "call_1", "name": "weather", "arguments": '{"city'}]
     )
@@ -161,27 +161,27 @@ CALL = {"id": "call_1", "function": {"name": "weather", "arguments": "{}"}}
 
 
 def answered(provider: str, message: dict[str, Any]) -> dict[str, Any]:
-    """An answer of the provider as it goes back to it."""
+    """A response of the provider as it is sent back."""
     given = turn(provider, body(message))
     return messages(provider, HI, given, *([RESULT] if given.tool_calls else []))[1]
 
 
 @pytest.mark.parametrize("provider", ["zai", "moonshot", "fireworks", "llamacpp"])
-def test_reasoning_content_goes_back(provider: str) -> None:
+def test_reasoning_content_is_sent_back(provider: str) -> None:
     assert answered(provider, THOUGHT)["reasoning_content"] == "rain?"
 
 
 @pytest.mark.parametrize("provider", ["groq", "cerebras", "vllm"])
-def test_reasoning_goes_back(provider: str) -> None:
+def test_reasoning_is_sent_back(provider: str) -> None:
     assert answered(provider, THOUGHT)["reasoning"] == "rain?"
 
 
 @pytest.mark.parametrize("provider", ["openai", "xai", "together", "lmstudio", "mlx"])
-def test_reasoning_does_not_go_back_where_nobody_reads_it(provider: str) -> None:
+def test_reasoning_is_not_sent_back_to_vendors_that_ignore_it(provider: str) -> None:
     assert answered(provider, THOUGHT) == {"role": "assistant", "content": "Well."}
 
 
-def test_deepseek_wants_the_thinking_of_turns_with_calls_only() -> None:
+def test_deepseek_is_sent_thinking_of_turns_with_calls_only() -> None:
     assert "reasoning_content" not in answered("deepseek", THOUGHT)
     assert answered("deepseek", {**THOUGHT, "tool_calls": [CALL]})["reasoning_content"] == "rain?"
 
@@ -192,12 +192,12 @@ DETAILS = [
 ]
 
 
-def test_openrouters_details_go_back_unmodified() -> None:
+def test_openrouter_reasoning_details_are_sent_back_unmodified() -> None:
     back = answered("openrouter", {"content": "Well.", "reasoning": "rain?", "reasoning_details": DETAILS})
     assert back == {"role": "assistant", "content": "Well.", "reasoning_details": DETAILS}
 
 
-def test_openrouters_details_are_the_same_from_a_stream() -> None:
+def test_openrouter_reasoning_details_are_the_same_from_a_stream() -> None:
     first, second = DETAILS
     data = sse(
         chunk({"reasoning": "ra", "reasoning_details": [first | {"summary": "ra"}]}),
@@ -213,23 +213,23 @@ def test_openrouters_details_are_the_same_from_a_stream() -> None:
     assert streamed_turn("openrouter", data) == state["provider_state"]
 
 
-def test_details_of_another_router_are_not_shown_to_openrouter() -> None:
+def test_reasoning_details_of_another_router_are_not_sent_to_openrouter() -> None:
     given = turn("huggingface", body({"content": "Well.", "reasoning": "rain?", "reasoning_details": DETAILS}))
     assert "reasoning_details" not in messages("openrouter", HI, given)[1]
 
 
-def test_a_refusal_goes_back_in_its_place() -> None:
+def test_a_refusal_is_sent_back_in_its_field() -> None:
     assert answered("openai", {"content": None, "refusal": "No."})["refusal"] == "No."
     assert answered("groq", {"content": None, "refusal": "No."})["content"] == "No."
 
 
-def test_a_signature_on_a_call_goes_back_with_it() -> None:
+def test_a_signature_on_a_call_is_sent_back_with_it() -> None:
     signed = {**CALL, "extra_content": {"google": {"thought_signature": "sig"}}}
     back = answered("openrouter", {"content": None, "tool_calls": [signed]})
     assert back["tool_calls"][0]["extra_content"] == {"google": {"thought_signature": "sig"}}
 
 
-def test_marks_of_a_prefix_worth_caching() -> None:
+def test_cache_marks() -> None:
     marked = Message(role="system", content="Long.", cache=True)
     assert messages("openrouter", marked, HI)[0]["content"] == [
         {"type": "text", "text": "Long.", "cache_control": {"type": "ephemeral"}}
@@ -245,7 +245,7 @@ def test_marks_of_a_prefix_worth_caching() -> None:
     ] == {"type": "ephemeral"}
 
 
-def test_reasoning_in_a_dict_goes_back_to_vendors_that_want_it() -> None:
+def test_reasoning_in_a_dict_is_sent_back_to_vendors_that_expect_it() -> None:
     call = {"id": "call_1", "type": "function", "function": {"name": "weather", "arguments": "{}"}}
     turn = {"role": "assistant", "content": None, "reasoning_content": "rain?", "tool_calls": [call]}
     given: Any = [{"role": "user", "content": "Hi"}, turn, {"role": "tool", "tool_call_id": "call_1", "content": "x"}]

@@ -42,7 +42,7 @@ def test_zero_that_was_reported_is_zero() -> None:
         ("huggingface", {"cached_tokens": 1, "prompt_tokens_details": {"cached_tokens": 64}}),
     ],
 )
-def test_cached_tokens_are_found_wherever_they_stand(provider: str, extra: dict[str, Any]) -> None:
+def test_cached_tokens_are_found_in_every_field(provider: str, extra: dict[str, Any]) -> None:
     assert usage(provider, BASE | extra) == {**BASE, "cache_read_input_tokens": 64}
 
 

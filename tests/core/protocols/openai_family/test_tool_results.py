@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tests.catalogue_samples import SETTINGS, group_alike
-from tests.core.protocols.openai_chat.asked import asked
+from tests.core.protocols.openai_chat.requests import build_request
 from victor_fp.core.faults import UnsupportedParameter
 from victor_fp.core.requests import HttpRequest
 from victor_fp.core.types import AudioPart, FilePart, ImagePart, Message, Part, TextPart
@@ -52,8 +52,8 @@ def is_result(entry: dict[str, Any]) -> bool:
 @pytest.mark.parametrize("provider", NAMES)
 def test_a_part_of_a_result_is_sent_or_moved_or_refused(provider: str, kind: str) -> None:
     turns = conversation([TextPart(text="seen"), PARTS[kind]])
-    strict = asked(provider, turns, settings=SETTINGS)
-    request = asked(provider, turns, settings=SETTINGS, on_unsupported="adjust")
+    strict = build_request(provider, turns, settings=SETTINGS)
+    request = build_request(provider, turns, settings=SETTINGS, on_unsupported="adjust")
     assert isinstance(request, HttpRequest)
     changes = [(change.parameter, change.action) for change in request.adjustments]
     marked = [entry for entry in entries(request) if MARK in json.dumps(entry)]
@@ -83,15 +83,17 @@ def test_a_part_of_a_result_is_sent_or_moved_or_refused(provider: str, kind: str
         ("together", set()),
     ],
 )
-def test_what_a_result_may_hold_by_the_vendors_documents(provider: str, kinds: set[str]) -> None:
-    taken = {kind for kind, part in PARTS.items() if isinstance(asked(provider, conversation([part])), HttpRequest)}
+def test_tool_result_parts_match_the_vendor_documents(provider: str, kinds: set[str]) -> None:
+    taken = {
+        kind for kind, part in PARTS.items() if isinstance(build_request(provider, conversation([part])), HttpRequest)
+    }
     assert taken == kinds
 
 
 @pytest.mark.parametrize("provider", ["openai", "xai-responses"])
 def test_moved_parts_follow_all_results_of_a_turn(provider: str) -> None:
     turns = conversation([PARTS["image"]], "plain", [TextPart(text="a"), PARTS["image"]])
-    request = asked(provider, turns, on_unsupported="adjust")
+    request = build_request(provider, turns, on_unsupported="adjust")
     assert isinstance(request, HttpRequest)
     *_, first, second, third, moved, last = entries(request)
     assert [is_result(entry) for entry in (first, second, third, moved, last)] == [True, True, True, False, False]
@@ -102,9 +104,9 @@ def test_moved_parts_follow_all_results_of_a_turn(provider: str) -> None:
 
 
 @pytest.mark.parametrize("provider", ["openai", "groq", "mistral", "openai-responses"])
-def test_a_failure_with_an_image_says_so_once_and_shows_it(provider: str) -> None:
+def test_a_failed_result_with_an_image_is_marked_once_and_sends_the_image(provider: str) -> None:
     turns = conversation([TextPart(text="no such page"), PARTS["image"]], is_error=True)
-    request = asked(provider, turns, on_unsupported="adjust")
+    request = build_request(provider, turns, on_unsupported="adjust")
     assert isinstance(request, HttpRequest)
     text = json.dumps(entries(request))
     assert (text.count("Error: no such page"), text.count(MARK)) == (1, 1)
@@ -113,8 +115,8 @@ def test_a_failure_with_an_image_says_so_once_and_shows_it(provider: str) -> Non
 @pytest.mark.parametrize("provider", NAMES)
 def test_the_names_of_participants_are_sent_or_refused(provider: str) -> None:
     named = Message(role="user", name="ann", content="Hi")
-    strict = asked(provider, [named], settings=SETTINGS)
-    request = asked(provider, [named], settings=SETTINGS, on_unsupported="adjust")
+    strict = build_request(provider, [named], settings=SETTINGS)
+    request = build_request(provider, [named], settings=SETTINGS, on_unsupported="adjust")
     assert isinstance(request, HttpRequest)
     if isinstance(strict, HttpRequest):
         assert entries(strict)[0]["name"] == "ann"
@@ -125,4 +127,4 @@ def test_the_names_of_participants_are_sent_or_refused(provider: str) -> None:
 
 
 def test_fireworks_is_sent_names() -> None:
-    assert isinstance(asked("fireworks", [Message(role="user", name="ann", content="Hi")]), HttpRequest)
+    assert isinstance(build_request("fireworks", [Message(role="user", name="ann", content="Hi")]), HttpRequest)

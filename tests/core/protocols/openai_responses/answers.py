@@ -1,4 +1,4 @@
-"""Responses as servers write them, whole and as events, and what victor_fp makes of them as plain dicts."""
+"""Server responses as bodies and events, and their decoded form as plain dicts."""
 
 from __future__ import annotations
 
@@ -78,11 +78,11 @@ def pieces(whole: str) -> list[str]:
 def events(whole: dict[str, Any]) -> list[dict[str, Any]]:
     """The events of a response, as OpenAI sends them."""
     begun = {**whole, "status": "in_progress", "output": [], "usage": None, "incomplete_details": None}
-    told = [{"type": "response.created", "response": begun}, {"type": "response.in_progress", "response": begun}]
+    written = [{"type": "response.created", "response": begun}, {"type": "response.in_progress", "response": begun}]
     for index, item in enumerate(whole["output"]):
-        told += item_events(index, item)
-    told.append({"type": f"response.{whole['status']}", "response": whole})
-    return [{**event, "sequence_number": number} for number, event in enumerate(told)]
+        written += item_events(index, item)
+    written.append({"type": f"response.{whole['status']}", "response": whole})
+    return [{**event, "sequence_number": number} for number, event in enumerate(written)]
 
 
 def item_events(index: int, item: dict[str, Any]) -> list[dict[str, Any]]:
@@ -135,18 +135,20 @@ def part_events(at: dict[str, Any], place: int, part: dict[str, Any]) -> list[di
 
 
 def thinking_events(at: dict[str, Any], item: dict[str, Any]) -> list[dict[str, Any]]:
-    told: list[dict[str, Any]] = []
+    written: list[dict[str, Any]] = []
     for place, part in enumerate(item["summary"]):
         there = {**at, "summary_index": place}
-        told.append({"type": "response.reasoning_summary_part.added", **there, "part": {**part, "text": ""}})
-        told += ({"type": "response.reasoning_summary_text.delta", **there, "delta": p} for p in pieces(part["text"]))
-        told.append({"type": "response.reasoning_summary_text.done", **there, "text": part["text"]})
-        told.append({"type": "response.reasoning_summary_part.done", **there, "part": part})
+        written.append({"type": "response.reasoning_summary_part.added", **there, "part": {**part, "text": ""}})
+        written += (
+            {"type": "response.reasoning_summary_text.delta", **there, "delta": p} for p in pieces(part["text"])
+        )
+        written.append({"type": "response.reasoning_summary_text.done", **there, "text": part["text"]})
+        written.append({"type": "response.reasoning_summary_part.done", **there, "part": part})
     for place, part in enumerate(item.get("content", [])):
         there = {**at, "content_index": place}
-        told += ({"type": "response.reasoning_text.delta", **there, "delta": p} for p in pieces(part["text"]))
-        told.append({"type": "response.reasoning_text.done", **there, "text": part["text"]})
-    return told
+        written += ({"type": "response.reasoning_text.delta", **there, "delta": p} for p in pieces(part["text"]))
+        written.append({"type": "response.reasoning_text.done", **there, "text": part["text"]})
+    return written
 
 
 def sse(payloads: Iterable[dict[str, Any]]) -> bytes:
@@ -155,10 +157,10 @@ def sse(payloads: Iterable[dict[str, Any]]) -> bytes:
 
 def read(whole: Any, *, provider: str = "openai-responses", status: int = 200) -> dict[str, Any]:
     """What a body means."""
-    return told(replay.response(provider, status, {}, json.dumps(whole).encode()))
+    return dump_result(replay.response(provider, status, {}, json.dumps(whole).encode()))
 
 
-def told(result: Result[CompletionResponse, Fault]) -> dict[str, Any]:
+def dump_result(result: Result[CompletionResponse, Fault]) -> dict[str, Any]:
     """A completion without its raw body, or a fault."""
     match outcome(result):
         case Success(completion):

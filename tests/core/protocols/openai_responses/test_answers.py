@@ -1,4 +1,4 @@
-"""What responses mean, whole and streamed, as snapshots."""
+"""Decoded responses, from bodies and streams, as snapshots."""
 
 from __future__ import annotations
 
@@ -88,13 +88,13 @@ def test_a_response(name: str, snapshot: SnapshotAssertion) -> None:
 
 
 @EACH
-def test_a_stream_means_the_same_as_its_response(name: str) -> None:
+def test_a_stream_gives_the_same_response_as_its_body(name: str) -> None:
     assert streamed(sse(events(ANSWERS[name]))) == read(ANSWERS[name])
 
 
 @EACH
 @pytest.mark.parametrize("size", [1, 7])
-def test_the_cut_changes_nothing(name: str, size: int) -> None:
+def test_chunk_boundaries_do_not_change_the_response(name: str, size: int) -> None:
     data = sse(events(ANSWERS[name]))
     assert streamed(data, size=size) == streamed(data)
     assert streamed(data.replace(b"\n", b"\r\n") + b"data: [DONE]\r\n\r\n") == streamed(data)
@@ -106,7 +106,7 @@ def test_a_stream_without_its_last_event_is_truncated(name: str) -> None:
 
 
 @EACH
-def test_what_no_event_told_is_told_from_the_last_one(name: str) -> None:
+def test_content_missing_from_events_is_read_from_the_last_one(name: str) -> None:
     told = events(ANSWERS[name])
     assert streamed(sse([told[0], told[-1]])) == read(ANSWERS[name])
     only_done = [event for event in told if event["type"].endswith("output_item.done")]
@@ -114,17 +114,17 @@ def test_what_no_event_told_is_told_from_the_last_one(name: str) -> None:
 
 
 @EACH
-def test_a_server_that_ends_no_item_before_the_last_event_is_understood(name: str) -> None:
+def test_items_that_end_only_with_the_last_event_are_decoded(name: str) -> None:
     unended = [event for event in events(ANSWERS[name]) if not event["type"].endswith(".done")]
     late, whole = streamed(sse(unended)), read(ANSWERS[name])
     for answer in (late, whole):
-        # What goes back has the same items in another order, which the tests of turns look at.
+        # The provider state has the same items in another order, which the tests of turns check.
         answer["metadata"].pop("provider_state", None)
     assert late == whole
 
 
 @EACH
-def test_a_server_that_sends_no_indexes_is_understood(name: str) -> None:
+def test_events_without_indexes_are_decoded(name: str) -> None:
     bare = [{k: v for k, v in event.items() if not k.endswith("_index")} for event in events(ANSWERS[name])]
     bodiless, whole = streamed(sse(bare)), read(ANSWERS[name])
     if name in ("several texts", "text and refusal", "reasoning"):
@@ -159,13 +159,13 @@ def test_a_broken_stream(name: str, snapshot: SnapshotAssertion) -> None:
 
 
 @pytest.mark.parametrize("last", ['{"type": "response.out', "<html>", "[]", '"done"', "nonsense"])
-def test_a_frame_that_is_no_event_ends_the_stream_with_a_fault(last: str) -> None:
+def test_a_frame_that_is_not_an_event_ends_the_stream_with_a_fault(last: str) -> None:
     said, *_ = [event for event in events(response(message("Hi!"))) if event["type"].endswith("text.delta")]
     end = streamed(sse([said]) + f"data: {last}\n\n".encode() + sse(events(response(message("Hi")))))
     assert (end["fault"], end["partial"]["content"]) == ("InvalidResponse", "Hi!")
 
 
-def test_events_items_parts_and_fields_that_nobody_knows_do_no_harm() -> None:
+def test_unknown_events_items_parts_and_fields_are_ignored() -> None:
     whole = response(message("Hi"), news={"a": [1]})
     told = events(whole)
     odd = {"type": "response.mood.changed", "mood": "good", "output_index": 0, "item_id": "msg_1"}
@@ -208,7 +208,7 @@ def test_an_error_in_a_body_with_status_200_is_a_fault(whole: Any, kind: str) ->
     assert read(whole)["fault"] == kind
 
 
-def test_a_server_without_a_status_answers_all_the_same() -> None:
+def test_a_response_without_a_status_is_accepted() -> None:
     bare = {"id": "resp_1", "model": "m", "output": [message("Hi")]}
     assert (read(bare)["content"], read(bare)["stop_reason"]) == ("Hi", "stop")
 
@@ -226,7 +226,7 @@ def test_json_that_is_a_stream_of_one_whole_body_is_a_whole_body() -> None:
     assert streamed(json.dumps(response(message("Hi"))).encode())["content"] == "Hi"
 
 
-def test_timings_of_a_local_server_are_noted_from_its_last_event() -> None:
+def test_timings_of_a_local_server_are_read_from_its_last_event() -> None:
     *told, last = events(response(message("Hi")))
     end = streamed(sse([*told, {**last, "timings": {"predicted_n": 6}}]), provider="llamacpp-responses")
     assert end["metadata"]["timings"] == {"predicted_n": 6}

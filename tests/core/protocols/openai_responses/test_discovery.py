@@ -1,4 +1,4 @@
-"""Where models are asked for; what is read from the lists is the business of chats."""
+"""URLs of model lists; decoding them is tested with the chat protocol."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Refusals and failures, by body, by stream and by both."""
+"""Errors in bodies, in streams and in both."""
 
 from __future__ import annotations
 
@@ -55,12 +55,12 @@ def test_a_refused_parameter_is_named() -> None:
     assert (fault["fault"], fault["parameter"]) == ("UnsupportedParameter", "temperature")
 
 
-def test_xais_bad_key_is_known_by_its_words() -> None:
+def test_an_invalid_xai_key_is_recognised_by_its_message() -> None:
     body = {"code": "invalid-argument", "error": "Incorrect API key provided. You can obtain one from the console."}
     assert fault_of(400, body, provider="xai-responses")["fault"] == "AuthRejected"
 
 
-def test_a_local_servers_prompt_that_does_not_fit_is_known_by_its_type() -> None:
+def test_a_context_overflow_of_a_local_server_is_recognised_by_its_type() -> None:
     body = {"error": {"code": 400, "message": "too large", "type": "exceed_context_size_error", "n_ctx": 2048}}
     assert fault_of(400, body, provider="llamacpp-responses")["fault"] == "ContextLengthExceeded"
 
@@ -94,7 +94,9 @@ def failed(code: str | None, said: str = "From the end.") -> dict[str, Any]:
         ([failed("insufficient_quota")], "QuotaExhausted", "From the end."),
     ],
 )
-def test_error_and_failed_agree_on_the_one_that_says_more(story: list[dict[str, Any]], kind: str, said: str) -> None:
+def test_the_more_specific_of_error_and_failed_events_is_used(
+    story: list[dict[str, Any]], kind: str, said: str
+) -> None:
     fault = streamed(sse([*BEGUN, *story]))
     assert (fault["fault"], fault["message"], fault["partial"]["content"]) == (kind, said, "Hello")
     assert streamed(sse([*BEGUN, *story]), size=11) == fault
@@ -115,7 +117,7 @@ def test_an_error_in_any_of_its_forms(frame: bytes) -> None:
     assert (fault["fault"], fault["message"]) == ("RateLimited", "Slow down")
 
 
-def test_an_error_in_a_body_is_the_fault_that_its_event_is() -> None:
+def test_an_error_in_a_body_is_the_same_fault_as_its_event() -> None:
     whole = response(status="failed", error={"code": "rate_limit_exceeded", "message": "Slow down"})
     of_body = fault_of(200, whole)
     of_stream = streamed(sse([{"type": "response.failed", "response": whole}]))

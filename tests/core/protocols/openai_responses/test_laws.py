@@ -23,7 +23,7 @@ from tests.core.protocols.openai_responses.answers import (
     streamed,
     text,
 )
-from tests.core.protocols.openai_responses.asked import HI, THINKER, items
+from tests.core.protocols.openai_responses.requests import HI, THINKER, items
 from tests.example_counts import scale_examples
 from victor_fp.core.types import Message
 
@@ -70,7 +70,7 @@ def results(answer: Message) -> list[Message]:
 
 
 def given_back(item: dict[str, Any]) -> dict[str, Any]:
-    """An item as the vendor wants it back: nothing that is null, and of what was generated only what it reads."""
+    """An item as it is sent back: without nulls, and without generated fields that the vendor does not read."""
     back = {name: value for name, value in item.items() if value is not None}
     if item["type"] == "message":
         parts = [{name: value for name, value in part.items() if name != "logprobs"} for part in item["content"]]
@@ -82,13 +82,13 @@ def given_back(item: dict[str, Any]) -> dict[str, Any]:
 
 @settings(max_examples=scale_examples(60), deadline=None)
 @given(responses())
-def test_a_stream_folds_to_its_whole_twin(whole: dict[str, Any]) -> None:
+def test_a_stream_folds_to_the_same_response_as_its_body(whole: dict[str, Any]) -> None:
     assert streamed(sse(events(whole))) == read(whole)
 
 
 @settings(max_examples=scale_examples(60), deadline=None)
 @given(responses(), st.integers(1, 60))
-def test_cutting_the_bytes_anywhere_changes_nothing(whole: dict[str, Any], size: int) -> None:
+def test_chunk_boundaries_do_not_change_the_response(whole: dict[str, Any], size: int) -> None:
     data = sse(events(whole))
     assert streamed(data, size=size) == streamed(data)
 
@@ -103,7 +103,7 @@ def test_a_stream_cut_before_its_end_is_truncated(whole: dict[str, Any], data: s
 
 @settings(max_examples=scale_examples(60), deadline=None)
 @given(responses())
-def test_everything_goes_back_to_its_vendor_as_it_came_and_in_its_order(whole: dict[str, Any]) -> None:
+def test_everything_is_sent_back_to_its_vendor_unmodified_and_in_order(whole: dict[str, Any]) -> None:
     answer = next_message(whole)
     sent = items(HI, answer, *results(answer), HI, model=THINKER)[1:-1]
     back = [given_back(item) for item in sent if not item["type"].endswith("_output")]
@@ -126,7 +126,7 @@ def test_items_whose_events_are_mixed_stay_apart(whole: dict[str, Any], luck: An
 
 @settings(max_examples=scale_examples(60), deadline=None)
 @given(responses(), st.randoms(use_true_random=False))
-def test_reasoning_goes_back_whole_and_once_however_its_events_are_mixed(whole: dict[str, Any], luck: Any) -> None:
+def test_reasoning_is_sent_back_completely_and_once_for_any_event_order(whole: dict[str, Any], luck: Any) -> None:
     first, _, *told, last = events(whole)
     ends = [event for event in told if event["type"].endswith("item.done")]
     luck.shuffle(ends)
@@ -142,7 +142,7 @@ def test_reasoning_goes_back_whole_and_once_however_its_events_are_mixed(whole: 
 
 @settings(max_examples=scale_examples(60), deadline=None)
 @given(responses(), st.data())
-def test_extra_fields_and_unknown_events_fail_nothing(whole: dict[str, Any], data: st.DataObject) -> None:
+def test_extra_fields_and_unknown_events_are_ignored(whole: dict[str, Any], data: st.DataObject) -> None:
     story = events(whole)
     place = data.draw(st.integers(0, len(story)))
     odd = [

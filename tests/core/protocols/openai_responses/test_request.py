@@ -1,4 +1,4 @@
-"""Options in the vendor's words."""
+"""Options in the vendor's fields."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from typing import Any
 import pytest
 from returns.result import Failure
 
-from tests.core.protocols.openai_responses.asked import (
+from tests.core.protocols.openai_responses.requests import (
     CLASSIC,
     HI,
     THINKER,
     WEATHER,
     adjusted,
-    asked,
     body,
+    build_request,
     refused,
     request,
 )
@@ -100,13 +100,13 @@ def test_azure_by_version_and_deployment(given: dict[str, str], url: str, model:
     assert sent.headers["api-key"] == "<secret>"
 
 
-def test_azure_without_an_endpoint_says_so() -> None:
-    fault = asked(provider="azure-responses")
+def test_azure_without_an_endpoint_is_a_fault() -> None:
+    fault = build_request(provider="azure-responses")
     assert isinstance(fault, InvalidRequest)
     assert "endpoint" in fault.message
 
 
-def test_azures_own_base_url_counts_before_the_setting() -> None:
+def test_the_azure_base_url_overrides_the_setting() -> None:
     built = replay.request("azure-responses", [HI], model="m", base_url="https://other.example/openai/v1")
     assert not isinstance(outcome(built), Failure)
     assert built.unwrap().url == "https://other.example/openai/v1/responses"
@@ -115,7 +115,7 @@ def test_azures_own_base_url_counts_before_the_setting() -> None:
 # State
 
 
-def test_nothing_is_kept_and_reasoning_comes_back_encrypted_from_models_that_reason() -> None:
+def test_nothing_is_stored_and_reasoning_models_return_encrypted_reasoning() -> None:
     assert "include" not in body(model=CLASSIC)
     thinking = body(model=THINKER)
     assert (thinking["store"], thinking["include"]) == (False, ["reasoning.encrypted_content"])
@@ -127,7 +127,7 @@ def test_models_that_reason(model: str) -> None:
 
 
 @pytest.mark.parametrize("model", ["gpt-4o", "gpt-4.1-mini", "gpt-5-chat-latest", "chatgpt-4o-latest", "my-deployment"])
-def test_models_that_do_not_or_that_nobody_knows(model: str) -> None:
+def test_models_without_reasoning_and_unknown_models(model: str) -> None:
     assert "include" not in body(model=model)
 
 
@@ -145,7 +145,7 @@ def test_a_model_that_is_asked_to_reason_is_one_that_does() -> None:
         ("llamacpp-responses", {}),
     ],
 )
-def test_how_each_vendor_is_asked_to_keep_nothing(provider: str, fields: dict[str, Any]) -> None:
+def test_each_vendor_is_asked_not_to_store(provider: str, fields: dict[str, Any]) -> None:
     sent = body(provider=provider, model="some-model")
     assert {name: sent[name] for name in ("store", "include") if name in sent} == fields
 
@@ -163,7 +163,7 @@ def test_a_model_that_refuses_a_temperature_is_sent_none_unless_it_was_chosen() 
 
 @pytest.mark.parametrize("option", UNSUPPORTED_OPTIONS)
 @pytest.mark.parametrize("provider", ["openai-responses", "azure-responses", "xai-responses", "deepseek-responses"])
-def test_what_the_api_does_not_have_is_refused(provider: str, option: str) -> None:
+def test_unsupported_options_are_rejected(provider: str, option: str) -> None:
     wish = {option: UNSUPPORTED_OPTIONS[option]}
     assert refused(provider=provider, settings=settings(provider), **wish) == option
     sent, changes = adjusted(provider=provider, settings=settings(provider), **wish)
@@ -171,21 +171,21 @@ def test_what_the_api_does_not_have_is_refused(provider: str, option: str) -> No
     assert option not in sent
 
 
-def test_what_other_servers_have_beyond_it_is_sent() -> None:
+def test_options_of_other_servers_are_sent() -> None:
     wishes: dict[str, Any] = {"top_k": 3, "presence_penalty": 0.5, "frequency_penalty": 0.25}
     assert wishes.items() <= body(provider="openrouter-responses", **wishes).items()
     local: dict[str, Any] = {**wishes, "seed": 7, "stop": ["END"]}
     assert local.items() <= body(provider="llamacpp-responses", **local).items()
 
 
-def test_a_bound_below_the_vendors_least_is_refused_or_raised_in_the_open() -> None:
+def test_max_tokens_below_the_minimum_is_rejected_or_raised_visibly() -> None:
     assert refused(max_tokens=5) == "max_tokens"
     sent, changes = adjusted(max_tokens=5)
     assert (sent["max_output_tokens"], changes) == (16, [("max_tokens", "changed")])
     assert body(provider="xai-responses", max_tokens=5)["max_output_tokens"] == 5
 
 
-def test_the_default_bound_yields_to_the_callers_own_field() -> None:
+def test_the_callers_field_replaces_the_default_max_tokens() -> None:
     assert body(extra_body={"max_output_tokens": 99})["max_output_tokens"] == 99
     assert "max_output_tokens" not in body(max_tokens=None)
 
@@ -213,7 +213,7 @@ def test_a_model_that_does_not_reason_refuses_an_effort() -> None:
     assert refused(provider="llamacpp-responses", model="m", reasoning_effort="low") == "reasoning_effort"
 
 
-def test_a_budget_goes_where_there_is_one_and_wins_over_an_effort_in_the_open() -> None:
+def test_a_budget_is_sent_if_supported_and_overrides_an_effort_visibly() -> None:
     where: dict[str, Any] = {"provider": "openrouter-responses", "model": "anthropic/claude-sonnet-4.5"}
     assert body(**where, reasoning_budget=2000)["reasoning"] == {"max_tokens": 2000}
     sent, changes = adjusted(**where, reasoning_budget=2000, reasoning_effort="high")
@@ -223,7 +223,7 @@ def test_a_budget_goes_where_there_is_one_and_wins_over_an_effort_in_the_open() 
 # The caller's own fields
 
 
-def test_extra_fields_go_over_the_top_and_what_both_have_is_merged() -> None:
+def test_extra_fields_override_and_are_merged() -> None:
     own: dict[str, Any] = {
         "store": True,
         "prompt_cache_key": "k",
@@ -236,7 +236,7 @@ def test_extra_fields_go_over_the_top_and_what_both_have_is_merged() -> None:
     assert [tool["type"] for tool in sent["tools"]] == ["function", "web_search"]
 
 
-def test_an_option_that_nobody_knows_goes_into_the_body() -> None:
+def test_an_unknown_option_is_added_to_the_body() -> None:
     assert body(truncation="auto", extra_body={"truncation": "disabled"})["truncation"] == "disabled"
 
 

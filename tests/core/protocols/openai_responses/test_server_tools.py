@@ -1,4 +1,4 @@
-"""Calls that the vendor answers itself stand apart from the caller's, whole and streamed."""
+"""Server tool calls are separate from calls for the caller, in bodies and streams."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tests.core.protocols.openai_responses.answers import (
     sse,
     streamed,
 )
-from tests.core.protocols.openai_responses.asked import HI, items
+from tests.core.protocols.openai_responses.requests import HI, items
 
 OWN = custom("x_keyword_search", '{"query":"sky"}', id="9")
 OFFERED = [{"type": "custom", "name": "paint"}, {"type": "x_search"}]
@@ -33,7 +33,7 @@ def both(whole: dict[str, Any], provider: str) -> dict[str, Any]:
     return meant
 
 
-def test_calls_and_results_of_the_vendors_tools_are_in_the_metadata_alone() -> None:
+def test_server_tool_calls_and_results_are_only_in_metadata() -> None:
     meant = both(response(searched("sky"), MCP, message("Blue.")), "openai-responses")
     assert "tool_calls" not in meant
     assert meant["stop_reason"] == "stop"
@@ -43,33 +43,33 @@ def test_calls_and_results_of_the_vendors_tools_are_in_the_metadata_alone() -> N
     ]
 
 
-def test_the_callers_calls_are_not_among_them() -> None:
+def test_the_callers_calls_are_not_server_tool_calls() -> None:
     meant = both(response(searched("sky"), call("weather", "{}")), "openai-responses")
     assert [made["name"] for made in meant["tool_calls"]] == ["weather"]
     assert [item["type"] for item in meant["metadata"]["server_tools"]] == ["web_search_call"]
 
 
 @pytest.mark.parametrize("kind", ["shell_call", "computer_call", "mcp_approval_request", "compaction"])
-def test_what_the_caller_has_to_answer_is_no_tool_of_the_vendors(kind: str) -> None:
+def test_calls_that_need_a_result_are_not_server_tool_calls(kind: str) -> None:
     item = {"type": kind, "id": "x_1", "call_id": "call_1", "action": {}}
     assert "server_tools" not in both(response(item, message("Hm")), "openai-responses")["metadata"]
 
 
-def test_custom_calls_that_nobody_offered_are_xais_own() -> None:
+def test_custom_calls_of_undeclared_tools_are_server_tools_of_xai() -> None:
     meant = both(response(OWN, custom("paint", "sky"), message("Blue."), tools=OFFERED), "xai-responses")
     assert [made["name"] for made in meant["tool_calls"]] == ["paint"]
     assert [item["name"] for item in meant["metadata"]["server_tools"]] == ["x_keyword_search"]
 
 
-def test_elsewhere_every_custom_call_is_the_callers() -> None:
+def test_custom_calls_of_other_vendors_are_for_the_caller() -> None:
     meant = both(response(OWN, tools=OFFERED), "openai-responses")
     assert [made["name"] for made in meant["tool_calls"]] == ["x_keyword_search"]
 
 
-def test_without_the_tools_in_the_response_every_custom_call_is_the_callers() -> None:
+def test_without_tools_in_the_response_custom_calls_are_for_the_caller() -> None:
     assert [made["name"] for made in both(response(OWN), "xai-responses")["tool_calls"]] == ["x_keyword_search"]
 
 
-def test_the_vendors_own_custom_calls_go_back_as_they_came_and_want_no_result() -> None:
+def test_custom_calls_of_server_tools_are_sent_back_unmodified_and_need_no_result() -> None:
     answer = next_message(response(OWN, message("Blue."), tools=OFFERED), "xai-responses")
     assert items(HI, answer, HI, provider="xai-responses")[1] == OWN

@@ -1,4 +1,4 @@
-"""Responses that the vendor keeps: stored, continued by id, and made in the background."""
+"""Responses that the vendor stores: continued by id, and created in the background."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import pytest
 from returns.result import Failure
 
 from tests.core.protocols.openai_responses.answers import call, custom, message, next_message, read, response, text
-from tests.core.protocols.openai_responses.asked import HI, adjusted, body, items, refused, request
+from tests.core.protocols.openai_responses.requests import HI, adjusted, body, items, refused, request
 from victor_fp import replay
 from victor_fp.core.catalogue import CATALOGUE
 from victor_fp.core.protocols import codec_for
@@ -24,14 +24,14 @@ def result(id_: str = "call_1", **more: Any) -> Message:
     return Message(role="tool", tool_call_id=id_, content="ok", **more)
 
 
-def test_nothing_is_kept_unless_it_is_asked_for() -> None:
+def test_nothing_is_stored_unless_requested() -> None:
     assert body()["store"] is False
     assert body(store=False)["store"] is False
     assert body(store=True)["store"] is True
     assert "background" not in body(store=True)
 
 
-def test_what_runs_in_the_background_is_kept_and_polled() -> None:
+def test_background_responses_are_stored_and_polled() -> None:
     sent = request(background=True)
     assert sent.is_polled
     assert body(background=True)["background"] is True
@@ -57,23 +57,23 @@ def test_background_and_no_store_contradict_each_other(options: dict[str, Any]) 
 
 @pytest.mark.parametrize("provider", STATELESS)
 @pytest.mark.parametrize("option", OPTIONS)
-def test_places_that_keep_nothing_refuse_by_name(provider: str, option: str) -> None:
+def test_endpoints_without_storage_reject_by_name(provider: str, option: str) -> None:
     assert refused(provider=provider, **{option: OPTIONS[option]}) == option
 
 
 @pytest.mark.parametrize("provider", [*STATELESS, "xai-responses", "azure-responses"])
-def test_not_to_store_is_no_wish_that_can_fail(provider: str) -> None:
+def test_store_false_is_always_accepted(provider: str) -> None:
     settings = AZURE if provider == "azure-responses" else None
     assert body(provider=provider, settings=settings, store=False).get("store") in (None, False)
 
 
-def test_xai_keeps_responses_and_makes_none_in_the_background() -> None:
+def test_xai_stores_responses_and_does_not_support_background() -> None:
     assert refused(provider="xai-responses", background=True) == "background"
     sent = body(provider="xai-responses", previous_response_id="r1", store=True)
     assert (sent["previous_response_id"], sent["store"]) == ("r1", True)
 
 
-def test_a_turn_knows_the_response_that_it_came_as_where_that_is_kept() -> None:
+def test_a_turn_has_its_response_id_if_the_response_is_stored() -> None:
     kept = next_message(response(message("Yes"), store=True))
     assert kept.metadata is not None
     assert kept.metadata["response_id"] == "resp_1"
@@ -81,7 +81,7 @@ def test_a_turn_knows_the_response_that_it_came_as_where_that_is_kept() -> None:
         assert "response_id" not in (next_message(whole).metadata or {})
 
 
-def test_what_the_vendor_has_is_not_sent_again() -> None:
+def test_stored_turns_are_not_sent_again() -> None:
     system, later = Message(role="system", content="Be brief."), Message(role="user", content="And now?")
     answer = next_message(response(message("Yes"), store=True))
     sent = body([system, HI, answer, later], previous_response_id="resp_1", store=True)
@@ -107,13 +107,13 @@ def refused_without_call() -> str:
     return type(built.failure()).__name__
 
 
-def test_results_behind_a_known_turn_keep_the_kind_of_their_call() -> None:
+def test_results_after_a_stored_turn_keep_the_type_of_their_call() -> None:
     answer = next_message(response(custom("paint", "sky", id="1"), call("weather", "{}", id="2"), store=True))
     sent = items(HI, answer, result("call_1"), result("call_2"), previous_response_id="resp_1")
     assert [item["type"] for item in sent] == ["custom_tool_call_output", "function_call_output"]
 
 
-def test_a_call_that_is_shown_still_needs_its_result() -> None:
+def test_a_call_that_is_sent_still_needs_its_result() -> None:
     answer = next_message(response(call("weather", "{}")))
     built = replay.request("openai-responses", [result("x"), answer, HI], model="m", previous_response_id="r")
     assert isinstance(built, Failure)
@@ -149,7 +149,7 @@ def test_a_response_is_found_below_the_address_where_it_was_made(
 
 
 @pytest.mark.parametrize("provider", [*STATELESS, "xai-responses"])
-def test_places_without_background_have_no_way_to_find_responses(provider: str) -> None:
+def test_endpoints_without_background_cannot_retrieve_responses(provider: str) -> None:
     assert codec(provider).background is None
 
 

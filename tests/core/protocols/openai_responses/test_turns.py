@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.core.protocols.openai_responses.asked import CLASSIC, HI, adjusted, body, items, refused
+from tests.core.protocols.openai_responses.requests import CLASSIC, HI, adjusted, body, items, refused
 from victor_fp.core.types import AudioPart, FilePart, ImagePart, Message, TextPart
 
 PNG = b"\x89PNG"
@@ -27,7 +27,7 @@ def user(*parts: Any, **more: Any) -> Message:
 # Instructions and users
 
 
-def test_instructions_stand_in_their_place_under_their_own_role() -> None:
+def test_instructions_keep_their_position_and_role() -> None:
     conversation = [Message(role="system", content="A"), HI, Message(role="developer", content="B"), HI]
     assert [(item["role"], item["content"]) for item in items(*conversation)] == [
         ("system", "A"),
@@ -78,7 +78,7 @@ def test_an_attachment_becomes_a_part(part: Any, sent: dict[str, Any]) -> None:
     assert items(user(TextPart(text="See"), part)) == [said("user", [{"type": "input_text", "text": "See"}, sent])]
 
 
-def test_sound_is_sent_where_the_vendor_hears_it() -> None:
+def test_audio_is_sent_if_the_vendor_accepts_it() -> None:
     heard = user(AudioPart(data=b"RIFF", media_type="audio/wav"))
     assert refused([heard]) == "audio"
     assert adjusted([user(TextPart(text="Hear"), *heard.content)])[1] == [("audio", "dropped")]
@@ -97,11 +97,11 @@ def test_sound_is_sent_where_the_vendor_hears_it() -> None:
         ("xai-responses", FilePart(url="https://x.example/a.pdf"), "file"),
     ],
 )
-def test_what_a_vendor_cannot_be_shown_is_refused(provider: str, part: Any, parameter: str) -> None:
+def test_unsupported_parts_are_rejected(provider: str, part: Any, parameter: str) -> None:
     assert refused([user(part)], provider=provider) == parameter
 
 
-def test_a_speakers_name_is_refused_or_left_out_in_the_open() -> None:
+def test_a_participant_name_is_rejected_or_dropped_visibly() -> None:
     named = [Message(role="user", name="Ann", content="Hi"), Message(role="user", name="Bob", content="Hi")]
     assert refused(named) == "name"
     assert adjusted(named)[1] == [("name", "dropped")]
@@ -141,7 +141,7 @@ def test_a_result_may_be_empty_but_for_a_vendor_that_refuses_that() -> None:
     assert output(content="error 7", is_error=True) == "error 7"
 
 
-def test_a_result_may_hold_images_and_files() -> None:
+def test_a_result_may_contain_images_and_files() -> None:
     parts = [
         TextPart(text="Here"),
         ImagePart(data=PNG, media_type="image/png"),
@@ -171,7 +171,7 @@ def test_images_in_a_result_that_is_text_only_move_to_a_user_message_visibly_or_
     assert [part["type"] for part in following["content"]] == ["input_text", "input_image"]
 
 
-def test_an_id_that_is_too_long_for_the_vendor_is_made_fit_on_both_sides() -> None:
+def test_an_id_that_is_too_long_is_shortened_in_call_and_result() -> None:
     long: list[Any] = [{"id": "x" * 65, "name": "weather", "arguments": {}}]
     conversation = [
         HI,

@@ -1,4 +1,4 @@
-"""Predictions as Replicate sends them, whole and as events, and what the library reads in them."""
+"""Replicate predictions as bodies and events, and helpers that decode them."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ METRICS: Json = {"predict_time": 1.5, "input_token_count": 26, "output_token_cou
 
 
 def prediction(status: str = "succeeded", **changes: Any) -> Json:
-    """A prediction as it stands."""
+    """A prediction in its current state."""
     return {
         "id": "pred1",
         "model": "meta/meta-llama-3-70b-instruct",

@@ -1,4 +1,4 @@
-"""What Replicate's predictions mean, whole and streamed."""
+"""Decoded Replicate predictions, from bodies and streams."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def test_a_prediction_without_an_answer_is_a_fault(name: str, snapshot: Snapshot
 
 
 @pytest.mark.parametrize("status", ["starting", "processing"])
-def test_a_prediction_that_runs_is_no_answer_yet(status: str) -> None:
+def test_a_running_prediction_is_not_a_response(status: str) -> None:
     assert answered(prediction(status))["fault"] == "InvalidResponse"
 
 
@@ -54,7 +54,7 @@ def test_a_body_without_a_prediction_is_an_invalid_response(body: object) -> Non
     assert answered(body)["fault"] == "InvalidResponse"
 
 
-def test_a_problem_where_a_prediction_was_expected_is_a_fault() -> None:
+def test_an_error_body_in_place_of_a_prediction_is_a_fault() -> None:
     told = answered({"title": "Out of order", "detail": "come back later"})
     assert (told["fault"], told["message"]) == ("ServerFailed", "Out of order: come back later")
 
@@ -67,7 +67,7 @@ def test_output_that_looks_like_json_is_text() -> None:
     assert joined(streamed(sse(['{"a":', " 1}"])))["content"] == '{"a": 1}'
 
 
-def test_a_word_behind_the_end_does_not_count() -> None:
+def test_data_after_the_end_is_ignored() -> None:
     assert streamed(sse(["Hi"]) + event("output", "more").encode()) == streamed(sse(["Hi"]))
 
 
@@ -75,7 +75,7 @@ def test_a_word_behind_the_end_does_not_count() -> None:
     ("data", "kind"),
     [('{"detail": "CUDA error"}', "ServerFailed"), ("plain words", "ServerFailed"), ('"(E005)"', "ContentRefused")],
 )
-def test_an_error_event_keeps_what_had_come(data: str, kind: str) -> None:
+def test_an_error_event_keeps_partial_content(data: str, kind: str) -> None:
     told = streamed(event("output", "Hel").encode() + event("error", data).encode() + sse([], {"reason": "error"}))[-1]
     assert (told["fault"], told["partial"]["content"], told["maybe_billed"]) == (kind, "Hel", True)
 
@@ -106,7 +106,7 @@ def test_an_end_with_a_reason_is_a_fault(reason: str, kind: str) -> None:
     assert streamed(sse(["Hel"], {"reason": reason}))[-1]["fault"] == kind
 
 
-def test_a_truncated_stream_keeps_what_had_come() -> None:
+def test_a_truncated_stream_keeps_partial_content() -> None:
     told = streamed(event("output", "Hel").encode())[-1]
     assert (told["fault"], told["partial"]["content"]) == ("StreamTruncated", "Hel")
 
@@ -116,11 +116,11 @@ PIECES = st.lists(st.text(st.characters(codec="utf-8", exclude_characters="\r\0"
 
 @settings(max_examples=scale_examples(80), deadline=None)
 @given(PIECES)
-def test_a_stream_folds_to_its_whole_twin(pieces: list[str]) -> None:
+def test_a_stream_folds_to_the_same_response_as_its_body(pieces: list[str]) -> None:
     whole = answered(prediction(output=pieces))
     facts = {name: whole.pop(name) for name in ("model", "metadata")}
     told = joined(streamed(sse(pieces)))
-    # What only a body tells: the prediction's own facts. What both tell: text, thinking, the end.
+    # Only a body has the prediction's metadata. Both have text, thinking and the end.
     assert {name: told.get("metadata", {}).get(name) for name in ("reasoning_content", "provider_state")} == {
         name: facts["metadata"].get(name) for name in ("reasoning_content", "provider_state")
     }
@@ -130,7 +130,7 @@ def test_a_stream_folds_to_its_whole_twin(pieces: list[str]) -> None:
 
 @settings(max_examples=scale_examples(50), deadline=None)
 @given(PIECES, st.integers(1, 20))
-def test_where_the_bytes_are_cut_changes_nothing(pieces: list[str], size: int) -> None:
+def test_chunk_boundaries_do_not_change_the_response(pieces: list[str], size: int) -> None:
     data = sse(pieces)
     assert streamed(data, size=size) == streamed(data)
     assert streamed(data.replace(b"\n", b"\r\n"), size=size) == streamed(data)
@@ -138,7 +138,7 @@ def test_where_the_bytes_are_cut_changes_nothing(pieces: list[str], size: int) -
 
 @settings(max_examples=scale_examples(50), deadline=None)
 @given(PIECES, st.data())
-def test_a_cut_stream_is_never_a_completion(pieces: list[str], data: st.DataObject) -> None:
+def test_a_truncated_stream_is_never_a_completion(pieces: list[str], data: st.DataObject) -> None:
     whole = "".join(event("output", piece) for piece in pieces).encode()
     kept = whole[: data.draw(st.integers(0, len(whole)))]
     assert streamed(kept)[-1]["fault"] == "StreamTruncated"

@@ -1,4 +1,4 @@
-"""Which models Replicate lists, and what a model's schema tells."""
+"""The models of Replicate, and the options in a model's schema."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def test_the_collection_of_language_models_is_the_list() -> None:
     assert told == (ModelInfo(id="acme/one", raw={"run_count": 3}), ModelInfo(id="acme/two", raw={"run_count": 3}))
 
 
-def test_a_schema_tells_what_a_model_takes() -> None:
+def test_supported_options_are_read_from_the_schema_of_a_model() -> None:
     ask, read = discovery().model_request, discovery().read_model
     assert ask is not None
     assert read is not None
@@ -51,7 +51,7 @@ def test_a_schema_tells_what_a_model_takes() -> None:
     )
 
 
-def test_bodies_of_another_form_tell_nothing() -> None:
+def test_bodies_in_another_format_yield_nothing() -> None:
     read = discovery().read_model
     assert read is not None
     assert (read("acme/chat", b"<html>"), read("acme/chat", b"{}")) == (None, None)

@@ -1,4 +1,4 @@
-"""Replicate's refusals and failures."""
+"""Errors of Replicate."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def test_a_problem_is_a_fault(status: int, title: str, detail: str, kind: str) -
     assert (type(told).__name__, told.message, told.status, told.provider) == (kind, words, status, "replicate")
 
 
-def test_the_wait_stands_in_a_header_or_in_the_body() -> None:
+def test_retry_after_is_read_from_a_header_or_the_body() -> None:
     assert fault(429, {"detail": "slow down", "retry_after": 9}).retry_after == 9.0
     assert fault(429, {"detail": "slow down", "retry_after": 9}, Retry_After="2").retry_after == 2.0
 
@@ -65,5 +65,5 @@ def test_any_body_is_a_fault(body: object, message: str) -> None:
 
 @settings(max_examples=scale_examples(60), deadline=None)
 @given(st.integers(400, 599), st.binary(max_size=60))
-def test_no_bytes_break_the_reading_of_errors(status: int, body: bytes) -> None:
+def test_no_bytes_raise_when_errors_are_read(status: int, body: bytes) -> None:
     assert isinstance(fault(status, body), Fault.__args__)

@@ -1,10 +1,10 @@
-"""What goes to Replicate: places, inputs by model, prompts."""
+"""Requests to Replicate: URLs, inputs by model, prompts."""
 
 from __future__ import annotations
 
 import pytest
 
-from tests.core.protocols.replicate.asked import (
+from tests.core.protocols.replicate.requests import (
     CLAUDE,
     GEMINI,
     GPT,
@@ -55,7 +55,7 @@ def test_a_stream_is_not_waited_for() -> None:
         ("deployments/chat", "/models/deployments/chat/predictions", None),
     ],
 )
-def test_where_a_model_is_asked_for(model: str, path: str, version: str | None) -> None:
+def test_predictions_url_of_a_model(model: str, path: str, version: str | None) -> None:
     built = request(model=model)
     assert built.url == f"https://api.replicate.com/v1{path}"
     assert body(model=model).get("version") == version
@@ -95,7 +95,7 @@ def test_a_model_spelled_otherwise_is_refused(model: str) -> None:
         (VERSION, {"max_tokens": 7, "seed": 2}, {"max_tokens": 7, "seed": 2}),
     ],
 )
-def test_an_option_goes_out_in_the_model_s_words(
+def test_an_option_is_sent_in_the_input_of_the_model(
     model: str, options: dict[str, object], fields: dict[str, object]
 ) -> None:
     assert inputs(model=model, **options) == {"prompt": "Hi", **fields}
@@ -120,14 +120,14 @@ def test_an_option_goes_out_in_the_model_s_words(
         (O4, {"reasoning_effort": "none"}, "reasoning_effort", {"reasoning_effort": "low"}, "changed"),
     ],
 )
-def test_what_a_model_cannot_take_is_a_fault_or_a_visible_adjustment(
+def test_unsupported_options_are_rejected_or_adjusted_visibly(
     model: str, options: dict[str, object], parameter: str, fields: dict[str, object], action: str
 ) -> None:
     assert refused(model=model, **options) == ("UnsupportedParameter", parameter)  # type: ignore[arg-type]  # any option
     assert adjusted(model=model, **options) == ({"prompt": "Hi", **fields}, [(parameter, action)])
 
 
-def test_fields_beside_the_input_are_the_caller_s_own() -> None:
+def test_fields_outside_the_input_come_from_extra_body() -> None:
     built = body(extra_body={"webhook": "https://a.example/hook", "input": {"top_k": 3}}, model=f"acme/chat:{VERSION}")
     assert built == {
         "version": VERSION,
@@ -136,7 +136,7 @@ def test_fields_beside_the_input_are_the_caller_s_own() -> None:
     }
 
 
-def test_a_wait_of_the_caller_s_own_stands() -> None:
+def test_a_wait_header_of_the_caller_is_kept() -> None:
     assert request(extra_headers={"Prefer": "wait=60"}).headers["prefer"] == "wait=60"
 
 
@@ -149,7 +149,7 @@ def test_a_wait_of_the_caller_s_own_stands() -> None:
         (MISTRAL, {"prompt": "Be brief\n\nHi"}),
     ],
 )
-def test_instructions_have_a_place_or_lead_the_prompt(model: str, fields: dict[str, str]) -> None:
+def test_instructions_have_a_field_or_are_prepended_to_the_prompt(model: str, fields: dict[str, str]) -> None:
     assert inputs(BRIEF, HI, model=model) == fields
 
 
@@ -179,7 +179,7 @@ def test_a_conversation_becomes_one_prompt() -> None:
     }
 
 
-def test_a_conversation_stays_one_where_the_model_takes_it() -> None:
+def test_a_conversation_is_sent_as_messages_if_the_model_accepts_them() -> None:
     assert inputs(*TURNS, model=GPT) == {
         "messages": [
             {"role": "system", "content": "Be brief"},
@@ -192,7 +192,7 @@ def test_a_conversation_stays_one_where_the_model_takes_it() -> None:
     }
 
 
-def test_images_go_by_address_or_as_data() -> None:
+def test_images_are_sent_by_url_or_as_data() -> None:
     seen = Message(role="user", content=[TextPart(text="What?"), CAT, DOG])
     both = ["https://a.example/cat.png", "data:image/png;base64,AAE="]
     assert inputs(seen, model=GPT) == {"prompt": "What?", "image_input": both}
@@ -200,7 +200,7 @@ def test_images_go_by_address_or_as_data() -> None:
     assert inputs(Message(role="user", content=[CAT]), model=CLAUDE)["image"] == both[0]
 
 
-def test_a_model_that_takes_one_image_gets_the_last_visibly() -> None:
+def test_a_model_that_accepts_one_image_is_sent_the_last_visibly() -> None:
     seen = Message(role="user", content=[TextPart(text="What?"), CAT, DOG])
     fields, adjustments = adjusted(seen, model=CLAUDE)
     assert (fields["image"], adjustments) == ("data:image/png;base64,AAE=", [("image", "changed")])
@@ -214,9 +214,9 @@ def test_a_model_that_takes_one_image_gets_the_last_visibly() -> None:
         (FilePart(data=b"x", media_type="application/pdf"), "file"),
     ],
 )
-def test_parts_a_model_cannot_take_are_refused(part: ImagePart | AudioPart | FilePart, parameter: str) -> None:
+def test_unsupported_parts_are_rejected(part: ImagePart | AudioPart | FilePart, parameter: str) -> None:
     assert refused([Message(role="user", content=[part])]) == ("UnsupportedParameter", parameter)
 
 
-def test_names_of_speakers_are_refused() -> None:
+def test_participant_names_are_rejected() -> None:
     assert refused([Message(role="user", name="Ann", content="Hi")]) == ("UnsupportedParameter", "name")

@@ -1,4 +1,4 @@
-"""What is sent to embed and to rerank: each option in the vendor's word, in the texts, or refused by name."""
+"""What is sent to embed and to rerank: each option in the vendor's field, in the texts, or rejected by name."""
 
 from __future__ import annotations
 
@@ -136,7 +136,7 @@ def test_an_option_is_sent_or_refused_by_name_or_adjusted_visibly(spec: Provider
 
 
 @pytest.mark.parametrize("spec", EMBEDDING, ids=lambda spec: spec.name)
-def test_fields_of_the_callers_own_and_headers_are_sent(spec: ProviderSpec) -> None:
+def test_extra_fields_and_headers_are_sent(spec: ProviderSpec) -> None:
     requests = embed(spec.name, extra_body={"own": 1}, other=2, extra_headers={"X-Own": "3"})
     assert isinstance(requests, tuple)
     body = requests[0].json()
@@ -150,7 +150,7 @@ def test_what_extra_body_overrides_is_listed() -> None:
     assert [one.parameter for one in requests[0].adjustments] == ["encoding_format"]
 
 
-def test_texts_beyond_the_limits_of_a_request_take_several() -> None:
+def test_texts_beyond_the_limits_of_a_request_need_several_requests() -> None:
     texts = [f"text {number}" for number in range(23)]
     requests = embed("qwen", texts)
     assert isinstance(requests, tuple)
@@ -165,13 +165,13 @@ def test_texts_beyond_the_limits_of_a_request_take_several() -> None:
     assert len(older) == 1
 
 
-def test_texts_beyond_the_tokens_of_a_request_take_several() -> None:
+def test_texts_beyond_the_tokens_of_a_request_need_several_requests() -> None:
     requests = embed("openai", ["x" * 400_000] * 3)
     assert isinstance(requests, tuple)
     assert len(requests) == 3
 
 
-def test_no_texts_take_no_request() -> None:
+def test_no_texts_need_no_request() -> None:
     assert embed("openai", []) == ()
     assert isinstance(replay.embed_request("openai", [], model="m").failure(), InvalidRequest)
 
@@ -218,7 +218,7 @@ def test_azure_has_the_deployment_in_its_older_addresses(settings: dict[str, str
     assert ("model" in body) is ("deployments" not in url)
 
 
-def test_azure_without_a_resource_says_what_is_missing() -> None:
+def test_azure_without_a_resource_reports_the_missing_setting() -> None:
     fault = replay.embed_request("azure", "a", model="m").failure()
     assert isinstance(fault, InvalidRequest)
     assert "endpoint=" in fault.message
@@ -256,7 +256,7 @@ def test_vertex_serves_models_by_different_operations() -> None:
     }
 
 
-def test_vertex_ranks_for_a_project_at_a_host_of_its_own_or_at_the_callers() -> None:
+def test_vertex_reranks_at_its_own_host_or_at_the_callers_base_url() -> None:
     asked: Any = {"query": "q", "documents": ["a"], "model": "m"}
     url = replay.rerank_request("vertex", **asked, settings={"project": "p/1"}).unwrap().url
     assert url.startswith("https://discoveryengine.googleapis.com/v1/projects/p%2F1/locations/global/rankingConfigs/")
@@ -267,7 +267,7 @@ def test_vertex_ranks_for_a_project_at_a_host_of_its_own_or_at_the_callers() -> 
     assert "project" in fault.message
 
 
-def test_what_a_vendor_does_not_have_is_a_fault_of_its_own() -> None:
+def test_an_unsupported_operation_is_a_distinct_fault() -> None:
     for fault, operation in (
         (replay.embed_request("anthropic", "a", model="m").failure(), "embeddings"),
         (replay.rerank_request("openai", "q", ["a"], model="m").failure(), "reranking"),
@@ -280,7 +280,7 @@ def test_what_a_vendor_does_not_have_is_a_fault_of_its_own() -> None:
         assert fault.allows_fallback
 
 
-def test_texts_that_are_none_are_named() -> None:
+def test_invalid_texts_are_named() -> None:
     fault = replay.embed_request("openai", ["a", 1], model="m").failure()  # type: ignore[list-item]  # as callers do
     assert fault.message == "texts[1]: expected a string, got int"
     fault = replay.rerank_request("cohere", "q", ["\ud800"], model="m").failure()

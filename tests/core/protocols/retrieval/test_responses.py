@@ -1,4 +1,4 @@
-"""What the bodies of embedding and reranking responses mean, in every form, whatever order the vendor sends."""
+"""Decoded embedding and reranking responses, in every format and order."""
 
 from __future__ import annotations
 
@@ -94,7 +94,7 @@ def test_indexes_that_are_not_those_of_the_texts_are_an_invalid_response(indexes
         ({"data": ["x", "y"]}, "expected 2 vectors, got 0"),
     ],
 )
-def test_a_body_that_is_no_response_is_an_invalid_response(body: object, said: str) -> None:
+def test_a_body_that_is_not_a_response_is_an_invalid_response(body: object, said: str) -> None:
     fault = read("openai", body, count=2)
     assert isinstance(fault, InvalidResponse)
     assert said in fault.message
@@ -268,7 +268,7 @@ def test_the_best_documents_come_first(provider: str, body: object) -> None:
         (None, "no results"),
     ],
 )
-def test_a_ranking_that_is_none_is_an_invalid_response(results: object, said: str) -> None:
+def test_a_malformed_ranking_is_an_invalid_response(results: object, said: str) -> None:
     fault = ranking("cohere", {"results": results}, documents=["a", "b", "c"])
     assert isinstance(fault, InvalidResponse)
     assert said in fault.message

@@ -1,4 +1,4 @@
-"""A virtual clock with actors: nothing here knows of resilience, and nothing waits for real."""
+"""A virtual clock with actors, independent of resilience; nothing waits in real time."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Actor:
     def __init__(self, steps: Step) -> None:
         self.steps = steps
         self.turn = 0
-        """Grows with each resumption, so that a timer set before it finds nobody."""
+        """Grows with each resumption, so that a timer set before it has no effect."""
         self.done = False
 
 

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from tests.core.resilience.simulation.people import Scenario, Violation
-from tests.core.resilience.simulation.town import Town
+from tests.core.resilience.simulation.actors import Scenario, Violation
+from tests.core.resilience.simulation.simulation import Simulation
 from victor_fp.core.resilience import breaker, cooldown, fallback, queue, rate_limit, retry
 
 
@@ -44,7 +44,7 @@ def any_number_at_a_time(right: Callable[..., Any]) -> Callable[..., Any]:
     return take
 
 
-def permits_do_not_come_back(right: Callable[..., Any]) -> Callable[..., Any]:
+def permits_are_not_returned(right: Callable[..., Any]) -> Callable[..., Any]:
     return lambda state, permit, used: state
 
 
@@ -60,7 +60,7 @@ def last_come_first_served(right: Callable[..., Any]) -> Callable[..., Any]:
     return lambda entry: (-entry.serial,)
 
 
-def nobody_is_ever_late(right: Callable[..., Any]) -> Callable[..., Any]:
+def deadlines_never_expire(right: Callable[..., Any]) -> Callable[..., Any]:
     return lambda state, now: (state, ())
 
 
@@ -102,11 +102,11 @@ BUGS = [
     (breaker, "admit", any_number_of_probes),
     (breaker, "record", reports_get_lost),
     (rate_limit, "take", any_number_at_a_time),
-    (rate_limit, "give_back", permits_do_not_come_back),
+    (rate_limit, "give_back", permits_are_not_returned),
     (rate_limit, "_SLOTS", the_minute_is_short),
     (queue, "leave", cancelled_entries_stay),
     (queue, "_make_sort_key", last_come_first_served),
-    (queue, "drop_overdue", nobody_is_ever_late),
+    (queue, "drop_overdue", deadlines_never_expire),
     (cooldown, "record_fault", no_cooldown),
     (retry, "commit", tries_again_in_the_middle_of_an_answer),
     (retry, "decide_retry", one_try_too_many),
@@ -117,7 +117,7 @@ BUGS = [
 
 def twenty_runs() -> None:
     for seed in range(20):
-        Town(Scenario(seed=seed, concurrency=3)).run()
+        Simulation(Scenario(seed=seed, concurrency=3)).run()
 
 
 @pytest.mark.parametrize(("module", "name", "planted"), BUGS, ids=[f"{name}-{bug.__name__}" for _, name, bug in BUGS])
@@ -129,7 +129,7 @@ def test_a_planted_bug_is_caught(
         twenty_runs()
 
 
-def test_retry_after_that_the_retries_ignore_is_caught_where_no_cooldown_covers_it(
+def test_ignored_retry_after_is_caught_without_a_cooldown(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(retry, "compute_backoff", retry_after_is_ignored(retry.compute_backoff))

@@ -1,4 +1,4 @@
-"""Hours of composed machines in a virtual world; a failure prints the scenario that brings it about again."""
+"""Hours of composed machines in virtual time; a failure prints the scenario that reproduces it."""
 
 from __future__ import annotations
 
@@ -8,18 +8,18 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.core.resilience.simulation.people import Scenario, Violation
-from tests.core.resilience.simulation.town import Town
+from tests.core.resilience.simulation.actors import Scenario, Violation
+from tests.core.resilience.simulation.simulation import Simulation
 from tests.example_counts import scale_examples
 
 
-def run(scenario: Scenario) -> Town:
-    town = Town(scenario)
-    town.run()
-    return town
+def run(scenario: Scenario) -> Simulation:
+    simulation = Simulation(scenario)
+    simulation.run()
+    return simulation
 
 
-def test_the_laws_hold_through_hours_of_every_weather() -> None:
+def test_the_laws_hold_for_hours_under_every_condition() -> None:
     outcomes: Counter[str] = Counter()
     for seed in range(4):
         outcomes.update(run(Scenario(seed=seed, hours=3.0)).outcomes)
@@ -60,14 +60,14 @@ def test_the_laws_hold_for_any_settings(scenario: Scenario) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", range(100))
-def test_the_laws_hold_through_ten_thousand_hours(seed: int) -> None:
+def test_the_laws_hold_for_ten_thousand_hours(seed: int) -> None:
     run(Scenario(seed=1000 + seed, hours=100.0, bursts_per_hour=2, calls_per_burst=30))
 
 
 def test_a_broken_law_prints_a_scenario_that_can_be_run_again() -> None:
-    town = Town(Scenario(seed=3))
-    town.clock.tell("something happened")
+    simulation = Simulation(Scenario(seed=3))
+    simulation.clock.tell("something happened")
     with pytest.raises(
-        Violation, match=r"(?s)too bad\nat 0.0; run again with\n\n    Town\(Scenario\(seed=3, .*something"
+        Violation, match=r"(?s)too bad\nat 0.0; run again with\n\n    Simulation\(Scenario\(seed=3, .*something"
     ):
-        town.require(False, "too bad")
+        simulation.require(False, "too bad")

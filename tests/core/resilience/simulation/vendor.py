@@ -1,4 +1,4 @@
-"""An imagined vendor: its weather by the seed, its own rate limit, and what it answers."""
+"""A simulated vendor: conditions by the seed, a rate limit, and responses."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class Vendor:
     def __init__(self, name: str, seed: int, limit: int, *, says: bool) -> None:
         self.name = name
         self.limit = limit
-        """Requests in any minute that it takes."""
+        """Requests that it accepts in any minute."""
         self.healed = False
         self._seed = seed
         self._says = says
@@ -55,7 +55,7 @@ class Vendor:
         self.arrivals: deque[float] = deque()
 
     def weather(self, now: float) -> Weather:
-        """The same for the same seed and time, whatever was asked before."""
+        """The same for the same seed and time, independent of earlier calls."""
         if self.healed:
             return "fair"
         return Random(f"{self._seed}/{self.name}/{int(now // SPELL)}").choices(_WEATHERS, _ODDS)[0]
@@ -67,7 +67,9 @@ class Vendor:
         if len(self.arrivals) >= self.limit:
             wait = self.arrivals[0] + 60.0 - now
             named = wait if dice.random() < 0.8 else None
-            return Reply(seconds=0.05, fault=RateLimited(status=429, retry_after=named), reported=self._told(now))
+            return Reply(
+                seconds=0.05, fault=RateLimited(status=429, retry_after=named), reported=self._report_limits(now)
+            )
         self.arrivals.append(now)
         seconds = min(60.0, 0.2 + dice.expovariate(0.3))
         fault = self._fault(now, dice)
@@ -79,7 +81,7 @@ class Vendor:
         if stream and not self.healed and dice.random() < 0.05:
             return Reply(seconds=seconds, first=first, fault=StreamInterrupted())
         used = max(1, int(estimate * dice.random())) if dice.random() < 0.9 else None
-        return Reply(seconds=seconds, first=first, used=used, reported=self._told(now))
+        return Reply(seconds=seconds, first=first, used=used, reported=self._report_limits(now))
 
     def _fault(self, now: float, dice: Random) -> Fault | None:
         if not self.healed and dice.random() < 0.03:
@@ -98,7 +100,7 @@ class Vendor:
             case "fair" | "stalled":
                 return None
 
-    def _told(self, now: float) -> Reported:
+    def _report_limits(self, now: float) -> Reported:
         if not self._says:
             return NOTHING
         reset = self.arrivals[0] + 60.0 - now if self.arrivals else 0.0

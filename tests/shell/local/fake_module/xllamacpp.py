@@ -1,4 +1,4 @@
-"""Stands in for xllamacpp in the process of an engine; what it does is in the name of the model's file."""
+"""A fake xllamacpp for the process of an engine; the name of the model file selects its behaviour."""
 
 from __future__ import annotations
 

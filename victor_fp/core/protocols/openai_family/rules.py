@@ -203,12 +203,12 @@ def accept_messages(rules: Rules, messages: Sequence[Message]) -> tuple[Sequence
     Unsupported names and parts are dropped. Parts that are accepted, but not in tool results, are moved to a user message
     after the results.
     """
-    misfits = {
+    mismatches = {
         index
         for index, message in enumerate(messages)
         if not (isinstance(message.content, str) and message.name is None) and not _can_send(rules, message)
     }
-    if not misfits:
+    if not mismatches:
         return messages, ()
     accepted: list[Message] = []
     adjustments: dict[Adjustment, None] = {}
@@ -217,7 +217,7 @@ def accept_messages(rules: Rules, messages: Sequence[Message]) -> tuple[Sequence
         if moved and message.role != "tool":
             accepted.append(Message(role="user", content=moved))
             moved = []
-        if index in misfits:
+        if index in mismatches:
             kept, moved_parts, changes = _accept_message(rules, message)
             accepted.append(kept)
             moved += moved_parts

@@ -86,7 +86,7 @@ def _render_prompt(turns: Sequence[Message], names: dict[str, str]) -> str:
     """Render a single user message as is, a longer conversation with speaker labels and a final "Assistant:"."""
     if len(turns) == 1 and turns[0].role == "user":
         return turns[0].text
-    lines = [f"{_name_speaker(message, names)}: {_to_text(message)}" for message in turns]
+    lines = [f"{_name_participant(message, names)}: {_to_text(message)}" for message in turns]
     return "\n\n".join([*lines, f"{SPEAKERS['assistant']}:"])
 
 
@@ -96,12 +96,12 @@ def _build_turn(message: Message, names: dict[str, str]) -> InputMessage:
         case "system" | "developer":
             return InputMessage(role="system", content=message.text)
         case "tool":
-            return InputMessage(role="user", content=f"{_name_speaker(message, names)}: {_to_text(message)}")
+            return InputMessage(role="user", content=f"{_name_participant(message, names)}: {_to_text(message)}")
         case _:
             return InputMessage(role=message.role, content=_to_text(message))
 
 
-def _name_speaker(message: Message, names: dict[str, str]) -> str:
+def _name_participant(message: Message, names: dict[str, str]) -> str:
     name = names.get(message.tool_call_id or "") or message.name
     return f"{SPEAKERS['tool']} {name}" if message.role == "tool" and name else SPEAKERS.get(message.role, "User")
 

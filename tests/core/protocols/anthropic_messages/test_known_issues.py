@@ -16,7 +16,7 @@ from tests.core.protocols.anthropic_messages.answers import (
     text,
     thinking,
 )
-from tests.core.protocols.anthropic_messages.asked import HI, WEATHER, body, request, turns
+from tests.core.protocols.anthropic_messages.requests import HI, WEATHER, body, request, turns
 from victor_fp.core.types import ImagePart, Message, Part, TextPart
 
 
@@ -45,7 +45,7 @@ def test_an_unknown_finish_reason_does_not_lose_the_response() -> None:
     assert (read["content"], read["stop_reason"]) == ("Hi", "yet_unknown")
 
 
-def test_overloaded_inside_a_200_stream_is_the_fault_that_a_529_is() -> None:
+def test_an_overload_inside_a_200_stream_is_the_same_fault_as_status_529() -> None:
     body_ = {"type": "error", "error": {"type": "overloaded_error", "message": "Overloaded"}}
     assert streamed(sse([body_]))[-1]["fault"] == answered(body_, status=529)["fault"] == "Overloaded"
 
@@ -70,7 +70,7 @@ def test_usage_that_arrives_after_the_stop_reason_is_not_missed() -> None:
     assert (read["usage"]["completion_tokens"], read["stop_reason"]) == (77, "stop")
 
 
-def test_retry_after_on_a_200_is_no_fault() -> None:
+def test_retry_after_on_a_200_is_not_a_fault() -> None:
     chunks = streamed(sse(events(message(text("Hi")))), headers={"retry-after": "30"})
     assert joined(chunks)["content"] == "Hi"
 
@@ -87,12 +87,12 @@ def test_tools_are_not_dropped_when_streaming() -> None:
     assert body(tools=[WEATHER], stream=True)["tools"] == body(tools=[WEATHER])["tools"]
 
 
-def test_no_key_stands_in_the_url() -> None:
+def test_no_key_is_in_the_url() -> None:
     assert "<secret>" not in request().url
     assert request().headers["x-api-key"] == "<secret>"
 
 
-def test_numbers_in_an_errors_text_decide_nothing() -> None:
+def test_numbers_in_an_error_message_are_ignored() -> None:
     words = "max_tokens: 5000 > 4290, error 529 of 429"
     error = {"type": "error", "error": {"type": "invalid_request_error", "message": words}}
     assert answered(error, status=400)["fault"] == "InvalidRequest"

@@ -1,37 +1,37 @@
-"""Requests to Mistral as victor_fp would send them."""
+"""Builds requests to Mistral."""
 
 from __future__ import annotations
 
 import json
 from typing import Any
 
-from tests.core.protocols.openai_chat import asked
-from tests.core.protocols.openai_chat.asked import HI, WEATHER
+from tests.core.protocols.openai_chat import requests
+from tests.core.protocols.openai_chat.requests import HI, WEATHER
 from victor_fp import replay
 from victor_fp.core.types import Message
 
-__all__ = ["HI", "WEATHER", "adjusted", "back", "beside", "refusal", "returned", "turns"]
+__all__ = ["HI", "WEATHER", "adjusted", "back", "extra_fields", "refusal", "returned", "turns"]
 
 
-def beside(**options: Any) -> dict[str, Any]:
+def extra_fields(**options: Any) -> dict[str, Any]:
     """What an option adds to the body of the plainest request."""
-    return asked.beside("mistral", **options)
+    return requests.extra_fields("mistral", **options)
 
 
 def turns(*messages: Message, **options: Any) -> list[dict[str, Any]]:
     """The messages of a request."""
-    found: list[dict[str, Any]] = asked.sent("mistral", messages, **options)["messages"]
+    found: list[dict[str, Any]] = requests.sent("mistral", messages, **options)["messages"]
     return found
 
 
 def refusal(*messages: Message, **options: Any) -> tuple[str, str]:
     """The fault's class and the parameter it names."""
-    return asked.refusal("mistral", messages or (HI,), **options)
+    return requests.refusal("mistral", messages or (HI,), **options)
 
 
 def adjusted(**options: Any) -> dict[str, str]:
     """The parameters that were left out or changed, where the caller allows it."""
-    return asked.adjusted("mistral", **options)
+    return requests.adjusted("mistral", **options)
 
 
 def returned(whole: dict[str, Any]) -> Message:
@@ -40,7 +40,7 @@ def returned(whole: dict[str, Any]) -> Message:
 
 
 def back(whole: dict[str, Any]) -> dict[str, Any]:
-    """An answer as it goes back on the next turn."""
+    """A response as it is sent back with the next turn."""
     given = returned(whole)
     results = [Message(role="tool", tool_call_id=one["id"], content="ok") for one in given.tool_calls or ()]
     return turns(HI, given, *results, HI)[1]

@@ -1,4 +1,4 @@
-"""A model without a network that does what the prompts of the standard suites ask: it calls tools, fills forms and says hello."""
+"""A model without a network that follows the prompts of the standard suites: it calls tools and returns structured output."""
 
 from __future__ import annotations
 

@@ -18,7 +18,7 @@ from tests.core.protocols.openai_chat.answers import (
     sse,
     streamed,
 )
-from tests.core.protocols.openai_chat.asked import HI, WEATHER, asked, sent
+from tests.core.protocols.openai_chat.requests import HI, WEATHER, build_request, sent
 from victor_fp import replay
 from victor_fp.core.requests import HttpRequest
 from victor_fp.core.types import ImagePart, Message, TextPart
@@ -85,13 +85,13 @@ def test_usage_that_arrives_after_the_finish_chunk_is_not_missed() -> None:
     assert streamed("openai", sse(said("Hi"), STOP, late))["usage"]["total_tokens"] == 17
 
 
-def test_a_wait_is_read_from_the_latest_fault_alone() -> None:
+def test_retry_after_is_read_from_the_latest_fault_only() -> None:
     error = b'{"error": {"message": "wait", "code": "rate_limit_exceeded"}}'
     assert read("groq", error, 429, {"retry-after": "9"})["retry_after"] == 9.0
     assert "retry_after" not in read("groq", error, 429)
 
 
-def test_numbers_in_text_decide_nothing() -> None:
+def test_numbers_in_text_are_ignored() -> None:
     error = {"error": {"message": "max 5000 tokens, error 429 and 500", "type": "invalid_request_error"}}
     assert read("openai", json.dumps(error).encode(), 400)["fault"] == "InvalidRequest"
     assert streamed("openai", sse({"error": {"message": "HTTP 401 in prose"}}))["fault"] == "ServerFailed"
@@ -111,7 +111,7 @@ def test_tools_are_not_dropped_when_streaming(stream: bool) -> None:
 
 
 def test_no_key_is_in_a_url_or_a_fault() -> None:
-    request = asked("azure", settings={"endpoint": "https://mine.openai.azure.com"})
+    request = build_request("azure", settings={"endpoint": "https://mine.openai.azure.com"})
     assert isinstance(request, HttpRequest)
     assert "secret" not in request.url
     error = {"error": {"message": "Incorrect API key provided: gsk_abcdef123456.", "code": "invalid_api_key"}}
@@ -129,7 +129,7 @@ def test_tool_results_keep_their_ids_and_parts_stay_typed() -> None:
 
 def test_an_orphaned_call_is_refused_by_name_before_anything_is_sent() -> None:
     called = Message(role="assistant", tool_calls=[{"id": "call_1", "name": "weather", "arguments": {}}])
-    fault = asked("zai", [HI, called, HI])
+    fault = build_request("zai", [HI, called, HI])
     assert not isinstance(fault, HttpRequest)
     assert "weather (call_1)" in broken(fault)["message"]
 

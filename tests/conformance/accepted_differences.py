@@ -1,4 +1,4 @@
-"""Where a request differs from an SDK's type or a vendor's document, and is right all the same; each with its reason."""
+"""Correct differences between a request and an SDK's type or a vendor's document, each with its reason."""
 
 from __future__ import annotations
 
@@ -8,31 +8,31 @@ from typing import Literal
 
 import msgspec
 
-from tests.conformance.schema_checking import Misfit
+from tests.conformance.schema_checking import Mismatch
 from victor_fp.core.catalogue import CATALOGUE
 from victor_fp.core.dialects.chat import ChatDialect
 
 
-class Explained(msgspec.Struct, frozen=True, kw_only=True):
+class AcceptedDifference(msgspec.Struct, frozen=True, kw_only=True):
     """Differences of one kind."""
 
     of: Literal["type", "document"]
     providers: tuple[str, ...]
     """Patterns of names."""
     path: str
-    """A pattern; places in lists are `[]`."""
+    """A pattern; list indexes are `[]`."""
     said: str
-    """A pattern of what is said to be wrong."""
+    """A pattern of the reported reason."""
     why: str
 
-    def covers(self, of: str, provider: str, misfit: Misfit) -> bool:
+    def covers(self, of: str, provider: str, mismatch: Mismatch) -> bool:
         """Whether a difference is of this kind."""
-        path = re.sub(r"\[\d+\]", "[]", misfit.path)
+        path = re.sub(r"\[\d+\]", "[]", mismatch.path)
         return (
             self.of == of
             and any(fnmatchcase(provider, name) for name in self.providers)
             and re.fullmatch(self.path, path) is not None
-            and re.fullmatch(self.said, misfit.reason) is not None
+            and re.fullmatch(self.said, mismatch.reason) is not None
         )
 
 
@@ -40,15 +40,15 @@ def _known(*names: str) -> str:
     return f"'({'|'.join(names)})' is not known"
 
 
-def _type(providers: str, path: str, said: str, why: str) -> Explained:
-    return Explained(of="type", providers=tuple(providers.split()), path=path, said=said, why=why)
+def _type(providers: str, path: str, said: str, why: str) -> AcceptedDifference:
+    return AcceptedDifference(of="type", providers=tuple(providers.split()), path=path, said=said, why=why)
 
 
-def _document(providers: str, path: str, said: str, why: str) -> Explained:
-    return Explained(of="document", providers=tuple(providers.split()), path=path, said=said, why=why)
+def _document(providers: str, path: str, said: str, why: str) -> AcceptedDifference:
+    return AcceptedDifference(of="document", providers=tuple(providers.split()), path=path, said=said, why=why)
 
 
-def _with_field(field: str, *forms: str) -> Explained:
+def _with_field(field: str, *forms: str) -> AcceptedDifference:
     """A field that a dialect has for the reasoning effort or a budget of thinking tokens."""
     names = [
         entry.name
@@ -63,7 +63,7 @@ TOP = r"\$"
 MESSAGE = r"\$\.messages\[\]"
 ITEM = r"\$\.input\[\]"
 
-EXPLAINED: tuple[Explained, ...] = (
+EXPLAINED: tuple[AcceptedDifference, ...] = (
     # Vendors without an SDK here, held against OpenAI's types: fields of their own.
     _type(
         "deepseek zai* moonshot* kimi-coding fireworks llamacpp llamafile local",
@@ -198,6 +198,6 @@ EXPLAINED: tuple[Explained, ...] = (
 )
 
 
-def unexplained(of: str, provider: str, misfits: list[Misfit]) -> list[str]:
+def unexplained(of: str, provider: str, mismatches: list[Mismatch]) -> list[str]:
     """What is wrong for no known reason."""
-    return [str(one) for one in misfits if not any(known.covers(of, provider, one) for known in EXPLAINED)]
+    return [str(one) for one in mismatches if not any(known.covers(of, provider, one) for known in EXPLAINED)]

@@ -1,4 +1,4 @@
-"""Requests as victor_fp would send them."""
+"""Builds requests."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ WEATHER = ToolDefinition(
 )
 
 
-def asked(
+def build_request(
     provider: str, messages: Sequence[Message] = (HI,), *, model: str = "m", **options: Any
 ) -> HttpRequest | Fault:
     """The request, or why there is none."""
@@ -34,14 +34,14 @@ def asked(
 
 def sent(provider: str, messages: Sequence[Message] = (HI,), *, model: str = "m", **options: Any) -> dict[str, Any]:
     """The request's body."""
-    request = asked(provider, messages, model=model, **options)
+    request = build_request(provider, messages, model=model, **options)
     assert isinstance(request, HttpRequest), request
     body = request.json()
     assert isinstance(body, dict)
     return body
 
 
-def beside(provider: str, **options: Any) -> dict[str, Any]:
+def extra_fields(provider: str, **options: Any) -> dict[str, Any]:
     """What an option adds to the body of the plainest request."""
     tools = {"tools": options["tools"]} if "tools" in options else {}
     model = {"model": options["model"]} if "model" in options else {}
@@ -51,13 +51,13 @@ def beside(provider: str, **options: Any) -> dict[str, Any]:
 
 def refusal(provider: str, messages: Sequence[Message] = (HI,), *, model: str = "m", **options: Any) -> tuple[str, str]:
     """The fault's class and the parameter it names."""
-    fault = asked(provider, messages, model=model, **options)
+    fault = build_request(provider, messages, model=model, **options)
     assert not isinstance(fault, HttpRequest)
     return type(fault).__name__, getattr(fault, "parameter", "")
 
 
 def adjusted(provider: str, messages: Sequence[Message] = (HI,), *, model: str = "m", **options: Any) -> dict[str, str]:
     """The parameters that were left out or changed, where the caller allows it."""
-    request = asked(provider, messages, model=model, on_unsupported="adjust", **options)
+    request = build_request(provider, messages, model=model, on_unsupported="adjust", **options)
     assert isinstance(request, HttpRequest), request
     return {adjustment.parameter: adjustment.action for adjustment in request.adjustments}

@@ -10,12 +10,12 @@ from tests.core.protocols.gemini.answers import (
     call,
     chunks,
     completed,
+    dump_stream,
     fault_of,
     final,
     spelled,
     sse,
     text,
-    told,
 )
 from tests.core.protocols.gemini.requests import HI, WEATHER, body, requested, result
 from victor_fp import replay
@@ -63,7 +63,7 @@ def test_unreported_usage_is_absent_and_never_zero() -> None:
 def test_cached_tokens_of_a_stream_are_those_of_the_whole() -> None:
     usage = {"promptTokenCount": 90, "cachedContentTokenCount": 80, "candidatesTokenCount": 2, "totalTokenCount": 92}
     piece = answer(text("Hi"), finish=None, usage={"promptTokenCount": 90})
-    assert told(sse([piece, answer(usage=usage)])) == spelled(completed(answer(text("Hi"), usage=usage)))
+    assert dump_stream(sse([piece, answer(usage=usage)])) == spelled(completed(answer(text("Hi"), usage=usage)))
 
 
 def test_usage_after_the_finish_piece_is_not_missed() -> None:
@@ -71,7 +71,7 @@ def test_usage_after_the_finish_piece_is_not_missed() -> None:
     assert final(sse(pieces)).usage == {"prompt_tokens": 5}
 
 
-def test_the_wait_in_the_body_is_not_ignored() -> None:
+def test_retry_after_in_the_body_is_honoured() -> None:
     body_ = b'{"error": {"code": 429, "status": "RESOURCE_EXHAUSTED", "details": [{"retryDelay": "1.25s"}]}}'
     assert replay.response("google", 429, {}, body_).failure().retry_after == 1.25
 
@@ -87,14 +87,14 @@ def test_tools_are_not_dropped_when_streaming() -> None:
     assert requested(tools=[WEATHER], stream=True).body == requested(tools=[WEATHER]).body
 
 
-def test_keys_do_not_stand_in_the_address() -> None:
+def test_keys_are_not_in_the_url() -> None:
     request = requested()
     assert "?" not in request.url
     assert request.headers["x-goog-api-key"] == "<secret>"
 
 
 @pytest.mark.parametrize("number", [429, 500, 503])
-def test_numbers_in_prose_do_not_decide(number: int) -> None:
+def test_numbers_in_prose_are_ignored(number: int) -> None:
     body_ = f'{{"error": {{"code": 400, "status": "INVALID_ARGUMENT", "message": "at most {number} tools"}}}}'
     assert type(replay.response("google", 400, {}, body_.encode()).failure()).__name__ == "InvalidRequest"
 

@@ -1,4 +1,4 @@
-"""Requests as victor_fp would send them."""
+"""Builds requests."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ CLASSIC, THINKER = "gpt-4.1", "gpt-5.1"
 """A model that does not reason, and one that does."""
 
 
-def asked(
+def build_request(
     messages: Sequence[Message] = (HI,),
     *,
     provider: str = "openai-responses",
@@ -39,7 +39,7 @@ def asked(
 
 
 def request(messages: Sequence[Message] = (HI,), **more: Any) -> HttpRequest:
-    built = asked(messages, **more)
+    built = build_request(messages, **more)
     assert isinstance(built, HttpRequest), built
     return built
 
@@ -57,7 +57,7 @@ def items(*messages: Message, **more: Any) -> list[Any]:
 
 def refused(messages: Sequence[Message] = (HI,), **more: Any) -> str:
     """The parameter that a request is refused for."""
-    fault = asked(messages, **more)
+    fault = build_request(messages, **more)
     assert isinstance(fault, UnsupportedParameter), fault
     return fault.parameter
 

@@ -1,4 +1,4 @@
-"""Amazon Bedrock on loopback: a provider with keys of a paper environment, and what its server says and checks."""
+"""Amazon Bedrock on loopback: a provider with keys of a fake environment, and what its server returns and checks."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ import pytest
 from returns.result import Failure, Success
 
 from tests import aws_frames
+from tests.fake_runtime import FakeRuntime
 from tests.loopback import Loopback, Received, Talk
-from tests.paper import PaperRuntime
 from victor_fp.core.catalogue import CATALOGUE
 from victor_fp.core.request_building.endpoints import build_endpoint
 from victor_fp.core.requests import Endpoint
@@ -53,7 +53,7 @@ def endpoint(base_url: str | None = None, **settings: str) -> Endpoint:
 
 
 def bedrock(url: str, variables: dict[str, str] | None = None, **options: Any) -> BaseProvider:
-    runtime = PaperRuntime(variables={**KEYS, **REGION} if variables is None else variables)
+    runtime = FakeRuntime(variables={**KEYS, **REGION} if variables is None else variables)
     made: BaseProvider = make_provider_class(CATALOGUE.find("bedrock").unwrap())(
         base_url=url, runtime=runtime, max_retries=0, **options
     )

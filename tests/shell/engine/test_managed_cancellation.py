@@ -1,4 +1,4 @@
-"""Thousands of calls and streams cancelled anywhere: permits, probes, lines and memory are as they were."""
+"""Thousands of calls and streams cancelled anywhere: permits, probes, queues and memory are restored."""
 
 from __future__ import annotations
 
@@ -9,28 +9,32 @@ import random
 import pytest
 
 from tests.acme import HI, KEY
-from tests.paper_transport import PaperTransport, over
+from tests.fake_transport import FakeTransport, create_managed_provider
 from victor_fp.core.resilience.breaker import BreakerPolicy
 from victor_fp.core.resilience.rate_limit import Limits
 from victor_fp.providers.factory import ProviderConfig
 
 
 @pytest.mark.parametrize("rounds", [60, pytest.param(400, marks=pytest.mark.slow)])
-async def test_cancelled_anywhere_everything_comes_back(rounds: int) -> None:
-    luck = random.Random(7)
-    wire = PaperTransport(luck)
+async def test_calls_cancelled_anywhere_return_everything(rounds: int) -> None:
+    random_source = random.Random(7)
+    transport = FakeTransport(random_source)
     patient = BreakerPolicy(failure_threshold=3, recovery_timeout=0.0)
     fallback = ProviderConfig(
-        "acme", "m-2", KEY, circuit_breaker_config=patient, extra_kwargs={"transport": wire, "max_retries": 0}
+        "acme", "m-2", KEY, circuit_breaker_config=patient, extra_kwargs={"transport": transport, "max_retries": 0}
     )
-    provider = await over(
-        wire, rate_limits=Limits(concurrency=4), circuit_breaker=patient, max_retries=0, fallback_configs=[fallback]
+    provider = await create_managed_provider(
+        transport,
+        rate_limits=Limits(concurrency=4),
+        circuit_breaker=patient,
+        max_retries=0,
+        fallback_configs=[fallback],
     )
 
     async def streams() -> None:
         async with provider.stream(HI) as stream:
             async for _ in stream:
-                if luck.random() < 0.1:
+                if random_source.random() < 0.1:
                     break
 
     async def calls() -> None:
@@ -38,7 +42,7 @@ async def test_cancelled_anywhere_everything_comes_back(rounds: int) -> None:
 
     async def gives_up(kind: int) -> None:
         task = asyncio.create_task(streams() if kind % 2 else calls())
-        for _ in range(luck.randrange(25)):
+        for _ in range(random_source.randrange(25)):
             await asyncio.sleep(0)
         task.cancel()
         await asyncio.wait([task])
@@ -49,7 +53,7 @@ async def test_cancelled_anywhere_everything_comes_back(rounds: int) -> None:
     assert stats is not None
     for target in stats["targets"].values():
         assert (target["in_flight"], target["waiting"]) == (0, 0)
-    assert wire.open_replies == 0
+    assert transport.open_responses == 0
     assert resilience is not None
     assert resilience["primary_successes"] > 0
     assert len(asyncio.all_tasks()) == 1
@@ -57,7 +61,7 @@ async def test_cancelled_anywhere_everything_comes_back(rounds: int) -> None:
 
 
 async def test_five_hundred_at_once_each_get_an_answer() -> None:
-    provider = await over(PaperTransport(), rate_limits=Limits(concurrency=50))
+    provider = await create_managed_provider(FakeTransport(), rate_limits=Limits(concurrency=50))
     got = await asyncio.gather(*(provider.chat(HI) for _ in range(500)))
     stats = provider.get_rate_limit_stats()
     assert [response.content for response in got] == ["Hello!"] * 500
@@ -70,7 +74,7 @@ async def test_five_hundred_at_once_each_get_an_answer() -> None:
 async def test_memory_stays_flat() -> None:
     import tracemalloc
 
-    provider = await over(PaperTransport(), rate_limits=Limits(concurrency=2))
+    provider = await create_managed_provider(FakeTransport(), rate_limits=Limits(concurrency=2))
     for _ in range(1200):
         await provider.chat(HI)
     gc.collect()

@@ -1,4 +1,4 @@
-"""Nothing that is secret is recorded, however it is spelled and wherever it is cut."""
+"""No secret is recorded, in any spelling and for any chunk boundaries."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def test_transfer_headers_are_dropped_and_rate_limit_headers_kept() -> None:
     }
 
 
-def test_names_in_answers_that_only_sound_secret_are_kept() -> None:
+def test_field_names_in_responses_that_only_look_secret_are_kept() -> None:
     body = b'{"logprobs":[{"token":"Hi","bytes":[72]}],"key":"value","tokens":7}'
     assert response(body).body == body
 
@@ -122,5 +122,5 @@ def test_scrub_is_applied_to_every_text() -> None:
 
 
 @pytest.mark.parametrize("line", [b'{"a": 1}\r\n', b"data: x\r\n\r\n", b'[{"a":1}\n,{"b":2}]', b'{"a":"\xc3\xa9"}'])
-def test_what_holds_no_secret_is_not_touched(line: bytes) -> None:
+def test_data_without_secrets_is_unchanged(line: bytes) -> None:
     assert response(line).body == line

@@ -1,4 +1,4 @@
-"""Answers that are not what HTTP, JSON or the protocol say: a typed fault, or the whole answer; never a wrong one."""
+"""Responses that violate HTTP, JSON or the protocol: a typed fault or the complete response, never a wrong one."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 
 from tests import openai_shapes as shapes
 from tests.acme import HI, acme
-from tests.faults.asking import CLIENTS, brought, called, fault_of_call, streamed
+from tests.faults.calls import CLIENTS, call_once, fault_of_call, open_client, stream_once
 from tests.loopback import Received, Script, Talk, serving
 from victor_fp.core.faults import (
     ConnectionFailed,
@@ -86,7 +86,7 @@ BAD_EVENT = frames(shapes.chunk("X")).replace(b"X", b"caf\xe9 \xff\xfe")
     ],
     ids=lambda data: repr(data[:16]),
 )
-async def test_a_body_that_is_no_completion(data: bytes) -> None:
+async def test_a_body_that_is_not_a_completion(data: bytes) -> None:
     fault = await fault_of_call(body_of(data))
     assert isinstance(fault, InvalidResponse), fault
     assert (fault.provider, fault.model) == ("acme", "m-1")
@@ -94,43 +94,43 @@ async def test_a_body_that_is_no_completion(data: bytes) -> None:
 
 
 async def test_text_that_is_not_unicode_is_replaced_and_the_answer_kept(client: str) -> None:
-    response = (await called(body_of(BAD_TEXT), client)).unwrap()
+    response = (await call_once(body_of(BAD_TEXT), client)).unwrap()
     assert response.content == "caf\ufffd \ufffd\ufffd"
     assert (response.metadata or {})["replaced_characters"] == 3
-    seen = await streamed(stream_of(BAD_EVENT, frames(LAST, "[DONE]")), client)
+    seen = await stream_once(stream_of(BAD_EVENT, frames(LAST, "[DONE]")), client)
     assert isinstance(seen.end, StreamChunk)
     assert seen.text == "caf\ufffd \ufffd\ufffd"
 
 
 @pytest.mark.parametrize("content_type", ["text/html", "text/plain", "image/png", "application/x-ndjson", ""])
-async def test_a_wrong_content_type_hides_no_right_answer(client: str, content_type: str) -> None:
+async def test_a_valid_response_with_a_wrong_content_type_is_accepted(client: str, content_type: str) -> None:
     right = json.dumps(shapes.body()).encode()
-    response = (await called(body_of(right, content_type=content_type), client)).unwrap()
+    response = (await call_once(body_of(right, content_type=content_type), client)).unwrap()
     assert response.content == "Hello!"
-    told = await streamed(stream_of(frames(FIRST, LAST, "[DONE]"), content_type=content_type or "x"), client)
+    told = await stream_once(stream_of(frames(FIRST, LAST, "[DONE]"), content_type=content_type or "x"), client)
     assert isinstance(told.end, StreamChunk)
     assert told.text == "Hel"
 
 
 async def test_html_in_place_of_a_stream(client: str) -> None:
-    told = await streamed(stream_of(b"<html><body>Sign in</body></html>", content_type="text/html"), client)
+    told = await stream_once(stream_of(b"<html><body>Sign in</body></html>", content_type="text/html"), client)
     assert isinstance(told.end, InvalidResponse), told.end
 
 
 async def test_bytes_that_are_not_unicode_are_replaced_and_the_answer_is_kept(client: str) -> None:
-    told = await streamed(stream_of(frames(FIRST), BAD_EVENT, frames(SECOND, LAST, "[DONE]")), client)
+    told = await stream_once(stream_of(frames(FIRST), BAD_EVENT, frames(SECOND, LAST, "[DONE]")), client)
     assert isinstance(told.end, StreamChunk), told.end
     assert told.text.startswith("Hel")
     assert told.text.endswith("lo")
     assert "\N{REPLACEMENT CHARACTER}" in told.text
     assert told.end.typed_metadata["replaced_characters"] == told.text.count("\N{REPLACEMENT CHARACTER}")
-    whole = (await called(body_of(BAD_TEXT), client)).unwrap()
+    whole = (await call_once(body_of(BAD_TEXT), client)).unwrap()
     assert "\N{REPLACEMENT CHARACTER}" in whole.content
 
 
 @pytest.mark.parametrize("garbage", [frames("{not json"), frames("[1]"), frames("17"), frames('{"a": ')])
-async def test_garbage_between_events_ends_the_stream_with_what_came(client: str, garbage: bytes) -> None:
-    told = await streamed(stream_of(frames(FIRST), garbage, frames(SECOND, LAST, "[DONE]")), client)
+async def test_malformed_data_between_events_ends_the_stream_with_partial_content(client: str, garbage: bytes) -> None:
+    told = await stream_once(stream_of(frames(FIRST), garbage, frames(SECOND, LAST, "[DONE]")), client)
     assert isinstance(told.end, InvalidResponse), told.end
     assert told.text == "Hel"
     assert told.end.partial is not None
@@ -150,8 +150,10 @@ async def test_garbage_between_events_ends_the_stream_with_what_came(client: str
     ],
     ids=lambda piece: repr(piece[:16]),
 )
-async def test_what_the_framing_allows_between_events_is_passed_over(harmless: bytes) -> None:
-    told = await streamed(stream_of(frames(FIRST), harmless, frames(SECOND, LAST), harmless, frames(USAGE, "[DONE]")))
+async def test_comments_and_blank_lines_between_events_are_ignored(harmless: bytes) -> None:
+    told = await stream_once(
+        stream_of(frames(FIRST), harmless, frames(SECOND, LAST), harmless, frames(USAGE, "[DONE]"))
+    )
     assert isinstance(told.end, StreamChunk), told.end
     assert (told.text, told.end.stop_reason) == ("Hello", "stop")
 
@@ -179,8 +181,8 @@ async def test_what_the_framing_allows_between_events_is_passed_over(harmless: b
         "cut-done",
     ],
 )
-async def test_ends_that_come_twice_or_only_half_are_one_end(client: str, ending: bytes) -> None:
-    told = await streamed(stream_of(frames(FIRST, SECOND), ending), client)
+async def test_repeated_or_partial_end_markers_are_one_end(client: str, ending: bytes) -> None:
+    told = await stream_once(stream_of(frames(FIRST, SECOND), ending), client)
     assert isinstance(told.end, StreamChunk), told.end
     assert (told.text, told.end.stop_reason) == ("Hello", "stop")
     assert told.end.usage == {"prompt_tokens": 5, "completion_tokens": 2, "total_tokens": 7}
@@ -198,8 +200,8 @@ async def test_ends_that_come_twice_or_only_half_are_one_end(client: str, ending
     ],
     ids=["done-alone", "nothing", "cut", "error", "error-then-more", "named-error"],
 )
-async def test_a_stream_without_its_end_is_never_whole(client: str, ending: bytes, kind: type[Fault]) -> None:
-    told = await streamed(stream_of(frames(FIRST), *([ending] if ending else [])), client)
+async def test_a_stream_without_its_end_is_never_complete(client: str, ending: bytes, kind: type[Fault]) -> None:
+    told = await stream_once(stream_of(frames(FIRST), *([ending] if ending else [])), client)
     assert isinstance(told.end, kind), told.end
     assert told.text == "Hel"
     assert told.end.partial is not None
@@ -212,20 +214,20 @@ async def test_an_error_in_a_200_body_is_that_error(client: str) -> None:
 
 
 async def test_a_connection_closed_between_events(client: str) -> None:
-    told = await streamed(stream_of(frames(FIRST), end=False), client)
+    told = await stream_once(stream_of(frames(FIRST), end=False), client)
     assert isinstance(told.end, StreamInterrupted), told.end
     assert told.end.partial is not None
     assert told.end.partial.content == told.text == "Hel"
 
 
-async def test_a_connection_closed_behind_the_finish_takes_nothing_away(client: str) -> None:
-    told = await streamed(stream_of(frames(FIRST, LAST), end=False), client)
+async def test_a_connection_closed_after_the_end_does_not_fail_the_response(client: str) -> None:
+    told = await stream_once(stream_of(frames(FIRST, LAST), end=False), client)
     assert isinstance(told.end, StreamChunk), told.end
     assert (told.text, told.end.stop_reason) == ("Hel", "stop")
 
 
 @pytest.mark.parametrize("interim", ["100 Continue", "102 Processing", "103 Early Hints"])
-async def test_interim_answers_are_passed_over(client: str, interim: str) -> None:
+async def test_interim_responses_are_ignored(client: str, interim: str) -> None:
     async def call(talk: Talk, _: Received) -> None:
         await talk.raw(f"HTTP/1.1 {interim}\r\nlink: </style.css>\r\n\r\n".encode() * 3)
         await talk.answer(shapes.body())
@@ -234,11 +236,11 @@ async def test_interim_answers_are_passed_over(client: str, interim: str) -> Non
         await talk.raw(f"HTTP/1.1 {interim}\r\n\r\n".encode())
         await talk.events(FIRST, LAST)
 
-    assert (await called(call, client)).unwrap().content == "Hello!"
-    assert (await streamed(stream, client)).text == "Hel"
+    assert (await call_once(call, client)).unwrap().content == "Hello!"
+    assert (await stream_once(stream, client)).text == "Hel"
 
 
-async def test_interim_answers_without_end_are_a_silence(client: str) -> None:
+async def test_endless_interim_responses_are_a_timeout(client: str) -> None:
     async def script(talk: Talk, _: Received) -> None:
         while True:
             await talk.raw(b"HTTP/1.1 103 Early Hints\r\n\r\n")
@@ -255,13 +257,13 @@ async def test_comments_without_an_answer_end_with_the_default_deadline(client: 
             await talk.piece(b": still thinking\n\n")
             await asyncio.sleep(0.02)
 
-    told = await asyncio.wait_for(streamed(script, client, timeout=0.2), 2)
+    told = await asyncio.wait_for(stream_once(script, client, timeout=0.2), 2)
     assert isinstance(told.end, TimedOut | DeadlineExceeded), told.end
 
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
-async def test_a_redirect_loop_is_left_at_its_first_turn(client: str, status: int) -> None:
-    async with brought(client) as own:
+async def test_a_redirect_loop_is_not_followed(client: str, status: int) -> None:
+    async with open_client(client) as own:
         seen: list[str] = []
 
         async def script(talk: Talk, received: Received) -> None:
@@ -300,7 +302,7 @@ async def test_an_answer_before_the_request_was_read(client: str) -> None:
     server = await asyncio.start_server(turned_away, "127.0.0.1", 0)
     port = server.sockets[0].getsockname()[1]
     large = [Message(role="user", content="x" * 20_000_000)]
-    async with server, brought(client) as own:
+    async with server, open_client(client) as own:
         async with acme(f"http://127.0.0.1:{port}", max_retries=0, http_client=own) as provider:
             fault = (await provider.chat_result(large, model="m-1")).failure()
             small = (await provider.chat_result(HI, model="m-1")).failure()
@@ -310,8 +312,8 @@ async def test_an_answer_before_the_request_was_read(client: str) -> None:
 
 
 @pytest.mark.parametrize("value", ["a\r\nx-other: b", "caf\u00e9", "a\0b"], ids=["newline", "accent", "zero"])
-async def test_a_header_that_cannot_be_sent_is_the_callers_mistake(client: str, value: str) -> None:
-    async with brought(client) as own, serving(body_of(b"{}")) as server:
+async def test_a_header_that_cannot_be_sent_is_an_invalid_request(client: str, value: str) -> None:
+    async with open_client(client) as own, serving(body_of(b"{}")) as server:
         async with acme(server.url, http_client=own) as provider:
             result = await provider.chat_result(HI, model="m-1", extra_headers={"x-note": value})
     fault = result.failure()
@@ -322,7 +324,7 @@ async def test_a_header_that_cannot_be_sent_is_the_callers_mistake(client: str, 
     assert "x-other" not in repr(fault)
 
 
-def test_an_exception_nobody_has_seen_before_is_still_a_fault() -> None:
+def test_an_unknown_exception_is_a_fault() -> None:
     fault = fault_from_error(type("NewKindOfError", (Exception,), {})("who knows"), "opening")
     assert isinstance(fault, ConnectionFailed)
     assert "NewKindOfError" in fault.message

@@ -1,4 +1,4 @@
-"""The composed machines in a town of imagined vendors and callers, with every law checked at every step."""
+"""The simulation: the composed machines with simulated vendors and callers; every law is checked at every step."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Generator
 from functools import partial
 from random import Random
 
-from tests.core.resilience.simulation.people import Caller, Scenario, Site, Violation
+from tests.core.resilience.simulation.actors import Caller, Scenario, Site, Violation
 from tests.core.resilience.simulation.scheduler import Actor, GaveUp, Park, Scheduler, Sleep, Step
 from victor_fp.core.faults import Cancelled, DeadlineExceeded, Fault, RateLimited, TimedOut
 from victor_fp.core.resilience import admission as admitting
@@ -24,8 +24,8 @@ TIMEOUT = 30.0
 EPSILON = 1e-6
 
 
-class Town:
-    """All of it."""
+class Simulation:
+    """All sites, callers and their machines on one virtual clock."""
 
     def __init__(self, scenario: Scenario) -> None:
         self.scenario = scenario
@@ -69,7 +69,7 @@ class Town:
         if not holds:
             story = "\n".join(self.clock.trace)
             raise Violation(
-                f"{law}\nat {self.clock.now!r}; run again with\n\n    Town({self.scenario!r}).run()\n\n{story}"
+                f"{law}\nat {self.clock.now!r}; run again with\n\n    Simulation({self.scenario!r}).run()\n\n{story}"
             )
 
     def check(self) -> None:
@@ -97,13 +97,13 @@ class Town:
         self._born += 1
         caller = Caller(self._born, self.scenario, self.clock.now)
         self.callers[caller.number] = caller
-        caller.actor = Actor(self.lives(caller))
+        caller.actor = Actor(self.run_caller(caller))
         if caller.dice.random() < 0.1:
             actor = caller.actor
             self.clock.at(self.clock.now + caller.dice.expovariate(0.2), lambda: self.clock.give_up(actor))
         self.clock.start(caller.actor)
 
-    def lives(self, caller: Caller) -> Step:
+    def run_caller(self, caller: Caller) -> Step:
         """One call over its plan, to its end."""
         names = list(self.sites)
         caller.dice.shuffle(names)
@@ -113,14 +113,14 @@ class Town:
         caller.plan = plan
         try:
             while isinstance(order, fallback.CallTarget):
-                event = yield from self.asks(caller, order)
+                event = yield from self.call_target(caller, order)
                 caller.plan, order = fallback.advance(caller.plan, event, self.clock.now)
         except GaveUp:
             caller.plan, order = fallback.advance(caller.plan, fallback.PlanAbandoned(), self.clock.now)
         self.require(isinstance(order, fallback.SettlePlan), "a plan ended without settling")
-        self.settles(caller, order)
+        self.settle_plan(caller, order)
 
-    def settles(self, caller: Caller, order: fallback.PlanOrder) -> None:
+    def settle_plan(self, caller: Caller, order: fallback.PlanOrder) -> None:
         """The call is over."""
         assert isinstance(order, fallback.SettlePlan)
         del self.callers[caller.number]
@@ -132,7 +132,7 @@ class Town:
         self.require(outcome == "Cancelled" or len(order.attempts) >= tries, "a try is missing in the log")
         self.require(order.fault is None or order.fault.attempts == order.attempts, "the fault's log differs")
 
-    def asks(
+    def call_target(
         self, caller: Caller, ask: fallback.CallTarget
     ) -> Generator[Sleep | Park, object, fallback.TargetSucceeded | fallback.TargetFailed]:
         """One target of the plan, with retries."""
@@ -145,11 +145,11 @@ class Town:
         )
         try:
             while True:
-                self.keeps(site, caller, call, breaker)
+                self.check_limits(site, caller, call, breaker)
                 event: calling.CallEvent
                 match order:
                     case calling.Send():
-                        event, call = yield from self.sends(caller, site, call, order)
+                        event, call = yield from self.send_attempt(caller, site, call, order)
                     case calling.Wait(seconds):
                         self.require(clock.now + seconds < caller.deadline, "a rest past the deadline was begun")
                         yield Sleep(seconds)
@@ -163,15 +163,15 @@ class Town:
                         raise Violation("Deliver outside of a send")
                 call, breaker, order = calling.advance(call, site.breaker, event, clock.now)
         except GaveUp:
-            # The call machine may have been committed meanwhile, so the caller's flag stands for its state.
+            # The call machine may have been committed meanwhile, so the caller's flag represents its state.
             if caller.committed and isinstance(call.order, calling.Send):
                 call, _, _ = calling.advance(call, site.breaker, calling.Committed(), clock.now)
             call, breaker, _ = calling.advance(call, site.breaker, calling.Abandoned(), clock.now)
             site.answered += caller.committed  # a stream that was left had been answered
-            self.keeps(site, caller, call, breaker)
+            self.check_limits(site, caller, call, breaker)
             raise
 
-    def keeps(self, site: Site, caller: Caller, call: calling.CallState, breaker: Breaker | None) -> None:
+    def check_limits(self, site: Site, caller: Caller, call: calling.CallState, breaker: Breaker | None) -> None:
         """Note the breaker's new state, and the permit that the caller holds of it."""
         assert breaker is not None
         site.breaker = breaker
@@ -179,13 +179,13 @@ class Town:
         if call.permit is not None:
             site.tries[caller.number] = call.permit
 
-    def sends(
+    def send_attempt(
         self, caller: Caller, site: Site, call: calling.CallState, order: calling.Send
     ) -> Generator[Sleep | Park, object, tuple[calling.CallEvent, calling.CallState]]:
         """One try: leave of the rate limit, the request, and what the vendor makes of it."""
         clock = self.clock
         ticket = caller.number
-        answer = yield from self.stands_in_line(caller, site, ticket, order.deadline)
+        answer = yield from self.wait_in_queue(caller, site, ticket, order.deadline)
         if not isinstance(answer, Permit):
             return calling.Refused(answer), call
         self.may_send(caller, site, answer)
@@ -211,7 +211,7 @@ class Town:
         finally:
             site.running.discard(answer.serial)
             over = Finished(permit=answer, fault=finished, used=used, reported=reply.reported)
-            self.happens(site, over)
+            self.apply_event(site, over)
             site.health = health.observe(site.health, circuit.judge_fault(finished), clock.now - began, clock.now)
         if fault is None:
             site.answered += 1
@@ -242,19 +242,21 @@ class Town:
         self.require(len(site.sent) <= self.scenario.requests_per_minute, f"{name}: too many in a minute")
         self.clock.tell(f"call {caller.number} sends to {name}")
 
-    def stands_in_line(
+    def wait_in_queue(
         self, caller: Caller, site: Site, ticket: int, deadline: float
     ) -> Generator[Sleep | Park, object, Permit | Fault]:
         """Ask for leave and wait for it."""
         assert caller.actor is not None
         site.parked[ticket] = caller.actor
-        self.happens(site, Arrived(ticket=ticket, priority=caller.priority, tokens=caller.tokens, deadline=deadline))
+        self.apply_event(
+            site, Arrived(ticket=ticket, priority=caller.priority, tokens=caller.tokens, deadline=deadline)
+        )
         try:
             answer = yield Park()
         except GaveUp:
             site.parked.pop(ticket, None)
             granted = site.granted.pop(ticket, None)
-            self.happens(site, admitting.GaveUp(ticket) if granted is None else Unsent(granted))
+            self.apply_event(site, admitting.GaveUp(ticket) if granted is None else Unsent(granted))
             raise
         if isinstance(answer, Permit):
             del site.granted[ticket]
@@ -263,14 +265,14 @@ class Town:
         assert isinstance(answer, Refuse)
         return answer.fault
 
-    def happens(self, site: Site, event: admitting.AdmissionEvent) -> None:
+    def apply_event(self, site: Site, event: admitting.AdmissionEvent) -> None:
         """Give an event to a site's admission and carry out its orders."""
         before = site.admission.queue.entries
         site.admission, orders = admitting.advance(site.admission, event, self.clock.now)
         for order in orders:
             match order:
                 case Grant(ticket, permit):
-                    self.in_turn(site, ticket, before)
+                    self.check_order(site, ticket, before)
                     site.granted[ticket] = permit
                     self.answer(site, ticket, permit)
                 case Refuse(ticket):
@@ -278,30 +280,30 @@ class Town:
                 case Wake(at):
                     self.require(at > self.clock.now, f"{site.name}: woken in the past")
                     site.wake = at
-                    self.clock.at(at, partial(self.wakes, site, at))
+                    self.clock.at(at, partial(self.schedule_wake, site, at))
 
     def answer(self, site: Site, ticket: int, value: Permit | Refuse) -> None:
-        """A caller hears a moment later, as it would through an event loop."""
+        """A caller is notified a moment later, as by an event loop."""
         actor = site.parked[ticket]
         if isinstance(value, Refuse):
             del site.parked[ticket]
         turn = actor.turn
 
-        def hears() -> None:
+        def deliver() -> None:
             site.parked.pop(ticket, None)
             if actor.turn in {turn, turn + 1} and not actor.done:
                 self.clock.resume(actor, value)
 
-        self.clock.at(self.clock.now, hears)
+        self.clock.at(self.clock.now, deliver)
 
-    def wakes(self, site: Site, at: float) -> None:
+    def schedule_wake(self, site: Site, at: float) -> None:
         """Only the last Wake counts."""
         if site.wake == at:
             site.wake = math.inf
-            self.happens(site, Woken())
+            self.apply_event(site, Woken())
 
-    def in_turn(self, site: Site, ticket: int, before: tuple[QueueEntry, ...]) -> None:
-        """Whoever is granted had nobody before him who is still waiting: neither by level nor by time and ageing."""
+    def check_order(self, site: Site, ticket: int, before: tuple[QueueEntry, ...]) -> None:
+        """A granted call had no waiting call before it in the queue, by level and by time with ageing."""
         mine = [entry for entry in before if entry.ticket == ticket]
         left = site.admission.queue.entries
         ageing = site.admission.queue.policy.ageing

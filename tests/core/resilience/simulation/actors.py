@@ -1,4 +1,4 @@
-"""Who lives in the simulated town: its settings, the sites with their machines, and the callers."""
+"""Actors of the simulation: its settings, the sites with their machines, and the callers."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class Violation(AssertionError):
 
 
 class Site:
-    """One target: its vendor, and the machines that stand before it."""
+    """One target: its vendor, and the machines in front of it."""
 
     def __init__(self, name: str, scenario: Scenario, *, generous: bool) -> None:
         limit = scenario.requests_per_minute
@@ -66,7 +66,7 @@ class Site:
         self.tries: dict[int, circuit.BreakerPermit] = {}
         """The breaker's permits that callers hold."""
         self.quiet: tuple[float, float] = (math.inf, -math.inf)
-        """From when until when the vendor's last rate limit asked for no requests."""
+        """Start and end of the vendor's last Retry-After."""
 
 
 class Caller:
@@ -86,6 +86,6 @@ class Caller:
         self.seen: dict[str, int] = {}
         """Per site, how many calls it had answered when this one last looked."""
         self.not_before: dict[str, float] = {}
-        """Per site, until when its last Retry-After asked not to be asked."""
+        """Per site, when its last Retry-After ends."""
         self.settled: fallback.SettlePlan | None = None
         self.plan: fallback.Plan | None = None

@@ -1,4 +1,4 @@
-"""The law of all framings: how the network cut the bytes changes nothing, and no stream grows past its bound."""
+"""For all framings: chunk boundaries do not change the frames, and buffers are bounded."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ EACH_STREAM = pytest.mark.parametrize("name", STREAMS)
 
 @EACH_STREAM
 @given(draw=st.data())
-def test_any_cut_gives_the_same_frames(name: str, draw: st.DataObject) -> None:
+def test_chunk_boundaries_do_not_change_the_frames(name: str, draw: st.DataObject) -> None:
     make, streams = STREAMS[name]
     stream = draw.draw(streams)
     edges = sorted(draw.draw(st.lists(st.integers(0, len(stream)), max_size=8)))
@@ -86,7 +86,7 @@ def test_any_cut_gives_the_same_frames(name: str, draw: st.DataObject) -> None:
 
 @pytest.mark.parametrize("name", ["sse", "ndjson", "json array", "aws"])
 @given(draw=st.data())
-def test_any_cut_overflows_at_the_same_place(name: str, draw: st.DataObject) -> None:
+def test_chunk_boundaries_do_not_change_where_an_overflow_occurs(name: str, draw: st.DataObject) -> None:
     make, streams = STREAMS[name]
     stream, limit = draw.draw(streams), draw.draw(st.integers(1, 60))
     whole = fed(make(limit), [stream])
@@ -147,5 +147,5 @@ def test_held_pieces_stay_few_and_join_to_what_was_read(reads: list[bytes]) -> N
 @pytest.mark.parametrize(
     "make", [ServerSentEvents, build_ndjson_framer, build_json_array_framer, build_event_stream_framer]
 )
-def test_nothing_at_all_is_a_stream_without_frames(make: Make) -> None:
+def test_an_empty_stream_has_no_frames(make: Make) -> None:
     assert fed(make(10), []) == fed(make(10), [b"", b""]) == ([], None)

@@ -1,4 +1,4 @@
-"""Forms, times and polling: the small pure parts of batches."""
+"""Multipart forms, times and polling delays of batches."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ FIELDS = FileFields(purpose="batch")
 
 
 @given(st.binary(max_size=300))
-def test_a_form_can_be_taken_apart_whatever_its_file_holds(file: bytes) -> None:
+def test_a_multipart_form_is_parsed_whatever_its_file_contains(file: bytes) -> None:
     form = encode_form(FIELDS, file, name="in.jsonl", media_type="application/jsonl")
     boundary = form.content_type.partition("boundary=")[2].encode()
     head, field, part, end = form.body.split(b"--" + boundary)
@@ -28,7 +28,7 @@ def test_a_form_can_be_taken_apart_whatever_its_file_holds(file: bytes) -> None:
     assert encode_form(FIELDS, file, name="in.jsonl", media_type="application/jsonl") == form
 
 
-def test_a_boundary_that_is_in_the_file_is_not_taken() -> None:
+def test_a_boundary_that_occurs_in_the_file_is_not_used() -> None:
     first = encode_form(None, b"abc", name="f", media_type="t").content_type
     assert "boundary=victor-fp-" in first
 

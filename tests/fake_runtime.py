@@ -1,4 +1,4 @@
-"""A paper world: a clock that moves when somebody sleeps, and a list of the sleeps."""
+"""A runtime for tests: a clock that advances when a caller sleeps, and a list of the sleeps."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 
 
 @dataclass
-class PaperRuntime:
-    """No real time, no real luck, no real environment."""
+class FakeRuntime:
+    """No real clock, no real random numbers, no real environment."""
 
     time: float = 1000.0
     slept: list[float] = field(default_factory=list)

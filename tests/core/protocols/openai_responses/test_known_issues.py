@@ -23,7 +23,7 @@ from tests.core.protocols.openai_responses.answers import (
     text,
     thought,
 )
-from tests.core.protocols.openai_responses.asked import HI, THINKER, WEATHER, body, items, request
+from tests.core.protocols.openai_responses.requests import HI, THINKER, WEATHER, body, items, request
 from victor_fp.core.types import ImagePart, Message, Part, TextPart
 
 PARIS, OSLO = '{"city": "Paris"}', '{"city": "Oslo"}'
@@ -43,7 +43,7 @@ def test_two_parallel_calls_with_the_same_index_are_not_merged() -> None:
     assert [one["arguments"] for one in made] == [{"city": "Paris"}, {"city": "Oslo"}]
 
 
-def test_calls_whose_pieces_are_mixed_stay_apart() -> None:
+def test_interleaved_calls_stay_apart() -> None:
     first, second, *told, last = events(response(call("weather", PARIS, "1"), call("weather", OSLO, "2")))
     mine = [event for event in told if event["output_index"] == 0]
     yours = [event for event in told if event["output_index"] == 1]
@@ -62,7 +62,7 @@ def test_an_unknown_finish_reason_does_not_lose_the_response() -> None:
     assert (answer["content"], answer["stop_reason"]) == ("Hi", "yet_unknown")
 
 
-def test_overloaded_inside_a_200_stream_is_the_fault_that_a_503_is() -> None:
+def test_an_overload_inside_a_200_stream_is_the_same_fault_as_status_503() -> None:
     error = {"error": {"code": "server_is_overloaded", "type": "service_unavailable", "message": "Busy"}}
     assert streamed(sse([{"type": "error", **error}]))["fault"] == read(error, status=503)["fault"] == "Overloaded"
 
@@ -109,7 +109,7 @@ def test_a_message_that_went_through_json_keeps_its_reasoning() -> None:
     assert items(HI, again, HI, model=THINKER) == items(HI, answer, HI, model=THINKER)
 
 
-def test_reasoning_that_is_done_after_its_answer_goes_back_before_it() -> None:
+def test_reasoning_that_ends_after_its_text_is_sent_back_before_it() -> None:
     """As OpenRouter and llama.cpp send it."""
     whole = response(thought("Hm."), message("Four"))
     first, second, *told, last = events(whole)
@@ -122,7 +122,7 @@ def test_reasoning_that_is_done_after_its_answer_goes_back_before_it() -> None:
     assert sent[1] == thought("Hm.")
 
 
-def test_a_gateway_that_writes_another_id_into_every_event_is_understood() -> None:
+def test_events_with_changing_ids_are_decoded() -> None:
     whole = response(message("Hello"), call("weather", PARIS))
     told = [{**event, "item_id": f"odd_{number}"} for number, event in enumerate(events(whole))]
     for number, event in enumerate(told):
@@ -142,7 +142,7 @@ def test_a_last_event_that_leaves_items_out_repeats_none() -> None:
     assert streamed(sse([*told, emptied]))["content"] == "OneTwo"
 
 
-def test_a_call_that_is_announced_with_its_arguments_has_them_once() -> None:
+def test_arguments_in_the_start_of_a_call_are_not_doubled() -> None:
     whole = response(call("weather", PARIS))
     told = events(whole)
     for event in told:
@@ -151,7 +151,7 @@ def test_a_call_that_is_announced_with_its_arguments_has_them_once() -> None:
     assert streamed(sse(told))["tool_calls"] == read(whole)["tool_calls"]
 
 
-def test_a_call_whose_name_comes_late_is_told_whole() -> None:
+def test_a_call_whose_name_arrives_late_is_complete() -> None:
     whole = response(call("weather", PARIS))
     told = events(whole)
     for event in told:
@@ -160,7 +160,7 @@ def test_a_call_whose_name_comes_late_is_told_whole() -> None:
     assert streamed(sse(told))["tool_calls"] == read(whole)["tool_calls"]
 
 
-def test_a_call_without_an_id_is_given_one_that_stays() -> None:
+def test_a_call_without_an_id_gets_a_stable_one() -> None:
     whole = response({**call("now", "{}"), "call_id": None}, {**call("now", "{}"), "call_id": None, "id": None})
     ids = [made["id"] for made in read(whole)["tool_calls"]]
     assert len(set(ids)) == 2
@@ -185,7 +185,7 @@ def test_a_refused_key_is_not_repeated() -> None:
 
 
 @pytest.mark.parametrize("said", ["max 5000 tokens", "error 429 in your text", "500 words"])
-def test_digits_in_prose_decide_nothing(said: str) -> None:
+def test_digits_in_prose_are_ignored(said: str) -> None:
     assert read({"error": {"message": said, "type": "invalid_request_error"}}, status=400)["fault"] == "InvalidRequest"
 
 
@@ -204,12 +204,12 @@ def test_a_tools_result_keeps_its_parts_and_its_id() -> None:
     )
 
 
-def test_the_vendors_own_calls_are_not_the_callers() -> None:
+def test_server_tool_calls_are_not_calls_for_the_caller() -> None:
     answer = read(response(searched("sky"), message(text("Blue."))))
     assert (answer["stop_reason"], answer.get("tool_calls")) == ("stop", None)
 
 
-def test_a_server_that_knows_calls_by_their_call_id_alone_and_ends_all_items_late_is_understood() -> None:
+def test_calls_identified_by_call_id_only_with_late_item_ends_are_decoded() -> None:
     """As llama.cpp streams: no indexes, no ids on calls, and every item done after all deltas."""
     first = {"type": "function_call", "call_id": "fc_1", "name": "weather", "arguments": PARIS}
     second = {**first, "call_id": "fc_2", "arguments": OSLO}

@@ -1,4 +1,4 @@
-"""One question to a server that misbehaves: as a call and as a stream, over both HTTP clients, told as values."""
+"""One request to a server that misbehaves: as a call and as a stream, over both HTTP clients, returned as values."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ CLIENTS = ("aiohttp", "httpx")
 
 
 @asynccontextmanager
-async def brought(client: str) -> AsyncIterator[httpx.AsyncClient | None]:
+async def open_client(client: str) -> AsyncIterator[httpx.AsyncClient | None]:
     """The client that a caller brings; None where the provider is left to its own."""
     if client == "aiohttp":
         yield None
@@ -30,20 +30,20 @@ async def brought(client: str) -> AsyncIterator[httpx.AsyncClient | None]:
         yield own
 
 
-async def called(script: Script, client: str = "aiohttp", **options: Any) -> Result[CompletionResponse, Fault]:
+async def call_once(script: Script, client: str = "aiohttp", **options: Any) -> Result[CompletionResponse, Fault]:
     """A call, tried once."""
-    async with brought(client) as own, serving(script) as server:
+    async with open_client(client) as own, serving(script) as server:
         async with acme(server.url, **{"max_retries": 0, "http_client": own, **options}) as provider:
             return await provider.chat_result(HI, model="m-1")
 
 
 async def fault_of_call(script: Script, client: str = "aiohttp", **options: Any) -> Fault:
     """The fault of a call that must fail."""
-    return (await called(script, client, **options)).failure()
+    return (await call_once(script, client, **options)).failure()
 
 
 @dataclass
-class Told:
+class StreamOutcome:
     """What a stream said, and how it ended."""
 
     text: str
@@ -51,24 +51,26 @@ class Told:
     pieces: int
 
 
-async def streamed(script: Script, client: str = "aiohttp", *, deadline: float | None = None, **options: Any) -> Told:
+async def stream_once(
+    script: Script, client: str = "aiohttp", *, deadline: float | None = None, **options: Any
+) -> StreamOutcome:
     """A stream, tried once, read to its end."""
-    told = Told("", None, 0)
-    async with brought(client) as own, serving(script) as server:
+    outcome = StreamOutcome("", None, 0)
+    async with open_client(client) as own, serving(script) as server:
         async with acme(server.url, **{"max_retries": 0, "http_client": own, **options}) as provider:
             asked: Any = {} if deadline is None else {"deadline": deadline}
             async for result in provider.stream_result(HI, model="m-1", **asked):
-                assert told.end is None, "something came after the end"
-                told.pieces += 1
+                assert outcome.end is None, "something came after the end"
+                outcome.pieces += 1
                 match result:
                     case Success(chunk):
-                        told.text += chunk.content
-                        told.end = chunk if chunk.is_final else None
+                        outcome.text += chunk.content
+                        outcome.end = chunk if chunk.is_final else None
                     case Failure(fault):
-                        told.end = fault
+                        outcome.end = fault
                     case _:
                         raise AssertionError(result)
-    return told
+    return outcome
 
 
 @dataclass

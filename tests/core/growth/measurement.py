@@ -21,7 +21,7 @@ LEAST_TIME = 0.004
 """Seconds of the smallest input from which on times are compared."""
 LARGEST_TIME = 3.0
 LARGEST_SIZE = 2_000_000
-"""Work that still takes no time then does not depend on the size."""
+"""Work that is still not measurable then does not depend on the size."""
 
 
 def count_calls(work: Callable[[], object]) -> int:
@@ -42,7 +42,7 @@ def count_calls(work: Callable[[], object]) -> int:
 
 
 def assert_calls_grow_linearly(make: Make, size: int) -> None:
-    """Fail where twice the input takes far more than twice the calls."""
+    """Fail if twice the input needs far more than twice the calls."""
     make(size)()  # what is loaded or compiled once
     counts = [count_calls(make(size * step)) for step in STEPS]
     is_steep = counts[3] - counts[2] > MAX_CALLS_RATIO * max(counts[2] - counts[1], 0) + 1000
@@ -67,7 +67,7 @@ def measure_time(work: Callable[[], object]) -> float:
 
 
 def assert_time_grows_linearly(make: Make, size: int, *, largest: int | None = None) -> None:
-    """Fail where eight times the input takes far more than eight times the time, from a size on that can be measured.
+    """Fail if eight times the input needs far more than eight times the time, from a measurable size on.
 
     `largest` bounds that size, for inputs that are bounded themselves.
     """

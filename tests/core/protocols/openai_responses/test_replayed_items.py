@@ -1,4 +1,4 @@
-"""What the vendor said goes back to it as it came, and what it would refuse stays behind."""
+"""Items of a response are sent back unmodified, without those that the vendor would reject."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tests.core.protocols.openai_responses.answers import (
     text,
     thought,
 )
-from tests.core.protocols.openai_responses.asked import CLASSIC, HI, THINKER, items
+from tests.core.protocols.openai_responses.requests import CLASSIC, HI, THINKER, items
 from victor_fp.core.types import Message
 
 CITED = {"type": "url_citation", "url": "https://sky.example", "title": "Sky", "start_index": 0, "end_index": 5}
@@ -35,14 +35,14 @@ def sent_back(*output: dict[str, Any], provider: str = "openai-responses", model
     return [item for item in again[1:-1] if not item["type"].endswith("_output")]
 
 
-def test_encrypted_reasoning_goes_back_as_it_came_before_its_call() -> None:
+def test_encrypted_reasoning_is_sent_back_unmodified_before_its_call() -> None:
     thinking = reasoning("Hm.", "So.", content=[], format="odd")
     calling = call("weather", '{"city":"X"}')
     del calling["status"]
     assert sent_back(thinking, calling) == [thinking, calling]
 
 
-def test_items_keep_the_order_in_which_they_came() -> None:
+def test_items_keep_their_order() -> None:
     kinds = sent_back(
         reasoning(), searched("sky"), reasoning(id="rs_2"), message("Hi"), call("now", "{}"), message("Bye", id="msg_2")
     )
@@ -73,7 +73,7 @@ def test_messages_of_different_phases_stay_apart() -> None:
     assert [(item["id"], item["phase"]) for item in back] == [("msg_1", "commentary"), ("msg_2", "final_answer")]
 
 
-def test_items_of_the_vendors_own_tools_go_back_as_they_came() -> None:
+def test_items_of_server_tools_are_sent_back_unmodified() -> None:
     drawn = {"type": "image_generation_call", "id": "ig_1", "status": "completed", "result": "AAAA"}
     assert sent_back(drawn, message("Here."))[0] == drawn
 
@@ -86,16 +86,16 @@ def test_a_custom_tools_call_and_result_keep_their_kind() -> None:
     ]
 
 
-def test_a_calls_caller_goes_back_with_it() -> None:
+def test_the_caller_field_of_a_call_is_sent_back() -> None:
     made = call("weather", "{}", caller={"type": "program", "caller_id": "call_9"})
     assert sent_back(made)[0]["caller"] == {"type": "program", "caller_id": "call_9"}
 
 
-def test_text_that_the_caller_edited_wins_over_the_state() -> None:
+def test_text_edited_by_the_caller_overrides_the_state() -> None:
     assert sent_back(reasoning(), message("Old"), content="New") == [reasoning(), said("assistant", "New")]
 
 
-def test_reasoning_that_the_vendor_could_not_look_up_stays_behind_and_so_do_the_ids_that_need_it() -> None:
+def test_reasoning_that_is_not_stored_is_dropped_with_the_ids_that_need_it() -> None:
     bare = reasoning()
     del bare["encrypted_content"]
     assert sent_back(bare, message("Hi"), call("now", "{}")) == [
@@ -104,7 +104,7 @@ def test_reasoning_that_the_vendor_could_not_look_up_stays_behind_and_so_do_the_
     ]
 
 
-def test_reasoning_that_the_vendor_keeps_goes_back_without_its_content() -> None:
+def test_reasoning_that_the_vendor_stores_is_sent_back_without_its_content() -> None:
     bare = reasoning()
     del bare["encrypted_content"]
     answer = next_message(response(bare, message("Hi")))
@@ -112,11 +112,11 @@ def test_reasoning_that_the_vendor_keeps_goes_back_without_its_content() -> None
     assert [item.get("id") for item in kept] == [None, "rs_1", "msg_1", None]
 
 
-def test_a_model_that_does_not_reason_is_given_no_reasoning() -> None:
+def test_reasoning_is_not_sent_to_a_model_without_reasoning() -> None:
     assert sent_back(reasoning(), message("Hi"), model=CLASSIC) == [said("assistant", "Hi")]
 
 
-def test_another_vendor_is_given_the_words_alone() -> None:
+def test_another_vendor_is_sent_the_text_only() -> None:
     answer = next_message(response(reasoning(), searched("x"), message("Hi", phase="final_answer"), call("now", "{}")))
     result = Message(role="tool", tool_call_id="call_1", content="ok")
     assert items(HI, answer, result, provider="xai-responses")[1:3] == [
@@ -126,17 +126,17 @@ def test_another_vendor_is_given_the_words_alone() -> None:
 
 
 @pytest.mark.parametrize("provider", ["deepseek-responses", "llamacpp-responses"])
-def test_plain_reasoning_goes_back_where_the_vendor_reads_it(provider: str) -> None:
+def test_plain_reasoning_is_sent_back_if_the_vendor_reads_it(provider: str) -> None:
     back = sent_back(thought("Hm."), call("now", "{}"), provider=provider)
     assert back[0] == thought("Hm.")
 
 
-def test_openrouter_is_given_every_reasoning_item_back_with_fields_nobody_knows() -> None:
+def test_every_reasoning_item_is_sent_back_to_openrouter_with_unknown_fields() -> None:
     signed = {**thought("Hm."), "signature": "sig", "format": "anthropic-claude-v1"}
     assert sent_back(signed, message("Hi"), provider="openrouter-responses")[0] == signed
 
 
-def test_text_that_the_vendor_did_not_make_itself_is_written_as_the_server_reads_it() -> None:
+def test_text_of_another_vendor_is_sent_in_the_form_of_the_server() -> None:
     spoken = [HI, Message(role="assistant", content="Yes"), HI]
     assert items(*spoken)[1] == said("assistant", "Yes")
     assert items(*spoken, provider="llamacpp-responses")[1] == said(
@@ -144,5 +144,5 @@ def test_text_that_the_vendor_did_not_make_itself_is_written_as_the_server_reads
     )
 
 
-def test_an_assistant_that_said_nothing_is_left_out() -> None:
+def test_an_empty_assistant_message_is_omitted() -> None:
     assert items(HI, Message(role="assistant", content=""), HI) == [said("user", "Hi"), said("user", "Hi")]

@@ -1,4 +1,4 @@
-"""Requests as Replicate would get them, or the fault instead."""
+"""Builds requests to Replicate; returns the request or the fault."""
 
 from __future__ import annotations
 

@@ -1,11 +1,11 @@
-"""Tools, the answer's form, and what is to be reported, in the vendor's words."""
+"""Tools, response formats, and reporting options, in the vendor's fields."""
 
 from __future__ import annotations
 
 import pytest
 from pydantic import BaseModel
 
-from tests.core.protocols.openai_responses.asked import THINKER, WEATHER, adjusted, body, refused
+from tests.core.protocols.openai_responses.requests import THINKER, WEATHER, adjusted, body, refused
 
 AZURE = {"endpoint": "https://unit.openai.azure.com"}
 
@@ -18,7 +18,7 @@ class Person(BaseModel):
 # Tools
 
 
-def test_tools_are_flat_and_say_whether_they_are_strict() -> None:
+def test_tools_are_flat_and_have_a_strict_field() -> None:
     strict = WEATHER.model_copy(update={"name": "exact", "strict": True})
     plain, exact = body(tools=[WEATHER, strict])["tools"]
     assert plain == {
@@ -63,7 +63,7 @@ def test_parallel_calls_can_be_forbidden_where_the_vendor_lets_callers() -> None
 # The answer's form
 
 
-def test_a_schema_closed_as_strictness_wants_it() -> None:
+def test_a_strict_schema_is_closed() -> None:
     form = body(response_format=Person)["text"]["format"]
     assert (form["type"], form["name"], form["strict"]) == ("json_schema", "Person", True)
     assert (form["schema"]["additionalProperties"], form["schema"]["required"]) == (False, ["name", "age"])
@@ -83,20 +83,20 @@ def test_any_json() -> None:
     assert body(response_format="json")["text"] == {"format": {"type": "json_object"}}
 
 
-def test_a_vendor_without_schemas_is_asked_for_json_in_the_open() -> None:
+def test_a_vendor_without_schemas_is_asked_for_json_visibly() -> None:
     assert refused(provider="deepseek-responses", response_format=Person) == "response_format"
     sent, changes = adjusted(provider="deepseek-responses", response_format=Person)
     assert (sent["text"], changes) == ({"format": {"type": "json_object"}}, [("response_format", "changed")])
 
 
-def test_a_server_that_ignores_the_field_is_asked_as_in_chats() -> None:
+def test_a_server_that_ignores_the_field_is_asked_in_the_prompt() -> None:
     sent = body(provider="llamacpp-responses", response_format=Person)
     assert "text" not in sent
     assert sent["response_format"]["json_schema"]["schema"] == Person.model_json_schema()
     assert body(provider="llamacpp-responses", response_format="json")["response_format"] == {"type": "json_object"}
 
 
-def test_a_form_and_a_verbosity_share_the_field() -> None:
+def test_a_format_and_a_verbosity_share_the_field() -> None:
     sent = body(response_format="json", extra_body={"text": {"verbosity": "low"}})
     assert sent["text"] == {"format": {"type": "json_object"}, "verbosity": "low"}
 

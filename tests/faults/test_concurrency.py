@@ -1,4 +1,4 @@
-"""Many calls at once, many given up at random points, many one after the other: nothing is mixed up, nothing is left over."""
+"""Many concurrent, cancelled and sequential calls: responses are not mixed up, and nothing leaks."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ from victor_fp.providers.factory import Limits
 PACKAGE = Path(victor_fp.__file__).parent
 
 
-def asking(word: str) -> list[Message]:
+def build_messages(word: str) -> list[Message]:
     return [Message(role="user", content=word)]
 
 
-def asked_in(received: Received) -> str:
+def read_prompt(received: Received) -> str:
     messages: Any = received.json()["messages"]
     word = messages[-1]["content"]
     assert isinstance(word, str)
@@ -36,16 +36,16 @@ def asked_in(received: Received) -> str:
 
 
 async def answered(provider: BaseProvider, word: str) -> str:
-    return (await provider.chat(asking(word), model="m-1")).content
+    return (await provider.chat(build_messages(word), model="m-1")).content
 
 
 async def streamed(provider: BaseProvider, word: str) -> str:
-    return "".join([chunk.content async for chunk in provider.stream(asking(word), model="m-1")])
+    return "".join([chunk.content async for chunk in provider.stream(build_messages(word), model="m-1")])
 
 
 async def echoes_late(talk: Talk, received: Received) -> None:
-    """The word that was asked, after a while that has nothing to do with the order of asking."""
-    word = asked_in(received)
+    """Echo the word of the prompt, after a delay that is independent of the order of calls."""
+    word = read_prompt(received)
     await asyncio.sleep(random.Random(word).random() / 5)
     if received.json().get("stream"):
         await talk.events(*shapes.chunks(word[:3], word[3:]))
@@ -77,7 +77,7 @@ class Moods:
 
     async def __call__(self, talk: Talk, received: Received) -> None:
         rest, place = self._luck.random() / 50, self._luck.randrange(5)
-        if asked_in(received) == "last":
+        if read_prompt(received) == "last":
             place = 9
         if place == 0:
             await asyncio.sleep(rest)
@@ -126,7 +126,7 @@ def in_use(provider: Any) -> int:
 
 
 def left_over(tasks: set[asyncio.Task[Any]]) -> set[asyncio.Task[Any]]:
-    """Tasks beside those of before and the server's own."""
+    """Tasks other than the earlier ones and those of the server."""
     return {task for task in asyncio.all_tasks() - tasks if "serving" not in repr(task)}
 
 
@@ -143,7 +143,7 @@ async def assert_as_it_was(provider: BaseProvider, server: Loopback, tasks: set[
 
 
 @pytest.mark.parametrize("times", [300, pytest.param(10_000, marks=pytest.mark.slow)])
-async def test_calls_given_up_at_random_points_leave_nothing(times: int) -> None:
+async def test_calls_cancelled_at_random_points_leave_nothing(times: int) -> None:
     async with serving(Moods(seed=times)) as server, acme(server.url, max_retries=0) as provider:
         tasks = asyncio.all_tasks()
         given_up = await give_up_at_random(provider, times, seed=times)
@@ -155,7 +155,7 @@ async def test_calls_given_up_at_random_points_leave_nothing(times: int) -> None
 
 
 @pytest.mark.parametrize("times", [300, pytest.param(10_000, marks=pytest.mark.slow)])
-async def test_calls_given_up_at_random_points_give_their_permits_back(times: int) -> None:
+async def test_calls_cancelled_at_random_points_return_their_permits(times: int) -> None:
     async with serving(Moods(seed=times)) as server:
         async with await managed(server.url, rate_limits=Limits(concurrency=16)) as provider:
             tasks = asyncio.all_tasks()
@@ -211,7 +211,7 @@ def measure_package() -> int:
 
 
 @pytest.mark.slow
-async def test_memory_is_flat_over_calls_given_up() -> None:
+async def test_memory_is_flat_over_cancelled_calls() -> None:
     async with serving(Moods(seed=5)) as server, acme(server.url, max_retries=0) as provider:
         tracemalloc.start()
         try:

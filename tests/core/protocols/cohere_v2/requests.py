@@ -1,4 +1,4 @@
-"""Requests as Cohere would get them, or the fault instead."""
+"""Builds requests to Cohere; returns the request or the fault."""
 
 from __future__ import annotations
 

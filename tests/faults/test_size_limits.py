@@ -1,4 +1,4 @@
-"""Answers without measure: each is a typed fault, and memory stays within a small multiple of the limit."""
+"""Oversized responses: each is a typed fault, and memory stays within a small multiple of the limit."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pytest
 
 from tests import openai_shapes as shapes
 from tests.acme import HI, acme
-from tests.faults.asking import CLIENTS, called, fault_of_call, peak_memory, streamed
+from tests.faults.calls import CLIENTS, call_once, fault_of_call, peak_memory, stream_once
 from tests.loopback import Received, Talk, serving
 from victor_fp.core.faults import ConnectionFailed, DeadlineExceeded, InvalidResponse, StreamInterrupted
 from victor_fp.core.framing import DEFAULT_LIMIT
@@ -20,7 +20,7 @@ from victor_fp.core.types import StreamChunk
 
 MIB = 1024 * 1024
 ZEROS = gzip.compress(bytes(16 * MIB), 9)
-"""16 KiB that stand for 16 MiB."""
+"""16 KiB in place of 16 MiB."""
 
 
 def packed_with(data: bytes, bits: int) -> bytes:
@@ -47,7 +47,7 @@ async def test_a_line_of_100_mb_in_a_stream(client: str) -> None:
             sent += 1
 
     with peak_memory() as peak:
-        told = await streamed(script, client)
+        told = await stream_once(script, client)
     assert isinstance(told.end, InvalidResponse), told.end
     assert str(DEFAULT_LIMIT) in told.end.message
     assert told.end.partial is not None
@@ -92,13 +92,13 @@ async def test_a_stream_that_inflates_past_the_limit_of_a_line(client: str) -> N
         await talk.piece(gzip.compress(b"data: ") + ZEROS * 20)
 
     with peak_memory() as peak:
-        told = await streamed(script, client)
+        told = await stream_once(script, client)
     assert isinstance(told.end, InvalidResponse), told.end
     assert str(DEFAULT_LIMIT) in told.end.message
     assert peak.size < 4 * DEFAULT_LIMIT
 
 
-async def test_a_bomb_in_a_bomb(client: str) -> None:
+async def test_nested_compression_bombs(client: str) -> None:
     bomb = gzip.compress(ZEROS * 64, 9)  # 1 GiB
     assert len(bomb) < 20_000
 
@@ -107,14 +107,14 @@ async def test_a_bomb_in_a_bomb(client: str) -> None:
 
     with peak_memory() as peak:
         fault = await fault_of_call(script, client)
-        told = await streamed(script, client)
+        told = await stream_once(script, client)
     assert isinstance(fault, InvalidResponse)
     assert isinstance(told.end, InvalidResponse)
     assert "compressed more than once" in fault.message
     assert peak.size < 8 * MIB
 
 
-async def test_a_bomb_of_nothing_but_comments_ends_at_the_deadline() -> None:
+async def test_a_compression_bomb_of_comments_ends_at_the_deadline() -> None:
     comments = gzip.compress(b":\n\n" * MIB, 9)
 
     async def script(talk: Talk, _: Received) -> None:
@@ -123,13 +123,13 @@ async def test_a_bomb_of_nothing_but_comments_ends_at_the_deadline() -> None:
             await talk.piece(comments)
 
     with peak_memory() as peak:
-        told = await streamed(script, deadline=0.2)
+        told = await stream_once(script, deadline=0.2)
     assert isinstance(told.end, DeadlineExceeded), told.end
     assert peak.size < 16 * MIB
 
 
 @pytest.mark.parametrize("error", [False, True])
-async def test_headers_without_measure(client: str, error: bool) -> None:
+async def test_headers_above_the_limit(client: str, error: bool) -> None:
     async def script(talk: Talk, _: Received) -> None:
         await talk.head(500 if error else 200, x_filler="x" * (2 * MIB))
         await talk.end()
@@ -156,17 +156,17 @@ async def test_headers_without_measure(client: str, error: bool) -> None:
     ],
     ids=["gzip", "upper", "x-gzip", "two-members", "padded", "deflate", "raw-deflate", "identity", "mislabelled"],
 )
-async def test_what_is_packed_in_good_faith_is_read(client: str, coding: str, pack: object) -> None:
+async def test_compressed_responses_are_read(client: str, coding: str, pack: object) -> None:
     assert callable(pack)
     packed = pack(json.dumps(shapes.body()).encode())
 
     async def script(talk: Talk, _: Received) -> None:
         await talk.answer(packed, content_encoding=coding)
 
-    assert (await called(script, client)).unwrap().content == "Hello!"
+    assert (await call_once(script, client)).unwrap().content == "Hello!"
 
 
-async def test_a_packed_stream_is_read_as_it_comes(client: str) -> None:
+async def test_a_compressed_stream_is_read_incrementally(client: str) -> None:
     packer = zlib.compressobj(wbits=31)
 
     async def script(talk: Talk, _: Received) -> None:
@@ -178,12 +178,12 @@ async def test_a_packed_stream_is_read_as_it_comes(client: str) -> None:
         await talk.piece(packer.flush())
         await talk.end()
 
-    told = await streamed(script, client)
+    told = await stream_once(script, client)
     assert isinstance(told.end, StreamChunk), told.end
     assert (told.text, told.end.stop_reason) == ("Hello", "stop")
 
 
-async def test_packed_bytes_that_are_cut_are_an_answer_cut(client: str) -> None:
+async def test_truncated_compressed_bytes_are_a_truncated_response(client: str) -> None:
     async def script(talk: Talk, _: Received) -> None:
         await talk.head(content_encoding="gzip")
         await talk.piece(ZEROS[:2000])
@@ -192,7 +192,7 @@ async def test_packed_bytes_that_are_cut_are_an_answer_cut(client: str) -> None:
     assert isinstance(await fault_of_call(script, client), StreamInterrupted)
 
 
-async def test_an_answer_that_a_hook_of_the_callers_has_read_is_unpacked_once() -> None:
+async def test_a_response_read_by_an_event_hook_is_decompressed_once() -> None:
     async def script(talk: Talk, _: Received) -> None:
         await talk.answer(gzip.compress(json.dumps(shapes.body()).encode()), content_encoding="gzip")
 
@@ -204,7 +204,7 @@ async def test_an_answer_that_a_hook_of_the_callers_has_read_is_unpacked_once() 
             assert (await provider.chat(HI, model="m-1")).content == "Hello!"
 
 
-async def test_a_transport_double_may_hold_its_answer_ready() -> None:
+async def test_a_mock_transport_may_return_a_complete_response() -> None:
     packed = gzip.compress(json.dumps(shapes.body()).encode())
     double = httpx.MockTransport(lambda _: httpx.Response(200, headers={"content-encoding": "gzip"}, content=packed))
     async with httpx.AsyncClient(transport=double) as own, acme("http://x.test", http_client=own) as provider:

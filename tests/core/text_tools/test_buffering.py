@@ -1,4 +1,4 @@
-"""How long a text waits: only while it can still be a call."""
+"""Text is buffered only while it can still be a call."""
 
 # ruff: noqa: RUF001  the bars are DeepSeek's
 
@@ -20,7 +20,7 @@ def after(*pieces: str) -> tuple[Detector, list[str]]:
 
 
 @pytest.mark.parametrize("text", ["Hello", "Hello, how are you?", "a.b", "no\nlines", "x > y", "1) one"])
-def test_plain_text_goes_out_at_once(text: str) -> None:
+def test_plain_text_is_emitted_at_once(text: str) -> None:
     assert after(text)[1] == [text]
     assert after("So. ", text)[1] == ["So. ", text]
 
@@ -47,7 +47,7 @@ def test_plain_text_goes_out_at_once(text: str) -> None:
         ("<invoke ", "<b>"),
     ],
 )
-def test_what_may_be_a_call_waits_until_it_cannot_be_one(begun: str, more: str) -> None:
+def test_text_that_may_be_a_call_is_buffered_until_it_cannot_be_one(begun: str, more: str) -> None:
     state, said = after("Well.\n", begun)
     assert said == ["Well.\n", ""]
     state, found = feed(state, more)
@@ -73,14 +73,14 @@ def test_calls_in_one_section_come_one_by_one() -> None:
     assert [call.arguments for call in (*first, *second) if isinstance(call, TextCall)] == [{}, {"query": "b"}]
 
 
-def test_at_the_end_nothing_waits_any_longer() -> None:
+def test_the_buffer_is_flushed_at_the_end() -> None:
     state, said = after("ok\n<tool")
     assert said == ["ok\n"]
     state, rest = flush(state)
     assert (rest, state.size) == (["<tool"], 0)
 
 
-def test_white_space_alone_before_between_and_behind_calls_goes_with_them() -> None:
+def test_white_space_around_calls_is_removed_with_them() -> None:
     call = '<tool_call>{"name": "get-time.v2"}</tool_call>'
     state, said = after(f"\n{call}\n\n{call}\n")
     assert said == [""]
@@ -96,13 +96,13 @@ def test_white_space_without_a_call_stays() -> None:
 
 
 @pytest.mark.parametrize("text", ["print(" * 5000, "{" * 9000, '{"tool_calls":' * 3000, "[" * 9000, "(" * 9000])
-def test_nothing_is_too_deep(text: str) -> None:
+def test_deep_nesting_is_accepted(text: str) -> None:
     state, first = feed(start_detector(TOOLS, FORMATS), text)
     _, rest = flush(state)
     assert "".join(piece for piece in (*first, *rest) if isinstance(piece, str)) == text
 
 
-def test_a_long_argument_costs_its_length_and_no_more() -> None:
+def test_a_long_argument_is_parsed_in_linear_work() -> None:
     """Read anew at every piece, this would take minutes."""
     code = "def f(x):\\n    return {1: [x, '<b>']}\\n" * 1500
     text = f'<tool_call>{{"name": "search", "arguments": {{"query": "{code}"}}}}</tool_call>'

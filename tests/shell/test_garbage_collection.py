@@ -1,4 +1,4 @@
-"""A call frees what it held as it ends: nothing of it waits for the cycle collector, whose runs are dear."""
+"""A call frees its objects as it ends, without the cycle collector, whose runs are expensive."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ import pytest
 
 from tests import openai_shapes as shapes
 from tests.acme import HI, KEY, acme
+from tests.fake_transport import FakeTransport, create_managed_provider
 from tests.loopback import Received, Talk, serving
-from tests.paper_transport import PaperTransport, over
 from victor_fp.core.requests import HttpRequest
 from victor_fp.providers.base import BaseProvider
 from victor_fp.providers.registry import ProviderRegistry
@@ -33,11 +33,11 @@ def no_collector() -> Iterator[None]:
 
 async def made(kind: str) -> BaseProvider:
     if kind == "managed":
-        return await over(PaperTransport())
-    return ProviderRegistry.create("acme", api_key=KEY, transport=PaperTransport())
+        return await create_managed_provider(FakeTransport())
+    return ProviderRegistry.create("acme", api_key=KEY, transport=FakeTransport())
 
 
-async def asked(provider: BaseProvider, *, stream: bool) -> None:
+async def send_call(provider: BaseProvider, *, stream: bool) -> None:
     if not stream:
         await provider.chat(HI, model="m-1")
         return
@@ -47,13 +47,13 @@ async def asked(provider: BaseProvider, *, stream: bool) -> None:
 
 @pytest.mark.parametrize("kind", ["plain", "managed"])
 @pytest.mark.parametrize("stream", [False, True], ids=["chat", "stream"])
-async def test_calls_leave_no_circles(kind: str, stream: bool, no_collector: None) -> None:
-    await over(PaperTransport())  # registers the provider
+async def test_calls_leave_no_reference_cycles(kind: str, stream: bool, no_collector: None) -> None:
+    await create_managed_provider(FakeTransport())  # registers the provider
     provider = await made(kind)
-    await asked(provider, stream=stream)
+    await send_call(provider, stream=stream)
     gc.collect()
     for _ in range(CALLS):
-        await asked(provider, stream=stream)
+        await send_call(provider, stream=stream)
     assert gc.collect() < CALLS / 10
     await provider.close()
 
@@ -71,11 +71,11 @@ async def test_responses_are_freed_as_their_calls_end(
 
     async with serving(respond) as server, acme(server.url, transport=transport) as provider:
         for _ in range(5):
-            await asked(provider, stream=stream)
+            await send_call(provider, stream=stream)
         assert not [found for found in gc.get_objects() if isinstance(found, kind)]
 
 
-async def test_a_response_that_nobody_closes_is_freed() -> None:
+async def test_an_unclosed_response_is_freed() -> None:
     async def respond(talk: Talk, _: Received) -> None:
         await talk.head()
         await talk.piece(b"some")
