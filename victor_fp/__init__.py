@@ -1,6 +1,6 @@
-"""One typed interface to every LLM chat provider: a functional core with Results, in a thin imperative shell.
+"""One typed interface to every LLM provider, with failures as exceptions or as `Result` values.
 
-Names are loaded when they are first used, so that importing the package costs next to nothing.
+Names are loaded when they are first used, so that the package is imported quickly.
 """
 
 from __future__ import annotations

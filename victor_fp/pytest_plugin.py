@@ -38,7 +38,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         action="store_const",
         const="record",
         default="replay",
-        help="send the requests of tests that use the fixture `recording`, and write their recordings anew",
+        help="send the requests of tests that use the fixture `recording`, and overwrite their recordings",
     )
     group.addoption(
         "--record-new",

@@ -235,7 +235,7 @@ async def test_a_handle_is_plain_data_that_another_process_can_use(vendor: Batch
     assert len(found) == 4
     async with ProviderRegistry.create("ollama") as other:
         fault = (await other.batch_status_result(decode_handle(text).unwrap())).failure()
-    assert "the batch handle is of provider" in fault.message
+    assert "the batch handle belongs to provider" in fault.message
 
 
 async def test_batches_are_listed_newest_first(vendor: BatchVendor) -> None:

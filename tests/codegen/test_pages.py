@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from pathlib import Path
 
@@ -38,3 +39,9 @@ def test_a_page_without_its_diagram_is_an_error(docs: Path, capsys: pytest.Captu
     (docs / "machines" / "retry.md").write_text("# Retries\n", "utf-8")
     assert main(["pages", "--docs", str(docs)]) == 2
     assert "expected one Mermaid block, got 0" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", DIAGRAMS)
+def test_a_diagram_starts_at_a_state_of_its_machine(name: str) -> None:
+    (start,) = re.findall(r"^    \[\*\] --> (\w+)$", DIAGRAMS[name], re.MULTILINE)
+    assert f"\n    {start} --> " in DIAGRAMS[name]

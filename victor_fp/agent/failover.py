@@ -172,7 +172,7 @@ class FailoverController:
 
     def _log(self, name: str, fault: Fault) -> None:
         text = redact_text(describe(fault), names=True)
-        logging.getLogger(LOGGER).warning("no switch to %s: %s", name, text)
+        logging.getLogger(LOGGER).warning("could not switch to %s: %s", name, text)
         if self.current.state is not None:
             self.current.state.last_error = text
 

@@ -146,7 +146,9 @@ async def _run_rows(provider: BaseProvider, model: str, options: RunOptions, pla
     price = _find_price(provider)
     if options.budget_usd is not None and price is None:
         todo = "pip install 'victor_fp[prices]', or use --budget-tokens or --budget-requests."
-        return report_error(terminal, build_usage_error("--budget-usd requires prices", "none are available", todo))
+        return report_error(
+            terminal, build_usage_error("--budget-usd requires prices", "none are known for this provider", todo)
+        )
     has_budget = (options.budget_usd, options.budget_tokens, options.budget_requests) != (None, None, None)
     budget = Budget(usd=options.budget_usd, tokens=options.budget_tokens, requests=options.budget_requests)
     chosen: dict[str, Any] = {"temperature": options.temperature, "max_tokens": options.max_tokens}
@@ -220,7 +222,7 @@ def retry_rows(ledger: Path, statuses: Sequence[FailedStatus], terminal: Termina
         case Failure(fault):
             return _report_ledger_error(ledger, fault, terminal)
         case Success(count):
-            terminal.write_line(f"{count} rows are open again; retry them with: victor batch run ... --resume")
+            terminal.write_line(f"{count} rows are unfinished again; retry them with: victor batch run ... --resume")
             return ExitCode.OK
 
 

@@ -17,7 +17,7 @@ DIAGRAMS: Mapping[str, str] = {
     "retry": render_mermaid(call.TRANSITIONS.items(), "sending"),
     "rate-limit": render_mermaid(rate_limit.TRANSITIONS.items(), "free"),
     "queue": render_mermaid(queue.TRANSITIONS.items(), "arriving"),
-    "fallback": render_mermaid(fallback.TRANSITIONS.items(), "trying"),
+    "fallback": render_mermaid(fallback.TRANSITIONS.items(), "calling"),
 }
 """Diagrams by page in docs/machines."""
 

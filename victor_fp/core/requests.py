@@ -300,7 +300,7 @@ def resolve_unsupported(
     if not unsupported or request.options.on_unsupported == "adjust":
         return Success(tuple(unsupported))
     first = unsupported[0]
-    without = "go on without it" if first.action == "dropped" else "go on with the change"
+    without = "continue without it" if first.action == "dropped" else "continue with the change"
     instead = "describe the format in the prompt instead" if first.drops_form else without
     return Failure(
         UnsupportedParameter(

@@ -31,7 +31,8 @@ try:
     from langchain_core.utils.pydantic import is_basemodel_subclass
 except ImportError as error:
     raise ImportError(
-        "needs the package langchain-core: pip install 'victor_fp[langchain]'", name=error.name
+        "victor_fp.integrations.langchain requires the package langchain-core: pip install 'victor_fp[langchain]'",
+        name=error.name,
     ) from error
 
 from victor_fp.integrations.langchain_embeddings import VictorEmbeddings

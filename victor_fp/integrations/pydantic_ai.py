@@ -32,7 +32,8 @@ try:
     from pydantic_ai.tools import RunContext, ToolDefinition
 except ImportError as error:
     raise ImportError(
-        "needs the package pydantic-ai-slim: pip install 'victor_fp[pydantic-ai]'", name=error.name
+        "victor_fp.integrations.pydantic_ai requires the package pydantic-ai-slim: pip install 'victor_fp[pydantic-ai]'",
+        name=error.name,
     ) from error
 
 from victor_fp.integrations import pydantic_ai_messages as messages_

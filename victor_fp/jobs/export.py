@@ -35,7 +35,7 @@ def export(
         os.replace(partial, target)
     except (sqlite3.Error, OSError) as error:
         partial.unlink(missing_ok=True)
-        return Failure(LedgerFailed(message=f"export of {ledger} to {path}: {error}"))
+        return Failure(LedgerFailed(message=f"{ledger} cannot be exported to {path}: {error}"))
     return Success(count)
 
 

@@ -91,7 +91,7 @@ class Job(Generic[T]):
     def stop(
         self, key: str, fault: Fault, answer: RowAnswer | None = None, *, earlier: tuple[Attempt, ...] = ()
     ) -> None:
-        """Start no more rows. The row with the fault is returned to the caller and stays open in the ledger.
+        """Start no more rows. The row with the fault is returned to the caller and remains unfinished in the ledger.
 
         `earlier` are the row's attempts before those of the fault.
         """
@@ -191,7 +191,7 @@ class Job(Generic[T]):
         self.results.extend(outcomes)
         self._arrived.set()
         if self.ledger.is_cancelled:
-            self.cancel("the run was cancelled; the remaining rows stay open")
+            self.cancel("the run was cancelled; the remaining rows are unfinished")
 
 
 def _check_count(value: object) -> int | None:

@@ -333,7 +333,7 @@ class OpenBatches:
                     assert_never(decision)
         await asyncio.gather(*commits)
         if status is not None and status.state == "cancelled":
-            job.cancel(f"batch {status.handle.id} was cancelled; rows without a result stay open")
+            job.cancel(f"batch {status.handle.id} was cancelled; rows without a result remain unfinished")
         return queued
 
 

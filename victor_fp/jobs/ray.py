@@ -150,7 +150,7 @@ def _fetch_end(ray: Any, ref: Any, shard: Shard) -> ShardEnd:
         reason = (str(error).strip().splitlines() or [type(error).__name__])[-1]
         return ShardEnd(name=shard.name, stopped=InvalidRequest(message=f"{where}: {reason}"))
     except ray.exceptions.RayError as error:
-        message = f"{where} was given up: {type(error).__name__}; run the job again"
+        message = f"{where} failed: {type(error).__name__}; run the job again"
         return ShardEnd(name=shard.name, stopped=Cancelled(message=message))
     return end
 
@@ -255,7 +255,9 @@ def _wait_for_keeper(ray: Any) -> Fault | None:
             ray.get(_find_keeper(STORE).__ray_ready__.remote())
         except ray.exceptions.ActorUnavailableError as error:
             if time.monotonic() > ends:
-                return ConnectionFailed(message=f"the actor of the shared store does not answer: {error}", phase="pool")
+                return ConnectionFailed(
+                    message=f"the actor of the shared store does not respond: {error}", phase="pool"
+                )
             time.sleep(0.5)
         else:
             return None

@@ -141,7 +141,7 @@ def run(
 
     A row that fails permanently is a `Done` with a Failure and does not stop the others. Missing credentials, an
     exhausted quota, an exhausted `budget` and a ledger that cannot be written stop the job: the affected row is yielded
-    with the fault, `stopped` returns it, and the remaining rows stay open for the next run.
+    with the fault, `stopped` returns it, and the remaining rows are left to the next run.
     """
     chosen = model or getattr(provider, "model", None) or getattr(provider, "default_model", None)
     merged = {name: value for name, value in options.items() if name != "tools"}
@@ -282,7 +282,7 @@ class JobRun(Generic[T]):
         return await asyncio.to_thread(export, self._ledger_path, path, order=order)
 
     async def aclose(self) -> None:
-        """Cancel the rows in flight and close the ledger; unrecorded rows stay open for the next run."""
+        """Cancel the rows in flight and close the ledger; rows without a recorded result remain unfinished."""
         if self._is_closed:
             return
         self._is_closed = True

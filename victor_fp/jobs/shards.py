@@ -100,7 +100,9 @@ def plan_shards(
         kept = _read_plan(folder / PLAN)
         if kept is None and (lost := next(folder.glob(f"{'[0-9]' * 5}-[0-9]*.*"), None)) is not None:
             # The shards of a new plan would have the same names, and other rows.
-            return Failure(InvalidRequest(message=f"{lost} is of a job whose {PLAN} is missing; use another folder"))
+            return Failure(
+                InvalidRequest(message=f"{lost} belongs to a job whose {PLAN} is missing; use another folder")
+            )
         match outcome(extend_plan(kept, _digest_job(rules, options), found)):
             case Failure(fault):
                 return Failure(fault)
@@ -137,7 +139,7 @@ def read_job_report(output: str | Path) -> Result[Report, Fault]:
     except (OSError, msgspec.MsgspecError) as error:
         return Failure(InvalidRequest(message=f"{folder / PLAN}: {error}"))
     if plan is None:
-        return Failure(InvalidRequest(message=f"{folder} holds no {PLAN}; it is not the output of a sharded job"))
+        return Failure(InvalidRequest(message=f"{folder} has no {PLAN}, so it is not the output of a sharded job"))
     return Success(add_reports(_report_shard(shard, folder) for shard in list_shards(plan)))
 
 

@@ -216,7 +216,7 @@ def _build_rows(records: Iterable[Mapping[str, Any] | str], rules: ColumnRules) 
 
 
 def build_row(columns: Mapping[str, Any], position: int, rules: ColumnRules) -> RowInput:
-    """A record as a row; one that has no key is named by its `position`."""
+    """Convert a record to a row; the key of a record without one is its `position`."""
     if rules.key is not None and columns.get(rules.key) is None:
         reason = "has no value in" if rules.key in columns else "has no"
         return RejectedRow(f"row-{position}", InvalidRequest(message=f"row {position} {reason} column {rules.key!r}"))

@@ -255,7 +255,7 @@ class SyncJobRun(Iterator[Done[T]], Generic[T]):
         return run_result(self._job.export(path, order=order))
 
     def close(self) -> None:
-        """Cancel the rows in flight and close the ledger; unrecorded rows stay open for the next run."""
+        """Cancel the rows in flight and close the ledger; rows without a recorded result remain unfinished."""
         self._driver.close()
 
 

@@ -170,7 +170,7 @@ class BatchMethods:
 
             from victor_fp.core.faults import InvalidRequest
 
-            message = f"the batch handle is of provider {handle.provider!r}, not of {self.name!r}"
+            message = f"the batch handle belongs to provider {handle.provider!r}, not to {self.name!r}"
             return Failure(InvalidRequest(provider=self.name, message=message))
         return await self.open_batches()
 

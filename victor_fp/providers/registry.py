@@ -20,14 +20,14 @@ if TYPE_CHECKING:
 
 
 def create(name: str, **kwargs: Any) -> Provider:
-    """A provider by name, made with its constructor's keywords; "openai/gpt-5-mini" names its default model as well.
+    """Create a provider by name with the keywords of its constructor; "openai/gpt-5-mini" also sets its default model.
 
         async with create("openai/gpt-5-mini") as provider:
             print((await provider.chat("Name three colours.")).content)
 
-    `ProviderRegistry.create` returns the instance of a registered class itself; here it is behind a `Provider`, which accepts
-    all that those of the catalogue accept, with their retries, timeouts, deadlines and breaker. Raises ProviderNotFoundError,
-    and ProviderError for a timeout or number of retries that is out of its bounds.
+    `ProviderRegistry.create` returns an instance of a registered class itself. This function wraps it in a `Provider`, whose calls
+    accept the same arguments, and have the same retries, timeouts, deadlines and breaker, as those of providers of the catalogue.
+    Raises ProviderNotFoundError, and ProviderError for a timeout or number of retries that is out of its bounds.
     """
     from victor_fp.providers.custom_provider import accept_provider
 

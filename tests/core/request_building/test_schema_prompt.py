@@ -20,7 +20,7 @@ class City(BaseModel):
 
 
 WORDS = (
-    "Answer with one JSON value and nothing else. It fits this JSON Schema:\n"
+    "Answer with one JSON value and nothing else. It must match this JSON Schema:\n"
     '{"properties":{"name":{"title":"Name","type":"string"}},"required":["name"],"title":"City","type":"object"}'
 )
 
@@ -59,7 +59,7 @@ def test_an_unsupported_schema_is_described_in_the_prompt_with_json_mode() -> No
     ],
 )
 def test_every_protocol_adds_the_description_to_its_instructions(provider: str, model: str, place: Any) -> None:
-    assert "It fits this JSON Schema" in place(body(provider, model=model, response_format=City))
+    assert "It must match this JSON Schema" in place(body(provider, model=model, response_format=City))
 
 
 def test_json_without_a_schema_is_described_too() -> None:

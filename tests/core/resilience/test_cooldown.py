@@ -81,7 +81,7 @@ def test_other_faults_start_no_cooldown(fault: Fault) -> None:
 )
 def test_refusal_has_the_cause_and_the_remaining_time(fault: Fault, cause: str, kind: type[Fault]) -> None:
     told = build_refusal(record_fault(Cooldown(), fault, 0.0), "acme", "m", 3.0)
-    message = f"the key is cooling down for another 5 s: {cause}"
+    message = f"the key is in cooldown for another 5 s: {cause}"
     assert told == kind(provider="acme", model="m", message=message, retry_after=5.0)
 
 

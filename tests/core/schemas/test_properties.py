@@ -132,7 +132,7 @@ def check_meaning(name: str, schema: dict[str, Any], values: list[Any]) -> None:
     # Arguments are objects, whatever their schema says.
     values = [value for value in values if rules.root == "any" or isinstance(value, dict)]
     assert list(_violations(conversion.schema, rules, conversion.schema)) == [], name
-    narrowing = ("is required", "as one object", "as one of them")
+    narrowing = ("is required", "as one object", "one of their schemas")
     narrowed = rules.objects.startswith("closed") or any(
         word in change for change in conversion.changes for word in narrowing
     )

@@ -174,7 +174,7 @@ def test_text_that_is_not_a_call_is_unchanged(text: str) -> None:
         ('search(query="a', Remark(format="python", reason="truncated", name="search")),
         ("<function=rm></function>", Remark(format="function_tags", reason="no call of a known tool")),
         ('<tool_call>{"name": "search", "arguments": [1 2]}</tool_call>', Remark(format="hermes", reason="no call of a known tool")),
-        ('[TOOL_REQUEST]{"name": "search", "arguments": {1}}[END_TOOL_REQUEST]', Remark(format="lm_studio", reason="no key begins with '1}}'")),
+        ('[TOOL_REQUEST]{"name": "search", "arguments": {1}}[END_TOOL_REQUEST]', Remark(format="lm_studio", reason="a key cannot begin with '1}}'")),
     ],
 )  # fmt: skip
 def test_malformed_calls_are_reported_and_stay_text(text: str, remark: Remark) -> None:

@@ -112,11 +112,11 @@ def test_a_missing_key_fault_lists_every_source_with_advice(file: KeyFile) -> No
 
     assert fault.provider == "acme"
     assert fault.looked_in == (
-        "argument api_key: nothing",
-        "environment ACME_API_KEY: nothing",
-        "environment ACME_KEY: nothing",
+        "argument api_key: no key",
+        "environment ACME_API_KEY: no key",
+        "environment ACME_KEY: no key",
         "keyring victor_fp/acme: not used",
-        f"file {file.path}: nothing",
+        f"file {file.path}: no key",
     )
     for part in (*fault.looked_in, "set ACME_API_KEY", "victor keys set acme", "pass the argument api_key"):
         assert part in fault.message
@@ -159,7 +159,7 @@ def test_entries_of_one_vendor_share_a_stored_key(file: KeyFile) -> None:
 def test_without_a_home_no_file_is_read() -> None:
     fault = missing(find_credential(SPEC, None, {}, key_ring=NoKeyRing()))
 
-    assert "file no configuration directory: nothing" in fault.looked_in
+    assert "file no configuration directory: no key" in fault.looked_in
 
 
 def test_the_key_shows_in_no_repr_text_log_copy_or_pickle(caplog: pytest.LogCaptureFixture) -> None:

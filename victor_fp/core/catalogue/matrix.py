@@ -38,7 +38,7 @@ The model is the default of `victor embed`. Longer lists of texts are split into
 supported. Texts that are too long are rejected, unless the column says that the option `truncate` decides.
 """
 BATCHES_TEXT = """
-These vendors process batches of requests within hours, mostly at a lower price; see `docs/jobs.md`. The limits apply to one batch; larger jobs are
+These vendors process batches of requests within hours, mostly at a lower price: [Jobs](jobs.md#batch-apis). The limits apply to one batch; larger jobs are
 split. The price is relative to live calls. An empty cell means that the vendor does not document a value.
 """
 ABILITIES = ("tools", "streaming", "images", "audio", "files", "reasoning", "json_schema")

@@ -19,7 +19,7 @@ class SendAgain(msgspec.Struct, frozen=True):
 
 
 class LeaveOpen(msgspec.Struct, frozen=True):
-    """The row has no result, since its batch was cancelled; it stays open for the next run."""
+    """The row has no result, since its batch was cancelled; it remains unfinished."""
 
 
 ResultOutcome: TypeAlias = Finish | SendAgain | StopJob | LeaveOpen
@@ -28,7 +28,7 @@ ResultOutcome: TypeAlias = Finish | SendAgain | StopJob | LeaveOpen
 def decide_result(result: BatchResult, tries: int, max_tries: int, *, then_live: bool) -> ResultOutcome:
     """Decide what follows the result of a row that was submitted `tries` times. `then_live`: queued rows are sent live.
 
-    A fault that every row would have stops the job, and its row stays open, as with live calls. A row that may have been billed is
+    A fault that every row would have stops the job, and its row remains unfinished, as with live calls. A row that may have been billed is
     not sent again in this run, except live.
     """
     if result.end == "cancelled":

@@ -136,7 +136,7 @@ class RetryRow(msgspec.Struct, frozen=True):
 
 
 class StopJob(msgspec.Struct, frozen=True):
-    """Start no more rows; this one stays open for the next run."""
+    """Start no more rows; this one remains unfinished."""
 
     fault: Fault
 

@@ -188,5 +188,5 @@ def _refuse(endpoint: Endpoint, model: str, refused: Adjustment) -> Fault:
         provider=endpoint.spec.name,
         model=model,
         parameter=refused.parameter,
-        message=f"{refused.parameter}: {refused.reason}. Pass on_unsupported='adjust' to go on without it.",
+        message=f"{refused.parameter}: {refused.reason}. Pass on_unsupported='adjust' to continue without it.",
     )

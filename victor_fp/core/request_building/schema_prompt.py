@@ -37,7 +37,7 @@ def describe_format(form: ResponseFormat) -> str:
     if form.kind == "json":
         return "Answer with one JSON object and nothing else."
     schema = encode_json(form.schema).decode()
-    return f"Answer with one JSON value and nothing else. It fits this JSON Schema:\n{schema}"
+    return f"Answer with one JSON value and nothing else. It must match this JSON Schema:\n{schema}"
 
 
 def _record_adjustment(http: HttpRequest) -> HttpRequest:

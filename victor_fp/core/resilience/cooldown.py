@@ -71,7 +71,7 @@ def compute_time_left(cooldown: Cooldown, now: float) -> float:
 def build_refusal(cooldown: Cooldown, provider: str, model: str | None, now: float) -> Fault:
     """Build the fault of a call that is rejected during the cooldown, with its cause and the remaining time."""
     seconds = compute_time_left(cooldown, now)
-    message = f"the key is cooling down for another {seconds:.3g} s: {cooldown.cause}"
+    message = f"the key is in cooldown for another {seconds:.3g} s: {cooldown.cause}"
     match cooldown.cause:
         case "rate limit":
             return RateLimited(provider=provider, model=model, message=message, retry_after=seconds)

@@ -434,7 +434,7 @@ class _Level:
         elif isinstance(rest, dict) and rest:
             prefix = [*prefix, rest]
         else:
-            self._report_change("items after the prefixItems are as one of them")
+            self._report_change("items after prefixItems must match one of their schemas")
         options = list({encode_json(inner): inner for inner in prefix}.values())
         converted = self._convert_list("prefixItems", options)
         self.out["items"] = converted[0] if len(converted) == 1 else {"anyOf": converted}

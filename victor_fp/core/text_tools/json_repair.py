@@ -120,7 +120,7 @@ class _Reading:
         word = _WORD.match(self.text, self.at)
         if word is None or word.group() not in _WORDS:
             ends = (word.end() if word else self.at + 1) == len(self.text)
-            return BrokenJson(f"no value begins with {self.text[self.at : self.at + 12]!r}", truncated=ends)
+            return BrokenJson(f"a value cannot begin with {self.text[self.at : self.at + 12]!r}", truncated=ends)
         self.at = word.end()
         known, python = _WORDS[word.group()]
         if python:
@@ -190,7 +190,7 @@ class _Reading:
             return self.read_string()
         word = _WORD.match(self.text, self.at)
         if word is None:
-            return BrokenJson(f"no key begins with {self.text[self.at : self.at + 12]!r}")
+            return BrokenJson(f"a key cannot begin with {self.text[self.at : self.at + 12]!r}")
         self.at = word.end()
         self.repairs.append("unquoted_key")
         return word.group()

@@ -94,12 +94,12 @@ class KeyFile(msgspec.Struct, frozen=True):
         """
         given: object = secret
         if not isinstance(given, str):
-            return self._refuse(f"cannot hold the key: it is {type(given).__name__}, not str", "give the key as text")
+            return self._refuse(f"cannot hold the key: it is {type(given).__name__}, not str", "pass the key as a str")
         try:
             name.encode()
             value = msgspec.Raw(msgspec.json.encode(secret))
         except (UnicodeEncodeError, AttributeError, TypeError):
-            return self._refuse("cannot hold the key: it is not valid text", "give the key again")
+            return self._refuse("cannot hold the key: it is not valid text", "pass another key")
         return self._change(lambda entries: {**entries, name: value}).map(lambda _: None)
 
     def remove(self, name: str) -> Result[bool, KeyStoreFailure]:

@@ -88,13 +88,13 @@ def find_key(
                 tried.append(f"{source} {location}: {reason}")
                 remedies += [remedy] * (source == "file" and bool(remedy))
             case None:
-                tried.append(f"{source} {location}: nothing")
+                tried.append(f"{source} {location}: no key")
             case str() if not found.strip():
                 tried.append(f"{source} {location}: empty")
             case str():
                 if problem := find_key_problem(found):
                     failed = (*tried, f"{source} {location}: {problem}")
-                    return Failure(_build_missing(query, failed, ("give the key again",)))
+                    return Failure(_build_missing(query, failed, ("correct the key",)))
                 return Success(Credential(secret=Secret(found.strip()), source=source, location=location))
             case _:
                 tried.append(f"{source} {location}: expected str, got {type(found).__name__}")

@@ -84,7 +84,7 @@ class AwsSigner:
             from botocore.auth import SigV4Auth
             from botocore.awsrequest import AWSRequest
         except ModuleNotFoundError:
-            return Failure(self._build_missing_fault("signing needs the extra: pip install 'victor-fp[bedrock]'"))
+            return Failure(self._build_missing_fault("signing requires the extra: pip install 'victor-fp[bedrock]'"))
         match outcome(self._load_credentials()):
             case Failure(fault):
                 return Failure(fault)

@@ -202,7 +202,9 @@ def _compile_model(
         return Failure(missing)
     discovery = codec.discovery
     unknown = InvalidResponse(
-        provider=endpoint.spec.name, model=model, message=f"{endpoint.spec.title} does not describe {model!r}"
+        provider=endpoint.spec.name,
+        model=model,
+        message=f"{endpoint.spec.title} does not report the capabilities of {model!r}",
     )
     if discovery is None:
         return Failure(unknown)

@@ -30,7 +30,7 @@ from victor_fp.core.result import outcome
 
 _WORKER = Path(__file__).with_name("engine_worker.py")
 _PIECE = 4096
-_MISSING = "provider 'local' needs its extra: pip install 'victor-fp[local]'"
+_MISSING = "provider 'local' requires the extra: pip install 'victor-fp[local]'"
 
 
 class EngineSettings(msgspec.Struct, frozen=True, kw_only=True):

@@ -39,7 +39,7 @@ NO_ANSWERS = {
     "an empty body": b"",
     "a page of HTML": b"<html><body>502 Bad Gateway</body></html>",
     "half a body": b'{"id": "x", "cho',
-    "a body of nothing": b"{}",
+    "an empty object": b"{}",
 }
 
 

@@ -259,7 +259,7 @@ MLX = ProviderSpec(
 
 LOCAL = ProviderSpec(
     name="local",
-    title="The model inside this process",
+    title="The embedded engine",
     dialect=ChatDialect(
         request_model="llamacpp",
         think_tags=True,

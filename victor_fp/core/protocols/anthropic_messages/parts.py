@@ -25,7 +25,7 @@ from victor_fp.core.types import AudioPart, FilePart, ImagePart, Message, Part, 
 
 PartBlock: TypeAlias = RequestTextBlock | RequestImageBlock | RequestDocumentBlock
 PDF = "application/pdf"
-IMAGE_DETAIL = Adjustment(parameter="image.detail", reason="the vendor sizes images itself")
+IMAGE_DETAIL = Adjustment(parameter="image.detail", reason="the protocol has no image detail")
 
 
 class Inline(msgspec.Struct, frozen=True, gc=False):
@@ -67,7 +67,7 @@ def build_block(dialect: AnthropicDialect, part: Part) -> PartBlock | Adjustment
         case FilePart():
             return _build_document(dialect, part)
         case AudioPart():
-            return Adjustment(parameter="messages.audio", reason="the protocol carries no sound")
+            return Adjustment(parameter="messages.audio", reason="the protocol does not support audio")
         case _:
             assert_never(part)
 
@@ -77,7 +77,7 @@ def _build_image(dialect: AnthropicDialect, part: ImagePart | FilePart) -> PartB
     if inline is not None:
         return RequestImageBlock(source=Base64ImageSource(media_type=inline.media_type, data=inline.base64))
     if not dialect.url_sources:
-        return Adjustment(parameter="messages.image", reason="images go by value here, not by URL")
+        return Adjustment(parameter="messages.image", reason="images are accepted as bytes, not by URL")
     return RequestImageBlock(source=URLImageSource(url=part.url or ""))
 
 
@@ -89,9 +89,9 @@ def _build_document(dialect: AnthropicDialect, part: FilePart) -> PartBlock | Ad
         return _build_image(dialect, part)
     if inline is None:
         if not dialect.url_sources:
-            return Adjustment(parameter="messages.file", reason="documents go by value here, not by URL")
+            return Adjustment(parameter="messages.file", reason="documents are accepted as bytes, not by URL")
         if media_type != PDF:
-            return Adjustment(parameter="messages.file", reason=f"only PDFs go by URL, not {media_type}")
+            return Adjustment(parameter="messages.file", reason=f"only PDFs are accepted by URL, not {media_type}")
         return RequestDocumentBlock(source=URLPDFSource(url=part.url or ""), title=title)
     if media_type == PDF:
         return RequestDocumentBlock(source=Base64PDFSource(media_type=PDF, data=inline.base64), title=title)

@@ -63,7 +63,9 @@ def build_reasoning(policy: ClaudePolicy, request: ChatRequest) -> Reasoning:
     if policy.thinking == "none":
         requested = {"reasoning_effort": effort, "reasoning_budget": budget}
         refused = tuple(
-            Adjustment(parameter=name, reason="this model does not think") for name, value in requested.items() if value
+            Adjustment(parameter=name, reason="this model does not support thinking")
+            for name, value in requested.items()
+            if value
         )
         return Reasoning(max_tokens=max_tokens, unsupported=refused)
     level, refused = _choose_effort(policy, effort, by_budget=budget is None)
@@ -83,7 +85,7 @@ def _turn_off(policy: ClaudePolicy, max_tokens: int, refused: tuple[Adjustment, 
         case "default":
             return Reasoning(max_tokens=max_tokens, thinking=ThinkingConfigDisabled(), unsupported=refused)
         case "always":
-            reason = "this model always thinks; a lower effort makes it think less"
+            reason = "thinking cannot be disabled for this model; a lower effort reduces it"
             return Reasoning(
                 max_tokens=max_tokens, unsupported=(*refused, Adjustment(parameter="reasoning_effort", reason=reason))
             )
@@ -127,7 +129,7 @@ def _build_budget(
     parameter = "reasoning_effort" if requested is None else "reasoning_budget"
     budget = requested if requested is not None else BUDGETS[effort or "medium"]
     if budget < MIN_THINKING_BUDGET:
-        reason = f"a thinking budget is at least {MIN_THINKING_BUDGET} tokens"
+        reason = f"a thinking budget must be at least {MIN_THINKING_BUDGET} tokens"
         refused = (*refused, Adjustment(parameter=parameter, reason=reason, action="changed"))
         budget = MIN_THINKING_BUDGET
     bound = request.max_tokens if request.asks_max_tokens else None
@@ -135,14 +137,14 @@ def _build_budget(
         max_tokens, thinking = budget + DEFAULT_MAX_TOKENS, ThinkingConfigEnabled(budget_tokens=budget)
         return Reasoning(max_tokens=max_tokens, thinking=thinking, effort=level, unsupported=refused)
     if bound <= MIN_THINKING_BUDGET:
-        reason = f"max_tokens leaves no max_tokens for a thinking budget of {MIN_THINKING_BUDGET} tokens"
+        reason = f"max_tokens leaves no room for the smallest thinking budget, {MIN_THINKING_BUDGET} tokens"
         return Reasoning(
             max_tokens=bound, effort=level, unsupported=(*refused, Adjustment(parameter=parameter, reason=reason))
         )
     if budget >= bound:
         budget = max(MIN_THINKING_BUDGET, bound // 2)
         if requested is not None:
-            reason = f"a thinking budget is less than max_tokens ({bound})"
+            reason = f"a thinking budget must be less than max_tokens ({bound})"
             refused = (*refused, Adjustment(parameter=parameter, reason=reason, action="changed"))
     return Reasoning(
         max_tokens=bound,

@@ -138,10 +138,10 @@ def _format(policy: ClaudePolicy, options: Options) -> tuple[JsonOutputFormat | 
     if requested is None:
         return UNSET, ()
     if requested.kind == "json":
-        reason = "there is no free JSON mode; give a schema"
+        reason = "there is no JSON mode without a schema; pass a schema"
         return UNSET, (Adjustment(parameter="response_format", reason=reason),)
     if not policy.structured:
-        reason = "this model has no structured outputs"
+        reason = "this model does not support structured outputs"
         return UNSET, (Adjustment(parameter="response_format", reason=reason),)
     return JsonOutputFormat(schema=requested.schema), ()
 

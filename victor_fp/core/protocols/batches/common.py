@@ -83,7 +83,7 @@ class BatchEndpoint(msgspec.Struct, frozen=True, kw_only=True):
         It must be encrypted, or at the endpoint itself, whose URL is `root`.
         """
         if urlsplit(url).scheme != "https" and not url.startswith(f"{root}/"):
-            return Failure(self.build_invalid("a file of results has no address that can be read", b""))
+            return Failure(self.build_invalid("the URL of a results file is missing or not valid", b""))
         return Success(HttpRequest(method="GET", url=url, is_presigned=True))
 
     def compute_expiry(self, created: float | None) -> float | None:

@@ -120,7 +120,7 @@ def _build_other_inference(dialect: BedrockDialect, policy: BedrockPolicy, reque
     elif options.top_k is not None:
         top_k = options.top_k if policy.top_k else None
         if top_k is None:
-            refused.append(Adjustment(parameter="top_k", reason="this model has no such parameter"))
+            refused.append(Adjustment(parameter="top_k", reason="this model does not support it"))
     if temperature is not None and temperature > dialect.max_temperature:
         reason = f"at most {dialect.max_temperature:g}"
         refused.append(Adjustment(parameter="temperature", reason=reason, action="changed"))

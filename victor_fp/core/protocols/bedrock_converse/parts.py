@@ -188,7 +188,7 @@ def _read_source(part: ImagePart | AudioPart | FilePart, extensions: Mapping[str
             media_type=_strip_parameters(part.media_type or opened[0]), bytes=b64encode(opened[1]).decode()
         )
     return Adjustment(
-        parameter=f"messages.{part.type}", reason="it is accepted by value or as an s3:// URI, not as another URL"
+        parameter=f"messages.{part.type}", reason="it is accepted as bytes or as an s3:// URI, not as another URL"
     )
 
 

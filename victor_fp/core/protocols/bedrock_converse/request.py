@@ -119,10 +119,10 @@ def _format(
     if requested is None:
         return UNSET, ()
     if requested.kind == "json":
-        reason = "there is no free JSON mode; give a schema"
+        reason = "there is no JSON mode without a schema; pass a schema"
         return UNSET, (Adjustment(parameter="response_format", reason=reason),)
     if not policy.structured or (claude is not None and not claude.structured):
-        reason = "this model has no structured outputs"
+        reason = "this model does not support structured outputs"
         return UNSET, (Adjustment(parameter="response_format", reason=reason),)
     definition = JsonSchemaDefinition(
         schema=encode_json(requested.schema).decode(), name=_INVALID_IN_NAMES.sub("_", requested.name)[:64] or "answer"

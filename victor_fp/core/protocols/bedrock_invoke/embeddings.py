@@ -87,7 +87,7 @@ def decode_vectors(dialect: BedrockEmbeddings, body: bytes, dtype: VectorType) -
     if isinstance(rows, dict):
         rows = rows.get(dialect.dtypes[dtype])
     if rows is None:
-        return reject_body(f"no vectors of type {dialect.dtypes[dtype]}")
+        return reject_body(f"the response contains no vectors of type {dialect.dtypes[dtype]}")
     return pack_rows(rows, dtype).map(
         lambda vectors: DecodedVectors(
             vectors=vectors,

@@ -69,7 +69,7 @@ def decode_vectors(dialect: CohereEmbeddings, body: bytes, dtype: VectorType) ->
     if rows is None and dtype == "float32":
         rows = by_type.get("base64")
     if rows is None:
-        return reject_body(f"no vectors of type {dialect.dtypes[dtype]}")
+        return reject_body(f"the response contains no vectors of type {dialect.dtypes[dtype]}")
     billed = None if decoded.meta is None else decoded.meta.billed_units
     return pack_rows(rows, dtype).map(
         lambda vectors: DecodedVectors(

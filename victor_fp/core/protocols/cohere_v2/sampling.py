@@ -28,7 +28,7 @@ def build_sampling(dialect: CohereDialect, request: ChatRequest) -> CohereSampli
     changed: list[Adjustment] = []
     stop = UNSET if options.stop is None else list(options.stop[: dialect.stop_limit])
     if options.stop is not None and len(options.stop) > dialect.stop_limit:
-        reason = f"Cohere accepts at maximum {dialect.stop_limit}; the first are kept"
+        reason = f"Cohere accepts at most {dialect.stop_limit}; the first are kept"
         changed.append(Adjustment(parameter="stop", reason=reason, action="changed"))
     temperature, in_temperature = _clamp("temperature", request.temperature, 0, dialect.max_temperature)
     top_p, in_top_p = _clamp("top_p", options.top_p, 0.01, dialect.max_top_p)

@@ -19,11 +19,17 @@ def build_thinking(policy: CoherePolicy, options: Options) -> tuple[Thinking | U
     if not policy.thinks:
         requested = {"reasoning_effort": effort not in (None, "none"), "reasoning_budget": bool(budget)}
         refused = [
-            Adjustment(parameter=name, reason="this model does not think") for name, given in requested.items() if given
+            Adjustment(parameter=name, reason="this model does not support thinking")
+            for name, given in requested.items()
+            if given
         ]
         return UNSET, refused
     if effort == "none":
-        contrary = [Adjustment(parameter="reasoning_budget", reason="thinking is switched off")] if budget else []
+        contrary = (
+            [Adjustment(parameter="reasoning_budget", reason="thinking is disabled by reasoning_effort")]
+            if budget
+            else []
+        )
         return Thinking(type="disabled"), contrary
     if budget is not None:
         # A budget must be positive; zero disables thinking.

@@ -26,20 +26,22 @@ def build_thinking_config(
         if effort in (None, "none") and not budget:
             return UNSET, []
         parameter = "reasoning_effort" if budget is None else "reasoning_budget"
-        return UNSET, [Adjustment(parameter=parameter, reason="this model does not think")]
+        return UNSET, [Adjustment(parameter=parameter, reason="this model does not support thinking")]
     unsupported: list[Adjustment] = []
     if budget is not None:
         if effort is not None:
             reason = "reasoning_budget is set, and a request accepts only one of the two"
             unsupported.append(Adjustment(parameter="reasoning_effort", reason=reason))
         if budget == 0 and "none" not in policy.efforts:
-            unsupported.append(Adjustment(parameter="reasoning_budget", reason="this model always thinks"))
+            unsupported.append(
+                Adjustment(parameter="reasoning_budget", reason="thinking cannot be disabled for this model")
+            )
             return UNSET, unsupported
         return _build_config(budget), unsupported
     if (size := policy.efforts.get(effort or "")) is not None:
         return _build_config(size), unsupported
     lowest = next(iter(policy.efforts.values()))
-    reason = f"this model always thinks; sent as {lowest}, the lowest level"
+    reason = f"thinking cannot be disabled for this model; sent as {lowest}, the lowest level"
     return _build_config(lowest), [Adjustment(parameter="reasoning_effort", reason=reason, action="changed")]
 
 

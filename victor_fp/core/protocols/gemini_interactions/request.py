@@ -129,7 +129,7 @@ def _choose_level(
     if (level := dialect.levels.get(effort)) is not None:
         return level, refused
     lowest = next(iter(dialect.levels.values()))
-    reason = f"these models always think; sent as {lowest}, the lowest level"
+    reason = f"thinking cannot be disabled for these models; sent as {lowest}, the lowest level"
     return lowest, [*refused, Adjustment(parameter="reasoning_effort", reason=reason, action="changed")]
 
 

@@ -123,7 +123,7 @@ def accept_options(rules: Rules, request: ChatRequest, tokens_fields: Collection
             adjustments.append(rules.build_refusal("temperature"))
     elif temperature is not UNSET and rules.max_temperature is not None and temperature > rules.max_temperature:
         temperature = rules.max_temperature
-        reason = f"{rules.recipient} accepts at maximum {temperature:g}"
+        reason = f"{rules.recipient} accepts at most {temperature:g}"
         adjustments.append(Adjustment(parameter="temperature", reason=reason, action="changed"))
     if options is NO_OPTIONS:
         return AcceptedOptions(max_tokens=tokens, temperature=temperature, adjustments=tuple(adjustments))
@@ -145,7 +145,7 @@ def accept_options(rules: Rules, request: ChatRequest, tokens_fields: Collection
     stop = _accept(rules, "stop", options.stop)
     if stop is not UNSET and rules.stop_limit is not None and len(stop) > rules.stop_limit:
         stop = stop[: rules.stop_limit]
-        reason = f"{rules.recipient} accepts at maximum {rules.stop_limit}; the first are kept"
+        reason = f"{rules.recipient} accepts at most {rules.stop_limit}; the first are kept"
         adjustments.append(Adjustment(parameter="stop", reason=reason, action="changed"))
     tier = _accept(rules, "service_tier", options.service_tier)
     if tier is not UNSET and rules.service_tiers is not None and tier not in rules.service_tiers:
@@ -287,7 +287,7 @@ def find_refusal(rules: Rules, part: Part) -> Adjustment | None:
     if part.type != "audio" and (part.url or "").startswith("data:"):
         # A data URL is sent by value, except audio, whose format is a separate field.
         return None
-    return Adjustment(parameter=part.type, reason=f"{rules.recipient} accepts it by value only, not by URL")
+    return Adjustment(parameter=part.type, reason=f"{rules.recipient} accepts it as bytes, not by URL")
 
 
 def read_result(message: Message) -> str | list[Part]:

@@ -123,7 +123,7 @@ def _list_missing(inputs: Inputs, request: ChatRequest) -> list[Adjustment]:
     missing: list[str] = [name for name, is_set in requested.items() if is_set and name not in inputs.options]
     if options.reasoning_budget is not None and inputs.budget is None:
         missing.append("reasoning_budget")
-    return [Adjustment(parameter=name, reason="this model has no such input") for name in missing]
+    return [Adjustment(parameter=name, reason="this model does not support it") for name in missing]
 
 
 def _clamp(inputs: Inputs, bound: int | None) -> tuple[int | None, list[Adjustment]]:

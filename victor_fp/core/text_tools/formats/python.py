@@ -129,7 +129,9 @@ def _read_statements(text: str, body: int, at: int, tools: Tools, close: EndMark
         if isinstance(found, Unfinished):
             return found
         if not isinstance(found, Statement):
-            return NotACall(end=max(body, found.at), unread=MarkWalk(close), reason="more than calls with literals")
+            return NotACall(
+                end=max(body, found.at), unread=MarkWalk(close), reason="code other than calls with literals"
+            )
         calls += found.calls
         at = skip_space(text, found.end, ";")
 
