@@ -129,7 +129,7 @@ def format_figures(job: Job) -> str:
         ("calls a second under one shared budget, at most", f"{found.budget_rate:,.0f}"),
         ("to resume one shard", f"{found.resume_shard:,.2f} s"),
         ("to resume after the end of all workers", f"{found.resume_all:,.2f} s"),
-        ("rows asked again then, at most", f"{found.repeated:,}"),
+        ("rows sent again then, at most", f"{found.repeated:,}"),
     ]
     width = max(len(name) for name, _ in lines)
     return "\n".join(f"{name:{width}}  {value:>12}" for name, value in lines)
