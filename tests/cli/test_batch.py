@@ -176,7 +176,7 @@ def test_rows_that_cannot_be_read_fail_by_themselves(serve: Serve, keyed: dict[s
     assert "3 of 5 rows failed" in ran.stderr
     results = read_results(out)
     assert results["a"]["response"]["content"] == "ONE"
-    assert "not a JSON object" in results["row-1"]["error"]["message"]
+    assert "not a JSON object" in results["(row 1)"]["error"]["message"]
     assert "the template requires column 'text'" in results["b"]["error"]["message"]
     assert results["c"]["response"]["content"] == "X"
 

@@ -30,7 +30,7 @@ from victor_fp.core.faults import (
     ServerFailed,
 )
 from victor_fp.core.jobs.records import decode_mismatch, decode_result
-from victor_fp.core.jobs.rows import RowInput
+from victor_fp.core.jobs.rows import RowInput, parse_row
 from victor_fp.core.responses.completions import record_attempts
 from victor_fp.core.types import CompletionResponse
 from victor_fp.core.usage.cost import PricedUsage
@@ -271,6 +271,41 @@ async def test_rows_that_cannot_be_read_are_faults_of_those_rows(tmp_path: Path)
     assert isinstance(found["ok"], Success)
     assert found["none"].failure().message == "row 'none' has neither messages nor prompt"
     assert "row 'bad'" in found["bad"].failure().message
+
+
+async def test_a_row_that_cannot_be_read_does_not_take_the_key_of_another_row(tmp_path: Path) -> None:
+    given: list[RowInput] = [{"key": "row-0", "prompt": "a"}, *read_lines("{broken"), {"key": "row-1", "prompt": "b"}]
+    found = {done.key: done.result async for done in run(given, RowProvider(), model="m", ledger=tmp_path / "l")}
+    assert {key for key, result in found.items() if isinstance(result, Success)} == {"row-0", "row-1"}
+    assert "line 2 is not a JSON object" in found["(row 1)"].failure().message
+
+
+def read_lines(line: str) -> list[RowInput]:
+    return [parse_row(line, 1)]
+
+
+async def test_a_row_that_the_call_would_not_accept_stops_no_other(tmp_path: Path) -> None:
+    given: list[RowInput] = [
+        Row("a", "x"),
+        Row(5, "x"),  # type: ignore[arg-type]
+        {"key": "b", "prompt": "y", "options": {"model": "n"}},
+        Row("c", "z"),
+    ]
+    provider = RowProvider()
+    found = [done async for done in run(given, provider, model="m", ledger=tmp_path / "l")]
+    assert {done.key for done in found if isinstance(done.result, Success)} == {"a", "c"}
+    assert len(found) == 4
+    assert provider.asked.total() == 2
+
+
+async def test_a_schema_that_is_not_valid_is_refused_before_anything_is_sent(tmp_path: Path) -> None:
+    provider = RowProvider()
+    job = run(rows(3), provider, model="m", ledger=tmp_path / "l", schema={"type": "nonsense"})
+    (only,) = [done async for done in job]
+    assert only.result.failure() is job.stopped
+    assert isinstance(job.stopped, InvalidRequest)
+    assert "schema" in job.stopped.message
+    assert provider.asked.total() == 0
 
 
 async def test_rows_may_come_from_an_async_iterable(tmp_path: Path) -> None:

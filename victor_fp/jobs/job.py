@@ -43,11 +43,11 @@ class Job(Generic[T]):
         self.spending = spending
         self.runtime = runtime
         self.stopped: Fault | None = None
+        """Why no more rows are started; None while rows are started."""
         self.conflicts = 0
         """Rows that are not recorded, because their key belongs to another row."""
         self.conflict: Fault | None = None
         """The reason of the first of them."""
-        """Why no more rows are started; None while rows are started."""
         self.results: deque[Done[T]] = deque()
         self._arrived = asyncio.Event()
         self._fetched = asyncio.Event()

@@ -23,6 +23,7 @@ from victor_fp.core.jobs.rows import RowInput
 from victor_fp.core.json import Json
 from victor_fp.core.resilience.budget import Budget
 from victor_fp.core.result import outcome
+from victor_fp.core.schemas.structured import find_form_problem
 from victor_fp.core.types import CompletionResponse, ToolDefinition
 from victor_fp.core.usage.cost import Price
 from victor_fp.jobs.batch_route import BatchRoute
@@ -297,6 +298,11 @@ class JobRun(Generic[T]):
         return self._given_ledger.path if isinstance(self._given_ledger, Ledger) else self._given_ledger
 
     async def _begin(self) -> Result[tuple[Job[T], LiveRoute | BatchRoute], Fault]:
+        schema = self._settings.schema
+        if schema is not None and (problem := find_form_problem(schema)) is not None:
+            return Failure(
+                InvalidRequest(provider=self._provider.name, message=f"the schema cannot be used: {problem}")
+            )
         given = self._given_ledger
         opened = Success(given) if isinstance(given, Ledger) else await asyncio.to_thread(Ledger.open, given)
         match outcome(opened):
