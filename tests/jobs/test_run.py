@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import sqlite3
 from collections.abc import AsyncIterator, Iterator
 from contextlib import closing
@@ -34,7 +35,7 @@ from victor_fp.core.jobs.rows import RowInput, parse_row
 from victor_fp.core.responses.completions import record_attempts
 from victor_fp.core.types import CompletionResponse
 from victor_fp.core.usage.cost import PricedUsage
-from victor_fp.jobs import Budget, Row, export, read_report, reopen_rows, run
+from victor_fp.jobs import Budget, Row, cancel_run, export, read_report, reopen_rows, run
 from victor_fp.shell.ledger.sqlite import FinishedRow, Ledger
 
 
@@ -530,6 +531,80 @@ async def test_a_ledger_that_cannot_be_opened_is_a_fault(tmp_path: Path) -> None
     (only,) = [done async for done in job]
     assert isinstance(only.result.failure(), LedgerFailed)
     assert isinstance(job.stopped, LedgerFailed)
+
+
+LEDGER_1 = """
+CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL);
+INSERT INTO meta VALUES ('format', '1'), ('run', '1');
+CREATE TABLE rows (key TEXT PRIMARY KEY, digest BLOB, body BLOB);
+CREATE TABLE submitted (key TEXT PRIMARY KEY);
+"""
+
+
+@pytest.mark.parametrize(
+    ("script", "said"),
+    [
+        ("CREATE TABLE users (name TEXT);", "it is the database of another program"),
+        ("CREATE TABLE rows (a, b);", "it is the database of another program"),
+        ("CREATE TABLE meta (a, b);", "it is the database of another program"),
+        ("CREATE TABLE meta (name, value); INSERT INTO meta VALUES ('a', 'b');", "the database of another program"),
+        (LEDGER_1, "its format is version 1; this release reads version 2"),
+        (LEDGER_1.replace("'1'), ('run'", "'9'), ('run'"), "its format is version 9; this release reads version 2"),
+    ],
+)
+async def test_the_database_of_another_program_or_version_is_refused_and_not_changed(
+    tmp_path: Path, script: str, said: str
+) -> None:
+    path = tmp_path / "l"
+    with closing(sqlite3.connect(path)) as connection:
+        connection.executescript(script)
+    before, provider = path.read_bytes(), RowProvider()
+    job = run(rows(3), provider, model="m", ledger=path)
+    assert len([done async for done in job]) == 1
+    faults = [
+        job.stopped,
+        read_report(path).failure(),
+        reopen_rows(path, ["failed"]).failure(),
+        cancel_run(path).failure(),
+        export(path, tmp_path / "out.jsonl").failure(),
+    ]
+    for fault in faults:
+        assert isinstance(fault, LedgerFailed)
+        assert said in fault.message
+    assert provider.asked.total() == 0
+    assert path.read_bytes() == before
+    assert not (tmp_path / "out.jsonl").exists()
+
+
+async def test_an_empty_file_is_a_new_ledger_and_has_nothing_to_read(tmp_path: Path) -> None:
+    path = tmp_path / "l"
+    path.touch()
+    assert "it is not a ledger" in read_report(path).failure().message
+    assert len([done async for done in run(rows(3), RowProvider(), model="m", ledger=path)]) == 3
+
+
+@pytest.mark.skipif(os.name != "posix", reason="links and pipes")
+async def test_an_export_replaces_no_ledger(tmp_path: Path) -> None:
+    path = tmp_path / "l"
+    (tmp_path / "link").symlink_to(path)
+    (tmp_path / "folder").mkdir()
+    os.mkfifo(tmp_path / "pipe")
+    assert len([done async for done in run(rows(3), RowProvider(), model="m", ledger=path)]) == 3
+    before = path.read_bytes()
+    for out, said in (
+        (path, "is the ledger"),
+        (tmp_path / "folder" / ".." / "l", "is the ledger"),
+        (tmp_path / "l-wal", "is a file of the ledger"),
+        (tmp_path / "l-lock", "is a file of the ledger"),
+        (tmp_path / "folder", "is not a regular file"),
+        (tmp_path / "pipe", "is not a regular file"),
+        (path / "out.jsonl", "Not a directory"),
+    ):
+        fault = export(path, out).failure()
+        assert isinstance(fault, LedgerFailed), out
+        assert said in fault.message
+    assert path.read_bytes() == before
+    assert export(tmp_path / "link", tmp_path / "out.jsonl").unwrap() == 3
 
 
 async def test_a_defect_of_the_ledger_is_raised_and_leaves_no_row_waiting(

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence, Set
+from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from hashlib import blake2b
 from typing import Any, Literal, TypeAlias, final
 
@@ -350,11 +351,12 @@ def _list_texts(given: object) -> tuple[Any, ...]:
     """Return one text or several as a tuple; empty for what has no texts in an order."""
     if isinstance(given, str):
         return (given,)
-    has_order = isinstance(given, Iterable) and not isinstance(given, Mapping | Set | bytes)
-    return tuple(given) if has_order else ()
+    if not isinstance(given, Iterable) or isinstance(given, Mapping | AbstractSet | bytes):
+        return ()
+    return tuple(given)
 
 
-def _find_options_problem(options: object, arguments: Set[str]) -> str | None:
+def _find_options_problem(options: object, arguments: AbstractSet[str]) -> str | None:
     """Return why a row cannot have these options; None if it can."""
     if not isinstance(options, Mapping) or not all(isinstance(name, str) for name in options):
         return "options must be an object"

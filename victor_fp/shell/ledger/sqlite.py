@@ -27,13 +27,19 @@ from victor_fp.core.faults import Fault
 from victor_fp.core.jobs.decisions import RowRecord, Status
 from victor_fp.core.jobs.report import Report
 from victor_fp.shell.ledger.batches import SCHEMA
-from victor_fp.shell.ledger.connection import Transaction, build_ledger_fault, connect, lock_ledger
+from victor_fp.shell.ledger.connection import (
+    FORMAT,
+    Transaction,
+    build_ledger_fault,
+    check_format,
+    connect,
+    lock_ledger,
+)
 from victor_fp.shell.ledger.reading import count_rows
 
 P = ParamSpec("P")
 R = TypeVar("R")
 
-FORMAT = 2
 GATHERING = 0.002
 """Seconds for which a commit waits for more rows. A commit costs as much as 40 rows in it, and requests take far longer."""
 MAX_GATHERING = 0.1
@@ -142,10 +148,13 @@ class Ledger:
             file.parent.mkdir(parents=True, exist_ok=True)
             opened.append(lock := lock_ledger(file))
             opened.append(connection := connect(file))
+            is_new = not check_format(connection)
             connection.execute("PRAGMA journal_mode = WAL")
             connection.execute(f"PRAGMA wal_autocheckpoint = {_LOG_PAGES}")
             connection.execute(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
-            connection.executescript(_SCHEMA + SCHEMA)
+            if is_new:  # in one transaction: a creation that is interrupted leaves an empty file
+                format_row = f"INSERT INTO meta VALUES ('format', '{FORMAT}');"  # noqa: S608  a constant
+                connection.executescript(f"BEGIN IMMEDIATE; {_SCHEMA} {SCHEMA} {format_row} COMMIT;")
             with Transaction(connection):
                 run = _begin_run(connection)
         except (sqlite3.Error, OSError, ValueError) as error:
@@ -307,12 +316,10 @@ def _ignore(outcomes: Sequence[Any], fault: Fault | None) -> None:
 
 
 def _begin_run(connection: sqlite3.Connection) -> int:
-    """Start a run and return its number. Raises ValueError if the ledger has another format version."""
-    meta = dict(connection.execute("SELECT name, value FROM meta").fetchall())
-    if meta.get("format", str(FORMAT)) != str(FORMAT):
-        raise ValueError(f"its format is version {meta['format']}; this release reads version {FORMAT}")
-    run = int(meta.get("run", 0)) + 1
-    values = [("format", str(FORMAT)), ("run", str(run)), ("read", "0"), ("finished", "0")]
+    """Start a run and return its number."""
+    found = connection.execute("SELECT value FROM meta WHERE name = 'run'").fetchone()
+    run = 1 if found is None else int(found[0]) + 1
+    values = [("run", str(run)), ("read", "0"), ("finished", "0")]
     connection.executemany("INSERT OR REPLACE INTO meta VALUES (?, ?)", values)
     return run
 
