@@ -46,10 +46,10 @@ def export(
 
 
 def is_same_file(one: Path, other: Path) -> bool:
-    """Return whether two paths are the same file, which may be missing."""
-    if one.exists() and other.exists():
-        return one.samefile(other)
-    return one.resolve() == other.resolve()
+    """Return whether two paths are the same file, which may be missing. A file that may not be looked at counts as missing."""
+    if os.path.exists(one) and os.path.exists(other):
+        return os.path.samefile(one, other)
+    return os.path.realpath(one) == os.path.realpath(other)
 
 
 def _find_problem(ledger: Path, target: Path) -> str | None:
@@ -58,7 +58,7 @@ def _find_problem(ledger: Path, target: Path) -> str | None:
         return "it is the ledger"
     if any(is_same_file(ledger.with_name(f"{ledger.name}{suffix}"), target) for suffix in COMPANIONS):
         return "it is a file of the ledger"
-    return "it is not a regular file" if target.exists() and not target.is_file() else None
+    return "it is not a regular file" if os.path.exists(target) and not os.path.isfile(target) else None
 
 
 def export_entry(entry: LedgerEntry) -> dict[str, object]:
