@@ -345,6 +345,78 @@ async def test_an_async_source_that_raises_loses_no_row_before_it(tmp_path: Path
     assert read_report(tmp_path / "l").unwrap().done >= len(found) == 300
 
 
+async def quiet_source() -> AsyncIterator[Row]:
+    """Has a few rows and then waits for more."""
+    for row in rows(10):
+        yield row
+    await asyncio.Event().wait()
+
+
+async def test_a_job_that_stops_does_not_wait_for_its_source(tmp_path: Path) -> None:
+    job = run(quiet_source(), RowProvider(), model="m", ledger=tmp_path / "l", budget=Budget(requests=4))
+    async with asyncio.timeout(20):
+        found = [done async for done in job]
+    assert isinstance(job.stopped, BudgetExceeded)
+    assert sum(isinstance(done.result, Success) for done in found) == 4
+
+
+async def test_a_source_that_is_cancelled_inside_raises_and_what_was_read_is_recorded(tmp_path: Path) -> None:
+    async def source() -> AsyncIterator[Row]:
+        yield Row("a", "x")
+        raise asyncio.CancelledError
+
+    found = []
+    async with asyncio.timeout(20):
+        with pytest.raises(RuntimeError, match="the source of rows was cancelled"):
+            async for done in run(source(), RowProvider(), model="m", ledger=tmp_path / "l"):
+                found.append(done.key)  # noqa: PERF401  it raises
+    assert found == ["a"]
+
+
+async def test_a_call_that_is_cancelled_inside_raises_and_its_row_stays_open(tmp_path: Path) -> None:
+    def answer(prompt: str, before: int) -> Answer:
+        if prompt == "text 1" and not before:
+            raise asyncio.CancelledError
+        return prompt
+
+    provider = RowProvider(answer)
+    async with asyncio.timeout(20):
+        with pytest.raises(RuntimeError, match="the call of a row was cancelled"):
+            assert [done async for done in run(rows(3), provider, model="m", ledger=tmp_path / "l")]
+    assert len([done async for done in run(rows(3), provider, model="m", ledger=tmp_path / "l")]) == 3
+
+
+async def test_a_source_that_cannot_be_closed_leaves_no_ledger_open(tmp_path: Path) -> None:
+    class Source(Iterator[Row]):
+        def __init__(self) -> None:
+            self.rows = iter(rows(3))
+
+        def __next__(self) -> Row:
+            return next(self.rows)
+
+        def close(self) -> None:
+            raise OSError("not closed")
+
+    with pytest.raises(OSError, match="not closed"):
+        assert [done async for done in run(Source(), RowProvider(), model="m", ledger=tmp_path / "l")]
+    async with run(rows(3), RowProvider(), model="m", ledger=tmp_path / "l") as job:
+        assert all(done.is_resumed for done in [done async for done in job])
+
+
+async def test_rows_of_a_slow_source_are_sent_as_they_come(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("victor_fp.jobs.row_reader.MAX_READING", 0.0)  # each row is slow
+    provider = RowProvider()
+    sent: list[int] = []
+
+    def source() -> Iterator[Row]:
+        for row in rows(20):
+            sent.append(provider.asked.total())
+            yield row
+
+    assert len([done async for done in run(source(), provider, model="m", ledger=tmp_path / "l")]) == 20
+    assert sent[-1] > 10
+
+
 async def test_concurrency_is_bounded_and_the_consumer_holds_it_back(tmp_path: Path) -> None:
     provider = RowProvider()
     read = 0

@@ -58,6 +58,7 @@ class BatchRoute:
         self._batches = OpenBatches(job, client, options, then_live=then_live)
         self._task: asyncio.Task[None] | None = None
         self._live: LiveRoute | None = None
+        self._is_closed = False
 
     @property
     def problems(self) -> Mapping[str, int]:
@@ -78,6 +79,7 @@ class BatchRoute:
 
     async def aclose(self) -> None:
         """Stop. Batches are not cancelled; the next run collects them."""
+        self._is_closed = True
         if self._task is not None:
             self._task.cancel()
             await asyncio.wait([self._task])
@@ -85,8 +87,13 @@ class BatchRoute:
             await self._live.aclose()
 
     def _on_end(self, task: asyncio.Task[None]) -> None:
-        if not task.cancelled() and (error := task.exception()) is not None:
-            self.error = self.error or error
+        error: BaseException | None
+        if task.cancelled():
+            # Cancelled by the provider, if not by the end of the job.
+            error = None if self._is_closed else RuntimeError("a call was cancelled; its rows stay open")
+        else:
+            error = task.exception()
+        self.error = self.error or error
         self._job.wake()
 
     async def _run(self) -> None:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterable, Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterable, Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from itertools import islice
+from time import monotonic
 from typing import Any, Protocol
 
 import msgspec
@@ -32,6 +33,8 @@ CHUNK = 128
 """Number of rows that are read and looked up together at first."""
 MAX_CHUNK = 512
 """Number of these rows with many in flight: a chunk then has up to four for each."""
+MAX_READING = 0.1
+"""Maximum seconds for which a chunk is read from a source that is slow: calls in flight wait meanwhile."""
 MAX_CHUNK_BYTES = 8 * 1024 * 1024
 """Maximum size of a chunk, by the size of the rows before it; two chunks can be in memory."""
 
@@ -121,6 +124,7 @@ class RowReader:
         """Discard rows that were read ahead, and stop reading."""
         self._decisions.clear()
         self.is_exhausted = True
+        self._source.stop()
 
     def close_row(self, key: str) -> None:
         """Handle that the row is in the ledger."""
@@ -246,6 +250,20 @@ class QueueReader:
         return None
 
 
+def take_rows(rows: Iterator[TextRowInput], limit: int) -> tuple[list[TextRowInput], Exception | None]:
+    """Take the next rows, fewer of a slow source, and the exception that it raised after them, if any."""
+    taken: list[TextRowInput] = []
+    ends = monotonic() + MAX_READING
+    try:
+        for row in islice(rows, limit):
+            taken.append(row)
+            if monotonic() > ends:
+                break
+    except Exception as error:  # raised by the caller's source; the rows before it are processed
+        return taken, error
+    return taken, None
+
+
 class _SyncSource:
     """Rows from an iterable, in chunks."""
 
@@ -255,16 +273,15 @@ class _SyncSource:
 
     async def read(self, limit: int) -> list[TextRowInput]:
         """Return the next rows; empty at the end. An exception of the iterable is raised after the rows before it."""
-        rows: list[TextRowInput] = []
         if self._error is not None:
             raise self._error
-        try:
-            rows.extend(islice(self._rows, limit))
-        except Exception as error:
-            if not rows:
-                raise
-            self._error = error
+        rows, self._error = take_rows(self._rows, limit)
+        if self._error is not None and not rows:
+            raise self._error
         return rows
+
+    def stop(self) -> None:
+        """Do nothing: nothing waits for rows."""
 
     async def aclose(self) -> None:
         """Close the caller's generator."""
@@ -283,20 +300,26 @@ class _AsyncSource:
         self._arrived = asyncio.Event()
         self._room = asyncio.Event()
         self._pump: asyncio.Task[None] | None = None
+        self._is_stopped = False
 
     async def read(self, limit: int) -> list[TextRowInput]:
         """Return the next rows; empty at the end. An exception of the iterable is raised after the rows before it."""
         self._limit = limit
         if self._pump is None:
             self._pump = asyncio.get_running_loop().create_task(self._fill())
-        while not self._buffer and not self._pump.done():
+        while not self._buffer and not self._pump.done() and not self._is_stopped:
             self._arrived.clear()
             await self._arrived.wait()
         rows, self._buffer = self._buffer, []
         self._room.set()
-        if not rows:
+        if not rows and self._pump.done():
             self._pump.result()
         return rows
+
+    def stop(self) -> None:
+        """End the wait for rows: the job needs no more."""
+        self._is_stopped = True
+        self._arrived.set()
 
     async def aclose(self) -> None:
         """Stop reading, and close the caller's generator."""
@@ -317,5 +340,10 @@ class _AsyncSource:
                 while len(self._buffer) >= self._limit:
                     self._room.clear()
                     await self._room.wait()
+        except asyncio.CancelledError as error:
+            task = asyncio.current_task()
+            if task is not None and task.cancelling():
+                raise
+            raise RuntimeError("the source of rows was cancelled") from error
         finally:
             self._arrived.set()

@@ -287,11 +287,13 @@ class JobRun(Generic[T]):
         if self._is_closed:
             return
         self._is_closed = True
-        if self._route is not None:
-            await self._route.aclose()
-        await self._reader.aclose()
-        if self._job is not None and not isinstance(self._given_ledger, Ledger):
-            await self._job.ledger.aclose()
+        try:
+            if self._route is not None:
+                await self._route.aclose()
+            await self._reader.aclose()
+        finally:
+            if self._job is not None and not isinstance(self._given_ledger, Ledger):
+                await self._job.ledger.aclose()
 
     @property
     def _ledger_path(self) -> str | Path:
