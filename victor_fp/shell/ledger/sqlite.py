@@ -276,6 +276,7 @@ class Ledger:
 
     def _finish(self, rows: Sequence[FinishedRow]) -> None:
         shared = (self.run, time.time())
+        count = sum(row.status != "retryable" for row in rows)
         with Transaction(self._connection):
             for start in range(0, len(rows), _GROUP):
                 group = rows[start : start + _GROUP]
@@ -285,13 +286,14 @@ class Ledger:
                     for value in msgspec.structs.astuple(row)
                 ]
                 self._connection.execute(_insert_statement(len(group)), [*shared, *values])
-            self.finished += sum(row.status != "retryable" for row in rows)
-            self._save_progress()
+            self._save_progress(count)
             cancelled = self._connection.execute("SELECT value FROM meta WHERE name = 'cancelled'").fetchone()
             self.is_cancelled = cancelled is not None and cancelled[0] == str(self.run)
+        self.finished += count
 
-    def _save_progress(self) -> None:
-        values = (str(self.read), str(self.finished))
+    def _save_progress(self, more: int = 0) -> None:
+        """Write the counts; `more` rows are finished by this transaction."""
+        values = (str(self.read), str(self.finished + more))
         self._connection.execute("INSERT OR REPLACE INTO meta VALUES ('read', ?), ('finished', ?)", values)
 
     def _close(self) -> None:
