@@ -32,6 +32,7 @@ from victor_fp.core.faults import (
     QuotaExhausted,
     RateLimited,
 )
+from victor_fp.core.types import ImagePart, Message, TextPart
 from victor_fp.core.usage.cost import PricedUsage
 from victor_fp.jobs import Budget, Row, export, format_report, open_batches, read_report, reopen_rows, run
 from victor_fp.jobs import batch_route as batching
@@ -213,6 +214,27 @@ async def test_a_batch_that_was_not_created_is_submitted_by_the_next_run(tmp_pat
     assert len(found) == 10
     assert len(vendor.jobs) == 1
     assert all(isinstance(done.result, Success) for done in found.values())
+
+
+@pytest.mark.parametrize("route", ["batch", "auto"])
+async def test_queued_rows_are_not_sent_with_other_options(tmp_path: Path, route: str) -> None:
+    picture = Message(role="user", content=[TextPart(text="x"), ImagePart(url="https://a.example/b.png")])
+    tool = {"name": "look", "description": "Looks.", "parameters": {"type": "object"}}
+    given = [*rows(3), Row("picture", [picture], {"stop": ["a"]}), Row("tool", "x", tools=[tool])]
+    vendor = MixedVendor()
+    async with connected(vendor) as provider:
+        settings: dict[str, Any] = {"rows": given, "route": route, "seed": 1}
+        vendor.faults = [(401, {"error": {"message": "wrong key", "type": "authentication_error"}})]
+        await collect(provider, vendor, tmp_path / "l", **settings)
+        assert read_report(tmp_path / "l").unwrap().in_batches == 5
+        found, job = await collect(provider, vendor, tmp_path / "l", **{**settings, "seed": 2})
+        assert job.conflicts == 5
+        assert {done.key: type(done.result) for done in found.values()} == {row.key: Failure for row in given}
+        assert (len(vendor.jobs), vendor.live) == (0, 0)
+        found, _ = await collect(provider, vendor, tmp_path / "l", **settings)
+    assert all(isinstance(done.result, Success) for done in found.values())
+    assert len(found) == 5
+    assert read_report(tmp_path / "l").unwrap().in_batches == 0
 
 
 async def test_a_submission_whose_failure_passes_is_tried_again(tmp_path: Path) -> None:

@@ -211,7 +211,7 @@ class BatchRoute:
         """Retry the rows without a result, live or in more batches."""
         job = self._job
         while job.stopped is None:
-            job.reader = QueueReader(self._rows, self._options)
+            job.reader = QueueReader(self._rows, self._options, job.provider.name)
             if self._then_live:
                 if job.spending is not None:
                     job.spending.factor = 1.0

@@ -23,6 +23,7 @@ from victor_fp.core.jobs.rows import (
     check_row,
     check_text_row,
     decode_row,
+    is_same_request,
 )
 from victor_fp.core.result import outcome
 from victor_fp.core.types import ToolDefinition
@@ -198,12 +199,13 @@ def _build_check(settings: RowSettings) -> Callable[[TextRowInput, int], Checked
 
 
 class QueueReader:
-    """Queued rows of the ledger to retry, in the order of the input."""
+    """Queued rows of the ledger to retry, in the order of the input. Those of a run with other options are left to such a run."""
 
-    def __init__(self, rows: RowReader, options: Mapping[str, Any]) -> None:
+    def __init__(self, rows: RowReader, options: Mapping[str, Any], provider: str) -> None:
         self.is_exhausted = False
         self._rows = rows
         self._options = options
+        self._provider = provider
         self._decisions: deque[Decision] = deque()
         self._after = -1
 
@@ -244,7 +246,8 @@ class QueueReader:
             self._after = row.position
             match outcome(decode_row(row.row, row.key, row.position, row.digest, self._options)):
                 case Success(checked):
-                    self._decisions.append(RunRow(checked))
+                    if is_same_request(checked, self._provider):
+                        self._decisions.append(RunRow(checked))
                 case Failure(fault):
                     self._decisions.append(RefuseRow(row.key, fault, row.position))
         return None

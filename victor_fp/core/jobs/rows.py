@@ -201,6 +201,12 @@ def compute_digest(encoded: bytes) -> bytes:
     return blake2b(encoded, digest_size=16).digest()
 
 
+def is_same_request(row: CheckedRow, provider: str) -> bool:
+    """Return whether the request of a row from `decode_row` has its digest: not if the job had other options then."""
+    encoded = encode_request(provider, row.model, row.messages, row.tools, row.options)
+    return compute_digest(encoded) == row.digest
+
+
 def encode_row(row: CheckedRow) -> bytes:
     """Encode a row without the job's options."""
     return _encoder.encode((row.model, row.messages, row.tools, row.own_options))
