@@ -39,6 +39,8 @@ from victor_fp.jobs import batch_route as batching
 from victor_fp.providers.base import BaseProvider
 from victor_fp.providers.registry import ProviderRegistry
 from victor_fp.shell.engine import batches as batch_client
+from victor_fp.shell.engine.budget_keeper import BudgetKeeper
+from victor_fp.shell.store.memory import MemoryStore
 
 Rule = Callable[[Job], tuple[str, int | None]]
 
@@ -443,6 +445,41 @@ async def test_a_budget_is_kept_and_what_fits_is_submitted(tmp_path: Path) -> No
     assert len(batch.requests) == 3  # each may take 0.0505 dollars at half the price
     answered = [done for done in found.values() if isinstance(done.result, Success)]
     assert [done.cost_usd for done in answered] == [pytest.approx(0.0035)] * 3
+
+
+async def test_what_is_reserved_for_rows_that_were_not_submitted_is_released(tmp_path: Path) -> None:
+    async def source() -> AsyncIterator[Row]:
+        for row in rows(3):
+            yield row
+        await asyncio.Event().wait()
+
+    store, budget, vendor = MemoryStore(), Budget(requests=3), OpenAIVendor()
+    async with connected(vendor) as provider, asyncio.timeout(30):
+        job = run(source(), provider, ledger=tmp_path / "l", route="batch", model="m-1", budget=budget, store=store)
+        async with job:
+            first = asyncio.create_task(anext(job))
+            reports = 0
+            while reports < 5:  # the last ones are made after the rows are read
+                await asyncio.sleep(0)
+                reports += (await job.report()).map(lambda report: report.read == 3).value_or(False)
+            first.cancel()
+        assert vendor.jobs == {}
+        found, again = await collect(provider, vendor, tmp_path / "l", rows=rows(3), budget=budget, store=store)
+    assert again.stopped is None
+    assert [type(done.result) for done in found.values()] == [Success] * 3
+
+
+async def test_what_is_reserved_for_batches_of_a_stopped_run_counts_as_spent(tmp_path: Path) -> None:
+    store, budget, vendor = MemoryStore(), Budget(requests=3), OpenAIVendor()
+    async with connected(vendor) as provider:
+        job = run(rows(3), provider, ledger=tmp_path / "l", route="batch", model="m-1", budget=budget, store=store)
+        async with job, asyncio.timeout(30):
+            first = asyncio.create_task(anext(job))
+            while not vendor.jobs:
+                await asyncio.sleep(0.001)
+            first.cancel()
+        keeper = BudgetKeeper(budget, store, lambda _: None)
+        assert keeper.build_stats()["requests"] == {"limit": 3, "spent": 3, "reserved": 0}
 
 
 async def test_expired_results_are_requested_again_by_the_next_run(tmp_path: Path) -> None:

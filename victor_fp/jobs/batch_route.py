@@ -94,6 +94,7 @@ class BatchRoute:
         else:
             error = task.exception()
         self.error = self.error or error
+        self._batches.settle_rest(self._waiting)
         self._job.wake()
 
     async def _run(self) -> None:
@@ -182,6 +183,7 @@ class BatchRoute:
             entered = await job.ledger.call(add_batch, token, time(), rows)
             match outcome(entered):
                 case Failure(fault):
+                    self._release(rows)
                     job.stop(items[0].key, fault)
                     return
                 case Success(number):
@@ -195,10 +197,10 @@ class BatchRoute:
                         job.stop(items[0].key, fault)
                         return
                     if not await self._batches.write(withdraw_batch, number):
+                        self._release(rows)
                         return
                     if not can_retry(fault) or attempt == MAX_SUBMISSIONS:
-                        for row in rows:
-                            self._batches.settle(row.key, None)
+                        self._release(rows)
                         if self._then_live and is_batch_refused(fault):
                             self._batches.report_problem("refused")  # the rows are queued, and are sent live at the end
                         else:
@@ -206,6 +208,11 @@ class BatchRoute:
                         return
                     pause = 2.0**attempt if fault.retry_after is None else min(600.0, fault.retry_after)
                     await runtime.sleep(pause * (1.0 + 0.25 * runtime.draw_random()))
+
+    def _release(self, rows: Sequence[SubmittedRow]) -> None:
+        """Release the budget of rows that were not submitted."""
+        for row in rows:
+            self._batches.settle(row.key, None)
 
     async def _retry_remaining(self) -> None:
         """Retry the rows without a result, live or in more batches."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from functools import partial
 from time import time
 from typing import Any, Concatenate, ParamSpec, assert_never
@@ -109,6 +109,14 @@ class OpenBatches:
         is_answered = result is not None and result.end == "answered"
         end = result.result if result is not None and is_answered else Failure(InvalidRequest())
         spending.settle(amount, "", end)
+
+    def settle_rest(self, unsent: Container[str]) -> None:
+        """Settle the rows without a result at the end of a run: those of batches may be billed, those by these keys are not."""
+        for key in tuple(self.reserved):
+            if key in unsent or self._job.spending is None:
+                self.settle(key, None)
+            else:
+                self._job.spending.settle(self.reserved.pop(key), "", None)
 
     async def write(
         self, function: Callable[Concatenate[sqlite3.Connection, P], object], *args: P.args, **kwargs: P.kwargs
