@@ -206,6 +206,19 @@ def test_other_settings_under_the_same_keys_are_named(serve: Serve, keyed: dict[
     assert read_results(out)["r0"]["response"]["content"] == "ONE"
 
 
+def test_a_failed_row_may_be_corrected(serve: Serve, keyed: dict[str, str], tmp_path: Path) -> None:
+    server, out = serve(echo), tmp_path / "out.jsonl"
+    source = write_rows(tmp_path / "in.jsonl", ["one", "refuse this"])
+    command = ["batch", "run", str(source), "--out", str(out), "--prompt", "{text}", *at(server)]
+    assert CliRunner().invoke(app, command, env=keyed).exit_code == 1
+    write_rows(source, ["one", "two"])
+    assert "has changed since it failed" in CliRunner().invoke(app, [*command, "--resume"], env=keyed).stderr
+    CliRunner().invoke(app, ["batch", "retry", f"{out}.ledger"], env=keyed)
+    assert CliRunner().invoke(app, [*command, "--resume"], env=keyed).exit_code == 0
+    assert read_results(out)["r1"]["response"]["content"] == "TWO"
+    assert len(server.received) == 3
+
+
 def test_the_reason_of_the_first_failure_is_shown(serve: Serve, keyed: dict[str, str], tmp_path: Path) -> None:
     server, source = serve(echo), write_rows(tmp_path / "in.jsonl", ["one", "two"])
     command = ["batch", "run", str(source), "--out", str(tmp_path / "out.jsonl"), "--prompt", "{tex}", *at(server)]
