@@ -715,6 +715,16 @@ async def test_export_in_input_order_and_in_order_of_completion(tmp_path: Path) 
     assert export(ledger, tmp_path / "by_time.jsonl", order="completion").unwrap() == 30
 
 
+async def test_export_is_in_the_order_of_the_last_input(tmp_path: Path) -> None:
+    ledger, out = tmp_path / "l", tmp_path / "out.jsonl"
+    for keys in ("abcd", "xdyba", "xdybaz"):
+        given = [Row(key, key) for key in keys]
+        assert len([done async for done in run(given, RowProvider(), model="m", ledger=ledger)]) == len(keys)
+    assert export(ledger, out).unwrap() == 7
+    order = [json.loads(line)["key"] for line in out.read_text().splitlines()]
+    assert [key for key in order if key != "c"] == list("xdybaz")  # "c" is in no later input
+
+
 async def test_no_response_of_a_custom_provider_ends_the_run(tmp_path: Path) -> None:
     def answer(prompt: str, _: int) -> CompletionResponse:
         usage = {"prompt_tokens": 10**30 if prompt == "1" else 1, "completion_tokens": 2}

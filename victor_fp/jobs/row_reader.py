@@ -28,7 +28,7 @@ from victor_fp.core.jobs.rows import (
 from victor_fp.core.result import outcome
 from victor_fp.core.types import ToolDefinition
 from victor_fp.shell.ledger.batches import list_queued_rows
-from victor_fp.shell.ledger.sqlite import Ledger
+from victor_fp.shell.ledger.sqlite import Ledger, move_rows
 
 CHUNK = 128
 """Number of rows that are read and looked up together at first."""
@@ -155,6 +155,7 @@ class RowReader:
         if self.is_exhausted:  # the job has been stopped meanwhile
             return None
         finished = 0
+        moved: list[tuple[int, int]] = []
         for row, is_open in zip(rows, repeated, strict=True):
             entry = entries.get(row.key)
             is_repeated = is_open or (
@@ -165,6 +166,8 @@ class RowReader:
             decision = decide_row(row, entry, is_repeated=is_repeated, retry_failed=settings.retry_failed)
             if type(decision) is Replay:
                 finished += 1
+                if entry is not None and entry.position != row.position:
+                    moved.append((row.position, entry.number))
                 self._open.discard(row.key)
             elif type(decision) is RefuseRow and not decision.is_recorded:
                 finished += 1
@@ -173,6 +176,12 @@ class RowReader:
             self._decisions.append(decision)
         ledger.read += len(rows)
         ledger.finished += finished
+        if moved:
+            match outcome(await ledger.call(move_rows, moved)):
+                case Failure(fault):
+                    return rows[0].key, fault
+                case Success():
+                    pass
         return None
 
     async def aclose(self) -> None:

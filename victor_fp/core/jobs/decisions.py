@@ -86,6 +86,8 @@ class RowRecord(msgspec.Struct, frozen=True, gc=False):
     """Whether the row is in a batch, or queued for a retry after one."""
     cost: float | None = None
     """The recorded cost, in US dollars; None if unknown."""
+    position: int = 0
+    """Its position in the input of the run in which it was read last."""
 
 
 def decide_row(

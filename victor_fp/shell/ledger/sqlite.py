@@ -262,9 +262,9 @@ class Ledger:
         for start in range(0, len(keys), _VARIABLES):
             part = keys[start : start + _VARIABLES]
             marks = ",".join("?" * len(part))
-            query = f"SELECT id, key, digest, run, status, body, cost FROM rows WHERE key IN ({marks})"  # noqa: S608  marks only
-            for number, key, digest, run, status, body, cost in self._connection.execute(query, part):
-                found[key] = RowRecord(number, digest, run, status, body or b"", cost=cost)
+            query = f"SELECT key, id, digest, run, status, body, cost, position FROM rows WHERE key IN ({marks})"  # noqa: S608  marks only
+            for key, number, digest, run, status, body, cost, position in self._connection.execute(query, part):
+                found[key] = RowRecord(number, digest, run, status, body or b"", cost=cost, position=position)
             if not has_batches:
                 continue
             query = f"SELECT key, digest FROM submitted WHERE key IN ({marks})"  # noqa: S608  marks only
@@ -306,6 +306,11 @@ class Ledger:
     def _count(self) -> Report:
         self._save_progress()
         return count_rows(self._connection)
+
+
+def move_rows(connection: sqlite3.Connection, positions: Sequence[tuple[int, int]]) -> None:
+    """Store the positions of rows in the input of this run, each with the number of the row."""
+    connection.executemany("UPDATE rows SET position = ? WHERE id = ?", positions)
 
 
 def _end_wait(waiter: asyncio.Future[None]) -> None:
