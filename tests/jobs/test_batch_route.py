@@ -145,24 +145,29 @@ async def test_a_second_run_submits_nothing(tmp_path: Path) -> None:
     assert {key: done.result for key, done in second.items()}.keys() == first.keys()
 
 
-async def test_open_batch_is_collected_by_the_next_run(tmp_path: Path) -> None:
-    vendor = OpenAIVendor()
+async def leave_open(provider: BaseProvider, vendor: BatchVendor, ledger: Path, given: list[Row]) -> None:
+    """Submit rows in a batch, and stop before it ends."""
 
     async def never(self: Clock, seconds: float) -> None:
         await asyncio.sleep(3600)
 
+    runtime = Clock(vendor, complete)
+    runtime.sleep = never.__get__(runtime)  # type: ignore[method-assign]  # the vendor takes for ever
+    job = run(given, provider, ledger=ledger, model="m-1", route="batch", runtime=runtime)
+    waiting = asyncio.create_task(anext(job))
+    while not vendor.jobs:
+        await asyncio.sleep(0.01)
+    await asyncio.sleep(0.05)
+    waiting.cancel()
+    with suppress(asyncio.CancelledError):
+        await waiting
+    await job.aclose()
+
+
+async def test_open_batch_is_collected_by_the_next_run(tmp_path: Path) -> None:
+    vendor = OpenAIVendor()
     async with connected(vendor) as provider:
-        runtime = Clock(vendor, complete)
-        runtime.sleep = never.__get__(runtime)  # type: ignore[method-assign]  # the vendor takes for ever
-        job = run(rows(10), provider, ledger=tmp_path / "l", model="m-1", route="batch", runtime=runtime)
-        waiting = asyncio.create_task(anext(job))
-        while not vendor.jobs:
-            await asyncio.sleep(0.01)
-        await asyncio.sleep(0.05)
-        waiting.cancel()
-        with suppress(asyncio.CancelledError):
-            await waiting
-        await job.aclose()
+        await leave_open(provider, vendor, tmp_path / "l", rows(10))
         report = read_report(tmp_path / "l").unwrap()
         assert (report.done, report.in_batches, report.batches) == (0, 10, 1)
 
@@ -216,6 +221,19 @@ async def test_a_batch_that_was_not_created_is_submitted_by_the_next_run(tmp_pat
     assert len(found) == 10
     assert len(vendor.jobs) == 1
     assert all(isinstance(done.result, Success) for done in found.values())
+
+
+async def test_the_result_of_a_batch_is_not_that_of_a_row_that_has_changed(tmp_path: Path) -> None:
+    vendor = OpenAIVendor()
+    async with connected(vendor) as provider:
+        await leave_open(provider, vendor, tmp_path / "l", rows(3))
+        changed = [Row("row 0", "changed"), *rows(3)[1:]]
+        job = run(changed, provider, ledger=tmp_path / "l", model="m-1", route="batch", runtime=Clock(vendor, complete))
+        found = [(done.key, type(done.result)) async for done in job]
+        assert sorted(found) == [("row 0", Failure), ("row 1", Success), ("row 2", Success)]
+        assert (job.conflicts, len(vendor.jobs)) == (1, 1)
+        again, _ = await collect(provider, vendor, tmp_path / "l", rows=rows(3))
+    assert again["row 0"].result.unwrap().content == "TEXT 0"
 
 
 @pytest.mark.parametrize("route", ["batch", "auto"])

@@ -186,9 +186,7 @@ class Job(Generic[T]):
             for done in outcomes:
                 self.stop(done.key, fault, done.response or done.embeddings, earlier=done.attempts)
             return
-        for done in outcomes:
-            self.reader.close_row(done.key)
-        self.results.extend(outcomes)
+        self.results.extend([done for done in outcomes if self.reader.close_row(done.key)])
         self._arrived.set()
         if self.ledger.is_cancelled:
             self.cancel("the run was cancelled; the remaining rows stay open")

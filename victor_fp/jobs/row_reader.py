@@ -76,8 +76,8 @@ class Reader(Protocol):
         """Discard rows that were read ahead, and stop reading."""
         ...
 
-    def close_row(self, key: str) -> None:
-        """Handle that the row is in the ledger."""
+    def close_row(self, key: str) -> bool:
+        """Handle that the row is in the ledger. Return whether its result is that of the row of this run."""
         ...
 
     async def fill(self, ledger: Ledger) -> tuple[str, Fault] | None:
@@ -104,6 +104,8 @@ class RowReader:
         self._decisions: deque[Decision] = deque()
         self._open: set[str] = set()
         """Keys of this run whose rows are not yet in the ledger."""
+        self._changed: set[str] = set()
+        """Keys of batches whose rows have changed: the results are those of other requests."""
         self._resumed = bytearray()
         """One bit for each row of the ledger: whether this run has read a row that an earlier run finished."""
 
@@ -127,9 +129,10 @@ class RowReader:
         self.is_exhausted = True
         self._source.stop()
 
-    def close_row(self, key: str) -> None:
-        """Handle that the row is in the ledger."""
+    def close_row(self, key: str) -> bool:
+        """Handle that the row is in the ledger. Return whether its result is that of the row of this run."""
         self._open.discard(key)
+        return key not in self._changed
 
     async def fill(self, ledger: Ledger) -> tuple[str, Fault] | None:
         """Read and look up a chunk; return a key and a fault if the ledger cannot be read."""
@@ -173,6 +176,8 @@ class RowReader:
                 finished += 1
                 if not is_open:
                     self._open.discard(row.key)
+                    if entry is not None and entry.is_submitted:
+                        self._changed.add(row.key)
             self._decisions.append(decision)
         ledger.read += len(rows)
         ledger.finished += finished
@@ -237,9 +242,9 @@ class QueueReader:
         self._decisions.clear()
         self.is_exhausted = True
 
-    def close_row(self, key: str) -> None:
-        """Handle that the row is in the ledger."""
-        self._rows.close_row(key)
+    def close_row(self, key: str) -> bool:
+        """Handle that the row is in the ledger. Return whether its result is that of the row of this run."""
+        return self._rows.close_row(key)
 
     async def fill(self, ledger: Ledger) -> tuple[str, Fault] | None:
         """Read a chunk; return a key and a fault if the ledger cannot be read."""
