@@ -40,6 +40,7 @@ from victor_fp.providers.base import BaseProvider
 from victor_fp.providers.registry import ProviderRegistry
 from victor_fp.shell.engine import batches as batch_client
 from victor_fp.shell.engine.budget_keeper import BudgetKeeper
+from victor_fp.shell.ledger.sqlite import Ledger
 from victor_fp.shell.store.memory import MemoryStore
 
 Rule = Callable[[Job], tuple[str, int | None]]
@@ -925,6 +926,25 @@ async def test_unwritable_ledger_stops_the_job_and_the_next_run_continues(
     }
     assert len(vendor.jobs) == 1
     assert read_report(tmp_path / "l").unwrap().in_batches == 0
+
+
+async def test_results_that_cannot_be_recorded_after_another_stop_are_read_by_the_next_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    vendor = OpenAIVendor()
+
+    def fail(*_: object) -> None:
+        raise FULL
+
+    async with connected(vendor) as provider:
+        with monkeypatch.context() as patched:
+            patched.setattr(Ledger, "_finish", fail)
+            _, job = await collect(provider, vendor, tmp_path / "l", budget=Budget(requests=4))
+        assert isinstance(job.stopped, BudgetExceeded)
+        assert read_report(tmp_path / "l").unwrap().in_batches == 4
+        found, _ = await collect(provider, vendor, tmp_path / "l")
+    assert len(found) == 10
+    assert [len(batch.requests) for batch in vendor.jobs.values()] == [4, 6]
 
 
 async def test_ledger_stores_the_expiry_of_results(tmp_path: Path) -> None:

@@ -44,6 +44,8 @@ class Job(Generic[T]):
         self.runtime = runtime
         self.stopped: Fault | None = None
         """Why no more rows are started; None while rows are started."""
+        self.is_unrecorded = False
+        """Whether results could not be written to the ledger."""
         self.conflicts = 0
         """Rows that are not recorded, because their key belongs to another row."""
         self.conflict: Fault | None = None
@@ -183,6 +185,7 @@ class Job(Generic[T]):
     def confirm(self, outcomes: Sequence[Done[T]], fault: Fault | None) -> None:
         """Return outcomes to the caller after their commit, or stop the job if that failed with `fault`."""
         if fault is not None:
+            self.is_unrecorded = True
             for done in outcomes:
                 self.stop(done.key, fault, done.response or done.embeddings, earlier=done.attempts)
             return

@@ -28,7 +28,7 @@ from victor_fp.core.batching.types import (
     decode_handle,
     encode_handle,
 )
-from victor_fp.core.faults import Fault, InvalidRequest, InvalidResponse, LedgerFailed, can_retry
+from victor_fp.core.faults import Fault, InvalidRequest, InvalidResponse, can_retry
 from victor_fp.core.jobs.batch_decisions import LeaveOpen, SendAgain, decide_result
 from victor_fp.core.jobs.decisions import Finish, StopJob
 from victor_fp.core.jobs.rows import decode_row
@@ -302,7 +302,7 @@ class OpenBatches:
             for row in rows.values()
         ]
         queued += await self._record(missing, status)
-        if isinstance(job.stopped, LedgerFailed):
+        if job.is_unrecorded:
             self._open.clear()
             return
         if await self.write(close_batch, batch.number, queued):
