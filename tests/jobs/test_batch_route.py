@@ -947,6 +947,23 @@ async def test_results_that_cannot_be_recorded_after_another_stop_are_read_by_th
     assert [len(batch.requests) for batch in vendor.jobs.values()] == [4, 6]
 
 
+async def test_a_submission_that_is_cancelled_inside_raises_and_its_rows_stay_open(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def cancelled(*_: object) -> None:
+        raise asyncio.CancelledError
+
+    vendor = OpenAIVendor()
+    async with connected(vendor) as provider:
+        with monkeypatch.context() as patched:
+            patched.setattr(batch_client.BatchClient, "submit", cancelled)
+            with pytest.raises(RuntimeError, match="a call was cancelled"):
+                await collect(provider, vendor, tmp_path / "l")
+        found, _ = await collect(provider, vendor, tmp_path / "l")
+    assert len(found) == 10
+    assert len(vendor.jobs) == 1
+
+
 async def test_ledger_stores_the_expiry_of_results(tmp_path: Path) -> None:
     vendor = OpenAIVendor()
     looks = 0

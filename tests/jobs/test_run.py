@@ -597,6 +597,28 @@ async def test_report_and_export_of_a_running_job(tmp_path: Path) -> None:
     await with_ledger.aclose()
 
 
+async def test_an_open_ledger_has_several_runs_one_at_a_time(tmp_path: Path) -> None:
+    ledger, provider = Ledger.open(tmp_path / "l").unwrap(), RowProvider()
+    async with run(rows(100), provider, model="m", ledger=ledger, concurrency=2) as first:
+        assert (await anext(first)).key
+        second = run(rows(3), provider, model="m", ledger=ledger)
+        (only,) = [done async for done in second]
+        assert isinstance(only.result.failure(), LedgerFailed)
+        assert "another job uses it" in only.result.failure().message
+    for _ in range(2):
+        job = run(rows(100), provider, model="m", ledger=ledger)
+        found = [done async for done in job]
+        assert [type(done.result) for done in found] == [Success] * 100
+        assert job.conflicts == 0
+        report = (await ledger.report()).unwrap()
+        assert (report.read, report.done, report.left) == (100, 100, 0)
+    assert all(done.is_resumed for done in found)
+    refused = run(rows(3), provider, model="m", ledger=ledger, route="batch")
+    assert len([done async for done in refused]) == 1
+    assert len([done async for done in run(rows(100), provider, model="m", ledger=ledger)]) == 100
+    await ledger.aclose()
+
+
 async def test_a_ledger_that_cannot_be_opened_is_a_fault(tmp_path: Path) -> None:
     (tmp_path / "l").write_text("this is not a database, and it is long enough to be looked at as one" * 50)
     job = run(rows(3), RowProvider(), model="m", ledger=tmp_path / "l")

@@ -23,12 +23,14 @@ from typing import Any, Concatenate, ParamSpec, TypeVar
 import msgspec
 from returns.result import Failure, Result, Success
 
-from victor_fp.core.faults import Fault
+from victor_fp.core.faults import Fault, LedgerFailed
 from victor_fp.core.jobs.decisions import RowRecord, Status
 from victor_fp.core.jobs.report import Report
+from victor_fp.core.result import outcome
 from victor_fp.shell.ledger.batches import SCHEMA
 from victor_fp.shell.ledger.connection import (
     FORMAT,
+    LOCKED,
     Transaction,
     build_ledger_fault,
     check_format,
@@ -126,6 +128,8 @@ class Ledger:
         """Called after each commit with the outcomes of its rows, and with the fault if it failed."""
         self.is_cancelled = False
         """Whether `cancel_run` was called for this run; updated with each commit."""
+        self._is_in_use = False
+        """Whether a job uses it that was not given a path."""
         self._connection = connection
         self._lock = lock
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="victor-fp-ledger")
@@ -163,11 +167,29 @@ class Ledger:
             return Failure(build_ledger_fault(file, error))
         return Success(cls(file, connection, lock, run))
 
+    async def begin_run(self) -> Result[None, Fault]:
+        """Start another run with this open ledger. LedgerFailed if another job uses it, until that job's `end_run`."""
+        if self._is_in_use:
+            return Failure(LedgerFailed(message=f"ledger {self.path}: another job uses it", code=LOCKED))
+        self._is_in_use = True
+        await self._write_pending()
+        match outcome(await self.call(_begin_run)):
+            case Failure(fault):
+                self.end_run()
+                return Failure(fault)
+            case Success(number):
+                self.run, self.read, self.finished, self.is_cancelled = number, 0, 0, False
+                return Success(None)
+
+    def end_run(self) -> None:
+        """Let another job use this open ledger."""
+        self.on_commit, self._is_in_use = _ignore, False
+
     async def look_up(self, keys: Sequence[str]) -> Result[dict[str, RowRecord], Fault]:
         """Return the records of these keys; keys without a record are absent."""
         return await self._run_in_thread(self._read_entries, keys)
 
-    def finish(self, row: FinishedRow, outcome: object) -> asyncio.Future[None]:
+    def finish(self, row: FinishedRow, done: object) -> asyncio.Future[None]:
         """Write the result of a row. Rows that finish meanwhile share a commit, after which `on_commit` gets their outcomes.
 
         The future is done after that. It is that of the group: every object that waits for a commit costs the garbage collector
@@ -180,7 +202,7 @@ class Ledger:
             if self._writer is None:
                 self._writer = loop.create_task(self._write())
         commit.rows.append(row)
-        commit.outcomes.append(outcome)
+        commit.outcomes.append(done)
         if self._gathered is not None and len(commit.rows) >= self._wanted_rows:
             _end_wait(self._gathered)
         return commit.end
@@ -194,10 +216,13 @@ class Ledger:
 
     async def aclose(self) -> None:
         """Write pending rows and close the file."""
-        while self._writer is not None:
-            await asyncio.wait([self._writer])
+        await self._write_pending()
         await self._run_in_thread(self._close)
         self._thread.shutdown(wait=False)
+
+    async def _write_pending(self) -> None:
+        while self._writer is not None:
+            await asyncio.wait([self._writer])
 
     async def call(
         self, function: Callable[Concatenate[sqlite3.Connection, P], R], *args: P.args, **kwargs: P.kwargs
