@@ -28,7 +28,13 @@ def build_messages(
     unsupported: list[Adjustment] = [*in_results]
     if any(message.name and message.role != "tool" for message in request.messages):
         unsupported.append(Adjustment(parameter="name", reason="Cohere does not accept participant names"))
-    return [_build_message(dialect, policy, message, unsupported) for message in messages], unsupported
+    built = [_build_message(dialect, policy, message, unsupported) for message in messages]
+    # https://docs.cohere.com/reference/errors: a message must not be empty.
+    return [message for message in built if not _is_empty_turn(message)], unsupported
+
+
+def _is_empty_turn(message: wire.RequestMessage) -> bool:
+    return isinstance(message, wire.AssistantMessage) and not message.content and not message.tool_calls
 
 
 def _place_part(part: ImagePart | AudioPart | FilePart) -> Placement:

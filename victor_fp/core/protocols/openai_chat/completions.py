@@ -219,8 +219,8 @@ def read_body(body: ChatCompletion, frame: Frame) -> ChunkContent:
         error = _decode_frame(frame)
     elif choice is None:
         value = _decode_frame(frame)
-        fields = value.keys() if isinstance(value, dict) else set[str]()
-        error = value if body.object == "error" or {"message", "detail"} & fields else None
+        if isinstance(value, dict) and ({"message", "detail"} & value.keys() or is_error_object(value)):
+            error = value
     return _read_completion(body, choice, error)
 
 
