@@ -160,6 +160,20 @@ def test_a_file_that_cannot_be_read_is_refused_before_anything_is_sent(
     assert not (tmp_path / "out.jsonl.ledger").exists()
 
 
+@pytest.mark.parametrize("options", [["--out", "in.jsonl"], ["--out", "a.jsonl", "--ledger", "in.jsonl", "--resume"]])
+def test_results_do_not_replace_the_input(
+    serve: Serve, keyed: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, options: list[str]
+) -> None:
+    server, source = serve(echo), write_rows(tmp_path / "in.jsonl", ["a"])
+    before = source.read_bytes()
+    monkeypatch.chdir(tmp_path)
+    ran = CliRunner().invoke(app, ["batch", "run", str(source), *options, *at(server)], env=keyed)
+    assert ran.exit_code == 2
+    assert "different files" in ran.stderr
+    assert source.read_bytes() == before
+    assert server.received == []
+
+
 @pytest.mark.slow
 def test_rows_that_cannot_be_read_fail_by_themselves(serve: Serve, keyed: dict[str, str], tmp_path: Path) -> None:
     server, out, source = serve(echo), tmp_path / "out.jsonl", tmp_path / "in.jsonl"

@@ -121,6 +121,9 @@ def _plan_run(options: RunOptions) -> Result[RunPlan, CommandError]:
         return Failure(build_usage_error(f"{options.source} cannot be read", str(error)))
     except (OSError, ValueError) as error:
         return Failure(_build_source_error(options.source, error))
+    paths = [path.resolve() for path in (options.source, options.out, options.ledger_path)]
+    if len(set(paths)) < len(paths):
+        return Failure(build_usage_error("the input, --out and --ledger must be different files"))
     if not options.out.parent.is_dir():
         return Failure(build_usage_error(f"{options.out} cannot be written", "its directory does not exist"))
     return Success(RunPlan(schema=schema, total=total))

@@ -26,6 +26,8 @@ def export(
     """
     target = Path(path)
     partial = target.with_name(f".{target.name}.partial")
+    if target.resolve() == Path(ledger).resolve():
+        return Failure(LedgerFailed(message=f"export of {ledger}: the results cannot replace their ledger"))
     count = 0
     try:
         with partial.open("wb") as file:

@@ -171,3 +171,11 @@ def test_a_byte_order_mark_before_a_body_is_skipped() -> None:
     assert isinstance(replay.embed_response("openai", 200, {}, vectors), Success)
     ranking = mark + b'{"results":[{"index":0,"relevance_score":0.5}]}'
     assert isinstance(replay.rerank_response("cohere", 200, {}, ranking), Success)
+
+
+@pytest.mark.parametrize("error", ['{"error":{"message":"no memory left"}}', '{"error":"no memory left"}'])
+def test_an_error_with_status_200_to_embeddings_or_ranking_is_the_server_s(error: str) -> None:
+    embedded = replay.embed_response("openai", 200, {}, error.encode()).failure()
+    ranked = replay.rerank_response("cohere", 200, {}, error.encode()).failure()
+    assert isinstance(embedded, faults.ServerFailed)
+    assert isinstance(ranked, faults.ServerFailed)
