@@ -251,7 +251,10 @@ def _read_completion(completion: AnyCompletion, choice: AnyChoice | None, error:
 
 
 def _read_choice(choice: AnyChoice) -> ChoiceContent:
-    message = choice.message if isinstance(choice, BodyChoice) else choice.delta
+    if isinstance(choice, BodyChoice) or choice.delta is None:
+        message: ResponseMessage | ChunkDelta | None = choice.message
+    else:
+        message = choice.delta  # some vendors repeat the text so far in a message beside it
     growing: dict[str, Json] = {}
     if choice.logprobs and isinstance(choice.logprobs, dict):
         growing["logprobs"] = choice.logprobs  # in the vendor's form; the lists of chunks are concatenated
