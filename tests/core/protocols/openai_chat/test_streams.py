@@ -237,9 +237,10 @@ def test_extras_that_chunks_repeat_are_told_once() -> None:
     assert answer["metadata"]["citations"] == ["x", "y"]
 
 
-def test_a_whole_completion_as_the_only_event_is_read() -> None:
+@pytest.mark.parametrize("provider", ["vllm", "mistral"])
+def test_a_whole_completion_as_the_only_event_is_read(provider: str) -> None:
     whole = b'data: {"id":"x","choices":[{"index":0,"message":{"role":"assistant","content":"Hi"},"finish_reason":"stop"}]}\n\n'
-    *before, last = replay.stream("vllm", 200, {}, [whole])
+    *before, last = replay.stream(provider, 200, {}, [whole])
     assert "".join(chunk.unwrap().content for chunk in before) == "Hi"
     assert last.unwrap().stop_reason == "stop"
 

@@ -89,7 +89,7 @@ def _read_completion(completion: AnyMistralCompletion, choice: AnyMistralChoice 
 
 
 def _read_choice(choice: AnyMistralChoice) -> ChoiceContent:
-    message = choice.message if isinstance(choice, BodyChoice) else choice.delta
+    message = choice.message if isinstance(choice, BodyChoice) or choice.delta is None else choice.delta
     growing_metadata: dict[str, Json] = {}
     # Log probabilities keep the vendor's form; the lists of chunks are concatenated.
     if isinstance(choice.logprobs, dict) and choice.logprobs:
