@@ -160,6 +160,74 @@ def test_a_file_that_cannot_be_read_is_refused_before_anything_is_sent(
     assert not (tmp_path / "out.jsonl.ledger").exists()
 
 
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["--out", "in.jsonl"], "in.jsonl cannot be written: it is the input"),
+        (["--out", "sub/../in.jsonl"], "in.jsonl cannot be written: it is the input"),
+        (["--out", "sub"], "sub cannot be written: it is not a regular file"),
+        (["--out", "none/out.jsonl"], "none/out.jsonl cannot be written: its directory does not exist"),
+        (["--out", "out.jsonl", "--ledger", "out.jsonl"], "out.jsonl cannot be the ledger: it is the output"),
+        (["--out", "out.jsonl", "--ledger", "in.jsonl", "--resume"], "in.jsonl cannot be the ledger: it is the input"),
+        (["--out", "out.jsonl", "--prompt", "Summarise"], "--prompt has no column"),
+        (["--out", "out.jsonl", "--prompt", "{{text}}"], "--prompt has no column"),
+    ],
+)
+def test_files_in_each_others_place_are_refused_before_anything_is_sent(
+    serve: Serve,
+    keyed: dict[str, str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    options: list[str],
+    said: str,
+) -> None:
+    server, source = serve(echo), write_rows(tmp_path / "in.jsonl", ["one", "two"])
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "sub").mkdir()
+    before = source.read_bytes()
+    prompt = [] if "--prompt" in options else ["--prompt", "{text}"]
+    ran = CliRunner().invoke(app, ["batch", "run", "in.jsonl", *prompt, *options, *at(server)], env=keyed)
+    assert (ran.exit_code, ran.stderr.count("\n")) == (2, 1)
+    assert said in ran.stderr
+    assert server.received == []
+    assert source.read_bytes() == before
+    assert {path.name for path in tmp_path.iterdir()} <= {"in.jsonl", "sub", "config", "state"}
+
+
+def test_other_settings_under_the_same_keys_are_named(serve: Serve, keyed: dict[str, str], tmp_path: Path) -> None:
+    server, out = serve(echo), tmp_path / "out.jsonl"
+    source = write_rows(tmp_path / "in.jsonl", ["one", "two"])
+    command = ["batch", "run", str(source), "--out", str(out), *at(server)]
+    assert CliRunner().invoke(app, [*command, "--prompt", "{text}"], env=keyed).exit_code == 0
+    ran = CliRunner().invoke(app, [*command, "--prompt", "Now {text}", "--resume"], env=keyed)
+    assert ran.exit_code == 1
+    assert "2 of 2 rows failed: the row under key 'r0' has changed since an earlier run" in ran.stderr
+    assert len(server.received) == 2
+    assert read_results(out)["r0"]["response"]["content"] == "ONE"
+
+
+def test_a_failed_row_may_be_corrected(serve: Serve, keyed: dict[str, str], tmp_path: Path) -> None:
+    server, out = serve(echo), tmp_path / "out.jsonl"
+    source = write_rows(tmp_path / "in.jsonl", ["one", "refuse this"])
+    command = ["batch", "run", str(source), "--out", str(out), "--prompt", "{text}", *at(server)]
+    assert CliRunner().invoke(app, command, env=keyed).exit_code == 1
+    write_rows(source, ["one", "two"])
+    assert "has changed since it failed" in CliRunner().invoke(app, [*command, "--resume"], env=keyed).stderr
+    CliRunner().invoke(app, ["batch", "retry", f"{out}.ledger"], env=keyed)
+    assert CliRunner().invoke(app, [*command, "--resume"], env=keyed).exit_code == 0
+    assert read_results(out)["r1"]["response"]["content"] == "TWO"
+    assert len(server.received) == 3
+
+
+def test_the_reason_of_the_first_failure_is_shown(serve: Serve, keyed: dict[str, str], tmp_path: Path) -> None:
+    server, source = serve(echo), write_rows(tmp_path / "in.jsonl", ["one", "two"])
+    command = ["batch", "run", str(source), "--out", str(tmp_path / "out.jsonl"), "--prompt", "{tex}", *at(server)]
+    ran = CliRunner().invoke(app, command, env=keyed)
+    assert ran.exit_code == 1
+    assert "2 of 2 rows failed: the template requires column 'tex'; the row has: id, text" in ran.stderr
+    assert server.received == []
+
+
 @pytest.mark.slow
 def test_rows_that_cannot_be_read_fail_by_themselves(serve: Serve, keyed: dict[str, str], tmp_path: Path) -> None:
     server, out, source = serve(echo), tmp_path / "out.jsonl", tmp_path / "in.jsonl"
@@ -176,7 +244,7 @@ def test_rows_that_cannot_be_read_fail_by_themselves(serve: Serve, keyed: dict[s
     assert "3 of 5 rows failed" in ran.stderr
     results = read_results(out)
     assert results["a"]["response"]["content"] == "ONE"
-    assert "not a JSON object" in results["row-1"]["error"]["message"]
+    assert "not a JSON object" in results["(row 1)"]["error"]["message"]
     assert "the template requires column 'text'" in results["b"]["error"]["message"]
     assert results["c"]["response"]["content"] == "X"
 

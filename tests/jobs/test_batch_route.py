@@ -32,12 +32,16 @@ from victor_fp.core.faults import (
     QuotaExhausted,
     RateLimited,
 )
+from victor_fp.core.types import ImagePart, Message, TextPart
 from victor_fp.core.usage.cost import PricedUsage
 from victor_fp.jobs import Budget, Row, export, format_report, open_batches, read_report, reopen_rows, run
 from victor_fp.jobs import batch_route as batching
 from victor_fp.providers.base import BaseProvider
 from victor_fp.providers.registry import ProviderRegistry
 from victor_fp.shell.engine import batches as batch_client
+from victor_fp.shell.engine.budget_keeper import BudgetKeeper
+from victor_fp.shell.ledger.sqlite import Ledger
+from victor_fp.shell.store.memory import MemoryStore
 
 Rule = Callable[[Job], tuple[str, int | None]]
 
@@ -142,24 +146,29 @@ async def test_a_second_run_submits_nothing(tmp_path: Path) -> None:
     assert {key: done.result for key, done in second.items()}.keys() == first.keys()
 
 
-async def test_open_batch_is_collected_by_the_next_run(tmp_path: Path) -> None:
-    vendor = OpenAIVendor()
+async def leave_open(provider: BaseProvider, vendor: BatchVendor, ledger: Path, given: list[Row]) -> None:
+    """Submit rows in a batch, and stop before it ends."""
 
     async def never(self: Clock, seconds: float) -> None:
         await asyncio.sleep(3600)
 
+    runtime = Clock(vendor, complete)
+    runtime.sleep = never.__get__(runtime)  # type: ignore[method-assign]  # the vendor never finishes
+    job = run(given, provider, ledger=ledger, model="m-1", route="batch", runtime=runtime)
+    waiting = asyncio.create_task(anext(job))
+    while not vendor.jobs:
+        await asyncio.sleep(0.01)
+    await asyncio.sleep(0.05)
+    waiting.cancel()
+    with suppress(asyncio.CancelledError):
+        await waiting
+    await job.aclose()
+
+
+async def test_open_batch_is_collected_by_the_next_run(tmp_path: Path) -> None:
+    vendor = OpenAIVendor()
     async with connected(vendor) as provider:
-        runtime = Clock(vendor, complete)
-        runtime.sleep = never.__get__(runtime)  # type: ignore[method-assign]  # the vendor never finishes
-        job = run(rows(10), provider, ledger=tmp_path / "l", model="m-1", route="batch", runtime=runtime)
-        waiting = asyncio.create_task(anext(job))
-        while not vendor.jobs:
-            await asyncio.sleep(0.01)
-        await asyncio.sleep(0.05)
-        waiting.cancel()
-        with suppress(asyncio.CancelledError):
-            await waiting
-        await job.aclose()
+        await leave_open(provider, vendor, tmp_path / "l", rows(10))
         report = read_report(tmp_path / "l").unwrap()
         assert (report.done, report.in_batches, report.batches) == (0, 10, 1)
 
@@ -213,6 +222,40 @@ async def test_a_batch_that_was_not_created_is_submitted_by_the_next_run(tmp_pat
     assert len(found) == 10
     assert len(vendor.jobs) == 1
     assert all(isinstance(done.result, Success) for done in found.values())
+
+
+async def test_the_result_of_a_batch_is_not_that_of_a_row_that_has_changed(tmp_path: Path) -> None:
+    vendor = OpenAIVendor()
+    async with connected(vendor) as provider:
+        await leave_open(provider, vendor, tmp_path / "l", rows(3))
+        changed = [Row("row 0", "changed"), *rows(3)[1:]]
+        job = run(changed, provider, ledger=tmp_path / "l", model="m-1", route="batch", runtime=Clock(vendor, complete))
+        found = [(done.key, type(done.result)) async for done in job]
+        assert sorted(found) == [("row 0", Failure), ("row 1", Success), ("row 2", Success)]
+        assert (job.conflicts, len(vendor.jobs)) == (1, 1)
+        again, _ = await collect(provider, vendor, tmp_path / "l", rows=rows(3))
+    assert again["row 0"].result.unwrap().content == "TEXT 0"
+
+
+@pytest.mark.parametrize("route", ["batch", "auto"])
+async def test_queued_rows_are_not_sent_with_other_options(tmp_path: Path, route: str) -> None:
+    picture = Message(role="user", content=[TextPart(text="x"), ImagePart(url="https://a.example/b.png")])
+    tool = {"name": "look", "description": "Looks.", "parameters": {"type": "object"}}
+    given = [*rows(3), Row("picture", [picture], {"stop": ["a"]}), Row("tool", "x", tools=[tool])]
+    vendor = MixedVendor()
+    async with connected(vendor) as provider:
+        settings: dict[str, Any] = {"rows": given, "route": route, "seed": 1}
+        vendor.faults = [(401, {"error": {"message": "wrong key", "type": "authentication_error"}})]
+        await collect(provider, vendor, tmp_path / "l", **settings)
+        assert read_report(tmp_path / "l").unwrap().in_batches == 5
+        found, job = await collect(provider, vendor, tmp_path / "l", **{**settings, "seed": 2})
+        assert job.conflicts == 5
+        assert {done.key: type(done.result) for done in found.values()} == {row.key: Failure for row in given}
+        assert (len(vendor.jobs), vendor.live) == (0, 0)
+        found, _ = await collect(provider, vendor, tmp_path / "l", **settings)
+    assert all(isinstance(done.result, Success) for done in found.values())
+    assert len(found) == 5
+    assert read_report(tmp_path / "l").unwrap().in_batches == 0
 
 
 async def test_a_temporarily_failed_submission_is_retried(tmp_path: Path) -> None:
@@ -421,6 +464,41 @@ async def test_a_budget_is_kept_and_what_fits_is_submitted(tmp_path: Path) -> No
     assert len(batch.requests) == 3  # each may take 0.0505 dollars at half the price
     answered = [done for done in found.values() if isinstance(done.result, Success)]
     assert [done.cost_usd for done in answered] == [pytest.approx(0.0035)] * 3
+
+
+async def test_what_is_reserved_for_rows_that_were_not_submitted_is_released(tmp_path: Path) -> None:
+    async def source() -> AsyncIterator[Row]:
+        for row in rows(3):
+            yield row
+        await asyncio.Event().wait()
+
+    store, budget, vendor = MemoryStore(), Budget(requests=3), OpenAIVendor()
+    async with connected(vendor) as provider, asyncio.timeout(30):
+        job = run(source(), provider, ledger=tmp_path / "l", route="batch", model="m-1", budget=budget, store=store)
+        async with job:
+            first = asyncio.create_task(anext(job))
+            reports = 0
+            while reports < 5:  # the last ones are made after the rows are read
+                await asyncio.sleep(0)
+                reports += (await job.report()).map(lambda report: report.read == 3).value_or(False)
+            first.cancel()
+        assert vendor.jobs == {}
+        found, again = await collect(provider, vendor, tmp_path / "l", rows=rows(3), budget=budget, store=store)
+    assert again.stopped is None
+    assert [type(done.result) for done in found.values()] == [Success] * 3
+
+
+async def test_what_is_reserved_for_batches_of_a_stopped_run_counts_as_spent(tmp_path: Path) -> None:
+    store, budget, vendor = MemoryStore(), Budget(requests=3), OpenAIVendor()
+    async with connected(vendor) as provider:
+        job = run(rows(3), provider, ledger=tmp_path / "l", route="batch", model="m-1", budget=budget, store=store)
+        async with job, asyncio.timeout(30):
+            first = asyncio.create_task(anext(job))
+            while not vendor.jobs:
+                await asyncio.sleep(0.001)
+            first.cancel()
+        keeper = BudgetKeeper(budget, store, lambda _: None)
+        assert keeper.build_stats()["requests"] == {"limit": 3, "spent": 3, "reserved": 0}
 
 
 async def test_expired_results_are_requested_again_by_the_next_run(tmp_path: Path) -> None:
@@ -848,6 +926,42 @@ async def test_unwritable_ledger_stops_the_job_and_the_next_run_continues(
     }
     assert len(vendor.jobs) == 1
     assert read_report(tmp_path / "l").unwrap().in_batches == 0
+
+
+async def test_results_that_cannot_be_recorded_after_another_stop_are_read_by_the_next_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    vendor = OpenAIVendor()
+
+    def fail(*_: object) -> None:
+        raise FULL
+
+    async with connected(vendor) as provider:
+        with monkeypatch.context() as patched:
+            patched.setattr(Ledger, "_finish", fail)
+            _, job = await collect(provider, vendor, tmp_path / "l", budget=Budget(requests=4))
+        assert isinstance(job.stopped, BudgetExceeded)
+        assert read_report(tmp_path / "l").unwrap().in_batches == 4
+        found, _ = await collect(provider, vendor, tmp_path / "l")
+    assert len(found) == 10
+    assert [len(batch.requests) for batch in vendor.jobs.values()] == [4, 6]
+
+
+async def test_a_submission_that_is_cancelled_inside_raises_and_its_rows_stay_open(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def cancelled(*_: object) -> None:
+        raise asyncio.CancelledError
+
+    vendor = OpenAIVendor()
+    async with connected(vendor) as provider:
+        with monkeypatch.context() as patched:
+            patched.setattr(batch_client.BatchClient, "submit", cancelled)
+            with pytest.raises(RuntimeError, match="a call was cancelled"):
+                await collect(provider, vendor, tmp_path / "l")
+        found, _ = await collect(provider, vendor, tmp_path / "l")
+    assert len(found) == 10
+    assert len(vendor.jobs) == 1
 
 
 async def test_ledger_stores_the_expiry_of_results(tmp_path: Path) -> None:

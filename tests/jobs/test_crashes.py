@@ -94,6 +94,9 @@ async def test_unwritable_ledger_stops_the_job_with_pending_results(tmp_path: Pa
     answered = {prompt.removeprefix("text ") for prompt in provider.asked}
     assert answered <= {key for key, done in found.items() if done.response is not None} | {""}
     recorded = {f"text {key}" for key, done in found.items() if is_successful(done.result)}
+    if recorded:
+        report = read_report(ledger).unwrap()
+        assert (report.done, report.left) == (len(recorded), report.read - len(recorded))
     again = RowProvider()
     rows = (Row(str(number), f"text {number}") for number in range(3000))
     assert len([1 async for _ in run(rows, again, model="m", ledger=ledger)]) == 3000

@@ -118,7 +118,7 @@ async def test_rows_that_cannot_be_embedded_are_faults_of_those_rows(tmp_path: P
         "number": "row 'number': expected one or several texts",
         "empty": "row 'empty': expected one or several texts",
         "surrogate": "row 'surrogate': a text is not valid Unicode",
-        "row-5": "row 5: the key must be valid Unicode of 1 to 512 characters",
+        "(row 5)": "row 5: the key must be valid Unicode of 1 to 512 characters, not ''",
         "chat": "row 'chat' has messages; a row of an embedding job must have texts",
         "ok": "key 'ok' occurs twice in the input",
     }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import sqlite3
 from collections.abc import AsyncIterator, Iterator
 from contextlib import closing
@@ -30,11 +31,11 @@ from victor_fp.core.faults import (
     ServerFailed,
 )
 from victor_fp.core.jobs.records import decode_mismatch, decode_result
-from victor_fp.core.jobs.rows import RowInput
+from victor_fp.core.jobs.rows import RowInput, parse_row
 from victor_fp.core.responses.completions import record_attempts
 from victor_fp.core.types import CompletionResponse
 from victor_fp.core.usage.cost import PricedUsage
-from victor_fp.jobs import Budget, Row, export, read_report, reopen_rows, run
+from victor_fp.jobs import Budget, Row, cancel_run, export, read_report, reopen_rows, run
 from victor_fp.shell.ledger.sqlite import FinishedRow, Ledger
 
 
@@ -273,6 +274,41 @@ async def test_rows_that_cannot_be_read_are_faults_of_those_rows(tmp_path: Path)
     assert "row 'bad'" in found["bad"].failure().message
 
 
+async def test_a_row_that_cannot_be_read_does_not_take_the_key_of_another_row(tmp_path: Path) -> None:
+    given: list[RowInput] = [{"key": "row-0", "prompt": "a"}, *read_lines("{broken"), {"key": "row-1", "prompt": "b"}]
+    found = {done.key: done.result async for done in run(given, RowProvider(), model="m", ledger=tmp_path / "l")}
+    assert {key for key, result in found.items() if isinstance(result, Success)} == {"row-0", "row-1"}
+    assert "line 2 is not a JSON object" in found["(row 1)"].failure().message
+
+
+def read_lines(line: str) -> list[RowInput]:
+    return [parse_row(line, 1)]
+
+
+async def test_a_row_that_the_call_would_not_accept_stops_no_other(tmp_path: Path) -> None:
+    given: list[RowInput] = [
+        Row("a", "x"),
+        Row(5, "x"),  # type: ignore[arg-type]
+        {"key": "b", "prompt": "y", "options": {"model": "n"}},
+        Row("c", "z"),
+    ]
+    provider = RowProvider()
+    found = [done async for done in run(given, provider, model="m", ledger=tmp_path / "l")]
+    assert {done.key for done in found if isinstance(done.result, Success)} == {"a", "c"}
+    assert len(found) == 4
+    assert provider.asked.total() == 2
+
+
+async def test_a_schema_that_is_not_valid_is_refused_before_anything_is_sent(tmp_path: Path) -> None:
+    provider = RowProvider()
+    job = run(rows(3), provider, model="m", ledger=tmp_path / "l", schema={"type": "nonsense"})
+    (only,) = [done async for done in job]
+    assert only.result.failure() is job.stopped
+    assert isinstance(job.stopped, InvalidRequest)
+    assert "schema" in job.stopped.message
+    assert provider.asked.total() == 0
+
+
 async def test_rows_may_come_from_an_async_iterable(tmp_path: Path) -> None:
     async def source() -> AsyncIterator[Row]:
         for row in rows(20):
@@ -307,6 +343,78 @@ async def test_an_async_source_that_raises_loses_no_row_before_it(tmp_path: Path
         async for done in run(source(), RowProvider(), model="m", ledger=tmp_path / "l"):
             found += [done.key]
     assert read_report(tmp_path / "l").unwrap().done >= len(found) == 300
+
+
+async def quiet_source() -> AsyncIterator[Row]:
+    """Has a few rows and then waits for more."""
+    for row in rows(10):
+        yield row
+    await asyncio.Event().wait()
+
+
+async def test_a_job_that_stops_does_not_wait_for_its_source(tmp_path: Path) -> None:
+    job = run(quiet_source(), RowProvider(), model="m", ledger=tmp_path / "l", budget=Budget(requests=4))
+    async with asyncio.timeout(20):
+        found = [done async for done in job]
+    assert isinstance(job.stopped, BudgetExceeded)
+    assert sum(isinstance(done.result, Success) for done in found) == 4
+
+
+async def test_a_source_that_is_cancelled_inside_raises_and_what_was_read_is_recorded(tmp_path: Path) -> None:
+    async def source() -> AsyncIterator[Row]:
+        yield Row("a", "x")
+        raise asyncio.CancelledError
+
+    found = []
+    async with asyncio.timeout(20):
+        with pytest.raises(RuntimeError, match="the source of rows was cancelled"):
+            async for done in run(source(), RowProvider(), model="m", ledger=tmp_path / "l"):
+                found.append(done.key)  # noqa: PERF401  it raises
+    assert found == ["a"]
+
+
+async def test_a_call_that_is_cancelled_inside_raises_and_its_row_stays_open(tmp_path: Path) -> None:
+    def answer(prompt: str, before: int) -> Answer:
+        if prompt == "text 1" and not before:
+            raise asyncio.CancelledError
+        return prompt
+
+    provider = RowProvider(answer)
+    async with asyncio.timeout(20):
+        with pytest.raises(RuntimeError, match="the call of a row was cancelled"):
+            assert [done async for done in run(rows(3), provider, model="m", ledger=tmp_path / "l")]
+    assert len([done async for done in run(rows(3), provider, model="m", ledger=tmp_path / "l")]) == 3
+
+
+async def test_a_source_that_cannot_be_closed_leaves_no_ledger_open(tmp_path: Path) -> None:
+    class Source(Iterator[Row]):
+        def __init__(self) -> None:
+            self.rows = iter(rows(3))
+
+        def __next__(self) -> Row:
+            return next(self.rows)
+
+        def close(self) -> None:
+            raise OSError("not closed")
+
+    with pytest.raises(OSError, match="not closed"):
+        assert [done async for done in run(Source(), RowProvider(), model="m", ledger=tmp_path / "l")]
+    async with run(rows(3), RowProvider(), model="m", ledger=tmp_path / "l") as job:
+        assert all(done.is_resumed for done in [done async for done in job])
+
+
+async def test_rows_of_a_slow_source_are_sent_as_they_come(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("victor_fp.jobs.row_reader.MAX_READING", 0.0)  # each row is slow
+    provider = RowProvider()
+    sent: list[int] = []
+
+    def source() -> Iterator[Row]:
+        for row in rows(20):
+            sent.append(provider.asked.total())
+            yield row
+
+    assert len([done async for done in run(source(), provider, model="m", ledger=tmp_path / "l")]) == 20
+    assert sent[-1] > 10
 
 
 async def test_concurrency_is_bounded_and_the_consumer_holds_it_back(tmp_path: Path) -> None:
@@ -489,12 +597,108 @@ async def test_report_and_export_of_a_running_job(tmp_path: Path) -> None:
     await with_ledger.aclose()
 
 
+async def test_an_open_ledger_has_several_runs_one_at_a_time(tmp_path: Path) -> None:
+    ledger, provider = Ledger.open(tmp_path / "l").unwrap(), RowProvider()
+    async with run(rows(100), provider, model="m", ledger=ledger, concurrency=2) as first:
+        assert (await anext(first)).key
+        second = run(rows(3), provider, model="m", ledger=ledger)
+        (only,) = [done async for done in second]
+        assert isinstance(only.result.failure(), LedgerFailed)
+        assert "another job uses it" in only.result.failure().message
+    for _ in range(2):
+        job = run(rows(100), provider, model="m", ledger=ledger)
+        found = [done async for done in job]
+        assert [type(done.result) for done in found] == [Success] * 100
+        assert job.conflicts == 0
+        report = (await ledger.report()).unwrap()
+        assert (report.read, report.done, report.left) == (100, 100, 0)
+    assert all(done.is_resumed for done in found)
+    refused = run(rows(3), provider, model="m", ledger=ledger, route="batch")
+    assert len([done async for done in refused]) == 1
+    assert len([done async for done in run(rows(100), provider, model="m", ledger=ledger)]) == 100
+    await ledger.aclose()
+
+
 async def test_a_ledger_that_cannot_be_opened_is_a_fault(tmp_path: Path) -> None:
     (tmp_path / "l").write_text("this is not a database, and it is long enough to be looked at as one" * 50)
     job = run(rows(3), RowProvider(), model="m", ledger=tmp_path / "l")
     (only,) = [done async for done in job]
     assert isinstance(only.result.failure(), LedgerFailed)
     assert isinstance(job.stopped, LedgerFailed)
+
+
+LEDGER_1 = """
+CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL);
+INSERT INTO meta VALUES ('format', '1'), ('run', '1');
+CREATE TABLE rows (key TEXT PRIMARY KEY, digest BLOB, body BLOB);
+CREATE TABLE submitted (key TEXT PRIMARY KEY);
+"""
+
+
+@pytest.mark.parametrize(
+    ("script", "said"),
+    [
+        ("CREATE TABLE users (name TEXT);", "it is the database of another program"),
+        ("CREATE TABLE rows (a, b);", "it is the database of another program"),
+        ("CREATE TABLE meta (a, b);", "it is the database of another program"),
+        ("CREATE TABLE meta (name, value); INSERT INTO meta VALUES ('a', 'b');", "the database of another program"),
+        (LEDGER_1, "its format is version 1; this release reads version 2"),
+        (LEDGER_1.replace("'1'), ('run'", "'9'), ('run'"), "its format is version 9; this release reads version 2"),
+    ],
+)
+async def test_the_database_of_another_program_or_version_is_refused_and_not_changed(
+    tmp_path: Path, script: str, said: str
+) -> None:
+    path = tmp_path / "l"
+    with closing(sqlite3.connect(path)) as connection:
+        connection.executescript(script)
+    before, provider = path.read_bytes(), RowProvider()
+    job = run(rows(3), provider, model="m", ledger=path)
+    assert len([done async for done in job]) == 1
+    faults = [
+        job.stopped,
+        read_report(path).failure(),
+        reopen_rows(path, ["failed"]).failure(),
+        cancel_run(path).failure(),
+        export(path, tmp_path / "out.jsonl").failure(),
+    ]
+    for fault in faults:
+        assert isinstance(fault, LedgerFailed)
+        assert said in fault.message
+    assert provider.asked.total() == 0
+    assert path.read_bytes() == before
+    assert not (tmp_path / "out.jsonl").exists()
+
+
+async def test_an_empty_file_is_a_new_ledger_and_has_nothing_to_read(tmp_path: Path) -> None:
+    path = tmp_path / "l"
+    path.touch()
+    assert "it is not a ledger" in read_report(path).failure().message
+    assert len([done async for done in run(rows(3), RowProvider(), model="m", ledger=path)]) == 3
+
+
+@pytest.mark.skipif(os.name != "posix", reason="links and pipes")
+async def test_an_export_replaces_no_ledger(tmp_path: Path) -> None:
+    path = tmp_path / "l"
+    (tmp_path / "link").symlink_to(path)
+    (tmp_path / "folder").mkdir()
+    os.mkfifo(tmp_path / "pipe")
+    assert len([done async for done in run(rows(3), RowProvider(), model="m", ledger=path)]) == 3
+    before = path.read_bytes()
+    for out, said in (
+        (path, "is the ledger"),
+        (tmp_path / "folder" / ".." / "l", "is the ledger"),
+        (tmp_path / "l-wal", "is a file of the ledger"),
+        (tmp_path / "l-lock", "is a file of the ledger"),
+        (tmp_path / "folder", "is not a regular file"),
+        (tmp_path / "pipe", "is not a regular file"),
+        (path / "out.jsonl", "Not a directory"),
+    ):
+        fault = export(path, out).failure()
+        assert isinstance(fault, LedgerFailed), out
+        assert said in fault.message
+    assert path.read_bytes() == before
+    assert export(tmp_path / "link", tmp_path / "out.jsonl").unwrap() == 3
 
 
 async def test_a_defect_of_the_ledger_is_raised_and_leaves_no_row_waiting(
@@ -531,6 +735,16 @@ async def test_export_in_input_order_and_in_order_of_completion(tmp_path: Path) 
     assert [line["key"] for line in lines] == [str(number) for number in range(30)]
     assert lines[7]["response"]["content"] == "TEXT 7"
     assert export(ledger, tmp_path / "by_time.jsonl", order="completion").unwrap() == 30
+
+
+async def test_export_is_in_the_order_of_the_last_input(tmp_path: Path) -> None:
+    ledger, out = tmp_path / "l", tmp_path / "out.jsonl"
+    for keys in ("abcd", "xdyba", "xdybaz"):
+        given = [Row(key, key) for key in keys]
+        assert len([done async for done in run(given, RowProvider(), model="m", ledger=ledger)]) == len(keys)
+    assert export(ledger, out).unwrap() == 7
+    order = [json.loads(line)["key"] for line in out.read_text().splitlines()]
+    assert [key for key in order if key != "c"] == list("xdybaz")  # "c" is in no later input
 
 
 async def test_no_response_of_a_custom_provider_ends_the_run(tmp_path: Path) -> None:

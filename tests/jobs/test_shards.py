@@ -192,6 +192,14 @@ def test_a_source_without_files_is_a_failure(tmp_path: Path, source: str) -> Non
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.parametrize("count", [0, -1])
+def test_shards_without_rows_are_refused(tmp_path: Path, count: int) -> None:
+    (tmp_path / "in.jsonl").write_text('{"prompt": "x"}\n' * 10)
+    fault = plan_shards(tmp_path / "in.jsonl", tmp_path / "out", rows_per_shard=count).failure()
+    assert f"rows_per_shard: expected at least 1, got {count}" in fault.message
+    assert not (tmp_path / "out").exists()
+
+
 def test_reports_add_up() -> None:
     one = Report(read=3, done=2, failed=1, faults={"A": 1}, cost_usd=0.5, prompt_tokens=4)
     two = Report(read=2, done=1, retryable=1, left=1, faults={"A": 1, "B": 2}, unpriced=1)

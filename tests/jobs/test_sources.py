@@ -39,7 +39,7 @@ def test_jsonl_with_blank_lines_a_mark_and_a_broken_line(tmp_path: Path) -> None
     file = tmp_path / "in.jsonl"
     file.write_bytes(b'\xef\xbb\xbf{"id": "a", "prompt": "x"}\n\n  \n[1]\n{"prompt": "z"}')
     rows = checked(read_jsonl(file))
-    assert [row.key for row in rows] == ["a", "row-1", "2"]
+    assert [row.key for row in rows] == ["a", "(row 1)", "2"]
     assert isinstance(rows[1], RejectedRow)
     assert count_records(file) == 3
 
@@ -51,7 +51,7 @@ def test_csv_with_quotes_long_fields_and_a_record_with_too_many(tmp_path: Path) 
     found = texts(read_csv(file, template="T: {text}"))
     assert found["a"] == 'T: two\nlines, "quoted"'
     assert found["b"] == f"T: {long}"
-    assert "more fields" in found["row-2"]
+    assert "more fields" in found["(row 2)"]
     assert count_records(file) == 3
 
 
@@ -67,10 +67,10 @@ def test_csv_with_invalid_bytes_or_without_a_column_rejects_those_records_only(
     file = write(tmp_path / "in.csv", b"id,prompt\na,caf\xc3\xa9\nb,caf\xe9\n\xff,x\nd\n\ne,caf\xc3\nf,y\n")
     assert texts(read_csv(file, template=template)) == {
         "a": "caf\u00e9",
-        "row-1": "record 2 is not valid UTF-8 in column 'prompt'",
-        "row-2": "record 3 is not valid UTF-8 in column 'id'",
-        "row-3": "record 4 has fewer fields than the header: there is no column 'prompt'",
-        "row-4": "record 5 is not valid UTF-8 in column 'prompt'",
+        "(row 1)": "record 2 is not valid UTF-8 in column 'prompt'",
+        "(row 2)": "record 3 is not valid UTF-8 in column 'id'",
+        "(row 3)": "record 4 has fewer fields than the header: there is no column 'prompt'",
+        "(row 4)": "record 5 is not valid UTF-8 in column 'prompt'",
         "f": "y",
     }
     assert count_records(file) == 6
@@ -80,23 +80,23 @@ def test_csv_with_invalid_bytes_or_without_a_column_rejects_those_records_only(
 def test_csv_that_ends_in_a_quoted_field_rejects_its_last_record(tmp_path: Path, ending: str) -> None:
     file = write(tmp_path / "in.csv", f'id,t\na,x\nb,"open\nc,y\nd,z{ending}'.encode())
     found = texts(read_csv(file, template="{t}"))
-    assert list(found) == ["a", "row-1"]
-    assert found["row-1"].startswith("record 2 is not valid CSV, up to line 5: unexpected end of data")
+    assert list(found) == ["a", "(row 1)"]
+    assert found["(row 1)"].startswith("record 2 is not valid CSV, up to line 5: unexpected end of data")
     assert count_records(file) == 2
 
 
 def test_csv_is_not_read_past_an_open_quote_that_a_later_one_closes(tmp_path: Path) -> None:
     file = write(tmp_path / "in.csv", b'id,t\na,"he said "hi"\nto all, then left"\nb,"x, y"\n')
     found = texts(read_csv(file, template="{t}"))
-    assert list(found) == ["row-0"]
-    assert found["row-0"].endswith("a quote is not closed, so the rest of the file is not read")
+    assert list(found) == ["(row 0)"]
+    assert found["(row 0)"].endswith("a quote is not closed, so the rest of the file is not read")
     assert count_records(file) == 1
 
 
 def test_csv_is_read_past_a_record_whose_quotes_are_closed(tmp_path: Path) -> None:
     file = write(tmp_path / "in.csv", b'id,t\na,"he said "hi" twice"\nb,"two\n"lines""\nc,5" disk\n')
     found = texts(read_csv(file, template="{t}"))
-    assert list(found) == ["row-0", "row-1", "c"]
+    assert list(found) == ["(row 0)", "(row 1)", "c"]
     assert found["c"] == '5" disk'
     assert count_records(file) == 3
 
@@ -107,10 +107,10 @@ def test_csv_rejects_a_field_above_the_limit(tmp_path: Path, monkeypatch: pytest
     try:
         closed = write(tmp_path / "in.csv", b"id,t\na,%b\nb,y\n" % (b"x" * 201))
         found = texts(read_csv(closed, template="{t}"))
-        assert "field limit (200)" in found.pop("row-0")
+        assert "field limit (200)" in found.pop("(row 0)")
         assert found == {"b": "y"}
         opened = write(tmp_path / "open.csv", b'id,t\na,"\n%b' % (b"b,y\n" * 1000))
-        assert list(texts(read_csv(opened, template="{t}"))) == ["row-0"]
+        assert list(texts(read_csv(opened, template="{t}"))) == ["(row 0)"]
     finally:
         csv.field_size_limit(limit)
 
@@ -139,10 +139,10 @@ def test_csv_may_have_several_columns_without_a_name(tmp_path: Path) -> None:
 def test_jsonl_rejects_invalid_unicode_and_columns_without_a_value(tmp_path: Path) -> None:
     lines = [b'{"t": "caf\xe9"}', b'{"t": null}', b'{"t": "x"}', b'{"t": "y", "key": "\xff"}', b'{"t": NaN}']
     assert texts(read_jsonl(write(tmp_path / "in.jsonl", b"\n".join(lines)), template="{t}")) == {
-        "row-0": "line 1 is not a JSON object: a text is not valid Unicode",
+        "(row 0)": "line 1 is not a JSON object: a text is not valid Unicode",
         "1": "the template requires column 't'; the row has no value in it",
         "2": "x",
-        "row-3": "line 4 is not a JSON object: a text is not valid Unicode",
+        "(row 3)": "line 4 is not a JSON object: a text is not valid Unicode",
         "4": "the template requires column 't'; the row has no value in it",
     }
 
@@ -152,7 +152,7 @@ def test_parquet_rejects_invalid_bytes_and_columns_without_a_value(tmp_path: Pat
     write_parquet(file, [b"x", b"caf\xe9", None, b"y"])
     assert texts(read_rows(file, template="{t}")) == {
         "0": "x",
-        "row-1": "record 2 is not valid UTF-8",
+        "(row 1)": "record 2 is not valid UTF-8",
         "2": "the template requires column 't'; the row has no value in it",
         "3": "y",
     }
@@ -191,7 +191,7 @@ async def test_a_job_answers_the_rows_that_are_valid(tmp_path: Path) -> None:
     rows = read_rows(file, template="{t}", key="id")
     found = {done.key: done.result async for done in run(rows, provider, model="m", ledger=tmp_path / "l")}
     answers = {key for key, result in found.items() if is_successful(result)}
-    assert (answers, set(found) - answers) == ({"a", "e"}, {"row-1", "row-2", "row-3", "row-5"})
+    assert (answers, set(found) - answers) == ({"a", "e"}, {"(row 1)", "(row 2)", "(row 3)", "(row 5)"})
     assert all(isinstance(found[key].failure(), InvalidRequest) for key in set(found) - answers)
     assert set(provider.asked) == {"x", "w"}
 
@@ -209,7 +209,7 @@ def test_a_key_column_must_be_there(tmp_path: Path) -> None:
     file = tmp_path / "in.jsonl"
     file.write_text('{"n": 7, "t": "x"}\n{"t": "y"}\n{"n": null, "t": "z"}\n')
     found = texts(read_jsonl(file, template="{t}", key="n"))
-    assert found == {"7": "x", "row-1": "row 1 has no column 'n'", "row-2": "row 2 has no value in column 'n'"}
+    assert found == {"7": "x", "(row 1)": "row 1 has no column 'n'", "(row 2)": "row 2 has no value in column 'n'"}
 
 
 def test_instructions_come_before_prompts_and_not_before_messages(tmp_path: Path) -> None:

@@ -20,7 +20,7 @@ from tests.jobs.row_provider import RowProvider
 from tests.loopback import Received, Talk, serving_in_a_thread
 from victor_fp.core.faults import BudgetExceeded, CredentialMissing, InvalidRequest, LedgerFailed
 from victor_fp.core.types import CompletionResponse
-from victor_fp.jobs import Budget, Row, read_report
+from victor_fp.jobs import Budget, Row, export, read_report
 from victor_fp.jobs.sync_run import SyncJobRun
 from victor_fp.sync import SyncProvider, create, run, run_job
 
@@ -282,3 +282,10 @@ def test_unread_job_sends_nothing_and_creates_no_ledger(tmp_path: Path) -> None:
     assert list(job) == []
     assert not provider.asked
     assert not (tmp_path / "l").exists()
+
+
+def test_an_export_does_not_replace_its_ledger(tmp_path: Path) -> None:
+    ledger = tmp_path / "job.ledger"
+    ledger.write_bytes(b"kept")
+    assert isinstance(export(ledger, tmp_path / "." / "job.ledger").failure(), LedgerFailed)
+    assert ledger.read_bytes() == b"kept"

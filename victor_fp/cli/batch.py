@@ -19,6 +19,7 @@ from victor_fp.cli.provider_selection import Selection, find_server_address, sel
 from victor_fp.cli.reporting import report_error
 from victor_fp.cli.terminal import Terminal
 from victor_fp.core.faults import Fault
+from victor_fp.core.jobs.rows import list_template_fields
 from victor_fp.core.json import Json, encode_json
 from victor_fp.core.result import outcome
 from victor_fp.core.usage.cost import Price
@@ -34,6 +35,7 @@ from victor_fp.jobs import (
     reopen_rows,
     run,
 )
+from victor_fp.jobs.export import is_same_file
 from victor_fp.jobs.sources import count_records
 from victor_fp.providers.base import BaseProvider
 
@@ -104,6 +106,10 @@ def run_batch(target: TargetOptions, options: RunOptions, terminal: Terminal) ->
 def _plan_run(options: RunOptions) -> Result[RunPlan, CommandError]:
     """Check files and options that need no provider."""
     ledger = options.ledger_path
+    if (error := _find_file_problem(options)) is not None:
+        return Failure(error)
+    if options.prompt is not None and not list_template_fields(options.prompt):
+        return Failure(build_usage_error("--prompt has no column", todo='Write it in braces: "Summarise: {text}".'))
     if ledger.exists() and not options.resume:
         what = f"there is a ledger from an earlier run: {ledger}"
         return Failure(build_usage_error(what, todo="Continue it with --resume, or name another with --ledger."))
@@ -121,9 +127,25 @@ def _plan_run(options: RunOptions) -> Result[RunPlan, CommandError]:
         return Failure(build_usage_error(f"{options.source} cannot be read", str(error)))
     except (OSError, ValueError) as error:
         return Failure(_build_source_error(options.source, error))
-    if not options.out.parent.is_dir():
-        return Failure(build_usage_error(f"{options.out} cannot be written", "its directory does not exist"))
     return Success(RunPlan(schema=schema, total=total))
+
+
+def _find_file_problem(options: RunOptions) -> CommandError | None:
+    """Return the error for an output or ledger that would replace another file or cannot be written; None if there is none."""
+    source, out, ledger = options.source, options.out, options.ledger_path
+    unwritable = f"{out} cannot be written"
+    if not os.path.isdir(out.parent):
+        return build_usage_error(unwritable, "its directory does not exist")
+    if os.path.exists(out) and not os.path.isfile(out):
+        return build_usage_error(unwritable, "it is not a regular file")
+    if not os.access(out.parent, os.W_OK):
+        return build_usage_error(unwritable, "its directory is read-only")
+    if is_same_file(source, out):
+        return build_usage_error(unwritable, "it is the input")
+    for file, role in ((source, "input"), (out, "output")):
+        if is_same_file(file, ledger):
+            return build_usage_error(f"{ledger} cannot be the ledger", f"it is the {role}")
+    return None
 
 
 def _build_source_error(path: Path, error: Exception) -> CommandError:
@@ -190,8 +212,9 @@ async def _end_run(job: JobRun[Any], options: RunOptions, tally: Tally, terminal
         return report_error(terminal, error_from_fault(job.stopped, address))
     if tally.failed:
         what = f"{tally.failed} of {tally.finished} rows failed"
+        why = "" if tally.first_fault is None else tally.first_fault.message
         todo = f"See: victor batch status {options.ledger_path}"
-        return report_error(terminal, CommandError(code=ExitCode.FAILED, what=what, todo=todo))
+        return report_error(terminal, CommandError(code=ExitCode.FAILED, what=what, why=why, todo=todo))
     return ExitCode.OK
 
 

@@ -6,7 +6,10 @@ import time
 from types import TracebackType
 from typing import Any, Protocol, Self
 
+from returns.result import Failure
+
 from victor_fp.cli.terminal import Terminal
+from victor_fp.core.faults import Fault
 from victor_fp.jobs import Done
 
 
@@ -19,13 +22,17 @@ class Tally:
         self.failed = 0
         self.cost: float | None = None
         """Sum of the known costs of this run, in US dollars; None if none is known."""
+        self.first_fault: Fault | None = None
+        """Fault of the first failed row."""
         self._began = time.monotonic()
 
     def add(self, done: Done[Any]) -> None:
         """Count a row."""
         self.finished += 1
         self.resumed += done.is_resumed
-        self.failed += done.result.map(bool).value_or(None) is None
+        if isinstance(done.result, Failure):
+            self.failed += 1
+            self.first_fault = self.first_fault or done.result.failure()
         if done.cost_usd is not None and not done.is_resumed:
             self.cost = (self.cost or 0.0) + done.cost_usd
 

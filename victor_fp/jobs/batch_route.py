@@ -58,6 +58,7 @@ class BatchRoute:
         self._batches = OpenBatches(job, client, options, then_live=then_live)
         self._task: asyncio.Task[None] | None = None
         self._live: LiveRoute | None = None
+        self._is_closed = False
 
     @property
     def problems(self) -> Mapping[str, int]:
@@ -78,6 +79,7 @@ class BatchRoute:
 
     async def aclose(self) -> None:
         """Stop. Batches are not cancelled; the next run collects them."""
+        self._is_closed = True
         if self._task is not None:
             self._task.cancel()
             await asyncio.wait([self._task])
@@ -85,8 +87,14 @@ class BatchRoute:
             await self._live.aclose()
 
     def _on_end(self, task: asyncio.Task[None]) -> None:
-        if not task.cancelled() and (error := task.exception()) is not None:
-            self.error = self.error or error
+        error: BaseException | None
+        if task.cancelled():
+            # Cancelled by the provider, if not by the end of the job.
+            error = None if self._is_closed else RuntimeError("a call was cancelled; its rows remain unfinished")
+        else:
+            error = task.exception()
+        self.error = self.error or error
+        self._batches.settle_rest(self._waiting)
         self._job.wake()
 
     async def _run(self) -> None:
@@ -175,6 +183,7 @@ class BatchRoute:
             entered = await job.ledger.call(add_batch, token, time(), rows)
             match outcome(entered):
                 case Failure(fault):
+                    self._release(rows)
                     job.stop(items[0].key, fault)
                     return
                 case Success(number):
@@ -188,10 +197,10 @@ class BatchRoute:
                         job.stop(items[0].key, fault)
                         return
                     if not await self._batches.write(withdraw_batch, number):
+                        self._release(rows)
                         return
                     if not can_retry(fault) or attempt == MAX_SUBMISSIONS:
-                        for row in rows:
-                            self._batches.settle(row.key, None)
+                        self._release(rows)
                         if self._then_live and is_batch_refused(fault):
                             self._batches.report_problem("refused")  # the rows are queued, and are sent live at the end
                         else:
@@ -200,11 +209,16 @@ class BatchRoute:
                     pause = 2.0**attempt if fault.retry_after is None else min(600.0, fault.retry_after)
                     await runtime.sleep(pause * (1.0 + 0.25 * runtime.draw_random()))
 
+    def _release(self, rows: Sequence[SubmittedRow]) -> None:
+        """Release the budget of rows that were not submitted."""
+        for row in rows:
+            self._batches.settle(row.key, None)
+
     async def _retry_remaining(self) -> None:
         """Retry the rows without a result, live or in more batches."""
         job = self._job
         while job.stopped is None:
-            job.reader = QueueReader(self._rows, self._options)
+            job.reader = QueueReader(self._rows, self._options, job.provider.name)
             if self._then_live:
                 if job.spending is not None:
                     job.spending.factor = 1.0

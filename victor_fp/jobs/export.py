@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
+from contextlib import suppress
 from pathlib import Path
 from typing import Literal
 
@@ -13,6 +14,7 @@ from returns.result import Failure, Result, Success
 from victor_fp.core.faults import Fault, LedgerFailed
 from victor_fp.core.jobs.records import decode_mismatch, decode_result
 from victor_fp.core.result import outcome
+from victor_fp.shell.ledger.connection import COMPANIONS
 from victor_fp.shell.ledger.reading import LedgerEntry, read_entries
 
 
@@ -23,20 +25,44 @@ def export(
 
     A line is `{"key", "status", "response"}` or `{"key", "status", "error": {"type", "message", ...}}`; that of a response
     that does not match the job's schema has both `response` and `error`. The file is created atomically when it is complete.
+    LedgerFailed for a path that is the ledger or not a regular file, and if one of the two cannot be read or written.
     """
     target = Path(path)
     partial = target.with_name(f".{target.name}.partial")
+    if target.resolve() == Path(ledger).resolve():
+        return Failure(
+            LedgerFailed(message=f"{ledger} cannot be exported to {path}: the results cannot replace their ledger")
+        )
     count = 0
     try:
+        if (problem := _find_problem(Path(ledger), target)) is not None:
+            return Failure(LedgerFailed(message=f"{ledger} cannot be exported to {path}: {problem}"))
         with partial.open("wb") as file:
             for entry in read_entries(ledger, by_completion=order == "completion"):
                 file.write(msgspec.json.encode(export_entry(entry), enc_hook=str) + b"\n")
                 count += 1
         os.replace(partial, target)
     except (sqlite3.Error, OSError) as error:
-        partial.unlink(missing_ok=True)
+        with suppress(OSError):
+            partial.unlink()
         return Failure(LedgerFailed(message=f"{ledger} cannot be exported to {path}: {error}"))
     return Success(count)
+
+
+def is_same_file(one: Path, other: Path) -> bool:
+    """Return whether two paths are the same file, which may be missing. A file that may not be looked at counts as missing."""
+    if os.path.exists(one) and os.path.exists(other):
+        return os.path.samefile(one, other)
+    return os.path.realpath(one) == os.path.realpath(other)
+
+
+def _find_problem(ledger: Path, target: Path) -> str | None:
+    """Return why results cannot be written to a path; None if they can."""
+    if is_same_file(ledger, target):
+        return "it is the ledger"
+    if any(is_same_file(ledger.with_name(f"{ledger.name}{suffix}"), target) for suffix in COMPANIONS):
+        return "it is a file of the ledger"
+    return "it is not a regular file" if os.path.exists(target) and not os.path.isfile(target) else None
 
 
 def export_entry(entry: LedgerEntry) -> dict[str, object]:

@@ -43,11 +43,13 @@ class Job(Generic[T]):
         self.spending = spending
         self.runtime = runtime
         self.stopped: Fault | None = None
+        """Why no more rows are started; None while rows are started."""
+        self.is_unrecorded = False
+        """Whether results could not be written to the ledger."""
         self.conflicts = 0
         """Rows that are not recorded, because their key belongs to another row."""
         self.conflict: Fault | None = None
         """The reason of the first of them."""
-        """Why no more rows are started; None while rows are started."""
         self.results: deque[Done[T]] = deque()
         self._arrived = asyncio.Event()
         self._fetched = asyncio.Event()
@@ -183,12 +185,11 @@ class Job(Generic[T]):
     def confirm(self, outcomes: Sequence[Done[T]], fault: Fault | None) -> None:
         """Return outcomes to the caller after their commit, or stop the job if that failed with `fault`."""
         if fault is not None:
+            self.is_unrecorded = True
             for done in outcomes:
                 self.stop(done.key, fault, done.response or done.embeddings, earlier=done.attempts)
             return
-        for done in outcomes:
-            self.reader.close_row(done.key)
-        self.results.extend(outcomes)
+        self.results.extend([done for done in outcomes if self.reader.close_row(done.key)])
         self._arrived.set()
         if self.ledger.is_cancelled:
             self.cancel("the run was cancelled; the remaining rows are unfinished")

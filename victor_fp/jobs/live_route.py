@@ -83,7 +83,15 @@ class LiveRoute:
     def _on_worker_end(self, worker: asyncio.Task[None]) -> None:
         self._workers.discard(worker)
         self._job.ledger.set_open_rows(len(self._workers))
-        if not worker.cancelled() and (error := worker.exception()) is not None:
+        error: BaseException | None
+        if worker.cancelled():
+            # Cancelled by the provider, if not by the end of the job: the row has no result.
+            error = (
+                None if self._is_closed else RuntimeError("the call of a row was cancelled; the row remains unfinished")
+            )
+        else:
+            error = worker.exception()
+        if error is not None:
             self.error = self.error or error
             self._job.reader.clear()
         self._job.wake()

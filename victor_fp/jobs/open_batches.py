@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from functools import partial
 from time import time
 from typing import Any, Concatenate, ParamSpec, assert_never
@@ -28,7 +28,7 @@ from victor_fp.core.batching.types import (
     decode_handle,
     encode_handle,
 )
-from victor_fp.core.faults import Fault, InvalidRequest, InvalidResponse, LedgerFailed, can_retry
+from victor_fp.core.faults import Fault, InvalidRequest, InvalidResponse, can_retry
 from victor_fp.core.jobs.batch_decisions import LeaveOpen, SendAgain, decide_result
 from victor_fp.core.jobs.decisions import Finish, StopJob
 from victor_fp.core.jobs.rows import decode_row
@@ -109,6 +109,14 @@ class OpenBatches:
         is_answered = result is not None and result.end == "answered"
         end = result.result if result is not None and is_answered else Failure(InvalidRequest())
         spending.settle(amount, "", end)
+
+    def settle_rest(self, unsent: Container[str]) -> None:
+        """Settle the rows without a result at the end of a run: those of batches may be billed, those by these keys are not."""
+        for key in tuple(self.reserved):
+            if key in unsent or self._job.spending is None:
+                self.settle(key, None)
+            else:
+                self._job.spending.settle(self.reserved.pop(key), "", None)
 
     async def write(
         self, function: Callable[Concatenate[sqlite3.Connection, P], object], *args: P.args, **kwargs: P.kwargs
@@ -294,7 +302,7 @@ class OpenBatches:
             for row in rows.values()
         ]
         queued += await self._record(missing, status)
-        if isinstance(job.stopped, LedgerFailed):
+        if job.is_unrecorded:
             self._open.clear()
             return
         if await self.write(close_batch, batch.number, queued):

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterable, Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterable, Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from itertools import islice
+from time import monotonic
 from typing import Any, Protocol
 
 import msgspec
@@ -22,16 +23,19 @@ from victor_fp.core.jobs.rows import (
     check_row,
     check_text_row,
     decode_row,
+    is_same_request,
 )
 from victor_fp.core.result import outcome
 from victor_fp.core.types import ToolDefinition
 from victor_fp.shell.ledger.batches import list_queued_rows
-from victor_fp.shell.ledger.sqlite import Ledger
+from victor_fp.shell.ledger.sqlite import Ledger, move_rows
 
 CHUNK = 128
 """Number of rows that are read and looked up together at first."""
 MAX_CHUNK = 512
 """Number of these rows with many in flight: a chunk then has up to four for each."""
+MAX_READING = 0.1
+"""Maximum seconds for which a chunk is read from a source that is slow: calls in flight wait meanwhile."""
 MAX_CHUNK_BYTES = 8 * 1024 * 1024
 """Maximum size of a chunk, by the size of the rows before it; two chunks can be in memory."""
 
@@ -72,8 +76,8 @@ class Reader(Protocol):
         """Discard rows that were read ahead, and stop reading."""
         ...
 
-    def close_row(self, key: str) -> None:
-        """Handle that the row is in the ledger."""
+    def close_row(self, key: str) -> bool:
+        """Handle that the row is in the ledger. Return whether its result is that of the row of this run."""
         ...
 
     async def fill(self, ledger: Ledger) -> tuple[str, Fault] | None:
@@ -100,6 +104,8 @@ class RowReader:
         self._decisions: deque[Decision] = deque()
         self._open: set[str] = set()
         """Keys of this run whose rows are not yet in the ledger."""
+        self._changed: set[str] = set()
+        """Keys of batches whose rows have changed: the results are those of other requests."""
         self._resumed = bytearray()
         """One bit for each row of the ledger: whether this run has read a row that an earlier run finished."""
 
@@ -121,10 +127,12 @@ class RowReader:
         """Discard rows that were read ahead, and stop reading."""
         self._decisions.clear()
         self.is_exhausted = True
+        self._source.stop()
 
-    def close_row(self, key: str) -> None:
-        """Handle that the row is in the ledger."""
+    def close_row(self, key: str) -> bool:
+        """Handle that the row is in the ledger. Return whether its result is that of the row of this run."""
         self._open.discard(key)
+        return key not in self._changed
 
     async def fill(self, ledger: Ledger) -> tuple[str, Fault] | None:
         """Read and look up a chunk; return a key and a fault if the ledger cannot be read."""
@@ -150,6 +158,7 @@ class RowReader:
         if self.is_exhausted:  # the job has been stopped meanwhile
             return None
         finished = 0
+        moved: list[tuple[int, int]] = []
         for row, is_open in zip(rows, repeated, strict=True):
             entry = entries.get(row.key)
             is_repeated = is_open or (
@@ -160,14 +169,24 @@ class RowReader:
             decision = decide_row(row, entry, is_repeated=is_repeated, retry_failed=settings.retry_failed)
             if type(decision) is Replay:
                 finished += 1
+                if entry is not None and entry.position != row.position:
+                    moved.append((row.position, entry.number))
                 self._open.discard(row.key)
             elif type(decision) is RefuseRow and not decision.is_recorded:
                 finished += 1
                 if not is_open:
                     self._open.discard(row.key)
+                    if entry is not None and entry.is_submitted:
+                        self._changed.add(row.key)
             self._decisions.append(decision)
         ledger.read += len(rows)
         ledger.finished += finished
+        if moved:
+            match outcome(await ledger.call(move_rows, moved)):
+                case Failure(fault):
+                    return rows[0].key, fault
+                case Success():
+                    pass
         return None
 
     async def aclose(self) -> None:
@@ -194,12 +213,13 @@ def _build_check(settings: RowSettings) -> Callable[[TextRowInput, int], Checked
 
 
 class QueueReader:
-    """Queued rows of the ledger to retry, in the order of the input."""
+    """Queued rows of the ledger to retry, in the order of the input. Those of a run with other options are left to such a run."""
 
-    def __init__(self, rows: RowReader, options: Mapping[str, Any]) -> None:
+    def __init__(self, rows: RowReader, options: Mapping[str, Any], provider: str) -> None:
         self.is_exhausted = False
         self._rows = rows
         self._options = options
+        self._provider = provider
         self._decisions: deque[Decision] = deque()
         self._after = -1
 
@@ -222,9 +242,9 @@ class QueueReader:
         self._decisions.clear()
         self.is_exhausted = True
 
-    def close_row(self, key: str) -> None:
-        """Handle that the row is in the ledger."""
-        self._rows.close_row(key)
+    def close_row(self, key: str) -> bool:
+        """Handle that the row is in the ledger. Return whether its result is that of the row of this run."""
+        return self._rows.close_row(key)
 
     async def fill(self, ledger: Ledger) -> tuple[str, Fault] | None:
         """Read a chunk; return a key and a fault if the ledger cannot be read."""
@@ -240,10 +260,25 @@ class QueueReader:
             self._after = row.position
             match outcome(decode_row(row.row, row.key, row.position, row.digest, self._options)):
                 case Success(checked):
-                    self._decisions.append(RunRow(checked))
+                    if is_same_request(checked, self._provider):
+                        self._decisions.append(RunRow(checked))
                 case Failure(fault):
                     self._decisions.append(RefuseRow(row.key, fault, row.position))
         return None
+
+
+def take_rows(rows: Iterator[TextRowInput], limit: int) -> tuple[list[TextRowInput], Exception | None]:
+    """Take the next rows, fewer of a slow source, and the exception that it raised after them, if any."""
+    taken: list[TextRowInput] = []
+    ends = monotonic() + MAX_READING
+    try:
+        for row in islice(rows, limit):
+            taken.append(row)
+            if monotonic() > ends:
+                break
+    except Exception as error:  # raised by the caller's source; the rows before it are processed
+        return taken, error
+    return taken, None
 
 
 class _SyncSource:
@@ -255,16 +290,15 @@ class _SyncSource:
 
     async def read(self, limit: int) -> list[TextRowInput]:
         """Return the next rows; empty at the end. An exception of the iterable is raised after the rows before it."""
-        rows: list[TextRowInput] = []
         if self._error is not None:
             raise self._error
-        try:
-            rows.extend(islice(self._rows, limit))
-        except Exception as error:
-            if not rows:
-                raise
-            self._error = error
+        rows, self._error = take_rows(self._rows, limit)
+        if self._error is not None and not rows:
+            raise self._error
         return rows
+
+    def stop(self) -> None:
+        """Do nothing: nothing waits for rows."""
 
     async def aclose(self) -> None:
         """Close the caller's generator."""
@@ -283,20 +317,26 @@ class _AsyncSource:
         self._arrived = asyncio.Event()
         self._room = asyncio.Event()
         self._pump: asyncio.Task[None] | None = None
+        self._is_stopped = False
 
     async def read(self, limit: int) -> list[TextRowInput]:
         """Return the next rows; empty at the end. An exception of the iterable is raised after the rows before it."""
         self._limit = limit
         if self._pump is None:
             self._pump = asyncio.get_running_loop().create_task(self._fill())
-        while not self._buffer and not self._pump.done():
+        while not self._buffer and not self._pump.done() and not self._is_stopped:
             self._arrived.clear()
             await self._arrived.wait()
         rows, self._buffer = self._buffer, []
         self._room.set()
-        if not rows:
+        if not rows and self._pump.done():
             self._pump.result()
         return rows
+
+    def stop(self) -> None:
+        """End the wait for rows: the job needs no more."""
+        self._is_stopped = True
+        self._arrived.set()
 
     async def aclose(self) -> None:
         """Stop reading, and close the caller's generator."""
@@ -317,5 +357,10 @@ class _AsyncSource:
                 while len(self._buffer) >= self._limit:
                     self._room.clear()
                     await self._room.wait()
+        except asyncio.CancelledError as error:
+            task = asyncio.current_task()
+            if task is not None and task.cancelling():
+                raise
+            raise RuntimeError("the source of rows was cancelled") from error
         finally:
             self._arrived.set()

@@ -23,6 +23,7 @@ from victor_fp.core.jobs.rows import RowInput
 from victor_fp.core.json import Json
 from victor_fp.core.resilience.budget import Budget
 from victor_fp.core.result import outcome
+from victor_fp.core.schemas.structured import find_form_problem
 from victor_fp.core.types import CompletionResponse, ToolDefinition
 from victor_fp.core.usage.cost import Price
 from victor_fp.jobs.batch_route import BatchRoute
@@ -286,20 +287,25 @@ class JobRun(Generic[T]):
         if self._is_closed:
             return
         self._is_closed = True
-        if self._route is not None:
-            await self._route.aclose()
-        await self._reader.aclose()
-        if self._job is not None and not isinstance(self._given_ledger, Ledger):
-            await self._job.ledger.aclose()
+        try:
+            if self._route is not None:
+                await self._route.aclose()
+            await self._reader.aclose()
+        finally:
+            if self._job is not None:
+                await self._close_ledger(self._job.ledger)
 
     @property
     def _ledger_path(self) -> str | Path:
         return self._given_ledger.path if isinstance(self._given_ledger, Ledger) else self._given_ledger
 
     async def _begin(self) -> Result[tuple[Job[T], LiveRoute | BatchRoute], Fault]:
-        given = self._given_ledger
-        opened = Success(given) if isinstance(given, Ledger) else await asyncio.to_thread(Ledger.open, given)
-        match outcome(opened):
+        schema = self._settings.schema
+        if schema is not None and (problem := find_form_problem(schema)) is not None:
+            return Failure(
+                InvalidRequest(provider=self._provider.name, message=f"the schema cannot be used: {problem}")
+            )
+        match outcome(await self._open_ledger()):
             case Failure(fault):
                 return Failure(fault)
             case Success(ledger):
@@ -307,14 +313,26 @@ class JobRun(Generic[T]):
         job: Job[T] = Job(self._provider, self._settings, self._reader, ledger, self._spending, self._runtime)
         match outcome(await self._choose_route(job)):
             case Failure(fault):
-                if not isinstance(given, Ledger):
-                    await ledger.aclose()
+                await self._close_ledger(ledger)
                 return Failure(fault)
             case Success(route):
                 pass
         self._job, self._route = job, route
         route.start()
         return Success((job, route))
+
+    async def _open_ledger(self) -> Result[Ledger, Fault]:
+        given = self._given_ledger
+        if isinstance(given, Ledger):
+            return (await given.begin_run()).map(lambda _: given)
+        return await asyncio.to_thread(Ledger.open, given)
+
+    async def _close_ledger(self, ledger: Ledger) -> None:
+        """Close the ledger, or let another job use it if it was given open."""
+        if isinstance(self._given_ledger, Ledger):
+            ledger.end_run()
+        else:
+            await ledger.aclose()
 
     async def _choose_route(self, job: Job[T]) -> Result[LiveRoute | BatchRoute, Fault]:
         """Create the requested route. A live job is rejected if the ledger has open batches: their rows are paid."""

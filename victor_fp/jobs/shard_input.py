@@ -15,7 +15,7 @@ from typing import IO, Any
 from msgspec.structs import replace
 
 from victor_fp.core.faults import InvalidRequest
-from victor_fp.core.jobs.rows import RejectedRow, RowInput, decode_record
+from victor_fp.core.jobs.rows import RejectedRow, RowInput, decode_record, name_row
 from victor_fp.core.jobs.shards import FileFormat, InputFile, Shard
 from victor_fp.core.json import NotJson
 from victor_fp.jobs.sources import ColumnRules, build_row, check_columns, list_records
@@ -89,7 +89,7 @@ def read_shard(shard: Shard, rules: ColumnRules) -> Iterator[RowInput]:
             continue
         has_key = any(record.get(column) is not None for column in ("key", "custom_id", "id"))
         row = build_row(record if has_key or rules.key is not None else {**record, "key": name}, position, rules)
-        if isinstance(row, RejectedRow) and row.key == f"row-{position}":
+        if isinstance(row, RejectedRow) and row.key == name_row(position):
             row = replace(row, key=name)
         yield row
 

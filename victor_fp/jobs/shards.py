@@ -95,6 +95,8 @@ def plan_shards(
     folder = Path(output)
     if (refusal := _refuse_folder(output)) is not None:
         return Failure(refusal)
+    if rows_per_shard < 1:
+        return Failure(InvalidRequest(message=f"rows_per_shard: expected at least 1, got {rows_per_shard}"))
     try:
         found = find_files(source, rows_per_shard)
         kept = _read_plan(folder / PLAN)

@@ -12,7 +12,7 @@ import msgspec
 from returns.result import Failure, Success
 
 from victor_fp.core.faults import InvalidRequest
-from victor_fp.core.jobs.rows import RejectedRow, Row, RowInput, fill_template, is_unicode, parse_row
+from victor_fp.core.jobs.rows import RejectedRow, Row, RowInput, fill_template, is_unicode, name_row, parse_row
 from victor_fp.core.result import outcome
 
 _LONGEST_FIELD = 16 * 1024 * 1024
@@ -210,7 +210,7 @@ def check_columns(path: str, names: Sequence[str]) -> None:
 def _build_rows(records: Iterable[Mapping[str, Any] | str], rules: ColumnRules) -> Iterator[RowInput]:
     for position, record in enumerate(records):
         if isinstance(record, str):
-            yield RejectedRow(f"row-{position}", InvalidRequest(message=f"record {position + 1} {record}"))
+            yield RejectedRow(name_row(position), InvalidRequest(message=f"record {position + 1} {record}"))
         else:
             yield build_row(record, position, rules)
 
@@ -219,7 +219,7 @@ def build_row(columns: Mapping[str, Any], position: int, rules: ColumnRules) -> 
     """Convert a record to a row; the key of a record without one is its `position`."""
     if rules.key is not None and columns.get(rules.key) is None:
         reason = "has no value in" if rules.key in columns else "has no"
-        return RejectedRow(f"row-{position}", InvalidRequest(message=f"row {position} {reason} column {rules.key!r}"))
+        return RejectedRow(name_row(position), InvalidRequest(message=f"row {position} {reason} column {rules.key!r}"))
     names = ("key", "custom_id", "id") if rules.key is None else (rules.key,)
     key = next((str(columns[name]) for name in names if columns.get(name) is not None), str(position))
     if rules.template is not None:

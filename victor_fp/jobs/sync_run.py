@@ -11,7 +11,6 @@ from collections import deque
 from collections.abc import AsyncGenerator, AsyncIterable, Generator, Iterable, Iterator, Mapping
 from contextlib import suppress
 from functools import partial
-from itertools import islice
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Generic, Literal, Self, TypeVar, cast, overload
@@ -32,7 +31,7 @@ from victor_fp.core.types import CompletionResponse, ToolDefinition
 from victor_fp.core.usage.cost import Price
 from victor_fp.jobs.done import Done, RowSchema
 from victor_fp.jobs.embedding import embed_rows as embed_rows_async
-from victor_fp.jobs.row_reader import CHUNK
+from victor_fp.jobs.row_reader import CHUNK, take_rows
 from victor_fp.jobs.runner import JobRun, Route, run
 from victor_fp.providers.base import BaseProvider
 from victor_fp.providers.sync_chat import run_result
@@ -275,12 +274,7 @@ class _CallerRows(AsyncIterable[TextRowInput]):
 
     def read(self) -> tuple[list[TextRowInput], Exception | None]:
         """Return the next rows, and the exception raised after them, if any. Called in the caller's thread."""
-        rows: list[TextRowInput] = []
-        try:
-            rows.extend(islice(self._rows, CHUNK))
-        except Exception as error:  # raised by the caller's source; the rows before it are processed
-            return rows, error
-        return rows, None
+        return take_rows(self._rows, CHUNK)
 
     def give(self, rows: list[TextRowInput], error: Exception | None) -> None:
         """Pass rows to the job; no rows and no error mean the end. Called in the loop."""

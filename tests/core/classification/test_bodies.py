@@ -46,6 +46,8 @@ def test_every_provider_error_has_a_message(provider: str) -> None:
         ({}, None),
         ({"retry-after": "7"}, 7.0),
         ({"retry-after": " 1.5 "}, 1.5),
+        ({"retry-after": "7s"}, 7.0),
+        ({"retry-after-ms": "250ms"}, 0.25),
         ({"retry-after-ms": "250", "retry-after": "7"}, 0.25),
         ({"retry-after": "Sun, 22 Nov 2026 10:00:30 GMT", "date": "Sun, 22 Nov 2026 10:00:00 GMT"}, 30.0),
         ({"retry-after": "Sun, 22 Nov 2026 10:00:00 GMT", "date": "Sun, 22 Nov 2026 10:00:30 GMT"}, 0.0),

@@ -20,6 +20,9 @@ from victor_fp.core.faults import (
     FaultBase,
     InvalidRequest,
     InvalidResponse,
+    ModelNotFound,
+    Overloaded,
+    PermissionRefused,
     RateLimited,
     ServerFailed,
     TimedOut,
@@ -331,3 +334,23 @@ def test_a_second_message_in_an_open_stream_is_an_invalid_response_and_a_repetit
     start = STREAMS["anthropic"]
     assert isinstance(last_fault("anthropic", [start, start.replace(b'"id":"a"', b'"id":"b"')]), InvalidResponse)
     assert type(last_fault("anthropic", [start, start])).__name__ == "StreamTruncated"
+
+
+@pytest.mark.parametrize(
+    ("provider", "status", "error", "fault_type"),
+    [
+        (
+            "google",
+            400,
+            {"status": "FAILED_PRECONDITION", "message": "User location is not supported"},
+            PermissionRefused,
+        ),
+        ("groq", 400, {"code": "model_decommissioned", "message": "x"}, ModelNotFound),
+        ("groq", 498, {"type": "capacity_exceeded", "message": "x"}, Overloaded),
+        ("volcengine", 429, {"code": "ServerOverloaded", "type": "TooManyRequests", "message": "x"}, Overloaded),
+    ],
+)
+def test_another_target_may_succeed(provider: str, status: int, error: dict[str, str], fault_type: type[Fault]) -> None:
+    fault = replay.response(provider, status, {}, json.dumps({"error": error}).encode()).failure()
+    assert isinstance(fault, fault_type)
+    assert fault.allows_fallback

@@ -72,6 +72,33 @@ def test_repeated_and_changed_keys_are_refused_without_touching_the_ledger() -> 
         assert decision.position == 7
 
 
+@pytest.mark.parametrize(
+    ("status", "retry_failed", "is_asked"),
+    [
+        ("done", True, False),
+        ("failed", False, False),
+        ("failed", True, True),
+        ("retryable", False, True),
+        (None, False, True),
+    ],
+)
+def test_a_row_may_change_while_it_has_no_result(status: Status | None, retry_failed: bool, is_asked: bool) -> None:
+    changed = row("b")
+    decision = decide_row(changed, entry(status), is_repeated=False, retry_failed=retry_failed)
+    assert isinstance(decision, RunRow if is_asked else RefuseRow)
+    submitted = RowRecord(-1, row().digest, 0, is_submitted=True)
+    assert isinstance(decide_row(changed, submitted, is_repeated=False, retry_failed=retry_failed), RefuseRow)
+
+
+def test_a_failed_row_that_has_changed_names_the_way_to_send_it() -> None:
+    decision = decide_row(row("b"), entry("failed"), is_repeated=False)
+    assert isinstance(decision, RefuseRow)
+    assert (
+        decision.fault.message
+        == "the row under key 'k' has changed since it failed; retry failed rows, or use another key"
+    )
+
+
 def test_a_row_that_could_not_be_read_may_be_corrected() -> None:
     rejected = RejectedRow("k", InvalidRequest(message="no messages"), 7)
     first = decide_row(rejected, None, is_repeated=False)

@@ -9,7 +9,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import BaseModel
 
-from victor_fp.core.jobs.rows import CheckedRow, RejectedRow, Row, RowInput, check_row, fill_template, parse_row
+from victor_fp.core.faults import InvalidRequest
+from victor_fp.core.jobs.rows import (
+    CheckedRow,
+    RejectedRow,
+    Row,
+    RowInput,
+    TextRow,
+    TextRowInput,
+    check_row,
+    check_text_row,
+    fill_template,
+    parse_row,
+)
 from victor_fp.core.types import ImagePart, Message, TextPart, ToolDefinition
 
 
@@ -79,6 +91,61 @@ def test_anything_is_a_checked_or_a_rejected_row(given: Any) -> None:
     assert isinstance(check(given), RejectedRow)
 
 
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        (Row(7, "x"), "the key must be valid Unicode of 1 to 512 characters, not 7"),  # type: ignore[arg-type]
+        (Row(b"k", "x"), "characters, not b'k'"),  # type: ignore[arg-type]
+        (Row("k", "x", model=5), "row 'k': model must be a string"),  # type: ignore[arg-type]
+        (Row("k", "x", [1]), "row 'k': options must be an object"),  # type: ignore[arg-type]
+        (Row("k", "x", {5: 1}), "row 'k': options must be an object"),  # type: ignore[dict-item]
+        (Row("k", "x", {"model": "n"}), "row 'k': 'model' cannot be one of its options"),
+        (Row("k", "x", {"messages": "y"}), "row 'k': 'messages' cannot be one of its options"),
+        ({"key": "k", "prompt": "x", "options": {"tools": []}}, "row 'k': 'tools' cannot be one of its options"),
+        ({"key": "k", "prompt": "x", "options": {"self": 1}}, "row 'k': 'self' cannot be one of its options"),
+    ],
+)
+def test_a_row_that_the_call_would_not_accept_is_rejected(given: RowInput, said: str) -> None:
+    checked = check(given)
+    assert isinstance(checked, RejectedRow)
+    assert said in checked.fault.message
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        (TextRow(7, "x"), "the key must be valid Unicode of 1 to 512 characters, not 7"),  # type: ignore[arg-type]
+        (TextRow("k", None), "row 'k': expected one or several texts"),  # type: ignore[arg-type]
+        (TextRow("k", {"a": 1}), "row 'k': expected one or several texts"),  # type: ignore[arg-type]
+        (TextRow("k", {"a"}), "row 'k': expected one or several texts"),  # type: ignore[arg-type]
+        (TextRow("k", "x", {5: 1}), "row 'k': options must be an object"),  # type: ignore[dict-item]
+        (TextRow("k", "x", {"texts": "y"}), "row 'k': 'texts' cannot be one of its options"),
+        (TextRow("k", "x", {"model": "n"}), "row 'k': 'model' cannot be one of its options"),
+        (TextRow("k", "x", model=5), "row 'k': model must be a string"),  # type: ignore[arg-type]
+    ],
+)
+def test_a_row_of_texts_that_the_call_would_not_accept_is_rejected(given: TextRowInput, said: str) -> None:
+    checked = check_text_row(given, 3, provider="p", model="m", options={})
+    assert isinstance(checked, RejectedRow)
+    assert said in checked.fault.message
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        None,
+        Row("", "x"),
+        Row("k" * 600, "x"),
+        Row("\ud800", "x"),
+        TextRow(7, "x"),  # type: ignore[arg-type]
+        {"key": "\ud800"},
+        RejectedRow("", InvalidRequest()),
+    ],
+)
+def test_the_name_of_a_row_without_a_valid_key_is_not_the_key_of_another_row(given: Any) -> None:
+    assert check(given).key == "(row 3)"
+
+
 class Form(BaseModel):
     n: int
 
@@ -118,6 +185,21 @@ def test_templates_name_missing_columns_and_keep_braces() -> None:
     assert fill_template("{{{a}}} {b}", {"a": "x", "b": [1, None]}).unwrap() == "{x} [1,null]"
     missing = fill_template("{a} {c}", {"a": 1, "b": 2}).failure()
     assert missing.message == "the template requires column 'c'; the row has: a, b"
+
+
+@pytest.mark.parametrize("column", ["my text", "größe", "名前", "Text (EN)", "2024", "a/b"])
+def test_templates_have_columns_of_any_name(column: str) -> None:
+    assert fill_template(f"Read {{{column}}}, {{1}}", {column: "it"}).unwrap() == "Read it, {1}"
+
+
+@pytest.mark.parametrize("column", ["my txt", "größe", "名前"])
+def test_a_missing_column_with_words_as_its_name_is_not_sent_as_text(column: str) -> None:
+    assert f"requires column {column!r}" in fill_template(f"Read {{{column}}}", {"my text": "it"}).failure().message
+
+
+def test_json_in_a_template_is_text() -> None:
+    template = 'Answer like {"a": 1} or {} about {a}'
+    assert fill_template(template, {"a": "x"}).unwrap() == 'Answer like {"a": 1} or {} about x'
 
 
 @pytest.mark.parametrize("value", [None, float("nan"), float("inf")])

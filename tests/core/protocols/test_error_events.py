@@ -21,6 +21,11 @@ BEGINNINGS = {
         b'data: {"type":"response.created","response":{"id":"r","output":[]}}\n\n'
         b'data: {"type":"response.output_text.delta","output_index":0,"content_index":0,"item_id":"i","delta":"hi"}\n\n'
     ),
+    "google-interactions": (
+        b'data: {"event_type":"interaction.created","interaction":{"id":"i","status":"in_progress"}}\n\n'
+        b'data: {"event_type":"step.start","index":0,"step":{"type":"model_output"}}\n\n'
+        b'data: {"event_type":"step.delta","index":0,"delta":{"type":"text","text":"hi"}}\n\n'
+    ),
     "cohere": b'data: {"type":"content-delta","index":0,"delta":{"message":{"content":{"text":"hi"}}}}\n\n',
 }
 
@@ -109,3 +114,68 @@ def test_half_of_a_surrogate_pair_in_a_response_id_does_not_fail_the_response(is
     else:
         calls = replay.response("google", 200, {}, body).unwrap().tool_calls
     assert [call["name"] for call in calls or ()] == ["f"]
+
+
+@pytest.mark.parametrize("provider", BEGINNINGS)
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"error":"no memory left"}',
+        b'{"detail":"no memory left"}',
+        b'{"status":"error","message":"no memory left"}',
+        b'{"object":"error","message":"no memory left","code":500}',
+        b'{"success":false,"errors":[{"code":3040,"message":"no memory left"}]}',
+        b'{"base_resp":{"status_code":1013,"status_msg":"no memory left"}}',
+    ],
+)
+def test_an_error_of_another_form_with_status_200_keeps_its_words(provider: str, body: bytes) -> None:
+    fault = replay.response(provider, 200, {}, body).failure()
+    assert isinstance(fault, faults.ServerFailed)
+    assert "no memory left" in fault.message
+
+
+@pytest.mark.parametrize("provider", [*BEGINNINGS, "ollama", "replicate"])
+def test_a_response_with_an_unknown_status_is_a_fault(provider: str) -> None:
+    assert isinstance(replay.response(provider, 200, {}, b'{"status":"error"}'), Failure)
+
+
+@pytest.mark.parametrize(
+    ("code", "fault_type"),
+    [
+        (1002, faults.RateLimited),
+        (1004, faults.AuthRejected),
+        (1008, faults.QuotaExhausted),
+        (1026, faults.ContentRefused),
+    ],
+)
+def test_the_errors_of_minimax_come_with_status_200(code: int, fault_type: type[faults.Fault]) -> None:
+    body = b'{"id":"x","choices":null,"base_resp":{"status_code":%d,"status_msg":"no"}}' % code
+    fault = replay.response("minimax", 200, {}, body).failure()
+    assert isinstance(fault, fault_type)
+    assert (fault.code, fault.message) == (str(code), "no")
+    *_, last = replay.stream("minimax", 200, {}, [b"data: " + body + b"\n\n"])
+    assert isinstance(last.failure(), fault_type)
+    well = b'{"choices":[{"message":{"content":"ok"},"finish_reason":"stop"}],"base_resp":{"status_code":0}}'
+    assert replay.response("minimax", 200, {}, well).unwrap().content == "ok"
+
+
+def test_a_byte_order_mark_before_a_body_is_skipped() -> None:
+    mark = b"\xef\xbb\xbf"
+    body = b'{"choices":[{"message":{"content":"ok"},"finish_reason":"stop"}]}'
+    response = replay.response("openai", 200, {}, mark + body).unwrap()
+    assert response.content == "ok"
+    assert response.raw_response is not None
+    refused = replay.response("openai", 400, {}, mark + b'{"error":{"message":"no","code":"model_not_found"}}')
+    assert isinstance(refused.failure(), faults.ModelNotFound)
+    vectors = mark + b'{"data":[{"index":0,"embedding":[1.0]}]}'
+    assert isinstance(replay.embed_response("openai", 200, {}, vectors), Success)
+    ranking = mark + b'{"results":[{"index":0,"relevance_score":0.5}]}'
+    assert isinstance(replay.rerank_response("cohere", 200, {}, ranking), Success)
+
+
+@pytest.mark.parametrize("error", ['{"error":{"message":"no memory left"}}', '{"error":"no memory left"}'])
+def test_an_error_with_status_200_to_embeddings_or_ranking_is_the_server_s(error: str) -> None:
+    embedded = replay.embed_response("openai", 200, {}, error.encode()).failure()
+    ranked = replay.rerank_response("cohere", 200, {}, error.encode()).failure()
+    assert isinstance(embedded, faults.ServerFailed)
+    assert isinstance(ranked, faults.ServerFailed)

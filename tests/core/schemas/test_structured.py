@@ -157,3 +157,10 @@ def test_invalid_format_is_an_invalid_request(form: Any) -> None:
 @pytest.mark.parametrize("form", [list[int], list[int] | None])
 def test_generic_types_are_accepted_as_formats(form: Any) -> None:
     assert structured(CompletionResponse(content="[1]"), form) == Success([1])
+
+
+def test_line_breaks_and_half_pairs_in_strings_are_read() -> None:
+    schema = {"type": "object", "properties": {"text": {"type": "string"}}}
+    assert structured(CompletionResponse(content='{"text": "one\ntwo\t\\ud83d"}'), schema) == Success(
+        {"text": "one\ntwo\t\ufffd"}
+    )

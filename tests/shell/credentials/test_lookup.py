@@ -97,7 +97,9 @@ def test_white_space_around_a_key_is_stripped(file: KeyFile) -> None:
     assert found(result)[0] == KEY
 
 
-@pytest.mark.parametrize("broken", ["two\nlines", "a b", "sch\u00fcssel", "nul\x00byte", "\x1b[31mred"])
+@pytest.mark.parametrize(
+    "broken", ["two\nlines", "a b", "'sk-1'", '"sk-1"', "sch\u00fcssel", "nul\x00byte", "\x1b[31mred"]
+)
 def test_a_key_that_no_header_can_carry_is_named_and_not_quoted(file: KeyFile, broken: str) -> None:
     fault = missing(find_credential(SPEC, None, {"ACME_API_KEY": broken}, key_ring=NoKeyRing(), key_file=file))
 

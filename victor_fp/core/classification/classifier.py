@@ -89,7 +89,7 @@ def classify_error(
 
 def decide_fault_type(table: ErrorTable, details: ErrorDetails, status: int | None) -> FaultType:
     """Return the fault type for details and a status, by the precedence in the docstring of this module."""
-    known = status if status is not None else _find_status(details.codes)
+    known = status if status is not None and status >= 400 else _find_status(details.codes)
     by_status = choose_fault_type(known) if known is None else table.statuses.get(known, choose_fault_type(known))
     found = by_status
     typed = _find_typed(table, details, status)

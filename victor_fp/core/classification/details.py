@@ -114,10 +114,10 @@ def read_details(value: Json) -> ErrorDetails:
 
 
 def find_error(value: Json) -> Json:
-    """Return the value of `error`, or the value itself; for a list, its first entry."""
+    """Return the value of `error`, or of MiniMax's `base_resp`, or the value itself; for a list, its first entry."""
     while isinstance(value, list) and value:
         value = value[0]
-    error: Json = value.get("error") if isinstance(value, Mapping) else None
+    error: Json = value.get("error") or value.get("base_resp") if isinstance(value, Mapping) else None
     return error or value
 
 

@@ -49,6 +49,7 @@ OPENAI_CODES: FaultCodes = {
     "model_not_available": ModelNotFound,
     "model_not_supported": ModelNotFound,
     "model_not_exist": ModelNotFound,
+    "model_decommissioned": ModelNotFound,
     "deploymentnotfound": ModelNotFound,
     "unknown_model": ModelNotFound,
     # The prompt
@@ -89,12 +90,18 @@ OPENAI_CODES: FaultCodes = {
     "overloaded": Overloaded,
     "unavailable_error": Overloaded,
     "queue_exceeded": Overloaded,
+    "capacity_exceeded": Overloaded,
+    "serveroverloaded": Overloaded,
     "timeout": TimedOut,
     "request_timeout": TimedOut,
 }
 """A code with several causes (invalid_request_error) is absent, so that the status decides."""
 
-OPENAI_FAMILY = ErrorTable(codes=OPENAI_CODES, phrases=(*OPENAI_QUOTA, *COMMON_PHRASES))
+OPENAI_FAMILY = ErrorTable(
+    codes=OPENAI_CODES,
+    phrases=(*OPENAI_QUOTA, *COMMON_PHRASES),
+    statuses={498: Overloaded},  # https://console.groq.com/docs/errors: the capacity of the flex tier is exceeded
+)
 """Chat Completions and Responses of OpenAI and compatible vendors, and Mistral."""
 
 ANTHROPIC_FAMILY = ErrorTable(

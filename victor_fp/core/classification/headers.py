@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 
 from victor_fp.core.classification.details import read_seconds
@@ -20,13 +19,13 @@ REQUEST_ID_HEADERS = (
 
 def read_retry_after(headers: Mapping[str, str]) -> float | None:
     """Return the seconds to wait: `retry-after-ms`, or `retry-after` in seconds or as a date relative to `date`."""
-    milliseconds = read_seconds(headers.get("retry-after-ms", "").strip())
+    milliseconds = read_seconds(headers.get("retry-after-ms", "").strip().removesuffix("ms"))
     if milliseconds is not None:
         return milliseconds / 1000
     given = headers.get("retry-after")
     if given is None:
         return None
-    seconds = read_seconds(given.strip()) if re.fullmatch(r"\s*\d+(\.\d+)?\s*", given) else None
+    seconds = read_seconds(given.strip())
     if seconds is not None:
         return seconds
     from email.utils import parsedate_to_datetime  # imported here, because it loads many modules and is rarely needed

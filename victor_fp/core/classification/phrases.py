@@ -270,6 +270,17 @@ BAD_KEY: tuple[Phrase, ...] = (
 )
 """An invalid key, reported as an invalid or forbidden request."""
 
+PLACE: tuple[Phrase, ...] = (
+    # Gemini reports it as an invalid request (FAILED_PRECONDITION); OpenAI has a code for it.
+    Phrase(
+        PermissionRefused,
+        ("user location is not supported",),
+        "https://ai.google.dev/gemini-api/docs/troubleshooting",
+        _REQUEST_ONLY,
+    ),
+)
+"""The vendor does not serve the caller's country."""
+
 AWS_BAD_KEY: tuple[Phrase, ...] = (
     # All of these come as AccessDeniedException.
     _build_bad_key("https://docs.aws.amazon.com/bedrock/latest/userguide/api-keys.html", "api key"),
@@ -277,7 +288,7 @@ AWS_BAD_KEY: tuple[Phrase, ...] = (
     _build_bad_key("https://docs.aws.amazon.com/STS/latest/APIReference/CommonErrors.html", "security token"),
 )
 
-COMMON_PHRASES: tuple[Phrase, ...] = (*CONTEXT_OVERFLOW, *QUOTA, *BAD_KEY, *UNKNOWN_MODEL)
+COMMON_PHRASES: tuple[Phrase, ...] = (*CONTEXT_OVERFLOW, *QUOTA, *BAD_KEY, *PLACE, *UNKNOWN_MODEL)
 """Phrases that are searched for in the errors of every family."""
 
 WRONG_ADDRESS_MESSAGES = frozenset(

@@ -153,6 +153,8 @@ class ChatDialect(msgspec.Struct, frozen=True, kw_only=True):
     """Whether refusals of earlier turns are sent in a separate field."""
     empty_content: Literal["absent", "empty"] = "absent"
     """Content of an assistant turn with calls and without text."""
+    omits_empty_turns: bool = False
+    """Whether assistant turns with neither text nor calls are left out, since the vendor rejects the whole request."""
     result_parts: frozenset[str] = frozenset()
     """Types of parts besides text that tool results accept: `image`, `audio`, `file`."""
     empty_result: str = ""

@@ -86,6 +86,8 @@ class RowRecord(msgspec.Struct, frozen=True, gc=False):
     """Whether the row is in a batch, or queued for a retry after one."""
     cost: float | None = None
     """The recorded cost, in US dollars; None if unknown."""
+    position: int = 0
+    """Its position in the input of the run in which it was read last."""
 
 
 def decide_row(
@@ -93,8 +95,9 @@ def decide_row(
 ) -> Decision:
     """Decide what to do with a row of the input, given the ledger's entry for its key.
 
-    `is_repeated`: the key was read before in this run. Such a row, and one that has changed since it was processed, is
-    rejected: a result belongs to one request. A row that could not be read in an earlier run may have changed.
+    `is_repeated`: the key was read before in this run. Such a row, and one that has changed since its key got a result or was
+    submitted, is rejected: a result belongs to one request. A row that has no result, or whose failure is retried, may have
+    changed.
     """
     if is_repeated:
         return RefuseRow(
@@ -103,22 +106,25 @@ def decide_row(
             row.position,
             is_recorded=False,
         )
+    if entry is None or not _is_taken(entry, retry_failed=retry_failed):
+        return RefuseRow(row.key, row.fault, row.position) if type(row) is RejectedRow else RunRow(row)
     if type(row) is RejectedRow:
-        return RefuseRow(row.key, row.fault, row.position, is_recorded=entry is None or not entry.digest)
-    if entry is None or not entry.digest:
-        return RunRow(row)
+        return RefuseRow(row.key, row.fault, row.position, is_recorded=False)
     if entry.digest != row.digest:
-        message = f"the row under key {row.key!r} has changed since an earlier run; use another key or another ledger"
+        since = "an earlier run; use another key or another ledger"
+        if entry.status == "failed":
+            since = "it failed; retry failed rows, or use another key"
+        message = f"the row under key {row.key!r} has changed since {since}"
         return RefuseRow(row.key, _build_conflict_fault(message), row.position, is_recorded=False)
-    if entry.is_submitted:
+    if entry.status is None or entry.is_submitted:
         return Collect(row.key)
-    match entry.status:
-        case "done":
-            return Replay(row.key, entry.status, entry.body, entry.cost)
-        case "failed":
-            return RunRow(row) if retry_failed else Replay(row.key, entry.status, entry.body, entry.cost)
-        case "retryable" | None:
-            return RunRow(row)
+    return Replay(row.key, entry.status, entry.body, entry.cost)
+
+
+def _is_taken(entry: RowRecord, *, retry_failed: bool) -> bool:
+    """Return whether a key has a result that is kept, or is in a batch. A row that could not be read has no digest."""
+    is_failed = entry.status == "failed" and bool(entry.digest) and not retry_failed
+    return entry.is_submitted or entry.status == "done" or is_failed
 
 
 class Finish(msgspec.Struct, frozen=True):

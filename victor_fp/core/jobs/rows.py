@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from hashlib import blake2b
 from typing import Any, Literal, TypeAlias, final
 
@@ -20,7 +21,12 @@ from victor_fp.core.types import Message, ToolDefinition
 
 MAX_KEY_LENGTH = 512
 """Maximum characters of a key. For vendors' batch APIs, which accept fewer, it is shortened reversibly."""
-_FIELD = re.compile(r"\{([A-Za-z_][\w.-]*)\}|\{\{|\}\}")
+_CHAT_ARGUMENTS = frozenset({"self", "messages", "model", "tools"})
+_EMBED_ARGUMENTS = frozenset({"self", "texts", "model"})
+"""Arguments of the call that are fields of a row and not options."""
+_FIELD = re.compile(r"\{\{|\}\}|\{([^{}]+)\}")
+_NAME = re.compile(r"[^\W\d][\w.-]*(?: [\w.-]+)*")
+"""Names in braces that are columns even if the record does not have them; other text in braces, such as JSON, is text then."""
 
 
 RowOperation: TypeAlias = Literal["chat", "embeddings"]
@@ -115,6 +121,11 @@ def check_row(
     chosen = row.model or model
     if not chosen:
         return _reject(key, f"row {key!r}: no model; set one for the row or the job", position)
+    if not isinstance(chosen, str):
+        return _reject(key, f"row {key!r}: model must be a string", position)
+    own = row.options or {}
+    if own and (problem := _find_options_problem(own, _CHAT_ARGUMENTS)) is not None:
+        return _reject(key, f"row {key!r}: {problem}", position)
     match outcome(read_messages(row.messages)):
         case Success(messages):
             pass
@@ -129,7 +140,7 @@ def check_row(
                 pass
             case Failure(fault):
                 return _reject(key, f"row {key!r}: {fault.message}", position)
-    merged = {**options, **row.options} if row.options else options
+    merged = {**options, **own} if own else options
     try:
         encoded = encode_request(provider, chosen, messages, typed_tools, merged)
     except UnicodeEncodeError:
@@ -138,7 +149,7 @@ def check_row(
         reason = (str(error).splitlines() or [type(error).__name__])[0][:200]
         return _reject(key, f"row {key!r}: a value cannot be stored: {reason}", position)
     digest = compute_digest(encoded)
-    return CheckedRow(key, messages, chosen, typed_tools, merged, digest, position, row.options, (), len(encoded))
+    return CheckedRow(key, messages, chosen, typed_tools, merged, digest, position, own, (), len(encoded))
 
 
 def check_text_row(
@@ -146,7 +157,7 @@ def check_text_row(
 ) -> CheckedRow | RejectedRow:
     """Validate a row of an embedding job, or return its fault."""
     if isinstance(given, RejectedRow):
-        return replace(given, position=position)
+        return _name_rejected(given, position)
     row = given if isinstance(given, TextRow) else _build_text_row(given, position)
     if isinstance(row, RejectedRow):
         return row
@@ -156,10 +167,15 @@ def check_text_row(
     chosen = row.model or model
     if not chosen:
         return _reject(key, f"row {key!r}: no model; set one for the row or the job", position)
-    texts = (row.texts,) if isinstance(row.texts, str) else tuple(row.texts)
+    if not isinstance(chosen, str):
+        return _reject(key, f"row {key!r}: model must be a string", position)
+    own = row.options or {}
+    if own and (problem := _find_options_problem(own, _EMBED_ARGUMENTS)) is not None:
+        return _reject(key, f"row {key!r}: {problem}", position)
+    texts = _list_texts(row.texts)
     if not texts or not all(isinstance(text, str) for text in texts):
         return _reject(key, f"row {key!r}: expected one or several texts", position)
-    merged = {**options, **row.options}
+    merged = {**options, **own}
     try:
         asked = ("embeddings", provider, chosen, texts, sorted(merged.items()))
         encoded = _encoder.encode(asked)
@@ -169,7 +185,7 @@ def check_text_row(
         reason = (str(error).splitlines() or [type(error).__name__])[0][:200]
         return _reject(key, f"row {key!r}: a value cannot be stored: {reason}", position)
     digest = compute_digest(encoded)
-    return CheckedRow(key, (), chosen, (), merged, digest, position, row.options, texts, len(encoded))
+    return CheckedRow(key, (), chosen, (), merged, digest, position, own, texts, len(encoded))
 
 
 def encode_request(
@@ -191,6 +207,12 @@ def encode_request(
 def compute_digest(encoded: bytes) -> bytes:
     """Return 16 bytes that change with any part of the request."""
     return blake2b(encoded, digest_size=16).digest()
+
+
+def is_same_request(row: CheckedRow, provider: str) -> bool:
+    """Return whether the request of a row from `decode_row` has its digest: not if the job had other options then."""
+    encoded = encode_request(provider, row.model, row.messages, row.tools, row.options)
+    return compute_digest(encoded) == row.digest
 
 
 def encode_row(row: CheckedRow) -> bytes:
@@ -215,7 +237,7 @@ def parse_row(line: str | bytes, position: int) -> RowInput:
     """Parse a line of JSONL as a mapping, or return a rejected row."""
     value = decode_record(line if isinstance(line, bytes) else line.encode("utf-8", "surrogatepass"))
     if isinstance(value, NotJson):
-        return _reject(f"row-{position}", f"line {position + 1} is not a JSON object: {value.reason}")
+        return _reject(name_row(position), f"line {position + 1} is not a JSON object: {value.reason}")
     return value
 
 
@@ -242,12 +264,12 @@ def decode_record(line: bytes) -> dict[str, Json] | NotJson:
 def fill_template(template: str, columns: Mapping[str, Any]) -> Result[str, Fault]:
     """Replace `{column}` in a template by the column's value; `{{` and `}}` are braces.
 
-    A column that is absent, or null, is a fault.
+    A column that is absent, or null, is a fault. Text in braces is not replaced if it is neither a column nor words.
 
     >>> fill_template("Summarise: {text}", {"text": "..."}).unwrap()
     'Summarise: ...'
     """
-    names = list_template_fields(template)
+    names = [name for name in list_template_fields(template) if name in columns or _NAME.fullmatch(name)]
     missing = next((name for name in names if name not in columns), None)
     if missing is not None:
         known = ", ".join(sorted(map(str, columns))) or "none"
@@ -256,11 +278,17 @@ def fill_template(template: str, columns: Mapping[str, Any]) -> Result[str, Faul
     empty = next((name for name in names if texts[name] is None), None)
     if empty is not None:
         return Failure(InvalidRequest(message=f"the template requires column {empty!r}; the row has no value in it"))
-    return Success(_FIELD.sub(lambda found: texts[found[1]] or "" if found[1] else found[0][0], template))
+
+    def replace_field(found: re.Match[str]) -> str:
+        if found[1] is None:
+            return found[0][0]
+        return texts.get(found[1]) or ("" if found[1] in texts else found[0])
+
+    return Success(_FIELD.sub(replace_field, template))
 
 
 def list_template_fields(template: str) -> tuple[str, ...]:
-    """Return the columns of a template, in order."""
+    """Return what a template has in braces, in order."""
     return tuple(dict.fromkeys(found[1] for found in _FIELD.finditer(template) if found[1]))
 
 
@@ -277,11 +305,11 @@ def _read_row(given: object, position: int) -> Row | RejectedRow:
         if isinstance(given, Row):
             return given
         if isinstance(given, RejectedRow):
-            return replace(given, position=position)
+            return _name_rejected(given, position)
         if isinstance(given, TextRow):
             return _reject(given.key, f"row {given.key!r} has texts to embed, but the job is a chat job", position)
         message = f"row {position} is a {type(given).__name__}; expected a Row or a mapping"
-        return _reject(f"row-{position}", message, position)
+        return _reject(name_row(position), message, position)
     name = _name_row(given, position)
     messages = given.get("messages")
     if messages is None and (messages := given.get("prompt")) is None:
@@ -305,7 +333,7 @@ def _build_text_row(given: object, position: int) -> TextRow | RejectedRow:
         )
     if not isinstance(given, Mapping):
         message = f"row {position} is a {type(given).__name__}; expected a TextRow or a mapping"
-        return _reject(f"row-{position}", message, position)
+        return _reject(name_row(position), message, position)
     name = _name_row(given, position)
     texts = next((given[field] for field in ("texts", "text", "prompt") if given.get(field) is not None), None)
     if not isinstance(texts, Sequence) or isinstance(texts, bytes):
@@ -328,14 +356,35 @@ def _name_row(given: Mapping[str, Any], position: int) -> str:
     return str(position if key is None else key)
 
 
-def _is_key(key: str) -> bool:
-    return 0 < len(key) <= MAX_KEY_LENGTH and is_unicode(key)
+def name_row(position: int) -> str:
+    """Return the name of a row whose key cannot be read, which is not likely to be the key of another row."""
+    return f"(row {position})"
 
 
-def _reject_key(key: str, position: int) -> RejectedRow:
-    shown = key[:80].encode("utf-8", "replace").decode() or f"row-{position}"
-    message = f"row {position}: the key must be valid Unicode of 1 to {MAX_KEY_LENGTH} characters"
-    return _reject(shown, message, position)
+def _list_texts(given: object) -> tuple[Any, ...]:
+    """Return one text or several as a tuple; empty for what has no texts in an order."""
+    if isinstance(given, str):
+        return (given,)
+    if not isinstance(given, Iterable) or isinstance(given, Mapping | AbstractSet | bytes):
+        return ()
+    return tuple(given)
+
+
+def _find_options_problem(options: object, arguments: AbstractSet[str]) -> str | None:
+    """Return why a row cannot have these options; None if it can."""
+    if not isinstance(options, Mapping) or not all(isinstance(name, str) for name in options):
+        return "options must be an object"
+    taken = next((name for name in options if name in arguments), None)
+    return None if taken is None else f"{taken!r} cannot be one of its options"
+
+
+def _is_key(key: object) -> bool:
+    return isinstance(key, str) and 0 < len(key) <= MAX_KEY_LENGTH and is_unicode(key)
+
+
+def _reject_key(key: object, position: int) -> RejectedRow:
+    message = f"row {position}: the key must be valid Unicode of 1 to {MAX_KEY_LENGTH} characters, not {key!r:.80}"
+    return _reject(name_row(position), message, position)
 
 
 def is_unicode(text: str) -> bool:
@@ -344,7 +393,12 @@ def is_unicode(text: str) -> bool:
 
 
 def _reject(key: str, message: str, position: int = 0) -> RejectedRow:
-    return RejectedRow(key, InvalidRequest(message=message), position)
+    return _name_rejected(RejectedRow(key, InvalidRequest(message=message)), position)
+
+
+def _name_rejected(row: RejectedRow, position: int) -> RejectedRow:
+    """Set the position of a rejected row, and its name if it has no valid key."""
+    return replace(row, key=row.key if _is_key(row.key) else name_row(position), position=position)
 
 
 def _encode_other(value: Any) -> Any:

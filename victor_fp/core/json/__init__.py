@@ -30,6 +30,8 @@ Chain: TypeAlias = "tuple[Chain, str] | None"
 ObjectChain: TypeAlias = "tuple[ObjectChain, Mapping[str, Json]] | None"
 """JSON objects to merge, newest first."""
 
+BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+"""UTF-8's mark, which some servers put before a body; decoders reject it."""
 MAX_DEPTH = 200
 """Maximum nesting of a value from outside; validators and serialisers recurse natively, on the thread's stack."""
 _MAX_MERGE_DEPTH = 64

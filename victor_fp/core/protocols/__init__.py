@@ -18,6 +18,7 @@ from victor_fp.core.deltas import Delta, DeltaFilter
 from victor_fp.core.dialects import Dialect
 from victor_fp.core.faults import Fault, InvalidRequest, OperationUnsupported
 from victor_fp.core.framing import Frame, Framer
+from victor_fp.core.json import BYTE_ORDER_MARK
 from victor_fp.core.options import NO_OPTIONS
 from victor_fp.core.request_building.stored_state import STATE_OPTIONS, build_stateless
 from victor_fp.core.request_building.values import find_not_finite, find_unwritable
@@ -237,7 +238,7 @@ def _build_request(
 def _read_error(read: Callable[[int, Headers, bytes], Fault], status: int, headers: Headers, body: bytes) -> Fault:
     """Read the error; a body that is nested too deeply is treated as empty."""
     try:
-        return read(status, headers, body)
+        return read(status, headers, body.removeprefix(BYTE_ORDER_MARK))
     except RecursionError:
         return read(status, headers, b"")
 

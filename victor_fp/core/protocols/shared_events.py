@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from victor_fp.core.framing import Frame
 from victor_fp.core.json import Json
 
-_MARKS = (b'"error"', b'"detail"', b'"message"')
+_MARKS = (b'"error"', b'"detail"', b'"message"', b'"errors"', b'"base_resp"')
 DONE = b"[DONE]"
 """The end marker, without the white space around it. It is not JSON, so it is recognised before decoding."""
 
@@ -26,13 +26,27 @@ def is_error_object(value: Mapping[str, Json]) -> bool:
     >>> is_error_object({"detail": "Not enough memory"}), is_error_object({"type": "ping"})
     (True, False)
     """
-    if value.get("error") or value.get("object") == "error":
+    if value.get("error") or value.get("object") == "error" or is_failed_envelope(value):
         return True
     if "type" in value:
         return False
     return bool(value.get("detail")) or (
         isinstance(value.get("message"), str) and bool({"code", "status"} & value.keys())
     )
+
+
+def is_failed_envelope(value: Mapping[str, Json]) -> bool:
+    """Return whether an object reports a failure in the envelope that Cloudflare or MiniMax put around responses.
+
+    >>> is_failed_envelope({"success": False, "errors": [{"code": 3040, "message": "Capacity temporarily exceeded"}]})
+    True
+    >>> is_failed_envelope({"choices": [], "base_resp": {"status_code": 0, "status_msg": ""}})
+    False
+    """
+    if value.get("success") is False and value.get("errors"):
+        return True
+    outcome = value.get("base_resp")
+    return isinstance(outcome, Mapping) and bool(outcome.get("status_code"))
 
 
 def read_error_text(frame: Frame) -> dict[str, Json] | None:

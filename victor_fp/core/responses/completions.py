@@ -11,7 +11,7 @@ from returns.result import Failure, Result, Success
 from victor_fp.core import faults
 from victor_fp.core.deltas import run_filters
 from victor_fp.core.faults import Attempt, Fault, InvalidResponse, Partial, StreamTruncated
-from victor_fp.core.json import Json, NotJson, decode_json_object, merge_objects, unroll
+from victor_fp.core.json import BYTE_ORDER_MARK, Json, NotJson, decode_json_object, merge_objects, unroll
 from victor_fp.core.protocols import Codec
 from victor_fp.core.request_building.conversation import BlockKind, build_provider_state
 from victor_fp.core.request_building.tool_names import restore_names
@@ -41,6 +41,7 @@ class ResponseContext(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
 def read_completion(context: ResponseContext, codec: Codec, body: bytes) -> Result[CompletionResponse, Fault]:
     """Read a 200 body, with the same deltas and the same fold as a stream."""
+    body = body.removeprefix(BYTE_ORDER_MARK)
     filters, names = codec.filters, context.tool_names
     if not body.isascii() or (b"\\" in body and b"\\u" in body):  # a single byte is found much faster
         filters = (UnicodeRepair(), *filters)

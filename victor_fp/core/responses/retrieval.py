@@ -8,7 +8,7 @@ from typing import Any
 from returns.result import Failure, Result, Success
 
 from victor_fp.core.faults import Fault, InvalidResponse, OperationUnsupported
-from victor_fp.core.json import decode_json
+from victor_fp.core.json import BYTE_ORDER_MARK, decode_json
 from victor_fp.core.protocols import Codec
 from victor_fp.core.protocols.retrieval import EmbeddingCodec, RerankCodec, rank_documents
 from victor_fp.core.requests import Endpoint
@@ -39,6 +39,7 @@ def build_embedding_response(
     count: int | None = None,
 ) -> Result[EmbeddingResponse, Fault]:
     """Build the response of a 200 body; if the number of texts is given, the number of vectors must match."""
+    body = body.removeprefix(BYTE_ORDER_MARK)
     match outcome(embedding.decode(body, dtype)):
         case Failure(fault):
             return Failure(with_context(context, _find_error(codec, body) or fault))
@@ -68,6 +69,7 @@ def build_rerank_response(
     top_n: int | None = None,
 ) -> Result[RerankResponse, Fault]:
     """Build the ranking of a 200 body, best first; `documents`, if given, are added to the results."""
+    body = body.removeprefix(BYTE_ORDER_MARK)
     match outcome(reranking.decode(body)):
         case Failure(fault):
             return Failure(with_context(context, _find_error(codec, body) or fault))

@@ -16,6 +16,7 @@ from returns.result import Failure, Success
 from victor_fp.core.deltas import Delta, DeltaFilter, Stopped, run_filters
 from victor_fp.core.faults import Fault, InvalidResponse, StreamTruncated, convert_fault
 from victor_fp.core.framing import Framer, Garbled, Overflow, append_held
+from victor_fp.core.json import BYTE_ORDER_MARK
 from victor_fp.core.protocols import Codec, EventReader, Headers
 from victor_fp.core.request_building.tool_names import restore_names
 from victor_fp.core.responses.completions import (
@@ -35,7 +36,6 @@ BODY_LIMIT = 64 * 1024 * 1024
 """Maximum size of a complete body in bytes, decompressed."""
 LEAD_LIMIT = 1024 * 1024
 """Maximum bytes of white space before a response: servers send it to keep a connection alive."""
-_BOM = b"\xef\xbb\xbf"
 
 
 class StreamReading(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -162,11 +162,11 @@ def _recognise_form(reading: StreamReading, data: bytes) -> tuple[StreamReading,
     replace = msgspec.structs.replace
     size = reading.size + len(data)
     held = reading.body
-    if held and held[0].startswith(_BOM[:1]):
+    if held and held[0].startswith(BYTE_ORDER_MARK[:1]):
         held, data = (), b"".join((*held, data))
-    data = data.removeprefix(_BOM)
+    data = data.removeprefix(BYTE_ORDER_MARK)
     lead = data.lstrip()
-    if not lead or (len(lead) < len(_BOM) and _BOM.startswith(lead)):
+    if not lead or (len(lead) < len(BYTE_ORDER_MARK) and BYTE_ORDER_MARK.startswith(lead)):
         line = data.rpartition(b"\n")[2]
         held = held if len(line) == len(data) else ()
         return replace(reading, body=append_held(held, line) if line else held, size=size), b""

@@ -18,7 +18,7 @@ from pydantic import BaseModel, ValidationError
 from returns.result import Failure, Result, Success
 
 from victor_fp.core.faults import ContentRefused, Fault, InvalidRequest, InvalidResponse, Partial
-from victor_fp.core.json import Json, NotJson, decode_json, encode_json
+from victor_fp.core.json import Json, NotJson, decode_lenient_json, encode_json
 from victor_fp.core.options import ResponseFormat
 from victor_fp.core.result import outcome
 from victor_fp.core.schemas.validation import MISSING, SchemaError, compile_schema, render_path
@@ -130,7 +130,7 @@ def _read(response: CompletionResponse, form: ResponseForm) -> Result[Any, Fault
 def _find_first_match(response: CompletionResponse, form: ResponseForm, check: Check) -> Result[Any, Fault]:
     errors: Sequence[SchemaError] | None = None
     for text in dict.fromkeys(_list_candidates(response.content)):
-        value = decode_json(text)
+        value = decode_lenient_json(text)  # models write line breaks in strings unescaped
         if isinstance(value, NotJson):
             continue
         match outcome(check(value)):

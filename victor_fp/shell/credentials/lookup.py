@@ -104,6 +104,8 @@ def find_key(
 def find_key_problem(key: str) -> str:
     """Return why a key cannot be sent in a header, without quoting it; empty if it can."""
     text = key.strip()
+    if len(text) > 1 and text[0] in "\"'" and text[-1] == text[0]:
+        return "is enclosed in quotes"  # kept by tools that read environment files without a shell
     if any(character.isspace() for character in text):
         return "contains white space"
     return "" if text.isascii() and text.isprintable() else "contains characters that are not valid in a header"

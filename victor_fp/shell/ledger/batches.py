@@ -66,7 +66,8 @@ def add_batch(connection: sqlite3.Connection, token: str, created: float, rows: 
     number = cursor.lastrowid or 0
     connection.executemany(
         f"INSERT INTO submitted ({_COLUMNS}, batch) VALUES (?, ?, ?, 1, ?, ?)"  # noqa: S608
-        " ON CONFLICT (key) DO UPDATE SET batch = excluded.batch, tries = tries + 1",
+        " ON CONFLICT (key) DO UPDATE SET batch = excluded.batch, position = excluded.position, row = excluded.row,"
+        " tries = CASE digest WHEN excluded.digest THEN tries + 1 ELSE 1 END, digest = excluded.digest",
         ((row.key, row.position, row.digest, row.row, number) for row in rows),
     )
     connection.execute(

@@ -9,6 +9,10 @@ from pathlib import Path
 
 from victor_fp.core.faults import LedgerFailed
 
+FORMAT = 2
+"""Version of the tables of a ledger."""
+COMPANIONS = ("-wal", "-shm", "-journal", "-lock")
+"""Suffixes of the files of SQLite and of the lock, next to a ledger."""
 LOCKED = "locked"
 """Code of the fault for a ledger that is open in another run."""
 
@@ -17,13 +21,17 @@ class LedgerLocked(sqlite3.OperationalError):
     """Another run has the ledger open."""
 
 
+class NotALedger(sqlite3.DatabaseError):
+    """The file is no ledger, or that of another version."""
+
+
 def connect(file: Path) -> sqlite3.Connection:
     """Open a connection for reading and writing; a missing file is created. Raises sqlite3.Error."""
     return sqlite3.connect(file, timeout=5.0, isolation_level=None, check_same_thread=False)
 
 
 def connect_to_read(file: Path) -> sqlite3.Connection:
-    """Open a connection for reading. Raises sqlite3.Error if there is no file.
+    """Open a connection for reading. Raises sqlite3.Error if there is no file, NotALedger if it is not a ledger.
 
     The file is opened for writing if that is permitted, so that the last connection removes the write-ahead log. A file that
     is read-only and has no log is complete: it is read as it is, because a log of this connection's would stay.
@@ -35,7 +43,8 @@ def connect_to_read(file: Path) -> sqlite3.Connection:
         )
         try:
             connection.execute("PRAGMA query_only = ON")
-            connection.execute("SELECT 1 FROM meta").fetchone()
+            if not check_format(connection):
+                raise NotALedger("it is not a ledger: the file is empty")
         except sqlite3.Error:
             connection.close()
             if mode != "rw":
@@ -43,6 +52,19 @@ def connect_to_read(file: Path) -> sqlite3.Connection:
         else:
             return connection
     raise AssertionError("one of the modes returns or raises")
+
+
+def check_format(connection: sqlite3.Connection) -> bool:
+    """Return whether the file is a ledger, False if it is empty. Raises NotALedger for another version or program."""
+    if connection.execute("SELECT 1 FROM sqlite_master LIMIT 1").fetchone() is None:
+        return False
+    columns = [column[1] for column in connection.execute("PRAGMA table_info(meta)")]
+    meta = dict(connection.execute("SELECT name, value FROM meta").fetchall()) if columns == ["name", "value"] else {}
+    if "format" not in meta:
+        raise NotALedger("it is the database of another program")
+    if meta["format"] != str(FORMAT):
+        raise NotALedger(f"its format is version {meta['format']}; this release reads version {FORMAT}")
+    return True
 
 
 def lock_ledger(file: Path) -> sqlite3.Connection:

@@ -23,17 +23,25 @@ from typing import Any, Concatenate, ParamSpec, TypeVar
 import msgspec
 from returns.result import Failure, Result, Success
 
-from victor_fp.core.faults import Fault
+from victor_fp.core.faults import Fault, LedgerFailed
 from victor_fp.core.jobs.decisions import RowRecord, Status
 from victor_fp.core.jobs.report import Report
+from victor_fp.core.result import outcome
 from victor_fp.shell.ledger.batches import SCHEMA
-from victor_fp.shell.ledger.connection import Transaction, build_ledger_fault, connect, lock_ledger
+from victor_fp.shell.ledger.connection import (
+    FORMAT,
+    LOCKED,
+    Transaction,
+    build_ledger_fault,
+    check_format,
+    connect,
+    lock_ledger,
+)
 from victor_fp.shell.ledger.reading import count_rows
 
 P = ParamSpec("P")
 R = TypeVar("R")
 
-FORMAT = 2
 GATHERING = 0.002
 """Seconds for which a commit waits for more rows. A commit costs as much as 40 rows in it, and requests take far longer."""
 MAX_GATHERING = 0.1
@@ -120,6 +128,8 @@ class Ledger:
         """Called after each commit with the outcomes of its rows, and with the fault if it failed."""
         self.is_cancelled = False
         """Whether `cancel_run` was called for this run; updated with each commit."""
+        self._is_in_use = False
+        """Whether a job uses it that was not given a path."""
         self._connection = connection
         self._lock = lock
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="victor-fp-ledger")
@@ -142,10 +152,13 @@ class Ledger:
             file.parent.mkdir(parents=True, exist_ok=True)
             opened.append(lock := lock_ledger(file))
             opened.append(connection := connect(file))
+            is_new = not check_format(connection)
             connection.execute("PRAGMA journal_mode = WAL")
             connection.execute(f"PRAGMA wal_autocheckpoint = {_LOG_PAGES}")
             connection.execute(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
-            connection.executescript(_SCHEMA + SCHEMA)
+            if is_new:  # in one transaction: a creation that is interrupted leaves an empty file
+                format_row = f"INSERT INTO meta VALUES ('format', '{FORMAT}');"  # noqa: S608  a constant
+                connection.executescript(f"BEGIN IMMEDIATE; {_SCHEMA} {SCHEMA} {format_row} COMMIT;")
             with Transaction(connection):
                 run = _begin_run(connection)
         except (sqlite3.Error, OSError, ValueError) as error:
@@ -154,11 +167,29 @@ class Ledger:
             return Failure(build_ledger_fault(file, error))
         return Success(cls(file, connection, lock, run))
 
+    async def begin_run(self) -> Result[None, Fault]:
+        """Start another run with this open ledger. LedgerFailed if another job uses it, until that job's `end_run`."""
+        if self._is_in_use:
+            return Failure(LedgerFailed(message=f"ledger {self.path}: another job uses it", code=LOCKED))
+        self._is_in_use = True
+        await self._write_pending()
+        match outcome(await self.call(_begin_run)):
+            case Failure(fault):
+                self.end_run()
+                return Failure(fault)
+            case Success(number):
+                self.run, self.read, self.finished, self.is_cancelled = number, 0, 0, False
+                return Success(None)
+
+    def end_run(self) -> None:
+        """Let another job use this open ledger."""
+        self.on_commit, self._is_in_use = _ignore, False
+
     async def look_up(self, keys: Sequence[str]) -> Result[dict[str, RowRecord], Fault]:
         """Return the records of these keys; keys without a record are absent."""
         return await self._run_in_thread(self._read_entries, keys)
 
-    def finish(self, row: FinishedRow, outcome: object) -> asyncio.Future[None]:
+    def finish(self, row: FinishedRow, done: object) -> asyncio.Future[None]:
         """Write the result of a row. Rows that finish meanwhile share a commit, after which `on_commit` gets their outcomes.
 
         The future is done after that. It is that of the group: every object that waits for a commit costs the garbage collector
@@ -171,7 +202,7 @@ class Ledger:
             if self._writer is None:
                 self._writer = loop.create_task(self._write())
         commit.rows.append(row)
-        commit.outcomes.append(outcome)
+        commit.outcomes.append(done)
         if self._gathered is not None and len(commit.rows) >= self._wanted_rows:
             _end_wait(self._gathered)
         return commit.end
@@ -185,10 +216,13 @@ class Ledger:
 
     async def aclose(self) -> None:
         """Write pending rows and close the file."""
-        while self._writer is not None:
-            await asyncio.wait([self._writer])
+        await self._write_pending()
         await self._run_in_thread(self._close)
         self._thread.shutdown(wait=False)
+
+    async def _write_pending(self) -> None:
+        while self._writer is not None:
+            await asyncio.wait([self._writer])
 
     async def call(
         self, function: Callable[Concatenate[sqlite3.Connection, P], R], *args: P.args, **kwargs: P.kwargs
@@ -253,9 +287,9 @@ class Ledger:
         for start in range(0, len(keys), _VARIABLES):
             part = keys[start : start + _VARIABLES]
             marks = ",".join("?" * len(part))
-            query = f"SELECT id, key, digest, run, status, body, cost FROM rows WHERE key IN ({marks})"  # noqa: S608  marks only
-            for number, key, digest, run, status, body, cost in self._connection.execute(query, part):
-                found[key] = RowRecord(number, digest, run, status, body or b"", cost=cost)
+            query = f"SELECT key, id, digest, run, status, body, cost, position FROM rows WHERE key IN ({marks})"  # noqa: S608  marks only
+            for key, number, digest, run, status, body, cost, position in self._connection.execute(query, part):
+                found[key] = RowRecord(number, digest, run, status, body or b"", cost=cost, position=position)
             if not has_batches:
                 continue
             query = f"SELECT key, digest FROM submitted WHERE key IN ({marks})"  # noqa: S608  marks only
@@ -267,6 +301,7 @@ class Ledger:
 
     def _finish(self, rows: Sequence[FinishedRow]) -> None:
         shared = (self.run, time.time())
+        count = sum(row.status != "retryable" for row in rows)
         with Transaction(self._connection):
             for start in range(0, len(rows), _GROUP):
                 group = rows[start : start + _GROUP]
@@ -276,13 +311,14 @@ class Ledger:
                     for value in msgspec.structs.astuple(row)
                 ]
                 self._connection.execute(_insert_statement(len(group)), [*shared, *values])
-            self.finished += sum(row.status != "retryable" for row in rows)
-            self._save_progress()
+            self._save_progress(count)
             cancelled = self._connection.execute("SELECT value FROM meta WHERE name = 'cancelled'").fetchone()
             self.is_cancelled = cancelled is not None and cancelled[0] == str(self.run)
+        self.finished += count
 
-    def _save_progress(self) -> None:
-        values = (str(self.read), str(self.finished))
+    def _save_progress(self, more: int = 0) -> None:
+        """Write the counts; `more` rows are finished by this transaction."""
+        values = (str(self.read), str(self.finished + more))
         self._connection.execute("INSERT OR REPLACE INTO meta VALUES ('read', ?), ('finished', ?)", values)
 
     def _close(self) -> None:
@@ -297,6 +333,11 @@ class Ledger:
         return count_rows(self._connection)
 
 
+def move_rows(connection: sqlite3.Connection, positions: Sequence[tuple[int, int]]) -> None:
+    """Store the positions of rows in the input of this run, each with the number of the row."""
+    connection.executemany("UPDATE rows SET position = ? WHERE id = ?", positions)
+
+
 def _end_wait(waiter: asyncio.Future[None]) -> None:
     if not waiter.done():
         waiter.set_result(None)
@@ -307,12 +348,10 @@ def _ignore(outcomes: Sequence[Any], fault: Fault | None) -> None:
 
 
 def _begin_run(connection: sqlite3.Connection) -> int:
-    """Start a run and return its number. Raises ValueError if the ledger has another format version."""
-    meta = dict(connection.execute("SELECT name, value FROM meta").fetchall())
-    if meta.get("format", str(FORMAT)) != str(FORMAT):
-        raise ValueError(f"its format is version {meta['format']}; this release reads version {FORMAT}")
-    run = int(meta.get("run", 0)) + 1
-    values = [("format", str(FORMAT)), ("run", str(run)), ("read", "0"), ("finished", "0")]
+    """Start a run and return its number."""
+    found = connection.execute("SELECT value FROM meta WHERE name = 'run'").fetchone()
+    run = 1 if found is None else int(found[0]) + 1
+    values = [("run", str(run)), ("read", "0"), ("finished", "0")]
     connection.executemany("INSERT OR REPLACE INTO meta VALUES (?, ?)", values)
     return run
 

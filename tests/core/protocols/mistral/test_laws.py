@@ -124,7 +124,10 @@ def test_any_value_anywhere_in_a_chunk_is_read_without_raising(whole: dict[str, 
 @given(answers(identified=True))
 def test_a_response_is_sent_back_unmodified(whole: dict[str, Any]) -> None:
     (choice,) = whole["choices"]
-    message, given_back = choice["message"], back(whole)
+    message = choice["message"]
+    if not message["tool_calls"] and not merged(message["content"]):
+        return  # an empty turn is omitted
+    given_back = back(whole)
     assert [one["id"] for one in given_back.get("tool_calls", [])] == [one["id"] for one in message["tool_calls"]]
     assert merged(given_back["content"]) == merged(message["content"])
 

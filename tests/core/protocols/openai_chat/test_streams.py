@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from tests.core.protocols.openai_chat.answers import USAGE, chunk, piece, said, sse, streamed
+from victor_fp import replay
 
 STOP = chunk({}, "stop")
 CALLS = chunk({}, "tool_calls")
@@ -234,3 +235,23 @@ def test_citations_and_log_probabilities_grow_chunk_by_chunk() -> None:
 def test_repeated_extra_fields_are_merged() -> None:
     answer = streamed("xai", sse(chunk({"content": "a"}, citations=["x"]), chunk({}, "stop", citations=["x", "y"])))
     assert answer["metadata"]["citations"] == ["x", "y"]
+
+
+@pytest.mark.parametrize("provider", ["vllm", "mistral"])
+def test_a_whole_completion_as_the_only_event_is_read(provider: str) -> None:
+    whole = b'data: {"id":"x","choices":[{"index":0,"message":{"role":"assistant","content":"Hi"},"finish_reason":"stop"}]}\n\n'
+    *before, last = replay.stream(provider, 200, {}, [whole])
+    assert "".join(chunk.unwrap().content for chunk in before) == "Hi"
+    assert last.unwrap().stop_reason == "stop"
+
+
+def test_the_accumulated_text_of_a_chunk_with_a_delta_is_not_repeated() -> None:
+    events = [
+        b'data: {"id":"x","choices":[{"index":0,"delta":{"content":"H"},"message":{"content":"H"}}]}\n\n',
+        b'data: {"id":"x","choices":[{"index":0,"delta":{"content":"i"},"message":{"content":"Hi"}}]}\n\n',
+        b'data: {"id":"x","choices":[{"index":0,"delta":{},"message":{"content":"Hi"},"finish_reason":"stop"}]}\n\n',
+    ]
+    *_, last = replay.stream("perplexity", 200, {}, events)
+    response = last.unwrap().response
+    assert response is not None
+    assert response.content == "Hi"

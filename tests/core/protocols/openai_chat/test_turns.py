@@ -251,3 +251,19 @@ def test_reasoning_in_a_dict_is_sent_back_to_vendors_that_expect_it() -> None:
     given: Any = [{"role": "user", "content": "Hi"}, turn, {"role": "tool", "tool_call_id": "call_1", "content": "x"}]
     assert sent("deepseek", given)["messages"][1]["reasoning_content"] == "rain?"
     assert sent("groq", given)["messages"][1]["reasoning"] == "rain?"
+
+
+@pytest.mark.parametrize("provider", ["moonshot", "kimi-coding", "openrouter", "mistral", "cohere"])
+@pytest.mark.parametrize("thought", ["", "hm"])
+def test_empty_turns_are_omitted_where_they_are_rejected(provider: str, thought: str) -> None:
+    blocks = [{"kind": "reasoning", "text": thought}] if thought else []
+    state = {"protocol": "openai-chat", "provider": "deepseek", "model": "m", "blocks": blocks}
+    empty = Message(role="assistant", content="", metadata={"provider_state": state})
+    messages = [HI, empty, Message(role="assistant"), HI]
+    assert [turn["role"] for turn in sent(provider, messages, max_tokens=9)["messages"]] == ["user", "user"]
+    assert [turn["role"] for turn in sent(provider, messages, tools=[WEATHER])["messages"]] == ["user", "user"]
+
+
+def test_empty_turns_are_kept_for_servers_whose_templates_require_alternating_roles() -> None:
+    roles = [turn["role"] for turn in sent("vllm", [HI, Message(role="assistant"), HI])["messages"]]
+    assert roles == ["user", "assistant", "user"]

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
 
 from tests.core.protocols.openai_chat.answers import body, read
+from victor_fp import replay
 
 BASE = {"prompt_tokens": 100, "completion_tokens": 20, "total_tokens": 120}
 
@@ -99,3 +101,13 @@ def test_the_cost_is_in_dollars_where_the_vendor_names_it(extra: dict[str, Any],
 def test_counts_beyond_the_standard_ones_are_kept_as_they_came() -> None:
     raw = {**BASE, "queue_time": 0.5, "prompt_tokens_details": {"audio_tokens": 4}}
     assert read("groq", body({"content": "Hi"}, usage=raw))["metadata"]["usage_raw"] == raw
+
+
+def test_the_cost_of_perplexity_is_an_object() -> None:
+    counts = {"prompt_tokens": 1, "completion_tokens": 2, "total_tokens": 3, "cost": {"total_cost": 0.006}}
+    data = {"choices": [{"message": {"content": "ok"}, "finish_reason": "stop"}], "usage": counts}
+    response = replay.response("perplexity", 200, {}, json.dumps(data).encode()).unwrap()
+    assert response.metadata is not None
+    assert response.metadata["cost"] == {"amount": 0.006, "currency": "USD", "source": "vendor"}
+    assert response.metadata["usage_raw"]["cost"] == {"total_cost": 0.006}
+    assert response.usage == {"prompt_tokens": 1, "completion_tokens": 2, "total_tokens": 3}

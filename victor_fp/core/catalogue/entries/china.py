@@ -41,6 +41,7 @@ from victor_fp.core.faults import (
     QuotaExhausted,
     RateLimited,
     ServerFailed,
+    TimedOut,
 )
 from victor_fp.core.models.chat import KIMI_MODELS
 
@@ -190,6 +191,7 @@ MOONSHOT = ProviderSpec(
         reasoning_filler=" ",  # an empty one is rejected like a missing one
         refusals=False,
         empty_content="empty",
+        omits_empty_turns=True,  # https://github.com/MoonshotAI/kimi-code/issues/1985, also with reasoning
         developer_role="system",
         schemas=MOONSHOT_SCHEMAS,
         tool_names=MOONSHOT_NAMES,
@@ -214,10 +216,24 @@ MOONSHOT_CHINA = msgspec.structs.replace(
     confidence="documented",
 )
 
+MINIMAX_CHAT = msgspec.structs.replace(
+    OPEN,
+    codes={
+        # https://platform.minimax.io/docs/api-reference/errorcode: also with status 200, in `base_resp`
+        "1000": ServerFailed,
+        "1001": TimedOut,
+        **dict.fromkeys(("1002", "1039", "1041", "2045"), RateLimited),
+        **dict.fromkeys(("1004", "2049"), AuthRejected),
+        **dict.fromkeys(("1008", "2056"), QuotaExhausted),
+        **dict.fromkeys(("1024", "1033"), ServerFailed),
+        **dict.fromkeys(("1026", "1027"), ContentRefused),
+        "2013": InvalidRequest,
+    },
+)
 MINIMAX = ProviderSpec(
     name="minimax",
     title="MiniMax",
-    dialect=OPEN,
+    dialect=MINIMAX_CHAT,
     base_url="https://api.minimax.io/v1",
     key_variables=("MINIMAX_API_KEY",),
     supports=NOT_KNOWN,
@@ -239,7 +255,7 @@ MINIMAX_ANTHROPIC = derive_entry(
 MINIMAX_CN = ProviderSpec(
     name="minimax-cn",
     title="MiniMax (China)",
-    dialect=OPEN,
+    dialect=MINIMAX_CHAT,
     base_url="https://api.minimaxi.com/v1",
     key_variables=("MINIMAX_API_KEY",),
     supports=NOT_KNOWN,

@@ -44,6 +44,7 @@ OPENROUTER = ProviderSpec(
         budget_form="reasoning",
         # https://openrouter.ai/docs/use-cases/reasoning-tokens: details must be sent back unmodified.
         reasoning_replay="reasoning_details",
+        omits_empty_turns=True,  # https://github.com/NousResearch/hermes-agent/issues/90614: upstream servers reject them
         result_parts=frozenset({"image", "audio", "file"}),  # its document: ChatToolMessage
         cache_marks="cache_control",
     ),

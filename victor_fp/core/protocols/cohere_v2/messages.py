@@ -35,7 +35,13 @@ def build_messages(
         for part in message.content
         if isinstance(part, AudioPart | FilePart)
     ]
-    return [_build_message(dialect, policy, message) for message in messages], unsupported
+    built = [_build_message(dialect, policy, message) for message in messages]
+    # https://docs.cohere.com/reference/errors: a message must not be empty.
+    return [message for message in built if not _is_empty_turn(message)], unsupported
+
+
+def _is_empty_turn(message: wire.RequestMessage) -> bool:
+    return isinstance(message, wire.AssistantMessage) and not message.content and not message.tool_calls
 
 
 def _place_part(part: ImagePart | AudioPart | FilePart) -> Placement:

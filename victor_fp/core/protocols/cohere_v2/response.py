@@ -24,6 +24,7 @@ from victor_fp.core.json import NotJson, Undecodable, decode_json_object
 from victor_fp.core.protocols.cohere_v2.errors import fault_from_error
 from victor_fp.core.protocols.cohere_v2.notes import emit_citations, emit_logprobs, emit_plan, emit_stop
 from victor_fp.core.protocols.operations import build_decoder
+from victor_fp.core.protocols.shared_events import is_error_object
 from victor_fp.core.requests import Endpoint
 from victor_fp.core.streaming.tool_call_drafts import make_id
 
@@ -82,6 +83,6 @@ def _emit_content(block: wire.AssistantContent) -> list[Delta]:
 def _fault_from_empty_body(endpoint: Endpoint, dialect: CohereDialect, body: bytes) -> Fault:
     """Return the fault for a body without a message object; the `message` of an error is a string."""
     value = decode_json_object(body)
-    if not isinstance(value, NotJson) and (value.get("error") or isinstance(value.get("message"), str)):
+    if not isinstance(value, NotJson) and (is_error_object(value) or isinstance(value.get("message"), str)):
         return fault_from_error(endpoint, dialect, value)
     return InvalidResponse(provider=endpoint.spec.name, message="the response contains no message")

@@ -11,7 +11,8 @@ from victor_fp.core.classification.classifier import classify_error
 from victor_fp.core.classification.details import ErrorDetails, read_body, read_details, read_seconds
 from victor_fp.core.classification.families import GOOGLE_FAMILY
 from victor_fp.core.faults import Fault, QuotaExhausted
-from victor_fp.core.json import NotJson, Undecodable, WireDecoder, decode_lenient_json
+from victor_fp.core.json import NotJson, Undecodable, WireDecoder, decode_json_object, decode_lenient_json
+from victor_fp.core.protocols.shared_events import is_error_object, may_be_error
 from victor_fp.core.requests import Endpoint
 
 ERRORS: WireDecoder[ErrorResponse | list[ErrorResponse]] = WireDecoder(ErrorResponse | list[ErrorResponse])
@@ -34,6 +35,12 @@ def find_status(body: bytes) -> Status | None:
         return None
     responses = decoded if isinstance(decoded, list) else [decoded]
     return next((response.error for response in responses if response.error is not None), None)
+
+
+def is_error(data: bytes) -> bool:
+    """Return whether a body or an event without content is an error in another form than Google's."""
+    value = decode_json_object(data) if may_be_error(data) else NotJson("")
+    return not isinstance(value, NotJson) and is_error_object(value)
 
 
 def fault_from_error(endpoint: Endpoint, error: Status | None, body: bytes, *, model: str | None = None) -> Fault:

@@ -13,10 +13,10 @@ import msgspec
 from victor_fp.core.deltas import Delta, ErrorReported, StreamEnded
 from victor_fp.core.faults import Fault, InvalidResponse
 from victor_fp.core.framing import Frame
-from victor_fp.core.json import NotJson, Undecodable, decode_json_object, encode_json
-from victor_fp.core.protocols.gemini.errors import fault_from_error, find_status
+from victor_fp.core.json import Undecodable, encode_json
+from victor_fp.core.protocols.gemini.errors import fault_from_error, find_status, is_error
 from victor_fp.core.protocols.gemini.response import RESPONSES, START, GeminiProgress, emit_last_notes, read_response
-from victor_fp.core.protocols.shared_events import DONE, is_error_object, may_be_error, read_error_text
+from victor_fp.core.protocols.shared_events import DONE, read_error_text
 from victor_fp.core.requests import Endpoint
 
 
@@ -49,7 +49,7 @@ class GeminiReader(msgspec.Struct, frozen=True):
         progress, deltas = read_response(self.endpoint, progress, response)
         if b'"error"' in data and (error := find_status(data)) is not None:
             deltas.append(ErrorReported(fault_from_error(self.endpoint, error, data, model=progress.model)))
-        elif frame.event == "error" or (response.candidates is None and _is_error(data)):
+        elif frame.event == "error" or (response.candidates is None and is_error(data)):
             deltas.append(ErrorReported(fault_from_error(self.endpoint, None, data, model=progress.model)))
         return progress, deltas
 
@@ -59,12 +59,6 @@ class GeminiReader(msgspec.Struct, frozen=True):
             return fault_from_error(self.endpoint, None, encode_json(text), model=progress.model)
         message = f"an event of the stream cannot be decoded: {reason}"
         return InvalidResponse(provider=self.endpoint.spec.name, model=progress.model, message=message)
-
-
-def _is_error(data: bytes) -> bool:
-    """Return whether an event without candidates is an error in another form than Google's."""
-    value = decode_json_object(data) if may_be_error(data) else NotJson("")
-    return not isinstance(value, NotJson) and is_error_object(value)
 
 
 def build_reader(endpoint: Endpoint) -> GeminiReader:

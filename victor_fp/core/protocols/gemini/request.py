@@ -102,13 +102,17 @@ def build_body(
     if options.parallel_tool_calls is False:
         reason = "the API does not support limiting parallel calls"
         unsupported.append(Adjustment(parameter="parallel_tool_calls", reason=reason))
+    choice = request.options.tool_choice
+    if not request.tools and (choice == "required" or isinstance(choice, dict)):
+        unsupported.append(Adjustment(parameter="tool_choice", reason="there are no tools to choose from"))
+        choice = None
     tools, in_tools = _build_tools(request.tools, policy)
     config, in_config = _build_generation_config(request, policy, conversation)
     body = GenerateContentRequest(
         contents=conversation.contents,
         system_instruction=_replace_none(conversation.system),
         tools=tools,
-        tool_config=_build_tool_config(request, policy),
+        tool_config=_build_tool_config(request.tools, choice, policy),
         generation_config=config,
         service_tier=tier,
     )
@@ -195,10 +199,14 @@ def _build_declaration(tool: ToolDefinition, policy: GeminiPolicy) -> tuple[Func
     return FunctionDeclaration(name=tool.name, description=description, parameters=schema), []
 
 
-def _build_tool_config(request: ChatRequest, policy: GeminiPolicy) -> ToolConfig | UnsetType:
-    match request.options.tool_choice:
-        case None | "auto" as choice:
-            if policy.validated and any(tool.strict for tool in request.tools):
+def _build_tool_config(
+    tools: tuple[ToolDefinition, ...],
+    choice: Literal["auto", "none", "required"] | dict[str, str] | None,
+    policy: GeminiPolicy,
+) -> ToolConfig | UnsetType:
+    match choice:
+        case None | "auto":
+            if policy.validated and any(tool.strict for tool in tools):
                 return ToolConfig(function_calling_config=FunctionCallingConfig(mode="VALIDATED"))
             if choice is None:
                 return UNSET

@@ -28,7 +28,7 @@ from victor_fp.core.deltas import (
 )
 from victor_fp.core.faults import ContentRefused, InvalidResponse
 from victor_fp.core.json import Json, Undecodable
-from victor_fp.core.protocols.gemini.errors import fault_from_error, find_status
+from victor_fp.core.protocols.gemini.errors import fault_from_error, find_status, is_error
 from victor_fp.core.protocols.gemini.function_calls import NO_CALLS, CallProgress, read_call
 from victor_fp.core.protocols.gemini.notes import emit_replaced_notes, read_candidate_notes, to_plain
 from victor_fp.core.protocols.operations import build_decoder
@@ -81,7 +81,7 @@ def read(endpoint: Endpoint, body: bytes) -> Sequence[Delta]:
     response = RESPONSES.decode(body)
     if isinstance(response, Undecodable) or not (response.candidates or _is_refusal(response.prompt_feedback)):
         error = find_status(body)
-        if error is not None:
+        if error is not None or is_error(body):
             return [ErrorReported(fault_from_error(endpoint, error, body))]
         reason = response.reason if isinstance(response, Undecodable) else "neither candidates nor a block reason"
         return [

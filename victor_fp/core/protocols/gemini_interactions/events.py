@@ -20,10 +20,10 @@ from victor_fp_wire.gemini_interactions.response import (
 )
 
 from victor_fp.core.deltas import Delta, ErrorReported
-from victor_fp.core.faults import InvalidResponse
+from victor_fp.core.faults import Fault, InvalidResponse
 from victor_fp.core.framing import Frame
-from victor_fp.core.json import Undecodable
-from victor_fp.core.protocols.gemini.errors import fault_from_error, find_status
+from victor_fp.core.json import Undecodable, encode_json
+from victor_fp.core.protocols.gemini.errors import fault_from_error, find_status, is_error
 from victor_fp.core.protocols.gemini_interactions.response import (
     describe_interaction,
     end_interaction,
@@ -32,7 +32,7 @@ from victor_fp.core.protocols.gemini_interactions.response import (
 )
 from victor_fp.core.protocols.gemini_interactions.steps_received import OpenStep, append_to_step, begin_step, end_step
 from victor_fp.core.protocols.operations import build_decoder
-from victor_fp.core.protocols.shared_events import DONE
+from victor_fp.core.protocols.shared_events import DONE, read_error_text
 from victor_fp.core.requests import Endpoint
 from victor_fp.core.streaming.persistent import PersistentMap
 
@@ -57,7 +57,7 @@ class InteractionReader(msgspec.Struct, frozen=True, kw_only=True):
                 continue
             event = EVENTS.decode(frame.data)
             if isinstance(event, Undecodable):
-                deltas.append(ErrorReported(reader._find_error(event.reason)))
+                deltas.append(ErrorReported(reader._read_undecodable(frame, event.reason)))
                 continue
             reader, found = reader._read_event(event, frame)
             deltas += found
@@ -67,7 +67,10 @@ class InteractionReader(msgspec.Struct, frozen=True, kw_only=True):
         """Return no deltas: nothing is buffered."""
         return []
 
-    def _find_error(self, reason: str) -> InvalidResponse:
+    def _read_undecodable(self, frame: Frame, reason: str) -> Fault:
+        text = read_error_text(frame)
+        if text is not None:
+            return fault_from_error(self.endpoint, None, encode_json(text), model=self.interaction.model)
         message = f"an event of the stream cannot be decoded: {reason}"
         return InvalidResponse(provider=self.endpoint.spec.name, model=self.interaction.model, message=message)
 
@@ -100,9 +103,10 @@ class InteractionReader(msgspec.Struct, frozen=True, kw_only=True):
                 return self, []
             case UnknownEventType():
                 error = find_status(frame.data)
-                if error is None:
+                if error is None and frame.event != "error" and not is_error(frame.data):
                     return self, []
-                return self, [ErrorReported(fault_from_error(self.endpoint, error, frame.data))]
+                fault = fault_from_error(self.endpoint, error, frame.data, model=self.interaction.model)
+                return self, [ErrorReported(fault)]
 
     def _with_step(self, step: OpenStep) -> InteractionReader:
         if self.steps.get(step.index) is step:

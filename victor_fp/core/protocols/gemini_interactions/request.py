@@ -45,7 +45,8 @@ def build_interaction(
         return Failure(InvalidRequest(provider=endpoint.spec.name, model=request.model, message=message))
     level, in_thinking = _choose_level(dialect, options)
     tier, in_tier = _choose_tier(dialect, options)
-    unsupported = [*conversation.unsupported, *in_thinking, *in_tier, *_list_unsupported(options)]
+    choice, in_choice = _choose_tool(request)
+    unsupported = [*conversation.unsupported, *in_thinking, *in_tier, *in_choice, *_list_unsupported(options)]
     match outcome(resolve_unsupported(endpoint, request, unsupported)):
         case Failure(fault):
             return Failure(fault)
@@ -59,7 +60,7 @@ def build_interaction(
         max_output_tokens=_replace_none(request.max_tokens),
         thinking_level=level,
         thinking_summaries=UNSET if level is UNSET else "auto",
-        tool_choice=_choose_tool(options),
+        tool_choice=choice,
     )
     body = Body(
         model=request.model.removeprefix("models/"),
@@ -102,17 +103,19 @@ def _build_tool(tool: ToolDefinition) -> FunctionTool:
 
 
 def _choose_tool(
-    options: Options,
-) -> Literal["auto", "any", "none", "validated"] | ToolChoiceConfig | UnsetType:
-    match options.tool_choice:
+    request: ChatRequest,
+) -> tuple[Literal["auto", "any", "none", "validated"] | ToolChoiceConfig | UnsetType, list[Adjustment]]:
+    match request.options.tool_choice:
         case None:
-            return UNSET
+            return UNSET, []
         case "auto" | "none" as choice:
-            return choice
+            return choice, []
+        case _ if not request.tools:
+            return UNSET, [Adjustment(parameter="tool_choice", reason="there are no tools to choose from")]
         case "required":
-            return "any"
+            return "any", []
         case named:
-            return ToolChoiceConfig(allowed_tools=AllowedTools(mode="any", tools=[named["name"]]))
+            return ToolChoiceConfig(allowed_tools=AllowedTools(mode="any", tools=[named["name"]])), []
 
 
 def _choose_level(

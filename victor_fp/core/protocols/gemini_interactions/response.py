@@ -10,7 +10,7 @@ from victor_fp_wire.gemini_interactions.response import Interaction, Interaction
 from victor_fp.core.deltas import Delta, ErrorReported, MetadataReported, Stopped, StreamEnded, UsageReported
 from victor_fp.core.faults import Cancelled, Fault, InvalidResponse, ServerFailed
 from victor_fp.core.json import Json, Undecodable, encode_json
-from victor_fp.core.protocols.gemini.errors import fault_from_error, find_status
+from victor_fp.core.protocols.gemini.errors import fault_from_error, find_status, is_error
 from victor_fp.core.protocols.gemini.notes import to_plain
 from victor_fp.core.protocols.gemini_interactions.steps_received import begin_step, end_step
 from victor_fp.core.protocols.operations import build_decoder
@@ -23,16 +23,18 @@ STOP_REASONS: Mapping[str, str] = {"completed": "stop", "requires_action": "tool
 FAILURE = "budget_exceeded"
 """Status of an interaction that ended before it was complete."""
 UNFINISHED = frozenset({"in_progress", "queued"})
+STATUSES = frozenset({*STOP_REASONS, FAILURE, *UNFINISHED, "cancelled", "failed"})
+"""All known statuses. Error bodies of other servers have other statuses, such as `error`."""
 
 
 def read_interaction(endpoint: Endpoint, body: bytes) -> Sequence[Delta]:
     """Decode a 200 body to deltas."""
     interaction = INTERACTIONS.decode(body)
-    if isinstance(interaction, Undecodable) or (interaction.status is None and interaction.steps is None):
+    if isinstance(interaction, Undecodable) or (interaction.steps is None and interaction.status not in STATUSES):
         error = find_status(body)
-        if error is not None:
+        if error is not None or is_error(body):
             return [ErrorReported(fault_from_error(endpoint, error, body))]
-        reason = interaction.reason if isinstance(interaction, Undecodable) else "neither a status nor steps"
+        reason = interaction.reason if isinstance(interaction, Undecodable) else "neither a known status nor steps"
         message = f"the response is not an interaction: {reason}"
         return [ErrorReported(InvalidResponse(provider=endpoint.spec.name, message=message))]
     return [

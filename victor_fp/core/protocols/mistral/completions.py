@@ -20,6 +20,7 @@ from victor_fp.core.protocols.openai_family.completions import (
 )
 from victor_fp.core.protocols.openai_family.errors import TypedError
 from victor_fp.core.protocols.operations import build_decoder
+from victor_fp.core.protocols.shared_events import is_failed_envelope
 
 AnyMistralCompletion: TypeAlias = ChatCompletion | ChatCompletionChunk
 AnyMistralChoice: TypeAlias = BodyChoice | ChunkChoice
@@ -88,7 +89,7 @@ def _read_completion(completion: AnyMistralCompletion, choice: AnyMistralChoice 
 
 
 def _read_choice(choice: AnyMistralChoice) -> ChoiceContent:
-    message = choice.message if isinstance(choice, BodyChoice) else choice.delta
+    message = choice.message if isinstance(choice, BodyChoice) or choice.delta is None else choice.delta
     growing_metadata: dict[str, Json] = {}
     # Log probabilities keep the vendor's form; the lists of chunks are concatenated.
     if isinstance(choice.logprobs, dict) and choice.logprobs:
@@ -108,7 +109,8 @@ def _find_error(frame: Frame) -> Json:
     value = decode_json_object(frame.data)
     if isinstance(value, NotJson):
         return None
-    return value if frame.event == "error" or ERROR_FIELDS & value.keys() else None
+    is_error = frame.event == "error" or ERROR_FIELDS & value.keys() or is_failed_envelope(value)
+    return value if is_error else None
 
 
 def _read_usage(usage: Usage | None) -> UsageReported | None:

@@ -27,7 +27,13 @@ def build_messages(rules: Rules, request: ChatRequest) -> tuple[list[wire.Reques
     """Build the messages and list what could not be sent."""
     messages, adjustments = accept_messages(rules, request.messages)
     last = len(messages) - 1
-    return [_build_message(rules, message, last=index == last) for index, message in enumerate(messages)], adjustments
+    built = [_build_message(rules, message, last=index == last) for index, message in enumerate(messages)]
+    # https://github.com/OpenHands/OpenHands/issues/8685: a turn with neither content nor calls is rejected.
+    return [message for message in built if not _is_empty_turn(message)], adjustments
+
+
+def _is_empty_turn(message: wire.RequestMessage) -> bool:
+    return isinstance(message, wire.AssistantMessage) and not message.content and not message.tool_calls
 
 
 def _build_message(rules: Rules, message: Message, *, last: bool) -> wire.RequestMessage:

@@ -219,8 +219,8 @@ def read_body(body: ChatCompletion, frame: Frame) -> ChunkContent:
         error = _decode_frame(frame)
     elif choice is None:
         value = _decode_frame(frame)
-        fields = value.keys() if isinstance(value, dict) else set[str]()
-        error = value if body.object == "error" or {"message", "detail"} & fields else None
+        if isinstance(value, dict) and ({"message", "detail"} & value.keys() or is_error_object(value)):
+            error = value
     return _read_completion(body, choice, error)
 
 
@@ -251,7 +251,10 @@ def _read_completion(completion: AnyCompletion, choice: AnyChoice | None, error:
 
 
 def _read_choice(choice: AnyChoice) -> ChoiceContent:
-    message = choice.message if isinstance(choice, BodyChoice) else choice.delta
+    if isinstance(choice, BodyChoice) or choice.delta is None:
+        message: ResponseMessage | ChunkDelta | None = choice.message
+    else:
+        message = choice.delta  # some vendors repeat the text so far in a message beside it
     growing: dict[str, Json] = {}
     if choice.logprobs and isinstance(choice.logprobs, dict):
         growing["logprobs"] = choice.logprobs  # in the vendor's form; the lists of chunks are concatenated

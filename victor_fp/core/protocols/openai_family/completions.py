@@ -339,8 +339,11 @@ def _merge_values(name: str, values: list[Json]) -> Json:
     return merged if text is None else "".join(text)
 
 
-def read_cost(cost: float | None, ticks: float | None) -> dict[str, Json]:
-    """Return the cost if the vendor reports it, in US dollars or in xAI's ticks."""
+def read_cost(cost: float | Mapping[str, Json] | None, ticks: float | None) -> dict[str, Json]:
+    """Return the cost if the vendor reports it, in US dollars or in xAI's ticks; Perplexity's is an object with the total."""
+    if isinstance(cost, Mapping):
+        total = cost.get("total_cost")
+        return {"cost": build_cost(total)} if isinstance(total, int | float) and not isinstance(total, bool) else {}
     if cost is not None:
         return {"cost": build_cost(cost)}
     return {} if ticks is None else {"cost": build_cost(ticks / TICKS_PER_DOLLAR)}

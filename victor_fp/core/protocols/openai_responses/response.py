@@ -17,6 +17,7 @@ from victor_fp.core.protocols.openai_responses.item_state import OpenItems, fini
 from victor_fp.core.protocols.openai_responses.server_tools import find_custom_tools, separate_items
 from victor_fp.core.protocols.openai_responses.usage import read_usage, read_usage_metadata
 from victor_fp.core.protocols.operations import build_decoder
+from victor_fp.core.protocols.shared_events import is_error_object
 from victor_fp.core.requests import Endpoint
 
 ERRORS: WireDecoder[ErrorResponse] = WireDecoder(ErrorResponse)
@@ -25,6 +26,8 @@ RESPONSES = build_decoder(CreateResponse.RESPONSE, keep_surrogates=True)
 STOP_REASONS = {"completed": "stop", "max_output_tokens": "length", "content_filter": "content_filter"}
 """Standard stop reasons, by status or incomplete reason; others are passed through unchanged."""
 UNFINISHED = ("queued", "in_progress")
+ENDED = frozenset({"completed", "incomplete"})
+"""Statuses of responses that ended normally. Error bodies of other servers have other statuses, such as `error`."""
 METADATA_FIELDS = (
     "service_tier",
     "system_fingerprint",
@@ -66,8 +69,8 @@ def read(endpoint: Endpoint, dialect: ResponsesDialect, body: bytes) -> Sequence
     if response.status == "cancelled":
         message = "the response was cancelled"
         return [ErrorReported(Cancelled(provider=endpoint.spec.name, model=response.model, message=message))]
-    if response.output is None and response.status is None:
-        if {"message", "detail", "code"} & raw.keys():
+    if response.output is None and response.status not in ENDED:
+        if {"message", "detail", "code"} & raw.keys() or is_error_object(raw):
             return [ErrorReported(fault_from_error(endpoint, dialect, {"error": raw}))]
         return [ErrorReported(InvalidResponse(provider=endpoint.spec.name, message="the response contains no output"))]
     # A body is like the last event of a stream without earlier events.
