@@ -29,10 +29,6 @@ def export(
     """
     target = Path(path)
     partial = target.with_name(f".{target.name}.partial")
-    if target.resolve() == Path(ledger).resolve():
-        return Failure(
-            LedgerFailed(message=f"{ledger} cannot be exported to {path}: the results cannot replace their ledger")
-        )
     count = 0
     try:
         if (problem := _find_problem(Path(ledger), target)) is not None:
