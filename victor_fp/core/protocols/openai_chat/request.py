@@ -86,8 +86,11 @@ def _build_body(
     reasoning = NO_REASONING if thinking is NO_THINKING else place_thinking(rules, thinking)
     tool_use = accept_tools(rules, request) if request.tools or request.options is not NO_OPTIONS else NO_TOOLS
     counts = dialect.logprobs_as == "count"
+    messages = [_build_message(rules, message, with_tools=with_tools) for message in accepted]
+    if dialect.omits_empty_turns:
+        messages = [message for message in messages if not _is_empty_turn(message)]
     body = wire.ChatCompletionRequest(
-        messages=_build_messages(rules, accepted, with_tools=with_tools),
+        messages=messages,
         model=request.model if names_model else UNSET,
         max_tokens=options.max_tokens if rules.tokens_field == "max_tokens" else UNSET,
         max_completion_tokens=options.max_tokens if rules.tokens_field == "max_completion_tokens" else UNSET,
@@ -160,12 +163,6 @@ def _build_tool(rules: Rules, tool: ToolDefinition) -> wire.Tool:
 
 def _build_named_choice(name: str) -> wire.NamedToolChoice:
     return wire.NamedToolChoice(type="function", function=wire.FunctionName(name=name))
-
-
-def _build_messages(rules: ChatRules, messages: Sequence[Message], *, with_tools: bool) -> list[wire.RequestMessage]:
-    """Build the messages, without empty assistant turns if the vendor rejects these."""
-    built = [_build_message(rules, message, with_tools=with_tools) for message in messages]
-    return [message for message in built if not _is_empty_turn(message)] if rules.dialect.omits_empty_turns else built
 
 
 def _is_empty_turn(message: wire.RequestMessage) -> bool:
