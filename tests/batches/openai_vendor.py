@@ -91,13 +91,13 @@ class OpenAIVendor(BatchVendor):
                 "data": [{"code": "invalid_json_line", "message": "line 1", "line": 1}],
             }
         if is_over and job.results and not job.is_lost:
-            done = [self.line(*result) for result in job.results if result[1] == "answered"]
-            failed = [self.line(*result) for result in job.results if result[1] != "answered"]
+            done = [self.build_line(*result) for result in job.results if result[1] == "answered"]
+            failed = [self.build_line(*result) for result in job.results if result[1] != "answered"]
             shown["output_file_id"] = self.store(write_lines(done)) if done else None
             shown["error_file_id"] = self.store(write_lines(failed)) if failed else None
         return shown
 
-    def line(self, identifier: str, end: str, status: int, answer: Any) -> dict[str, Any]:
+    def build_line(self, identifier: str, end: str, status: int, answer: Any) -> dict[str, Any]:
         whole: dict[str, Any] = {
             "id": f"batch_req_{identifier}",
             "custom_id": identifier,

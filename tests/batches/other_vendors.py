@@ -38,7 +38,7 @@ class AnthropicVendor(BatchVendor):
                 self.jobs[identifier].state = "cancelling"
                 return 200, self.show(self.jobs[identifier])
             case "GET", [identifier, "results"] if identifier in self.jobs:
-                return 200, write_lines([self.line(*result) for result in self.jobs[identifier].results])
+                return 200, write_lines([self.build_line(*result) for result in self.jobs[identifier].results])
             case _:
                 return 404, {"type": "error", "error": {"type": "not_found_error", "message": "nothing here"}}
 
@@ -70,7 +70,7 @@ class AnthropicVendor(BatchVendor):
             "results_url": "https://elsewhere.invalid/results" if is_over and not job.is_lost else None,
         }
 
-    def line(self, identifier: str, end: str, status: int, answer: Any) -> dict[str, Any]:
+    def build_line(self, identifier: str, end: str, status: int, answer: Any) -> dict[str, Any]:
         results: dict[str, Any] = {
             "answered": {"type": "succeeded", "message": answer},
             "failed": {"type": "errored", "error": answer},
@@ -150,11 +150,11 @@ class GeminiVendor(BatchVendor):
         if job.state == "failed":
             shown["error"] = {"code": 3, "message": "line 1 is not valid"}
         elif is_over and not job.is_lost:
-            results = [self.line(*result) for result in job.results]
+            results = [self.build_line(*result) for result in job.results]
             shown["response"] = {"inlinedResponses": {"inlinedResponses": results}}
         return shown
 
-    def line(self, identifier: str, end: str, status: int, answer: Any) -> dict[str, Any]:
+    def build_line(self, identifier: str, end: str, status: int, answer: Any) -> dict[str, Any]:
         return {"metadata": {"key": identifier}, ("response" if end == "answered" else "error"): answer}
 
     def completion(self, text: str) -> Any:
@@ -239,13 +239,13 @@ class MistralVendor(BatchVendor):
             "error_file": None,
         }
         if job.state in ("completed", "expired", "cancelled") and not job.is_lost:
-            done = [self.line(*result) for result in job.results if result[1] == "answered"]
-            failed = [self.line(*result) for result in job.results if result[1] == "failed"]
+            done = [self.build_line(*result) for result in job.results if result[1] == "answered"]
+            failed = [self.build_line(*result) for result in job.results if result[1] == "failed"]
             shown["output_file"] = self.store(write_lines(done)) if done else None
             shown["error_file"] = self.store(write_lines(failed)) if failed else None
         return shown
 
-    def line(self, identifier: str, end: str, status: int, answer: Any) -> dict[str, Any]:
+    def build_line(self, identifier: str, end: str, status: int, answer: Any) -> dict[str, Any]:
         return {"custom_id": identifier, "response": {"status_code": status, "body": answer}, "error": None}
 
     def completion(self, text: str) -> Any:
@@ -285,7 +285,9 @@ class XAIVendor(BatchVendor):
             case "GET", ["batches", identifier, "results"]:
                 start = int(query.partition("pagination_token=")[2] or 0)
                 results = [] if self.jobs[identifier].is_lost else self.jobs[identifier].results
-                shown: dict[str, Any] = {"results": [self.line(*one) for one in results[start : start + self.page]]}
+                shown: dict[str, Any] = {
+                    "results": [self.build_line(*one) for one in results[start : start + self.page]]
+                }
                 if start + self.page < len(results):
                     shown["pagination_token"] = str(start + self.page)
                 return 200, shown
@@ -320,7 +322,7 @@ class XAIVendor(BatchVendor):
             },
         }
 
-    def line(self, identifier: str, end: str, status: int, answer: Any) -> dict[str, Any]:
+    def build_line(self, identifier: str, end: str, status: int, answer: Any) -> dict[str, Any]:
         result = (
             {"response": {self.operation: answer}}
             if end == "answered"
@@ -371,7 +373,7 @@ class OpenRouterVendor(OpenAIVendor):
         return shown | {
             "model": job.model,
             "error": {"message": "line 1 is not valid"} if job.state == "failed" else None,
-            "results": [self.line(*result) for result in job.results] if has_results else [],
+            "results": [self.build_line(*result) for result in job.results] if has_results else [],
         }
 
 

@@ -105,7 +105,7 @@ class VertexVendor(GeminiVendor):
             shown["error"] = {"code": 3, "message": "line 1 is not valid"}
         elif is_over and not job.is_lost:
             directory = f"{job.input_file}/prediction-model-{CREATED}"
-            results = write_lines([self.line(*result) for result in job.results])
+            results = write_lines([self.build_line(*result) for result in job.results])
             self.store.objects[f"{directory}/predictions.jsonl"] = results
             self.store.objects[f"{directory}/incremental_predictions.jsonl"] = results
             shown["outputInfo"] = {"gcsOutputDirectory": directory}
@@ -116,7 +116,7 @@ class VertexVendor(GeminiVendor):
             }
         return shown
 
-    def line(self, identifier: str, end: str, status: int, answer: Any) -> dict[str, Any]:
+    def build_line(self, identifier: str, end: str, status: int, answer: Any) -> dict[str, Any]:
         error = f"Bad Request: {json.dumps(answer)}"
         return {
             **self.lines.get(identifier, self.stranger),
@@ -213,7 +213,7 @@ class BedrockVendor(BatchVendor):
         ends = [end for _, end, *_ in job.results]
         if job.state in ("completed", "expired", "cancelled") and not job.is_lost:
             folder = f"{job.input_file}{job.id.rpartition('/')[2]}"
-            results = write_lines([self.line(*result) for result in job.results])
+            results = write_lines([self.build_line(*result) for result in job.results])
             self.store.objects[f"{folder}/records.jsonl.out"] = results
             self.store.objects[f"{folder}/manifest.json.out"] = b'{"totalRecordCount": 4}'
         return {
@@ -231,7 +231,7 @@ class BedrockVendor(BatchVendor):
             "errorRecordCount": ends.count("failed"),
         }
 
-    def line(self, identifier: str, end: str, status: int, answer: Any) -> dict[str, Any]:
+    def build_line(self, identifier: str, end: str, status: int, answer: Any) -> dict[str, Any]:
         output = {"modelOutput": answer} if end == "answered" else {"error": answer}
         return {"recordId": identifier, "modelInput": {}, **output}
 

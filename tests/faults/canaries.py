@@ -113,21 +113,21 @@ def error_of(said: str) -> dict[str, Any]:
     }
 
 
-async def refuses(talk: Talk, received: Received) -> None:
+async def answer_401(talk: Talk, received: Received) -> None:
     said = echoed(received)
     await talk.answer(error_of(said), 401, x_request_id=said)
 
 
-async def breaks(talk: Talk, received: Received) -> None:
+async def answer_500(talk: Talk, received: Received) -> None:
     said = echoed(received)
     await talk.answer(error_of(said), 500, request_id=said)
 
 
-async def says_html(talk: Talk, received: Received) -> None:
+async def answer_html(talk: Talk, received: Received) -> None:
     await talk.answer(f"<html>{echoed(received)}</html>", 403, content_type="text/html")
 
 
-async def refuses_in_a_200(talk: Talk, received: Received) -> None:
+async def refuse_in_200(talk: Talk, received: Received) -> None:
     said = error_of(echoed(received))
     if received.json().get("stream") or "tream" in received.path:
         await talk.head(content_type="text/event-stream")
@@ -161,14 +161,14 @@ class CapturedLogs(logging.Handler):
 def shown(error: BaseException) -> str:
     """Every way in which an exception comes before people's eyes, the variables of its frames among them."""
     told = "".join(traceback.format_exception(error)) + repr(error) + str(error) + repr(error.args)
-    told += frames_of(error)
+    told += render_frames(error)
     if isinstance(error, ProviderError):
         told += repr(error.fault) + error.message + repr(error.details) + repr(error.raw_error) + repr(vars(error))
         told += repr(error.__reduce__()) + repr(pickle.dumps(error)) + str(pickle.loads(pickle.dumps(error)))
     return told
 
 
-def frames_of(error: BaseException) -> str:
+def render_frames(error: BaseException) -> str:
     """The variables of each frame, of causes and contexts too, and the attributes of what they hold: as error trackers show them."""
     told: list[str] = []
     chain: list[BaseException] = [error]
@@ -226,10 +226,10 @@ async def failed(provider: BaseProvider) -> str:
     return told
 
 
-def assert_clean(text: str) -> None:
+def check_clean(text: str) -> None:
     for secret in CANARIES:
         at = text.find(secret)
         assert at < 0, f"a secret is shown: {text[max(0, at - 200) : at]}<here>"
 
 
-ANSWERS = (refuses, refuses_in_a_200, breaks, says_html, resets, redirects)
+ANSWERS = (answer_401, refuse_in_200, answer_500, answer_html, resets, redirects)

@@ -17,14 +17,14 @@ from tests.faults.canaries import (
     KINDS,
     MODEL,
     CapturedLogs,
-    assert_clean,
-    breaks,
+    answer_401,
+    answer_500,
+    answer_html,
+    check_clean,
     failed,
-    refuses,
-    refuses_in_a_200,
+    refuse_in_200,
     reprs,
     resets,
-    says_html,
     shown,
 )
 from tests.loopback import Loopback, Received, Talk, serving
@@ -35,7 +35,7 @@ from victor_fp.providers.registry import ProviderRegistry
 
 
 def assert_sent_but_not_in_addresses(server: Loopback) -> None:
-    assert_clean("\n".join(received.path for received in server.received))
+    check_clean("\n".join(received.path for received in server.received))
     sent = "".join(value for received in server.received for value in received.headers.values())
     assert any(secret in sent for secret in CANARIES), "nothing secret was sent, so nothing was tested"
 
@@ -44,24 +44,24 @@ def assert_sent_but_not_in_addresses(server: Loopback) -> None:
 @pytest.mark.parametrize("kind", KINDS)
 async def test_no_kind_of_key_is_shown_in_any_failure(kind: str, answer: Any, captured_logs: CapturedLogs) -> None:
     async with serving(answer) as server, KINDS[kind](server.url) as provider:
-        assert_clean(await failed(provider))
-        assert_clean(reprs(provider))
-    assert_clean("\n".join(captured_logs.lines))
+        check_clean(await failed(provider))
+        check_clean(reprs(provider))
+    check_clean("\n".join(captured_logs.lines))
     assert_sent_but_not_in_addresses(server)
 
 
 @pytest.mark.parametrize("client", CLIENTS)
-@pytest.mark.parametrize("answer", [says_html, refuses_in_a_200, resets], ids=lambda answer: answer.__name__)
+@pytest.mark.parametrize("answer", [answer_html, refuse_in_200, resets], ids=lambda answer: answer.__name__)
 async def test_no_client_logs_a_key(client: str, answer: Any, captured_logs: CapturedLogs) -> None:
     async with open_client(client) as own, serving(answer) as server:
         async with KINDS["bearer"](server.url, http_client=own) as provider:
-            assert_clean(await failed(provider))
+            check_clean(await failed(provider))
     logged = "\n".join(captured_logs.lines)
-    assert_clean(logged)
+    check_clean(logged)
     assert client == "aiohttp" or "httpcore" in logged, "nothing was heard, so nothing was tested"
 
 
-@pytest.mark.parametrize("answer", [refuses, breaks, refuses_in_a_200], ids=lambda answer: answer.__name__)
+@pytest.mark.parametrize("answer", [answer_401, answer_500, refuse_in_200], ids=lambda answer: answer.__name__)
 async def test_a_managed_provider_shows_no_key(answer: Any, captured_logs: CapturedLogs) -> None:
     ProviderRegistry.register_spec(SPEC)
     async with serving(answer) as server:
@@ -74,8 +74,8 @@ async def test_a_managed_provider_shows_no_key(answer: Any, captured_logs: Captu
             told += reprs(provider) + repr(config)
             told += repr(provider.get_metrics()) + repr(provider.get_resilience_stats())
             told += repr(provider.get_rate_limit_stats())
-    assert_clean(told)
-    assert_clean("\n".join(captured_logs.lines))
+    check_clean(told)
+    check_clean("\n".join(captured_logs.lines))
 
 
 async def silent(talk: Talk, _: Received) -> None:
@@ -114,8 +114,8 @@ async def test_a_cancelled_call_has_no_key_in_its_frames(
                 await task
             told = shown(caught.value)
             assert "attempt.py" in told, "no frame of ours was seen, so nothing was tested"
-            assert_clean(told)
-    assert_clean("\n".join(captured_logs.lines))
+            check_clean(told)
+    check_clean("\n".join(captured_logs.lines))
     assert_sent_but_not_in_addresses(server)
 
 
@@ -134,5 +134,5 @@ async def test_a_password_in_an_address_is_refused_and_not_shown(captured_logs: 
     for address in (f"http://someone:{KEY}@127.0.0.1:9", f"http://{KEY}@127.0.0.1:9/v1", f"http://h/v1?key={KEY}"):
         with pytest.raises(ProviderError, match="base_url") as caught:
             acme(address, api_key="sk-another-0123456789")
-        assert_clean(f"{caught.value} {caught.value!r} {caught.value.__cause__!r}")
-    assert_clean("\n".join(captured_logs.lines))
+        check_clean(f"{caught.value} {caught.value!r} {caught.value.__cause__!r}")
+    check_clean("\n".join(captured_logs.lines))

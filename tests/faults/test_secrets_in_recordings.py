@@ -16,7 +16,7 @@ from tests.faults.canaries import (
     KINDS,
     MODEL,
     CapturedLogs,
-    assert_clean,
+    check_clean,
     echoed,
     failed,
     reprs,
@@ -33,12 +33,12 @@ async def test_no_kind_of_key_is_recorded(kind: str, answer: Any, captured_logs:
     async with serving(answer) as server:
         with Recording(path, mode="record") as recording:
             async with KINDS[kind](server.url) as provider:
-                assert_clean(await failed(provider))
-                assert_clean(reprs(provider))
+                check_clean(await failed(provider))
+                check_clean(reprs(provider))
             assert recording.exchanges
-            assert_clean(repr(recording) + repr(recording.exchanges))
-    assert_clean(path.read_text())
-    assert_clean("\n".join(captured_logs.lines))
+            check_clean(repr(recording) + repr(recording.exchanges))
+    check_clean(path.read_text())
+    check_clean("\n".join(captured_logs.lines))
     sent = "".join(value for received in server.received for value in received.headers.values())
     assert any(secret in sent for secret in CANARIES), "nothing secret was sent, so nothing was tested"
 
@@ -67,4 +67,4 @@ async def test_a_key_that_a_response_repeats_in_chunks_is_not_recorded(size: int
     files = [path.read_text() for path in tmp_path.iterdir()]
     assert len(files) == 3
     for text in files:
-        assert_clean(text)
+        check_clean(text)

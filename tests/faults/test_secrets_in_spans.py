@@ -25,7 +25,7 @@ from tests.faults.canaries import (
     KEY,
     MODEL,
     CapturedLogs,
-    assert_clean,
+    check_clean,
     echoed,
     failed,
 )
@@ -80,11 +80,11 @@ async def test_no_key_is_in_a_span_or_a_measurement(name: str, answer: Any, capt
         pytest.importorskip("botocore")
     ProviderRegistry.register_spec(SPEC)
     told, received = await spans_of(name, answer, **KINDS[name])
-    assert_clean(told)
-    assert_clean("\n".join(captured_logs.lines))
+    check_clean(told)
+    check_clean("\n".join(captured_logs.lines))
     structured = [repr(vars(record)["victor_fp"]) for record in captured_logs.records if "victor_fp" in vars(record)]
     assert len(structured) == 4
-    assert_clean("".join(structured))
+    check_clean("".join(structured))
     sent = "".join(value for one in received for value in one.headers.values())
     assert any(secret in sent for secret in CANARIES), "nothing secret was sent, so nothing was tested"
 
@@ -106,7 +106,7 @@ async def test_a_key_in_a_span_would_be_noticed() -> None:
     told = "".join(span.to_json() for span in exporter.get_finished_spans())
     tracers.shutdown()
     with pytest.raises(AssertionError, match="a secret is shown"):
-        assert_clean(told)
+        check_clean(told)
 
 
 @pytest.mark.parametrize("spec", entry_params())
@@ -127,4 +127,4 @@ def test_every_request_has_its_key_in_a_header_and_nowhere_else(spec: Any, strea
 def test_log_records_are_captured(captured_logs: CapturedLogs) -> None:
     logging.getLogger("anything").debug("%s", json.dumps({"key": KEY}))
     with pytest.raises(AssertionError, match="a secret is shown"):
-        assert_clean("\n".join(captured_logs.lines))
+        check_clean("\n".join(captured_logs.lines))

@@ -9,7 +9,7 @@ from base64 import b64encode
 import pytest
 
 from tests.acme import HI, acme
-from tests.faults.canaries import frames_of
+from tests.faults.canaries import render_frames
 from tests.shell.transport.certificates import authority, server_context
 from tests.shell.transport.conftest import MakeTransport
 from tests.shell.transport.peers import (
@@ -260,7 +260,7 @@ async def test_the_frames_of_a_cancelled_request_do_not_show_the_password(make: 
         task.cancel()
         with pytest.raises(asyncio.CancelledError) as caught:
             await task
-    shown = frames_of(caught.value)
+    shown = render_frames(caught.value)
     assert "_transport.py:open" in shown, "no frame of the transport was seen, so nothing was tested"
     encoded = b64encode(USER.encode()).decode()
     assert PASSWORD not in shown
