@@ -79,7 +79,7 @@ class AnthropicVendor(BatchVendor):
         }
         return {"custom_id": identifier, "result": results[end]}
 
-    def completion(self, text: str) -> Any:
+    def build_completion(self, text: str) -> Any:
         return {
             "id": "msg_1",
             "type": "message",
@@ -90,10 +90,10 @@ class AnthropicVendor(BatchVendor):
             "usage": {"input_tokens": 5, "output_tokens": 2},
         }
 
-    def refusal(self, message: str) -> tuple[int, Any]:
+    def build_refusal(self, message: str) -> tuple[int, Any]:
         return 400, {"type": "error", "error": {"type": "invalid_request_error", "message": message}}
 
-    def text_of(self, body: Any) -> str:
+    def get_text(self, body: Any) -> str:
         content = body["messages"][-1]["content"]
         return str(content if isinstance(content, str) else content[-1]["text"])
 
@@ -157,17 +157,17 @@ class GeminiVendor(BatchVendor):
     def build_line(self, identifier: str, end: str, status: int, answer: Any) -> dict[str, Any]:
         return {"metadata": {"key": identifier}, ("response" if end == "answered" else "error"): answer}
 
-    def completion(self, text: str) -> Any:
+    def build_completion(self, text: str) -> Any:
         return {
             "candidates": [{"content": {"role": "model", "parts": [{"text": text}]}, "finishReason": "STOP"}],
             "usageMetadata": {"promptTokenCount": 5, "candidatesTokenCount": 2, "totalTokenCount": 7},
             "modelVersion": "m-1",
         }
 
-    def refusal(self, message: str) -> tuple[int, Any]:
+    def build_refusal(self, message: str) -> tuple[int, Any]:
         return 400, {"code": 3, "message": message}
 
-    def text_of(self, body: Any) -> str:
+    def get_text(self, body: Any) -> str:
         return str(body["contents"][-1]["parts"][-1]["text"])
 
 
@@ -248,13 +248,13 @@ class MistralVendor(BatchVendor):
     def build_line(self, identifier: str, end: str, status: int, answer: Any) -> dict[str, Any]:
         return {"custom_id": identifier, "response": {"status_code": status, "body": answer}, "error": None}
 
-    def completion(self, text: str) -> Any:
+    def build_completion(self, text: str) -> Any:
         return body(text)
 
-    def refusal(self, message: str) -> tuple[int, Any]:
+    def build_refusal(self, message: str) -> tuple[int, Any]:
         return 422, {"object": "error", "message": message, "type": "invalid_request_error", "code": "1000"}
 
-    def text_of(self, body: Any) -> str:
+    def get_text(self, body: Any) -> str:
         return str(body["messages"][-1]["content"])
 
 
@@ -280,7 +280,7 @@ class XAIVendor(BatchVendor):
             case "POST", ["batches", identifier, "requests"]:
                 items: Any = received.json()["batch_requests"]
                 for item in items:
-                    self.jobs[identifier].requests[item["batch_request_id"]] = self.body_of(item["batch_request"])
+                    self.jobs[identifier].requests[item["batch_request_id"]] = self.get_body(item["batch_request"])
                 return 200, {}
             case "GET", ["batches", identifier, "results"]:
                 start = int(query.partition("pagination_token=")[2] or 0)
@@ -299,7 +299,7 @@ class XAIVendor(BatchVendor):
             case _:
                 return 404, error("nothing here", "not_found", "invalid_request_error")
 
-    def body_of(self, request: dict[str, Any]) -> Any:
+    def get_body(self, request: dict[str, Any]) -> Any:
         assert set(request) == {self.operation}
         return request[self.operation]
 
@@ -330,13 +330,13 @@ class XAIVendor(BatchVendor):
         )
         return {"batch_request_id": identifier, "batch_result": result}
 
-    def completion(self, text: str) -> Any:
+    def build_completion(self, text: str) -> Any:
         return body(text)
 
-    def refusal(self, message: str) -> tuple[int, Any]:
+    def build_refusal(self, message: str) -> tuple[int, Any]:
         return 400, error(message, "invalid_value", "invalid_request_error")
 
-    def text_of(self, body: Any) -> str:
+    def get_text(self, body: Any) -> str:
         return str(body["messages"][-1]["content"])
 
 
@@ -383,11 +383,11 @@ class XAIResponsesVendor(XAIVendor):
     name = "xai-responses"
     operation = "responses"
 
-    def completion(self, text: str) -> Any:
-        return ResponsesVendor().completion(text)
+    def build_completion(self, text: str) -> Any:
+        return ResponsesVendor().build_completion(text)
 
-    def text_of(self, body: Any) -> str:
-        return ResponsesVendor().text_of(body)
+    def get_text(self, body: Any) -> str:
+        return ResponsesVendor().get_text(body)
 
 
 class OpenRouterResponsesVendor(OpenRouterVendor, ResponsesVendor):

@@ -125,7 +125,7 @@ class VertexVendor(GeminiVendor):
             "processed_time": CREATED,
         }
 
-    def refusal(self, message: str) -> tuple[int, Any]:
+    def build_refusal(self, message: str) -> tuple[int, Any]:
         return 400, {"error": {"code": 400, "message": message, "status": "INVALID_ARGUMENT"}}
 
 
@@ -142,14 +142,14 @@ class VertexClaudeVendor(VertexVendor):
         assert line["request"]["anthropic_version"] == "vertex-2023-10-16"
         return line["custom_id"], line["request"]
 
-    def completion(self, text: str) -> Any:
-        return AnthropicVendor().completion(text)
+    def build_completion(self, text: str) -> Any:
+        return AnthropicVendor().build_completion(text)
 
-    def refusal(self, message: str) -> tuple[int, Any]:
-        return AnthropicVendor().refusal(message)
+    def build_refusal(self, message: str) -> tuple[int, Any]:
+        return AnthropicVendor().build_refusal(message)
 
-    def text_of(self, body: Any) -> str:
-        return AnthropicVendor().text_of(body)
+    def get_text(self, body: Any) -> str:
+        return AnthropicVendor().get_text(body)
 
 
 class BedrockVendor(BatchVendor):
@@ -235,7 +235,7 @@ class BedrockVendor(BatchVendor):
         output = {"modelOutput": answer} if end == "answered" else {"error": answer}
         return {"recordId": identifier, "modelInput": {}, **output}
 
-    def completion(self, text: str) -> Any:
+    def build_completion(self, text: str) -> Any:
         return {
             "output": {"message": {"role": "assistant", "content": [{"text": text}]}},
             "stopReason": "end_turn",
@@ -243,8 +243,8 @@ class BedrockVendor(BatchVendor):
             "metrics": {"latencyMs": 1},
         }
 
-    def refusal(self, message: str) -> tuple[int, Any]:
+    def build_refusal(self, message: str) -> tuple[int, Any]:
         return 400, {"errorCode": 400, "errorMessage": message}
 
-    def text_of(self, body: Any) -> str:
+    def get_text(self, body: Any) -> str:
         return str(body["messages"][-1]["content"][-1]["text"])

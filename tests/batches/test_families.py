@@ -186,7 +186,7 @@ async def test_doubled_unknown_and_missing_results_are_reported(vendor: BatchVen
         handle = await provider.submit_batch(ROWS, model=vendor.model)
         job = vendor.finish("completed", 3)
         job.results.append(next(result for result in job.results if result[0] == "a"))
-        job.results.append(("stranger", "answered", 200, vendor.completion("WHO")))
+        job.results.append(("stranger", "answered", 200, vendor.build_completion("WHO")))
         results = [result async for result in provider.batch_results(handle, keys=KEYS)]
     problems = sorted((result.problem or "", result.key) for result in results)
     assert problems == [

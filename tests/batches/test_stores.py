@@ -114,7 +114,7 @@ class CallingVendor(BedrockVendor):
 
     def run(self, job: Job, count: int | None = None) -> None:
         for identifier, body in list(job.requests.items())[:count]:
-            answer = self.completion("PLAIN")
+            answer = self.build_completion("PLAIN")
             if "anthropic_version" in body:
                 call = {"type": "tool_use", "id": "t1", "name": body["tools"][0]["name"], "input": {"q": 1}}
                 usage = {"input_tokens": 5, "output_tokens": 2}
