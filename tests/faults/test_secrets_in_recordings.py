@@ -17,9 +17,9 @@ from tests.faults.canaries import (
     MODEL,
     CapturedLogs,
     check_clean,
-    echoed,
-    failed,
-    reprs,
+    collect_failures,
+    render_provider,
+    repeat_headers,
 )
 from tests.loopback import Received, Talk, serving
 from tests.openai_shapes import body, chunk, chunks
@@ -33,8 +33,8 @@ async def test_no_kind_of_key_is_recorded(kind: str, answer: Any, captured_logs:
     async with serving(answer) as server:
         with Recording(path, mode="record") as recording:
             async with KINDS[kind](server.url) as provider:
-                check_clean(await failed(provider))
-                check_clean(reprs(provider))
+                check_clean(await collect_failures(provider))
+                check_clean(render_provider(provider))
             assert recording.exchanges
             check_clean(repr(recording) + repr(recording.exchanges))
     check_clean(path.read_text())
@@ -45,8 +45,8 @@ async def test_no_kind_of_key_is_recorded(kind: str, answer: Any, captured_logs:
 
 @pytest.mark.parametrize("size", [1, 7, 64])
 async def test_a_key_that_a_response_repeats_in_chunks_is_not_recorded(size: int, tmp_path: Path) -> None:
-    async def repeats(talk: Talk, received: Received) -> None:
-        said = echoed(received)
+    async def repeat_in_chunks(talk: Talk, received: Received) -> None:
+        said = repeat_headers(received)
         if received.json().get("stream"):
             await talk.head(content_type="text/event-stream")
             for payload in (chunk(said), *chunks("done")):
@@ -58,7 +58,7 @@ async def test_a_key_that_a_response_repeats_in_chunks_is_not_recorded(size: int
         else:
             await talk.answer(body(said))
 
-    async with serving(repeats) as server:
+    async with serving(repeat_in_chunks) as server:
         with Recording(tmp_path / "r.yaml", mode="record"):
             async with KINDS["bearer"](server.url, transport=Cache(tmp_path, lifetime=60).transport()) as provider:
                 told = (await provider.chat(HI, model=MODEL)).content
