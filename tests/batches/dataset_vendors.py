@@ -123,7 +123,7 @@ class CohereVendor(BatchVendor):
             return {"custom_id": identifier, "body": answer, "error": ""}
         return {"custom_id": identifier, "body": None, "error": answer["message"]}
 
-    def completion(self, text: str) -> Any:
+    def build_completion(self, text: str) -> Any:
         return {
             "id": "c-1",
             "finish_reason": "COMPLETE",
@@ -134,10 +134,10 @@ class CohereVendor(BatchVendor):
             },
         }
 
-    def refusal(self, message: str) -> tuple[int, Any]:
+    def build_refusal(self, message: str) -> tuple[int, Any]:
         return 400, {"message": message}
 
-    def text_of(self, body: Any) -> str:
+    def get_text(self, body: Any) -> str:
         return str(body["messages"][-1]["content"])
 
 
@@ -265,11 +265,11 @@ class FireworksVendor(BatchVendor):
         }
         return 200, {"filenameToSignedUrls": urls}
 
-    def completion(self, text: str) -> Any:
+    def build_completion(self, text: str) -> Any:
         return body(text)
 
-    def refusal(self, message: str) -> tuple[int, Any]:
+    def build_refusal(self, message: str) -> tuple[int, Any]:
         return 400, error(message, "invalid_value", "invalid_request_error")
 
-    def text_of(self, body: Any) -> str:
+    def get_text(self, body: Any) -> str:
         return str(body["messages"][-1]["content"])

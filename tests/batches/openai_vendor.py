@@ -91,13 +91,13 @@ class OpenAIVendor(BatchVendor):
                 "data": [{"code": "invalid_json_line", "message": "line 1", "line": 1}],
             }
         if is_over and job.results and not job.is_lost:
-            done = [self.line(*result) for result in job.results if result[1] == "answered"]
-            failed = [self.line(*result) for result in job.results if result[1] != "answered"]
+            done = [self.build_line(*result) for result in job.results if result[1] == "answered"]
+            failed = [self.build_line(*result) for result in job.results if result[1] != "answered"]
             shown["output_file_id"] = self.store(write_lines(done)) if done else None
             shown["error_file_id"] = self.store(write_lines(failed)) if failed else None
         return shown
 
-    def line(self, identifier: str, end: str, status: int, answer: Any) -> dict[str, Any]:
+    def build_line(self, identifier: str, end: str, status: int, answer: Any) -> dict[str, Any]:
         whole: dict[str, Any] = {
             "id": f"batch_req_{identifier}",
             "custom_id": identifier,
@@ -110,13 +110,13 @@ class OpenAIVendor(BatchVendor):
             whole["response"] = {"status_code": status, "request_id": f"req_{identifier}", "body": answer}
         return whole
 
-    def completion(self, text: str) -> Any:
+    def build_completion(self, text: str) -> Any:
         return body(text)
 
-    def refusal(self, message: str) -> tuple[int, Any]:
+    def build_refusal(self, message: str) -> tuple[int, Any]:
         return 400, error(message, "invalid_value", "invalid_request_error")
 
-    def text_of(self, body: Any) -> str:
+    def get_text(self, body: Any) -> str:
         return str(body["messages"][-1]["content"])
 
 
@@ -126,7 +126,7 @@ class ResponsesVendor(OpenAIVendor):
     name = "openai-responses"
     route = "/v1/responses"
 
-    def completion(self, text: str) -> Any:
+    def build_completion(self, text: str) -> Any:
         return {
             "id": "resp_1",
             "object": "response",
@@ -144,7 +144,7 @@ class ResponsesVendor(OpenAIVendor):
             "usage": {"input_tokens": 5, "output_tokens": 2, "total_tokens": 7},
         }
 
-    def text_of(self, body: Any) -> str:
+    def get_text(self, body: Any) -> str:
         content = body["input"][-1]["content"]
         return str(content if isinstance(content, str) else content[-1]["text"])
 

@@ -38,7 +38,7 @@ class AnthropicVendor(BatchVendor):
                 self.jobs[identifier].state = "cancelling"
                 return 200, self.show(self.jobs[identifier])
             case "GET", [identifier, "results"] if identifier in self.jobs:
-                return 200, write_lines([self.line(*result) for result in self.jobs[identifier].results])
+                return 200, write_lines([self.build_line(*result) for result in self.jobs[identifier].results])
             case _:
                 return 404, {"type": "error", "error": {"type": "not_found_error", "message": "nothing here"}}
 
@@ -70,7 +70,7 @@ class AnthropicVendor(BatchVendor):
             "results_url": "https://elsewhere.invalid/results" if is_over and not job.is_lost else None,
         }
 
-    def line(self, identifier: str, end: str, status: int, answer: Any) -> dict[str, Any]:
+    def build_line(self, identifier: str, end: str, status: int, answer: Any) -> dict[str, Any]:
         results: dict[str, Any] = {
             "answered": {"type": "succeeded", "message": answer},
             "failed": {"type": "errored", "error": answer},
@@ -79,7 +79,7 @@ class AnthropicVendor(BatchVendor):
         }
         return {"custom_id": identifier, "result": results[end]}
 
-    def completion(self, text: str) -> Any:
+    def build_completion(self, text: str) -> Any:
         return {
             "id": "msg_1",
             "type": "message",
@@ -90,10 +90,10 @@ class AnthropicVendor(BatchVendor):
             "usage": {"input_tokens": 5, "output_tokens": 2},
         }
 
-    def refusal(self, message: str) -> tuple[int, Any]:
+    def build_refusal(self, message: str) -> tuple[int, Any]:
         return 400, {"type": "error", "error": {"type": "invalid_request_error", "message": message}}
 
-    def text_of(self, body: Any) -> str:
+    def get_text(self, body: Any) -> str:
         content = body["messages"][-1]["content"]
         return str(content if isinstance(content, str) else content[-1]["text"])
 
@@ -150,24 +150,24 @@ class GeminiVendor(BatchVendor):
         if job.state == "failed":
             shown["error"] = {"code": 3, "message": "line 1 is not valid"}
         elif is_over and not job.is_lost:
-            results = [self.line(*result) for result in job.results]
+            results = [self.build_line(*result) for result in job.results]
             shown["response"] = {"inlinedResponses": {"inlinedResponses": results}}
         return shown
 
-    def line(self, identifier: str, end: str, status: int, answer: Any) -> dict[str, Any]:
+    def build_line(self, identifier: str, end: str, status: int, answer: Any) -> dict[str, Any]:
         return {"metadata": {"key": identifier}, ("response" if end == "answered" else "error"): answer}
 
-    def completion(self, text: str) -> Any:
+    def build_completion(self, text: str) -> Any:
         return {
             "candidates": [{"content": {"role": "model", "parts": [{"text": text}]}, "finishReason": "STOP"}],
             "usageMetadata": {"promptTokenCount": 5, "candidatesTokenCount": 2, "totalTokenCount": 7},
             "modelVersion": "m-1",
         }
 
-    def refusal(self, message: str) -> tuple[int, Any]:
+    def build_refusal(self, message: str) -> tuple[int, Any]:
         return 400, {"code": 3, "message": message}
 
-    def text_of(self, body: Any) -> str:
+    def get_text(self, body: Any) -> str:
         return str(body["contents"][-1]["parts"][-1]["text"])
 
 
@@ -239,22 +239,22 @@ class MistralVendor(BatchVendor):
             "error_file": None,
         }
         if job.state in ("completed", "expired", "cancelled") and not job.is_lost:
-            done = [self.line(*result) for result in job.results if result[1] == "answered"]
-            failed = [self.line(*result) for result in job.results if result[1] == "failed"]
+            done = [self.build_line(*result) for result in job.results if result[1] == "answered"]
+            failed = [self.build_line(*result) for result in job.results if result[1] == "failed"]
             shown["output_file"] = self.store(write_lines(done)) if done else None
             shown["error_file"] = self.store(write_lines(failed)) if failed else None
         return shown
 
-    def line(self, identifier: str, end: str, status: int, answer: Any) -> dict[str, Any]:
+    def build_line(self, identifier: str, end: str, status: int, answer: Any) -> dict[str, Any]:
         return {"custom_id": identifier, "response": {"status_code": status, "body": answer}, "error": None}
 
-    def completion(self, text: str) -> Any:
+    def build_completion(self, text: str) -> Any:
         return body(text)
 
-    def refusal(self, message: str) -> tuple[int, Any]:
+    def build_refusal(self, message: str) -> tuple[int, Any]:
         return 422, {"object": "error", "message": message, "type": "invalid_request_error", "code": "1000"}
 
-    def text_of(self, body: Any) -> str:
+    def get_text(self, body: Any) -> str:
         return str(body["messages"][-1]["content"])
 
 
@@ -280,12 +280,14 @@ class XAIVendor(BatchVendor):
             case "POST", ["batches", identifier, "requests"]:
                 items: Any = received.json()["batch_requests"]
                 for item in items:
-                    self.jobs[identifier].requests[item["batch_request_id"]] = self.body_of(item["batch_request"])
+                    self.jobs[identifier].requests[item["batch_request_id"]] = self.get_body(item["batch_request"])
                 return 200, {}
             case "GET", ["batches", identifier, "results"]:
                 start = int(query.partition("pagination_token=")[2] or 0)
                 results = [] if self.jobs[identifier].is_lost else self.jobs[identifier].results
-                shown: dict[str, Any] = {"results": [self.line(*one) for one in results[start : start + self.page]]}
+                shown: dict[str, Any] = {
+                    "results": [self.build_line(*one) for one in results[start : start + self.page]]
+                }
                 if start + self.page < len(results):
                     shown["pagination_token"] = str(start + self.page)
                 return 200, shown
@@ -297,7 +299,7 @@ class XAIVendor(BatchVendor):
             case _:
                 return 404, error("nothing here", "not_found", "invalid_request_error")
 
-    def body_of(self, request: dict[str, Any]) -> Any:
+    def get_body(self, request: dict[str, Any]) -> Any:
         assert set(request) == {self.operation}
         return request[self.operation]
 
@@ -320,7 +322,7 @@ class XAIVendor(BatchVendor):
             },
         }
 
-    def line(self, identifier: str, end: str, status: int, answer: Any) -> dict[str, Any]:
+    def build_line(self, identifier: str, end: str, status: int, answer: Any) -> dict[str, Any]:
         result = (
             {"response": {self.operation: answer}}
             if end == "answered"
@@ -328,13 +330,13 @@ class XAIVendor(BatchVendor):
         )
         return {"batch_request_id": identifier, "batch_result": result}
 
-    def completion(self, text: str) -> Any:
+    def build_completion(self, text: str) -> Any:
         return body(text)
 
-    def refusal(self, message: str) -> tuple[int, Any]:
+    def build_refusal(self, message: str) -> tuple[int, Any]:
         return 400, error(message, "invalid_value", "invalid_request_error")
 
-    def text_of(self, body: Any) -> str:
+    def get_text(self, body: Any) -> str:
         return str(body["messages"][-1]["content"])
 
 
@@ -371,7 +373,7 @@ class OpenRouterVendor(OpenAIVendor):
         return shown | {
             "model": job.model,
             "error": {"message": "line 1 is not valid"} if job.state == "failed" else None,
-            "results": [self.line(*result) for result in job.results] if has_results else [],
+            "results": [self.build_line(*result) for result in job.results] if has_results else [],
         }
 
 
@@ -381,11 +383,11 @@ class XAIResponsesVendor(XAIVendor):
     name = "xai-responses"
     operation = "responses"
 
-    def completion(self, text: str) -> Any:
-        return ResponsesVendor().completion(text)
+    def build_completion(self, text: str) -> Any:
+        return ResponsesVendor().build_completion(text)
 
-    def text_of(self, body: Any) -> str:
-        return ResponsesVendor().text_of(body)
+    def get_text(self, body: Any) -> str:
+        return ResponsesVendor().get_text(body)
 
 
 class OpenRouterResponsesVendor(OpenRouterVendor, ResponsesVendor):

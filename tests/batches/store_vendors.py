@@ -105,7 +105,7 @@ class VertexVendor(GeminiVendor):
             shown["error"] = {"code": 3, "message": "line 1 is not valid"}
         elif is_over and not job.is_lost:
             directory = f"{job.input_file}/prediction-model-{CREATED}"
-            results = write_lines([self.line(*result) for result in job.results])
+            results = write_lines([self.build_line(*result) for result in job.results])
             self.store.objects[f"{directory}/predictions.jsonl"] = results
             self.store.objects[f"{directory}/incremental_predictions.jsonl"] = results
             shown["outputInfo"] = {"gcsOutputDirectory": directory}
@@ -116,7 +116,7 @@ class VertexVendor(GeminiVendor):
             }
         return shown
 
-    def line(self, identifier: str, end: str, status: int, answer: Any) -> dict[str, Any]:
+    def build_line(self, identifier: str, end: str, status: int, answer: Any) -> dict[str, Any]:
         error = f"Bad Request: {json.dumps(answer)}"
         return {
             **self.lines.get(identifier, self.stranger),
@@ -125,7 +125,7 @@ class VertexVendor(GeminiVendor):
             "processed_time": CREATED,
         }
 
-    def refusal(self, message: str) -> tuple[int, Any]:
+    def build_refusal(self, message: str) -> tuple[int, Any]:
         return 400, {"error": {"code": 400, "message": message, "status": "INVALID_ARGUMENT"}}
 
 
@@ -142,14 +142,14 @@ class VertexClaudeVendor(VertexVendor):
         assert line["request"]["anthropic_version"] == "vertex-2023-10-16"
         return line["custom_id"], line["request"]
 
-    def completion(self, text: str) -> Any:
-        return AnthropicVendor().completion(text)
+    def build_completion(self, text: str) -> Any:
+        return AnthropicVendor().build_completion(text)
 
-    def refusal(self, message: str) -> tuple[int, Any]:
-        return AnthropicVendor().refusal(message)
+    def build_refusal(self, message: str) -> tuple[int, Any]:
+        return AnthropicVendor().build_refusal(message)
 
-    def text_of(self, body: Any) -> str:
-        return AnthropicVendor().text_of(body)
+    def get_text(self, body: Any) -> str:
+        return AnthropicVendor().get_text(body)
 
 
 class BedrockVendor(BatchVendor):
@@ -213,7 +213,7 @@ class BedrockVendor(BatchVendor):
         ends = [end for _, end, *_ in job.results]
         if job.state in ("completed", "expired", "cancelled") and not job.is_lost:
             folder = f"{job.input_file}{job.id.rpartition('/')[2]}"
-            results = write_lines([self.line(*result) for result in job.results])
+            results = write_lines([self.build_line(*result) for result in job.results])
             self.store.objects[f"{folder}/records.jsonl.out"] = results
             self.store.objects[f"{folder}/manifest.json.out"] = b'{"totalRecordCount": 4}'
         return {
@@ -231,11 +231,11 @@ class BedrockVendor(BatchVendor):
             "errorRecordCount": ends.count("failed"),
         }
 
-    def line(self, identifier: str, end: str, status: int, answer: Any) -> dict[str, Any]:
+    def build_line(self, identifier: str, end: str, status: int, answer: Any) -> dict[str, Any]:
         output = {"modelOutput": answer} if end == "answered" else {"error": answer}
         return {"recordId": identifier, "modelInput": {}, **output}
 
-    def completion(self, text: str) -> Any:
+    def build_completion(self, text: str) -> Any:
         return {
             "output": {"message": {"role": "assistant", "content": [{"text": text}]}},
             "stopReason": "end_turn",
@@ -243,8 +243,8 @@ class BedrockVendor(BatchVendor):
             "metrics": {"latencyMs": 1},
         }
 
-    def refusal(self, message: str) -> tuple[int, Any]:
+    def build_refusal(self, message: str) -> tuple[int, Any]:
         return 400, {"errorCode": 400, "errorMessage": message}
 
-    def text_of(self, body: Any) -> str:
+    def get_text(self, body: Any) -> str:
         return str(body["messages"][-1]["content"][-1]["text"])

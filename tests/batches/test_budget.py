@@ -28,7 +28,7 @@ TOKENS = (4 + 10 + 50) + (4 + 20 + 100)
 
 
 @asynccontextmanager
-async def connected(vendor: BatchVendor, **keywords: Any) -> AsyncIterator[ManagedProvider]:
+async def connect(vendor: BatchVendor, **keywords: Any) -> AsyncIterator[ManagedProvider]:
     async with serving(vendor) as server:
         provider = await ManagedProviderFactory.create(
             vendor.name, vendor.model, api_key="k", base_url=f"{server.url}{vendor.path}", max_retries=0, **keywords
@@ -37,22 +37,22 @@ async def connected(vendor: BatchVendor, **keywords: Any) -> AsyncIterator[Manag
             yield provider
 
 
-def spent(provider: ManagedProvider, bound: Bound = "requests") -> tuple[Any, Any]:
+def get_spent(provider: ManagedProvider, bound: Bound = "requests") -> tuple[Any, Any]:
     stats = provider.get_budget_stats()
     assert stats is not None
     return stats[bound]["spent"], stats[bound]["reserved"]
 
 
-def price(sale: PricedUsage) -> float | None:
+def compute_price(sale: PricedUsage) -> float | None:
     usage = sale.usage
     return 0.01 * usage["prompt_tokens"] + 0.1 * usage["completion_tokens"] if "m-1" in sale.models else None
 
 
 async def test_a_batch_that_does_not_fit_is_refused_before_anything_is_sent() -> None:
     vendor = OpenAIVendor()
-    async with connected(vendor, budget=Budget(requests=2)) as provider:
+    async with connect(vendor, budget=Budget(requests=2)) as provider:
         result = await provider.submit_batch_result([Row(str(number), "Hi") for number in range(50)])
-        assert spent(provider) == (0, 0)
+        assert get_spent(provider) == (0, 0)
     fault = result.failure()
     assert isinstance(fault, BudgetExceeded)
     assert fault.provider == "openai"
@@ -61,12 +61,12 @@ async def test_a_batch_that_does_not_fit_is_refused_before_anything_is_sent() ->
 
 async def test_the_estimate_of_all_rows_counts_as_spent_whatever_the_results_are() -> None:
     vendor = OpenAIVendor()
-    async with connected(vendor, budget=Budget(requests=3, tokens=TOKENS)) as provider:
+    async with connect(vendor, budget=Budget(requests=3, tokens=TOKENS)) as provider:
         handle = await provider.submit_batch(ROWS)
-        assert (spent(provider), spent(provider, "tokens")) == ((2, 0), (TOKENS, 0))
+        assert (get_spent(provider), get_spent(provider, "tokens")) == ((2, 0), (TOKENS, 0))
         vendor.finish()
         assert len([result async for result in provider.batch_results(handle)]) == 2
-        assert (spent(provider), spent(provider, "tokens")) == ((2, 0), (TOKENS, 0))
+        assert (get_spent(provider), get_spent(provider, "tokens")) == ((2, 0), (TOKENS, 0))
         assert isinstance((await provider.submit_batch_result(ROWS[:1])).failure(), BudgetExceeded)
     assert len(vendor.jobs) == 1
 
@@ -74,9 +74,9 @@ async def test_the_estimate_of_all_rows_counts_as_spent_whatever_the_results_are
 async def test_dollars_are_counted_at_the_price_of_batches() -> None:
     vendor = OpenAIVendor()
     live = 0.01 * (14 + 24) + 0.1 * (50 + 100)
-    async with connected(vendor, budget=Budget(usd=live), price=price) as provider:
+    async with connect(vendor, budget=Budget(usd=live), price=compute_price) as provider:
         await provider.submit_batch(ROWS)
-        assert spent(provider, "usd") == (pytest.approx(live / 2), 0.0)
+        assert get_spent(provider, "usd") == (pytest.approx(live / 2), 0.0)
         unpriced = (await provider.submit_batch_result(ROWS, model="m-unknown")).failure()
     assert isinstance(unpriced, InvalidRequest)
     assert "no price is known for model 'm-unknown'" in unpriced.message
@@ -87,20 +87,20 @@ async def test_dollars_are_counted_at_the_price_of_batches() -> None:
 async def test_a_batch_that_was_not_created_costs_nothing(step: int) -> None:
     vendor = OpenAIVendor()
     refusal = (400, error("no such thing", None, "invalid_request_error"))
-    async with connected(vendor, budget=Budget(requests=2)) as provider:
+    async with connect(vendor, budget=Budget(requests=2)) as provider:
         vendor.faults = [refusal] if step == 0 else []
         if step == 1:
             vendor.create = lambda wanted: refusal  # type: ignore[method-assign]  # refuses
         assert isinstance(await provider.submit_batch_result(ROWS), Failure)
-        assert spent(provider) == (0, 0)
+        assert get_spent(provider) == (0, 0)
 
 
 @pytest.mark.parametrize(("vendor", "outcome"), [(OpenAIVendor(), Success), (AnthropicVendor(), Failure)])
 async def test_a_batch_whose_creation_is_not_answered_counts(vendor: BatchVendor, outcome: type) -> None:
     vendor.hang_on_create = True
-    async with connected(vendor, budget=Budget(requests=2)) as provider:
+    async with connect(vendor, budget=Budget(requests=2)) as provider:
         assert isinstance(await provider.submit_batch_result(ROWS), outcome)  # found by its token, if it is stored
-        assert spent(provider) == (2, 0)
+        assert get_spent(provider) == (2, 0)
     assert len(vendor.jobs) == 1
 
 
@@ -108,20 +108,20 @@ async def test_requests_added_before_a_failure_count() -> None:
     """xAI's batches are created empty; requests are then added in several exchanges."""
     vendor = XAIVendor()
     refusal = (400, error("no such thing", None, "invalid_request_error"))
-    async with connected(vendor, budget=Budget(requests=9)) as provider:
+    async with connect(vendor, budget=Budget(requests=9)) as provider:
         vendor.faults = [refusal]
         assert isinstance(await provider.submit_batch_result(ROWS), Failure)
-        assert spent(provider) == (0, 0)
+        assert get_spent(provider) == (0, 0)
         big = [Row(str(number), "x" * 9_000_000) for number in range(3)]
         handle = vendor.handle
 
-        def refuses_the_second(received: Any) -> tuple[int, Any]:
+        def refuse_second(received: Any) -> tuple[int, Any]:
             adding = [one for one in vendor.received if one.path.endswith("/requests")]
             return refusal if len(adding) > 1 else handle(received)
 
-        vendor.handle = refuses_the_second  # type: ignore[method-assign]
+        vendor.handle = refuse_second  # type: ignore[method-assign]
         assert isinstance(await provider.submit_batch_result(big), Failure)
-        assert spent(provider) == (3, 0)
+        assert get_spent(provider) == (3, 0)
 
 
 async def test_a_submission_that_is_cancelled_counts_only_if_the_batch_may_exist() -> None:
@@ -138,23 +138,23 @@ async def test_a_submission_that_is_cancelled_counts_only_if_the_batch_may_exist
     for at, expected in (("/files", 0), ("/batches", 2)):
         vendor = Hangs()
         vendor.at = at
-        async with connected(vendor, budget=Budget(requests=2)) as provider:
+        async with connect(vendor, budget=Budget(requests=2)) as provider:
             task = asyncio.create_task(provider.submit_batch_result(ROWS))
             while not any(received.path.endswith(at) for received in vendor.received):
                 await asyncio.sleep(0.01)
             task.cancel()
             await asyncio.wait([task])
-            assert spent(provider) == (expected, 0)
+            assert get_spent(provider) == (expected, 0)
 
 
 async def test_a_job_of_batches_spends_the_budget_of_its_provider(tmp_path: Path) -> None:
     vendor = OpenAIVendor()
-    async with connected(vendor, budget=Budget(requests=1)) as provider:
+    async with connect(vendor, budget=Budget(requests=1)) as provider:
         job = run(ROWS, provider, ledger=tmp_path / "job.db", route="batch")
         async for _ in job:
             pass
         assert isinstance(job.stopped, BudgetExceeded)
-        assert spent(provider) == (0, 0)
+        assert get_spent(provider) == (0, 0)
     assert vendor.received == []
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.batches.dataset_vendors import CohereVendor, FireworksVendor
-from tests.batches.test_families import KEYS, ROWS, collect, connected
+from tests.batches.test_families import KEYS, ROWS, collect, connect
 from tests.batches.vendor import BatchVendor
 from tests.fake_runtime import FakeRuntime
 from victor_fp.core.faults import InvalidRequest
@@ -14,7 +14,7 @@ from victor_fp.core.faults import InvalidRequest
 async def test_a_dataset_that_is_being_validated_is_waited_for() -> None:
     vendor, runtime = CohereVendor(), FakeRuntime()
     vendor.checks["dataset-1"] = 2
-    async with connected(vendor, runtime=runtime) as provider:
+    async with connect(vendor, runtime=runtime) as provider:
         handle = await provider.submit_batch(ROWS, model=vendor.model)
     assert handle.id in vendor.jobs
     assert runtime.slept == [2.0, 2.0]
@@ -23,7 +23,7 @@ async def test_a_dataset_that_is_being_validated_is_waited_for() -> None:
 async def test_a_dataset_that_is_not_valid_creates_no_batch() -> None:
     vendor = CohereVendor()
     vendor.is_invalid = True
-    async with connected(vendor) as provider:
+    async with connect(vendor) as provider:
         fault = (await provider.submit_batch_result(ROWS, model=vendor.model)).failure()
     assert isinstance(fault, InvalidRequest)
     assert "row 1: unknown role" in fault.message
@@ -33,7 +33,7 @@ async def test_a_dataset_that_is_not_valid_creates_no_batch() -> None:
 async def test_a_dataset_that_is_not_ready_is_waited_for() -> None:
     vendor, runtime = FireworksVendor(), FakeRuntime()
     vendor.checks = 1
-    async with connected(vendor, runtime=runtime) as provider:
+    async with connect(vendor, runtime=runtime) as provider:
         handle = await provider.submit_batch(ROWS, model=vendor.model)
     assert handle.id in vendor.jobs
     assert runtime.slept == [2.0]
@@ -41,7 +41,7 @@ async def test_a_dataset_that_is_not_ready_is_waited_for() -> None:
 
 async def test_a_job_that_is_deleted_counts_as_cancelled() -> None:
     vendor = FireworksVendor()
-    async with connected(vendor) as provider:
+    async with connect(vendor) as provider:
         handle = await provider.submit_batch(ROWS, model=vendor.model)
         status = await provider.cancel_batch(handle)
         found = await collect(provider, handle)
@@ -51,7 +51,7 @@ async def test_a_job_that_is_deleted_counts_as_cancelled() -> None:
 
 async def test_without_an_account_nothing_is_sent() -> None:
     vendor = FireworksVendor()
-    async with connected(vendor, account_id=None) as provider:
+    async with connect(vendor, account_id=None) as provider:
         fault = (await provider.submit_batch_result(ROWS, model=vendor.model)).failure()
     assert isinstance(fault, InvalidRequest)
     assert "account_id" in fault.message
@@ -61,7 +61,7 @@ async def test_without_an_account_nothing_is_sent() -> None:
 @pytest.mark.parametrize(("make", "place"), [(CohereVendor, "/parts/"), (FireworksVendor, "/files/")])
 async def test_a_token_is_not_sent_to_the_address_of_a_file(make: type[BatchVendor], place: str) -> None:
     vendor = make()
-    async with connected(vendor, api_key=None, token_provider=lambda: "token-a") as provider:
+    async with connect(vendor, api_key=None, token_provider=lambda: "token-a") as provider:
         handle = await provider.submit_batch(ROWS, model=vendor.model)
         vendor.finish()
         found = await collect(provider, handle)

@@ -82,7 +82,7 @@ def vendor(request: pytest.FixtureRequest) -> BatchVendor:
 
 
 @asynccontextmanager
-async def connected(vendor: BatchVendor, **keywords: Any) -> AsyncIterator[BaseProvider]:
+async def connect(vendor: BatchVendor, **keywords: Any) -> AsyncIterator[BaseProvider]:
     async with serving(vendor) as server:
         settings: dict[str, Any] = {"api_key": KEY, "base_url": f"{server.url}{vendor.path}", "max_retries": 0}
         settings |= {**vendor.settings, **keywords}
@@ -103,7 +103,7 @@ def test_every_vendor_of_the_table_is_tested() -> None:
 
 
 async def test_results_are_returned_under_their_keys_in_any_order(vendor: BatchVendor) -> None:
-    async with connected(vendor) as provider:
+    async with connect(vendor) as provider:
         handle = await provider.submit_batch(ROWS, model=vendor.model, max_tokens=50)
         assert (handle.provider, handle.count, handle.model) == (vendor.name, 4, vendor.model)
         status = await provider.batch_status(handle)
@@ -128,7 +128,7 @@ async def test_a_batch_request_has_the_body_of_a_live_request(vendor: BatchVendo
     from victor_fp import replay
     from victor_fp.core.types import Message
 
-    async with connected(vendor) as provider:
+    async with connect(vendor) as provider:
         await provider.submit_batch([Row("a", "Hi", {"temperature": 0.5})], model=vendor.model, max_tokens=50)
     live = replay.request(
         vendor.name,
@@ -145,7 +145,7 @@ async def test_a_batch_request_has_the_body_of_a_live_request(vendor: BatchVendo
 
 
 async def test_a_refused_row_is_a_fault_of_that_row(vendor: BatchVendor) -> None:
-    async with connected(vendor) as provider:
+    async with connect(vendor) as provider:
         handle = await provider.submit_batch([Row("a", "one"), Row("b", "refuse me")], model=vendor.model)
         vendor.finish()
         found = await collect(provider, handle, ["a", "b"])
@@ -161,7 +161,7 @@ async def test_a_refused_row_is_a_fault_of_that_row(vendor: BatchVendor) -> None
 async def test_results_completed_before_the_batch_ended_are_kept(vendor: BatchVendor, state: str) -> None:
     if state not in vendor.states:
         pytest.skip("the vendor has no such state")
-    async with connected(vendor) as provider:
+    async with connect(vendor) as provider:
         handle = await provider.submit_batch(ROWS, model=vendor.model)
         vendor.finish(state, 2)
         status = await provider.batch_status(handle)
@@ -174,7 +174,7 @@ async def test_results_completed_before_the_batch_ended_are_kept(vendor: BatchVe
 
 
 async def test_cancellation_is_requested_and_reported(vendor: BatchVendor) -> None:
-    async with connected(vendor) as provider:
+    async with connect(vendor) as provider:
         handle = await provider.submit_batch(ROWS, model=vendor.model)
         assert (await provider.cancel_batch(handle)).state in ("cancelling", "cancelled", "running")
         vendor.finish("cancelled", 1)
@@ -182,11 +182,11 @@ async def test_cancellation_is_requested_and_reported(vendor: BatchVendor) -> No
 
 
 async def test_doubled_unknown_and_missing_results_are_reported(vendor: BatchVendor) -> None:
-    async with connected(vendor) as provider:
+    async with connect(vendor) as provider:
         handle = await provider.submit_batch(ROWS, model=vendor.model)
         job = vendor.finish("completed", 3)
         job.results.append(next(result for result in job.results if result[0] == "a"))
-        job.results.append(("stranger", "answered", 200, vendor.completion("WHO")))
+        job.results.append(("stranger", "answered", 200, vendor.build_completion("WHO")))
         results = [result async for result in provider.batch_results(handle, keys=KEYS)]
     problems = sorted((result.problem or "", result.key) for result in results)
     assert problems == [
@@ -197,7 +197,7 @@ async def test_doubled_unknown_and_missing_results_are_reported(vendor: BatchVen
 
 
 async def test_a_completed_batch_without_its_results_reports_every_row(vendor: BatchVendor) -> None:
-    async with connected(vendor) as provider:
+    async with connect(vendor) as provider:
         handle = await provider.submit_batch(ROWS, model=vendor.model)
         vendor.finish().is_lost = True
         found = await collect(provider, handle)
@@ -207,7 +207,7 @@ async def test_a_completed_batch_without_its_results_reports_every_row(vendor: B
 async def test_a_rejected_batch_reports_the_reason(vendor: BatchVendor) -> None:
     if "failed" not in vendor.states:
         pytest.skip("the vendor has no such state")
-    async with connected(vendor) as provider:
+    async with connect(vendor) as provider:
         handle = await provider.submit_batch(ROWS, model=vendor.model)
         vendor.finish("failed", 0)
         status = await provider.batch_status(handle)
@@ -220,14 +220,14 @@ async def test_a_rejected_batch_reports_the_reason(vendor: BatchVendor) -> None:
 
 
 async def test_results_of_a_running_batch_are_a_fault(vendor: BatchVendor) -> None:
-    async with connected(vendor) as provider:
+    async with connect(vendor) as provider:
         handle = await provider.submit_batch(ROWS, model=vendor.model)
         with pytest.raises(ProviderError, match="has not ended"):
             await collect(provider, handle)
 
 
 async def test_a_handle_is_plain_data_that_another_process_can_use(vendor: BatchVendor) -> None:
-    async with connected(vendor) as provider:
+    async with connect(vendor) as provider:
         text = encode_handle(await provider.submit_batch(ROWS, model=vendor.model))
         assert KEY not in text
         vendor.finish()
@@ -239,7 +239,7 @@ async def test_a_handle_is_plain_data_that_another_process_can_use(vendor: Batch
 
 
 async def test_batches_are_listed_newest_first(vendor: BatchVendor) -> None:
-    async with connected(vendor) as provider:
+    async with connect(vendor) as provider:
         first = await provider.submit_batch(ROWS, model=vendor.model)
         second = await provider.submit_batch(ROWS, model=vendor.model)
         assert [status.handle.id for status in await provider.list_batches()] == [second.id, first.id]
@@ -257,7 +257,7 @@ async def test_mistrals_jobs_behind_the_first_page_are_listed_once() -> None:
             return answered
 
     vendor = BusyVendor()
-    async with connected(vendor) as provider:
+    async with connect(vendor) as provider:
         first = await provider.submit_batch(ROWS, model="m-1")
         vendor.jobs |= {f"later {number}": Job(f"later {number}", {}) for number in range(250)}
         listed = [status.handle.id for status in await provider.list_batches(limit=400)]
@@ -271,7 +271,7 @@ async def test_mistrals_jobs_behind_the_first_page_are_listed_once() -> None:
 
 async def test_a_creation_whose_answer_is_lost_is_found_again_and_never_repeated(vendor: BatchVendor) -> None:
     vendor.hang_on_create = True
-    async with connected(vendor, max_retries=3) as provider:
+    async with connect(vendor, max_retries=3) as provider:
         result = await provider.submit_batch_result(ROWS, model=vendor.model)
     (filled,) = (job for job in vendor.jobs.values() if job.requests)
     if vendor.stores_token:
@@ -292,7 +292,7 @@ async def test_a_creation_whose_answer_is_lost_is_found_again_and_never_repeated
 async def test_rows_that_are_not_valid_are_refused_before_anything_is_sent(
     vendor: BatchVendor, rows: list[Any], said: str
 ) -> None:
-    async with connected(vendor) as provider:
+    async with connect(vendor) as provider:
         fault = (await provider.submit_batch_result(rows, model=vendor.model)).failure()
     assert isinstance(fault, InvalidRequest)
     assert said in fault.message
@@ -301,7 +301,7 @@ async def test_rows_that_are_not_valid_are_refused_before_anything_is_sent(
 
 @pytest.mark.parametrize("answer", [b"", b"{", b"[]", b"null", b'"x"', b"{}"])
 async def test_bodies_that_are_not_a_batch_are_typed_faults(vendor: BatchVendor, answer: bytes) -> None:
-    async with connected(vendor) as provider:
+    async with connect(vendor) as provider:
         handle = await provider.submit_batch(ROWS, model=vendor.model)
         vendor.faults = [(200, answer)]
         result = await provider.batch_status_result(handle)
@@ -314,7 +314,7 @@ async def test_bodies_that_are_not_a_batch_are_typed_faults(vendor: BatchVendor,
 
 
 async def test_an_error_of_the_api_is_classified_and_carries_no_key(vendor: BatchVendor) -> None:
-    async with connected(vendor) as provider:
+    async with connect(vendor) as provider:
         vendor.faults = [(401, {"error": {"message": f"wrong key {KEY}", "type": "authentication_error"}})]
         fault = (await provider.submit_batch_result(ROWS, model=vendor.model)).failure()
     assert fault.status == 401
@@ -327,7 +327,7 @@ async def test_without_a_key_nothing_is_sent(vendor: BatchVendor, monkeypatch: p
             monkeypatch.delenv(name)
     monkeypatch.setenv("VICTOR_FP_CONFIG_DIR", "/nonexistent")
     monkeypatch.setenv("PYTHON_KEYRING_BACKEND", "keyring.backends.null.Keyring")
-    async with connected(vendor, api_key=None) as provider:
+    async with connect(vendor, api_key=None) as provider:
         fault = (await provider.submit_batch_result(ROWS, model=vendor.model)).failure()
     assert isinstance(fault, CredentialMissing)
     assert vendor.received == []
@@ -349,7 +349,7 @@ async def test_a_result_that_cannot_be_decoded_costs_only_its_row(
     for module in ("openai_vendor", "other_vendors", "dataset_vendors"):
         monkeypatch.setattr(f"tests.batches.{module}.write_lines", write)
     vendor = kind()
-    async with connected(vendor) as provider:
+    async with connect(vendor) as provider:
         handle = await provider.submit_batch(ROWS, model=vendor.model)
         vendor.finish(state)
         results = [result async for result in provider.batch_results(handle, keys=KEYS)]
@@ -365,7 +365,7 @@ async def test_a_result_that_cannot_be_decoded_costs_only_its_row(
 async def test_a_batch_in_a_state_that_is_not_known_ends(vendor: BatchVendor) -> None:
     if isinstance(vendor, XAIVendor):
         pytest.skip("the state is derived from counters")
-    async with connected(vendor) as provider:
+    async with connect(vendor) as provider:
         handle = await provider.submit_batch(ROWS, model=vendor.model)
         vendor.finish("archived")
         status = await provider.batch_status(handle)
@@ -378,7 +378,7 @@ async def test_a_batch_in_a_state_that_is_not_known_ends(vendor: BatchVendor) ->
 
 async def test_mistrals_results_expire_a_day_after_their_end() -> None:
     vendor = MistralVendor()
-    async with connected(vendor) as provider:
+    async with connect(vendor) as provider:
         handle = await provider.submit_batch(ROWS, model="m-1")
         running = await provider.batch_status(handle)
         vendor.finish()
@@ -390,7 +390,7 @@ async def test_mistrals_results_expire_a_day_after_their_end() -> None:
 
 async def test_a_handle_has_the_time_of_its_submission(vendor: BatchVendor) -> None:
     before = time.time()
-    async with connected(vendor) as provider:
+    async with connect(vendor) as provider:
         handle = await provider.submit_batch(ROWS, model=vendor.model)
         status = await provider.batch_status(handle)
     assert status.handle.submitted_at == handle.submitted_at
@@ -399,7 +399,7 @@ async def test_a_handle_has_the_time_of_its_submission(vendor: BatchVendor) -> N
 
 async def test_a_line_that_breaks_off_is_unreadable() -> None:
     vendor = OpenAIVendor()
-    async with connected(vendor) as provider:
+    async with connect(vendor) as provider:
         handle = await provider.submit_batch(ROWS, model="m-1")
         vendor.finish()
         status = await provider.batch_status(handle)

@@ -8,7 +8,7 @@ import pytest
 from returns.result import Failure, Result, Success
 
 from tests.batches.store_vendors import BedrockVendor, MemoryObjects, VertexVendor
-from tests.batches.test_families import KEYS, ROWS, connected
+from tests.batches.test_families import KEYS, ROWS, connect
 from tests.batches.vendor import Job
 from victor_fp.core.faults import ConnectionFailed, Fault, InvalidRequest, PermissionRefused
 from victor_fp.jobs import Row
@@ -48,7 +48,7 @@ def vendor(request: pytest.FixtureRequest) -> VertexVendor | BedrockVendor:
 
 async def test_no_job_is_created_without_its_object(vendor: VertexVendor | BedrockVendor) -> None:
     vendor.store.failing = "write"  # type: ignore[attr-defined]  # of the fixture
-    async with connected(vendor) as provider:
+    async with connect(vendor) as provider:
         fault = (await provider.submit_batch_result(ROWS, model=vendor.model)).failure()
     assert isinstance(fault, PermissionRefused)
     assert (fault.provider, fault.message, fault.maybe_billed) == (vendor.name, "not this bucket", False)
@@ -59,7 +59,7 @@ async def test_no_job_is_created_without_its_object(vendor: VertexVendor | Bedro
 async def test_results_that_cannot_be_read_end_with_one_failure(
     vendor: VertexVendor | BedrockVendor, failing: str, answered: int, message: str
 ) -> None:
-    async with connected(vendor) as provider:
+    async with connect(vendor) as provider:
         handle = await provider.submit_batch(ROWS, model=vendor.model)
         vendor.finish()
         vendor.store.failing = failing  # type: ignore[attr-defined]
@@ -72,7 +72,7 @@ async def test_results_that_cannot_be_read_end_with_one_failure(
 async def test_an_object_that_ends_within_a_line_is_incomplete(
     vendor: VertexVendor | BedrockVendor,
 ) -> None:
-    async with connected(vendor) as provider:
+    async with connect(vendor) as provider:
         handle = await provider.submit_batch(ROWS, model=vendor.model)
         vendor.finish()
         await provider.batch_status(handle)
@@ -87,10 +87,10 @@ async def read_torn(data: bytes) -> AsyncGenerator[Result[bytes, Fault], None]:
 
 
 async def test_without_a_bucket_every_method_returns_a_fault(vendor: VertexVendor | BedrockVendor) -> None:
-    async with connected(vendor) as provider:
+    async with connect(vendor) as provider:
         handle = await provider.submit_batch(ROWS, model=vendor.model)
     asked = len(vendor.received)
-    async with connected(vendor, batch_location="") as provider:
+    async with connect(vendor, batch_location="") as provider:
         results = [result async for result in provider.batch_results_result(handle)]
         for result in (
             await provider.submit_batch_result(ROWS, model=vendor.model),
@@ -114,7 +114,7 @@ class CallingVendor(BedrockVendor):
 
     def run(self, job: Job, count: int | None = None) -> None:
         for identifier, body in list(job.requests.items())[:count]:
-            answer = self.completion("PLAIN")
+            answer = self.build_completion("PLAIN")
             if "anthropic_version" in body:
                 call = {"type": "tool_use", "id": "t1", "name": body["tools"][0]["name"], "input": {"q": 1}}
                 usage = {"input_tokens": 5, "output_tokens": 2}
@@ -125,7 +125,7 @@ class CallingVendor(BedrockVendor):
 
 async def test_rows_of_claude_with_tools_are_records_of_invoke_model() -> None:
     vendor = CallingVendor()
-    async with connected(vendor) as provider:
+    async with connect(vendor) as provider:
         handle = await provider.submit_batch([Row("a", "Hi", tools=TOOLS)], model=CLAUDE, max_tokens=50)
         job = vendor.finish()
         (result,) = [result async for result in provider.batch_results(handle, keys=["a"])]
@@ -144,7 +144,7 @@ async def test_rows_of_claude_with_tools_are_records_of_invoke_model() -> None:
 
 async def test_a_job_has_records_of_one_operation() -> None:
     vendor = CallingVendor()
-    async with connected(vendor) as provider:
+    async with connect(vendor) as provider:
         mixed = [Row("a", "Hi", tools=TOOLS), Row("b", "Hi")]
         fault = (await provider.submit_batch_result(mixed, model=CLAUDE)).failure()
         assert isinstance(fault, InvalidRequest)

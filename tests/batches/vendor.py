@@ -79,25 +79,25 @@ class BatchVendor(ABC):
         """Status and body of the answer to a request."""
 
     @abstractmethod
-    def completion(self, text: str) -> Any:
+    def build_completion(self, text: str) -> Any:
         """The body of an answer with this text."""
 
     @abstractmethod
-    def refusal(self, message: str) -> tuple[int, Any]:
+    def build_refusal(self, message: str) -> tuple[int, Any]:
         """Status and body of a refusal that no repetition helps."""
 
     @abstractmethod
-    def text_of(self, body: Any) -> str:
+    def get_text(self, body: Any) -> str:
         """The last text of a request's body."""
 
     def run(self, job: Job, count: int | None = None) -> None:
         """Answer this many requests, all where it is None, in the reverse order; "refuse" in a text is refused."""
         for identifier, body in list(job.requests.items())[:count]:
-            text = self.text_of(body)
+            text = self.get_text(body)
             if "refuse" in text:
-                job.results.insert(0, (identifier, "failed", *self.refusal("not this one")))
+                job.results.insert(0, (identifier, "failed", *self.build_refusal("not this one")))
             else:
-                job.results.insert(0, (identifier, "answered", 200, self.completion(text.upper())))
+                job.results.insert(0, (identifier, "answered", 200, self.build_completion(text.upper())))
 
     def finish(self, state: str = "completed", count: int | None = None) -> Job:
         """Bring the latest batch to its end, with this many requests answered."""

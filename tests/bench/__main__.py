@@ -89,39 +89,39 @@ def measure_sync(url: str) -> None:
         for _ in range(STREAMS):
             assert sum(bool(chunk.content) for chunk in provider.stream(MESSAGES, model="m")) == CHUNKS
 
-    def cpu(work: Callable[[], None]) -> float:
+    def measure_cpu(work: Callable[[], None]) -> float:
         before = time.process_time()
         work()
         return time.process_time() - before
 
     for name, load, own, synchronous, units in (
-        ("sync call over async", calls, ours.call, call, CALLS),
-        ("sync chunk over async", streams, ours.stream, stream, STREAMS * CHUNKS),
+        ("sync call over async", run_calls, ours.call, call, CALLS),
+        ("sync chunk over async", run_streams, ours.stream, stream, STREAMS * CHUNKS),
     ):
         run(load(own))
         synchronous()
-        show(name, [(run(cost(load, own)), cpu(synchronous)) for _ in range(ROUNDS)], units)
+        show(name, [(run(measure_cost(load, own)), measure_cpu(synchronous)) for _ in range(ROUNDS)], units)
     provider.close()
 
 
-async def calls(work: Work) -> None:
+async def run_calls(work: Work) -> None:
     """One after another."""
     for _ in range(CALLS):
         await work()
 
 
-async def crowd(work: Work) -> None:
+async def run_at_once(work: Work) -> None:
     """Many at once."""
     await asyncio.gather(*(work() for _ in range(TASKS)))
 
 
-async def streams(work: Work) -> None:
+async def run_streams(work: Work) -> None:
     """Long streams that come as fast as they can."""
     for _ in range(STREAMS):
         await work()
 
 
-async def cost(load: Callable[[Work], Awaitable[None]], work: Work) -> float:
+async def measure_cost(load: Callable[[Work], Awaitable[None]], work: Work) -> float:
     """CPU seconds."""
     before = time.process_time()
     await load(work)
@@ -150,16 +150,18 @@ async def main(url: str) -> None:
         base, ours, watched = Plain(url, client), Ours(provider), Ours(managed)
         print(f"{'':26}{'base, us':>12}{'victor_fp, us':>15}{'more, us':>11}{'ratio':>9}")
         for row in (
-            Row("call", calls, base.call, ours.call, CALLS),
-            Row(f"{TASKS} calls at once", crowd, base.call, ours.call, TASKS),
-            Row("chunk of a fast stream", streams, base.stream, ours.stream, STREAMS * CHUNKS),
-            Row("managed call over plain", calls, ours.call, watched.call, CALLS),
-            Row(f"managed, {TASKS} at once", crowd, ours.call, watched.call, TASKS),
-            Row("managed chunk over plain", streams, ours.stream, watched.stream, STREAMS * CHUNKS),
+            Row("call", run_calls, base.call, ours.call, CALLS),
+            Row(f"{TASKS} calls at once", run_at_once, base.call, ours.call, TASKS),
+            Row("chunk of a fast stream", run_streams, base.stream, ours.stream, STREAMS * CHUNKS),
+            Row("managed call over plain", run_calls, ours.call, watched.call, CALLS),
+            Row(f"managed, {TASKS} at once", run_at_once, ours.call, watched.call, TASKS),
+            Row("managed chunk over plain", run_streams, ours.stream, watched.stream, STREAMS * CHUNKS),
         ):
             await row.load(row.base)
             await row.load(row.own)
-            rounds = [(await cost(row.load, row.base), await cost(row.load, row.own)) for _ in range(ROUNDS)]
+            rounds = [
+                (await measure_cost(row.load, row.base), await measure_cost(row.load, row.own)) for _ in range(ROUNDS)
+            ]
             show(row.name, rounds, row.units)
 
 

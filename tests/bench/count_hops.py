@@ -77,7 +77,7 @@ class Hops(NamedTuple):
         """Whether both counts are at most the limit's."""
         return self.functions <= limit.functions and self.files <= limit.files
 
-    def by_folder(self) -> Counter[str]:
+    def count_by_folder(self) -> Counter[str]:
         """How many there are in each package."""
         return Counter(file.rpartition("/")[0] for file, _ in self.passed)
 
@@ -91,14 +91,14 @@ async def count(work: Work) -> Hops:
     """Count what the third run of `work` passes."""
     passed: set[tuple[str, str]] = set()
 
-    def profile(frame: FrameType, event: str, _: object) -> None:
+    def record_call(frame: FrameType, event: str, _: object) -> None:
         code = frame.f_code
         if event == "call" and code.co_filename.startswith(str(ROOT)) and not code.co_name.endswith(_COMPREHENSIONS):
             passed.add((Path(code.co_filename).relative_to(ROOT).as_posix(), code.co_qualname))
 
     await work()
     await work()
-    sys.setprofile(profile)
+    sys.setprofile(record_call)
     try:
         await work()
     finally:
@@ -142,7 +142,7 @@ def report(*, lists: bool = False) -> None:
         print(f"{name:26}{hops.functions:12}{hops.files:9}{bound:>16}")
     print(f"{'lines of the loop':26}{count_loop_lines():12}{'':9}{MAX_LOOP_LINES:>16}")
     for name, hops in counted.items() if lists else ():
-        print(f"\n{name}: {', '.join(f'{folder} {number}' for folder, number in hops.by_folder().most_common())}")
+        print(f"\n{name}: {', '.join(f'{folder} {number}' for folder, number in hops.count_by_folder().most_common())}")
         for file, function in sorted(hops.passed):
             print(f"  {file} {function}")
 

@@ -108,14 +108,14 @@ async def run_job(provider: BaseProvider, count: int, concurrency: int) -> tuple
             assert done.result.unwrap().stop_reason == "stop"
             finished += 1
             if finished == WARM_UP:
-                warm = most = resident_megabytes()
+                warm = most = measure_resident_megabytes()
             elif finished % 1000 == 0 and finished > WARM_UP:
-                most = max(most, resident_megabytes())
+                most = max(most, measure_resident_megabytes())
     assert finished == count
     return warm, most
 
 
-def resident_megabytes() -> float:
+def measure_resident_megabytes() -> float:
     """Memory of this process, as Linux reports it."""
     pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
     return pages * os.sysconf("SC_PAGE_SIZE") / 2**20

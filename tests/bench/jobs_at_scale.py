@@ -78,7 +78,7 @@ class Figures:
     """Maximum number of rows that are sent again."""
 
 
-def calculate(job: Job) -> Figures:
+def compute_figures(job: Job) -> Figures:
     """The figures of a job."""
     by_workers = job.workers * job.concurrency / job.latency
     rate = min(by_workers, 1 / compute_spacing(job.per_minute))
@@ -112,7 +112,7 @@ def calculate(job: Job) -> Figures:
 
 def format_figures(job: Job) -> str:
     """A table for people."""
-    found = calculate(job)
+    found = compute_figures(job)
     lines = [
         ("rows a second by the workers", f"{found.by_workers:,.0f}"),
         ("rows a second under the vendor's limit", f"{found.rate:,.0f}"),

@@ -12,14 +12,14 @@ TEXT = "The quick brown fox jumps over a lazy dog. " * 14
 CHUNKS = 2000
 
 
-def _http(body: bytes, kind: str) -> bytes:
+def _build_response(body: bytes, kind: str) -> bytes:
     head = f"HTTP/1.1 200 OK\r\ncontent-type: {kind}\r\ncontent-length: {len(body)}\r\n\r\n"
     return head.encode() + body
 
 
-ANSWER = _http(json.dumps(shapes.body(TEXT)).encode(), "application/json")
+ANSWER = _build_response(json.dumps(shapes.body(TEXT)).encode(), "application/json")
 EVENTS = [f"data: {json.dumps(chunk)}\n\n" for chunk in shapes.chunks(*["word "] * CHUNKS)]
-STREAM = _http(("".join(EVENTS) + "data: [DONE]\n\n").encode(), "text/event-stream")
+STREAM = _build_response(("".join(EVENTS) + "data: [DONE]\n\n").encode(), "text/event-stream")
 
 
 class Canned(asyncio.Protocol):

@@ -249,13 +249,13 @@ async def work(given: Work) -> None:
     ends = start + given.seconds
     began = resource.getrusage(resource.RUSAGE_SELF)
 
-    async def calls() -> None:
+    async def call_until_end() -> None:
         while time.time() < ends:
             result = await provider.chat_result(MESSAGES, model="gpt-4o", **options)
             if result.value_or(None) is None:
                 faults[type(result.failure()).__name__] += 1
 
-    await asyncio.gather(*(calls() for _ in range(given.tasks)))
+    await asyncio.gather(*(call_until_end() for _ in range(given.tasks)))
     ended = resource.getrusage(resource.RUSAGE_SELF)
     cpu = ended.ru_utime + ended.ru_stime - began.ru_utime - began.ru_stime
     await provider.close()
@@ -291,7 +291,7 @@ class RedisServer:
         """A client."""
         return Redis.from_url(self.url)
 
-    def restart(self) -> None:
+    def replace(self) -> None:
         """Kill it, and start an empty one in its place."""
         self.stop()
         self._process = self._start()
@@ -399,7 +399,7 @@ def measure_tokens(processes: int, tasks: int, use: tuple[float, float], seconds
         return Round(server.url, processes, tasks, TOKENS_PER_MINUTE, seconds, use).finish(server.count_scripts)
 
 
-def pause_redis(server: RedisServer, running: Round) -> None:
+def interrupt_redis(server: RedisServer, running: Round) -> None:
     """Redis does not respond for 2 s."""
     with server.connect() as client:
         client.execute_command("CLIENT", "PAUSE", "2000")
@@ -418,9 +418,9 @@ def flush_redis(server: RedisServer, running: Round) -> None:
         client.flushall()
 
 
-def restart_redis(server: RedisServer, running: Round) -> None:
+def replace_redis(server: RedisServer, running: Round) -> None:
     """Redis forgets everything, and its connections are cut."""
-    server.restart()
+    server.replace()
 
 
 def kill_last(server: RedisServer, running: Round) -> None:
@@ -429,10 +429,10 @@ def kill_last(server: RedisServer, running: Round) -> None:
 
 
 FAULTS: dict[str, Callable[[RedisServer, Round], None]] = {
-    "CLIENT PAUSE 2 s": pause_redis,
+    "CLIENT PAUSE 2 s": interrupt_redis,
     "SIGSTOP 4 s": stop_first,
     "Redis flushed": flush_redis,
-    "Redis restarted empty": restart_redis,
+    "Redis restarted empty": replace_redis,
     "kill -9": kill_last,
 }
 
@@ -489,17 +489,17 @@ def print_tokens(processes: int, tasks: int) -> None:
         most = most_tokens_in(found.tokens, 60)
         ends = found.start + found.seconds
 
-        def part(
+        def compute_part(
             begin: float, end: float, entries: list[tuple[float, int]] = found.tokens, ends: float = ends
         ) -> float:
             """The part of the limit that was used between these seconds before the end."""
             total = sum(tokens for moment, tokens in entries if ends - begin <= moment < ends - end)
             return total / TOKENS_PER_MINUTE / (begin - end) * 60
 
-        flow = [part(s + 5, s) for s in range(0, 60, 5)]
+        flow = [compute_part(s + 5, s) for s in range(0, 60, 5)]
         print(
             f"{processes} x {tasks}, {TOKENS_PER_MINUTE} tokens per minute, {use[0]} to {use[1]} of the estimate used: "
-            f"most in 60 s {most / TOKENS_PER_MINUTE:.4f}, used in the last 60 s {part(60, 0):.3f}, per 5 s "
+            f"most in 60 s {most / TOKENS_PER_MINUTE:.4f}, used in the last 60 s {compute_part(60, 0):.3f}, per 5 s "
             f"{min(flow):.2f} to {max(flow):.2f}, least and most of a process {min(found.shares):.2f} and "
             f"{max(found.shares):.2f} of its share, faults {dict(found.faults)}",
             flush=True,

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.bench.jobs_at_scale import Job, calculate, format_figures, read_job
+from tests.bench.jobs_at_scale import Job, compute_figures, format_figures, read_job
 
 DOCS = Path(__file__).parents[2] / "docs" / "jobs-at-scale.md"
 
@@ -16,7 +16,7 @@ def test_the_table_in_the_docs_is_what_the_calculation_prints() -> None:
 
 
 def test_more_workers_than_the_vendor_allows_do_not_make_a_job_faster() -> None:
-    few, many = calculate(read_job(["workers=100"])), calculate(read_job(["workers=5000"]))
+    few, many = compute_figures(read_job(["workers=100"])), compute_figures(read_job(["workers=5000"]))
     assert few.rate == few.by_workers < many.rate < many.by_workers
     assert many.limit_scripts == pytest.approx(1000)
     assert many.duration * many.rate == pytest.approx(10**8)
@@ -24,7 +24,7 @@ def test_more_workers_than_the_vendor_allows_do_not_make_a_job_faster() -> None:
 
 @pytest.mark.parametrize(("answer_bytes", "measured"), [(200, 480), (1200, 2078), (3000, 4130)])
 def test_the_size_of_a_ledger_is_close_to_what_was_measured(answer_bytes: int, measured: float) -> None:
-    found = calculate(Job(answer_bytes=answer_bytes))
+    found = compute_figures(Job(answer_bytes=answer_bytes))
     assert found.ledger / Job.rows == pytest.approx(measured, rel=0.05)
 
 

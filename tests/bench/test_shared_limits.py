@@ -9,7 +9,7 @@ from tests.bench.shared_limits import Measured
 START = 1_000_000.0
 
 
-def measured(*flows: tuple[float, float, int]) -> Measured:
+def build_measured(*flows: tuple[float, float, int]) -> Measured:
     """20 s of two processes; one sent nothing, the other evenly so many requests in a second from one time to another."""
     moments = [
         START + begin + (index + 0.5) / rate
@@ -33,11 +33,11 @@ def measured(*flows: tuple[float, float, int]) -> Measured:
 def test_recovery_is_counted_until_two_seconds_are_full(
     flows: tuple[tuple[float, float, int], ...], after: float | None
 ) -> None:
-    assert measured(*flows).find_recovery(5.0, 20.0, 600) == after
+    assert build_measured(*flows).find_recovery(5.0, 20.0, 600) == after
 
 
 def test_use_and_shares_are_those_of_all_processes() -> None:
-    found = measured((0, 10, 10), (10, 20, 5))
+    found = build_measured((0, 10, 10), (10, 20, 5))
     assert found.compute_used(600) == 0.75
     assert found.shares == [2.0, 0.0]
     assert found.count_by_second(18) == [5, 5]

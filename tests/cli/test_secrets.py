@@ -10,7 +10,7 @@ import pytest
 from typer.testing import CliRunner
 
 from tests.cli.conftest import victor
-from tests.faults.canaries import KEY, assert_clean, breaks, refuses, refuses_in_a_200, says_html
+from tests.faults.canaries import KEY, answer_401, answer_500, answer_html, check_clean, refuse_in_200
 from tests.loopback import Serve
 from victor_fp.cli.app import app
 
@@ -23,7 +23,9 @@ COMMANDS = {
 }
 
 
-@pytest.mark.parametrize("answer", [refuses, refuses_in_a_200, breaks, says_html], ids=lambda answer: answer.__name__)
+@pytest.mark.parametrize(
+    "answer", [answer_401, refuse_in_200, answer_500, answer_html], ids=lambda answer: answer.__name__
+)
 @pytest.mark.parametrize("command", COMMANDS)
 @pytest.mark.usefixtures("no_pauses")
 def test_no_command_prints_a_key(command: str, answer: Any, serve: Serve, world: dict[str, str]) -> None:
@@ -31,7 +33,7 @@ def test_no_command_prints_a_key(command: str, answer: Any, serve: Serve, world:
     place = ["--base-url", f"{server.url}/v1"]
     result = CliRunner().invoke(app, [*COMMANDS[command], *place], env=world | {"OPENAI_API_KEY": KEY})
     assert result.exit_code != 0
-    assert_clean(result.stdout + result.stderr)
+    check_clean(result.stdout + result.stderr)
     assert KEY in server.received[0].headers["authorization"]
 
 
@@ -39,7 +41,7 @@ def test_keys_are_stored_and_listed_without_being_printed(world: dict[str, str])
     told = [victor("keys", *arguments, env=world, stdin=KEY) for arguments in (("set", "openai"), ("list",))]
     assert [one.returncode for one in told] == [0, 0]
     assert "openai" in told[1].stdout
-    assert_clean("".join(one.stdout + one.stderr for one in told))
+    check_clean("".join(one.stdout + one.stderr for one in told))
 
 
 def test_a_defect_shows_no_variables(world: dict[str, str]) -> None:
@@ -64,4 +66,4 @@ def test_a_defect_shows_no_variables(world: dict[str, str]) -> None:
     )
     assert "surprise" in done.stderr
     assert "Traceback" in done.stderr
-    assert_clean(done.stdout + done.stderr)
+    check_clean(done.stdout + done.stderr)

@@ -10,7 +10,7 @@ import pytest
 
 from tests.batches.openai_vendor import OpenAIVendor
 from tests.batches.other_vendors import AnthropicVendor
-from tests.batches.test_families import ROWS, connected
+from tests.batches.test_families import ROWS, connect
 from tests.batches.vendor import parse_form, read_lines
 from tests.loopback import serving
 from victor_fp.jobs import Row
@@ -21,7 +21,7 @@ pytestmark = pytest.mark.conformance
 async def test_openai_sends_the_same_file_and_the_same_batch() -> None:
     openai = pytest.importorskip("openai")
     ours, theirs = OpenAIVendor(), OpenAIVendor()
-    async with connected(ours) as provider:
+    async with connect(ours) as provider:
         handle = await provider.submit_batch([Row("a", "Hi")], model="m-1", max_tokens=9)
     _, file = parse_form(ours.received[0])
     async with serving(theirs) as server:
@@ -56,7 +56,7 @@ async def test_openai_types_accept_what_we_create() -> None:
     from pydantic import TypeAdapter
 
     vendor = OpenAIVendor()
-    async with connected(vendor) as provider:
+    async with connect(vendor) as provider:
         await provider.submit_batch(ROWS, model="m-1")
     TypeAdapter(types.BatchCreateParams).validate_python(vendor.received[1].json())
     chat = pytest.importorskip("openai.types.chat.completion_create_params")
@@ -67,7 +67,7 @@ async def test_openai_types_accept_what_we_create() -> None:
 async def test_anthropic_sends_the_same_batch_and_reads_the_same_results() -> None:
     anthropic = pytest.importorskip("anthropic")
     ours, theirs = AnthropicVendor(), AnthropicVendor()
-    async with connected(ours) as provider:
+    async with connect(ours) as provider:
         handle = await provider.submit_batch(ROWS, model="m-1", max_tokens=9)
         ours.finish("expired", 2)
         found = {result.key: result async for result in provider.batch_results(handle, keys=[r.key for r in ROWS])}
@@ -91,7 +91,7 @@ async def test_anthropic_sends_the_same_batch_and_reads_the_same_results() -> No
     types: Any = anthropic.types.messages
     (job,) = theirs.jobs.values()
     for result in job.results:
-        types.MessageBatchIndividualResponse.model_validate(theirs.line(*result))
+        types.MessageBatchIndividualResponse.model_validate(theirs.build_line(*result))
     types.MessageBatch.model_validate(theirs.show(job))
     assert sorted(result.end for result in found.values()) == ["answered", "answered", "expired", "expired"]
     await asyncio.sleep(0)
@@ -102,7 +102,7 @@ async def test_anthropic_types_accept_what_we_create() -> None:
     from pydantic import TypeAdapter
 
     vendor = AnthropicVendor()
-    async with connected(vendor) as provider:
+    async with connect(vendor) as provider:
         await provider.submit_batch(ROWS, model="m-1")
     body = json.loads(vendor.received[0].body)
     TypeAdapter(params.BatchCreateParams).validate_python(body)

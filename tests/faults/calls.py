@@ -37,7 +37,7 @@ async def call_once(script: Script, client: str = "aiohttp", **options: Any) -> 
             return await provider.chat_result(HI, model="m-1")
 
 
-async def fault_of_call(script: Script, client: str = "aiohttp", **options: Any) -> Fault:
+async def get_fault(script: Script, client: str = "aiohttp", **options: Any) -> Fault:
     """The fault of a call that must fail."""
     return (await call_once(script, client, **options)).failure()
 
@@ -81,7 +81,7 @@ class Peak:
 
 
 @contextmanager
-def peak_memory() -> Iterator[Peak]:
+def measure_peak_memory() -> Iterator[Peak]:
     """Measures what Python's allocators hand out within the block."""
     peak = Peak()
     tracemalloc.start()

@@ -35,15 +35,15 @@ def read_prompt(received: Received) -> str:
     return word
 
 
-async def answered(provider: BaseProvider, word: str) -> str:
+async def get_answer(provider: BaseProvider, word: str) -> str:
     return (await provider.chat(build_messages(word), model="m-1")).content
 
 
-async def streamed(provider: BaseProvider, word: str) -> str:
+async def get_streamed(provider: BaseProvider, word: str) -> str:
     return "".join([chunk.content async for chunk in provider.stream(build_messages(word), model="m-1")])
 
 
-async def echoes_late(talk: Talk, received: Received) -> None:
+async def repeat_late(talk: Talk, received: Received) -> None:
     """Echo the word of the prompt, after a delay that is independent of the order of calls."""
     word = read_prompt(received)
     await asyncio.sleep(random.Random(word).random() / 5)
@@ -56,12 +56,12 @@ async def echoes_late(talk: Talk, received: Received) -> None:
 @pytest.mark.parametrize("kind", ["plain", pytest.param("managed", marks=pytest.mark.slow)])
 async def test_500_calls_at_once_each_get_their_own_answer(kind: str) -> None:
     words = [f"word-{number}" for number in range(500)]
-    async with serving(echoes_late) as server:
+    async with serving(repeat_late) as server:
         made: BaseProvider = acme(server.url) if kind == "plain" else await managed(server.url)
         async with made as provider:
             told = await asyncio.gather(
                 *(
-                    answered(provider, word) if place % 2 else streamed(provider, word)
+                    get_answer(provider, word) if place % 2 else get_streamed(provider, word)
                     for place, word in enumerate(words)
                 )
             )
@@ -103,9 +103,9 @@ async def give_up_at_random(provider: BaseProvider, times: int, seed: int) -> in
     luck = random.Random(seed)
     given_up = 0
 
-    async def one() -> None:
+    async def give_up_one() -> None:
         nonlocal given_up
-        ask = streamed if luck.random() < 0.5 else answered
+        ask = get_streamed if luck.random() < 0.5 else get_answer
         task = asyncio.ensure_future(ask(provider, "hi"))
         await asyncio.sleep(luck.random() ** 2 / 25)
         task.cancel()
@@ -114,32 +114,32 @@ async def give_up_at_random(provider: BaseProvider, times: int, seed: int) -> in
             assert await task == "Hello"
 
     for begun in range(0, times, 40):
-        await asyncio.gather(*(one() for _ in range(min(40, times - begun))))
+        await asyncio.gather(*(give_up_one() for _ in range(min(40, times - begun))))
     return given_up
 
 
-def in_use(provider: Any) -> int:
+def count_in_use(provider: Any) -> int:
     """Connections that the pools of a plain or managed provider hold as being in use, and responses that they await."""
     connections = [one.connection for one in getattr(provider, "_providers", (provider,))]
     sessions = [held.resource for one in connections for held in one.transport.load()._sessions.held.values()]
     return sum(len(session.connector._acquired) + session.connector.awaited for session in sessions)
 
 
-def left_over(tasks: set[asyncio.Task[Any]]) -> set[asyncio.Task[Any]]:
+def find_left_over(tasks: set[asyncio.Task[Any]]) -> set[asyncio.Task[Any]]:
     """Tasks other than the earlier ones and those of the server."""
     return {task for task in asyncio.all_tasks() - tasks if "serving" not in repr(task)}
 
 
-async def assert_as_it_was(provider: BaseProvider, server: Loopback, tasks: set[asyncio.Task[Any]]) -> None:
+async def check_as_it_was(provider: BaseProvider, server: Loopback, tasks: set[asyncio.Task[Any]]) -> None:
     for _ in range(200):  # the loop may still be taking a connection that was given up
-        if in_use(provider) == 0 and not left_over(tasks):
+        if count_in_use(provider) == 0 and not find_left_over(tasks):
             break
         await asyncio.sleep(0.01)
-    assert in_use(provider) == 0
+    assert count_in_use(provider) == 0
     assert server.open_connections <= 40 + 5
-    assert left_over(tasks) == set()
-    assert await answered(provider, "last") == "Hello"
-    assert await streamed(provider, "last") == "Hello"
+    assert find_left_over(tasks) == set()
+    assert await get_answer(provider, "last") == "Hello"
+    assert await get_streamed(provider, "last") == "Hello"
 
 
 @pytest.mark.parametrize("times", [300, pytest.param(10_000, marks=pytest.mark.slow)])
@@ -148,7 +148,7 @@ async def test_calls_cancelled_at_random_points_leave_nothing(times: int) -> Non
         tasks = asyncio.all_tasks()
         given_up = await give_up_at_random(provider, times, seed=times)
         assert given_up > times / 10, "hardly any was given up, which proves little"
-        await assert_as_it_was(provider, server, tasks)
+        await check_as_it_was(provider, server, tasks)
         stats = provider.get_circuit_breaker_stats()
         assert stats is not None
         assert (stats["state"], stats["total_failures"]) == ("closed", 0)
@@ -161,7 +161,7 @@ async def test_calls_cancelled_at_random_points_return_their_permits(times: int)
             tasks = asyncio.all_tasks()
             given_up = await give_up_at_random(provider, times, seed=times)
             assert times / 10 < given_up <= times
-            await assert_as_it_was(provider, server, tasks)
+            await check_as_it_was(provider, server, tasks)
             stats = provider.get_rate_limit_stats()
             assert stats is not None
             left = {name: stats[name] for name in ("in_flight", "waiting") if name in stats}
@@ -169,20 +169,20 @@ async def test_calls_cancelled_at_random_points_return_their_permits(times: int)
             assert set(left.values()) == {0}, stats
 
 
-async def grown_by(provider: BaseProvider, server: Loopback, calls: int) -> int:
+async def measure_growth(provider: BaseProvider, server: Loopback, calls: int) -> int:
     """Bytes still held after so many calls and streams, ten at a time."""
     gc.collect()
     before = tracemalloc.get_traced_memory()[0]
     for _ in range(calls // 10):
         await asyncio.gather(
-            *(answered(provider, "hi") for _ in range(5)), *(streamed(provider, "hi") for _ in range(5))
+            *(get_answer(provider, "hi") for _ in range(5)), *(get_streamed(provider, "hi") for _ in range(5))
         )
         server.received.clear()
     gc.collect()
     return tracemalloc.get_traced_memory()[0] - before
 
 
-async def at_once(talk: Talk, received: Received) -> None:
+async def answer_at_once(talk: Talk, received: Received) -> None:
     if received.json().get("stream"):
         await talk.events(*shapes.chunks("Hel", "lo"))
     else:
@@ -192,13 +192,13 @@ async def at_once(talk: Talk, received: Received) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", ["plain", "managed"])
 async def test_memory_is_flat_over_20_000_calls(kind: str) -> None:
-    async with serving(at_once) as server:
+    async with serving(answer_at_once) as server:
         made: BaseProvider = acme(server.url) if kind == "plain" else await managed(server.url)
         async with made as provider:
             tracemalloc.start()
             try:
-                await grown_by(provider, server, 2000)
-                grown = await grown_by(provider, server, 20_000)
+                await measure_growth(provider, server, 2000)
+                grown = await measure_growth(provider, server, 20_000)
             finally:
                 tracemalloc.stop()
     assert grown <= 20 * 10 * 1024, f"{grown / 20:.0f} bytes per 1,000 calls"

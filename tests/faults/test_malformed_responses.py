@@ -9,7 +9,7 @@ import pytest
 
 from tests import openai_shapes as shapes
 from tests.acme import HI, acme
-from tests.faults.calls import CLIENTS, call_once, fault_of_call, open_client, stream_once
+from tests.faults.calls import CLIENTS, call_once, get_fault, open_client, stream_once
 from tests.loopback import Received, Script, Talk, serving
 from victor_fp.core.faults import (
     ConnectionFailed,
@@ -32,7 +32,7 @@ def client(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
 
-def frames(*payloads: object) -> bytes:
+def build_frames(*payloads: object) -> bytes:
     texts = [payload if isinstance(payload, str) else json.dumps(payload) for payload in payloads]
     return b"".join(f"data: {text}\n\n".encode() for text in texts)
 
@@ -40,7 +40,7 @@ def frames(*payloads: object) -> bytes:
 def stream_of(*pieces: bytes, content_type: str = "text/event-stream", end: bool = True) -> Script:
     """A stream of exactly these pieces; without an end the connection is closed instead."""
 
-    async def script(talk: Talk, _: Received) -> None:
+    async def send_stream(talk: Talk, _: Received) -> None:
         await talk.head(content_type=content_type)
         for piece in pieces:
             await talk.piece(piece)
@@ -49,20 +49,20 @@ def stream_of(*pieces: bytes, content_type: str = "text/event-stream", end: bool
             raise ConnectionError
         await talk.end()
 
-    return script
+    return send_stream
 
 
-def body_of(data: bytes, status: int = 200, **headers: str) -> Script:
-    async def script(talk: Talk, _: Received) -> None:
+def give_body(data: bytes, status: int = 200, **headers: str) -> Script:
+    async def send_body(talk: Talk, _: Received) -> None:
         await talk.answer(data, status, **headers)
 
-    return script
+    return send_body
 
 
 FIRST, SECOND, LAST, USAGE = shapes.chunks("Hel", "lo")
 REFUSED = shapes.error("busy", "overloaded_error", "overloaded_error")
 BAD_TEXT = json.dumps(shapes.body("X")).encode().replace(b"X", b"caf\xe9 \xff\xfe")
-BAD_EVENT = frames(shapes.chunk("X")).replace(b"X", b"caf\xe9 \xff\xfe")
+BAD_EVENT = build_frames(shapes.chunk("X")).replace(b"X", b"caf\xe9 \xff\xfe")
 
 
 @pytest.mark.parametrize(
@@ -87,17 +87,17 @@ BAD_EVENT = frames(shapes.chunk("X")).replace(b"X", b"caf\xe9 \xff\xfe")
     ids=lambda data: repr(data[:16]),
 )
 async def test_a_body_that_is_not_a_completion(data: bytes) -> None:
-    fault = await fault_of_call(body_of(data))
+    fault = await get_fault(give_body(data))
     assert isinstance(fault, InvalidResponse), fault
     assert (fault.provider, fault.model) == ("acme", "m-1")
     assert len(fault.message) < 1000
 
 
 async def test_text_that_is_not_unicode_is_replaced_and_the_answer_kept(client: str) -> None:
-    response = (await call_once(body_of(BAD_TEXT), client)).unwrap()
+    response = (await call_once(give_body(BAD_TEXT), client)).unwrap()
     assert response.content == "caf\ufffd \ufffd\ufffd"
     assert (response.metadata or {})["replaced_characters"] == 3
-    seen = await stream_once(stream_of(BAD_EVENT, frames(LAST, "[DONE]")), client)
+    seen = await stream_once(stream_of(BAD_EVENT, build_frames(LAST, "[DONE]")), client)
     assert isinstance(seen.end, StreamChunk)
     assert seen.text == "caf\ufffd \ufffd\ufffd"
 
@@ -105,9 +105,9 @@ async def test_text_that_is_not_unicode_is_replaced_and_the_answer_kept(client: 
 @pytest.mark.parametrize("content_type", ["text/html", "text/plain", "image/png", "application/x-ndjson", ""])
 async def test_a_valid_response_with_a_wrong_content_type_is_accepted(client: str, content_type: str) -> None:
     right = json.dumps(shapes.body()).encode()
-    response = (await call_once(body_of(right, content_type=content_type), client)).unwrap()
+    response = (await call_once(give_body(right, content_type=content_type), client)).unwrap()
     assert response.content == "Hello!"
-    told = await stream_once(stream_of(frames(FIRST, LAST, "[DONE]"), content_type=content_type or "x"), client)
+    told = await stream_once(stream_of(build_frames(FIRST, LAST, "[DONE]"), content_type=content_type or "x"), client)
     assert isinstance(told.end, StreamChunk)
     assert told.text == "Hel"
 
@@ -118,19 +118,21 @@ async def test_html_in_place_of_a_stream(client: str) -> None:
 
 
 async def test_bytes_that_are_not_unicode_are_replaced_and_the_answer_is_kept(client: str) -> None:
-    told = await stream_once(stream_of(frames(FIRST), BAD_EVENT, frames(SECOND, LAST, "[DONE]")), client)
+    told = await stream_once(stream_of(build_frames(FIRST), BAD_EVENT, build_frames(SECOND, LAST, "[DONE]")), client)
     assert isinstance(told.end, StreamChunk), told.end
     assert told.text.startswith("Hel")
     assert told.text.endswith("lo")
     assert "\N{REPLACEMENT CHARACTER}" in told.text
     assert told.end.typed_metadata["replaced_characters"] == told.text.count("\N{REPLACEMENT CHARACTER}")
-    whole = (await call_once(body_of(BAD_TEXT), client)).unwrap()
+    whole = (await call_once(give_body(BAD_TEXT), client)).unwrap()
     assert "\N{REPLACEMENT CHARACTER}" in whole.content
 
 
-@pytest.mark.parametrize("garbage", [frames("{not json"), frames("[1]"), frames("17"), frames('{"a": ')])
+@pytest.mark.parametrize(
+    "garbage", [build_frames("{not json"), build_frames("[1]"), build_frames("17"), build_frames('{"a": ')]
+)
 async def test_malformed_data_between_events_ends_the_stream_with_partial_content(client: str, garbage: bytes) -> None:
-    told = await stream_once(stream_of(frames(FIRST), garbage, frames(SECOND, LAST, "[DONE]")), client)
+    told = await stream_once(stream_of(build_frames(FIRST), garbage, build_frames(SECOND, LAST, "[DONE]")), client)
     assert isinstance(told.end, InvalidResponse), told.end
     assert told.text == "Hel"
     assert told.end.partial is not None
@@ -146,13 +148,13 @@ async def test_malformed_data_between_events_ends_the_stream_with_partial_conten
         b"id: 7\nretry: 10\n\n",
         b"unknown-field: \xff\xfe\n\n",
         b"\x00\x01\x02 no field at all\n\n",
-        frames({"object": "something.new", "choices": []}),
+        build_frames({"object": "something.new", "choices": []}),
     ],
     ids=lambda piece: repr(piece[:16]),
 )
 async def test_comments_and_blank_lines_between_events_are_ignored(harmless: bytes) -> None:
     told = await stream_once(
-        stream_of(frames(FIRST), harmless, frames(SECOND, LAST), harmless, frames(USAGE, "[DONE]"))
+        stream_of(build_frames(FIRST), harmless, build_frames(SECOND, LAST), harmless, build_frames(USAGE, "[DONE]"))
     )
     assert isinstance(told.end, StreamChunk), told.end
     assert (told.text, told.end.stop_reason) == ("Hello", "stop")
@@ -161,14 +163,14 @@ async def test_comments_and_blank_lines_between_events_are_ignored(harmless: byt
 @pytest.mark.parametrize(
     "ending",
     [
-        frames(LAST, USAGE, "[DONE]", "[DONE]"),
-        frames(LAST, LAST, USAGE, "[DONE]"),
-        frames(LAST, USAGE, USAGE, "[DONE]"),
-        frames(LAST, USAGE, "[DONE]", LAST, SECOND, REFUSED, "{garbage"),
-        frames(LAST, USAGE),
-        frames(LAST, USAGE)[:-1],
-        frames(LAST, USAGE)[:-2],
-        frames(LAST, USAGE) + b"data: [DONE]",
+        build_frames(LAST, USAGE, "[DONE]", "[DONE]"),
+        build_frames(LAST, LAST, USAGE, "[DONE]"),
+        build_frames(LAST, USAGE, USAGE, "[DONE]"),
+        build_frames(LAST, USAGE, "[DONE]", LAST, SECOND, REFUSED, "{garbage"),
+        build_frames(LAST, USAGE),
+        build_frames(LAST, USAGE)[:-1],
+        build_frames(LAST, USAGE)[:-2],
+        build_frames(LAST, USAGE) + b"data: [DONE]",
     ],
     ids=[
         "done-twice",
@@ -182,7 +184,7 @@ async def test_comments_and_blank_lines_between_events_are_ignored(harmless: byt
     ],
 )
 async def test_repeated_or_partial_end_markers_are_one_end(client: str, ending: bytes) -> None:
-    told = await stream_once(stream_of(frames(FIRST, SECOND), ending), client)
+    told = await stream_once(stream_of(build_frames(FIRST, SECOND), ending), client)
     assert isinstance(told.end, StreamChunk), told.end
     assert (told.text, told.end.stop_reason) == ("Hello", "stop")
     assert told.end.usage == {"prompt_tokens": 5, "completion_tokens": 2, "total_tokens": 7}
@@ -191,17 +193,17 @@ async def test_repeated_or_partial_end_markers_are_one_end(client: str, ending: 
 @pytest.mark.parametrize(
     ("ending", "kind"),
     [
-        (frames("[DONE]"), StreamTruncated),
+        (build_frames("[DONE]"), StreamTruncated),
         (b"", StreamTruncated),
-        (frames(LAST)[:20], StreamTruncated),
-        (frames(REFUSED), Overloaded),
-        (frames(REFUSED, SECOND, LAST, "[DONE]"), Overloaded),
-        (b"event: error\n" + frames(shapes.error("slow down", "rate_limit_exceeded")), RateLimited),
+        (build_frames(LAST)[:20], StreamTruncated),
+        (build_frames(REFUSED), Overloaded),
+        (build_frames(REFUSED, SECOND, LAST, "[DONE]"), Overloaded),
+        (b"event: error\n" + build_frames(shapes.error("slow down", "rate_limit_exceeded")), RateLimited),
     ],
     ids=["done-alone", "nothing", "cut", "error", "error-then-more", "named-error"],
 )
 async def test_a_stream_without_its_end_is_never_complete(client: str, ending: bytes, kind: type[Fault]) -> None:
-    told = await stream_once(stream_of(frames(FIRST), *([ending] if ending else [])), client)
+    told = await stream_once(stream_of(build_frames(FIRST), *([ending] if ending else [])), client)
     assert isinstance(told.end, kind), told.end
     assert told.text == "Hel"
     assert told.end.partial is not None
@@ -209,19 +211,19 @@ async def test_a_stream_without_its_end_is_never_complete(client: str, ending: b
 
 
 async def test_an_error_in_a_200_body_is_that_error(client: str) -> None:
-    fault = await fault_of_call(body_of(json.dumps(REFUSED).encode()), client)
+    fault = await get_fault(give_body(json.dumps(REFUSED).encode()), client)
     assert isinstance(fault, Overloaded), fault
 
 
 async def test_a_connection_closed_between_events(client: str) -> None:
-    told = await stream_once(stream_of(frames(FIRST), end=False), client)
+    told = await stream_once(stream_of(build_frames(FIRST), end=False), client)
     assert isinstance(told.end, StreamInterrupted), told.end
     assert told.end.partial is not None
     assert told.end.partial.content == told.text == "Hel"
 
 
 async def test_a_connection_closed_after_the_end_does_not_fail_the_response(client: str) -> None:
-    told = await stream_once(stream_of(frames(FIRST, LAST), end=False), client)
+    told = await stream_once(stream_of(build_frames(FIRST, LAST), end=False), client)
     assert isinstance(told.end, StreamChunk), told.end
     assert (told.text, told.end.stop_reason) == ("Hel", "stop")
 
@@ -241,23 +243,23 @@ async def test_interim_responses_are_ignored(client: str, interim: str) -> None:
 
 
 async def test_endless_interim_responses_are_a_timeout(client: str) -> None:
-    async def script(talk: Talk, _: Received) -> None:
+    async def send_interim_responses(talk: Talk, _: Received) -> None:
         while True:
             await talk.raw(b"HTTP/1.1 103 Early Hints\r\n\r\n")
             await asyncio.sleep(0.02)
 
-    fault = await fault_of_call(script, client, timeout=0.3)
+    fault = await get_fault(send_interim_responses, client, timeout=0.3)
     assert isinstance(fault, TimedOut), fault
 
 
 async def test_comments_without_an_answer_end_with_the_default_deadline(client: str) -> None:
-    async def script(talk: Talk, _: Received) -> None:
+    async def send_comments(talk: Talk, _: Received) -> None:
         await talk.head(content_type="text/event-stream")
         while True:
             await talk.piece(b": still thinking\n\n")
             await asyncio.sleep(0.02)
 
-    told = await asyncio.wait_for(stream_once(script, client, timeout=0.2), 2)
+    told = await asyncio.wait_for(stream_once(send_comments, client, timeout=0.2), 2)
     assert isinstance(told.end, TimedOut | DeadlineExceeded), told.end
 
 
@@ -266,11 +268,11 @@ async def test_a_redirect_loop_is_not_followed(client: str, status: int) -> None
     async with open_client(client) as own:
         seen: list[str] = []
 
-        async def script(talk: Talk, received: Received) -> None:
+        async def answer_redirect(talk: Talk, received: Received) -> None:
             seen.append(received.path)
             await talk.answer(b"", status, location="/v1/chat/completions")
 
-        async with serving(script) as server:
+        async with serving(answer_redirect) as server:
             async with acme(server.url, max_retries=0, http_client=own) as provider:
                 fault = (await provider.chat_result(HI, model="m-1")).failure()
                 async for result in provider.stream_result(HI, model="m-1"):
@@ -284,7 +286,7 @@ async def test_an_answer_before_the_request_was_read(client: str) -> None:
 
     open_tasks: set[asyncio.Task[object]] = set()
 
-    async def turned_away(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def turn_away(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
         assert task is not None
         open_tasks.add(task)
@@ -299,7 +301,7 @@ async def test_an_answer_before_the_request_was_read(client: str) -> None:
         finally:
             writer.close()
 
-    server = await asyncio.start_server(turned_away, "127.0.0.1", 0)
+    server = await asyncio.start_server(turn_away, "127.0.0.1", 0)
     port = server.sockets[0].getsockname()[1]
     large = [Message(role="user", content="x" * 20_000_000)]
     async with server, open_client(client) as own:
@@ -313,7 +315,7 @@ async def test_an_answer_before_the_request_was_read(client: str) -> None:
 
 @pytest.mark.parametrize("value", ["a\r\nx-other: b", "caf\u00e9", "a\0b"], ids=["newline", "accent", "zero"])
 async def test_a_header_that_cannot_be_sent_is_an_invalid_request(client: str, value: str) -> None:
-    async with open_client(client) as own, serving(body_of(b"{}")) as server:
+    async with open_client(client) as own, serving(give_body(b"{}")) as server:
         async with acme(server.url, http_client=own) as provider:
             result = await provider.chat_result(HI, model="m-1", extra_headers={"x-note": value})
     fault = result.failure()

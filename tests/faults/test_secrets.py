@@ -17,15 +17,15 @@ from tests.faults.canaries import (
     KINDS,
     MODEL,
     CapturedLogs,
-    assert_clean,
-    breaks,
-    failed,
-    refuses,
-    refuses_in_a_200,
-    reprs,
-    resets,
-    says_html,
-    shown,
+    answer_401,
+    answer_500,
+    answer_html,
+    check_clean,
+    collect_failures,
+    refuse_in_200,
+    render_error,
+    render_provider,
+    reset_connection,
 )
 from tests.loopback import Loopback, Received, Talk, serving
 from victor_fp.providers.base import ProviderError
@@ -34,8 +34,8 @@ from victor_fp.providers.factory import ManagedProviderFactory, ProviderConfig
 from victor_fp.providers.registry import ProviderRegistry
 
 
-def assert_sent_but_not_in_addresses(server: Loopback) -> None:
-    assert_clean("\n".join(received.path for received in server.received))
+def check_sent_but_not_in_addresses(server: Loopback) -> None:
+    check_clean("\n".join(received.path for received in server.received))
     sent = "".join(value for received in server.received for value in received.headers.values())
     assert any(secret in sent for secret in CANARIES), "nothing secret was sent, so nothing was tested"
 
@@ -44,24 +44,24 @@ def assert_sent_but_not_in_addresses(server: Loopback) -> None:
 @pytest.mark.parametrize("kind", KINDS)
 async def test_no_kind_of_key_is_shown_in_any_failure(kind: str, answer: Any, captured_logs: CapturedLogs) -> None:
     async with serving(answer) as server, KINDS[kind](server.url) as provider:
-        assert_clean(await failed(provider))
-        assert_clean(reprs(provider))
-    assert_clean("\n".join(captured_logs.lines))
-    assert_sent_but_not_in_addresses(server)
+        check_clean(await collect_failures(provider))
+        check_clean(render_provider(provider))
+    check_clean("\n".join(captured_logs.lines))
+    check_sent_but_not_in_addresses(server)
 
 
 @pytest.mark.parametrize("client", CLIENTS)
-@pytest.mark.parametrize("answer", [says_html, refuses_in_a_200, resets], ids=lambda answer: answer.__name__)
+@pytest.mark.parametrize("answer", [answer_html, refuse_in_200, reset_connection], ids=lambda answer: answer.__name__)
 async def test_no_client_logs_a_key(client: str, answer: Any, captured_logs: CapturedLogs) -> None:
     async with open_client(client) as own, serving(answer) as server:
         async with KINDS["bearer"](server.url, http_client=own) as provider:
-            assert_clean(await failed(provider))
+            check_clean(await collect_failures(provider))
     logged = "\n".join(captured_logs.lines)
-    assert_clean(logged)
+    check_clean(logged)
     assert client == "aiohttp" or "httpcore" in logged, "nothing was heard, so nothing was tested"
 
 
-@pytest.mark.parametrize("answer", [refuses, breaks, refuses_in_a_200], ids=lambda answer: answer.__name__)
+@pytest.mark.parametrize("answer", [answer_401, answer_500, refuse_in_200], ids=lambda answer: answer.__name__)
 async def test_a_managed_provider_shows_no_key(answer: Any, captured_logs: CapturedLogs) -> None:
     ProviderRegistry.register_spec(SPEC)
     async with serving(answer) as server:
@@ -70,25 +70,25 @@ async def test_a_managed_provider_shows_no_key(answer: Any, captured_logs: Captu
         async with await ManagedProviderFactory.create(
             "acme", MODEL, api_key=KEY, base_url=place, fallback_configs=[config], max_retries=0
         ) as provider:
-            told = await failed(provider)
-            told += reprs(provider) + repr(config)
+            told = await collect_failures(provider)
+            told += render_provider(provider) + repr(config)
             told += repr(provider.get_metrics()) + repr(provider.get_resilience_stats())
             told += repr(provider.get_rate_limit_stats())
-    assert_clean(told)
-    assert_clean("\n".join(captured_logs.lines))
+    check_clean(told)
+    check_clean("\n".join(captured_logs.lines))
 
 
-async def silent(talk: Talk, _: Received) -> None:
+async def keep_silent(talk: Talk, _: Received) -> None:
     await talk.gone()
 
 
-async def falls_silent(talk: Talk, _: Received) -> None:
+async def fall_silent(talk: Talk, _: Received) -> None:
     await talk.head(content_type="text/event-stream")
     await talk.piece(b": wait\n\n")
     await talk.gone()
 
 
-@pytest.mark.parametrize("answer", [silent, falls_silent], ids=lambda answer: answer.__name__)
+@pytest.mark.parametrize("answer", [keep_silent, fall_silent], ids=lambda answer: answer.__name__)
 @pytest.mark.parametrize("client", CLIENTS)
 @pytest.mark.parametrize("kind", ["bearer", "x-api-key", "sigv4", "google-token"])
 async def test_a_cancelled_call_has_no_key_in_its_frames(
@@ -100,11 +100,11 @@ async def test_a_cancelled_call_has_no_key_in_its_frames(
         KINDS[kind](server.url, http_client=own) as provider,
     ):
 
-        async def streams() -> None:
+        async def read_stream() -> None:
             async for _ in provider.stream(HI, model=MODEL):
                 pass
 
-        for asking in (provider.chat(HI, model=MODEL), streams()):
+        for asking in (provider.chat(HI, model=MODEL), read_stream()):
             asked, task = len(server.received), asyncio.ensure_future(asking)
             while len(server.received) == asked:
                 await asyncio.sleep(0.001)
@@ -112,11 +112,11 @@ async def test_a_cancelled_call_has_no_key_in_its_frames(
             task.cancel()
             with pytest.raises(asyncio.CancelledError) as caught:
                 await task
-            told = shown(caught.value)
+            told = render_error(caught.value)
             assert "attempt.py" in told, "no frame of ours was seen, so nothing was tested"
-            assert_clean(told)
-    assert_clean("\n".join(captured_logs.lines))
-    assert_sent_but_not_in_addresses(server)
+            check_clean(told)
+    check_clean("\n".join(captured_logs.lines))
+    check_sent_but_not_in_addresses(server)
 
 
 async def test_a_fault_without_a_request_shows_no_key() -> None:
@@ -124,8 +124,8 @@ async def test_a_fault_without_a_request_shows_no_key() -> None:
     async with acme("http://127.0.0.1:9", api_key=bad) as provider:
         match await provider.chat_result(HI, model=MODEL):
             case Failure(fault):
-                assert bad not in shown(error_from(fault))
-                assert KEY[10:] not in shown(error_from(fault))
+                assert bad not in render_error(error_from(fault))
+                assert KEY[10:] not in render_error(error_from(fault))
             case other:
                 raise AssertionError(other)
 
@@ -134,5 +134,5 @@ async def test_a_password_in_an_address_is_refused_and_not_shown(captured_logs: 
     for address in (f"http://someone:{KEY}@127.0.0.1:9", f"http://{KEY}@127.0.0.1:9/v1", f"http://h/v1?key={KEY}"):
         with pytest.raises(ProviderError, match="base_url") as caught:
             acme(address, api_key="sk-another-0123456789")
-        assert_clean(f"{caught.value} {caught.value!r} {caught.value.__cause__!r}")
-    assert_clean("\n".join(captured_logs.lines))
+        check_clean(f"{caught.value} {caught.value!r} {caught.value.__cause__!r}")
+    check_clean("\n".join(captured_logs.lines))

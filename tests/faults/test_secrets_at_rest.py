@@ -15,7 +15,16 @@ from returns.result import Failure
 
 from tests.acme import HI, SPEC, AcmeProvider, acme
 from tests.fake_runtime import FakeRuntime
-from tests.faults.canaries import KEY, KINDS, MODEL, CapturedLogs, assert_clean, pickled, reprs, shown
+from tests.faults.canaries import (
+    KEY,
+    KINDS,
+    MODEL,
+    CapturedLogs,
+    check_clean,
+    render_error,
+    render_pickle,
+    render_provider,
+)
 from victor_fp.agent.provider_health import check_provider
 from victor_fp.agent.provider_manager import ProviderManager, ProviderManagerConfig
 from victor_fp.core import faults
@@ -86,12 +95,12 @@ def test_objects_with_a_key_are_not_pickled_and_do_not_show_it(holder: str) -> N
     thing = HOLDERS[holder]()
     with pytest.raises(TypeError, match="cannot be pickled"):
         pickle.dumps(thing)
-    assert_clean(pickled(thing) + repr(thing) + str(thing))
+    check_clean(render_pickle(thing) + repr(thing) + str(thing))
     if dataclasses.is_dataclass(thing) and not isinstance(thing, type):
-        assert_clean(repr(dataclasses.asdict(thing)) + repr(vars(thing)))
-        assert_clean(repr(dataclasses.replace(thing, model="m-2")))
+        check_clean(repr(dataclasses.asdict(thing)) + repr(vars(thing)))
+        check_clean(repr(dataclasses.replace(thing, model="m-2")))
     elif isinstance(thing, BaseProvider):
-        assert_clean(repr(vars(thing)) + repr(thing.__getstate__()))
+        check_clean(repr(vars(thing)) + repr(thing.__getstate__()))
 
 
 @pytest.mark.parametrize("copied", [copy.copy, copy.deepcopy], ids=["copy", "deepcopy"])
@@ -100,7 +109,7 @@ def test_a_copy_of_a_provider_has_its_key(copied: Callable[[Any], Any]) -> None:
     assert (own.api_key, own.extra_config) == (KEY, {"client_secret": KEY, "region": "x"})
     config = copied(ProviderConfig("acme", MODEL, api_key=KEY, extra_kwargs={"client_secret": KEY}))
     assert (config.api_key.get_secret_value(), config.extra_kwargs) == (KEY, {"client_secret": KEY})
-    assert_clean(pickled(own) + repr(own.extra_config) + pickled(config) + repr(config.extra_kwargs))
+    check_clean(render_pickle(own) + repr(own.extra_config) + render_pickle(config) + repr(config.extra_kwargs))
     provider = copied(acme("http://127.0.0.1:9"))
     assert provider.api_key == provider.connection.secret.get_secret_value()
     assert provider._breaker_cell is provider._pool.targets[0].shared_state.breaker
@@ -121,7 +130,7 @@ def test_without_a_key_a_provider_and_a_configuration_are_pickled() -> None:
 def test_a_configuration_keeps_a_key_that_is_set_later() -> None:
     config = ProviderConfig("acme", MODEL)
     config.api_key = KEY
-    assert_clean(repr(dataclasses.asdict(config)) + pickled(config))
+    check_clean(repr(dataclasses.asdict(config)) + render_pickle(config))
 
 
 async def test_a_custom_provider_is_given_the_key_of_a_configuration_as_text() -> None:
@@ -132,40 +141,40 @@ async def test_a_custom_provider_is_given_the_key_of_a_configuration_as_text() -
         ) as provider:
             assert provider.provider.api_key == KEY
             assert provider.provider.extra_config["client_secret"] == KEY
-            assert_clean(reprs_of_managed(provider))
+            check_clean(render_managed(provider))
     finally:
         ProviderRegistry.restore()
 
 
-def reprs_of_managed(provider: Any) -> str:
-    return repr(provider) + repr(vars(provider)) + repr(vars(provider._pool)) + pickled(provider)
+def render_managed(provider: Any) -> str:
+    return repr(provider) + repr(vars(provider)) + repr(vars(provider._pool)) + render_pickle(provider)
 
 
 @pytest.mark.parametrize("kind", KINDS)
 async def test_a_provider_that_was_never_used_shows_no_key(kind: str) -> None:
     async with KINDS[kind]("http://127.0.0.1:9") as provider:
-        assert_clean(reprs(provider))
+        check_clean(render_provider(provider))
 
 
 def test_the_environment_is_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SOMEBODYS_TOKEN", KEY)
-    assert_clean(reprs(acme("http://127.0.0.1:9", runtime=SYSTEM)))
+    check_clean(render_provider(acme("http://127.0.0.1:9", runtime=SYSTEM)))
 
     class Placed(AcmeProvider):
         SPEC = replace(SPEC, settings=(Setting(name="place", required=True),))
 
     with pytest.raises(ProviderError, match="requires place") as caught:
         Placed(api_key=KEY)
-    assert_clean(shown(caught.value))
+    check_clean(render_error(caught.value))
 
 
 async def test_a_constructor_that_raises_shows_no_key() -> None:
     with pytest.raises(TypeError) as caught:
         ProviderRegistry.create("openai", api_key=KEY, api_keey=KEY)
-    assert_clean(shown(caught.value))
+    check_clean(render_error(caught.value))
     with pytest.raises(TypeError) as caught:
         await ManagedProviderFactory.create("openai", MODEL, api_key=KEY, api_keey=KEY)
-    assert_clean(shown(caught.value))
+    check_clean(render_error(caught.value))
 
 
 async def test_a_manager_shows_no_key_of_its_settings(captured_logs: CapturedLogs) -> None:
@@ -176,17 +185,17 @@ async def test_a_manager_shows_no_key_of_its_settings(captured_logs: CapturedLog
         settings = {"strict": {"api_key": KEY, "client_secret": KEY}, "own": {"api_key": KEY}}
         with pytest.raises(ProviderError) as caught:
             ProviderManager(settings, provider_name="strict")
-        assert_clean(shown(caught.value).replace(repr(settings), ""))
+        check_clean(render_error(caught.value).replace(repr(settings), ""))
         config = ProviderManagerConfig(enable_health_checks=False, auto_fallback=False)
         async with ProviderManager(settings, provider_name="own", initial_model="m", config=config) as manager:
-            assert_clean(repr(await manager.chat_result(HI)) + repr(manager.get_info()) + repr(manager.state))
+            check_clean(repr(await manager.chat_result(HI)) + repr(manager.get_info()) + repr(manager.state))
             fault = (await check_provider(Own(api_key=KEY), "m")).fault
             assert fault is not None
-            assert_clean(fault.message)
+            check_clean(fault.message)
     finally:
         Own.raised = None
         ProviderRegistry.restore()
-    assert_clean("\n".join(captured_logs.lines))
+    check_clean("\n".join(captured_logs.lines))
 
 
 @pytest.mark.parametrize(
@@ -211,17 +220,17 @@ async def test_a_custom_providers_exception_may_quote_its_key(
             told.append(repr(managed.get_metrics()))
     finally:
         ProviderRegistry.restore()
-    assert_clean("".join(told))
+    check_clean("".join(told))
     assert "[redacted]" in told[0]
-    assert_clean("\n".join(captured_logs.lines))
+    check_clean("\n".join(captured_logs.lines))
 
 
 def test_header_values_are_not_shown() -> None:
     signed = HttpRequest(url="https://x.test", headers={"authorization": f"Bearer {KEY}"}, body=b"{}")
-    assert_clean(repr(signed) + str(signed))
+    check_clean(repr(signed) + str(signed))
     options = read_options({"extra_headers": {"x-gateway": KEY}}).unwrap()
     assert options.extra_headers == {"x-gateway": KEY}
-    assert_clean(repr(options))
+    check_clean(repr(options))
 
 
 @pytest.mark.parametrize(
@@ -261,7 +270,7 @@ def test_every_kind_of_fault_is_redacted(kind: Any) -> None:
         "r-[redacted]",
     )
     assert (type(hidden), hidden.status, hidden.provider) == (kind, 401, "acme")
-    assert_clean(shown(error_from(hidden)))
+    check_clean(render_error(error_from(hidden)))
 
 
 def test_redaction_keeps_other_text() -> None:
@@ -278,7 +287,7 @@ async def test_a_failing_signer_is_a_fault_without_secrets() -> None:
     async with AcmeProvider(base_url="http://127.0.0.1:9", sign=sign, runtime=FakeRuntime(), max_retries=0) as one:
         match await one.chat_result(HI, model=MODEL):
             case Failure(faults.CredentialMissing() as fault):
-                assert_clean(repr(fault))
+                check_clean(repr(fault))
                 assert "OSError" in fault.message
             case other:
                 raise AssertionError(other)
@@ -286,5 +295,5 @@ async def test_a_failing_signer_is_a_fault_without_secrets() -> None:
 
 def test_what_the_testing_kit_received_is_reported_without_keys() -> None:
     received = Received(method="POST", path="/v1", headers={"authorization": f"Bearer {KEY}"}, body=b"{}")
-    assert_clean(repr(received))
+    check_clean(repr(received))
     assert received.headers["authorization"].endswith(KEY)

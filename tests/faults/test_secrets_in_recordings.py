@@ -16,10 +16,10 @@ from tests.faults.canaries import (
     KINDS,
     MODEL,
     CapturedLogs,
-    assert_clean,
-    echoed,
-    failed,
-    reprs,
+    check_clean,
+    collect_failures,
+    render_provider,
+    repeat_headers,
 )
 from tests.loopback import Received, Talk, serving
 from tests.openai_shapes import body, chunk, chunks
@@ -33,20 +33,20 @@ async def test_no_kind_of_key_is_recorded(kind: str, answer: Any, captured_logs:
     async with serving(answer) as server:
         with Recording(path, mode="record") as recording:
             async with KINDS[kind](server.url) as provider:
-                assert_clean(await failed(provider))
-                assert_clean(reprs(provider))
+                check_clean(await collect_failures(provider))
+                check_clean(render_provider(provider))
             assert recording.exchanges
-            assert_clean(repr(recording) + repr(recording.exchanges))
-    assert_clean(path.read_text())
-    assert_clean("\n".join(captured_logs.lines))
+            check_clean(repr(recording) + repr(recording.exchanges))
+    check_clean(path.read_text())
+    check_clean("\n".join(captured_logs.lines))
     sent = "".join(value for received in server.received for value in received.headers.values())
     assert any(secret in sent for secret in CANARIES), "nothing secret was sent, so nothing was tested"
 
 
 @pytest.mark.parametrize("size", [1, 7, 64])
 async def test_a_key_that_a_response_repeats_in_chunks_is_not_recorded(size: int, tmp_path: Path) -> None:
-    async def repeats(talk: Talk, received: Received) -> None:
-        said = echoed(received)
+    async def repeat_in_chunks(talk: Talk, received: Received) -> None:
+        said = repeat_headers(received)
         if received.json().get("stream"):
             await talk.head(content_type="text/event-stream")
             for payload in (chunk(said), *chunks("done")):
@@ -58,7 +58,7 @@ async def test_a_key_that_a_response_repeats_in_chunks_is_not_recorded(size: int
         else:
             await talk.answer(body(said))
 
-    async with serving(repeats) as server:
+    async with serving(repeat_in_chunks) as server:
         with Recording(tmp_path / "r.yaml", mode="record"):
             async with KINDS["bearer"](server.url, transport=Cache(tmp_path, lifetime=60).transport()) as provider:
                 told = (await provider.chat(HI, model=MODEL)).content
@@ -67,4 +67,4 @@ async def test_a_key_that_a_response_repeats_in_chunks_is_not_recorded(size: int
     files = [path.read_text() for path in tmp_path.iterdir()]
     assert len(files) == 3
     for text in files:
-        assert_clean(text)
+        check_clean(text)

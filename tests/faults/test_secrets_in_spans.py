@@ -25,9 +25,9 @@ from tests.faults.canaries import (
     KEY,
     MODEL,
     CapturedLogs,
-    assert_clean,
-    echoed,
-    failed,
+    check_clean,
+    collect_failures,
+    repeat_headers,
 )
 from tests.loopback import Received, Talk, serving
 from victor_fp import replay
@@ -53,7 +53,7 @@ KINDS: dict[str, dict[str, Any]] = {
 }
 
 
-async def spans_of(name: str, answer: Any, **keywords: Any) -> tuple[str, list[Received]]:
+async def collect_spans(name: str, answer: Any, **keywords: Any) -> tuple[str, list[Received]]:
     """All that an exporter is given of a call and a stream through a managed provider."""
     exporter, reader = InMemorySpanExporter(), InMemoryMetricReader()
     tracers, meters = TracerProvider(shutdown_on_exit=False), MeterProvider([reader], shutdown_on_exit=False)
@@ -63,7 +63,7 @@ async def spans_of(name: str, answer: Any, **keywords: Any) -> tuple[str, list[R
         async with serving(answer) as server:
             place = {"runtime": FakeRuntime(), "max_retries": 1, "base_url": f"{server.url}/v1", **keywords}
             async with await ManagedProviderFactory.create(name, MODEL, observers=[observer], **place) as provider:
-                await failed(provider)
+                await collect_failures(provider)
         spans = exporter.get_finished_spans()
         assert len(spans) == 4
         assert not any(span.status.is_ok for span in spans)
@@ -79,19 +79,19 @@ async def test_no_key_is_in_a_span_or_a_measurement(name: str, answer: Any, capt
     if name == "bedrock":
         pytest.importorskip("botocore")
     ProviderRegistry.register_spec(SPEC)
-    told, received = await spans_of(name, answer, **KINDS[name])
-    assert_clean(told)
-    assert_clean("\n".join(captured_logs.lines))
+    told, received = await collect_spans(name, answer, **KINDS[name])
+    check_clean(told)
+    check_clean("\n".join(captured_logs.lines))
     structured = [repr(vars(record)["victor_fp"]) for record in captured_logs.records if "victor_fp" in vars(record)]
     assert len(structured) == 4
-    assert_clean("".join(structured))
+    check_clean("".join(structured))
     sent = "".join(value for one in received for value in one.headers.values())
     assert any(secret in sent for secret in CANARIES), "nothing secret was sent, so nothing was tested"
 
 
 async def test_a_key_in_a_span_would_be_noticed() -> None:
-    async def answers_with_its_headers(talk: Talk, received: Received) -> None:
-        told = {"role": "assistant", "content": echoed(received)}
+    async def answer_with_headers(talk: Talk, received: Received) -> None:
+        told = {"role": "assistant", "content": repeat_headers(received)}
         await talk.answer({"choices": [{"message": told, "finish_reason": "stop"}]})
 
     exporter = InMemorySpanExporter()
@@ -99,14 +99,14 @@ async def test_a_key_in_a_span_would_be_noticed() -> None:
     tracers.add_span_processor(SimpleSpanProcessor(exporter))
     ProviderRegistry.register_spec(SPEC)
     observer = OtelObserver(tracer_provider=tracers, capture_content=True)
-    async with serving(answers_with_its_headers) as server:
+    async with serving(answer_with_headers) as server:
         place: dict[str, Any] = {"api_key": KEY, "base_url": f"{server.url}/v1", "observers": [observer]}
         async with await ManagedProviderFactory.create("acme", MODEL, **place) as provider:
             await provider.chat(HI)
     told = "".join(span.to_json() for span in exporter.get_finished_spans())
     tracers.shutdown()
     with pytest.raises(AssertionError, match="a secret is shown"):
-        assert_clean(told)
+        check_clean(told)
 
 
 @pytest.mark.parametrize("spec", entry_params())
@@ -127,4 +127,4 @@ def test_every_request_has_its_key_in_a_header_and_nowhere_else(spec: Any, strea
 def test_log_records_are_captured(captured_logs: CapturedLogs) -> None:
     logging.getLogger("anything").debug("%s", json.dumps({"key": KEY}))
     with pytest.raises(AssertionError, match="a secret is shown"):
-        assert_clean("\n".join(captured_logs.lines))
+        check_clean("\n".join(captured_logs.lines))

@@ -11,7 +11,7 @@ import pytest
 
 from tests import openai_shapes as shapes
 from tests.acme import HI, acme
-from tests.faults.calls import CLIENTS, call_once, fault_of_call, peak_memory, stream_once
+from tests.faults.calls import CLIENTS, call_once, get_fault, measure_peak_memory, stream_once
 from tests.loopback import Received, Talk, serving
 from victor_fp.core.faults import ConnectionFailed, DeadlineExceeded, InvalidResponse, StreamInterrupted
 from victor_fp.core.framing import DEFAULT_LIMIT
@@ -23,7 +23,7 @@ ZEROS = gzip.compress(bytes(16 * MIB), 9)
 """16 KiB in place of 16 MiB."""
 
 
-def packed_with(data: bytes, bits: int) -> bytes:
+def pack_with(data: bytes, bits: int) -> bytes:
     packer = zlib.compressobj(wbits=bits)
     return packer.compress(data) + packer.flush()
 
@@ -36,7 +36,7 @@ def client(request: pytest.FixtureRequest) -> str:
 async def test_a_line_of_100_mb_in_a_stream(client: str) -> None:
     sent = 0
 
-    async def script(talk: Talk, _: Received) -> None:
+    async def send_long_line(talk: Talk, _: Received) -> None:
         nonlocal sent
         await talk.head(content_type="text/event-stream")
         await talk.event(shapes.chunk("Hel"))
@@ -46,8 +46,8 @@ async def test_a_line_of_100_mb_in_a_stream(client: str) -> None:
             await talk.piece(filler)
             sent += 1
 
-    with peak_memory() as peak:
-        told = await stream_once(script, client)
+    with measure_peak_memory() as peak:
+        told = await stream_once(send_long_line, client)
     assert isinstance(told.end, InvalidResponse), told.end
     assert str(DEFAULT_LIMIT) in told.end.message
     assert told.end.partial is not None
@@ -59,7 +59,7 @@ async def test_a_line_of_100_mb_in_a_stream(client: str) -> None:
 async def test_a_body_past_its_limit_is_not_read_on() -> None:
     sent = 0
 
-    async def script(talk: Talk, _: Received) -> None:
+    async def send_long_body(talk: Talk, _: Received) -> None:
         nonlocal sent
         await talk.head()
         filler = b" " * MIB
@@ -67,8 +67,8 @@ async def test_a_body_past_its_limit_is_not_read_on() -> None:
             await talk.piece(filler)
             sent += 1
 
-    with peak_memory() as peak:
-        fault = await fault_of_call(script)
+    with measure_peak_memory() as peak:
+        fault = await get_fault(send_long_body)
     assert isinstance(fault, InvalidResponse)
     assert str(BODY_LIMIT) in fault.message
     assert sent < 90
@@ -76,23 +76,23 @@ async def test_a_body_past_its_limit_is_not_read_on() -> None:
 
 
 async def test_a_body_that_inflates_past_the_limit(client: str) -> None:
-    async def script(talk: Talk, _: Received) -> None:
+    async def send_bomb(talk: Talk, _: Received) -> None:
         await talk.answer(ZEROS * 20, content_encoding="gzip")
 
-    with peak_memory() as peak:
-        fault = await fault_of_call(script, client)
+    with measure_peak_memory() as peak:
+        fault = await get_fault(send_bomb, client)
     assert isinstance(fault, InvalidResponse)
     assert str(BODY_LIMIT) in fault.message
     assert peak.size < 2 * BODY_LIMIT
 
 
 async def test_a_stream_that_inflates_past_the_limit_of_a_line(client: str) -> None:
-    async def script(talk: Talk, _: Received) -> None:
+    async def stream_bomb(talk: Talk, _: Received) -> None:
         await talk.head(content_type="text/event-stream", content_encoding="gzip")
         await talk.piece(gzip.compress(b"data: ") + ZEROS * 20)
 
-    with peak_memory() as peak:
-        told = await stream_once(script, client)
+    with measure_peak_memory() as peak:
+        told = await stream_once(stream_bomb, client)
     assert isinstance(told.end, InvalidResponse), told.end
     assert str(DEFAULT_LIMIT) in told.end.message
     assert peak.size < 4 * DEFAULT_LIMIT
@@ -102,12 +102,12 @@ async def test_nested_compression_bombs(client: str) -> None:
     bomb = gzip.compress(ZEROS * 64, 9)  # 1 GiB
     assert len(bomb) < 20_000
 
-    async def script(talk: Talk, _: Received) -> None:
+    async def send_nested_bombs(talk: Talk, _: Received) -> None:
         await talk.answer(bomb, content_encoding="gzip, gzip")
 
-    with peak_memory() as peak:
-        fault = await fault_of_call(script, client)
-        told = await stream_once(script, client)
+    with measure_peak_memory() as peak:
+        fault = await get_fault(send_nested_bombs, client)
+        told = await stream_once(send_nested_bombs, client)
     assert isinstance(fault, InvalidResponse)
     assert isinstance(told.end, InvalidResponse)
     assert "compressed more than once" in fault.message
@@ -117,25 +117,25 @@ async def test_nested_compression_bombs(client: str) -> None:
 async def test_a_compression_bomb_of_comments_ends_at_the_deadline() -> None:
     comments = gzip.compress(b":\n\n" * MIB, 9)
 
-    async def script(talk: Talk, _: Received) -> None:
+    async def send_comments(talk: Talk, _: Received) -> None:
         await talk.head(content_type="text/event-stream", content_encoding="gzip")
         while True:
             await talk.piece(comments)
 
-    with peak_memory() as peak:
-        told = await stream_once(script, deadline=0.2)
+    with measure_peak_memory() as peak:
+        told = await stream_once(send_comments, deadline=0.2)
     assert isinstance(told.end, DeadlineExceeded), told.end
     assert peak.size < 16 * MIB
 
 
 @pytest.mark.parametrize("error", [False, True])
 async def test_headers_above_the_limit(client: str, error: bool) -> None:
-    async def script(talk: Talk, _: Received) -> None:
+    async def send_long_headers(talk: Talk, _: Received) -> None:
         await talk.head(500 if error else 200, x_filler="x" * (2 * MIB))
         await talk.end()
 
-    with peak_memory() as peak:
-        fault = await fault_of_call(script, client)
+    with measure_peak_memory() as peak:
+        fault = await get_fault(send_long_headers, client)
     assert isinstance(fault, InvalidResponse | ConnectionFailed), fault  # plain httpx does not tell these apart
     assert len(fault.message) < 500
     assert peak.size < 16 * MIB
@@ -150,7 +150,7 @@ async def test_headers_above_the_limit(client: str, error: bool) -> None:
         ("gzip", lambda data: gzip.compress(data[:40]) + gzip.compress(data[40:])),
         ("gzip", lambda data: gzip.compress(data) + bytes(9)),
         ("deflate", zlib.compress),
-        ("deflate", lambda data: packed_with(data, -15)),
+        ("deflate", lambda data: pack_with(data, -15)),
         ("identity", bytes),
         ("utf-8", bytes),
     ],
@@ -160,16 +160,16 @@ async def test_compressed_responses_are_read(client: str, coding: str, pack: obj
     assert callable(pack)
     packed = pack(json.dumps(shapes.body()).encode())
 
-    async def script(talk: Talk, _: Received) -> None:
+    async def send_packed(talk: Talk, _: Received) -> None:
         await talk.answer(packed, content_encoding=coding)
 
-    assert (await call_once(script, client)).unwrap().content == "Hello!"
+    assert (await call_once(send_packed, client)).unwrap().content == "Hello!"
 
 
 async def test_a_compressed_stream_is_read_incrementally(client: str) -> None:
     packer = zlib.compressobj(wbits=31)
 
-    async def script(talk: Talk, _: Received) -> None:
+    async def stream_packed(talk: Talk, _: Received) -> None:
         await talk.head(content_type="text/event-stream", content_encoding="gzip")
         for chunk in shapes.chunks("Hel", "lo"):
             data = packer.compress(f"data: {json.dumps(chunk)}\n\n".encode()) + packer.flush(zlib.Z_SYNC_FLUSH)
@@ -178,28 +178,31 @@ async def test_a_compressed_stream_is_read_incrementally(client: str) -> None:
         await talk.piece(packer.flush())
         await talk.end()
 
-    told = await stream_once(script, client)
+    told = await stream_once(stream_packed, client)
     assert isinstance(told.end, StreamChunk), told.end
     assert (told.text, told.end.stop_reason) == ("Hello", "stop")
 
 
 async def test_truncated_compressed_bytes_are_a_truncated_response(client: str) -> None:
-    async def script(talk: Talk, _: Received) -> None:
+    async def send_truncated(talk: Talk, _: Received) -> None:
         await talk.head(content_encoding="gzip")
         await talk.piece(ZEROS[:2000])
         raise ConnectionError
 
-    assert isinstance(await fault_of_call(script, client), StreamInterrupted)
+    assert isinstance(await get_fault(send_truncated, client), StreamInterrupted)
 
 
 async def test_a_response_read_by_an_event_hook_is_decompressed_once() -> None:
-    async def script(talk: Talk, _: Received) -> None:
+    async def send_packed(talk: Talk, _: Received) -> None:
         await talk.answer(gzip.compress(json.dumps(shapes.body()).encode()), content_encoding="gzip")
 
-    async def looks(response: httpx.Response) -> None:
+    async def read_response(response: httpx.Response) -> None:
         await response.aread()
 
-    async with httpx.AsyncClient(verify=False, event_hooks={"response": [looks]}) as own, serving(script) as server:
+    async with (
+        httpx.AsyncClient(verify=False, event_hooks={"response": [read_response]}) as own,
+        serving(send_packed) as server,
+    ):
         async with acme(server.url, http_client=own) as provider:
             assert (await provider.chat(HI, model="m-1")).content == "Hello!"
 

@@ -78,13 +78,13 @@ class MixedVendor(OpenAIVendor):
     async def __call__(self, talk: Talk, received: Received) -> None:
         if received.path == "/v1/chat/completions":
             self.live += 1
-            await talk.answer(body(f"live {self.text_of(received.json())}"))
+            await talk.answer(body(f"live {self.get_text(received.json())}"))
         else:
             await super().__call__(talk, received)
 
 
 @asynccontextmanager
-async def connected(vendor: BatchVendor) -> AsyncIterator[BaseProvider]:
+async def connect(vendor: BatchVendor) -> AsyncIterator[BaseProvider]:
     async with serving(vendor) as server:
         url = f"{server.url}{vendor.path}"
         settings = {"api_key": "k", "base_url": url, "max_retries": 0, **vendor.settings}
@@ -92,14 +92,14 @@ async def connected(vendor: BatchVendor) -> AsyncIterator[BaseProvider]:
             yield provider
 
 
-def rows(count: int) -> list[Row]:
+def build_rows(count: int) -> list[Row]:
     return [Row(f"row {number}", f"text {number}") for number in range(count)]
 
 
 async def collect(
     provider: BaseProvider, vendor: BatchVendor, ledger: Path, rule: Rule = complete, **keywords: Any
 ) -> Any:
-    given = keywords.pop("rows", rows(10))
+    given = keywords.pop("rows", build_rows(10))
     settings = {"route": "batch", "model": "m-1", "runtime": Clock(vendor, rule), **keywords}
     job = run(given, provider, ledger=ledger, **settings)
     return {done.key: done async for done in job}, job
@@ -108,8 +108,8 @@ async def collect(
 @pytest.mark.parametrize("kind", [OpenAIVendor, AnthropicVendor, MistralVendor, VertexVendor, BedrockVendor])
 async def test_every_row_is_answered_by_one_batch(kind: type[BatchVendor], tmp_path: Path) -> None:
     vendor = kind()
-    async with connected(vendor) as provider:
-        found, job = await collect(provider, vendor, tmp_path / "l", rows=rows(600))
+    async with connect(vendor) as provider:
+        found, job = await collect(provider, vendor, tmp_path / "l", rows=build_rows(600))
     assert len(vendor.jobs) == 1
     assert {key: done.result.unwrap().content for key, done in found.items()} == {
         f"row {number}": f"TEXT {number}" for number in range(600)
@@ -127,7 +127,7 @@ async def test_large_jobs_are_split_by_bytes_and_by_model(tmp_path: Path, monkey
     monkeypatch.setattr(batching, "MAX_BYTES", 1000)
     vendor = OpenAIVendor()
     given = [Row(f"{number}", f"text {number}", model="m-1" if number % 3 else "m-2") for number in range(60)]
-    async with connected(vendor) as provider:
+    async with connect(vendor) as provider:
         found, _ = await collect(provider, vendor, tmp_path / "l", rows=given)
     assert len(found) == 60
     assert len(vendor.jobs) > 10
@@ -138,7 +138,7 @@ async def test_large_jobs_are_split_by_bytes_and_by_model(tmp_path: Path, monkey
 
 async def test_a_second_run_submits_nothing(tmp_path: Path) -> None:
     vendor = OpenAIVendor()
-    async with connected(vendor) as provider:
+    async with connect(vendor) as provider:
         first, _ = await collect(provider, vendor, tmp_path / "l")
         second, _ = await collect(provider, vendor, tmp_path / "l")
     assert len(vendor.jobs) == 1
@@ -149,11 +149,11 @@ async def test_a_second_run_submits_nothing(tmp_path: Path) -> None:
 async def leave_open(provider: BaseProvider, vendor: BatchVendor, ledger: Path, given: list[Row]) -> None:
     """Submit rows in a batch, and stop before it ends."""
 
-    async def never(self: Clock, seconds: float) -> None:
+    async def sleep_forever(self: Clock, seconds: float) -> None:
         await asyncio.sleep(3600)
 
     runtime = Clock(vendor, complete)
-    runtime.sleep = never.__get__(runtime)  # type: ignore[method-assign]  # the vendor never finishes
+    runtime.sleep = sleep_forever.__get__(runtime)  # type: ignore[method-assign]  # the vendor never finishes
     job = run(given, provider, ledger=ledger, model="m-1", route="batch", runtime=runtime)
     waiting = asyncio.create_task(anext(job))
     while not vendor.jobs:
@@ -167,8 +167,8 @@ async def leave_open(provider: BaseProvider, vendor: BatchVendor, ledger: Path, 
 
 async def test_open_batch_is_collected_by_the_next_run(tmp_path: Path) -> None:
     vendor = OpenAIVendor()
-    async with connected(vendor) as provider:
-        await leave_open(provider, vendor, tmp_path / "l", rows(10))
+    async with connect(vendor) as provider:
+        await leave_open(provider, vendor, tmp_path / "l", build_rows(10))
         report = read_report(tmp_path / "l").unwrap()
         assert (report.done, report.in_batches, report.batches) == (0, 10, 1)
 
@@ -194,25 +194,30 @@ async def test_a_batch_whose_handle_was_lost_is_found_and_not_submitted_again(
     def fail(_: object) -> str:
         raise RuntimeError("the process died")
 
-    async with connected(vendor) as provider:
+    async with connect(vendor) as provider:
         with monkeypatch.context() as patched:
             patched.setattr(open_batches, "encode_handle", fail)
             job = run(
-                rows(5), provider, ledger=tmp_path / "l", model="m-1", route="batch", runtime=Clock(vendor, complete)
+                build_rows(5),
+                provider,
+                ledger=tmp_path / "l",
+                model="m-1",
+                route="batch",
+                runtime=Clock(vendor, complete),
             )
             with pytest.raises(RuntimeError, match="the process died"):
                 async for _ in job:
                     pass
             await job.aclose()
         assert len(vendor.jobs) == 1
-        found, _ = await collect(provider, vendor, tmp_path / "l", rows=rows(5))
+        found, _ = await collect(provider, vendor, tmp_path / "l", rows=build_rows(5))
     assert len(vendor.jobs) == 1
     assert sorted(found) == [f"row {number}" for number in range(5)]
 
 
 async def test_a_batch_that_was_not_created_is_submitted_by_the_next_run(tmp_path: Path) -> None:
     vendor = OpenAIVendor()
-    async with connected(vendor) as provider:
+    async with connect(vendor) as provider:
         vendor.faults = [(401, {"error": {"message": "wrong key", "type": "authentication_error"}})]
         _, job = await collect(provider, vendor, tmp_path / "l")
         assert job.stopped is not None
@@ -226,14 +231,14 @@ async def test_a_batch_that_was_not_created_is_submitted_by_the_next_run(tmp_pat
 
 async def test_the_result_of_a_batch_is_not_that_of_a_row_that_has_changed(tmp_path: Path) -> None:
     vendor = OpenAIVendor()
-    async with connected(vendor) as provider:
-        await leave_open(provider, vendor, tmp_path / "l", rows(3))
-        changed = [Row("row 0", "changed"), *rows(3)[1:]]
+    async with connect(vendor) as provider:
+        await leave_open(provider, vendor, tmp_path / "l", build_rows(3))
+        changed = [Row("row 0", "changed"), *build_rows(3)[1:]]
         job = run(changed, provider, ledger=tmp_path / "l", model="m-1", route="batch", runtime=Clock(vendor, complete))
         found = [(done.key, type(done.result)) async for done in job]
         assert sorted(found) == [("row 0", Failure), ("row 1", Success), ("row 2", Success)]
         assert (job.conflicts, len(vendor.jobs)) == (1, 1)
-        again, _ = await collect(provider, vendor, tmp_path / "l", rows=rows(3))
+        again, _ = await collect(provider, vendor, tmp_path / "l", rows=build_rows(3))
     assert again["row 0"].result.unwrap().content == "TEXT 0"
 
 
@@ -241,9 +246,9 @@ async def test_the_result_of_a_batch_is_not_that_of_a_row_that_has_changed(tmp_p
 async def test_queued_rows_are_not_sent_with_other_options(tmp_path: Path, route: str) -> None:
     picture = Message(role="user", content=[TextPart(text="x"), ImagePart(url="https://a.example/b.png")])
     tool = {"name": "look", "description": "Looks.", "parameters": {"type": "object"}}
-    given = [*rows(3), Row("picture", [picture], {"stop": ["a"]}), Row("tool", "x", tools=[tool])]
+    given = [*build_rows(3), Row("picture", [picture], {"stop": ["a"]}), Row("tool", "x", tools=[tool])]
     vendor = MixedVendor()
-    async with connected(vendor) as provider:
+    async with connect(vendor) as provider:
         settings: dict[str, Any] = {"rows": given, "route": route, "seed": 1}
         vendor.faults = [(401, {"error": {"message": "wrong key", "type": "authentication_error"}})]
         await collect(provider, vendor, tmp_path / "l", **settings)
@@ -260,7 +265,7 @@ async def test_queued_rows_are_not_sent_with_other_options(tmp_path: Path, route
 
 async def test_a_temporarily_failed_submission_is_retried(tmp_path: Path) -> None:
     vendor = OpenAIVendor()
-    async with connected(vendor) as provider:
+    async with connect(vendor) as provider:
         vendor.faults = [(429, {"error": {"message": "too many enqueued tokens", "type": "requests"}})] * 2
         found, job = await collect(provider, vendor, tmp_path / "l")
     assert len(found) == 10
@@ -270,11 +275,11 @@ async def test_a_temporarily_failed_submission_is_retried(tmp_path: Path) -> Non
 async def test_rows_of_an_expired_batch_go_into_another_one(tmp_path: Path) -> None:
     vendor = OpenAIVendor()
 
-    def rule(job: Job) -> tuple[str, int | None]:
+    def expire_first_batch(job: Job) -> tuple[str, int | None]:
         return ("expired", 4) if len(vendor.jobs) == 1 else ("completed", None)
 
-    async with connected(vendor) as provider:
-        found, _ = await collect(provider, vendor, tmp_path / "l", rule)
+    async with connect(vendor) as provider:
+        found, _ = await collect(provider, vendor, tmp_path / "l", expire_first_batch)
     assert [len(job.requests) for job in vendor.jobs.values()] == [10, 6]
     assert all(isinstance(done.result, Success) for done in found.values())
     assert len(found) == 10
@@ -282,21 +287,21 @@ async def test_rows_of_an_expired_batch_go_into_another_one(tmp_path: Path) -> N
 
 async def test_rows_that_expire_again_and_again_stay_open_for_the_next_run(tmp_path: Path) -> None:
     vendor = OpenAIVendor()
-    async with connected(vendor) as provider:
+    async with connect(vendor) as provider:
         found, _ = await collect(
-            provider, vendor, tmp_path / "l", lambda job: ("expired", 0), rows=rows(3), max_tries=2
+            provider, vendor, tmp_path / "l", lambda job: ("expired", 0), rows=build_rows(3), max_tries=2
         )
         assert len(vendor.jobs) == 2
         report = read_report(tmp_path / "l").unwrap()
         assert (report.retryable, report.left, report.in_batches) == (3, 3, 0)
         assert all(isinstance(done.result, Failure) for done in found.values())
-        again, _ = await collect(provider, vendor, tmp_path / "l", rows=rows(3))
+        again, _ = await collect(provider, vendor, tmp_path / "l", rows=build_rows(3))
     assert all(isinstance(done.result, Success) for done in again.values())
 
 
 async def test_auto_sends_rows_without_a_batch_result_live(tmp_path: Path) -> None:
     vendor = MixedVendor()
-    async with connected(vendor) as provider:
+    async with connect(vendor) as provider:
         found, job = await collect(provider, vendor, tmp_path / "l", lambda job: ("expired", 4), route="auto")
     assert (len(vendor.jobs), vendor.live) == (1, 6)
     contents = sorted(done.result.unwrap().content for done in found.values())
@@ -316,7 +321,7 @@ REFUSALS: list[tuple[int, str]] = [
 async def test_auto_sends_rows_live_whose_batch_is_refused(status: int, message: str, tmp_path: Path) -> None:
     vendor = MixedVendor()
     budget = Budget(usd=0.8)  # it must not be reserved for the batch, 0.3, and for the live calls, 0.6
-    async with connected(vendor) as provider:
+    async with connect(vendor) as provider:
         vendor.faults = [(status, {"error": {"message": message, "type": "invalid_request_error"}})]
         found, job = await collect(
             provider, vendor, tmp_path / "l", route="auto", budget=budget, price=lambda _: 0.06, max_tokens=10
@@ -332,7 +337,7 @@ async def test_auto_sends_rows_live_whose_batch_is_refused(status: int, message:
 @pytest.mark.parametrize(("status", "message"), REFUSALS)
 async def test_a_refused_batch_stops_a_job_with_batches_only(status: int, message: str, tmp_path: Path) -> None:
     vendor = MixedVendor()
-    async with connected(vendor) as provider:
+    async with connect(vendor) as provider:
         vendor.faults = [(status, {"error": {"message": message, "type": "invalid_request_error"}})]
         _, job = await collect(provider, vendor, tmp_path / "l")
     assert job.stopped is not None
@@ -345,7 +350,7 @@ async def test_a_refused_batch_stops_a_job_with_batches_only(status: int, messag
 )
 async def test_auto_stops_at_faults_that_live_calls_would_have(status: int, code: str, tmp_path: Path) -> None:
     vendor = MixedVendor()
-    async with connected(vendor) as provider:
+    async with connect(vendor) as provider:
         vendor.faults = [(status, {"error": {"message": "no", "code": code}})]
         _, job = await collect(provider, vendor, tmp_path / "l", route="auto")
     assert job.stopped is not None
@@ -355,9 +360,11 @@ async def test_auto_stops_at_faults_that_live_calls_would_have(status: int, code
 
 async def test_auto_without_a_batch_api_is_live(tmp_path: Path) -> None:
     provider = RowProvider()
-    found = {done.key: done async for done in run(rows(5), provider, model="m", ledger=tmp_path / "l", route="auto")}
+    found = {
+        done.key: done async for done in run(build_rows(5), provider, model="m", ledger=tmp_path / "l", route="auto")
+    }
     assert all(isinstance(done.result, Success) for done in found.values())
-    refused = run(rows(5), provider, model="m", ledger=tmp_path / "l2", route="batch")
+    refused = run(build_rows(5), provider, model="m", ledger=tmp_path / "l2", route="batch")
     (only,) = [done async for done in refused]
     assert "does not support batches" in only.result.failure().message
 
@@ -365,13 +372,13 @@ async def test_auto_without_a_batch_api_is_live(tmp_path: Path) -> None:
 async def test_unmatched_results_are_counted_and_assigned_to_no_row(tmp_path: Path) -> None:
     vendor = MixedVendor()
 
-    def rule(job: Job) -> tuple[str, int | None]:
+    def complete_with_unmatched(job: Job) -> tuple[str, int | None]:
         vendor.run(job, 9)
-        job.results += [job.results[0], ("stranger", "answered", 200, vendor.completion("WHO"))]
+        job.results += [job.results[0], ("stranger", "answered", 200, vendor.build_completion("WHO"))]
         return "completed", 0
 
-    async with connected(vendor) as provider:
-        found, job = await collect(provider, vendor, tmp_path / "l", rule, route="auto")
+    async with connect(vendor) as provider:
+        found, job = await collect(provider, vendor, tmp_path / "l", complete_with_unmatched, route="auto")
     assert job.problems == {"doubled": 1, "unknown": 1}
     assert vendor.live == 1
     assert len(found) == 10
@@ -385,7 +392,7 @@ async def test_a_refused_row_fails_and_an_invalid_one_is_not_submitted(tmp_path:
         {"key": "c"},
         Row("d", "x", {"no_such_option_type": {"a": 1}}),
     ]
-    async with connected(vendor) as provider:
+    async with connect(vendor) as provider:
         found, _ = await collect(provider, vendor, tmp_path / "l", rows=given)
     assert isinstance(found["a"].result, Success)
     assert found["b"].result.failure().status == 400
@@ -396,10 +403,10 @@ async def test_a_refused_row_fails_and_an_invalid_one_is_not_submitted(tmp_path:
 
 async def test_failed_row_is_submitted_again_on_request(tmp_path: Path) -> None:
     vendor, given = OpenAIVendor(), [Row("a", "one"), Row("b", "refuse me")]
-    async with connected(vendor) as provider:
+    async with connect(vendor) as provider:
         first, _ = await collect(provider, vendor, tmp_path / "l", rows=given)
         assert isinstance(first["b"].result, Failure)
-        vendor.refusal = lambda message: (200, vendor.completion("ACCEPTED"))  # type: ignore[method-assign]
+        vendor.build_refusal = lambda message: (200, vendor.build_completion("ACCEPTED"))  # type: ignore[method-assign]
         second, job = await collect(provider, vendor, tmp_path / "l", rows=given, retry_failed=True)
     assert [len(one.requests) for one in vendor.jobs.values()] == [2, 1]
     assert second["b"].result.unwrap().content == "ACCEPTED"
@@ -410,13 +417,13 @@ async def test_failed_row_is_submitted_again_on_request(tmp_path: Path) -> None:
 
 async def test_mismatch_is_recorded_as_failed_with_its_response(tmp_path: Path) -> None:
     class Cities(OpenAIVendor):
-        def completion(self, text: str) -> Any:
-            return super().completion('{"city": "Oslo"}' if text == "TEXT 0" else '{"town": 1}')
+        def build_completion(self, text: str) -> Any:
+            return super().build_completion('{"city": "Oslo"}' if text == "TEXT 0" else '{"town": 1}')
 
     vendor, ledger = Cities(), tmp_path / "l"
     form = {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]}
-    async with connected(vendor) as provider:
-        first, job = await collect(provider, vendor, ledger, rows=rows(2), schema=form)
+    async with connect(vendor) as provider:
+        first, job = await collect(provider, vendor, ledger, rows=build_rows(2), schema=form)
         report = (await job.report()).unwrap()
         assert (report.done, report.failed, report.left, report.faults) == (1, 1, 0, {"InvalidResponse": 1})
         (await job.export(tmp_path / "out.jsonl")).unwrap()
@@ -425,13 +432,13 @@ async def test_mismatch_is_recorded_as_failed_with_its_response(tmp_path: Path) 
         assert (mismatch["status"], mismatch["error"]["type"]) == ("failed", "InvalidResponse")
         assert mismatch["response"]["content"] == '{"town": 1}'
 
-        second, _ = await collect(provider, vendor, ledger, rows=rows(2), schema=form)
+        second, _ = await collect(provider, vendor, ledger, rows=build_rows(2), schema=form)
         assert len(vendor.jobs) == 1
         for key, done in first.items():
             assert second[key].result == done.result
             assert second[key].response.content == done.response.content
 
-        retried, _ = await collect(provider, vendor, ledger, rows=rows(2), schema=form, retry_failed=True)
+        retried, _ = await collect(provider, vendor, ledger, rows=build_rows(2), schema=form, retry_failed=True)
         assert [len(one.requests) for one in vendor.jobs.values()] == [2, 1]
         assert not retried["row 1"].is_resumed
         assert reopen_rows(ledger, ["failed"]).unwrap() == 1
@@ -440,7 +447,7 @@ async def test_mismatch_is_recorded_as_failed_with_its_response(tmp_path: Path) 
 
 async def test_a_cancelled_batch_ends_the_job_and_keeps_what_was_answered(tmp_path: Path) -> None:
     vendor = OpenAIVendor()
-    async with connected(vendor) as provider:
+    async with connect(vendor) as provider:
         found, job = await collect(provider, vendor, tmp_path / "l", lambda job: ("cancelled", 3))
         assert isinstance(job.stopped, Cancelled)
         assert len(found) == 3
@@ -450,14 +457,20 @@ async def test_a_cancelled_batch_ends_the_job_and_keeps_what_was_answered(tmp_pa
 
 
 async def test_a_budget_is_kept_and_what_fits_is_submitted(tmp_path: Path) -> None:
-    def price(sale: PricedUsage) -> float | None:
+    def compute_price(sale: PricedUsage) -> float | None:
         tokens: int = sale.usage["prompt_tokens"] + sale.usage["completion_tokens"]
         return 0.001 * tokens
 
     vendor = OpenAIVendor()
-    async with connected(vendor) as provider:
+    async with connect(vendor) as provider:
         found, job = await collect(
-            provider, vendor, tmp_path / "l", price=price, budget=Budget(usd=0.2), max_tokens=95, rows=rows(20)
+            provider,
+            vendor,
+            tmp_path / "l",
+            price=compute_price,
+            budget=Budget(usd=0.2),
+            max_tokens=95,
+            rows=build_rows(20),
         )
     assert isinstance(job.stopped, BudgetExceeded)
     (batch,) = vendor.jobs.values()
@@ -468,12 +481,12 @@ async def test_a_budget_is_kept_and_what_fits_is_submitted(tmp_path: Path) -> No
 
 async def test_what_is_reserved_for_rows_that_were_not_submitted_is_released(tmp_path: Path) -> None:
     async def source() -> AsyncIterator[Row]:
-        for row in rows(3):
+        for row in build_rows(3):
             yield row
         await asyncio.Event().wait()
 
     store, budget, vendor = MemoryStore(), Budget(requests=3), OpenAIVendor()
-    async with connected(vendor) as provider, asyncio.timeout(30):
+    async with connect(vendor) as provider, asyncio.timeout(30):
         job = run(source(), provider, ledger=tmp_path / "l", route="batch", model="m-1", budget=budget, store=store)
         async with job:
             first = asyncio.create_task(anext(job))
@@ -483,15 +496,17 @@ async def test_what_is_reserved_for_rows_that_were_not_submitted_is_released(tmp
                 reports += (await job.report()).map(lambda report: report.read == 3).value_or(False)
             first.cancel()
         assert vendor.jobs == {}
-        found, again = await collect(provider, vendor, tmp_path / "l", rows=rows(3), budget=budget, store=store)
+        found, again = await collect(provider, vendor, tmp_path / "l", rows=build_rows(3), budget=budget, store=store)
     assert again.stopped is None
     assert [type(done.result) for done in found.values()] == [Success] * 3
 
 
 async def test_what_is_reserved_for_batches_of_a_stopped_run_counts_as_spent(tmp_path: Path) -> None:
     store, budget, vendor = MemoryStore(), Budget(requests=3), OpenAIVendor()
-    async with connected(vendor) as provider:
-        job = run(rows(3), provider, ledger=tmp_path / "l", route="batch", model="m-1", budget=budget, store=store)
+    async with connect(vendor) as provider:
+        job = run(
+            build_rows(3), provider, ledger=tmp_path / "l", route="batch", model="m-1", budget=budget, store=store
+        )
         async with job, asyncio.timeout(30):
             first = asyncio.create_task(anext(job))
             while not vendor.jobs:
@@ -504,12 +519,12 @@ async def test_what_is_reserved_for_batches_of_a_stopped_run_counts_as_spent(tmp
 async def test_expired_results_are_requested_again_by_the_next_run(tmp_path: Path) -> None:
     vendor = OpenAIVendor()
 
-    def rule(job: Job) -> tuple[str, int | None]:
+    def drop_results(job: Job) -> tuple[str, int | None]:
         job.is_lost = True
         return "completed", None
 
-    async with connected(vendor) as provider:
-        found, _ = await collect(provider, vendor, tmp_path / "l", rule)
+    async with connect(vendor) as provider:
+        found, _ = await collect(provider, vendor, tmp_path / "l", drop_results)
         assert all(isinstance(done.result, Failure) for done in found.values())
         assert read_report(tmp_path / "l").unwrap().retryable == 10
         again, _ = await collect(provider, vendor, tmp_path / "l")
@@ -542,7 +557,7 @@ async def test_results_that_may_not_be_read_stop_the_job_and_are_read_by_the_nex
     status: int, tmp_path: Path
 ) -> None:
     vendor = FileFaultVendor()
-    async with connected(vendor) as provider:
+    async with connect(vendor) as provider:
         vendor.answer = refuse(status)
         found, job = await collect(provider, vendor, tmp_path / "l")
         assert job.stopped is not None
@@ -561,7 +576,7 @@ async def test_results_that_may_not_be_read_stop_the_job_and_are_read_by_the_nex
 @pytest.mark.parametrize("status", [404, 410])
 async def test_deleted_results_are_lost(status: int, tmp_path: Path) -> None:
     vendor = FileFaultVendor()
-    async with connected(vendor) as provider:
+    async with connect(vendor) as provider:
         vendor.answer = refuse(status)
         found, job = await collect(provider, vendor, tmp_path / "l")
         assert job.stopped is None
@@ -580,7 +595,7 @@ def cut(content: bytes) -> bytes:
     return b"".join([*lines[: len(lines) // 2], b"{not JSON}\n", *lines[len(lines) // 2 :]])
 
 
-def damage(content: bytes) -> bytes:
+def break_middle_line(content: bytes) -> bytes:
     """The same file with a damaged line in place of the one in the middle."""
     lines = content.splitlines(keepends=True)
     lines[len(lines) // 2] = b"{not JSON}\n"
@@ -589,9 +604,9 @@ def damage(content: bytes) -> bytes:
 
 async def test_a_line_that_cannot_be_decoded_costs_only_its_row(tmp_path: Path) -> None:
     vendor = FileFaultVendor()
-    async with connected(vendor) as provider:
-        vendor.answer = lambda number, content: (200, damage(content))
-        found, job = await collect(provider, vendor, tmp_path / "l", rows=rows(600))
+    async with connect(vendor) as provider:
+        vendor.answer = lambda number, content: (200, break_middle_line(content))
+        found, job = await collect(provider, vendor, tmp_path / "l", rows=build_rows(600))
         assert vendor.downloads == 2
         assert job.stopped is None
         assert job.problems == {"unreadable": 1}
@@ -603,15 +618,15 @@ async def test_a_line_that_cannot_be_decoded_costs_only_its_row(tmp_path: Path) 
         assert (report.done, report.retryable, report.in_batches) == (599, 1, 0)
         assert len(vendor.jobs) == 1
         vendor.answer = None
-        again, _ = await collect(provider, vendor, tmp_path / "l", rows=rows(600))
+        again, _ = await collect(provider, vendor, tmp_path / "l", rows=build_rows(600))
     assert all(isinstance(done.result, Success) for done in again.values())
     assert [len(one.requests) for one in vendor.jobs.values()] == [600, 1]
 
 
 async def test_an_expired_batch_with_an_unreadable_result_is_not_paid_again_by_the_same_run(tmp_path: Path) -> None:
     vendor = FileFaultVendor()
-    async with connected(vendor) as provider:
-        vendor.answer = lambda number, content: (200, damage(content))
+    async with connect(vendor) as provider:
+        vendor.answer = lambda number, content: (200, break_middle_line(content))
         found, _ = await collect(provider, vendor, tmp_path / "l", lambda job: ("expired", None))
     assert len(vendor.jobs) == 1
     assert sum(isinstance(done.result, Success) for done in found.values()) == 9
@@ -619,7 +634,7 @@ async def test_an_expired_batch_with_an_unreadable_result_is_not_paid_again_by_t
 
 async def test_a_damaged_line_of_no_row_is_counted_and_nothing_is_read_again(tmp_path: Path) -> None:
     vendor = FileFaultVendor()
-    async with connected(vendor) as provider:
+    async with connect(vendor) as provider:
         vendor.answer = lambda number, content: (200, cut(content))
         found, job = await collect(provider, vendor, tmp_path / "l")
     assert vendor.downloads == 1
@@ -629,9 +644,9 @@ async def test_a_damaged_line_of_no_row_is_counted_and_nothing_is_read_again(tmp
 
 async def test_an_interrupted_collection_is_continued_without_problems(tmp_path: Path) -> None:
     vendor = FileFaultVendor()
-    async with connected(vendor) as provider:
-        vendor.answer = lambda number, content: (200, damage(content) if number == 1 else content)
-        found, job = await collect(provider, vendor, tmp_path / "l", rows=rows(600))
+    async with connect(vendor) as provider:
+        vendor.answer = lambda number, content: (200, break_middle_line(content) if number == 1 else content)
+        found, job = await collect(provider, vendor, tmp_path / "l", rows=build_rows(600))
         assert vendor.downloads == 2
         assert all(isinstance(done.result, Success) for done in found.values())
     assert len(found) == 600
@@ -642,14 +657,14 @@ async def test_an_interrupted_collection_is_continued_without_problems(tmp_path:
 async def test_problems_of_an_interrupted_collection_are_counted_once(tmp_path: Path) -> None:
     vendor = FileFaultVendor()
 
-    def rule(job: Job) -> tuple[str, int | None]:
+    def complete_with_unmatched(job: Job) -> tuple[str, int | None]:
         vendor.run(job)
-        job.results = [job.results[0], ("stranger", "answered", 200, vendor.completion("WHO")), *job.results]
+        job.results = [job.results[0], ("stranger", "answered", 200, vendor.build_completion("WHO")), *job.results]
         return "completed", 0
 
-    async with connected(vendor) as provider:
-        vendor.answer = lambda number, content: (200, damage(content) if number == 1 else content)
-        found, job = await collect(provider, vendor, tmp_path / "l", rule, rows=rows(600))
+    async with connect(vendor) as provider:
+        vendor.answer = lambda number, content: (200, break_middle_line(content) if number == 1 else content)
+        found, job = await collect(provider, vendor, tmp_path / "l", complete_with_unmatched, rows=build_rows(600))
     assert job.problems == {"doubled": 1, "unknown": 1}
     assert len(found) == 600
 
@@ -658,7 +673,7 @@ async def test_results_recorded_before_a_refusal_are_kept_and_skipped_by_the_nex
     """The answered rows are in one file, the failed ones in another, which is refused."""
     vendor = FileFaultVendor()
     given = [Row(f"row {number}", "refuse me" if number % 2 else f"text {number}") for number in range(10)]
-    async with connected(vendor) as provider:
+    async with connect(vendor) as provider:
         vendor.answer = lambda number, content: (200, content) if number == 1 else refuse(403)(number, content)
         found, job = await collect(provider, vendor, tmp_path / "l", rows=given)
         assert job.stopped is not None
@@ -686,7 +701,7 @@ class RefusingVendor(MixedVendor):
             shown["errors"]["data"] = [{"code": self.code, "message": self.message}]
         return shown
 
-    def rule(self, _: Job) -> tuple[str, int | None]:
+    def fail_first_batch(self, _: Job) -> tuple[str, int | None]:
         return ("failed", 0) if len(self.jobs) == 1 else ("completed", None)
 
 
@@ -696,8 +711,8 @@ TOKEN_LIMIT = "Enqueued token limit reached for m-1 in organization org-1. Limit
 async def test_rows_of_a_batch_that_failed_for_a_temporary_reason_are_submitted_again(tmp_path: Path) -> None:
     vendor = RefusingVendor()
     vendor.code, vendor.message = "token_limit_exceeded", TOKEN_LIMIT
-    async with connected(vendor) as provider:
-        found, job = await collect(provider, vendor, tmp_path / "l", vendor.rule)
+    async with connect(vendor) as provider:
+        found, job = await collect(provider, vendor, tmp_path / "l", vendor.fail_first_batch)
     assert job.stopped is None
     assert len(found) == 10
     assert all(isinstance(done.result, Success) for done in found.values())
@@ -707,8 +722,8 @@ async def test_rows_of_a_batch_that_failed_for_a_temporary_reason_are_submitted_
 async def test_the_fault_of_a_failed_batch_has_its_errors_and_is_not_billed(tmp_path: Path) -> None:
     vendor = RefusingVendor()
     vendor.code, vendor.message = "token_limit_exceeded", TOKEN_LIMIT
-    async with connected(vendor) as provider:
-        found, job = await collect(provider, vendor, tmp_path / "l", vendor.rule, max_tries=1)
+    async with connect(vendor) as provider:
+        found, job = await collect(provider, vendor, tmp_path / "l", vendor.fail_first_batch, max_tries=1)
         faults = [done.result.failure() for done in found.values()]
         assert job.stopped is None
         assert read_report(tmp_path / "l").unwrap().retryable == 10
@@ -722,8 +737,8 @@ async def test_the_fault_of_a_failed_batch_has_its_errors_and_is_not_billed(tmp_
 async def test_rows_of_a_batch_that_failed_for_a_permanent_reason_fail(tmp_path: Path) -> None:
     vendor = RefusingVendor()
     vendor.code, vendor.message = "model_not_found", "The model m-1 does not exist."
-    async with connected(vendor) as provider:
-        found, _ = await collect(provider, vendor, tmp_path / "l", vendor.rule)
+    async with connect(vendor) as provider:
+        found, _ = await collect(provider, vendor, tmp_path / "l", vendor.fail_first_batch)
     assert all(isinstance(done.result.failure(), ModelNotFound) for done in found.values())
     assert read_report(tmp_path / "l").unwrap().failed == 10
     assert len(vendor.jobs) == 1
@@ -735,13 +750,13 @@ async def test_a_batch_that_failed_for_an_exhausted_quota_stops_the_job_and_keep
 ) -> None:
     vendor = RefusingVendor()
     vendor.code, vendor.message = "billing_hard_limit_reached", "Billing hard limit has been reached."
-    async with connected(vendor) as provider:
-        found, job = await collect(provider, vendor, tmp_path / "l", vendor.rule, route=route)
+    async with connect(vendor) as provider:
+        found, job = await collect(provider, vendor, tmp_path / "l", vendor.fail_first_batch, route=route)
         assert isinstance(job.stopped, QuotaExhausted)
         assert list(found) == [""]
         report = read_report(tmp_path / "l").unwrap()
         assert (report.failed, report.in_batches, report.batches) == (0, 10, 0)
-        again, job = await collect(provider, vendor, tmp_path / "l", vendor.rule)
+        again, job = await collect(provider, vendor, tmp_path / "l", vendor.fail_first_batch)
     assert job.stopped is None
     assert len(again) == 10
     assert all(isinstance(done.result, Success) for done in again.values())
@@ -751,8 +766,8 @@ async def test_a_batch_that_failed_for_an_exhausted_quota_stops_the_job_and_keep
 async def test_auto_sends_the_rows_of_a_failed_batch_live(code: str, tmp_path: Path) -> None:
     vendor = RefusingVendor()
     vendor.code, vendor.message = code, "not in batches"
-    async with connected(vendor) as provider:
-        found, job = await collect(provider, vendor, tmp_path / "l", vendor.rule, route="auto")
+    async with connect(vendor) as provider:
+        found, job = await collect(provider, vendor, tmp_path / "l", vendor.fail_first_batch, route="auto")
     assert job.stopped is None
     assert (len(found), len(vendor.jobs), vendor.live) == (10, 1, 10)
     assert all(isinstance(done.result, Success) for done in found.values())
@@ -764,11 +779,11 @@ class DenyingVendor(MixedVendor):
     status = 401
     code = ""
 
-    def refusal(self, message: str) -> tuple[int, Any]:
+    def build_refusal(self, message: str) -> tuple[int, Any]:
         return self.status, {"error": {"message": message, "code": self.code, "type": self.code}}
 
 
-def deny(status: int, code: str) -> tuple[DenyingVendor, list[Row]]:
+def make_denying_vendor(status: int, code: str) -> tuple[DenyingVendor, list[Row]]:
     """A vendor, and ten rows, of which it refuses two."""
     vendor = DenyingVendor()
     vendor.status, vendor.code = status, code
@@ -788,8 +803,8 @@ def deny(status: int, code: str) -> tuple[DenyingVendor, list[Row]]:
 async def test_a_fault_of_a_row_that_all_rows_have_stops_the_job_and_keeps_the_row_open(
     route: str, status: int, code: str, tmp_path: Path
 ) -> None:
-    vendor, given = deny(status, code)
-    async with connected(vendor) as provider:
+    vendor, given = make_denying_vendor(status, code)
+    async with connect(vendor) as provider:
         found, job = await collect(provider, vendor, tmp_path / "l", rows=given, route=route)
         assert job.stopped is not None
         assert job.stopped.status == status
@@ -798,7 +813,7 @@ async def test_a_fault_of_a_row_that_all_rows_have_stops_the_job_and_keeps_the_r
         report = read_report(tmp_path / "l").unwrap()
         assert (report.done, report.failed, report.retryable, report.in_batches) == (8, 0, 0, 2)
         assert vendor.live == 0
-        vendor.refusal = lambda message: (200, vendor.completion("ACCEPTED"))  # type: ignore[method-assign]
+        vendor.build_refusal = lambda message: (200, vendor.build_completion("ACCEPTED"))  # type: ignore[method-assign]
         again, job = await collect(provider, vendor, tmp_path / "l", rows=given, route=route)
     assert job.stopped is None
     assert all(isinstance(done.result, Success) for done in again.values())
@@ -808,8 +823,8 @@ async def test_a_fault_of_a_row_that_all_rows_have_stops_the_job_and_keeps_the_r
 
 @pytest.mark.parametrize(("status", "code"), [(403, "permission_denied"), (404, "model_not_found")])
 async def test_auto_sends_rows_live_that_only_batches_may_refuse(status: int, code: str, tmp_path: Path) -> None:
-    vendor, given = deny(status, code)
-    async with connected(vendor) as provider:
+    vendor, given = make_denying_vendor(status, code)
+    async with connect(vendor) as provider:
         found, job = await collect(provider, vendor, tmp_path / "l", rows=given, route="auto")
     assert job.stopped is None
     assert (len(vendor.jobs), vendor.live) == (1, 2)
@@ -817,8 +832,8 @@ async def test_auto_sends_rows_live_that_only_batches_may_refuse(status: int, co
 
 
 async def test_a_row_with_an_unknown_model_fails_without_live_calls(tmp_path: Path) -> None:
-    vendor, given = deny(404, "model_not_found")
-    async with connected(vendor) as provider:
+    vendor, given = make_denying_vendor(404, "model_not_found")
+    async with connect(vendor) as provider:
         found, job = await collect(provider, vendor, tmp_path / "l", rows=given)
     assert job.stopped is None
     assert isinstance(found["row 3"].result.failure(), ModelNotFound)
@@ -827,7 +842,7 @@ async def test_a_row_with_an_unknown_model_fails_without_live_calls(tmp_path: Pa
 
 async def test_resumed_rows_have_the_cost_of_batches(tmp_path: Path) -> None:
     vendor = OpenAIVendor()
-    async with connected(vendor) as provider:
+    async with connect(vendor) as provider:
         first, job = await collect(provider, vendor, tmp_path / "l", price=lambda _: 0.06)
         before = (await job.report()).unwrap()
         export(tmp_path / "l", tmp_path / "before.jsonl").unwrap()
@@ -865,7 +880,7 @@ async def test_a_batch_in_an_unknown_state_is_polled_until_its_end_and_a_grace(
     start = clock.now()
     for module in (open_batches, batch_client):  # three hours before the end, by the clock of the job
         monkeypatch.setattr(module, "time", lambda: ends_at - wait + clock.now() - start)
-    async with connected(vendor) as provider:
+    async with connect(vendor) as provider:
         found, job = await collect(provider, vendor, tmp_path / "l", runtime=clock)
     assert job.problems == {"unknown_state": 1}
     assert job.stopped is None
@@ -879,8 +894,8 @@ async def test_a_batch_in_an_unknown_state_is_polled_until_its_end_and_a_grace(
 class CallingVendor(OpenAIVendor):
     """Answers every request by the call of a tool."""
 
-    def completion(self, text: str) -> dict[str, Any]:
-        whole: dict[str, Any] = super().completion(text)
+    def build_completion(self, text: str) -> dict[str, Any]:
+        whole: dict[str, Any] = super().build_completion(text)
         function = {"name": "city_find", "arguments": "{}"}
         whole["choices"][0]["message"]["tool_calls"] = [{"id": "call-1", "type": "function", "function": function}]
         return whole
@@ -889,7 +904,7 @@ class CallingVendor(OpenAIVendor):
 async def test_calls_of_tools_have_the_names_that_the_rows_gave(tmp_path: Path) -> None:
     vendor = CallingVendor()
     tools = [{"name": "city.find", "description": "", "parameters": {"type": "object", "properties": {}}}]
-    async with connected(vendor) as provider:
+    async with connect(vendor) as provider:
         found, _ = await collect(provider, vendor, tmp_path / "l", rows=[Row("a", "x", tools=tools), Row("b", "y")])
         handle = await provider.submit_batch([Row("a", "x")], model="m-1", tools=tools)
         vendor.finish()
@@ -913,7 +928,7 @@ async def test_unwritable_ledger_stops_the_job_and_the_next_run_continues(
     def fail(*_: object) -> None:
         raise FULL
 
-    async with connected(vendor) as provider:
+    async with connect(vendor) as provider:
         with monkeypatch.context() as patched:
             patched.setattr(batching if step == "add_batch" else open_batches, step, fail)
             _, job = await collect(provider, vendor, tmp_path / "l")
@@ -936,7 +951,7 @@ async def test_results_that_cannot_be_recorded_after_another_stop_are_read_by_th
     def fail(*_: object) -> None:
         raise FULL
 
-    async with connected(vendor) as provider:
+    async with connect(vendor) as provider:
         with monkeypatch.context() as patched:
             patched.setattr(Ledger, "_finish", fail)
             _, job = await collect(provider, vendor, tmp_path / "l", budget=Budget(requests=4))
@@ -954,7 +969,7 @@ async def test_a_submission_that_is_cancelled_inside_raises_and_its_rows_stay_op
         raise asyncio.CancelledError
 
     vendor = OpenAIVendor()
-    async with connected(vendor) as provider:
+    async with connect(vendor) as provider:
         with monkeypatch.context() as patched:
             patched.setattr(batch_client.BatchClient, "submit", cancelled)
             with pytest.raises(RuntimeError, match="a call was cancelled"):
@@ -968,17 +983,17 @@ async def test_ledger_stores_the_expiry_of_results(tmp_path: Path) -> None:
     vendor = OpenAIVendor()
     looks = 0
 
-    def rule(_: Job) -> tuple[str, int | None]:
+    def raise_at_second_look(_: Job) -> tuple[str, int | None]:
         nonlocal looks
         looks += 1
         if looks == 1:
             return "running", 0
         raise OSError("the process ends")
 
-    async with connected(vendor) as provider:
-        clock = Clock(vendor, rule)
+    async with connect(vendor) as provider:
+        clock = Clock(vendor, raise_at_second_look)
         clock.is_pending = frozenset({"pending", "running"})
-        job = run(rows(3), provider, ledger=tmp_path / "l", model="m-1", route="batch", runtime=clock)
+        job = run(build_rows(3), provider, ledger=tmp_path / "l", model="m-1", route="batch", runtime=clock)
         with pytest.raises(OSError, match="the process ends"):
             async for _ in job:
                 pass

@@ -46,19 +46,19 @@ class Embedder(RowProvider):
         return Success(EmbeddingResponse(vectors=vectors, model=options["model"], usage=usage, metadata={"id": "e-1"}))
 
 
-def rows(count: int) -> Iterator[TextRow]:
+def build_rows(count: int) -> Iterator[TextRow]:
     return (TextRow(str(number), "x" * number + "!") for number in range(count))
 
 
 async def test_every_row_is_embedded_once_and_a_second_run_sends_nothing(tmp_path: Path) -> None:
     provider, ledger = Embedder(), tmp_path / "l"
-    found = {done.key: done async for done in embed_rows(rows(300), provider, model="m", ledger=ledger)}
+    found = {done.key: done async for done in embed_rows(build_rows(300), provider, model="m", ledger=ledger)}
     assert len(found) == 300
     assert all(done.result.unwrap().vectors[0][0] == int(key) + 1 for key, done in found.items())
     assert all(done.embeddings == done.result.unwrap() and done.response is None for done in found.values())
     assert set(provider.embedded.values()) == {1}
     again = Embedder()
-    second = [done async for done in embed_rows(rows(300), again, model="m", ledger=ledger)]
+    second = [done async for done in embed_rows(build_rows(300), again, model="m", ledger=ledger)]
     assert not again.embedded
     assert {done.key: done.result for done in second} == {key: done.result for key, done in found.items()}
     assert all(done.is_resumed for done in second)
@@ -68,11 +68,11 @@ async def test_every_row_is_embedded_once_and_a_second_run_sends_nothing(tmp_pat
 
 async def test_next_run_repeats_only_rows_in_flight(tmp_path: Path) -> None:
     first, ledger = Embedder(), tmp_path / "l"
-    async with embed_rows(rows(300), first, model="m", ledger=ledger, concurrency=8) as job:
+    async with embed_rows(build_rows(300), first, model="m", ledger=ledger, concurrency=8) as job:
         for _ in range(100):
             await anext(job)
     second = Embedder()
-    assert len([1 async for _ in embed_rows(rows(300), second, model="m", ledger=ledger)]) == 300
+    assert len([1 async for _ in embed_rows(build_rows(300), second, model="m", ledger=ledger)]) == 300
     assert sum(first.embedded[text] for text in second.embedded) <= 8
 
 
@@ -128,15 +128,15 @@ async def test_rows_that_cannot_be_embedded_are_faults_of_those_rows(tmp_path: P
 
 async def test_a_row_is_another_one_with_other_options_and_in_a_chat(tmp_path: Path) -> None:
     ledger = tmp_path / "l"
-    assert [1 async for _ in embed_rows(rows(1), Embedder(), model="m", ledger=ledger)] == [1]
-    (other,) = [done async for done in embed_rows(rows(1), Embedder(), model="m", dimensions=8, ledger=ledger)]
+    assert [1 async for _ in embed_rows(build_rows(1), Embedder(), model="m", ledger=ledger)] == [1]
+    (other,) = [done async for done in embed_rows(build_rows(1), Embedder(), model="m", dimensions=8, ledger=ledger)]
     (chat,) = [done async for done in run([Row("0", "!")], Embedder(), model="m", ledger=ledger)]
     for done in (other, chat):
         assert "has changed since an earlier run" in done.result.failure().message
 
 
 async def test_a_row_of_texts_is_refused_by_a_job_that_chats(tmp_path: Path) -> None:
-    given: Any = rows(1)
+    given: Any = build_rows(1)
     (done,) = [done async for done in run(given, Embedder(), model="m", ledger=tmp_path / "l")]
     assert done.result.failure().message == "row '0' has texts to embed, but the job is a chat job"
 
@@ -144,27 +144,29 @@ async def test_a_row_of_texts_is_refused_by_a_job_that_chats(tmp_path: Path) -> 
 async def test_temporary_failures_are_retried_and_others_recorded(tmp_path: Path) -> None:
     runtime = FakeRuntime()
     passing = Embedder(failures=2)
-    job = embed_rows(rows(3), passing, model="m", ledger=tmp_path / "a", runtime=runtime)
+    job = embed_rows(build_rows(3), passing, model="m", ledger=tmp_path / "a", runtime=runtime)
     assert [isinstance(done.result, Success) async for done in job] == [True] * 3
     assert set(passing.embedded.values()) == {3}
     refusing = Embedder(failures=9, fault=InvalidRequest(status=400))
-    failed = [done async for done in embed_rows(rows(3), refusing, model="m", ledger=tmp_path / "b")]
+    failed = [done async for done in embed_rows(build_rows(3), refusing, model="m", ledger=tmp_path / "b")]
     assert [type(done.result.failure()) for done in failed] == [InvalidRequest] * 3
     assert read_report(tmp_path / "b").unwrap().faults == {"InvalidRequest": 3}
 
 
 async def test_budgets_bound_a_run(tmp_path: Path) -> None:
     provider = Embedder()
-    job = embed_rows(rows(100), provider, model="m", ledger=tmp_path / "a", budget=Budget(requests=30))
+    job = embed_rows(build_rows(100), provider, model="m", ledger=tmp_path / "a", budget=Budget(requests=30))
     assert sum([isinstance(done.result, Success) async for done in job]) == 30
     assert isinstance(job.stopped, BudgetExceeded)
     assert sum(provider.embedded.values()) == 30
 
-    def price(call: PricedUsage) -> float:
+    def compute_price(call: PricedUsage) -> float:
         return 0.01 * int(call.usage["prompt_tokens"]) + 1000.0 * int(call.usage["completion_tokens"])
 
     texts = [TextRow(str(number), f"{number:04}") for number in range(100)]
-    spending = embed_rows(texts, Embedder(), model="m", ledger=tmp_path / "b", budget=Budget(usd=1.0), price=price)
+    spending = embed_rows(
+        texts, Embedder(), model="m", ledger=tmp_path / "b", budget=Budget(usd=1.0), price=compute_price
+    )
     costs = [done.cost_usd or 0.0 async for done in spending]
     assert isinstance(spending.stopped, BudgetExceeded)
     assert 0.5 <= sum(costs) <= 1.0 + 1e-9
@@ -197,7 +199,8 @@ def test_the_ledger_keeps_vectors_of_every_type_as_they_are() -> None:
 def test_the_same_without_async(tmp_path: Path) -> None:
     provider = Embedder()
     found = {
-        done.key: done.result.unwrap() for done in sync.embed_rows(rows(50), provider, model="m", ledger=tmp_path / "l")
+        done.key: done.result.unwrap()
+        for done in sync.embed_rows(build_rows(50), provider, model="m", ledger=tmp_path / "l")
     }
     assert {key: response.vectors[0][0] for key, response in found.items()} == {
         str(number): number + 1.0 for number in range(50)

@@ -39,13 +39,13 @@ from victor_fp.jobs import Budget, Row, cancel_run, export, read_report, reopen_
 from victor_fp.shell.ledger.sqlite import FinishedRow, Ledger
 
 
-def rows(count: int) -> list[Row]:
+def build_rows(count: int) -> list[Row]:
     return [Row(str(number), f"text {number}") for number in range(count)]
 
 
 async def test_every_row_is_answered_once(tmp_path: Path) -> None:
     provider = RowProvider()
-    found = {done.key: done async for done in run(rows(500), provider, model="m", ledger=tmp_path / "job.ledger")}
+    found = {done.key: done async for done in run(build_rows(500), provider, model="m", ledger=tmp_path / "job.ledger")}
     assert len(found) == 500
     assert all(done.result.unwrap().content == f"TEXT {key}" for key, done in found.items())
     assert set(provider.asked.values()) == {1}
@@ -57,7 +57,9 @@ async def test_every_row_is_answered_once(tmp_path: Path) -> None:
 async def test_commit_does_not_wait_for_rows_that_cannot_come(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("victor_fp.shell.ledger.sqlite.GATHERING", 600.0)
     async with asyncio.timeout(60):
-        found = [done async for done in run(rows(101), RowProvider(), model="m", ledger=tmp_path / "l", concurrency=16)]
+        found = [
+            done async for done in run(build_rows(101), RowProvider(), model="m", ledger=tmp_path / "l", concurrency=16)
+        ]
     assert len(found) == 101
 
 
@@ -97,7 +99,7 @@ async def test_commit_waits_for_its_share_of_the_rows_in_flight(
 
 async def test_missing_fields_of_a_row_are_null_in_the_ledger(tmp_path: Path) -> None:
     provider = RowProvider(lambda prompt, _: CompletionResponse(content=prompt) if prompt == "text 0" else "A")
-    [_ async for _ in run(rows(2), provider, model="m", ledger=tmp_path / "l")]
+    [_ async for _ in run(build_rows(2), provider, model="m", ledger=tmp_path / "l")]
     query = (
         "SELECT typeof(fault), typeof(prompt_tokens), typeof(cost), typeof(digest), typeof(body) FROM rows ORDER BY key"
     )
@@ -112,14 +114,14 @@ async def test_missing_fields_of_a_row_are_null_in_the_ledger(tmp_path: Path) ->
 async def test_fewer_large_rows_are_read_ahead(tmp_path: Path, size: int, most: int) -> None:
     read = 0
 
-    def source() -> Iterator[Row]:
+    def generate_rows() -> Iterator[Row]:
         nonlocal read
         for number in range(5000):
             read += 1
             yield Row(str(number), "x" * size)
 
     finished = 0
-    async with run(source(), RowProvider(), model="m", ledger=tmp_path / "l", concurrency=256) as job:
+    async with run(generate_rows(), RowProvider(), model="m", ledger=tmp_path / "l", concurrency=256) as job:
         async for _ in job:
             finished += 1
             assert read <= finished + 2 * 256 + most
@@ -129,26 +131,28 @@ async def test_fewer_large_rows_are_read_ahead(tmp_path: Path, size: int, most: 
 
 async def test_second_run_sends_nothing_and_yields_recorded_results(tmp_path: Path) -> None:
     ledger = tmp_path / "job.ledger"
-    first = {done.key: done.result.unwrap() async for done in run(rows(50), RowProvider(), model="m", ledger=ledger)}
+    first = {
+        done.key: done.result.unwrap() async for done in run(build_rows(50), RowProvider(), model="m", ledger=ledger)
+    }
     again = RowProvider()
-    second = [done async for done in run(rows(50), again, model="m", ledger=ledger)]
+    second = [done async for done in run(build_rows(50), again, model="m", ledger=ledger)]
     assert not again.asked
     assert all(done.is_resumed for done in second)
     assert {done.key: done.result.unwrap() for done in second} == first
-    assert [done async for done in run(rows(50), again, model="m", ledger=ledger, skip_finished=True)] == []
+    assert [done async for done in run(build_rows(50), again, model="m", ledger=ledger, skip_finished=True)] == []
 
 
 async def test_next_run_repeats_only_rows_in_flight(tmp_path: Path) -> None:
     ledger, first = tmp_path / "job.ledger", RowProvider()
     seen = set()
-    async with run(rows(300), first, model="m", ledger=ledger, concurrency=8) as job:
+    async with run(build_rows(300), first, model="m", ledger=ledger, concurrency=8) as job:
         async for done in job:
             seen.add(done.key)
             if len(seen) == 100:
                 break
     recorded = read_report(ledger).unwrap().done
     second = RowProvider()
-    found = {done.key async for done in run(rows(300), second, model="m", ledger=ledger)}
+    found = {done.key async for done in run(build_rows(300), second, model="m", ledger=ledger)}
     assert found == {str(number) for number in range(300)}
     repeated = sum(first.asked[prompt] for prompt in second.asked)
     assert seen <= found
@@ -161,7 +165,7 @@ async def test_one_bad_row_stops_nothing(tmp_path: Path) -> None:
         return ContentRefused(message="declined") if prompt == "text 3" else prompt
 
     provider = RowProvider(answer)
-    job = run(rows(10), provider, model="m", ledger=tmp_path / "job.ledger")
+    job = run(build_rows(10), provider, model="m", ledger=tmp_path / "job.ledger")
     found = {done.key: done.result async for done in job}
     assert isinstance(found["3"], Failure)
     assert sum(isinstance(result, Success) for result in found.values()) == 9
@@ -177,38 +181,40 @@ async def test_temporary_failures_are_retried_and_permanent_ones_are_not(tmp_pat
 
     provider, runtime = RowProvider(answer), FakeRuntime()
     ledger = tmp_path / "job.ledger"
-    found = {done.key: done.result async for done in run(rows(2), provider, model="m", ledger=ledger, runtime=runtime)}
+    found = {
+        done.key: done.result async for done in run(build_rows(2), provider, model="m", ledger=ledger, runtime=runtime)
+    }
     assert isinstance(found["0"], Success)
     assert isinstance(found["1"], Failure)
     assert provider.asked == {"text 0": 3, "text 1": 1}
     assert len(runtime.slept) == 2
     again = RowProvider(answer)
-    assert [done.is_resumed async for done in run(rows(2), again, model="m", ledger=ledger)] == [True, True]
+    assert [done.is_resumed async for done in run(build_rows(2), again, model="m", ledger=ledger)] == [True, True]
     assert reopen_rows(ledger, ["failed"]).unwrap() == 1
-    assert {done.key async for done in run(rows(2), again, model="m", ledger=ledger, skip_finished=True)} == {"1"}
+    assert {done.key async for done in run(build_rows(2), again, model="m", ledger=ledger, skip_finished=True)} == {"1"}
 
 
 async def test_row_with_exhausted_attempts_is_retried_by_the_next_run(tmp_path: Path) -> None:
     ledger, runtime = tmp_path / "job.ledger", FakeRuntime()
     down = RowProvider(lambda *_: ServerFailed(status=500))
-    first = [done.result async for done in run(rows(3), down, model="m", ledger=ledger, runtime=runtime)]
+    first = [done.result async for done in run(build_rows(3), down, model="m", ledger=ledger, runtime=runtime)]
     assert all(isinstance(result, Failure) for result in first)
     report = read_report(ledger).unwrap()
     assert (report.retryable, report.left) == (3, 3)
     up = RowProvider()
-    assert all([isinstance(done.result, Success) async for done in run(rows(3), up, model="m", ledger=ledger)])
+    assert all([isinstance(done.result, Success) async for done in run(build_rows(3), up, model="m", ledger=ledger)])
 
 
 async def test_an_open_circuit_makes_rows_wait(tmp_path: Path) -> None:
     provider = RowProvider(lambda prompt, before: CircuitOpen(retry_after=20.0) if before < 10 else prompt)
     runtime = FakeRuntime()
-    job = run(rows(4), provider, model="m", ledger=tmp_path / "job.ledger", runtime=runtime, max_tries=1)
+    job = run(build_rows(4), provider, model="m", ledger=tmp_path / "job.ledger", runtime=runtime, max_tries=1)
     assert all([isinstance(done.result, Success) async for done in job])
 
 
 async def test_missing_credentials_stop_the_job_and_keep_rows_open(tmp_path: Path) -> None:
     provider = RowProvider(lambda *_: CredentialMissing(message="no key"))
-    job = run(rows(100), provider, model="m", ledger=tmp_path / "job.ledger", concurrency=4)
+    job = run(build_rows(100), provider, model="m", ledger=tmp_path / "job.ledger", concurrency=4)
     found = [done async for done in job]
     assert isinstance(job.stopped, CredentialMissing)
     assert 1 <= len(found) <= 4
@@ -219,7 +225,7 @@ async def test_missing_credentials_stop_the_job_and_keep_rows_open(tmp_path: Pat
 async def test_a_budget_in_requests_is_never_exceeded(tmp_path: Path) -> None:
     provider = RowProvider()
     job = run(
-        rows(100), provider, model="m", ledger=tmp_path / "job.ledger", concurrency=16, budget=Budget(requests=30)
+        build_rows(100), provider, model="m", ledger=tmp_path / "job.ledger", concurrency=16, budget=Budget(requests=30)
     )
     found = [done async for done in job]
     assert isinstance(job.stopped, BudgetExceeded)
@@ -228,21 +234,21 @@ async def test_a_budget_in_requests_is_never_exceeded(tmp_path: Path) -> None:
 
 
 async def test_a_budget_in_dollars_needs_a_price(tmp_path: Path) -> None:
-    def price(call: PricedUsage) -> float:
+    def compute_price(call: PricedUsage) -> float:
         return 0.01 * int(call.usage["prompt_tokens"] + call.usage["completion_tokens"]) / 15
 
-    unpriced = run(rows(5), RowProvider(), model="m", ledger=tmp_path / "a.ledger", budget=Budget(usd=1.0))
+    unpriced = run(build_rows(5), RowProvider(), model="m", ledger=tmp_path / "a.ledger", budget=Budget(usd=1.0))
     (only,) = [done async for done in unpriced]
     assert isinstance(only.result, Failure)
     assert "no price is known for model 'm'" in only.result.failure().message
     provider = RowProvider()
     priced = run(
-        rows(200),
+        build_rows(200),
         provider,
         model="m",
         ledger=tmp_path / "b.ledger",
         budget=Budget(usd=1.0),
-        price=price,
+        price=compute_price,
         max_tokens=20,
     )
     costs = [done.cost_usd or 0.0 async for done in priced]
@@ -301,7 +307,7 @@ async def test_a_row_that_the_call_would_not_accept_stops_no_other(tmp_path: Pat
 
 async def test_a_schema_that_is_not_valid_is_refused_before_anything_is_sent(tmp_path: Path) -> None:
     provider = RowProvider()
-    job = run(rows(3), provider, model="m", ledger=tmp_path / "l", schema={"type": "nonsense"})
+    job = run(build_rows(3), provider, model="m", ledger=tmp_path / "l", schema={"type": "nonsense"})
     (only,) = [done async for done in job]
     assert only.result.failure() is job.stopped
     assert isinstance(job.stopped, InvalidRequest)
@@ -310,44 +316,44 @@ async def test_a_schema_that_is_not_valid_is_refused_before_anything_is_sent(tmp
 
 
 async def test_rows_may_come_from_an_async_iterable(tmp_path: Path) -> None:
-    async def source() -> AsyncIterator[Row]:
-        for row in rows(20):
+    async def generate_rows() -> AsyncIterator[Row]:
+        for row in build_rows(20):
             await asyncio.sleep(0)
             yield row
 
-    assert len([done async for done in run(source(), RowProvider(), model="m", ledger=tmp_path / "l")]) == 20
+    assert len([done async for done in run(generate_rows(), RowProvider(), model="m", ledger=tmp_path / "l")]) == 20
 
 
 async def test_a_row_of_an_async_source_does_not_wait_for_the_next_one(tmp_path: Path) -> None:
     more = asyncio.Event()
 
-    async def source() -> AsyncIterator[Row]:
+    async def generate_rows() -> AsyncIterator[Row]:
         yield Row("first", "x")
         await more.wait()
         yield Row("second", "y")
 
-    job = run(source(), RowProvider(), model="m", ledger=tmp_path / "l")
+    job = run(generate_rows(), RowProvider(), model="m", ledger=tmp_path / "l")
     assert (await anext(job)).key == "first"
     more.set()
     assert [done.key async for done in job] == ["second"]
 
 
 async def test_an_async_source_that_raises_loses_no_row_before_it(tmp_path: Path) -> None:
-    async def source() -> AsyncIterator[Row]:
-        for row in rows(300):
+    async def generate_rows() -> AsyncIterator[Row]:
+        for row in build_rows(300):
             yield row
         raise OSError("the input broke")
 
     found = []
     with pytest.raises(OSError, match="the input broke"):
-        async for done in run(source(), RowProvider(), model="m", ledger=tmp_path / "l"):
+        async for done in run(generate_rows(), RowProvider(), model="m", ledger=tmp_path / "l"):
             found += [done.key]
     assert read_report(tmp_path / "l").unwrap().done >= len(found) == 300
 
 
 async def quiet_source() -> AsyncIterator[Row]:
     """Has a few rows and then waits for more."""
-    for row in rows(10):
+    for row in build_rows(10):
         yield row
     await asyncio.Event().wait()
 
@@ -382,14 +388,14 @@ async def test_a_call_that_is_cancelled_inside_raises_and_its_row_stays_open(tmp
     provider = RowProvider(answer)
     async with asyncio.timeout(20):
         with pytest.raises(RuntimeError, match="the call of a row was cancelled"):
-            assert [done async for done in run(rows(3), provider, model="m", ledger=tmp_path / "l")]
-    assert len([done async for done in run(rows(3), provider, model="m", ledger=tmp_path / "l")]) == 3
+            assert [done async for done in run(build_rows(3), provider, model="m", ledger=tmp_path / "l")]
+    assert len([done async for done in run(build_rows(3), provider, model="m", ledger=tmp_path / "l")]) == 3
 
 
 async def test_a_source_that_cannot_be_closed_leaves_no_ledger_open(tmp_path: Path) -> None:
     class Source(Iterator[Row]):
         def __init__(self) -> None:
-            self.rows = iter(rows(3))
+            self.rows = iter(build_rows(3))
 
         def __next__(self) -> Row:
             return next(self.rows)
@@ -399,7 +405,7 @@ async def test_a_source_that_cannot_be_closed_leaves_no_ledger_open(tmp_path: Pa
 
     with pytest.raises(OSError, match="not closed"):
         assert [done async for done in run(Source(), RowProvider(), model="m", ledger=tmp_path / "l")]
-    async with run(rows(3), RowProvider(), model="m", ledger=tmp_path / "l") as job:
+    async with run(build_rows(3), RowProvider(), model="m", ledger=tmp_path / "l") as job:
         assert all(done.is_resumed for done in [done async for done in job])
 
 
@@ -409,7 +415,7 @@ async def test_rows_of_a_slow_source_are_sent_as_they_come(tmp_path: Path, monke
     sent: list[int] = []
 
     def source() -> Iterator[Row]:
-        for row in rows(20):
+        for row in build_rows(20):
             sent.append(provider.asked.total())
             yield row
 
@@ -421,13 +427,13 @@ async def test_concurrency_is_bounded_and_the_consumer_holds_it_back(tmp_path: P
     provider = RowProvider()
     read = 0
 
-    def source() -> Iterator[Row]:
+    def generate_rows() -> Iterator[Row]:
         nonlocal read
-        for row in rows(5000):
+        for row in build_rows(5000):
             read += 1
             yield row
 
-    job = run(source(), provider, model="m", ledger=tmp_path / "l", concurrency=20)
+    job = run(generate_rows(), provider, model="m", ledger=tmp_path / "l", concurrency=20)
     await anext(job)
     for _ in range(200):
         await asyncio.sleep(0)
@@ -443,7 +449,13 @@ async def test_rate_limits_reduce_concurrency_and_every_row_is_answered(tmp_path
 
     provider, runtime = RowProvider(answer), FakeRuntime()
     job = run(
-        rows(400), provider, model="m", ledger=tmp_path / "l", concurrency=64, runtime=runtime, max_tries=1_000_000
+        build_rows(400),
+        provider,
+        model="m",
+        ledger=tmp_path / "l",
+        concurrency=64,
+        runtime=runtime,
+        max_tries=1_000_000,
     )
     assert [isinstance(done.result, Success) async for done in job] == [True] * 400
     assert job.stopped is None
@@ -456,7 +468,9 @@ class City(BaseModel):
 
 async def test_structured_output_is_parsed_and_a_mismatch_is_a_fault_with_the_answer(tmp_path: Path) -> None:
     provider = RowProvider(lambda prompt, _: '{"name": "Paris", "people": 2}' if prompt == "text 0" else "no")
-    found = {done.key: done async for done in run(rows(2), provider, model="m", ledger=tmp_path / "l", schema=City)}
+    found = {
+        done.key: done async for done in run(build_rows(2), provider, model="m", ledger=tmp_path / "l", schema=City)
+    }
     assert found["0"].result == Success(City(name="Paris", people=2))
     assert isinstance(found["1"].result.failure(), InvalidResponse)
     assert found["1"].response is not None
@@ -467,10 +481,10 @@ async def test_mismatch_is_recorded_as_failed_with_its_response(tmp_path: Path) 
     ledger, provider = tmp_path / "l", RowProvider()
     provider.answer = lambda prompt, _: '{"name": "Paris", "people": 2}' if prompt == "text 0" else '{"name": "Rome"}'
 
-    def price(_: PricedUsage) -> float:
+    def compute_price(_: PricedUsage) -> float:
         return 0.5
 
-    job = run(rows(2), provider, model="m", ledger=ledger, schema=City, price=price)
+    job = run(build_rows(2), provider, model="m", ledger=ledger, schema=City, price=compute_price)
     first = {done.key: done async for done in job}
     report = (await job.report()).unwrap()
     assert (report.done, report.failed, report.left, report.faults) == (1, 1, 0, {"InvalidResponse": 1})
@@ -485,28 +499,30 @@ async def test_mismatch_is_recorded_as_failed_with_its_response(tmp_path: Path) 
     assert (mismatch["response"]["content"], mismatch["cost_usd"]) == ('{"name": "Rome"}', 0.5)
 
     again = RowProvider()
-    second = {d.key: d async for d in run(rows(2), again, model="m", ledger=ledger, schema=City, price=price)}
+    second = {
+        d.key: d async for d in run(build_rows(2), again, model="m", ledger=ledger, schema=City, price=compute_price)
+    }
     assert not again.asked
     assert second == {key: msgspec.structs.replace(done, is_resumed=True) for key, done in first.items()}
 
     provider.asked.clear()
-    retried = run(rows(2), provider, model="m", ledger=ledger, schema=City, retry_failed=True, skip_finished=True)
+    retried = run(build_rows(2), provider, model="m", ledger=ledger, schema=City, retry_failed=True, skip_finished=True)
     assert [done.key async for done in retried] == ["1"]
     assert provider.asked == {"text 1": 1}
 
     assert reopen_rows(ledger, ["failed"]).unwrap() == 1
     assert read_report(ledger).unwrap().left == 1
     fixed = RowProvider(lambda *_: '{"name": "Rome", "people": 3}')
-    assert [d.key async for d in run(rows(2), fixed, model="m", ledger=ledger, schema=City, skip_finished=True)] == [
-        "1"
-    ]
+    assert [
+        d.key async for d in run(build_rows(2), fixed, model="m", ledger=ledger, schema=City, skip_finished=True)
+    ] == ["1"]
     report = read_report(ledger).unwrap()
     assert (report.done, report.failed, report.left, report.faults, report.unpriced) == (2, 0, 0, {}, 1)
 
 
 async def test_refusal_is_recorded_as_failed_if_the_job_has_a_schema(tmp_path: Path) -> None:
     provider = RowProvider(lambda *_: CompletionResponse(content="", metadata={"refusal": "declined"}))
-    (done,) = [done async for done in run(rows(1), provider, model="m", ledger=tmp_path / "l", schema=City)]
+    (done,) = [done async for done in run(build_rows(1), provider, model="m", ledger=tmp_path / "l", schema=City)]
     assert isinstance(done.result.failure(), ContentRefused)
     report = read_report(tmp_path / "l").unwrap()
     assert (report.done, report.failed, report.faults) == (0, 1, {"ContentRefused": 1})
@@ -518,11 +534,11 @@ async def test_unreadable_mismatch_in_the_ledger_is_a_failure() -> None:
         assert decode_mismatch(body) is None
 
 
-def attempt(outcome: str, status: int | None = None) -> Attempt:
+def make_attempt(outcome: str, status: int | None = None) -> Attempt:
     return Attempt(provider="rows", model="m", seconds=1.0, outcome=outcome, status=status)
 
 
-FAILED, LIMITED, OK = attempt("ServerFailed", 500), attempt("RateLimited", 429), attempt("ok")
+FAILED, LIMITED, OK = make_attempt("ServerFailed", 500), make_attempt("RateLimited", 429), make_attempt("ok")
 
 
 async def test_attempts_of_a_success_are_those_in_its_metadata(tmp_path: Path) -> None:
@@ -530,9 +546,9 @@ async def test_attempts_of_a_success_are_those_in_its_metadata(tmp_path: Path) -
     odd = CompletionResponse(content="B", metadata={"attempts": 3})
     answers = {"text 0": retried, "text 1": odd}
     provider = RowProvider(lambda prompt, _: answers.get(prompt, "C"))
-    found = {done.key: done.attempts async for done in run(rows(3), provider, model="m", ledger=tmp_path / "l")}
+    found = {done.key: done.attempts async for done in run(build_rows(3), provider, model="m", ledger=tmp_path / "l")}
     assert found == {"0": (FAILED, OK), "1": (), "2": ()}
-    resumed = run(rows(3), provider, model="m", ledger=tmp_path / "l")
+    resumed = run(build_rows(3), provider, model="m", ledger=tmp_path / "l")
     assert {done.key: done.attempts async for done in resumed} == found
 
 
@@ -546,44 +562,44 @@ async def test_attempts_of_earlier_runs_come_first(tmp_path: Path) -> None:
         if before == 0:
             return ServerFailed(status=500, attempts=(FAILED, FAILED))
         if before == 1:
-            return CircuitOpen(retry_after=1.0, attempts=(LIMITED, attempt("CircuitOpen")))
+            return CircuitOpen(retry_after=1.0, attempts=(LIMITED, make_attempt("CircuitOpen")))
         match prompt:
             case "text 0":
                 return "plain"
             case "text 1":
                 return record_attempts(CompletionResponse(content="retried"), [LIMITED, OK])
             case "text 2":
-                return InvalidRequest(status=400, attempts=(attempt("InvalidRequest", 400),))
+                return InvalidRequest(status=400, attempts=(make_attempt("InvalidRequest", 400),))
             case _:
                 return ServerFailed(status=500, attempts=(FAILED,))
 
-    job = run(rows(4), RowProvider(answer), model="m", ledger=tmp_path / "l", runtime=Slow(), max_tries=2)
+    job = run(build_rows(4), RowProvider(answer), model="m", ledger=tmp_path / "l", runtime=Slow(), max_tries=2)
     found = {done.key: done.attempts async for done in job}
     earlier = (FAILED, FAILED, LIMITED)
     assert found["0"][:-1] == earlier
     assert (found["0"][-1].provider, found["0"][-1].model, found["0"][-1].outcome) == ("rows", "m", "ok")
     assert found["0"][-1].seconds > 0
     assert found["1"] == (*earlier, LIMITED, OK)
-    assert found["2"] == (*earlier, attempt("InvalidRequest", 400))
+    assert found["2"] == (*earlier, make_attempt("InvalidRequest", 400))
     assert found["3"] == (*earlier, FAILED)
 
 
 async def test_a_row_that_stops_the_job_has_its_attempts(tmp_path: Path) -> None:
-    rejected = attempt("AuthRejected", 401)
+    rejected = make_attempt("AuthRejected", 401)
 
     def answer(_: str, before: int) -> Answer:
         if before == 0:
             return ServerFailed(status=500, attempts=(FAILED,))
         return AuthRejected(status=401, attempts=(rejected,))
 
-    job = run(rows(1), RowProvider(answer), model="m", ledger=tmp_path / "l", runtime=FakeRuntime())
+    job = run(build_rows(1), RowProvider(answer), model="m", ledger=tmp_path / "l", runtime=FakeRuntime())
     (done,) = [done async for done in job]
     assert isinstance(job.stopped, AuthRejected)
     assert done.attempts == (FAILED, rejected)
 
 
 async def test_report_and_export_of_a_running_job(tmp_path: Path) -> None:
-    async with run(rows(100), RowProvider(), model="m", ledger=tmp_path / "l", concurrency=2) as job:
+    async with run(build_rows(100), RowProvider(), model="m", ledger=tmp_path / "l", concurrency=2) as job:
         seen = {(await anext(job)).key for _ in range(20)}
         count = (await job.export(tmp_path / "out.jsonl", order="completion")).unwrap()
         lines = [json.loads(line) for line in (tmp_path / "out.jsonl").read_text().splitlines()]
@@ -591,7 +607,7 @@ async def test_report_and_export_of_a_running_job(tmp_path: Path) -> None:
         assert seen <= {line["key"] for line in lines}
         assert isinstance(await job.export(tmp_path / "no" / "out.jsonl"), Failure)
     with_ledger = Ledger.open(tmp_path / "l").unwrap()
-    async with run(rows(100), RowProvider(), model="m", ledger=with_ledger) as job:
+    async with run(build_rows(100), RowProvider(), model="m", ledger=with_ledger) as job:
         assert len([done async for done in job]) == 100
         assert (await job.export(tmp_path / "out.jsonl")).unwrap() == 100
     await with_ledger.aclose()
@@ -599,29 +615,29 @@ async def test_report_and_export_of_a_running_job(tmp_path: Path) -> None:
 
 async def test_an_open_ledger_has_several_runs_one_at_a_time(tmp_path: Path) -> None:
     ledger, provider = Ledger.open(tmp_path / "l").unwrap(), RowProvider()
-    async with run(rows(100), provider, model="m", ledger=ledger, concurrency=2) as first:
+    async with run(build_rows(100), provider, model="m", ledger=ledger, concurrency=2) as first:
         assert (await anext(first)).key
-        second = run(rows(3), provider, model="m", ledger=ledger)
+        second = run(build_rows(3), provider, model="m", ledger=ledger)
         (only,) = [done async for done in second]
         assert isinstance(only.result.failure(), LedgerFailed)
         assert "another job uses it" in only.result.failure().message
     for _ in range(2):
-        job = run(rows(100), provider, model="m", ledger=ledger)
+        job = run(build_rows(100), provider, model="m", ledger=ledger)
         found = [done async for done in job]
         assert [type(done.result) for done in found] == [Success] * 100
         assert job.conflicts == 0
         report = (await ledger.report()).unwrap()
         assert (report.read, report.done, report.left) == (100, 100, 0)
     assert all(done.is_resumed for done in found)
-    refused = run(rows(3), provider, model="m", ledger=ledger, route="batch")
+    refused = run(build_rows(3), provider, model="m", ledger=ledger, route="batch")
     assert len([done async for done in refused]) == 1
-    assert len([done async for done in run(rows(100), provider, model="m", ledger=ledger)]) == 100
+    assert len([done async for done in run(build_rows(100), provider, model="m", ledger=ledger)]) == 100
     await ledger.aclose()
 
 
 async def test_a_ledger_that_cannot_be_opened_is_a_fault(tmp_path: Path) -> None:
     (tmp_path / "l").write_text("this is not a database, and it is long enough to be looked at as one" * 50)
-    job = run(rows(3), RowProvider(), model="m", ledger=tmp_path / "l")
+    job = run(build_rows(3), RowProvider(), model="m", ledger=tmp_path / "l")
     (only,) = [done async for done in job]
     assert isinstance(only.result.failure(), LedgerFailed)
     assert isinstance(job.stopped, LedgerFailed)
@@ -653,7 +669,7 @@ async def test_the_database_of_another_program_or_version_is_refused_and_not_cha
     with closing(sqlite3.connect(path)) as connection:
         connection.executescript(script)
     before, provider = path.read_bytes(), RowProvider()
-    job = run(rows(3), provider, model="m", ledger=path)
+    job = run(build_rows(3), provider, model="m", ledger=path)
     assert len([done async for done in job]) == 1
     faults = [
         job.stopped,
@@ -674,7 +690,7 @@ async def test_an_empty_file_is_a_new_ledger_and_has_nothing_to_read(tmp_path: P
     path = tmp_path / "l"
     path.touch()
     assert "it is not a ledger" in read_report(path).failure().message
-    assert len([done async for done in run(rows(3), RowProvider(), model="m", ledger=path)]) == 3
+    assert len([done async for done in run(build_rows(3), RowProvider(), model="m", ledger=path)]) == 3
 
 
 @pytest.mark.skipif(os.name != "posix", reason="links and pipes")
@@ -683,7 +699,7 @@ async def test_an_export_replaces_no_ledger(tmp_path: Path) -> None:
     (tmp_path / "link").symlink_to(path)
     (tmp_path / "folder").mkdir()
     os.mkfifo(tmp_path / "pipe")
-    assert len([done async for done in run(rows(3), RowProvider(), model="m", ledger=path)]) == 3
+    assert len([done async for done in run(build_rows(3), RowProvider(), model="m", ledger=path)]) == 3
     before = path.read_bytes()
     for out, said in (
         (path, "is the ledger"),
@@ -710,25 +726,25 @@ async def test_a_defect_of_the_ledger_is_raised_and_leaves_no_row_waiting(
     monkeypatch.setattr("victor_fp.shell.ledger.sqlite.Ledger._finish", break_down)
     async with asyncio.timeout(10):
         with pytest.raises(RuntimeError, match="a defect"):
-            [done async for done in run(rows(20), RowProvider(), model="m", ledger=tmp_path / "l")]
+            [done async for done in run(build_rows(20), RowProvider(), model="m", ledger=tmp_path / "l")]
 
 
 async def test_an_exception_in_the_source_is_raised_and_what_was_answered_is_recorded(tmp_path: Path) -> None:
-    def source() -> Iterator[Row]:
-        yield from rows(200)
+    def generate_rows() -> Iterator[Row]:
+        yield from build_rows(200)
         raise OSError("the input broke")
 
     ledger = tmp_path / "l"
     found = []
     with pytest.raises(OSError, match="the input broke"):
-        async for done in run(source(), RowProvider(), model="m", ledger=ledger):
+        async for done in run(generate_rows(), RowProvider(), model="m", ledger=ledger):
             found += [done.key]
     assert read_report(ledger).unwrap().done >= len(found) == 200
 
 
 async def test_export_in_input_order_and_in_order_of_completion(tmp_path: Path) -> None:
     ledger = tmp_path / "l"
-    async for _ in run(rows(30), RowProvider(), model="m", ledger=ledger):
+    async for _ in run(build_rows(30), RowProvider(), model="m", ledger=ledger):
         pass
     assert export(ledger, tmp_path / "out.jsonl").unwrap() == 30
     lines = [json.loads(line) for line in (tmp_path / "out.jsonl").read_text().splitlines()]

@@ -31,11 +31,11 @@ from victor_fp.shell.ledger.sqlite import Ledger
 from victor_fp.shell.store.memory import MemoryStore
 
 
-def part(path: Path, start: int, end: int, form: Any = "jsonl") -> Shard:
+def make_shard(path: Path, start: int, end: int, form: Any = "jsonl") -> Shard:
     return Shard(name=f"{start}", path=str(path), label=path.name, format=form, start=start, end=end)
 
 
-def checked(shards: Sequence[Shard], **rules: Any) -> list[CheckedRow | RejectedRow]:
+def check_shards(shards: Sequence[Shard], **rules: Any) -> list[CheckedRow | RejectedRow]:
     rows = [row for shard in shards for row in read_shard(shard, ColumnRules(**rules))]
     return [check_row(row, number, provider="p", model="m", options={}) for number, row in enumerate(rows)]
 
@@ -83,8 +83,8 @@ def test_every_line_is_in_exactly_one_shard(
     text = ending.join(lines) + (ending if closed else "")
     data = (b"\xef\xbb\xbf" if marked else b"") + text.encode()
     path.write_bytes(data)
-    whole = checked([part(path, 0, len(data))])
-    split = checked([part(path, start, end) for start, end in split_length(len(data), step)])
+    whole = check_shards([make_shard(path, 0, len(data))])
+    split = check_shards([make_shard(path, start, end) for start, end in split_length(len(data), step)])
     assert [row.key for row in split] == [row.key for row in whole]
     assert len({row.key for row in whole}) == len(whole) == sum(1 for line in lines if line.strip())
     texts = [row.messages[0].text for row in split if isinstance(row, CheckedRow)]
@@ -94,8 +94,8 @@ def test_every_line_is_in_exactly_one_shard(
 def test_a_line_longer_than_many_shards_is_read_by_the_first_of_them(tmp_path: Path) -> None:
     path = tmp_path / "in.jsonl"
     path.write_text(json.dumps({"prompt": "x" * 3_000_000}) + "\n" + json.dumps({"prompt": "y"}) + "\n")
-    shards = [part(path, start, end) for start, end in split_length(path.stat().st_size, 100_000)]
-    counts = [len(checked([shard])) for shard in shards]
+    shards = [make_shard(path, start, end) for start, end in split_length(path.stat().st_size, 100_000)]
+    counts = [len(check_shards([shard])) for shard in shards]
     assert (counts[0], sum(counts[1:-1]), counts[-1]) == (1, 0, 1)
 
 
@@ -103,11 +103,11 @@ def test_rows_keep_their_keys_and_others_are_named_by_file_and_byte(tmp_path: Pa
     path = tmp_path / "in.jsonl"
     path.write_text('{"id": 7, "prompt": "a"}\n{"prompt": "b"}\nnot json\n')
     size = path.stat().st_size
-    rows = checked([part(path, 0, size)])
+    rows = check_shards([make_shard(path, 0, size)])
     assert [row.key for row in rows] == ["7", "in.jsonl:25", "in.jsonl:41"]
     assert isinstance(rows[2], RejectedRow)
     assert "byte 41" in rows[2].fault.message
-    named = checked([part(path, 0, size)], key="name", template="{prompt}")
+    named = check_shards([make_shard(path, 0, size)], key="name", template="{prompt}")
     assert [row.key for row in named] == ["in.jsonl:0", "in.jsonl:25", "in.jsonl:41"]
     assert all(isinstance(row, RejectedRow) for row in named)
 
@@ -120,7 +120,7 @@ def test_parquet_is_split_by_rows_across_row_groups(tmp_path: Path, step: int) -
     parquet.write_table(arrow.table({"prompt": [f"t{number}" for number in range(23)]}), path, row_group_size=10)
     (file,) = find_files(path, step)
     assert (file.length, file.step) == (23, step)
-    rows = checked([part(path, start, end, "parquet") for start, end in split_length(23, step)])
+    rows = check_shards([make_shard(path, start, end, "parquet") for start, end in split_length(23, step)])
     assert [row.key for row in rows] == [f"in.parquet:{number}" for number in range(23)]
     assert [row.messages[0].text for row in rows if isinstance(row, CheckedRow)] == [f"t{n}" for n in range(23)]
 
@@ -145,7 +145,7 @@ def test_files_of_an_object_store_are_found_and_split_as_local_ones_are(tmp_path
         for file in files
         for start, end in split_length(file.length, file.step)
     ]
-    assert [row.key for row in checked(shards)] == [f"r{number}" for number in range(15)]
+    assert [row.key for row in check_shards(shards)] == [f"r{number}" for number in range(15)]
 
 
 @pytest.mark.parametrize("name", ["in.csv", "in.txt"])
@@ -176,13 +176,16 @@ def test_plan_of_a_job_with_other_requests_is_rejected(tmp_path: Path, change: d
 
 
 def test_changed_or_missing_file_is_rejected(tmp_path: Path) -> None:
-    def found(path: str, size: int) -> InputFile:
+    def make_input_file(path: str, size: int) -> InputFile:
         return InputFile(path=path, label=path, format="jsonl", size=size, length=size, step=10)
 
-    plan = extend_plan(None, "d", [found("a", 50), found("b", 5)]).unwrap()
+    plan = extend_plan(None, "d", [make_input_file("a", 50), make_input_file("b", 5)]).unwrap()
     assert len(list(list_shards(plan))) == 6
-    assert "changed from 50 to 51" in extend_plan(plan, "d", [found("a", 51), found("b", 5)]).failure().message
-    assert "no longer exists" in extend_plan(plan, "d", [found("a", 50)]).failure().message
+    assert (
+        "changed from 50 to 51"
+        in extend_plan(plan, "d", [make_input_file("a", 51), make_input_file("b", 5)]).failure().message
+    )
+    assert "no longer exists" in extend_plan(plan, "d", [make_input_file("a", 50)]).failure().message
 
 
 @pytest.mark.parametrize("source", ["nowhere", "empty"])
@@ -420,4 +423,4 @@ def test_files_of_the_same_name_in_two_folders_have_different_labels(tmp_path: P
     assert both[:1] == first
     again = plan_shards([tmp_path / "b", tmp_path / "a"], tmp_path / "other", model="m").unwrap()
     for shards in (both, again):
-        assert len({row.key for row in checked(shards)}) == 2
+        assert len({row.key for row in check_shards(shards)}) == 2

@@ -18,12 +18,12 @@ from victor_fp.jobs.shard_input import find_files, read_shard
 from victor_fp.jobs.sources import ColumnRules, count_records
 
 
-def checked(rows: Any) -> list[CheckedRow | RejectedRow]:
+def check_rows(rows: Any) -> list[CheckedRow | RejectedRow]:
     return [check_row(row, n, provider="p", model="m", options={}) for n, row in enumerate(rows)]
 
 
-def texts(rows: Any) -> dict[str, str]:
-    found = checked(rows)
+def read_texts(rows: Any) -> dict[str, str]:
+    found = check_rows(rows)
     return {row.key: row.messages[-1].text if isinstance(row, CheckedRow) else row.fault.message for row in found}
 
 
@@ -38,7 +38,7 @@ def write_parquet(file: Path, values: list[bytes | None]) -> None:
 def test_jsonl_with_blank_lines_a_mark_and_a_broken_line(tmp_path: Path) -> None:
     file = tmp_path / "in.jsonl"
     file.write_bytes(b'\xef\xbb\xbf{"id": "a", "prompt": "x"}\n\n  \n[1]\n{"prompt": "z"}')
-    rows = checked(read_jsonl(file))
+    rows = check_rows(read_jsonl(file))
     assert [row.key for row in rows] == ["a", "(row 1)", "2"]
     assert isinstance(rows[1], RejectedRow)
     assert count_records(file) == 3
@@ -48,7 +48,7 @@ def test_csv_with_quotes_long_fields_and_a_record_with_too_many(tmp_path: Path) 
     file = tmp_path / "in.csv"
     long = "word " * 60_000
     file.write_text(f'\ufeffid,text\na,"two\nlines, ""quoted"""\nb,{long}\nc,d,e\n', encoding="utf-8")
-    found = texts(read_csv(file, template="T: {text}"))
+    found = read_texts(read_csv(file, template="T: {text}"))
     assert found["a"] == 'T: two\nlines, "quoted"'
     assert found["b"] == f"T: {long}"
     assert "more fields" in found["(row 2)"]
@@ -65,7 +65,7 @@ def test_csv_with_invalid_bytes_or_without_a_column_rejects_those_records_only(
     tmp_path: Path, template: str | None
 ) -> None:
     file = write(tmp_path / "in.csv", b"id,prompt\na,caf\xc3\xa9\nb,caf\xe9\n\xff,x\nd\n\ne,caf\xc3\nf,y\n")
-    assert texts(read_csv(file, template=template)) == {
+    assert read_texts(read_csv(file, template=template)) == {
         "a": "caf\u00e9",
         "(row 1)": "record 2 is not valid UTF-8 in column 'prompt'",
         "(row 2)": "record 3 is not valid UTF-8 in column 'id'",
@@ -79,7 +79,7 @@ def test_csv_with_invalid_bytes_or_without_a_column_rejects_those_records_only(
 @pytest.mark.parametrize("ending", ["\n", "\r\n", ""])
 def test_csv_that_ends_in_a_quoted_field_rejects_its_last_record(tmp_path: Path, ending: str) -> None:
     file = write(tmp_path / "in.csv", f'id,t\na,x\nb,"open\nc,y\nd,z{ending}'.encode())
-    found = texts(read_csv(file, template="{t}"))
+    found = read_texts(read_csv(file, template="{t}"))
     assert list(found) == ["a", "(row 1)"]
     assert found["(row 1)"].startswith("record 2 is not valid CSV, up to line 5: unexpected end of data")
     assert count_records(file) == 2
@@ -87,7 +87,7 @@ def test_csv_that_ends_in_a_quoted_field_rejects_its_last_record(tmp_path: Path,
 
 def test_csv_is_not_read_past_an_open_quote_that_a_later_one_closes(tmp_path: Path) -> None:
     file = write(tmp_path / "in.csv", b'id,t\na,"he said "hi"\nto all, then left"\nb,"x, y"\n')
-    found = texts(read_csv(file, template="{t}"))
+    found = read_texts(read_csv(file, template="{t}"))
     assert list(found) == ["(row 0)"]
     assert found["(row 0)"].endswith("a quote is not closed, so the rest of the file is not read")
     assert count_records(file) == 1
@@ -95,7 +95,7 @@ def test_csv_is_not_read_past_an_open_quote_that_a_later_one_closes(tmp_path: Pa
 
 def test_csv_is_read_past_a_record_whose_quotes_are_closed(tmp_path: Path) -> None:
     file = write(tmp_path / "in.csv", b'id,t\na,"he said "hi" twice"\nb,"two\n"lines""\nc,5" disk\n')
-    found = texts(read_csv(file, template="{t}"))
+    found = read_texts(read_csv(file, template="{t}"))
     assert list(found) == ["(row 0)", "(row 1)", "c"]
     assert found["c"] == '5" disk'
     assert count_records(file) == 3
@@ -106,11 +106,11 @@ def test_csv_rejects_a_field_above_the_limit(tmp_path: Path, monkeypatch: pytest
     monkeypatch.setattr("victor_fp.jobs.sources._LONGEST_FIELD", 200)
     try:
         closed = write(tmp_path / "in.csv", b"id,t\na,%b\nb,y\n" % (b"x" * 201))
-        found = texts(read_csv(closed, template="{t}"))
+        found = read_texts(read_csv(closed, template="{t}"))
         assert "field limit (200)" in found.pop("(row 0)")
         assert found == {"b": "y"}
         opened = write(tmp_path / "open.csv", b'id,t\na,"\n%b' % (b"b,y\n" * 1000))
-        assert list(texts(read_csv(opened, template="{t}"))) == ["(row 0)"]
+        assert list(read_texts(read_csv(opened, template="{t}"))) == ["(row 0)"]
     finally:
         csv.field_size_limit(limit)
 
@@ -133,12 +133,12 @@ def test_csv_with_an_invalid_header_is_refused(tmp_path: Path, header: bytes, re
 
 def test_csv_may_have_several_columns_without_a_name(tmp_path: Path) -> None:
     file = write(tmp_path / "in.csv", b"\nid,t,,\na,x,,\n")
-    assert texts(read_csv(file, template="{t}")) == {"a": "x"}
+    assert read_texts(read_csv(file, template="{t}")) == {"a": "x"}
 
 
 def test_jsonl_rejects_invalid_unicode_and_columns_without_a_value(tmp_path: Path) -> None:
     lines = [b'{"t": "caf\xe9"}', b'{"t": null}', b'{"t": "x"}', b'{"t": "y", "key": "\xff"}', b'{"t": NaN}']
-    assert texts(read_jsonl(write(tmp_path / "in.jsonl", b"\n".join(lines)), template="{t}")) == {
+    assert read_texts(read_jsonl(write(tmp_path / "in.jsonl", b"\n".join(lines)), template="{t}")) == {
         "(row 0)": "line 1 is not a JSON object: a text is not valid Unicode",
         "1": "the template requires column 't'; the row has no value in it",
         "2": "x",
@@ -150,7 +150,7 @@ def test_jsonl_rejects_invalid_unicode_and_columns_without_a_value(tmp_path: Pat
 def test_parquet_rejects_invalid_bytes_and_columns_without_a_value(tmp_path: Path) -> None:
     file = tmp_path / "in.parquet"
     write_parquet(file, [b"x", b"caf\xe9", None, b"y"])
-    assert texts(read_rows(file, template="{t}")) == {
+    assert read_texts(read_rows(file, template="{t}")) == {
         "0": "x",
         "(row 1)": "record 2 is not valid UTF-8",
         "2": "the template requires column 't'; the row has no value in it",
@@ -179,7 +179,7 @@ def test_shards_reject_the_rows_that_a_file_rejects(tmp_path: Path, suffix: str)
         write(file, b'{"t": "x"}\n{"t": "caf\xe9"}\n{"t": null}\n{"t": "y"}\n')
     (found,) = find_files(file, 10)
     shard = Shard(name="0", path=found.path, label=found.label, format=found.format, start=0, end=found.length)
-    first, invalid, empty, last = texts(read_shard(shard, ColumnRules(template="{t}"))).values()
+    first, invalid, empty, last = read_texts(read_shard(shard, ColumnRules(template="{t}"))).values()
     assert (first, last) == ("x", "y")
     assert "not valid" in invalid
     assert empty == "the template requires column 't'; the row has no value in it"
@@ -208,7 +208,7 @@ async def test_a_job_sends_nothing_of_a_file_with_a_column_twice(tmp_path: Path)
 def test_a_key_column_must_be_there(tmp_path: Path) -> None:
     file = tmp_path / "in.jsonl"
     file.write_text('{"n": 7, "t": "x"}\n{"t": "y"}\n{"n": null, "t": "z"}\n')
-    found = texts(read_jsonl(file, template="{t}", key="n"))
+    found = read_texts(read_jsonl(file, template="{t}", key="n"))
     assert found == {"7": "x", "(row 1)": "row 1 has no column 'n'", "(row 2)": "row 2 has no value in column 'n'"}
 
 
@@ -216,7 +216,7 @@ def test_instructions_come_before_prompts_and_not_before_messages(tmp_path: Path
     file = tmp_path / "in.jsonl"
     file.write_text('{"prompt": "x"}\n{"messages": [{"role": "user", "content": "y"}]}\n')
     rows: list[RowInput] = list(read_jsonl(file, system="Be brief"))
-    roles = [[message.role for message in row.messages] for row in checked(rows) if isinstance(row, CheckedRow)]
+    roles = [[message.role for message in row.messages] for row in check_rows(rows) if isinstance(row, CheckedRow)]
     assert roles == [["system", "user"], ["user"]]
 
 
@@ -226,7 +226,7 @@ def test_parquet(tmp_path: Path) -> None:
     file = tmp_path / "in.parquet"
     table = pyarrow.table({"id": [str(n) for n in range(3000)], "text": [f"t{n}" for n in range(3000)]})
     parquet.write_table(table, file, row_group_size=500)
-    found = texts(read_rows(file, template="{text}"))
+    found = read_texts(read_rows(file, template="{text}"))
     assert len(found) == 3000
     assert found["2999"] == "t2999"
     assert count_records(file) == 3000

@@ -25,18 +25,18 @@ from victor_fp.jobs.sync_run import SyncJobRun
 from victor_fp.sync import SyncProvider, create, run, run_job
 
 
-def rows(count: int) -> Iterator[Row]:
+def build_rows(count: int) -> Iterator[Row]:
     return (Row(str(number), f"text {number}") for number in range(count))
 
 
 def test_every_row_is_processed_once_and_a_second_run_sends_nothing(tmp_path: Path) -> None:
     provider, ledger = RowProvider(), tmp_path / "job.ledger"
-    found = {done.key: done for done in run_job(rows(500), SyncProvider(provider), model="m", ledger=ledger)}
+    found = {done.key: done for done in run_job(build_rows(500), SyncProvider(provider), model="m", ledger=ledger)}
     assert len(found) == 500
     assert all(done.result.unwrap().content == f"TEXT {key}" for key, done in found.items())
     assert set(provider.asked.values()) == {1}
     again = RowProvider()
-    second = list(run_job(rows(500), again, model="m", ledger=ledger))
+    second = list(run_job(build_rows(500), again, model="m", ledger=ledger))
     assert not again.asked
     assert {done.key: done.result for done in second} == {key: done.result for key, done in found.items()}
     assert all(done.is_resumed for done in second)
@@ -61,7 +61,7 @@ def test_rows_are_sent_over_http(tmp_path: Path) -> None:
         await talk.answer({"model": "m", "choices": [{"index": 0, "finish_reason": "stop", "message": message}]})
 
     with serving_in_a_thread() as serve, create("openai", api_key="k", base_url=f"{serve(answer).url}/v1") as provider:
-        found = {done.key: done.result for done in run_job(rows(40), provider, model="m", ledger=tmp_path / "l")}
+        found = {done.key: done.result for done in run_job(build_rows(40), provider, model="m", ledger=tmp_path / "l")}
     assert {key: result.unwrap().content for key, result in found.items()} == {
         str(number): f"TEXT {number}" for number in range(40)
     }
@@ -90,14 +90,14 @@ def _leave(job: SyncJobRun[CompletionResponse], way: str) -> None:
 def test_leaving_a_job_stops_it_and_frees_the_ledger(tmp_path: Path, way: str) -> None:
     provider, ledger, closed = RowProvider(), tmp_path / "job.ledger", []
 
-    def source() -> Iterator[Row]:
+    def generate_rows() -> Iterator[Row]:
         try:
-            yield from rows(5000)
+            yield from build_rows(5000)
         finally:
             closed.append(threading.get_ident())
 
     def begin() -> SyncJobRun[CompletionResponse]:
-        return run_job(source(), provider, model="m", ledger=ledger, concurrency=8)
+        return run_job(generate_rows(), provider, model="m", ledger=ledger, concurrency=8)
 
     if way == "drop":
         next(begin())
@@ -107,7 +107,7 @@ def test_leaving_a_job_stops_it_and_frees_the_ledger(tmp_path: Path, way: str) -
     asked = sum(provider.asked.values())
     assert asked <= 100
     second = RowProvider()
-    assert len(list(run_job(rows(200), second, model="m", ledger=ledger))) == 200
+    assert len(list(run_job(build_rows(200), second, model="m", ledger=ledger))) == 200
     assert sum(provider.asked.values()) == asked
     assert sum(provider.asked[prompt] for prompt in second.asked) <= 8
 
@@ -126,7 +126,7 @@ def test_interrupt_stops_the_job_and_the_next_run_continues(tmp_path: Path) -> N
     provider = RowProvider(answer)
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     seen = set()
-    job = run_job(rows(100), provider, model="m", ledger=ledger, concurrency=8)
+    job = run_job(build_rows(100), provider, model="m", ledger=ledger, concurrency=8)
     try:
         with pytest.raises(KeyboardInterrupt):
             for done in job:
@@ -136,7 +136,7 @@ def test_interrupt_stops_the_job_and_the_next_run_continues(tmp_path: Path) -> N
     assert provider.in_flight == 0
     assert list(job) == []
     second = RowProvider()
-    found = {done.key for done in run_job(rows(100), second, model="m", ledger=ledger)}
+    found = {done.key for done in run_job(build_rows(100), second, model="m", ledger=ledger)}
     assert found == {str(number) for number in range(100)}
     assert sum(provider.asked[prompt] for prompt in second.asked) <= 8
     assert not {f"text {key}" for key in seen} & second.asked.keys()
@@ -146,8 +146,8 @@ def test_rows_are_read_in_the_callers_thread_and_may_use_a_synchronous_provider(
     threads = set()
     provider = SyncProvider(RowProvider())
 
-    def source() -> Iterator[Row]:
-        for row in rows(300):
+    def generate_rows() -> Iterator[Row]:
+        for row in build_rows(300):
             threads.add(threading.get_ident())
             if row.key == "150":
                 yield Row(row.key, provider.chat("from another call", model="m").content)
@@ -155,7 +155,8 @@ def test_rows_are_read_in_the_callers_thread_and_may_use_a_synchronous_provider(
                 yield row
 
     found = {
-        done.key: done.result.unwrap().content for done in run_job(source(), provider, model="m", ledger=tmp_path / "l")
+        done.key: done.result.unwrap().content
+        for done in run_job(generate_rows(), provider, model="m", ledger=tmp_path / "l")
     }
     assert threads == {threading.get_ident()}
     assert found["150"] == "FROM ANOTHER CALL"
@@ -165,12 +166,12 @@ def test_rows_are_read_in_the_callers_thread_and_may_use_a_synchronous_provider(
 def test_rows_are_read_only_so_far_ahead(tmp_path: Path) -> None:
     provider, read = RowProvider(), []
 
-    def source() -> Iterator[Row]:
-        for row in rows(5000):
+    def generate_rows() -> Iterator[Row]:
+        for row in build_rows(5000):
             read.append(row.key)
             yield row
 
-    with run_job(source(), provider, model="m", ledger=tmp_path / "l", concurrency=20) as job:
+    with run_job(generate_rows(), provider, model="m", ledger=tmp_path / "l", concurrency=20) as job:
         next(job)
         for _ in range(200):
             run(asyncio.sleep(0))
@@ -180,41 +181,41 @@ def test_rows_are_read_only_so_far_ahead(tmp_path: Path) -> None:
 
 
 def test_an_exception_in_the_source_is_raised_once_the_rows_before_it_are_answered(tmp_path: Path) -> None:
-    def source() -> Iterator[Row]:
-        yield from rows(200)
+    def generate_rows() -> Iterator[Row]:
+        yield from build_rows(200)
         raise OSError("the input broke")
 
     found = []
     with pytest.raises(OSError, match="the input broke"):
-        for done in run_job(source(), RowProvider(), model="m", ledger=tmp_path / "l"):
+        for done in run_job(generate_rows(), RowProvider(), model="m", ledger=tmp_path / "l"):
             found += [done.key]
     assert read_report(tmp_path / "l").unwrap().done == len(found) == 200
 
 
 def test_rows_may_come_from_an_async_iterable(tmp_path: Path) -> None:
-    async def source() -> AsyncIterator[Row]:
-        for row in rows(20):
+    async def generate_rows() -> AsyncIterator[Row]:
+        for row in build_rows(20):
             await asyncio.sleep(0)
             yield row
 
-    assert len(list(run_job(source(), RowProvider(), model="m", ledger=tmp_path / "l"))) == 20
+    assert len(list(run_job(generate_rows(), RowProvider(), model="m", ledger=tmp_path / "l"))) == 20
 
 
 def test_stopping_fault_is_reported_and_no_more_rows_are_read(tmp_path: Path) -> None:
     read = []
 
-    def source() -> Iterator[Row]:
-        for row in rows(5000):
+    def generate_rows() -> Iterator[Row]:
+        for row in build_rows(5000):
             read.append(row.key)
             yield row
 
     provider = RowProvider(lambda *_: CredentialMissing(message="no key"))
-    job = run_job(source(), provider, model="m", ledger=tmp_path / "l", concurrency=4)
+    job = run_job(generate_rows(), provider, model="m", ledger=tmp_path / "l", concurrency=4)
     assert 1 <= len(list(job)) <= 4
     assert isinstance(job.stopped, CredentialMissing)
     assert len(read) <= 256
     (tmp_path / "bad").write_text("this is not a database, and it is long enough to be looked at as one" * 50)
-    refused = run_job(rows(3), RowProvider(), model="m", ledger=tmp_path / "bad")
+    refused = run_job(build_rows(3), RowProvider(), model="m", ledger=tmp_path / "bad")
     (only,) = refused
     assert isinstance(only.result.failure(), LedgerFailed)
     assert isinstance(refused.stopped, LedgerFailed)
@@ -222,7 +223,9 @@ def test_stopping_fault_is_reported_and_no_more_rows_are_read(tmp_path: Path) ->
 
 def test_a_budget_bounds_the_run(tmp_path: Path) -> None:
     provider = RowProvider()
-    job = run_job(rows(100), provider, model="m", ledger=tmp_path / "l", concurrency=16, budget=Budget(requests=30))
+    job = run_job(
+        build_rows(100), provider, model="m", ledger=tmp_path / "l", concurrency=16, budget=Budget(requests=30)
+    )
     assert sum(isinstance(done.result, Success) for done in job) == 30
     assert isinstance(job.stopped, BudgetExceeded)
     assert sum(provider.asked.values()) == 30
@@ -234,7 +237,7 @@ class City(BaseModel):
 
 def test_export_of_a_running_job(tmp_path: Path) -> None:
     out = tmp_path / "out.jsonl"
-    with run_job(rows(50), RowProvider(), model="m", ledger=tmp_path / "l", concurrency=2) as job:
+    with run_job(build_rows(50), RowProvider(), model="m", ledger=tmp_path / "l", concurrency=2) as job:
         seen = {next(job).key for _ in range(10)}
         assert job.export(out, order="completion").unwrap() >= 10
     assert seen <= {json.loads(line)["key"] for line in out.read_text().splitlines()}
@@ -242,24 +245,24 @@ def test_export_of_a_running_job(tmp_path: Path) -> None:
 
 def test_structured_output_is_parsed(tmp_path: Path) -> None:
     provider = RowProvider(lambda *_: '{"name": "Paris"}')
-    (done,) = run_job(rows(1), provider, model="m", ledger=tmp_path / "l", schema=City)
+    (done,) = run_job(build_rows(1), provider, model="m", ledger=tmp_path / "l", schema=City)
     assert done.result == Success(City(name="Paris"))
 
 
 def test_inside_the_background_loop_the_job_is_a_failure_and_does_not_hang(tmp_path: Path) -> None:
-    async def inside() -> None:
-        job = run_job(rows(3), RowProvider(), model="m", ledger=tmp_path / "l")
+    async def run_inside() -> None:
+        job = run_job(build_rows(3), RowProvider(), model="m", ledger=tmp_path / "l")
         (only,) = job
         assert isinstance(only.result, Failure)
         assert isinstance(job.stopped, InvalidRequest)
         assert "inside the background event loop" in job.stopped.message
 
-    run(inside())
+    run(run_inside())
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 def test_a_job_that_was_begun_before_a_fork_is_a_failure_in_the_child(tmp_path: Path) -> None:
-    job = run_job(rows(50), RowProvider(), model="m", ledger=tmp_path / "l", concurrency=4)
+    job = run_job(build_rows(50), RowProvider(), model="m", ledger=tmp_path / "l", concurrency=4)
     next(job)
     child = os.fork()
     if not child:
@@ -277,7 +280,7 @@ def test_a_job_that_was_begun_before_a_fork_is_a_failure_in_the_child(tmp_path: 
 
 def test_unread_job_sends_nothing_and_creates_no_ledger(tmp_path: Path) -> None:
     provider = RowProvider()
-    job = run_job(rows(3), provider, model="m", ledger=tmp_path / "l")
+    job = run_job(build_rows(3), provider, model="m", ledger=tmp_path / "l")
     job.close()
     assert list(job) == []
     assert not provider.asked

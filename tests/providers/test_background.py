@@ -41,34 +41,34 @@ class ResponsesProvider(CatalogueProvider):
     SPEC = OPENAI_RESPONSES
 
 
-def responses(url: str, **options: Any) -> ResponsesProvider:
+def make_responses(url: str, **options: Any) -> ResponsesProvider:
     return ResponsesProvider(
         **{"api_key": KEY, "base_url": f"{url}/v1", "timeout": 5, "runtime": FakeRuntime(), **options}
     )
 
 
-def managed(url: str, **options: Any) -> ManagedProvider:
+def make_managed(url: str, **options: Any) -> ManagedProvider:
     extra = {"max_retries": 0, "runtime": FakeRuntime()}
     config = ProviderConfig("openai-responses", MODEL, api_key=KEY, base_url=f"{url}/v1", extra_kwargs=extra, **options)
     return ManagedProvider(config=config)
 
 
-def gives(whole: object, status: int = 200) -> Script:
-    async def script(talk: Talk, _: Received) -> None:
+def give_answer(whole: object, status: int = 200) -> Script:
+    async def answer_request(talk: Talk, _: Received) -> None:
         await talk.answer(whole, status)
 
-    return script
+    return answer_request
 
 
-def under_way(status: str = "in_progress") -> Script:
-    return gives({**response(), "status": status, "usage": None})
+def give_pending(status: str = "in_progress") -> Script:
+    return give_answer({**response(), "status": status, "usage": None})
 
 
 def list_requests(server: Loopback) -> list[tuple[str, str]]:
     return [(received.method, received.path) for received in server.received]
 
 
-async def eventually(holds: Callable[[], bool]) -> None:
+async def wait_until(holds: Callable[[], bool]) -> None:
     for _ in range(500):
         if holds():
             return
@@ -78,8 +78,13 @@ async def eventually(holds: Callable[[], bool]) -> None:
 
 async def test_a_chat_in_the_background_is_polled_until_its_response_is_there() -> None:
     runtime = FakeRuntime()
-    scripts = [under_way("queued"), under_way(), gives({"error": {"message": "boom"}}, 502), gives(WHOLE)]
-    async with serving(*scripts) as server, responses(server.url, runtime=runtime) as provider:
+    scripts = [
+        give_pending("queued"),
+        give_pending(),
+        give_answer({"error": {"message": "boom"}}, 502),
+        give_answer(WHOLE),
+    ]
+    async with serving(*scripts) as server, make_responses(server.url, runtime=runtime) as provider:
         found = await provider.chat(HI, model=MODEL, background=True)
     assert (found.content, found.stop_reason, found.response_id) == ("Hello", "stop", "resp_1")
     assert list_requests(server) == [CREATE, POLL, POLL, POLL]
@@ -91,8 +96,8 @@ async def test_a_chat_in_the_background_is_polled_until_its_response_is_there() 
 
 async def test_it_may_take_longer_than_the_providers_timeout() -> None:
     runtime = FakeRuntime()
-    scripts = [*[under_way()] * 200, gives(WHOLE)]
-    async with serving(*scripts) as server, responses(server.url, runtime=runtime) as provider:
+    scripts = [*[give_pending()] * 200, give_answer(WHOLE)]
+    async with serving(*scripts) as server, make_responses(server.url, runtime=runtime) as provider:
         found = await provider.chat(HI, model=MODEL, background=True)
     assert found.content == "Hello"
     assert runtime.time > 1000 + 2000
@@ -102,7 +107,7 @@ async def test_it_may_take_longer_than_the_providers_timeout() -> None:
     ("bound", "kind"), [({"deadline": 20}, faults.DeadlineExceeded), ({"timeout": 20}, faults.TimedOut)]
 )
 async def test_a_chat_past_its_deadline_cancels_its_response(bound: dict[str, Any], kind: type[faults.Fault]) -> None:
-    async with serving(under_way()) as server, responses(server.url, max_retries=0) as provider:
+    async with serving(give_pending()) as server, make_responses(server.url, max_retries=0) as provider:
         fault = (await provider.chat_result(HI, model=MODEL, background=True, **bound)).failure()
     assert isinstance(fault, kind)
     assert list_requests(server)[0] == CREATE
@@ -111,21 +116,24 @@ async def test_a_chat_past_its_deadline_cancels_its_response(bound: dict[str, An
 
 
 async def test_leaving_a_chat_cancels_its_response() -> None:
-    async def silent(talk: Talk, _: Received) -> None:
+    async def keep_silent(talk: Talk, _: Received) -> None:
         await talk.gone(10)
 
-    async with serving(under_way(), silent, gives({})) as server, responses(server.url) as provider:
+    async with serving(give_pending(), keep_silent, give_answer({})) as server, make_responses(server.url) as provider:
         task = asyncio.create_task(provider.chat_result(HI, model=MODEL, background=True))
-        await eventually(lambda: POLL in list_requests(server))
+        await wait_until(lambda: POLL in list_requests(server))
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task
-        await eventually(lambda: CANCEL in list_requests(server))
+        await wait_until(lambda: CANCEL in list_requests(server))
 
 
 async def test_a_response_that_failed_is_its_fault_and_not_cancelled() -> None:
     failed = {**response(), "status": "failed", "error": {"code": "rate_limit_exceeded", "message": "Slow down"}}
-    async with serving(under_way(), gives(failed)) as server, responses(server.url, max_retries=0) as provider:
+    async with (
+        serving(give_pending(), give_answer(failed)) as server,
+        make_responses(server.url, max_retries=0) as provider,
+    ):
         fault = (await provider.chat_result(HI, model=MODEL, background=True)).failure()
     assert isinstance(fault, faults.RateLimited)
     assert list_requests(server) == [CREATE, POLL]
@@ -136,19 +144,19 @@ async def test_a_stream_in_the_background_is_read_as_it_comes() -> None:
         assert received.json()["background"] is True
         await talk.events({"type": "response.completed", "response": WHOLE}, done=False)
 
-    async with serving(stream) as server, responses(server.url) as provider:
+    async with serving(stream) as server, make_responses(server.url) as provider:
         found = await provider.stream(HI, model=MODEL, background=True).response()
     assert found.content == "Hello"
     assert list_requests(server) == [CREATE]
 
 
 async def test_a_handle_is_plain_json_and_resumed_by_another_provider() -> None:
-    async with serving(under_way("queued"), under_way(), gives(WHOLE)) as server:
-        async with responses(server.url) as provider:
+    async with serving(give_pending("queued"), give_pending(), give_answer(WHOLE)) as server:
+        async with make_responses(server.url) as provider:
             handle = await provider.start_background(HI, model=MODEL)
         assert handle == HANDLE
         assert list_requests(server) == [CREATE]
-        async with responses(server.url) as another:
+        async with make_responses(server.url) as another:
             found = await another.resume_background(json.loads(json.dumps(handle)))
     assert (found.content, found.model) == ("Hello", MODEL)
     assert list_requests(server) == [CREATE, POLL, POLL]
@@ -157,7 +165,7 @@ async def test_a_handle_is_plain_json_and_resumed_by_another_provider() -> None:
 async def test_names_of_tools_that_were_mapped_are_mapped_back_by_the_handle() -> None:
     whole = response(call("fs_read", '{"path": "a"}'), store=True, background=True)
     tool = {"name": "fs.read", "description": "Read.", "parameters": {"type": "object", "properties": {}}}
-    async with serving(under_way("queued"), gives(whole)) as server, responses(server.url) as provider:
+    async with serving(give_pending("queued"), give_answer(whole)) as server, make_responses(server.url) as provider:
         handle = await provider.start_background(HI, model=MODEL, tools=[tool])
         found = await provider.resume_background(json.loads(json.dumps(handle)))
     assert handle == {**HANDLE, "tool_names": {"fs_read": "fs.read"}}
@@ -165,14 +173,14 @@ async def test_names_of_tools_that_were_mapped_are_mapped_back_by_the_handle() -
 
 
 async def test_a_response_that_is_there_at_once_has_a_handle_too() -> None:
-    async with serving(gives(WHOLE)) as server, responses(server.url) as provider:
+    async with serving(give_answer(WHOLE)) as server, make_responses(server.url) as provider:
         handle = await provider.start_background(HI, model=MODEL)
         assert (await provider.resume_background(handle)).content == "Hello"
 
 
 async def test_resumed_response_can_be_left_and_resumed_again() -> None:
-    scripts = [under_way(), under_way(), under_way(), gives(WHOLE)]
-    async with serving(*scripts) as server, responses(server.url, max_retries=0) as provider:
+    scripts = [give_pending(), give_pending(), give_pending(), give_answer(WHOLE)]
+    async with serving(*scripts) as server, make_responses(server.url, max_retries=0) as provider:
         fault = (await provider.resume_background_result(HANDLE, timeout=2)).failure()
         late = (await provider.resume_background_result(HANDLE, deadline=0.5)).failure()
         assert (await provider.resume_background(HANDLE)).content == "Hello"
@@ -182,8 +190,8 @@ async def test_resumed_response_can_be_left_and_resumed_again() -> None:
 
 
 async def test_polls_of_a_resumed_response_are_retried_like_any_request() -> None:
-    scripts = [gives({"error": {"message": "boom"}}, 500), gives(WHOLE)]
-    async with serving(*scripts) as server, responses(server.url) as provider:
+    scripts = [give_answer({"error": {"message": "boom"}}, 500), give_answer(WHOLE)]
+    async with serving(*scripts) as server, make_responses(server.url) as provider:
         found = await provider.resume_background(HANDLE)
     assert found.content == "Hello"
     assert [attempt["outcome"] for attempt in (found.metadata or {}).get("attempts", [])] in (
@@ -194,11 +202,19 @@ async def test_polls_of_a_resumed_response_are_retried_like_any_request() -> Non
 
 
 def test_the_synchronous_api_has_the_same_methods() -> None:
-    cancelled = gives({**response(), "status": "cancelled"})
-    scripts = [under_way("queued"), under_way(), gives(WHOLE), gives(WHOLE), cancelled, cancelled, under_way()]
+    cancelled = give_answer({**response(), "status": "cancelled"})
+    scripts = [
+        give_pending("queued"),
+        give_pending(),
+        give_answer(WHOLE),
+        give_answer(WHOLE),
+        cancelled,
+        cancelled,
+        give_pending(),
+    ]
     with serving_in_a_thread() as start:
         server = start(*scripts)
-        with SyncProvider(responses(server.url)) as provider:
+        with SyncProvider(make_responses(server.url)) as provider:
             handle = provider.start_background(HI, model=MODEL)
             assert provider.resume_background(handle).content == "Hello"
             assert provider.resume_background_result(handle).unwrap().content == "Hello"
@@ -209,7 +225,10 @@ def test_the_synchronous_api_has_the_same_methods() -> None:
 
 
 async def test_a_response_is_cancelled_by_its_handle() -> None:
-    async with serving(gives({**response(), "status": "cancelled"})) as server, responses(server.url) as provider:
+    async with (
+        serving(give_answer({**response(), "status": "cancelled"})) as server,
+        make_responses(server.url) as provider,
+    ):
         await provider.cancel_background(HANDLE)
         fault = (await provider.resume_background_result(HANDLE)).failure()
     assert isinstance(fault, faults.Cancelled)
@@ -218,7 +237,7 @@ async def test_a_response_is_cancelled_by_its_handle() -> None:
 
 async def test_unknown_response_is_a_fault() -> None:
     missing = {"error": {"message": "Response with id 'resp_1' not found.", "type": "invalid_request_error"}}
-    async with serving(gives(missing, 404)) as server, responses(server.url) as provider:
+    async with serving(give_answer(missing, 404)) as server, make_responses(server.url) as provider:
         fault = (await provider.resume_background_result(HANDLE)).failure()
     assert not faults.can_retry(fault)
     assert list_requests(server) == [POLL]
@@ -226,7 +245,10 @@ async def test_unknown_response_is_a_fault() -> None:
 
 async def test_calls_in_the_background_are_continued_without_their_history() -> None:
     calling = response(call("weather", "{}"), store=True)
-    async with serving(under_way(), gives(calling), gives(WHOLE)) as server, responses(server.url) as provider:
+    async with (
+        serving(give_pending(), give_answer(calling), give_answer(WHOLE)) as server,
+        make_responses(server.url) as provider,
+    ):
         first = await provider.chat(HI, model=MODEL, background=True)
         assert first.tool_calls is not None
         assert first.response_id is not None
@@ -238,7 +260,7 @@ async def test_calls_in_the_background_are_continued_without_their_history() -> 
 
 
 async def test_managed_providers_start_and_resume_under_their_limits() -> None:
-    async with serving(under_way(), gives(WHOLE)) as server, managed(server.url) as provider:
+    async with serving(give_pending(), give_answer(WHOLE)) as server, make_managed(server.url) as provider:
         handle = await provider.start_background(HI)
         assert handle == HANDLE
         assert (await provider.resume_background(handle)).content == "Hello"
@@ -259,7 +281,7 @@ async def test_unsupported_background_responses_are_a_fault(make: Callable[[], B
 
 
 async def test_the_raising_methods_raise() -> None:
-    async with responses("http://127.0.0.1:1") as provider:
+    async with make_responses("http://127.0.0.1:1") as provider:
         for wrong in ({}, {"id": 1}, "resp_1"):
             with pytest.raises(ProviderError, match="handle"):
                 await provider.resume_background(wrong)  # type: ignore[arg-type]  # what a caller may pass

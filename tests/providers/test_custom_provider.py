@@ -34,21 +34,21 @@ def registry() -> Iterator[type[ProviderRegistry]]:
     ProviderRegistry.restore()
 
 
-async def calls_a_tool(talk: Talk, _: Received) -> None:
+async def call_tool(talk: Talk, _: Received) -> None:
     call = {"id": "a", "type": "function", "function": {"name": "weather", "arguments": '{"city": "Oslo"}'}}
     choice = {"message": {"role": "assistant", "content": None, "tool_calls": [call]}, "finish_reason": "tool_calls"}
     await talk.answer(shapes.body(choices=[choice]))
 
 
 def status(code: int) -> object:
-    async def script(talk: Talk, _: Received) -> None:
+    async def refuse_request(talk: Talk, _: Received) -> None:
         await talk.answer(shapes.error("no"), code)
 
-    return script
+    return refuse_request
 
 
 async def test_it_chats_and_calls_tools() -> None:
-    async with serving(calls_a_tool) as server, CustomLLMProvider(api_key="k", base_url=server.url) as provider:
+    async with serving(call_tool) as server, CustomLLMProvider(api_key="k", base_url=server.url) as provider:
         response = await provider.chat(HI, model="m", tools=[WEATHER])
         assert (provider.api_key, provider.timeout, provider.max_retries) == ("k", 60, 3)
     assert response.tool_calls == [{"id": "a", "name": "weather", "arguments": {"city": "Oslo"}}]
@@ -57,10 +57,10 @@ async def test_it_chats_and_calls_tools() -> None:
 
 
 async def test_it_streams_under_both_names_and_as_values() -> None:
-    async def streams(talk: Talk, _: Received) -> None:
+    async def stream_hello(talk: Talk, _: Received) -> None:
         await talk.events(*shapes.chunks("Hel", "lo")[:-1])
 
-    async with serving(streams) as server, CustomLLMProvider(api_key="k", base_url=server.url) as provider:
+    async with serving(stream_hello) as server, CustomLLMProvider(api_key="k", base_url=server.url) as provider:
         said = [chunk.content async for chunk in provider.stream(HI, model="m")]
         again = [chunk.content async for chunk in provider.stream_chat(HI, model="m")]
         results = [result async for result in provider.stream_result(HI, model="m")]

@@ -42,9 +42,9 @@ class Own(BaseProvider):
     def stream(self, messages: list[Message], **options: Any) -> AsyncIterator[StreamChunk]:
         if self.at_once:
             raise self.raised
-        return self._streamed()
+        return self._yield_chunks()
 
-    async def _streamed(self) -> AsyncIterator[StreamChunk]:
+    async def _yield_chunks(self) -> AsyncIterator[StreamChunk]:
         try:
             for number in range(self.before):
                 yield StreamChunk(content=str(number))

@@ -24,7 +24,7 @@ def _registry() -> Iterator[None]:
     ProviderRegistry.restore()
 
 
-def models_asked(wire: ScriptedWire) -> list[object]:
+def list_requested_models(wire: ScriptedWire) -> list[object]:
     bodies = [request.json() for request in wire.requests]
     return [body["model"] for body in bodies if isinstance(body, dict)]
 
@@ -34,7 +34,7 @@ async def test_a_name_may_hold_the_model() -> None:
     async with ProviderRegistry.create("acme/m-1", api_key=KEY, transport=wire) as provider:
         assert (provider.name, provider.default_model) == ("acme", "m-1")
         await provider.chat(HI, model="m-2")
-    assert models_asked(wire) == ["m-2"]
+    assert list_requested_models(wire) == ["m-2"]
 
 
 async def test_every_call_of_a_built_in_provider_uses_the_default_model() -> None:
@@ -43,7 +43,7 @@ async def test_every_call_of_a_built_in_provider_uses_the_default_model() -> Non
     await provider.chat(HI)
     await provider.stream(HI).response()
     assert (await provider.chat_result(HI, model="m-2")).unwrap().content == "Hi"
-    assert models_asked(wire) == ["m-1", "m-1", "m-2"]
+    assert list_requested_models(wire) == ["m-1", "m-1", "m-2"]
 
 
 async def test_the_entry_names_a_default_model() -> None:
@@ -74,7 +74,7 @@ async def test_managed_provider_uses_the_model_of_its_name() -> None:
     async with await ManagedProviderFactory.create("acme/m-1", api_key=KEY, transport=wire) as managed:
         assert managed.model == "m-1"
         await managed.chat(HI)
-    assert models_asked(wire) == ["m-1"]
+    assert list_requested_models(wire) == ["m-1"]
 
 
 async def test_fallback_uses_the_model_of_its_name_or_entry() -> None:
@@ -104,7 +104,7 @@ async def test_rows_without_a_model_are_asked_with_the_default_one(tmp_path: Pat
     provider = AcmeProvider(KEY, default_model="m-1", transport=wire)
     done = [one async for one in run([Row("1", "Hi"), Row("2", "Hi", model="m-2")], provider, ledger=tmp_path / "l")]
     assert [one.result.unwrap().content for one in done] == ["Hi", "Hi"]
-    assert sorted(map(str, models_asked(wire))) == ["m-1", "m-2"]
+    assert sorted(map(str, list_requested_models(wire))) == ["m-1", "m-2"]
 
 
 async def test_a_batch_without_a_model_uses_the_default_one() -> None:

@@ -55,26 +55,26 @@ class Embedder(CatalogueProvider):
     SPEC = EMBEDDER
 
 
-def embedder(url: str, **options: Any) -> Embedder:
+def make_embedder(url: str, **options: Any) -> Embedder:
     return Embedder(**{"api_key": KEY, "base_url": f"{url}/v1", "timeout": 5, **options})
 
 
-def managed(url: str, **options: Any) -> ManagedProvider:
-    return ManagedProvider(config=config(url, **options))
+def make_managed(url: str, **options: Any) -> ManagedProvider:
+    return ManagedProvider(config=make_config(url, **options))
 
 
-def config(url: str, model: str = "m-1", **options: Any) -> ProviderConfig:
+def make_config(url: str, model: str = "m-1", **options: Any) -> ProviderConfig:
     extra = {"max_retries": options.pop("max_retries", 3), "runtime": options.pop("runtime", FakeRuntime())}
     return ProviderConfig("embedder", model, api_key=KEY, base_url=f"{url}/v1", extra_kwargs=extra, **options)
 
 
 async def answer(talk: Talk, received: Received) -> None:
-    found = answer_retrieval(as_received(received))
+    found = answer_retrieval(to_received(received))
     assert found is not None
     await talk.answer(b"".join(found.pieces), found.status)
 
 
-def as_received(received: Received) -> Any:
+def to_received(received: Received) -> Any:
     from victor_fp.testing.answers import Received as Seen
 
     return Seen(method=received.method, path=received.path, body=received.body)
@@ -88,7 +88,7 @@ async def refuse(talk: Talk, _: Received) -> None:
     await talk.answer({"error": {"message": "no such thing"}}, 400)
 
 
-def inputs(received: Sequence[Received]) -> list[list[str]]:
+def read_inputs(received: Sequence[Received]) -> list[list[str]]:
     return [list(json.loads(one.body)["input"]) for one in received]
 
 
@@ -107,7 +107,7 @@ class Crowd:
         self.most = max(self.most, self.now)
         await asyncio.sleep(self.seconds)
         self.now -= 1
-        texts = inputs([received])[0]
+        texts = read_inputs([received])[0]
         if self.fail_on and self.fail_on in texts:
             await refuse(talk, received)
             return
@@ -116,16 +116,16 @@ class Crowd:
 
 async def test_long_list_of_texts_is_split_in_order() -> None:
     texts = [f"word{number}" for number in range(7)]
-    async with serving(answer) as server, embedder(server.url) as provider:
+    async with serving(answer) as server, make_embedder(server.url) as provider:
         response = await provider.embed(texts, model="m-1")
     assert response.vectors.tolist() == [stub_vector(text) for text in texts]
     assert response.usage == {"prompt_tokens": 7, "total_tokens": 7}
-    assert sorted(map(len, inputs(server.received))) == [1, 2, 2, 2]
+    assert sorted(map(len, read_inputs(server.received))) == [1, 2, 2, 2]
     assert response.model == "m-1"
 
 
 async def test_one_text_may_be_passed_as_it_is_and_no_texts_need_no_request() -> None:
-    async with serving(answer) as server, embedder(server.url) as provider:
+    async with serving(answer) as server, make_embedder(server.url) as provider:
         assert len(await provider.embed("a text", model="m-1")) == 1
         none = await provider.embed([], model="m-1")
     assert (len(none), none.usage, len(server.received)) == (0, None, 1)
@@ -133,7 +133,7 @@ async def test_one_text_may_be_passed_as_it_is_and_no_texts_need_no_request() ->
 
 async def test_requests_run_concurrently_up_to_a_bound() -> None:
     crowd = Crowd()
-    async with serving(crowd) as server, embedder(server.url) as provider:
+    async with serving(crowd) as server, make_embedder(server.url) as provider:
         await provider.embed([str(number) for number in range(40)], model="m-1")
     assert crowd.most == PARALLEL_PARTS
     assert len(server.received) == 20
@@ -141,7 +141,7 @@ async def test_requests_run_concurrently_up_to_a_bound() -> None:
 
 async def test_a_request_that_fails_is_retried_alone() -> None:
     runtime = FakeRuntime()
-    async with serving(answer, fail, answer) as server, embedder(server.url, runtime=runtime) as provider:
+    async with serving(answer, fail, answer) as server, make_embedder(server.url, runtime=runtime) as provider:
         response = await provider.embed(["a", "b", "c", "d"], model="m-1")
     assert response.vectors.tolist() == [stub_vector(text) for text in "abcd"]
     assert len(server.received) == 3
@@ -152,7 +152,7 @@ async def test_a_request_that_fails_is_retried_alone() -> None:
 
 async def test_a_request_that_cannot_succeed_ends_the_others() -> None:
     crowd = Crowd(seconds=0.05, fail_on="0")
-    async with serving(crowd) as server, embedder(server.url) as provider:
+    async with serving(crowd) as server, make_embedder(server.url) as provider:
         result = await provider.embed_result([str(number) for number in range(100)], model="m-1")
     fault = result.failure()
     assert isinstance(fault, faults.InvalidRequest)
@@ -163,7 +163,10 @@ async def test_a_request_that_cannot_succeed_ends_the_others() -> None:
 async def test_every_request_acquires_a_permit() -> None:
     crowd = Crowd()
     limits = Limits(concurrency=3)
-    async with serving(crowd) as server, managed(server.url, concurrency_config=limits, runtime=SYSTEM) as provider:
+    async with (
+        serving(crowd) as server,
+        make_managed(server.url, concurrency_config=limits, runtime=SYSTEM) as provider,
+    ):
         response = await provider.embed([str(number) for number in range(20)])
     assert len(response) == 20
     assert crowd.most == 3
@@ -173,7 +176,7 @@ async def test_every_request_acquires_a_permit() -> None:
 
 
 async def test_every_request_is_paid_from_the_budget() -> None:
-    async with serving(answer) as server, managed(server.url, budget=Budget(requests=4)) as provider:
+    async with serving(answer) as server, make_managed(server.url, budget=Budget(requests=4)) as provider:
         await provider.embed(["a", "b", "c", "d", "e"])
         fault = (await provider.embed_result(["a", "b", "c", "d"])).failure()
         stats = provider.get_budget_stats()
@@ -184,12 +187,12 @@ async def test_every_request_is_paid_from_the_budget() -> None:
 
 
 async def test_texts_are_reserved_by_their_length_and_paid_without_output() -> None:
-    def price(sale: PricedUsage) -> float | None:
+    def compute_price(sale: PricedUsage) -> float | None:
         cost: float = 0.01 * sale.usage["prompt_tokens"] + 1.0 * sale.usage["completion_tokens"]
         return cost
 
     async with serving(answer) as server:
-        async with managed(server.url, budget=Budget(usd=0.5), price=price) as provider:
+        async with make_managed(server.url, budget=Budget(usd=0.5), price=compute_price) as provider:
             fault = (await provider.embed_result(["x" * 400])).failure()
             assert isinstance(fault, faults.BudgetExceeded)
             assert server.received == []
@@ -212,7 +215,7 @@ async def test_an_operation_is_observed_and_counted_once() -> None:
             return ended.append
 
     async with serving(answer) as server:
-        async with ManagedProvider(config=config(server.url), observers=[Notes()]) as provider:
+        async with ManagedProvider(config=make_config(server.url), observers=[Notes()]) as provider:
             await provider.embed(["a", "b c", "d"])
             await provider.rerank("a", ["a", "b"])
             metrics = provider.get_metrics()
@@ -229,14 +232,14 @@ async def test_all_vectors_are_of_the_target_that_answers() -> None:
     """A fallback embeds all texts anew: vectors of two models do not go together."""
 
     async def fail_on_three(talk: Talk, received: Received) -> None:
-        await (fail if "3" in inputs([received])[0] else answer)(talk, received)
+        await (fail if "3" in read_inputs([received])[0] else answer)(talk, received)
 
     async with serving(fail_on_three) as one, serving(answer) as two:
-        first = config(one.url, fallback_providers=[config(two.url, "m-2")], max_retries=0)
+        first = make_config(one.url, fallback_providers=[make_config(two.url, "m-2")], max_retries=0)
         async with ManagedProvider(config=first) as provider:
             response = await provider.embed([str(number) for number in range(6)])
     assert response.model == "m-2"
-    assert sorted(text for part in inputs(two.received) for text in part) == [str(number) for number in range(6)]
+    assert sorted(text for part in read_inputs(two.received) for text in part) == [str(number) for number in range(6)]
     assert response.metadata is not None
     outcomes = [(attempt["model"], attempt["outcome"]) for attempt in response.metadata["attempts"]]
     assert outcomes == [("m-1", "ServerFailed"), ("m-2", "ok")]
@@ -244,7 +247,7 @@ async def test_all_vectors_are_of_the_target_that_answers() -> None:
 
 async def test_breaker_records_every_request() -> None:
     async with serving(fail) as server:
-        async with embedder(server.url, max_retries=0, circuit_breaker_failure_threshold=2) as provider:
+        async with make_embedder(server.url, max_retries=0, circuit_breaker_failure_threshold=2) as provider:
             for _ in range(2):
                 assert (await provider.embed_result(["a"], model="m-1")).failure().status == 500
             fault = (await provider.embed_result(["a", "b", "c"], model="m-1")).failure()
@@ -253,19 +256,19 @@ async def test_breaker_records_every_request() -> None:
 
 
 async def test_a_deadline_ends_all_requests() -> None:
-    async def hang(talk: Talk, _: Received) -> None:
+    async def keep_silent(talk: Talk, _: Received) -> None:
         await talk.gone(30)
 
-    async with serving(hang) as server, embedder(server.url) as provider:
+    async with serving(keep_silent) as server, make_embedder(server.url) as provider:
         result = await provider.embed_result(["a", "b", "c"], model="m-1", deadline=0.2)
     assert isinstance(result.failure(), faults.DeadlineExceeded)
 
 
 async def test_cancellation_and_close_end_all_requests() -> None:
-    async def hang(talk: Talk, _: Received) -> None:
+    async def keep_silent(talk: Talk, _: Received) -> None:
         await talk.gone(30)
 
-    async with serving(hang) as server, embedder(server.url) as provider:
+    async with serving(keep_silent) as server, make_embedder(server.url) as provider:
         task = asyncio.create_task(provider.embed_result([str(number) for number in range(9)], model="m-1"))
         while len(server.received) < 5:
             await asyncio.sleep(0.01)
@@ -281,19 +284,19 @@ async def test_cancellation_and_close_end_all_requests() -> None:
 
 
 async def test_parts_with_vectors_of_different_lengths_are_an_invalid_response() -> None:
-    async def grow(talk: Talk, received: Received) -> None:
-        size = 1 if "a" in inputs([received])[0] else 2
-        data = [{"index": n, "embedding": [0.5] * size} for n, _ in enumerate(inputs([received])[0])]
+    async def answer_unequal_vectors(talk: Talk, received: Received) -> None:
+        size = 1 if "a" in read_inputs([received])[0] else 2
+        data = [{"index": n, "embedding": [0.5] * size} for n, _ in enumerate(read_inputs([received])[0])]
         await talk.answer({"data": data})
 
-    async with serving(grow) as server, embedder(server.url, max_retries=0) as provider:
+    async with serving(answer_unequal_vectors) as server, make_embedder(server.url, max_retries=0) as provider:
         fault = (await provider.embed_result(["a", "b", "c"], model="m-1")).failure()
     assert isinstance(fault, faults.InvalidResponse)
     assert (fault.provider, "cannot be joined" in fault.message) == ("embedder", True)
 
 
 async def test_unsupported_option_fails_or_is_dropped_visibly() -> None:
-    async with serving(answer) as server, embedder(server.url) as provider:
+    async with serving(answer) as server, make_embedder(server.url) as provider:
         fault = (await provider.embed_result(["a", "b", "c"], model="m-1", dimensions=4)).failure()
         assert isinstance(fault, faults.UnsupportedParameter)
         assert len(server.received) == 0
@@ -303,7 +306,7 @@ async def test_unsupported_option_fails_or_is_dropped_visibly() -> None:
 
 
 async def test_wrong_arguments_are_invalid_requests_and_nothing_is_raised() -> None:
-    async with embedder("http://127.0.0.1:1") as provider:
+    async with make_embedder("http://127.0.0.1:1") as provider:
         for texts, options in (
             (None, {}),
             ([1], {}),
@@ -324,7 +327,7 @@ async def test_wrong_arguments_are_invalid_requests_and_nothing_is_raised() -> N
 
 async def test_reranking_gives_the_best_documents_with_their_texts() -> None:
     documents = ["a dog", "the cat", "a cat and a dog"]
-    async with serving(answer) as server, embedder(server.url) as provider:
+    async with serving(answer) as server, make_embedder(server.url) as provider:
         response = await provider.rerank("cat", documents, model="r-1", top_n=2)
         assert (await provider.rerank("cat", [], model="r-1")).results == []
     assert [(one.index, one.document) for one in response.results] == [(1, "the cat"), (2, "a cat and a dog")]
@@ -375,7 +378,7 @@ async def test_unsupported_embeddings_are_a_fault() -> None:
 
 async def test_a_catalogue_provider_without_embeddings_sends_nothing_and_a_fallback_answers() -> None:
     async with serving(answer) as server:
-        first = ProviderConfig("anthropic", "claude", api_key=KEY, fallback_providers=[config(server.url, "m-2")])
+        first = ProviderConfig("anthropic", "claude", api_key=KEY, fallback_providers=[make_config(server.url, "m-2")])
         async with ManagedProvider(config=first) as provider:
             response = await provider.embed(["a"])
     assert response.model == "m-2"

@@ -67,7 +67,7 @@ def test_every_fault_has_an_exception_of_its_family(kind: type[Fault]) -> None:
     assert isinstance(error_from(kind()), ProviderError)
 
 
-def unread() -> Exception:
+def make_decode_error() -> Exception:
     try:
         json.loads("<html>")
     except ValueError as error:
@@ -85,7 +85,7 @@ class Refused(Exception):
     status_code = 429
 
 
-def answered(status: int) -> httpx.HTTPStatusError:
+def make_status_error(status: int) -> httpx.HTTPStatusError:
     request = httpx.Request("POST", "http://own.test")
     return httpx.HTTPStatusError("no", request=request, response=httpx.Response(status, request=request))
 
@@ -100,12 +100,12 @@ CAUSES: list[tuple[Exception, dict[str, object]]] = [
     (TimeoutError(), {"kind": faults.TimedOut, "phase": "read"}),
     (ConnectionResetError(), {"kind": faults.ConnectionFailed, "phase": "read"}),
     (OSError("odd"), {"kind": faults.ConnectionFailed}),
-    (unread(), {"kind": faults.InvalidResponse, "maybe_billed": True}),
+    (make_decode_error(), {"kind": faults.InvalidResponse, "maybe_billed": True}),
     (KeyError("choices"), {"kind": faults.InvalidResponse, "maybe_billed": True}),
     (msgspec.DecodeError("bad"), {"kind": faults.InvalidResponse}),
     (httpx.DecodingError("bad"), {"kind": faults.InvalidResponse}),
-    (answered(429), {"kind": faults.RateLimited, "status": 429}),
-    (answered(503), {"kind": faults.Overloaded, "status": 503}),
+    (make_status_error(429), {"kind": faults.RateLimited, "status": 429}),
+    (make_status_error(503), {"kind": faults.Overloaded, "status": 503}),
     (Refused(), {"kind": faults.RateLimited, "status": 429}),
     (RuntimeError("odd"), {"kind": faults.ServerFailed}),
 ]

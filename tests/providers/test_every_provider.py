@@ -25,29 +25,29 @@ CHAT_LAWS = [law for law in LAWS if law not in retrieval.LAWS]
 ALL = [case for spec in CATALOGUE.chats for case in cases(spec.name, laws=CHAT_LAWS)]
 
 
-def settings_of(spec: ProviderSpec) -> dict[str, object]:
+def build_settings(spec: ProviderSpec) -> dict[str, object]:
     """Settings that addresses of embeddings and rankings are made of, and chats over loopback are not."""
     return {setting.name: "mine" for setting in spec.settings if setting.name == "project"}
 
 
-def essential(case: Case) -> bool:
+def is_essential(case: Case) -> bool:
     return case.law.name in ESSENTIAL or case.harness.name in FIRST.values()
 
 
-def params(chosen: list[Case]) -> list[Any]:
+def build_params(chosen: list[Case]) -> list[Any]:
     return [
         pytest.param(case, id=str(case), marks=() if case.harness.name in SAMPLED else pytest.mark.slow)
         for case in chosen
     ]
 
 
-@pytest.mark.parametrize("case", params([case for case in ALL if essential(case)]))
+@pytest.mark.parametrize("case", build_params([case for case in ALL if is_essential(case)]))
 def test_essential_laws_hold(case: Case) -> None:
     case.check()
 
 
 @pytest.mark.conformance
-@pytest.mark.parametrize("case", [case for case in ALL if not essential(case)], ids=str)
+@pytest.mark.parametrize("case", [case for case in ALL if not is_essential(case)], ids=str)
 def test_other_laws_hold(case: Case) -> None:
     case.check()
 
@@ -61,7 +61,9 @@ def test_every_declared_feature_of_a_provider_is_tested() -> None:
         assert ((spec.name, "tool calls") in tried) is spec.supports.tools
 
 
-RETRIEVAL = [case for spec in CATALOGUE for case in cases(spec.name, laws=retrieval.LAWS, settings=settings_of(spec))]
+RETRIEVAL = [
+    case for spec in CATALOGUE for case in cases(spec.name, laws=retrieval.LAWS, settings=build_settings(spec))
+]
 
 
 @pytest.mark.parametrize("case", RETRIEVAL, ids=str)

@@ -76,7 +76,7 @@ async def ask_all(ask: Ask) -> Counter[str]:
     free = asyncio.Semaphore(CONCURRENCY)
     outcomes: Counter[str] = Counter()
 
-    async def one(row: str) -> None:
+    async def ask_one(row: str) -> None:
         async with free:
             match outcome(await ask(row)):
                 case Success(response):
@@ -84,7 +84,7 @@ async def ask_all(ask: Ask) -> Counter[str]:
                 case Failure(fault):
                     outcomes[f"{type(fault).__name__}: {fault}"[:200]] += 1
 
-    await asyncio.gather(*(one(str(n)) for n in range(ROWS)))
+    await asyncio.gather(*(ask_one(str(n)) for n in range(ROWS)))
     return outcomes
 
 

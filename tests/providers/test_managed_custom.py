@@ -29,17 +29,17 @@ def echo() -> Iterator[None]:
     ProviderRegistry.restore()
 
 
-async def managed_echo(**keywords: object) -> ManagedProvider:
+async def create_echo(**keywords: object) -> ManagedProvider:
     return await ManagedProviderFactory.create("echo", "e-1", "k", **{"timeout": 1.0, **keywords})  # type: ignore[arg-type]  # any keywords
 
 
-def broken(status: int) -> httpx.HTTPStatusError:
+def make_status_error(status: int) -> httpx.HTTPStatusError:
     request = httpx.Request("POST", "http://echo.test")
     return httpx.HTTPStatusError("no", request=request, response=httpx.Response(status, request=request))
 
 
 async def test_it_chats_streams_and_is_closed() -> None:
-    async with await managed_echo() as provider:
+    async with await create_echo() as provider:
         assert (await provider.chat(HI)).content == "e-1: Hi"
         chunks = [chunk async for chunk in provider.stream(HI)]
         stats = provider.get_rate_limit_stats()
@@ -50,7 +50,7 @@ async def test_it_chats_streams_and_is_closed() -> None:
 
 
 async def test_options_of_the_managed_provider_are_not_passed_to_the_class() -> None:
-    async with await managed_echo() as provider:
+    async with await create_echo() as provider:
         response = await provider.chat(HI, deadline=2.0, seed=3)
     assert response.metadata is not None
     assert response.metadata["options"] == {"temperature": 0.7, "max_tokens": 4096, "tools": None, "seed": 3}
@@ -60,8 +60,8 @@ async def test_options_of_the_managed_provider_are_not_passed_to_the_class() -> 
     ("raised", "kind"),
     [
         (ProviderRateLimitError("slow", "echo"), faults.RateLimited),
-        (broken(503), faults.Overloaded),
-        (broken(401), faults.AuthRejected),
+        (make_status_error(503), faults.Overloaded),
+        (make_status_error(401), faults.AuthRejected),
         (httpx.ConnectError("nobody there"), faults.ConnectionFailed),
         (TimeoutError(), faults.TimedOut),
         (KeyError("choices"), faults.InvalidResponse),
@@ -69,7 +69,7 @@ async def test_options_of_the_managed_provider_are_not_passed_to_the_class() -> 
 )
 async def test_exceptions_become_faults(raised: Exception, kind: type[faults.Fault]) -> None:
     Echo.plan = [raised, raised]
-    async with await managed_echo(max_retries=0) as provider:
+    async with await create_echo(max_retries=0) as provider:
         fault = (await provider.chat_result(HI)).failure()
         assert isinstance(fault, kind)
         assert (fault.provider, fault.model) == ("echo", "e-1")
@@ -80,15 +80,15 @@ async def test_exceptions_become_faults(raised: Exception, kind: type[faults.Fau
 async def test_exceptions_in_custom_code_are_logged_with_a_traceback(caplog: pytest.LogCaptureFixture) -> None:
     Echo.plan = [KeyError("choices")]
     with caplog.at_level(logging.WARNING, "victor_fp"):
-        async with await managed_echo(max_retries=0) as provider:
+        async with await create_echo(max_retries=0) as provider:
             await provider.chat_result(HI)
     assert any(record.exc_info for record in caplog.records)
 
 
 @pytest.mark.usefixtures("no_pauses")
 async def test_only_the_managed_provider_retries() -> None:
-    Echo.plan = [broken(500), broken(500)]
-    async with await managed_echo(retry=None) as provider:
+    Echo.plan = [make_status_error(500), make_status_error(500)]
+    async with await create_echo(retry=None) as provider:
         assert provider.provider.max_retries == 0
         response = await provider.chat(HI)
     assert response.metadata is not None
@@ -96,11 +96,11 @@ async def test_only_the_managed_provider_retries() -> None:
 
 
 async def test_it_is_bounded_in_time() -> None:
-    async def for_ever() -> None:
+    async def wait_forever() -> None:
         await asyncio.sleep(60)
 
-    Echo.plan = [for_ever, for_ever]
-    async with await managed_echo(timeout=0.1, max_retries=0) as provider:
+    Echo.plan = [wait_forever, wait_forever]
+    async with await create_echo(timeout=0.1, max_retries=0) as provider:
         assert isinstance((await provider.chat_result(HI)).failure(), faults.TimedOut)
         (result,) = [result async for result in provider.stream_result(HI)]
     fault = result.failure()
@@ -112,10 +112,10 @@ async def test_streams_fall_back_before_the_first_chunk_and_not_after() -> None:
     async with serving(streams) as server:
         fallback = config(server.url)
         await managed(server.url)
-        async with await managed_echo(fallback_configs=[fallback], max_retries=0) as provider:
-            Echo.plan = [broken(500)]
+        async with await create_echo(fallback_configs=[fallback], max_retries=0) as provider:
+            Echo.plan = [make_status_error(500)]
             assert "".join([chunk.content async for chunk in provider.stream(HI)]) == "Hello"
-            Echo.plan = [[broken(500)]]
+            Echo.plan = [[make_status_error(500)]]
             results = [result async for result in provider.stream_result(HI)]
     assert len(server.received) == 1
     assert [result.unwrap().content for result in results[:-1]] == ["", "e-1"]
@@ -128,15 +128,15 @@ async def test_streams_fall_back_before_the_first_chunk_and_not_after() -> None:
 async def test_custom_provider_waits_in_the_queue() -> None:
     busy = most = 0
 
-    async def counts() -> None:
+    async def count_and_wait() -> None:
         nonlocal busy, most
         busy += 1
         most = max(most, busy)
         await asyncio.sleep(0.01)
         busy -= 1
 
-    Echo.plan = [counts] * 6
-    async with await managed_echo(rate_limits=Limits(concurrency=2)) as provider:
+    Echo.plan = [count_and_wait] * 6
+    async with await create_echo(rate_limits=Limits(concurrency=2)) as provider:
         await asyncio.gather(*(provider.chat(HI) for _ in range(6)))
     assert most == 2
 

@@ -65,7 +65,7 @@ def test_an_unknown_constructor_keyword_is_a_clear_error() -> None:
 
 
 async def test_a_provider_is_one_record_and_no_class() -> None:
-    async def answers(talk: Talk, _: Received) -> None:
+    async def answer_request(talk: Talk, _: Received) -> None:
         await talk.answer(shapes.body("I am new here."))
 
     spec = ProviderSpec(
@@ -80,7 +80,7 @@ async def test_a_provider_is_one_record_and_no_class() -> None:
     request = replay.request("new", HI, model="m", catalogue=ProviderRegistry.catalogue()).unwrap()
     assert request.url == "https://newcomer.test/v1/chat/completions"
     assert "<secret>" in request.headers["authorization"]
-    async with serving(answers) as server:
+    async with serving(answer_request) as server:
         async with ProviderRegistry.create("new", api_key="k", base_url=server.url) as provider:
             assert (await provider.chat(HI, model="m")).content == "I am new here."
             assert (provider.name, type(provider).__name__) == ("newcomer", "NewcomerProvider")

@@ -37,7 +37,7 @@ async def ask(wire: ScriptedWire, *, managed: bool = False, **more: Any) -> Any:
         return await provider.chat_result(HI, **asked)
 
 
-def sent(wire: ScriptedWire, place: int) -> list[dict[str, Any]]:
+def read_messages(wire: ScriptedWire, place: int) -> list[dict[str, Any]]:
     body: Any = wire.requests[place].json()
     messages: list[dict[str, Any]] = body["messages"]
     return messages
@@ -52,9 +52,9 @@ async def test_mismatching_response_is_requested_again(form: Any, managed: bool)
     result = await ask(wire, managed=managed, response_format=form)
     response = result.unwrap()
     assert isinstance(structured(response, form), Success)
-    assert [message["role"] for message in sent(wire, 1)] == ["user", "assistant", "user"]
-    assert sent(wire, 1)[1]["content"] == WRONG.text
-    assert "$.inhabitants" in sent(wire, 1)[2]["content"]
+    assert [message["role"] for message in read_messages(wire, 1)] == ["user", "assistant", "user"]
+    assert read_messages(wire, 1)[1]["content"] == WRONG.text
+    assert "$.inhabitants" in read_messages(wire, 1)[2]["content"]
     outcomes = [(one["outcome"], bool(one["message"])) for one in response.metadata["attempts"]]
     assert outcomes == [("InvalidResponse", True), ("ok", False)]
 
@@ -71,7 +71,7 @@ async def test_an_answer_that_stays_wrong_is_returned_as_it_is() -> None:
     assert (len(wire.requests), response.content) == (3, WRONG.text)
     assert [one["outcome"] for one in response.metadata["attempts"]] == ["InvalidResponse"] * 3
     assert isinstance(structured(response, City), Failure)
-    assert len(sent(wire, 2)) == 5
+    assert len(read_messages(wire, 2)) == 5
 
 
 async def test_a_failure_to_ask_again_does_not_lose_the_answer() -> None:

@@ -42,7 +42,7 @@ def serve() -> Iterator[Serve]:
         yield start
 
 
-async def answers(talk: Talk, received: Received) -> None:
+async def answer_request(talk: Talk, received: Received) -> None:
     if received.method == "GET":
         await talk.answer({"object": "list", "data": [{"id": "m-1", "object": "model"}]})
     elif received.json().get("stream"):
@@ -51,11 +51,11 @@ async def answers(talk: Talk, received: Received) -> None:
         await talk.answer(body())
 
 
-async def fails(talk: Talk, _: Received) -> None:
+async def fail_with_500(talk: Talk, _: Received) -> None:
     await talk.answer(error("boom"), 500)
 
 
-def at(url: str, **options: object) -> SyncProvider:
+def make_sync(url: str, **options: object) -> SyncProvider:
     return SyncProvider(acme(url, **options))
 
 
@@ -71,9 +71,12 @@ class City(BaseModel):
 
 
 def test_a_call_returns_its_response_or_raises(serve: Serve) -> None:
-    with at(serve(answers).url) as provider:
+    with make_sync(serve(answer_request).url) as provider:
         assert provider.chat("Hi", model="m").content == "Hello!"
-    with at(serve(fails).url, max_retries=0) as provider, pytest.raises(ProviderError, match="boom") as caught:
+    with (
+        make_sync(serve(fail_with_500).url, max_retries=0) as provider,
+        pytest.raises(ProviderError, match="boom") as caught,
+    ):
         provider.chat(HI, model="m")
     assert isinstance(caught.value.fault, ServerFailed)
 
@@ -87,7 +90,7 @@ def test_a_connection_that_the_server_closed_between_two_calls_costs_no_attempt(
         closed.set()
 
     server = serve(answer_once)
-    with at(server.url, max_retries=0) as provider:
+    with make_sync(server.url, max_retries=0) as provider:
         for _ in range(5):
             closed.clear()
             assert provider.chat("Hi", model="m").content == "Hello!"
@@ -95,7 +98,7 @@ def test_a_connection_that_the_server_closed_between_two_calls_costs_no_attempt(
 
 
 def test_a_call_returns_its_result_as_a_value(serve: Serve) -> None:
-    with at(serve(answers, fails).url, max_retries=0) as provider:
+    with make_sync(serve(answer_request, fail_with_500).url, max_retries=0) as provider:
         assert provider.chat_result([{"role": "user", "content": "Hi"}], model="m").unwrap().content == "Hello!"
         match outcome(provider.chat_result(HI, model="m")):
             case Failure(fault):
@@ -105,7 +108,7 @@ def test_a_call_returns_its_result_as_a_value(serve: Serve) -> None:
 
 
 def test_a_stream_is_iterated(serve: Serve) -> None:
-    with at(serve(answers).url) as provider:
+    with make_sync(serve(answer_request).url) as provider:
         received = list(provider.stream(HI, model="m"))
         assert [one.content for one in received] == ["Hel", "lo", ""]
         assert received[-1].is_final
@@ -117,12 +120,12 @@ def test_a_stream_is_iterated(serve: Serve) -> None:
 
 
 def test_a_stream_that_fails_raises_or_yields_one_failure(serve: Serve) -> None:
-    async def breaks(talk: Talk, _: Received) -> None:
+    async def reset_after_one_chunk(talk: Talk, _: Received) -> None:
         await talk.head(content_type="text/event-stream")
         await talk.event(chunk("Hel"))
         await talk.reset()
 
-    with at(serve(breaks).url, max_retries=0) as provider:
+    with make_sync(serve(reset_after_one_chunk).url, max_retries=0) as provider:
         received: list[str] = []
         with pytest.raises(ProviderError) as caught:
             received.extend(one.content for one in provider.stream(HI, model="m"))
@@ -138,13 +141,13 @@ def test_a_stream_that_fails_raises_or_yields_one_failure(serve: Serve) -> None:
 def test_leaving_a_stream_closes_its_connection(serve: Serve, way: str) -> None:
     gone = threading.Event()
 
-    async def streams(talk: Talk, _: Received) -> None:
+    async def stream_until_left(talk: Talk, _: Received) -> None:
         await talk.head(content_type="text/event-stream")
         await talk.event(chunk("Hel"))
         if await talk.gone(5):
             gone.set()
 
-    with at(serve(streams).url) as provider:
+    with make_sync(serve(stream_until_left).url) as provider:
         stream = provider.stream(HI, model="m")
         match way:
             case "break":
@@ -168,8 +171,8 @@ def test_leaving_a_stream_closes_its_connection(serve: Serve, way: str) -> None:
 
 
 def test_leaving_a_stream_at_its_final_chunk_keeps_the_connection(serve: Serve) -> None:
-    server = serve(answers)
-    with at(server.url) as provider:
+    server = serve(answer_request)
+    with make_sync(server.url) as provider:
         for _ in range(3):
             for one in provider.stream(HI, model="m"):
                 if one.is_final:
@@ -213,20 +216,20 @@ def test_the_order_of_chunks_survives_any_pace_of_reader_and_writer() -> None:
 
 
 def test_thirty_two_threads_share_a_provider(serve: Serve) -> None:
-    server = serve(answers)
+    server = serve(answer_request)
 
     def work(number: int) -> str:
         if number % 2:
             return provider.chat("Hi", model="m").content
         return "".join(one.content for one in provider.stream("Hi", model="m"))
 
-    with at(server.url) as provider, ThreadPoolExecutor(32) as pool:
+    with make_sync(server.url) as provider, ThreadPoolExecutor(32) as pool:
         said = list(pool.map(work, range(128)))
     assert said == ["Hello", "Hello!"] * 64
 
 
 async def test_it_works_where_a_loop_is_running(serve: Serve) -> None:
-    with at(serve(answers).url) as provider:
+    with make_sync(serve(answer_request).url) as provider:
         assert provider.chat("Hi", model="m").content == "Hello!"
         assert [one.content for one in provider.stream("Hi", model="m")] == ["Hel", "lo", ""]
 
@@ -271,10 +274,10 @@ def test_a_custom_provider_gets_lists_of_messages_and_the_default_model() -> Non
 
 
 def test_discovery_structured_output_and_the_breaker(serve: Serve) -> None:
-    async def form(talk: Talk, received: Received) -> None:
-        await (answers(talk, received) if received.method == "GET" else talk.answer(body('{"name": "Oslo"}')))
+    async def answer_in_form(talk: Talk, received: Received) -> None:
+        await (answer_request(talk, received) if received.method == "GET" else talk.answer(body('{"name": "Oslo"}')))
 
-    with at(serve(form).url) as provider:
+    with make_sync(serve(answer_in_form).url) as provider:
         assert structured(
             provider.chat_result("Where?", model="m", response_format=City, on_unsupported="adjust"), City
         ) == Success(City(name="Oslo"))
@@ -297,7 +300,7 @@ def test_providers_are_created_by_name_with_their_model() -> None:
 
 
 def test_a_managed_provider_has_all_its_methods(serve: Serve) -> None:
-    failing, answering = serve(fails), serve(answers)
+    failing, answering = serve(fail_with_500), serve(answer_request)
     fallback = ProviderConfig("acme/m-2", api_key=KEY, base_url=f"{answering.url}/v1")
     with create_managed(
         "acme/m-1", api_key=KEY, base_url=f"{failing.url}/v1", fallback_configs=[fallback], max_retries=0
@@ -322,7 +325,7 @@ def test_a_managed_provider_has_all_its_methods(serve: Serve) -> None:
 
 
 def test_the_manager_is_shared_by_threads(serve: Serve) -> None:
-    server = serve(answers)
+    server = serve(answer_request)
     settings = {"acme": {"api_key": KEY, "base_url": f"{server.url}/v1"}}
     config = ProviderManagerConfig(enable_health_checks=False)
     states: list[ProviderState] = []
@@ -360,12 +363,12 @@ def test_a_missing_key_is_a_fault(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_stream_that_another_thread_closes_ends(serve: Serve) -> None:
-    async def streams(talk: Talk, _: Received) -> None:
+    async def stop_after_one_chunk(talk: Talk, _: Received) -> None:
         await talk.head(content_type="text/event-stream")
         await talk.event(chunk("Hel"))
         await talk.gone(5)
 
-    with at(serve(streams).url) as provider:
+    with make_sync(serve(stop_after_one_chunk).url) as provider:
         stream = provider.stream(HI, model="m")
         assert next(stream).content == "Hel"
         with ThreadPoolExecutor(1) as pool:
@@ -376,12 +379,12 @@ def test_a_stream_that_another_thread_closes_ends(serve: Serve) -> None:
 
 
 def test_closing_ends_streams_that_are_open(serve: Serve) -> None:
-    async def streams(talk: Talk, _: Received) -> None:
+    async def stop_after_one_chunk(talk: Talk, _: Received) -> None:
         await talk.head(content_type="text/event-stream")
         await talk.event(chunk("Hel"))
         await talk.gone(5)
 
-    provider = at(serve(streams).url)
+    provider = make_sync(serve(stop_after_one_chunk).url)
     stream = provider.stream_result(HI, model="m")
     assert next(stream).unwrap().content == "Hel"
     closing = threading.Timer(0.05, provider.close)

@@ -59,29 +59,29 @@ SPELLINGS = [
 ]
 
 
-def annotation(value: object) -> str:
+def format_annotation(value: object) -> str:
     text = str(value)
     for pattern, spelling in SPELLINGS:
         text = re.sub(pattern, spelling, text)
     return text
 
 
-def shape(function: Callable[..., object]) -> list[tuple[str, object, object, str]]:
+def describe_signature(function: Callable[..., object]) -> list[tuple[str, object, object, str]]:
     signature = inspect.signature(function)
     parameters = [
-        (one.name, one.kind, one.default, annotation(one.annotation)) for one in signature.parameters.values()
+        (one.name, one.kind, one.default, format_annotation(one.annotation)) for one in signature.parameters.values()
     ]
-    return [*parameters, ("return", None, None, annotation(signature.return_annotation))]
+    return [*parameters, ("return", None, None, format_annotation(signature.return_annotation))]
 
 
-def public(kind: type) -> dict[str, object]:
+def list_public(kind: type) -> dict[str, object]:
     return {name: inspect.getattr_static(kind, name) for name in dir(kind) if not name.startswith("_")}
 
 
 METHODS = [
     pytest.param(one, other, name, id=f"{one.__name__}.{name}")
     for one, other, apart in PAIRS
-    for name, member in public(one).items()
+    for name, member in list_public(one).items()
     if name not in apart and name not in dir(object)
 ]
 
@@ -96,9 +96,9 @@ def test_every_method_is_in_both_apis(one: type, other: type, name: str) -> None
     assert inspect.isfunction(ours)
     assert not inspect.iscoroutinefunction(ours)
     if one is BaseProvider:  # its subclasses in this list accept more; what it accepts, the other does
-        assert {each[0] for each in shape(theirs)} <= {each[0] for each in shape(ours)}
+        assert {each[0] for each in describe_signature(theirs)} <= {each[0] for each in describe_signature(ours)}
         return
-    assert shape(ours) == shape(theirs)
+    assert describe_signature(ours) == describe_signature(theirs)
 
 
 @pytest.mark.parametrize(
@@ -112,12 +112,12 @@ def test_every_method_is_in_both_apis(one: type, other: type, name: str) -> None
     ],
 )
 def test_constructors_have_equal_signatures(ours: Callable[..., object], theirs: Callable[..., object]) -> None:
-    assert shape(ours)[:-1] == shape(theirs)[:-1]
+    assert describe_signature(ours)[:-1] == describe_signature(theirs)[:-1]
 
 
 def test_the_comparison_notices_differences() -> None:
-    def one(self: object, text: str, *, model: str | None = None) -> int: ...  # type: ignore[empty-body]
-    def other(self: object, text: str, *, model: str = "m") -> int: ...  # type: ignore[empty-body]
+    def ask_first(self: object, text: str, *, model: str | None = None) -> int: ...  # type: ignore[empty-body]
+    def ask_second(self: object, text: str, *, model: str = "m") -> int: ...  # type: ignore[empty-body]
 
-    assert shape(one) != shape(other)
-    assert shape(one) == shape(one)
+    assert describe_signature(ask_first) != describe_signature(ask_second)
+    assert describe_signature(ask_first) == describe_signature(ask_first)

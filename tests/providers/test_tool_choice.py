@@ -42,7 +42,7 @@ async def ask(provider: str, *turns: Turn, stream: bool = False, **more: Any) ->
             return fault
 
 
-def sent_name(provider: str) -> str:
+def get_sent_name(provider: str) -> str:
     model, settings = PLACES[provider]
     built = replay.request(provider, "Hi", model=model, settings=settings, tools=[ADD, OTHER]).unwrap()
     by_caller = {name: sent for sent, name in built.tool_names.items()}
@@ -52,7 +52,7 @@ def sent_name(provider: str) -> str:
 @pytest.mark.parametrize("stream", [False, True], ids=["whole", "streamed"])
 @pytest.mark.parametrize("provider", PLACES)
 async def test_calls_have_the_names_that_the_caller_gave(provider: str, stream: bool) -> None:
-    turn = Turn(calls=(Call(name=sent_name(provider), arguments={"a": 1}),))
+    turn = Turn(calls=(Call(name=get_sent_name(provider), arguments={"a": 1}),))
     response = await ask(provider, turn, stream=stream)
     assert isinstance(response, CompletionResponse)
     assert [call["name"] for call in response.tool_calls or ()] == [OTHER.name]
@@ -74,7 +74,7 @@ async def test_a_response_without_the_required_call_is_a_fault(provider: str, st
 @pytest.mark.parametrize("stream", [False, True], ids=["whole", "streamed"])
 async def test_a_call_of_another_tool_than_the_required_one_is_a_fault(stream: bool) -> None:
     turn = Turn(calls=(Call(name="math__add_it"),))
-    assert sent_name("openai") != "math__add_it"
+    assert get_sent_name("openai") != "math__add_it"
     assert isinstance(await ask("openai", turn, stream=stream, tool_choice={"name": ADD.name}), CompletionResponse)
     fault = await ask("openai", turn, stream=stream, tool_choice={"name": OTHER.name})
     assert isinstance(fault, InvalidResponse)

@@ -107,12 +107,12 @@ class Vendor:
     def __init__(self, log: Path) -> None:
         self._log = log
         command = [sys.executable, "-m", "tests.ray_jobs.vendor", str(log), str(ANSWER_SECONDS)]
-        self._process = subprocess.Popen(command, cwd=ROOT, env=environment(), stdout=subprocess.PIPE, text=True)
+        self._process = subprocess.Popen(command, cwd=ROOT, env=build_environment(), stdout=subprocess.PIPE, text=True)
         assert self._process.stdout is not None
         self.url = f"{self._process.stdout.readline().strip()}/v1"
         self._seen = 0
 
-    def calls(self) -> list[Call]:
+    def list_calls(self) -> list[Call]:
         """Requests in the order in which they came."""
         lines = self._log.read_bytes().splitlines()[self._seen :]
         return [msgspec.json.decode(line, type=Call) for line in lines]
@@ -126,7 +126,7 @@ class Vendor:
 
     def forget(self) -> None:
         """Begin to count anew."""
-        self._seen += len(self.calls())
+        self._seen += len(self.list_calls())
 
     def close(self) -> None:
         self._process.kill()
@@ -156,7 +156,7 @@ def cluster(vendor_process: Vendor) -> Iterator[RayCluster]:
     # A node gives its agent 15 s to start, and the first start of all compiles many modules.
     subprocess.run([sys.executable, "-c", "import ray.dashboard.agent"], check=False, capture_output=True)
     with pytest.MonkeyPatch.context() as patch:
-        for name, value in environment().items():
+        for name, value in build_environment().items():
             patch.setenv(name, value)
         started = RayCluster()
         try:
@@ -188,6 +188,6 @@ def redis() -> Iterator[str]:
     process.wait()
 
 
-def environment() -> dict[str, str]:
+def build_environment() -> dict[str, str]:
     """That of this process, in which other processes find the package and the tests."""
     return {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "generated")])}

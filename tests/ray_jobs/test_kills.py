@@ -24,11 +24,11 @@ def test_killed_workers_are_replaced_and_their_shards_continue(work: Work) -> No
     assert len(ends) == len({name for name, *_ in ends}) >= ROWS // 25
     assert {(left, is_resumed, reason) for _, _, left, is_resumed, reason in ends} == {("0", "False", "")}
     work.check()
-    asked = len(work.vendor.calls())
+    asked = len(work.vendor.list_calls())
     again = work.finish(work.start())
     assert sorted(name for name, *_ in again) == sorted(name for name, *_ in ends)
     assert {is_resumed for _, _, _, is_resumed, _ in again} == {"True"}
-    assert len(work.vendor.calls()) == asked
+    assert len(work.vendor.list_calls()) == asked
 
 
 def test_a_killed_node_is_replaced_and_its_shards_continue_elsewhere(work: Work) -> None:
@@ -77,7 +77,7 @@ def test_a_shared_budget_and_limit_hold(work: Work, store: str, request: pytest.
     stopped = work.finish(work.start(limit=limit, budget=budget, redis=url))
     assert any("BudgetExceeded" in reason for *_, reason in stopped)
     assert len(stopped) < ROWS // 25  # no further shard was started
-    assert len(work.vendor.calls()) == budget
+    assert len(work.vendor.list_calls()) == budget
     driver = work.start(limit=limit, budget=2 * ROWS, redis=url)
     for until in (150, 250):
         work.wait_for_calls(driver, until)
@@ -85,7 +85,7 @@ def test_a_shared_budget_and_limit_hold(work: Work, store: str, request: pytest.
     work.finish(driver)
     assert len(work.killed) == 2
     work.check()
-    in_flight = [call.in_flight for call in work.vendor.calls()]
+    in_flight = [call.in_flight for call in work.vendor.list_calls()]
     assert CONCURRENCY < max(in_flight) <= limit  # more than one worker was at work
 
 

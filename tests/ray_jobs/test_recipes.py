@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from tests.ray_jobs.conftest import ROOT, RayCluster, Vendor, environment
+from tests.ray_jobs.conftest import ROOT, RayCluster, Vendor, build_environment
 
 pytestmark = [pytest.mark.ray, pytest.mark.filterwarnings("default")]
 
@@ -40,7 +40,7 @@ def write_prompts(folder: Path) -> Path:
 def run_program(program: Path, *words: Path | str, **variables: str) -> str:
     """What a program prints; it must end well."""
     command = [sys.executable, str(program), *map(str, words)]
-    environ = {**environment(), **variables}
+    environ = {**build_environment(), **variables}
     done = subprocess.run(command, cwd=ROOT, env=environ, capture_output=True, text=True, timeout=200, check=False)
     assert done.returncode == 0, done.stderr[-3000:]
     return done.stdout
@@ -64,7 +64,9 @@ def check_answers(records: Mapping[str, str]) -> None:
 
 
 def check_calls(vendor: Vendor) -> None:
-    assert sorted(call.prompt for call in vendor.calls()) == sorted(f"Shout: text {number}" for number in range(ROWS))
+    assert sorted(call.prompt for call in vendor.list_calls()) == sorted(
+        f"Shout: text {number}" for number in range(ROWS)
+    )
 
 
 def test_run_shards(tmp_path: Path, vendor: Vendor, cluster: RayCluster) -> None:
@@ -96,7 +98,7 @@ def test_spark(tmp_path: Path, vendor: Vendor) -> None:
 def test_the_function_for_spark_maps_frames(tmp_path: Path, vendor: Vendor, monkeypatch: pytest.MonkeyPatch) -> None:
     """What `mapInPandas` calls on an executor, without a session: an iterator of frames in, and one out."""
     pandas = pytest.importorskip("pandas")
-    for name, value in environment().items():
+    for name, value in build_environment().items():
         monkeypatch.setenv(name, value)
     module: dict[str, Any] = {"__name__": "recipe"}
     exec(compile(find_recipe(ENGINES), "recipe.py", "exec"), module)  # the page is ours

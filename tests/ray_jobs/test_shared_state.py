@@ -31,7 +31,7 @@ def wait_for_workers(work: Work, driver: subprocess.Popen[str]) -> None:
     """Until all workers have sent requests within the last two seconds."""
     while driver.poll() is None:
         now = time.time()
-        if len({call.worker for call in work.vendor.calls() if now - call.at < 2.0}) >= SLOTS:
+        if len({call.worker for call in work.vendor.list_calls() if now - call.at < 2.0}) >= SLOTS:
             return
         time.sleep(0.05)
     pytest.fail("the job has ended before all workers were busy")
@@ -64,7 +64,7 @@ def test_a_shared_rate_holds_and_a_rate_limit_pauses_all_workers(
     work.vendor.give_order(Order(429, PAUSE))
     work.finish(driver)
     work.check()
-    calls = work.vendor.calls()
+    calls = work.vendor.list_calls()
     (limited,) = (call for call in calls if call.status == 429)
     check_pause(calls, limited.at + NOTICE, limited.at + PAUSE)
     check_rate(calls)
@@ -77,7 +77,7 @@ def test_a_breaker_that_one_worker_opens_is_open_for_all(work: Work) -> None:
     work.vendor.give_order(Order(500, PAUSE / 2))
     work.finish(driver)
     work.check()
-    calls = work.vendor.calls()
+    calls = work.vendor.list_calls()
     failed = [call for call in calls if call.status == 500]
     assert len({call.worker for call in failed}) == 1
     check_pause(calls, failed[0].at + NOTICE, failed[0].at + PAUSE)

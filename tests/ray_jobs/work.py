@@ -14,7 +14,7 @@ from pathlib import Path
 
 import msgspec
 
-from tests.ray_jobs.conftest import ROOT, RayCluster, Vendor, environment
+from tests.ray_jobs.conftest import ROOT, RayCluster, Vendor, build_environment
 from tests.ray_jobs.settings import Settings
 from tests.ray_jobs.vendor import Call
 from victor_fp.jobs.shards import read_job_report
@@ -52,7 +52,7 @@ class Work:
     def start(self, **changes: object) -> subprocess.Popen[str]:
         settings = msgspec.structs.replace(self.settings, **changes)
         command = [sys.executable, "-m", "tests.ray_jobs.driver", msgspec.json.encode(settings).decode()]
-        driver = subprocess.Popen(command, cwd=ROOT, env=environment(), stdout=subprocess.PIPE, text=True)
+        driver = subprocess.Popen(command, cwd=ROOT, env=build_environment(), stdout=subprocess.PIPE, text=True)
         self.drivers.append(driver)
         return driver
 
@@ -70,7 +70,7 @@ class Work:
 
     def wait_for_calls(self, driver: subprocess.Popen[str], count: int) -> None:
         """Until the vendor has counted so many calls, or the driver has ended."""
-        while driver.poll() is None and len(self.vendor.calls()) < count:
+        while driver.poll() is None and len(self.vendor.list_calls()) < count:
             time.sleep(0.02)
 
     def kill_worker(self, driver: subprocess.Popen[str], luck: random.Random) -> None:
@@ -112,7 +112,7 @@ class Work:
         keys = Counter(line["key"] for line in lines)
         assert (len(keys), set(keys.values())) == (ROWS, {1})
         assert all(line["response"]["content"] == f"TEXT {line['key'][1:]}" for line in lines)
-        check_repeats([call for call in self.vendor.calls() if call.status == 200], self.killed)
+        check_repeats([call for call in self.vendor.list_calls() if call.status == 200], self.killed)
 
 
 def check_repeats(calls: list[Call], killed: set[str]) -> None:

@@ -21,10 +21,10 @@ NAME: ContextVar[str] = ContextVar("NAME", default="")
 def interrupted() -> Iterator[None]:
     """A signal handler that raises while the main thread waits."""
 
-    def handler(*_: object) -> None:
+    def raise_timeout(*_: object) -> None:
         raise TimeoutError("the alarm")
 
-    before = signal.signal(signal.SIGALRM, handler)
+    before = signal.signal(signal.SIGALRM, raise_timeout)
     yield
     signal.setitimer(signal.ITIMER_REAL, 0)
     signal.signal(signal.SIGALRM, before)
@@ -53,11 +53,11 @@ def test_exceptions_propagate_to_the_caller_and_the_loop_continues(error: BaseEx
 
 
 def test_all_threads_use_one_loop() -> None:
-    async def loop() -> asyncio.AbstractEventLoop:
+    async def get_loop() -> asyncio.AbstractEventLoop:
         return asyncio.get_running_loop()
 
     with ThreadPoolExecutor(8) as pool:
-        loops = set(pool.map(lambda _: run(loop()), range(32)))
+        loops = set(pool.map(lambda _: run(get_loop()), range(32)))
     assert loops == {get_background_loop().loop}
 
 
@@ -77,18 +77,18 @@ async def test_thread_with_a_running_loop_can_wait() -> None:
 
 
 def test_the_loop_does_not_wait_for_itself() -> None:
-    async def outer() -> None:
+    async def run_inside() -> None:
         run(give(1))
 
     with pytest.raises(LoopUnavailable, match="use the asynchronous method"):
-        run(outer())
+        run(run_inside())
 
 
 def test_functions_are_called_in_the_loop_from_anywhere() -> None:
-    async def nested() -> object:
+    async def call_inside() -> object:
         return get_background_loop().call(asyncio.get_running_loop)
 
-    assert get_background_loop().call(asyncio.get_running_loop) is run(nested()) is get_background_loop().loop
+    assert get_background_loop().call(asyncio.get_running_loop) is run(call_inside()) is get_background_loop().loop
 
 
 async def find_thread() -> int:
@@ -184,7 +184,7 @@ def test_the_main_thread_drives_where_interrupts_are_ignored(interruptible: None
 def test_interrupt_cancels_the_coroutine_that_the_main_thread_drives(interruptible: None, delay: float) -> None:
     ended = []
 
-    async def hang() -> None:
+    async def interrupt_and_wait() -> None:
         try:
             threading.Timer(delay, os.kill, (os.getpid(), signal.SIGINT)).start()
             await asyncio.sleep(60)
@@ -194,7 +194,7 @@ def test_interrupt_cancels_the_coroutine_that_the_main_thread_drives(interruptib
 
     run(give(None))
     with pytest.raises(KeyboardInterrupt):
-        run(hang())
+        run(interrupt_and_wait())
     assert ended == [threading.get_ident()]
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
     assert run(give(6)) == 6
@@ -203,7 +203,7 @@ def test_interrupt_cancels_the_coroutine_that_the_main_thread_drives(interruptib
 def test_a_wait_that_is_interrupted_cancels_the_coroutine_before_it_raises(interrupted: None) -> None:
     ended = []
 
-    async def hang() -> None:
+    async def wait_forever() -> None:
         try:
             await asyncio.sleep(60)
         finally:
@@ -212,5 +212,5 @@ def test_a_wait_that_is_interrupted_cancels_the_coroutine_before_it_raises(inter
 
     signal.setitimer(signal.ITIMER_REAL, 0.05)
     with pytest.raises(TimeoutError, match="the alarm"):
-        run(hang())
+        run(wait_forever())
     assert ended == [True]

@@ -31,7 +31,7 @@ def no_collector() -> Iterator[None]:
         gc.enable()
 
 
-async def made(kind: str) -> BaseProvider:
+async def create_provider(kind: str) -> BaseProvider:
     if kind == "managed":
         return await create_managed_provider(FakeTransport())
     return ProviderRegistry.create("acme", api_key=KEY, transport=FakeTransport())
@@ -49,7 +49,7 @@ async def send_call(provider: BaseProvider, *, stream: bool) -> None:
 @pytest.mark.parametrize("stream", [False, True], ids=["chat", "stream"])
 async def test_calls_leave_no_reference_cycles(kind: str, stream: bool, no_collector: None) -> None:
     await create_managed_provider(FakeTransport())  # registers the provider
-    provider = await made(kind)
+    provider = await create_provider(kind)
     await send_call(provider, stream=stream)
     gc.collect()
     for _ in range(CALLS):

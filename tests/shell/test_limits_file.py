@@ -26,7 +26,7 @@ LIMITS: LimitTable = {
 }
 
 
-def stored(tmp_path: Path, text: str | bytes) -> dict[str, str]:
+def store_limits(tmp_path: Path, text: str | bytes) -> dict[str, str]:
     (tmp_path / "limits.json").write_bytes(text.encode() if isinstance(text, str) else text)
     return {"VICTOR_FP_CONFIG_DIR": str(tmp_path)}
 
@@ -83,7 +83,7 @@ def test_a_missing_file_and_a_missing_home_have_no_limits(tmp_path: Path) -> Non
 def test_a_damaged_file_is_a_failure_that_names_it_and_counts_as_absent_for_calls(
     tmp_path: Path, text: str | bytes, reason: str
 ) -> None:
-    environment = stored(tmp_path, text)
+    environment = store_limits(tmp_path, text)
     match outcome(read_limits(tmp_path / "limits.json")):
         case Failure(FileInvalid(found, location)):
             assert reason in found
@@ -95,7 +95,7 @@ def test_a_damaged_file_is_a_failure_that_names_it_and_counts_as_absent_for_call
 
 def test_a_file_that_is_too_large_or_a_directory_is_a_failure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("victor_fp.shell.limits_file.MAX_BYTES", 10)
-    stored(tmp_path, '{"groq": [], "acme": []}')
+    store_limits(tmp_path, '{"groq": [], "acme": []}')
     assert "larger than 10 bytes" in read_limits(tmp_path / "limits.json").failure().reason
     assert read_limits(tmp_path).failure().location == str(tmp_path)
 
@@ -108,19 +108,19 @@ def test_a_file_that_cannot_be_written_is_a_failure(tmp_path: Path) -> None:
 async def test_stored_limits_count_for_providers_and_damage_changes_no_call(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async def answers(talk: Talk, received: Received) -> None:
+    async def answer_request(talk: Talk, received: Received) -> None:
         if received.method == "GET":
             await talk.answer({}, status=404)
         else:
             await talk.answer(body("Hello!"))
 
     monkeypatch.setenv("VICTOR_FP_CONFIG_DIR", str(tmp_path))
-    async with serving(answers) as server:
+    async with serving(answer_request) as server:
         async with ProviderRegistry.create("groq", api_key="k", base_url=f"{server.url}/v1") as provider:
             before = await provider.discover_capabilities("m-new")
             write_limits(tmp_path / "limits.json", LIMITS)
             after = await provider.discover_capabilities("m-new")
-            stored(tmp_path, "{")
+            store_limits(tmp_path, "{")
             damaged = await provider.discover_capabilities("m-new")
             answer = await provider.chat(HI, model="m-new")
     assert (after.context_window, after.max_output_tokens) == (131_072, 8_192)

@@ -46,17 +46,17 @@ class Watched:
         self.tracers.add_span_processor(SimpleSpanProcessor(self.exporter))
         self.meters = MeterProvider([self.reader], shutdown_on_exit=False)
 
-    def observer(self, **options: Any) -> OtelObserver:
+    def make_observer(self, **options: Any) -> OtelObserver:
         return OtelObserver(tracer_provider=self.tracers, meter_provider=self.meters, **options)
 
-    def span(self) -> ReadableSpan:
+    def get_span(self) -> ReadableSpan:
         (span,) = self.exporter.get_finished_spans()
         return span
 
-    def attributes(self) -> dict[str, Any]:
-        return dict(self.span().attributes or {})
+    def get_attributes(self) -> dict[str, Any]:
+        return dict(self.get_span().attributes or {})
 
-    def measured(self) -> dict[str, list[tuple[dict[str, Any], float, int]]]:
+    def collect_metrics(self) -> dict[str, list[tuple[dict[str, Any], float, int]]]:
         data = self.reader.get_metrics_data()
         assert data is not None
         return {
@@ -75,18 +75,18 @@ def watched() -> Iterator[Watched]:
     watched.tracers.shutdown()
 
 
-async def provider(url: str, watched: Watched, **keywords: Any) -> ManagedProvider:
+async def create_provider(url: str, watched: Watched, **keywords: Any) -> ManagedProvider:
     options = keywords.pop("otel", {})
-    return await managed(url, observers=[watched.observer(**options)], **keywords)
+    return await managed(url, observers=[watched.make_observer(**options)], **keywords)
 
 
 async def test_call_is_one_client_span_with_the_convention_names(watched: Watched) -> None:
-    async with serving(answers) as server, await provider(server.url, watched) as one:
+    async with serving(answers) as server, await create_provider(server.url, watched) as one:
         await one.chat(HI, temperature=0.2, max_tokens=50, top_p=0.5, stop=["END"], response_format="json")
-    span = watched.span()
+    span = watched.get_span()
     assert (span.name, span.kind, span.status.status_code) == ("chat m-1", SpanKind.CLIENT, StatusCode.UNSET)
-    own = {name: value for name, value in watched.attributes().items() if name.startswith("victor_fp.")}
-    rest = {name: value for name, value in watched.attributes().items() if name not in own}
+    own = {name: value for name, value in watched.get_attributes().items() if name.startswith("victor_fp.")}
+    rest = {name: value for name, value in watched.get_attributes().items() if name not in own}
     assert rest == {
         "gen_ai.operation.name": "chat",
         "gen_ai.provider.name": "acme",
@@ -108,16 +108,16 @@ async def test_call_is_one_client_span_with_the_convention_names(watched: Watche
 
 
 async def test_default_options_are_not_recorded(watched: Watched) -> None:
-    async with serving(answers) as server, await provider(server.url, watched) as one:
+    async with serving(answers) as server, await create_provider(server.url, watched) as one:
         await one.chat(HI)
-    assert not {"gen_ai.request.temperature", "gen_ai.request.max_tokens"} & watched.attributes().keys()
+    assert not {"gen_ai.request.temperature", "gen_ai.request.max_tokens"} & watched.get_attributes().keys()
 
 
 async def test_metrics_carry_duration_and_reported_tokens(watched: Watched) -> None:
-    async with serving(answers) as server, await provider(server.url, watched) as one:
+    async with serving(answers) as server, await create_provider(server.url, watched) as one:
         await one.chat(HI)
         await one.chat(HI)
-    measured = watched.measured()
+    measured = watched.collect_metrics()
     ((facts, seconds, count),) = measured["gen_ai.client.operation.duration"]
     assert (facts["gen_ai.provider.name"], facts["gen_ai.request.model"], count) == ("acme", "m-1", 2)
     assert seconds > 0
@@ -128,52 +128,52 @@ async def test_metrics_carry_duration_and_reported_tokens(watched: Watched) -> N
 
 
 async def test_a_stream_has_a_time_to_its_first_chunk(watched: Watched) -> None:
-    async with serving(streams) as server, await provider(server.url, watched) as one:
+    async with serving(streams) as server, await create_provider(server.url, watched) as one:
         assert [chunk async for chunk in one.stream(HI)]
-    attributes = watched.attributes()
+    attributes = watched.get_attributes()
     assert attributes["gen_ai.request.stream"] is True
     assert attributes["gen_ai.response.time_to_first_chunk"] > 0
     assert attributes["gen_ai.usage.output_tokens"] == 2
-    assert watched.measured()["gen_ai.client.operation.time_to_first_chunk"][0][2] == 1
+    assert watched.collect_metrics()["gen_ai.client.operation.time_to_first_chunk"][0][2] == 1
 
 
 async def test_failure_is_an_error_and_each_failed_attempt_an_event(watched: Watched) -> None:
-    async def leaks(talk: Talk, _: Received) -> None:
+    async def repeat_key(talk: Talk, _: Received) -> None:
         await talk.answer(shapes.error(f"wrong key {KEY}"), 500)
 
-    async with serving(leaks) as one, serving(fails) as two:
+    async with serving(repeat_key) as one, serving(fails) as two:
         fallback = config(two.url, extra_kwargs={"max_retries": 0})
-        async with await provider(one.url, watched, fallback_configs=[fallback], max_retries=0) as target:
+        async with await create_provider(one.url, watched, fallback_configs=[fallback], max_retries=0) as target:
             await target.chat_result(HI)
-    span = watched.span()
-    assert (span.status.status_code, watched.attributes()["error.type"]) == (StatusCode.ERROR, "AllFallbacksFailed")
+    span = watched.get_span()
+    assert (span.status.status_code, watched.get_attributes()["error.type"]) == (StatusCode.ERROR, "AllFallbacksFailed")
     assert [(event.attributes or {})["error.type"] for event in span.events] == ["ServerFailed", "ServerFailed"]
     assert [(event.attributes or {})["gen_ai.request.model"] for event in span.events] == ["m-1", "m-2"]
     assert KEY not in span.to_json()
-    assert watched.measured()["gen_ai.client.operation.duration"][0][0]["error.type"] == "AllFallbacksFailed"
+    assert watched.collect_metrics()["gen_ai.client.operation.duration"][0][0]["error.type"] == "AllFallbacksFailed"
 
 
 async def test_leaving_a_stream_ends_its_span_without_an_error(watched: Watched) -> None:
-    async with serving(streams) as server, await provider(server.url, watched) as one:
+    async with serving(streams) as server, await create_provider(server.url, watched) as one:
         async with one.stream(HI) as stream:
             async for _ in stream:
                 break
-    assert watched.span().status.status_code is StatusCode.UNSET
-    assert "error.type" not in watched.attributes()
+    assert watched.get_span().status.status_code is StatusCode.UNSET
+    assert "error.type" not in watched.get_attributes()
 
 
 async def test_a_cancelled_call_ends_its_span(watched: Watched) -> None:
     import asyncio
 
-    async with serving(hangs) as server, await provider(server.url, watched) as one:
+    async with serving(hangs) as server, await create_provider(server.url, watched) as one:
         with pytest.raises(TimeoutError):
             await asyncio.wait_for(one.chat(HI), 0.05)
-    assert watched.span().end_time is not None
+    assert watched.get_span().end_time is not None
 
 
 async def test_span_is_a_child_of_the_current_span(watched: Watched) -> None:
     tracer = get_tracer("test", tracer_provider=watched.tracers)
-    async with serving(answers) as server, await provider(server.url, watched) as one:
+    async with serving(answers) as server, await create_provider(server.url, watched) as one:
         with tracer.start_as_current_span("outer"):
             await one.chat(HI)
     inner, outer = watched.exporter.get_finished_spans()
@@ -187,17 +187,17 @@ async def test_content_is_not_recorded_by_default(
     watched: Watched, version: Version, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv(CAPTURE, raising=False)
-    async with serving(answers) as server, await provider(server.url, watched, otel={"version": version}) as one:
+    async with serving(answers) as server, await create_provider(server.url, watched, otel={"version": version}) as one:
         await one.chat(ASKED)
-    told = watched.span().to_json()
+    told = watched.get_span().to_json()
     assert not [word for word in ("Be brief", "What is this", "a cat", "Hello!", "look") if word in told]
 
 
 async def test_content_is_recorded_in_the_convention_format_on_request(watched: Watched) -> None:
     async with serving(streams) as server:
-        async with await provider(server.url, watched, otel={"capture_content": True}) as one:
+        async with await create_provider(server.url, watched, otel={"capture_content": True}) as one:
             assert [chunk async for chunk in one.stream(ASKED)]
-    attributes = watched.attributes()
+    attributes = watched.get_attributes()
     assert json.loads(attributes["gen_ai.system_instructions"]) == [{"type": "text", "content": "Be brief."}]
     assert json.loads(attributes["gen_ai.input.messages"]) == [
         {"role": "user", "parts": [{"type": "text", "content": "What is this?"}]},
@@ -215,17 +215,17 @@ async def test_content_is_recorded_in_the_convention_format_on_request(watched: 
 async def test_after_a_fallback_everything_names_the_target_that_answered(watched: Watched) -> None:
     async with serving(fails) as one, serving(answers) as two:
         fallback = config(two.url, "m-2")
-        async with await provider(one.url, watched, max_retries=0, fallback_configs=[fallback]) as asked:
+        async with await create_provider(one.url, watched, max_retries=0, fallback_configs=[fallback]) as asked:
             await asked.chat(HI)
-    assert watched.span().name == "chat m-2"
-    measured = [facts for points in watched.measured().values() for facts, _, _ in points]
-    for facts in (watched.attributes(), *measured):
+    assert watched.get_span().name == "chat m-2"
+    measured = [facts for points in watched.collect_metrics().values() for facts, _, _ in points]
+    for facts in (watched.get_attributes(), *measured):
         assert (facts["gen_ai.request.model"], facts["gen_ai.response.model"]) == ("m-2", "m-1")
         assert facts["server.port"] == two.port
 
 
 async def test_each_chunk_after_the_first_is_measured(watched: Watched) -> None:
-    async def three(talk: Talk, _: Received) -> None:
+    async def stream_three_chunks(talk: Talk, _: Received) -> None:
         await talk.head(content_type="text/event-stream")
         for piece in ("a", "b", "c"):
             await talk.event(shapes.chunk(piece))
@@ -234,31 +234,31 @@ async def test_each_chunk_after_the_first_is_measured(watched: Watched) -> None:
         await talk.event("[DONE]")
         await talk.end()
 
-    async with serving(three) as server, await provider(server.url, watched) as one:
+    async with serving(stream_three_chunks) as server, await create_provider(server.url, watched) as one:
         assert (await one.stream(HI).response()).content == "abc"
-    ((_, _, count),) = watched.measured()["gen_ai.client.operation.time_per_output_chunk"]
+    ((_, _, count),) = watched.collect_metrics()["gen_ai.client.operation.time_per_output_chunk"]
     assert count >= 2
 
 
 async def test_a_cancelled_call_is_marked(watched: Watched) -> None:
-    async with serving(hangs) as server, await provider(server.url, watched) as one:
+    async with serving(hangs) as server, await create_provider(server.url, watched) as one:
         task = asyncio.create_task(one.chat(HI))
         await asyncio.sleep(0.02)
         task.cancel()
         await asyncio.wait([task])
-    assert watched.span().status.status_code == StatusCode.UNSET
-    ((facts, _, _),) = watched.measured()["gen_ai.client.operation.duration"]
-    for marked in (watched.attributes(), facts):
+    assert watched.get_span().status.status_code == StatusCode.UNSET
+    ((facts, _, _),) = watched.collect_metrics()["gen_ai.client.operation.duration"]
+    for marked in (watched.get_attributes(), facts):
         assert marked["error.type"] == "Cancelled"
-    assert watched.attributes()["victor_fp.outcome"] == "Cancelled"
+    assert watched.get_attributes()["victor_fp.outcome"] == "Cancelled"
 
 
 async def test_the_newest_conventions_have_a_histogram_for_each_count(watched: Watched) -> None:
     async with serving(streams) as server:
-        async with await provider(server.url, watched, otel={"version": "genai-0.1"}) as one:
+        async with await create_provider(server.url, watched, otel={"version": "genai-0.1"}) as one:
             await one.stream(HI, reasoning_effort="low", on_unsupported="adjust").response()
-    assert watched.attributes()["gen_ai.request.reasoning.level"] == "low"
-    measured = watched.measured()
+    assert watched.get_attributes()["gen_ai.request.reasoning.level"] == "low"
+    measured = watched.collect_metrics()
     assert {name: total for name, ((_, total, _),) in measured.items() if ".usage." in name} == {
         "gen_ai.client.inference.usage.input_tokens": 5,
         "gen_ai.client.inference.usage.output_tokens": 2,
@@ -281,20 +281,20 @@ def test_of_attachments_only_the_fact_is_recorded() -> None:
 
 async def test_the_environment_can_allow_content(watched: Watched, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(CAPTURE, "true")
-    async with serving(answers) as server, await provider(server.url, watched) as one:
+    async with serving(answers) as server, await create_provider(server.url, watched) as one:
         await one.chat(HI)
-    assert "gen_ai.input.messages" in watched.attributes()
+    assert "gen_ai.input.messages" in watched.get_attributes()
 
 
 async def test_an_older_version_has_older_names(watched: Watched) -> None:
     async with serving(streams) as server:
-        async with await provider(server.url, watched, otel={"version": "1.36", "capture_content": True}) as one:
+        async with await create_provider(server.url, watched, otel={"version": "1.36", "capture_content": True}) as one:
             assert [chunk async for chunk in one.stream(ASKED)]
-    attributes = watched.attributes()
+    attributes = watched.get_attributes()
     assert attributes["gen_ai.system"] == "acme"
     assert "gen_ai.provider.name" not in attributes
     assert len(json.loads(attributes["gen_ai.prompt"])) == 4
-    assert set(watched.measured()) == {"gen_ai.client.operation.duration", "gen_ai.client.token.usage"}
+    assert set(watched.collect_metrics()) == {"gen_ai.client.operation.duration", "gen_ai.client.token.usage"}
 
 
 def test_the_names_are_those_of_the_published_conventions() -> None:

@@ -21,12 +21,12 @@ MakeLimit = Callable[[float], Any]
 
 
 @asynccontextmanager
-async def ours(seconds: float) -> AsyncIterator[None]:
+async def limit_time(seconds: float) -> AsyncIterator[None]:
     with TimeLimit(seconds):
         yield
 
 
-LIMITS = pytest.mark.parametrize("limit", [ours, asyncio.timeout], ids=["ours", "asyncio"])
+LIMITS = pytest.mark.parametrize("limit", [limit_time, asyncio.timeout], ids=["ours", "asyncio"])
 
 
 class Clock:
@@ -181,14 +181,14 @@ async def test_two_limits_that_expire_at_once_are_both_timeouts(limit: MakeLimit
             await asyncio.Event().wait()
 
 
-async def hang(limit: MakeLimit, seconds: float) -> None:
+async def wait_forever(limit: MakeLimit, seconds: float) -> None:
     async with limit(seconds):
         await asyncio.Event().wait()
 
 
 @LIMITS
 async def test_a_cancellation_by_others_stays_one(limit: MakeLimit) -> None:
-    task = asyncio.create_task(hang(limit, 5))
+    task = asyncio.create_task(wait_forever(limit, 5))
     await asyncio.sleep(0)
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
@@ -198,14 +198,14 @@ async def test_a_cancellation_by_others_stays_one(limit: MakeLimit) -> None:
 
 @LIMITS
 async def test_a_cancellation_at_the_time_of_expiry_wins(limit: MakeLimit) -> None:
-    task = asyncio.create_task(hang(limit, 0.001))
+    task = asyncio.create_task(wait_forever(limit, 0.001))
     await asyncio.sleep(0)
     asyncio.get_running_loop().call_later(0.001, task.cancel)
     await asyncio.wait([task])
     # Whichever came first, the task has ended, and a cancellation is not turned into a timeout.
     assert task.cancelled() or isinstance(task.exception(), TimeoutError)
 
-    task = asyncio.create_task(hang(limit, 0.001))
+    task = asyncio.create_task(wait_forever(limit, 0.001))
     await asyncio.sleep(0)
     task.cancel()
     expired = next((wait for wait in get_timers(asyncio.get_running_loop()).waiting), None)
@@ -255,7 +255,7 @@ async def test_nothing_waits_after_limits_have_ended() -> None:
 def test_a_closed_loop_is_freed_with_its_waiting_limits() -> None:
     loop = asyncio.new_event_loop()
 
-    task = loop.create_task(hang(ours, math.inf))
+    task = loop.create_task(wait_forever(limit_time, math.inf))
     loop.run_until_complete(asyncio.sleep(0))
     task._log_destroy_pending = False  # type: ignore[attr-defined]  # it is what the test leaves behind
     loop.close()

@@ -44,7 +44,7 @@ def no_aws_of_this_machine(monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -> No
     monkeypatch.setenv("VICTOR_FP_CONFIG_DIR", str(tmp_path))
 
 
-def endpoint(base_url: str | None = None, **settings: str) -> Endpoint:
+def build_bedrock_endpoint(base_url: str | None = None, **settings: str) -> Endpoint:
     match outcome(build_endpoint(CATALOGUE.find("bedrock").unwrap(), base_url=base_url, settings=settings)):
         case Success(found):
             return found
@@ -52,7 +52,7 @@ def endpoint(base_url: str | None = None, **settings: str) -> Endpoint:
             raise AssertionError(fault)
 
 
-def bedrock(url: str, variables: dict[str, str] | None = None, **options: Any) -> BaseProvider:
+def make_bedrock(url: str, variables: dict[str, str] | None = None, **options: Any) -> BaseProvider:
     runtime = FakeRuntime(variables={**KEYS, **REGION} if variables is None else variables)
     made: BaseProvider = make_provider_class(CATALOGUE.find("bedrock").unwrap())(
         base_url=url, runtime=runtime, max_retries=0, **options
@@ -60,11 +60,11 @@ def bedrock(url: str, variables: dict[str, str] | None = None, **options: Any) -
     return made
 
 
-async def answering(talk: Talk, received: Received) -> None:
+async def answer_converse(talk: Talk, received: Received) -> None:
     await talk.answer(ANSWER)
 
 
-async def streaming(talk: Talk, received: Received) -> None:
+async def stream_converse(talk: Talk, received: Received) -> None:
     await talk.head(content_type="application/vnd.amazon.eventstream")
     story = [
         aws_frames.event("messageStart", {"role": "assistant"}),
@@ -80,7 +80,7 @@ async def streaming(talk: Talk, received: Received) -> None:
     await talk.end()
 
 
-def signature(received: Received, region: str = "eu-west-1") -> str:
+def compute_signature(received: Received, region: str = "eu-west-1") -> str:
     """What the server makes of the request it got, by the rules alone (AWS, "Create a signed API request")."""
     authorization = received.headers["authorization"]
     fields = dict(part.split("=", 1) for part in authorization.removeprefix("AWS4-HMAC-SHA256 ").split(", "))
@@ -109,11 +109,11 @@ def signature(received: Received, region: str = "eu-west-1") -> str:
     )
 
 
-def arrived(loopback: Loopback, place: int = 0) -> Received:
+def get_received(loopback: Loopback, place: int = 0) -> Received:
     return loopback.received[place]
 
 
-def failure(result: Any) -> Any:
+def get_failure(result: Any) -> Any:
     match result:
         case Failure(fault):
             return fault

@@ -19,11 +19,11 @@ from tests.shell.credentials.bedrock_server import (
     MODEL,
     REGION,
     SECRET_KEY,
-    answering,
-    arrived,
-    bedrock,
-    endpoint,
-    failure,
+    answer_converse,
+    build_bedrock_endpoint,
+    get_failure,
+    get_received,
+    make_bedrock,
     no_aws_of_this_machine,
     without_botocore,
 )
@@ -54,17 +54,17 @@ class Slow:
 
 async def test_fetching_credentials_does_not_block_the_loop() -> None:
     credentials = Slow()
-    at = endpoint(region="eu-west-1")
+    at = build_bedrock_endpoint(region="eu-west-1")
     signer = AwsSigner(at, {}, credentials)
     ticks = 0
 
-    async def tick() -> None:
+    async def count_ticks() -> None:
         nonlocal ticks
         while True:
             await asyncio.sleep(0.01)
             ticks += 1
 
-    ticking = asyncio.create_task(tick())
+    ticking = asyncio.create_task(count_ticks())
     result = outcome(await signer(HttpRequest(url=f"{at.base_url}/model/x/converse")))
     ticking.cancel()
     assert isinstance(result, Success)
@@ -73,10 +73,13 @@ async def test_fetching_credentials_does_not_block_the_loop() -> None:
 
 
 async def test_a_lookup_that_hangs_ends_with_the_calls_timeout() -> None:
-    async def hanging(request: HttpRequest) -> Any:
+    async def sign_too_late(request: HttpRequest) -> Any:
         await asyncio.sleep(60)
 
-    async with serving(answering) as loopback, bedrock(loopback.url, sign=hanging, timeout=0.05) as provider:
+    async with (
+        serving(answer_converse) as loopback,
+        make_bedrock(loopback.url, sign=sign_too_late, timeout=0.05) as provider,
+    ):
         match outcome(await provider.chat_result(HI, model=MODEL)):
             case Failure(fault):
                 assert type(fault).__name__ in ("TimedOut", "DeadlineExceeded")
@@ -87,16 +90,16 @@ async def test_a_lookup_that_hangs_ends_with_the_calls_timeout() -> None:
 
 async def test_a_bearer_key_needs_neither_botocore_nor_a_signature(without_botocore: None) -> None:
     variables = {"AWS_BEARER_TOKEN_BEDROCK": "bedrock-api-key-1", **REGION}
-    async with serving(answering) as loopback, bedrock(loopback.url, variables) as provider:
+    async with serving(answer_converse) as loopback, make_bedrock(loopback.url, variables) as provider:
         assert (await provider.chat(HI, model=MODEL)).content == "Hello"
-        headers = arrived(loopback).headers
+        headers = get_received(loopback).headers
         assert headers["authorization"] == "Bearer bedrock-api-key-1"
         assert "x-amz-date" not in headers
 
 
 async def test_without_key_and_extra_the_fault_has_advice(without_botocore: None) -> None:
-    async with serving(answering) as loopback, bedrock(loopback.url) as provider:
-        fault = failure(await provider.chat_result(HI, model=MODEL))
+    async with serving(answer_converse) as loopback, make_bedrock(loopback.url) as provider:
+        fault = get_failure(await provider.chat_result(HI, model=MODEL))
         assert isinstance(fault, CredentialMissing)
         assert "victor-fp[bedrock]" in fault.message
         assert "AWS_BEARER_TOKEN_BEDROCK" in fault.message
@@ -104,29 +107,29 @@ async def test_without_key_and_extra_the_fault_has_advice(without_botocore: None
 
 
 async def test_without_any_credentials_the_fault_lists_the_searched_sources() -> None:
-    async with serving(answering) as loopback, bedrock(loopback.url, REGION) as provider:
-        fault = failure(await provider.chat_result(HI, model=MODEL))
+    async with serving(answer_converse) as loopback, make_bedrock(loopback.url, REGION) as provider:
+        fault = get_failure(await provider.chat_result(HI, model=MODEL))
         assert isinstance(fault, CredentialMissing)
         assert "environment AWS_BEARER_TOKEN_BEDROCK" in fault.looked_in
         assert loopback.received == []
 
 
 async def test_a_profile_that_is_not_there_is_a_missing_credential() -> None:
-    async with serving(answering) as loopback, bedrock(loopback.url, profile="nobody") as provider:
-        fault = failure(await provider.chat_result(HI, model=MODEL))
+    async with serving(answer_converse) as loopback, make_bedrock(loopback.url, profile="nobody") as provider:
+        fault = get_failure(await provider.chat_result(HI, model=MODEL))
         assert isinstance(fault, CredentialMissing)
         assert "nobody" in fault.message
 
 
 async def test_a_chosen_profile_wins_over_the_environments_keys(tmp_path: Any) -> None:
     (tmp_path / "credentials").write_text("[other]\naws_access_key_id = AKIDOTHER\naws_secret_access_key = s\n")
-    async with serving(answering) as loopback, bedrock(loopback.url, profile="other") as provider:
+    async with serving(answer_converse) as loopback, make_bedrock(loopback.url, profile="other") as provider:
         await provider.chat(HI, model=MODEL)
-        assert "Credential=AKIDOTHER/" in arrived(loopback).headers["authorization"]
+        assert "Credential=AKIDOTHER/" in get_received(loopback).headers["authorization"]
 
 
 async def test_the_region_is_read_from_the_host_where_no_setting_gives_it() -> None:
-    at = endpoint("https://vpce-1.bedrock-runtime.us-gov-west-1.vpce.amazonaws.com")
+    at = build_bedrock_endpoint("https://vpce-1.bedrock-runtime.us-gov-west-1.vpce.amazonaws.com")
     match outcome(await AwsSigner(at, KEYS)(HttpRequest(url=f"{at.base_url}/model/x/converse"))):
         case Success(signed):
             assert "/us-gov-west-1/bedrock/aws4_request" in signed.headers["authorization"]
@@ -135,14 +138,16 @@ async def test_the_region_is_read_from_the_host_where_no_setting_gives_it() -> N
 
 
 async def test_an_endpoint_without_a_region_cannot_be_signed_for() -> None:
-    fault = failure(await AwsSigner(endpoint("http://localhost:1"), KEYS)(HttpRequest(url="http://localhost:1/x")))
+    fault = get_failure(
+        await AwsSigner(build_bedrock_endpoint("http://localhost:1"), KEYS)(HttpRequest(url="http://localhost:1/x"))
+    )
     assert isinstance(fault, InvalidRequest)
     assert "region" in fault.message
 
 
 async def test_an_error_of_the_service_is_a_fault_like_any_other() -> None:
-    async def refusing(talk: Talk, received: Received) -> None:
+    async def refuse_request(talk: Talk, received: Received) -> None:
         await talk.answer(json.dumps({"message": "slow"}), 429, **{"x-amzn-errortype": "ThrottlingException:http://x/"})
 
-    async with serving(refusing) as loopback, bedrock(loopback.url) as provider:
-        assert isinstance(failure(await provider.chat_result(HI, model=MODEL)), RateLimited)
+    async with serving(refuse_request) as loopback, make_bedrock(loopback.url) as provider:
+        assert isinstance(get_failure(await provider.chat_result(HI, model=MODEL)), RateLimited)

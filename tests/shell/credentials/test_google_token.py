@@ -64,7 +64,7 @@ class Credentials:
         headers["X-Goog-User-Project"] = "billing"
 
 
-def vertex(
+def make_vertex(
     url: str | None,
     credentials: Any = None,
     *,
@@ -80,11 +80,11 @@ def vertex(
     return made
 
 
-async def gemini(talk: Talk, received: Received) -> None:
+async def answer_as_gemini(talk: Talk, received: Received) -> None:
     await talk.answer(GEMINI)
 
 
-async def claude(talk: Talk, received: Received) -> None:
+async def answer_as_claude(talk: Talk, received: Received) -> None:
     if not received.path.endswith(":streamRawPredict"):
         await talk.answer(CLAUDE)
         return
@@ -99,11 +99,11 @@ async def claude(talk: Talk, received: Received) -> None:
     )
 
 
-def last(loopback: Loopback) -> Received:
+def get_last_request(loopback: Loopback) -> Received:
     return loopback.received[-1]
 
 
-def failure(result: Any) -> Any:
+def get_failure(result: Any) -> Any:
     match result:
         case Failure(fault):
             return fault
@@ -116,13 +116,13 @@ def failure(result: Any) -> Any:
 
 async def test_a_token_is_fetched_once_and_sent_in_place_of_a_key() -> None:
     credentials = Credentials()
-    async with serving(gemini) as loopback, vertex(f"{loopback.url}/v1", credentials) as provider:
+    async with serving(answer_as_gemini) as loopback, make_vertex(f"{loopback.url}/v1", credentials) as provider:
         for _ in range(2):
             assert (await provider.chat(HI, model="gemini-2.5-flash")).content == "Hello"
-        assert last(loopback).path == "/v1/models/gemini-2.5-flash:generateContent"
-        assert last(loopback).headers["authorization"] == "Bearer ya29.token"
-        assert last(loopback).headers["x-goog-user-project"] == "billing"
-        assert "x-goog-api-key" not in last(loopback).headers
+        assert get_last_request(loopback).path == "/v1/models/gemini-2.5-flash:generateContent"
+        assert get_last_request(loopback).headers["authorization"] == "Bearer ya29.token"
+        assert get_last_request(loopback).headers["x-goog-user-project"] == "billing"
+        assert "x-goog-api-key" not in get_last_request(loopback).headers
     assert credentials.fetched == 1
 
 
@@ -131,13 +131,13 @@ async def test_fetching_a_token_does_not_block_the_loop_and_serves_all_waiting_c
     signer = GoogleSigner(CATALOGUE.find("vertex").unwrap(), credentials)
     ticks = 0
 
-    async def tick() -> None:
+    async def count_ticks() -> None:
         nonlocal ticks
         while True:
             await asyncio.sleep(0.01)
             ticks += 1
 
-    ticking = asyncio.create_task(tick())
+    ticking = asyncio.create_task(count_ticks())
     request = HttpRequest(url="https://x.test", headers={"authorization": "Bearer <secret>", "accept": "a"})
     results = await asyncio.gather(*(signer(request) for _ in range(3)))
     ticking.cancel()
@@ -155,7 +155,7 @@ async def test_fetching_a_token_does_not_block_the_loop_and_serves_all_waiting_c
     assert (credentials.fetched, threading.get_ident() in credentials.threads) == (1, False)
 
 
-def refused_refresh(*, retryable: bool) -> Exception:
+def build_refresh_error(*, retryable: bool) -> Exception:
     from google.auth import exceptions
 
     untyped: Any = exceptions
@@ -165,10 +165,10 @@ def refused_refresh(*, retryable: bool) -> Exception:
 
 async def test_refused_credentials_are_rejected_and_network_failures_are_not() -> None:
     for retryable, kind in ((False, AuthRejected), (True, ConnectionFailed)):
-        async with serving(gemini) as loopback:
-            credentials = Credentials(refused_refresh(retryable=retryable))
-            async with vertex(f"{loopback.url}/v1", credentials) as provider:
-                fault = failure(await provider.chat_result(HI, model="gemini-2.5-flash"))
+        async with serving(answer_as_gemini) as loopback:
+            credentials = Credentials(build_refresh_error(retryable=retryable))
+            async with make_vertex(f"{loopback.url}/v1", credentials) as provider:
+                fault = get_failure(await provider.chat_result(HI, model="gemini-2.5-flash"))
                 assert isinstance(fault, kind)
                 assert "invalid_grant" in fault.message
                 assert "secret body" not in fault.message
@@ -180,12 +180,12 @@ async def test_without_credentials_the_fault_has_advice(monkeypatch: pytest.Monk
 
     untyped: Any = exceptions
 
-    def none(**_: Any) -> Any:
+    def find_no_credentials(**_: Any) -> Any:
         raise untyped.DefaultCredentialsError("no default credentials")
 
-    monkeypatch.setattr(google_auth, "default", none)
-    async with serving(gemini) as loopback, vertex(f"{loopback.url}/v1") as provider:
-        fault = failure(await provider.chat_result(HI, model="gemini-2.5-flash"))
+    monkeypatch.setattr(google_auth, "default", find_no_credentials)
+    async with serving(answer_as_gemini) as loopback, make_vertex(f"{loopback.url}/v1") as provider:
+        fault = get_failure(await provider.chat_result(HI, model="gemini-2.5-flash"))
         assert isinstance(fault, CredentialMissing)
         assert "gcloud auth application-default login" in fault.message
         assert "environment VERTEX_API_KEY" in fault.looked_in
@@ -195,12 +195,12 @@ async def test_without_credentials_the_fault_has_advice(monkeypatch: pytest.Monk
 async def test_default_credentials_are_asked_for_the_clouds_scope(monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[Any] = []
 
-    def default(**options: Any) -> Any:
+    def find_default(**options: Any) -> Any:
         asked.append(options)
         return Credentials(), "p"
 
-    monkeypatch.setattr(google_auth, "default", default)
-    async with serving(gemini) as loopback, vertex(f"{loopback.url}/v1") as provider:
+    monkeypatch.setattr(google_auth, "default", find_default)
+    async with serving(answer_as_gemini) as loopback, make_vertex(f"{loopback.url}/v1") as provider:
         await provider.chat(HI, model="gemini-2.5-flash")
         await provider.chat(HI, model="gemini-2.5-flash")
     assert asked == [{"scopes": ["https://www.googleapis.com/auth/cloud-platform"]}]
@@ -214,8 +214,8 @@ def without_google(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 async def test_without_key_and_extra_the_fault_has_advice(without_google: None) -> None:
-    async with serving(gemini) as loopback, vertex(f"{loopback.url}/v1") as provider:
-        fault = failure(await provider.chat_result(HI, model="gemini-2.5-flash"))
+    async with serving(answer_as_gemini) as loopback, make_vertex(f"{loopback.url}/v1") as provider:
+        fault = get_failure(await provider.chat_result(HI, model="gemini-2.5-flash"))
         assert isinstance(fault, CredentialMissing)
         assert "victor-fp[vertex]" in fault.message
         assert loopback.received == []
@@ -226,13 +226,16 @@ async def test_without_key_and_extra_the_fault_has_advice(without_google: None) 
 
 async def test_a_key_goes_in_its_own_header_and_needs_no_extra(without_google: None) -> None:
     variables = {"VERTEX_API_KEY": "AQ.key", **PLACE}
-    async with serving(gemini) as loopback, vertex(f"{loopback.url}/v1", variables=variables) as provider:
+    async with (
+        serving(answer_as_gemini) as loopback,
+        make_vertex(f"{loopback.url}/v1", variables=variables) as provider,
+    ):
         await provider.chat(HI, model="gemini-2.5-flash")
-        assert last(loopback).headers["x-goog-api-key"] == "AQ.key"
-        assert "authorization" not in last(loopback).headers
+        assert get_last_request(loopback).headers["x-goog-api-key"] == "AQ.key"
+        assert "authorization" not in get_last_request(loopback).headers
 
 
-def url_of(name: str, *, keyed: bool, **settings: str) -> str:
+def build_url(name: str, *, keyed: bool, **settings: str) -> str:
     match outcome(build_endpoint(CATALOGUE.find(name).unwrap(), settings=settings)):
         case Success(endpoint):
             at = apply_key_auth(endpoint) if keyed else endpoint
@@ -248,14 +251,14 @@ def url_of(name: str, *, keyed: bool, **settings: str) -> str:
 
 
 def test_express_mode_has_a_url_without_a_project_and_a_project_keeps_its_url() -> None:
-    assert url_of("vertex", keyed=True) == (
+    assert build_url("vertex", keyed=True) == (
         "https://aiplatform.googleapis.com/v1/publishers/google/models/m-1:generateContent"
     )
-    assert url_of("vertex", keyed=True, project="p", location="us-east5").startswith(
+    assert build_url("vertex", keyed=True, project="p", location="us-east5").startswith(
         "https://us-east5-aiplatform.googleapis.com/v1/projects/p/"
     )
-    assert "project" in url_of("vertex", keyed=False)
-    assert "project" in url_of("vertex-anthropic", keyed=True)
+    assert "project" in build_url("vertex", keyed=False)
+    assert "project" in build_url("vertex-anthropic", keyed=True)
 
 
 @pytest.mark.parametrize(
@@ -268,27 +271,27 @@ def test_express_mode_has_a_url_without_a_project_and_a_project_keeps_its_url() 
 )
 @pytest.mark.parametrize("name", ["vertex", "vertex-anthropic"])
 def test_a_location_has_its_host(name: str, location: str, start: str) -> None:
-    assert url_of(name, keyed=False, project="p", location=location).startswith(start)
+    assert build_url(name, keyed=False, project="p", location=location).startswith(start)
 
 
 def test_a_setting_is_escaped_in_the_url() -> None:
-    assert "/projects/p%2F..%2Fq/" in url_of("vertex", keyed=False, project="p/../q")
+    assert "/projects/p%2F..%2Fq/" in build_url("vertex", keyed=False, project="p/../q")
 
 
 # Claude
 
 
 async def test_claude_is_called_by_raw_prediction_with_the_same_token() -> None:
-    async with serving(claude) as loopback:
-        provider = vertex(f"{loopback.url}/v1", Credentials(), name="vertex-anthropic")
+    async with serving(answer_as_claude) as loopback:
+        provider = make_vertex(f"{loopback.url}/v1", Credentials(), name="vertex-anthropic")
         async with provider:
             response = await provider.chat(HI, model="claude-sonnet-4-5@20250929")
             assert (response.content, response.stop_reason) == ("Hello", "stop")
-            received = last(loopback)
+            received = get_last_request(loopback)
             assert received.path == "/v1/publishers/anthropic/models/claude-sonnet-4-5@20250929:rawPredict"
             assert received.headers["authorization"] == "Bearer ya29.token"
             assert received.json()["anthropic_version"] == "vertex-2023-10-16"
             assert "model" not in received.json()
             chunks = [chunk async for chunk in provider.stream(HI, model="claude-sonnet-4-5@20250929")]
             assert "".join(chunk.content for chunk in chunks) == "Hello"
-            assert last(loopback).path.endswith(":streamRawPredict")
+            assert get_last_request(loopback).path.endswith(":streamRawPredict")

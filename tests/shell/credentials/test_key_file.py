@@ -17,7 +17,7 @@ from victor_fp.shell.credentials.key_file import KeyFile, KeyStoreFailure, find_
 posix = pytest.mark.skipif(os.name != "posix", reason="permission bits are POSIX")
 
 
-def refused(file: KeyFile) -> KeyStoreFailure:
+def get_failure(file: KeyFile) -> KeyStoreFailure:
     unusable = file.read().failure()
     assert isinstance(unusable, KeyStoreFailure)
     return unusable
@@ -58,7 +58,7 @@ def test_a_file_open_to_others_is_neither_read_nor_changed(tmp_path: Path, mode:
     path.chmod(mode)
     content = path.read_bytes()
 
-    unusable = refused(KeyFile(path))
+    unusable = get_failure(KeyFile(path))
     stored = KeyFile(path).store("groq", "two")
 
     assert unusable.reason == f"can be read by others (mode {mode:04o})"
@@ -73,8 +73,8 @@ def test_a_pipe_or_directory_in_its_place_does_not_block(tmp_path: Path) -> None
     os.mkfifo(pipe, 0o600)
     folder.mkdir(0o700)
 
-    assert refused(KeyFile(pipe)).reason == "is not a regular file"
-    assert refused(KeyFile(folder)).reason == "is not a regular file"
+    assert get_failure(KeyFile(pipe)).reason == "is not a regular file"
+    assert get_failure(KeyFile(folder)).reason == "is not a regular file"
 
 
 @pytest.mark.parametrize("content", [b"not json sk-canary", b'["sk-canary"]', b"\xff\xfe", b'{"openai": "sk-canary"'])
@@ -83,9 +83,9 @@ def test_a_malformed_file_is_rejected_without_being_quoted_and_kept(tmp_path: Pa
     path.write_bytes(content)
     path.chmod(0o600)
 
-    assert refused(KeyFile(path)).reason == "is not a JSON object"
-    assert "canary" not in repr(refused(KeyFile(path)))
-    assert KeyFile(path).store("openai", "x").failure() == refused(KeyFile(path))
+    assert get_failure(KeyFile(path)).reason == "is not a JSON object"
+    assert "canary" not in repr(get_failure(KeyFile(path)))
+    assert KeyFile(path).store("openai", "x").failure() == get_failure(KeyFile(path))
     assert path.read_bytes() == content
 
 
@@ -104,7 +104,7 @@ def test_a_huge_file_is_refused(tmp_path: Path) -> None:
     path.write_bytes(b" " * (module.MAX_BYTES + 1))
     path.chmod(0o600)
 
-    assert refused(KeyFile(path)).reason == "is too large for a key file"
+    assert get_failure(KeyFile(path)).reason == "is too large for a key file"
 
 
 @posix

@@ -69,7 +69,7 @@ class Hanging(Memory):
         return None
 
 
-def ring(backend: KeyringBackend, **patience: float) -> SystemKeyRing:
+def make_key_ring(backend: KeyringBackend, **patience: float) -> SystemKeyRing:
     def load() -> Callable[[], KeyringBackend]:
         return lambda: backend
 
@@ -78,7 +78,7 @@ def ring(backend: KeyringBackend, **patience: float) -> SystemKeyRing:
 
 def test_stored_keys_are_read_and_removed() -> None:
     memory = Memory()
-    keys = ring(memory)
+    keys = make_key_ring(memory)
 
     assert keys.read("openai") == Success(None)
     assert keys.store("openai", "one") == Success(None)
@@ -90,18 +90,18 @@ def test_stored_keys_are_read_and_removed() -> None:
 
 @pytest.mark.parametrize("backend", [Empty(), Chain()], ids=["none", "chain without links"])
 def test_a_backend_without_storage_is_reported(backend: KeyringBackend) -> None:
-    keys = ring(backend)
+    keys = make_key_ring(backend)
 
     assert keys.read("openai").failure().reason == "no backend on this machine"
     assert keys.store("openai", "one").failure().reason == "no backend on this machine"
 
 
 def test_a_chain_of_one_link_is_used_whatever_its_own_priority() -> None:
-    assert ring(Chain(Memory())).store("openai", "one") == Success(None)
+    assert make_key_ring(Chain(Memory())).store("openai", "one") == Success(None)
 
 
 def test_a_failing_backend_is_named_by_class_without_its_message() -> None:
-    keys = ring(Failing())
+    keys = make_key_ring(Failing())
 
     assert keys.read("openai").failure().reason == "failed (SystemExit)"
     assert keys.store("openai", "sk-canary").failure().reason == "failed (RuntimeError)"
@@ -109,7 +109,7 @@ def test_a_failing_backend_is_named_by_class_without_its_message() -> None:
 
 def test_a_hanging_backend_times_out_once() -> None:
     backend = Hanging()
-    keys = ring(backend, read_timeout=0.1)
+    keys = make_key_ring(backend, read_timeout=0.1)
 
     started = time.monotonic()
     first = keys.read("openai").failure()
@@ -165,7 +165,7 @@ def test_a_backend_that_does_not_exist_is_a_fault() -> None:
     assert "failed (ModuleNotFoundError)" in said
 
 
-def greet_and_fall_silent(bus: socket.socket) -> None:
+def answer_only_greeting(bus: socket.socket) -> None:
     """Authenticate the first caller as a D-Bus daemon would; its first message is never answered."""
     caller, _ = bus.accept()
     with caller:
@@ -183,7 +183,7 @@ def test_a_bus_that_accepts_and_never_responds_does_not_block(tmp_path: Path) ->
     with socket.socket(socket.AF_UNIX) as bus:
         bus.bind(address)
         bus.listen()
-        daemon = Thread(target=greet_and_fall_silent, args=(bus,), daemon=True)
+        daemon = Thread(target=answer_only_greeting, args=(bus,), daemon=True)
         daemon.start()
         said, seconds = look_up_in_a_process(
             DBUS_SESSION_BUS_ADDRESS=f"unix:path={address}",

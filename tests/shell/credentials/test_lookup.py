@@ -57,13 +57,13 @@ def file(tmp_path: Path) -> KeyFile:
     return KeyFile(tmp_path / "keys.json")
 
 
-def found(result: Result[Credential | None, object]) -> tuple[str, str, str]:
+def unpack_credential(result: Result[Credential | None, object]) -> tuple[str, str, str]:
     credential = result.value_or(None)
     assert credential is not None
     return credential.secret.get_secret_value(), credential.source, credential.location
 
 
-def missing(result: Result[Credential | None, object]) -> CredentialMissing:
+def get_missing(result: Result[Credential | None, object]) -> CredentialMissing:
     fault = result.failure()
     assert isinstance(fault, CredentialMissing)
     return fault
@@ -75,7 +75,7 @@ def test_the_first_source_in_the_order_is_used(file: KeyFile) -> None:
     world = {"ACME_API_KEY": "from-env", "ACME_KEY": "from-second-variable"}
 
     def find(argument: str | None, environment: dict[str, str], ring: FakeKeyring) -> tuple[str, str, str]:
-        return found(find_credential(SPEC, argument, environment, key_ring=ring, key_file=file))
+        return unpack_credential(find_credential(SPEC, argument, environment, key_ring=ring, key_file=file))
 
     assert find("from-arg", world, ring) == ("from-arg", "argument", "api_key")
     assert find(None, world, ring) == ("from-env", "environment", "ACME_API_KEY")
@@ -88,20 +88,20 @@ def test_the_first_source_in_the_order_is_used(file: KeyFile) -> None:
 def test_a_secret_is_accepted_as_an_argument(file: KeyFile) -> None:
     result = find_credential(SPEC, SecretStr(KEY), {}, key_ring=NoKeyRing(), key_file=file)
 
-    assert found(result)[:2] == (KEY, "argument")
+    assert unpack_credential(result)[:2] == (KEY, "argument")
 
 
 def test_white_space_around_a_key_is_stripped(file: KeyFile) -> None:
     result = find_credential(SPEC, None, {"ACME_API_KEY": f"{KEY}\r\n"}, key_ring=NoKeyRing(), key_file=file)
 
-    assert found(result)[0] == KEY
+    assert unpack_credential(result)[0] == KEY
 
 
 @pytest.mark.parametrize(
     "broken", ["two\nlines", "a b", "'sk-1'", '"sk-1"', "sch\u00fcssel", "nul\x00byte", "\x1b[31mred"]
 )
 def test_a_key_that_no_header_can_carry_is_named_and_not_quoted(file: KeyFile, broken: str) -> None:
-    fault = missing(find_credential(SPEC, None, {"ACME_API_KEY": broken}, key_ring=NoKeyRing(), key_file=file))
+    fault = get_missing(find_credential(SPEC, None, {"ACME_API_KEY": broken}, key_ring=NoKeyRing(), key_file=file))
 
     assert "ACME_API_KEY" in fault.message
     assert broken not in fault.message
@@ -110,7 +110,7 @@ def test_a_key_that_no_header_can_carry_is_named_and_not_quoted(file: KeyFile, b
 
 
 def test_a_missing_key_fault_lists_every_source_with_advice(file: KeyFile) -> None:
-    fault = missing(find_credential(SPEC, None, {}, key_ring=NoKeyRing(), key_file=file))
+    fault = get_missing(find_credential(SPEC, None, {}, key_ring=NoKeyRing(), key_file=file))
 
     assert fault.provider == "acme"
     assert fault.looked_in == (
@@ -129,7 +129,7 @@ def test_a_rejected_file_is_reported_with_advice(file: KeyFile) -> None:
     assert file.path is not None
     file.path.chmod(0o644)
 
-    fault = missing(find_credential(SPEC, None, {}, key_ring=NoKeyRing(), key_file=file))
+    fault = get_missing(find_credential(SPEC, None, {}, key_ring=NoKeyRing(), key_file=file))
 
     assert "can be read by others (mode 0644)" in fault.message
     assert f"chmod 600 {file.path}" in fault.message
@@ -140,7 +140,10 @@ def test_an_optional_key_may_be_missing_or_given(file: KeyFile) -> None:
     optional = msgspec.structs.replace(SPEC, key_optional=True)
 
     assert find_credential(optional, None, {}, key_ring=NoKeyRing(), key_file=file) == Success(None)
-    assert found(find_credential(optional, None, {"ACME_KEY": KEY}, key_ring=NoKeyRing(), key_file=file))[0] == KEY
+    assert (
+        unpack_credential(find_credential(optional, None, {"ACME_KEY": KEY}, key_ring=NoKeyRing(), key_file=file))[0]
+        == KEY
+    )
 
 
 def test_an_endpoint_without_auth_has_no_key_lookup(file: KeyFile) -> None:
@@ -155,11 +158,11 @@ def test_entries_of_one_vendor_share_a_stored_key(file: KeyFile) -> None:
     second = msgspec.structs.replace(SPEC, name="acme-responses", key_name="acme")
     file.store("acme", KEY)
 
-    assert found(find_credential(second, None, {}, key_ring=FakeKeyring(), key_file=file))[0] == KEY
+    assert unpack_credential(find_credential(second, None, {}, key_ring=FakeKeyring(), key_file=file))[0] == KEY
 
 
 def test_without_a_home_no_file_is_read() -> None:
-    fault = missing(find_credential(SPEC, None, {}, key_ring=NoKeyRing()))
+    fault = get_missing(find_credential(SPEC, None, {}, key_ring=NoKeyRing()))
 
     assert "file no configuration directory: no key" in fault.looked_in
 

@@ -13,22 +13,22 @@ from victor_fp.core import faults
 from victor_fp.providers.registry import ProviderRegistry
 
 
-async def answers(talk: Talk, _: Received) -> None:
+async def answer_request(talk: Talk, _: Received) -> None:
     await talk.answer(shapes.body())
 
 
-async def fails_once(talk: Talk, _: Received) -> None:
+async def fail_with_500(talk: Talk, _: Received) -> None:
     await talk.answer(shapes.error("boom"), 500)
 
 
-def numbered() -> Iterator[str]:
+def generate_tokens() -> Iterator[str]:
     yield from (f"token-{number}" for number in range(9))
 
 
 @pytest.mark.usefixtures("no_pauses")
 async def test_a_token_is_sent_instead_of_a_key_and_requested_for_each_attempt() -> None:
-    tokens = numbered()
-    async with serving(fails_once, answers) as server:
+    tokens = generate_tokens()
+    async with serving(fail_with_500, answer_request) as server:
         provider = ProviderRegistry.create(
             "azure", api_key="never-sent", endpoint=server.url, token_provider=lambda: next(tokens)
         )
@@ -40,12 +40,12 @@ async def test_a_token_is_sent_instead_of_a_key_and_requested_for_each_attempt()
 
 
 async def test_a_coroutine_may_return_it_and_deployment_urls_accept_it_too() -> None:
-    async def token() -> str:
+    async def get_token() -> str:
         return "token-a"
 
-    async with serving(answers) as server:
+    async with serving(answer_request) as server:
         provider = ProviderRegistry.create(
-            "azure", endpoint=server.url, deployment="d", api_version="2024-10-21", token_provider=token
+            "azure", endpoint=server.url, deployment="d", api_version="2024-10-21", token_provider=get_token
         )
         async with provider:
             await provider.chat(HI, model="m")
@@ -55,7 +55,7 @@ async def test_a_coroutine_may_return_it_and_deployment_urls_accept_it_too() -> 
 
 @pytest.mark.parametrize("token", ["", "two\nlines"])
 async def test_a_token_that_no_header_can_carry_is_a_missing_credential(token: str) -> None:
-    async with serving(answers) as server:
+    async with serving(answer_request) as server:
         async with ProviderRegistry.create("azure", endpoint=server.url, token_provider=lambda: token) as provider:
             fault = (await provider.chat_result(HI, model="m")).failure()
     assert isinstance(fault, faults.CredentialMissing)
@@ -63,11 +63,11 @@ async def test_a_token_that_no_header_can_carry_is_a_missing_credential(token: s
 
 
 async def test_a_source_that_raises_is_a_missing_credential_without_its_message() -> None:
-    def broken() -> str:
+    def raise_error() -> str:
         raise RuntimeError("the secret is hunter2")
 
-    async with serving(answers) as server:
-        async with ProviderRegistry.create("azure", endpoint=server.url, token_provider=broken) as provider:
+    async with serving(answer_request) as server:
+        async with ProviderRegistry.create("azure", endpoint=server.url, token_provider=raise_error) as provider:
             fault = (await provider.chat_result(HI, model="m")).failure()
     assert isinstance(fault, faults.CredentialMissing)
     assert "hunter2" not in fault.message

@@ -24,21 +24,21 @@ from victor_fp.shell.store.memory import MemoryStore
 from victor_fp.shell.store.shared import SharedStore
 
 
-def spent(provider: ManagedProvider, bound: Bound = "requests") -> tuple[Any, Any]:
+def get_spent(provider: ManagedProvider, bound: Bound = "requests") -> tuple[Any, Any]:
     stats = provider.get_budget_stats()
     assert stats is not None
     return stats[bound]["spent"], stats[bound]["reserved"]
 
 
-async def slow(talk: Talk, _: Received) -> None:
+async def answer_slowly(talk: Talk, _: Received) -> None:
     await asyncio.sleep(0.02)
     await talk.answer(body())
 
 
 async def test_calls_at_once_do_not_exceed_a_budget_of_requests() -> None:
-    async with serving(slow) as server, await managed(server.url, budget=Budget(requests=5)) as provider:
+    async with serving(answer_slowly) as server, await managed(server.url, budget=Budget(requests=5)) as provider:
         results = await asyncio.gather(*(provider.chat_result(HI) for _ in range(20)))
-        assert spent(provider) == (5, 0)
+        assert get_spent(provider) == (5, 0)
     refused = [result.failure() for result in results if not isinstance(result, Success)]
     assert len(server.received) == 5
     assert len(refused) == 15
@@ -49,10 +49,10 @@ async def test_calls_at_once_do_not_exceed_a_budget_of_requests() -> None:
 
 async def test_reported_usage_replaces_the_estimate() -> None:
     """A call may use 4,096 tokens and uses 7, so sequential calls fit where concurrent ones wait for each other."""
-    async with serving(slow) as server, await managed(server.url, budget=Budget(tokens=4200)) as provider:
+    async with serving(answer_slowly) as server, await managed(server.url, budget=Budget(tokens=4200)) as provider:
         results = await asyncio.gather(*(provider.chat_result(HI) for _ in range(6)))
         assert all(isinstance(result, Success) for result in results)
-        assert spent(provider, "tokens") == (6 * 7, 0)
+        assert get_spent(provider, "tokens") == (6 * 7, 0)
     assert len(server.received) == 6
 
 
@@ -61,7 +61,7 @@ async def test_every_attempt_is_reserved_and_an_unbilled_one_is_released() -> No
     async with serving(fails, fails, answers) as server:
         async with await managed(server.url, budget=Budget(requests=3), runtime=runtime) as provider:
             assert isinstance(await provider.chat_result(HI), Success)
-            assert spent(provider) == (1, 0)
+            assert get_spent(provider) == (1, 0)
     async with serving(refuses), serving(fails) as server:
         async with await managed(server.url, budget=Budget(requests=0), runtime=runtime) as provider:
             assert isinstance((await provider.chat_result(HI)).failure(), BudgetExceeded)
@@ -80,19 +80,22 @@ async def test_a_fallback_spends_from_the_same_budget() -> None:
 
 
 async def test_streams_are_settled_by_usage_and_abandoned_ones_by_the_estimate() -> None:
-    async def pauses(talk: Talk, _: Received) -> None:
+    async def stop_after_one_chunk(talk: Talk, _: Received) -> None:
         await talk.head(content_type="text/event-stream")
         await talk.event(chunk("Hel"))
         await talk.gone(30)
 
-    async with serving(streams, pauses) as server, await managed(server.url, budget=Budget(tokens=10_000)) as provider:
+    async with (
+        serving(streams, stop_after_one_chunk) as server,
+        await managed(server.url, budget=Budget(tokens=10_000)) as provider,
+    ):
         async for _ in provider.stream(HI):
             pass
-        assert spent(provider, "tokens") == (7, 0)
+        assert get_spent(provider, "tokens") == (7, 0)
         async with provider.stream(HI, max_tokens=50) as stream:
             async for _ in stream:
                 break
-        taken, reserved = spent(provider, "tokens")
+        taken, reserved = get_spent(provider, "tokens")
         assert 57 <= taken <= 80
         assert reserved == 0
 
@@ -102,21 +105,21 @@ async def test_a_cancelled_call_counts_its_reservation_as_spent() -> None:
         task = asyncio.create_task(provider.chat_result(HI))
         while not server.received:
             await asyncio.sleep(0.01)
-        assert spent(provider) == (0, 1)
+        assert get_spent(provider) == (0, 1)
         task.cancel()
         await asyncio.wait([task])
-        assert spent(provider) == (1, 0)
+        assert get_spent(provider) == (1, 0)
 
 
 async def test_dollars_are_counted_by_price_and_a_model_without_one_is_refused() -> None:
-    def price(sale: PricedUsage) -> float | None:
+    def compute_price(sale: PricedUsage) -> float | None:
         tokens: int = sale.usage["prompt_tokens"] + sale.usage["completion_tokens"]
         return 0.01 * tokens if "m-1" in sale.models else None
 
     async with serving(answers) as server:
-        async with await managed(server.url, budget=Budget(usd=50.0), price=price) as provider:
+        async with await managed(server.url, budget=Budget(usd=50.0), price=compute_price) as provider:
             assert isinstance(await provider.chat_result(HI), Success)
-            taken, reserved = spent(provider, "usd")
+            taken, reserved = get_spent(provider, "usd")
             assert (taken, reserved) == (pytest.approx(0.07), 0.0)
             fault = (await provider.chat_result(HI, model="m-unknown")).failure()
     assert isinstance(fault, InvalidRequest)
@@ -148,7 +151,7 @@ async def test_providers_on_one_store_share_a_budget_by_its_name() -> None:
 
 async def test_processes_share_a_budget_through_a_shared_store() -> None:
     place = FakeStateServer()
-    async with serving(slow) as server:
+    async with serving(answer_slowly) as server:
         stores = [SharedStore(place, poll=0.05) for _ in range(4)]
         providers = [await managed(server.url, store=store, budget=Budget(requests=9)) for store in stores]
         results = await asyncio.gather(
@@ -185,7 +188,7 @@ async def test_what_was_spent_while_the_store_was_gone_is_added_when_it_is_back(
         while isinstance(await one.chat_result(HI), Success):
             pass
         assert isinstance((await two.chat_result(HI)).failure(), BudgetExceeded)
-        assert spent(one) == spent(two) == (10, 0)
+        assert get_spent(one) == get_spent(two) == (10, 0)
         for provider in providers:
             await provider.close()
     assert len(server.received) == 10
@@ -206,7 +209,7 @@ async def test_a_process_that_makes_no_more_calls_stores_what_it_spent_when_its_
         async with await managed(server.url, store=other, budget=Budget(requests=10)) as provider:
             await provider.chat(HI)
             await other.drain()
-            assert spent(provider) == (4, 0)
+            assert get_spent(provider) == (4, 0)
         await other.aclose()
 
 
@@ -235,20 +238,20 @@ async def test_a_budget_fails_closed_with_its_store() -> None:
             fault = (await one.chat_result(HI)).failure()
             assert "fail closed" in fault.message
             await store.drain()
-            assert spent(one) == (0, 0)
+            assert get_spent(one) == (0, 0)
         await store.aclose()
     assert server.received == []
 
 
 async def test_a_failure_that_may_have_been_billed_counts() -> None:
-    async def breaks(talk: Talk, _: Received) -> None:
+    async def break_body(talk: Talk, _: Received) -> None:
         await talk.head(content_length="1000")
         await talk.raw(b'{"id":')
         await talk.reset()
 
-    async with serving(breaks) as server:
+    async with serving(break_body) as server:
         async with await managed(server.url, budget=Budget(requests=5), max_retries=0) as provider:
             fault = (await provider.chat_result(HI)).failure()
             assert not isinstance(fault, ServerFailed)
-            assert spent(provider) == (int(fault.maybe_billed), 0)
+            assert get_spent(provider) == (int(fault.maybe_billed), 0)
             assert fault.maybe_billed

@@ -17,20 +17,20 @@ from victor_fp.core.result import outcome
 from victor_fp.providers.base import ProviderError
 
 
-async def answers(talk: Talk, _: Received) -> None:
+async def answer_request(talk: Talk, _: Received) -> None:
     await talk.answer(shapes.body())
 
 
-async def fails(talk: Talk, _: Received) -> None:
+async def fail_with_500(talk: Talk, _: Received) -> None:
     await talk.answer(shapes.error("boom"), 500)
 
 
-async def limits(talk: Talk, _: Received) -> None:
+async def limit_rate(talk: Talk, _: Received) -> None:
     await talk.answer(shapes.error("slow down", "rate_limit_exceeded"), 429, retry_after="7")
 
 
 async def test_a_call_sends_the_request_and_returns_the_response() -> None:
-    async with serving(answers) as server, acme(server.url) as provider:
+    async with serving(answer_request) as server, acme(server.url) as provider:
         response = await provider.chat(HI, model="m-1")
     assert (response.content, response.stop_reason) == ("Hello!", "stop")
     (received,) = server.received
@@ -41,7 +41,7 @@ async def test_a_call_sends_the_request_and_returns_the_response() -> None:
 
 async def test_server_error_is_retried_and_reported_in_metadata() -> None:
     runtime = FakeRuntime()
-    async with serving(fails, answers) as server, acme(server.url, runtime=runtime) as provider:
+    async with serving(fail_with_500, answer_request) as server, acme(server.url, runtime=runtime) as provider:
         response = await provider.chat(HI, model="m-1")
     assert response.metadata is not None
     assert [(a["outcome"], a["status"]) for a in response.metadata["attempts"]] == [("ServerFailed", 500), ("ok", 200)]
@@ -50,14 +50,14 @@ async def test_server_error_is_retried_and_reported_in_metadata() -> None:
 
 async def test_retry_after_is_honoured() -> None:
     runtime = FakeRuntime()
-    async with serving(limits, answers) as server, acme(server.url, runtime=runtime) as provider:
+    async with serving(limit_rate, answer_request) as server, acme(server.url, runtime=runtime) as provider:
         await provider.chat(HI, model="m-1")
     assert runtime.slept == [7.0]
 
 
 async def test_a_retry_after_past_the_deadline_is_not_slept_for() -> None:
     runtime = FakeRuntime()
-    async with serving(limits) as server, acme(server.url, runtime=runtime) as provider:
+    async with serving(limit_rate) as server, acme(server.url, runtime=runtime) as provider:
         result = await provider.chat_result(HI, model="m-1", deadline=3.0)
     match outcome(result):
         case Failure(faults.RateLimited(retry_after=wait)):
@@ -69,7 +69,7 @@ async def test_a_retry_after_past_the_deadline_is_not_slept_for() -> None:
 
 async def test_one_budget_of_attempts() -> None:
     runtime = FakeRuntime()
-    async with serving(fails) as server, acme(server.url, runtime=runtime, max_retries=2) as provider:
+    async with serving(fail_with_500) as server, acme(server.url, runtime=runtime, max_retries=2) as provider:
         with pytest.raises(ProviderError) as caught:
             await provider.chat(HI, model="m-1")
     assert len(server.received) == 3
@@ -78,10 +78,10 @@ async def test_one_budget_of_attempts() -> None:
 
 
 async def test_client_errors_are_neither_retried_nor_open_the_breaker() -> None:
-    async def refuses(talk: Talk, _: Received) -> None:
+    async def refuse_request(talk: Talk, _: Received) -> None:
         await talk.answer(shapes.error("no such thing", None, "invalid_request_error"), 400)
 
-    async with serving(refuses) as server, acme(server.url) as provider:
+    async with serving(refuse_request) as server, acme(server.url) as provider:
         for _ in range(8):
             assert isinstance((await provider.chat_result(HI, model="m-1")).failure(), faults.InvalidRequest)
         assert not provider.is_circuit_open()
@@ -90,7 +90,7 @@ async def test_client_errors_are_neither_retried_nor_open_the_breaker() -> None:
 
 async def test_the_breaker_opens_fails_fast_and_recovers() -> None:
     runtime = FakeRuntime()
-    async with serving(*[fails] * 5, answers) as server:
+    async with serving(*[fail_with_500] * 5, answer_request) as server:
         async with acme(server.url, runtime=runtime, max_retries=0) as provider:
             for _ in range(5):
                 await provider.chat_result(HI, model="m-1")
@@ -113,7 +113,7 @@ async def test_the_breaker_opens_fails_fast_and_recovers() -> None:
 
 
 async def test_two_providers_of_one_vendor_have_breakers_of_their_own() -> None:
-    async with serving(fails) as server:
+    async with serving(fail_with_500) as server:
         async with acme(server.url, max_retries=0) as one, acme(server.url, api_key="other") as other:
             for _ in range(5):
                 await one.chat_result(HI, model="m-1")
@@ -121,11 +121,11 @@ async def test_two_providers_of_one_vendor_have_breakers_of_their_own() -> None:
 
 
 async def test_a_cancelled_call_returns_its_probe() -> None:
-    async def hangs(talk: Talk, _: Received) -> None:
+    async def keep_silent(talk: Talk, _: Received) -> None:
         await talk.gone(30)
 
     runtime = FakeRuntime()
-    async with serving(*[fails] * 5, hangs, hangs, hangs, answers) as server:
+    async with serving(*[fail_with_500] * 5, keep_silent, keep_silent, keep_silent, answer_request) as server:
         async with acme(server.url, runtime=runtime, max_retries=0) as provider:
             for _ in range(5):
                 await provider.chat_result(HI, model="m-1")
@@ -140,7 +140,7 @@ async def test_a_cancelled_call_returns_its_probe() -> None:
 class TestFaultsOfTheWire:
     """The same under httpx over aiohttp and under plain httpx."""
 
-    async def fault(self, plain: bool, script: object, **options: object) -> faults.Fault:
+    async def get_fault(self, plain: bool, script: object, **options: object) -> faults.Fault:
         client = httpx.AsyncClient() if plain else None
         try:
             async with serving(script) as server:  # type: ignore[arg-type]  # scripts of any shape
@@ -153,7 +153,7 @@ class TestFaultsOfTheWire:
 
     async def test_connection_refused(self, plain: bool) -> None:
         client = httpx.AsyncClient() if plain else None
-        async with serving(answers) as server:
+        async with serving(answer_request) as server:
             pass
         async with acme(server.url, max_retries=0, http_client=client) as provider:
             fault = (await provider.chat_result(HI, model="m-1")).failure()
@@ -163,83 +163,83 @@ class TestFaultsOfTheWire:
             await client.aclose()
 
     async def test_reset_before_the_headers(self, plain: bool) -> None:
-        async def script(talk: Talk, _: Received) -> None:
+        async def reset_connection(talk: Talk, _: Received) -> None:
             await talk.reset()
 
-        fault = await self.fault(plain, script)
+        fault = await self.get_fault(plain, reset_connection)
         assert isinstance(fault, faults.ConnectionFailed)
         assert fault.maybe_billed
 
     async def test_reset_in_the_body(self, plain: bool) -> None:
-        async def script(talk: Talk, _: Received) -> None:
+        async def reset_in_body(talk: Talk, _: Received) -> None:
             await talk.head(content_length="500")
             await talk.raw(b'{"choices": [')
             await talk.reset()
 
-        assert isinstance(await self.fault(plain, script), faults.StreamInterrupted)
+        assert isinstance(await self.get_fault(plain, reset_in_body), faults.StreamInterrupted)
 
     async def test_closed_in_the_body(self, plain: bool) -> None:
-        async def script(talk: Talk, _: Received) -> None:
+        async def close_in_body(talk: Talk, _: Received) -> None:
             await talk.head()
             await talk.piece(b'{"choices": [')
             raise ConnectionError
 
-        assert isinstance(await self.fault(plain, script), faults.StreamInterrupted)
+        assert isinstance(await self.get_fault(plain, close_in_body), faults.StreamInterrupted)
 
     async def test_a_bad_status_line(self, plain: bool) -> None:
-        async def script(talk: Talk, _: Received) -> None:
+        async def send_bad_status_line(talk: Talk, _: Received) -> None:
             await talk.raw(b"SSH-2.0-OpenSSH_9\r\n\r\n")
             raise ConnectionError
 
-        fault = await self.fault(plain, script)
+        fault = await self.get_fault(plain, send_bad_status_line)
         assert isinstance(fault, faults.InvalidResponse | faults.StreamInterrupted | faults.ConnectionFailed)
         assert fault.provider == "acme"
 
     async def test_no_data_before_the_headers(self, plain: bool) -> None:
-        async def script(talk: Talk, _: Received) -> None:
+        async def keep_silent(talk: Talk, _: Received) -> None:
             await talk.gone(10)
 
-        fault = await self.fault(plain, script, timeout=0.2)
+        fault = await self.get_fault(plain, keep_silent, timeout=0.2)
         assert isinstance(fault, faults.TimedOut)
         assert (fault.phase, fault.seconds) == ("read", 0.2)
 
     async def test_slow_body_is_bounded_by_the_timeout(self, plain: bool) -> None:
-        async def script(talk: Talk, _: Received) -> None:
+        async def send_body_slowly(talk: Talk, _: Received) -> None:
             await talk.head()
             for _piece in range(100):
                 await talk.piece(b" ")
                 await asyncio.sleep(0.05)
 
-        fault = await self.fault(plain, script, timeout=0.3)
+        fault = await self.get_fault(plain, send_body_slowly, timeout=0.3)
         assert isinstance(fault, faults.TimedOut)
 
     async def test_html_where_json_was_expected(self, plain: bool) -> None:
-        async def script(talk: Talk, _: Received) -> None:
+        async def answer_html(talk: Talk, _: Received) -> None:
             await talk.answer("<html>Bad gateway</html>", content_type="text/html")
 
-        assert isinstance(await self.fault(plain, script), faults.InvalidResponse)
+        assert isinstance(await self.get_fault(plain, answer_html), faults.InvalidResponse)
 
     async def test_an_html_error_page_counts_by_its_status(self, plain: bool) -> None:
-        async def script(talk: Talk, _: Received) -> None:
+        async def answer_html(talk: Talk, _: Received) -> None:
             await talk.answer("<html>Bad gateway</html>", 502, content_type="text/html")
 
-        fault = await self.fault(plain, script)
+        fault = await self.get_fault(plain, answer_html)
         assert isinstance(fault, faults.ServerFailed)
         assert fault.status == 502
 
     async def test_a_redirect_is_not_followed_with_the_key(self, plain: bool) -> None:
-        async def script(talk: Talk, _: Received) -> None:
+        async def answer_redirect(talk: Talk, _: Received) -> None:
             await talk.answer("", 307, location="http://elsewhere.test/")
 
-        fault = await self.fault(plain, script)
+        fault = await self.get_fault(plain, answer_redirect)
         assert isinstance(fault, faults.InvalidResponse)
         assert fault.status == 307
 
     async def test_a_malformed_content_encoding(self, plain: bool) -> None:
-        async def script(talk: Talk, _: Received) -> None:
+        async def answer_malformed_encoding(talk: Talk, _: Received) -> None:
             await talk.answer("not gzip", content_encoding="gzip")
 
-        assert isinstance(await self.fault(plain, script), faults.InvalidResponse)
+        assert isinstance(await self.get_fault(plain, answer_malformed_encoding), faults.InvalidResponse)
 
 
 def test_one_provider_serves_one_event_loop_after_another() -> None:
@@ -247,7 +247,7 @@ def test_one_provider_serves_one_event_loop_after_another() -> None:
 
     async def ask() -> str:
         nonlocal provider
-        async with serving(answers) as server:
+        async with serving(answer_request) as server:
             if provider is None:
                 provider = acme(server.url)
             provider.connection.endpoint = acme(server.url).connection.endpoint
@@ -263,7 +263,7 @@ async def test_no_key_and_none_needed_sends_no_authorization() -> None:
     from victor_fp.providers.classes import make_provider_class
 
     spec = ProviderSpec(name="house", title="House", dialect=SPEC.dialect, base_url="http://x.test", key_optional=True)
-    async with serving(answers) as server:
+    async with serving(answer_request) as server:
         async with make_provider_class(spec)(base_url=server.url + "/v1") as provider:
             await provider.chat(HI, model="m-1")
     assert "authorization" not in server.received[0].headers

@@ -16,43 +16,43 @@ from victor_fp.providers.registry import ProviderRegistry
 DEAD = "http://127.0.0.1:9"
 
 
-async def refuses(talk: Talk, received: Received) -> None:
+async def refuse_key(talk: Talk, received: Received) -> None:
     await talk.answer(error("no", "invalid_api_key"), 401)
 
 
-async def garbles(talk: Talk, received: Received) -> None:
+async def answer_unexpected_json(talk: Talk, received: Received) -> None:
     await talk.answer({"hello": "world"})
 
 
-async def breaks_off(talk: Talk, received: Received) -> None:
+async def break_stream(talk: Talk, received: Received) -> None:
     await talk.head(content_type="text/event-stream")
     await talk.reset()
 
 
-def openai(url: str) -> CatalogueProvider:
+def make_openai(url: str) -> CatalogueProvider:
     provider = ProviderRegistry.create("openai", api_key="sk-secret-0123456789", base_url=f"{url}/v1", max_retries=0)
     assert isinstance(provider, CatalogueProvider)
     return provider
 
 
-@pytest.mark.parametrize("script", [refuses, garbles], ids=["401", "garbage"])
+@pytest.mark.parametrize("script", [refuse_key, answer_unexpected_json], ids=["401", "garbage"])
 async def test_a_call_and_a_list_of_models_that_fail_name_their_urls(script: Script) -> None:
-    async with serving(script) as server, openai(server.url) as provider:
+    async with serving(script) as server, make_openai(server.url) as provider:
         called = (await provider.chat_result(HI, model="m")).failure()
         assert called.url == f"{server.url}/v1/chat/completions"
-        if script is refuses:
+        if script is refuse_key:
             assert (await provider.list_models_result()).failure().url == f"{server.url}/v1/models"
 
 
-@pytest.mark.parametrize("script", [refuses, breaks_off], ids=["401", "broken"])
+@pytest.mark.parametrize("script", [refuse_key, break_stream], ids=["401", "broken"])
 async def test_a_stream_that_fails_names_its_url(script: Script) -> None:
-    async with serving(script) as server, openai(server.url) as provider:
+    async with serving(script) as server, make_openai(server.url) as provider:
         results = [result async for result in provider.stream_result(HI, model="m")]
         assert results[-1].failure().url == f"{server.url}/v1/chat/completions"
 
 
 async def test_a_managed_provider_names_the_url_of_the_target_that_failed() -> None:
-    async with serving(refuses) as server:
+    async with serving(refuse_key) as server:
         provider = await managed(server.url, max_retries=0)
         async with provider:
             fault = (await provider.chat_result(HI)).failure()
@@ -60,7 +60,7 @@ async def test_a_managed_provider_names_the_url_of_the_target_that_failed() -> N
 
 
 async def test_a_server_that_is_not_there_is_named_in_the_message() -> None:
-    async with openai(DEAD) as provider:
+    async with make_openai(DEAD) as provider:
         with pytest.raises(ProviderError) as raised:
             await provider.chat(HI, model="m")
     assert isinstance(raised.value.fault, ConnectionFailed)

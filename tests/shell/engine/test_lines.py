@@ -98,49 +98,49 @@ async def test_a_long_stream_and_a_long_line_arrive_whole() -> None:
 
 
 async def test_an_error_is_classified_by_its_body() -> None:
-    async def refuses(talk: Talk, _: Received) -> None:
+    async def refuse_request(talk: Talk, _: Received) -> None:
         await talk.answer(error("no such file", None, "invalid_request_error"), 404)
 
-    found, fault = await read_all(refuses)
+    found, fault = await read_all(refuse_request)
     assert found == []
     assert fault is not None
     assert (fault.status, fault.message) == (404, "no such file")
 
 
 async def test_a_truncated_stream_ends_with_a_fault_after_its_lines() -> None:
-    async def breaks(talk: Talk, _: Received) -> None:
+    async def break_stream(talk: Talk, _: Received) -> None:
         await talk.head(content_type="application/jsonl")
         await talk.piece(b"a\nb\nhalf")
         await talk.reset()
 
-    found, fault = await read_all(breaks)
+    found, fault = await read_all(break_stream)
     assert found in ([b"a", b"b"], [])
     assert fault is not None
     assert not isinstance(fault, faults.InvalidRequest)
 
 
 async def test_a_stall_is_bounded_by_the_timeout() -> None:
-    async def hangs(talk: Talk, _: Received) -> None:
+    async def stop_after_one_line(talk: Talk, _: Received) -> None:
         await talk.head(content_type="application/jsonl")
         await talk.piece(b"a\n")
         await talk.gone(30)
 
-    found, fault = await read_all(hangs, timeout=0.3)
+    found, fault = await read_all(stop_after_one_line, timeout=0.3)
     assert found == [b"a"]
     assert isinstance(fault, faults.TimedOut)
 
 
 async def test_redirects_are_not_followed() -> None:
-    async def redirects(talk: Talk, _: Received) -> None:
+    async def answer_redirect(talk: Talk, _: Received) -> None:
         await talk.answer(b"", 302, location="https://elsewhere.invalid/")
 
-    _, fault = await read_all(redirects)
+    _, fault = await read_all(answer_redirect)
     assert isinstance(fault, faults.InvalidResponse)
 
 
 @pytest.mark.usefixtures("no_pauses")
 async def test_a_failure_before_the_first_line_is_retried() -> None:
-    async def fails(talk: Talk, _: Received) -> None:
+    async def fail_with_500(talk: Talk, _: Received) -> None:
         await talk.answer(error("boom"), 500)
 
-    assert await read_all(fails, partial(send, [b"a\n"]), max_retries=2) == ([b"a"], None)
+    assert await read_all(fail_with_500, partial(send, [b"a\n"]), max_retries=2) == ([b"a"], None)

@@ -154,17 +154,17 @@ async def test_invalid_conversation_is_a_fault_and_uses_no_permit() -> None:
 
 @pytest.mark.usefixtures("no_pauses")
 def test_one_provider_serves_two_event_loops_one_after_the_other() -> None:
-    async def once(provider: object = None) -> object:
+    async def call_once(provider: object = None) -> object:
         async with serving(answers) as server:
             made = await managed(server.url)
             assert isinstance(await made.chat_result(HI), Success)
             return made
 
-    provider = asyncio.run(once())
+    provider = asyncio.run(call_once())
 
-    async def again() -> None:
+    async def call_again() -> None:
         fault = (await provider.chat_result(HI, deadline=1.0)).failure()  # type: ignore[attr-defined]  # a provider
         assert isinstance(fault, faults.ConnectionFailed | faults.DeadlineExceeded)
         await provider.shutdown()  # type: ignore[attr-defined]  # a provider
 
-    asyncio.run(again())
+    asyncio.run(call_again())

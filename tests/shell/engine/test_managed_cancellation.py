@@ -31,24 +31,24 @@ async def test_calls_cancelled_anywhere_return_everything(rounds: int) -> None:
         fallback_configs=[fallback],
     )
 
-    async def streams() -> None:
+    async def stream_once() -> None:
         async with provider.stream(HI) as stream:
             async for _ in stream:
                 if random_source.random() < 0.1:
                     break
 
-    async def calls() -> None:
+    async def call_once() -> None:
         await provider.chat_result(HI)
 
-    async def gives_up(kind: int) -> None:
-        task = asyncio.create_task(streams() if kind % 2 else calls())
+    async def give_up(kind: int) -> None:
+        task = asyncio.create_task(stream_once() if kind % 2 else call_once())
         for _ in range(random_source.randrange(25)):
             await asyncio.sleep(0)
         task.cancel()
         await asyncio.wait([task])
 
     for _ in range(rounds):
-        await asyncio.gather(*(gives_up(kind) for kind in range(25)))
+        await asyncio.gather(*(give_up(kind) for kind in range(25)))
     stats, resilience = provider.get_rate_limit_stats(), provider.get_resilience_stats()
     assert stats is not None
     for target in stats["targets"].values():

@@ -31,7 +31,7 @@ async def collect_stream(provider: ManagedProvider, **options: object) -> tuple[
     return chunks, None
 
 
-def said(chunks: list[StreamChunk]) -> str:
+def join_content(chunks: list[StreamChunk]) -> str:
     return "".join(chunk.content for chunk in chunks)
 
 
@@ -39,7 +39,7 @@ async def cut_after_a_piece(talk: Talk, _: Received) -> None:
     await talk.events(shapes.chunk("Hel"), done=False)
 
 
-async def overloaded_in_a_200(talk: Talk, _: Received) -> None:
+async def answer_overloaded(talk: Talk, _: Received) -> None:
     await talk.events(shapes.error("busy", "overloaded_error", "overloaded_error"), done=False)
 
 
@@ -61,18 +61,18 @@ async def test_chunks_arrive_and_the_last_one_is_final() -> None:
 async def test_stream_chat_accepts_a_priority_and_is_a_context_manager() -> None:
     async with serving(streams) as server, await managed(server.url) as provider:
         async with provider.stream_chat(HI, priority=Priority.HIGH) as stream:
-            assert said([chunk async for chunk in stream]) == "Hello"
+            assert join_content([chunk async for chunk in stream]) == "Hello"
 
 
 async def test_an_error_before_the_first_chunk_is_retried_and_then_falls_back() -> None:
     runtime = FakeRuntime()
-    async with serving(overloaded_in_a_200) as one, serving(streams) as two:
+    async with serving(answer_overloaded) as one, serving(streams) as two:
         async with await managed(
             one.url, fallback_configs=[config(two.url)], max_retries=1, runtime=runtime
         ) as provider:
             chunks, fault = await collect_stream(provider)
     assert fault is None
-    assert said(chunks) == "Hello"
+    assert join_content(chunks) == "Hello"
     assert chunks[-1].metadata is not None
     attempts = [(attempt["model"], attempt["outcome"]) for attempt in chunks[-1].metadata["attempts"]]
     assert attempts == [("m-1", "Overloaded"), ("m-1", "Overloaded"), ("m-2", "ok")]
@@ -84,7 +84,7 @@ async def test_nothing_is_retried_or_falls_back_after_the_first_chunk() -> None:
         async with await managed(one.url, fallback_configs=[config(two.url)]) as provider:
             chunks, fault = await collect_stream(provider)
             stats = provider.get_rate_limit_stats()
-    assert (said(chunks), len(one.received), two.received) == ("Hel", 1, [])
+    assert (join_content(chunks), len(one.received), two.received) == ("Hel", 1, [])
     assert isinstance(fault, faults.StreamTruncated)
     assert fault.partial is not None
     assert fault.partial.content == "Hel"
@@ -118,13 +118,13 @@ async def test_streams_count_for_the_breaker() -> None:
 async def test_leaving_early_closes_the_connection_and_returns_everything() -> None:
     left = asyncio.Event()
 
-    async def drips(talk: Talk, _: Received) -> None:
+    async def stream_until_left(talk: Talk, _: Received) -> None:
         await talk.head(content_type="text/event-stream")
         await talk.event(shapes.chunk("Hel"))
         assert await talk.gone()
         left.set()
 
-    async with serving(drips) as server:
+    async with serving(stream_until_left) as server:
         async with await managed(server.url, rate_limits=Limits(concurrency=1)) as provider:
             async with provider.stream(HI) as stream:
                 async for _ in stream:
@@ -161,31 +161,31 @@ async def test_cancelled_stream_leaves_the_queue() -> None:
 
 
 async def test_keep_alive_without_content_ends_at_the_deadline() -> None:
-    async def keeps_alive(talk: Talk, _: Received) -> None:
+    async def keep_alive(talk: Talk, _: Received) -> None:
         await talk.head(content_type="text/event-stream")
         while True:
             await talk.piece(b": keepalive\n\n")
             await asyncio.sleep(0.05)
 
     loop = asyncio.get_running_loop()
-    async with serving(keeps_alive) as one, serving(streams) as two:
+    async with serving(keep_alive) as one, serving(streams) as two:
         fallback = config(two.url, timeout=0.4, extra_kwargs={"max_retries": 0})
         async with await managed(one.url, fallback_configs=[fallback], timeout=0.4, max_retries=0) as provider:
             began = loop.time()
             chunks, fault = await collect_stream(provider)
     assert fault is None
-    assert said(chunks) == "Hello"
+    assert join_content(chunks) == "Hello"
     assert loop.time() - began < 3.0
 
 
 async def test_a_deadline_holds_in_the_middle_of_an_answer() -> None:
-    async def drips(talk: Talk, _: Received) -> None:
+    async def stream_slowly(talk: Talk, _: Received) -> None:
         await talk.head(content_type="text/event-stream")
         for _piece in range(100):
             await talk.event(shapes.chunk("x"))
             await asyncio.sleep(0.05)
 
-    async with serving(drips) as server, await managed(server.url) as provider:
+    async with serving(stream_slowly) as server, await managed(server.url) as provider:
         chunks, fault = await collect_stream(provider, deadline=0.3)
     assert chunks
     assert isinstance(fault, faults.DeadlineExceeded | faults.TimedOut)

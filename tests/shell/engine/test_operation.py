@@ -28,21 +28,21 @@ from victor_fp.shell.store.packing import pack_pool, unpack_pool
 from victor_fp.shell.store.shared import SharedStore, Swapped
 
 
-async def lists(talk: Talk, _: Received) -> None:
+async def answer_model_list(talk: Talk, _: Received) -> None:
     await talk.answer({"object": "list", "data": [{"id": "m-1", "object": "model", "context_length": 4321}]})
 
 
 class TestQuestionsAboutModels:
     async def test_a_list_is_retried_on_a_plain_provider(self) -> None:
         runtime = FakeRuntime()
-        async with serving(fails, lists) as server, acme(server.url, runtime=runtime) as provider:
+        async with serving(fails, answer_model_list) as server, acme(server.url, runtime=runtime) as provider:
             assert [info.id for info in await provider.list_models()] == ["m-1"]
         assert len(server.received) == 2
         assert len(runtime.slept) == 1
 
     async def test_discovery_is_retried_and_limited_on_a_managed_provider(self) -> None:
         runtime = FakeRuntime()
-        async with serving(fails, lists) as server:
+        async with serving(fails, answer_model_list) as server:
             async with await managed(
                 server.url, runtime=runtime, rate_limits=Limits(requests_per_minute=100)
             ) as provider:
@@ -136,15 +136,19 @@ class TestOverriddenMethods:
 
     @pytest.mark.parametrize("name", ["chat", "chat_result", "stream", "stream_chat", "stream_result"])
     async def test_every_method_that_a_subclass_of_a_built_in_overrides_is_used(self, name: str) -> None:
-        async def whole(*_: Any, **__: Any) -> Any:
+        async def return_response(*_: Any, **__: Any) -> Any:
             response = CompletionResponse(content=name)
             return Success(response) if name == "chat_result" else response
 
-        async def pieces(*_: Any, **__: Any) -> AsyncIterator[Any]:
+        async def yield_chunk(*_: Any, **__: Any) -> AsyncIterator[Any]:
             chunk = StreamChunk(content=name, is_final=True)
             yield Success(chunk) if name == "stream_result" else chunk
 
-        kind = type("Own", (type(acme("http://127.0.0.1:9")),), {name: whole if name.startswith("chat") else pieces})
+        kind = type(
+            "Own",
+            (type(acme("http://127.0.0.1:9")),),
+            {name: return_response if name.startswith("chat") else yield_chunk},
+        )
         base = kind(api_key=KEY, base_url="http://127.0.0.1:9/v1", timeout=1)
         async with ManagedProvider(base_provider=base, config=ProviderConfig("acme", "m")) as provider:
             response = await (provider.chat(HI) if name.startswith("chat") else provider.stream(HI).response())
@@ -188,12 +192,12 @@ class TestInheritance:
 class TestClosing:
     @pytest.mark.parametrize("is_managed", [False, True])
     async def test_open_streams_end_at_once_with_a_fault(self, is_managed: bool) -> None:
-        async def stalls(talk: Talk, _: Received) -> None:
+        async def stop_after_one_chunk(talk: Talk, _: Received) -> None:
             await talk.head(content_type="text/event-stream")
             await talk.event(shapes.chunk("Hel"))
             await talk.gone(30)
 
-        async with serving(stalls) as server:
+        async with serving(stop_after_one_chunk) as server:
             provider: Any = await managed(server.url) if is_managed else acme(server.url, timeout=30)
             stream = aiter(provider.stream_result(HI, model="m-1"))
             assert (await anext(stream)).unwrap().content == "Hel"
@@ -212,11 +216,11 @@ class TestClosing:
     async def test_every_other_call_ends_at_once_too(self, method: str, is_managed: bool) -> None:
         arrived = asyncio.Event()
 
-        async def hangs(talk: Talk, _: Received) -> None:
+        async def keep_silent(talk: Talk, _: Received) -> None:
             arrived.set()
             await talk.gone(30)
 
-        async with serving(hangs) as server:
+        async with serving(keep_silent) as server:
             name, url = ("anthropic", server.url) if method == "count_tokens" else ("openai", f"{server.url}/v1")
             provider: Any = (
                 await ManagedProviderFactory.create(name, "m-1", api_key="k", base_url=url)
@@ -244,10 +248,10 @@ class TestClosing:
         assert [type(result.failure()) for result in rest] == [faults.Cancelled]
 
     async def test_cancellation_propagates_to_the_caller(self) -> None:
-        async def hangs(talk: Talk, _: Received) -> None:
+        async def keep_silent(talk: Talk, _: Received) -> None:
             await talk.gone(30)
 
-        async with serving(hangs) as server, acme(server.url, timeout=30) as provider:
+        async with serving(keep_silent) as server, acme(server.url, timeout=30) as provider:
             task = asyncio.create_task(provider.chat(HI, model="m"))
             await asyncio.sleep(0.02)
             task.cancel()
@@ -292,7 +296,7 @@ async def test_a_managed_stream_over_a_shared_store_waits_for_no_round_trip_unde
     place = RoundTrips()
     store = SharedStore(place, timeout=30)
 
-    async def rounds_until(done: asyncio.Future[Any]) -> int:
+    async def count_rounds(done: asyncio.Future[Any]) -> int:
         count = 0
         while not done.done():
             for _ in range(30):
@@ -306,22 +310,22 @@ async def test_a_managed_stream_over_a_shared_store_waits_for_no_round_trip_unde
     creating = asyncio.ensure_future(
         create_managed_provider(FakeTransport(), store=store, rate_limits=Limits(concurrency=5))
     )
-    await rounds_until(creating)
+    await count_rounds(creating)
     provider = creating.result()
     # The first call also learns what the place holds.
     warming = asyncio.ensure_future(provider.chat(HI))
-    await rounds_until(warming)
+    await count_rounds(warming)
     draining = asyncio.ensure_future(store.drain())
-    await rounds_until(draining)
+    await count_rounds(draining)
     place.log.clear()
     stream = aiter(provider.stream(HI))
     first = asyncio.ensure_future(anext(stream))
-    assert await rounds_until(first) == 0
+    assert await count_rounds(first) == 0
     second = asyncio.ensure_future(anext(stream))
-    assert await rounds_until(second) == 0
+    assert await count_rounds(second) == 0
     assert place.log == []
     closing = asyncio.ensure_future(provider.close())
-    await rounds_until(closing)
+    await count_rounds(closing)
 
 
 async def test_streams_with_a_plain_provider_report_to_its_observers() -> None:

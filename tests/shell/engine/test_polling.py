@@ -27,35 +27,35 @@ class ReplicateProvider(CatalogueProvider):
     SPEC = REPLICATE
 
 
-def replicate(url: str, **options: Any) -> ReplicateProvider:
+def make_replicate(url: str, **options: Any) -> ReplicateProvider:
     return ReplicateProvider(**{"api_key": KEY, "base_url": f"{url}/v1", "timeout": 5, **options})
 
 
-def gives(status: str, code: int = 200, **changes: Any) -> Script:
+def give_prediction(status: str, code: int = 200, **changes: Any) -> Script:
     """A script that answers with a prediction; `stream` is the path under which it streams."""
 
-    async def script(talk: Talk, received: Received) -> None:
+    async def answer_prediction(talk: Talk, received: Received) -> None:
         urls = {"stream": f"http://{received.headers['host']}/{changes['stream']}"} if "stream" in changes else {}
         fields = {name: value for name, value in changes.items() if name != "stream"}
         await talk.answer(prediction(status, urls=urls, **fields), code)
 
-    return script
+    return answer_prediction
 
 
-def fails(status: int) -> Script:
-    async def script(talk: Talk, _: Received) -> None:
+def fail_with(status: int) -> Script:
+    async def answer_error(talk: Talk, _: Received) -> None:
         await talk.answer({"detail": "boom"}, status)
 
-    return script
+    return answer_error
 
 
-async def streams(talk: Talk, _: Received) -> None:
+async def stream_hello(talk: Talk, _: Received) -> None:
     await talk.head(content_type="text/event-stream")
     await talk.piece(sse(["Hel", "lo"]))
     await talk.end()
 
 
-async def stalls(talk: Talk, _: Received) -> None:
+async def stop_after_one_event(talk: Talk, _: Received) -> None:
     await talk.head(content_type="text/event-stream")
     await talk.piece(event("output", "Hel").encode())
     await talk.gone(10)
@@ -84,7 +84,7 @@ async def collect_stream(stream: Any) -> tuple[list[StreamChunk], faults.Fault |
     return chunks, None
 
 
-async def eventually(holds: Callable[[], bool]) -> None:
+async def wait_until(holds: Callable[[], bool]) -> None:
     for _ in range(200):
         if holds():
             return
@@ -93,8 +93,8 @@ async def eventually(holds: Callable[[], bool]) -> None:
 
 
 async def test_synchronous_prediction_needs_one_exchange() -> None:
-    whole = gives("succeeded", 201, output=["Hel", "lo"], metrics=METRICS)
-    async with serving(whole) as server, replicate(server.url) as provider:
+    whole = give_prediction("succeeded", 201, output=["Hel", "lo"], metrics=METRICS)
+    async with serving(whole) as server, make_replicate(server.url) as provider:
         response = await provider.chat(HI, model=MODEL)
     assert (response.content, response.stop_reason) == ("Hello", "stop")
     assert response.usage == {"prompt_tokens": 26, "completion_tokens": 84, "total_tokens": 110}
@@ -105,8 +105,13 @@ async def test_synchronous_prediction_needs_one_exchange() -> None:
 
 async def test_slow_prediction_is_polled() -> None:
     runtime = FakeRuntime()
-    scripts = [gives("starting", 201), gives("processing"), fails(502), gives("succeeded", output="Hello")]
-    async with serving(*scripts) as server, replicate(server.url, runtime=runtime) as provider:
+    scripts = [
+        give_prediction("starting", 201),
+        give_prediction("processing"),
+        fail_with(502),
+        give_prediction("succeeded", output="Hello"),
+    ]
+    async with serving(*scripts) as server, make_replicate(server.url, runtime=runtime) as provider:
         response = await provider.chat(HI, model=MODEL)
     assert response.content == "Hello"
     assert list_requests(server) == [CREATE, POLL, POLL, POLL]
@@ -115,8 +120,8 @@ async def test_slow_prediction_is_polled() -> None:
 
 
 async def test_a_failed_prediction_is_a_fault_and_is_not_cancelled() -> None:
-    scripts = [gives("starting", 201), gives("failed", error="flagged (E005)")]
-    async with serving(*scripts) as server, replicate(server.url, runtime=FakeRuntime()) as provider:
+    scripts = [give_prediction("starting", 201), give_prediction("failed", error="flagged (E005)")]
+    async with serving(*scripts) as server, make_replicate(server.url, runtime=FakeRuntime()) as provider:
         fault = (await provider.chat_result(HI, model=MODEL)).failure()
     assert isinstance(fault, faults.ContentRefused)
     assert list_requests(server) == [CREATE, POLL]
@@ -124,9 +129,9 @@ async def test_a_failed_prediction_is_a_fault_and_is_not_cancelled() -> None:
 
 async def test_a_call_past_its_deadline_cancels_its_prediction() -> None:
     runtime = FakeRuntime()
-    scripts = [gives("starting", 201)]
+    scripts = [give_prediction("starting", 201)]
     options: dict[str, Any] = {"runtime": runtime, "timeout": 2, "max_retries": 0}
-    async with serving(*scripts) as server, replicate(server.url, **options) as provider:
+    async with serving(*scripts) as server, make_replicate(server.url, **options) as provider:
         fault = (await provider.chat_result(HI, model=MODEL)).failure()
     assert isinstance(fault, faults.TimedOut)
     assert fault.seconds == 2
@@ -135,18 +140,21 @@ async def test_a_call_past_its_deadline_cancels_its_prediction() -> None:
 
 
 async def test_a_call_whose_polls_keep_failing_cancels_its_prediction() -> None:
-    scripts = [gives("starting", 201), fails(500)]
+    scripts = [give_prediction("starting", 201), fail_with(500)]
     options: dict[str, Any] = {"runtime": FakeRuntime(), "timeout": 60, "max_retries": 0}
-    async with serving(*scripts) as server, replicate(server.url, **options) as provider:
+    async with serving(*scripts) as server, make_replicate(server.url, **options) as provider:
         fault = (await provider.chat_result(HI, model=MODEL)).failure()
     assert isinstance(fault, faults.ServerFailed)
     assert list_requests(server) == [CREATE, POLL, POLL, POLL, POLL, CANCEL]
 
 
 async def test_cancelling_a_call_cancels_the_prediction() -> None:
-    async with serving(gives("starting", 201), gives("processing")) as server, replicate(server.url) as provider:
+    async with (
+        serving(give_prediction("starting", 201), give_prediction("processing")) as server,
+        make_replicate(server.url) as provider,
+    ):
         task = asyncio.create_task(provider.chat(HI, model=MODEL))
-        await eventually(lambda: POLL in list_requests(server))
+        await wait_until(lambda: POLL in list_requests(server))
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task
@@ -155,7 +163,7 @@ async def test_cancelling_a_call_cancels_the_prediction() -> None:
 
 
 async def test_a_rejected_creation_is_a_fault() -> None:
-    async with serving(fails(402)) as server, replicate(server.url) as provider:
+    async with serving(fail_with(402)) as server, make_replicate(server.url) as provider:
         fault = (await provider.chat_result(HI, model=MODEL)).failure()
     assert isinstance(fault, faults.QuotaExhausted)
     assert list_requests(server) == [CREATE]
@@ -163,8 +171,8 @@ async def test_a_rejected_creation_is_a_fault() -> None:
 
 async def test_stream_is_read_at_the_url_of_the_prediction() -> None:
     async with (
-        serving(gives("starting", 201, stream="streams/1"), streams) as server,
-        replicate(server.url) as provider,
+        serving(give_prediction("starting", 201, stream="streams/1"), stream_hello) as server,
+        make_replicate(server.url) as provider,
     ):
         chunks, fault = await collect_stream(provider.stream_result(HI, model=MODEL))
     assert fault is None
@@ -176,15 +184,15 @@ async def test_stream_is_read_at_the_url_of_the_prediction() -> None:
 
 
 async def test_stream_at_another_origin_is_rejected_without_sending_the_key() -> None:
-    async def elsewhere(talk: Talk, _: Received) -> None:
+    async def give_url_elsewhere(talk: Talk, _: Received) -> None:
         await talk.answer(prediction("starting", urls={"stream": f"{other.url}/streams/1"}), 201)
 
-    scripts = [elsewhere, gives("succeeded", output=["Hel", "lo"])]
+    scripts = [give_url_elsewhere, give_prediction("succeeded", output=["Hel", "lo"])]
     runtime = FakeRuntime()
     async with (
-        serving(streams) as other,
+        serving(stream_hello) as other,
         serving(*scripts) as server,
-        replicate(server.url, runtime=runtime) as provider,
+        make_replicate(server.url, runtime=runtime) as provider,
     ):
         chunks, fault = await collect_stream(provider.stream_result(HI, model=MODEL))
     assert fault is None
@@ -193,71 +201,74 @@ async def test_stream_at_another_origin_is_rejected_without_sending_the_key() ->
 
 
 async def test_a_prediction_that_is_over_at_once_streams_as_one_piece() -> None:
-    async with serving(gives("succeeded", 201, output="Hello")) as server, replicate(server.url) as provider:
+    async with (
+        serving(give_prediction("succeeded", 201, output="Hello")) as server,
+        make_replicate(server.url) as provider,
+    ):
         chunks, fault = await collect_stream(provider.stream_result(HI, model=MODEL))
     assert fault is None
     assert [(chunk.content, chunk.is_final) for chunk in chunks] == [("Hello", False), ("", True)]
 
 
 async def test_leaving_a_stream_closes_it_and_cancels_the_prediction() -> None:
-    scripts = [gives("starting", 201, stream="streams/1"), stalls, gives("canceled")]
-    async with serving(*scripts) as server, replicate(server.url) as provider:
+    scripts = [give_prediction("starting", 201, stream="streams/1"), stop_after_one_event, give_prediction("canceled")]
+    async with serving(*scripts) as server, make_replicate(server.url) as provider:
         async for chunk in provider.stream(HI, model=MODEL):
             assert chunk.content == "Hel"
             break
-        await eventually(lambda: CANCEL in list_requests(server))
+        await wait_until(lambda: CANCEL in list_requests(server))
     assert list_requests(server) == [CREATE, STREAM, CANCEL]
 
 
 async def test_cancelling_a_stream_before_its_first_piece_cancels_the_prediction() -> None:
-    async def silent(talk: Talk, _: Received) -> None:
+    async def keep_silent(talk: Talk, _: Received) -> None:
         await talk.head(content_type="text/event-stream")
         await talk.gone(10)
 
-    scripts = [gives("starting", 201, stream="streams/1"), silent, gives("canceled")]
-    async with serving(*scripts) as server, replicate(server.url) as provider:
+    scripts = [give_prediction("starting", 201, stream="streams/1"), keep_silent, give_prediction("canceled")]
+    async with serving(*scripts) as server, make_replicate(server.url) as provider:
         task = asyncio.create_task(collect_stream(provider.stream_result(HI, model=MODEL)))
-        await eventually(lambda: STREAM in list_requests(server))
+        await wait_until(lambda: STREAM in list_requests(server))
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task
-        await eventually(lambda: CANCEL in list_requests(server))
+        await wait_until(lambda: CANCEL in list_requests(server))
 
 
 async def test_a_stalled_stream_cancels_the_prediction() -> None:
-    scripts = [gives("starting", 201, stream="streams/1"), stalls, gives("canceled")]
-    async with serving(*scripts) as server, replicate(server.url, timeout=0.3) as provider:
+    scripts = [give_prediction("starting", 201, stream="streams/1"), stop_after_one_event, give_prediction("canceled")]
+    async with serving(*scripts) as server, make_replicate(server.url, timeout=0.3) as provider:
         _, fault = await collect_stream(provider.stream_result(HI, model=MODEL))
-        await eventually(lambda: CANCEL in list_requests(server))
+        await wait_until(lambda: CANCEL in list_requests(server))
     assert isinstance(fault, faults.TimedOut)
     assert fault.partial is not None
     assert fault.partial.content == "Hel"
 
 
 async def test_prediction_is_not_cancelled_after_an_error_in_its_stream() -> None:
-    async def breaks(talk: Talk, _: Received) -> None:
+    async def send_error_event(talk: Talk, _: Received) -> None:
         await talk.head(content_type="text/event-stream")
         await talk.piece(event("error", '{"detail": "out of memory"}').encode())
         await talk.end()
 
-    scripts = [gives("starting", 201, stream="streams/1"), breaks]
-    async with serving(*scripts) as server, replicate(server.url, max_retries=0) as provider:
+    scripts = [give_prediction("starting", 201, stream="streams/1"), send_error_event]
+    async with serving(*scripts) as server, make_replicate(server.url, max_retries=0) as provider:
         _, fault = await collect_stream(provider.stream_result(HI, model=MODEL))
     assert isinstance(fault, faults.ServerFailed)
     assert list_requests(server) == [CREATE, STREAM]
 
 
 async def test_cancel_request_without_response_times_out(monkeypatch: pytest.MonkeyPatch) -> None:
-    async def silent(talk: Talk, _: Received) -> None:
+    async def keep_silent(talk: Talk, _: Received) -> None:
         await talk.gone(10)
 
     monkeypatch.setattr("victor_fp.shell.engine.polling.CANCEL_TIMEOUT", 0.1)
     scripts: list[Callable[[Talk, Received], Awaitable[None]]] = [
-        gives("starting", 201, stream="streams/1"),
-        stalls,
-        silent,
+        give_prediction("starting", 201, stream="streams/1"),
+        stop_after_one_event,
+        keep_silent,
     ]
-    async with serving(*scripts) as server, replicate(server.url) as provider:
+    async with serving(*scripts) as server, make_replicate(server.url) as provider:
         async with asyncio.timeout(2), provider.stream(HI, model=MODEL) as stream:
             assert (await anext(stream)).content == "Hel"
         assert list_requests(server) == [CREATE, STREAM, CANCEL]

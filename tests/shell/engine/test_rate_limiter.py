@@ -27,7 +27,7 @@ async def test_concurrency_is_limited_and_calls_are_admitted_by_priority() -> No
     busy = most = 0
     order: list[str] = []
 
-    async def counts(talk: Talk, received: Received) -> None:
+    async def count_and_answer(talk: Talk, received: Received) -> None:
         nonlocal busy, most
         busy += 1
         most = max(most, busy)
@@ -36,7 +36,7 @@ async def test_concurrency_is_limited_and_calls_are_admitted_by_priority() -> No
         busy -= 1
         await talk.answer(shapes.body())
 
-    async with serving(counts) as server:
+    async with serving(count_and_answer) as server:
         async with await managed(server.url, rate_limits=Limits(concurrency=1)) as provider:
             first = asyncio.create_task(provider.chat(HI, user="first"))
             await asyncio.sleep(0.005)
@@ -95,11 +95,11 @@ async def test_closing_a_provider_ends_its_waiting_calls_and_not_those_of_others
 
 
 async def test_cancelled_call_leaves_the_queue_and_is_not_sent() -> None:
-    async def slow(talk: Talk, _: Received) -> None:
+    async def answer_slowly(talk: Talk, _: Received) -> None:
         await asyncio.sleep(0.1)
         await talk.answer(shapes.body())
 
-    async with serving(slow) as server:
+    async with serving(answer_slowly) as server:
         async with await managed(server.url, rate_limits=Limits(concurrency=1)) as provider:
             first = asyncio.create_task(provider.chat(HI))
             await asyncio.sleep(0.02)

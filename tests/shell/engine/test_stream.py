@@ -17,11 +17,11 @@ from victor_fp.core.types import StreamChunk
 from victor_fp.providers.base import ProviderError
 
 
-async def streams(talk: Talk, _: Received) -> None:
+async def stream_hello(talk: Talk, _: Received) -> None:
     await talk.events(*shapes.chunks("Hel", "lo"))
 
 
-async def overloaded_in_a_200(talk: Talk, _: Received) -> None:
+async def answer_overloaded(talk: Talk, _: Received) -> None:
     await talk.events(shapes.error("busy", "overloaded_error", "overloaded_error"), done=False)
 
 
@@ -41,7 +41,7 @@ async def collect_stream(stream: object) -> tuple[list[StreamChunk], faults.Faul
 
 
 async def test_chunks_arrive_and_the_last_one_is_final() -> None:
-    async with serving(streams) as server, acme(server.url) as provider:
+    async with serving(stream_hello) as server, acme(server.url) as provider:
         chunks, fault = await collect_stream(provider.stream_result(HI, model="m-1"))
     assert fault is None
     assert [(chunk.content, chunk.is_final) for chunk in chunks] == [("Hel", False), ("lo", False), ("", True)]
@@ -63,7 +63,7 @@ async def test_stream_raises_the_faults_of_stream_result() -> None:
 
 async def test_an_error_event_before_the_first_piece_is_retried() -> None:
     runtime = FakeRuntime()
-    async with serving(overloaded_in_a_200, streams) as server, acme(server.url, runtime=runtime) as provider:
+    async with serving(answer_overloaded, stream_hello) as server, acme(server.url, runtime=runtime) as provider:
         chunks, fault = await collect_stream(provider.stream_result(HI, model="m-1"))
     assert fault is None
     assert "".join(chunk.content for chunk in chunks) == "Hello"
@@ -72,14 +72,14 @@ async def test_an_error_event_before_the_first_piece_is_retried() -> None:
 
 
 async def test_nothing_is_retried_after_the_first_chunk() -> None:
-    async with serving(cut_after_a_piece, streams) as server, acme(server.url) as provider:
+    async with serving(cut_after_a_piece, stream_hello) as server, acme(server.url) as provider:
         chunks, fault = await collect_stream(provider.stream_result(HI, model="m-1"))
     assert isinstance(fault, faults.StreamTruncated)
     assert ([chunk.content for chunk in chunks], len(server.received)) == (["Hel"], 1)
 
 
 async def test_usage_after_the_finish_chunk_is_read() -> None:
-    async def script(talk: Talk, _: Received) -> None:
+    async def send_usage_last(talk: Talk, _: Received) -> None:
         await talk.head(content_type="text/event-stream")
         await talk.event(shapes.chunk("Hi"))
         await talk.event(shapes.chunk(finish="stop"))
@@ -88,7 +88,7 @@ async def test_usage_after_the_finish_chunk_is_read() -> None:
         await talk.event("[DONE]")
         await talk.end()
 
-    async with serving(script) as server, acme(server.url) as provider:
+    async with serving(send_usage_last) as server, acme(server.url) as provider:
         chunks, _ = await collect_stream(provider.stream_result(HI, model="m-1"))
     assert chunks[-1].usage == {"prompt_tokens": 1, "completion_tokens": 1, "total_tokens": 2}
 
@@ -100,14 +100,14 @@ class TestLeavingAndBreaking:
     async def test_leaving_the_loop_closes_the_upstream_at_once(self, plain: bool) -> None:
         closed = asyncio.Event()
 
-        async def script(talk: Talk, _: Received) -> None:
+        async def wait_until_left(talk: Talk, _: Received) -> None:
             await talk.head(content_type="text/event-stream")
             await talk.event(shapes.chunk("Hel"))
             if await talk.gone():
                 closed.set()
 
         client = httpx.AsyncClient() if plain else None
-        async with serving(script) as server, acme(server.url, http_client=client) as provider:
+        async with serving(wait_until_left) as server, acme(server.url, http_client=client) as provider:
             async for _ in provider.stream(HI, model="m-1"):
                 break
             await asyncio.wait_for(closed.wait(), 2)
@@ -118,14 +118,14 @@ class TestLeavingAndBreaking:
     async def test_async_with_closes_the_upstream(self, plain: bool) -> None:
         closed = asyncio.Event()
 
-        async def script(talk: Talk, _: Received) -> None:
+        async def wait_until_left(talk: Talk, _: Received) -> None:
             await talk.head(content_type="text/event-stream")
             await talk.event(shapes.chunk("Hel"))
             if await talk.gone():
                 closed.set()
 
         client = httpx.AsyncClient() if plain else None
-        async with serving(script) as server, acme(server.url, http_client=client) as provider:
+        async with serving(wait_until_left) as server, acme(server.url, http_client=client) as provider:
             async with provider.stream(HI, model="m-1") as stream:
                 assert (await anext(stream)).content == "Hel"
             await asyncio.wait_for(closed.wait(), 2)
@@ -133,12 +133,12 @@ class TestLeavingAndBreaking:
             await client.aclose()
 
     async def test_a_stall_before_the_first_piece(self, plain: bool) -> None:
-        async def script(talk: Talk, _: Received) -> None:
+        async def keep_silent(talk: Talk, _: Received) -> None:
             await talk.head(content_type="text/event-stream")
             await talk.gone(10)
 
         client = httpx.AsyncClient() if plain else None
-        async with serving(script) as server:
+        async with serving(keep_silent) as server:
             async with acme(server.url, timeout=0.2, max_retries=0, http_client=client) as provider:
                 _, fault = await collect_stream(provider.stream_result(HI, model="m-1"))
         assert isinstance(fault, faults.TimedOut)
@@ -147,13 +147,13 @@ class TestLeavingAndBreaking:
             await client.aclose()
 
     async def test_a_stall_in_the_middle_keeps_partial_content(self, plain: bool) -> None:
-        async def script(talk: Talk, _: Received) -> None:
+        async def stop_after_one_chunk(talk: Talk, _: Received) -> None:
             await talk.head(content_type="text/event-stream")
             await talk.event(shapes.chunk("Hel"))
             await talk.gone(10)
 
         client = httpx.AsyncClient() if plain else None
-        async with serving(script) as server:
+        async with serving(stop_after_one_chunk) as server:
             async with acme(server.url, timeout=0.2, http_client=client) as provider:
                 _, fault = await collect_stream(provider.stream_result(HI, model="m-1"))
         assert isinstance(fault, faults.TimedOut)
@@ -164,13 +164,13 @@ class TestLeavingAndBreaking:
             await client.aclose()
 
     async def test_a_reset_in_the_middle(self, plain: bool) -> None:
-        async def script(talk: Talk, _: Received) -> None:
+        async def reset_after_one_chunk(talk: Talk, _: Received) -> None:
             await talk.head(content_type="text/event-stream")
             await talk.event(shapes.chunk("Hel"))
             await talk.reset()
 
         client = httpx.AsyncClient() if plain else None
-        async with serving(script) as server, acme(server.url, http_client=client) as provider:
+        async with serving(reset_after_one_chunk) as server, acme(server.url, http_client=client) as provider:
             _, fault = await collect_stream(provider.stream_result(HI, model="m-1"))
         assert isinstance(fault, faults.StreamInterrupted)
         if client is not None:
@@ -178,7 +178,7 @@ class TestLeavingAndBreaking:
 
 
 async def test_a_slow_but_steady_stream_may_exceed_the_default_deadline() -> None:
-    async def script(talk: Talk, _: Received) -> None:
+    async def stream_slowly(talk: Talk, _: Received) -> None:
         await talk.head(content_type="text/event-stream")
         for _piece in range(10):
             await talk.event(shapes.chunk("x"))
@@ -186,20 +186,20 @@ async def test_a_slow_but_steady_stream_may_exceed_the_default_deadline() -> Non
         await talk.event(shapes.chunk(finish="stop"))
         await talk.end()
 
-    async with serving(script) as server, acme(server.url, timeout=0.2, max_retries=0) as provider:
+    async with serving(stream_slowly) as server, acme(server.url, timeout=0.2, max_retries=0) as provider:
         chunks, fault = await collect_stream(provider.stream_result(HI, model="m-1"))
     assert fault is None
     assert "".join(chunk.content for chunk in chunks) == "x" * 10
 
 
 async def test_explicit_deadline_bounds_the_stream() -> None:
-    async def script(talk: Talk, _: Received) -> None:
+    async def stream_endlessly(talk: Talk, _: Received) -> None:
         await talk.head(content_type="text/event-stream")
         while True:
             await talk.event(shapes.chunk("x"))
             await asyncio.sleep(0.02)
 
-    async with serving(script) as server, acme(server.url) as provider:
+    async with serving(stream_endlessly) as server, acme(server.url) as provider:
         _, fault = await collect_stream(provider.stream_result(HI, model="m-1", deadline=0.3))
     assert isinstance(fault, faults.DeadlineExceeded)
     assert fault.partial is not None
@@ -207,27 +207,27 @@ async def test_explicit_deadline_bounds_the_stream() -> None:
 
 
 async def test_complete_body_instead_of_a_stream_is_accepted() -> None:
-    async def script(talk: Talk, _: Received) -> None:
+    async def answer_request(talk: Talk, _: Received) -> None:
         await talk.answer(shapes.body("Hello!"))
 
-    async with serving(script) as server, acme(server.url) as provider:
+    async with serving(answer_request) as server, acme(server.url) as provider:
         chunks, fault = await collect_stream(provider.stream_result(HI, model="m-1"))
     assert fault is None
     assert [(chunk.content, chunk.is_final) for chunk in chunks] == [("Hello!", False), ("", True)]
 
 
 async def test_many_abandoned_streams_leave_no_connections() -> None:
-    async def script(talk: Talk, _: Received) -> None:
+    async def stop_after_one_chunk(talk: Talk, _: Received) -> None:
         await talk.head(content_type="text/event-stream")
         await talk.event(shapes.chunk("Hel"))
         await talk.gone(10)
 
-    async def leaves() -> None:
+    async def leave_early() -> None:
         async for _ in provider.stream(HI, model="m-1"):
             break
 
-    async with serving(script) as server, acme(server.url) as provider:
-        await asyncio.gather(*(leaves() for _ in range(50)))
+    async with serving(stop_after_one_chunk) as server, acme(server.url) as provider:
+        await asyncio.gather(*(leave_early() for _ in range(50)))
         for _ in range(100):
             if server.open_connections == 0:
                 break

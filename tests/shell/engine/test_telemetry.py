@@ -37,12 +37,12 @@ class Clumsy:
     wants_content = False
 
     def begun(self, operation: Begun) -> OnEnd:
-        def hear(_: Ended) -> None:
+        def raise_error(_: Ended) -> None:
             raise RuntimeError("dropped it")
 
         if operation.spec.stream:
             raise RuntimeError("never got it")
-        return hear
+        return raise_error
 
 
 async def test_observer_is_notified_of_start_and_end() -> None:
@@ -91,12 +91,12 @@ async def test_observer_without_wants_content_is_accepted() -> None:
 
 
 async def test_log_records_have_details_without_keys(caplog: pytest.LogCaptureFixture) -> None:
-    async def leaks(talk: Talk, received: Received) -> None:
+    async def repeat_key(talk: Talk, received: Received) -> None:
         await talk.answer(shapes.error(f"bad header: {received.headers['authorization']}"), 500)
 
     runtime = FakeRuntime()
     with caplog.at_level(logging.DEBUG, "victor_fp"):
-        async with serving(answers, leaks, answers, leaks) as server:
+        async with serving(answers, repeat_key, answers, repeat_key) as server:
             async with await managed(server.url, runtime=runtime, max_retries=1) as provider:
                 await provider.chat(HI)
                 await provider.chat(HI)

@@ -35,7 +35,7 @@ class _Handler(BaseHTTPRequestHandler):
         if self.headers["authorization"] != f"Bearer {self.llama.parameters.api_keys[0]}":
             self.answer(401, b'{"error": {"message": "Invalid API Key"}}')
         elif b"endless" in body:
-            self.drip()
+            self.stream_slowly()
         elif b"mute" in body:
             time.sleep(0.5)
         elif b"wrong" in body:
@@ -55,7 +55,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(body)
 
-    def drip(self) -> None:
+    def stream_slowly(self) -> None:
         self.send_response(200)
         self.send_header("transfer-encoding", "chunked")
         self.end_headers()

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.shell.local.fake_llama import TINY_BYTES
-from tests.shell.local.test_transport import request, whole
+from tests.shell.local.test_transport import read_response, request
 from victor_fp.core.faults import InvalidRequest
 from victor_fp.shell.local.engine_process import POOL, Engine
 from victor_fp.shell.local.transport import LocalTransport
@@ -30,13 +30,13 @@ async def transport(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[LocalTrans
     assert POOL._held == {}
 
 
-def model(folder: Path, name: str) -> Path:
+def write_model(folder: Path, name: str) -> Path:
     path = folder / f"{name}.gguf"
     path.write_bytes(TINY_BYTES)
     return path
 
 
-def engine_of(transport: LocalTransport) -> Engine:
+def get_engine(transport: LocalTransport) -> Engine:
     [engine] = transport._engines.values()
     return engine
 
@@ -53,8 +53,8 @@ def is_alive(pid: int) -> bool:
 async def test_an_engine_serves_from_a_child_process_until_the_transport_is_closed(
     transport: LocalTransport, tmp_path: Path, name: str
 ) -> None:
-    path = model(tmp_path, name)
-    first, second = await whole(transport, request(path)), await whole(transport, request(path))
+    path = write_model(tmp_path, name)
+    first, second = await read_response(transport, request(path)), await read_response(transport, request(path))
     assert first == second
     pid = int(first[1].split()[0])
     assert pid != os.getpid()
@@ -64,7 +64,7 @@ async def test_an_engine_serves_from_a_child_process_until_the_transport_is_clos
 
 
 async def test_an_abort_while_loading_is_a_fault(transport: LocalTransport, tmp_path: Path) -> None:
-    match await transport.open(request(model(tmp_path, "abort")), None, 5):
+    match await transport.open(request(write_model(tmp_path, "abort")), None, 5):
         case InvalidRequest(code="model_load_failed", message=message):
             assert "SIGABRT" in message
         case other:
@@ -74,13 +74,13 @@ async def test_an_abort_while_loading_is_a_fault(transport: LocalTransport, tmp_
 async def test_a_call_that_is_cancelled_while_the_model_loads_ends_at_once(
     transport: LocalTransport, tmp_path: Path
 ) -> None:
-    call = asyncio.create_task(transport.open(request(model(tmp_path, "slow")), None, 5))
-    while not transport._engines or engine_of(transport)._process is None:
+    call = asyncio.create_task(transport.open(request(write_model(tmp_path, "slow")), None, 5))
+    while not transport._engines or get_engine(transport)._process is None:
         await asyncio.sleep(0)  # the event loop goes on
     call.cancel()
     with pytest.raises(asyncio.CancelledError):
         await call
-    process = engine_of(transport)._process
+    process = get_engine(transport)._process
     assert process is not None
     assert process.is_running()  # for the next call
     await transport.aclose()
@@ -90,8 +90,8 @@ async def test_a_call_that_is_cancelled_while_the_model_loads_ends_at_once(
 async def test_closing_while_the_model_loads_ends_the_waiting_call_with_a_fault(
     transport: LocalTransport, tmp_path: Path
 ) -> None:
-    call = asyncio.create_task(transport.open(request(model(tmp_path, "slow")), None, 5))
-    while not transport._engines or engine_of(transport)._process is None:
+    call = asyncio.create_task(transport.open(request(write_model(tmp_path, "slow")), None, 5))
+    while not transport._engines or get_engine(transport)._process is None:
         await asyncio.sleep(0)
     await transport.aclose()
     match await call:
@@ -102,25 +102,25 @@ async def test_closing_while_the_model_loads_ends_the_waiting_call_with_a_fault(
 
 
 async def test_an_engine_that_died_is_started_again(transport: LocalTransport, tmp_path: Path) -> None:
-    path = model(tmp_path, "plain")
-    pid = int((await whole(transport, request(path)))[1].split()[0])
+    path = write_model(tmp_path, "plain")
+    pid = int((await read_response(transport, request(path)))[1].split()[0])
     os.kill(pid, signal.SIGKILL)
-    while engine_of(transport).address is not None:
+    while get_engine(transport).address is not None:
         await asyncio.sleep(0.001)
-    assert int((await whole(transport, request(path)))[1].split()[0]) != pid
+    assert int((await read_response(transport, request(path)))[1].split()[0]) != pid
 
 
 FORK = """
 import asyncio, os, sys, warnings
 sys.path.insert(0, {fake!r})
 warnings.simplefilter("error")
-from tests.shell.local.test_transport import request, whole
+from tests.shell.local.test_transport import read_response, request
 from victor_fp.shell.local.transport import LocalTransport
 
 transport = LocalTransport(environment={{}})
 
 def ask() -> str:
-    return asyncio.run(whole(transport, request({model!r})))[1].split()[0].decode()
+    return asyncio.run(read_response(transport, request({model!r})))[1].split()[0].decode()
 
 first = ask()
 child = os.fork()
@@ -139,7 +139,7 @@ asyncio.run(transport.aclose())
 @pytest.mark.parametrize("uses", [True, False], ids=["used in the child", "unused"])
 def test_a_forked_process_does_not_use_the_engine(tmp_path: Path, uses: bool) -> None:
     """The child ends, its use of the provider starts an engine of its own, and the parent's engine goes on."""
-    code = FORK.format(fake=str(FAKE), model=str(model(tmp_path, "plain")), uses=uses)
+    code = FORK.format(fake=str(FAKE), model=str(write_model(tmp_path, "plain")), uses=uses)
     environment = {**os.environ, "PYTHONPATH": ":".join(path for path in sys.path if path)}
     done = subprocess.run(
         [sys.executable, "-c", code], check=False, capture_output=True, text=True, timeout=30, env=environment
@@ -154,11 +154,11 @@ def test_a_forked_process_does_not_use_the_engine(tmp_path: Path, uses: bool) ->
 async def test_the_child_process_is_isolated_from_the_current_directory(
     transport: LocalTransport, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    path = model(tmp_path, "plain")
+    path = write_model(tmp_path, "plain")
     folder = tmp_path / "cloned"
     folder.mkdir()
     for name in ("json", "xllamacpp", "sitecustomize"):
         (folder / f"{name}.py").write_text("import os; os._exit(9)")
     monkeypatch.chdir(folder)
     monkeypatch.setenv("PYTHONPATH", str(folder))
-    assert (await whole(transport, request(path)))[0] == 200
+    assert (await read_response(transport, request(path)))[0] == 200

@@ -12,37 +12,45 @@ from hypothesis import strategies as st
 from victor_fp.shell.local.gguf import read_trained_context
 
 
-def text(value: bytes) -> bytes:
+def encode_text(value: bytes) -> bytes:
     return struct.pack("<Q", len(value)) + value
 
 
-def head(*entries: bytes) -> bytes:
+def encode_head(*entries: bytes) -> bytes:
     return b"GGUF" + struct.pack("<IQQ", 3, 0, len(entries)) + b"".join(entries)
 
 
-def string(key: bytes, value: bytes) -> bytes:
-    return text(key) + struct.pack("<I", 8) + text(value)
+def encode_string(key: bytes, value: bytes) -> bytes:
+    return encode_text(key) + struct.pack("<I", 8) + encode_text(value)
 
 
-def number(key: bytes, value: int) -> bytes:
-    return text(key) + struct.pack("<II", 4, value)
+def encode_number(key: bytes, value: int) -> bytes:
+    return encode_text(key) + struct.pack("<II", 4, value)
 
 
-ARCHITECTURE = string(b"general.architecture", b"llama")
-TAGS = text(b"general.tags") + struct.pack("<IIQ", 9, 8, 2) + text(b"a") + text(b"bc")
+ARCHITECTURE = encode_string(b"general.architecture", b"llama")
+TAGS = encode_text(b"general.tags") + struct.pack("<IIQ", 9, 8, 2) + encode_text(b"a") + encode_text(b"bc")
 
 
 @pytest.mark.parametrize(
     ("content", "context"),
     [
-        (head(ARCHITECTURE, TAGS, number(b"llama.block_count", 30), number(b"llama.context_length", 8192)), 8192),
-        (head(ARCHITECTURE, number(b"qwen2.context_length", 8192)), None),
-        (head(ARCHITECTURE), None),
-        (head(ARCHITECTURE, number(b"llama.context_length", 0)), None),
-        (head(number(b"llama.context_length", 8192)), None),
-        (head(text(b"x") + struct.pack("<I", 77)), None),
-        (head(text(b"x") + struct.pack("<IIQ", 9, 9, 2**60)), None),
-        (head(struct.pack("<Q", 2**63)), None),
+        (
+            encode_head(
+                ARCHITECTURE,
+                TAGS,
+                encode_number(b"llama.block_count", 30),
+                encode_number(b"llama.context_length", 8192),
+            ),
+            8192,
+        ),
+        (encode_head(ARCHITECTURE, encode_number(b"qwen2.context_length", 8192)), None),
+        (encode_head(ARCHITECTURE), None),
+        (encode_head(ARCHITECTURE, encode_number(b"llama.context_length", 0)), None),
+        (encode_head(encode_number(b"llama.context_length", 8192)), None),
+        (encode_head(encode_text(b"x") + struct.pack("<I", 77)), None),
+        (encode_head(encode_text(b"x") + struct.pack("<IIQ", 9, 9, 2**60)), None),
+        (encode_head(struct.pack("<Q", 2**63)), None),
         (b"GGUF" + struct.pack("<IQQ", 3, 0, 2**64 - 1), None),
         (b"GGUF", None),
         (b"", None),
@@ -62,5 +70,5 @@ def test_a_file_that_cannot_be_opened_has_no_context_length(tmp_path: Path) -> N
 @given(cut=st.integers(0, 120), noise=st.binary(max_size=40))
 def test_no_header_raises(tmp_path_factory: pytest.TempPathFactory, cut: int, noise: bytes) -> None:
     path = tmp_path_factory.mktemp("gguf") / "a.gguf"
-    path.write_bytes(head(ARCHITECTURE, TAGS, number(b"llama.context_length", 8192))[:cut] + noise)
+    path.write_bytes(encode_head(ARCHITECTURE, TAGS, encode_number(b"llama.context_length", 8192))[:cut] + noise)
     read_trained_context(path)

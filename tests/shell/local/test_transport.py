@@ -10,7 +10,7 @@ import msgspec
 import pytest
 
 from tests.shell.local.fake_llama import FakeLlama
-from tests.shell.local.test_gguf import ARCHITECTURE, head, number
+from tests.shell.local.test_gguf import ARCHITECTURE, encode_head, encode_number
 from victor_fp.core.faults import (
     ConnectionFailed,
     Fault,
@@ -37,13 +37,13 @@ def request(model: object, prompt: str = "hi", **more: Any) -> HttpRequest:
     )
 
 
-def replied(reply: TransportResponse | Fault) -> TransportResponse:
+def require_response(reply: TransportResponse | Fault) -> TransportResponse:
     assert not isinstance(reply, msgspec.Struct), reply
     return reply
 
 
-async def whole(transport: Transport, asked: HttpRequest) -> tuple[int, bytes]:
-    reply = replied(await transport.open(asked, None, 5))
+async def read_response(transport: Transport, asked: HttpRequest) -> tuple[int, bytes]:
+    reply = require_response(await transport.open(asked, None, 5))
     try:
         body = await reply.read(1_000_000)
         assert isinstance(body, bytes)
@@ -55,8 +55,8 @@ async def whole(transport: Transport, asked: HttpRequest) -> tuple[int, bytes]:
 async def test_nothing_is_loaded_before_the_first_request(llama: FakeLlama, gguf: Path) -> None:
     transport = LocalTransport(environment={})
     assert llama.started == []
-    assert await whole(transport, request(gguf)) == (200, b'{"path": "/v1/chat/completions?x=1"}')
-    assert await whole(transport, request(gguf)) == (200, b'{"path": "/v1/chat/completions?x=1"}')
+    assert await read_response(transport, request(gguf)) == (200, b'{"path": "/v1/chat/completions?x=1"}')
+    assert await read_response(transport, request(gguf)) == (200, b'{"path": "/v1/chat/completions?x=1"}')
     assert len(llama.started) == 1
     await transport.aclose()
     assert llama.stopped == llama.started
@@ -64,7 +64,7 @@ async def test_nothing_is_loaded_before_the_first_request(llama: FakeLlama, gguf
 
 async def test_the_request_is_sent_unmodified_with_the_key_of_the_engine(llama: FakeLlama, gguf: Path) -> None:
     transport = LocalTransport(environment={}, context=999, threads=1)
-    await whole(transport, request(gguf))
+    await read_response(transport, request(gguf))
     [engine] = llama.started
     [(path, headers, body)] = engine.seen
     assert body == request(gguf).body
@@ -85,12 +85,14 @@ async def test_two_transports_on_one_model_share_an_engine_and_the_last_one_stop
     llama: FakeLlama, gguf: Path
 ) -> None:
     one, two = LocalTransport(environment={}), LocalTransport(environment={})
-    await asyncio.gather(whole(one, request(gguf)), whole(two, request(gguf)), whole(one, request(gguf)))
+    await asyncio.gather(
+        read_response(one, request(gguf)), read_response(two, request(gguf)), read_response(one, request(gguf))
+    )
     assert len(llama.started) == 1
     await one.aclose()
     await one.aclose()
     assert llama.stopped == []
-    assert (await whole(two, request(gguf)))[0] == 200
+    assert (await read_response(two, request(gguf)))[0] == 200
     await two.aclose()
     assert llama.stopped == llama.started
 
@@ -99,8 +101,8 @@ async def test_each_model_has_an_engine_of_its_own(llama: FakeLlama, gguf: Path)
     other = gguf.with_name("other.gguf")
     other.write_bytes(gguf.read_bytes())
     transport = LocalTransport(environment={})
-    await whole(transport, request(gguf))
-    await whole(transport, request(other))
+    await read_response(transport, request(gguf))
+    await read_response(transport, request(other))
     assert [engine.parameters.model.path for engine in llama.started] == [str(gguf), str(other)]
     await transport.aclose()
 
@@ -110,14 +112,14 @@ async def test_a_model_path_serves_requests_for_any_name_that_is_not_a_path(llam
         LocalTransport(model_path=str(gguf), environment={}),
         LocalTransport(environment={"VICTOR_FP_LOCAL_MODEL": str(gguf)}),
     ):
-        assert (await whole(transport, request("default")))[0] == 200
+        assert (await read_response(transport, request("default")))[0] == 200
         await transport.aclose()
 
 
 async def test_a_request_without_a_body_is_for_the_loaded_model(llama: FakeLlama, gguf: Path) -> None:
     transport = LocalTransport(model_path=str(gguf), environment={})
     asked = HttpRequest(method="GET", url="http://local.invalid/v1/models")
-    assert await whole(transport, asked) == (200, b'{"data": []}')
+    assert await read_response(transport, asked) == (200, b'{"data": []}')
     assert len(llama.started) == 1
     await transport.aclose()
 
@@ -125,7 +127,7 @@ async def test_a_request_without_a_body_is_for_the_loaded_model(llama: FakeLlama
 async def test_a_transport_works_again_after_it_was_closed(llama: FakeLlama, gguf: Path) -> None:
     transport = LocalTransport(environment={})
     for _ in range(2):
-        assert (await whole(transport, request(gguf)))[0] == 200
+        assert (await read_response(transport, request(gguf)))[0] == 200
         await transport.aclose()
     assert len(llama.started) == 2
 
@@ -133,14 +135,14 @@ async def test_a_transport_works_again_after_it_was_closed(llama: FakeLlama, ggu
 def test_one_transport_serves_one_event_loop_after_another(llama: FakeLlama, gguf: Path) -> None:
     transport = LocalTransport(environment={})
     for _ in range(2):
-        assert asyncio.run(whole(transport, request(gguf)))[0] == 200
+        assert asyncio.run(read_response(transport, request(gguf)))[0] == 200
     assert len(llama.started) == 1
     asyncio.run(transport.aclose())
 
 
 async def test_an_error_keeps_its_status_and_body(llama: FakeLlama, gguf: Path) -> None:
     transport = LocalTransport(environment={})
-    status, body = await whole(transport, request(gguf, "wrong"))
+    status, body = await read_response(transport, request(gguf, "wrong"))
     assert status == 400
     assert b"invalid_request_error" in body
     await transport.aclose()
@@ -148,7 +150,7 @@ async def test_an_error_keeps_its_status_and_body(llama: FakeLlama, gguf: Path) 
 
 async def test_leaving_a_stream_early_stops_the_generation(llama: FakeLlama, gguf: Path) -> None:
     transport = LocalTransport(environment={})
-    reply = replied(await transport.open(request(gguf, "endless"), None, 5))
+    reply = require_response(await transport.open(request(gguf, "endless"), None, 5))
     assert isinstance(first := await reply.receive(), bytes)
     assert first.startswith(b"data: 0")
     await reply.aclose()
@@ -159,7 +161,7 @@ async def test_leaving_a_stream_early_stops_the_generation(llama: FakeLlama, ggu
 
 async def test_cancelling_a_call_closes_its_connection(llama: FakeLlama, gguf: Path) -> None:
     transport = LocalTransport(environment={})
-    await whole(transport, request(gguf))
+    await read_response(transport, request(gguf))
     call = asyncio.create_task(transport.open(request(gguf, "mute"), None, 5))
     await asyncio.sleep(0.1)
     call.cancel()
@@ -172,7 +174,7 @@ async def test_cancelling_a_call_closes_its_connection(llama: FakeLlama, gguf: P
 
 async def test_closing_the_transport_breaks_off_a_stream(llama: FakeLlama, gguf: Path) -> None:
     transport = LocalTransport(environment={})
-    reply = replied(await transport.open(request(gguf, "endless"), None, 5))
+    reply = require_response(await transport.open(request(gguf, "endless"), None, 5))
     await reply.receive()
     await transport.aclose()
     while isinstance(last := await reply.receive(), bytes):
@@ -183,7 +185,7 @@ async def test_closing_the_transport_breaks_off_a_stream(llama: FakeLlama, gguf:
 
 async def test_a_response_shorter_than_its_length_is_a_fault(llama: FakeLlama, gguf: Path) -> None:
     transport = LocalTransport(environment={})
-    reply = replied(await transport.open(request(gguf, "half"), None, 5))
+    reply = require_response(await transport.open(request(gguf, "half"), None, 5))
     assert isinstance(await reply.read(1000), StreamInterrupted)
     await reply.aclose()
     await transport.aclose()
@@ -191,7 +193,7 @@ async def test_a_response_shorter_than_its_length_is_a_fault(llama: FakeLlama, g
 
 async def test_a_body_larger_than_the_limit_is_a_fault(llama: FakeLlama, gguf: Path) -> None:
     transport = LocalTransport(environment={})
-    reply = replied(await transport.open(request(gguf), None, 5))
+    reply = require_response(await transport.open(request(gguf), None, 5))
     assert isinstance(await reply.read(3), InvalidResponse)
     await reply.aclose()
     await transport.aclose()
@@ -228,7 +230,7 @@ async def test_a_model_that_cannot_be_loaded_is_a_fault_and_may_be_tried_again(l
         case other:
             pytest.fail(f"unexpected {other}")
     llama.refuses = False
-    assert (await whole(transport, request(gguf)))[0] == 200
+    assert (await read_response(transport, request(gguf)))[0] == 200
     await transport.aclose()
 
 
@@ -307,9 +309,9 @@ async def test_a_setting_that_is_not_a_number_is_a_fault(llama: FakeLlama, gguf:
 
 async def test_context_and_threads_are_capped(llama: FakeLlama, tmp_path: Path) -> None:
     path = tmp_path / "trained.gguf"
-    path.write_bytes(head(ARCHITECTURE, number(b"llama.context_length", 2048)))
+    path.write_bytes(encode_head(ARCHITECTURE, encode_number(b"llama.context_length", 2048)))
     transport = LocalTransport(environment={}, context=1_000_000, threads=512)
-    await whole(transport, request(path))
+    await read_response(transport, request(path))
     [engine] = llama.started
     assert engine.parameters.n_ctx == 2048
     assert engine.parameters.cpuparams.n_threads == count_processors()
@@ -328,7 +330,7 @@ def test_one_processor_is_left_free_where_no_number_of_threads_was_asked_for(
 
 async def test_the_engine_is_started_with_the_default_number_of_threads(llama: FakeLlama, gguf: Path) -> None:
     transport = LocalTransport(environment={})
-    await whole(transport, request(gguf))
+    await read_response(transport, request(gguf))
     [engine] = llama.started
     assert engine.parameters.cpuparams.n_threads == choose_threads(None, count_processors())
     assert engine.parameters.cpuparams_batch.n_threads == engine.parameters.cpuparams.n_threads
@@ -347,10 +349,10 @@ async def test_a_bad_path_is_a_fault(llama: FakeLlama, path: str) -> None:
 
 async def test_embeddings_have_an_engine_of_their_own(llama: FakeLlama, gguf: Path) -> None:
     transport = LocalTransport(environment={}, context=8192)
-    await whole(transport, request(gguf))
+    await read_response(transport, request(gguf))
     embedding = msgspec.structs.replace(request(gguf), url="http://local.invalid/v1/embeddings")
-    assert await whole(transport, embedding) == (200, b'{"path": "/v1/embeddings"}')
-    await whole(transport, embedding)
+    assert await read_response(transport, embedding) == (200, b'{"path": "/v1/embeddings"}')
+    await read_response(transport, embedding)
     chat, embedder = llama.started
     assert not hasattr(chat.parameters, "embedding")
     assert (embedder.parameters.embedding, embedder.parameters.n_ubatch) == (True, 2048)

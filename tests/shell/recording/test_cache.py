@@ -23,13 +23,13 @@ class Clock:
         return self.date
 
 
-async def answers(talk: Talk, received: Received) -> None:
+async def answer_request(talk: Talk, received: Received) -> None:
     await (talk.events(*chunks("Hel", "lo")) if received.json().get("stream") else talk.answer(body()))
 
 
 async def test_the_same_request_is_sent_once_in_a_lifetime(tmp_path: Path) -> None:
     clock = Clock()
-    async with serving(answers) as server:
+    async with serving(answer_request) as server:
         with Cache(tmp_path / "c", lifetime=60, now=clock) as cache:
             async with acme(server.url) as provider:
                 for _ in range(3):
@@ -51,7 +51,7 @@ async def test_the_same_request_is_sent_once_in_a_lifetime(tmp_path: Path) -> No
 
 @pytest.mark.parametrize("kind", ["error", "error in 200", "error in a stream", "truncated", "left", "html"])
 async def test_incomplete_and_failed_responses_are_not_cached(tmp_path: Path, kind: str) -> None:
-    async def bad(talk: Talk, _: Received) -> None:
+    async def answer_badly(talk: Talk, _: Received) -> None:
         match kind:
             case "error":
                 await talk.answer(error("boom"), 500)
@@ -68,7 +68,7 @@ async def test_incomplete_and_failed_responses_are_not_cached(tmp_path: Path, ki
                 await talk.event(chunk("Hel"))
                 await talk.gone(5)
 
-    async with serving(bad, answers) as server:
+    async with serving(answer_badly, answer_request) as server:
         cache = Cache(tmp_path, lifetime=60)
         async with acme(server.url, max_retries=0, transport=cache.transport()) as provider:
             if kind in ("error in a stream", "truncated", "left"):
@@ -95,7 +95,7 @@ async def test_only_post_requests_are_cached(tmp_path: Path) -> None:
 
 async def test_damaged_file_and_unwritable_directory_are_ignored(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("not a folder")
-    async with serving(answers) as server, acme(server.url) as provider:
+    async with serving(answer_request) as server, acme(server.url) as provider:
         with Cache(tmp_path / "file", lifetime=60):
             assert (await provider.chat(HI, model="m")).content == "Hello!"
         with Cache(tmp_path / "c", lifetime=60):

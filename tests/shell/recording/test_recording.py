@@ -23,7 +23,7 @@ URL = "http://127.0.0.1:9"
 """Where nothing listens."""
 
 
-async def answers(talk: Talk, received: Received) -> None:
+async def repeat_prompt(talk: Talk, received: Received) -> None:
     asked = received.json()
     messages: Any = asked["messages"]
     text = f"You said {messages[-1]['content']}."
@@ -33,17 +33,17 @@ async def answers(talk: Talk, received: Received) -> None:
         await talk.answer(body(text), x_request_id="req_1", set_cookie=f"session={KEY}")
 
 
-async def limits(talk: Talk, _: Received) -> None:
+async def limit_rate(talk: Talk, _: Received) -> None:
     await talk.answer(error(f"slow down, {KEY}", "rate_limit_exceeded"), 429, retry_after="7")
 
 
-def normal(chunks_: list[StreamChunk]) -> list[dict[str, object]]:
+def dump_chunks(chunks_: list[StreamChunk]) -> list[dict[str, object]]:
     return [one.model_dump() for one in chunks_]
 
 
 async def test_calls_and_streams_are_replayed_exactly_and_hold_no_key(tmp_path: Path) -> None:
     path = tmp_path / "deep" / "down.yaml"
-    async with serving(answers, answers, limits) as server:
+    async with serving(repeat_prompt, repeat_prompt, limit_rate) as server:
         recording = Recording(path, mode="record")
         provider = acme(server.url, max_retries=0, transport=recording.transport())
         whole = await provider.chat(f"my key is {KEY}", model="m")
@@ -59,7 +59,7 @@ async def test_calls_and_streams_are_replayed_exactly_and_hold_no_key(tmp_path: 
     said = await again.chat(f"my key is {KEY}", model="m")
     assert said.content == whole.content.replace(KEY, "[redacted]")
     assert said.metadata == whole.metadata
-    assert normal([one async for one in again.stream(HI, model="m")]) == normal(streamed)
+    assert dump_chunks([one async for one in again.stream(HI, model="m")]) == dump_chunks(streamed)
     fault = (await again.chat_result(HI, model="m")).failure()
     assert isinstance(fault, RateLimited)
     assert (fault.retry_after, fault.status) == (7.0, 429)
@@ -92,18 +92,18 @@ async def test_streams_are_recorded_with_their_pieces_and_times(tmp_path: Path) 
 
 
 async def test_abandoned_or_broken_stream_is_replayed_up_to_its_end(tmp_path: Path) -> None:
-    async def hangs(talk: Talk, _: Received) -> None:
+    async def stop_after_one_chunk(talk: Talk, _: Received) -> None:
         await talk.head(content_type="text/event-stream")
         await talk.event(chunk("Hel"))
         await talk.gone(5)
 
-    async def breaks(talk: Talk, _: Received) -> None:
+    async def reset_after_one_chunk(talk: Talk, _: Received) -> None:
         await talk.head(content_type="text/event-stream")
         await talk.event(chunk("Hel"))
         await talk.reset()
 
     path = tmp_path / "r.yaml"
-    async with serving(hangs, breaks) as server:
+    async with serving(stop_after_one_chunk, reset_after_one_chunk) as server:
         recording = Recording(path, mode="record")
         provider = acme(server.url, max_retries=0, transport=recording.transport())
         async for _ in provider.stream("one", model="m"):
@@ -153,8 +153,8 @@ async def test_binary_bodies_are_replayed(tmp_path: Path) -> None:
         assert await whole.read(1000) == b"".join(pieces)
 
 
-def recorded(*texts: str, model: str = "m") -> list[Exchange]:
-    def one(text: str) -> Exchange:
+def build_exchanges(*texts: str, model: str = "m") -> list[Exchange]:
+    def build_exchange(text: str) -> Exchange:
         request = RecordedRequest(
             method="POST",
             url=f"{URL}/v1/chat/completions",
@@ -163,11 +163,11 @@ def recorded(*texts: str, model: str = "m") -> list[Exchange]:
         answer = f'{{"choices":[{{"message":{{"content":"re: {text}"}},"finish_reason":"stop"}}]}}'.encode()
         return Exchange(request=request, response=RecordedResponse(status=200, pieces=(Piece(answer),)))
 
-    return [one(text) for text in texts]
+    return [build_exchange(text) for text in texts]
 
 
 async def test_strict_replays_answer_equal_requests_once_in_their_order() -> None:
-    recording = Recording(exchanges=recorded("a", "b"))
+    recording = Recording(exchanges=build_exchanges("a", "b"))
     provider = acme(URL, transport=recording.transport())
     assert (await provider.chat("b", model="m")).content == "re: b"
     assert [b'"a"' in one.request.body for one in recording.unused] == [True]
@@ -179,7 +179,8 @@ async def test_strict_replays_answer_equal_requests_once_in_their_order() -> Non
 
 async def test_missing_recording_shows_the_closest_and_its_differences() -> None:
     provider = acme(
-        URL, transport=Recording(exchanges=recorded("something else entirely", "Hello"), path="r.yaml").transport()
+        URL,
+        transport=Recording(exchanges=build_exchanges("something else entirely", "Hello"), path="r.yaml").transport(),
     )
     fault = (await provider.chat_result("Hello!", model="m", temperature=0.1, max_tokens=4096)).failure()
     assert isinstance(fault, InvalidRequest)
@@ -194,7 +195,7 @@ async def test_missing_recording_shows_the_closest_and_its_differences() -> None
 
 
 async def test_loose_replays_go_by_path_and_model_and_repeat_the_last() -> None:
-    provider = acme(URL, transport=Recording(exchanges=recorded("a", "b"), match="loose").transport())
+    provider = acme(URL, transport=Recording(exchanges=build_exchanges("a", "b"), match="loose").transport())
     said = [(await provider.chat(text, model="m")).content for text in ("b", "x", "y", "z", "a")]
     assert said == ["re: b", "re: a", "re: b", "re: b", "re: a"]
     other = (await provider.chat_result("a", model="other")).failure()
@@ -204,7 +205,7 @@ async def test_loose_replays_go_by_path_and_model_and_repeat_the_last() -> None:
 
 async def test_add_mode_sends_only_missing_requests(tmp_path: Path) -> None:
     path = tmp_path / "r.yaml"
-    async with serving(answers) as server:
+    async with serving(repeat_prompt) as server:
         for texts in (["a"], ["a", "b"], ["a", "b"]):
             with Recording(path, mode="add"):
                 async with acme(server.url) as provider:
@@ -216,7 +217,7 @@ async def test_add_mode_sends_only_missing_requests(tmp_path: Path) -> None:
 
 async def test_active_recording_intercepts_every_provider(tmp_path: Path) -> None:
     path = tmp_path / "r.yaml"
-    async with serving(answers) as server:
+    async with serving(repeat_prompt) as server:
         before = acme(server.url)
         await before.chat("unrecorded", model="m")
         with Recording(path, mode="record"):
@@ -242,15 +243,15 @@ async def test_concurrent_calls_are_written_in_the_order_in_which_they_were_sent
 
     later = asyncio.Event()
 
-    async def slow(talk: Talk, _: Received) -> None:
+    async def answer_last(talk: Talk, _: Received) -> None:
         await later.wait()
         await talk.answer(body("first"))
 
-    async def fast(talk: Talk, _: Received) -> None:
+    async def answer_first(talk: Talk, _: Received) -> None:
         await talk.answer(body("second"))
         later.set()
 
-    async with serving(slow, fast) as server:
+    async with serving(answer_last, answer_first) as server:
         recording = Recording(mode="record")
         provider = acme(server.url, transport=recording.transport())
         first = asyncio.ensure_future(provider.chat("1", model="m"))
@@ -271,23 +272,23 @@ async def test_file_that_is_not_a_recording_is_rejected(tmp_path: Path) -> None:
 
 
 async def test_scrubbed_texts_match_again(tmp_path: Path) -> None:
-    def scrub(text: str) -> str:
+    def replace_name(text: str) -> str:
         return text.replace("Alice", "NAME")
 
     path = tmp_path / "r.yaml"
-    async with serving(answers) as server:
-        with Recording(path, mode="record", scrub=scrub):
+    async with serving(repeat_prompt) as server:
+        with Recording(path, mode="record", scrub=replace_name):
             async with acme(server.url) as provider:
                 await provider.chat("I am Alice", model="m")
         url = server.url
     assert "Alice" not in path.read_text()
-    with Recording(path, scrub=scrub):
+    with Recording(path, scrub=replace_name):
         assert (await acme(url).chat("I am Alice", model="m")).content == "You said I am NAME."
 
 
 async def test_the_embedded_engine_is_recorded_as_servers_are(tmp_path: Path) -> None:
     path = tmp_path / "local.yaml"
-    async with serving(answers) as server:
+    async with serving(repeat_prompt) as server:
         provider = acme(server.url, transport=(recording := Recording(path, mode="record")).transport())
         await provider.chat(HI, model="m")
         await provider.close()

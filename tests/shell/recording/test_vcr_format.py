@@ -88,7 +88,7 @@ def test_responses_of_older_versions_are_read(tmp_path: Path) -> None:
     }  # fmt: skip
     (tmp_path / "c.json").write_text(json.dumps(cassette))
     (exchange,) = read_recording(tmp_path / "c.json")
-    assert exchange.response == read_recording(_written(tmp_path / "d.json", AIOHTTP))[0].response
+    assert exchange.response == read_recording(_write_text(tmp_path / "d.json", AIOHTTP))[0].response
 
 
 def test_keys_in_a_cassette_are_removed(tmp_path: Path) -> None:
@@ -96,6 +96,6 @@ def test_keys_in_a_cassette_are_removed(tmp_path: Path) -> None:
     assert "canary" not in repr(read_recording(tmp_path / "c.yaml"))
 
 
-def _written(path: Path, text: str) -> Path:
+def _write_text(path: Path, text: str) -> Path:
     path.write_text(text)
     return path

@@ -18,14 +18,14 @@ async def main(url: str, redis: str, seconds: float, per_minute: int, at_a_time:
     loop = asyncio.get_running_loop()
     ends, answered = loop.time() + seconds, 0
 
-    async def calls() -> None:
+    async def call_until_end() -> None:
         nonlocal answered
         while (left := ends - loop.time()) > 0:
             result = await provider.chat_result(HI, deadline=left)
             answered += result.value_or(None) is not None
 
     async with await managed(url, store=store, rate_limits=limits, enable_resilience=False, timeout=60.0) as provider:
-        await asyncio.gather(*(calls() for _ in range(8)))
+        await asyncio.gather(*(call_until_end() for _ in range(8)))
     await store.aclose()
     print(answered)
 

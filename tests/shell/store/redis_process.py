@@ -12,7 +12,7 @@ from contextlib import asynccontextmanager
 import pytest
 
 
-def free_port() -> int:
+def find_free_port() -> int:
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         port: int = listener.getsockname()[1]
@@ -33,7 +33,7 @@ def find_redis() -> str:
 @asynccontextmanager
 async def run_redis(*more: str, port: int | None = None) -> AsyncIterator[str]:
     """The URL of a server of the test's own, in memory only."""
-    port = free_port() if port is None else port
+    port = find_free_port() if port is None else port
     program = find_redis()
     process = await asyncio.create_subprocess_exec(
         program,

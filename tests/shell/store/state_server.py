@@ -31,7 +31,7 @@ class FakeStateServer:
 
     async def swap(self, name: str, expected: bytes, wanted: bytes) -> Swapped | None:
         self.swaps += 1
-        if not await self._answers():
+        if not await self._can_answer():
             return None
         current = self.values.get(name, b"")
         done = current == expected
@@ -43,14 +43,14 @@ class FakeStateServer:
 
     async def lend(self, name: str, borrow: Borrow) -> Lent | None:
         self.loans += 1
-        if not await self._answers():
+        if not await self._can_answer():
             return None
         pool, lent = lend(unpack_pool(self.values.get(name, b"")), borrow, self.now())
         self.values[name] = pack_pool(pool)
         await asyncio.sleep(0)
         return lent
 
-    async def _answers(self) -> bool:
+    async def _can_answer(self) -> bool:
         await asyncio.sleep(0)
         if self.silent:
             await asyncio.sleep(3600)

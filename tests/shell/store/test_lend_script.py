@@ -65,13 +65,13 @@ async def test_the_script_lends_what_the_machine_lends(seed: int) -> None:
             pool, lent = lend(pool, borrow, now)
             found = unpack_lent(answer)
             assert found is not None
-            assert list(numbers(found)) == pytest.approx(list(numbers(lent)), abs=1e-6)
+            assert list(list_numbers(found)) == pytest.approx(list(list_numbers(lent)), abs=1e-6)
             stored = unpack_pool(await read(client))
             assert stored is not None
             assert (stored.tokens, stored.cause) == (pool.tokens, pool.cause)
             assert [one.name for one in stored.members] == [one.name for one in pool.members]
-            assert [list(numbers(one)) for one in stored.members] == [
-                pytest.approx(list(numbers(one)), abs=1e-6) for one in pool.members
+            assert [list(list_numbers(one)) for one in stored.members] == [
+                pytest.approx(list(list_numbers(one)), abs=1e-6) for one in pool.members
             ]
 
 
@@ -100,7 +100,7 @@ async def read(client: Redis) -> bytes:
     return found if isinstance(found, bytes) else b""
 
 
-def numbers(value: Lent | object) -> list[float]:
+def list_numbers(value: Lent | object) -> list[float]:
     """All numbers of a struct."""
     fields: tuple[str, ...] = getattr(value, "__struct_fields__", ())
     return [found for name in fields if isinstance(found := getattr(value, name), int | float)]

@@ -17,7 +17,7 @@ from tests.acme import HI, KEY
 from tests.core.resilience.simulation.shared_limit import allowed_in, most_in
 from tests.loopback import Received, Talk, serving
 from tests.managed_shapes import answers, fails, limits, managed
-from tests.shell.store.redis_process import free_port, run_redis
+from tests.shell.store.redis_process import find_free_port, run_redis
 from victor_fp.core import faults
 from victor_fp.core.resilience.pool import compute_lease
 from victor_fp.core.resilience.rate_limit import Limits
@@ -35,7 +35,7 @@ async def redis() -> AsyncIterator[str]:
         yield url
 
 
-async def started(url: str, redis: str, *arguments: object) -> asyncio.subprocess.Process:
+async def start_process(url: str, redis: str, *arguments: object) -> asyncio.subprocess.Process:
     return await asyncio.create_subprocess_exec(
         sys.executable,
         "-m",
@@ -53,16 +53,16 @@ async def test_stores_on_one_key_share_a_binding_rate_evenly(redis: str) -> None
     per_minute, seconds, counts = 1200, 5.0, [0] * 4
     loop, times = asyncio.get_running_loop(), list[float]()
 
-    async def notes(talk: Talk, received: Received) -> None:
+    async def note_time(talk: Talk, received: Received) -> None:
         times.append(time.monotonic())
         await answers(talk, received)
 
-    async def calls(provider: ManagedProvider, index: int, ends: float) -> None:
+    async def call_until_end(provider: ManagedProvider, index: int, ends: float) -> None:
         while (left := ends - loop.time()) > 0:
             result = await provider.chat_result(HI, deadline=left)
             counts[index] += result.value_or(None) is not None
 
-    async with serving(notes) as server:
+    async with serving(note_time) as server:
         stores = [RedisStore(redis) for _ in counts]
         allowed = Limits(requests_per_minute=per_minute, adopt="never")
         providers = [
@@ -70,7 +70,7 @@ async def test_stores_on_one_key_share_a_binding_rate_evenly(redis: str) -> None
         ]
         ends = loop.time() + seconds
         await asyncio.gather(
-            *(calls(provider, index, ends) for index, provider in enumerate(providers) for _ in range(8))
+            *(call_until_end(provider, index, ends) for index, provider in enumerate(providers) for _ in range(8))
         )
         for provider, store in zip(providers, stores, strict=True):
             await provider.shutdown()
@@ -84,12 +84,12 @@ async def test_stores_on_one_key_share_a_binding_rate_evenly(redis: str) -> None
 async def test_four_processes_on_one_key_stay_within_the_limit_together(redis: str) -> None:
     times: list[float] = []
 
-    async def notes(talk: Talk, received: Received) -> None:
+    async def note_time(talk: Talk, received: Received) -> None:
         times.append(time.monotonic())
         await answers(talk, received)
 
-    async with serving(notes) as server:
-        processes = [await started(server.url, redis, 30, 600, 0) for _ in range(4)]
+    async with serving(note_time) as server:
+        processes = [await start_process(server.url, redis, 30, 600, 0) for _ in range(4)]
         counts = [int((await process.communicate())[0]) for process in processes]
     assert len(times) == sum(counts)
     assert most_in(times, 3) <= allowed_in(600, 3)
@@ -97,14 +97,14 @@ async def test_four_processes_on_one_key_stay_within_the_limit_together(redis: s
 
 
 async def test_a_process_that_is_killed_loses_its_permits_no_longer_than_the_lease_of_the_loan(redis: str) -> None:
-    async def hangs_for_the_first(talk: Talk, received: Received) -> None:
+    async def hold_first_requests(talk: Talk, received: Received) -> None:
         if len(server.received) <= 2:
             await talk.gone(60)
         else:
             await answers(talk, received)
 
-    async with serving(hangs_for_the_first) as server:
-        doomed = await started(server.url, redis, 60, 0, 2)
+    async with serving(hold_first_requests) as server:
+        doomed = await start_process(server.url, redis, 60, 0, 2)
         while len(server.received) < 2:
             await asyncio.sleep(0.02)
         killed = time.monotonic()
@@ -163,7 +163,7 @@ async def test_no_key_of_a_vendor_is_in_redis(redis: str) -> None:
 
 
 async def test_a_password_is_used_and_shown_nowhere() -> None:
-    port = free_port()
+    port = find_free_port()
     async with run_redis("--requirepass", "hush-hush", port=port) as plain, serving(answers) as server:
         store = RedisStore(plain.replace("//", "//:hush-hush@"), on_loss="closed")
         async with await managed(server.url, store=store) as provider:
@@ -178,7 +178,7 @@ async def test_a_password_is_used_and_shown_nowhere() -> None:
 
 @pytest.mark.parametrize("on_loss", ["open", "closed"])
 async def test_a_redis_outage_raises_nothing(on_loss: str) -> None:
-    port = free_port()
+    port = find_free_port()
     async with serving(answers) as server:
         store = RedisStore(f"redis://127.0.0.1:{port}/0", on_loss=on_loss)  # type: ignore[arg-type]  # one of the two
         async with run_redis(port=port):
@@ -202,11 +202,11 @@ async def test_a_redis_outage_raises_nothing(on_loss: str) -> None:
 
 
 async def test_an_unresponsive_redis_costs_one_timeout(redis: str) -> None:
-    async def silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def keep_silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.read()
         writer.close()
 
-    mute = await asyncio.start_server(silent, "127.0.0.1", 0)
+    mute = await asyncio.start_server(keep_silent, "127.0.0.1", 0)
     port = mute.sockets[0].getsockname()[1]
     loop = asyncio.get_running_loop()
     async with serving(answers) as server:
@@ -238,14 +238,14 @@ async def test_a_redis_that_loses_everything_lends_no_request_twice(redis: str) 
 
 
 async def test_a_hundred_streams_over_redis_return_everything(redis: str) -> None:
-    async def streams(talk: Talk, _: Received) -> None:
+    async def stream_hello(talk: Talk, _: Received) -> None:
         await talk.events(*shapes.chunks("Hel", "lo"))
 
-    async with serving(streams) as server:
+    async with serving(stream_hello) as server:
         store = RedisStore(redis, poll=0.02)
         async with await managed(server.url, store=store, rate_limits=Limits(concurrency=10)) as provider:
 
-            async def one(place: int) -> str:
+            async def read_stream(place: int) -> str:
                 said = ""
                 async with provider.stream(HI) as stream:
                     async for chunk in stream:
@@ -254,7 +254,7 @@ async def test_a_hundred_streams_over_redis_return_everything(redis: str) -> Non
                             break
                 return said
 
-            got = await asyncio.gather(*(one(place) for place in range(100)))
+            got = await asyncio.gather(*(read_stream(place) for place in range(100)))
             await store.drain()
             stats = provider.get_rate_limit_stats()
         await store.aclose()

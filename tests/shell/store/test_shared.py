@@ -39,26 +39,26 @@ class Number:
         return shared
 
 
-def one_more(count: int, _: None, __: float) -> tuple[int, int]:
+def add_one(count: int, _: None, __: float) -> tuple[int, int]:
     return count + 1, count + 1
 
 
-async def taken(cell: SharedCell[int]) -> int:
+async def take_one(cell: SharedCell[int]) -> int:
     heard: list[int] = []
-    await cell.change(one_more, None, heard.append)
+    await cell.change(add_one, None, heard.append)
     (answer,) = heard
     return answer
 
 
-def counter(server: FakeStateServer, **options: object) -> tuple[SharedStore, SharedCell[int]]:
+def make_counter(server: FakeStateServer, **options: object) -> tuple[SharedStore, SharedCell[int]]:
     store = SharedStore(server, **options)  # type: ignore[arg-type]  # any options
     return store, store.open_cell("count", 0, Number())
 
 
 async def test_concurrent_steps_are_applied_once_each() -> None:
     states = FakeStateServer()
-    cells = [counter(states)[1] for _ in range(5)]
-    got = await asyncio.gather(*(taken(cell) for cell in cells for _ in range(20)))
+    cells = [make_counter(states)[1] for _ in range(5)]
+    got = await asyncio.gather(*(take_one(cell) for cell in cells for _ in range(20)))
     assert sorted(got) == list(range(1, 101))
     assert states.values["count"] == b"100"
     assert states.conflicts > 0
@@ -66,9 +66,9 @@ async def test_concurrent_steps_are_applied_once_each() -> None:
 
 async def test_a_step_without_changes_reads_the_changes_of_others() -> None:
     states = FakeStateServer()
-    (_, mine), (_, other) = counter(states), counter(states)
-    await taken(mine)
-    await taken(other)
+    (_, mine), (_, other) = make_counter(states), make_counter(states)
+    await take_one(mine)
+    await take_one(other)
     seen: list[int] = []
     await mine.change(lambda count, _, __: (count, count), None, seen.append)
     assert (seen, mine.state) == ([2], 2)
@@ -76,18 +76,18 @@ async def test_a_step_without_changes_reads_the_changes_of_others() -> None:
 
 async def test_processes_that_start_together_do_not_write_the_initial_state() -> None:
     states = FakeStateServer()
-    cells = [counter(states)[1] for _ in range(5)]
+    cells = [make_counter(states)[1] for _ in range(5)]
     seen: list[int] = []
     await asyncio.gather(*(cell.change(lambda count, _, __: (count, count), None, seen.append) for cell in cells))
     assert (seen, states.values) == ([0] * 5, {})
-    assert [await taken(cell) for cell in cells] == [1, 2, 3, 4, 5]
+    assert [await take_one(cell) for cell in cells] == [1, 2, 3, 4, 5]
 
 
 async def test_a_step_of_a_cancelled_caller_is_applied() -> None:
     states = FakeStateServer()
-    store, cell = counter(states)
+    store, cell = make_counter(states)
     heard: list[int] = []
-    task = asyncio.create_task(cell.change(one_more, None, heard.append))
+    task = asyncio.create_task(cell.change(add_one, None, heard.append))
     await asyncio.sleep(0)
     task.cancel()
     await asyncio.wait([task])
@@ -97,10 +97,10 @@ async def test_a_step_of_a_cancelled_caller_is_applied() -> None:
 
 async def test_posted_steps_are_applied_in_order() -> None:
     states = FakeStateServer()
-    store, cell = counter(states)
+    store, cell = make_counter(states)
     heard: list[int] = []
     for _ in range(5):
-        cell.post(one_more, None, heard.append)
+        cell.post(add_one, None, heard.append)
     await store.drain()
     assert heard == [1, 2, 3, 4, 5]
 
@@ -109,20 +109,20 @@ async def test_processes_continue_alone_while_the_server_is_unreachable_and_then
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     runtime, states = FakeRuntime(), FakeStateServer()
-    (store, mine), (_, other) = counter(states, runtime=runtime), counter(states)
+    (store, mine), (_, other) = make_counter(states, runtime=runtime), make_counter(states)
     with caplog.at_level(logging.INFO, "victor_fp"):
-        await taken(mine)
+        await take_one(mine)
         states.gone = True
-        assert [await taken(mine), await taken(mine)] == [2, 3]
+        assert [await take_one(mine), await take_one(mine)] == [2, 3]
         asked = states.swaps
-        assert await taken(mine) == 4
+        assert await take_one(mine) == 4
         assert states.swaps == asked
         states.gone = False
-        await taken(other)
+        await take_one(other)
         runtime.time += 1.5
-        assert await taken(mine) == 5  # no call waits for the question whether the server is back
+        assert await take_one(mine) == 5  # no call waits for the question whether the server is back
         await store.drain()
-        assert await taken(mine) == 3
+        assert await take_one(mine) == 3
     assert store.find_refusal() is None
     assert [record.message.split(":")[0] for record in caplog.records] == [
         "the shared store of limits is unreachable",
@@ -137,13 +137,13 @@ class Sum(Number):
         return shared + mine - base
 
 
-def adder(server: FakeStateServer) -> tuple[FakeRuntime, SharedStore, SharedCell[int]]:
+def make_adder(server: FakeStateServer) -> tuple[FakeRuntime, SharedStore, SharedCell[int]]:
     runtime = FakeRuntime()
     store = SharedStore(server, runtime=runtime)
     return runtime, store, store.open_cell("count", 0, Sum())
 
 
-async def recover(runtime: FakeRuntime, store: SharedStore) -> None:
+async def restore_server(runtime: FakeRuntime, store: SharedStore) -> None:
     """Let the check whether the server is back succeed."""
     runtime.time += 5.0
     assert not store.is_in_reach()
@@ -154,40 +154,40 @@ async def recover(runtime: FakeRuntime, store: SharedStore) -> None:
 @pytest.mark.parametrize("first_steps", [0, 2])
 async def test_changes_made_while_the_server_was_unreachable_are_added_once(first_steps: int) -> None:
     states = FakeStateServer()
-    (runtime, store, mine), (_, _, other) = adder(states), adder(states)
+    (runtime, store, mine), (_, _, other) = make_adder(states), make_adder(states)
     for _ in range(first_steps):
-        await taken(mine)
+        await take_one(mine)
     states.gone = True
     for _ in range(5):
-        await taken(mine)
+        await take_one(mine)
     states.gone = False
     for _ in range(3):
-        await taken(other)
-    await recover(runtime, store)
+        await take_one(other)
+    await restore_server(runtime, store)
     assert states.values["count"] == str(first_steps + 8).encode()  # without another step
-    assert [await taken(other), await taken(mine)] == [first_steps + 9, first_steps + 10]
+    assert [await take_one(other), await take_one(mine)] == [first_steps + 9, first_steps + 10]
 
 
 async def test_changes_of_several_outages_are_added_once() -> None:
     states = FakeStateServer()
-    (runtime, store, mine), (_, _, other) = adder(states), adder(states)
+    (runtime, store, mine), (_, _, other) = make_adder(states), make_adder(states)
     total = 0
     for _ in range(4):
         states.gone = True
-        await taken(mine)
-        await taken(mine)
+        await take_one(mine)
+        await take_one(mine)
         states.gone = False
         for _ in range(3):
-            await taken(other)
-        await recover(runtime, store)
+            await take_one(other)
+        await restore_server(runtime, store)
         total += 5
         assert (mine.state, states.values["count"]) == (total, str(total).encode())
 
 
 async def test_a_swap_that_was_done_without_a_response_counts_once() -> None:
     states = FakeStateServer()
-    runtime, store, mine = adder(states)
-    await taken(mine)
+    runtime, store, mine = make_adder(states)
+    await take_one(mine)
     swap, answered = states.swap, True
 
     async def swap_silently(name: str, expected: bytes, wanted: bytes) -> Swapped | None:
@@ -196,56 +196,56 @@ async def test_a_swap_that_was_done_without_a_response_counts_once() -> None:
 
     states.swap = swap_silently  # type: ignore[method-assign]
     answered = False
-    await taken(mine)
+    await take_one(mine)
     assert states.values["count"] == b"2"
-    await taken(mine)
+    await take_one(mine)
     answered = True
-    await recover(runtime, store)
+    await restore_server(runtime, store)
     assert (mine.state, states.values["count"]) == (3, b"3")
 
 
 async def test_after_the_server_lost_its_state_all_processes_add_what_it_has_not_seen() -> None:
     states = FakeStateServer()
-    (runtime, store, mine), (others_runtime, others_store, other) = adder(states), adder(states)
-    await taken(mine)
-    await taken(other)
+    (runtime, store, mine), (others_runtime, others_store, other) = make_adder(states), make_adder(states)
+    await take_one(mine)
+    await take_one(other)
     states.gone = True
-    await taken(mine)
-    await taken(other)
+    await take_one(mine)
+    await take_one(other)
     states.gone = False
     states.values.clear()
-    await recover(runtime, store)
-    await recover(others_runtime, others_store)
+    await restore_server(runtime, store)
+    await restore_server(others_runtime, others_store)
     assert states.values["count"] == b"3"
 
 
 async def test_after_the_server_lost_its_state_the_first_process_stores_its_copy() -> None:
     states = FakeStateServer()
-    _, mine = counter(states)
-    await taken(mine)
-    await taken(mine)
+    _, mine = make_counter(states)
+    await take_one(mine)
+    await take_one(mine)
     states.values.clear()
-    assert await taken(mine) == 3
+    assert await take_one(mine) == 3
     assert states.values["count"] == b"3"
 
 
 async def test_unreadable_values_count_as_absent() -> None:
     states = FakeStateServer(values={"count": b"from the future"})
-    _, mine = counter(states)
-    assert await taken(mine) == 1
+    _, mine = make_counter(states)
+    assert await take_one(mine) == 1
 
 
 async def test_an_unresponsive_server_is_abandoned_after_the_timeout() -> None:
-    store, mine = counter(FakeStateServer(silent=True), timeout=0.05, on_loss="closed")
-    assert await taken(mine) == 1
+    store, mine = make_counter(FakeStateServer(silent=True), timeout=0.05, on_loss="closed")
+    assert await take_one(mine) == 1
     assert isinstance(store.find_refusal(), faults.ConnectionFailed)
 
 
 async def test_the_clock_is_that_of_the_server() -> None:
-    store, mine = counter(FakeStateServer(now=lambda: 5_000_000_000.0))
+    store, mine = make_counter(FakeStateServer(now=lambda: 5_000_000_000.0))
     assert abs(store.now() - 5_000_000_000.0) > 1e9
     await store.open()
-    await taken(mine)
+    await take_one(mine)
     assert store.now() == pytest.approx(5_000_000_000.0, abs=1.0)
 
 
@@ -269,7 +269,7 @@ def test_breakers_are_packed_without_their_policy() -> None:
 async def test_processes_on_one_key_share_a_limit_and_waiters_are_notified_of_returned_permits() -> None:
     busy = most = 0
 
-    async def counts(talk: object, received: object) -> None:
+    async def count_and_answer(talk: object, received: object) -> None:
         nonlocal busy, most
         busy += 1
         most = max(most, busy)
@@ -279,7 +279,7 @@ async def test_processes_on_one_key_share_a_limit_and_waiters_are_notified_of_re
 
     states = FakeStateServer()
     stores = [SharedStore(states, poll=0.01) for _ in range(3)]
-    async with serving(counts) as server:
+    async with serving(count_and_answer) as server:
         providers = [await managed(server.url, store=store, rate_limits=Limits(concurrency=2)) for store in stores]
         await asyncio.gather(*(provider.chat(HI) for provider in providers for _ in range(5)))
         stats = [stats for provider in providers if (stats := provider.get_rate_limit_stats()) is not None]
@@ -318,8 +318,8 @@ async def test_a_process_without_a_breaker_leaves_the_others_breaker_alone() -> 
 
 async def test_steps_of_one_process_that_wait_go_in_one_swap() -> None:
     states = FakeStateServer()
-    _, cell = counter(states)
-    assert await asyncio.gather(*(taken(cell) for _ in range(20))) == list(range(1, 21))
+    _, cell = make_counter(states)
+    assert await asyncio.gather(*(take_one(cell) for _ in range(20))) == list(range(1, 21))
     assert states.swaps <= 3
 
 
@@ -415,28 +415,28 @@ async def test_cancelled_calls_lose_no_permit_in_a_shared_store() -> None:
 
 def test_a_shared_store_serves_two_event_loops_one_after_the_other() -> None:
     states = FakeStateServer()
-    _, cell = counter(states)
+    _, cell = make_counter(states)
 
-    async def many() -> list[int]:
-        return await asyncio.gather(*(taken(cell) for _ in range(5)))
+    async def take_five() -> list[int]:
+        return await asyncio.gather(*(take_one(cell) for _ in range(5)))
 
-    assert sorted(asyncio.run(many()) + asyncio.run(many())) == list(range(1, 11))
+    assert sorted(asyncio.run(take_five()) + asyncio.run(take_five())) == list(range(1, 11))
 
 
 async def test_the_memory_store_applies_steps_at_once() -> None:
     store = MemoryStore(FakeRuntime())
     cell = store.open_cell("count", 0, Number())
     heard: list[int] = []
-    cell.post(one_more, None, heard.append)
-    await cell.change(one_more, None, heard.append)
+    cell.post(add_one, None, heard.append)
+    await cell.change(add_one, None, heard.append)
     assert (heard, store.open_cell("count", 0, Number()).state, store.now()) == ([1, 2], 2, 1000.0)
 
 
 @pytest.mark.parametrize("value", [b"\x01", b"garbage", b"\xc1", b"\x91" * 200_000 + b"\x01"])
 async def test_a_damaged_value_counts_as_absent(value: bytes) -> None:
     states = FakeStateServer(values={"count": value})
-    _, mine = counter(states)
-    assert [await taken(mine), await taken(mine)] == [1, 2]
+    _, mine = make_counter(states)
+    assert [await take_one(mine), await take_one(mine)] == [1, 2]
     assert states.values["count"] == b"2"
 
 

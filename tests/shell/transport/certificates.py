@@ -28,7 +28,7 @@ class Authority:
         extensions = [
             (x509.BasicConstraints(ca=True, path_length=None), True),
             (x509.SubjectKeyIdentifier.from_public_key(self._key.public_key()), False),
-            (_usage(key_cert_sign=True, crl_sign=True), True),
+            (_build_usage(key_cert_sign=True, crl_sign=True), True),
         ]
         certificate = self._sign(self._name, self._key.public_key(), extensions)
         self.file = FOLDER / f"{name.replace(' ', '-')}.pem"
@@ -41,10 +41,10 @@ class Authority:
         digest = hashlib.sha1(self._name.public_bytes()[2:]).digest()
         (self.folder / f"{int.from_bytes(digest[:4], 'little'):08x}.0").write_bytes(self.file.read_bytes())
 
-    def certificate(self, name: str, *hosts: str) -> tuple[Path, Path]:
+    def make_certificate(self, name: str, *hosts: str) -> tuple[Path, Path]:
         """Files of a certificate for these hosts and addresses, and of its key."""
         key = ec.generate_private_key(ec.SECP256R1())
-        names: list[x509.GeneralName] = [_general_name(host) for host in hosts or (name,)]
+        names: list[x509.GeneralName] = [_to_general_name(host) for host in hosts or (name,)]
         extensions = [
             (x509.SubjectAlternativeName(names), False),
             (x509.AuthorityKeyIdentifier.from_issuer_public_key(self._key.public_key()), False),
@@ -74,7 +74,7 @@ class Authority:
         return builder.sign(self._key, hashes.SHA256())
 
 
-def _usage(**given: bool) -> x509.KeyUsage:
+def _build_usage(**given: bool) -> x509.KeyUsage:
     uses = (
         "digital_signature", "content_commitment", "key_encipherment", "data_encipherment", "key_agreement",
         "key_cert_sign", "crl_sign", "encipher_only", "decipher_only",
@@ -82,7 +82,7 @@ def _usage(**given: bool) -> x509.KeyUsage:
     return x509.KeyUsage(**{use: given.get(use, False) for use in uses})
 
 
-def _general_name(host: str) -> x509.GeneralName:
+def _to_general_name(host: str) -> x509.GeneralName:
     try:
         return x509.IPAddress(ip_address(host))
     except ValueError:
@@ -90,17 +90,17 @@ def _general_name(host: str) -> x509.GeneralName:
 
 
 @cache
-def authority() -> Authority:
+def get_authority() -> Authority:
     """The authority that the tests' servers and clients use."""
     return Authority("test authority")
 
 
 @cache
-def server_context(*, asks_client: bool = False, host: str = "127.0.0.1") -> ssl.SSLContext:
+def make_server_context(*, asks_client: bool = False, host: str = "127.0.0.1") -> ssl.SSLContext:
     """For a server at this host; with `asks_client` it refuses clients without a certificate of the authority."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(*authority().certificate(f"server-{host}".replace(":", "-"), host))
+    context.load_cert_chain(*get_authority().make_certificate(f"server-{host}".replace(":", "-"), host))
     if asks_client:
         context.verify_mode = ssl.CERT_REQUIRED
-        context.load_verify_locations(authority().file)
+        context.load_verify_locations(get_authority().file)
     return context

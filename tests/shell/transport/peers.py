@@ -38,7 +38,7 @@ class Answer(NamedTuple):
     body: bytes
 
 
-async def exchange(
+async def send_request(
     transport: Transport, url: str, body: bytes = b"{}", *, timeout: float = 5.0, **headers: str
 ) -> Answer | Fault:
     """One request and its whole response."""
@@ -54,7 +54,7 @@ async def exchange(
 
 
 @asynccontextmanager
-async def opened(transport: Transport) -> AsyncIterator[Transport]:
+async def close_at_end(transport: Transport) -> AsyncIterator[Transport]:
     """The transport, closed at the end."""
     try:
         yield transport
@@ -137,11 +137,11 @@ async def read_request(reader: asyncio.StreamReader) -> str:
         head = (await reader.readuntil(b"\r\n\r\n")).decode()
     except asyncio.IncompleteReadError:
         return ""
-    await reader.readexactly(int(header_of(head, "content-length") or "0"))
+    await reader.readexactly(int(find_header(head, "content-length") or "0"))
     return head
 
 
-def header_of(head: str, name: str) -> str | None:
+def find_header(head: str, name: str) -> str | None:
     """The value of a header in the head of a request."""
     for line in head.split("\r\n")[1:]:
         key, _, value = line.partition(":")
@@ -214,7 +214,7 @@ async def serve_socks(credentials: str) -> AsyncIterator[Peer]:
 
 
 def _read_credentials(head: str) -> str | None:
-    value = header_of(head, "proxy-authorization")
+    value = find_header(head, "proxy-authorization")
     return None if value is None else b64decode(value.removeprefix("Basic ")).decode()
 
 
@@ -228,7 +228,7 @@ async def _copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> N
 
 
 @contextmanager
-def full_backlog() -> Iterator[str]:
+def fill_backlog() -> Iterator[str]:
     """The address of a socket that accepts no connections, and whose queue is full, so that connecting to it stalls."""
     with socket.socket() as listening, socket.socket() as queued:
         listening.bind(("127.0.0.1", 0))

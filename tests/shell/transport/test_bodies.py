@@ -11,7 +11,7 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.shell.transport.peers import answer, exchange, read_request, serve_answers, serve_raw
+from tests.shell.transport.peers import answer, read_request, send_request, serve_answers, serve_raw
 from victor_fp.core.faults import Fault, FaultBase, InvalidResponse, StreamInterrupted
 from victor_fp.core.requests import HttpRequest
 from victor_fp.shell.transport.protocol import Transport
@@ -20,7 +20,7 @@ CHUNKED = "transfer-encoding: chunked"
 MIB = 1024 * 1024
 
 
-def chunked(body: bytes, status: str, *headers: str) -> bytes:
+def build_chunked(body: bytes, status: str, *headers: str) -> bytes:
     head = "\r\n".join([f"HTTP/1.1 {status}", CHUNKED, *headers])
     return f"{head}\r\n\r\n{len(body):x}\r\n".encode() + body + b"\r\n0\r\n\r\n"
 
@@ -39,13 +39,15 @@ async def receive_all(transport: Transport, url: str) -> tuple[bytes, Fault | No
 
 
 @pytest.mark.parametrize("status", ["204 No Content", "304 Not Modified"])
-@pytest.mark.parametrize("encode", [lambda status: answer(b"surprise", status), lambda status: chunked(b"x", status)])
+@pytest.mark.parametrize(
+    "encode", [lambda status: answer(b"surprise", status), lambda status: build_chunked(b"x", status)]
+)
 async def test_the_body_of_a_response_that_has_none_is_not_the_next_response(
     transport: Transport, status: str, encode: Callable[[str], bytes]
 ) -> None:
     async with serve_answers(encode(status), answer(b"second")) as peer:
-        first = await exchange(transport, peer.url)
-        second = await exchange(transport, peer.url)
+        first = await send_request(transport, peer.url)
+        second = await send_request(transport, peer.url)
     # aiohttp refuses what comes in one packet with its body, because it is not valid HTTP.
     if isinstance(first, FaultBase):
         assert isinstance(first, InvalidResponse), first
@@ -60,8 +62,8 @@ async def test_a_connection_on_which_such_a_body_may_still_come_is_not_used_agai
     transport: Transport, status: str
 ) -> None:
     async with serve_answers(answer(b"late", status).removesuffix(b"late"), answer(b"second")) as peer:
-        first = await exchange(transport, peer.url)
-        second = await exchange(transport, peer.url)
+        first = await send_request(transport, peer.url)
+        second = await send_request(transport, peer.url)
         assert not isinstance(first, FaultBase), first
         assert (first.status, first.body) == (int(status[:3]), b"")
         assert not isinstance(second, FaultBase), second
@@ -70,8 +72,8 @@ async def test_a_connection_on_which_such_a_body_may_still_come_is_not_used_agai
 
 async def test_the_connection_of_an_empty_response_is_used_again(transport: Transport) -> None:
     async with serve_answers(b"HTTP/1.1 204 No Content\r\n\r\n", answer(b"second")) as peer:
-        await exchange(transport, peer.url)
-        second = await exchange(transport, peer.url)
+        await send_request(transport, peer.url)
+        second = await send_request(transport, peer.url)
         assert not isinstance(second, FaultBase)
         assert (second.body, peer.connections) == (b"second", 1)
 
@@ -87,9 +89,9 @@ async def test_a_compressed_body_cut_short_is_a_fault(transport: Transport, codi
     packed = packer.compress(text) + packer.flush()
     short = packed[: min(len(packed) - 1, max(cut, 3))]
     header = f"content-encoding: {coding.replace('raw', 'deflate')}"
-    async with serve_answers(answer(short, "200 OK", header), chunked(short, "200 OK", header)) as peer:
+    async with serve_answers(answer(short, "200 OK", header), build_chunked(short, "200 OK", header)) as peer:
         for _ in range(2):
-            fault = await exchange(transport, peer.url)
+            fault = await send_request(transport, peer.url)
             assert isinstance(fault, StreamInterrupted), fault
             assert fault.maybe_billed
 
@@ -97,7 +99,7 @@ async def test_a_compressed_body_cut_short_is_a_fault(transport: Transport, codi
 async def test_a_truncated_compressed_stream_gives_partial_content(transport: Transport) -> None:
     packer = zlib.compressobj(wbits=31)
     packed = packer.compress(b"data: 1\n\n") + packer.flush(zlib.Z_SYNC_FLUSH)
-    async with serve_answers(chunked(packed, "200 OK", "content-encoding: gzip")) as peer:
+    async with serve_answers(build_chunked(packed, "200 OK", "content-encoding: gzip")) as peer:
         received, fault = await receive_all(transport, peer.url)
     assert received == b"data: 1\n\n"
     assert isinstance(fault, StreamInterrupted)
@@ -111,7 +113,9 @@ async def test_an_empty_body_with_a_coding_is_empty(transport: Transport) -> Non
 @pytest.mark.parametrize("size", [0, 1, 16 * 1024, 300_000])
 async def test_bodies_of_every_size_are_read_completely(transport: Transport, size: int) -> None:
     body = bytes(range(256)) * (size // 256 + 1)
-    async with serve_answers(answer(body[:size]), chunked(body[:size], "200 OK") if size else answer(b"")) as peer:
+    async with serve_answers(
+        answer(body[:size]), build_chunked(body[:size], "200 OK") if size else answer(b"")
+    ) as peer:
         for _ in range(2):
             assert await receive_all(transport, peer.url) == (body[:size], None)
 
@@ -165,7 +169,7 @@ async def test_data_before_a_reset_is_not_lost_by_a_slow_reader(transport: Trans
 )
 async def test_a_header_in_any_encoding_is_read(transport: Transport, sent: str, read: str) -> None:
     async with serve_answers(answer(b"ok", "200 OK", f"x-note: {sent}", "x-other: 1")) as peer:
-        answered = await exchange(transport, peer.url)
+        answered = await send_request(transport, peer.url)
     assert not isinstance(answered, FaultBase), answered
     assert (answered.headers["x-note"], answered.headers["x-other"]) == (read, "1")
     assert answered.headers["x-note"].encode()  # no lone surrogates
@@ -173,7 +177,7 @@ async def test_a_header_in_any_encoding_is_read(transport: Transport, sent: str,
 
 async def test_header_names_are_lower_case_and_repeated_values_joined(transport: Transport) -> None:
     async with serve_answers(answer(b"ok", "200 OK", "X-Limit: 1", "x-limit: 2")) as peer:
-        answered = await exchange(transport, peer.url)
+        answered = await send_request(transport, peer.url)
     assert not isinstance(answered, FaultBase), answered
     assert answered.headers["x-limit"] == "1, 2"
     assert set(answered.headers) == {"content-length", "x-limit"}
@@ -181,7 +185,7 @@ async def test_header_names_are_lower_case_and_repeated_values_joined(transport:
 
 async def test_a_long_header_is_read(transport: Transport) -> None:
     async with serve_answers(answer(b"ok", "200 OK", f"content-security-policy: {'x' * 40_000}")) as peer:
-        answered = await exchange(transport, peer.url)
+        answered = await send_request(transport, peer.url)
     assert not isinstance(answered, FaultBase), answered
     assert len(answered.headers["content-security-policy"]) == 40_000
 
@@ -189,7 +193,7 @@ async def test_a_long_header_is_read(transport: Transport) -> None:
 @pytest.mark.parametrize("garbage", [b"SSH-2.0-OpenSSH\r\n\r\n", b"HTTP/1.1 two hundred\r\n\r\n", b"\x00" * 100])
 async def test_response_that_is_not_http_is_invalid(transport: Transport, garbage: bytes) -> None:
     async with serve_answers(garbage) as peer:
-        fault = await exchange(transport, peer.url)
+        fault = await send_request(transport, peer.url)
     assert isinstance(fault, FaultBase)
     assert fault.maybe_billed
     assert len(fault.message) < 400

@@ -19,16 +19,16 @@ from typing import Any
 
 import pytest
 
-from tests.shell.transport.certificates import server_context
+from tests.shell.transport.certificates import make_server_context
 from tests.shell.transport.conftest import MakeTransport
 from tests.shell.transport.peers import (
     Answer,
     Peer,
     answer,
-    exchange,
+    close_at_end,
     make_transport,
-    opened,
     read_request,
+    send_request,
     serve_answers,
     serve_raw,
 )
@@ -42,7 +42,7 @@ ROOT = Path(__file__).parents[3]
 
 async def ask(transport: Transport, url: str, *, connection: str = "keep-alive") -> bytes:
     """The body of a response that must come."""
-    answered = await exchange(transport, url, connection=connection)
+    answered = await send_request(transport, url, connection=connection)
     assert isinstance(answered, Answer), answered
     return answered.body
 
@@ -64,7 +64,7 @@ async def test_only_concurrent_requests_are_sent_in_tasks(count: int, has_tasks:
 
     made: list[str] = []
     loop = asyncio.get_running_loop()
-    async with serve_answers(answer()) as peer, opened(make_transport("aiohttp")) as transport:
+    async with serve_answers(answer()) as peer, close_at_end(make_transport("aiohttp")) as transport:
         await asyncio.gather(*(ask(transport, peer.url) for _ in range(count)))
         loop.set_task_factory(make_task)
         try:
@@ -108,13 +108,13 @@ async def test_a_connection_that_the_server_closed_while_idle_is_replaced(transp
 async def test_unread_body_closes_the_connection(transport: Transport) -> None:
     left = asyncio.Event()
 
-    async def endless(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def send_unfinished_body(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await read_request(reader)
         writer.write(b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n1\r\nx\r\n")
         await reader.read()
         left.set()
 
-    async with serve_raw(endless) as peer:
+    async with serve_raw(send_unfinished_body) as peer:
         response = await transport.open(HttpRequest(url=peer.url, body=b"{}"), None, 5)
         assert not isinstance(response, FaultBase), response
         assert await response.receive() == b"x"
@@ -138,14 +138,14 @@ async def test_a_name_with_several_addresses_is_tried_in_turn(transport: Transpo
 
 @pytest.mark.parametrize("url", ["http://nowhere.invalid", "http://127.0.0.1:9"])
 async def test_an_unreachable_host_is_not_billed(transport: Transport, url: str) -> None:
-    fault = await exchange(transport, url)
+    fault = await send_request(transport, url)
     assert isinstance(fault, FaultBase)
     assert not fault.maybe_billed
 
 
 @pytest.mark.parametrize("url", ["http://", "http://127.0.0.1:99999", "http://[::1", "ftp://vendor.test", "nonsense"])
 async def test_invalid_url_is_rejected(transport: Transport, url: str) -> None:
-    assert isinstance(await exchange(transport, url), InvalidRequest)
+    assert isinstance(await send_request(transport, url), InvalidRequest)
 
 
 async def test_a_path_arrives_as_it_was_encoded(transport: Transport) -> None:
@@ -157,7 +157,7 @@ async def test_a_path_arrives_as_it_was_encoded(transport: Transport) -> None:
 
 async def test_url_cannot_inject_lines(transport: Transport) -> None:
     async with serve_answers(answer()) as peer:
-        await exchange(transport, f"{peer.url}/a b\r\nx-added: 1")
+        await send_request(transport, f"{peer.url}/a b\r\nx-added: 1")
         assert all("x-added: 1" not in head.split("\r\n") for head in peer.heads)
 
 
@@ -187,9 +187,9 @@ async def test_500_cancellations_at_random_points_leave_nothing(transport: Trans
     async with serve_raw(serve) as peer:
         before = asyncio.all_tasks()
 
-        async def one() -> None:
+        async def cancel_one() -> None:
             nonlocal completed
-            task = asyncio.ensure_future(exchange(transport, peer.url, b"x" * luck.choice((2, 200_000))))
+            task = asyncio.ensure_future(send_request(transport, peer.url, b"x" * luck.choice((2, 200_000))))
             for _ in range(luck.randrange(60)):
                 await asyncio.sleep(0)
             task.cancel()
@@ -200,7 +200,7 @@ async def test_500_cancellations_at_random_points_leave_nothing(transport: Trans
                 completed += 1
 
         for _ in range(25):
-            await asyncio.gather(*(one() for _ in range(20)))
+            await asyncio.gather(*(cancel_one() for _ in range(20)))
         for _ in range(2000):
             if not {task for task in asyncio.all_tasks() - before if "serve_raw" not in repr(task)}:
                 break
@@ -256,7 +256,7 @@ def test_uvloop(name: str, is_tls: bool) -> None:
     transport = make_transport(name, verify=False)
 
     async def main() -> None:
-        async with serve_answers(answer(), tls=server_context() if is_tls else None) as peer:
+        async with serve_answers(answer(), tls=make_server_context() if is_tls else None) as peer:
             for _ in range(3):
                 assert await ask(transport, peer.url) == b"ok"
             assert peer.connections == 1
@@ -271,13 +271,13 @@ def test_uvloop(name: str, is_tls: bool) -> None:
 def test_forked_process_opens_its_own_connections(name: str, is_tls: bool) -> None:
     code = f"""
     import asyncio, os, sys
-    from tests.shell.transport.peers import exchange, make_transport
+    from tests.shell.transport.peers import make_transport, send_request
 
     transport = make_transport({name!r}, verify=False)
     url = sys.argv[1]
 
     async def ask():
-        assert (await exchange(transport, url)).body == b"ok"
+        assert (await send_request(transport, url)).body == b"ok"
 
     loop = asyncio.new_event_loop()
     loop.run_until_complete(ask())
@@ -311,7 +311,7 @@ def serve_in_thread(*, is_tls: bool) -> Iterator[Peer]:
     ended = threading.Event()
 
     async def serve() -> None:
-        async with serve_answers(answer(), tls=server_context() if is_tls else None) as peer:
+        async with serve_answers(answer(), tls=make_server_context() if is_tls else None) as peer:
             started.set_result(peer)
             await asyncio.to_thread(ended.wait)
 
@@ -325,7 +325,7 @@ def serve_in_thread(*, is_tls: bool) -> Iterator[Peer]:
 
 
 async def test_closing_a_transport_closes_its_connections(make: MakeTransport) -> None:
-    async with serve_answers(answer()) as peer, opened(make()) as transport:
+    async with serve_answers(answer()) as peer, close_at_end(make()) as transport:
         await ask(transport, peer.url)
         assert peer.open_connections == 1
         await transport.aclose()

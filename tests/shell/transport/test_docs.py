@@ -14,15 +14,15 @@ ROOT = Path(__file__).parents[3]
 PYTHON = re.compile(r"^```python\n(.*?)^```", re.DOTALL | re.MULTILINE)
 
 
-def programs(page: str) -> list[str]:
+def find_programs(page: str) -> list[str]:
     return PYTHON.findall((ROOT / "docs" / page).read_text(encoding="utf-8"))
 
 
 @pytest.mark.parametrize(
     ("code", "printed"),
     [
-        (programs("connections.md")[0], "openai\n"),
-        (next(code for code in programs("testing.md") if "respx" in code), "Hello!\n"),
+        (find_programs("connections.md")[0], "openai\n"),
+        (next(code for code in find_programs("testing.md") if "respx" in code), "Hello!\n"),
     ],
     ids=["connections", "respx"],
 )

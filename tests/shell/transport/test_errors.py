@@ -26,7 +26,7 @@ def chain(*errors: BaseException) -> BaseException:
     return errors[0]
 
 
-def facts(fault: Fault) -> tuple[str, str | None, bool]:
+def get_facts(fault: Fault) -> tuple[str, str | None, bool]:
     return type(fault).__name__, getattr(fault, "phase", None), fault.maybe_billed
 
 
@@ -76,14 +76,14 @@ CASES: list[tuple[BaseException, Stage, tuple[str, str | None, bool]]] = [
 def test_errors_are_classified_by_their_causes(
     error: BaseException, stage: Stage, expected: tuple[str, str | None, bool]
 ) -> None:
-    assert facts(fault_from_error(error, stage, 5)) == expected
+    assert get_facts(fault_from_error(error, stage, 5)) == expected
 
 
 def test_subclass_maps_like_its_base_class() -> None:
     class OwnTimeout(httpx.ReadTimeout):
         pass
 
-    assert facts(fault_from_error(OwnTimeout(""), "opening")) == ("TimedOut", "read", True)
+    assert get_facts(fault_from_error(OwnTimeout(""), "opening")) == ("TimedOut", "read", True)
 
 
 @pytest.mark.parametrize("error", [RuntimeError("odd"), ValueError(), KeyError("x"), AssertionError()])

@@ -16,7 +16,7 @@ from victor_fp.shell.transport.http import LazyTransport
 from victor_fp.testing import ScriptedWire, Turn
 
 
-async def loaded(**options: Any) -> str:
+async def load_transport(**options: Any) -> str:
     """The class of the transport that a provider uses, by name."""
     async with serve_answers(answer()) as peer, acme(peer.url, max_retries=0, **options) as provider:
         assert isinstance(provider.connection.transport, LazyTransport), "nothing is loaded before the first request"
@@ -28,7 +28,7 @@ async def loaded(**options: Any) -> str:
     ("transport", "kind"), [(None, "AiohttpTransport"), ("aiohttp", "AiohttpTransport"), ("httpx", "HttpxTransport")]
 )
 async def test_by_name(transport: Any, kind: str) -> None:
-    assert await loaded(transport=transport) == kind
+    assert await load_transport(transport=transport) == kind
 
 
 async def test_callers_client_is_used_and_not_closed() -> None:
@@ -42,7 +42,7 @@ async def test_callers_client_is_used_and_not_closed() -> None:
 
 async def test_a_client_is_used_with_the_name_httpx_as_well() -> None:
     async with httpx.AsyncClient(verify=False) as client:
-        assert await loaded(http_client=client, transport="httpx") == "ClientTransport"
+        assert await load_transport(http_client=client, transport="httpx") == "ClientTransport"
 
 
 async def test_an_object_is_used_as_it_is() -> None:

@@ -40,7 +40,7 @@ def _no_vendor(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(socket, "getaddrinfo", refuse)
 
 
-async def fault_of(provider: Any) -> Fault:
+async def get_fault(provider: Any) -> Fault:
     async with provider:
         whole: Fault = (await provider.chat_result(HI, model="m-1")).failure()
         streamed = [result async for result in provider.stream_result(HI, model="m-1")]
@@ -48,7 +48,7 @@ async def fault_of(provider: Any) -> Fault:
         return whole
 
 
-def completion() -> httpx.Response:
+def build_completion() -> httpx.Response:
     return httpx.Response(200, json=shapes.body())
 
 
@@ -56,7 +56,7 @@ class Stub(httpx.AsyncBaseTransport):
     """A test double that a caller wrote."""
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        return completion()
+        return build_completion()
 
 
 class Logging(httpx.AsyncBaseTransport):
@@ -77,7 +77,7 @@ class TestVariable:
     @pytest.mark.parametrize("value", ["1", "true", "yes", " ON "])
     async def test_it_refuses_connections(self, monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
         monkeypatch.setenv("VICTOR_FP_OFFLINE", value)
-        fault = await fault_of(acme(VENDOR, transport=name))
+        fault = await get_fault(acme(VENDOR, transport=name))
         assert isinstance(fault, InvalidRequest), fault
         assert fault.message == (
             "VICTOR_FP_OFFLINE is set: no connection to vendor.test was opened; unset VICTOR_FP_OFFLINE to allow it, "
@@ -89,7 +89,7 @@ class TestVariable:
     async def test_it_refuses_loopback_as_well(self, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
         async with serve_answers(answer()) as peer:
             monkeypatch.setenv("VICTOR_FP_OFFLINE", "1")
-            fault = await fault_of(acme(peer.url, transport=name))
+            fault = await get_fault(acme(peer.url, transport=name))
             assert "127.0.0.1" in fault.message
             assert peer.connections == 0
 
@@ -107,7 +107,7 @@ class TestVariable:
     ) -> None:
         monkeypatch.setenv("VICTOR_FP_OFFLINE", "1")
         async with httpx.AsyncClient(transport=make() if make else None) as client:
-            fault = await fault_of(acme(VENDOR, http_client=client))
+            fault = await get_fault(acme(VENDOR, http_client=client))
         assert isinstance(fault, InvalidRequest), fault
         assert "vendor.test" in fault.message
 
@@ -115,14 +115,14 @@ class TestVariable:
         monkeypatch.setenv("VICTOR_FP_OFFLINE", "1")
         mounts = {"https://vendor.test": httpx.AsyncHTTPTransport()}
         async with httpx.AsyncClient(transport=Stub(), mounts=mounts) as client:
-            assert isinstance(await fault_of(acme(VENDOR, http_client=client)), InvalidRequest)
+            assert isinstance(await get_fault(acme(VENDOR, http_client=client)), InvalidRequest)
             async with acme("https://other.test", http_client=client) as provider:
                 assert (await provider.chat(HI, model="m-1")).content == "Hello!"
 
     async def test_it_refuses_a_proxy_too(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("VICTOR_FP_OFFLINE", "1")
         monkeypatch.setenv("ALL_PROXY", "http://proxy.test:1")
-        assert isinstance(await fault_of(acme(VENDOR)), InvalidRequest)
+        assert isinstance(await get_fault(acme(VENDOR)), InvalidRequest)
 
     async def test_the_testing_kit_works(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("VICTOR_FP_OFFLINE", "1")
@@ -131,7 +131,7 @@ class TestVariable:
 
 
 DOUBLES: dict[str, Callable[[], httpx.AsyncBaseTransport]] = {
-    "mock": lambda: httpx.MockTransport(lambda _: completion()),
+    "mock": lambda: httpx.MockTransport(lambda _: build_completion()),
     "stub": Stub,
 }
 
@@ -163,7 +163,7 @@ class TestRespx:
     @pytest.mark.parametrize("name", [*NAMES, None])
     async def test_requests_reach_the_router(self, using: str, name: str | None) -> None:
         async with respx.mock(using=using) as router:
-            route = router.post(CHAT).mock(side_effect=lambda _: completion())
+            route = router.post(CHAT).mock(side_effect=lambda _: build_completion())
             async with acme(VENDOR, transport=name) as provider:
                 assert (await provider.chat(HI, model="m-1")).content == "Hello!"
                 assert (await provider.chat(HI, model="m-1")).content == "Hello!"
@@ -173,7 +173,7 @@ class TestRespx:
         assert request.headers["user-agent"] == "victor-fp"
 
     async def test_a_stream_reaches_the_router(self, using: str) -> None:
-        events = "".join(f"data: {piece}\n\n" for piece in (*map(_json, shapes.chunks("Hel", "lo")), "[DONE]"))
+        events = "".join(f"data: {piece}\n\n" for piece in (*map(_encode_json, shapes.chunks("Hel", "lo")), "[DONE]"))
         async with respx.mock(using=using) as router:
             router.post(CHAT).respond(200, headers={"content-type": "text/event-stream"}, content=events.encode())
             async with acme(VENDOR) as provider:
@@ -183,14 +183,14 @@ class TestRespx:
 
     async def test_requests_of_a_callers_client_reach_it_as_well(self, using: str) -> None:
         async with respx.mock(using=using) as router, httpx.AsyncClient() as client:
-            router.post(CHAT).mock(side_effect=lambda _: completion())
+            router.post(CHAT).mock(side_effect=lambda _: build_completion())
             async with acme(VENDOR, http_client=client) as provider:
                 assert (await provider.chat(HI, model="m-1")).content == "Hello!"
 
     async def test_a_url_without_a_route_is_refused_and_not_retried(self, using: str) -> None:
         async with respx.mock(using=using, assert_all_called=False) as router:
             router.get("https://other.test")
-            fault = await fault_of(acme(VENDOR))
+            fault = await get_fault(acme(VENDOR))
         assert isinstance(fault, InvalidRequest), fault
         assert "test double" in fault.message
         assert "not mocked" in fault.message
@@ -199,14 +199,14 @@ class TestRespx:
     async def test_an_error_that_a_route_raises_is_its_fault(self, using: str) -> None:
         async with respx.mock(using=using) as router:
             router.post(CHAT).mock(side_effect=httpx.ConnectError)
-            fault = await fault_of(acme(VENDOR, max_retries=0))
+            fault = await get_fault(acme(VENDOR, max_retries=0))
         assert type(fault).__name__ == "ConnectionFailed"
 
 
 async def test_a_provider_that_was_mocked_opens_connections_again_afterwards() -> None:
-    async with serve_answers(answer(_json(shapes.body()).encode())) as peer, acme(peer.url) as provider:
+    async with serve_answers(answer(_encode_json(shapes.body()).encode())) as peer, acme(peer.url) as provider:
         async with respx.mock(using="httpcore") as router:
-            router.post(f"{peer.url}/v1/chat/completions").mock(side_effect=lambda _: completion())
+            router.post(f"{peer.url}/v1/chat/completions").mock(side_effect=lambda _: build_completion())
             await provider.chat(HI, model="m-1")
         assert peer.connections == 0
         await provider.chat(HI, model="m-1")
@@ -215,7 +215,7 @@ async def test_a_provider_that_was_mocked_opens_connections_again_afterwards() -
 
 async def test_a_patch_of_httpx_itself_is_detected(monkeypatch: pytest.MonkeyPatch) -> None:
     async def respond(self: object, request: httpx.Request) -> httpx.Response:
-        return completion()
+        return build_completion()
 
     monkeypatch.setattr(httpx.AsyncHTTPTransport, "handle_async_request", respond)  # as pytest-httpx does
     async with acme(VENDOR) as provider:
@@ -231,7 +231,7 @@ class TestOtherConnections:
 
     async def test_aws_credentials_are_not_requested(self) -> None:
         pytest.importorskip("botocore")
-        fault = await fault_of(_provider("bedrock", {"AWS_REGION": "eu-west-1", "AWS_PROFILE": "none"}))
+        fault = await get_fault(_make_provider("bedrock", {"AWS_REGION": "eu-west-1", "AWS_PROFILE": "none"}))
         assert isinstance(fault, CredentialMissing), fault
         assert "VICTOR_FP_OFFLINE is set, so only the environment was searched" in fault.message
 
@@ -239,7 +239,7 @@ class TestOtherConnections:
         pytest.importorskip("botocore")
         variables = {"AWS_REGION": "eu-west-1", "AWS_ACCESS_KEY_ID": "a", "AWS_SECRET_ACCESS_KEY": "b"}
         wire = ScriptedWire(Turn(text="Hi"), provider="bedrock")
-        async with _provider("bedrock", variables, transport=wire) as provider:
+        async with _make_provider("bedrock", variables, transport=wire) as provider:
             assert (await provider.chat(HI, model="m")).content == "Hi"
         assert "AWS4-HMAC-SHA256" in wire.requests[0].headers["authorization"]
 
@@ -247,7 +247,7 @@ class TestOtherConnections:
         pytest.importorskip("google.auth")
         pytest.importorskip("requests")
         variables = {"GOOGLE_CLOUD_PROJECT": "p", "GOOGLE_CLOUD_LOCATION": "europe-west4"}
-        fault = await fault_of(_provider("vertex", variables))
+        fault = await get_fault(_make_provider("vertex", variables))
         assert isinstance(fault, CredentialMissing), fault
         assert "VICTOR_FP_OFFLINE is set, so no token is requested from Google" in fault.message
 
@@ -256,9 +256,9 @@ class TestOtherConnections:
         assert "could not be downloaded (VICTOR_FP_OFFLINE is set)" in result.failure().message
 
 
-def _provider(name: str, variables: dict[str, str], **options: Any) -> Any:
+def _make_provider(name: str, variables: dict[str, str], **options: Any) -> Any:
     return make_provider_class(CATALOGUE.find(name).unwrap())(runtime=FakeRuntime(variables=variables), **options)
 
 
-def _json(value: object) -> str:
+def _encode_json(value: object) -> str:
     return httpx.Request("POST", VENDOR, json=value).content.decode()

@@ -9,16 +9,16 @@ from base64 import b64encode
 import pytest
 
 from tests.acme import HI, acme
-from tests.faults.canaries import frames_of
-from tests.shell.transport.certificates import authority, server_context
+from tests.faults.canaries import render_frames
+from tests.shell.transport.certificates import get_authority, make_server_context
 from tests.shell.transport.conftest import MakeTransport
 from tests.shell.transport.peers import (
     NAMES,
     answer,
-    exchange,
-    header_of,
+    close_at_end,
+    find_header,
     make_transport,
-    opened,
+    send_request,
     serve_answers,
     serve_proxy,
     serve_raw,
@@ -161,8 +161,8 @@ async def test_unusable_proxy_is_rejected_without_its_password(
 
 
 async def test_a_socks_proxy_is_refused_by_name() -> None:
-    async with opened(make_transport("aiohttp", proxy=f"socks5://{USER}@127.0.0.1:1080")) as transport:
-        fault = await exchange(transport, "http://vendor.test")
+    async with close_at_end(make_transport("aiohttp", proxy=f"socks5://{USER}@127.0.0.1:1080")) as transport:
+        fault = await send_request(transport, "http://vendor.test")
     assert isinstance(fault, InvalidRequest), fault
     assert fault.message == (
         "proxy socks5://127.0.0.1:1080: scheme 'socks5' is not supported; supported: http, https. "
@@ -174,21 +174,21 @@ async def test_plain_httpx_supports_socks() -> None:
     pytest.importorskip("socksio")
     async with serve_answers(answer()) as peer, serve_socks(USER) as proxy:
         address = f"socks5://{USER}@127.0.0.1:{proxy.port}"
-        async with opened(make_transport("httpx", proxy=address)) as transport:
-            answered = await exchange(transport, peer.url)
+        async with close_at_end(make_transport("httpx", proxy=address)) as transport:
+            answered = await send_request(transport, peer.url)
     assert not isinstance(answered, FaultBase), answered
 
 
 async def test_plain_httpx_without_the_extra_for_socks_names_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "socksio", None)
-    async with opened(make_transport("httpx", proxy=f"socks5://{USER}@127.0.0.1:1080")) as transport:
-        fault = await exchange(transport, "http://vendor.test")
+    async with close_at_end(make_transport("httpx", proxy=f"socks5://{USER}@127.0.0.1:1080")) as transport:
+        fault = await send_request(transport, "http://vendor.test")
     assert isinstance(fault, InvalidRequest), fault
     assert fault.message == "proxy socks5://127.0.0.1:1080: install httpx[socks] to use it"
 
 
 async def test_a_proxy_of_another_type_is_refused(make: MakeTransport) -> None:
-    fault = await exchange(make(proxy=3), "http://vendor.test")
+    fault = await send_request(make(proxy=3), "http://vendor.test")
     assert isinstance(fault, InvalidRequest)
     assert fault.message == "proxy=: expected a URL, got int"
 
@@ -199,7 +199,7 @@ async def test_a_proxy_of_another_type_is_refused(make: MakeTransport) -> None:
 async def test_requests_use_a_proxy_with_credentials(
     make: MakeTransport, monkeypatch: pytest.MonkeyPatch, source: str, kind: str, target: str
 ) -> None:
-    tls = server_context()
+    tls = make_server_context()
     async with (
         serve_answers(answer(), tls=tls if target == "tls" else None) as peer,
         serve_proxy(tls=tls if kind == "tls" else None, credentials=USER) as proxy,
@@ -208,9 +208,9 @@ async def test_requests_use_a_proxy_with_credentials(
         if source == "environment":
             monkeypatch.setenv("ALL_PROXY", address)
         passed = {"proxy": address} if source == "argument" else {}
-        transport = make(verify=authority().file, **passed)
+        transport = make(verify=get_authority().file, **passed)
         for _ in range(2):
-            answered = await exchange(transport, f"{peer.url}/v1")
+            answered = await send_request(transport, f"{peer.url}/v1")
             assert not isinstance(answered, FaultBase), answered
             assert answered.body == b"ok"
         assert proxy.connections == 1, "the connection through the proxy is kept"
@@ -219,7 +219,7 @@ async def test_requests_use_a_proxy_with_credentials(
             f"CONNECT 127.0.0.1:{peer.port} HTTP/1.1" if target == "tls" else f"POST {peer.url}/v1 HTTP/1.1"
         )
         if target == "tls":
-            assert header_of(peer.heads[0], "proxy-authorization") is None, "the vendor does not see the credentials"
+            assert find_header(peer.heads[0], "proxy-authorization") is None, "the vendor does not see the credentials"
 
 
 @pytest.mark.parametrize("credentials", ["", f"me:wrong-{PASSWORD}@"])
@@ -228,7 +228,7 @@ async def test_a_proxy_that_refuses_the_credentials_of_a_tunnel_is_a_fault(
 ) -> None:
     async with serve_proxy(credentials=USER) as proxy:
         transport = make(proxy=proxy.url.replace("://", f"://{credentials}"))
-        fault = await exchange(transport, "https://vendor.test")
+        fault = await send_request(transport, "https://vendor.test")
     assert isinstance(fault, ConnectionFailed), fault
     assert "407" in fault.message
     assert not fault.maybe_billed
@@ -236,7 +236,7 @@ async def test_a_proxy_that_refuses_the_credentials_of_a_tunnel_is_a_fault(
 
 
 async def test_a_proxy_that_refuses_the_connection_is_a_fault(name: str, make: MakeTransport) -> None:
-    fault = await exchange(make(proxy=f"http://{USER}@127.0.0.1:9"), "https://vendor.test")
+    fault = await send_request(make(proxy=f"http://{USER}@127.0.0.1:9"), "https://vendor.test")
     assert isinstance(fault, ConnectionFailed), fault
     expected = {"aiohttp": "connection refused by the proxy", "httpx": "ConnectError: All connection attempts failed"}
     assert fault.message == expected[name]
@@ -248,19 +248,19 @@ async def test_a_proxy_that_refuses_the_connection_is_a_fault(name: str, make: M
 async def test_the_frames_of_a_cancelled_request_do_not_show_the_password(make: MakeTransport, scheme: str) -> None:
     asked = asyncio.Event()
 
-    async def stall(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def keep_silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.readuntil(b"\r\n\r\n")
         asked.set()
         await reader.read()
 
-    async with serve_raw(stall) as proxy:
+    async with serve_raw(keep_silent) as proxy:
         transport = make(proxy=proxy.url.replace("://", f"://{USER}@"), verify=False)
-        task = asyncio.ensure_future(exchange(transport, f"{scheme}://vendor.test"))
+        task = asyncio.ensure_future(send_request(transport, f"{scheme}://vendor.test"))
         await asked.wait()
         task.cancel()
         with pytest.raises(asyncio.CancelledError) as caught:
             await task
-    shown = frames_of(caught.value)
+    shown = render_frames(caught.value)
     assert "_transport.py:open" in shown, "no frame of the transport was seen, so nothing was tested"
     encoded = b64encode(USER.encode()).decode()
     assert PASSWORD not in shown
@@ -271,5 +271,5 @@ async def test_the_environments_exceptions_are_respected(make: MakeTransport, mo
     monkeypatch.setenv("ALL_PROXY", "http://127.0.0.1:9")
     monkeypatch.setenv("NO_PROXY", "127.0.0.0/8")
     async with serve_answers(answer()) as peer:
-        answered: object | Fault = await exchange(make(), peer.url)
+        answered: object | Fault = await send_request(make(), peer.url)
     assert not isinstance(answered, FaultBase), answered

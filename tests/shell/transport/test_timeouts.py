@@ -7,9 +7,9 @@ import asyncio
 import pytest
 
 from tests.acme import HI, acme
-from tests.shell.transport.certificates import authority, server_context
+from tests.shell.transport.certificates import get_authority, make_server_context
 from tests.shell.transport.conftest import MakeTransport
-from tests.shell.transport.peers import answer, exchange, full_backlog, make_transport, opened, serve_raw
+from tests.shell.transport.peers import answer, close_at_end, fill_backlog, make_transport, send_request, serve_raw
 from victor_fp.core.faults import Fault, FaultBase, TimedOut
 from victor_fp.core.requests import HttpRequest
 from victor_fp.shell.transport.protocol import Transport
@@ -26,69 +26,69 @@ async def silence(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) ->
         pass
 
 
-async def deafness(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+async def read_nothing(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
     """Read nothing. asyncio reads a little ahead, and stops."""
     await asyncio.Event().wait()
 
 
-def assert_timed_out(fault: object, phase: str, *, maybe_billed: bool) -> None:
+def check_timed_out(fault: object, phase: str, *, maybe_billed: bool) -> None:
     assert isinstance(fault, TimedOut), fault
     assert (fault.phase, fault.seconds, fault.maybe_billed) == (phase, SHORT, maybe_billed)
 
 
 async def test_a_connect_stall_is_not_billed(transport: Transport) -> None:
-    with full_backlog() as url:
-        assert_timed_out(await exchange(transport, url, timeout=SHORT), "connect", maybe_billed=False)
+    with fill_backlog() as url:
+        check_timed_out(await send_request(transport, url, timeout=SHORT), "connect", maybe_billed=False)
 
 
 async def test_a_stalled_tls_handshake_is_a_connect_timeout(make: MakeTransport) -> None:
     async with serve_raw(silence) as peer:
         url = f"https://127.0.0.1:{peer.port}"
-        assert_timed_out(await exchange(make(verify=False), url, timeout=SHORT), "connect", maybe_billed=False)
+        check_timed_out(await send_request(make(verify=False), url, timeout=SHORT), "connect", maybe_billed=False)
 
 
 async def test_a_proxy_that_opens_no_tunnel_is_a_connect_timeout() -> None:
     # httpx waits for the proxy's response as for any other, and reports a read timeout.
-    async with serve_raw(silence) as proxy, opened(make_transport("aiohttp", proxy=proxy.url)) as transport:
-        fault = await exchange(transport, "https://vendor.test", timeout=SHORT)
-    assert_timed_out(fault, "connect", maybe_billed=False)
+    async with serve_raw(silence) as proxy, close_at_end(make_transport("aiohttp", proxy=proxy.url)) as transport:
+        fault = await send_request(transport, "https://vendor.test", timeout=SHORT)
+    check_timed_out(fault, "connect", maybe_billed=False)
 
 
 async def test_a_stalled_write_is_bounded(transport: Transport) -> None:
-    async with serve_raw(deafness) as peer:
-        fault = await exchange(transport, peer.url, LARGE, timeout=SHORT)
-    assert_timed_out(fault, "write", maybe_billed=True)
+    async with serve_raw(read_nothing) as peer:
+        fault = await send_request(transport, peer.url, LARGE, timeout=SHORT)
+    check_timed_out(fault, "write", maybe_billed=True)
     assert isinstance(fault, TimedOut)
     assert "sending the request" in fault.message
 
 
 async def test_a_stalled_write_over_tls_is_bounded(make: MakeTransport) -> None:
-    async with serve_raw(deafness, tls=server_context()) as peer:
-        fault = await exchange(make(verify=str(authority().file)), peer.url, LARGE * 8, timeout=SHORT)
-    assert_timed_out(fault, "write", maybe_billed=True)
+    async with serve_raw(read_nothing, tls=make_server_context()) as peer:
+        fault = await send_request(make(verify=str(get_authority().file)), peer.url, LARGE * 8, timeout=SHORT)
+    check_timed_out(fault, "write", maybe_billed=True)
 
 
 async def test_no_response_is_a_read_timeout(transport: Transport) -> None:
     async with serve_raw(silence) as peer:
-        assert_timed_out(await exchange(transport, peer.url, timeout=SHORT), "read", maybe_billed=True)
+        check_timed_out(await send_request(transport, peer.url, timeout=SHORT), "read", maybe_billed=True)
 
 
 async def test_a_stall_within_the_body_is_a_stream_timeout(transport: Transport) -> None:
-    async def half(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def send_half(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.readuntil(b"{}")
         writer.write(answer(b"half", "200 OK").replace(b"content-length: 4", b"content-length: 8"))
         await silence(reader, writer)
 
-    async with serve_raw(half) as peer:
+    async with serve_raw(send_half) as peer:
         response = await transport.open(HttpRequest(url=peer.url, body=b"{}"), None, SHORT)
         assert not isinstance(response, FaultBase)
         assert await response.receive() == b"half"
-        assert_timed_out(await response.receive(), "stream", maybe_billed=True)
+        check_timed_out(await response.receive(), "stream", maybe_billed=True)
         await response.aclose()
 
 
 async def test_a_body_that_comes_slowly_but_steadily_does_not_time_out(transport: Transport) -> None:
-    async def drip(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def send_slowly(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.readuntil(b"{}")
         writer.write(b"HTTP/1.1 200 OK\r\ncontent-length: 8\r\n\r\n")
         for _ in range(8):
@@ -96,14 +96,14 @@ async def test_a_body_that_comes_slowly_but_steadily_does_not_time_out(transport
             await asyncio.sleep(0.05)  # the time that passes is what is tested
             writer.write(b".")
 
-    async with serve_raw(drip) as peer:
-        answered = await exchange(transport, peer.url, timeout=0.3)
+    async with serve_raw(send_slowly) as peer:
+        answered = await send_request(transport, peer.url, timeout=0.3)
     assert not isinstance(answered, FaultBase), answered
     assert answered.body == b"." * 8
 
 
 async def test_the_time_between_two_reads_does_not_count(transport: Transport) -> None:
-    async def halves(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def send_halves(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.readuntil(b"{}")
         writer.write(b"HTTP/1.1 200 OK\r\ncontent-length: 8\r\n\r\nhalf")
         await writer.drain()
@@ -111,7 +111,7 @@ async def test_the_time_between_two_reads_does_not_count(transport: Transport) -
         writer.write(b"more")
         await silence(reader, writer)
 
-    async with serve_raw(halves) as peer:
+    async with serve_raw(send_halves) as peer:
         response = await transport.open(HttpRequest(url=peer.url, body=b"{}"), None, SHORT)
         assert not isinstance(response, FaultBase)
         assert await response.receive() == b"half"
@@ -128,7 +128,7 @@ async def test_a_response_that_comes_before_the_request_was_read_is_read(transpo
         await silence(reader, writer)
 
     async with serve_raw(refuse) as peer:
-        answered = await exchange(transport, peer.url, LARGE)
+        answered = await send_request(transport, peer.url, LARGE)
     assert not isinstance(answered, FaultBase), answered
     assert (answered.status, answered.body) == (413, b"too large")
 
@@ -145,15 +145,15 @@ async def test_bodies_of_every_size_are_sent_completely(transport: Transport, si
 
     body = bytes(range(256)) * (size // 256 + 1)
     async with serve_raw(take) as peer:
-        answered = await exchange(transport, peer.url, body[:size], timeout=10)
+        answered = await send_request(transport, peer.url, body[:size], timeout=10)
     assert not isinstance(answered, FaultBase), answered
     assert received == [body[:size]]
 
 
 async def test_a_provider_reports_a_connect_stall_as_not_billed(name: str) -> None:
-    with full_backlog() as url:
+    with fill_backlog() as url:
         async with acme(url, transport=name, timeout=SHORT, max_retries=0) as provider:
             fault: Fault = (await provider.chat_result(HI, model="m-1")).failure()
-            assert_timed_out(fault, "connect", maybe_billed=False)
+            check_timed_out(fault, "connect", maybe_billed=False)
             ends = [result async for result in provider.stream_result(HI, model="m-1")]
-            assert_timed_out(ends[-1].failure(), "connect", maybe_billed=False)
+            check_timed_out(ends[-1].failure(), "connect", maybe_billed=False)
