@@ -9,7 +9,7 @@ import random
 
 import pytest
 
-from tests.core.resilience.simulation.shared_limit import SharedLimit, allowed_in, most_in, most_tokens_in, shares
+from tests.core.resilience.simulation.shared_limit import SharedLimit, allowed_in, count_shares, most_in, most_tokens_in
 from victor_fp.core import faults
 from victor_fp.core.resilience.lease import GAP
 from victor_fp.core.resilience.pool import compute_lease
@@ -30,7 +30,7 @@ def test_a_binding_rate_is_used_up_evenly_and_never_exceeded(per_minute: int) ->
     assert count_after(sent, world.now - 120) >= 0.95 * per_minute * 2
     for seconds in (1, 3, 10):
         assert most_in(sent, seconds) <= allowed_in(per_minute, seconds)
-    least, fair = shares(world)[0], len(sent) / 16
+    least, fair = count_shares(world)[0], len(sent) / 16
     assert least >= fair / 2
 
 
@@ -54,7 +54,7 @@ def test_a_binding_token_limit_is_used_up_evenly_and_never_exceeded(
     assert sum(used for moment, used in tokens if moment >= world.now - 120) >= 0.95 * per_minute * 2
     recent = [one for one in tokens if one[0] >= world.now - 130]  # the first calls are charged what they estimate
     assert most_tokens_in(recent, 10) <= 1.25 * per_minute / 6
-    assert shares(world)[0] >= len(tokens) / 8 / 2
+    assert count_shares(world)[0] >= len(tokens) / 8 / 2
 
 
 def test_a_limit_that_does_not_bind_costs_a_script_a_second_for_each_process() -> None:
@@ -70,7 +70,7 @@ def test_a_process_that_wants_much_gets_what_the_others_leave() -> None:
     busy = world.processes[0]
     busy.pause = 0.0
     for _ in range(60):
-        world.later(0.1, busy, world._arrive)
+        world.schedule(0.1, busy, world._start_call)
     world.run(60)
     others = [len(process.sent) for process in world.processes[1:]]
     assert min(others) > 30
@@ -86,7 +86,7 @@ def test_permits_are_shared_fairly_and_never_exceeded(processes: int, limit: int
         assert world.in_flight <= limit
         used += world.in_flight if step >= 200 else 0
     assert used / 1000 >= 0.9 * limit
-    assert shares(world)[0] >= len(world.sent) / processes / 2
+    assert count_shares(world)[0] >= len(world.sent) / processes / 2
 
 
 def test_permits_given_back_during_an_outage_are_in_use_again_after_it() -> None:
@@ -291,7 +291,7 @@ def test_a_thousand_processes_at_a_hundred_thousand_calls_a_second() -> None:
     for window in (0.1, 1, 5):
         assert most_in(sent, window) <= allowed_in(per_minute, window)
     assert count_after(sent, world.now - 3) >= 0.9 * per_minute / 60 * 3
-    assert shares(world)[0] >= len(sent) / 1000 / 2
+    assert count_shares(world)[0] >= len(sent) / 1000 / 2
 
 
 @pytest.mark.slow
