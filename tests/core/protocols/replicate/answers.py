@@ -45,17 +45,17 @@ def sse(pieces: Iterable[str], done: Json | None = None) -> bytes:
     return "".join([*(event("output", piece) for piece in pieces), event("done", json.dumps(done or {}))]).encode()
 
 
-def answered(body: object, status: int = 200) -> Json:
+def read_response(body: object, status: int = 200) -> Json:
     """What a body means, as a plain dict; the fault as one where it means none."""
     data = body if isinstance(body, bytes) else json.dumps(body).encode()
     match outcome(replay.response("replicate", status, {}, data)):
         case Success(response):
             return response.model_dump(exclude_none=True, exclude={"raw_response", "role"})
         case Failure(fault):
-            return spelled(fault)
+            return describe_fault(fault)
 
 
-def streamed(data: bytes, *, size: int = 1 << 20) -> list[Json]:
+def read_stream(data: bytes, *, size: int = 1 << 20) -> list[Json]:
     """Chunks as plain dicts, then the fault as one if there is one."""
     reads = (data[start : start + size] for start in range(0, len(data), size))
     read: list[Json] = []
@@ -64,17 +64,17 @@ def streamed(data: bytes, *, size: int = 1 << 20) -> list[Json]:
             case Success(chunk):
                 read.append(chunk.model_dump(exclude_none=True, exclude_defaults=True))
             case Failure(fault):
-                read.append(spelled(fault))
+                read.append(describe_fault(fault))
     return read
 
 
-def joined(chunks: list[Json]) -> Json:
+def join_chunks(chunks: list[Json]) -> Json:
     *before, last = chunks
     assert last.pop("is_final") is True, last
     return {**last, "content": "".join(chunk.get("content", "") for chunk in before)}
 
 
-def spelled(fault: Any) -> Json:
+def describe_fault(fault: Any) -> Json:
     fields = {name: getattr(fault, name) for name in fault.__struct_fields__}
     told = {name: value for name, value in fields.items() if value not in (None, "", (), False)}
     return {"fault": type(fault).__name__, **msgspec.to_builtins(told)}
