@@ -32,7 +32,7 @@ def build_refusal(said: str) -> dict[str, Any]:
     return {"type": "refusal", "refusal": said}
 
 
-def message(*parts: dict[str, Any] | str, id: str = "msg_1", **more: Any) -> dict[str, Any]:
+def build_message(*parts: dict[str, Any] | str, id: str = "msg_1", **more: Any) -> dict[str, Any]:
     content = [build_text(part) if isinstance(part, str) else part for part in parts]
     return {"type": "message", "id": id, "role": "assistant", "status": "completed", "content": content, **more}
 

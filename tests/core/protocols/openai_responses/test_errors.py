@@ -9,10 +9,10 @@ import pytest
 from returns.result import Failure
 
 from tests.core.protocols.openai_responses.answers import (
+    build_message,
     describe_fault,
     encode_sse,
     events,
-    message,
     read_stream,
     response,
 )
@@ -81,7 +81,7 @@ def test_retry_after_and_the_request_id_are_read() -> None:
 
 # Inside a stream
 
-BEGUN = events(response(message("Hello")))[:6]
+BEGUN = events(response(build_message("Hello")))[:6]
 VAGUE = {"type": "error", "error": {"type": "server_error_42", "message": "Something went wrong"}}
 TELLING = {"type": "error", "error": {"type": "tokens", "code": "rate_limit_exceeded", "message": "Slow down"}}
 
@@ -98,7 +98,7 @@ def build_failed_event(code: str | None, said: str = "From the end.") -> dict[st
         ([TELLING], "RateLimited", "Slow down"),
         ([VAGUE, build_failed_event("rate_limit_exceeded")], "RateLimited", "From the end."),
         ([VAGUE, build_failed_event("odd")], "ServerFailed", "Something went wrong"),
-        ([VAGUE, *events(response(message("Hi")))], "ServerFailed", "Something went wrong"),
+        ([VAGUE, *events(response(build_message("Hi")))], "ServerFailed", "Something went wrong"),
         ([VAGUE], "ServerFailed", "Something went wrong"),
         ([build_failed_event("insufficient_quota")], "QuotaExhausted", "From the end."),
     ],

@@ -10,6 +10,7 @@ import pytest
 from tests.core.protocols.openai_responses.answers import (
     USAGE,
     build_incomplete_response,
+    build_message,
     build_reasoning,
     build_search_call,
     build_text,
@@ -17,7 +18,6 @@ from tests.core.protocols.openai_responses.answers import (
     call,
     encode_sse,
     events,
-    message,
     read,
     read_message,
     read_stream,
@@ -30,7 +30,7 @@ PARIS, OSLO = '{"city": "Paris"}', '{"city": "Oslo"}'
 
 
 def test_a_stream_that_ends_without_a_finish_reason_is_not_reported_as_stop() -> None:
-    end = read_stream(encode_sse(events(response(message("Half")))[:-1]))
+    end = read_stream(encode_sse(events(response(build_message("Half")))[:-1]))
     assert (end["fault"], end["partial"]["content"]) == ("StreamTruncated", "Half")
 
 
@@ -60,7 +60,7 @@ def test_finish_stop_although_tools_were_called_is_tool_use() -> None:
 
 
 def test_an_unknown_finish_reason_does_not_lose_the_response() -> None:
-    answer = read(build_incomplete_response(message("Hi"), reason="yet_unknown"))
+    answer = read(build_incomplete_response(build_message("Hi"), reason="yet_unknown"))
     assert (answer["content"], answer["stop_reason"]) == ("Hi", "yet_unknown")
 
 
@@ -74,14 +74,14 @@ def test_an_overload_inside_a_200_stream_is_the_same_fault_as_status_503() -> No
 
 
 def test_unreported_usage_is_absent_and_never_zero() -> None:
-    assert "usage" not in read(response(message("Hi"), usage=None))
-    bare = read(response(message("Hi"), usage={"input_tokens": 3, "output_tokens": 2}))["usage"]
+    assert "usage" not in read(response(build_message("Hi"), usage=None))
+    bare = read(response(build_message("Hi"), usage={"input_tokens": 3, "output_tokens": 2}))["usage"]
     assert bare == {"prompt_tokens": 3, "completion_tokens": 2, "total_tokens": 5}
 
 
 def test_cache_tokens_are_the_same_when_streaming() -> None:
     whole = response(
-        message("Hi"), usage={**USAGE, "input_tokens_details": {"cached_tokens": 9, "cache_write_tokens": 2}}
+        build_message("Hi"), usage={**USAGE, "input_tokens_details": {"cached_tokens": 9, "cache_write_tokens": 2}}
     )
     assert read_stream(encode_sse(events(whole)))["usage"] == read(whole)["usage"]
     assert read(whole)["usage"]["cache_read_input_tokens"] == 9
@@ -110,14 +110,14 @@ def test_encrypted_reasoning_is_not_lost_between_turns() -> None:
 
 
 def test_a_message_that_went_through_json_keeps_its_reasoning() -> None:
-    answer = read_message(response(build_reasoning("Hm."), message("Hi")))
+    answer = read_message(response(build_reasoning("Hm."), build_message("Hi")))
     again = Message.model_validate_json(json.dumps(answer.to_dict()))
     assert build_items(HI, again, HI, model=THINKER) == build_items(HI, answer, HI, model=THINKER)
 
 
 def test_reasoning_that_ends_after_its_text_is_sent_back_before_it() -> None:
     """As OpenRouter and llama.cpp send it."""
-    whole = response(build_thought("Hm."), message("Four"))
+    whole = response(build_thought("Hm."), build_message("Four"))
     first, second, *told, last = events(whole)
     late = [event for event in told if event["output_index"] == 0 and event["type"].endswith("item.done")]
     story = [first, second, *[event for event in told if event not in late], *late, last]
@@ -129,7 +129,7 @@ def test_reasoning_that_ends_after_its_text_is_sent_back_before_it() -> None:
 
 
 def test_events_with_changing_ids_are_decoded() -> None:
-    whole = response(message("Hello"), call("weather", PARIS))
+    whole = response(build_message("Hello"), call("weather", PARIS))
     told = [{**event, "item_id": f"odd_{number}"} for number, event in enumerate(events(whole))]
     for number, event in enumerate(told):
         if "item" in event:
@@ -139,7 +139,7 @@ def test_events_with_changing_ids_are_decoded() -> None:
 
 
 def test_a_last_event_that_leaves_items_out_repeats_none() -> None:
-    whole = response(message("One"), build_search_call("x"), message("Two", id="msg_2"))
+    whole = response(build_message("One"), build_search_call("x"), build_message("Two", id="msg_2"))
     *told, last = events(whole)
     shortened = {**last, "response": {**whole, "output": [whole["output"][0], whole["output"][2]]}}
     without = [event for event in told if event.get("output_index") != 1]
@@ -211,7 +211,7 @@ def test_a_tools_result_keeps_its_parts_and_its_id() -> None:
 
 
 def test_server_tool_calls_are_not_calls_for_the_caller() -> None:
-    answer = read(response(build_search_call("sky"), message(build_text("Blue."))))
+    answer = read(response(build_search_call("sky"), build_message(build_text("Blue."))))
     assert (answer["stop_reason"], answer.get("tool_calls")) == ("stop", None)
 
 
@@ -219,7 +219,7 @@ def test_calls_identified_by_call_id_only_with_late_item_ends_are_decoded() -> N
     """As llama.cpp streams: no indexes, no ids on calls, and every item done after all deltas."""
     first = {"type": "function_call", "call_id": "fc_1", "name": "weather", "arguments": PARIS}
     second = {**first, "call_id": "fc_2", "arguments": OSLO}
-    spoken = message("Both.")
+    spoken = build_message("Both.")
     output = [build_thought("Hm."), spoken, first, second]
     story: list[dict[str, Any]] = [
         {"type": "response.created", "response": {"id": "resp_1"}},

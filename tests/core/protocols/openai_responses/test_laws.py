@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from tests.core.protocols.openai_responses.answers import (
     build_custom_call,
+    build_message,
     build_reasoning,
     build_refusal,
     build_search_call,
@@ -17,7 +18,6 @@ from tests.core.protocols.openai_responses.answers import (
     call,
     encode_sse,
     events,
-    message,
     read,
     read_message,
     read_stream,
@@ -41,8 +41,8 @@ PARTS = st.one_of(
 )
 ARGUMENTS = st.dictionaries(WORDS, JSON, max_size=3).map(json.dumps)
 ITEMS = st.one_of(
-    st.lists(PARTS, min_size=1, max_size=3).map(lambda parts: message(*parts)),
-    st.lists(PARTS, min_size=1, max_size=2).map(lambda parts: message(*parts, phase="commentary")),
+    st.lists(PARTS, min_size=1, max_size=3).map(lambda parts: build_message(*parts)),
+    st.lists(PARTS, min_size=1, max_size=2).map(lambda parts: build_message(*parts, phase="commentary")),
     st.lists(SAID, max_size=3).map(lambda parts: build_reasoning(*parts)),
     st.builds(call, st.just("weather"), ARGUMENTS),
     st.builds(lambda words: build_custom_call("shout", f"!{words}"), WORDS),
@@ -164,7 +164,7 @@ def test_no_body_and_no_event_raises(data: bytes) -> None:
 @settings(max_examples=scale_examples(60), deadline=None)
 @given(
     st.lists(
-        JSON | st.sampled_from([event["type"] for event in events(response(message("x"), build_reasoning("y")))]),
+        JSON | st.sampled_from([event["type"] for event in events(response(build_message("x"), build_reasoning("y")))]),
         max_size=4,
     ),
     JSON,

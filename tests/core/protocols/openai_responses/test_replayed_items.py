@@ -8,13 +8,13 @@ import pytest
 
 from tests.core.protocols.openai_responses.answers import (
     build_custom_call,
+    build_message,
     build_reasoning,
     build_refusal,
     build_search_call,
     build_text,
     build_thought,
     call,
-    message,
     read_message,
     response,
 )
@@ -49,9 +49,9 @@ def test_items_keep_their_order() -> None:
         build_reasoning(),
         build_search_call("sky"),
         build_reasoning(id="rs_2"),
-        message("Hi"),
+        build_message("Hi"),
         call("now", "{}"),
-        message("Bye", id="msg_2"),
+        build_message("Bye", id="msg_2"),
     )
     assert [(item["type"], item.get("id")) for item in kinds] == [
         ("reasoning", "rs_1"),
@@ -64,7 +64,7 @@ def test_items_keep_their_order() -> None:
 
 
 def test_a_message_keeps_its_id_phase_parts_and_citations() -> None:
-    made = message(build_text("Blue.", CITED), build_refusal("No more."), phase="final_answer")
+    made = build_message(build_text("Blue.", CITED), build_refusal("No more."), phase="final_answer")
     (back,) = build_replayed_items(made)
     assert back == build_input_message(
         "assistant",
@@ -77,14 +77,14 @@ def test_a_message_keeps_its_id_phase_parts_and_citations() -> None:
 
 def test_messages_of_different_phases_stay_apart() -> None:
     back = build_replayed_items(
-        message("Looking.", phase="commentary"), message("Blue.", id="msg_2", phase="final_answer")
+        build_message("Looking.", phase="commentary"), build_message("Blue.", id="msg_2", phase="final_answer")
     )
     assert [(item["id"], item["phase"]) for item in back] == [("msg_1", "commentary"), ("msg_2", "final_answer")]
 
 
 def test_items_of_server_tools_are_sent_back_unmodified() -> None:
     drawn = {"type": "image_generation_call", "id": "ig_1", "status": "completed", "result": "AAAA"}
-    assert build_replayed_items(drawn, message("Here."))[0] == drawn
+    assert build_replayed_items(drawn, build_message("Here."))[0] == drawn
 
 
 def test_a_custom_tools_call_and_result_keep_their_kind() -> None:
@@ -101,7 +101,7 @@ def test_the_caller_field_of_a_call_is_sent_back() -> None:
 
 
 def test_text_edited_by_the_caller_overrides_the_state() -> None:
-    assert build_replayed_items(build_reasoning(), message("Old"), content="New") == [
+    assert build_replayed_items(build_reasoning(), build_message("Old"), content="New") == [
         build_reasoning(),
         build_input_message("assistant", "New"),
     ]
@@ -110,7 +110,7 @@ def test_text_edited_by_the_caller_overrides_the_state() -> None:
 def test_reasoning_that_is_not_stored_is_dropped_with_the_ids_that_need_it() -> None:
     bare = build_reasoning()
     del bare["encrypted_content"]
-    assert build_replayed_items(bare, message("Hi"), call("now", "{}")) == [
+    assert build_replayed_items(bare, build_message("Hi"), call("now", "{}")) == [
         build_input_message("assistant", "Hi"),
         {"type": "function_call", "call_id": "call_1", "name": "now", "arguments": "{}"},
     ]
@@ -119,20 +119,22 @@ def test_reasoning_that_is_not_stored_is_dropped_with_the_ids_that_need_it() -> 
 def test_reasoning_that_the_vendor_stores_is_sent_back_without_its_content() -> None:
     bare = build_reasoning()
     del bare["encrypted_content"]
-    answer = read_message(response(bare, message("Hi")))
+    answer = read_message(response(bare, build_message("Hi")))
     kept = build_items(HI, answer, HI, model=THINKER, extra_body={"store": True})
     assert [item.get("id") for item in kept] == [None, "rs_1", "msg_1", None]
 
 
 def test_reasoning_is_not_sent_to_a_model_without_reasoning() -> None:
-    assert build_replayed_items(build_reasoning(), message("Hi"), model=CLASSIC) == [
+    assert build_replayed_items(build_reasoning(), build_message("Hi"), model=CLASSIC) == [
         build_input_message("assistant", "Hi")
     ]
 
 
 def test_another_vendor_is_sent_the_text_only() -> None:
     answer = read_message(
-        response(build_reasoning(), build_search_call("x"), message("Hi", phase="final_answer"), call("now", "{}"))
+        response(
+            build_reasoning(), build_search_call("x"), build_message("Hi", phase="final_answer"), call("now", "{}")
+        )
     )
     result = Message(role="tool", tool_call_id="call_1", content="ok")
     assert build_items(HI, answer, result, provider="xai-responses")[1:3] == [
@@ -149,7 +151,7 @@ def test_plain_reasoning_is_sent_back_if_the_vendor_reads_it(provider: str) -> N
 
 def test_every_reasoning_item_is_sent_back_to_openrouter_with_unknown_fields() -> None:
     signed = {**build_thought("Hm."), "signature": "sig", "format": "anthropic-claude-v1"}
-    assert build_replayed_items(signed, message("Hi"), provider="openrouter-responses")[0] == signed
+    assert build_replayed_items(signed, build_message("Hi"), provider="openrouter-responses")[0] == signed
 
 
 def test_text_of_another_vendor_is_sent_in_the_form_of_the_server() -> None:

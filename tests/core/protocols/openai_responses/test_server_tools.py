@@ -8,11 +8,11 @@ import pytest
 
 from tests.core.protocols.openai_responses.answers import (
     build_custom_call,
+    build_message,
     build_search_call,
     call,
     encode_sse,
     events,
-    message,
     read,
     read_message,
     read_stream,
@@ -34,7 +34,7 @@ def read_both(whole: dict[str, Any], provider: str) -> dict[str, Any]:
 
 
 def test_server_tool_calls_and_results_are_only_in_metadata() -> None:
-    meant = read_both(response(build_search_call("sky"), MCP, message("Blue.")), "openai-responses")
+    meant = read_both(response(build_search_call("sky"), MCP, build_message("Blue.")), "openai-responses")
     assert "tool_calls" not in meant
     assert meant["stop_reason"] == "stop"
     assert meant["metadata"]["server_tools"] == [
@@ -52,12 +52,12 @@ def test_the_callers_calls_are_not_server_tool_calls() -> None:
 @pytest.mark.parametrize("kind", ["shell_call", "computer_call", "mcp_approval_request", "compaction"])
 def test_calls_that_need_a_result_are_not_server_tool_calls(kind: str) -> None:
     item = {"type": kind, "id": "x_1", "call_id": "call_1", "action": {}}
-    assert "server_tools" not in read_both(response(item, message("Hm")), "openai-responses")["metadata"]
+    assert "server_tools" not in read_both(response(item, build_message("Hm")), "openai-responses")["metadata"]
 
 
 def test_custom_calls_of_undeclared_tools_are_server_tools_of_xai() -> None:
     meant = read_both(
-        response(OWN, build_custom_call("paint", "sky"), message("Blue."), tools=OFFERED), "xai-responses"
+        response(OWN, build_custom_call("paint", "sky"), build_message("Blue."), tools=OFFERED), "xai-responses"
     )
     assert [made["name"] for made in meant["tool_calls"]] == ["paint"]
     assert [item["name"] for item in meant["metadata"]["server_tools"]] == ["x_keyword_search"]
@@ -73,5 +73,5 @@ def test_without_tools_in_the_response_custom_calls_are_for_the_caller() -> None
 
 
 def test_custom_calls_of_server_tools_are_sent_back_unmodified_and_need_no_result() -> None:
-    answer = read_message(response(OWN, message("Blue."), tools=OFFERED), "xai-responses")
+    answer = read_message(response(OWN, build_message("Blue."), tools=OFFERED), "xai-responses")
     assert build_items(HI, answer, HI, provider="xai-responses")[1] == OWN

@@ -9,9 +9,9 @@ from returns.result import Failure
 
 from tests.core.protocols.openai_responses.answers import (
     build_custom_call,
+    build_message,
     build_text,
     call,
-    message,
     read,
     read_message,
     response,
@@ -92,23 +92,23 @@ def test_xai_stores_responses_and_does_not_support_background() -> None:
 
 
 def test_a_turn_has_its_response_id_if_the_response_is_stored() -> None:
-    kept = read_message(response(message("Yes"), store=True))
+    kept = read_message(response(build_message("Yes"), store=True))
     assert kept.metadata is not None
     assert kept.metadata["response_id"] == "resp_1"
-    for whole in (response(message("Yes"), store=False), response(message("Yes"))):
+    for whole in (response(build_message("Yes"), store=False), response(build_message("Yes"))):
         assert "response_id" not in (read_message(whole).metadata or {})
 
 
 def test_stored_turns_are_not_sent_again() -> None:
     system, later = Message(role="system", content="Be brief."), Message(role="user", content="And now?")
-    answer = read_message(response(message("Yes"), store=True))
+    answer = read_message(response(build_message("Yes"), store=True))
     sent = build_body([system, HI, answer, later], previous_response_id="resp_1", store=True)
     assert [item["content"] for item in sent["input"]] == ["And now?"]
     assert sent["previous_response_id"] == "resp_1"
 
 
 def test_a_turn_of_another_response_is_sent_with_what_is_new() -> None:
-    answer = read_message(response(message("Yes"), store=True))
+    answer = read_message(response(build_message("Yes"), store=True))
     assert len(build_items(HI, answer, HI, previous_response_id="resp_9")) == 3
     assert len(build_items(HI, answer, HI)) == 3
 
@@ -188,4 +188,4 @@ def test_a_body_says_whether_its_response_still_runs(status: str, progress: str)
 
 
 def test_a_cancelled_response_is_a_fault() -> None:
-    assert read({**response(message(build_text("Hal"))), "status": "cancelled"})["fault"] == "Cancelled"
+    assert read({**response(build_message(build_text("Hal"))), "status": "cancelled"})["fault"] == "Cancelled"

@@ -17,7 +17,7 @@ API = "https://api.replicate.com/v1"
 METRICS: Json = {"predict_time": 1.5, "input_token_count": 26, "output_token_count": 84, "tokens_per_second": 56.0}
 
 
-def prediction(status: str = "succeeded", **changes: Any) -> Json:
+def build_prediction(status: str = "succeeded", **changes: Any) -> Json:
     """A prediction in its current state."""
     return {
         "id": "pred1",
@@ -35,14 +35,16 @@ def prediction(status: str = "succeeded", **changes: Any) -> Json:
     }
 
 
-def event(name: str, data: str, id_: str = "1690212292000:0") -> str:
+def encode_event(name: str, data: str, id_: str = "1690212292000:0") -> str:
     lines = "".join(f"data: {line}\n" for line in data.split("\n"))
     return f"event: {name}\nid: {id_}\n{lines}\n"
 
 
-def sse(pieces: Iterable[str], done: Json | None = None) -> bytes:
+def encode_sse(pieces: Iterable[str], done: Json | None = None) -> bytes:
     """The output in pieces, and the end of it."""
-    return "".join([*(event("output", piece) for piece in pieces), event("done", json.dumps(done or {}))]).encode()
+    return "".join(
+        [*(encode_event("output", piece) for piece in pieces), encode_event("done", json.dumps(done or {}))]
+    ).encode()
 
 
 def read_response(body: object, status: int = 200) -> Json:

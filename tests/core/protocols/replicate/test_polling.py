@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.core.protocols.replicate.answers import API, prediction
+from tests.core.protocols.replicate.answers import API, build_prediction
 from tests.core.protocols.replicate.requests import request
 from tests.example_counts import scale_examples
 from victor_fp.core.catalogue import CATALOGUE
@@ -41,7 +41,7 @@ def begun(*, stream: bool = False, timeout: float = 60.0, **more: Any) -> tuple[
 def make_exchange(
     status: str = "processing", code: int = 200, headers: dict[str, str] | None = None, **changes: Any
 ) -> ExchangeDone:
-    body = json.dumps(prediction(status, **changes)).encode()
+    body = json.dumps(build_prediction(status, **changes)).encode()
     return ExchangeDone(status=code, headers=headers or {}, body=body)
 
 

@@ -217,12 +217,12 @@ class SharedLimit:
         self._step(process, Woken())
 
 
-def most_in(sent: list[float], seconds: float) -> int:
+def count_most_requests(sent: list[float], seconds: float) -> int:
     """The most requests in any time so long."""
     return max((bisect_right(sent, moment + seconds) - index for index, moment in enumerate(sent)), default=0)
 
 
-def most_tokens_in(tokens: list[tuple[float, int]], seconds: float) -> int:
+def count_most_tokens(tokens: list[tuple[float, int]], seconds: float) -> int:
     """The most tokens in any time so long."""
     most = total = first = 0
     for moment, used in tokens:
@@ -234,7 +234,7 @@ def most_tokens_in(tokens: list[tuple[float, int]], seconds: float) -> int:
     return most
 
 
-def allowed_in(per_minute: int, seconds: float) -> float:
+def compute_allowance(per_minute: int, seconds: float) -> float:
     """How many requests the pool lets go in any time so long."""
     return (seconds + LATE) / compute_spacing(per_minute) + 1
 
