@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests import openai_shapes as shapes
-from tests.core.protocols.openai_responses.answers import message, response
+from tests.core.protocols.openai_responses.answers import build_message, response
 from tests.loopback import Loopback, Received, Talk, serving
 from victor_fp.providers.registry import ProviderRegistry
 from victor_fp.testing.answers import Received as Seen
@@ -42,7 +42,7 @@ async def answer_in_format(talk: Talk, received: Received) -> None:
         await talk.answer(shapes.body('{"name": "Oslo", "inhabitants": 717710}' if form else "Hello from loopback."))
         return
     if "/responses" in received.path:
-        await talk.answer(response(message("Two."), store=True))
+        await talk.answer(response(build_message("Two."), store=True))
         return
     asked = received.json()["messages"]
     done = isinstance(asked, list) and len(asked) > 1

@@ -43,7 +43,7 @@ from redis import Redis
 from redis.exceptions import RedisError
 
 from tests.bench.jobs import MemoryResponse, MemoryTransport
-from tests.core.resilience.simulation.shared_limit import most_in, most_tokens_in
+from tests.core.resilience.simulation.shared_limit import count_most_requests, count_most_tokens
 from victor_fp.core.requests import HttpRequest
 from victor_fp.core.resilience.pool import Borrow, Lent
 from victor_fp.core.resilience.rate_limit import Limits
@@ -473,7 +473,7 @@ def print_binding(processes: int, tasks: int) -> None:
     found = measure_binding(processes, tasks)
     by_second = found.count_by_second(5)
     print(
-        f"{processes} x {tasks}, {PER_MINUTE} per minute: most in 60 s {most_in(found.requests, 60)}, used "
+        f"{processes} x {tasks}, {PER_MINUTE} per minute: most in 60 s {count_most_requests(found.requests, 60)}, used "
         f"{found.compute_used(PER_MINUTE):.3f}, per second {min(by_second)} to {max(by_second)}, least and most of a "
         f"process {min(found.shares):.2f} and {max(found.shares):.2f} of its share, 3 ms further "
         f"{found.shares[min(1, processes - 1)]:.2f}, {found.scripts / found.seconds:.0f} scripts/s, "
@@ -486,7 +486,7 @@ def print_tokens(processes: int, tasks: int) -> None:
     """Measure and print."""
     for use in USES:
         found = measure_tokens(processes, tasks, use)
-        most = most_tokens_in(found.tokens, 60)
+        most = count_most_tokens(found.tokens, 60)
         ends = found.start + found.seconds
 
         def compute_part(
@@ -512,7 +512,7 @@ def print_faults(processes: int, tasks: int) -> None:
     for name, (begin, end) in moments.items():
         back = found.find_recovery(begin, end, PER_MINUTE)
         print(f"{name}: the full limit in use again after {back} s", flush=True)
-    print(f"most in 60 s {most_in(found.requests, 60)}, faults {dict(found.faults)}", flush=True)
+    print(f"most in 60 s {count_most_requests(found.requests, 60)}, faults {dict(found.faults)}", flush=True)
 
 
 def main() -> None:

@@ -25,7 +25,7 @@ COUNT = st.none() | st.integers(0, 10_000)
 STATE = st.dictionaries(st.sampled_from(["signature", "data"]), TEXT, min_size=1)
 
 
-def _listed(deltas: Sequence[Delta]) -> list[Delta]:
+def _to_list(deltas: Sequence[Delta]) -> list[Delta]:
     return [*deltas]
 
 
@@ -36,12 +36,12 @@ def _call(index: int, id_: str, name: str, pieces: list[str]) -> list[Delta]:
     ]
 
 
-def deltas_of_answers() -> st.SearchStrategy[list[Delta]]:
+def generate_answer_deltas() -> st.SearchStrategy[list[Delta]]:
     """Deltas of a whole answer: blocks in any order, usage anywhere, a stop reason at the end."""
-    text: st.SearchStrategy[list[Delta]] = st.lists(st.builds(TextDelta, TEXT), min_size=1, max_size=4).map(_listed)
+    text: st.SearchStrategy[list[Delta]] = st.lists(st.builds(TextDelta, TEXT), min_size=1, max_size=4).map(_to_list)
     reasoning: st.SearchStrategy[list[Delta]] = st.tuples(
         st.builds(ReasoningDelta, TEXT), st.builds(StateReported, STATE), st.just(BlockEnded())
-    ).map(_listed)
+    ).map(_to_list)
     refusal: st.SearchStrategy[list[Delta]] = st.builds(RefusalDelta, TEXT).map(lambda delta: [delta])
     usage: st.SearchStrategy[list[Delta]] = st.builds(
         UsageReported, prompt_tokens=COUNT, completion_tokens=COUNT, total_tokens=COUNT, reasoning_tokens=COUNT

@@ -235,12 +235,12 @@ ERROR_FREE: Mapping[str, tuple[str, dict[str, Any]]] = {
 
 
 @cache
-def whole(protocol: str) -> CompletionResponse:
+def read_response(protocol: str) -> CompletionResponse:
     provider, body = ERROR_FREE[protocol]
     return replay.response(provider, 200, {}, json.dumps(body).encode()).unwrap()
 
 
-def pieces(protocol: str) -> list[StreamChunk]:
+def read_chunks(protocol: str) -> list[StreamChunk]:
     """The chunks of a turn with thinking and calls, as the protocol's server streams it."""
     provider, _ = ERROR_FREE[protocol]
     turn = Turn(text="Hi", reasoning="Hm.", calls=(Call(id="call_1", name="f", arguments={"a": 1}),))
@@ -249,7 +249,7 @@ def pieces(protocol: str) -> list[StreamChunk]:
     return [chunk.unwrap() for chunk in replay.stream(provider, 200, {}, load_writer(protocol).stream(turn).pieces)]
 
 
-def beyond_protocols() -> CompletionResponse:
+def build_local_completion() -> CompletionResponse:
     """What is added to a response that no vendor reports."""
     spec = CATALOGUE.find("openai").unwrap()
     endpoint = Endpoint(spec=spec, base_url=spec.base_url, price=lambda usage: 0.5)
@@ -260,7 +260,7 @@ def beyond_protocols() -> CompletionResponse:
     return record_attempts(response, [Attempt(provider="openai", message="busy"), Attempt(provider="openai")])
 
 
-def text_call() -> CompletionResponse:
+def read_text_call() -> CompletionResponse:
     body = {"choices": [{"message": {"content": "<tool_call>{'name': 'f', 'arguments': {}}</tool_call>"}}]}
     tools = [ToolDefinition(name="f")]
     return replay.response("openai", 200, {}, json.dumps(body).encode(), tools=tools, text_tool_calls="hermes").unwrap()
@@ -276,30 +276,30 @@ def test_every_protocol_has_a_sample_with_all_metadata() -> None:
 
 @pytest.mark.parametrize("protocol", ERROR_FREE)
 def test_what_a_protocol_sets_is_documented_with_its_type(protocol: str) -> None:
-    metadata = whole(protocol).metadata or {}
+    metadata = read_response(protocol).metadata or {}
     assert set(metadata) <= set(ResponseMetadata.__annotations__)
     assert RESPONSES.validate_python(metadata, strict=True) == metadata
-    for chunk in pieces(protocol):
+    for chunk in read_chunks(protocol):
         assert set(chunk.metadata or {}) <= set(ChunkMetadata.__annotations__)
         assert CHUNKS.validate_python(chunk.metadata or {}, strict=True) == (chunk.metadata or {})
 
 
 def test_every_documented_key_is_set_by_something() -> None:
-    found = {key for protocol in PROTOCOLS for key in whole(protocol).metadata or {}}
-    for response in (beyond_protocols(), text_call()):
+    found = {key for protocol in PROTOCOLS for key in read_response(protocol).metadata or {}}
+    for response in (build_local_completion(), read_text_call()):
         assert RESPONSES.validate_python(response.metadata, strict=True) == response.metadata
         found |= set(response.metadata or {})
-    chunks = {key for protocol in PROTOCOLS for chunk in pieces(protocol) for key in chunk.metadata or {}}
+    chunks = {key for protocol in PROTOCOLS for chunk in read_chunks(protocol) for key in chunk.metadata or {}}
     assert set(ResponseMetadata.__annotations__) - found - chunks == set()
     assert set(ChunkMetadata.__annotations__) - found - chunks == set()
 
 
 def test_the_typed_view_is_the_metadata_itself() -> None:
-    response = whole("openai-chat")
+    response = read_response("openai-chat")
     assert response.typed_metadata is response.metadata
     assert response.typed_metadata.get("cost") == {"amount": 0.5, "currency": "USD", "source": "vendor"}
     assert CompletionResponse(content="Hi").typed_metadata == {}
-    final = pieces("openai-chat")[-1]
+    final = read_chunks("openai-chat")[-1]
     assert final.typed_metadata is final.metadata
     assert StreamChunk().typed_metadata == {}
 
@@ -323,20 +323,20 @@ RANKED: Mapping[str, dict[str, Any]] = {
 }
 
 
-def context_of(provider: str) -> ResponseContext:
+def build_context(provider: str) -> ResponseContext:
     spec = CATALOGUE.find(provider).unwrap()
     return ResponseContext(endpoint=Endpoint(spec=spec, base_url=spec.base_url), model="m", adjustments=ADJUSTED)
 
 
-def embedded(provider: str) -> EmbeddingResponse:
-    context, body = context_of(provider), json.dumps(EMBEDDED[provider]).encode()
+def read_embedding(provider: str) -> EmbeddingResponse:
+    context, body = build_context(provider), json.dumps(EMBEDDED[provider]).encode()
     codec = find_embedding_codec(context.endpoint)
     assert codec is not None
     return build_embedding_response(context, codec_for(context.endpoint), codec, body).unwrap()
 
 
-def ranked(provider: str) -> RerankResponse:
-    context, body = context_of(provider), json.dumps(RANKED[provider]).encode()
+def read_ranking(provider: str) -> RerankResponse:
+    context, body = build_context(provider), json.dumps(RANKED[provider]).encode()
     codec = find_rerank_codec(context.endpoint)
     assert codec is not None
     return build_rerank_response(context, codec_for(context.endpoint), codec, body).unwrap()
@@ -351,7 +351,7 @@ def test_every_kind_of_embedding_and_ranking_has_a_sample(kind: Any) -> None:
 
 
 def test_the_metadata_of_embeddings_is_documented_with_its_types() -> None:
-    responses = [embedded(provider) for provider in EMBEDDED]
+    responses = [read_embedding(provider) for provider in EMBEDDED]
     attempts = {"attempts": dump_attempts([Attempt(provider="cohere", message="busy"), Attempt(provider="cohere")])}
     tried = responses[0].model_copy(update={"metadata": {**(responses[0].metadata or {}), **attempts}})
     found: set[str] = set()
@@ -365,7 +365,7 @@ def test_the_metadata_of_embeddings_is_documented_with_its_types() -> None:
 
 
 def test_the_metadata_of_rankings_is_documented_with_its_types() -> None:
-    responses = [ranked(provider) for provider in RANKED]
+    responses = [read_ranking(provider) for provider in RANKED]
     attempts = {"attempts": dump_attempts([Attempt(provider="cohere", message="busy"), Attempt(provider="cohere")])}
     tried = responses[0].model_copy(update={"metadata": {**(responses[0].metadata or {}), **attempts}})
     found: set[str] = set()

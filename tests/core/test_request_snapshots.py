@@ -112,7 +112,7 @@ IN_PROMPT: dict[str, Any] = {
 }
 
 
-def conversation(spec: ProviderSpec) -> list[Message]:
+def build_conversation(spec: ProviderSpec) -> list[Message]:
     """Every role, every kind of part, a name, thinking of the entry's own, a call, its result, and a failed one."""
     thinking = [
         Block(kind="reasoning", text="Paris?", state=STATES.get(spec.dialect.protocol)),
@@ -141,7 +141,7 @@ def conversation(spec: ProviderSpec) -> list[Message]:
     ]
 
 
-def continuation(_: ProviderSpec) -> list[Message]:
+def build_continuation(_: ProviderSpec) -> list[Message]:
     """A turn whose response the vendor has stored, and what follows it."""
     return [
         Message(role="system", content="Be brief."),
@@ -151,14 +151,14 @@ def continuation(_: ProviderSpec) -> list[Message]:
     ]
 
 
-def question(_: ProviderSpec) -> list[Message]:
+def build_question(_: ProviderSpec) -> list[Message]:
     return [Message(role="system", content="Be brief."), Message(role="user", content="Coat or no coat in Paris?")]
 
 
 CASES: tuple[tuple[str, Callable[[ProviderSpec], list[Message]], dict[str, Any]], ...] = (
-    ("", conversation, ALL),
-    ("continued, ", continuation, CONTINUED),
-    ("tools in the prompt, ", question, IN_PROMPT),
+    ("", build_conversation, ALL),
+    ("continued, ", build_continuation, CONTINUED),
+    ("tools in the prompt, ", build_question, IN_PROMPT),
 )
 """Conversations and their options."""
 

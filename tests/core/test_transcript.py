@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from returns.result import Failure, Success
 
-from tests.core.strategies import deltas_of_answers
+from tests.core.strategies import generate_answer_deltas
 from victor_fp import replay
 from victor_fp.core.catalogue.spec import ProviderSpec
 from victor_fp.core.deltas import (
@@ -38,7 +38,7 @@ SPEC = ProviderSpec(name="acme", title="Acme", dialect=ChatDialect(), base_url="
 ASKED = ResponseContext(endpoint=Endpoint(spec=SPEC, base_url=SPEC.base_url), model="m-1")
 
 
-def answered(deltas: list[Delta]) -> CompletionResponse:
+def complete_deltas(deltas: list[Delta]) -> CompletionResponse:
     match outcome(build_completion(ASKED, advance(EMPTY, deltas)[0], b"{}")):
         case Success(response):
             return response
@@ -46,7 +46,7 @@ def answered(deltas: list[Delta]) -> CompletionResponse:
             raise AssertionError(fault)
 
 
-def streamed(batches: list[list[Delta]]) -> tuple[list[StreamChunk], object]:
+def stream_batches(batches: list[list[Delta]]) -> tuple[list[StreamChunk], object]:
     transcript, chunks = EMPTY, list[StreamChunk]()
     for batch in batches:
         transcript, more = advance(transcript, batch)
@@ -59,7 +59,7 @@ def streamed(batches: list[list[Delta]]) -> tuple[list[StreamChunk], object]:
 
 
 def test_text_pieces_become_one_text() -> None:
-    response = answered([TextDelta("Hel"), TextDelta(""), TextDelta("lo"), Stopped("stop", "end_turn")])
+    response = complete_deltas([TextDelta("Hel"), TextDelta(""), TextDelta("lo"), Stopped("stop", "end_turn")])
     assert (response.content, response.stop_reason, response.metadata) == (
         "Hello",
         "stop",
@@ -68,7 +68,7 @@ def test_text_pieces_become_one_text() -> None:
 
 
 def test_parallel_calls_with_the_same_index_stay_apart() -> None:
-    response = answered(
+    response = complete_deltas(
         [
             ToolCallStarted(index=0, id="a", name="f"),
             ToolCallArguments(index=0, text='{"x":'),
@@ -87,14 +87,14 @@ def test_parallel_calls_with_the_same_index_stay_apart() -> None:
 
 def test_failure_is_the_stop_reason_despite_calls() -> None:
     called: list[Delta] = [ToolCallStarted(index=0, id="a", name="f"), ToolCallArguments(index=0, text="{}")]
-    response = answered([*called, Stopped("UNEXPECTED_TOOL_CALL", "UNEXPECTED_TOOL_CALL", is_failure=True)])
+    response = complete_deltas([*called, Stopped("UNEXPECTED_TOOL_CALL", "UNEXPECTED_TOOL_CALL", is_failure=True)])
     assert response.stop_reason == "UNEXPECTED_TOOL_CALL"
     assert [call["name"] for call in response.tool_calls or []] == ["f"]
-    assert answered([*called, Stopped("news", "news")]).stop_reason == "tool_use"
+    assert complete_deltas([*called, Stopped("news", "news")]).stop_reason == "tool_use"
 
 
 def test_interleaved_calls_stay_apart() -> None:
-    response = answered(
+    response = complete_deltas(
         [
             ToolCallStarted(index=0, id="a", name="f"),
             ToolCallStarted(index=1, id="b", name="g"),
@@ -109,7 +109,7 @@ def test_interleaved_calls_stay_apart() -> None:
 
 
 def test_a_repeated_call_start_continues_the_call() -> None:
-    response = answered(
+    response = complete_deltas(
         [
             ToolCallStarted(index=0, id="a", name="f"),
             ToolCallArguments(index=0, text='{"x":'),
@@ -123,7 +123,7 @@ def test_a_repeated_call_start_continues_the_call() -> None:
 
 
 def test_arguments_that_do_not_parse_are_kept_unmodified() -> None:
-    response = answered(
+    response = complete_deltas(
         [ToolCallStarted(index=0, id="a", name="f"), ToolCallArguments(index=0, text='{"x": 1'), Stopped("length")]
     )
     assert response.tool_calls == [{"id": "a", "name": "f", "arguments": '{"x": 1'}]
@@ -131,12 +131,12 @@ def test_arguments_that_do_not_parse_are_kept_unmodified() -> None:
 
 
 def test_arguments_without_a_started_call_are_kept() -> None:
-    response = answered([ToolCallArguments(index=3, text='{"x":1}'), Stopped("tool_use")])
+    response = complete_deltas([ToolCallArguments(index=3, text='{"x":1}'), Stopped("tool_use")])
     assert response.tool_calls == [{"id": "call_0", "name": "", "arguments": {"x": 1}}]
 
 
 def test_values_at_paths_build_arguments() -> None:
-    response = answered(
+    response = complete_deltas(
         [
             ToolCallStarted(index=0, id="a", name="f"),
             ToolCallArgumentSet(index=0, path=("steps", 0), value="sl"),
@@ -150,27 +150,27 @@ def test_values_at_paths_build_arguments() -> None:
 
 
 def test_unknown_stop_reason_is_kept() -> None:
-    assert answered([TextDelta("x"), Stopped("MYSTERY", "MYSTERY")]).stop_reason == "MYSTERY"
+    assert complete_deltas([TextDelta("x"), Stopped("MYSTERY", "MYSTERY")]).stop_reason == "MYSTERY"
 
 
 def test_tool_use_without_a_call_is_a_stop() -> None:
-    assert answered([TextDelta("x"), Stopped("tool_use", "tool_calls")]).stop_reason == "stop"
+    assert complete_deltas([TextDelta("x"), Stopped("tool_use", "tool_calls")]).stop_reason == "stop"
 
 
 def test_a_refusal_is_a_stop_reason() -> None:
-    response = answered([RefusalDelta("I can't "), RefusalDelta("do that."), Stopped("stop", "stop")])
+    response = complete_deltas([RefusalDelta("I can't "), RefusalDelta("do that."), Stopped("stop", "stop")])
     assert (response.content, response.stop_reason) == ("", "refusal")
     assert response.metadata is not None
     assert response.metadata["refusal"] == "I can't do that."
 
 
 def test_usage_that_was_not_reported_is_absent() -> None:
-    assert answered([TextDelta("x"), Stopped("stop")]).usage is None
-    assert answered([UsageReported(completion_tokens=0), Stopped("stop")]).usage == {"completion_tokens": 0}
+    assert complete_deltas([TextDelta("x"), Stopped("stop")]).usage is None
+    assert complete_deltas([UsageReported(completion_tokens=0), Stopped("stop")]).usage == {"completion_tokens": 0}
 
 
 def test_later_usage_overrides_field_by_field() -> None:
-    response = answered(
+    response = complete_deltas(
         [
             UsageReported(prompt_tokens=10, cache_read_input_tokens=4),
             UsageReported(completion_tokens=1),
@@ -187,7 +187,9 @@ def test_later_usage_overrides_field_by_field() -> None:
 
 
 def test_a_stream_without_a_stop_reason_is_truncated_and_keeps_partial_content() -> None:
-    chunks, fault = streamed([[TextDelta("Hel")], [ReasoningDelta("hm"), ToolCallStarted(index=0, id="a", name="f")]])
+    chunks, fault = stream_batches(
+        [[TextDelta("Hel")], [ReasoningDelta("hm"), ToolCallStarted(index=0, id="a", name="f")]]
+    )
     assert [chunk.content for chunk in chunks] == ["Hel", "", ""]
     assert isinstance(fault, StreamTruncated)
     assert fault.partial is not None
@@ -197,12 +199,12 @@ def test_a_stream_without_a_stop_reason_is_truncated_and_keeps_partial_content()
 
 
 def test_end_without_a_stop_reason_is_not_a_stop() -> None:
-    _, fault = streamed([[TextDelta("x"), StreamEnded()]])
+    _, fault = stream_batches([[TextDelta("x"), StreamEnded()]])
     assert isinstance(fault, StreamTruncated)
 
 
 def test_events_after_an_error_are_ignored() -> None:
-    chunks, fault = streamed(
+    chunks, fault = stream_batches(
         [[TextDelta("x"), ErrorReported(Overloaded(message="busy")), TextDelta("y"), Stopped("stop")]]
     )
     assert [chunk.content for chunk in chunks] == ["x"]
@@ -210,7 +212,7 @@ def test_events_after_an_error_are_ignored() -> None:
 
 
 def test_events_after_the_end_are_ignored() -> None:
-    chunks, fault = streamed(
+    chunks, fault = stream_batches(
         [[TextDelta("x"), Stopped("stop"), StreamEnded(), TextDelta("y"), ErrorReported(ServerFailed())]]
     )
     assert "".join(chunk.content for chunk in chunks) == "x"
@@ -218,7 +220,7 @@ def test_events_after_the_end_are_ignored() -> None:
 
 
 def test_state_is_attached_to_its_block() -> None:
-    response = answered(
+    response = complete_deltas(
         [
             ReasoningDelta("think"),
             StateReported({"signature": "s1"}),
@@ -249,23 +251,23 @@ def test_state_is_attached_to_its_block() -> None:
 
 
 def test_plain_answers_carry_no_state() -> None:
-    response = answered([TextDelta("x"), ToolCallStarted(index=0, id="a", name="f"), Stopped("stop")])
+    response = complete_deltas([TextDelta("x"), ToolCallStarted(index=0, id="a", name="f"), Stopped("stop")])
     assert response.metadata is None
 
 
-@given(deltas_of_answers(), st.data())
+@given(generate_answer_deltas(), st.data())
 def test_how_deltas_are_batched_changes_nothing(deltas: list[Delta], data: st.DataObject) -> None:
     cuts = sorted(data.draw(st.lists(st.integers(0, len(deltas)), max_size=6)))
     edges = [0, *cuts, len(deltas)]
     batches = [deltas[a:b] for a, b in zip(edges, edges[1:], strict=False)]
-    assert streamed(batches) == streamed([deltas])
+    assert stream_batches(batches) == stream_batches([deltas])
 
 
-@given(deltas_of_answers())
+@given(generate_answer_deltas())
 def test_stream_and_body_yield_the_same_response(deltas: list[Delta]) -> None:
-    chunks, fault = streamed([[delta] for delta in deltas])
+    chunks, fault = stream_batches([[delta] for delta in deltas])
     assert fault is None
-    whole, last = answered(deltas), chunks[-1]
+    whole, last = complete_deltas(deltas), chunks[-1]
     assert [chunk.is_final for chunk in chunks] == [False] * (len(chunks) - 1) + [True]
     assert "".join(chunk.content for chunk in chunks) == whole.content
     assert (last.tool_calls, last.stop_reason, last.usage, last.metadata, last.model) == (

@@ -8,7 +8,7 @@ from typing import Any
 
 from tests import openai_shapes as shapes
 from tests.batches.openai_vendor import OpenAIVendor
-from tests.core.protocols.openai_responses.answers import message, response
+from tests.core.protocols.openai_responses.answers import build_message, response
 from tests.loopback import Received, Talk
 from victor_fp.testing.answers import Received as Seen
 from victor_fp.testing.retrieval import answer_retrieval
@@ -33,7 +33,7 @@ class AnyVendor:
                 if job.state == "pending":
                     self._batches.finish()
         elif "/responses" in received.path:
-            await talk.answer(response(message(TEXT), store=True))
+            await talk.answer(response(build_message(TEXT), store=True))
         elif received.method == "GET":
             await talk.answer({"object": "list", "data": [{"id": "gpt-5-mini", "object": "model"}]})
         elif received.path.endswith("/messages"):

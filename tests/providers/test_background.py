@@ -11,7 +11,7 @@ import pytest
 from returns.result import Success
 
 from tests.acme import HI, KEY, acme
-from tests.core.protocols.openai_responses.answers import call, message, response
+from tests.core.protocols.openai_responses.answers import build_message, call, response
 from tests.fake_runtime import FakeRuntime
 from tests.loopback import Loopback, Received, Script, Talk, serving, serving_in_a_thread
 from victor_fp.core import faults
@@ -32,7 +32,7 @@ CREATE, POLL, CANCEL = (
     ("GET", "/v1/responses/resp_1"),
     ("POST", "/v1/responses/resp_1/cancel"),
 )
-WHOLE = response(message("Hello"), store=True, background=True)
+WHOLE = response(build_message("Hello"), store=True, background=True)
 
 
 class ResponsesProvider(CatalogueProvider):

@@ -34,19 +34,19 @@ from victor_fp.core.usage.cost import PricedUsage
 TOOL = ToolDefinition(name="city.find", description="", parameters={"type": "object", "properties": {}})
 
 
-def bound() -> tuple[Endpoint, BatchCodec]:
+def build_codec() -> tuple[Endpoint, BatchCodec]:
     endpoint = build_endpoint(CATALOGUE.find("openai").unwrap()).unwrap()
     return endpoint, build_batch_codec(endpoint).unwrap()
 
 
-def checked(key: str = "a", **options: Any) -> CheckedRow:
+def build_checked_row(key: str = "a", **options: Any) -> CheckedRow:
     row = check_row(Row(key, "Hi", options, tools=(TOOL,)), 0, provider="openai", model="gpt-5-mini", options={})
     assert isinstance(row, CheckedRow)
     return row
 
 
-def encoded(key: str = "a", **options: Any) -> BatchItem:
-    return encode_row(bound()[1], "openai", checked(key, **options)).unwrap()
+def encode_item(key: str = "a", **options: Any) -> BatchItem:
+    return encode_row(build_codec()[1], "openai", build_checked_row(key, **options)).unwrap()
 
 
 def call(name: str) -> bytes:
@@ -74,7 +74,7 @@ def call(name: str) -> bytes:
 
 
 def decode(handle: BatchHandle, answer: bytes, endpoint: Endpoint | None = None, **keywords: Any) -> Any:
-    known, batch = bound()
+    known, batch = build_codec()
     item = ItemResult(id="a", end="answered", status=200, body=answer)
     return decode_item(batch, endpoint or known, handle, ResultMatching(["a"]), item, **keywords).result
 
@@ -85,7 +85,7 @@ def handle_with(context: ItemContext) -> BatchHandle:
 
 
 def test_a_call_of_a_renamed_tool_has_its_original_name() -> None:
-    item = encoded()
+    item = encode_item()
     ((sent, own),) = item.context.tool_names.items()
     assert own == "city.find" != sent
     by_handle = decode(handle_with(merge_contexts([item])), call(sent))
@@ -95,7 +95,7 @@ def test_a_call_of_a_renamed_tool_has_its_original_name() -> None:
 
 
 def test_a_missing_required_call_is_a_fault() -> None:
-    item = encoded(tool_choice="required")
+    item = encode_item(tool_choice="required")
     handle = handle_with(merge_contexts([item]))
     fault = decode(handle, msgspec.json.encode(body("no call"))).failure()
     assert isinstance(fault, InvalidResponse)
@@ -114,10 +114,10 @@ def test_requests_share_what_all_of_them_have() -> None:
 
 
 def test_prices_of_a_provider_are_those_of_batches() -> None:
-    def price(sale: PricedUsage) -> float | None:
+    def compute_price(sale: PricedUsage) -> float | None:
         return 0.01 * float(sale.usage["prompt_tokens"])
 
-    endpoint = msgspec.structs.replace(bound()[0], price=price)
+    endpoint = msgspec.structs.replace(build_codec()[0], price=compute_price)
     response = decode(handle_with(NO_CONTEXT), call("x"), endpoint).unwrap()
     assert response.metadata["cost"]["amount"] == pytest.approx(0.05)
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from returns.result import Result, Success
 
-from tests.core.batching.test_line_formats import bound, encode
+from tests.core.batching.test_line_formats import build_codec, encode
 from victor_fp.core.batching.encoding import encode_row
 from victor_fp.core.batching.types import BatchHandle, BatchItem, BatchStatus
 from victor_fp.core.catalogue import CATALOGUE
@@ -26,10 +26,10 @@ IMAGE = ImagePart(url="https://example.invalid/a.png")
 def encode_chat(row: Row, **options: Any) -> Result[BatchItem, Fault]:
     checked = check_row(row, 0, provider="cohere", model="command-a-03-2025", options=options)
     assert isinstance(checked, CheckedRow)
-    return encode_row(bound("cohere")[1], "cohere", checked)
+    return encode_row(build_codec("cohere")[1], "cohere", checked)
 
 
-def body_of(item: BatchItem) -> Any:
+def decode_body(item: BatchItem) -> Any:
     return json.loads(item.line)["body"]
 
 
@@ -38,7 +38,7 @@ def test_contents_are_lists_of_parts_and_images_are_urls() -> None:
         Message(role="system", content="Be brief."),
         Message(role="user", content=[TextPart(text="What is it?"), IMAGE]),
     ]
-    body = body_of(encode_chat(Row("a", messages), max_tokens=9).unwrap())
+    body = decode_body(encode_chat(Row("a", messages), max_tokens=9).unwrap())
     assert "model" not in body
     assert body["max_tokens"] == 9
     assert body["messages"] == [
@@ -56,15 +56,15 @@ def test_contents_are_lists_of_parts_and_images_are_urls() -> None:
 def test_parameters_of_tools_are_json_as_text() -> None:
     schema = {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]}
     tool = {"type": "function", "function": {"name": "weather", "description": "Weather.", "parameters": schema}}
-    (sent,) = body_of(encode_chat(Row("a", "Hi"), tools=[tool]).unwrap())["tools"]
+    (sent,) = decode_body(encode_chat(Row("a", "Hi"), tools=[tool]).unwrap())["tools"]
     assert sent["function"]["name"] == "weather"
     assert json.loads(sent["function"]["parameters"])["required"] == ["city"]
 
 
 def test_thinking_has_two_fields() -> None:
     row = Row("a", "Hi")
-    on = body_of(encode_chat(row, extra_body={"thinking": {"type": "enabled", "token_budget": 512}}).unwrap())
-    off = body_of(encode_chat(row, extra_body={"thinking": {"type": "disabled"}}).unwrap())
+    on = decode_body(encode_chat(row, extra_body={"thinking": {"type": "enabled", "token_budget": 512}}).unwrap())
+    off = decode_body(encode_chat(row, extra_body={"thinking": {"type": "disabled"}}).unwrap())
     assert (on["reasoning"], on["thinking_budget"]) == (True, 512)
     assert (off["reasoning"], off.get("thinking_budget")) == (False, None)
     assert "thinking" not in on
@@ -83,7 +83,7 @@ def test_options_that_a_dataset_would_drop_are_rejected_or_reported(options: dic
     assert isinstance(fault, UnsupportedParameter)
     assert fault.parameter == parameter
     item = encode_chat(Row("a", "Hi"), on_unsupported="adjust", **options).unwrap()
-    assert parameter not in body_of(item)
+    assert parameter not in decode_body(item)
     assert parameter in [adjustment.parameter for adjustment in item.context.adjustments]
 
 
@@ -99,7 +99,7 @@ def test_a_body_that_would_invalidate_the_dataset_is_rejected() -> None:
     assert "$.k" in fault.message
 
 
-def dataset(state: str, *urls: str, error: str = "") -> bytes:
+def encode_dataset(state: str, *urls: str, error: str = "") -> bytes:
     parts = [{"id": str(index), "name": "p", "url": url, "index": index} for index, url in enumerate(urls)]
     shown = {"id": "d-1", "validation_status": state, "validation_error": error, "dataset_parts": parts}
     return json.dumps({"dataset": shown}).encode()
@@ -107,12 +107,12 @@ def dataset(state: str, *urls: str, error: str = "") -> bytes:
 
 def begin() -> SubmitStep:
     """The step after the upload."""
-    first = bound("cohere")[1].submit([encode("cohere", "a")], "t1")
+    first = build_codec("cohere")[1].submit([encode("cohere", "a")], "t1")
     assert isinstance(first, SubmitStep)
-    return go_on(first, b'{"id":"d-1"}')
+    return read_next_step(first, b'{"id":"d-1"}')
 
 
-def go_on(step: SubmitStep, body: bytes) -> SubmitStep:
+def read_next_step(step: SubmitStep, body: bytes) -> SubmitStep:
     following = step.read(body).unwrap()
     assert isinstance(following, SubmitStep)
     return following
@@ -123,10 +123,10 @@ def test_a_batch_is_created_when_its_dataset_is_valid() -> None:
     assert (step.request.method, step.request.url) == ("GET", "https://example.invalid/openai/v1/datasets/d-1")
     delays = [step.delay]
     for _ in range(3):
-        step = go_on(step, dataset("processing"))
+        step = read_next_step(step, encode_dataset("processing"))
         delays.append(step.delay)
     assert delays == [0.0, 2.0, 2.0, 2.0]
-    step = go_on(step, dataset("validated"))
+    step = read_next_step(step, encode_dataset("validated"))
     assert step.creates
     assert step.request.json() == {"name": "victor-fp t1", "input_dataset_id": "d-1", "model": "m-1"}
     handle = step.read(b'{"batch":{"id":"b-1","name":"victor-fp t1"}}').unwrap()
@@ -136,7 +136,7 @@ def test_a_batch_is_created_when_its_dataset_is_valid() -> None:
 
 @pytest.mark.parametrize("state", ["failed", "skipped"])
 def test_a_dataset_that_is_not_valid_says_why(state: str) -> None:
-    fault = begin().read(dataset(state, error="row 1: unknown role")).failure()
+    fault = begin().read(encode_dataset(state, error="row 1: unknown role")).failure()
     assert isinstance(fault, InvalidRequest)
     assert "row 1: unknown role" in fault.message
 
@@ -146,20 +146,20 @@ def test_a_dataset_is_not_waited_for_without_end() -> None:
     waited = 0.0
     while isinstance(found, Success):
         waited += found.unwrap().delay
-        found = found.unwrap().read(dataset("queued"))
+        found = found.unwrap().read(encode_dataset("queued"))
     assert isinstance(found.failure(), TimedOut)
     assert 3600.0 <= waited < 3700.0
 
 
-def results() -> ResultStep:
+def build_result_step() -> ResultStep:
     handle = BatchHandle(provider="cohere", id="b-1")
-    step = bound("cohere")[1].results(BatchStatus(handle=handle, state="completed", sources=("d-1",)))
+    step = build_codec("cohere")[1].results(BatchStatus(handle=handle, state="completed", sources=("d-1",)))
     assert isinstance(step, ResultStep)
     return step
 
 
 def test_parts_at_other_hosts_are_requested_without_credentials() -> None:
-    page = results().read(dataset("validated", "https://storage.invalid/1?Signature=s")).unwrap()
+    page = build_result_step().read(encode_dataset("validated", "https://storage.invalid/1?Signature=s")).unwrap()
     assert page.following is not None
     request = page.following.request
     assert (request.url, request.headers, request.is_presigned) == (
@@ -172,7 +172,7 @@ def test_parts_at_other_hosts_are_requested_without_credentials() -> None:
     "url", ["", "http://storage.invalid/1", "file:///etc/passwd", "https:/", "https://example.invalid.evil/1"]
 )
 def test_only_parts_at_safe_addresses_are_requested(url: str) -> None:
-    found = results().read(dataset("validated", url))
+    found = build_result_step().read(encode_dataset("validated", url))
     if url.startswith("https:"):  # encrypted; an address without a host is rejected when it is opened
         assert isinstance(found, Success)
     else:
@@ -180,15 +180,15 @@ def test_only_parts_at_safe_addresses_are_requested(url: str) -> None:
 
 
 def test_results_that_are_still_written_are_waited_for() -> None:
-    page = results().read(dataset("processing")).unwrap()
+    page = build_result_step().read(encode_dataset("processing")).unwrap()
     assert page.following is not None
     assert (page.items, page.following.delay) == ((), 2.0)
-    assert results().read(dataset("validated")).unwrap() == ResultPage(())
+    assert build_result_step().read(encode_dataset("validated")).unwrap() == ResultPage(())
 
 
 def test_a_part_that_cannot_be_decoded_is_one_unreadable_result_and_the_next_one_is_read() -> None:
     urls = ("https://storage.invalid/1", "https://storage.invalid/2")
-    page = results().read(dataset("validated", *urls)).unwrap()
+    page = build_result_step().read(encode_dataset("validated", *urls)).unwrap()
     assert page.following is not None
     (item,) = page.following.read(b"<html>").unwrap().items
     assert (item.id, item.end) == ("", "unreadable")
@@ -202,14 +202,14 @@ def test_a_record_that_cannot_be_decoded_is_unreadable(record: Json) -> None:
     assert (item.id, item.end) == ("", "unreadable")
 
 
-def fireworks(**settings: str) -> Result[BatchCodec, Fault]:
+def build_fireworks_codec(**settings: str) -> Result[BatchCodec, Fault]:
     """The batch API at the vendor's own address."""
     spec = CATALOGUE.find("fireworks").unwrap()
     return build_batch_codec(build_endpoint(spec, settings=settings).unwrap())
 
 
 def test_jobs_of_fireworks_are_at_the_address_of_the_account() -> None:
-    batch = fireworks(account_id="acct").unwrap()
+    batch = build_fireworks_codec(account_id="acct").unwrap()
     handle = BatchHandle(provider="fireworks", id="job-1")
     assert batch.status(handle).url == "https://api.fireworks.ai/v1/accounts/acct/batchInferenceJobs/job-1"
     assert (batch.cancel(handle).method, batch.cancel(handle).url) == ("DELETE", batch.status(handle).url)
@@ -217,13 +217,13 @@ def test_jobs_of_fireworks_are_at_the_address_of_the_account() -> None:
 
 
 def test_without_an_account_fireworks_has_no_batches() -> None:
-    fault = fireworks().failure()
+    fault = build_fireworks_codec().failure()
     assert isinstance(fault, InvalidRequest)
     assert "account_id (or set FIREWORKS_ACCOUNT_ID)" in fault.message
 
 
 def test_a_dataset_of_fireworks_is_created_filled_and_waited_for() -> None:
-    batch, item = fireworks(account_id="acct").unwrap(), encode("fireworks", "a")
+    batch, item = build_fireworks_codec(account_id="acct").unwrap(), encode("fireworks", "a")
     assert "model" not in json.loads(item.line)["body"]
     step: Any = batch.submit([item], "t1")
     name = step.request.json()["datasetId"]
@@ -266,13 +266,13 @@ def test_only_jobs_with_rows_have_an_output_dataset(
         "jobProgress": progress, "status": {"code": "INTERNAL", "message": "why"}
     }  # fmt: skip
     handle = BatchHandle(provider="fireworks", id="job-1")
-    status = fireworks(account_id="acct").unwrap().read_status(handle, json.dumps(shown).encode()).unwrap()
+    status = build_fireworks_codec(account_id="acct").unwrap().read_status(handle, json.dumps(shown).encode()).unwrap()
     assert (status.state, status.sources) == (expected, sources)
     assert status.errors == (("why",) if expected == "failed" else ())
 
 
 def test_files_of_fireworks_are_requested_without_credentials() -> None:
-    batch = fireworks(account_id="acct").unwrap()
+    batch = build_fireworks_codec(account_id="acct").unwrap()
     handle = BatchHandle(provider="fireworks", id="job-1")
     step = batch.results(BatchStatus(handle=handle, state="completed", sources=("out",)))
     assert isinstance(step, ResultStep)

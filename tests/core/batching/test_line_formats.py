@@ -32,7 +32,7 @@ SETTINGS = {
 }
 
 
-def bound(name: str) -> tuple[Endpoint, BatchCodec]:
+def build_codec(name: str) -> tuple[Endpoint, BatchCodec]:
     spec = CATALOGUE.find(name).unwrap()
     settings = SETTINGS.get(BATCHES[name].dialect.family)
     endpoint = build_endpoint(spec, base_url="https://example.invalid/openai/v1", settings=settings).unwrap()
@@ -42,14 +42,14 @@ def bound(name: str) -> tuple[Endpoint, BatchCodec]:
 def encode(name: str, key: str, model: str = "m-1") -> BatchItem:
     row = check_row(Row(key, f"text {key}"), 0, provider=name, model=model, options={"max_tokens": 32})
     assert isinstance(row, CheckedRow)
-    return encode_row(bound(name)[1], name, row).unwrap()
+    return encode_row(build_codec(name)[1], name, row).unwrap()
 
 
 def chat(text: str) -> Any:
     return body(text)
 
 
-def message(text: str) -> Any:
+def build_message(text: str) -> Any:
     return {
         "id": "msg_1",
         "type": "message",
@@ -62,7 +62,7 @@ def message(text: str) -> Any:
     }
 
 
-def candidates(text: str) -> Any:
+def build_candidates(text: str) -> Any:
     return {
         "candidates": [{"content": {"role": "model", "parts": [{"text": text}]}, "finishReason": "STOP", "index": 0}],
         "usageMetadata": {"promptTokenCount": 5, "candidatesTokenCount": 2, "totalTokenCount": 7},
@@ -70,7 +70,7 @@ def candidates(text: str) -> Any:
     }
 
 
-def cohere_chat(text: str) -> Any:
+def build_cohere_chat(text: str) -> Any:
     return {
         "id": "c-1",
         "finish_reason": "COMPLETE",
@@ -79,11 +79,11 @@ def cohere_chat(text: str) -> Any:
     }
 
 
-def lines(*found: Any) -> bytes:
+def encode_lines(*found: Any) -> bytes:
     return b"".join(json.dumps(line).encode() + b"\n" for line in found)
 
 
-def answered_line(key: str, answer: Any, **more: Any) -> Any:
+def build_answer_line(key: str, answer: Any, **more: Any) -> Any:
     response = {"status_code": 200, "request_id": f"req-{key}", "body": answer}
     return {"id": f"batch_req_{key}", "custom_id": key, "response": response, **more}
 
@@ -104,8 +104,8 @@ OPENAI_BATCH = {
     "metadata": {"nightly": "yes"},
 }
 OPENAI_RESULTS = (
-    lines(answered_line("a", chat("A"), error=None)),
-    lines(
+    encode_lines(build_answer_line("a", chat("A"), error=None)),
+    encode_lines(
         {
             "id": "batch_req_b",
             "custom_id": "b",
@@ -134,9 +134,9 @@ ANTHROPIC_BATCH = {
 }
 ANTHROPIC_ERROR = {"type": "error", "error": {"type": "invalid_request_error", "message": "not this one"}}
 ANTHROPIC_RESULTS = (
-    lines(
+    encode_lines(
         {"custom_id": "b", "result": {"type": "errored", "error": ANTHROPIC_ERROR}},
-        {"custom_id": "a", "result": {"type": "succeeded", "message": message("A")}},
+        {"custom_id": "a", "result": {"type": "succeeded", "message": build_message("A")}},
         {"custom_id": "c", "result": {"type": "expired"}},
     ),
 )
@@ -156,7 +156,7 @@ GEMINI_BATCH = {
         "@type": "type.googleapis.com/google.ai.generativelanguage.v1main.GenerateContentBatchOutput",
         "inlinedResponses": {
             "inlinedResponses": [
-                {"response": candidates("A"), "metadata": {"key": "a"}},
+                {"response": build_candidates("A"), "metadata": {"key": "a"}},
                 {"error": {"code": 3, "message": "not this one"}, "metadata": {"key": "b"}},
                 {"error": {"code": 1, "message": "stopped"}, "metadata": {"key": "c"}},
             ]
@@ -181,8 +181,8 @@ MISTRAL_JOB = {
     "failed_requests": 3,
 }
 MISTRAL_RESULTS = (
-    lines(answered_line("a", chat("A"), error=None)),
-    lines(
+    encode_lines(build_answer_line("a", chat("A"), error=None)),
+    encode_lines(
         {
             "id": "b-1",
             "custom_id": "b",
@@ -220,7 +220,7 @@ OPENROUTER_BATCH = {
     "created_at": 1_700_000_000,
     "request_counts": {"total": 4, "completed": 1, "failed": 3},
     "results": [
-        answered_line("a", chat("A"), error=None),
+        build_answer_line("a", chat("A"), error=None),
         {"custom_id": "b", "response": {"status_code": 400, "body": error("not this one", "invalid_value", "x")}},
     ],
     "error": None,
@@ -239,10 +239,10 @@ TOGETHER_BATCH = {
     "error_file_id": "file-err",
 }
 TOGETHER_RESULTS = (
-    lines({"custom_id": "a", "response": {"status_code": 200, "body": chat("A")}}),
-    lines({"custom_id": "b", "error": {"message": "not this one", "code": "invalid_value"}}),
+    encode_lines({"custom_id": "a", "response": {"status_code": 200, "body": chat("A")}}),
+    encode_lines({"custom_id": "b", "error": {"message": "not this one", "code": "invalid_value"}}),
 )
-ZAI_RESULTS = (lines({"response": {"status_code": 200, "body": chat("A")}, "custom_id": "a", "id": "batch_1"}),)
+ZAI_RESULTS = (encode_lines({"response": {"status_code": 200, "body": chat("A")}, "custom_id": "a", "id": "batch_1"}),)
 VERTEX_JOB = {
     "name": "projects/1/locations/global/batchPredictionJobs/7",
     "displayName": "nightly",
@@ -257,7 +257,7 @@ VERTEX_JOB = {
 }
 VERTEX_ERROR = 'Bad Request: {"error": {"code": 400, "message": "not this one", "status": "INVALID_ARGUMENT"}}'
 VERTEX_RESULTS = (
-    lines(
+    encode_lines(
         {
             "status": VERTEX_ERROR,
             "processed_time": "2023-11-14T22:14:20.000+00:00",
@@ -268,15 +268,15 @@ VERTEX_RESULTS = (
             "status": "",
             "processed_time": "2023-11-14T22:14:20.000+00:00",
             "request": {"contents": [], "labels": {"victor-fp-id-0": "me"}},
-            "response": candidates("A"),
+            "response": build_candidates("A"),
         },
         {"status": "not this one", "request": {"labels": {"victor-fp-id-0": "mm"}}, "response": {}},
     ),
 )
 VERTEX_CLAUDE_RESULTS = (
-    lines(
+    encode_lines(
         {"custom_id": "b", "request": {}, "response": None, "status": f"Error: {json.dumps(ANTHROPIC_ERROR)}"},
-        {"custom_id": "a", "request": {}, "response": message("A"), "status": ""},
+        {"custom_id": "a", "request": {}, "response": build_message("A"), "status": ""},
     ),
 )
 BEDROCK_JOB = {
@@ -296,7 +296,7 @@ CONVERSED = {
     "usage": {"inputTokens": 5, "outputTokens": 2, "totalTokens": 7},
 }
 BEDROCK_RESULTS = (
-    lines(
+    encode_lines(
         {"recordId": "b", "modelInput": {}, "error": {"errorCode": 400, "errorMessage": "not this one"}},
         {"recordId": "a", "modelInput": {}, "modelOutput": CONVERSED},
     ),
@@ -331,7 +331,7 @@ COHERE_RESULTS = (
     COHERE_DATASET,
     write_avro(RECORD, [{"custom_id": "b", "body": None, "error": "not this one"}]),
     COHERE_DATASET,
-    write_avro(RECORD, [{"custom_id": "a", "body": cohere_chat("A"), "error": ""}], "deflate"),
+    write_avro(RECORD, [{"custom_id": "a", "body": build_cohere_chat("A"), "error": ""}], "deflate"),
 )
 FIREWORKS_JOB = {
     "name": "accounts/acct/batchInferenceJobs/job-1",
@@ -361,9 +361,9 @@ FIREWORKS_FILES = json.dumps(
 ).encode()
 FIREWORKS_RESULTS = (
     FIREWORKS_FILES,
-    lines({"custom_id": "a", "response": chat("A")}),
+    encode_lines({"custom_id": "a", "response": chat("A")}),
     FIREWORKS_FILES,
-    lines({"custom_id": "b", "error": {"message": "not this one", "code": "invalid_value"}}),
+    encode_lines({"custom_id": "b", "error": {"message": "not this one", "code": "invalid_value"}}),
 )
 CASES: list[tuple[str, Any, Sequence[bytes], BatchState, dict[str, str]]] = [
     ("openai", OPENAI_BATCH, OPENAI_RESULTS, "expired", {"a": "answered", "b": "failed", "c": "expired"}),
@@ -392,7 +392,7 @@ CASES: list[tuple[str, Any, Sequence[bytes], BatchState, dict[str, str]]] = [
 def test_a_finished_batch_and_its_results_are_read(
     name: str, shown: Any, results: Sequence[bytes], state: BatchState, ends: dict[str, str]
 ) -> None:
-    endpoint, batch = bound(name)
+    endpoint, batch = build_codec(name)
     document = json.dumps(shown).encode()
     status = batch.read_status(BatchHandle(provider=name, id="batch_1", model="m-1"), document).unwrap()
     assert (status.state, status.is_final) == (state, True)
@@ -420,7 +420,7 @@ def test_a_finished_batch_and_its_results_are_read(
 
 @pytest.mark.parametrize("name", sorted(BATCHES))
 def test_a_batch_that_is_submitted_holds_every_request_once_and_in_order(name: str) -> None:
-    _, batch = bound(name)
+    _, batch = build_codec(name)
     items = [encode(name, key) for key in KEYS]
     sent = batch.submit(items, "token")
     if isinstance(sent, StoreWrite):
@@ -448,7 +448,7 @@ def test_a_batch_that_is_submitted_holds_every_request_once_and_in_order(name: s
 
 @pytest.mark.parametrize("name", sorted(BATCHES))
 def test_a_list_of_batches_is_read(name: str) -> None:
-    _, batch = bound(name)
+    _, batch = build_codec(name)
     shown = {case[0]: case[1] for case in CASES}.get(name)
     if shown is None:
         shown = next(case[1] for case in CASES if BATCHES[case[0]].dialect.family == BATCHES[name].dialect.family)

@@ -14,13 +14,13 @@ from victor_fp.core.dialects.batches import BatchLimits
 from victor_fp.core.result import outcome
 
 
-def limits(count: int, size: int, *, mixes_models: bool = False) -> BatchLimits:
+def build_limits(count: int, size: int, *, mixes_models: bool = False) -> BatchLimits:
     return BatchLimits(
         max_requests=count, max_bytes=size, mixes_models=mixes_models, source="https://e.x", date="2026-01-01"
     )
 
 
-def item(number: int, size: int = 10, model: str = "m", route: str = "r") -> BatchItem:
+def build_item(number: int, size: int = 10, model: str = "m", route: str = "r") -> BatchItem:
     return BatchItem(f"key {number}", f"id-{number}", model, route, b"x" * size)
 
 
@@ -39,8 +39,10 @@ def split(given: list[BatchItem], bounds: BatchLimits) -> list[tuple[BatchItem, 
 @given(st.integers(0, 2**32), st.integers(1, 9), st.integers(20, 200), st.booleans())
 def test_every_item_is_in_one_batch_within_the_limits(seed: int, count: int, size: int, mixes_models: bool) -> None:
     luck = random.Random(seed)
-    given_items = [item(number, luck.randrange(1, 60), luck.choice("ab"), luck.choice("rs")) for number in range(100)]
-    bounds = limits(count, size, mixes_models=mixes_models)
+    given_items = [
+        build_item(number, luck.randrange(1, 60), luck.choice("ab"), luck.choice("rs")) for number in range(100)
+    ]
+    bounds = build_limits(count, size, mixes_models=mixes_models)
     batches = split(given_items, bounds)
     fitting = [one for one in given_items if len(one.line) + 1 <= size]
     assert sorted(one.key for batch in batches for one in batch) == sorted(one.key for one in fitting)
@@ -52,13 +54,13 @@ def test_every_item_is_in_one_batch_within_the_limits(seed: int, count: int, siz
 
 
 def test_items_keep_their_order_inside_a_batch() -> None:
-    batches = split([item(number) for number in range(5)], limits(2, 1000))
+    batches = split([build_item(number) for number in range(5)], build_limits(2, 1000))
     assert [[one.key for one in batch] for batch in batches] == [["key 0", "key 1"], ["key 2", "key 3"], ["key 4"]]
 
 
 def test_an_item_that_is_too_large_alone_is_refused_and_the_others_are_not() -> None:
-    splitter = Splitter(limits(10, 50))
-    assert splitter.add(item(1)) == Success(())
-    fault = splitter.add(item(2, 50)).failure()
+    splitter = Splitter(build_limits(10, 50))
+    assert splitter.add(build_item(1)) == Success(())
+    fault = splitter.add(build_item(2, 50)).failure()
     assert fault.message == "row 'key 2': request of 51 bytes exceeds the maximum batch size of 50 bytes"
     assert [one.key for one in splitter.close()[0]] == ["key 1"]

@@ -17,13 +17,13 @@ from victor_fp.core.faults import ProviderNotFound
 OTHER = msgspec.structs.replace(SPEC, title="Another Acme", aliases=("other", "Claude"))
 
 
-def found(catalogue: Catalogue, name: str) -> ProviderSpec | None:
+def find_spec(catalogue: Catalogue, name: str) -> ProviderSpec | None:
     spec: ProviderSpec | None = catalogue.find(name).value_or(None)
     return spec
 
 
 def test_an_entry_is_found_by_name_and_alias_in_any_case() -> None:
-    assert found(CATALOGUE, "Anthropic") is found(CATALOGUE, "claude") is found(CATALOGUE, "CLAUDE")
+    assert find_spec(CATALOGUE, "Anthropic") is find_spec(CATALOGUE, "claude") is find_spec(CATALOGUE, "CLAUDE")
     assert "Claude" in CATALOGUE
     assert "acme" not in CATALOGUE
     assert 7 not in CATALOGUE
@@ -41,8 +41,8 @@ def test_an_unknown_name_is_a_fault_that_suggests_similar_names() -> None:
 
 def test_an_entry_is_added_to_another_catalogue() -> None:
     added = CATALOGUE.with_entry(SPEC)
-    assert found(added, "acme") is SPEC
-    assert found(CATALOGUE, "acme") is None
+    assert find_spec(added, "acme") is SPEC
+    assert find_spec(CATALOGUE, "acme") is None
     assert added.names == ("acme", *CATALOGUE.names)
     assert len(added) == len(CATALOGUE) + 1
     assert next(iter(added)) is SPEC
@@ -50,17 +50,17 @@ def test_an_entry_is_added_to_another_catalogue() -> None:
 
 def test_an_added_entry_replaces_an_entry_or_alias_of_the_same_name() -> None:
     added = CATALOGUE.with_entry(SPEC).with_entry(OTHER)
-    assert found(added, "acme") is OTHER
-    assert found(added, "claude") is OTHER
-    assert found(added, "anthropic") is found(CATALOGUE, "anthropic")
+    assert find_spec(added, "acme") is OTHER
+    assert find_spec(added, "claude") is OTHER
+    assert find_spec(added, "anthropic") is find_spec(CATALOGUE, "anthropic")
     assert added.names.count("acme") == 1
 
 
 def test_removing_a_name_removes_the_entry_and_removing_an_alias_only_the_alias() -> None:
-    assert found(CATALOGUE.without("anthropic"), "claude") is None
+    assert find_spec(CATALOGUE.without("anthropic"), "claude") is None
     assert "anthropic" not in CATALOGUE.without("Anthropic").names
-    assert found(CATALOGUE.without("claude"), "claude") is None
-    assert found(CATALOGUE.without("claude"), "anthropic") is not None
+    assert find_spec(CATALOGUE.without("claude"), "claude") is None
+    assert find_spec(CATALOGUE.without("claude"), "anthropic") is not None
     assert CATALOGUE.without("nobody") == CATALOGUE
 
 

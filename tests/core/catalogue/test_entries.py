@@ -25,7 +25,7 @@ SETTINGS = {
 PICTURE = [Message(role="user", content=[TextPart(text="Look:"), ImagePart(url="https://i.test/a.png")])]
 
 
-def settings_of(entry: ProviderSpec) -> dict[str, Any]:
+def select_settings(entry: ProviderSpec) -> dict[str, Any]:
     return {setting.name: SETTINGS[setting.name] for setting in entry.settings if setting.name in SETTINGS}
 
 
@@ -33,7 +33,9 @@ def test_every_entry_sends_a_request_for_an_unknown_model() -> None:
     for entry in CATALOGUE.chats:
         for stream in (False, True):
             model = "owner/unheard-of"
-            request = replay.request(entry.name, HI, model=model, stream=stream, settings=settings_of(entry)).unwrap()
+            request = replay.request(
+                entry.name, HI, model=model, stream=stream, settings=select_settings(entry)
+            ).unwrap()
             assert request.url.startswith(
                 ("https://", "http://localhost", "http://127.0.0.1", "http://local.invalid")
             ), entry.name
@@ -117,7 +119,7 @@ def test_second_protocols_share_key_settings_and_address_with_the_first() -> Non
         ("pydantic-gateway", "https://gateway-us-1.pydantic.dev/proxy/openai/chat/completions"),
         ("pydantic-gateway-bedrock", "https://gateway-us-1.pydantic.dev/proxy/bedrock/model/m/converse"),
     ):
-        settings = settings_of(CATALOGUE.find(name).unwrap())
+        settings = select_settings(CATALOGUE.find(name).unwrap())
         assert replay.request(name, HI, model="m", settings=settings).unwrap().url == url
     for entry in CATALOGUE:
         first = CATALOGUE.find(entry.name.rpartition("-")[0]).value_or(None)

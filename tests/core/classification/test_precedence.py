@@ -48,12 +48,12 @@ ONE_OF_EACH = (
 )
 
 
-def fault_of(provider: str, status: int, body: Any, headers: dict[str, str] | None = None) -> Fault:
+def read_fault(provider: str, status: int, body: Any, headers: dict[str, str] | None = None) -> Fault:
     data = body if isinstance(body, bytes) else json.dumps(body).encode()
     return replay.response(provider, status, headers or {}, data, settings=SETTINGS).failure()
 
 
-def shape(provider: str, message: str) -> dict[str, Any]:
+def build_error_body(provider: str, message: str) -> dict[str, Any]:
     """An error body as the provider's protocol has it."""
     match provider:
         case "bedrock" | "cohere":
@@ -114,7 +114,7 @@ WORDINGS = (
 @pytest.mark.parametrize("status", [400, 413, 422, 500, 503])
 def test_context_overflow_is_recognised_on_every_status(provider: str, status: int) -> None:
     for wording in WORDINGS:
-        fault = fault_of(provider, status, shape(provider, wording))
+        fault = read_fault(provider, status, build_error_body(provider, wording))
         assert type(fault).__name__ == "ContextLengthExceeded", wording
         assert not can_retry(fault), wording
 
@@ -126,7 +126,7 @@ def test_a_rate_limit_that_names_tokens_is_not_a_context_overflow(provider: str)
         "Rate limit reached for gpt-4 on tokens per min (TPM): Limit 10000, Used 8554, Requested 3082.",
         "This request would exceed your organization's rate limit of 30,000 input tokens per minute",
     ):
-        assert isinstance(fault_of(provider, 429, shape(provider, words)), RateLimited)
+        assert isinstance(read_fault(provider, 429, build_error_body(provider, words)), RateLimited)
 
 
 @pytest.mark.parametrize("provider", ONE_OF_EACH)
@@ -136,7 +136,7 @@ def test_a_rate_limit_that_names_tokens_is_not_a_context_overflow(provider: str)
 def test_a_final_status_is_never_retried_whatever_the_code_says(provider: str, code: str) -> None:
     body = {"error": {"message": "no", "code": code, "type": code, "status": code}, "code": code}
     for status in (400, 401, 402, 403, 404, 405, 413, 414, 422, 424, 451):
-        fault = fault_of(provider, status, body, {"x-amzn-errortype": "ThrottlingException"})
+        fault = read_fault(provider, status, body, {"x-amzn-errortype": "ThrottlingException"})
         assert not can_retry(fault), status
         assert not isinstance(fault, RateLimited), status
 
@@ -144,9 +144,11 @@ def test_a_final_status_is_never_retried_whatever_the_code_says(provider: str, c
 def test_a_request_larger_than_the_limit_of_a_minute_is_never_retried() -> None:
     words = "Request too large for model `x` on tokens per minute (TPM): Limit 8000, Requested 42084"
     for status, kind in ((413, InvalidRequest), (429, RateLimited)):
-        fault = fault_of("groq", status, {"error": {"message": words, "type": "tokens", "code": "rate_limit_exceeded"}})
+        fault = read_fault(
+            "groq", status, {"error": {"message": words, "type": "tokens", "code": "rate_limit_exceeded"}}
+        )
         assert (type(fault), can_retry(fault)) == (kind, False)
-    usual = fault_of("groq", 429, {"error": {"message": "Rate limit reached", "code": "rate_limit_exceeded"}})
+    usual = read_fault("groq", 429, {"error": {"message": "Rate limit reached", "code": "rate_limit_exceeded"}})
     assert can_retry(usual)
     assert record_fault(Cooldown(), fault, 0.0) == Cooldown()
     assert record_fault(Cooldown(), usual, 0.0) != Cooldown()
@@ -157,7 +159,7 @@ def test_the_upstream_error_of_a_gateway_is_classified_and_shown(provider: str) 
     raw = json.dumps({"error": {"message": "prompt is too long: 5 > 4", "type": "invalid_request_error"}})
     for inner in (raw, json.loads(raw), json.dumps({"metadata": {"raw": raw}})):
         body = {"error": {"message": "Provider returned error", "code": 502, "metadata": {"raw": inner}}}
-        fault = fault_of(provider, 502, body)
+        fault = read_fault(provider, 502, body)
         assert type(fault).__name__ == "ContextLengthExceeded"
         assert fault.message == "Provider returned error: prompt is too long: 5 > 4"
 
@@ -182,22 +184,22 @@ def test_the_upstream_error_of_a_gateway_is_classified_and_shown(provider: str) 
     ],
 )
 def test_messages_are_found_under_every_key(body: Any, message: str) -> None:
-    assert fault_of("openai", 400, body).message == message
+    assert read_fault("openai", 400, body).message == message
 
 
 def test_a_code_that_repeats_the_status_is_ignored() -> None:
-    assert fault_of("vllm", 400, {"error": {"message": "no", "code": 400}}).code is None
+    assert read_fault("vllm", 400, {"error": {"message": "no", "code": 400}}).code is None
     both = {"error": {"message": "no", "code": 400, "type": "invalid_request_error"}}
-    assert fault_of("llamacpp", 400, both).code == "invalid_request_error"
+    assert read_fault("llamacpp", 400, both).code == "invalid_request_error"
 
 
 @pytest.mark.parametrize("provider", ONE_OF_EACH)
 def test_a_404_of_a_web_server_names_the_address(provider: str) -> None:
     for body in (b"<html><title>404 Not Found</title></html>", b"404 page not found", b""):
-        fault = fault_of(provider, 404, body)
+        fault = read_fault(provider, 404, body)
         assert "check base_url" in fault.message
         assert "http" in fault.message
-    named = fault_of(provider, 404, shape(provider, "model 'x' not found"))
+    named = read_fault(provider, 404, build_error_body(provider, "model 'x' not found"))
     assert "base_url" not in named.message
 
 
@@ -209,7 +211,7 @@ KEY = "zq-" + "A1b2C3d4" * 6
 def test_no_part_of_a_key_survives_a_cut(lead: int, as_json: bool) -> None:
     text = "x" * lead + KEY + "y" * 5000
     body = json.dumps({"error": {"message": text}}).encode() if as_json else text.encode()
-    fault = redact_fault(fault_of("openai", 401, body), KEY)
+    fault = redact_fault(read_fault("openai", 401, body), KEY)
     assert not any(KEY[:4] in shown for shown in (fault.message, fault.evidence or ""))
     assert len(fault.message) <= MESSAGE_LIMIT + 20
 
@@ -276,7 +278,7 @@ JSON = st.recursive(
 
 @given(st.sampled_from(PROVIDERS), st.sampled_from([400, 404, 413, 429, 500]), st.binary(max_size=200) | JSON)
 def test_any_body_is_a_fault_with_a_message(provider: str, status: int, body: Any) -> None:
-    fault = fault_of(provider, status, body)
+    fault = read_fault(provider, status, body)
     assert fault.message
     assert fault.code != str(status)
 
@@ -299,7 +301,7 @@ def test_any_body_is_a_fault_with_a_message(provider: str, status: int, body: An
 def test_hostile_bodies_are_read_in_linear_work(piece: bytes) -> None:
     for size in (1, 1000, 100_000):
         assert read_body(piece * size) is not None
-        assert fault_of("openai", 500, piece * min(size, 20_000)).message
+        assert read_fault("openai", 500, piece * min(size, 20_000)).message
 
 
 STREAMS = {
@@ -313,7 +315,7 @@ STREAMS = {
 }
 
 
-def last_fault(provider: str, chunks: list[bytes]) -> Fault:
+def read_last_fault(provider: str, chunks: list[bytes]) -> Fault:
     *_, last = replay.stream(provider, 200, {}, chunks)
     return last.failure()
 
@@ -327,13 +329,13 @@ def last_fault(provider: str, chunks: list[bytes]) -> Fault:
 def test_plain_json_in_an_event_stream_is_an_error(provider: str, error: bytes, ending: bytes) -> None:
     whole = STREAMS[provider] + error + ending
     for chunks in ([whole], [whole[i : i + 1] for i in range(len(whole))]):
-        assert type(last_fault(provider, chunks)).__name__ == "ContextLengthExceeded"
+        assert type(read_last_fault(provider, chunks)).__name__ == "ContextLengthExceeded"
 
 
 def test_a_second_message_in_an_open_stream_is_an_invalid_response_and_a_repetition_is_not() -> None:
     start = STREAMS["anthropic"]
-    assert isinstance(last_fault("anthropic", [start, start.replace(b'"id":"a"', b'"id":"b"')]), InvalidResponse)
-    assert type(last_fault("anthropic", [start, start])).__name__ == "StreamTruncated"
+    assert isinstance(read_last_fault("anthropic", [start, start.replace(b'"id":"a"', b'"id":"b"')]), InvalidResponse)
+    assert type(read_last_fault("anthropic", [start, start])).__name__ == "StreamTruncated"
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,7 @@ Header = tuple[str, int, bool | int | bytes | str]
 INTEGERS = {2: "b", 3: "h", 4: "i", 5: "q", 8: "q"}
 
 
-def header_block(headers: list[Header]) -> bytes:
+def encode_headers(headers: list[Header]) -> bytes:
     block = b""
     for name, type_, value in headers:
         block += bytes([len(name.encode())]) + name.encode() + bytes([type_])
@@ -28,23 +28,23 @@ def header_block(headers: list[Header]) -> bytes:
     return block
 
 
-def message(headers: list[Header], payload: bytes = b"") -> bytes:
-    block = header_block(headers)
+def encode_message(headers: list[Header], payload: bytes = b"") -> bytes:
+    block = encode_headers(headers)
     lengths = struct.pack(">II", 16 + len(block) + len(payload), len(block))
     start = lengths + struct.pack(">I", crc32(lengths)) + block + payload
     return start + struct.pack(">I", crc32(start))
 
 
-def named(type_: str, **headers: str) -> list[Header]:
+def build_headers(type_: str, **headers: str) -> list[Header]:
     spelled: list[Header] = [(":" + name.replace("_", "-"), 7, value) for name, value in headers.items()]
     return [(":message-type", 7, type_), (":content-type", 7, "application/json"), *spelled]
 
 
-EVENT = message(named("event", event_type="contentBlockDelta"), b'{"delta":1}')
+EVENT = encode_message(build_headers("event", event_type="contentBlockDelta"), b'{"delta":1}')
 EVENT_FRAME = Frame(b'{"delta":1}', "contentBlockDelta", "event")
 
 
-def frames_of(stream: bytes) -> list[Frame]:
+def read_frames(stream: bytes) -> list[Frame]:
     framer, frames, error = build_event_stream_framer().feed(stream)
     assert (error, framer.finish()) == (None, ([], None))
     return frames
@@ -55,25 +55,27 @@ def frames_of(stream: bytes) -> list[Frame]:
     [
         pytest.param(EVENT + EVENT, [EVENT_FRAME, EVENT_FRAME], id="events"),
         pytest.param(
-            message(named("exception", exception_type="throttlingException"), b'{"message":"slow"}'),
+            encode_message(build_headers("exception", exception_type="throttlingException"), b'{"message":"slow"}'),
             [Frame(b'{"message":"slow"}', "throttlingException", "exception")],
             id="exception",
         ),
         pytest.param(
-            message(named("error", error_code="InternalError", error_message="it broke")),
+            encode_message(build_headers("error", error_code="InternalError", error_message="it broke")),
             [Frame(b"it broke", "InternalError", "error")],
             id="error, whose text is a header",
         ),
         pytest.param(
-            message([(":event-type", 7, "chunk")], b"{}"), [Frame(b"{}", "chunk", "event")], id="no message type"
+            encode_message([(":event-type", 7, "chunk")], b"{}"), [Frame(b"{}", "chunk", "event")], id="no message type"
         ),
-        pytest.param(message([], b"{}"), [Frame(b"{}")], id="no headers"),
-        pytest.param(message(named("event", event_type="chunk")), [Frame(b"", "chunk", "event")], id="no payload"),
+        pytest.param(encode_message([], b"{}"), [Frame(b"{}")], id="no headers"),
+        pytest.param(
+            encode_message(build_headers("event", event_type="chunk")), [Frame(b"", "chunk", "event")], id="no payload"
+        ),
         pytest.param(EVENT + EVENT[:30], [EVENT_FRAME], id="a message cut by the end"),
     ],
 )
 def test_message(stream: bytes, frames: list[Frame]) -> None:
-    assert frames_of(stream) == frames
+    assert read_frames(stream) == frames
 
 
 @pytest.mark.parametrize("place", range(len(EVENT)))
@@ -116,12 +118,12 @@ EVERY_TYPE: list[Header] = [
 
 
 def test_every_type_of_header_is_read() -> None:
-    assert read_headers(header_block(EVERY_TYPE)) == {name: value for name, _, value in EVERY_TYPE}
+    assert read_headers(encode_headers(EVERY_TYPE)) == {name: value for name, _, value in EVERY_TYPE}
 
 
 @pytest.mark.parametrize("header", EVERY_TYPE, ids=lambda header: header[0])
 def test_a_truncated_header_is_malformed(header: Header) -> None:
-    block = header_block([header])
+    block = encode_headers([header])
     for end in range(1, len(block)):
         assert read_headers(block[:end]) == Garbled("a header is truncated")
 
@@ -142,17 +144,17 @@ HEADERS = st.lists(
 
 @given(HEADERS)
 def test_headers_are_read_as_they_were_written(headers: list[Header]) -> None:
-    assert read_headers(header_block(headers)) == {name: value for name, _, value in headers}
+    assert read_headers(encode_headers(headers)) == {name: value for name, _, value in headers}
 
 
 @given(st.lists(st.tuples(HEADERS, st.binary(max_size=40)), max_size=4))
 def test_botocore_reads_the_same(messages: list[tuple[list[Header], bytes]]) -> None:
     eventstream = pytest.importorskip("botocore.eventstream", reason="botocore is an optional dependency")
-    stream = b"".join(message(headers, payload) for headers, payload in messages)
+    stream = b"".join(encode_message(headers, payload) for headers, payload in messages)
     buffer = eventstream.EventStreamBuffer()
     buffer.add_data(stream)
     theirs = [(event.headers, event.payload) for event in buffer]
-    ours = [frame.data for frame in frames_of(stream)]
+    ours = [frame.data for frame in read_frames(stream)]
     assert [payload for _, payload in theirs] == ours
     for (headers, _), (read, _) in zip(messages, theirs, strict=True):
-        assert read_headers(header_block(headers)) == read
+        assert read_headers(encode_headers(headers)) == read

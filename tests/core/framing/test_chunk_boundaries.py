@@ -21,7 +21,7 @@ Make = Callable[[int], Framer]
 LIMIT = 1 << 20
 
 
-def fed(framer: Framer, reads: Iterable[bytes]) -> tuple[list[Frame], Overflow | Garbled | None]:
+def feed_all(framer: Framer, reads: Iterable[bytes]) -> tuple[list[Frame], Overflow | Garbled | None]:
     frames: list[Frame] = []
     for data in reads:
         framer, more, error = framer.feed(data)
@@ -32,11 +32,11 @@ def fed(framer: Framer, reads: Iterable[bytes]) -> tuple[list[Frame], Overflow |
     return frames + more, error
 
 
-def sevens(data: bytes) -> list[bytes]:
+def split_by_seven(data: bytes) -> list[bytes]:
     return [data[start : start + 7] for start in range(0, len(data), 7)]
 
 
-def aws_message(payload: bytes) -> bytes:
+def encode_aws_message(payload: bytes) -> bytes:
     headers = b"\x0b:event-type\x07\x00\x05chunk"
     lengths = (16 + len(headers) + len(payload)).to_bytes(4, "big") + len(headers).to_bytes(4, "big")
     message = lengths + crc32(lengths).to_bytes(4, "big") + headers + payload
@@ -63,10 +63,13 @@ STREAMS: dict[str, tuple[Make, st.SearchStrategy[bytes]]] = {
     ),
     "json array": (build_json_array_framer, JSON_ARRAYS),
     "json array, broken": (build_json_array_framer, st.text('[]{},"\\ 1', max_size=20).map(str.encode)),
-    "aws": (build_event_stream_framer, st.lists(st.binary(max_size=20).map(aws_message), max_size=4).map(b"".join)),
+    "aws": (
+        build_event_stream_framer,
+        st.lists(st.binary(max_size=20).map(encode_aws_message), max_size=4).map(b"".join),
+    ),
     "aws, broken": (
         build_event_stream_framer,
-        st.tuples(st.binary(max_size=9).map(aws_message), st.binary()).map(b"".join),
+        st.tuples(st.binary(max_size=9).map(encode_aws_message), st.binary()).map(b"".join),
     ),
 }
 EACH_STREAM = pytest.mark.parametrize("name", STREAMS)
@@ -79,9 +82,9 @@ def test_chunk_boundaries_do_not_change_the_frames(name: str, draw: st.DataObjec
     stream = draw.draw(streams)
     edges = sorted(draw.draw(st.lists(st.integers(0, len(stream)), max_size=8)))
     reads = [stream[a:b] for a, b in zip([0, *edges], [*edges, len(stream)], strict=True)]
-    whole = fed(make(LIMIT), [stream])
-    assert fed(make(LIMIT), reads) == whole
-    assert fed(make(LIMIT), [stream[i : i + 1] for i in range(len(stream))]) == whole
+    whole = feed_all(make(LIMIT), [stream])
+    assert feed_all(make(LIMIT), reads) == whole
+    assert feed_all(make(LIMIT), [stream[i : i + 1] for i in range(len(stream))]) == whole
 
 
 @pytest.mark.parametrize("name", ["sse", "ndjson", "json array", "aws"])
@@ -89,9 +92,9 @@ def test_chunk_boundaries_do_not_change_the_frames(name: str, draw: st.DataObjec
 def test_chunk_boundaries_do_not_change_where_an_overflow_occurs(name: str, draw: st.DataObject) -> None:
     make, streams = STREAMS[name]
     stream, limit = draw.draw(streams), draw.draw(st.integers(1, 60))
-    whole = fed(make(limit), [stream])
-    assert fed(make(limit), sevens(stream)) == whole
-    assert fed(make(limit), [stream[i : i + 1] for i in range(len(stream))]) == whole
+    whole = feed_all(make(limit), [stream])
+    assert feed_all(make(limit), split_by_seven(stream)) == whole
+    assert feed_all(make(limit), [stream[i : i + 1] for i in range(len(stream))]) == whole
     assert all(len(frame.data) <= limit for frame in whole[0])
 
 
@@ -101,14 +104,14 @@ LONG: list[tuple[Make, Callable[[int], bytes]]] = [
     (build_ndjson_framer, lambda size: b"x" * size + b"\n"),
     (build_json_array_framer, lambda size: b'[{"a":"' + b"\\n" * (size // 2) + b'"}]'),
     (build_json_array_framer, lambda size: b'[{"a":[' + b"{}," * (size // 3) + b"{}]}]"),
-    (build_event_stream_framer, lambda size: aws_message(b"x" * size)),
+    (build_event_stream_framer, lambda size: encode_aws_message(b"x" * size)),
 ]
 
 
 @pytest.mark.parametrize(("make", "long"), LONG)
 def test_a_stream_without_an_end_is_cut_off_at_the_limit(make: Make, long: Callable[[int], bytes]) -> None:
     framer, taken, error = make(1000), 0, None
-    for data in sevens(long(20_000)):
+    for data in split_by_seven(long(20_000)):
         framer, frames, error = framer.feed(data)
         taken += len(data)
         assert not frames
@@ -123,15 +126,15 @@ def test_a_stream_without_an_end_is_cut_off_at_the_limit(make: Make, long: Calla
 def test_a_long_event_in_small_reads_costs_in_proportion_to_its_length(
     make: Make, long: Callable[[int], bytes]
 ) -> None:
-    def seconds(size: int) -> float:
-        reads = sevens(long(size))
+    def measure_time(size: int) -> float:
+        reads = split_by_seven(long(size))
         began = time.process_time()
-        frames, error = fed(make(1 << 30), reads)
+        frames, error = feed_all(make(1 << 30), reads)
         assert (len(frames), error) == (1, None)
         return time.process_time() - began
 
     # Sixteen times the bytes: quadratic would be 256 times the work.
-    assert seconds(400_000) < 80 * max(min(seconds(25_000) for _ in range(3)), 0.002)
+    assert measure_time(400_000) < 80 * max(min(measure_time(25_000) for _ in range(3)), 0.002)
 
 
 @example([b"a"] * 5)
@@ -148,4 +151,4 @@ def test_held_pieces_stay_few_and_join_to_what_was_read(reads: list[bytes]) -> N
     "make", [ServerSentEvents, build_ndjson_framer, build_json_array_framer, build_event_stream_framer]
 )
 def test_an_empty_stream_has_no_frames(make: Make) -> None:
-    assert fed(make(10), []) == fed(make(10), [b"", b""]) == ([], None)
+    assert feed_all(make(10), []) == feed_all(make(10), [b"", b""]) == ([], None)

@@ -8,7 +8,7 @@ from victor_fp.core.framing import Frame, Overflow
 from victor_fp.core.framing.ndjson import build_ndjson_framer
 
 
-def frames_of(stream: bytes) -> list[Frame]:
+def read_frames(stream: bytes) -> list[Frame]:
     framer, frames, error = build_ndjson_framer().feed(stream)
     last, end = framer.finish()
     assert (error, end) == (None, None)
@@ -26,7 +26,7 @@ def frames_of(stream: bytes) -> list[Frame]:
     ],
 )
 def test_frames_of_a_stream(stream: bytes, frames: list[Frame]) -> None:
-    assert frames_of(stream) == frames
+    assert read_frames(stream) == frames
 
 
 def test_the_frames_before_an_overflow_are_given_with_it() -> None:

@@ -10,7 +10,7 @@ from victor_fp.core.framing import Frame, Framer, Overflow
 from victor_fp.core.framing.sse import LONG, ServerSentEvents
 
 
-def frames_of(stream: bytes) -> list[Frame]:
+def read_frames(stream: bytes) -> list[Frame]:
     framer, frames, error = ServerSentEvents().feed(stream)
     last, end = framer.finish()
     assert (error, end) == (None, None)
@@ -45,7 +45,7 @@ def frames_of(stream: bytes) -> list[Frame]:
     ],
 )
 def test_frames_of_a_stream(stream: bytes, frames: list[Frame]) -> None:
-    assert frames_of(stream) == frames
+    assert read_frames(stream) == frames
 
 
 def test_an_event_is_given_as_soon_as_its_blank_line_is_read() -> None:
@@ -84,7 +84,7 @@ def test_what_an_encoder_writes_is_read_again(events: list[tuple[str, list[str],
         written += f": talk{newline}" if talk else ""
         written += f"event: {name}{newline}" if name else ""
         written += "".join(f"data: {line}{newline}" for line in lines) + newline
-    assert frames_of(written.encode()) == [Frame("\n".join(lines).encode(), name) for name, lines, _ in events]
+    assert read_frames(written.encode()) == [Frame("\n".join(lines).encode(), name) for name, lines, _ in events]
 
 
 @pytest.mark.parametrize(
@@ -96,4 +96,4 @@ def test_a_long_event_is_read_as_a_short_one(line: bytes) -> None:
 
     short, long, behind = (b"\n".join(some) + b"\n\n" for some in (lines, [*lines, *comments], [*comments, *lines]))
     assert len(short) < LONG < len(long)
-    assert frames_of(long) == frames_of(behind) == frames_of(short)
+    assert read_frames(long) == read_frames(behind) == read_frames(short)

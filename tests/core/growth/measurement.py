@@ -41,7 +41,7 @@ def count_calls(work: Callable[[], object]) -> int:
     return calls
 
 
-def assert_calls_grow_linearly(make: Make, size: int) -> None:
+def check_calls_grow_linearly(make: Make, size: int) -> None:
     """Fail if twice the input needs far more than twice the calls."""
     make(size)()  # what is loaded or compiled once
     counts = [count_calls(make(size * step)) for step in STEPS]
@@ -66,7 +66,7 @@ def measure_time(work: Callable[[], object]) -> float:
     return min(found)
 
 
-def assert_time_grows_linearly(make: Make, size: int, *, largest: int | None = None) -> None:
+def check_time_grows_linearly(make: Make, size: int, *, largest: int | None = None) -> None:
     """Fail if eight times the input needs far more than eight times the time, from a measurable size on.
 
     `largest` bounds that size, for inputs that are bounded themselves.

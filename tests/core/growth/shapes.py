@@ -60,7 +60,7 @@ def cut(data: bytes, size: int) -> list[bytes]:
     return [data[at : at + size] for at in range(0, len(data), size)]
 
 
-def frames(framer: Callable[[], Framer], data: Callable[[int], bytes], piece: int) -> Make:
+def make_framer_work(framer: Callable[[], Framer], data: Callable[[int], bytes], piece: int) -> Make:
     def make(size: int) -> Callable[[], object]:
         pieces = cut(data(size), piece)
 
@@ -75,7 +75,7 @@ def frames(framer: Callable[[], Framer], data: Callable[[int], bytes], piece: in
     return make
 
 
-def _framer_cells() -> Iterator[Cell]:
+def _list_framer_cells() -> Iterator[Cell]:
     shapes: list[tuple[str, Callable[[], Framer], Callable[[int], bytes]]] = [
         ("sse one event", ServerSentEvents, lambda n: b"data: " + b"x" * n + b"\n\n"),
         ("sse many events", ServerSentEvents, lambda n: b'data: {"a":1}\n\n' * n),
@@ -105,11 +105,14 @@ def _framer_cells() -> Iterator[Cell]:
     for name, framer, data in shapes:
         for piece in (7, 65536):
             yield Cell(
-                f"{name}, reads of {piece}", frames(framer, data, piece), 400, 32_000 if "headers" in name else None
+                f"{name}, reads of {piece}",
+                make_framer_work(framer, data, piece),
+                400,
+                32_000 if "headers" in name else None,
             )
 
 
-def responses(protocol: str, body: Callable[[int], bytes], status: int = 200) -> Make:
+def make_response_work(protocol: str, body: Callable[[int], bytes], status: int = 200) -> Make:
     def make(size: int) -> Callable[[], object]:
         data = body(size)
         return lambda: replay.response(PROVIDERS[protocol], status, {}, data)
@@ -117,7 +120,7 @@ def responses(protocol: str, body: Callable[[int], bytes], status: int = 200) ->
     return make
 
 
-def streams(protocol: str, data: Callable[[int], bytes], piece: int, status: int = 200) -> Make:
+def make_stream_work(protocol: str, data: Callable[[int], bytes], piece: int, status: int = 200) -> Make:
     def make(size: int) -> Callable[[], object]:
         pieces = cut(data(size), piece)
 
@@ -137,7 +140,7 @@ def _repeat(form: Writer, turn: Turn, times: int) -> bytes:
     return b"".join(map(form.frame, telling.before)) * times + b"".join(map(form.frame, telling.end)) + form.ending
 
 
-def _calls(count: int) -> Turn:
+def _build_calls_turn(count: int) -> Turn:
     return Turn(calls=tuple(Call(id=f"c{n}", name="f", arguments={"n": n}) for n in range(count)))
 
 
@@ -149,21 +152,23 @@ def _write_stream(form: Writer, turn: Callable[[int], Turn], size: int) -> bytes
     return b"".join(form.stream(turn(size)).pieces)
 
 
-def _protocol_cells(protocol: str) -> Iterator[Cell]:
+def _list_protocol_cells(protocol: str) -> Iterator[Cell]:
     form = load_writer(protocol)
     turns: list[tuple[str, Callable[[int], Turn], int | None]] = [
         ("text", lambda n: Turn(text="a word " * n), None),
         ("unicode", lambda n: Turn(text="\U0001f600 \u00e9 " * n), None),
         ("reasoning", lambda n: Turn(reasoning="a thought " * n, text="."), None),
-        ("calls", _calls, 1024),
+        ("calls", _build_calls_turn, 1024),
         ("arguments", lambda n: Turn(calls=(Call(id="c", name="f", arguments={"x": "y" * n}),)), None),
     ]
     for name, turn, largest in turns[:2] if protocol == "replicate" else turns:
         size = 100 if largest is None else 128
         body, stream = partial(_write_body, form, turn), partial(_write_stream, form, turn)
-        yield Cell(f"{protocol} body: {name}", responses(protocol, body), size, largest)
+        yield Cell(f"{protocol} body: {name}", make_response_work(protocol, body), size, largest)
         for piece in (11, 65536):
-            yield Cell(f"{protocol} stream: {name}, reads of {piece}", streams(protocol, stream, piece), size, largest)
+            yield Cell(
+                f"{protocol} stream: {name}, reads of {piece}", make_stream_work(protocol, stream, piece), size, largest
+            )
     mixed = Turn(text="a b", reasoning="c d", calls=(Call(id="c1", name="f", arguments={"x": 1}),))
     mixed = mixed if protocol != "replicate" else Turn(text="a b")
     end = _write_stream(form, lambda n: Turn(text="a"), 1)
@@ -173,13 +178,13 @@ def _protocol_cells(protocol: str) -> Iterator[Cell]:
         "error event": (lambda n: form.error_frame("words " * n), 11, 100),
     }
     for name, (data, piece, size) in shapes.items():
-        yield Cell(f"{protocol} stream: {name}", streams(protocol, data, piece), size)
-    words = responses(protocol, lambda n: b"".join(form.error(500, "words " * n).pieces), 500)
+        yield Cell(f"{protocol} stream: {name}", make_stream_work(protocol, data, piece), size)
+    words = make_response_work(protocol, lambda n: b"".join(form.error(500, "words " * n).pieces), 500)
     yield Cell(f"{protocol} error: long words", words, 1000)
     for name, data in _HOSTILE.items():
-        yield Cell(f"{protocol} body: {name}", responses(protocol, data), 500)
-        yield Cell(f"{protocol} stream: {name}", streams(protocol, data, 4096), 500)
-        yield Cell(f"{protocol} error: {name}", responses(protocol, data, 400), 500)
+        yield Cell(f"{protocol} body: {name}", make_response_work(protocol, data), 500)
+        yield Cell(f"{protocol} stream: {name}", make_stream_work(protocol, data, 4096), 500)
+        yield Cell(f"{protocol} error: {name}", make_response_work(protocol, data, 400), 500)
 
 
 _HOSTILE: dict[str, Callable[[int], bytes]] = {
@@ -195,11 +200,11 @@ _HOSTILE: dict[str, Callable[[int], bytes]] = {
 }
 
 
-def _events(*payloads: Any) -> bytes:
+def _encode_events(*payloads: Any) -> bytes:
     return b"".join(b"data: " + json.dumps(one).encode() + b"\n\n" for one in payloads)
 
 
-def _anthropic_blocks(kind: str) -> Callable[[int], bytes]:
+def _make_anthropic_blocks(kind: str) -> Callable[[int], bytes]:
     start: dict[str, Any] = {
         "type": "message_start",
         "message": {"id": "m", "content": [], "model": "c", "usage": {"input_tokens": 1}},
@@ -210,7 +215,7 @@ def _anthropic_blocks(kind: str) -> Callable[[int], bytes]:
         "thinking": {"type": "thinking", "thinking": "t", "signature": "s"},
     }
 
-    def data(size: int) -> bytes:
+    def encode_data(size: int) -> bytes:
         opened = [{"type": "content_block_start", "index": n, "content_block": blocks[kind]} for n in range(size)]
         pieces = [
             {"type": "content_block_delta", "index": 0, "delta": {"type": "input_json_delta", "partial_json": "1"}}
@@ -220,12 +225,12 @@ def _anthropic_blocks(kind: str) -> Callable[[int], bytes]:
             for n in range(size)
         ]
         closed = [{"type": "content_block_stop", "index": n} for n in range(size)]
-        return _events(start, *opened, *pieces, *cited, *closed, {"type": "message_stop"})
+        return _encode_events(start, *opened, *pieces, *cited, *closed, {"type": "message_stop"})
 
-    return data
+    return encode_data
 
 
-def _bedrock_blocks(size: int) -> bytes:
+def _encode_bedrock_blocks(size: int) -> bytes:
     opened = b"".join(
         event(
             "contentBlockStart",
@@ -244,10 +249,10 @@ def _bedrock_blocks(size: int) -> bytes:
     return opened + grown + blobs * size + cited * size + event("messageStop", {"stopReason": "end_turn"})
 
 
-def _response_items(kind: str) -> Callable[[int], bytes]:
+def _make_response_items(kind: str) -> Callable[[int], bytes]:
     item: dict[str, Any] = {"message": {"type": "message"}, "reasoning": {"type": "reasoning"}}[kind]
 
-    def data(size: int) -> bytes:
+    def encode_data(size: int) -> bytes:
         added = [
             {"type": "response.output_item.added", "output_index": n, "item": {**item, "id": f"i{n}"}}
             for n in range(size)
@@ -262,12 +267,12 @@ def _response_items(kind: str) -> Callable[[int], bytes]:
         ]
         output = [{**item, "id": f"i{n}"} for n in range(size)]
         end = {"type": "response.completed", "response": {"id": "r", "status": "completed", "output": output}}
-        return _events(*added, *text, *annotations, end)
+        return _encode_events(*added, *text, *annotations, end)
 
-    return data
+    return encode_data
 
 
-def _interaction_steps(size: int) -> bytes:
+def _encode_interaction_steps(size: int) -> bytes:
     """Steps that begin and do not end, and pieces of two of them."""
     opened = [
         {"event_type": "step.start", "index": n, "step": {"type": "model_output" if n % 2 else "google_search_call"}}
@@ -286,59 +291,64 @@ def _interaction_steps(size: int) -> bytes:
         for n in range(size)
     ]
     end = {"event_type": "interaction.completed", "interaction": {"status": "completed"}}
-    return _events(*opened, *pieces, *cited, *signed, end)
+    return _encode_events(*opened, *pieces, *cited, *signed, end)
 
 
-def _chat_chunks(delta: Callable[[int], dict[str, Any]], **choice: Any) -> Callable[[int], bytes]:
-    def data(size: int) -> bytes:
+def _make_chat_chunks(delta: Callable[[int], dict[str, Any]], **choice: Any) -> Callable[[int], bytes]:
+    def encode_data(size: int) -> bytes:
         chunks = [{"id": "1", "choices": [{"index": 0, "delta": delta(n), **choice}]} for n in range(size)]
         end = {"id": "1", "choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]}
-        return _events(*chunks, end) + b"data: [DONE]\n\n"
+        return _encode_events(*chunks, end) + b"data: [DONE]\n\n"
 
-    return data
+    return encode_data
 
 
-def _special_cells() -> Iterator[Cell]:
+def _list_special_cells() -> Iterator[Cell]:
     """What only one protocol has and what grows in it."""
     shapes: list[tuple[str, str, Callable[[int], bytes]]] = [
-        ("anthropic-messages", "open text blocks", _anthropic_blocks("text")),
-        ("anthropic-messages", "open server calls", _anthropic_blocks("server")),
-        ("anthropic-messages", "open thinking blocks", _anthropic_blocks("thinking")),
-        ("bedrock-converse", "open blocks, blobs and citations", _bedrock_blocks),
-        ("openai-responses", "open messages", _response_items("message")),
-        ("openai-responses", "open reasoning", _response_items("reasoning")),
-        ("gemini-interactions", "open steps", _interaction_steps),
-        ("openai-chat", "reasoning details of one record", _chat_chunks(lambda n: {"reasoning_details": [{"type": "t", "index": 0, "text": "a"}]})),
-        ("openai-chat", "reasoning details of many records", _chat_chunks(lambda n: {"reasoning_details": [{"type": "t", "index": n, "text": "a"}]})),
-        ("openai-chat", "log probabilities", _chat_chunks(lambda n: {"content": "a"}, logprobs={"content": [{"token": "a"}]})),
-        ("openai-chat", "audio", _chat_chunks(lambda n: {"audio": {"data": "YWJj", "transcript": "a"}})),
-        ("openai-chat", "citations", _chat_chunks(lambda n: {"content": "a", "annotations": [{"n": n}]})),
-        ("openai-chat", "fragments without index or id", _chat_chunks(lambda n: {"tool_calls": [{"function": {"name": "f", "arguments": "{}"}}]})),
-        ("openai-chat", "arguments of an old call", _chat_chunks(lambda n: {"tool_calls": [{"index": 0 if n > 900 else n % 900, "function": {"name": "f" if n < 900 else "", "arguments": "1"}}]})),
-        ("openai-chat", "finish reasons", _chat_chunks(lambda n: {"content": "a"}, finish_reason="stop")),
-        ("mistral", "fragments without index or id", _chat_chunks(lambda n: {"tool_calls": [{"function": {"name": "f", "arguments": "{}"}}]})),
-        ("mistral", "thinking and references", _chat_chunks(lambda n: {"content": [{"type": "thinking", "thinking": [{"type": "text", "text": "a"}]}, {"type": "reference", "reference_ids": [n]}]})),
-        ("cohere-v2", "plan", lambda n: _events(*[{"type": "tool-plan-delta", "delta": {"message": {"tool_plan": "a "}}}] * n, {"type": "message-end", "delta": {"finish_reason": "COMPLETE"}})),
-        ("gemini", "partial arguments at one path", lambda n: _gemini_arguments(["$.a"] * n)),
-        ("gemini", "partial arguments at many paths", lambda n: _gemini_arguments([f"$.a[{i}].b" for i in range(min(n, 9000))])),
-        ("gemini", "parts", lambda n: _events(*[{"candidates": [{"content": {"parts": [{"text": "a", "thought": i % 2 == 0}, {"executableCode": {"code": "1"}}]}}]} for i in range(n)])),
+        ("anthropic-messages", "open text blocks", _make_anthropic_blocks("text")),
+        ("anthropic-messages", "open server calls", _make_anthropic_blocks("server")),
+        ("anthropic-messages", "open thinking blocks", _make_anthropic_blocks("thinking")),
+        ("bedrock-converse", "open blocks, blobs and citations", _encode_bedrock_blocks),
+        ("openai-responses", "open messages", _make_response_items("message")),
+        ("openai-responses", "open reasoning", _make_response_items("reasoning")),
+        ("gemini-interactions", "open steps", _encode_interaction_steps),
+        ("openai-chat", "reasoning details of one record", _make_chat_chunks(lambda n: {"reasoning_details": [{"type": "t", "index": 0, "text": "a"}]})),
+        ("openai-chat", "reasoning details of many records", _make_chat_chunks(lambda n: {"reasoning_details": [{"type": "t", "index": n, "text": "a"}]})),
+        ("openai-chat", "log probabilities", _make_chat_chunks(lambda n: {"content": "a"}, logprobs={"content": [{"token": "a"}]})),
+        ("openai-chat", "audio", _make_chat_chunks(lambda n: {"audio": {"data": "YWJj", "transcript": "a"}})),
+        ("openai-chat", "citations", _make_chat_chunks(lambda n: {"content": "a", "annotations": [{"n": n}]})),
+        ("openai-chat", "fragments without index or id", _make_chat_chunks(lambda n: {"tool_calls": [{"function": {"name": "f", "arguments": "{}"}}]})),
+        ("openai-chat", "arguments of an old call", _make_chat_chunks(lambda n: {"tool_calls": [{"index": 0 if n > 900 else n % 900, "function": {"name": "f" if n < 900 else "", "arguments": "1"}}]})),
+        ("openai-chat", "finish reasons", _make_chat_chunks(lambda n: {"content": "a"}, finish_reason="stop")),
+        ("mistral", "fragments without index or id", _make_chat_chunks(lambda n: {"tool_calls": [{"function": {"name": "f", "arguments": "{}"}}]})),
+        ("mistral", "thinking and references", _make_chat_chunks(lambda n: {"content": [{"type": "thinking", "thinking": [{"type": "text", "text": "a"}]}, {"type": "reference", "reference_ids": [n]}]})),
+        ("cohere-v2", "plan", lambda n: _encode_events(*[{"type": "tool-plan-delta", "delta": {"message": {"tool_plan": "a "}}}] * n, {"type": "message-end", "delta": {"finish_reason": "COMPLETE"}})),
+        ("gemini", "partial arguments at one path", lambda n: _encode_gemini_arguments(["$.a"] * n)),
+        ("gemini", "partial arguments at many paths", lambda n: _encode_gemini_arguments([f"$.a[{i}].b" for i in range(min(n, 9000))])),
+        ("gemini", "parts", lambda n: _encode_events(*[{"candidates": [{"content": {"parts": [{"text": "a", "thought": i % 2 == 0}, {"executableCode": {"code": "1"}}]}}]} for i in range(n)])),
     ]  # fmt: skip
     for protocol, name, data in shapes:
-        yield Cell(f"{protocol} stream: {name}", streams(protocol, data, 65536), 100, 8000 if "paths" in name else None)
+        yield Cell(
+            f"{protocol} stream: {name}",
+            make_stream_work(protocol, data, 65536),
+            100,
+            8000 if "paths" in name else None,
+        )
 
 
-def _gemini_arguments(paths: list[str]) -> bytes:
-    def part(call: dict[str, Any]) -> dict[str, Any]:
+def _encode_gemini_arguments(paths: list[str]) -> bytes:
+    def build_part(call: dict[str, Any]) -> dict[str, Any]:
         return {"candidates": [{"content": {"parts": [{"functionCall": call}]}}]}
 
-    sets = [part({"partialArgs": [{"jsonPath": path, "stringValue": "v"}]}) for path in paths]
-    return _events(part({"name": "f", "willContinue": True}), *sets, part({}))
+    sets = [build_part({"partialArgs": [{"jsonPath": path, "stringValue": "v"}]}) for path in paths]
+    return _encode_events(build_part({"name": "f", "willContinue": True}), *sets, build_part({}))
 
 
 TOOLS = Tools({"f": {"type": "object", "properties": {"x": {"type": "string"}}}})
 
 
-def texts(text: Callable[[int], str], piece: int | None, formats: tuple[TextFormat, ...] = FORMATS) -> Make:
+def make_text_work(text: Callable[[int], str], piece: int | None, formats: tuple[TextFormat, ...] = FORMATS) -> Make:
     def make(size: int) -> Callable[[], object]:
         whole = text(size)
         pieces = [whole] if piece is None else [whole[at : at + piece] for at in range(0, len(whole), piece)]
@@ -371,10 +381,10 @@ def _format_cells(form: TextFormat) -> Iterator[Cell]:
     for name, text in shapes.items():
         for piece in (None, 4):
             how = "whole" if piece is None else "pieces of 4"
-            yield Cell(f"text calls, {form.name}, {how}: {name}", texts(text, piece, (form,)), 100)
+            yield Cell(f"text calls, {form.name}, {how}: {name}", make_text_work(text, piece, (form,)), 100)
 
 
-def _text_cells() -> Iterator[Cell]:
+def _list_text_cells() -> Iterator[Cell]:
     shapes: dict[str, Callable[[int], str]] = {
         "prose": lambda n: "Some words, and `more` of them.\n" * n,
         "white space": lambda n: " " * n,
@@ -398,10 +408,10 @@ def _text_cells() -> Iterator[Cell]:
     }
     for name, text in shapes.items():
         for piece in (None, 4, 1):
-            yield Cell(f"text calls, any, pieces of {piece}: {name}", texts(text, piece), 200)
+            yield Cell(f"text calls, any, pieces of {piece}: {name}", make_text_work(text, piece), 200)
 
 
-def _thinking(text: Callable[[int], str]) -> Make:
+def _make_thinking_work(text: Callable[[int], str]) -> Make:
     def make(size: int) -> Callable[[], object]:
         whole = text(size)
         deltas = [TextDelta(whole[at : at + 3]) for at in range(0, len(whole), 3)]
@@ -436,7 +446,7 @@ SCHEMA: dict[str, Any] = {
 }
 
 
-def _checks(value: Callable[[int], Any]) -> Make:
+def _make_check_work(value: Callable[[int], Any]) -> Make:
     checker = compile_schema(SCHEMA).unwrap()
 
     def make(size: int) -> Callable[[], object]:
@@ -446,7 +456,7 @@ def _checks(value: Callable[[int], Any]) -> Make:
     return make
 
 
-def _reads(text: Callable[[int], str], form: Any) -> Make:
+def _make_read_work(text: Callable[[int], str], form: Any) -> Make:
     def make(size: int) -> Callable[[], object]:
         response = CompletionResponse(content=text(size))
         return lambda: structured(response, form)
@@ -454,7 +464,7 @@ def _reads(text: Callable[[int], str], form: Any) -> Make:
     return make
 
 
-def _repairs(text: Callable[[int], str]) -> Make:
+def _make_repair_work(text: Callable[[int], str]) -> Make:
     def make(size: int) -> Callable[[], object]:
         whole = text(size)
         return lambda: repair_json(whole)
@@ -462,16 +472,16 @@ def _repairs(text: Callable[[int], str]) -> Make:
     return make
 
 
-def _checker_cells() -> Iterator[Cell]:
+def _list_checker_cells() -> Iterator[Cell]:
     values: dict[str, Callable[[int], Any]] = {
         "valid items": lambda n: {"items": [{"a": i, "b": None} for i in range(n)]},
         "wrong items": lambda n: {"items": [{"a": "x", "c": i} for i in range(n)]},
         "equal items": lambda n: {"items": [{"a": 1}] * n},
         "a wide object": lambda n: {f"k{i}": i for i in range(n)},
-        "a deep value": _nested,
+        "a deep value": _build_nested_value,
     }
     for name, value in values.items():
-        yield Cell(f"schema: {name}", _checks(value), 100)
+        yield Cell(f"schema: {name}", _make_check_work(value), 100)
     answers: dict[str, Callable[[int], str]] = {
         "fences": lambda n: "```\n" * n,
         "fences with labels": lambda n: "```json x\n" * n,
@@ -482,8 +492,8 @@ def _checker_cells() -> Iterator[Cell]:
         "a long value": lambda n: json.dumps({"values": list(range(n))}),
     }
     for name, text in answers.items():
-        yield Cell(f"structured, model: {name}", _reads(text, Item), 200)
-        yield Cell(f"structured, schema: {name}", _reads(text, SCHEMA), 200)
+        yield Cell(f"structured, model: {name}", _make_read_work(text, Item), 200)
+        yield Cell(f"structured, schema: {name}", _make_read_work(text, SCHEMA), 200)
     flawed: dict[str, Callable[[int], str]] = {
         "single quotes": lambda n: "{'a': [" + "'x'," * n + "]}",
         "line breaks": lambda n: '{"a": "' + "x\n" * n + '"}',
@@ -497,7 +507,7 @@ def _checker_cells() -> Iterator[Cell]:
         "cut": lambda n: "{'a': [" + "'x'," * n,
     }
     for name, text in flawed.items():
-        yield Cell(f"JSON repair: {name}", _repairs(text), 200)
+        yield Cell(f"JSON repair: {name}", _make_repair_work(text), 200)
     thoughts: dict[str, Callable[[int], str]] = {
         "thinking": lambda n: "<think>" + "a thought " * n + "</think>b",
         "white space before": lambda n: " \n" * n + "<think>a",
@@ -505,17 +515,17 @@ def _checker_cells() -> Iterator[Cell]:
         "half tags": lambda n: "<think>" + "</thin " * n,
     }
     for name, text in thoughts.items():
-        yield Cell(f"think tags: {name}", _thinking(text), 200)
+        yield Cell(f"think tags: {name}", _make_thinking_work(text), 200)
 
 
-def _nested(depth: int) -> Any:
+def _build_nested_value(depth: int) -> Any:
     value: Any = 1
     for _ in range(depth):
         value = [value]
     return {"items": value}
 
 
-def _turns(count: int) -> list[Message]:
+def _build_turns(count: int) -> list[Message]:
     turns = [
         turn
         for n in range(count)
@@ -528,17 +538,17 @@ def _turns(count: int) -> list[Message]:
     return [*turns, Message(role="user", content="end")]
 
 
-def _parallel_calls(count: int) -> list[Message]:
+def _build_parallel_calls(count: int) -> list[Message]:
     calls = [{"id": f"c{n}", "name": "f", "arguments": {"x": n}} for n in range(count)]
     results = [Message(role="tool", tool_call_id=f"c{n}", content="r") for n in range(count)]
     return [Message(role="user", content="Hi"), Message(role="assistant", tool_calls=calls), *results]
 
 
-def _system_messages(count: int) -> list[Message]:
+def _build_system_messages(count: int) -> list[Message]:
     return [Message(role="system" if n % 2 else "user", content=f"s{n}") for n in range(count)]
 
 
-def _requests(provider: str, messages: Callable[[int], list[Message]], **options: Any) -> Make:
+def _make_request_work(provider: str, messages: Callable[[int], list[Message]], **options: Any) -> Make:
     def make(size: int) -> Callable[[], object]:
         turns = messages(size)
         return lambda: replay.request(
@@ -549,21 +559,21 @@ def _requests(provider: str, messages: Callable[[int], list[Message]], **options
 
 
 def _request_cells() -> Iterator[Cell]:
-    shapes = {"turns": _turns, "parallel calls": _parallel_calls, "system messages": _system_messages}
+    shapes = {"turns": _build_turns, "parallel calls": _build_parallel_calls, "system messages": _build_system_messages}
     for protocol, provider in PROVIDERS.items():
         for name, messages in shapes.items():
-            yield Cell(f"{protocol} request: {name}", _requests(provider, messages), 50)
+            yield Cell(f"{protocol} request: {name}", _make_request_work(provider, messages), 50)
     for name, messages in shapes.items():
-        in_words = _requests("vllm", messages, text_tool_calls="hermes", tools_in_prompt=True)
+        in_words = _make_request_work("vllm", messages, text_tool_calls="hermes", tools_in_prompt=True)
         yield Cell(f"request with tools in the prompt: {name}", in_words, 50)
 
 
 CELLS: tuple[Cell, ...] = (
-    *_framer_cells(),
-    *(cell for protocol in PROTOCOLS for cell in _protocol_cells(protocol)),
-    *_special_cells(),
+    *_list_framer_cells(),
+    *(cell for protocol in PROTOCOLS for cell in _list_protocol_cells(protocol)),
+    *_list_special_cells(),
     *_request_cells(),
     *(cell for form in FORMATS for cell in _format_cells(form)),
-    *_text_cells(),
-    *_checker_cells(),
+    *_list_text_cells(),
+    *_list_checker_cells(),
 )

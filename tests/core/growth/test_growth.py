@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.core.growth.measurement import assert_calls_grow_linearly, assert_time_grows_linearly
+from tests.core.growth.measurement import check_calls_grow_linearly, check_time_grows_linearly
 from tests.core.growth.shapes import CELLS, PROVIDERS, Cell
 from victor_fp.core.protocols import PROTOCOLS
 from victor_fp.core.text_tools import FORMATS
@@ -33,7 +33,7 @@ def test_every_protocol_and_format_has_cells() -> None:
     ],
 )
 def test_calls_grow_with_the_input(cell: Cell) -> None:
-    assert_calls_grow_linearly(cell.make, cell.size // 4)
+    check_calls_grow_linearly(cell.make, cell.size // 4)
 
 
 @pytest.mark.parametrize(
@@ -44,4 +44,4 @@ def test_calls_grow_with_the_input(cell: Cell) -> None:
     ],
 )
 def test_time_grows_with_the_input(cell: Cell) -> None:
-    assert_time_grows_linearly(cell.make, cell.size, largest=cell.largest)
+    check_time_grows_linearly(cell.make, cell.size, largest=cell.largest)

@@ -17,7 +17,7 @@ from victor_fp.core.jobs.concurrency import (
 )
 
 
-def after(state: Concurrency, *signs: bool) -> Concurrency:
+def apply_signs(state: Concurrency, *signs: bool) -> Concurrency:
     for under_pressure in signs:
         state = end_row(state, state.reductions, under_pressure=under_pressure)
     return state
@@ -26,15 +26,15 @@ def after(state: Concurrency, *signs: bool) -> Concurrency:
 def test_successes_add_one_row_each_until_the_maximum() -> None:
     state = begin_concurrency(ConcurrencyPolicy(most=12, start=8))
     assert count_allowed_rows(state) == 8
-    assert count_allowed_rows(after(state, False, False)) == 10
-    assert count_allowed_rows(after(state, *[False] * 50)) == 12
+    assert count_allowed_rows(apply_signs(state, False, False)) == 10
+    assert count_allowed_rows(apply_signs(state, *[False] * 50)) == 12
 
 
 def test_pressure_shrinks_the_limit_and_ends_the_fast_growth() -> None:
-    state = after(begin_concurrency(ConcurrencyPolicy(most=100, start=20)), True)
+    state = apply_signs(begin_concurrency(ConcurrencyPolicy(most=100, start=20)), True)
     assert count_allowed_rows(state) == 14
-    assert count_allowed_rows(after(state, *[False] * 13)) == 14
-    assert count_allowed_rows(after(state, *[False] * 16)) == 15
+    assert count_allowed_rows(apply_signs(state, *[False] * 13)) == 14
+    assert count_allowed_rows(apply_signs(state, *[False] * 16)) == 15
 
 
 def test_rows_that_began_before_a_reduction_do_not_shrink_the_limit_again() -> None:
@@ -50,7 +50,7 @@ def test_rows_that_began_before_a_reduction_do_not_shrink_the_limit_again() -> N
 def test_the_limit_stays_within_its_bounds(signs: list[bool], most: int, start: int) -> None:
     state = begin_concurrency(ConcurrencyPolicy(most=most, start=start))
     for sign in signs:
-        state = after(state, sign)
+        state = apply_signs(state, sign)
         assert 1 <= count_allowed_rows(state) <= most
 
 

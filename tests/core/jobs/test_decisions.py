@@ -36,36 +36,36 @@ from victor_fp.core.jobs.decisions import (
 from victor_fp.core.jobs.rows import CheckedRow, RejectedRow, Row, check_row
 
 
-def row(text: str = "a") -> CheckedRow:
+def build_row(text: str = "a") -> CheckedRow:
     checked = check_row(Row("k", text), 7, provider="p", model="m", options={})
     assert isinstance(checked, CheckedRow)
     return checked
 
 
-def entry(status: Status | None, digest: bytes | None = None) -> RowRecord:
-    return RowRecord(1, row().digest if digest is None else digest, 1, status, b"body")
+def build_record(status: Status | None, digest: bytes | None = None) -> RowRecord:
+    return RowRecord(1, build_row().digest if digest is None else digest, 1, status, b"body")
 
 
 def test_new_row_is_processed() -> None:
-    assert decide_row(row(), None, is_repeated=False) == RunRow(row())
+    assert decide_row(build_row(), None, is_repeated=False) == RunRow(build_row())
 
 
 @pytest.mark.parametrize(
     ("status", "is_asked"), [("done", False), ("failed", False), ("retryable", True), (None, True)]
 )
 def test_known_row_without_a_final_result_is_processed(status: Status | None, is_asked: bool) -> None:
-    decision = decide_row(row(), entry(status), is_repeated=False)
+    decision = decide_row(build_row(), build_record(status), is_repeated=False)
     assert isinstance(decision, RunRow if is_asked else Replay)
 
 
 def test_failed_row_is_retried_on_request_and_finished_one_is_not() -> None:
-    assert isinstance(decide_row(row(), entry("failed"), is_repeated=False, retry_failed=True), RunRow)
-    assert isinstance(decide_row(row(), entry("done"), is_repeated=False, retry_failed=True), Replay)
+    assert isinstance(decide_row(build_row(), build_record("failed"), is_repeated=False, retry_failed=True), RunRow)
+    assert isinstance(decide_row(build_row(), build_record("done"), is_repeated=False, retry_failed=True), Replay)
 
 
 def test_repeated_and_changed_keys_are_refused_without_touching_the_ledger() -> None:
-    repeated = decide_row(row(), None, is_repeated=True)
-    changed = decide_row(row("b"), entry("done"), is_repeated=False)
+    repeated = decide_row(build_row(), None, is_repeated=True)
+    changed = decide_row(build_row("b"), build_record("done"), is_repeated=False)
     for decision in (repeated, changed):
         assert isinstance(decision, RefuseRow)
         assert not decision.is_recorded
@@ -83,15 +83,15 @@ def test_repeated_and_changed_keys_are_refused_without_touching_the_ledger() -> 
     ],
 )
 def test_a_row_may_change_while_it_has_no_result(status: Status | None, retry_failed: bool, is_asked: bool) -> None:
-    changed = row("b")
-    decision = decide_row(changed, entry(status), is_repeated=False, retry_failed=retry_failed)
+    changed = build_row("b")
+    decision = decide_row(changed, build_record(status), is_repeated=False, retry_failed=retry_failed)
     assert isinstance(decision, RunRow if is_asked else RefuseRow)
-    submitted = RowRecord(-1, row().digest, 0, is_submitted=True)
+    submitted = RowRecord(-1, build_row().digest, 0, is_submitted=True)
     assert isinstance(decide_row(changed, submitted, is_repeated=False, retry_failed=retry_failed), RefuseRow)
 
 
 def test_a_failed_row_that_has_changed_names_the_way_to_send_it() -> None:
-    decision = decide_row(row("b"), entry("failed"), is_repeated=False)
+    decision = decide_row(build_row("b"), build_record("failed"), is_repeated=False)
     assert isinstance(decision, RefuseRow)
     assert (
         decision.fault.message
@@ -103,8 +103,8 @@ def test_a_row_that_could_not_be_read_may_be_corrected() -> None:
     rejected = RejectedRow("k", InvalidRequest(message="no messages"), 7)
     first = decide_row(rejected, None, is_repeated=False)
     assert first == RefuseRow("k", rejected.fault, 7, is_recorded=True)
-    assert isinstance(decide_row(row(), entry("failed", b""), is_repeated=False), RunRow)
-    after_done = decide_row(rejected, entry("done"), is_repeated=False)
+    assert isinstance(decide_row(build_row(), build_record("failed", b""), is_repeated=False), RunRow)
+    after_done = decide_row(rejected, build_record("done"), is_repeated=False)
     assert isinstance(after_done, RefuseRow)
     assert not after_done.is_recorded
 

@@ -62,7 +62,7 @@ def begun(request: HttpRequest = CREATE, timeout: float = 1e6) -> tuple[Backgrou
     return begin_polling(BACKGROUND, request, False, timeout)
 
 
-def after(*events: PollingEvent, request: HttpRequest = CREATE) -> tuple[Any, list[PollingOrder]]:
+def apply_events(*events: PollingEvent, request: HttpRequest = CREATE) -> tuple[Any, list[PollingOrder]]:
     polling: Any = begun(request)[0]
     orders: list[PollingOrder] = []
     for event in events:
@@ -78,13 +78,13 @@ def test_it_begins_with_the_request_itself_which_has_its_own_timeout() -> None:
 
 def test_a_response_that_has_ended_is_used_as_it_is() -> None:
     ended = make_exchange("ended")
-    polling, orders = after(ended)
+    polling, orders = apply_events(ended)
     assert orders == [UseResponse(ended)]
     assert polling.cancel is None
 
 
 def test_polling_delays_increase() -> None:
-    polling, orders = after(*[make_exchange()] * 12)
+    polling, orders = apply_events(*[make_exchange()] * 12)
     assert all(isinstance(order, SendRequest) and order.request == get("r1") for order in orders)
     delays = [order.delay for order in orders if isinstance(order, SendRequest)]
     assert delays[:3] == [1.0, 1.5, 2.25]
@@ -93,7 +93,7 @@ def test_polling_delays_increase() -> None:
 
 
 def test_temporary_poll_failures_are_retried_and_may_set_the_delay() -> None:
-    _, orders = after(
+    _, orders = apply_events(
         make_exchange(), DOWN, make_exchange(status=503), make_exchange(status=429, retry_after="30"), make_exchange()
     )
     delays = [order.delay for order in orders if isinstance(order, SendRequest)]
@@ -101,24 +101,24 @@ def test_temporary_poll_failures_are_retried_and_may_set_the_delay() -> None:
 
 
 def test_polls_that_keep_failing_end_the_waiting() -> None:
-    polling, orders = after(make_exchange(), *[DOWN] * (MAX_FAILED_POLLS + 1))
+    polling, orders = apply_events(make_exchange(), *[DOWN] * (MAX_FAILED_POLLS + 1))
     assert orders[-1] == StopPolling(DOWN.fault)
     assert polling.cancel == cancel("r1")
 
 
 @pytest.mark.parametrize("event", [make_exchange(status=429), make_exchange(status=500), make_exchange(status=401)])
 def test_a_failed_creation_is_not_retried_by_polling(event: ExchangeDone) -> None:
-    assert after(event)[1] == [UseResponse(event)]
-    assert after(DOWN)[1] == [StopPolling(DOWN.fault)]
+    assert apply_events(event)[1] == [UseResponse(event)]
+    assert apply_events(DOWN)[1] == [StopPolling(DOWN.fault)]
 
 
 def test_a_poll_that_is_refused_ends_the_waiting() -> None:
     gone = make_exchange(status=404)
-    assert after(make_exchange(), gone)[1][-1] == UseResponse(gone)
+    assert apply_events(make_exchange(), gone)[1][-1] == UseResponse(gone)
 
 
 def test_resumed_response_is_never_cancelled() -> None:
-    polling, orders = after(make_exchange(), make_exchange(), request=get("r1"))
+    polling, orders = apply_events(make_exchange(), make_exchange(), request=get("r1"))
     assert isinstance(orders[-1], SendRequest)
     assert polling.cancel is None
 

@@ -26,7 +26,7 @@ def sample(pattern: str) -> str:
     return re.sub(r"\[(.)[^]]*\]", r"\1", pattern).replace("?", "1").replace("*", "")
 
 
-def policy_tables(entry: ProviderSpec) -> Iterator[tuple[Any, ...]]:
+def list_policy_tables(entry: ProviderSpec) -> Iterator[tuple[Any, ...]]:
     """The tables of policies that an entry's dialects match models against."""
     for dialect in (entry.dialect, *(route.dialect for route in entry.model_routes)):
         assert isinstance(dialect, msgspec.Struct)
@@ -35,14 +35,14 @@ def policy_tables(entry: ProviderSpec) -> Iterator[tuple[Any, ...]]:
                 yield item
 
 
-def patterns_of(entry: ProviderSpec) -> set[str]:
-    policies = {policy.pattern for table in policy_tables(entry) for policy in table}
+def collect_patterns(entry: ProviderSpec) -> set[str]:
+    policies = {policy.pattern for table in list_policy_tables(entry) for policy in table}
     return policies | {limit.pattern for limit in load_bundled_limits(choose_limits_name(entry))}
 
 
 @pytest.mark.parametrize("name", name_params())
 def test_every_policy_is_the_first_that_matches_some_model(name: str) -> None:
-    for table in policy_tables(ENTRIES[name]):
+    for table in list_policy_tables(ENTRIES[name]):
         patterns = [policy.pattern for policy in table]
         for n, pattern in enumerate(patterns):
             shadows = [earlier for earlier in patterns[:n] if fnmatchcase(pattern.replace("*", "~"), earlier)]
@@ -61,7 +61,7 @@ def test_every_limit_is_the_first_that_matches_some_model() -> None:
 def test_policies_and_capabilities_agree_on_which_models_think(name: str) -> None:
     entry, table = ENTRIES[name], load_bundled_capabilities()
     disagreed = {}
-    for model in {sample(pattern) for pattern in patterns_of(entry)} - {""}:
+    for model in {sample(pattern) for pattern in collect_patterns(entry)} - {""}:
         says = entry.for_model(model).dialect.can_reason(model)
         trained = [p for p in match_patterns(table.models, model) if "reasoning" in table.models[p].training]
         if says is not None and trained and find_capabilities(name, model).reasoning is not says:
@@ -72,7 +72,7 @@ def test_policies_and_capabilities_agree_on_which_models_think(name: str) -> Non
 @pytest.mark.parametrize("name", name_params())
 def test_a_model_that_an_entry_says_thinks_is_asked_of_a_provider_that_supports_it(name: str) -> None:
     entry = ENTRIES[name]
-    thinking = [m for m in map(sample, patterns_of(entry)) if m and entry.for_model(m).dialect.can_reason(m)]
+    thinking = [m for m in map(sample, collect_patterns(entry)) if m and entry.for_model(m).dialect.can_reason(m)]
     assert entry.supports.reasoning is not False or not thinking
 
 

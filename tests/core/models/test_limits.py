@@ -86,12 +86,12 @@ def merge(*models: ModelInfo, stored: tuple[ModelLimit, ...] = ()) -> tuple[Mode
     return merge_reported(stored, BUNDLED, models, source="list", date="2026-11-20")
 
 
-def reported(pattern: str, window: int, output: int | None = None) -> ModelLimit:
+def build_limit(pattern: str, window: int, output: int | None = None) -> ModelLimit:
     return ModelLimit(pattern=pattern, context_window=window, max_output=output, source="list", date="2026-11-20")
 
 
 def test_a_model_that_is_reported_differently_is_stored() -> None:
-    assert merge(ModelInfo(id="Big-1", context_window=2000, max_output=200)) == (reported("big-1", 2000, 200),)
+    assert merge(ModelInfo(id="Big-1", context_window=2000, max_output=200)) == (build_limit("big-1", 2000, 200),)
 
 
 def test_model_with_known_limits_is_not_stored() -> None:
@@ -100,7 +100,7 @@ def test_model_with_known_limits_is_not_stored() -> None:
 
 def test_unreported_limits_are_kept() -> None:
     assert merge(ModelInfo(id="big-1", context_window=None, max_output=7)) == ()
-    assert merge(ModelInfo(id="big-1", context_window=5000)) == (reported("big-1", 5000, 100),)
+    assert merge(ModelInfo(id="big-1", context_window=5000)) == (build_limit("big-1", 5000, 100),)
 
 
 def test_a_later_refresh_replaces_the_earlier_one_and_keeps_models_that_are_gone() -> None:
@@ -115,9 +115,9 @@ def test_a_name_with_marks_of_patterns_matches_itself_only() -> None:
 
 def test_limits_of_entry_provider_and_table_have_this_precedence() -> None:
     spec = CATALOGUE.find("openai").unwrap()
-    limits = {"openai": (reported("gpt-4.1", 5),)}
-    assert find_limit(spec, "GPT-4.1", limits) == reported("gpt-4.1", 5)
-    assert find_limit(CATALOGUE.find("azure").unwrap(), "gpt-4.1", limits) == reported("gpt-4.1", 5)
+    limits = {"openai": (build_limit("gpt-4.1", 5),)}
+    assert find_limit(spec, "GPT-4.1", limits) == build_limit("gpt-4.1", 5)
+    assert find_limit(CATALOGUE.find("azure").unwrap(), "gpt-4.1", limits) == build_limit("gpt-4.1", 5)
     own = msgspec.structs.replace(spec, limits=(ModelLimit(pattern="*", context_window=7),))
     assert find_limit(own, "gpt-4.1", limits) == ModelLimit(pattern="*", context_window=7)
     assert find_context_window("openai", "gpt-4.1", reported=limits) == 5

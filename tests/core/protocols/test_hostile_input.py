@@ -104,20 +104,20 @@ ALL_TOKENS = [
 ]
 
 
-def _places(value: Any, chosen: range) -> list[Any]:
+def _mark_nodes(value: Any, chosen: range) -> list[Any]:
     """The JSON once for each of its chosen nodes, with the mark in that node's place."""
-    return [changed for number, changed in enumerate(_all_places(value)) if number in chosen]
+    return [changed for number, changed in enumerate(_mark_every_node(value)) if number in chosen]
 
 
-def _all_places(value: Any) -> Iterator[Any]:
+def _mark_every_node(value: Any) -> Iterator[Any]:
     yield MARK
     if isinstance(value, dict):
         for key, inner in value.items():
-            for changed in _all_places(inner):
+            for changed in _mark_every_node(inner):
                 yield {**value, key: changed}
     elif isinstance(value, list):
         for index, inner in enumerate(value):
-            for changed in _all_places(inner):
+            for changed in _mark_every_node(inner):
                 yield [*value[:index], changed, *value[index + 1 :]]
 
 
@@ -125,7 +125,7 @@ def _with_token(marked: bytes, token: bytes) -> bytes:
     return marked.replace(json.dumps(MARK).encode(), token).replace(f'"{MARK}"'.encode(), token)
 
 
-def _frame(protocol: str, event: Event, token: bytes) -> bytes:
+def _encode_frame(protocol: str, event: Event, token: bytes) -> bytes:
     name, payload = event
     if protocol == "bedrock-converse":
         data = _with_token(encode_json(payload), token)
@@ -171,7 +171,7 @@ def check_completion(provider: str, response: CompletionResponse) -> None:
 def test_no_body_raises(protocol: str, token: str, chosen: range) -> None:
     provider = PROVIDERS[protocol]
     body = json.loads(b"".join(load_writer(protocol).build_answer(TURN).pieces))
-    for changed in _places(body, chosen):
+    for changed in _mark_nodes(body, chosen):
         data = _with_token(json.dumps(changed).encode(), TOKENS[token])
         check_response(provider, replay.response(provider, 200, {}, data))
 
@@ -188,10 +188,10 @@ def test_no_stream_raises(protocol: str, token: str, chosen: range) -> None:
         if shape in seen:
             continue
         seen.add(shape)
-        before = [_frame(protocol, event, b"") for event in events[:number]]
-        after = [*(_frame(protocol, event, b"") for event in events[number + 1 :]), form.ending]
-        for changed in _places(payload, chosen):
-            frames = [*before, _frame(protocol, (name, changed), TOKENS[token]), *after]
+        before = [_encode_frame(protocol, event, b"") for event in events[:number]]
+        after = [*(_encode_frame(protocol, event, b"") for event in events[number + 1 :]), form.ending]
+        for changed in _mark_nodes(payload, chosen):
+            frames = [*before, _encode_frame(protocol, (name, changed), TOKENS[token]), *after]
             for step in replay.stream(provider, 200, {}, [b"".join(frames)]):
                 check_response(provider, step)
 
@@ -206,7 +206,7 @@ def test_no_error_raises(protocol: str, token: str, chosen: range) -> None:
         "message": "m", "detail": [{"msg": "m"}], "retry_after": 1, "request_id": "r",
     }  # fmt: skip
     for value in (error, rich):
-        for changed in _places(value, chosen):
+        for changed in _mark_nodes(value, chosen):
             data = _with_token(json.dumps(changed).encode(), TOKENS[token])
             for status in (400, 429, 500):
                 check_response(provider, replay.response(provider, status, {}, data))

@@ -83,7 +83,7 @@ def find_called(tree: ast.Module) -> Called:
     return Called(frozenset(models), frozenset(modules), frozenset(typed))
 
 
-def misspell(tree: ast.Module, numbers: Iterator[int], *, replaced: bool) -> Iterator[tuple[str, list[Edit]]]:
+def list_misspellings(tree: ast.Module, numbers: Iterator[int], *, replaced: bool) -> Iterator[tuple[str, list[Edit]]]:
     """Misspell every field of a request body that the module names, each with its own number, and tell how."""
     called = find_called(tree)
     if not called.models and not called.modules:
@@ -129,7 +129,7 @@ def check_misspelt(folder: Path, *, replaced: bool) -> tuple[dict[str, str], lis
     numbers = count()
     for path in MODULES:
         source = path.read_text(encoding="utf-8")
-        found = dict(misspell(ast.parse(source), numbers, replaced=replaced))
+        found = dict(list_misspellings(ast.parse(source), numbers, replaced=replaced))
         if found:
             shadow = folder / f"{path.parent.name}-{path.name}"
             shadow.write_text(insert(source, [edit for edits in found.values() for edit in edits]), encoding="utf-8")
@@ -170,7 +170,7 @@ def test_every_misspelt_field_is_an_error(replaced: bool, tmp_path: Path) -> Non
 BUILDERS = [
     pytest.param(path, id=f"{path.parent.name}/{path.name}")
     for path in MODULES
-    if any(misspell(ast.parse(path.read_text(encoding="utf-8")), count(), replaced=False))
+    if any(list_misspellings(ast.parse(path.read_text(encoding="utf-8")), count(), replaced=False))
 ]
 OPTIONS = frozenset(Options.__struct_fields__ + ChatRequest.__struct_fields__)
 """Dicts with these keys say which options of a request are set."""

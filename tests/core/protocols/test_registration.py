@@ -25,7 +25,7 @@ from victor_fp.testing.writers import Writer, load_writer
 ROOT = Path(protocols.__file__).parents[3]
 
 
-def packages(module_path: Iterable[str]) -> set[str]:
+def list_packages(module_path: Iterable[str]) -> set[str]:
     return {module.name for module in pkgutil.iter_modules(list(module_path)) if module.ispkg}
 
 
@@ -35,8 +35,8 @@ SHARED = {"batches", "openai_family", "openai_embeddings", "rerank", "bedrock_in
 
 def test_every_package_below_protocols_is_registered() -> None:
     registered = {registration.package for registration in PROTOCOLS.values()}
-    assert packages(protocols.__path__) == registered | SHARED
-    assert packages(victor_fp_wire.__path__) >= registered
+    assert list_packages(protocols.__path__) == registered | SHARED
+    assert list_packages(victor_fp_wire.__path__) >= registered
 
 
 def test_only_mistral_shares_the_route_of_another_protocol() -> None:

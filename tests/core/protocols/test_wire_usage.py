@@ -23,7 +23,7 @@ DECODED_BY_FIELD = {("bedrock_converse", "ConverseStreamOutput")}
 """Unions of the vendor's whose fields are decoded one by one, since each frame's header names its field."""
 
 
-def operations(document: str) -> dict[str, type[Any]]:
+def list_operations(document: str) -> dict[str, type[Any]]:
     module = importlib.import_module(f"victor_fp_wire.{document}.operations")
     return {
         name: item
@@ -33,12 +33,12 @@ def operations(document: str) -> dict[str, type[Any]]:
 
 
 @cache
-def imported() -> frozenset[tuple[str, str]]:
+def collect_imports() -> frozenset[tuple[str, str]]:
     """(module, name) for everything the protocols import from the wire, and (module.operation, role) for what they read."""
     found: set[tuple[str, str]] = set()
     for path in Path(protocols.__file__).parent.rglob("*.py"):
         tree = ast.parse(path.read_text(encoding="utf-8"))
-        aliases = dict(wire_imports(tree))
+        aliases = dict(list_wire_imports(tree))
         for node in ast.walk(tree):
             match node:
                 case ast.Name(id=name) if name in aliases:
@@ -51,7 +51,7 @@ def imported() -> frozenset[tuple[str, str]]:
     return frozenset(found)
 
 
-def wire_imports(tree: ast.Module) -> Iterator[tuple[str, tuple[str, str]]]:
+def list_wire_imports(tree: ast.Module) -> Iterator[tuple[str, tuple[str, str]]]:
     for node in ast.walk(tree):
         if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("victor_fp_wire"):
             for alias in node.names:
@@ -61,12 +61,16 @@ def wire_imports(tree: ast.Module) -> Iterator[tuple[str, tuple[str, str]]]:
 def is_used(document: str, role: str, name: str) -> bool:
     side = "request" if role == "REQUEST" else "response"
     direct = {(f"victor_fp_wire.{document}.{side}", name), (f"victor_fp_wire.{document}.{side}.{name}", name)}
-    if direct & imported():
+    if direct & collect_imports():
         return True
     readers = {
-        operation for operation, item in operations(document).items() if name_of(getattr(item, role), document) == name
+        operation
+        for operation, item in list_operations(document).items()
+        if name_of(getattr(item, role), document) == name
     }
-    return any((f"victor_fp_wire.{document}.operations.{operation}", role) in imported() for operation in readers)
+    return any(
+        (f"victor_fp_wire.{document}.operations.{operation}", role) in collect_imports() for operation in readers
+    )
 
 
 def name_of(body: victor_fp_wire.Body[object] | None, document: str) -> str | None:
@@ -82,7 +86,7 @@ def name_of(body: victor_fp_wire.Body[object] | None, document: str) -> str | No
 @pytest.mark.parametrize("document", DOCUMENTS)
 def test_every_operation_is_used(document: str) -> None:
     module = f"victor_fp_wire.{document}.operations"
-    unused = [name for name in operations(document) if (module, name) not in imported()]
+    unused = [name for name in list_operations(document) if (module, name) not in collect_imports()]
     assert unused == []
 
 
@@ -90,7 +94,7 @@ def test_every_operation_is_used(document: str) -> None:
 def test_every_body_of_an_operation_is_used(document: str) -> None:
     bodies = {
         (role, name)
-        for item in operations(document).values()
+        for item in list_operations(document).values()
         for role in ROLES
         if (name := name_of(getattr(item, role), document)) is not None
     }
@@ -106,5 +110,5 @@ def test_every_body_of_an_operation_is_used(document: str) -> None:
 def test_the_exceptions_are_still_needed() -> None:
     for document, name in DECODED_BY_FIELD:
         fields = msgspec.structs.fields(getattr(importlib.import_module(f"victor_fp_wire.{document}.response"), name))
-        assert any(str(field.type.__args__[0].__name__) in str(imported()) for field in fields)
+        assert any(str(field.type.__args__[0].__name__) in str(collect_imports()) for field in fields)
         assert not is_used(document, "EVENT", name)

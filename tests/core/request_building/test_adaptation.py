@@ -22,7 +22,7 @@ class Scores(BaseModel):
     by_name: dict[str, int]
 
 
-def built(provider: str, **more: Any) -> HttpRequest | Fault:
+def build_request(provider: str, **more: Any) -> HttpRequest | Fault:
     match outcome(replay.request(provider, "Hi", model=more.pop("model", "m"), **more)):
         case Success(request):
             return request
@@ -30,20 +30,20 @@ def built(provider: str, **more: Any) -> HttpRequest | Fault:
             return fault
 
 
-def form(schema: dict[str, Any], **more: Any) -> dict[str, Any]:
+def build_format(schema: dict[str, Any], **more: Any) -> dict[str, Any]:
     return {"type": "json_schema", "json_schema": {"name": "answer", "schema": schema, **more}}
 
 
-def sent_form(provider: str, request: HttpRequest) -> Any:
+def get_sent_format(provider: str, request: HttpRequest) -> Any:
     body: Any = request.json()
     return body["text"]["format"] if provider == "openai-responses" else body["response_format"]["json_schema"]
 
 
 @pytest.mark.parametrize("provider", ["openai", "openai-responses"])
 def test_a_free_form_format_is_sent_without_strict_visibly(provider: str) -> None:
-    request = built(provider, response_format=Scores)
+    request = build_request(provider, response_format=Scores)
     assert isinstance(request, HttpRequest)
-    sent = sent_form(provider, request)
+    sent = get_sent_format(provider, request)
     assert sent["strict"] is False
     assert sent["schema"]["properties"]["by_name"]["additionalProperties"] == {"type": "integer"}
     assert [(one.parameter, one.action, one.reason) for one in request.adjustments] == [
@@ -57,21 +57,21 @@ def test_a_free_form_format_is_sent_without_strict_visibly(provider: str) -> Non
 
 @pytest.mark.parametrize("provider", ["openai", "openai-responses"])
 def test_an_explicit_strict_is_not_dropped_silently(provider: str) -> None:
-    fault = built(provider, response_format=form(FREE, strict=True))
+    fault = build_request(provider, response_format=build_format(FREE, strict=True))
     assert isinstance(fault, UnsupportedParameter)
     assert fault.parameter == "response_format"
     assert "$.tags" in fault.message
-    request = built(provider, response_format=form(FREE, strict=True), on_unsupported="adjust")
+    request = build_request(provider, response_format=build_format(FREE, strict=True), on_unsupported="adjust")
     assert isinstance(request, HttpRequest)
-    assert sent_form(provider, request)["strict"] is False
+    assert get_sent_format(provider, request)["strict"] is False
     assert request.adjustments
 
 
 @pytest.mark.parametrize("provider", ["openai", "openai-responses"])
 def test_an_answer_that_need_not_be_strict_keeps_its_schema(provider: str) -> None:
-    request = built(provider, response_format=form(FREE, strict=False))
+    request = build_request(provider, response_format=build_format(FREE, strict=False))
     assert isinstance(request, HttpRequest)
-    sent = sent_form(provider, request)
+    sent = get_sent_format(provider, request)
     assert (sent["schema"], sent["strict"], request.adjustments) == (FREE, False, ())
 
 
@@ -80,11 +80,11 @@ def test_an_answer_that_need_not_be_strict_keeps_its_schema(provider: str) -> No
 )
 def test_a_free_form_answer_is_refused_where_every_object_is_closed(provider: str, model: str) -> None:
     settings = {"region": "r"} if provider == "bedrock" else {}
-    fault = built(provider, model=model, settings=settings, response_format=Scores)
+    fault = build_request(provider, model=model, settings=settings, response_format=Scores)
     assert isinstance(fault, UnsupportedParameter)
     assert (fault.parameter, "$.by_name" in fault.message) == ("response_format", True)
     more = {"response_format": Scores, "on_unsupported": "adjust"}
-    request = built(provider, model=model, settings=settings, **more)
+    request = build_request(provider, model=model, settings=settings, **more)
     assert isinstance(request, HttpRequest)
     assert "by_name" in str(request.json())
     assert "moved to the system message" in request.adjustments[0].reason
@@ -96,10 +96,10 @@ def test_a_free_form_answer_is_refused_where_every_object_is_closed(provider: st
 )
 def test_a_strict_tool_with_free_keys_is_refused_or_sent_without_strict(provider: str, model: str) -> None:
     tool = ToolDefinition(name="tag", parameters=FREE, strict=True)
-    fault = built(provider, model=model, tools=[tool])
+    fault = build_request(provider, model=model, tools=[tool])
     assert isinstance(fault, UnsupportedParameter)
     assert (fault.parameter, "tag" in fault.message) == ("tools.strict", True)
-    request = built(provider, model=model, tools=[tool], on_unsupported="adjust")
+    request = build_request(provider, model=model, tools=[tool], on_unsupported="adjust")
     assert isinstance(request, HttpRequest)
     text = str(request.json())
     assert "'strict': True" not in text
@@ -107,7 +107,7 @@ def test_a_strict_tool_with_free_keys_is_refused_or_sent_without_strict(provider
 
 
 def test_odd_types_are_sent_as_json_types_and_named_with_their_tool() -> None:
-    request = built("openai", tools=[ToolDefinition(name="add", parameters=ODD)])
+    request = build_request("openai", tools=[ToolDefinition(name="add", parameters=ODD)])
     assert isinstance(request, HttpRequest)
     body: Any = request.json()
     assert body["tools"][0]["function"]["parameters"] == {
@@ -124,16 +124,16 @@ def test_odd_types_are_sent_as_json_types_and_named_with_their_tool() -> None:
 def test_a_tool_whose_schema_cannot_be_converted_is_rejected_or_widened_if_allowed() -> None:
     recursive = {"type": "object", "properties": {"child": {"$ref": "#"}}}
     tools = [ToolDefinition(name="tree", parameters=recursive)]
-    fault = built("ollama", tools=tools)
+    fault = build_request("ollama", tools=tools)
     assert isinstance(fault, UnsupportedParameter)
     assert fault.message.startswith("tools: tree: $.child: # contains itself")
-    request = built("ollama", tools=tools, on_unsupported="adjust")
+    request = build_request("ollama", tools=tools, on_unsupported="adjust")
     assert isinstance(request, HttpRequest)
     body: Any = request.json()
     assert body["tools"][0]["function"]["parameters"]["properties"] == {"child": {"type": "object"}}
 
 
 def test_schemas_are_not_converted_for_a_provider_without_schemas() -> None:
-    fault = built("deepseek", response_format=form(FREE, strict=True))
+    fault = build_request("deepseek", response_format=build_format(FREE, strict=True))
     assert isinstance(fault, UnsupportedParameter)
     assert "no schema" in fault.message

@@ -22,7 +22,7 @@ from victor_fp.core.types import Message
 HI = [Message(role="user", content="hi")]
 
 
-def endpoint(provider: str, base_url: str | None = None, **given: Any) -> Endpoint:
+def make_endpoint(provider: str, base_url: str | None = None, **given: Any) -> Endpoint:
     match outcome(build_endpoint(CATALOGUE.find(provider).unwrap(), base_url=base_url, **given)):
         case Success(found):
             return found
@@ -30,7 +30,7 @@ def endpoint(provider: str, base_url: str | None = None, **given: Any) -> Endpoi
             raise AssertionError(other)
 
 
-def refusal(provider: str, base_url: str | None = None, **given: Any) -> Fault:
+def get_fault(provider: str, base_url: str | None = None, **given: Any) -> Fault:
     match outcome(build_endpoint(CATALOGUE.find(provider).unwrap(), base_url=base_url, **given)):
         case Failure(fault):
             assert isinstance(fault, InvalidRequest)
@@ -39,7 +39,7 @@ def refusal(provider: str, base_url: str | None = None, **given: Any) -> Fault:
             raise AssertionError(other)
 
 
-def sent_to(provider: str, model: str = "m", **given: Any) -> str:
+def build_url(provider: str, model: str = "m", **given: Any) -> str:
     match outcome(replay.request(provider, HI, model=model, **given)):
         case Success(request):
             return request.url
@@ -72,13 +72,13 @@ def sent_to(provider: str, model: str = "m", **given: Any) -> str:
     ],
 )
 def test_the_forms_of_ollama_host(host: str, address: str) -> None:
-    assert endpoint("ollama", environment={"OLLAMA_HOST": host}).base_url == address
-    assert endpoint("ollama", host).base_url == address
+    assert make_endpoint("ollama", environment={"OLLAMA_HOST": host}).base_url == address
+    assert make_endpoint("ollama", host).base_url == address
 
 
 def test_other_vendors_have_no_port_of_their_own() -> None:
-    assert endpoint("vllm", "gpu-box:9000").base_url == "http://gpu-box:9000/v1"
-    assert endpoint("vllm", "gpu-box").base_url == "http://gpu-box/v1"
+    assert make_endpoint("vllm", "gpu-box:9000").base_url == "http://gpu-box:9000/v1"
+    assert make_endpoint("vllm", "gpu-box").base_url == "http://gpu-box/v1"
 
 
 @pytest.mark.parametrize("spec", entry_params())
@@ -86,14 +86,14 @@ def test_an_origin_alone_keeps_the_path_of_the_entry(spec: Any) -> None:
     settings = {
         setting.name: "x" for setting in spec.settings if setting.name not in ("endpoint", "deployment", "model_path")
     }
-    own = endpoint(spec.name, settings=settings).base_url
+    own = make_endpoint(spec.name, settings=settings).base_url
     path = "/" + own.partition("://")[2].partition("/")[2]
-    moved = endpoint(spec.name, "https://gateway.example:8443/", settings=settings).base_url
+    moved = make_endpoint(spec.name, "https://gateway.example:8443/", settings=settings).base_url
     assert moved == f"https://gateway.example:8443{path}".rstrip("/")
 
 
 def test_a_path_in_the_base_url_replaces_that_of_the_entry() -> None:
-    assert endpoint("openai", "https://gateway.example/openai/").base_url == "https://gateway.example/openai"
+    assert make_endpoint("openai", "https://gateway.example/openai/").base_url == "https://gateway.example/openai"
 
 
 ROUTES = [
@@ -126,13 +126,13 @@ ROUTES = [
 
 @pytest.mark.parametrize(("provider", "base_url", "url"), ROUTES)
 def test_an_address_that_ends_in_the_route_is_understood(provider: str, base_url: str, url: str) -> None:
-    assert sent_to(provider, base_url=base_url) == url
+    assert build_url(provider, base_url=base_url) == url
 
 
 def test_the_azure_target_url_is_parsed() -> None:
     target = "https://mine.openai.azure.com/openai/deployments/gpt%204o/chat/completions?api-version=2025-01-01-preview"
-    assert sent_to("azure", base_url=target) == target
-    assert sent_to("azure", settings={"endpoint": target}) == target
+    assert build_url("azure", base_url=target) == target
+    assert build_url("azure", settings={"endpoint": target}) == target
 
 
 REFUSED = [
@@ -158,23 +158,23 @@ REFUSED = [
 @pytest.mark.parametrize(("base_url", "reason"), REFUSED)
 @pytest.mark.parametrize("provider", ["openai", "ollama", "anthropic", "azure"])
 def test_unusable_urls_are_rejected_by_name(provider: str, base_url: str, reason: str) -> None:
-    fault = refusal(provider, base_url)
+    fault = get_fault(provider, base_url)
     assert re.match(r"base_url (is|has|holds)", fault.message)
     assert reason in fault.message or "hunter2" not in reason
     assert "hunter2" not in fault.message or "(hunter2)" in fault.message
 
 
 def test_the_variable_with_an_invalid_url_is_named() -> None:
-    fault = refusal("openai", environment={"OPENAI_BASE_URL": "http://u:p@h"})
+    fault = get_fault("openai", environment={"OPENAI_BASE_URL": "http://u:p@h"})
     assert fault.message.startswith("OPENAI_BASE_URL has a user name")
 
 
 def test_vertex_behind_a_gateway_keeps_project_location_and_publisher() -> None:
     settings = {"project": "p", "location": "europe-west1"}
     place = "https://gw.example/v1/projects/p/locations/europe-west1"
-    gemini = sent_to("vertex", "gemini-2.5-flash", base_url="https://gw.example", settings=settings)
+    gemini = build_url("vertex", "gemini-2.5-flash", base_url="https://gw.example", settings=settings)
     assert gemini == f"{place}/publishers/google/models/gemini-2.5-flash:generateContent"
-    claude = sent_to("vertex-anthropic", "claude-sonnet-4-5", base_url="https://gw.example", settings=settings)
+    claude = build_url("vertex-anthropic", "claude-sonnet-4-5", base_url="https://gw.example", settings=settings)
     assert claude == f"{place}/publishers/anthropic/models/claude-sonnet-4-5:rawPredict"
 
 
@@ -193,7 +193,7 @@ def test_vertex_routes_claude_to_its_own_protocol() -> None:
 
 
 def test_a_routed_model_has_its_own_codec_and_limits() -> None:
-    codec = codec_for(endpoint("vertex", settings={"project": "p"}))
+    codec = codec_for(make_endpoint("vertex", settings={"project": "p"}))
     assert codec.for_model("gemini-2.5-pro") is codec
     assert codec.for_model(None) is codec
     assert codec.for_model("claude-opus-4-5").protocol == "anthropic-messages"
@@ -201,9 +201,9 @@ def test_a_routed_model_has_its_own_codec_and_limits() -> None:
 
 
 def test_an_express_key_goes_to_the_callers_gateway() -> None:
-    own = apply_key_auth(endpoint("vertex", "https://gw.example"))
+    own = apply_key_auth(make_endpoint("vertex", "https://gw.example"))
     assert own.base_url.startswith("https://gw.example")
-    assert apply_key_auth(endpoint("vertex")).base_url == "https://aiplatform.googleapis.com/v1/publishers/google"
+    assert apply_key_auth(make_endpoint("vertex")).base_url == "https://aiplatform.googleapis.com/v1/publishers/google"
 
 
 def test_a_missing_setting_is_reported_when_a_request_is_built() -> None:

@@ -22,7 +22,7 @@ class Body(msgspec.Struct, frozen=True, kw_only=True):
     temperature: float | msgspec.UnsetType = msgspec.UNSET
 
 
-def merged(body: Body, extra: dict[str, Any], **keywords: Any) -> tuple[Any, dict[str, str]]:
+def merge_extra(body: Body, extra: dict[str, Any], **keywords: Any) -> tuple[Any, dict[str, str]]:
     data, adjustments = merge_extra_body(body, extra, **keywords)
     assert all(adjustment.action == "changed" for adjustment in adjustments)
     return json.loads(data), {adjustment.parameter: adjustment.reason for adjustment in adjustments}
@@ -55,42 +55,42 @@ def test_a_body_without_extra_fields_is_encoded_as_it_is() -> None:
 
 
 def test_a_nested_field_joins_those_that_options_set() -> None:
-    sent, adjusted = merged(Body(reasoning={"effort": "low"}), {"reasoning": {"exclude": True}})
+    sent, adjusted = merge_extra(Body(reasoning={"effort": "low"}), {"reasoning": {"exclude": True}})
     assert sent["reasoning"] == {"effort": "low", "exclude": True}
     assert adjusted == {}
 
 
 def test_what_is_replaced_or_removed_is_reported_by_its_path() -> None:
     body = Body(reasoning={"effort": "low", "max_tokens": 5}, temperature=0.5)
-    sent, adjusted = merged(body, {"temperature": None, "reasoning": {"effort": "high", "max_tokens": 5}})
+    sent, adjusted = merge_extra(body, {"temperature": None, "reasoning": {"effort": "high", "max_tokens": 5}})
     assert sent == {"model": "m", "reasoning": {"effort": "high", "max_tokens": 5}, "tools": []}
     assert adjusted == {"temperature": "removed by extra_body", "reasoning.effort": "replaced by extra_body"}
 
 
 def test_unknown_options_come_before_extra_body() -> None:
-    sent, adjusted = merged(Body(), {"n": 3}, unknown={"n": 2, "model": "other"})
+    sent, adjusted = merge_extra(Body(), {"n": 3}, unknown={"n": 2, "model": "other"})
     assert (sent["n"], sent["model"]) == (3, "other")
     assert adjusted == {"model": "replaced by an option of that name", "n": "replaced by extra_body"}
 
 
 def test_arrays_are_replaced_unless_they_are_named_as_extended() -> None:
     body = Body(tools=[{"name": "own"}])
-    assert merged(body, {"tools": [{"name": "new"}]}) == (
+    assert merge_extra(body, {"tools": [{"name": "new"}]}) == (
         {"model": "m", "reasoning": {}, "tools": [{"name": "new"}]},
         {"tools": "replaced by extra_body"},
     )
     longer = {"tools": [{"name": "own"}, {"name": "new"}]}
-    assert merged(body, longer) == ({"model": "m", "reasoning": {}, **longer}, {"tools": "replaced by extra_body"})
+    assert merge_extra(body, longer) == ({"model": "m", "reasoning": {}, **longer}, {"tools": "replaced by extra_body"})
     for added in (longer, {"tools": [{"name": "new"}]}):
-        sent, adjusted = merged(body, added, appended=frozenset({"tools"}))
+        sent, adjusted = merge_extra(body, added, appended=frozenset({"tools"}))
         assert sent["tools"] == longer["tools"]
         assert adjusted == {}
 
 
 def test_an_extended_array_that_is_removed_or_no_array_is_reported() -> None:
     body, appended = Body(tools=[{"name": "own"}]), frozenset({"tools"})
-    assert merged(body, {"tools": None}, appended=appended)[1] == {"tools": "removed by extra_body"}
-    assert merged(body, {"tools": {"name": "new"}}, appended=appended)[1] == {"tools": "replaced by extra_body"}
+    assert merge_extra(body, {"tools": None}, appended=appended)[1] == {"tools": "removed by extra_body"}
+    assert merge_extra(body, {"tools": {"name": "new"}}, appended=appended)[1] == {"tools": "replaced by extra_body"}
 
 
 SCALARS = st.none() | st.integers(-2, 2) | st.sampled_from(["x", "y"])
@@ -107,7 +107,7 @@ def test_merging_twice_changes_nothing_more(target: dict[str, Any], patch: dict[
 
 @given(OBJECTS, OBJECTS)
 def test_every_field_of_the_body_that_changed_is_reported(target: dict[str, Any], patch: dict[str, Any]) -> None:
-    sent, adjusted = merged(Body(reasoning=target), {"reasoning": patch})
+    sent, adjusted = merge_extra(Body(reasoning=target), {"reasoning": patch})
     result = sent["reasoning"]
     scalars = {name: value for name, value in target.items() if not isinstance(value, dict | list)}
     changed = {f"reasoning.{name}" for name, value in scalars.items() if name not in result or result[name] != value}

@@ -25,7 +25,7 @@ WORDS = (
 )
 
 
-def written(provider: str, *messages: Message, **options: Any) -> HttpRequest:
+def build_request(provider: str, *messages: Message, **options: Any) -> HttpRequest:
     model = options.pop("model", "m")
     settings = {"region": "eu-west-1"} if provider == "bedrock" else None
     asked = replay.request(
@@ -34,12 +34,12 @@ def written(provider: str, *messages: Message, **options: Any) -> HttpRequest:
     return asked.unwrap()
 
 
-def body(provider: str, *messages: Message, **options: Any) -> Any:
-    return written(provider, *messages, **options).json()
+def build_body(provider: str, *messages: Message, **options: Any) -> Any:
+    return build_request(provider, *messages, **options).json()
 
 
 def test_an_unsupported_schema_is_described_in_the_prompt_with_json_mode() -> None:
-    asked = written("deepseek", response_format=City)
+    asked = build_request("deepseek", response_format=City)
     sent: Any = asked.json()
     assert sent["messages"] == [{"role": "system", "content": WORDS}, {"role": "user", "content": "Hi"}]
     assert sent["response_format"] == {"type": "json_object"}
@@ -59,29 +59,29 @@ def test_an_unsupported_schema_is_described_in_the_prompt_with_json_mode() -> No
     ],
 )
 def test_every_protocol_adds_the_description_to_its_instructions(provider: str, model: str, place: Any) -> None:
-    assert "It must match this JSON Schema" in place(body(provider, model=model, response_format=City))
+    assert "It must match this JSON Schema" in place(build_body(provider, model=model, response_format=City))
 
 
 def test_json_without_a_schema_is_described_too() -> None:
-    sent = body("anthropic", model="claude-sonnet-4-5", response_format="json")
+    sent = build_body("anthropic", model="claude-sonnet-4-5", response_format="json")
     assert sent["system"] == "Answer with one JSON object and nothing else."
 
 
 def test_the_callers_system_message_precedes_the_description() -> None:
     parts = Message(role="system", content=[TextPart(text="Be brief.")])
     plain = Message(role="developer", content="Be brief.")
-    assert body("deepseek", plain, HI, response_format=City)["messages"][0]["content"] == f"Be brief.\n\n{WORDS}"
-    system = str(body("deepseek", parts, HI, response_format=City)["messages"][0]["content"])
+    assert build_body("deepseek", plain, HI, response_format=City)["messages"][0]["content"] == f"Be brief.\n\n{WORDS}"
+    system = str(build_body("deepseek", parts, HI, response_format=City)["messages"][0]["content"])
     assert system.index("Be brief.") < system.index("Answer with one")
 
 
 def test_supported_formats_are_not_described() -> None:
-    assert "system" not in str(body("openai", response_format=City)["messages"])
-    assert not written("openai", response_format=City).adjustments
+    assert "system" not in str(build_body("openai", response_format=City)["messages"])
+    assert not build_request("openai", response_format=City).adjustments
 
 
 def test_other_adjustments_keep_their_messages() -> None:
-    asked = written("deepseek", response_format=City, top_k=3)
+    asked = build_request("deepseek", response_format=City, top_k=3)
     assert {one.parameter: one.action for one in asked.adjustments} == {
         "top_k": "dropped",
         "response_format": "changed",

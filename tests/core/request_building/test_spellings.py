@@ -24,7 +24,7 @@ from victor_fp.testing import Call, ScriptedWire, Turn
 HI = Message(role="user", content="Hi")
 
 
-def one(message: object) -> Message:
+def read_one(message: object) -> Message:
     (message,) = read_messages([message]).unwrap()
     assert isinstance(message, Message)
     return message
@@ -41,9 +41,9 @@ def test_single_text_is_a_user_message() -> None:
 
 
 def test_dicts_of_our_own_fields() -> None:
-    assert one(HI.to_dict()) == HI
+    assert read_one(HI.to_dict()) == HI
     image = Message(role="user", content=[ImagePart(data=b"x", media_type="image/png")])
-    assert one(image.to_dict()) == image
+    assert read_one(image.to_dict()) == image
 
 
 def test_a_dumped_openai_answer_is_an_assistants_turn() -> None:
@@ -56,7 +56,7 @@ def test_a_dumped_openai_answer_is_an_assistants_turn() -> None:
         "function_call": None,
         "tool_calls": [{"id": "c1", "type": "function", "function": {"name": "a", "arguments": '{"x": 1}'}}],
     }
-    read = one(dumped)
+    read = read_one(dumped)
     assert read.content == ""
     assert read.tool_calls is not None
     assert (read.tool_calls[0]["id"], read.tool_calls[0]["name"]) == ("c1", "a")
@@ -82,11 +82,11 @@ def test_a_dumped_openai_answer_is_an_assistants_turn() -> None:
     ],
 )
 def test_parts_in_the_openai_format(given: dict[str, Any], part: object) -> None:
-    assert one({"role": "user", "content": [given]}).content == [part]
+    assert read_one({"role": "user", "content": [given]}).content == [part]
 
 
 def test_reasoning_of_an_assistant_dict_is_kept_for_vendors_that_expect_it() -> None:
-    state = read_turn_state(one({"role": "assistant", "content": "4", "reasoning_content": "2 + 2"}))
+    state = read_turn_state(read_one({"role": "assistant", "content": "4", "reasoning_content": "2 + 2"}))
     assert state is not None
     assert [(block.kind, block.text) for block in state.blocks] == [("reasoning", "2 + 2"), ("text", "4")]
 

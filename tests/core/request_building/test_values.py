@@ -41,7 +41,7 @@ def with_arguments(arguments: object) -> list[Message]:
     return [*HI, Message(role="assistant", tool_calls=[call]), Message(role="tool", tool_call_id="c1", content="x")]
 
 
-def schema_with(value: object) -> dict[str, Any]:
+def build_schema(value: object) -> dict[str, Any]:
     return {"type": "object", "properties": {"a": {"type": "number", "default": value}}, "required": ["a"]}
 
 
@@ -50,12 +50,12 @@ def schema_with(value: object) -> dict[str, Any]:
     ("place", "messages", "options"),
     [
         ("messages[1]", with_arguments({"a": [1, {"b": NAN}]}), {}),
-        ("tools[0]", HI, {"tools": [ToolDefinition(name="f", parameters=schema_with(INFINITY))]}),
+        ("tools[0]", HI, {"tools": [ToolDefinition(name="f", parameters=build_schema(INFINITY))]}),
         ("extra_body", HI, {"extra_body": {"a": {"b": NAN}}}),
         ("vendor_option", HI, {"vendor_option": [-INFINITY]}),
         ("top_p", HI, {"top_p": NAN, "on_unsupported": "adjust"}),
         ("temperature", HI, {"temperature": NAN}),
-        ("response_format", HI, {"response_format": schema_with(NAN), "on_unsupported": "adjust"}),
+        ("response_format", HI, {"response_format": build_schema(NAN), "on_unsupported": "adjust"}),
     ],
     ids=["arguments", "tool", "extra_body", "unknown option", "top_p", "temperature", "response_format"],
 )
@@ -106,7 +106,7 @@ def test_a_schema_that_contains_itself_is_rejected_or_widened(provider: str) -> 
         {"max_tokens": True},
         {"temperature": "hot"},
         {"temperature": False},
-        {"tools": [ToolDefinition(name="f", parameters=schema_with(object()))]},
+        {"tools": [ToolDefinition(name="f", parameters=build_schema(object()))]},
         {"messages": with_arguments({"a": object()})},
         {"messages": [Message.model_construct(role="user", content=object())]},
         {"messages": [Message.model_construct(role="assistant", tool_calls=[3])]},
@@ -121,11 +121,11 @@ def test_values_that_cannot_be_encoded_are_a_fault_and_never_an_exception(
 
 
 def test_an_iterable_that_raises_is_a_fault() -> None:
-    def broken() -> Any:
+    def fail_after_one() -> Any:
         yield {"role": "user", "content": "hi"}
         raise OSError("the file is gone")
 
-    fault = build("openai", broken())
+    fault = build("openai", fail_after_one())
     assert fault is not None
     assert "the file is gone" in fault.message
 

@@ -39,37 +39,37 @@ from victor_fp.core.resilience.breaker import (
 )
 
 
-def admitted(breaker: Breaker, now: float) -> tuple[Breaker, BreakerPermit]:
+def expect_permit(breaker: Breaker, now: float) -> tuple[Breaker, BreakerPermit]:
     breaker, leave = admit(breaker, now)
     assert isinstance(leave, BreakerPermit)
     return breaker, leave
 
 
-def rejected(breaker: Breaker, now: float) -> tuple[Breaker, float]:
+def expect_rejection(breaker: Breaker, now: float) -> tuple[Breaker, float]:
     breaker, leave = admit(breaker, now)
     assert isinstance(leave, Rejected)
     return breaker, leave.retry_after
 
 
-def failures(count: int) -> list[BreakerVerdict]:
+def repeat_failure(count: int) -> list[BreakerVerdict]:
     return ["failed"] * count
 
 
 def record_all(breaker: Breaker, now: float, *verdicts: BreakerVerdict) -> Breaker:
     """One call after the other, each ending with a verdict at once."""
     for verdict in verdicts:
-        breaker, permit = admitted(breaker, now)
+        breaker, permit = expect_permit(breaker, now)
         breaker = record(breaker, permit, verdict, now)
     return breaker
 
 
-OPENED = record_all(Breaker(), 100.0, *failures(5))
+OPENED = record_all(Breaker(), 100.0, *repeat_failure(5))
 """Open since 100."""
 
 
 def test_opens_at_the_fifth_consecutive_failure() -> None:
-    assert record_all(Breaker(), 0.0, *failures(4)).state == "closed"
-    assert record_all(Breaker(), 0.0, *failures(5)).state == "open"
+    assert record_all(Breaker(), 0.0, *repeat_failure(4)).state == "closed"
+    assert record_all(Breaker(), 0.0, *repeat_failure(5)).state == "open"
 
 
 def test_failure_and_success_counts() -> None:
@@ -89,47 +89,47 @@ def test_opening_time_is_kept_during_recovery() -> None:
 def test_rejection_drops_expired_probes() -> None:
     breaker = OPENED
     for moment in (130.0, 130.0, 1000.0):
-        breaker, _ = admitted(breaker, moment)
-    breaker, _ = admitted(breaker, 1031.0)
-    breaker, _ = admitted(breaker, 1031.0)
-    breaker, _ = rejected(breaker, 1031.0)
+        breaker, _ = expect_permit(breaker, moment)
+    breaker, _ = expect_permit(breaker, 1031.0)
+    breaker, _ = expect_permit(breaker, 1031.0)
+    breaker, _ = expect_rejection(breaker, 1031.0)
     assert [probe.issued for probe in breaker.probes] == [1000.0, 1031.0, 1031.0]
 
 
 def test_success_resets_the_failure_count() -> None:
-    breaker = record_all(Breaker(), 0.0, *failures(4), "succeeded", *failures(4))
+    breaker = record_all(Breaker(), 0.0, *repeat_failure(4), "succeeded", *repeat_failure(4))
     assert (breaker.state, breaker.failure_count) == ("closed", 4)
 
 
 def test_client_errors_and_cancellations_do_not_change_the_failure_count() -> None:
-    breaker = record_all(Breaker(), 0.0, *failures(4), "ignored", "cancelled", "failed")
+    breaker = record_all(Breaker(), 0.0, *repeat_failure(4), "ignored", "cancelled", "failed")
     assert breaker.state == "open"
 
 
 def test_open_breaker_rejects_with_the_remaining_time() -> None:
-    breaker, wait = rejected(OPENED, 110.0)
+    breaker, wait = expect_rejection(OPENED, 110.0)
     assert wait == 20.0
-    _, wait = rejected(breaker, 129.5)
+    _, wait = expect_rejection(breaker, 129.5)
     assert wait == 0.5
-    admitted(breaker, 130.0)
+    expect_permit(breaker, 130.0)
 
 
 def test_waiting_for_retry_after_is_enough_despite_rounding() -> None:
-    opened = record_all(Breaker(policy=BreakerPolicy(recovery_timeout=0.1)), 0.7, *failures(5))
-    opened, wait = rejected(opened, 0.7123456789)
-    admitted(opened, 0.7123456789 + wait)
+    opened = record_all(Breaker(policy=BreakerPolicy(recovery_timeout=0.1)), 0.7, *repeat_failure(5))
+    opened, wait = expect_rejection(opened, 0.7123456789)
+    expect_permit(opened, 0.7123456789 + wait)
 
 
 def test_half_open_admits_three_concurrent_probes() -> None:
-    breaker, probe = admitted(OPENED, 130.0)
-    breaker, _ = admitted(breaker, 130.0)
-    breaker, _ = admitted(breaker, 130.0)
-    breaker, wait = rejected(breaker, 130.0)
+    breaker, probe = expect_permit(OPENED, 130.0)
+    breaker, _ = expect_permit(breaker, 130.0)
+    breaker, _ = expect_permit(breaker, 130.0)
+    breaker, wait = expect_rejection(breaker, 130.0)
     assert wait > 0
     assert wait == 1.0
     breaker = record(breaker, probe, "cancelled", 131.0)
-    breaker, _ = admitted(breaker, 131.0)
-    rejected(breaker, 131.0)
+    breaker, _ = expect_permit(breaker, 131.0)
+    expect_rejection(breaker, 131.0)
 
 
 def test_two_successful_probes_close_the_breaker() -> None:
@@ -141,14 +141,14 @@ def test_two_successful_probes_close_the_breaker() -> None:
 
 def test_sequential_probes_close_the_breaker() -> None:
     policy = BreakerPolicy(half_open_probes=1)
-    opened = record_all(Breaker(policy=policy), 0.0, *failures(5))
+    opened = record_all(Breaker(policy=policy), 0.0, *repeat_failure(5))
     assert record_all(opened, 30.0, "succeeded", "succeeded").state == "closed"
 
 
 def test_failed_probe_opens_the_breaker_for_the_full_timeout() -> None:
     breaker = record_all(OPENED, 130.0, "succeeded", "failed")
     assert breaker.state == "open"
-    _, wait = rejected(breaker, 131.0)
+    _, wait = expect_rejection(breaker, 131.0)
     assert wait == 29.0
 
 
@@ -166,15 +166,15 @@ def test_cancelled_probe_frees_its_slot() -> None:
 def test_unreported_probe_expires_after_its_lease() -> None:
     breaker = OPENED
     for _ in range(3):
-        breaker, _ = admitted(breaker, 130.0)
-    breaker, _ = rejected(breaker, 1029.0)
-    admitted(breaker, 1030.0)
+        breaker, _ = expect_permit(breaker, 130.0)
+    breaker, _ = expect_rejection(breaker, 1029.0)
+    expect_permit(breaker, 1030.0)
 
 
 def test_late_report_from_before_opening_has_no_effect() -> None:
-    breaker, early = admitted(Breaker(), 0.0)
-    _, early_too = admitted(breaker, 0.0)
-    breaker = record_all(breaker, 1.0, *failures(5))
+    breaker, early = expect_permit(Breaker(), 0.0)
+    _, early_too = expect_permit(breaker, 0.0)
+    breaker = record_all(breaker, 1.0, *repeat_failure(5))
     late = record(breaker, early, "succeeded", 2.0)
     assert replace(late, in_flight=breaker.in_flight, sending=breaker.sending) == breaker
     half_open = record_all(breaker, 31.0, "succeeded")
@@ -183,28 +183,28 @@ def test_late_report_from_before_opening_has_no_effect() -> None:
 
 
 def test_late_probe_from_an_earlier_half_open_state_has_no_effect() -> None:
-    breaker, slow = admitted(OPENED, 130.0)
+    breaker, slow = expect_permit(OPENED, 130.0)
     breaker = record_all(breaker, 131.0, "failed")
-    breaker, _ = admitted(breaker, 161.0)
+    breaker, _ = expect_permit(breaker, 161.0)
     assert breaker.state == "half_open"
     assert record(breaker, slow, "failed", 162.0).state == "half_open"
     assert record(breaker, slow, "succeeded", 162.0).success_count == 0
 
 
 def test_probe_reported_twice_counts_once() -> None:
-    breaker, probe = admitted(OPENED, 130.0)
+    breaker, probe = expect_permit(OPENED, 130.0)
     breaker = record(record(breaker, probe, "succeeded", 131.0), probe, "succeeded", 131.0)
     assert (breaker.state, breaker.success_count) == ("half_open", 1)
 
 
 def test_clock_set_back_does_not_extend_the_recovery_timeout() -> None:
-    breaker, wait = rejected(OPENED, 3.0)
+    breaker, wait = expect_rejection(OPENED, 3.0)
     assert wait == 30.0
-    admitted(breaker, 33.0)
+    expect_permit(breaker, 33.0)
 
 
 def test_reset_closes_and_ignores_attempts_in_flight() -> None:
-    breaker, probe = admitted(OPENED, 130.0)
+    breaker, probe = expect_permit(OPENED, 130.0)
     breaker = reset(breaker, 131.0)
     assert (breaker.state, breaker.failure_count, breaker.probes) == ("closed", 0, ())
     assert record(breaker, probe, "failed", 132.0).failure_count == 0
@@ -235,7 +235,7 @@ def test_is_open_if_calls_are_rejected() -> None:
 
 
 def test_stats_have_the_documented_keys() -> None:
-    breaker, _ = rejected(record_all(Breaker(), 1.0, "succeeded", *failures(5)), 2.0)
+    breaker, _ = expect_rejection(record_all(Breaker(), 1.0, "succeeded", *repeat_failure(5)), 2.0)
     expected = {
         "name": "openai",
         "state": "open",

@@ -33,11 +33,11 @@ class BreakerLaws(RuleBasedStateMachine):
         self.calls = self.rejections = self.failures = 0
 
     @initialize(threshold=st.integers(1, 4), probes=st.integers(1, 3), successes=st.integers(1, 3))
-    def chosen(self, threshold: int, probes: int, successes: int) -> None:
+    def choose_policy(self, threshold: int, probes: int, successes: int) -> None:
         policy = BreakerPolicy(failure_threshold=threshold, half_open_probes=probes, success_threshold=successes)
         self.breaker = Breaker(policy=policy)
 
-    def moved(self, breaker: Breaker) -> None:
+    def change_breaker(self, breaker: Breaker) -> None:
         """Every change of state is an edge of the table, and counts as one."""
         before, changes = self.breaker.state, breaker.state_changes - self.breaker.state_changes
         if before != breaker.state:
@@ -47,11 +47,11 @@ class BreakerLaws(RuleBasedStateMachine):
         self.breaker = breaker
 
     @rule()
-    def asks(self) -> None:
+    def request_permit(self) -> None:
         due = self.now >= self.breaker.since + self.breaker.policy.recovery_timeout - 1e-6
         before = self.breaker
         breaker, leave = admit(before, self.now)
-        self.moved(breaker)
+        self.change_breaker(breaker)
         if isinstance(leave, Rejected):
             self.rejections += 1
             assert before.state != "closed"
@@ -65,15 +65,15 @@ class BreakerLaws(RuleBasedStateMachine):
 
     @precondition(lambda self: self.out)
     @rule(pick=st.integers(0, 99), verdict=VERDICTS)
-    def reports(self, pick: int, verdict: BreakerVerdict) -> None:
+    def report_outcome(self, pick: int, verdict: BreakerVerdict) -> None:
         permit = self.out.pop(pick % len(self.out))
         self.spent.append(permit)
         self.failures += verdict == "failed"
-        self.moved(record(self.breaker, permit, verdict, self.now))
+        self.change_breaker(record(self.breaker, permit, verdict, self.now))
 
     @precondition(lambda self: self.spent and self.breaker.state == "half_open")
     @rule(pick=st.integers(0, 99), verdict=VERDICTS)
-    def reports_twice(self, pick: int, verdict: BreakerVerdict) -> None:
+    def report_twice(self, pick: int, verdict: BreakerVerdict) -> None:
         self.failures += verdict == "failed"
         after = record(self.breaker, self.spent[pick % len(self.spent)], verdict, self.now)
         assert (after.state, after.probes) == (self.breaker.state, self.breaker.probes)
@@ -81,30 +81,30 @@ class BreakerLaws(RuleBasedStateMachine):
 
     @precondition(lambda self: self.out)
     @rule()
-    def loses_a_permit(self) -> None:
+    def drop_permit(self) -> None:
         self.out.pop()
 
     @rule(seconds=st.floats(0, 60))
-    def time_passes(self, seconds: float) -> None:
+    def pass_time(self, seconds: float) -> None:
         self.now += seconds
 
     @rule()
-    def resets(self) -> None:
-        self.moved(reset(self.breaker, self.now))
+    def reset_breaker(self) -> None:
+        self.change_breaker(reset(self.breaker, self.now))
         assert self.breaker.state == "closed"
 
     @invariant()
-    def never_more_probes_than_allowed(self) -> None:
+    def check_number_of_probes(self) -> None:
         assert len(self.breaker.probes) <= self.breaker.policy.half_open_probes
         assert self.breaker.state == "half_open" or not self.breaker.probes
 
     @invariant()
-    def totals_are_exact(self) -> None:
+    def check_totals(self) -> None:
         totals = (self.breaker.total_calls, self.breaker.total_rejected, self.breaker.total_failures)
         assert totals == (self.calls, self.rejections, self.failures)
 
     @invariant()
-    def it_always_recovers_when_the_server_does(self) -> None:
+    def check_recovery_of_a_working_server(self) -> None:
         """However it came here, a working server closes it: after the timeout, or the lease where probes are lost."""
         breaker, now = self.breaker, self.now + self.breaker.policy.probe_lease + 1.0
         for _ in range(self.breaker.policy.success_threshold):

@@ -89,12 +89,12 @@ def test_a_budget_without_bounds_refuses_nothing() -> None:
 
 
 def test_a_budget_in_money_needs_a_price() -> None:
-    def price(sale: PricedUsage) -> float | None:
+    def compute_price(sale: PricedUsage) -> float | None:
         return 0.001 * sale.usage["completion_tokens"] if "known" in sale.models else None
 
     dollars = Budget(usd=1.0)
-    assert estimate_amount(dollars, price, "known", 10, 200) == Amount(usd=0.2, tokens=210)
-    assert estimate_amount(dollars, price, "other", 10, 200) is None
+    assert estimate_amount(dollars, compute_price, "known", 10, 200) == Amount(usd=0.2, tokens=210)
+    assert estimate_amount(dollars, compute_price, "other", 10, 200) is None
     assert estimate_amount(dollars, None, "known", 10, 200) is None
     assert estimate_amount(Budget(tokens=5), None, "known", 10, 200) == Amount(tokens=210)
 

@@ -84,7 +84,7 @@ def test_every_call_respects_retries_deadline_and_permits(
             else:
                 assert 0 <= order.seconds <= policy.cap
             if busy and breaker is not None:
-                breaker = _used_by_another(breaker, now)
+                breaker = _record_other_failure(breaker, now)
             now += order.seconds
             event = WaitEnded()
         before = call.order.phase
@@ -108,6 +108,6 @@ def test_every_call_respects_retries_deadline_and_permits(
             assert sends == retries + 1 or now + compute_backoff(order.fault, policy, sends - 1, luck) >= left
 
 
-def _used_by_another(breaker: Breaker, now: float) -> Breaker:
+def _record_other_failure(breaker: Breaker, now: float) -> Breaker:
     breaker, leave = admit(breaker, now)
     return record(breaker, leave, "failed", now) if isinstance(leave, BreakerPermit) else breaker

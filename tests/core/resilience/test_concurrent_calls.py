@@ -99,7 +99,7 @@ def run(
     return result
 
 
-def failing(share: float, fault: Fault, *, seed: int, fast: bool) -> Vendor:
+def build_failing_vendor(share: float, fault: Fault, *, seed: int, fast: bool) -> Vendor:
     """A vendor that fails a share of its requests, at once or after the time of an answer."""
     luck = Random(seed)
 
@@ -127,7 +127,7 @@ def test_burst_of_rate_limits_is_retried_with_the_breaker_closed() -> None:
 @pytest.mark.parametrize("workers", [1, 5, 50, 200])
 @pytest.mark.parametrize("share", [0.02, 0.1, 0.2])
 def test_partial_failure_fails_no_call_and_keeps_the_breaker_closed(share: float, workers: int, fast: bool) -> None:
-    vendor = failing(share, ServerFailed(status=503), seed=workers, fast=fast)
+    vendor = build_failing_vendor(share, ServerFailed(status=503), seed=workers, fast=fast)
     result = run(1000, workers, vendor)
     allowed = 1000 * share**4 * 4 + 1  # all four attempts of a call may fail by chance
     assert len(result.faults) <= allowed

@@ -19,7 +19,7 @@ from victor_fp.core.resilience.health import (
 )
 
 
-def after(*verdicts: BreakerVerdict, seconds: float = 1.0, now: float = 0.0) -> Health:
+def observe_all(*verdicts: BreakerVerdict, seconds: float = 1.0, now: float = 0.0) -> Health:
     health = Health()
     for verdict in verdicts:
         health = observe(health, verdict, seconds, now)
@@ -31,13 +31,13 @@ def test_target_without_traffic_is_healthy() -> None:
 
 
 def test_one_failure_degrades_and_three_are_unhealthy() -> None:
-    assert classify_health(after("failed"), 0.0) == "degraded"
-    assert classify_health(after("failed", "failed", "failed"), 0.0) == "unhealthy"
+    assert classify_health(observe_all("failed"), 0.0) == "degraded"
+    assert classify_health(observe_all("failed", "failed", "failed"), 0.0) == "unhealthy"
 
 
 def test_rare_failures_keep_a_target_healthy() -> None:
     successes: list[BreakerVerdict] = ["succeeded"] * 9
-    health = after(*successes, "failed")
+    health = observe_all(*successes, "failed")
     assert score(health, 0.0) == pytest.approx(10 / 11)
     assert classify_health(health, 0.0) == "healthy"
 
@@ -57,16 +57,16 @@ def test_weights_decay_by_the_half_life() -> None:
 def test_conditions_start_at_their_thresholds() -> None:
     assert classify_health(Health(successes=3.0, failures=1.0), 0.0) == "healthy"
     assert score(Health(successes=3.0, failures=1.0), 0.0) == 0.8
-    assert score(after("failed"), 0.0) == 0.5
-    assert classify_health(after("failed"), 0.0) == "degraded"
+    assert score(observe_all("failed"), 0.0) == 0.5
+    assert classify_health(observe_all("failed"), 0.0) == "degraded"
 
 
 def test_client_errors_and_cancellations_change_nothing() -> None:
-    assert after("ignored", "cancelled") == Health()
+    assert observe_all("ignored", "cancelled") == Health()
 
 
 def test_old_failures_decay() -> None:
-    failed = after("failed", "failed", "failed")
+    failed = observe_all("failed", "failed", "failed")
     assert classify_health(failed, 60.0) == "unhealthy"
     assert classify_health(failed, 600.0) == "healthy"
     assert failed.last_failure == 0.0
@@ -84,10 +84,10 @@ def test_latency_is_the_decayed_mean_of_successes() -> None:
 def test_targets_are_sorted_by_condition_then_latency() -> None:
     targets = {
         "unknown": Health(),
-        "dead": after("failed", "failed", "failed"),
-        "slow": after("succeeded", seconds=9.0),
-        "fast": after("succeeded", seconds=1.0),
-        "shaky": after("succeeded", "succeeded", "failed", seconds=0.1),
+        "dead": observe_all("failed", "failed", "failed"),
+        "slow": observe_all("succeeded", seconds=9.0),
+        "fast": observe_all("succeeded", seconds=1.0),
+        "shaky": observe_all("succeeded", "succeeded", "failed", seconds=0.1),
     }
     assert sort_by_preference(targets, 0.0) == ["fast", "slow", "unknown", "shaky"]
 

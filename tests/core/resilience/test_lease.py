@@ -9,7 +9,13 @@ import random
 
 import pytest
 
-from tests.core.resilience.simulation.shared_limit import SharedLimit, allowed_in, most_in, most_tokens_in, shares
+from tests.core.resilience.simulation.shared_limit import (
+    SharedLimit,
+    compute_allowance,
+    count_most_requests,
+    count_most_tokens,
+    count_shares,
+)
 from victor_fp.core import faults
 from victor_fp.core.resilience.lease import GAP
 from victor_fp.core.resilience.pool import compute_lease
@@ -26,11 +32,11 @@ def test_a_binding_rate_is_used_up_evenly_and_never_exceeded(per_minute: int) ->
     world.processes[3].latency = 0.0015
     world.run(150)
     sent = world.sent
-    assert most_in(sent, 60) <= per_minute
+    assert count_most_requests(sent, 60) <= per_minute
     assert count_after(sent, world.now - 120) >= 0.95 * per_minute * 2
     for seconds in (1, 3, 10):
-        assert most_in(sent, seconds) <= allowed_in(per_minute, seconds)
-    least, fair = shares(world)[0], len(sent) / 16
+        assert count_most_requests(sent, seconds) <= compute_allowance(per_minute, seconds)
+    least, fair = count_shares(world)[0], len(sent) / 16
     assert least >= fair / 2
 
 
@@ -50,11 +56,11 @@ def test_a_binding_token_limit_is_used_up_evenly_and_never_exceeded(
     world.use = functools.partial(random.Random(7).randint, *use)
     world.run(200)
     tokens = world.tokens
-    assert most_tokens_in(tokens, 60) <= per_minute
+    assert count_most_tokens(tokens, 60) <= per_minute
     assert sum(used for moment, used in tokens if moment >= world.now - 120) >= 0.95 * per_minute * 2
     recent = [one for one in tokens if one[0] >= world.now - 130]  # the first calls are charged what they estimate
-    assert most_tokens_in(recent, 10) <= 1.25 * per_minute / 6
-    assert shares(world)[0] >= len(tokens) / 8 / 2
+    assert count_most_tokens(recent, 10) <= 1.25 * per_minute / 6
+    assert count_shares(world)[0] >= len(tokens) / 8 / 2
 
 
 def test_a_limit_that_does_not_bind_costs_a_script_a_second_for_each_process() -> None:
@@ -70,7 +76,7 @@ def test_a_process_that_wants_much_gets_what_the_others_leave() -> None:
     busy = world.processes[0]
     busy.pause = 0.0
     for _ in range(60):
-        world.later(0.1, busy, world._arrive)
+        world.schedule(0.1, busy, world._start_call)
     world.run(60)
     others = [len(process.sent) for process in world.processes[1:]]
     assert min(others) > 30
@@ -86,7 +92,7 @@ def test_permits_are_shared_fairly_and_never_exceeded(processes: int, limit: int
         assert world.in_flight <= limit
         used += world.in_flight if step >= 200 else 0
     assert used / 1000 >= 0.9 * limit
-    assert shares(world)[0] >= len(world.sent) / processes / 2
+    assert count_shares(world)[0] >= len(world.sent) / processes / 2
 
 
 def test_permits_given_back_during_an_outage_are_in_use_again_after_it() -> None:
@@ -108,11 +114,11 @@ def test_a_longer_outage_leaves_each_process_its_share() -> None:
     began = world.now
     world.lost_until = world.now + 90
     world.run(90)
-    assert most_in(world.sent, 60) <= 1200
+    assert count_most_requests(world.sent, 60) <= 1200
     for process in world.processes:
         assert count_after(process.sent, began + 10) >= 0.8 * 80 * 1200 / 60 / 4
     world.run(30)
-    assert most_in(world.sent, 60) <= 1200
+    assert count_most_requests(world.sent, 60) <= 1200
 
 
 @pytest.mark.parametrize(
@@ -137,9 +143,9 @@ def test_an_outage_leads_to_no_minute_above_the_limit_and_is_over_in_six_seconds
         assert world.in_flight <= concurrency
     world.run(10)
     assert count_after(world.sent, world.now - 10) >= 0.97 * before
-    assert most_in(world.sent, 60) <= per_minute
+    assert count_most_requests(world.sent, 60) <= per_minute
     world.run(60)
-    assert most_in(world.sent, 60) <= per_minute
+    assert count_most_requests(world.sent, 60) <= per_minute
 
 
 def test_occasional_lost_requests_do_not_slow_other_processes() -> None:
@@ -148,7 +154,7 @@ def test_occasional_lost_requests_do_not_slow_other_processes() -> None:
     for turn in range(40):
         world.processes[turn % 8].lost_until = world.now + 0.9
         world.run(3)
-    assert most_in(world.sent, 60) <= 6000
+    assert count_most_requests(world.sent, 60) <= 6000
     assert count_after(world.sent, world.now - 60) >= 0.95 * 6000
 
 
@@ -208,7 +214,7 @@ def test_a_short_deadline_is_kept_and_reported_while_the_store_is_lost() -> None
 def test_the_rate_is_even_from_the_start_of_a_minute() -> None:
     world = SharedLimit(Limits(requests_per_minute=600), processes=4, tasks=100)
     world.run(3)
-    assert len(world.sent) <= allowed_in(600, 3)
+    assert len(world.sent) <= compute_allowance(600, 3)
 
 
 def test_a_suspended_process_resumes_without_sending_expired_calls() -> None:
@@ -216,7 +222,7 @@ def test_a_suspended_process_resumes_without_sending_expired_calls() -> None:
     world.run(20)
     world.processes[1].stopped_until = world.now + 4
     world.run(100)
-    assert most_in(world.sent, 60) <= 600
+    assert count_most_requests(world.sent, 60) <= 600
     assert count_after(world.sent, world.now - 60) >= 0.95 * 600
 
 
@@ -240,9 +246,9 @@ def test_a_server_that_lost_its_data_lends_no_more_than_the_limit() -> None:
     for _ in range(100):
         world.run(0.1)
         assert world.in_flight <= 12
-    assert most_in(world.sent, 60) <= 1200
+    assert count_most_requests(world.sent, 60) <= 1200
     world.run(30)
-    assert most_in([one for one in world.sent if one >= lost_at - 30], 60) <= 1200
+    assert count_most_requests([one for one in world.sent if one >= lost_at - 30], 60) <= 1200
     total = 0
     for _ in range(100):
         world.run(0.1)
@@ -289,9 +295,9 @@ def test_a_thousand_processes_at_a_hundred_thousand_calls_a_second() -> None:
     assert max(later - earlier for earlier, later in itertools.pairwise(scripts)) <= 3000
     sent = world.sent
     for window in (0.1, 1, 5):
-        assert most_in(sent, window) <= allowed_in(per_minute, window)
+        assert count_most_requests(sent, window) <= compute_allowance(per_minute, window)
     assert count_after(sent, world.now - 3) >= 0.9 * per_minute / 60 * 3
-    assert shares(world)[0] >= len(sent) / 1000 / 2
+    assert count_shares(world)[0] >= len(sent) / 1000 / 2
 
 
 @pytest.mark.slow

@@ -36,19 +36,19 @@ def trace(world: SharedLimit, *, steps: int = 8, seconds: float = 0.75) -> list[
     return lines
 
 
-def lose(world: SharedLimit) -> list[str]:
+def drop_connection(world: SharedLimit) -> list[str]:
     world.run(4)
     world.lost_until = world.now + 3
     return trace(world)
 
 
-def cool(world: SharedLimit) -> list[str]:
+def limit_process(world: SharedLimit) -> list[str]:
     world.run(2)
     world.limit(next(process for process in world.processes if process.admission.limiter.under_way), 2.5)
     return trace(world, steps=6)
 
 
-def empty(world: SharedLimit) -> list[str]:
+def drop_pool(world: SharedLimit) -> list[str]:
     world.run(3)
     world.pool = None
     return trace(world, steps=6)
@@ -60,7 +60,7 @@ def kill(world: SharedLimit) -> list[str]:
     return trace(world, seconds=1.5)
 
 
-def pause(world: SharedLimit) -> list[str]:
+def stop_others(world: SharedLimit) -> list[str]:
     world.run(2)
     for process in world.processes[1:]:
         process.pause = 1e9
@@ -71,12 +71,12 @@ HISTORIES: dict[str, tuple[Callable[[], SharedLimit], Callable[[SharedLimit], li
     "a rate for three": (lambda: SharedLimit(RATE, processes=3, tasks=4), trace),
     "all limits": (lambda: SharedLimit(ALL, processes=2, tasks=4), trace),
     "fewer permits than processes": (lambda: SharedLimit(Limits(concurrency=2), processes=3, tasks=2), trace),
-    "an outage": (lambda: SharedLimit(ALL, processes=2, tasks=3), lose),
-    "an outage that closes": (lambda: SharedLimit(ALL, processes=2, tasks=3, is_closed=True), lose),
-    "a cooldown": (lambda: SharedLimit(ALL, processes=2, tasks=3), cool),
-    "an empty store": (lambda: SharedLimit(ALL, processes=2, tasks=3), empty),
+    "an outage": (lambda: SharedLimit(ALL, processes=2, tasks=3), drop_connection),
+    "an outage that closes": (lambda: SharedLimit(ALL, processes=2, tasks=3, is_closed=True), drop_connection),
+    "a cooldown": (lambda: SharedLimit(ALL, processes=2, tasks=3), limit_process),
+    "an empty store": (lambda: SharedLimit(ALL, processes=2, tasks=3), drop_pool),
     "a killed process": (lambda: SharedLimit(ALL, processes=2, tasks=3), kill),
-    "idle processes": (lambda: SharedLimit(RATE, processes=3, tasks=2), pause),
+    "idle processes": (lambda: SharedLimit(RATE, processes=3, tasks=2), stop_others),
 }
 
 

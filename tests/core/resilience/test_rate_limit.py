@@ -30,31 +30,31 @@ from victor_fp.core.resilience.rate_limit_presets import PRESETS
 from victor_fp.core.resilience.ratelimit_headers import Reported, ReportedBudget
 
 
-def limiter(requests: int | None = None, tokens: int | None = None, concurrency: int | None = None) -> Limiter:
+def build_limiter(requests: int | None = None, tokens: int | None = None, concurrency: int | None = None) -> Limiter:
     return Limiter(limits=Limits(requests_per_minute=requests, tokens_per_minute=tokens, concurrency=concurrency))
 
 
-def taken(state: Limiter, now: float, tokens: int = 0) -> tuple[Limiter, Permit]:
+def take_permit(state: Limiter, now: float, tokens: int = 0) -> tuple[Limiter, Permit]:
     state, answer = take(state, tokens, now)
     assert isinstance(answer, Permit)
     return state, answer
 
 
-def full(state: Limiter, now: float, tokens: int = 0) -> float | None:
+def expect_full(state: Limiter, now: float, tokens: int = 0) -> float | None:
     _, answer = take(state, tokens, now)
     assert isinstance(answer, Full)
     return answer.retry_after
 
 
-def used(state: Limiter, now: float, tokens: int = 0, times: int = 1) -> Limiter:
+def use_permits(state: Limiter, now: float, tokens: int = 0, times: int = 1) -> Limiter:
     for _ in range(times):
-        state, permit = taken(state, now, tokens)
+        state, permit = take_permit(state, now, tokens)
         state = give_back(state, permit, None)
     return state
 
 
 def test_without_limits_everything_passes() -> None:
-    state = used(Limiter(), 0.0, tokens=10**9, times=100)
+    state = use_permits(Limiter(), 0.0, tokens=10**9, times=100)
     assert build_stats(state, 0.0) == {
         "state": "free",
         "requests_per_minute": None,
@@ -68,94 +68,94 @@ def test_without_limits_everything_passes() -> None:
 
 
 def test_requests_of_the_last_minute_count() -> None:
-    state = used(limiter(requests=3), 1.0, times=3)
-    wait = full(state, 10.0)
+    state = use_permits(build_limiter(requests=3), 1.0, times=3)
+    wait = expect_full(state, 10.0)
     assert wait is not None
     assert wait == pytest.approx(53.0, abs=0.01)
-    assert full(state, 62.9) is not None
-    taken(state, 10.0 + wait)
+    assert expect_full(state, 62.9) is not None
+    take_permit(state, 10.0 + wait)
 
 
 def test_capacity_is_freed_slot_by_slot() -> None:
-    state = used(used(limiter(requests=2), 0.0), 30.0)
-    state, _ = taken(state, 63.0)
-    assert full(state, 63.0) == pytest.approx(30.0, abs=0.01)
+    state = use_permits(use_permits(build_limiter(requests=2), 0.0), 30.0)
+    state, _ = take_permit(state, 63.0)
+    assert expect_full(state, 63.0) == pytest.approx(30.0, abs=0.01)
 
 
 def test_tokens_are_charged_by_estimate_and_corrected_by_what_was_used() -> None:
-    state, permit = taken(limiter(tokens=1000), 0.0, tokens=900)
-    assert full(state, 0.0, tokens=200) == pytest.approx(63.0, abs=0.01)
+    state, permit = take_permit(build_limiter(tokens=1000), 0.0, tokens=900)
+    assert expect_full(state, 0.0, tokens=200) == pytest.approx(63.0, abs=0.01)
     state = give_back(state, permit, 300)
-    taken(state, 5.0, tokens=700)
-    assert full(state, 5.0, tokens=701) is not None
+    take_permit(state, 5.0, tokens=700)
+    assert expect_full(state, 5.0, tokens=701) is not None
 
 
 def test_more_tokens_than_estimated_are_counted_too() -> None:
-    state, permit = taken(limiter(tokens=1000), 0.0, tokens=100)
+    state, permit = take_permit(build_limiter(tokens=1000), 0.0, tokens=100)
     state = give_back(state, permit, 950)
-    assert full(state, 5.0, tokens=100) is not None
+    assert expect_full(state, 5.0, tokens=100) is not None
 
 
 def test_a_correction_that_comes_after_the_minute_is_forgotten() -> None:
-    state, permit = taken(limiter(tokens=1000), 0.0, tokens=100)
+    state, permit = take_permit(build_limiter(tokens=1000), 0.0, tokens=100)
     state = give_back(state, permit, 1000)
-    taken(state, 70.0, tokens=1000)
+    take_permit(state, 70.0, tokens=1000)
 
 
 def test_a_correction_goes_to_the_slot_of_its_request() -> None:
-    state, first = taken(limiter(tokens=100), 0.0, tokens=50)
-    state = used(state, 4.0, tokens=10)
+    state, first = take_permit(build_limiter(tokens=100), 0.0, tokens=50)
+    state = use_permits(state, 4.0, tokens=10)
     corrected = give_back(state, first, 30)
     assert corrected.slots == (Slot(0, 1, 30), Slot(1, 1, 10))
-    dropped, _ = taken(state, 64.0, tokens=10)
+    dropped, _ = take_permit(state, 64.0, tokens=10)
     assert give_back(dropped, first, 1000).slots == dropped.slots == (Slot(1, 1, 10), Slot(21, 1, 10))
 
 
 def test_a_slot_emptied_by_a_clock_set_back_is_not_corrected_below_zero() -> None:
-    state, first = taken(limiter(tokens=100), 15.0, tokens=30)
-    state, second = taken(state, 15.0, tokens=30)
-    state, _ = taken(state, 6.0)
-    state, _ = taken(state, 15.0, tokens=5)
+    state, first = take_permit(build_limiter(tokens=100), 15.0, tokens=30)
+    state, second = take_permit(state, 15.0, tokens=30)
+    state, _ = take_permit(state, 6.0)
+    state, _ = take_permit(state, 15.0, tokens=5)
     assert withdraw(withdraw(state, first), second).slots == (Slot(2, 3, 60), Slot(5, 0, 0))
 
 
 def test_a_call_estimated_above_the_limit_passes_when_the_minute_is_empty() -> None:
-    state, _ = taken(limiter(tokens=1000), 0.0, tokens=5000)
-    assert full(state, 0.0, tokens=1) is not None
-    used_little = used(limiter(tokens=1000), 0.0, tokens=1)
-    assert full(used_little, 1.0, tokens=5000) == pytest.approx(62.0, abs=0.01)
+    state, _ = take_permit(build_limiter(tokens=1000), 0.0, tokens=5000)
+    assert expect_full(state, 0.0, tokens=1) is not None
+    used_little = use_permits(build_limiter(tokens=1000), 0.0, tokens=1)
+    assert expect_full(used_little, 1.0, tokens=5000) == pytest.approx(62.0, abs=0.01)
 
 
 def test_concurrency_waits_for_a_permit_to_be_returned() -> None:
-    state, permit = taken(limiter(concurrency=1), 0.0)
-    assert full(state, 1.0) is None
-    taken(give_back(state, permit, None), 2.0)
+    state, permit = take_permit(build_limiter(concurrency=1), 0.0)
+    assert expect_full(state, 1.0) is None
+    take_permit(give_back(state, permit, None), 2.0)
 
 
 def test_a_permit_is_returned_once() -> None:
-    state, first = taken(limiter(tokens=1000, concurrency=2), 0.0, tokens=500)
-    state, _ = taken(state, 0.0, tokens=100)
+    state, first = take_permit(build_limiter(tokens=1000, concurrency=2), 0.0, tokens=500)
+    state, _ = take_permit(state, 0.0, tokens=100)
     state = give_back(state, first, 500)
     assert give_back(state, first, 0) == state
     assert withdraw(state, first) == state
 
 
 def test_a_permit_of_a_killed_process_expires_after_its_lease() -> None:
-    state, _ = taken(limiter(concurrency=1), 0.0)
-    assert full(state, 899.0) is None
-    taken(state, 900.0)
+    state, _ = take_permit(build_limiter(concurrency=1), 0.0)
+    assert expect_full(state, 899.0) is None
+    take_permit(state, 900.0)
 
 
 def test_a_request_that_was_never_sent_uses_no_capacity() -> None:
-    fresh = limiter(requests=1, tokens=10, concurrency=1)
-    state, permit = taken(fresh, 0.0, tokens=10)
-    taken(withdraw(state, permit), 1.0, tokens=10)
+    fresh = build_limiter(requests=1, tokens=10, concurrency=1)
+    state, permit = take_permit(fresh, 0.0, tokens=10)
+    take_permit(withdraw(state, permit), 1.0, tokens=10)
 
 
 def test_withdrawing_one_of_several_frees_its_capacity_only() -> None:
     told = Reported(requests=ReportedBudget(remaining=9, reset=50.0), tokens=ReportedBudget(remaining=900, reset=50.0))
-    before = adopt(used(limiter(requests=10, tokens=1000), 0.0, tokens=100, times=2), None, told, 0.0)
-    state, permit = taken(before, 1.0, tokens=300)
+    before = adopt(use_permits(build_limiter(requests=10, tokens=1000), 0.0, tokens=100, times=2), None, told, 0.0)
+    state, permit = take_permit(before, 1.0, tokens=300)
     assert state.adopted is not None
     assert (state.adopted.requests_left, state.adopted.tokens_left) == (Left(8, 50.0), Left(600, 50.0))
     assert withdraw(state, permit) == replace(before, taken=3)
@@ -163,15 +163,15 @@ def test_withdrawing_one_of_several_frees_its_capacity_only() -> None:
 
 def test_tokens_are_estimated_if_limited_or_before_the_first_response() -> None:
     tokens, requests = ReportedBudget(limit=9, per_minute=True), ReportedBudget(remaining=9, reset=50.0)
-    first, permit = taken(Limiter(), 0.0)
+    first, permit = take_permit(Limiter(), 0.0)
     silent = give_back(first, permit, None)
-    assert [may_limit_tokens(one) for one in (Limiter(), first, silent, taken(silent, 1.0)[0])] == [
+    assert [may_limit_tokens(one) for one in (Limiter(), first, silent, take_permit(silent, 1.0)[0])] == [
         True,
         True,
         False,
         False,
     ]
-    assert may_limit_tokens(used(limiter(tokens=10), 0.0))
+    assert may_limit_tokens(use_permits(build_limiter(tokens=10), 0.0))
     assert not may_limit_tokens(adopt(silent, None, Reported(requests=requests), 1.0))
     assert may_limit_tokens(adopt(silent, None, Reported(tokens=tokens), 1.0))
     assert may_limit_tokens(adopt(silent, None, Reported(tokens=ReportedBudget(remaining=9, reset=50.0)), 1.0))
@@ -184,51 +184,51 @@ def test_a_loan_covers_its_last_token_and_its_first_moment_and_not_its_end() -> 
     loan = Loan(
         blocks=(RequestBlock(5.0, 1, 1.0),), tokens=10, second=3, tokens_until=6.0, permits=1, until=6.0, members=1
     )
-    lent = replace(limiter(requests=60, tokens=1000, concurrency=9), loan=loan)
-    state, permit = taken(lent, 5.0, tokens=10)
+    lent = replace(build_limiter(requests=60, tokens=1000, concurrency=9), loan=loan)
+    state, permit = take_permit(lent, 5.0, tokens=10)
     assert (permit.second, state.loan) == (3, replace(loan, blocks=(RequestBlock(6.0, 0, 1.0),), tokens=0))
-    assert full(lent, 5.0, tokens=11) is None
-    assert full(lent, 4.0) == pytest.approx(1.0, abs=1e-3)
+    assert expect_full(lent, 5.0, tokens=11) is None
+    assert expect_full(lent, 4.0) == pytest.approx(1.0, abs=1e-3)
     endless = replace(loan, blocks=None)
-    assert full(replace(lent, loan=replace(endless, until=99.0)), 6.0) is None
-    assert full(replace(lent, loan=replace(endless, tokens_until=99.0)), 6.0) is None
-    taken(replace(lent, loan=replace(endless, until=99.0, tokens_until=99.0)), 6.0)
+    assert expect_full(replace(lent, loan=replace(endless, until=99.0)), 6.0) is None
+    assert expect_full(replace(lent, loan=replace(endless, tokens_until=99.0)), 6.0) is None
+    take_permit(replace(lent, loan=replace(endless, until=99.0, tokens_until=99.0)), 6.0)
 
 
 def test_a_clock_set_back_blocks_for_at_most_a_minute() -> None:
-    state = used(limiter(requests=2), 1000.0, times=2)
-    wait = full(state, 10.0)
+    state = use_permits(build_limiter(requests=2), 1000.0, times=2)
+    wait = expect_full(state, 10.0)
     assert wait is not None
     assert wait <= 66.0
     state, _ = take(state, 0, 10.0)
-    taken(state, 76.0)
+    take_permit(state, 76.0)
 
 
 def test_permits_in_the_future_after_a_clock_reset_count_as_granted_now() -> None:
-    state = used(used(limiter(requests=9), 3.0, tokens=10), 30.0, tokens=20, times=2)
+    state = use_permits(use_permits(build_limiter(requests=9), 3.0, tokens=10), 30.0, tokens=20, times=2)
     assert take(state, 5, 6.0)[0].slots == (Slot(1, 1, 10), Slot(2, 3, 45))
 
 
 def test_a_limit_of_zero_never_admits() -> None:
-    assert full(limiter(requests=0), 0.0) == math.inf
+    assert expect_full(build_limiter(requests=0), 0.0) == math.inf
 
 
 def test_the_reported_remainder_is_used_until_its_reset() -> None:
-    state, permit = taken(Limiter(), 0.0)
+    state, permit = take_permit(Limiter(), 0.0)
     told = Reported(requests=ReportedBudget(limit=100, remaining=1, reset=20.0))
     state = give_back(adopt(state, permit, told, 1.0), permit, None)
-    state = used(state, 2.0)
-    assert full(state, 3.0) == pytest.approx(18.0, abs=0.01)
-    taken(state, 21.1)
+    state = use_permits(state, 2.0)
+    assert expect_full(state, 3.0) == pytest.approx(18.0, abs=0.01)
+    take_permit(state, 21.1)
 
 
 def test_calls_in_flight_are_subtracted_from_the_reported_remainder() -> None:
-    state, first = taken(Limiter(), 0.0, tokens=50)
-    state, _ = taken(state, 0.0, tokens=60)
+    state, first = take_permit(Limiter(), 0.0, tokens=50)
+    state, _ = take_permit(state, 0.0, tokens=60)
     told = Reported(requests=ReportedBudget(remaining=5, reset=9.0), tokens=ReportedBudget(remaining=100, reset=9.0))
     state = adopt(state, first, told, 1.0)
-    taken(state, 1.0, tokens=40)
-    assert full(state, 1.0, tokens=41) == pytest.approx(9.0, abs=0.01)
+    take_permit(state, 1.0, tokens=40)
+    assert expect_full(state, 1.0, tokens=41) == pytest.approx(9.0, abs=0.01)
 
 
 def test_an_exhausted_partial_budget_blocks_all_calls() -> None:
@@ -236,7 +236,7 @@ def test_an_exhausted_partial_budget_blocks_all_calls() -> None:
         others=(ReportedBudget(limit=8000, remaining=0, reset=12.0), ReportedBudget(limit=9, remaining=3, reset=99.0))
     )
     state = adopt(Limiter(), None, told, 0.0)
-    assert full(state, 0.0) == pytest.approx(12.0, abs=0.01)
+    assert expect_full(state, 0.0) == pytest.approx(12.0, abs=0.01)
     assert find_mode(state, 0.0) == "held"
     assert find_mode(state, 12.1) == "free"
 
@@ -263,18 +263,18 @@ def test_the_reported_limit_replaces_or_tightens_the_configured_one(
 
 def test_a_limit_of_an_unknown_window_is_not_used_as_a_limit_per_minute() -> None:
     told = Reported(requests=ReportedBudget(limit=14400, remaining=14399, reset=6.0))
-    assert compute_limits(adopt(limiter(requests=30), None, told, 0.0)) == (30, None)
+    assert compute_limits(adopt(build_limiter(requests=30), None, told, 0.0)) == (30, None)
 
 
 def test_missing_headers_do_not_clear_reported_limits() -> None:
     said = Reported(tokens=ReportedBudget(limit=500, remaining=0, reset=30.0, per_minute=True))
     state = adopt(adopt(Limiter(), None, said, 0.0), None, Reported(), 1.0)
     assert compute_limits(state) == (None, 500)
-    assert full(state, 1.0, tokens=5) == pytest.approx(29.0, abs=0.01)
+    assert expect_full(state, 1.0, tokens=5) == pytest.approx(29.0, abs=0.01)
 
 
 def test_modes_of_the_limiter() -> None:
-    assert find_mode(used(limiter(tokens=10), 0.0, tokens=10), 1.0) == "full"
+    assert find_mode(use_permits(build_limiter(tokens=10), 0.0, tokens=10), 1.0) == "full"
     nothing_left = Reported(tokens=ReportedBudget(remaining=0, reset=9.0))
     assert [find_mode(adopt(Limiter(), None, nothing_left, 0.0), now) for now in (0.0, 8.5, 9.0)] == [
         "held",
@@ -282,13 +282,13 @@ def test_modes_of_the_limiter() -> None:
         "free",
     ]
     one_left = Reported(requests=ReportedBudget(remaining=1, reset=9.0))
-    busy = adopt(taken(limiter(concurrency=1), 0.0)[0], None, one_left, 0.0)
+    busy = adopt(take_permit(build_limiter(concurrency=1), 0.0)[0], None, one_left, 0.0)
     assert find_mode(busy, 1.0) == "held"
-    assert find_mode(adopt(limiter(requests=0), None, one_left, 0.0), 1.0) == "full"
-    more_than_guessed, permit = taken(limiter(tokens=10), 0.0, tokens=1)
+    assert find_mode(adopt(build_limiter(requests=0), None, one_left, 0.0), 1.0) == "full"
+    more_than_guessed, permit = take_permit(build_limiter(tokens=10), 0.0, tokens=1)
     assert find_mode(give_back(more_than_guessed, permit, 10), 0.0) == "full"
     assert find_mode(Limiter(), 0.0) == "free"
-    state = used(limiter(requests=1), 0.0)
+    state = use_permits(build_limiter(requests=1), 0.0)
     assert find_mode(state, 1.0) == "full"
     assert find_mode(state, 63.0) == "free"
 

@@ -35,11 +35,11 @@ class RateLimitLaws(RuleBasedStateMachine):
         """When, serial, tokens."""
 
     @initialize()
-    def chosen(self) -> None:
+    def choose_limits(self) -> None:
         limits = Limits(requests_per_minute=REQUESTS, tokens_per_minute=TOKENS, concurrency=CONCURRENCY, lease=1e9)
         self.limiter = Limiter(limits=limits)
 
-    def moved(self, event: str, limiter: Limiter, now: float | None = None) -> None:
+    def change_limiter(self, event: str, limiter: Limiter, now: float | None = None) -> None:
         """Every change of mode is an edge of the table."""
         now = self.now if now is None else now
         before, after = find_mode(self.limiter, self.now), find_mode(limiter, now)
@@ -47,10 +47,10 @@ class RateLimitLaws(RuleBasedStateMachine):
         self.limiter, self.now = limiter, now
 
     @rule(tokens=st.integers(1, 1500))
-    def asks(self, tokens: int) -> None:
+    def request_permit(self, tokens: int) -> None:
         limiter, answer = take(self.limiter, tokens, self.now)
         if isinstance(answer, Permit):
-            self.moved("taken", limiter)
+            self.change_limiter("taken", limiter)
             self.out.append(answer)
             self.given.append((self.now, answer.serial, answer.tokens))
             return
@@ -71,34 +71,34 @@ class RateLimitLaws(RuleBasedStateMachine):
     def return_permit(self, pick: int, share: float | None) -> None:
         permit = self.out.pop(pick % len(self.out))
         used = None if share is None else int(permit.tokens * share)
-        self.moved("given_back", give_back(self.limiter, permit, used))
+        self.change_limiter("given_back", give_back(self.limiter, permit, used))
         if used is not None:
             self.given = [(t, s, used if s == permit.serial else n) for t, s, n in self.given]
 
     @precondition(lambda self: self.out)
     @rule()
-    def was_not_sent(self) -> None:
+    def withdraw_permit(self) -> None:
         permit = self.out.pop()
-        self.moved("given_back", withdraw(self.limiter, permit))
+        self.change_limiter("given_back", withdraw(self.limiter, permit))
         self.given = [one for one in self.given if one[1] != permit.serial]
 
     @rule(left=st.integers(0, 3), reset=st.floats(0, 60))
     def adopt_report(self, left: int, reset: float) -> None:
         told = Reported(requests=ReportedBudget(limit=4, remaining=left, reset=reset, per_minute=True))
-        self.moved("reported", adopt(self.limiter, None, told, self.now))
+        self.change_limiter("reported", adopt(self.limiter, None, told, self.now))
 
     @rule(seconds=st.floats(0, 40))
-    def time_passes(self, seconds: float) -> None:
-        self.moved("time_passed", self.limiter, self.now + seconds)
+    def pass_time(self, seconds: float) -> None:
+        self.change_limiter("time_passed", self.limiter, self.now + seconds)
 
     @invariant()
-    def no_minute_holds_more_than_the_limit(self) -> None:
+    def check_every_minute_is_within_the_limits(self) -> None:
         within = [one for one in self.given if one[0] > self.now - 60.0]
         assert len(within) <= REQUESTS
         assert sum(tokens for _, _, tokens in within) <= TOKENS
 
     @invariant()
-    def never_more_at_a_time_than_allowed_and_no_permit_is_lost(self) -> None:
+    def check_concurrency_and_permits(self) -> None:
         assert len(self.out) <= CONCURRENCY
         assert sorted(self.out, key=lambda permit: permit.serial) == list(self.limiter.under_way)
 

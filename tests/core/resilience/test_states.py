@@ -10,7 +10,7 @@ from victor_fp.core.resilience import admission, breaker, cooldown, health, queu
 from victor_fp.core.resilience.ratelimit_headers import Reported, ReportedBudget
 
 
-def used_breaker() -> breaker.Breaker:
+def build_used_breaker() -> breaker.Breaker:
     state = breaker.Breaker()
     for _ in range(5):
         state, leave = breaker.admit(state, 1.0)
@@ -19,7 +19,7 @@ def used_breaker() -> breaker.Breaker:
     return breaker.admit(state, 31.0)[0]
 
 
-def used_admission() -> admission.Admission:
+def build_used_admission() -> admission.Admission:
     limits = rate_limit.Limits(concurrency=1, requests_per_minute=9)
     state = admission.Admission(limiter=rate_limit.Limiter(limits=limits))
     for ticket in range(3):
@@ -36,14 +36,14 @@ def used_admission() -> admission.Admission:
     "state",
     [
         breaker.Breaker(),
-        used_breaker(),
+        build_used_breaker(),
         rate_limit.Limiter(),
-        used_admission().limiter,
-        used_admission().queue,
-        used_admission().cooldown,
+        build_used_admission().limiter,
+        build_used_admission().queue,
+        build_used_admission().cooldown,
         cooldown.Cooldown(),
         queue.Queue(),
-        used_admission(),
+        build_used_admission(),
         health.observe(health.Health(), "succeeded", 1.0, 2.0),
     ],
     ids=lambda state: type(state).__name__,

@@ -48,13 +48,13 @@ def test_spaces_before_a_body_are_part_of_its_first_line() -> None:
 def test_white_space_without_end_is_an_invalid_response(piece: bytes) -> None:
     fed = 0
 
-    def pieces() -> Iterator[bytes]:
+    def yield_pieces() -> Iterator[bytes]:
         nonlocal fed
         while fed < 4 * LEAD_LIMIT:
             fed += len(piece)
             yield piece
 
-    steps = list(replay.stream("openai", 200, {}, pieces()))
+    steps = list(replay.stream("openai", 200, {}, yield_pieces()))
     match outcome(steps[-1]):
         case Failure(InvalidResponse(message=message)):
             assert "white space" in message

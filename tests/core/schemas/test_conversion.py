@@ -42,21 +42,21 @@ NODE: dict[str, Any] = {
 TREE: dict[str, Any] = {"$ref": "#/$defs/Node", "$defs": {"Node": NODE}}
 
 
-def converted(schema: dict[str, Any], rules: SchemaRules, *, arguments: bool = False) -> dict[str, Any]:
+def convert_without_loss(schema: dict[str, Any], rules: SchemaRules, *, arguments: bool = False) -> dict[str, Any]:
     """The schema, of which nothing was lost."""
     conversion = convert_schema(schema, rules, arguments=arguments)
     assert conversion.losses == ()
     return conversion.schema
 
 
-def inner(schema: dict[str, Any], rules: SchemaRules) -> Any:
+def convert_inner(schema: dict[str, Any], rules: SchemaRules) -> Any:
     """The schema as that of a required property of a closed object."""
     outer: Any = {"type": "object", "properties": {"a": schema}, "required": ["a"], "additionalProperties": False}
-    properties: Any = converted({**outer, "$defs": schema.get("$defs", {})}, rules)["properties"]
+    properties: Any = convert_without_loss({**outer, "$defs": schema.get("$defs", {})}, rules)["properties"]
     return properties["a"]
 
 
-def changes(schema: dict[str, Any], rules: SchemaRules) -> tuple[str, ...]:
+def list_changes(schema: dict[str, Any], rules: SchemaRules) -> tuple[str, ...]:
     return convert_schema(schema, rules).changes
 
 
@@ -75,7 +75,9 @@ def test_a_vendor_that_accepts_everything_gets_the_schema_as_it_is(schema: dict[
 
 
 def test_definitions_that_nothing_refers_to_are_left_out() -> None:
-    assert converted({"type": "null", "$defs": {"A": {"$ref": "#/$defs/Gone"}}}, ANYTHING) == {"type": "null"}
+    assert convert_without_loss({"type": "null", "$defs": {"A": {"$ref": "#/$defs/Gone"}}}, ANYTHING) == {
+        "type": "null"
+    }
 
 
 # Unions
@@ -88,7 +90,7 @@ def test_a_discriminated_union_is_sent_as_any_of_without_a_change_of_meaning() -
 
 
 def test_branches_that_overlap_make_the_change_to_any_of_visible() -> None:
-    assert changes({"oneOf": [{"type": "integer"}, {"type": "number"}]}, OLDER) == (
+    assert list_changes({"oneOf": [{"type": "integer"}, {"type": "number"}]}, OLDER) == (
         "oneOf is sent as anyOf, which also accepts values that match several branches: $",
     )
 
@@ -99,7 +101,7 @@ def test_a_union_of_types_keeps_the_items_and_properties_of_each_type() -> None:
         "items": {"type": "string"},
         "properties": {"a": {"type": "string"}},
     }
-    assert converted(union, OLDER) == {
+    assert convert_without_loss(union, OLDER) == {
         "nullable": True,
         "anyOf": [
             {"type": "array", "items": {"type": "string"}},
@@ -116,7 +118,7 @@ def test_keywords_alongside_a_union_are_moved_into_its_branches_if_required() ->
         "description": "one of both",
     }
     branch: Any = {"type": "object", "properties": either["properties"]}
-    assert converted(either, OLDER) == {
+    assert convert_without_loss(either, OLDER) == {
         "description": "one of both",
         "anyOf": [{**branch, "required": ["a"]}, {**branch, "required": ["b"]}],
     }
@@ -143,16 +145,16 @@ def test_a_union_at_the_root_of_a_tool_becomes_one_object_that_says_the_rule_in_
 
 def test_all_of_is_merged_where_the_vendor_does_not_accept_it() -> None:
     both: Any = {"allOf": [{"type": "integer", "minimum": 2, "maximum": 9}, {"minimum": 3, "enum": [1, 5, "a"]}]}
-    assert inner(both, STRICT) == {"type": "integer", "minimum": 3, "maximum": 9, "enum": [1, 5]}
+    assert convert_inner(both, STRICT) == {"type": "integer", "minimum": 3, "maximum": 9, "enum": [1, 5]}
 
 
 def test_all_of_that_cannot_be_merged_is_described() -> None:
     both: Any = {"type": "string", "allOf": [{"pattern": "a"}, {"pattern": "b"}]}
-    assert converted(both, OLDER) == {
+    assert convert_without_loss(both, OLDER) == {
         "type": "string",
         "description": 'allOf: [{"pattern":"a"},{"pattern":"b"}]',
     }
-    assert changes(both, OLDER) == ("allOf is moved to the description: $",)
+    assert list_changes(both, OLDER) == ("allOf is moved to the description: $",)
 
 
 # Objects
@@ -224,7 +226,7 @@ def test_strict_mode_closes_objects_at_every_depth() -> None:
         },
         "$defs": {"P": point},
     }
-    assert converted(schema, STRICT) == {
+    assert convert_without_loss(schema, STRICT) == {
         "type": "object",
         "properties": {
             "points": {"type": "array", "items": closed},
@@ -239,12 +241,12 @@ def test_strict_mode_closes_objects_at_every_depth() -> None:
 
 
 def test_a_free_form_object_is_explicit_if_objects_are_closed_by_default() -> None:
-    assert converted({"type": "object"}, XAI) == {"type": "object", "additionalProperties": True}
+    assert convert_without_loss({"type": "object"}, XAI) == {"type": "object", "additionalProperties": True}
 
 
 def test_a_required_property_that_is_not_listed_is_described_or_lost() -> None:
     schema: Any = {"type": "object", "properties": {"a": {"type": "string"}}, "required": ["a", "b"]}
-    assert converted(schema, OLDER)["description"] == 'required: ["b"]'
+    assert convert_without_loss(schema, OLDER)["description"] == 'required: ["b"]'
     assert convert_schema(schema, CLAUDE_STRICT).losses == ("$: b is required and not among the properties",)
 
 
@@ -263,9 +265,9 @@ def test_a_property_named_like_a_keyword_is_a_property() -> None:
 
 
 def test_a_recursive_schema_keeps_its_references_where_the_vendor_follows_them() -> None:
-    assert converted(TREE, STRICT) == {**NODE, "$defs": {"Node": NODE}}
-    assert converted(TREE, GEMINI)["$defs"] == {"Node": NODE}
-    assert changes(TREE, GEMINI) == (
+    assert convert_without_loss(TREE, STRICT) == {**NODE, "$defs": {"Node": NODE}}
+    assert convert_without_loss(TREE, GEMINI)["$defs"] == {"Node": NODE}
+    assert list_changes(TREE, GEMINI) == (
         "the vendor unrolls a recursive schema to a limited depth: $, $.$defs.Node.next.anyOf[0]",
     )
 
@@ -277,7 +279,7 @@ def test_a_recursive_schema_is_lost_where_the_vendor_follows_none(rules: SchemaR
 
 def test_a_description_alongside_a_reference_is_kept_if_siblings_are_not_accepted() -> None:
     schema: Any = {"$ref": "#/$defs/A", "description": "the first", "$defs": {"A": {"type": "string"}}}
-    assert inner(schema, STRICT) == {"anyOf": [{"$ref": "#/$defs/A"}], "description": "the first"}
+    assert convert_inner(schema, STRICT) == {"anyOf": [{"$ref": "#/$defs/A"}], "description": "the first"}
 
 
 def test_references_are_inlined_if_none_are_accepted() -> None:
@@ -285,12 +287,12 @@ def test_references_are_inlined_if_none_are_accepted() -> None:
         "properties": {"a": {"$ref": "#/$defs/A", "description": "first"}},
         "$defs": {"A": {"type": "string"}},
     }
-    assert converted(schema, OLDER) == {"properties": {"a": {"type": "string", "description": "first"}}}
+    assert convert_without_loss(schema, OLDER) == {"properties": {"a": {"type": "string", "description": "first"}}}
 
 
 def test_definitions_of_older_drafts_move_to_where_the_vendor_looks() -> None:
     schema: Any = {"properties": {"a": {"$ref": "#/definitions/A"}}, "definitions": {"A": {"type": "string"}}}
-    assert converted({"type": "object", **schema}, MOONSHOT) == {
+    assert convert_without_loss({"type": "object", **schema}, MOONSHOT) == {
         "type": "object",
         "properties": {"a": {"$ref": "#/$defs/A"}},
         "$defs": {"A": {"type": "string"}},
@@ -372,9 +374,9 @@ def test_an_enumeration_of_another_type_than_the_value_is_described(schema: dict
 
 
 def test_mixed_values_become_branches_where_one_enumeration_has_one_kind() -> None:
-    assert converted({"type": "object", "properties": {"a": {"enum": ["a", 1, None]}}}, MOONSHOT)["properties"] == {
-        "a": {"anyOf": [{"type": "string", "enum": ["a"]}, {"type": "integer", "enum": [1]}, {"type": "null"}]}
-    }
+    assert convert_without_loss({"type": "object", "properties": {"a": {"enum": ["a", 1, None]}}}, MOONSHOT)[
+        "properties"
+    ] == {"a": {"anyOf": [{"type": "string", "enum": ["a"]}, {"type": "integer", "enum": [1]}, {"type": "null"}]}}
 
 
 # Words
@@ -392,7 +394,7 @@ def test_mixed_values_become_branches_where_one_enumeration_has_one_kind() -> No
     ],
 )
 def test_a_restriction_that_is_not_accepted_is_described(schema: dict[str, Any], rules: SchemaRules, told: str) -> None:
-    assert inner(schema, rules)["description"] == told
+    assert convert_inner(schema, rules)["description"] == told
 
 
 def test_restrictions_that_the_vendor_accepts_stay() -> None:
@@ -401,7 +403,7 @@ def test_restrictions_that_the_vendor_accepts_stay() -> None:
         "minItems": 1,
         "items": {"type": "string", "pattern": "^[a-z]+$", "format": "email"},
     }
-    assert inner(schema, CLAUDE_STRICT) == schema
+    assert convert_inner(schema, CLAUDE_STRICT) == schema
 
 
 def test_keywords_without_effect_are_dropped_silently_and_defaults_are_described() -> None:
@@ -428,7 +430,7 @@ def test_a_tuple_becomes_an_array_of_any_of_its_types_where_positions_are_not_ac
         "minItems": 2,
         "maxItems": 2,
     }
-    assert inner(schema, STRICT) == {
+    assert convert_inner(schema, STRICT) == {
         "type": "array",
         "items": {"type": "number"},
         "minItems": 2,
@@ -460,12 +462,14 @@ def test_items_after_a_tuple_are_accepted_or_their_restriction_is_named(
 
 def test_an_array_has_an_items_schema_if_the_vendor_requires_it() -> None:
     tool: Any = {"type": "object", "properties": {"a": {"type": "array"}}}
-    assert converted(tool, OPENAI_SCHEMAS.tools, arguments=True)["properties"] == {"a": {"type": "array", "items": {}}}
+    assert convert_without_loss(tool, OPENAI_SCHEMAS.tools, arguments=True)["properties"] == {
+        "a": {"type": "array", "items": {}}
+    }
 
 
 @pytest.mark.parametrize("root", [{}, {"properties": {"a": {"type": "string"}}}, {"type": ["object", "null"]}])
 def test_the_arguments_of_a_tool_are_an_object(root: dict[str, Any]) -> None:
-    assert converted(root, ANYTHING, arguments=True)["type"] == "object"
+    assert convert_without_loss(root, ANYTHING, arguments=True)["type"] == "object"
 
 
 def test_arguments_that_are_not_an_object_are_lost() -> None:
@@ -504,5 +508,5 @@ def test_a_type_alongside_a_circular_reference_is_described() -> None:
 
 def test_object_keywords_on_another_type_are_dropped_if_objects_are_closed() -> None:
     schema: dict[str, Any] = {"type": "array", "items": {"type": "string"}, "properties": {"a": {}}, "required": ["a"]}
-    assert inner(schema, STRICT) == {"type": "array", "items": {"type": "string"}}
-    assert converted(schema, ANYTHING) == schema
+    assert convert_inner(schema, STRICT) == {"type": "array", "items": {"type": "string"}}
+    assert convert_without_loss(schema, ANYTHING) == schema

@@ -78,13 +78,13 @@ SHORT = {
 }
 
 
-def whole(feature: dict[str, Any]) -> dict[str, Any]:
+def build_schema(feature: dict[str, Any]) -> dict[str, Any]:
     schema = {"type": "object", "properties": {"a": feature}, "required": ["a"]}
     return {**schema, "$defs": DEFINITIONS} if "$ref" in feature else schema
 
 
-def cell(provider: str, model: str, use: str, feature: dict[str, Any]) -> str:
-    schema, more = whole(feature), dict[str, Any]()
+def describe_cell(provider: str, model: str, use: str, feature: dict[str, Any]) -> str:
+    schema, more = build_schema(feature), dict[str, Any]()
     match use:
         case "tool" | "strict tool":
             strict = True if use == "strict tool" else None
@@ -100,34 +100,34 @@ def cell(provider: str, model: str, use: str, feature: dict[str, Any]) -> str:
         case Success(request):
             if request.adjustments:
                 return "changed, and said so"
-            return "same" if _holds(request.json(), feature) else "another form of the same"
+            return "same" if _has_value(request.json(), feature) else "another form of the same"
 
 
-def _holds(sent: Any, wanted: Any) -> bool:
+def _has_value(sent: Any, wanted: Any) -> bool:
     """Whether a JSON value occurs in another one, or as text in a text."""
     if sent == wanted:
         return True
     if isinstance(sent, dict):
-        return any(_holds(inner, wanted) for inner in sent.values())
+        return any(_has_value(inner, wanted) for inner in sent.values())
     if isinstance(sent, list):
-        return any(_holds(inner, wanted) for inner in sent)
+        return any(_has_value(inner, wanted) for inner in sent)
     return isinstance(sent, str) and json.dumps(wanted, separators=(",", ":")) in sent
 
 
-def rows(use: str) -> dict[tuple[str, ...], list[str]]:
+def collect_rows(use: str) -> dict[tuple[str, ...], list[str]]:
     """The cells of one provider of each group that is sent equal bodies; those with the same cells share a row."""
     found: dict[tuple[str, ...], list[str]] = {}
     for spec, *_ in group_alike():
         for model in MODELS.get(spec.name, (spec.default_model or "m",)):
-            cells = tuple(cell(spec.name, model, use, feature) for feature in FEATURES.values())
+            cells = tuple(describe_cell(spec.name, model, use, feature) for feature in FEATURES.values())
             name = f"{spec.name} ({model})" if spec.name in MODELS else spec.name
             found.setdefault(cells, []).append(name)
     return found
 
 
-def table(use: str) -> str:
+def render_table(use: str) -> str:
     """Features as rows, groups of providers as columns A, B ..."""
-    groups = rows(use)
+    groups = collect_rows(use)
     letters = [chr(ord("A") + place) for place in range(len(groups))]
     lines = [f"{letter}: {', '.join(names)}" for letter, names in zip(letters, groups.values(), strict=True)]
     widest = max(map(len, FEATURES))
@@ -140,9 +140,9 @@ def table(use: str) -> str:
 
 @pytest.mark.parametrize("use", USES)
 def test_features_by_providers(use: str, snapshot: SnapshotAssertion) -> None:
-    assert snapshot == table(use)
+    assert snapshot == render_table(use)
 
 
 def test_every_provider_is_in_the_matrix() -> None:
-    named = {name.partition(" ")[0] for names in rows("tool").values() for name in names}
+    named = {name.partition(" ")[0] for names in collect_rows("tool").values() for name in names}
     assert named == {spec.name for spec, *_ in group_alike()}

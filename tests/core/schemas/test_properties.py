@@ -21,7 +21,7 @@ from victor_fp.core.schemas.validation import compile_schema
 from victor_fp.core.schemas.vocabulary import INFORMATIVE, RESTRICTIONS, SINGLE_SCHEMAS, list_types
 
 
-def _rules() -> dict[str, SchemaRules]:
+def _collect_rules() -> dict[str, SchemaRules]:
     """Every set of rules that a catalogue entry has, by the name of the first one."""
     found: dict[str, SchemaRules] = {}
     for spec in CATALOGUE.chats:
@@ -35,7 +35,7 @@ def _rules() -> dict[str, SchemaRules]:
     return found
 
 
-RULES = _rules()
+RULES = _collect_rules()
 NAMES = st.sampled_from(["a", "b", "c d"])
 SCALARS = st.none() | st.booleans() | st.integers(-3, 3) | st.sampled_from(["a", "bb", "2026-01-01"])
 VALUES = st.recursive(
@@ -46,7 +46,7 @@ TYPES = st.sampled_from(["object", "array", "string", "number", "integer", "bool
 REFERENCES = st.sampled_from(["#/$defs/A", "#/$defs/B", "#/$defs/Loop"])
 
 
-def _schemas(inner: st.SearchStrategy[Any]) -> st.SearchStrategy[dict[str, Any]]:
+def _generate_schemas(inner: st.SearchStrategy[Any]) -> st.SearchStrategy[dict[str, Any]]:
     optional = {
         "type": TYPES | st.lists(TYPES, min_size=1, max_size=3, unique=True),
         "properties": st.dictionaries(NAMES, inner, max_size=3),
@@ -77,7 +77,7 @@ def _schemas(inner: st.SearchStrategy[Any]) -> st.SearchStrategy[dict[str, Any]]
     )
 
 
-INNER = st.recursive(st.booleans() | _schemas(st.just({"type": "string"})), _schemas, max_leaves=8)
+INNER = st.recursive(st.booleans() | _generate_schemas(st.just({"type": "string"})), _generate_schemas, max_leaves=8)
 SCHEMAS = st.builds(
     lambda root, one, two: {
         **root,
@@ -87,9 +87,9 @@ SCHEMAS = st.builds(
             "Loop": {"type": "object", "properties": {"a": {"$ref": "#/$defs/Loop"}}},
         },
     },
-    _schemas(INNER),
-    _schemas(st.just({"type": "integer"})),
-    _schemas(st.just({"type": "null"})),
+    _generate_schemas(INNER),
+    _generate_schemas(st.just({"type": "integer"})),
+    _generate_schemas(st.just({"type": "null"})),
 )
 ODD = st.recursive(
     SCALARS | st.sampled_from(["dict", "float", "any", "#", "String", "tuple"]),
@@ -103,7 +103,7 @@ ODD = st.recursive(
 )
 
 
-def _lists_properties_of_a_root_union(changes: tuple[str, ...]) -> bool:
+def _has_described_root_union(changes: tuple[str, ...]) -> bool:
     """A described union at the root of arguments lists the properties of all its branches, which can narrow one."""
     return any(change.endswith("Of is moved to the description: $") for change in changes)
 
@@ -111,7 +111,7 @@ def _lists_properties_of_a_root_union(changes: tuple[str, ...]) -> bool:
 def test_a_described_union_at_the_root_is_a_named_change() -> None:
     schema: dict[str, Any] = {"$ref": "#/$defs/A", "anyOf": [{}, {"properties": {"a": False}}], "$defs": {"A": {}}}
     conversion = convert_schema(schema, RULES["xai tools"], arguments=True)
-    assert _lists_properties_of_a_root_union(conversion.changes)
+    assert _has_described_root_union(conversion.changes)
 
 
 @given(schema=SCHEMAS, values=st.lists(VALUES | OBJECTS, min_size=12, max_size=12))
@@ -131,7 +131,7 @@ def check_meaning(name: str, schema: dict[str, Any], values: list[Any]) -> None:
         return
     # Arguments are objects, whatever their schema says.
     values = [value for value in values if rules.root == "any" or isinstance(value, dict)]
-    assert list(_violations(conversion.schema, rules, conversion.schema)) == [], name
+    assert list(_list_violations(conversion.schema, rules, conversion.schema)) == [], name
     narrowing = ("is required", "as one object", "one of their schemas")
     narrowed = rules.objects.startswith("closed") or any(
         word in change for change in conversion.changes for word in narrowing
@@ -153,10 +153,10 @@ def test_no_schema_raises(schema: dict[str, Any], arguments: bool) -> None:
         conversion = convert_schema(schema, rules, arguments=arguments)
         msgspec.json.encode(conversion.schema)
         if not conversion.losses:
-            assert list(_violations(conversion.schema, rules, conversion.schema)) == [], name
+            assert list(_list_violations(conversion.schema, rules, conversion.schema)) == [], name
 
 
-@given(schema=_schemas(INNER))
+@given(schema=_generate_schemas(INNER))
 @settings(max_examples=scale_examples(100), deadline=None)
 def test_a_plain_schema_is_one_that_the_conversion_leaves_alone(schema: dict[str, Any]) -> None:
     schema = {**schema, "type": "object"}
@@ -182,7 +182,7 @@ def _without_nullable(schema: Any) -> Any:
     return out
 
 
-def _violations(schema: Any, rules: SchemaRules, root: Mapping[str, Any], place: str = "$") -> Iterator[str]:
+def _list_violations(schema: Any, rules: SchemaRules, root: Mapping[str, Any], place: str = "$") -> Iterator[str]:
     """What in a converted schema the rules do not accept."""
     if not isinstance(schema, dict):
         return
@@ -209,21 +209,21 @@ def _violations(schema: Any, rules: SchemaRules, root: Mapping[str, Any], place:
     if rules.refused_patterns and re.search(rules.refused_patterns, str(schema.get("pattern", ""))):
         yield f"{place}: pattern"
     if "object" in list_types(schema) or "properties" in schema:
-        yield from _object_violations(schema, rules, place)
+        yield from _list_object_violations(schema, rules, place)
     if rules.items and "array" in list_types(schema) and not isinstance(schema.get("items"), dict):
         yield f"{place}: no items"
     for keyword, value in schema.items():
         if keyword in ("properties", "patternProperties", "$defs", "definitions", "dependentSchemas"):
             for name, inner in value.items():
-                yield from _violations(inner, rules, root, f"{place}.{name}")
+                yield from _list_violations(inner, rules, root, f"{place}.{name}")
         elif keyword in ("anyOf", "oneOf", "allOf", "prefixItems"):
             for number, inner in enumerate(value):
-                yield from _violations(inner, rules, root, f"{place}.{keyword}[{number}]")
+                yield from _list_violations(inner, rules, root, f"{place}.{keyword}[{number}]")
         elif keyword in SINGLE_SCHEMAS:
-            yield from _violations(value, rules, root, f"{place}.{keyword}")
+            yield from _list_violations(value, rules, root, f"{place}.{keyword}")
 
 
-def _object_violations(schema: Mapping[str, Any], rules: SchemaRules, place: str) -> Iterator[str]:
+def _list_object_violations(schema: Mapping[str, Any], rules: SchemaRules, place: str) -> Iterator[str]:
     properties, required = schema.get("properties", {}), schema.get("required", [])
     if rules.objects.startswith("closed") and schema.get("additionalProperties") is not False:
         yield f"{place}: open"

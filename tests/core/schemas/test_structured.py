@@ -96,7 +96,7 @@ def test_lists_are_values_too() -> None:
     ],
 )
 def test_errors_have_paths_and_reasons(content: str, form: type[Person | Point], message: str) -> None:
-    fault = failure(structured(answer(content), form))
+    fault = get_fault(structured(answer(content), form))
     assert isinstance(fault, InvalidResponse)
     assert (fault.message, fault.model, fault.maybe_billed) == (message, "m-1", True)
     assert fault.partial is not None
@@ -105,18 +105,18 @@ def test_errors_have_paths_and_reasons(content: str, form: type[Person | Point],
 
 def test_many_errors_are_counted() -> None:
     schema = {"items": {"type": "integer"}}
-    fault = failure(structured(answer('["a", "b", "c", "d", "e", "f", "g"]'), schema))
+    fault = get_fault(structured(answer('["a", "b", "c", "d", "e", "f", "g"]'), schema))
     assert fault.message.endswith("$[4]: expected integer, got string (and 2 more)")
 
 
 def test_truncated_json_is_reported() -> None:
-    fault = failure(structured(answer('{"x": 1, "y', stop_reason="length"), Point))
+    fault = get_fault(structured(answer('{"x": 1, "y', stop_reason="length"), Point))
     assert "token limit" in fault.message
 
 
 def test_a_refusal_is_a_fault() -> None:
     declined = CompletionResponse(content="", stop_reason="refusal", metadata={"refusal": "I would rather not."})
-    fault = failure(structured(declined, Point))
+    fault = get_fault(structured(declined, Point))
     assert isinstance(fault, ContentRefused)
     assert fault.message == "I would rather not."
 
@@ -126,7 +126,7 @@ def test_a_failure_passes_through() -> None:
     assert structured(failed, Point) == failed
 
 
-def failure(result: Result[object, Fault]) -> Fault:
+def get_fault(result: Result[object, Fault]) -> Fault:
     return result.failure()
 
 

@@ -15,7 +15,7 @@ from victor_fp.core.schemas.validation import compile_schema
 from victor_fp.core.types import CompletionResponse, Message
 
 
-def errors(value: Json, schema: dict[str, Any]) -> list[str]:
+def list_errors(value: Json, schema: dict[str, Any]) -> list[str]:
     return [str(error) for error in compile_schema(schema).unwrap().find_errors(value)]
 
 
@@ -55,14 +55,16 @@ def errors(value: Json, schema: dict[str, Any]) -> list[str]:
     ],
 )
 def test_each_keyword_is_enforced(schema: dict[str, Any], good: Json, bad: Json, reason: str) -> None:
-    assert errors(good, schema) == []
-    assert reason in errors(bad, schema)
+    assert list_errors(good, schema) == []
+    assert reason in list_errors(bad, schema)
 
 
 def test_closest_alternative_is_reported() -> None:
     card = {"properties": {"type": {"const": "card"}, "number": {"type": "string"}}}
     cash = {"properties": {"type": {"const": "cash"}, "amount": {"type": "number"}}}
-    assert errors({"type": "cash", "amount": "9"}, {"anyOf": [card, cash]}) == ["$.amount: expected number, got string"]
+    assert list_errors({"type": "cash", "amount": "9"}, {"anyOf": [card, cash]}) == [
+        "$.amount: expected number, got string"
+    ]
 
 
 @pytest.mark.parametrize(
@@ -101,11 +103,11 @@ def test_a_wrong_value_is_found_at_any_depth(depth: int) -> None:
     value: Json = {"role": "admin"}
     for _ in range(depth):
         value = {"next": value}
-    assert errors(value, NODE)
+    assert list_errors(value, NODE)
     assert isinstance(structured(CompletionResponse(content=encode_json(value).decode()), NODE), Failure)
 
 
-def branches(keyword: str) -> dict[str, Any]:
+def build_branches(keyword: str) -> dict[str, Any]:
     each = {"$ref": "#/$defs/E"}
     options = [{"properties": {"l": each, "op": {"const": word}}, "required": ["op"]} for word in ("add", "mul", "div")]
     return {"$defs": {"E": {keyword: [*options, {"properties": {"n": {"type": "number"}}, "required": ["n"]}]}}, **each}
@@ -118,23 +120,23 @@ def test_recursive_alternatives_take_no_time_that_doubles_with_each_level(keywor
     value: Json = {"n": leaf}
     for _ in range(150):
         value = {"op": "div", "l": value}
-    assert bool(errors(value, branches(keyword))) is (keyword == "allOf" or leaf == "x")
+    assert bool(list_errors(value, build_branches(keyword))) is (keyword == "allOf" or leaf == "x")
 
 
 def test_shallow_values_of_recursive_schemas_have_detailed_errors() -> None:
     value: Json = {"op": "div", "l": {"n": "x"}}
-    assert errors(value, branches("anyOf")) == ["$.l.n: expected number, got string"]
+    assert list_errors(value, build_branches("anyOf")) == ["$.l.n: expected number, got string"]
 
 
 def test_patterns_that_backtrack_are_bounded() -> None:
-    assert errors("a" * 5000 + "!", {"pattern": "^(a+)+$"}) == ['$: does not match "^(a+)+$"']
-    assert errors("a" * 5000 + "!", {"pattern": "^(?=a)(a+)+$"})
+    assert list_errors("a" * 5000 + "!", {"pattern": "^(a+)+$"}) == ['$: does not match "^(a+)+$"']
+    assert list_errors("a" * 5000 + "!", {"pattern": "^(?=a)(a+)+$"})
 
 
 @pytest.mark.parametrize("value", [10**30, -(10**4000), 1e308, "\ud800", ["\udfff"], {"\ud800": 1}])
 def test_no_value_raises(value: Json) -> None:
-    errors(value, {"type": "boolean"})
-    errors(value, {"enum": [1]})
+    list_errors(value, {"type": "boolean"})
+    list_errors(value, {"enum": [1]})
 
 
 def test_depth_is_measured_without_recursion() -> None:

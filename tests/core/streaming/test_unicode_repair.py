@@ -78,18 +78,18 @@ def test_chunk_boundaries_do_not_change_the_text(text: str, data: st.DataObject)
     edges = [0, *cuts, len(text)]
     pieces = [TextDelta(text[a:b]) for a, b in zip(edges, edges[1:], strict=False)]
 
-    def text_of(deltas: list[Delta]) -> str:
+    def join_text(deltas: list[Delta]) -> str:
         return "".join(delta.text for delta in deltas if isinstance(delta, TextDelta))
 
-    assert text_of(repair(*pieces)) == text_of(repair(TextDelta(text)))
-    text_of(repair(*pieces)).encode()
+    assert join_text(repair(*pieces)) == join_text(repair(TextDelta(text)))
+    join_text(repair(*pieces)).encode()
 
 
 def _chat_body(content: bytes) -> bytes:
     return b'{"id":"1","choices":[{"message":{"content":"' + content + b'"},"finish_reason":"stop"}]}'
 
 
-def _whole(body: bytes) -> CompletionResponse:
+def _read_response(body: bytes) -> CompletionResponse:
     match outcome(replay.response("openai", 200, {}, body)):
         case Success(response):
             return response
@@ -101,26 +101,26 @@ def _whole(body: bytes) -> CompletionResponse:
     ("content", "expected"), [(b"caf\\udce9!", "caf\ufffd!"), (b"a\xff", "a\ufffd"), (b"\\ud83d\\ude00", SMILE)]
 )
 def test_a_body_with_damaged_text_is_an_answer(content: bytes, expected: str) -> None:
-    response = _whole(_chat_body(content))
+    response = _read_response(_chat_body(content))
     assert response.content == expected
     assert (response.metadata or {}).get("replaced_characters") == (1 if "\ufffd" in expected else None)
     response.model_dump_json().encode()
 
 
-def _chunks(*contents: bytes) -> list[StreamChunk]:
+def _read_chunks(*contents: bytes) -> list[StreamChunk]:
     frames = [b'data: {"id":"1","choices":[{"delta":{"content":"' + content + b'"}}]}\n\n' for content in contents]
     end = b'data: {"id":"1","choices":[{"delta":{},"finish_reason":"stop"}]}\n\ndata: [DONE]\n\n'
     return [result.unwrap() for result in replay.stream("openai", 200, {}, [*frames, end])]
 
 
 def test_a_stream_that_cuts_a_pair_gives_the_character() -> None:
-    chunks = _chunks(b"a\\ud83d", b"\\ude00b")
+    chunks = _read_chunks(b"a\\ud83d", b"\\ude00b")
     assert "".join(chunk.content for chunk in chunks) == f"a{SMILE}b"
     assert chunks[-1].metadata == {"id": "1", "stop_reason_raw": "stop"}
 
 
 def test_a_stream_with_half_a_pair_is_an_answer() -> None:
-    chunks = _chunks(b"a\\ud83d", b"b")
+    chunks = _read_chunks(b"a\\ud83d", b"b")
     assert "".join(chunk.content for chunk in chunks) == "a\ufffdb"
     assert chunks[-1].response is not None
     assert (chunks[-1].metadata or {})["replaced_characters"] == 1
@@ -133,4 +133,4 @@ def test_arguments_with_half_a_pair_are_an_object() -> None:
         + arguments
         + '}}]},"finish_reason":"tool_calls"}]}'
     )
-    assert (_whole(body.encode()).tool_calls or [])[0]["arguments"] == {"a": "\ufffd"}
+    assert (_read_response(body.encode()).tool_calls or [])[0]["arguments"] == {"a": "\ufffd"}

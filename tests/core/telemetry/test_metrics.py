@@ -27,7 +27,7 @@ def sample(seconds: float = 1.0, **facts: object) -> Sample:
     return Sample(**{"provider": "acme", "seconds": seconds, **facts})  # type: ignore[arg-type]  # any facts
 
 
-def of_attempts(*attempts: Attempt, **facts: object) -> Sample:
+def build_call_sample(*attempts: Attempt, **facts: object) -> Sample:
     usual: dict[str, object] = {
         "provider": "acme",
         "model": "m",
@@ -97,19 +97,19 @@ def test_leaving_and_cancelling_are_not_failures() -> None:
 
 
 def test_gaps_between_pieces() -> None:
-    seen = of_attempts(Attempt(provider="acme"), arrivals=(10.0, 10.5, 12.5, 13.0), sent=9.0, streamed=True)
+    seen = build_call_sample(Attempt(provider="acme"), arrivals=(10.0, 10.5, 12.5, 13.0), sent=9.0, streamed=True)
     assert (seen.first_piece, seen.gap, seen.longest_gap) == (1.0, 1.0, 2.0)
-    whole = of_attempts(Attempt(provider="acme"), arrivals=(10.0,), sent=9.0, streamed=True)
+    whole = build_call_sample(Attempt(provider="acme"), arrivals=(10.0,), sent=9.0, streamed=True)
     assert (whole.first_piece, whole.gap, whole.longest_gap) == (1.0, None, None)
 
 
 def test_tokens_per_second_come_from_reported_usage_after_the_first_piece() -> None:
     usage = {"completion_tokens": 40}
-    seen = of_attempts(Attempt(provider="acme"), arrivals=(10.0, 12.0), sent=5.0, ended=12.0, usage=usage)
+    seen = build_call_sample(Attempt(provider="acme"), arrivals=(10.0, 12.0), sent=5.0, ended=12.0, usage=usage)
     assert seen.tokens_per_second == pytest.approx(20.0)
-    whole = of_attempts(Attempt(provider="acme"), sent=1.0, ended=3.0, usage={"completion_tokens": 40})
+    whole = build_call_sample(Attempt(provider="acme"), sent=1.0, ended=3.0, usage={"completion_tokens": 40})
     assert whole.tokens_per_second == pytest.approx(20.0)
-    assert of_attempts(Attempt(provider="acme"), usage={"prompt_tokens": 4}).tokens_per_second is None
+    assert build_call_sample(Attempt(provider="acme"), usage={"prompt_tokens": 4}).tokens_per_second is None
 
 
 def test_retries_and_fallbacks_are_counted_separately() -> None:
@@ -118,7 +118,7 @@ def test_retries_and_fallbacks_are_counted_separately() -> None:
         Attempt(provider="acme", model="a", seconds=1.0, outcome="ServerFailed", waited=0.5),
         Attempt(provider="globex", model="b", seconds=2.0),
     )
-    seen = of_attempts(*tries, queued=0.25)
+    seen = build_call_sample(*tries, queued=0.25)
     assert (seen.tries, seen.fallbacks, seen.retrying) == (3, 1, 2.25)
     told = summarize(record_sample(Metrics(), seen))
     assert (told["retries"], told["fallbacks"]) == (1, 1)

@@ -86,7 +86,7 @@ def broken_calls(draw: st.DrawFn) -> str:
     return call[:at] + draw(st.sampled_from(["", "", *MARKS])) + call[at + length :]
 
 
-def texts() -> st.SearchStrategy[str]:
+def generate_texts() -> st.SearchStrategy[str]:
     """Anything a model might write, and worse."""
     return st.lists(st.sampled_from(MARKS) | st.sampled_from(_CALLS) | broken_calls(), max_size=7).map("".join)
 
@@ -97,7 +97,9 @@ def cut(text: str, places: Sequence[int]) -> list[str]:
     return [text[start:end] for start, end in zip(edges, edges[1:], strict=False)]
 
 
-def fed(pieces: Sequence[str], tools: Tools = TOOLS, names: Sequence[str] | None = None) -> list[DetectedPiece]:
+def detect_pieces(
+    pieces: Sequence[str], tools: Tools = TOOLS, names: Sequence[str] | None = None
+) -> list[DetectedPiece]:
     """What is found in a text that comes in these pieces."""
     forms = FORMATS if names is None else [form for form in FORMATS if form.name in names]
     state, out = start_detector(tools, forms), []

@@ -10,7 +10,7 @@ from tests.core.text_tools.strategies import TOOLS
 from victor_fp.core.text_tools import FORMATS, Detector, TextCall, feed, flush, start_detector
 
 
-def after(*pieces: str) -> tuple[Detector, list[str]]:
+def feed_pieces(*pieces: str) -> tuple[Detector, list[str]]:
     """The search after these pieces, and the text that each let out."""
     state, said = start_detector(TOOLS, FORMATS), []
     for piece in pieces:
@@ -21,8 +21,8 @@ def after(*pieces: str) -> tuple[Detector, list[str]]:
 
 @pytest.mark.parametrize("text", ["Hello", "Hello, how are you?", "a.b", "no\nlines", "x > y", "1) one"])
 def test_plain_text_is_emitted_at_once(text: str) -> None:
-    assert after(text)[1] == [text]
-    assert after("So. ", text)[1] == ["So. ", text]
+    assert feed_pieces(text)[1] == [text]
+    assert feed_pieces("So. ", text)[1] == ["So. ", text]
 
 
 @pytest.mark.parametrize(
@@ -48,7 +48,7 @@ def test_plain_text_is_emitted_at_once(text: str) -> None:
     ],
 )
 def test_text_that_may_be_a_call_is_buffered_until_it_cannot_be_one(begun: str, more: str) -> None:
-    state, said = after("Well.\n", begun)
+    state, said = feed_pieces("Well.\n", begun)
     assert said == ["Well.\n", ""]
     state, found = feed(state, more)
     assert "".join(text for text in found if isinstance(text, str)) == begun + more
@@ -56,25 +56,25 @@ def test_text_that_may_be_a_call_is_buffered_until_it_cannot_be_one(begun: str, 
 
 
 def test_the_text_before_a_candidate_does_not_wait_with_it() -> None:
-    assert after("Let me see\n<tool")[1] == ["Let me see\n"]
-    assert after("Let me see.<tool")[1] == ["Let me see."]
+    assert feed_pieces("Let me see\n<tool")[1] == ["Let me see\n"]
+    assert feed_pieces("Let me see.<tool")[1] == ["Let me see."]
 
 
 def test_a_call_comes_as_soon_as_its_end_is_there() -> None:
-    state, _ = after('<tool_call>{"name": "search", "arguments": {"query": "a"}}</tool_call')
+    state, _ = feed_pieces('<tool_call>{"name": "search", "arguments": {"query": "a"}}</tool_call')
     _, found = feed(state, ">")
     assert found == [TextCall(name="search", arguments={"query": "a"}, format="hermes")]
 
 
 def test_calls_in_one_section_come_one_by_one() -> None:
-    state, _ = after("<｜tool▁calls▁begin｜><｜tool▁call▁begin｜>search<｜tool▁sep｜>{}")
+    state, _ = feed_pieces("<｜tool▁calls▁begin｜><｜tool▁call▁begin｜>search<｜tool▁sep｜>{}")
     state, first = feed(state, "<｜tool▁call▁end｜><｜tool▁call▁begin｜>search<｜tool▁sep｜>")
     _, second = feed(state, '{"query": "b"}<｜tool▁call▁end｜>')
     assert [call.arguments for call in (*first, *second) if isinstance(call, TextCall)] == [{}, {"query": "b"}]
 
 
 def test_the_buffer_is_flushed_at_the_end() -> None:
-    state, said = after("ok\n<tool")
+    state, said = feed_pieces("ok\n<tool")
     assert said == ["ok\n"]
     state, rest = flush(state)
     assert (rest, state.size) == (["<tool"], 0)
@@ -82,15 +82,15 @@ def test_the_buffer_is_flushed_at_the_end() -> None:
 
 def test_white_space_around_calls_is_removed_with_them() -> None:
     call = '<tool_call>{"name": "get-time.v2"}</tool_call>'
-    state, said = after(f"\n{call}\n\n{call}\n")
+    state, said = feed_pieces(f"\n{call}\n\n{call}\n")
     assert said == [""]
     assert flush(state)[1] == []
-    state, said = after(f"\n{call}\nSo.\n")
+    state, said = feed_pieces(f"\n{call}\nSo.\n")
     assert said == ["\nSo.\n"]
 
 
 def test_white_space_without_a_call_stays() -> None:
-    state, said = after("  \n")
+    state, said = feed_pieces("  \n")
     assert said == [""]
     assert flush(state)[1] == ["  \n"]
 

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.core.text_tools.strategies import TOOLS, fed
+from tests.core.text_tools.strategies import TOOLS, detect_pieces
 from tests.example_counts import scale_examples
 from victor_fp.core.json import Json
 from victor_fp.core.text_tools import FORMATS, DetectedPiece, Remark, TextCall, TextFormat, find_calls, find_formats
@@ -219,7 +219,7 @@ def test_quoted_calls_are_not_calls(call: str, quote: str) -> None:
     text = quote.replace("{}", call)
     assert parse_calls(text) == [text]
     for pieces in (list(text), [text[at : at + 3] for at in range(0, len(text), 3)]):
-        assert not any(isinstance(piece, TextCall) for piece in fed(pieces))
+        assert not any(isinstance(piece, TextCall) for piece in detect_pieces(pieces))
 
 
 @pytest.mark.parametrize(
@@ -236,7 +236,7 @@ def test_quoted_calls_are_not_calls(call: str, quote: str) -> None:
 )
 def test_a_function_call_in_code_is_not_a_tool_call(text: str) -> None:
     assert parse_calls(text) == [text]
-    assert fed(list(text)) == [text]
+    assert detect_pieces(list(text)) == [text]
 
 
 def test_a_call_after_code_and_a_blank_line_is_a_call() -> None:
@@ -257,7 +257,7 @@ def test_text_inside_a_rejected_call_is_not_a_call() -> None:
         f"<function=search><parameter=query>{inner}",
         f'{{"story": 1, "text": "{inner}',
     ):
-        assert not any(isinstance(piece, TextCall) for piece in fed([outer])), outer
+        assert not any(isinstance(piece, TextCall) for piece in detect_pieces([outer])), outer
 
 
 def test_a_selected_format_leaves_calls_in_other_formats_as_text() -> None:

@@ -6,39 +6,39 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from tests.core.text_tools.strategies import MARKS, TOOLS, broken_calls, cut, fed, texts
+from tests.core.text_tools.strategies import MARKS, TOOLS, broken_calls, cut, detect_pieces, generate_texts
 from tests.example_counts import scale_examples
 from victor_fp.core.text_tools import ANY_TOOL, FORMATS, TextCall, TextFormat, repair_json
 from victor_fp.core.text_tools.readings import Unfinished
 
 
 @settings(max_examples=scale_examples(150), deadline=None)
-@given(texts(), st.lists(st.integers(0, 300), max_size=8))
+@given(generate_texts(), st.lists(st.integers(0, 300), max_size=8))
 def test_chunk_boundaries_do_not_change_the_result(text: str, places: list[int]) -> None:
-    whole = fed([text])
-    assert fed(cut(text, places)) == whole
-    assert fed(list(text)) == whole
+    whole = detect_pieces([text])
+    assert detect_pieces(cut(text, places)) == whole
+    assert detect_pieces(list(text)) == whole
 
 
 @settings(max_examples=scale_examples(60), deadline=None)
-@given(texts())
+@given(generate_texts())
 def test_with_any_tool_allowed_too(text: str) -> None:
-    assert fed(list(text), ANY_TOOL) == fed([text], ANY_TOOL)
+    assert detect_pieces(list(text), ANY_TOOL) == detect_pieces([text], ANY_TOOL)
 
 
 @settings(max_examples=scale_examples(150), deadline=None)
-@given(texts())
+@given(generate_texts())
 def test_text_without_a_call_is_unchanged(text: str) -> None:
-    pieces = fed([text])
+    pieces = detect_pieces([text])
     if not any(isinstance(piece, TextCall) for piece in pieces):
         assert "".join(piece for piece in pieces if isinstance(piece, str)) == text
 
 
 @settings(max_examples=scale_examples(150), deadline=None)
-@given(texts())
+@given(generate_texts())
 def test_text_around_calls_is_kept_in_order(text: str) -> None:
     at = 0
-    for piece in fed([text]):
+    for piece in detect_pieces([text]):
         if isinstance(piece, str):
             found = text.find(piece, at)
             assert found >= 0
@@ -46,9 +46,9 @@ def test_text_around_calls_is_kept_in_order(text: str) -> None:
 
 
 @settings(max_examples=scale_examples(150), deadline=None)
-@given(texts())
+@given(generate_texts())
 def test_only_the_callers_tools_are_called(text: str) -> None:
-    calls = [piece for piece in fed([text]) if isinstance(piece, TextCall)]
+    calls = [piece for piece in detect_pieces([text]) if isinstance(piece, TextCall)]
     assert all(TOOLS.schemas is not None and call.name in TOOLS.schemas for call in calls)
 
 

@@ -13,7 +13,7 @@ from returns.result import Failure, Success
 
 from tests import openai_shapes as shapes
 from tests.acme import acme
-from tests.core.text_tools.strategies import TOOLS, cut, texts
+from tests.core.text_tools.strategies import TOOLS, cut, generate_texts
 from tests.example_counts import scale_examples
 from tests.loopback import Received, Talk, serving
 from victor_fp import replay
@@ -42,13 +42,13 @@ CALL = '<tool_call>\n{"name": "search", "arguments": {"query": "a"}}\n</tool_cal
 HI = [Message(role="user", content="Hi")]
 
 
-def whole(state: TextCalls, *deltas: Delta) -> list[Delta]:
+def feed_whole(state: TextCalls, *deltas: Delta) -> list[Delta]:
     state, out = state.feed(deltas)
     return [*out, *state.finish()]
 
 
 def split(*deltas: Delta) -> list[Delta]:
-    return whole(text_calls.start(TOOLS, seed="r1"), *deltas)
+    return feed_whole(text_calls.start(TOOLS, seed="r1"), *deltas)
 
 
 def test_text_becomes_text_and_a_whole_call() -> None:
@@ -79,19 +79,19 @@ def test_metadata_passes_through_and_reasoning_is_never_parsed_for_calls() -> No
 
 
 def test_ids_are_the_same_for_the_same_answer_and_new_in_the_conversation() -> None:
-    def ids(*taken: str) -> list[str]:
+    def list_ids(*taken: str) -> list[str]:
         state = text_calls.start(TOOLS, used_ids=taken)
-        told = whole(state, TextDelta(CALL * 2))
+        told = feed_whole(state, TextDelta(CALL * 2))
         return [delta.id or "" for delta in told if isinstance(delta, ToolCallStarted)]
 
-    first = ids()
-    assert first == ids()
-    assert len({*first, *ids(*first), *ids(*first, *ids(*first))}) == 6
+    first = list_ids()
+    assert first == list_ids()
+    assert len({*first, *list_ids(*first), *list_ids(*first, *list_ids(*first))}) == 6
 
 
 def test_repairs_and_malformed_calls_are_recorded_in_metadata() -> None:
     deltas = split(TextDelta("<tool_call>{'name': 'search', 'arguments': {}}</tool_call> <function=rm></function>"))
-    notes = [note for delta in deltas if isinstance(delta, MetadataReported) for note in _notes(delta)]
+    notes = [note for delta in deltas if isinstance(delta, MetadataReported) for note in _get_notes(delta)]
     call = next(delta for delta in deltas if isinstance(delta, ToolCallStarted))
     assert notes == [
         {"format": "hermes", "name": "search", "id": call.id, "repairs": ["single_quotes"]},
@@ -99,22 +99,22 @@ def test_repairs_and_malformed_calls_are_recorded_in_metadata() -> None:
     ]
 
 
-def _notes(noted: MetadataReported) -> list[Any]:
+def _get_notes(noted: MetadataReported) -> list[Any]:
     notes = noted.metadata[text_calls.NOTES]
     assert isinstance(notes, list)
     return notes
 
 
 @settings(max_examples=scale_examples(60), deadline=None)
-@given(texts(), st.lists(st.integers(0, 200), max_size=6))
+@given(generate_texts(), st.lists(st.integers(0, 200), max_size=6))
 def test_a_stream_folds_to_what_the_body_does(text: str, places: list[int]) -> None:
     note = MetadataReported(metadata={"id": "r1"})
-    body = whole(text_calls.start(TOOLS), TextDelta(text), note)
-    streamed = whole(text_calls.start(TOOLS), note, *map(TextDelta, cut(text, places)))
+    body = feed_whole(text_calls.start(TOOLS), TextDelta(text), note)
+    streamed = feed_whole(text_calls.start(TOOLS), note, *map(TextDelta, cut(text, places)))
     assert build_blocks(advance(EMPTY, streamed)[0]) == build_blocks(advance(EMPTY, body)[0])
 
 
-def completed(text: str, **hears: Any) -> CompletionResponse:
+def read_completion(text: str, **hears: Any) -> CompletionResponse:
     match outcome(replay.response("vllm", 200, {}, json.dumps(shapes.body(text)).encode(), **hears)):
         case Success(response):
             return response
@@ -122,7 +122,7 @@ def completed(text: str, **hears: Any) -> CompletionResponse:
             raise AssertionError(fault)
 
 
-def streamed(*pieces: str, **hears: Any) -> list[StreamChunk]:
+def read_stream(*pieces: str, **hears: Any) -> list[StreamChunk]:
     data = "".join(f"data: {json.dumps(chunk)}\n\n" for chunk in shapes.chunks(*pieces)) + "data: [DONE]\n\n"
     results = list(replay.stream("vllm", 200, {}, [data.encode()], **hears))
     assert all(isinstance(result, Success) for result in results)
@@ -131,8 +131,8 @@ def streamed(*pieces: str, **hears: Any) -> list[StreamChunk]:
 
 def test_a_body_and_a_stream_give_the_same_calls() -> None:
     hears: dict[str, Any] = {"tools": [SEARCH], "text_tool_calls": "hermes"}
-    whole = completed(f"So.\n{CALL}\n", **hears)
-    chunks = streamed("So.\n<tool", *CALL[5:], "\n", **hears)
+    whole = read_completion(f"So.\n{CALL}\n", **hears)
+    chunks = read_stream("So.\n<tool", *CALL[5:], "\n", **hears)
     assert whole.tool_calls is not None
     assert [(call["name"], call["arguments"]) for call in whole.tool_calls] == [("search", {"query": "a"})]
     assert (whole.content, whole.stop_reason) == ("So.\n", "tool_use")
@@ -143,15 +143,15 @@ def test_a_body_and_a_stream_give_the_same_calls() -> None:
 
 def test_thinking_is_separated_before_calls_are_parsed() -> None:
     hears: dict[str, Any] = {"tools": [SEARCH], "text_tool_calls": "any"}
-    response = completed(f"<think>maybe {CALL}</think>\n{CALL}", **hears)
+    response = read_completion(f"<think>maybe {CALL}</think>\n{CALL}", **hears)
     assert response.metadata is not None
     assert response.metadata["reasoning_content"] == f"maybe {CALL}"
     assert (response.content, len(response.tool_calls or ())) == ("", 1)
 
 
 def test_without_the_option_text_is_text() -> None:
-    assert completed(CALL, tools=[SEARCH]).content == CALL
-    assert completed(CALL, text_tool_calls="hermes").content == CALL
+    assert read_completion(CALL, tools=[SEARCH]).content == CALL
+    assert read_completion(CALL, text_tool_calls="hermes").content == CALL
 
 
 @pytest.mark.parametrize("option", ["nonsense", "hermes,nonsense", ""])
@@ -163,7 +163,7 @@ def test_an_unknown_format_is_rejected(option: str) -> None:
             raise AssertionError(other)
 
 
-async def answers_in_text(talk: Talk, asked: Received) -> None:
+async def answer_in_text(talk: Talk, asked: Received) -> None:
     if asked.json().get("stream"):
         await talk.events(*shapes.chunks(*CALL))
     else:
@@ -171,7 +171,7 @@ async def answers_in_text(talk: Talk, asked: Received) -> None:
 
 
 async def test_a_provider_finds_calls_over_real_http() -> None:
-    async with serving(answers_in_text, answers_in_text) as server, acme(server.url) as provider:
+    async with serving(answer_in_text, answer_in_text) as server, acme(server.url) as provider:
         whole = await provider.chat(HI, model="m-1", tools=[SEARCH], text_tool_calls="any")
         last = [chunk async for chunk in provider.stream(HI, model="m-1", tools=[SEARCH], text_tool_calls="any")][-1]
     assert whole.tool_calls == last.tool_calls
@@ -182,13 +182,13 @@ async def test_a_provider_finds_calls_over_real_http() -> None:
 
 
 async def test_tool_choice_none_disables_call_parsing() -> None:
-    async with serving(answers_in_text) as server, acme(server.url) as provider:
+    async with serving(answer_in_text) as server, acme(server.url) as provider:
         said = await provider.chat(HI, model="m-1", tools=[SEARCH], text_tool_calls="any", tool_choice="none")
     assert (said.content, said.tool_calls) == (CALL, None)
 
 
 async def test_tools_in_the_prompt_are_not_sent_as_tools_and_their_calls_are_parsed() -> None:
-    async with serving(answers_in_text) as server, acme(server.url) as provider:
+    async with serving(answer_in_text) as server, acme(server.url) as provider:
         said = await provider.chat(
             HI, model="m-1", tools=[SEARCH], tool_choice="required", text_tool_calls="hermes", tools_in_prompt=True
         )

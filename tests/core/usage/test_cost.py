@@ -56,11 +56,11 @@ def test_vendor_cost_is_equal_for_body_and_stream(provider: str, extra: dict[str
 def test_price_receives_model_names_counts_and_tier() -> None:
     sales: list[PricedUsage] = []
 
-    def price(sale: PricedUsage) -> float:
+    def compute_price(sale: PricedUsage) -> float:
         sales.append(sale)
         return 0.5
 
-    cost = compute_cost(price, ("m-1-2026", "m-1"), USAGE, {"service_tier": "flex"})
+    cost = compute_cost(compute_price, ("m-1-2026", "m-1"), USAGE, {"service_tier": "flex"})
     assert cost == {"amount": 0.5, "currency": "USD", "source": "genai-prices"}
     assert sales == [PricedUsage(models=("m-1-2026", "m-1"), usage=USAGE, service_tier="flex")]
 
@@ -77,10 +77,10 @@ def test_price_receives_model_names_counts_and_tier() -> None:
 def test_prices_are_not_used_without_counts_or_with_a_vendor_cost(
     usage: dict[str, Any] | None, metadata: dict[str, Any]
 ) -> None:
-    def price(sale: PricedUsage) -> float:
+    def refuse_price(sale: PricedUsage) -> float:
         raise AssertionError(sale)
 
-    assert compute_cost(price, ("m",), usage, metadata) is None
+    assert compute_cost(refuse_price, ("m",), usage, metadata) is None
 
 
 def test_unknown_price_is_absent() -> None:

@@ -10,7 +10,7 @@ import pytest
 from returns.result import Failure, Success
 
 from tests.acme import HI, KEY
-from tests.core.protocols.replicate.answers import METRICS, event, prediction, sse
+from tests.core.protocols.replicate.answers import METRICS, build_prediction, encode_event, encode_sse
 from tests.fake_runtime import FakeRuntime
 from tests.loopback import Loopback, Received, Script, Talk, serving
 from victor_fp.core import faults
@@ -37,7 +37,7 @@ def give_prediction(status: str, code: int = 200, **changes: Any) -> Script:
     async def answer_prediction(talk: Talk, received: Received) -> None:
         urls = {"stream": f"http://{received.headers['host']}/{changes['stream']}"} if "stream" in changes else {}
         fields = {name: value for name, value in changes.items() if name != "stream"}
-        await talk.answer(prediction(status, urls=urls, **fields), code)
+        await talk.answer(build_prediction(status, urls=urls, **fields), code)
 
     return answer_prediction
 
@@ -51,13 +51,13 @@ def fail_with(status: int) -> Script:
 
 async def stream_hello(talk: Talk, _: Received) -> None:
     await talk.head(content_type="text/event-stream")
-    await talk.piece(sse(["Hel", "lo"]))
+    await talk.piece(encode_sse(["Hel", "lo"]))
     await talk.end()
 
 
 async def stop_after_one_event(talk: Talk, _: Received) -> None:
     await talk.head(content_type="text/event-stream")
-    await talk.piece(event("output", "Hel").encode())
+    await talk.piece(encode_event("output", "Hel").encode())
     await talk.gone(10)
 
 
@@ -185,7 +185,7 @@ async def test_stream_is_read_at_the_url_of_the_prediction() -> None:
 
 async def test_stream_at_another_origin_is_rejected_without_sending_the_key() -> None:
     async def give_url_elsewhere(talk: Talk, _: Received) -> None:
-        await talk.answer(prediction("starting", urls={"stream": f"{other.url}/streams/1"}), 201)
+        await talk.answer(build_prediction("starting", urls={"stream": f"{other.url}/streams/1"}), 201)
 
     scripts = [give_url_elsewhere, give_prediction("succeeded", output=["Hel", "lo"])]
     runtime = FakeRuntime()
@@ -248,7 +248,7 @@ async def test_a_stalled_stream_cancels_the_prediction() -> None:
 async def test_prediction_is_not_cancelled_after_an_error_in_its_stream() -> None:
     async def send_error_event(talk: Talk, _: Received) -> None:
         await talk.head(content_type="text/event-stream")
-        await talk.piece(event("error", '{"detail": "out of memory"}').encode())
+        await talk.piece(encode_event("error", '{"detail": "out of memory"}').encode())
         await talk.end()
 
     scripts = [give_prediction("starting", 201, stream="streams/1"), send_error_event]

@@ -14,7 +14,7 @@ import pytest
 
 from tests import openai_shapes as shapes
 from tests.acme import HI, KEY
-from tests.core.resilience.simulation.shared_limit import allowed_in, most_in
+from tests.core.resilience.simulation.shared_limit import compute_allowance, count_most_requests
 from tests.loopback import Received, Talk, serving
 from tests.managed_shapes import answers, fails, limits, managed
 from tests.shell.store.redis_process import find_free_port, run_redis
@@ -75,7 +75,7 @@ async def test_stores_on_one_key_share_a_binding_rate_evenly(redis: str) -> None
         for provider, store in zip(providers, stores, strict=True):
             await provider.shutdown()
             await store.aclose()
-    assert most_in(times, seconds) <= allowed_in(per_minute, seconds)
+    assert count_most_requests(times, seconds) <= compute_allowance(per_minute, seconds)
     assert len(times) >= 0.4 * per_minute * seconds / 60  # nearly all of it; less only where the machine stalls
     assert min(counts) >= len(times) / len(counts) / 2
 
@@ -92,7 +92,7 @@ async def test_four_processes_on_one_key_stay_within_the_limit_together(redis: s
         processes = [await start_process(server.url, redis, 30, 600, 0) for _ in range(4)]
         counts = [int((await process.communicate())[0]) for process in processes]
     assert len(times) == sum(counts)
-    assert most_in(times, 3) <= allowed_in(600, 3)
+    assert count_most_requests(times, 3) <= compute_allowance(600, 3)
     assert min(counts) >= len(times) / 4 / 2
 
 

@@ -15,7 +15,7 @@ from tests.bench.shared_limits import (
     measure_free,
     measure_tokens,
 )
-from tests.core.resilience.simulation.shared_limit import allowed_in, most_in, most_tokens_in
+from tests.core.resilience.simulation.shared_limit import compute_allowance, count_most_requests, count_most_tokens
 from tests.shell.store.redis_process import find_redis
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("redis_server")]
@@ -34,9 +34,9 @@ def redis_server() -> None:
 
 def check_limit(measured: Measured) -> None:
     """Neither a minute nor any part of it has more requests than the pool lends."""
-    assert most_in(measured.requests, 60) <= PER_MINUTE
+    assert count_most_requests(measured.requests, 60) <= PER_MINUTE
     for seconds in (1, 5, 20):
-        assert most_in(measured.requests, seconds) <= allowed_in(PER_MINUTE, seconds)
+        assert count_most_requests(measured.requests, seconds) <= compute_allowance(PER_MINUTE, seconds)
 
 
 def check_callers(measured: Measured, ended: int = PROCESSES) -> None:
@@ -56,7 +56,7 @@ def test_a_limit_that_binds_is_used_evenly_and_divided_fairly() -> None:
 
 def test_a_limit_of_tokens_that_binds_is_kept_and_used_though_estimates_are_wrong() -> None:
     measured = measure_tokens(PROCESSES, TASKS, (0.5, 2.0), SECONDS)
-    assert most_tokens_in(measured.tokens, 60) <= TOKENS_PER_MINUTE
+    assert count_most_tokens(measured.tokens, 60) <= TOKENS_PER_MINUTE
     assert sum(tokens for _, tokens in measured.tokens) >= 0.9 * TOKENS_PER_MINUTE * SECONDS / 60
     assert min(measured.shares) >= 0.5
     check_callers(measured)

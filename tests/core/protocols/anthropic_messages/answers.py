@@ -18,16 +18,18 @@ ID = "msg_01AbCd"
 MODEL = "claude-sonnet-4-5-20250929"
 
 
-def message(*content: dict[str, Any], stop: str | None = "end_turn", usage: Any = USAGE, **more: Any) -> dict[str, Any]:
+def build_message(
+    *content: dict[str, Any], stop: str | None = "end_turn", usage: Any = USAGE, **more: Any
+) -> dict[str, Any]:
     head = {"id": ID, "type": "message", "role": "assistant", "model": MODEL, "content": list(content)}
     return {**head, "stop_reason": stop, "stop_sequence": None, "usage": usage, **more}
 
 
-def text(text: str, **more: Any) -> dict[str, Any]:
+def build_text(text: str, **more: Any) -> dict[str, Any]:
     return {"type": "text", "text": text, **more}
 
 
-def thinking(thinking: str, signature: str) -> dict[str, Any]:
+def build_thinking(thinking: str, signature: str) -> dict[str, Any]:
     return {"type": "thinking", "thinking": thinking, "signature": signature}
 
 
@@ -35,7 +37,7 @@ def call(id_: str, name: str, **input_: Any) -> dict[str, Any]:
     return {"type": "tool_use", "id": id_, "name": name, "input": input_}
 
 
-def searched(query: str, *urls: str) -> list[dict[str, Any]]:
+def build_search_blocks(query: str, *urls: str) -> list[dict[str, Any]]:
     """A search that the vendor runs itself: its call, and what it found."""
     found = [
         {"type": "web_search_result", "url": url, "title": "T", "encrypted_content": "Ec" + url[-1], "page_age": None}
@@ -56,24 +58,28 @@ def events(whole: dict[str, Any], *, size: int = 4) -> list[dict[str, Any]]:
     ending: dict[str, Any] = {"type": "message_delta", "delta": delta}
     if usage is not None:
         ending["usage"] = {"output_tokens": usage["output_tokens"]}
-    blocks = [event for place, block in enumerate(whole["content"]) for event in block_events(place, block, size=size)]
+    blocks = [
+        event for place, block in enumerate(whole["content"]) for event in build_block_events(place, block, size=size)
+    ]
     return [{"type": "message_start", "message": start}, {"type": "ping"}, *blocks, ending, {"type": "message_stop"}]
 
 
-def block_events(place: int, block: dict[str, Any], *, size: int = 4) -> list[dict[str, Any]]:
+def build_block_events(place: int, block: dict[str, Any], *, size: int = 4) -> list[dict[str, Any]]:
     started, deltas = dict(block), list[dict[str, Any]]()
     match block["type"]:
         case "text":
             deltas += [{"type": "citations_delta", "citation": found} for found in started.pop("citations", ())]
-            deltas += [{"type": "text_delta", "text": piece} for piece in pieces(block["text"], size)]
+            deltas += [{"type": "text_delta", "text": piece} for piece in split_text(block["text"], size)]
             started["text"] = ""
         case "thinking":
-            deltas += [{"type": "thinking_delta", "thinking": piece} for piece in pieces(block["thinking"], size)]
+            deltas += [{"type": "thinking_delta", "thinking": piece} for piece in split_text(block["thinking"], size)]
             deltas.append({"type": "signature_delta", "signature": block["signature"]})
             started |= {"thinking": "", "signature": ""}
         case "tool_use" | "server_tool_use":
             written = json.dumps(block["input"]) if block["input"] else ""
-            deltas += [{"type": "input_json_delta", "partial_json": piece} for piece in ["", *pieces(written, size)]]
+            deltas += [
+                {"type": "input_json_delta", "partial_json": piece} for piece in ["", *split_text(written, size)]
+            ]
             started["input"] = {}
     return [
         {"type": "content_block_start", "index": place, "content_block": started},
@@ -82,15 +88,15 @@ def block_events(place: int, block: dict[str, Any], *, size: int = 4) -> list[di
     ]
 
 
-def pieces(text: str, size: int) -> list[str]:
+def split_text(text: str, size: int) -> list[str]:
     return [text[start : start + size] for start in range(0, len(text), size)]
 
 
-def sse(stream: Iterable[dict[str, Any]]) -> bytes:
+def encode_sse(stream: Iterable[dict[str, Any]]) -> bytes:
     return b"".join(f"event: {event['type']}\ndata: {json.dumps(event)}\n\n".encode() for event in stream)
 
 
-def streamed(data: bytes, *, provider: str = "anthropic", size: int = 1 << 20, **more: Any) -> list[dict[str, Any]]:
+def read_stream(data: bytes, *, provider: str = "anthropic", size: int = 1 << 20, **more: Any) -> list[dict[str, Any]]:
     """Chunks as plain dicts, then the fault as one if there is one."""
     reads = (data[start : start + size] for start in range(0, len(data), size))
     headers = {"content-type": "text/event-stream", **more.pop("headers", {})}
@@ -98,25 +104,25 @@ def streamed(data: bytes, *, provider: str = "anthropic", size: int = 1 << 20, *
     for result in replay.stream(provider, 200, headers, reads, **more):
         match outcome(result):
             case Success(chunk):
-                read.append(plain(chunk))
+                read.append(to_dict(chunk))
             case Failure(fault):
-                read.append({"fault": type(fault).__name__, **plain(fault)})
+                read.append({"fault": type(fault).__name__, **to_dict(fault)})
     return read
 
 
-def answered(
+def read_response(
     body: object, *, status: int = 200, headers: dict[str, str] | None = None, provider: str = "anthropic"
 ) -> dict[str, Any]:
     """The completion or the fault as a plain dict, without the raw body."""
     data = body if isinstance(body, bytes) else json.dumps(body).encode()
     match outcome(replay.response(provider, status, headers or {}, data)):
         case Success(response):
-            return {key: value for key, value in plain(response).items() if key != "raw_response"}
+            return {key: value for key, value in to_dict(response).items() if key != "raw_response"}
         case Failure(fault):
-            return {"fault": type(fault).__name__, **plain(fault)}
+            return {"fault": type(fault).__name__, **to_dict(fault)}
 
 
-def completion(body: dict[str, Any]) -> CompletionResponse:
+def read_completion(body: dict[str, Any]) -> CompletionResponse:
     match outcome(replay.response("anthropic", 200, {}, json.dumps(body).encode())):
         case Success(response):
             return response
@@ -124,7 +130,7 @@ def completion(body: dict[str, Any]) -> CompletionResponse:
             raise AssertionError(fault)
 
 
-def plain(value: object) -> dict[str, Any]:
+def to_dict(value: object) -> dict[str, Any]:
     """The fields that are set."""
     if isinstance(value, (CompletionResponse, StreamChunk)):
         return value.model_dump(exclude_defaults=True)
@@ -132,7 +138,7 @@ def plain(value: object) -> dict[str, Any]:
     return {name: item for name, item in found.items() if item not in (None, "", [], False)}
 
 
-def joined(chunks: Sequence[dict[str, Any]]) -> dict[str, Any]:
+def join_chunks(chunks: Sequence[dict[str, Any]]) -> dict[str, Any]:
     """A stream's final chunk with the text of all, for comparison with a whole answer."""
     final = {key: value for key, value in chunks[-1].items() if key != "is_final"}
     return {"content": "".join(chunk.get("content", "") for chunk in chunks), **final}

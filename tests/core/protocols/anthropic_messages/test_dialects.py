@@ -8,7 +8,15 @@ from typing import Any
 
 from returns.result import Failure, Result, Success
 
-from tests.core.protocols.anthropic_messages.answers import completion, events, joined, message, sse, streamed, text
+from tests.core.protocols.anthropic_messages.answers import (
+    build_message,
+    build_text,
+    encode_sse,
+    events,
+    join_chunks,
+    read_completion,
+    read_stream,
+)
 from tests.core.protocols.anthropic_messages.requests import HI, request
 from victor_fp.core.catalogue.spec import Auth, ProviderSpec
 from victor_fp.core.dialects.anthropic import AnthropicDialect
@@ -40,15 +48,19 @@ GATEWAY = ProviderSpec(
 )
 
 
-def written(spec: ProviderSpec, messages: Sequence[Message] = (HI,), **more: Any) -> Result[HttpRequest, Fault]:
+def build_http_request(
+    spec: ProviderSpec, messages: Sequence[Message] = (HI,), **more: Any
+) -> Result[HttpRequest, Fault]:
     asked = {"temperature": 0.7, "max_tokens": 4096, "options": {}, **more}
     return build_chat_request(spec.name, messages, **asked).bind(
         codec_for(Endpoint(spec=spec, base_url=spec.base_url)).request
     )
 
 
-def sent(spec: ProviderSpec, messages: Sequence[Message] = (HI,), **more: Any) -> tuple[str, dict[str, Any]]:
-    match outcome(written(spec, messages, **more)):
+def build_url_and_body(
+    spec: ProviderSpec, messages: Sequence[Message] = (HI,), **more: Any
+) -> tuple[str, dict[str, Any]]:
+    match outcome(build_http_request(spec, messages, **more)):
         case Success(built):
             body: Any = built.json()
             return built.url, body
@@ -57,7 +69,7 @@ def sent(spec: ProviderSpec, messages: Sequence[Message] = (HI,), **more: Any) -
 
 
 def test_vertex_names_the_model_in_the_url_and_the_version_in_the_body() -> None:
-    url, body = sent(VERTEX, model="claude-sonnet-4-5@20250929")
+    url, body = build_url_and_body(VERTEX, model="claude-sonnet-4-5@20250929")
     assert url == f"{VERTEX.base_url}/publishers/anthropic/models/claude-sonnet-4-5@20250929:rawPredict"
     assert body == {
         "anthropic_version": "vertex-2023-10-16",
@@ -68,19 +80,19 @@ def test_vertex_names_the_model_in_the_url_and_the_version_in_the_body() -> None
 
 
 def test_vertex_has_a_url_of_its_own_for_streams() -> None:
-    url, body = sent(VERTEX, model="claude-sonnet-4-5@20250929", stream=True)
+    url, body = build_url_and_body(VERTEX, model="claude-sonnet-4-5@20250929", stream=True)
     assert url.endswith(":streamRawPredict")
     assert body["stream"] is True
 
 
 def test_a_model_name_is_escaped_in_the_url() -> None:
-    url, _ = sent(VERTEX, model="a/../b?c")
+    url, _ = build_url_and_body(VERTEX, model="a/../b?c")
     assert url.endswith("/models/a%2F..%2Fb%3Fc:rawPredict")
 
 
 def test_vertex_accepts_images_by_value_only() -> None:
     picture = Message(role="user", content=[ImagePart(url="https://x.example/a.png")])
-    match outcome(written(VERTEX, [picture], model="claude-sonnet-4-5")):
+    match outcome(build_http_request(VERTEX, [picture], model="claude-sonnet-4-5")):
         case Failure(UnsupportedParameter(parameter=parameter)):
             assert parameter == "messages.image"
         case other:
@@ -100,13 +112,16 @@ def test_a_base_url_may_end_in_the_version() -> None:
 
 
 def test_unsigned_thinking_is_sent_back_to_a_gateway() -> None:
-    whole = message({"type": "thinking", "thinking": "Hm."}, text("Yes"))
-    state = completion(whole).to_message()
-    _, body = sent(GATEWAY, [HI, state, HI], model="tiny.gguf")
-    assert body["messages"][1]["content"] == [{"type": "thinking", "thinking": "Hm.", "signature": ""}, text("Yes")]
+    whole = build_message({"type": "thinking", "thinking": "Hm."}, build_text("Yes"))
+    state = read_completion(whole).to_message()
+    _, body = build_url_and_body(GATEWAY, [HI, state, HI], model="tiny.gguf")
+    assert body["messages"][1]["content"] == [
+        {"type": "thinking", "thinking": "Hm.", "signature": ""},
+        build_text("Yes"),
+    ]
 
 
 def test_a_stream_without_an_event_line_reads_the_same() -> None:
-    story = events(message(text("Hello")))
+    story = events(build_message(build_text("Hello")))
     bare = b"".join(b"data: " + json.dumps(event).encode() + b"\n\n" for event in story)
-    assert joined(streamed(bare)) == joined(streamed(sse(story)))
+    assert join_chunks(read_stream(bare)) == join_chunks(read_stream(encode_sse(story)))

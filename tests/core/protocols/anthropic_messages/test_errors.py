@@ -7,10 +7,17 @@ from typing import Any
 
 import pytest
 
-from tests.core.protocols.anthropic_messages.answers import answered, events, message, sse, streamed, text
+from tests.core.protocols.anthropic_messages.answers import (
+    build_message,
+    build_text,
+    encode_sse,
+    events,
+    read_response,
+    read_stream,
+)
 
 
-def error(type_: str, words: str = "No.", **more: Any) -> dict[str, Any]:
+def build_error(type_: str, words: str = "No.", **more: Any) -> dict[str, Any]:
     return {"type": "error", "error": {"type": type_, "message": words, **more}, "request_id": "req_1"}
 
 
@@ -32,7 +39,7 @@ def error(type_: str, words: str = "No.", **more: Any) -> dict[str, Any]:
     ],
 )
 def test_every_type_and_status_has_its_fault(status: int, type_: str, fault: str) -> None:
-    read = answered(error(type_), status=status)
+    read = read_response(build_error(type_), status=status)
     assert (read["fault"], read["status"], read["code"]) == (fault, status, type_)
     assert (read["message"], read["request_id"], read["provider"]) == ("No.", "req_1", "anthropic")
 
@@ -42,7 +49,7 @@ def test_every_type_and_status_has_its_fault(status: int, type_: str, fault: str
     [(401, "invalid_request_error", "AuthRejected"), (400, "authentication_error", "AuthRejected")],
 )
 def test_a_specific_type_overrides_the_status_and_a_general_one_does_not(status: int, type_: str, fault: str) -> None:
-    assert answered(error(type_), status=status)["fault"] == fault
+    assert read_response(build_error(type_), status=status)["fault"] == fault
 
 
 @pytest.mark.parametrize(
@@ -50,18 +57,20 @@ def test_a_specific_type_overrides_the_status_and_a_general_one_does_not(status:
     ["prompt is too long: 210000 tokens > 200000 maximum", "input length and max_tokens exceed context limit", ""],
 )
 def test_a_context_overflow_is_recognised_by_its_wording(words: str) -> None:
-    read = answered(error("invalid_request_error", words), status=400)
+    read = read_response(build_error("invalid_request_error", words), status=400)
     assert read["fault"] == ("ContextLengthExceeded" if words else "InvalidRequest")
 
 
 def test_the_request_id_of_the_header_wins() -> None:
-    read = answered(error("api_error"), status=500, headers={"Request-Id": "req_h"})
+    read = read_response(build_error("api_error"), status=500, headers={"Request-Id": "req_h"})
     assert read["request_id"] == "req_h"
 
 
 def test_retry_after_is_read_from_the_header_and_absent_without_one() -> None:
-    assert answered(error("rate_limit_error"), status=429, headers={"retry-after": "7"})["retry_after"] == 7.0
-    assert "retry_after" not in answered(error("rate_limit_error"), status=429)
+    assert (
+        read_response(build_error("rate_limit_error"), status=429, headers={"retry-after": "7"})["retry_after"] == 7.0
+    )
+    assert "retry_after" not in read_response(build_error("rate_limit_error"), status=429)
 
 
 @pytest.mark.parametrize(
@@ -77,36 +86,36 @@ def test_retry_after_is_read_from_the_header_and_absent_without_one() -> None:
     ],
 )
 def test_bodies_of_any_other_form_are_read_too(body: bytes, status: int, fault: str, words: str | None) -> None:
-    read = answered(body, status=status)
+    read = read_response(body, status=status)
     assert (read["fault"], read.get("message")) == (fault, words)
 
 
 def test_llama_cpp_reports_a_context_overflow_by_type() -> None:
     body = {"error": {"code": 400, "type": "exceed_context_size_error", "message": "too big", "n_ctx": 512}}
-    assert answered(body, status=400)["fault"] == "ContextLengthExceeded"
+    assert read_response(body, status=400)["fault"] == "ContextLengthExceeded"
 
 
 def test_googles_codes_are_known_and_its_lists_opened() -> None:
     body = [{"error": {"code": 403, "status": "RESOURCE_EXHAUSTED", "message": "Quota exceeded"}}]
-    assert answered(body, status=429)["fault"] == "RateLimited"
-    assert answered(body, status=403)["fault"] == "PermissionRefused", "a final 4xx is no rate limit"
+    assert read_response(body, status=429)["fault"] == "RateLimited"
+    assert read_response(body, status=403)["fault"] == "PermissionRefused", "a final 4xx is no rate limit"
 
 
 def test_an_error_in_a_200_body_is_a_fault_and_not_a_completion() -> None:
-    assert answered(error("overloaded_error"))["fault"] == "Overloaded"
-    assert answered(error("invalid_request_error", "prompt is too long"))["fault"] == "ContextLengthExceeded"
+    assert read_response(build_error("overloaded_error"))["fault"] == "Overloaded"
+    assert read_response(build_error("invalid_request_error", "prompt is too long"))["fault"] == "ContextLengthExceeded"
 
 
 @pytest.mark.parametrize("body", [b"", b"<html>", b"{}", b"[]", b'{"object": "list"}', b'"text"'])
 def test_a_200_body_without_a_message_is_an_invalid_response(body: bytes) -> None:
-    assert answered(body)["fault"] == "InvalidResponse"
+    assert read_response(body)["fault"] == "InvalidResponse"
 
 
 # Inside a stream
 
 
-def broken(place: int, *faulty: dict[str, Any]) -> dict[str, Any]:
-    return streamed(sse([*events(message(text("Hello")))[:place], *faulty]))[-1]
+def read_stream_fault(place: int, *faulty: dict[str, Any]) -> dict[str, Any]:
+    return read_stream(encode_sse([*events(build_message(build_text("Hello")))[:place], *faulty]))[-1]
 
 
 @pytest.mark.parametrize(
@@ -120,13 +129,13 @@ def broken(place: int, *faulty: dict[str, Any]) -> dict[str, Any]:
     ],
 )
 def test_an_error_event_is_a_fault_with_partial_content(type_: str, fault: str) -> None:
-    read = broken(5, error(type_))
+    read = read_stream_fault(5, build_error(type_))
     assert (read["fault"], read["partial"]["content"], read["maybe_billed"]) == (fault, "Hello", True)
     assert (read["code"], read["request_id"]) == (type_, "req_1")
 
 
 def test_an_error_before_any_content_is_not_billed() -> None:
-    read = broken(0, error("overloaded_error"))
+    read = read_stream_fault(0, build_error("overloaded_error"))
     assert read["fault"] == "Overloaded"
     assert "maybe_billed" not in read
     assert "partial" not in read
@@ -134,12 +143,12 @@ def test_an_error_before_any_content_is_not_billed() -> None:
 
 def test_an_error_without_a_type_is_an_error() -> None:
     body = b'data: {"error": {"code": 529, "message": "busy"}}\n\n'
-    assert streamed(body)[-1]["fault"] == "Overloaded"
+    assert read_stream(body)[-1]["fault"] == "Overloaded"
 
 
 def test_an_event_that_is_not_json_is_an_invalid_response() -> None:
-    assert streamed(b"event: message_start\ndata: {oops\n\n")[-1]["fault"] == "InvalidResponse"
+    assert read_stream(b"event: message_start\ndata: {oops\n\n")[-1]["fault"] == "InvalidResponse"
 
 
 def test_a_json_error_instead_of_a_stream_is_read_like_one() -> None:
-    assert streamed(json.dumps(error("overloaded_error")).encode())[-1]["fault"] == "Overloaded"
+    assert read_stream(json.dumps(build_error("overloaded_error")).encode())[-1]["fault"] == "Overloaded"

@@ -7,41 +7,41 @@ from typing import Any
 import pytest
 
 from tests.core.protocols.anthropic_messages.answers import (
-    answered,
+    build_message,
+    build_search_blocks,
+    build_text,
     call,
+    encode_sse,
     events,
-    joined,
-    message,
-    searched,
-    sse,
-    streamed,
-    text,
+    join_chunks,
+    read_response,
+    read_stream,
 )
 
-STORY = message(text("Hello"))
-WHOLE = {"content": "", **answered(STORY)}
+STORY = build_message(build_text("Hello"))
+WHOLE = {"content": "", **read_response(STORY)}
 
 
-def final(stream: list[dict[str, Any]]) -> dict[str, Any]:
-    return joined(streamed(sse(stream)))
+def read_final(stream: list[dict[str, Any]]) -> dict[str, Any]:
+    return join_chunks(read_stream(encode_sse(stream)))
 
 
 def test_a_repeated_start_changes_nothing() -> None:
     start, *rest = events(STORY)
-    assert final([start, start, *rest]) == WHOLE
+    assert read_final([start, start, *rest]) == WHOLE
 
 
 def test_a_repeated_start_replaces_the_first_ones_counts() -> None:
     start, *rest = events(STORY)
     cached = {"input_tokens": 1, "cache_read_input_tokens": 99, "output_tokens": 1}
     first = {**start, "message": {**start["message"], "usage": cached}}
-    assert final([first, start, *rest])["usage"]["prompt_tokens"] == 21
+    assert read_final([first, start, *rest])["usage"]["prompt_tokens"] == 21
 
 
 def test_the_last_message_delta_overrides_every_count_that_it_has() -> None:
     *rest, ending, stop = events(STORY)
     counts = {"input_tokens": 5, "cache_read_input_tokens": 40, "cache_creation_input_tokens": 2, "output_tokens": 6}
-    assert final([*rest, {**ending, "usage": counts}, stop])["usage"] == {
+    assert read_final([*rest, {**ending, "usage": counts}, stop])["usage"] == {
         "prompt_tokens": 47,
         "completion_tokens": 6,
         "total_tokens": 53,
@@ -53,72 +53,72 @@ def test_the_last_message_delta_overrides_every_count_that_it_has() -> None:
 def test_nulls_in_a_message_delta_override_nothing() -> None:
     *rest, ending, stop = events(STORY)
     counts = {"input_tokens": None, "cache_read_input_tokens": None, "output_tokens": 9}
-    assert final([*rest, {**ending, "usage": counts}, stop]) == WHOLE
+    assert read_final([*rest, {**ending, "usage": counts}, stop]) == WHOLE
 
 
 def test_done_after_the_end_and_pings_anywhere_change_nothing() -> None:
-    data = b": comment\n\nevent: ping\ndata: {}\n\n" + sse(events(STORY)) + b"event: data\ndata: [DONE] \n\n"
-    assert joined(streamed(data)) == WHOLE
+    data = b": comment\n\nevent: ping\ndata: {}\n\n" + encode_sse(events(STORY)) + b"event: data\ndata: [DONE] \n\n"
+    assert join_chunks(read_stream(data)) == WHOLE
 
 
 def test_done_instead_of_the_end_is_enough_once_the_reason_is_known() -> None:
     *rest, _ = events(STORY)
-    assert joined(streamed(sse(rest) + b"data: [DONE]\n\n")) == WHOLE
+    assert join_chunks(read_stream(encode_sse(rest) + b"data: [DONE]\n\n")) == WHOLE
 
 
 def test_done_without_a_stop_reason_is_a_truncated_stream() -> None:
     *rest, _, _ = events(STORY)
-    assert streamed(sse(rest) + b"data: [DONE]\n\n")[-1]["fault"] == "StreamTruncated"
+    assert read_stream(encode_sse(rest) + b"data: [DONE]\n\n")[-1]["fault"] == "StreamTruncated"
 
 
 def test_events_after_message_stop_are_ignored() -> None:
     late = {"type": "content_block_delta", "index": 0, "delta": {"type": "text_delta", "text": "!"}}
-    assert final([*events(STORY), late]) == WHOLE
+    assert read_final([*events(STORY), late]) == WHOLE
 
 
 @pytest.mark.parametrize("end", ["\r\n", "\r"])
 def test_line_ends_of_any_kind(end: str) -> None:
-    data = sse(events(STORY)).replace(b"\n", end.encode())
-    assert joined(streamed(data, size=7)) == WHOLE
+    data = encode_sse(events(STORY)).replace(b"\n", end.encode())
+    assert join_chunks(read_stream(data, size=7)) == WHOLE
 
 
 def test_a_call_whose_input_comes_whole_in_its_start() -> None:
-    whole = message(call("toolu_1", "weather", city="Rome"), stop="tool_use")
+    whole = build_message(call("toolu_1", "weather", city="Rome"), stop="tool_use")
     story = events(whole)
     story[2]["content_block"]["input"] = {"city": "Rome"}
     kept = [event for event in story if event["type"] != "content_block_delta"]
-    assert final(kept) == {"content": "", **answered(whole)}
+    assert read_final(kept) == {"content": "", **read_response(whole)}
 
 
 def test_a_call_whose_start_has_no_input_field() -> None:
-    whole = message(call("toolu_1", "now"), stop="tool_use")
+    whole = build_message(call("toolu_1", "now"), stop="tool_use")
     story = events(whole)
     del story[2]["content_block"]["input"]
-    assert final(story) == {"content": "", **answered(whole)}
+    assert read_final(story) == {"content": "", **read_response(whole)}
 
 
 def test_a_call_cut_by_the_length_keeps_its_text_and_its_reason() -> None:
-    story = events(message(call("toolu_1", "weather", city="Rome"), stop="max_tokens"), size=6)
+    story = events(build_message(call("toolu_1", "weather", city="Rome"), stop="max_tokens"), size=6)
     cut = [*story[:5], *story[-3:]]
-    read = final(cut)
+    read = read_final(cut)
     assert read["tool_calls"] == [{"id": "toolu_1", "name": "weather", "arguments": '{"city'}]
     assert read["stop_reason"] == "length"
 
 
 def test_a_call_without_an_id_gets_the_same_one_in_both_ways() -> None:
-    whole = message({"type": "tool_use", "name": "now", "input": {}}, stop="tool_use")
-    read = answered(whole)
+    whole = build_message({"type": "tool_use", "name": "now", "input": {}}, stop="tool_use")
+    read = read_response(whole)
     assert read["tool_calls"][0]["id"]
-    assert final(events(whole)) == {"content": "", **read}
+    assert read_final(events(whole)) == {"content": "", **read}
 
 
 def test_input_that_is_not_an_object_is_kept_as_text() -> None:
-    whole = message({**call("toolu_1", "sum"), "input": [1, 2]}, stop="tool_use")
-    assert answered(whole)["tool_calls"][0]["arguments"] == "[1,2]"
+    whole = build_message({**call("toolu_1", "sum"), "input": [1, 2]}, stop="tool_use")
+    assert read_response(whole)["tool_calls"][0]["arguments"] == "[1,2]"
 
 
 def test_calls_of_server_tools_are_not_calls_for_the_caller() -> None:
-    read = final(events(message(*searched("sky", "https://a.example/1"), text("Blue."))))
+    read = read_final(events(build_message(*build_search_blocks("sky", "https://a.example/1"), build_text("Blue."))))
     assert "tool_calls" not in read
     assert read["stop_reason"] == "stop"
     assert [block["kind"] for block in read["metadata"]["provider_state"]["blocks"]] == ["opaque", "opaque", "text"]
@@ -128,7 +128,7 @@ def test_an_unknown_block_and_delta_are_merged() -> None:
     start, ping, *_, ending, stop = events(STORY)
     block = {"type": "compaction", "content": None, "notes": ["a"], "log": "x"}
     delta = {"type": "compaction_delta", "content": "Summary", "notes": ["b"], "log": "y"}
-    read = final(
+    read = read_final(
         [
             start,
             ping,
@@ -147,7 +147,7 @@ def test_fields_that_a_gateway_adds_are_kept_in_metadata() -> None:
     start, *rest, ending, stop = events(STORY)
     start["message"]["provider"] = "Amazon Bedrock"
     ending |= {"context_management": {"applied_edits": []}, "usage": {"output_tokens": 9, "cost": 0.000112}}
-    metadata = final([start, *rest, ending, stop])["metadata"]
+    metadata = read_final([start, *rest, ending, stop])["metadata"]
     assert metadata["provider"] == "Amazon Bedrock"
     assert metadata["cost"] == {"amount": 0.000112, "currency": "USD", "source": "vendor"}
     assert metadata["context_management"] == {"applied_edits": []}
@@ -164,4 +164,4 @@ def test_events_without_their_parts_are_ignored() -> None:
             "message_delta",
         )
     ]
-    assert final([*hollow, *events(STORY)]) == WHOLE
+    assert read_final([*hollow, *events(STORY)]) == WHOLE

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.core.protocols.anthropic_messages.answers import answered, completion, message, text
+from tests.core.protocols.anthropic_messages.answers import build_message, build_text, read_completion, read_response
 from tests.core.protocols.anthropic_messages.requests import HI, request
 from victor_fp.core.catalogue import CATALOGUE
 from victor_fp.core.types import Message
@@ -33,13 +33,17 @@ def test_a_gateway_has_its_address_and_shares_its_vendors_key(provider: str, url
 
 @pytest.mark.parametrize("provider", ["llamacpp-anthropic", "deepseek-anthropic"])
 def test_thinking_without_a_signature_is_sent_back(provider: str) -> None:
-    turns = [HI, completion(message(THOUGHT, text("Yes"))).to_message(), Message(role="user", content="On")]
+    turns = [
+        HI,
+        read_completion(build_message(THOUGHT, build_text("Yes"))).to_message(),
+        Message(role="user", content="On"),
+    ]
     body: Any = request(turns, provider=provider, model="m-1").json()
-    assert body["messages"][1]["content"] == [{**THOUGHT, "signature": ""}, text("Yes")]
+    assert body["messages"][1]["content"] == [{**THOUGHT, "signature": ""}, build_text("Yes")]
 
 
 def test_llama_cpps_models_may_think_in_the_content() -> None:
-    read = answered(message(text("<think>Hm.</think>Yes")), provider="llamacpp-anthropic")
+    read = read_response(build_message(build_text("<think>Hm.</think>Yes")), provider="llamacpp-anthropic")
     assert (read["content"], read["metadata"]["reasoning_content"]) == ("Yes", "Hm.")
 
 

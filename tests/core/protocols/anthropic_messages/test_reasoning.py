@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.core.protocols.anthropic_messages.requests import adjusted, body, refused
+from tests.core.protocols.anthropic_messages.requests import build_adjusted_body, build_body, get_unsupported_parameter
 
 ENABLED = "claude-haiku-4-5-20251001"
 LEVELLED = "claude-opus-4-5-20251101"
@@ -17,15 +17,15 @@ ALWAYS = "claude-opus-5-5"
 NEVER = "claude-3-5-haiku-20241022"
 
 
-def said(**options: Any) -> dict[str, Any]:
-    asked = body(**options)
+def build_reasoning_fields(**options: Any) -> dict[str, Any]:
+    asked = build_body(**options)
     fields = ("thinking", "output_config", "max_tokens", "temperature")
     return {name: asked[name] for name in fields if name in asked}
 
 
 @pytest.mark.parametrize("model", [ENABLED, LEVELLED, EITHER])
 def test_without_reasoning_options_nothing_is_sent(model: str) -> None:
-    assert said(model=model) == {"max_tokens": 4096, "temperature": 0.7}
+    assert build_reasoning_fields(model=model) == {"max_tokens": 4096, "temperature": 0.7}
 
 
 @pytest.mark.parametrize(
@@ -61,7 +61,7 @@ def test_without_reasoning_options_nothing_is_sent(model: str) -> None:
     ],
 )
 def test_an_effort_is_sent_in_the_form_of_the_model(model: str, effort: str, expected: dict[str, Any]) -> None:
-    assert said(model=model, reasoning_effort=effort) == expected
+    assert build_reasoning_fields(model=model, reasoning_effort=effort) == expected
 
 
 @pytest.mark.parametrize(
@@ -69,8 +69,8 @@ def test_an_effort_is_sent_in_the_form_of_the_model(model: str, effort: str, exp
     [(LEVELLED, "xhigh", "high"), (LEVELLED, "max", "high"), (EITHER, "xhigh", "high")],
 )
 def test_an_unsupported_level_is_rejected_or_lowered_visibly(model: str, effort: str, nearest: str) -> None:
-    assert refused(model=model, reasoning_effort=effort) == "reasoning_effort"
-    sent, adjustments = adjusted(model=model, reasoning_effort=effort)
+    assert get_unsupported_parameter(model=model, reasoning_effort=effort) == "reasoning_effort"
+    sent, adjustments = build_adjusted_body(model=model, reasoning_effort=effort)
     assert (sent["output_config"], adjustments) == ({"effort": nearest}, [("reasoning_effort", "changed")])
 
 
@@ -85,55 +85,55 @@ def test_an_unsupported_level_is_rejected_or_lowered_visibly(model: str, effort:
 )
 @pytest.mark.parametrize("options", [{"reasoning_effort": "none"}, {"reasoning_budget": 0}])
 def test_no_thinking(model: str, expected: dict[str, Any], options: dict[str, Any]) -> None:
-    assert said(model=model, **options) == expected
+    assert build_reasoning_fields(model=model, **options) == expected
 
 
 def test_no_thinking_is_refused_by_a_model_that_always_thinks() -> None:
-    assert refused(model=ALWAYS, reasoning_effort="none") == "reasoning_effort"
+    assert get_unsupported_parameter(model=ALWAYS, reasoning_effort="none") == "reasoning_effort"
 
 
 @pytest.mark.parametrize("options", [{"reasoning_effort": "low"}, {"reasoning_budget": 2000}])
 def test_thinking_is_refused_by_a_model_that_never_thinks(options: dict[str, Any]) -> None:
     (parameter,) = options
-    assert refused(model=NEVER, **options) == parameter
+    assert get_unsupported_parameter(model=NEVER, **options) == parameter
 
 
 def test_a_budget_makes_room_where_the_caller_chose_no_bound() -> None:
-    assert said(model=ENABLED, reasoning_budget=6000) == {
+    assert build_reasoning_fields(model=ENABLED, reasoning_budget=6000) == {
         "thinking": {"type": "enabled", "budget_tokens": 6000},
         "max_tokens": 10096,
     }
 
 
 def test_a_budget_stays_below_a_bound_that_the_caller_chose() -> None:
-    assert said(model=ENABLED, reasoning_budget=2000, max_tokens=3000)["max_tokens"] == 3000
-    assert refused(model=ENABLED, reasoning_budget=3000, max_tokens=3000) == "reasoning_budget"
-    sent, adjustments = adjusted(model=ENABLED, reasoning_budget=3000, max_tokens=3000)
+    assert build_reasoning_fields(model=ENABLED, reasoning_budget=2000, max_tokens=3000)["max_tokens"] == 3000
+    assert get_unsupported_parameter(model=ENABLED, reasoning_budget=3000, max_tokens=3000) == "reasoning_budget"
+    sent, adjustments = build_adjusted_body(model=ENABLED, reasoning_budget=3000, max_tokens=3000)
     assert (sent["thinking"]["budget_tokens"], sent["max_tokens"]) == (1500, 3000)
     assert adjustments == [("reasoning_budget", "changed")]
 
 
 def test_an_effort_fits_its_budget_into_a_bound_that_the_caller_chose() -> None:
-    assert said(model=ENABLED, reasoning_effort="high", max_tokens=8000) == {
+    assert build_reasoning_fields(model=ENABLED, reasoning_effort="high", max_tokens=8000) == {
         "thinking": {"type": "enabled", "budget_tokens": 4000},
         "max_tokens": 8000,
     }
 
 
 def test_a_bound_without_room_for_the_least_budget_is_refused() -> None:
-    assert refused(model=ENABLED, reasoning_effort="low", max_tokens=1024) == "reasoning_effort"
-    sent, _ = adjusted(model=ENABLED, reasoning_effort="low", max_tokens=1024)
+    assert get_unsupported_parameter(model=ENABLED, reasoning_effort="low", max_tokens=1024) == "reasoning_effort"
+    sent, _ = build_adjusted_body(model=ENABLED, reasoning_effort="low", max_tokens=1024)
     assert "thinking" not in sent
 
 
 def test_a_budget_below_the_minimum_is_rejected_or_raised_visibly() -> None:
-    assert refused(model=ENABLED, reasoning_budget=100) == "reasoning_budget"
-    sent, adjustments = adjusted(model=ENABLED, reasoning_budget=100)
+    assert get_unsupported_parameter(model=ENABLED, reasoning_budget=100) == "reasoning_budget"
+    sent, adjustments = build_adjusted_body(model=ENABLED, reasoning_budget=100)
     assert (sent["thinking"]["budget_tokens"], adjustments) == (1024, [("reasoning_budget", "changed")])
 
 
 def test_a_model_of_either_kind_accepts_a_budget_and_an_effort() -> None:
-    assert said(model=EITHER, reasoning_budget=2000, reasoning_effort="high") == {
+    assert build_reasoning_fields(model=EITHER, reasoning_budget=2000, reasoning_effort="high") == {
         "thinking": {"type": "enabled", "budget_tokens": 2000},
         "output_config": {"effort": "high"},
         "max_tokens": 6096,
@@ -141,30 +141,35 @@ def test_a_model_of_either_kind_accepts_a_budget_and_an_effort() -> None:
 
 
 def test_a_budget_is_refused_by_a_model_that_decides_itself() -> None:
-    assert refused(model=ADAPTIVE, reasoning_budget=2000) == "reasoning_budget"
-    sent, adjustments = adjusted(model=ADAPTIVE, reasoning_budget=2000)
+    assert get_unsupported_parameter(model=ADAPTIVE, reasoning_budget=2000) == "reasoning_budget"
+    sent, adjustments = build_adjusted_body(model=ADAPTIVE, reasoning_budget=2000)
     assert (sent["thinking"], adjustments) == ({"type": "adaptive"}, [("reasoning_budget", "dropped")])
 
 
 def test_contradictory_reasoning_options_are_rejected() -> None:
-    assert refused(model=ENABLED, reasoning_effort="none", reasoning_budget=2000) == "reasoning_budget"
-    assert refused(model=ENABLED, reasoning_effort="low", reasoning_budget=2000) == "reasoning_effort"
+    assert (
+        get_unsupported_parameter(model=ENABLED, reasoning_effort="none", reasoning_budget=2000) == "reasoning_budget"
+    )
+    assert get_unsupported_parameter(model=ENABLED, reasoning_effort="low", reasoning_budget=2000) == "reasoning_effort"
 
 
 def test_thinking_requires_a_temperature_of_one() -> None:
-    assert "temperature" not in said(model=ENABLED, reasoning_effort="low")
-    assert "temperature" not in said(model=ENABLED, reasoning_effort="low", temperature=1.0)
-    assert refused(model=ENABLED, reasoning_effort="low", temperature=0.2) == "temperature"
-    assert refused(model=ENABLED, reasoning_effort="low", top_k=5) == "top_k"
-    assert refused(model=ENABLED, reasoning_effort="low", top_p=0.5) == "top_p"
-    assert body(model=ENABLED, reasoning_effort="low", top_p=0.95)["top_p"] == 0.95
+    assert "temperature" not in build_reasoning_fields(model=ENABLED, reasoning_effort="low")
+    assert "temperature" not in build_reasoning_fields(model=ENABLED, reasoning_effort="low", temperature=1.0)
+    assert get_unsupported_parameter(model=ENABLED, reasoning_effort="low", temperature=0.2) == "temperature"
+    assert get_unsupported_parameter(model=ENABLED, reasoning_effort="low", top_k=5) == "top_k"
+    assert get_unsupported_parameter(model=ENABLED, reasoning_effort="low", top_p=0.5) == "top_p"
+    assert build_body(model=ENABLED, reasoning_effort="low", top_p=0.95)["top_p"] == 0.95
 
 
 def test_the_default_temperature_is_omitted_if_the_caller_configures_thinking() -> None:
     spelt = {"type": "enabled", "budget_tokens": 2000}
-    assert said(model=ENABLED, extra_body={"thinking": spelt}) == {"thinking": spelt, "max_tokens": 4096}
-    assert said(model=ENABLED, thinking=spelt) == {"thinking": spelt, "max_tokens": 4096}
-    assert "temperature" in said(model=ENABLED, thinking={"type": "disabled"})
+    assert build_reasoning_fields(model=ENABLED, extra_body={"thinking": spelt}) == {
+        "thinking": spelt,
+        "max_tokens": 4096,
+    }
+    assert build_reasoning_fields(model=ENABLED, thinking=spelt) == {"thinking": spelt, "max_tokens": 4096}
+    assert "temperature" in build_reasoning_fields(model=ENABLED, thinking={"type": "disabled"})
 
 
 @pytest.mark.parametrize(
@@ -178,4 +183,4 @@ def test_the_default_temperature_is_omitted_if_the_caller_configures_thinking() 
     ],
 )
 def test_models_are_recognised_under_the_names_of_other_platforms(model: str, expected: dict[str, Any]) -> None:
-    assert body(model=model, reasoning_effort="low")["thinking"] == expected
+    assert build_body(model=model, reasoning_effort="low")["thinking"] == expected

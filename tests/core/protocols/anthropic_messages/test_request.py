@@ -13,11 +13,11 @@ from tests.core.protocols.anthropic_messages.requests import (
     OLD,
     SONNET,
     WEATHER,
-    adjusted,
-    body,
-    refused,
+    build_adjusted_body,
+    build_body,
+    build_body_and_adjustments,
+    get_unsupported_parameter,
     request,
-    sent,
 )
 from victor_fp.core.types import Message, ToolDefinition
 
@@ -39,12 +39,12 @@ def test_a_plain_chat_goes_to_the_messages_endpoint_with_the_key_in_a_header() -
 
 
 def test_a_stream_differs_by_one_field() -> None:
-    assert body(tools=[WEATHER], stream=True) == {**body(tools=[WEATHER]), "stream": True}
+    assert build_body(tools=[WEATHER], stream=True) == {**build_body(tools=[WEATHER]), "stream": True}
 
 
 def test_max_tokens_is_always_sent_since_the_vendor_requires_it() -> None:
-    assert body(max_tokens=None)["max_tokens"] == 4096
-    assert body(max_tokens=7)["max_tokens"] == 7
+    assert build_body(max_tokens=None)["max_tokens"] == 4096
+    assert build_body(max_tokens=7)["max_tokens"] == 7
 
 
 @pytest.mark.parametrize(
@@ -65,7 +65,7 @@ def test_max_tokens_is_always_sent_since_the_vendor_requires_it() -> None:
 )
 def test_an_option_is_mapped(options: dict[str, Any], fields: dict[str, Any]) -> None:
     plain = {"model": SONNET, "max_tokens": 4096, "messages": [{"role": "user", "content": "Hi"}]}
-    assert body(**options) == plain | fields
+    assert build_body(**options) == plain | fields
 
 
 @pytest.mark.parametrize(
@@ -81,9 +81,9 @@ def test_an_option_is_mapped(options: dict[str, Any], fields: dict[str, Any]) ->
     ],
 )
 def test_an_unsupported_option_is_rejected_or_dropped_visibly(options: dict[str, Any], parameter: str) -> None:
-    assert refused(**options) == parameter
-    asked, adjustments = adjusted(**options)
-    assert asked == body()
+    assert get_unsupported_parameter(**options) == parameter
+    asked, adjustments = build_adjusted_body(**options)
+    assert asked == build_body()
     assert adjustments == [(parameter, "dropped")]
 
 
@@ -97,38 +97,38 @@ def test_extra_headers_are_sent() -> None:
 
 
 def test_a_temperature_above_one_is_rejected_or_lowered_visibly() -> None:
-    assert refused(temperature=1.5) == "temperature"
-    asked, adjustments = adjusted(temperature=1.5)
+    assert get_unsupported_parameter(temperature=1.5) == "temperature"
+    asked, adjustments = build_adjusted_body(temperature=1.5)
     assert (asked["temperature"], adjustments) == (1.0, [("temperature", "changed")])
 
 
 def test_top_p_replaces_the_default_temperature_but_not_an_explicit_one() -> None:
-    assert "temperature" not in body(top_p=0.3)
-    assert refused(top_p=0.3, temperature=0.2) == "top_p"
-    asked, adjustments = adjusted(top_p=0.3, temperature=0.2)
+    assert "temperature" not in build_body(top_p=0.3)
+    assert get_unsupported_parameter(top_p=0.3, temperature=0.2) == "top_p"
+    asked, adjustments = build_adjusted_body(top_p=0.3, temperature=0.2)
     assert (asked["temperature"], "top_p" in asked, adjustments) == (0.2, False, [("top_p", "dropped")])
 
 
 def test_old_models_take_temperature_and_top_p_together() -> None:
-    asked = body(model=OLD, top_p=0.3, temperature=0.2)
+    asked = build_body(model=OLD, top_p=0.3, temperature=0.2)
     assert (asked["temperature"], asked["top_p"]) == (0.2, 0.3)
 
 
 def test_a_model_without_sampling_gets_no_default_temperature() -> None:
-    assert body(model=NEW).keys() == {"model", "max_tokens", "messages"}
-    assert body(model=NEW, temperature=1.0).keys() == {"model", "max_tokens", "messages"}
+    assert build_body(model=NEW).keys() == {"model", "max_tokens", "messages"}
+    assert build_body(model=NEW, temperature=1.0).keys() == {"model", "max_tokens", "messages"}
 
 
 @pytest.mark.parametrize("options", [{"temperature": 0.2}, {"top_p": 0.5}, {"top_k": 5}])
 def test_a_model_without_sampling_refuses_what_was_asked(options: dict[str, Any]) -> None:
     (parameter,) = options
-    assert refused(model=NEW, **options) == parameter
-    asked, adjustments = adjusted(model=NEW, **options)
-    assert (asked, adjustments) == (body(model=NEW), [(parameter, "dropped")])
+    assert get_unsupported_parameter(model=NEW, **options) == parameter
+    asked, adjustments = build_adjusted_body(model=NEW, **options)
+    assert (asked, adjustments) == (build_body(model=NEW), [(parameter, "dropped")])
 
 
 def test_a_model_without_sampling_accepts_a_top_p_of_one() -> None:
-    assert body(model=NEW, top_p=0.99)["top_p"] == 0.99
+    assert build_body(model=NEW, top_p=0.99)["top_p"] == 0.99
 
 
 # Tools
@@ -136,7 +136,7 @@ def test_a_model_without_sampling_accepts_a_top_p_of_one() -> None:
 
 def test_tool_schemas_have_the_type_object() -> None:
     bare = ToolDefinition(name="now", parameters={"properties": {}})
-    assert body(tools=[WEATHER, bare])["tools"] == [
+    assert build_body(tools=[WEATHER, bare])["tools"] == [
         {
             "name": "weather",
             "description": "Weather of a city",
@@ -151,13 +151,13 @@ def test_tool_schemas_have_the_type_object() -> None:
 
 
 def test_a_strict_tool_has_a_closed_schema() -> None:
-    (tool,) = body(tools=[WEATHER.model_copy(update={"strict": True})])["tools"]
+    (tool,) = build_body(tools=[WEATHER.model_copy(update={"strict": True})])["tools"]
     assert tool["strict"] is True
     assert tool["input_schema"]["additionalProperties"] is False
 
 
 def test_a_strict_tool_is_rejected_for_models_without_strict_schemas() -> None:
-    assert refused(model=OLD, tools=[WEATHER.model_copy(update={"strict": True})]) == "tools.strict"
+    assert get_unsupported_parameter(model=OLD, tools=[WEATHER.model_copy(update={"strict": True})]) == "tools.strict"
 
 
 @pytest.mark.parametrize(
@@ -182,18 +182,18 @@ def test_a_strict_tool_is_rejected_for_models_without_strict_schemas() -> None:
     ],
 )
 def test_the_choice_among_tools(options: dict[str, Any], choice: dict[str, Any] | None) -> None:
-    assert body(tools=[WEATHER], **options).get("tool_choice") == choice
+    assert build_body(tools=[WEATHER], **options).get("tool_choice") == choice
 
 
 @pytest.mark.parametrize("options", [{"reasoning_budget": 2000}, {"model": "claude-opus-5-5"}])
 def test_an_unsupported_tool_choice_is_rejected_or_left_to_the_model_visibly(options: dict[str, Any]) -> None:
-    assert refused(tools=[WEATHER], tool_choice="required", **options) == "tool_choice"
-    asked, adjustments = adjusted(tools=[WEATHER], tool_choice="required", **options)
+    assert get_unsupported_parameter(tools=[WEATHER], tool_choice="required", **options) == "tool_choice"
+    asked, adjustments = build_adjusted_body(tools=[WEATHER], tool_choice="required", **options)
     assert (asked["tool_choice"], adjustments) == ({"type": "auto"}, [("tool_choice", "changed")])
 
 
 def test_adaptive_thinking_goes_with_a_forced_choice() -> None:
-    asked = body(model=NEW, tools=[WEATHER], tool_choice="required", reasoning_effort="low")
+    asked = build_body(model=NEW, tools=[WEATHER], tool_choice="required", reasoning_effort="low")
     assert (asked["tool_choice"], asked["thinking"]) == ({"type": "any"}, {"type": "adaptive"})
 
 
@@ -206,7 +206,7 @@ class Person(BaseModel):
 
 
 def test_a_schema_becomes_the_output_format_with_closed_objects_and_bounds_in_words() -> None:
-    asked, adjustments = sent(response_format=Person)
+    asked, adjustments = build_body_and_adjustments(response_format=Person)
     assert asked["output_config"] == {
         "format": {
             "type": "json_schema",
@@ -227,16 +227,16 @@ def test_a_schema_becomes_the_output_format_with_closed_objects_and_bounds_in_wo
 
 def test_a_schema_that_fits_goes_as_it_is() -> None:
     schema = {"type": "object", "properties": {"a": {"type": "string"}}, "additionalProperties": False}
-    asked, adjustments = sent(response_format=schema)
+    asked, adjustments = build_body_and_adjustments(response_format=schema)
     assert (asked["output_config"]["format"]["schema"], adjustments) == (schema, [])
 
 
 def test_a_model_without_structured_outputs_refuses_a_schema() -> None:
-    assert refused(model=OLD, response_format=Person) == "response_format"
+    assert get_unsupported_parameter(model=OLD, response_format=Person) == "response_format"
 
 
 def test_a_schema_and_an_effort_share_the_output_config() -> None:
-    config = body(model=NEW, response_format=Person, reasoning_effort="high")["output_config"]
+    config = build_body(model=NEW, response_format=Person, reasoning_effort="high")["output_config"]
     assert config.keys() == {"effort", "format"}
 
 
@@ -245,7 +245,7 @@ def test_a_schema_and_an_effort_share_the_output_config() -> None:
 
 def test_cache_marks_are_sent_on_messages_and_tools() -> None:
     mark = {"type": "ephemeral"}
-    asked = body(
+    asked = build_body(
         [Message(role="system", content="Rules", cache=True), Message(role="user", content="Long", cache=True), HI],
         tools=[WEATHER.model_copy(update={"cache": True})],
     )
@@ -261,8 +261,8 @@ def test_cache_marks_are_sent_on_messages_and_tools() -> None:
 
 def test_a_fifth_cache_mark_is_rejected_or_the_first_ones_are_dropped_visibly() -> None:
     marked = [Message(role="user", content=str(place), cache=True) for place in range(6)]
-    assert refused(marked) == "cache"
-    asked, adjustments = adjusted(marked)
+    assert get_unsupported_parameter(marked) == "cache"
+    asked, adjustments = build_adjusted_body(marked)
     blocks = asked["messages"][0]["content"]
     assert [block["text"] for block in blocks if "cache_control" in block] == ["2", "3", "4", "5"]
     assert adjustments == [("cache", "changed")]

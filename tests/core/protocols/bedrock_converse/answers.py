@@ -26,16 +26,16 @@ def answer(*content: dict[str, Any], stop: str | None = "end_turn", usage: Any =
     return {**body, "stopReason": stop, "metrics": {"latencyMs": 812}}
 
 
-def text(text: str) -> dict[str, Any]:
+def build_text(text: str) -> dict[str, Any]:
     return {"text": text}
 
 
-def thought(text: str, signature: str | None = None) -> dict[str, Any]:
+def build_thought(text: str, signature: str | None = None) -> dict[str, Any]:
     signed = {} if signature is None else {"signature": signature}
     return {"reasoningContent": {"reasoningText": {"text": text, **signed}}}
 
 
-def redacted(blob: str) -> dict[str, Any]:
+def build_redacted_thought(blob: str) -> dict[str, Any]:
     return {"reasoningContent": {"redactedContent": blob}}
 
 
@@ -43,11 +43,11 @@ def call(id_: str, name: str, **input_: Any) -> dict[str, Any]:
     return {"toolUse": {"toolUseId": id_, "name": name, "input": input_}}
 
 
-def cited(text: str, *citations: dict[str, Any]) -> dict[str, Any]:
+def build_cited_text(text: str, *citations: dict[str, Any]) -> dict[str, Any]:
     return {"citationsContent": {"content": [{"text": text}], "citations": list(citations)}}
 
 
-def computed(snippet: str, out: str) -> list[dict[str, Any]]:
+def build_code_blocks(snippet: str, out: str) -> list[dict[str, Any]]:
     """Code that the vendor runs itself: its call, and what came of it."""
     use = {"toolUseId": "tooluse_s", "name": "code", "type": "server_tool_use", "input": {"snippet": snippet}}
     result = {"toolUseId": "tooluse_s", "type": "code_result", "status": "success", "content": [{"json": {"out": out}}]}
@@ -59,7 +59,7 @@ def events(whole: dict[str, Any], *, size: int = 4) -> list[Event]:
     blocks = [
         event
         for place, block in enumerate(whole["output"]["message"]["content"])
-        for event in block_events(place, block, size=size)
+        for event in build_block_events(place, block, size=size)
     ]
     ending = {"stopReason": whole["stopReason"]}
     if "additionalModelResponseFields" in whole:
@@ -69,27 +69,27 @@ def events(whole: dict[str, Any], *, size: int = 4) -> list[Event]:
     return [("messageStart", {"role": "assistant"}), *blocks, ("messageStop", ending), ("metadata", metadata)]
 
 
-def block_events(place: int, block: dict[str, Any], *, size: int = 4) -> list[Event]:
+def build_block_events(place: int, block: dict[str, Any], *, size: int = 4) -> list[Event]:
     start: dict[str, Any] | None = None
     deltas: list[dict[str, Any]] = []
     ((kind, value),) = block.items()
     match kind, value:
         case "text", str():
-            deltas = [{"text": piece} for piece in pieces(value, size)]
+            deltas = [{"text": piece} for piece in split_text(value, size)]
         case "toolUse", {"input": input_, **head}:
             start = {"toolUse": head}
             written = json.dumps(input_) if input_ else ""
-            deltas = [{"toolUse": {"input": piece}} for piece in ["", *pieces(written, size)]]
+            deltas = [{"toolUse": {"input": piece}} for piece in ["", *split_text(written, size)]]
         case "toolResult", {"content": content, **head}:
             start = {"toolResult": head}
             deltas = [{"toolResult": [item]} for item in content]
         case "reasoningContent", {"reasoningText": {"text": said, **signed}}:
-            deltas = [{"reasoningContent": {"text": piece}} for piece in pieces(said, size)]
+            deltas = [{"reasoningContent": {"text": piece}} for piece in split_text(said, size)]
             deltas += [{"reasoningContent": signed}] if signed else []
         case "reasoningContent", {"redactedContent": blob}:
             deltas = [{"reasoningContent": {"redactedContent": blob}}]
         case "citationsContent", {"content": content, "citations": citations}:
-            deltas = [{"text": piece} for item in content for piece in pieces(item["text"], size)]
+            deltas = [{"text": piece} for item in content for piece in split_text(item["text"], size)]
             deltas += [{"citation": citation} for citation in citations]
         case _:
             start = {kind: value}
@@ -101,15 +101,15 @@ def block_events(place: int, block: dict[str, Any], *, size: int = 4) -> list[Ev
     ]
 
 
-def pieces(text: str, size: int) -> list[str]:
+def split_text(text: str, size: int) -> list[str]:
     return [text[start : start + size] for start in range(0, len(text), size)]
 
 
-def framed(stream: Iterable[Event]) -> bytes:
+def encode_frames(stream: Iterable[Event]) -> bytes:
     return b"".join(aws_frames.event(name, value) for name, value in stream)
 
 
-def streamed(data: bytes, *, size: int = 1 << 20) -> list[dict[str, Any]]:
+def read_stream(data: bytes, *, size: int = 1 << 20) -> list[dict[str, Any]]:
     """Chunks as plain dicts, then the fault as one if there is one."""
     reads = (data[start : start + size] for start in range(0, len(data), size))
     headers = {"content-type": "application/vnd.amazon.eventstream"}
@@ -117,23 +117,23 @@ def streamed(data: bytes, *, size: int = 1 << 20) -> list[dict[str, Any]]:
     for result in replay.stream("bedrock", 200, headers, reads, settings=REGION):
         match outcome(result):
             case Success(chunk):
-                read.append(plain(chunk))
+                read.append(to_dict(chunk))
             case Failure(fault):
-                read.append({"fault": type(fault).__name__, **plain(fault)})
+                read.append({"fault": type(fault).__name__, **to_dict(fault)})
     return read
 
 
-def answered(body: object, *, status: int = 200, headers: dict[str, str] | None = None) -> dict[str, Any]:
+def read_response(body: object, *, status: int = 200, headers: dict[str, str] | None = None) -> dict[str, Any]:
     """The completion or the fault as a plain dict, without the raw body."""
     data = body if isinstance(body, bytes) else json.dumps(body).encode()
     match outcome(replay.response("bedrock", status, headers or {}, data)):
         case Success(response):
-            return {key: value for key, value in plain(response).items() if key != "raw_response"}
+            return {key: value for key, value in to_dict(response).items() if key != "raw_response"}
         case Failure(fault):
-            return {"fault": type(fault).__name__, **plain(fault)}
+            return {"fault": type(fault).__name__, **to_dict(fault)}
 
 
-def completion(body: dict[str, Any]) -> CompletionResponse:
+def read_completion(body: dict[str, Any]) -> CompletionResponse:
     match outcome(replay.response("bedrock", 200, {}, json.dumps(body).encode())):
         case Success(response):
             return response
@@ -141,7 +141,7 @@ def completion(body: dict[str, Any]) -> CompletionResponse:
             raise AssertionError(fault)
 
 
-def plain(value: object) -> dict[str, Any]:
+def to_dict(value: object) -> dict[str, Any]:
     """The fields that are set."""
     if isinstance(value, (CompletionResponse, StreamChunk)):
         return value.model_dump(exclude_defaults=True)
@@ -149,7 +149,7 @@ def plain(value: object) -> dict[str, Any]:
     return {name: item for name, item in found.items() if item not in (None, "", [], False)}
 
 
-def joined(chunks: Sequence[dict[str, Any]]) -> dict[str, Any]:
+def join_chunks(chunks: Sequence[dict[str, Any]]) -> dict[str, Any]:
     """A stream's final chunk with the text of all, for comparison with a whole answer."""
     final = {key: value for key, value in chunks[-1].items() if key != "is_final"}
     return {"content": "".join(chunk.get("content", "") for chunk in chunks), **final}

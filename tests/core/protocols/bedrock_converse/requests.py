@@ -43,16 +43,16 @@ def request(messages: Sequence[Message] = (HI,), *, model: str = SONNET, **more:
             raise AssertionError(fault)
 
 
-def body(messages: Sequence[Message] = (HI,), **more: Any) -> dict[str, Any]:
-    return sent(messages, **more)[0]
+def build_body(messages: Sequence[Message] = (HI,), **more: Any) -> dict[str, Any]:
+    return build_body_and_adjustments(messages, **more)[0]
 
 
-def turns(*messages: Message, **more: Any) -> list[dict[str, Any]]:
-    said: list[dict[str, Any]] = body(messages, **more)["messages"]
+def build_turns(*messages: Message, **more: Any) -> list[dict[str, Any]]:
+    said: list[dict[str, Any]] = build_body(messages, **more)["messages"]
     return said
 
 
-def refusal(messages: Sequence[Message] = (HI,), *, model: str = SONNET, **more: Any) -> Fault:
+def get_fault(messages: Sequence[Message] = (HI,), *, model: str = SONNET, **more: Any) -> Fault:
     match outcome(replay.request("bedrock", messages, model=model, **{"settings": REGION, **more})):
         case Success(built):
             raise AssertionError(built)
@@ -60,20 +60,24 @@ def refusal(messages: Sequence[Message] = (HI,), *, model: str = SONNET, **more:
             return fault
 
 
-def refused(messages: Sequence[Message] = (HI,), **more: Any) -> str:
+def get_unsupported_parameter(messages: Sequence[Message] = (HI,), **more: Any) -> str:
     """The parameter that cannot be taken."""
-    fault = refusal(messages, **more)
+    fault = get_fault(messages, **more)
     assert isinstance(fault, UnsupportedParameter)
     return fault.parameter
 
 
-def sent(messages: Sequence[Message] = (HI,), **more: Any) -> tuple[dict[str, Any], list[tuple[str, str]]]:
+def build_body_and_adjustments(
+    messages: Sequence[Message] = (HI,), **more: Any
+) -> tuple[dict[str, Any], list[tuple[str, str]]]:
     """The body that goes out, and what was adjusted how."""
     built = request(messages, **more)
     found: Any = built.json()
     return found, [(adjustment.parameter, adjustment.action) for adjustment in built.adjustments]
 
 
-def adjusted(messages: Sequence[Message] = (HI,), **more: Any) -> tuple[dict[str, Any], list[tuple[str, str]]]:
+def build_adjusted_body(
+    messages: Sequence[Message] = (HI,), **more: Any
+) -> tuple[dict[str, Any], list[tuple[str, str]]]:
     """The same with leave to adjust what cannot be taken."""
-    return sent(messages, on_unsupported="adjust", **more)
+    return build_body_and_adjustments(messages, on_unsupported="adjust", **more)

@@ -29,7 +29,7 @@ MODEL = {
 EMBEDDING = {**MODEL, "modelId": "amazon.titan-embed-text-v2:0", "outputModalities": ["EMBEDDING"]}
 
 
-def codec(base_url: str | None = None) -> Codec:
+def build_codec(base_url: str | None = None) -> Codec:
     match outcome(
         build_endpoint(CATALOGUE.find("bedrock").unwrap(), base_url=base_url, settings={"region": "eu-west-1"})
     ):
@@ -40,7 +40,7 @@ def codec(base_url: str | None = None) -> Codec:
 
 
 def test_models_are_listed_by_the_control_plane_and_only_those_that_answer_in_text() -> None:
-    discovery = codec().discovery
+    discovery = build_codec().discovery
     assert discovery is not None
     request = discovery.list_request()
     assert (request.method, request.url) == ("GET", "https://bedrock.eu-west-1.amazonaws.com/foundation-models")
@@ -52,7 +52,7 @@ def test_models_are_listed_by_the_control_plane_and_only_those_that_answer_in_te
 
 
 def test_one_model_is_requested_without_its_region_prefix_and_keeps_its_name() -> None:
-    discovery = codec().discovery
+    discovery = build_codec().discovery
     assert discovery is not None
     assert discovery.model_request is not None
     assert discovery.read_model is not None
@@ -64,13 +64,13 @@ def test_one_model_is_requested_without_its_region_prefix_and_keeps_its_name() -
 
 
 def test_a_server_at_another_url_is_requested_itself() -> None:
-    discovery = codec("http://localhost:9000").discovery
+    discovery = build_codec("http://localhost:9000").discovery
     assert discovery is not None
     assert discovery.list_request().url == "http://localhost:9000/foundation-models"
 
 
 def test_tokens_are_counted_for_the_whole_prompt() -> None:
-    counting = codec().counting
+    counting = build_codec().counting
     assert counting is not None
     messages = (Message(role="system", content="Be brief."), HI)
     match outcome(counting.request(ChatRequest(messages=messages, model=SONNET, tools=(WEATHER,)))):
@@ -84,7 +84,7 @@ def test_tokens_are_counted_for_the_whole_prompt() -> None:
 
 
 def test_a_malformed_body_yields_nothing() -> None:
-    discovery, counting = codec().discovery, codec().counting
+    discovery, counting = build_codec().discovery, build_codec().counting
     assert discovery is not None
     assert discovery.read_model is not None
     assert counting is not None

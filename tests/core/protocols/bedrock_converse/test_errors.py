@@ -7,12 +7,21 @@ from typing import Any
 import pytest
 
 from tests import aws_frames
-from tests.core.protocols.bedrock_converse.answers import answer, answered, events, framed, streamed, text
+from tests.core.protocols.bedrock_converse.answers import (
+    answer,
+    build_text,
+    encode_frames,
+    events,
+    read_response,
+    read_stream,
+)
 
 
-def failed(name: str, status: int, words: str = "No.") -> dict[str, Any]:
+def read_fault(name: str, status: int, words: str = "No.") -> dict[str, Any]:
     header = f"{name}:http://internal.amazon.com/coral/com.amazon.bedrock/"
-    return answered({"message": words}, status=status, headers={"x-amzn-errortype": header, "x-amzn-requestid": "r-1"})
+    return read_response(
+        {"message": words}, status=status, headers={"x-amzn-errortype": header, "x-amzn-requestid": "r-1"}
+    )
 
 
 @pytest.mark.parametrize(
@@ -37,7 +46,7 @@ def failed(name: str, status: int, words: str = "No.") -> dict[str, Any]:
     ],
 )
 def test_every_exception_has_its_fault(name: str, status: int, fault: str) -> None:
-    read = failed(name, status)
+    read = read_fault(name, status)
     assert (read["fault"], read["status"], read["code"]) == (fault, status, name)
     assert (read["message"], read["request_id"], read["provider"]) == ("No.", "r-1", "bedrock")
 
@@ -53,12 +62,12 @@ def test_every_exception_has_its_fault(name: str, status: int, fault: str) -> No
     ],
 )
 def test_a_validation_exception_is_classified_by_its_message(words: str, fault: str) -> None:
-    assert failed("ValidationException", 400, words)["fault"] == fault
+    assert read_fault("ValidationException", 400, words)["fault"] == fault
 
 
 def test_a_wrong_bearer_key_comes_as_a_denied_access() -> None:
     words = "Authentication failed: Please make sure your API Key is valid."
-    assert failed("AccessDeniedException", 403, words)["fault"] == "AuthRejected"
+    assert read_fault("AccessDeniedException", 403, words)["fault"] == "AuthRejected"
 
 
 @pytest.mark.parametrize(
@@ -76,24 +85,24 @@ def test_a_wrong_bearer_key_comes_as_a_denied_access() -> None:
     ],
 )
 def test_bodies_of_any_other_form_are_read_too(body: bytes, status: int, fault: str, words: str | None) -> None:
-    read = answered(body, status=status)
+    read = read_response(body, status=status)
     assert (read["fault"], read.get("message")) == (fault, words)
 
 
 @pytest.mark.parametrize("body", [b"", b"<html>", b"{}", b"[]", b'{"output": {}}', b'"text"'])
 def test_a_200_body_without_a_message_is_an_invalid_response(body: bytes) -> None:
-    assert answered(body)["fault"] == "InvalidResponse"
+    assert read_response(body)["fault"] == "InvalidResponse"
 
 
 def test_an_exception_in_a_200_body_is_a_fault_and_not_a_completion() -> None:
-    assert answered({"__type": "ThrottlingException", "message": "slow"})["fault"] == "RateLimited"
+    assert read_response({"__type": "ThrottlingException", "message": "slow"})["fault"] == "RateLimited"
 
 
 # Inside a stream
 
 
-def broken(place: int, faulty: bytes) -> dict[str, Any]:
-    return streamed(framed(events(answer(text("Hello")))[:place]) + faulty)[-1]
+def read_stream_fault(place: int, faulty: bytes) -> dict[str, Any]:
+    return read_stream(encode_frames(events(answer(build_text("Hello")))[:place]) + faulty)[-1]
 
 
 @pytest.mark.parametrize(
@@ -108,43 +117,45 @@ def broken(place: int, faulty: bytes) -> dict[str, Any]:
     ],
 )
 def test_an_exception_frame_is_a_fault_with_partial_content(name: str, fault: str) -> None:
-    read = broken(3, aws_frames.exception(name, {"message": "No."}))
+    read = read_stream_fault(3, aws_frames.exception(name, {"message": "No."}))
     assert (read["fault"], read["code"], read["message"]) == (fault, name, "No.")
     assert (read["partial"]["content"], read["maybe_billed"]) == ("Hello", True)
 
 
 def test_an_exception_is_one_whatever_kind_of_message_carries_it() -> None:
-    assert broken(3, aws_frames.event("throttlingException", {"message": "No."}))["fault"] == "RateLimited"
+    assert read_stream_fault(3, aws_frames.event("throttlingException", {"message": "No."}))["fault"] == "RateLimited"
 
 
 def test_the_original_status_of_a_model_error_classifies_a_broken_stream() -> None:
     told = {"originalStatusCode": 429, "originalMessage": "too much"}
-    read = broken(3, aws_frames.exception("modelStreamErrorException", told))
+    read = read_stream_fault(3, aws_frames.exception("modelStreamErrorException", told))
     assert (read["fault"], read["message"]) == ("RateLimited", "too much")
 
 
 def test_a_context_overflow_is_recognised_in_a_stream_too() -> None:
     said = {"message": "The model returned the following errors: prompt is too long"}
-    assert broken(0, aws_frames.exception("validationException", said))["fault"] == "ContextLengthExceeded"
+    assert read_stream_fault(0, aws_frames.exception("validationException", said))["fault"] == "ContextLengthExceeded"
 
 
 def test_an_exception_before_any_content_is_not_billed() -> None:
-    read = broken(0, aws_frames.exception("throttlingException", {"message": "No."}))
+    read = read_stream_fault(0, aws_frames.exception("throttlingException", {"message": "No."}))
     assert read["fault"] == "RateLimited"
     assert "maybe_billed" not in read
     assert "partial" not in read
 
 
 def test_a_framing_error_is_a_fault_with_its_message() -> None:
-    read = broken(3, aws_frames.error("InternalError", "it broke"))
+    read = read_stream_fault(3, aws_frames.error("InternalError", "it broke"))
     assert (read["fault"], read["code"], read["message"]) == ("ServerFailed", "InternalError", "it broke")
 
 
 def test_an_event_that_is_not_json_is_an_invalid_response() -> None:
-    assert broken(1, aws_frames.message(b"{oops", event_type="contentBlockDelta"))["fault"] == "InvalidResponse"
+    assert (
+        read_stream_fault(1, aws_frames.message(b"{oops", event_type="contentBlockDelta"))["fault"] == "InvalidResponse"
+    )
 
 
 def test_bytes_that_fail_their_checksum_are_an_invalid_response() -> None:
-    data = bytearray(framed(events(answer(text("Hello")))))
+    data = bytearray(encode_frames(events(answer(build_text("Hello")))))
     data[-1] ^= 1
-    assert streamed(bytes(data))[-1]["fault"] == "InvalidResponse"
+    assert read_stream(bytes(data))[-1]["fault"] == "InvalidResponse"

@@ -12,20 +12,20 @@ from hypothesis import strategies as st
 from tests import aws_frames
 from tests.core.protocols.bedrock_converse.answers import (
     answer,
-    answered,
+    build_cited_text,
+    build_code_blocks,
+    build_redacted_thought,
+    build_text,
+    build_thought,
     call,
-    cited,
-    completion,
-    computed,
+    encode_frames,
     events,
-    framed,
-    joined,
-    redacted,
-    streamed,
-    text,
-    thought,
+    join_chunks,
+    read_completion,
+    read_response,
+    read_stream,
 )
-from tests.core.protocols.bedrock_converse.requests import body
+from tests.core.protocols.bedrock_converse.requests import build_body
 from tests.example_counts import scale_examples
 from victor_fp.core.types import Message
 
@@ -39,13 +39,13 @@ JSON = st.recursive(
 INPUTS = st.dictionaries(WORDS.map(lambda name: f"x{name}"), JSON, max_size=3)
 CITATION = st.fixed_dictionaries({"title": WORDS})
 ONE_BLOCK = st.one_of(
-    st.builds(text, WORDS),
-    st.builds(lambda said, found: cited(said, *found), WORDS, st.lists(CITATION, min_size=1, max_size=2)),
-    st.builds(thought, WORDS, st.none() | SIGNATURES),
-    st.builds(lambda blob: redacted(b64encode(blob).decode()), st.binary(min_size=1, max_size=9)),
+    st.builds(build_text, WORDS),
+    st.builds(lambda said, found: build_cited_text(said, *found), WORDS, st.lists(CITATION, min_size=1, max_size=2)),
+    st.builds(build_thought, WORDS, st.none() | SIGNATURES),
+    st.builds(lambda blob: build_redacted_thought(b64encode(blob).decode()), st.binary(min_size=1, max_size=9)),
     st.builds(lambda more: {"yetUnknown": {"more": more}}, JSON),
 ).map(lambda block: [block])
-CODE = st.builds(computed, WORDS, WORDS)
+CODE = st.builds(build_code_blocks, WORDS, WORDS)
 COUNTS = st.integers(0, 10**6)
 USAGES = st.fixed_dictionaries(
     {"inputTokens": COUNTS, "outputTokens": COUNTS, "totalTokens": COUNTS},
@@ -70,21 +70,21 @@ def answers(draw: st.DrawFn) -> dict[str, Any]:
 @settings(max_examples=scale_examples(80), deadline=None)
 @given(answers(), st.integers(1, 5))
 def test_a_stream_folds_to_the_same_response_as_its_body(whole: dict[str, Any], size: int) -> None:
-    assert joined(streamed(framed(events(whole, size=size)))) == {"content": "", **answered(whole)}
+    assert join_chunks(read_stream(encode_frames(events(whole, size=size)))) == {"content": "", **read_response(whole)}
 
 
 @settings(max_examples=scale_examples(50), deadline=None)
 @given(answers(), st.integers(1, 40))
 def test_chunk_boundaries_do_not_change_the_response(whole: dict[str, Any], size: int) -> None:
-    data = framed(events(whole))
-    assert streamed(data, size=size) == streamed(data)
+    data = encode_frames(events(whole))
+    assert read_stream(data, size=size) == read_stream(data)
 
 
 @settings(max_examples=scale_examples(50), deadline=None)
 @given(answers(), st.data())
 def test_a_stream_cut_before_its_stop_reason_is_truncated(whole: dict[str, Any], data: st.DataObject) -> None:
-    story = framed(events(whole)[:-2])
-    last = streamed(story[: data.draw(st.integers(0, len(story)))])[-1]
+    story = encode_frames(events(whole)[:-2])
+    last = read_stream(story[: data.draw(st.integers(0, len(story)))])[-1]
     assert last["fault"] == "StreamTruncated"
 
 
@@ -96,11 +96,11 @@ def test_signed_and_redacted_content_is_sent_back_unmodified(whole: dict[str, An
     results = [Message(role="tool", tool_call_id=use["toolUseId"], content="ok") for use in own if "type" not in use]
     turns = [
         Message(role="user", content="Go"),
-        completion(whole).to_message(),
+        read_completion(whole).to_message(),
         *results,
         Message(role="user", content="On"),
     ]
-    sent = [turn["content"] for turn in body(turns)["messages"] if turn["role"] == "assistant"]
+    sent = [turn["content"] for turn in build_body(turns)["messages"] if turn["role"] == "assistant"]
     # Plain texts that follow each other may be joined; everything with state is whole and in place.
     assert [block for block in (sent[0] if sent else []) if "text" not in block] == [
         block for block in content if is_sent_back(block)
@@ -125,8 +125,8 @@ def test_extra_fields_and_unknown_events_are_ignored(whole: dict[str, Any], data
     story = events(whole)
     place = data.draw(st.integers(0, len(story)))
     spiced = [*story[:place], ("yetUnknown", {"contentBlockIndex": 0}), *story[place:]]
-    frames = framed((name, {**value, "novelty": {"deep": [1]}}) for name, value in spiced)
-    assert joined(streamed(frames)) == joined(streamed(framed(story)))
+    frames = encode_frames((name, {**value, "novelty": {"deep": [1]}}) for name, value in spiced)
+    assert join_chunks(read_stream(frames)) == join_chunks(read_stream(encode_frames(story)))
 
 
 @settings(max_examples=scale_examples(50), deadline=None)
@@ -137,7 +137,7 @@ def test_extra_fields_and_unknown_events_are_ignored(whole: dict[str, Any], data
     ),
 )
 def test_no_body_and_no_event_raises(data: bytes, name: str) -> None:
-    assert answered(data)
-    assert answered(data, status=500)["fault"]
-    assert streamed(data) or not data
-    assert streamed(aws_frames.message(data, event_type=name, message_type="event"))
+    assert read_response(data)
+    assert read_response(data, status=500)["fault"]
+    assert read_stream(data) or not data
+    assert read_stream(aws_frames.message(data, event_type=name, message_type="event"))

@@ -19,12 +19,12 @@ from tests.core.protocols.bedrock_converse.requests import (
     PROFILE,
     SONNET,
     WEATHER,
-    adjusted,
-    body,
-    refusal,
-    refused,
+    build_adjusted_body,
+    build_body,
+    build_body_and_adjustments,
+    get_fault,
+    get_unsupported_parameter,
     request,
-    sent,
 )
 from victor_fp.core.faults import InvalidRequest
 from victor_fp.core.types import Message
@@ -58,7 +58,7 @@ def test_an_arn_is_escaped_in_the_path() -> None:
 
 
 def test_without_a_region_nothing_is_sent() -> None:
-    fault = refusal(settings={})
+    fault = get_fault(settings={})
     assert isinstance(fault, InvalidRequest)
     assert "region" in fault.message
     assert "AWS_REGION" in fault.message
@@ -70,7 +70,7 @@ def test_a_custom_base_url_needs_no_region() -> None:
 
 
 def test_instructions_alone_are_rejected() -> None:
-    assert isinstance(refusal([Message(role="system", content="Be brief.")]), InvalidRequest)
+    assert isinstance(get_fault([Message(role="system", content="Be brief.")]), InvalidRequest)
 
 
 @pytest.mark.parametrize(
@@ -96,7 +96,7 @@ def test_instructions_alone_are_rejected() -> None:
 )
 def test_an_option_is_mapped(options: dict[str, Any], fields: dict[str, Any]) -> None:
     wanted = {name: value for name, value in {**PLAIN, **fields}.items() if value is not None}
-    assert body(model=NOVA, **options) == wanted
+    assert build_body(model=NOVA, **options) == wanted
 
 
 @pytest.mark.parametrize(
@@ -114,8 +114,8 @@ def test_an_option_is_mapped(options: dict[str, Any], fields: dict[str, Any]) ->
     ],
 )
 def test_an_unsupported_option_is_rejected_or_dropped_visibly(options: dict[str, Any], parameter: str) -> None:
-    assert refused(model=NOVA, **options) == parameter
-    asked, adjustments = adjusted(model=NOVA, **options)
+    assert get_unsupported_parameter(model=NOVA, **options) == parameter
+    asked, adjustments = build_adjusted_body(model=NOVA, **options)
     assert asked == PLAIN
     assert adjustments == [(parameter, "dropped")]
 
@@ -130,8 +130,8 @@ def test_extra_headers_are_sent() -> None:
 
 @pytest.mark.parametrize("model", [NOVA, SONNET])
 def test_a_temperature_above_one_is_rejected_or_lowered_visibly(model: str) -> None:
-    assert refused(model=model, temperature=1.5) == "temperature"
-    asked, adjustments = adjusted(model=model, temperature=1.5)
+    assert get_unsupported_parameter(model=model, temperature=1.5) == "temperature"
+    asked, adjustments = build_adjusted_body(model=model, temperature=1.5)
     assert (asked["inferenceConfig"]["temperature"], adjustments) == (1.0, [("temperature", "changed")])
 
 
@@ -146,39 +146,39 @@ def test_a_temperature_above_one_is_rejected_or_lowered_visibly(model: str) -> N
     ],
 )
 def test_top_k_is_sent_in_the_field_of_the_model(model: str, fields: dict[str, Any]) -> None:
-    assert body(model=model, top_k=5)["additionalModelRequestFields"] == fields
+    assert build_body(model=model, top_k=5)["additionalModelRequestFields"] == fields
 
 
 def test_a_model_that_has_no_top_k_refuses_it() -> None:
-    assert refused(model=LLAMA, top_k=5) == "top_k"
+    assert get_unsupported_parameter(model=LLAMA, top_k=5) == "top_k"
 
 
 def test_the_default_max_tokens_is_not_sent_if_it_may_exceed_the_model_limit() -> None:
-    assert "maxTokens" not in body(model=LLAMA)["inferenceConfig"]
-    assert body(model=LLAMA, max_tokens=100)["inferenceConfig"]["maxTokens"] == 100
+    assert "maxTokens" not in build_body(model=LLAMA)["inferenceConfig"]
+    assert build_body(model=LLAMA, max_tokens=100)["inferenceConfig"]["maxTokens"] == 100
 
 
 def test_claude_accepts_a_budget_or_adaptive_thinking_and_no_temperature_with_it() -> None:
-    budgeted = body(reasoning_effort="low")
+    budgeted = build_body(reasoning_effort="low")
     assert budgeted["additionalModelRequestFields"] == {"thinking": {"type": "enabled", "budget_tokens": 2048}}
     assert budgeted["inferenceConfig"] == {"maxTokens": 6144}
-    judged = body(model=NEW, reasoning_effort="xhigh")
+    judged = build_body(model=NEW, reasoning_effort="xhigh")
     assert judged["additionalModelRequestFields"] == {"thinking": {"type": "adaptive"}}
     assert judged["outputConfig"] == {"effort": "xhigh"}
-    assert refused(model=NEW, reasoning_budget=2000) == "reasoning_budget"
-    assert refused(model=OLD, reasoning_effort="low") == "reasoning_effort"
+    assert get_unsupported_parameter(model=NEW, reasoning_budget=2000) == "reasoning_budget"
+    assert get_unsupported_parameter(model=OLD, reasoning_effort="low") == "reasoning_effort"
 
 
 def test_claude_sampling_limits_apply_on_bedrock() -> None:
-    assert body(model=NEW)["inferenceConfig"] == {"maxTokens": 4096}
-    assert refused(model=NEW, temperature=0.2) == "temperature"
-    assert refused(top_p=0.3, temperature=0.2) == "top_p"
-    assert body(model=OLD, top_p=0.3, temperature=0.2)["inferenceConfig"]["topP"] == 0.3
+    assert build_body(model=NEW)["inferenceConfig"] == {"maxTokens": 4096}
+    assert get_unsupported_parameter(model=NEW, temperature=0.2) == "temperature"
+    assert get_unsupported_parameter(top_p=0.3, temperature=0.2) == "top_p"
+    assert build_body(model=OLD, top_p=0.3, temperature=0.2)["inferenceConfig"]["topP"] == 0.3
 
 
 def test_the_default_temperature_is_omitted_if_the_caller_configures_thinking() -> None:
     own = {"additionalModelRequestFields": {"thinking": {"type": "enabled", "budget_tokens": 1024}}}
-    asked = body(extra_body=own, tools=[WEATHER], parallel_tool_calls=False)
+    asked = build_body(extra_body=own, tools=[WEATHER], parallel_tool_calls=False)
     assert "temperature" not in asked["inferenceConfig"]
     assert asked["additionalModelRequestFields"] == {
         "thinking": {"type": "enabled", "budget_tokens": 1024},
@@ -197,19 +197,19 @@ def test_the_default_temperature_is_omitted_if_the_caller_configures_thinking() 
     ],
 )
 def test_other_models_have_their_own_fields_for_an_effort(model: str, effort: str, fields: dict[str, Any]) -> None:
-    assert body(model=model, reasoning_effort=effort)["additionalModelRequestFields"] == fields
+    assert build_body(model=model, reasoning_effort=effort)["additionalModelRequestFields"] == fields
 
 
 def test_reasoning_cannot_be_disabled_for_a_model_that_always_reasons() -> None:
-    assert refused(model=GPT_OSS, reasoning_effort="none") == "reasoning_effort"
-    assert "additionalModelRequestFields" not in body(model=NOVA, reasoning_effort="none")
+    assert get_unsupported_parameter(model=GPT_OSS, reasoning_effort="none") == "reasoning_effort"
+    assert "additionalModelRequestFields" not in build_body(model=NOVA, reasoning_effort="none")
 
 
 def test_nova_at_high_effort_accepts_neither_max_tokens_nor_sampling() -> None:
-    assert "inferenceConfig" not in body(model=NOVA_2, reasoning_effort="high")
-    assert refused(model=NOVA_2, reasoning_effort="high", temperature=0.2) == "temperature"
-    assert refused(model=NOVA_2, reasoning_effort="high", max_tokens=100) == "max_tokens"
-    assert "inferenceConfig" in body(model=NOVA_2, reasoning_effort="medium")
+    assert "inferenceConfig" not in build_body(model=NOVA_2, reasoning_effort="high")
+    assert get_unsupported_parameter(model=NOVA_2, reasoning_effort="high", temperature=0.2) == "temperature"
+    assert get_unsupported_parameter(model=NOVA_2, reasoning_effort="high", max_tokens=100) == "max_tokens"
+    assert "inferenceConfig" in build_body(model=NOVA_2, reasoning_effort="medium")
 
 
 # The answer's form
@@ -221,7 +221,7 @@ class City(BaseModel):
 
 
 def test_a_schema_goes_as_text_with_its_objects_closed() -> None:
-    asked, adjustments = sent(model=MINIMAX, response_format=City)
+    asked, adjustments = build_body_and_adjustments(model=MINIMAX, response_format=City)
     form = asked["outputConfig"]["textFormat"]
     definition = form["structure"]["jsonSchema"]
     assert (form["type"], definition["name"]) == ("json_schema", "City")
@@ -233,9 +233,9 @@ def test_a_schema_goes_as_text_with_its_objects_closed() -> None:
 
 @pytest.mark.parametrize("model", [NOVA, LLAMA, OLD])
 def test_models_without_structured_outputs_refuse_a_schema(model: str) -> None:
-    assert refused(model=model, response_format=City) == "response_format"
+    assert get_unsupported_parameter(model=model, response_format=City) == "response_format"
 
 
 def test_a_schema_name_has_only_accepted_characters() -> None:
-    asked = body(model=MINIMAX, response_format={"title": "A city!", "type": "object", "properties": {}})
+    asked = build_body(model=MINIMAX, response_format={"title": "A city!", "type": "object", "properties": {}})
     assert asked["outputConfig"]["textFormat"]["structure"]["jsonSchema"]["name"] == "A_city_"

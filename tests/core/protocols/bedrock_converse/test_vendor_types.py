@@ -9,13 +9,13 @@ import pytest
 
 from tests.core.protocols.bedrock_converse.answers import (
     answer,
+    build_cited_text,
+    build_code_blocks,
+    build_redacted_thought,
+    build_text,
+    build_thought,
     call,
-    cited,
-    completion,
-    computed,
-    redacted,
-    text,
-    thought,
+    read_completion,
 )
 from tests.core.protocols.bedrock_converse.requests import (
     GPT_OSS,
@@ -40,20 +40,22 @@ def converse() -> Any:
     return Session().get_service_model("bedrock-runtime").operation_model("Converse").input_shape
 
 
-def complaints(body: Any, model: str) -> str:
+def report_violations(body: Any, model: str) -> str:
     from botocore.validate import ParamValidator
 
     found: str = ParamValidator().validate({**body, "modelId": model}, converse()).generate_report()
     return found
 
 
-ANSWERED = completion(
+ANSWERED = read_completion(
     answer(
-        thought("Hm.", "Sig=="),
-        redacted("RW5j"),
-        *computed("1 + 1", "2"),
-        cited("Blue.", {"title": "T", "location": {"documentPage": {"documentIndex": 0, "start": 1, "end": 2}}}),
-        text("Well."),
+        build_thought("Hm.", "Sig=="),
+        build_redacted_thought("RW5j"),
+        *build_code_blocks("1 + 1", "2"),
+        build_cited_text(
+            "Blue.", {"title": "T", "location": {"documentPage": {"documentIndex": 0, "start": 1, "end": 2}}}
+        ),
+        build_text("Well."),
         call("tooluse_1", "weather", city="Rome"),
         call("tooluse_2", "weather", city="Oslo"),
         stop="tool_use",
@@ -101,8 +103,8 @@ OPTIONS: dict[str, dict[str, Any]] = {
 @pytest.mark.parametrize("options", OPTIONS)
 def test_a_request_is_one_that_the_vendors_client_would_send(conversation: str, options: str, model: str) -> None:
     built = request(CONVERSATIONS[conversation], model=model, on_unsupported="adjust", **OPTIONS[options])
-    assert complaints(built.json(), model) == ""
+    assert report_violations(built.json(), model) == ""
 
 
 def test_a_field_that_the_vendor_does_not_know_would_be_noticed() -> None:
-    assert "surprise" in complaints(request(extra_body={"surprise": 1}).json(), SONNET)
+    assert "surprise" in report_violations(request(extra_body={"surprise": 1}).json(), SONNET)

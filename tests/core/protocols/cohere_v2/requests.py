@@ -30,31 +30,31 @@ def request(messages: Sequence[Message] = (HI,), *, model: str = PLAIN, **more: 
             raise AssertionError(fault)
 
 
-def body(messages: Sequence[Message] = (HI,), **more: Any) -> dict[str, Any]:
+def build_body(messages: Sequence[Message] = (HI,), **more: Any) -> dict[str, Any]:
     found: Any = request(messages, **more).json()
     assert isinstance(found, dict)
     return found
 
 
-def extra(**more: Any) -> dict[str, Any]:
+def build_extra_fields(**more: Any) -> dict[str, Any]:
     """What an option adds to the body."""
     given: dict[str, Any] = {"temperature": None, "max_tokens": None, **more}
-    return {name: value for name, value in body(**given).items() if name not in ("model", "messages")}
+    return {name: value for name, value in build_body(**given).items() if name not in ("model", "messages")}
 
 
-def adjusted(**more: Any) -> tuple[dict[str, Any], list[tuple[str, str]]]:
+def build_adjusted_fields(**more: Any) -> tuple[dict[str, Any], list[tuple[str, str]]]:
     """The same with leave to adjust, and what was adjusted how."""
     given: dict[str, Any] = {"temperature": None, "max_tokens": None, "on_unsupported": "adjust", **more}
     adjustments: list[tuple[str, str]] = [(one.parameter, one.action) for one in request(**given).adjustments]
-    return extra(**given), adjustments
+    return build_extra_fields(**given), adjustments
 
 
-def turns(*messages: Message, **more: Any) -> list[dict[str, Any]]:
-    said: list[dict[str, Any]] = body(messages, **more)["messages"]
+def build_turns(*messages: Message, **more: Any) -> list[dict[str, Any]]:
+    said: list[dict[str, Any]] = build_body(messages, **more)["messages"]
     return said
 
 
-def refused(messages: Sequence[Message] = (HI,), *, model: str = PLAIN, **more: Any) -> tuple[str, str]:
+def get_refusal(messages: Sequence[Message] = (HI,), *, model: str = PLAIN, **more: Any) -> tuple[str, str]:
     """The fault's class, and the parameter that cannot be taken."""
     result = replay.request("cohere", messages, model=model, **more)
     assert isinstance(result, Failure), result

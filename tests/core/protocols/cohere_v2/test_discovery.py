@@ -17,21 +17,21 @@ MODEL = {
 }
 
 
-def discovery() -> Discovery:
+def get_discovery() -> Discovery:
     found = codec_for(build_endpoint(CATALOGUE.find("cohere").unwrap()).unwrap()).discovery
     assert found is not None
     return found
 
 
 def test_the_list_is_requested_in_one_page() -> None:
-    asked = discovery().list_request()
+    asked = get_discovery().list_request()
     assert (asked.method, asked.url) == ("GET", "https://api.cohere.com/v1/models?page_size=1000&endpoint=chat")
     assert asked.headers == {"authorization": "Bearer <secret>"}
 
 
 def test_names_windows_and_capabilities_are_read_from_a_list() -> None:
     seeing = {"name": "command-a-vision-07-2025", "context_length": 128000.0, "features": ["vision"]}
-    told = discovery().read_list(json.dumps({"models": [MODEL, seeing, {"name": "bare"}, {}]}).encode())
+    told = get_discovery().read_list(json.dumps({"models": [MODEL, seeing, {"name": "bare"}, {}]}).encode())
     assert told == (
         ModelInfo(
             id="command-a-03-2025",
@@ -54,7 +54,7 @@ def test_names_windows_and_capabilities_are_read_from_a_list() -> None:
 
 
 def test_one_model_is_requested_by_its_name() -> None:
-    ask, read = discovery().model_request, discovery().read_model
+    ask, read = get_discovery().model_request, get_discovery().read_model
     assert ask is not None
     assert read is not None
     assert ask("own/model ft").url == "https://api.cohere.com/v1/models/own%2Fmodel%20ft"
@@ -65,5 +65,5 @@ def test_one_model_is_requested_by_its_name() -> None:
 
 
 def test_bodies_in_another_format_yield_nothing() -> None:
-    assert discovery().read_list(b"<html>") == ()
-    assert discovery().read_list(b"[]") == ()
+    assert get_discovery().read_list(b"<html>") == ()
+    assert get_discovery().read_list(b"[]") == ()

@@ -14,7 +14,7 @@ from victor_fp import replay
 from victor_fp.core.faults import Fault
 
 
-def fault(status: int, body: object, **headers: str) -> Any:
+def read_fault(status: int, body: object, **headers: str) -> Any:
     data = body if isinstance(body, bytes) else json.dumps(body).encode()
     named = {name.replace("_", "-"): value for name, value in headers.items()}
     return replay.response("cohere", status, named, data).failure()
@@ -39,12 +39,12 @@ def fault(status: int, body: object, **headers: str) -> Any:
     ],
 )
 def test_status_and_phrase_classify_an_error(status: int, message: str, kind: str) -> None:
-    told = fault(status, {"id": "e-1", "message": message})
+    told = read_fault(status, {"id": "e-1", "message": message})
     assert (type(told).__name__, told.message, told.status, told.provider) == (kind, message, status, "cohere")
 
 
 def test_retry_after_and_request_id_are_read_from_headers() -> None:
-    told = fault(429, {"message": "slow down"}, Retry_After="3", X_Debug_Trace_Id="t-1")
+    told = read_fault(429, {"message": "slow down"}, Retry_After="3", X_Debug_Trace_Id="t-1")
     assert (told.retry_after, told.request_id) == (3.0, "t-1")
 
 
@@ -63,11 +63,11 @@ def test_retry_after_and_request_id_are_read_from_headers() -> None:
     ],
 )
 def test_any_body_is_a_fault(body: object, message: str) -> None:
-    told = fault(500, body)
+    told = read_fault(500, body)
     assert (type(told).__name__, told.message) == ("ServerFailed", message)
 
 
 @settings(max_examples=scale_examples(60), deadline=None)
 @given(st.integers(400, 599), st.binary(max_size=60))
 def test_no_bytes_raise_when_errors_are_read(status: int, body: bytes) -> None:
-    assert isinstance(fault(status, body), Fault.__args__)
+    assert isinstance(read_fault(status, body), Fault.__args__)

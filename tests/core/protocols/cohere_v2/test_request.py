@@ -12,10 +12,10 @@ from tests.core.protocols.cohere_v2.requests import (
     THINKING,
     TIME,
     WEATHER,
-    adjusted,
-    body,
-    extra,
-    refused,
+    build_adjusted_fields,
+    build_body,
+    build_extra_fields,
+    get_refusal,
     request,
 )
 from victor_fp.core.types import Message
@@ -38,7 +38,7 @@ def test_a_plain_chat() -> None:
 
 
 def test_a_stream_differs_in_one_field() -> None:
-    assert body(stream=True) == body() | {"stream": True}
+    assert build_body(stream=True) == build_body() | {"stream": True}
 
 
 @pytest.mark.parametrize(
@@ -70,7 +70,7 @@ def test_a_stream_differs_in_one_field() -> None:
     ],
 )
 def test_an_option_is_sent_in_the_cohere_field(options: dict[str, object], fields: dict[str, object]) -> None:
-    assert extra(**options) == fields
+    assert build_extra_fields(**options) == fields
 
 
 @pytest.mark.parametrize(
@@ -92,8 +92,8 @@ def test_an_option_is_sent_in_the_cohere_field(options: dict[str, object], field
 def test_unsupported_options_are_rejected_or_adjusted_visibly(
     options: dict[str, object], parameter: str, fields: dict[str, object], action: str
 ) -> None:
-    assert refused(**options) == ("UnsupportedParameter", parameter)  # type: ignore[arg-type]  # options of any kind
-    assert adjusted(**options) == (fields, [(parameter, action)])
+    assert get_refusal(**options) == ("UnsupportedParameter", parameter)  # type: ignore[arg-type]  # options of any kind
+    assert build_adjusted_fields(**options) == (fields, [(parameter, action)])
 
 
 @pytest.mark.parametrize(
@@ -108,21 +108,21 @@ def test_unsupported_options_are_rejected_or_adjusted_visibly(
     ],
 )
 def test_thinking_is_a_switch_and_a_budget(options: dict[str, object], thinking: object) -> None:
-    assert extra(model=THINKING, **options).get("thinking") == thinking
+    assert build_extra_fields(model=THINKING, **options).get("thinking") == thinking
 
 
 def test_an_effort_level_is_mapped_to_the_thinking_switch_visibly() -> None:
-    assert refused(model=THINKING, reasoning_effort="low") == ("UnsupportedParameter", "reasoning_effort")
-    fields, adjustments = adjusted(model=THINKING, reasoning_effort="low")
+    assert get_refusal(model=THINKING, reasoning_effort="low") == ("UnsupportedParameter", "reasoning_effort")
+    fields, adjustments = build_adjusted_fields(model=THINKING, reasoning_effort="low")
     assert (fields["thinking"], adjustments) == ({"type": "enabled"}, [("reasoning_effort", "changed")])
 
 
 def test_a_budget_for_thinking_that_is_off_is_refused() -> None:
-    assert refused(model=THINKING, reasoning_effort="none", reasoning_budget=9)[1] == "reasoning_budget"
+    assert get_refusal(model=THINKING, reasoning_effort="none", reasoning_budget=9)[1] == "reasoning_budget"
 
 
 def test_disabling_thinking_sends_nothing_for_a_model_without_thinking() -> None:
-    assert extra(reasoning_effort="none") == {}
+    assert build_extra_fields(reasoning_effort="none") == {}
 
 
 def test_tools_and_the_choice_among_them() -> None:
@@ -130,35 +130,35 @@ def test_tools_and_the_choice_among_them() -> None:
         "type": "function",
         "function": {"name": "weather", "description": "The weather", "parameters": WEATHER.parameters},
     }
-    assert extra(tools=[WEATHER]) == {"tools": [tool]}
-    assert extra(tools=[WEATHER], tool_choice="auto") == {"tools": [tool]}
-    assert extra(tools=[WEATHER], tool_choice="required") == {"tools": [tool], "tool_choice": "REQUIRED"}
-    assert extra(tools=[WEATHER], tool_choice="none") == {"tools": [tool], "tool_choice": "NONE"}
+    assert build_extra_fields(tools=[WEATHER]) == {"tools": [tool]}
+    assert build_extra_fields(tools=[WEATHER], tool_choice="auto") == {"tools": [tool]}
+    assert build_extra_fields(tools=[WEATHER], tool_choice="required") == {"tools": [tool], "tool_choice": "REQUIRED"}
+    assert build_extra_fields(tools=[WEATHER], tool_choice="none") == {"tools": [tool], "tool_choice": "NONE"}
 
 
 def test_a_named_tool_choice_sends_only_that_tool_and_requires_a_call() -> None:
-    fields = extra(tools=[TIME, WEATHER], tool_choice={"name": "weather"})
+    fields = build_extra_fields(tools=[TIME, WEATHER], tool_choice={"name": "weather"})
     assert ([tool["function"]["name"] for tool in fields["tools"]], fields["tool_choice"]) == (["weather"], "REQUIRED")
-    assert refused(tools=[TIME], tool_choice={"name": "weather"}) == ("UnsupportedParameter", "tool_choice")
+    assert get_refusal(tools=[TIME], tool_choice={"name": "weather"}) == ("UnsupportedParameter", "tool_choice")
 
 
 def test_one_strict_tool_makes_all_strict() -> None:
     strict = WEATHER.model_copy(update={"strict": True})
-    assert extra(tools=[TIME, strict])["strict_tools"] is True
-    assert "strict_tools" not in extra(tools=[TIME, WEATHER])
+    assert build_extra_fields(tools=[TIME, strict])["strict_tools"] is True
+    assert "strict_tools" not in build_extra_fields(tools=[TIME, WEATHER])
 
 
 def test_parallel_calls_cannot_be_disabled() -> None:
-    assert refused(tools=[WEATHER], parallel_tool_calls=False) == ("UnsupportedParameter", "parallel_tool_calls")
+    assert get_refusal(tools=[WEATHER], parallel_tool_calls=False) == ("UnsupportedParameter", "parallel_tool_calls")
 
 
 def test_older_models_reject_a_tool_choice() -> None:
-    assert refused(model=OLD, tools=[WEATHER], tool_choice="required")[1] == "tool_choice"
-    assert extra(model=OLD, tools=[WEATHER], tool_choice="none") == {}
+    assert get_refusal(model=OLD, tools=[WEATHER], tool_choice="required")[1] == "tool_choice"
+    assert build_extra_fields(model=OLD, tools=[WEATHER], tool_choice="none") == {}
 
 
 def test_participant_names_are_rejected() -> None:
-    assert refused([Message(role="user", name="Ann", content="Hi")]) == ("UnsupportedParameter", "name")
+    assert get_refusal([Message(role="user", name="Ann", content="Hi")]) == ("UnsupportedParameter", "name")
 
 
 def test_extra_headers_are_sent() -> None:

@@ -6,8 +6,8 @@ import json
 
 import pytest
 
-from tests.core.protocols.cohere_v2.answers import answer, call, text, thought
-from tests.core.protocols.cohere_v2.requests import HI, PLAIN, THINKING, WEATHER, refused, turns
+from tests.core.protocols.cohere_v2.answers import answer, build_text, build_thought, call
+from tests.core.protocols.cohere_v2.requests import HI, PLAIN, THINKING, WEATHER, build_turns, get_refusal
 from victor_fp import replay
 from victor_fp.core.types import AudioPart, FilePart, ImagePart, Message, TextPart
 
@@ -20,7 +20,7 @@ def turn(**more: object) -> Message:
 
 
 def test_instructions_keep_their_position() -> None:
-    said = turns(Message(role="system", content="Be brief"), HI, Message(role="developer", content="Be kind"))
+    said = build_turns(Message(role="system", content="Be brief"), HI, Message(role="developer", content="Be kind"))
     assert [(one["role"], one["content"]) for one in said] == [
         ("system", "Be brief"),
         ("user", "Hi"),
@@ -29,7 +29,7 @@ def test_instructions_keep_their_position() -> None:
 
 
 def test_a_turn_with_calls_and_its_result() -> None:
-    assert turns(HI, turn(tool_calls=CALLS), RESULT)[1:] == [
+    assert build_turns(HI, turn(tool_calls=CALLS), RESULT)[1:] == [
         {
             "role": "assistant",
             "tool_calls": [
@@ -41,7 +41,7 @@ def test_a_turn_with_calls_and_its_result() -> None:
 
 
 def test_text_with_calls_is_kept() -> None:
-    assert turns(HI, turn(content="One moment", tool_calls=CALLS), RESULT)[1]["content"] == "One moment"
+    assert build_turns(HI, turn(content="One moment", tool_calls=CALLS), RESULT)[1]["content"] == "One moment"
 
 
 @pytest.mark.parametrize(
@@ -55,7 +55,7 @@ def test_text_with_calls_is_kept() -> None:
 )
 def test_failed_results_are_marked_in_the_text(content: str, is_error: bool, sent: str) -> None:
     result = Message(role="tool", tool_call_id="w_1", content=content, is_error=is_error)
-    assert turns(HI, turn(tool_calls=CALLS), result)[2]["content"] == sent
+    assert build_turns(HI, turn(tool_calls=CALLS), result)[2]["content"] == sent
 
 
 def test_images_are_sent_by_url_and_by_value() -> None:
@@ -67,7 +67,7 @@ def test_images_are_sent_by_url_and_by_value() -> None:
             ImagePart(data=b"\x00\x01", media_type="image/png"),
         ],
     )
-    assert turns(seen)[0]["content"] == [
+    assert build_turns(seen)[0]["content"] == [
         {"type": "text", "text": "What is it?"},
         {"type": "image_url", "image_url": {"url": "https://a.example/cat.png", "detail": "low"}},
         {"type": "image_url", "image_url": {"url": "data:image/png;base64,AAE="}},
@@ -78,20 +78,20 @@ def test_images_are_sent_by_url_and_by_value() -> None:
     "part", [AudioPart(data=b"x", media_type="audio/wav"), FilePart(data=b"x", media_type="application/pdf")]
 )
 def test_audio_and_files_are_rejected(part: AudioPart | FilePart) -> None:
-    assert refused([Message(role="user", content=[part])]) == ("UnsupportedParameter", part.type)
+    assert get_refusal([Message(role="user", content=[part])]) == ("UnsupportedParameter", part.type)
 
 
 def test_thinking_and_plans_are_sent_back_in_their_position() -> None:
     whole = answer(
-        thought("I need the weather."),
-        text("One moment."),
+        build_thought("I need the weather."),
+        build_text("One moment."),
         tool_plan="I will look.",
         tool_calls=[call("w_1", "weather", '{"city": "Rome"}')],
         finish="TOOL_CALL",
     )
     response = replay.response("cohere", 200, {}, json.dumps(whole).encode()).unwrap()
     assert (response.metadata or {})["tool_plan"] == "I will look."
-    back = turns(HI, response.to_message(), RESULT, model=THINKING, tools=[WEATHER])[1]
+    back = build_turns(HI, response.to_message(), RESULT, model=THINKING, tools=[WEATHER])[1]
     assert back == {
         "role": "assistant",
         "content": [
@@ -106,9 +106,9 @@ def test_thinking_and_plans_are_sent_back_in_their_position() -> None:
 
 
 def test_thinking_is_not_sent_back_to_a_model_without_thinking() -> None:
-    whole = answer(thought("Hm"), text("Yes"))
+    whole = answer(build_thought("Hm"), build_text("Yes"))
     response = replay.response("cohere", 200, {}, json.dumps(whole).encode()).unwrap()
-    assert turns(HI, response.to_message(), HI, model=PLAIN)[1] == {"role": "assistant", "content": "Yes"}
+    assert build_turns(HI, response.to_message(), HI, model=PLAIN)[1] == {"role": "assistant", "content": "Yes"}
 
 
 def test_a_turn_of_another_vendor_is_sent_as_text_and_calls() -> None:
@@ -117,13 +117,13 @@ def test_a_turn_of_another_vendor_is_sent_as_text_and_calls() -> None:
         "blocks": [{"kind": "reasoning", "text": "Hm", "state": {"signature": "x"}}, {"kind": "text", "text": "Yes"}],
     }
     said = Message(role="assistant", content="Yes", metadata={"provider_state": state})
-    assert turns(HI, said, HI, model=THINKING)[1] == {"role": "assistant", "content": "Yes"}
+    assert build_turns(HI, said, HI, model=THINKING)[1] == {"role": "assistant", "content": "Yes"}
 
 
 def test_arguments_that_are_not_json_are_sent_back_unmodified() -> None:
     broken = [{"id": "w_1", "name": "weather", "arguments": '{"ci'}]
-    assert turns(HI, turn(tool_calls=broken), RESULT)[1]["tool_calls"][0]["function"]["arguments"] == '{"ci'
+    assert build_turns(HI, turn(tool_calls=broken), RESULT)[1]["tool_calls"][0]["function"]["arguments"] == '{"ci'
 
 
 def test_an_empty_turn_is_omitted() -> None:
-    assert [one["role"] for one in turns(HI, turn(content=""), HI)] == ["user", "user"]
+    assert [one["role"] for one in build_turns(HI, turn(content=""), HI)] == ["user", "user"]

@@ -34,11 +34,11 @@ def answer(*parts: Json, finish: str | None = "STOP", usage: Json | None = None,
     }
 
 
-def text(words: str, **more: Any) -> Json:
+def build_text(words: str, **more: Any) -> Json:
     return {"text": words, **more}
 
 
-def thought(words: str, **more: Any) -> Json:
+def build_thought(words: str, **more: Any) -> Json:
     return {"text": words, "thought": True, **more}
 
 
@@ -47,21 +47,21 @@ def call(name: str, args: Json | None = None, *, id: str | None = None, signatur
     return {"functionCall": function} | ({"thoughtSignature": signature} if signature else {})
 
 
-def continued(path: str, more: bool = True, **value: Any) -> Json:
+def build_argument_piece(path: str, more: bool = True, **value: Any) -> Json:
     """A further piece of the newest call's arguments."""
     piece = {"jsonPath": path, **value, **({"willContinue": True} if more else {})}
     return {"functionCall": {"partialArgs": [piece], "willContinue": True}}
 
 
-def sse(pieces: Iterable[Json], newline: str = "\r\n") -> bytes:
+def encode_sse(pieces: Iterable[Json], newline: str = "\r\n") -> bytes:
     return "".join(f"data: {json.dumps(piece)}{newline}{newline}" for piece in pieces).encode()
 
 
-def array(pieces: Iterable[Json]) -> bytes:
+def encode_array(pieces: Iterable[Json]) -> bytes:
     return ("[" + ",\r\n".join(json.dumps(piece, indent=2) for piece in pieces) + "\n]").encode()
 
 
-def whole(body: object, provider: str = "google") -> CompletionResponse | Failure[Any]:
+def read_response(body: object, provider: str = "google") -> CompletionResponse | Failure[Any]:
     """A body's answer, or the failure it is."""
     match outcome(replay.response(provider, 200, {}, json.dumps(body).encode())):
         case Success(response):
@@ -70,13 +70,13 @@ def whole(body: object, provider: str = "google") -> CompletionResponse | Failur
             return failure
 
 
-def completed(body: object) -> CompletionResponse:
-    response = whole(body)
+def read_completion(body: object) -> CompletionResponse:
+    response = read_response(body)
     assert isinstance(response, CompletionResponse), response
     return response
 
 
-def chunks(data: bytes | Iterable[bytes], headers: Mapping[str, str] = SSE) -> list[StreamChunk | Failure[Any]]:
+def read_chunks(data: bytes | Iterable[bytes], headers: Mapping[str, str] = SSE) -> list[StreamChunk | Failure[Any]]:
     """What a caller sees of a stream: chunks, then perhaps one failure."""
     pieces = [data] if isinstance(data, bytes) else data
     seen: list[StreamChunk | Failure[Any]] = []
@@ -89,32 +89,32 @@ def chunks(data: bytes | Iterable[bytes], headers: Mapping[str, str] = SSE) -> l
     return seen
 
 
-def final(data: bytes | Iterable[bytes], headers: Mapping[str, str] = SSE) -> StreamChunk:
-    chunk = chunks(data, headers)[-1]
+def read_final_chunk(data: bytes | Iterable[bytes], headers: Mapping[str, str] = SSE) -> StreamChunk:
+    chunk = read_chunks(data, headers)[-1]
     assert isinstance(chunk, StreamChunk), chunk
     assert chunk.is_final
     return chunk
 
 
-def fault_of(data: bytes | Iterable[bytes], headers: Mapping[str, str] = SSE) -> Any:
-    failure = chunks(data, headers)[-1]
+def read_stream_fault(data: bytes | Iterable[bytes], headers: Mapping[str, str] = SSE) -> Any:
+    failure = read_chunks(data, headers)[-1]
     assert isinstance(failure, Failure), failure
     return failure.failure()
 
 
-def spelled(response: CompletionResponse) -> Json:
+def to_dict(response: CompletionResponse) -> Json:
     """A completion as a plain dict, without the raw body that it repeats."""
     return response.model_dump(exclude_none=True, exclude={"raw_response"})
 
 
-def spelled_fault(fault: Any) -> Json:
+def describe_fault(fault: Any) -> Json:
     named = {name: getattr(fault, name) for name in fault.__struct_fields__}
     return {"fault": type(fault).__name__, **{name: value for name, value in named.items() if value not in (None, ())}}
 
 
 def dump_stream(data: bytes | Iterable[bytes], headers: Mapping[str, str] = SSE) -> Json:
     """A stream put together: the text of its chunks, and everything its final chunk carries."""
-    *before, last = chunks(data, headers)
+    *before, last = read_chunks(data, headers)
     assert isinstance(last, StreamChunk), last
     assert last.is_final
     content = "".join(chunk.content for chunk in before if isinstance(chunk, StreamChunk)) + last.content

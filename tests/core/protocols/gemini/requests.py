@@ -21,7 +21,7 @@ WEATHER = ToolDefinition(
 )
 
 
-def requested(
+def build_request(
     messages: Sequence[Message] = HI, *, model: str = MIDDLE, provider: str = "google", **more: Any
 ) -> HttpRequest:
     match outcome(replay.request(provider, messages, model=model, **more)):
@@ -31,20 +31,20 @@ def requested(
             raise AssertionError(fault)
 
 
-def body(messages: Sequence[Message] = HI, **more: Any) -> dict[str, Any]:
-    read = requested(messages, **more).json()
+def build_body(messages: Sequence[Message] = HI, **more: Any) -> dict[str, Any]:
+    read = build_request(messages, **more).json()
     assert isinstance(read, dict)
     return read
 
 
-def config(**more: Any) -> dict[str, Any]:
+def build_config(**more: Any) -> dict[str, Any]:
     """The generationConfig without the default options."""
     options: dict[str, Any] = {"temperature": None, "max_tokens": None} | more
-    found: dict[str, Any] = body(**options).get("generationConfig", {})
+    found: dict[str, Any] = build_body(**options).get("generationConfig", {})
     return found
 
 
-def refused(messages: Sequence[Message] = HI, *, model: str = MIDDLE, provider: str = "google", **more: Any) -> Any:
+def get_fault(messages: Sequence[Message] = HI, *, model: str = MIDDLE, provider: str = "google", **more: Any) -> Any:
     result = replay.request(provider, messages, model=model, **more)
     assert isinstance(result, Failure), result
     return result.failure()

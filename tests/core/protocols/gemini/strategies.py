@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from hypothesis import strategies as st
 
-from tests.core.protocols.gemini.answers import call, text, thought
+from tests.core.protocols.gemini.answers import build_text, build_thought, call
 
 WORDS = st.text(st.characters(codec="utf-8", categories=("L", "N", "P", "Z")), min_size=1, max_size=12)
 SIGNATURES = st.sampled_from(["U0lH", "QUJD", "REVG"])
@@ -16,10 +16,10 @@ VALUES = st.recursive(
 NAMES = st.sampled_from(["weather", "time", "stop"])
 IDS = st.none() | st.uuids().map(str)
 PARTS = st.one_of(
-    st.builds(text, WORDS),
-    st.builds(thought, WORDS),
-    st.builds(lambda words, sign: text(words, thoughtSignature=sign), WORDS, SIGNATURES),
-    st.builds(lambda sign: text("", thoughtSignature=sign), SIGNATURES),
+    st.builds(build_text, WORDS),
+    st.builds(build_thought, WORDS),
+    st.builds(lambda words, sign: build_text(words, thoughtSignature=sign), WORDS, SIGNATURES),
+    st.builds(lambda sign: build_text("", thoughtSignature=sign), SIGNATURES),
     st.builds(
         lambda name, args, id_, sign: call(name, args, id=id_, signature=sign),
         NAMES,

@@ -30,15 +30,15 @@ INFO = ModelInfo(
 )
 
 
-def codec(provider: str = "google", **settings: str) -> Codec:
+def build_codec(provider: str = "google", **settings: str) -> Codec:
     match build_endpoint(CATALOGUE.find(provider).unwrap(), settings=settings):
         case Success(endpoint):
             return codec_for(endpoint)
     raise AssertionError(provider)
 
 
-def counted(provider: str, **settings: str) -> tuple[str, Any]:
-    counting = codec(provider, **settings).counting
+def build_count_request(provider: str, **settings: str) -> tuple[str, Any]:
+    counting = build_codec(provider, **settings).counting
     assert counting is not None
     asked = build_chat_request("google", HI, model=MIDDLE, tools=[WEATHER], options={"user": "u"})
     request = asked.bind(counting.request).unwrap()
@@ -46,7 +46,7 @@ def counted(provider: str, **settings: str) -> tuple[str, Any]:
 
 
 def test_models_are_listed_with_their_limits() -> None:
-    discovery = codec().discovery
+    discovery = build_codec().discovery
     assert discovery is not None
     request = discovery.list_request()
     assert (request.method, request.body) == ("GET", b"")
@@ -57,7 +57,7 @@ def test_models_are_listed_with_their_limits() -> None:
 
 
 def test_one_model_is_requested_by_name() -> None:
-    discovery = codec().discovery
+    discovery = build_codec().discovery
     assert discovery is not None
     assert discovery.model_request is not None
     assert discovery.read_model is not None
@@ -66,7 +66,7 @@ def test_one_model_is_requested_by_name() -> None:
 
 
 def test_a_malformed_body_yields_nothing() -> None:
-    discovery, counting = codec().discovery, codec().counting
+    discovery, counting = build_codec().discovery, build_codec().counting
     assert discovery is not None
     assert discovery.read_model is not None
     assert counting is not None
@@ -75,18 +75,18 @@ def test_a_malformed_body_yields_nothing() -> None:
 
 
 def test_tokens_are_counted_for_the_whole_request() -> None:
-    url, body = counted("google")
+    url, body = build_count_request("google")
     assert url.endswith("/v1beta/models/gemini-2.5-flash:countTokens")
     request = body["generateContentRequest"]
     assert request["model"] == "models/gemini-2.5-flash"
     assert set(request) == {"model", "contents", "tools", "generationConfig"}
-    counting = codec().counting
+    counting = build_codec().counting
     assert counting is not None
     assert counting.read(b'{"totalTokens": 31}') == 31
 
 
 def test_vertex_counts_tokens_and_lists_no_models() -> None:
-    url, body = counted("vertex", project="p")
+    url, body = build_count_request("vertex", project="p")
     assert url.endswith("/publishers/google/models/gemini-2.5-flash:countTokens")
     assert set(body) == {"contents", "tools"}
-    assert codec("vertex", project="p").discovery is None
+    assert build_codec("vertex", project="p").discovery is None

@@ -10,7 +10,7 @@ from victor_fp import replay
 from victor_fp.core.protocols.gemini.json_schema import to_wire_schema
 from victor_fp.core.types import ToolDefinition
 
-from .requests import HI, OLD, body, refused
+from .requests import HI, OLD, build_body, get_fault
 
 CASES: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "types": ({"type": "integer", "minimum": 1}, {"type": "INTEGER", "minimum": 1}),
@@ -89,13 +89,13 @@ CASES: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
 @pytest.mark.parametrize("name", CASES)
 def test_a_schema_is_sent_in_the_subset(name: str) -> None:
     schema, wanted = CASES[name]
-    outer = {"type": "object", "properties": {"value": schema}, **_definitions(schema)}
+    outer = {"type": "object", "properties": {"value": schema}, **_select_definitions(schema)}
     form = {"type": "json_schema", "json_schema": {"name": "answer", "schema": outer}}
-    sent = body(model=OLD, response_format=form)["generationConfig"]["responseSchema"]
+    sent = build_body(model=OLD, response_format=form)["generationConfig"]["responseSchema"]
     assert sent["properties"] == {"value": wanted}
 
 
-def _definitions(schema: dict[str, Any]) -> dict[str, Any]:
+def _select_definitions(schema: dict[str, Any]) -> dict[str, Any]:
     return {name: schema[name] for name in ("$defs", "definitions") if name in schema}
 
 
@@ -110,9 +110,9 @@ def _definitions(schema: dict[str, Any]) -> dict[str, Any]:
     ],
 )
 def test_a_schema_that_cannot_be_converted_is_rejected_by_name(schema: dict[str, Any]) -> None:
-    assert refused(model=OLD, tools=[ToolDefinition(name="f", parameters=schema)]).parameter == "tools"
+    assert get_fault(model=OLD, tools=[ToolDefinition(name="f", parameters=schema)]).parameter == "tools"
     form = {"type": "json_schema", "json_schema": {"name": "answer", "schema": schema}}
-    assert refused(model=OLD, response_format=form).parameter == "response_format"
+    assert get_fault(model=OLD, response_format=form).parameter == "response_format"
 
 
 def test_a_value_without_a_protocol_type_is_not_a_schema() -> None:

@@ -7,7 +7,17 @@ from typing import Any
 import pytest
 from pydantic import BaseModel
 
-from tests.core.protocols.gemini.requests import HI, MIDDLE, NEW, OLD, WEATHER, body, config, refused, requested
+from tests.core.protocols.gemini.requests import (
+    HI,
+    MIDDLE,
+    NEW,
+    OLD,
+    WEATHER,
+    build_body,
+    build_config,
+    build_request,
+    get_fault,
+)
 from victor_fp.core.types import FilePart, ImagePart, Message, TextPart, ToolDefinition
 
 
@@ -116,49 +126,49 @@ REFUSED: list[tuple[str, dict[str, Any]]] = [
 @pytest.mark.parametrize("name", OPTIONS)
 def test_an_option_is_mapped(name: str) -> None:
     options, wanted = OPTIONS[name]
-    assert config(**options) == wanted
+    assert build_config(**options) == wanted
 
 
 @pytest.mark.parametrize(("model", "options", "wanted"), THINKING)
 def test_reasoning_is_sent_in_the_form_of_the_model(
     model: str, options: dict[str, Any], wanted: dict[str, Any] | None
 ) -> None:
-    assert config(model=model, **options).get("thinkingConfig") == wanted
+    assert build_config(model=model, **options).get("thinkingConfig") == wanted
 
 
 @pytest.mark.parametrize(("parameter", "options"), REFUSED)
 def test_unsupported_options_are_rejected_by_name(parameter: str, options: dict[str, Any]) -> None:
-    fault = refused(**options)
+    fault = get_fault(**options)
     assert (type(fault).__name__, fault.parameter) == ("UnsupportedParameter", parameter)
 
 
 @pytest.mark.parametrize(("parameter", "options"), REFUSED)
 def test_unsupported_options_are_dropped_visibly_if_allowed(parameter: str, options: dict[str, Any]) -> None:
-    request = requested(**options, on_unsupported="adjust")
+    request = build_request(**options, on_unsupported="adjust")
     assert [adjustment.parameter for adjustment in request.adjustments][:1] == [parameter]
 
 
 def test_the_defaults_are_sent() -> None:
-    assert body() == {
+    assert build_body() == {
         "contents": [{"role": "user", "parts": [{"text": "Hi"}]}],
         "generationConfig": {"maxOutputTokens": 4096, "temperature": 0.7},
     }
 
 
 def test_the_default_max_tokens_leaves_room_for_the_requested_thinking() -> None:
-    assert body(reasoning_budget=1000)["generationConfig"]["maxOutputTokens"] == 5096
-    assert body(reasoning_budget=1000, max_tokens=2000)["generationConfig"]["maxOutputTokens"] == 2000
+    assert build_body(reasoning_budget=1000)["generationConfig"]["maxOutputTokens"] == 5096
+    assert build_body(reasoning_budget=1000, max_tokens=2000)["generationConfig"]["maxOutputTokens"] == 2000
 
 
 def test_chat_and_stream_differ_in_the_url_only() -> None:
-    chat, stream = requested(tools=[WEATHER]), requested(tools=[WEATHER], stream=True)
+    chat, stream = build_request(tools=[WEATHER]), build_request(tools=[WEATHER], stream=True)
     assert chat.url == f"https://generativelanguage.googleapis.com/v1beta/models/{MIDDLE}:generateContent"
     assert stream.url == chat.url.replace(":generateContent", ":streamGenerateContent?alt=sse")
     assert (chat.body, chat.headers) == (stream.body, stream.headers)
 
 
 def test_the_key_is_in_a_header_and_not_in_the_url() -> None:
-    request = requested(extra_headers={"X-Trace": "1"})
+    request = build_request(extra_headers={"X-Trace": "1"})
     assert request.headers == {"content-type": "application/json", "x-goog-api-key": "<secret>", "x-trace": "1"}
     assert "key" not in request.url
 
@@ -173,7 +183,7 @@ def test_the_key_is_in_a_header_and_not_in_the_url() -> None:
     ],
 )
 def test_a_model_is_named_as_a_resource(model: str, path: str) -> None:
-    assert requested(model=model).url.endswith(f"/v1beta/{path}:generateContent")
+    assert build_request(model=model).url.endswith(f"/v1beta/{path}:generateContent")
 
 
 @pytest.mark.parametrize(
@@ -186,63 +196,63 @@ def test_a_model_is_named_as_a_resource(model: str, path: str) -> None:
     ],
 )
 def test_a_tool_choice_is_a_mode(choice: Any, wanted: dict[str, Any]) -> None:
-    assert body(tools=[WEATHER], tool_choice=choice)["toolConfig"] == {"functionCallingConfig": wanted}
+    assert build_body(tools=[WEATHER], tool_choice=choice)["toolConfig"] == {"functionCallingConfig": wanted}
 
 
 def test_a_strict_tool_is_validated_where_the_model_can() -> None:
     strict = WEATHER.model_copy(update={"strict": True})
-    assert body(tools=[strict])["toolConfig"] == {"functionCallingConfig": {"mode": "VALIDATED"}}
-    assert "toolConfig" not in body(tools=[strict], model=OLD)
-    assert "toolConfig" not in body(tools=[WEATHER])
+    assert build_body(tools=[strict])["toolConfig"] == {"functionCallingConfig": {"mode": "VALIDATED"}}
+    assert "toolConfig" not in build_body(tools=[strict], model=OLD)
+    assert "toolConfig" not in build_body(tools=[WEATHER])
 
 
 def test_tools_are_sent_as_json_schema_and_to_older_models_in_their_subset() -> None:
     declared = {"name": "weather", "description": "The weather"}
-    assert body(tools=[WEATHER])["tools"] == [
+    assert build_body(tools=[WEATHER])["tools"] == [
         {"functionDeclarations": [declared | {"parametersJsonSchema": WEATHER.parameters}]}
     ]
-    older = body(tools=[WEATHER], model=OLD)["tools"][0]["functionDeclarations"][0]
+    older = build_body(tools=[WEATHER], model=OLD)["tools"][0]["functionDeclarations"][0]
     assert older["parameters"]["properties"] == {"city": {"type": "STRING"}}
 
 
 def test_older_models_get_no_parameters_rather_than_an_empty_object() -> None:
     now = ToolDefinition(name="now")
-    assert body(tools=[now], model=OLD)["tools"] == [{"functionDeclarations": [{"name": "now"}]}]
+    assert build_body(tools=[now], model=OLD)["tools"] == [{"functionDeclarations": [{"name": "now"}]}]
 
 
 def test_a_model_class_is_a_schema() -> None:
-    assert config(response_format=Answer)["responseJsonSchema"] == Answer.model_json_schema()
+    assert build_config(response_format=Answer)["responseJsonSchema"] == Answer.model_json_schema()
 
 
 def test_google_tools_are_sent_alongside_the_callers_tools() -> None:
-    tools = body(tools=[WEATHER], extra_body={"tools": [{"googleSearch": {}}]})["tools"]
+    tools = build_body(tools=[WEATHER], extra_body={"tools": [{"googleSearch": {}}]})["tools"]
     assert [list(tool) for tool in tools] == [["functionDeclarations"], ["googleSearch"]]
 
 
 def test_unknown_options_go_into_the_body_as_they_are_and_extra_body_over_them() -> None:
-    sent = body(cachedContent="cachedContents/1", labels={"a": "b"}, extra_body={"labels": {"a": "c"}})
+    sent = build_body(cachedContent="cachedContents/1", labels={"a": "b"}, extra_body={"labels": {"a": "c"}})
     assert (sent["cachedContent"], sent["labels"]) == ("cachedContents/1", {"a": "c"})
 
 
 @pytest.mark.parametrize(("tier", "sent"), [("flex", "flex"), ("default", "standard"), ("auto", None)])
 def test_a_service_tier_is_named_as_google_names_it(tier: str, sent: str | None) -> None:
-    assert body(service_tier=tier).get("serviceTier") == sent
+    assert build_body(service_tier=tier).get("serviceTier") == sent
 
 
 def test_instructions_are_a_separate_field() -> None:
-    sent = body([Message(role="system", content="Be brief."), Message(role="developer", content="Be kind."), *HI])
+    sent = build_body([Message(role="system", content="Be brief."), Message(role="developer", content="Be kind."), *HI])
     assert sent["systemInstruction"] == {"parts": [{"text": "Be brief."}, {"text": "Be kind."}]}
     assert len(sent["contents"]) == 1
 
 
 def test_instructions_are_prepended_to_the_first_turn_if_the_model_accepts_none() -> None:
-    sent = body([Message(role="system", content="Be brief."), *HI], model="gemma-3-27b-it")
+    sent = build_body([Message(role="system", content="Be brief."), *HI], model="gemma-3-27b-it")
     assert "systemInstruction" not in sent
     assert sent["contents"] == [{"role": "user", "parts": [{"text": "Be brief."}, {"text": "Hi"}]}]
 
 
 def test_instructions_alone_are_rejected() -> None:
-    assert type(refused([Message(role="system", content="Be brief.")])).__name__ == "InvalidRequest"
+    assert type(get_fault([Message(role="system", content="Be brief.")])).__name__ == "InvalidRequest"
 
 
 def test_media_are_sent_by_value_or_by_url() -> None:
@@ -258,7 +268,7 @@ def test_media_are_sent_by_value_or_by_url() -> None:
             FilePart(url="data:,a%20b"),
         ],
     )
-    sent = body([message])
+    sent = build_body([message])
     assert sent["contents"][0]["parts"] == [
         {"text": "Look"},
         {"inlineData": {"mimeType": "image/png", "data": "iVBORw=="}},
@@ -282,14 +292,14 @@ def test_media_are_sent_by_value_or_by_url() -> None:
     ],
 )
 def test_vertex_has_a_project_and_a_location_in_its_url(settings: dict[str, str], start: str) -> None:
-    request = requested(provider="vertex", settings={"project": "p", **settings})
+    request = build_request(provider="vertex", settings={"project": "p", **settings})
     assert request.url == f"{start}/publishers/google/models/{MIDDLE}:generateContent"
     assert (request.headers["authorization"], request.signing) == ("Bearer <secret>", "google")
 
 
 def test_vertex_without_a_project_is_refused_and_its_fewer_fields_are_respected() -> None:
-    assert "project" in refused(provider="vertex").message
+    assert "project" in get_fault(provider="vertex").message
     place: dict[str, Any] = {"provider": "vertex", "settings": {"project": "p"}}
-    assert refused(service_tier="flex", **place).parameter == "service_tier"
+    assert get_fault(service_tier="flex", **place).parameter == "service_tier"
     file = Message(role="user", content=[FilePart(data=b"a", media_type="text/plain", filename="a.txt")])
-    assert body([file], **place)["contents"][0]["parts"][0]["inlineData"]["displayName"] == "a.txt"
+    assert build_body([file], **place)["contents"][0]["parts"][0]["inlineData"]["displayName"] == "a.txt"

@@ -26,7 +26,7 @@ WEATHER = ToolDefinition(
 DONE = b"event: done\ndata: [DONE]\n\n"
 
 
-def requested(messages: Sequence[Message] = HI, **more: Any) -> HttpRequest:
+def build_request(messages: Sequence[Message] = HI, **more: Any) -> HttpRequest:
     match outcome(replay.request(PROVIDER, messages, model=more.pop("model", MODEL), **more)):
         case Success(request):
             return request
@@ -34,24 +34,24 @@ def requested(messages: Sequence[Message] = HI, **more: Any) -> HttpRequest:
             raise AssertionError(fault)
 
 
-def body(messages: Sequence[Message] = HI, **more: Any) -> Json:
-    read = requested(messages, **more).json()
+def build_body(messages: Sequence[Message] = HI, **more: Any) -> Json:
+    read = build_request(messages, **more).json()
     assert isinstance(read, dict)
     return read
 
 
-def refused(messages: Sequence[Message] = HI, **more: Any) -> Any:
+def get_fault(messages: Sequence[Message] = HI, **more: Any) -> Any:
     result = replay.request(PROVIDER, messages, model=more.pop("model", MODEL), **more)
     assert isinstance(result, Failure), result
     return result.failure()
 
 
-def thought(words: str = "", signature: str | None = "U0lH") -> Json:
+def build_thought(words: str = "", signature: str | None = "U0lH") -> Json:
     summary = {"summary": [{"type": "text", "text": words}]} if words else {}
     return {"type": "thought", **summary, **({"signature": signature} if signature else {})}
 
 
-def output(*content: Json | str) -> Json:
+def build_output(*content: Json | str) -> Json:
     parts = [{"type": "text", "text": one} if isinstance(one, str) else one for one in content]
     return {"type": "model_output", "content": parts}
 
@@ -60,7 +60,7 @@ def call(name: str, arguments: Json, id: str = "fc_1", **more: Any) -> Json:
     return {"type": "function_call", "id": id, "name": name, "arguments": arguments, **more}
 
 
-def interaction(*steps: Json, status: str = "completed", **more: Any) -> Json:
+def build_interaction(*steps: Json, status: str = "completed", **more: Any) -> Json:
     return {"id": "v1_a", "model": MODEL, "object": "interaction", "status": status, "steps": list(steps), **more}
 
 
@@ -72,7 +72,7 @@ def events(whole: Json) -> list[Json]:
         {"event_type": "interaction.status_update", "interaction_id": whole["id"], "status": "in_progress"},
     ]
     for index, step in enumerate(whole["steps"]):
-        begun, deltas = pieces_of(step)
+        begun, deltas = split_step(step)
         written.append({"event_type": "step.start", "index": index, "step": begun})
         written += ({"event_type": "step.delta", "index": index, "delta": delta} for delta in deltas)
         written.append({"event_type": "step.stop", "index": index})
@@ -80,14 +80,14 @@ def events(whole: Json) -> list[Json]:
     return written
 
 
-def pieces_of(step: Json) -> tuple[Json, list[Json]]:
+def split_step(step: Json) -> tuple[Json, list[Json]]:
     match step["type"]:
         case "thought":
             deltas = [{"type": "thought_summary", "content": one} for one in step.get("summary") or ()]
             deltas += [{"type": "thought_signature", "signature": step["signature"]}] if "signature" in step else []
             return {"type": "thought"}, deltas
         case "model_output":
-            return {"type": "model_output"}, [delta for part in step["content"] for delta in content_pieces(part)]
+            return {"type": "model_output"}, [delta for part in step["content"] for delta in split_content(part)]
         case "function_call":
             text = json.dumps(step["arguments"])
             halves = [text[: len(text) // 2], text[len(text) // 2 :]]
@@ -97,7 +97,7 @@ def pieces_of(step: Json) -> tuple[Json, list[Json]]:
             return {"type": kind}, [{"type": kind, **fields}]
 
 
-def content_pieces(part: Json) -> list[Json]:
+def split_content(part: Json) -> list[Json]:
     if part["type"] != "text":
         return [part]
     text = part["text"]
@@ -106,12 +106,12 @@ def content_pieces(part: Json) -> list[Json]:
     return [*halves, {"type": "text_annotation_delta", "annotations": cited}] if cited else halves
 
 
-def sse(written: Iterable[Json], newline: str = "\n") -> bytes:
+def encode_sse(written: Iterable[Json], newline: str = "\n") -> bytes:
     frames = (f"event: {one['event_type']}{newline}data: {json.dumps(one)}{newline}{newline}" for one in written)
     return "".join(frames).encode() + DONE.replace(b"\n", newline.encode())
 
 
-def whole(answer: object) -> CompletionResponse | Failure[Any]:
+def read_response(answer: object) -> CompletionResponse | Failure[Any]:
     match outcome(replay.response(PROVIDER, 200, {}, json.dumps(answer).encode())):
         case Success(response):
             return response
@@ -119,13 +119,13 @@ def whole(answer: object) -> CompletionResponse | Failure[Any]:
             return failure
 
 
-def completed(answer: object) -> CompletionResponse:
-    response = whole(answer)
+def read_completion(answer: object) -> CompletionResponse:
+    response = read_response(answer)
     assert isinstance(response, CompletionResponse), response
     return response
 
 
-def chunks(data: bytes | Iterable[bytes]) -> list[StreamChunk | Failure[Any]]:
+def read_chunks(data: bytes | Iterable[bytes]) -> list[StreamChunk | Failure[Any]]:
     """What a caller sees of a stream: chunks, then perhaps one failure."""
     seen: list[StreamChunk | Failure[Any]] = []
     for result in replay.stream(PROVIDER, 200, SSE, [data] if isinstance(data, bytes) else data):
@@ -137,20 +137,20 @@ def chunks(data: bytes | Iterable[bytes]) -> list[StreamChunk | Failure[Any]]:
     return seen
 
 
-def fault_of(data: bytes | Iterable[bytes]) -> Any:
-    failure = chunks(data)[-1]
+def read_stream_fault(data: bytes | Iterable[bytes]) -> Any:
+    failure = read_chunks(data)[-1]
     assert isinstance(failure, Failure), failure
     return failure.failure()
 
 
-def spelled(response: CompletionResponse) -> Json:
+def to_dict(response: CompletionResponse) -> Json:
     """A completion as a plain dict, without the raw body that it repeats."""
     return response.model_dump(exclude_none=True, exclude={"raw_response"})
 
 
 def dump_stream(data: bytes | Iterable[bytes]) -> Json:
     """A stream put together: the text of its chunks, and everything its final chunk carries."""
-    *before, last = chunks(data)
+    *before, last = read_chunks(data)
     assert isinstance(last, StreamChunk), last
     assert last.is_final
     content = "".join(chunk.content for chunk in before if isinstance(chunk, StreamChunk)) + last.content
@@ -164,9 +164,9 @@ PICTURE = {"type": "image", "data": "AAAA", "mime_type": "image/png"}
 WORDS = st.text(st.characters(codec="utf-8", categories=("L", "N", "P", "Z")), min_size=1, max_size=12)
 VALUES = st.none() | st.booleans() | st.integers(-9, 9) | WORDS
 STEPS = st.one_of(
-    st.builds(thought, st.just("") | WORDS, st.none() | st.sampled_from(["U0lH", "QUJD"])),
-    st.builds(output, WORDS),
-    st.just(output("A picture: ", PICTURE)),
+    st.builds(build_thought, st.just("") | WORDS, st.none() | st.sampled_from(["U0lH", "QUJD"])),
+    st.builds(build_output, WORDS),
+    st.just(build_output("A picture: ", PICTURE)),
     st.sampled_from([SEARCH, FOUND]),
     st.builds(call, st.sampled_from(["weather", "time"]), st.dictionaries(WORDS, VALUES, max_size=2)),
     st.builds(lambda arguments: call("now", arguments, signature="U0c="), st.dictionaries(WORDS, VALUES, max_size=2)),
@@ -184,4 +184,4 @@ def interactions(draw: st.DrawFn) -> Json:
     )
     usage = draw(counts)
     status = draw(st.sampled_from(["completed", "requires_action", "incomplete", "budget_exceeded"]))
-    return interaction(*steps, status=status, **({"usage": usage} if usage else {}))
+    return build_interaction(*steps, status=status, **({"usage": usage} if usage else {}))

@@ -15,17 +15,17 @@ from tests.core.protocols.gemini_interactions.interactions import (
     PROVIDER,
     SEARCH,
     Json,
+    build_interaction,
+    build_output,
+    build_thought,
     call,
-    completed,
     dump_stream,
+    encode_sse,
     events,
-    fault_of,
-    interaction,
-    output,
-    spelled,
-    sse,
-    thought,
-    whole,
+    read_completion,
+    read_response,
+    read_stream_fault,
+    to_dict,
 )
 from victor_fp import replay
 
@@ -42,38 +42,38 @@ USAGE = {
 CITED = [{"type": "url_citation", "url": "https://rome.example", "start_index": 0, "end_index": 4}]
 
 ANSWERS: dict[str, Json] = {
-    "text": interaction(output("Hello"), usage={"total_input_tokens": 3}),
-    "texts": interaction(output("Hel"), output("lo")),
-    "tools": interaction(call("weather", ROME), status="requires_action"),
-    "parallel tools": interaction(
-        output("Both: "), call("weather", ROME), call("weather", OSLO, id="fc_2"), status="requires_action"
+    "text": build_interaction(build_output("Hello"), usage={"total_input_tokens": 3}),
+    "texts": build_interaction(build_output("Hel"), build_output("lo")),
+    "tools": build_interaction(call("weather", ROME), status="requires_action"),
+    "parallel tools": build_interaction(
+        build_output("Both: "), call("weather", ROME), call("weather", OSLO, id="fc_2"), status="requires_action"
     ),
-    "a tool without arguments": interaction(call("now", {}), status="requires_action"),
-    "thinking": interaction(thought("Let me see."), output("Yes")),
-    "thinking that is not shown": interaction(thought(), output("Yes")),
-    "length": interaction(output("Once upon a"), status="incomplete"),
-    "empty": interaction(),
-    "a status nobody knows": interaction(output("Hm"), status="bored"),
-    "usage with cache": interaction(output("Hi"), usage=USAGE, service_tier="standard"),
-    "server-side search": interaction(
-        thought(), SEARCH, FOUND, output({"type": "text", "text": "Rome.", "annotations": CITED})
+    "a tool without arguments": build_interaction(call("now", {}), status="requires_action"),
+    "thinking": build_interaction(build_thought("Let me see."), build_output("Yes")),
+    "thinking that is not shown": build_interaction(build_thought(), build_output("Yes")),
+    "length": build_interaction(build_output("Once upon a"), status="incomplete"),
+    "empty": build_interaction(),
+    "a status nobody knows": build_interaction(build_output("Hm"), status="bored"),
+    "usage with cache": build_interaction(build_output("Hi"), usage=USAGE, service_tier="standard"),
+    "server-side search": build_interaction(
+        build_thought(), SEARCH, FOUND, build_output({"type": "text", "text": "Rome.", "annotations": CITED})
     ),
-    "a picture": interaction(output("Here: ", PICTURE)),
-    "nothing stored": {**interaction(output("Hi")), "id": "", "created": "2026-11-01T00:00:00Z"},
+    "a picture": build_interaction(build_output("Here: ", PICTURE)),
+    "nothing stored": {**build_interaction(build_output("Hi")), "id": "", "created": "2026-11-01T00:00:00Z"},
 }
 
 
 @pytest.mark.parametrize("name", ANSWERS)
 def test_an_interaction_is_decoded(name: str, snapshot: SnapshotAssertion) -> None:
     answer = ANSWERS[name]
-    meant = spelled(completed(answer))
+    meant = to_dict(read_completion(answer))
     assert meant == snapshot
-    assert dump_stream(sse(events(answer))) == meant
+    assert dump_stream(encode_sse(events(answer))) == meant
 
 
 def test_calls_of_a_response_without_ids_get_stable_ones() -> None:
-    bare = interaction(call("weather", ROME, id=""), call("weather", ROME, id=""), status="requires_action")
-    ids = [[made["id"] for made in completed(bare).tool_calls or ()] for _ in range(2)]
+    bare = build_interaction(call("weather", ROME, id=""), call("weather", ROME, id=""), status="requires_action")
+    ids = [[made["id"] for made in read_completion(bare).tool_calls or ()] for _ in range(2)]
     assert ids[0] == ids[1]
     assert len(set(ids[0])) == 2
 
@@ -82,16 +82,16 @@ def test_steps_that_only_the_final_event_has_are_read_from_it() -> None:
     answer = ANSWERS["thinking"]
     first = {"event_type": "interaction.created", "interaction": {"id": "v1_a", "model": MODEL}}
     last = {"event_type": "interaction.completed", "interaction": answer}
-    assert dump_stream(sse([first, last])) == spelled(completed(answer))
+    assert dump_stream(encode_sse([first, last])) == to_dict(read_completion(answer))
 
 
 FAULTS: dict[str, tuple[Json, str]] = {
-    "still running": (interaction(status="in_progress"), "InvalidResponse"),
-    "queued": (interaction(status="queued"), "InvalidResponse"),
-    "cancelled": (interaction(status="cancelled"), "Cancelled"),
-    "failed": (interaction(status="failed"), "ServerFailed"),
+    "still running": (build_interaction(status="in_progress"), "InvalidResponse"),
+    "queued": (build_interaction(status="queued"), "InvalidResponse"),
+    "cancelled": (build_interaction(status="cancelled"), "Cancelled"),
+    "failed": (build_interaction(status="failed"), "ServerFailed"),
     "failed with a reason": (
-        interaction(status="failed", errors=[{"code": "RESOURCE_EXHAUSTED", "message": "Too many requests"}]),
+        build_interaction(status="failed", errors=[{"code": "RESOURCE_EXHAUSTED", "message": "Too many requests"}]),
         "RateLimited",
     ),
     "an error in its place": (
@@ -106,7 +106,7 @@ FAULTS: dict[str, tuple[Json, str]] = {
 @pytest.mark.parametrize("name", FAULTS)
 def test_a_response_without_content_is_a_fault(name: str) -> None:
     answer, fault = FAULTS[name]
-    failure: Any = whole(answer)
+    failure: Any = read_response(answer)
     assert type(failure.failure()).__name__ == fault
 
 
@@ -127,11 +127,11 @@ def test_errors_are_those_of_the_gemini_api(status: int, reason: str, fault: str
 
 def test_an_error_event_ends_the_stream_with_partial_content() -> None:
     error = {"event_type": "error", "error": {"code": "RESOURCE_EXHAUSTED", "message": "Slow down"}}
-    fault = fault_of(sse([*events(ANSWERS["text"])[:5], error]))
+    fault = read_stream_fault(encode_sse([*events(ANSWERS["text"])[:5], error]))
     assert type(fault).__name__ == "RateLimited"
 
 
 def test_an_output_that_ends_in_an_error_is_the_fault() -> None:
-    failed = {**output("Half of"), "error": {"code": "INTERNAL", "message": "The model broke"}}
-    failure: Any = whole(interaction(failed))
+    failed = {**build_output("Half of"), "error": {"code": "INTERNAL", "message": "The model broke"}}
+    failure: Any = read_response(build_interaction(failed))
     assert type(failure.failure()).__name__ == "ServerFailed"

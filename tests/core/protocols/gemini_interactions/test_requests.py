@@ -6,7 +6,14 @@ from typing import Any
 
 import pytest
 
-from tests.core.protocols.gemini_interactions.interactions import HI, MODEL, WEATHER, body, refused, requested
+from tests.core.protocols.gemini_interactions.interactions import (
+    HI,
+    MODEL,
+    WEATHER,
+    build_body,
+    build_request,
+    get_fault,
+)
 from victor_fp.core.types import AudioPart, FilePart, ImagePart, Message, Part, TextPart
 
 SCHEMA = {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]}
@@ -58,23 +65,23 @@ BARE = {"model": MODEL, "input": [{"type": "user_input", "content": [{"type": "t
 def test_an_option_is_mapped(name: str) -> None:
     options, wanted = OPTIONS[name]
     given: dict[str, Any] = {"temperature": None, "max_tokens": None, **options}
-    assert body(**given) == {**BARE, **wanted}
+    assert build_body(**given) == {**BARE, **wanted}
 
 
 @pytest.mark.parametrize(("parameter", "options"), REFUSED)
 def test_unsupported_options_are_rejected_by_name(parameter: str, options: dict[str, Any]) -> None:
-    fault = refused(**options)
+    fault = get_fault(**options)
     assert (type(fault).__name__, fault.parameter) == ("UnsupportedParameter", parameter)
 
 
 @pytest.mark.parametrize(("parameter", "options"), REFUSED)
 def test_unsupported_options_are_dropped_visibly_if_allowed(parameter: str, options: dict[str, Any]) -> None:
-    request = requested(**options, on_unsupported="adjust")
+    request = build_request(**options, on_unsupported="adjust")
     assert [adjustment.parameter for adjustment in request.adjustments] == [parameter]
 
 
 def test_thinking_that_cannot_be_disabled_is_set_to_the_minimum() -> None:
-    request = requested(reasoning_effort="none", on_unsupported="adjust")
+    request = build_request(reasoning_effort="none", on_unsupported="adjust")
     assert [adjustment.action for adjustment in request.adjustments] == ["changed"]
     sent = request.json()
     assert isinstance(sent, dict)
@@ -84,9 +91,9 @@ def test_thinking_that_cannot_be_disabled_is_set_to_the_minimum() -> None:
 
 
 def test_chat_and_stream_differ_in_one_field() -> None:
-    chat, stream = requested(tools=[WEATHER]), requested(tools=[WEATHER], stream=True)
+    chat, stream = build_request(tools=[WEATHER]), build_request(tools=[WEATHER], stream=True)
     assert chat.url == stream.url == "https://generativelanguage.googleapis.com/v1beta/interactions"
-    assert stream.json() == {**body(tools=[WEATHER]), "stream": True}
+    assert stream.json() == {**build_body(tools=[WEATHER]), "stream": True}
     assert chat.headers["x-goog-api-key"] == "<secret>"
 
 
@@ -100,7 +107,7 @@ def test_chat_and_stream_differ_in_one_field() -> None:
     ],
 )
 def test_tools_are_flat_and_chosen_in_the_configuration(choice: Any, wanted: Any) -> None:
-    sent = body(tools=[WEATHER], tool_choice=choice)
+    sent = build_body(tools=[WEATHER], tool_choice=choice)
     assert sent["tools"] == [
         {"type": "function", "name": "weather", "description": "The weather", "parameters": WEATHER.parameters}
     ]
@@ -108,19 +115,19 @@ def test_tools_are_flat_and_chosen_in_the_configuration(choice: Any, wanted: Any
 
 
 def test_server_side_tools_are_sent_alongside_the_callers_tools() -> None:
-    sent = body(tools=[WEATHER], extra_body={"tools": [{"type": "code_execution"}]})
+    sent = build_body(tools=[WEATHER], extra_body={"tools": [{"type": "code_execution"}]})
     assert [tool["type"] for tool in sent["tools"]] == ["function", "code_execution"]
 
 
 def test_instructions_are_separate_from_the_steps() -> None:
     messages = [Message(role="system", content="Be brief."), *HI, Message(role="developer", content="In French.")]
-    sent = body(messages)
+    sent = build_body(messages)
     assert sent["system_instruction"] == "Be brief.\n\nIn French."
     assert sent["input"] == BARE["input"]
 
 
 def test_instructions_alone_are_rejected() -> None:
-    fault = refused([Message(role="system", content="Be brief.")])
+    fault = get_fault([Message(role="system", content="Be brief.")])
     assert type(fault).__name__ == "InvalidRequest"
 
 
@@ -133,7 +140,7 @@ def test_media_are_content_of_their_kind() -> None:
         FilePart(data=b"%PDF", media_type="application/pdf", filename="a.pdf"),
         FilePart(url="https://example.com/a.mp4", media_type="video/mp4"),
     ]
-    (step,) = body([Message(role="user", content=parts)])["input"]
+    (step,) = build_body([Message(role="user", content=parts)])["input"]
     assert step["content"] == [
         {"type": "text", "text": "Look:"},
         {"type": "image", "data": "YWJj", "mime_type": "image/png", "resolution": "low"},

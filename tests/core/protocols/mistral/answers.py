@@ -12,15 +12,15 @@ HEAD: dict[str, Any] = {"id": "cmpl-1", "created": 1700000000, "model": "mistral
 USAGE = {"prompt_tokens": 12, "completion_tokens": 5, "total_tokens": 17}
 
 
-def text(words: str) -> dict[str, Any]:
+def build_text(words: str) -> dict[str, Any]:
     return {"type": "text", "text": words}
 
 
-def thought(*pieces: dict[str, Any], **more: Any) -> dict[str, Any]:
+def build_thought(*pieces: dict[str, Any], **more: Any) -> dict[str, Any]:
     return {"type": "thinking", "thinking": list(pieces), **more}
 
 
-def reference(*ids: int | str) -> dict[str, Any]:
+def build_reference(*ids: int | str) -> dict[str, Any]:
     return {"type": "reference", "reference_ids": list(ids)}
 
 
@@ -43,7 +43,7 @@ def answer(
     return {**HEAD, "object": "chat.completion", "choices": [choice], **counted}
 
 
-def chunk(delta: dict[str, Any] | None = None, finish: str | None = None, **more: Any) -> dict[str, Any]:
+def build_chunk(delta: dict[str, Any] | None = None, finish: str | None = None, **more: Any) -> dict[str, Any]:
     """One chunk with one choice."""
     choice = {"index": 0, "delta": delta or {}, "finish_reason": finish}
     return {**HEAD, "object": "chat.completion.chunk", "choices": [choice], "p": "abcdefgh", **more}
@@ -54,16 +54,16 @@ def events(whole: dict[str, Any], size: int = 4) -> list[dict[str, Any]]:
     (choice,) = whole["choices"]
     message = choice["message"]
     deltas: list[dict[str, Any]] = [{"role": "assistant", "content": ""}]
-    deltas += [{"content": piece} for piece in _pieces(message["content"], size)]
+    deltas += [{"content": piece} for piece in _split_content(message["content"], size)]
     if message["tool_calls"]:
         deltas.append({"content": "", "tool_calls": message["tool_calls"]})
     usage = {"usage": whole["usage"]} if "usage" in whole else {}
     head = {key: whole.get(key) for key in HEAD}
-    last = chunk({"content": ""}, choice["finish_reason"], **usage)
-    return [{**event, **head} for event in (*map(chunk, deltas), last)]
+    last = build_chunk({"content": ""}, choice["finish_reason"], **usage)
+    return [{**event, **head} for event in (*map(build_chunk, deltas), last)]
 
 
-def _pieces(content: object, size: int) -> Iterator[object]:
+def _split_content(content: object, size: int) -> Iterator[object]:
     """Texts and thoughts piece by piece, all else whole."""
     if isinstance(content, str):
         yield from _cut(content, size)
@@ -74,8 +74,8 @@ def _pieces(content: object, size: int) -> Iterator[object]:
             yield from _cut(one["text"], size)
         elif one["type"] == "thinking" and "signature" not in one and isinstance(one["thinking"], list):
             for part in one["thinking"]:
-                cut = [text(piece) for piece in _cut(part["text"], size)] if part["type"] == "text" else [part]
-                yield from ([thought(piece)] for piece in cut)
+                cut = [build_text(piece) for piece in _cut(part["text"], size)] if part["type"] == "text" else [part]
+                yield from ([build_thought(piece)] for piece in cut)
         else:
             yield [one]
 
@@ -84,9 +84,9 @@ def _cut(words: str, size: int) -> list[str]:
     return [words[start : start + size] for start in range(0, len(words), size)]
 
 
-def sse(*payloads: Any, done: bool = True) -> bytes:
+def encode_sse(*payloads: Any, done: bool = True) -> bytes:
     """Payloads as server-sent events."""
-    return answers.sse(*payloads, done=done)
+    return answers.encode_sse(*payloads, done=done)
 
 
 def read(whole: object, status: int = 200, headers: dict[str, str] | None = None) -> dict[str, Any]:
@@ -94,6 +94,6 @@ def read(whole: object, status: int = 200, headers: dict[str, str] | None = None
     return answers.read("mistral", json.dumps(whole).encode(), status, headers)
 
 
-def streamed(data: bytes, size: int = 0) -> dict[str, Any]:
+def read_stream(data: bytes, size: int = 0) -> dict[str, Any]:
     """What a stream means, in the form that `read` has."""
-    return answers.streamed("mistral", data, size)
+    return answers.read_stream("mistral", data, size)

@@ -10,14 +10,14 @@ from syrupy.assertion import SnapshotAssertion
 from tests.core.protocols.mistral.answers import (
     USAGE,
     answer,
+    build_reference,
+    build_text,
+    build_thought,
     call,
+    encode_sse,
     events,
     read,
-    reference,
-    sse,
-    streamed,
-    text,
-    thought,
+    read_stream,
 )
 
 FOUND = {"type": "tool_reference", "tool": "web_search", "title": "Rome", "url": "https://rome.example"}
@@ -26,16 +26,28 @@ ROME, OSLO = '{"city": "Rome"}', '{"city": "Oslo"}'
 
 ANSWERS: dict[str, dict[str, Any]] = {
     "text": answer("Hello there", usage=USAGE),
-    "text in chunks": answer([text("Hello "), text("there")]),
-    "thinking": answer([thought(text("Let me "), text("see."), closed=True), text("Yes")], usage=USAGE),
-    "thinking as a text": answer([{"type": "thinking", "thinking": "Let me see."}, text("Yes")]),
-    "signed thinking": answer(
-        [thought(text("Hm"), signature="c2ln"), thought(text("So"), signature="bmVk"), text("Yes")]
+    "text in chunks": answer([build_text("Hello "), build_text("there")]),
+    "thinking": answer(
+        [build_thought(build_text("Let me "), build_text("see."), closed=True), build_text("Yes")], usage=USAGE
     ),
-    "references": answer([text("Rome"), reference(1, 2), text(" is old"), reference("a3")]),
-    "thinking that refers": answer([thought(text("I looked."), FOUND, reference(4)), text("Yes")]),
+    "thinking as a text": answer([{"type": "thinking", "thinking": "Let me see."}, build_text("Yes")]),
+    "signed thinking": answer(
+        [
+            build_thought(build_text("Hm"), signature="c2ln"),
+            build_thought(build_text("So"), signature="bmVk"),
+            build_text("Yes"),
+        ]
+    ),
+    "references": answer([build_text("Rome"), build_reference(1, 2), build_text(" is old"), build_reference("a3")]),
+    "thinking that refers": answer(
+        [build_thought(build_text("I looked."), FOUND, build_reference(4)), build_text("Yes")]
+    ),
     "images and files": answer(
-        [text("See"), {"type": "image_url", "image_url": "https://a.example/a.png"}, {"type": "file", "file_id": "f"}]
+        [
+            build_text("See"),
+            {"type": "image_url", "image_url": "https://a.example/a.png"},
+            {"type": "file", "file_id": "f"},
+        ]
     ),
     "chunks of other kinds": answer([{"type": "yet_unknown", "deep": [1]}, {"type": "output_text", "text": "Hi"}]),
     "tools": answer("", "tool_calls", USAGE, tool_calls=[call("abcDEF123", "weather", ROME)]),
@@ -65,15 +77,15 @@ def test_a_body_is_normalised(name: str, snapshot: SnapshotAssertion) -> None:
 @EACH
 @pytest.mark.parametrize("size", [1, 4, 99])
 def test_a_stream_gives_the_same_response_as_its_body(name: str, size: int) -> None:
-    assert streamed(sse(*events(ANSWERS[name], size))) == read(ANSWERS[name])
+    assert read_stream(encode_sse(*events(ANSWERS[name], size))) == read(ANSWERS[name])
 
 
 @EACH
 @pytest.mark.parametrize("size", [1, 7])
 def test_chunk_boundaries_do_not_change_the_response(name: str, size: int) -> None:
-    data = sse(*events(ANSWERS[name]))
-    assert streamed(data, size) == streamed(data)
-    assert streamed(data.replace(b"\n", b"\r\n"), size) == streamed(data)
+    data = encode_sse(*events(ANSWERS[name]))
+    assert read_stream(data, size) == read_stream(data)
+    assert read_stream(data.replace(b"\n", b"\r\n"), size) == read_stream(data)
 
 
 def test_the_first_of_several_answers_counts() -> None:

@@ -32,14 +32,14 @@ INFO = ModelInfo(
 )
 
 
-def discovery() -> Discovery:
+def get_discovery() -> Discovery:
     found = codec_for(build_endpoint(CATALOGUE.find("mistral").unwrap()).unwrap()).discovery
     assert found is not None
     return found
 
 
 def test_the_list_is_requested() -> None:
-    asked = discovery().list_request()
+    asked = get_discovery().list_request()
     assert (asked.method, asked.url) == ("GET", "https://api.mistral.ai/v1/models")
     assert asked.headers == {"authorization": "Bearer <secret>"}
 
@@ -47,11 +47,11 @@ def test_the_list_is_requested() -> None:
 def test_names_windows_and_capabilities_are_read_from_a_list() -> None:
     bare, nameless = {"id": "bare", "max_context_length": 0}, {"object": "model"}
     body = json.dumps({"object": "list", "data": [MODEL, bare, nameless, "text"]}).encode()
-    assert discovery().read_list(body) == (INFO, ModelInfo(id="bare", raw=bare))
+    assert get_discovery().read_list(body) == (INFO, ModelInfo(id="bare", raw=bare))
 
 
 def test_one_model_is_requested_by_its_name() -> None:
-    ask, read = discovery().model_request, discovery().read_model
+    ask, read = get_discovery().model_request, get_discovery().read_model
     assert ask is not None
     assert read is not None
     assert ask("ft:own/model x").url == "https://api.mistral.ai/v1/models/ft:own%2Fmodel%20x"
@@ -62,4 +62,4 @@ def test_one_model_is_requested_by_its_name() -> None:
 
 def test_bodies_in_another_format_yield_nothing() -> None:
     for body in (b"<html>", b"[]", b'{"data": 3}', b"{}"):
-        assert discovery().read_list(body) == ()
+        assert get_discovery().read_list(body) == ()

@@ -11,31 +11,31 @@ from hypothesis import strategies as st
 from tests.core.protocols.mistral.answers import (
     HEAD,
     answer,
+    build_reference,
+    build_text,
+    build_thought,
     call,
+    encode_sse,
     events,
     read,
-    reference,
-    sse,
-    streamed,
-    text,
-    thought,
+    read_stream,
 )
-from tests.core.protocols.mistral.requests import back
+from tests.core.protocols.mistral.requests import build_replayed_message
 from tests.example_counts import scale_examples
 
 WORDS = st.text(st.characters(codec="utf-8"), min_size=1, max_size=12)
 ARGUMENTS = st.dictionaries(WORDS, st.none() | st.booleans() | st.integers(-9, 9) | WORDS, max_size=3)
 IDS = st.lists(st.integers(0, 9) | WORDS, min_size=1, max_size=3)
 FOUND = st.builds(lambda title: {"type": "tool_reference", "tool": "web_search", "title": title}, WORDS)
-REFERENCES = st.builds(lambda ids: reference(*ids), IDS)
+REFERENCES = st.builds(lambda ids: build_reference(*ids), IDS)
 THOUGHTS = st.builds(
-    lambda words, beside, more: thought(text(words), *beside, **more),
+    lambda words, beside, more: build_thought(build_text(words), *beside, **more),
     WORDS,
     st.lists(FOUND | REFERENCES, max_size=2),
     st.fixed_dictionaries({}, optional={"signature": WORDS}),
 )
 IMAGES = st.builds(lambda url: {"type": "image_url", "image_url": url}, WORDS)
-CONTENT = WORDS | st.lists(st.builds(text, WORDS) | THOUGHTS | REFERENCES | IMAGES, max_size=5) | st.just("")
+CONTENT = WORDS | st.lists(st.builds(build_text, WORDS) | THOUGHTS | REFERENCES | IMAGES, max_size=5) | st.just("")
 COUNT = st.integers(0, 999)
 USAGES = st.fixed_dictionaries(
     {},
@@ -78,23 +78,23 @@ def answers(draw: st.DrawFn, identified: bool = False) -> dict[str, Any]:
 @settings(max_examples=scale_examples(100), deadline=None)
 @given(answers(), st.integers(1, 5))
 def test_a_stream_folds_to_the_same_response_as_its_body(whole: dict[str, Any], size: int) -> None:
-    assert streamed(sse(*events(whole, size))) == read(whole)
+    assert read_stream(encode_sse(*events(whole, size))) == read(whole)
 
 
 @settings(max_examples=scale_examples(60), deadline=None)
 @given(answers(), st.integers(1, 40), st.booleans())
 def test_chunk_boundaries_do_not_change_the_response(whole: dict[str, Any], size: int, done: bool) -> None:
-    data = sse(*events(whole), done=done)
-    assert streamed(data, size) == streamed(data)
+    data = encode_sse(*events(whole), done=done)
+    assert read_stream(data, size) == read_stream(data)
 
 
 @settings(max_examples=scale_examples(60), deadline=None)
 @given(answers(), st.data())
 def test_a_truncated_stream_is_never_a_completion(whole: dict[str, Any], data: st.DataObject) -> None:
     *before, _ = events(whole)
-    bytes_ = sse(*before, done=False)
+    bytes_ = encode_sse(*before, done=False)
     kept = bytes_[: data.draw(st.integers(0, len(bytes_)))]
-    assert streamed(kept)["fault"] == "StreamTruncated"
+    assert read_stream(kept)["fault"] == "StreamTruncated"
 
 
 @settings(max_examples=scale_examples(60), deadline=None)
@@ -106,7 +106,7 @@ def test_unknown_fields_never_fail_a_response(whole: dict[str, Any], odd: dict[s
     extended = {**whole, **odd, "object": role, "choices": [{**choice, **odd, "message": message}]}
     assert read(extended) == known
     strange = [{**event, **odd, "object": role} for event in events(whole)]
-    assert streamed(sse(*strange)) == known
+    assert read_stream(encode_sse(*strange)) == known
 
 
 @settings(max_examples=scale_examples(60), deadline=None)
@@ -117,7 +117,7 @@ def test_any_value_anywhere_in_a_chunk_is_read_without_raising(whole: dict[str, 
     odd = {**whole, "choices": [{**choice, "message": {**choice["message"], place: data.draw(JSON)}}]}
     assert read(odd)
     delta = {**HEAD, "choices": [{"index": 0, "delta": {place: data.draw(JSON)}, "finish_reason": None}]}
-    assert streamed(sse(delta, *events(whole)))
+    assert read_stream(encode_sse(delta, *events(whole)))
 
 
 @settings(max_examples=scale_examples(80), deadline=None)
@@ -125,17 +125,17 @@ def test_any_value_anywhere_in_a_chunk_is_read_without_raising(whole: dict[str, 
 def test_a_response_is_sent_back_unmodified(whole: dict[str, Any]) -> None:
     (choice,) = whole["choices"]
     message = choice["message"]
-    if not message["tool_calls"] and not merged(message["content"]):
+    if not message["tool_calls"] and not merge_texts(message["content"]):
         return  # an empty turn is omitted
-    given_back = back(whole)
+    given_back = build_replayed_message(whole)
     assert [one["id"] for one in given_back.get("tool_calls", [])] == [one["id"] for one in message["tool_calls"]]
-    assert merged(given_back["content"]) == merged(message["content"])
+    assert merge_texts(given_back["content"]) == merge_texts(message["content"])
 
 
-def merged(content: str | list[dict[str, Any]]) -> list[Any]:
+def merge_texts(content: str | list[dict[str, Any]]) -> list[Any]:
     """Texts that follow each other as one, and thoughts that follow each other unsigned, with what they refer to."""
     out: list[Any] = []
-    for chunk in [text(content)] if isinstance(content, str) else content:
+    for chunk in [build_text(content)] if isinstance(content, str) else content:
         if chunk["type"] == "text":
             if out and isinstance(out[-1], str):
                 out[-1] += chunk["text"]

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from pydantic import BaseModel
 
-from tests.core.protocols.mistral.requests import HI, WEATHER, adjusted, extra_fields, refusal
-from tests.core.protocols.openai_chat.requests import build_request, sent
+from tests.core.protocols.mistral.requests import HI, WEATHER, build_extra_fields, get_adjustments, get_refusal
+from tests.core.protocols.openai_chat.requests import build_body, build_request
 from victor_fp.core.requests import HttpRequest
 from victor_fp.core.types import ToolDefinition
 
@@ -48,7 +48,7 @@ def test_the_plainest_request() -> None:
     ],
 )
 def test_options_are_sent_in_the_mistral_fields(options: dict[str, Any], fields: dict[str, Any]) -> None:
-    assert extra_fields(**options) == fields
+    assert build_extra_fields(**options) == fields
 
 
 @pytest.mark.parametrize(
@@ -64,12 +64,12 @@ def test_options_are_sent_in_the_mistral_fields(options: dict[str, Any], fields:
     ],
 )
 def test_mistral_options_are_added_to_the_body_unmodified(own: dict[str, Any]) -> None:
-    assert extra_fields(**own) == own
-    assert extra_fields(extra_body=own) == own
+    assert build_extra_fields(**own) == own
+    assert build_extra_fields(extra_body=own) == own
 
 
 def test_extra_body_overrides_everything() -> None:
-    assert extra_fields(seed=3, extra_body={"random_seed": 4}) == {"random_seed": 4}
+    assert build_extra_fields(seed=3, extra_body={"random_seed": 4}) == {"random_seed": 4}
 
 
 @pytest.mark.parametrize(
@@ -85,27 +85,27 @@ def test_extra_body_overrides_everything() -> None:
 )
 def test_unknown_options_are_rejected_by_the_closed_schema(options: dict[str, Any]) -> None:
     (name,) = options
-    assert refusal(**options) == ("UnsupportedParameter", name)
-    assert adjusted(**options) == {name: "dropped"}
-    assert extra_fields(**options, on_unsupported="adjust") == {}
+    assert get_refusal(**options) == ("UnsupportedParameter", name)
+    assert get_adjustments(**options) == {name: "dropped"}
+    assert build_extra_fields(**options, on_unsupported="adjust") == {}
 
 
 def test_a_temperature_above_the_maximum_is_lowered_visibly() -> None:
-    assert refusal(temperature=1.8) == ("UnsupportedParameter", "temperature")
-    assert adjusted(temperature=1.8) == {"temperature": "changed"}
-    assert sent("mistral", temperature=1.8, on_unsupported="adjust")["temperature"] == 1.5
-    assert sent("mistral", temperature=1.5)["temperature"] == 1.5
+    assert get_refusal(temperature=1.8) == ("UnsupportedParameter", "temperature")
+    assert get_adjustments(temperature=1.8) == {"temperature": "changed"}
+    assert build_body("mistral", temperature=1.8, on_unsupported="adjust")["temperature"] == 1.5
+    assert build_body("mistral", temperature=1.5)["temperature"] == 1.5
 
 
 @pytest.mark.parametrize("effort", ["minimal", "low", "max"])
 def test_an_unknown_effort_becomes_the_nearest_visibly(effort: str) -> None:
-    assert refusal(reasoning_effort=effort) == ("UnsupportedParameter", "reasoning_effort")
-    assert adjusted(reasoning_effort=effort) == {"reasoning_effort": "changed"}
-    assert extra_fields(reasoning_effort=effort, on_unsupported="adjust") == {"reasoning_effort": "high"}
+    assert get_refusal(reasoning_effort=effort) == ("UnsupportedParameter", "reasoning_effort")
+    assert get_adjustments(reasoning_effort=effort) == {"reasoning_effort": "changed"}
+    assert build_extra_fields(reasoning_effort=effort, on_unsupported="adjust") == {"reasoning_effort": "high"}
 
 
 def test_response_format_with_a_schema() -> None:
-    asked_for = extra_fields(response_format=City)["response_format"]
+    asked_for = build_extra_fields(response_format=City)["response_format"]
     assert (asked_for["type"], asked_for["json_schema"]["name"]) == ("json_schema", "City")
     assert asked_for["json_schema"]["strict"] is True
     assert asked_for["json_schema"]["schema"]["properties"]["name"] == {"title": "Name", "type": "string"}
@@ -113,7 +113,7 @@ def test_response_format_with_a_schema() -> None:
 
 def test_tools() -> None:
     strict = ToolDefinition(name="now", description="", parameters={"type": "object", "properties": {}}, strict=True)
-    assert sent("mistral", tools=[WEATHER, strict])["tools"] == [
+    assert build_body("mistral", tools=[WEATHER, strict])["tools"] == [
         {
             "type": "function",
             "function": {"name": "weather", "description": WEATHER.description, "parameters": WEATHER.parameters},
@@ -132,20 +132,20 @@ def test_tools() -> None:
     ],
 )
 def test_the_choice_among_tools(choice: Any, written: object) -> None:
-    assert extra_fields(tools=[WEATHER], tool_choice=choice) == {"tool_choice": written}
+    assert build_extra_fields(tools=[WEATHER], tool_choice=choice) == {"tool_choice": written}
 
 
 def test_several_calls_at_once_are_allowed_or_not() -> None:
-    assert extra_fields(tools=[WEATHER], parallel_tool_calls=False) == {"parallel_tool_calls": False}
-    assert extra_fields(parallel_tool_calls=False) == {}
+    assert build_extra_fields(tools=[WEATHER], parallel_tool_calls=False) == {"parallel_tool_calls": False}
+    assert build_extra_fields(parallel_tool_calls=False) == {}
 
 
 def test_a_choice_without_tools() -> None:
-    assert refusal(tool_choice="required") == ("UnsupportedParameter", "tool_choice")
-    assert extra_fields(tool_choice="auto") == {}
+    assert get_refusal(tool_choice="required") == ("UnsupportedParameter", "tool_choice")
+    assert build_extra_fields(tool_choice="auto") == {}
 
 
 def test_participant_names_are_rejected() -> None:
     named = HI.model_copy(update={"name": "ann"})
-    assert refusal(named) == ("UnsupportedParameter", "name")
-    assert sent("mistral", [named], on_unsupported="adjust")["messages"] == [{"role": "user", "content": "Hi"}]
+    assert get_refusal(named) == ("UnsupportedParameter", "name")
+    assert build_body("mistral", [named], on_unsupported="adjust")["messages"] == [{"role": "user", "content": "Hi"}]

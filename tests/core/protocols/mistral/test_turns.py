@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.core.protocols.mistral.answers import answer, call, reference, text, thought
-from tests.core.protocols.mistral.requests import HI, back, returned, turns
-from tests.core.protocols.openai_chat.requests import sent
+from tests.core.protocols.mistral.answers import answer, build_reference, build_text, build_thought, call
+from tests.core.protocols.mistral.requests import HI, build_replayed_message, build_turns, read_message
+from tests.core.protocols.openai_chat.requests import build_body
 from tests.example_counts import scale_examples
 from victor_fp.core.types import AudioPart, FilePart, ImagePart, Message, TextPart
 
@@ -20,15 +20,15 @@ CALLED = Message(role="assistant", tool_calls=[{"id": "call_1", "name": "weather
 RESULT = Message(role="tool", tool_call_id="call_1", name="weather", content="rain")
 
 
-def content(*parts: Any) -> Any:
-    return turns(Message(role="user", content=list(parts)))[0]["content"]
+def build_content(*parts: Any) -> Any:
+    return build_turns(Message(role="user", content=list(parts)))[0]["content"]
 
 
 def test_instructions_have_one_role() -> None:
     developer = Message(role="developer", content=[TextPart(text="a"), TextPart(text="b")])
-    assert turns(Message(role="system", content="s"), developer, HI)[:2] == [
+    assert build_turns(Message(role="system", content="s"), developer, HI)[:2] == [
         {"role": "system", "content": "s"},
-        {"role": "system", "content": [text("a"), text("b")]},
+        {"role": "system", "content": [build_text("a"), build_text("b")]},
     ]
 
 
@@ -60,16 +60,16 @@ def test_instructions_have_one_role() -> None:
     ],
 )
 def test_parts_are_chunks(part: Any, chunk: dict[str, Any]) -> None:
-    assert content(TextPart(text="What?"), part) == [text("What?"), chunk]
+    assert build_content(TextPart(text="What?"), part) == [build_text("What?"), chunk]
 
 
 def test_text_alone_is_text() -> None:
-    assert content(TextPart(text="a")) == "a"
-    assert content(TextPart(text="a"), TextPart(text="b")) == [text("a"), text("b")]
+    assert build_content(TextPart(text="a")) == "a"
+    assert build_content(TextPart(text="a"), TextPart(text="b")) == [build_text("a"), build_text("b")]
 
 
 def test_a_call_and_its_result_get_an_id_of_nine_characters_and_the_tools_name() -> None:
-    _, called, result = turns(HI, CALLED, RESULT)
+    _, called, result = build_turns(HI, CALLED, RESULT)
     id_ = called["tool_calls"][0]["id"]
     assert (len(id_), id_.isalnum()) == (9, True)
     assert called == {
@@ -84,72 +84,80 @@ def test_a_call_and_its_result_get_an_id_of_nine_characters_and_the_tools_name()
 
 def test_a_mistral_id_is_kept() -> None:
     own = answer("", "tool_calls", tool_calls=[call("abcDEF123", "weather", "{}")])
-    assert back(own)["tool_calls"][0]["id"] == "abcDEF123"
+    assert build_replayed_message(own)["tool_calls"][0]["id"] == "abcDEF123"
 
 
 def test_results_that_failed_or_come_in_parts() -> None:
     failed = RESULT.model_copy(update={"is_error": True})
-    assert turns(HI, CALLED, failed)[2]["content"] == "Error: rain"
+    assert build_turns(HI, CALLED, failed)[2]["content"] == "Error: rain"
     parts = RESULT.model_copy(update={"content": [TextPart(text="a"), TextPart(text="b")]})
-    assert turns(HI, CALLED, parts)[2]["content"] == [text("a"), text("b")]
+    assert build_turns(HI, CALLED, parts)[2]["content"] == [build_text("a"), build_text("b")]
 
 
 def test_a_final_assistant_message_is_a_prefix() -> None:
     begun = Message(role="assistant", content="Dear")
-    assert turns(HI, begun)[1] == {"role": "assistant", "content": "Dear", "prefix": True}
-    assert "prefix" not in turns(HI, begun, HI)[1]
+    assert build_turns(HI, begun)[1] == {"role": "assistant", "content": "Dear", "prefix": True}
+    assert "prefix" not in build_turns(HI, begun, HI)[1]
 
 
 def test_thinking_is_sent_back_as_a_chunk() -> None:
-    thinking = thought(text("rain?"))
-    assert back(answer([thinking, text("Well.")]))["content"] == [{**thinking, "closed": True}, text("Well.")]
+    thinking = build_thought(build_text("rain?"))
+    assert build_replayed_message(answer([thinking, build_text("Well.")]))["content"] == [
+        {**thinking, "closed": True},
+        build_text("Well."),
+    ]
 
 
 def test_a_signature_is_sent_back_on_its_thought() -> None:
-    thoughts = [thought(text(words), closed=True, signature=words * 2) for words in ("a", "b")]
-    assert back(answer([*thoughts, text("Well.")]))["content"] == [*thoughts, text("Well.")]
+    thoughts = [build_thought(build_text(words), closed=True, signature=words * 2) for words in ("a", "b")]
+    assert build_replayed_message(answer([*thoughts, build_text("Well.")]))["content"] == [
+        *thoughts,
+        build_text("Well."),
+    ]
 
 
 def test_thinking_before_a_call_is_sent_back_with_it() -> None:
-    whole = answer([thought(text("rain?"))], "tool_calls", tool_calls=[call("abcDEF123", "weather", "{}")])
-    assert back(whole)["content"] == [thought(text("rain?"), closed=True)]
-    assert len(back(whole)["tool_calls"]) == 1
+    whole = answer([build_thought(build_text("rain?"))], "tool_calls", tool_calls=[call("abcDEF123", "weather", "{}")])
+    assert build_replayed_message(whole)["content"] == [build_thought(build_text("rain?"), closed=True)]
+    assert len(build_replayed_message(whole)["tool_calls"]) == 1
 
 
 def test_references_are_sent_back_in_their_positions() -> None:
-    given = [text("Rome"), reference(1, 2), text(" is old"), reference("a3")]
-    assert back(answer(given))["content"] == given
+    given = [build_text("Rome"), build_reference(1, 2), build_text(" is old"), build_reference("a3")]
+    assert build_replayed_message(answer(given))["content"] == given
 
 
 def test_references_in_thinking_are_sent_back_with_it() -> None:
-    given = [thought(text("I looked."), TOOL_REFERENCE, reference(4)), text("Yes.")]
-    assert back(answer(given))["content"] == [{**given[0], "closed": True}, given[1]]
+    given = [build_thought(build_text("I looked."), TOOL_REFERENCE, build_reference(4)), build_text("Yes.")]
+    assert build_replayed_message(answer(given))["content"] == [{**given[0], "closed": True}, given[1]]
 
 
 def test_chunks_that_are_not_text_are_sent_back_unmodified() -> None:
     given = [
-        text("See"),
+        build_text("See"),
         {"type": "image_url", "image_url": {"url": "https://a.example/a.png"}},
         {"type": "image_url", "image_url": "https://a.example/b.png"},
         {"type": "document_url", "document_url": "https://a.example/a.pdf", "document_name": "a"},
         {"type": "file", "file_id": "f"},
         {"type": "input_audio", "input_audio": "UklGRg=="},
     ]
-    assert back(answer(given))["content"] == given
+    assert build_replayed_message(answer(given))["content"] == given
 
 
 def test_a_chunk_of_an_unknown_type_is_not_sent_back() -> None:
-    assert back(answer([text("See"), {"type": "yet_unknown", "deep": [1]}]))["content"] == "See"
+    assert build_replayed_message(answer([build_text("See"), {"type": "yet_unknown", "deep": [1]}]))["content"] == "See"
 
 
 def test_text_that_was_edited_keeps_the_references() -> None:
-    edited = returned(answer([text("Rome"), reference(1)])).model_copy(update={"content": "Oslo"})
-    assert turns(HI, edited, HI)[1]["content"] == [text("Oslo"), reference(1)]
+    edited = read_message(answer([build_text("Rome"), build_reference(1)])).model_copy(update={"content": "Oslo"})
+    assert build_turns(HI, edited, HI)[1]["content"] == [build_text("Oslo"), build_reference(1)]
 
 
 def test_other_vendors_are_sent_the_text_only() -> None:
-    given = returned(answer([thought(text("rain?"), signature="s"), text("Rome"), reference(1)]))
-    assert sent("openai", [HI, given, HI])["messages"][1] == {"role": "assistant", "content": "Rome"}
+    given = read_message(
+        answer([build_thought(build_text("rain?"), signature="s"), build_text("Rome"), build_reference(1)])
+    )
+    assert build_body("openai", [HI, given, HI])["messages"][1] == {"role": "assistant", "content": "Rome"}
 
 
 IDS = st.text(st.characters(codec="ascii", categories=("L", "N", "P")), min_size=1, max_size=30)
@@ -161,7 +169,7 @@ def test_ids_of_others_become_nine_characters_the_same_for_call_and_result(ids: 
     calls = [{"id": id_, "name": "weather", "arguments": {}} for id_ in ids]
     results = [Message(role="tool", tool_call_id=id_, content="ok") for id_ in ids]
     given = [HI, Message.model_validate({"role": "assistant", "tool_calls": calls}), *results]
-    first, again = turns(*given), turns(*given)
+    first, again = build_turns(*given), build_turns(*given)
     named = [one["id"] for one in first[1]["tool_calls"]]
     assert named == [result["tool_call_id"] for result in first[2:]]
     assert len(set(named)) == len(ids)

@@ -6,12 +6,12 @@ from typing import Any
 
 import pytest
 
-from tests.core.protocols.mistral.answers import USAGE, answer, events, read, sse, streamed
+from tests.core.protocols.mistral.answers import USAGE, answer, encode_sse, events, read, read_stream
 
 
-def usage(counts: dict[str, Any]) -> Any:
+def read_usage(counts: dict[str, Any]) -> Any:
     whole = answer("Hi", usage=counts)
-    assert streamed(sse(*events(whole))) == read(whole)
+    assert read_stream(encode_sse(*events(whole))) == read(whole)
     return read(whole).get("usage")
 
 
@@ -26,13 +26,13 @@ def usage(counts: dict[str, Any]) -> Any:
     ],
 )
 def test_cached_tokens_are_found_in_every_field(extra: dict[str, Any]) -> None:
-    assert usage({**USAGE, **extra}) == {**USAGE, "cache_read_input_tokens": 4}
+    assert read_usage({**USAGE, **extra}) == {**USAGE, "cache_read_input_tokens": 4}
 
 
 def test_unreported_counts_are_absent_and_zero_is_zero() -> None:
-    assert usage({"prompt_tokens": 3}) == {"prompt_tokens": 3}
-    assert usage({**USAGE, "num_cached_tokens": 0}) == {**USAGE, "cache_read_input_tokens": 0}
-    assert usage({}) is None
+    assert read_usage({"prompt_tokens": 3}) == {"prompt_tokens": 3}
+    assert read_usage({**USAGE, "num_cached_tokens": 0}) == {**USAGE, "cache_read_input_tokens": 0}
+    assert read_usage({}) is None
     assert "usage" not in read(answer("Hi"))
 
 
@@ -43,4 +43,4 @@ def test_mistral_counts_are_kept_in_metadata() -> None:
 
 
 def test_a_total_that_is_missing_is_the_sum() -> None:
-    assert usage({"prompt_tokens": 12, "completion_tokens": 5}) == USAGE
+    assert read_usage({"prompt_tokens": 12, "completion_tokens": 5}) == USAGE

@@ -24,7 +24,7 @@ ENDING = {
 }
 
 
-def line(done_reason: str | None = None, **message: Any) -> dict[str, Any]:
+def build_line(done_reason: str | None = None, **message: Any) -> dict[str, Any]:
     """One line; with a reason the last one."""
     head = {"model": "qwen3:4b", "created_at": TIME, "message": {"role": "assistant", "content": "", **message}}
     return (
@@ -40,33 +40,33 @@ def call(name: str, arguments: Any, **more: Any) -> dict[str, Any]:
     }
 
 
-def written(lines: Iterable[dict[str, Any]]) -> bytes:
+def encode_lines(lines: Iterable[dict[str, Any]]) -> bytes:
     return b"".join(json.dumps(one).encode() + b"\n" for one in lines)
 
 
-def streamed(data: bytes, *, size: int = 1 << 20) -> list[dict[str, Any]]:
+def read_stream(data: bytes, *, size: int = 1 << 20) -> list[dict[str, Any]]:
     """Chunks as plain dicts, then the fault as one if there is one."""
     reads = (data[start : start + size] for start in range(0, len(data), size))
     read: list[dict[str, Any]] = []
     for result in replay.stream("ollama", 200, {"content-type": "application/x-ndjson"}, reads):
         match outcome(result):
             case Success(chunk):
-                read.append(plain(chunk))
+                read.append(to_dict(chunk))
             case Failure(fault):
-                read.append({"fault": type(fault).__name__, **plain(fault)})
+                read.append({"fault": type(fault).__name__, **to_dict(fault)})
     return read
 
 
-def answered(body: dict[str, Any], *, status: int = 200) -> dict[str, Any]:
+def read_response(body: dict[str, Any], *, status: int = 200) -> dict[str, Any]:
     """A completion or a fault as a plain dict."""
     match outcome(replay.response("ollama", status, {}, json.dumps(body).encode())):
         case Success(completion):
-            return plain(completion)
+            return to_dict(completion)
         case Failure(fault):
-            return {"fault": type(fault).__name__, **plain(fault)}
+            return {"fault": type(fault).__name__, **to_dict(fault)}
 
 
-def plain(value: CompletionResponse | StreamChunk | msgspec.Struct) -> dict[str, Any]:
+def to_dict(value: CompletionResponse | StreamChunk | msgspec.Struct) -> dict[str, Any]:
     """What is set, without the vendor's own body."""
     if isinstance(value, msgspec.Struct):
         built: dict[str, Any] = msgspec.to_builtins(value)

@@ -16,7 +16,7 @@ from victor_fp.core.requests import Endpoint
 ENDPOINT = Endpoint(spec=OLLAMA, base_url="http://localhost:11434", keyed=False)
 
 
-def shown(**fields: Json) -> bytes:
+def encode_fields(**fields: Json) -> bytes:
     return json.dumps(fields).encode()
 
 
@@ -28,12 +28,14 @@ def test_the_requests() -> None:
 
 def test_the_list(snapshot: SnapshotAssertion) -> None:
     details = {"family": "qwen3", "parameter_size": "4.0B"}
-    body = shown(models=[{"name": "qwen3:4b", "model": "qwen3:4b", "size": 7, "details": details}, {"name": "old"}, {}])
+    body = encode_fields(
+        models=[{"name": "qwen3:4b", "model": "qwen3:4b", "size": 7, "details": details}, {"name": "old"}, {}]
+    )
     assert snapshot == [(model.id, model.raw) for model in read_list(body)]
 
 
 def test_a_model(snapshot: SnapshotAssertion) -> None:
-    body = shown(
+    body = encode_fields(
         capabilities=["completion", "tools", "thinking"],
         model_info={"general.architecture": "qwen3", "qwen3.context_length": 40960, "qwen3.rope.context_length": "?"},
         details={"family": "qwen3"},
@@ -52,13 +54,13 @@ def test_a_model(snapshot: SnapshotAssertion) -> None:
     ],
 )
 def test_the_configured_context_overrides_the_trained_one(parameters: str, window: int) -> None:
-    model = read_model("m", shown(parameters=parameters, model_info={"qwen3.context_length": 40960}))
+    model = read_model("m", encode_fields(parameters=parameters, model_info={"qwen3.context_length": 40960}))
     assert model is not None
     assert model.context_window == window
 
 
 def test_fields_missing_in_an_older_version_are_unknown() -> None:
-    assert read_model("m", shown(template="{{ .Prompt }}")) == ModelInfo(id="m")
+    assert read_model("m", encode_fields(template="{{ .Prompt }}")) == ModelInfo(id="m")
 
 
 @pytest.mark.parametrize("body", [b"", b"<html>", b"[]", b"{}", b'{"error": "model not found"}'])

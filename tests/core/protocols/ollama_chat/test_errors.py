@@ -13,7 +13,7 @@ from victor_fp.core.faults import Fault, UnsupportedParameter
 from victor_fp.core.result import outcome
 
 
-def fault_of(status: int, body: bytes, headers: dict[str, str] | None = None) -> Fault:
+def read_fault(status: int, body: bytes, headers: dict[str, str] | None = None) -> Fault:
     result = outcome(replay.response("ollama", status, headers or {}, body))
     assert isinstance(result, Failure)
     return result.failure()
@@ -38,7 +38,7 @@ def fault_of(status: int, body: bytes, headers: dict[str, str] | None = None) ->
     ],
 )
 def test_status_and_text_give_the_fault(status: int, text: str, kind: str) -> None:
-    fault = fault_of(status, json.dumps({"error": text}).encode())
+    fault = read_fault(status, json.dumps({"error": text}).encode())
     assert (type(fault).__name__, fault.status, fault.message, fault.provider) == (kind, status, text, "ollama")
 
 
@@ -46,7 +46,7 @@ def test_status_and_text_give_the_fault(status: int, text: str, kind: str) -> No
     ("lacks", "parameter"), [("tools", "tools"), ("thinking", "reasoning_effort"), ("vision", "messages")]
 )
 def test_a_capability_that_the_model_lacks_names_the_parameter(lacks: str, parameter: str) -> None:
-    fault = fault_of(400, json.dumps({"error": f'"tiny" does not support {lacks}'}).encode())
+    fault = read_fault(400, json.dumps({"error": f'"tiny" does not support {lacks}'}).encode())
     assert isinstance(fault, UnsupportedParameter)
     assert fault.parameter == parameter
 
@@ -67,10 +67,10 @@ def test_a_capability_that_the_model_lacks_names_the_parameter(lacks: str, param
     ],
 )
 def test_a_body_in_any_format_gives_a_message(body: bytes, message: str) -> None:
-    fault = fault_of(500, body)
+    fault = read_fault(500, body)
     assert (type(fault).__name__, fault.message) == ("ServerFailed", message)
 
 
 def test_retry_after_is_read() -> None:
     body: dict[str, Any] = {"error": "too many requests"}
-    assert fault_of(429, json.dumps(body).encode(), {"Retry-After": "7"}).retry_after == 7.0
+    assert read_fault(429, json.dumps(body).encode(), {"Retry-After": "7"}).retry_after == 7.0

@@ -31,7 +31,7 @@ def build_request(*messages: Message, **options: Any) -> HttpRequest | Fault:
             return fault
 
 
-def body_of(*messages: Message, **options: Any) -> dict[str, Any]:
+def build_body(*messages: Message, **options: Any) -> dict[str, Any]:
     request = build_request(*messages, **options)
     assert isinstance(request, HttpRequest), request
     body: dict[str, Any] = json.loads(request.body)
@@ -52,7 +52,7 @@ def test_the_whole_request() -> None:
 
 
 def test_a_stream_differs_in_one_field() -> None:
-    assert body_of(stream=True) == {**body_of(), "stream": True}
+    assert build_body(stream=True) == {**build_body(), "stream": True}
 
 
 class Answer(BaseModel):
@@ -77,13 +77,13 @@ class Answer(BaseModel):
     ],
 )
 def test_sampling_goes_under_options(options: dict[str, Any], expected: dict[str, Any]) -> None:
-    body = body_of(**options)
+    body = build_body(**options)
     assert body["options"] == {"temperature": 0.7, "num_predict": 4096, **expected}
     assert body.keys() == {"model", "messages", "options", "stream"}
 
 
 def test_options_set_to_none_are_not_sent() -> None:
-    assert body_of(temperature=None, max_tokens=None).keys() == {"model", "messages", "stream"}
+    assert build_body(temperature=None, max_tokens=None).keys() == {"model", "messages", "stream"}
 
 
 @pytest.mark.parametrize(
@@ -106,7 +106,7 @@ def test_options_set_to_none_are_not_sent() -> None:
     ],
 )
 def test_other_options_are_sent_at_the_top_level(options: dict[str, Any], expected: dict[str, Any]) -> None:
-    assert body_of(**options) == {**body_of(), **expected}
+    assert build_body(**options) == {**build_body(), **expected}
 
 
 @pytest.mark.parametrize(
@@ -131,7 +131,7 @@ def test_options_without_an_ollama_field_are_rejected_or_dropped_visibly(
     assert isinstance(request, HttpRequest)
     assert [(a.parameter, a.action) for a in request.adjustments] == [(parameter, "dropped")]
     body = json.loads(request.body)
-    assert {**body, "tools": None} == {**body_of(), "tools": None}
+    assert {**body, "tools": None} == {**build_body(), "tools": None}
 
 
 @pytest.mark.parametrize(("effort", "level"), [("minimal", "low"), ("xhigh", "high")])
@@ -142,11 +142,11 @@ def test_an_effort_between_the_levels_is_refused_or_visibly_moved(effort: str, l
     request = build_request(reasoning_effort=effort, on_unsupported="adjust")
     assert isinstance(request, HttpRequest)
     assert [(a.parameter, a.action) for a in request.adjustments] == [("reasoning_effort", "changed")]
-    assert request.json() == {**body_of(), "think": level}
+    assert request.json() == {**build_body(), "think": level}
 
 
 def test_tools() -> None:
-    assert body_of(tools=[WEATHER])["tools"] == [
+    assert build_body(tools=[WEATHER])["tools"] == [
         {
             "type": "function",
             "function": {"name": "weather", "description": "Weather of a city", "parameters": WEATHER.parameters},
@@ -155,7 +155,7 @@ def test_tools() -> None:
 
 
 def test_tool_choice_none_sends_no_tools() -> None:
-    assert body_of(tools=[WEATHER], tool_choice="none") == body_of()
+    assert build_body(tools=[WEATHER], tool_choice="none") == build_body()
 
 
 def call(id_: str, city: str) -> ToolCall:
@@ -163,7 +163,7 @@ def call(id_: str, city: str) -> ToolCall:
 
 
 def test_calls_and_results_are_sent_back_with_name_and_id() -> None:
-    messages = body_of(
+    messages = build_body(
         HI,
         Message(role="assistant", content="One moment", tool_calls=[call("a", "Rome"), call("b", "Oslo")]),
         Message(role="tool", tool_call_id="b", content="rain"),
@@ -195,7 +195,7 @@ def test_arguments_that_are_not_an_object_are_wrapped_visibly() -> None:
 
 
 def test_instructions_keep_their_position() -> None:
-    messages = body_of(
+    messages = build_body(
         Message(role="developer", content="Be brief"), HI, Message(role="system", content="Be kind"), HI
     )["messages"]
     assert [message["role"] for message in messages] == ["system", "user", "system", "user"]
@@ -208,7 +208,7 @@ def test_images_are_sent_alongside_the_text() -> None:
         TextPart(text="this?"),
         ImagePart(url="data:image/png;base64,AAAA"),
     ]
-    assert body_of(Message(role="user", content=parts))["messages"] == [
+    assert build_body(Message(role="user", content=parts))["messages"] == [
         {"role": "user", "content": "What is this?", "images": ["iVBORw==", "AAAA"]}
     ]
 
@@ -251,5 +251,5 @@ def test_an_unsupported_message_field_is_rejected_or_dropped_visibly(message: Me
 def test_unknown_options_and_headers_are_sent() -> None:
     request = build_request(brand_new=1, extra_headers={"X-Trace": "7"})
     assert isinstance(request, HttpRequest)
-    assert request.json() == {**body_of(), "brand_new": 1}
+    assert request.json() == {**build_body(), "brand_new": 1}
     assert request.headers["x-trace"] == "7"

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from returns.result import Success
 
-from tests.core.protocols.ollama_chat.answers import call, line
+from tests.core.protocols.ollama_chat.answers import build_line, call
 from victor_fp import replay
 from victor_fp.core.result import outcome
 from victor_fp.core.types import CompletionResponse, Message
@@ -21,8 +21,8 @@ CALLS = st.lists(
 )
 
 
-def completion_of(message: dict[str, Any]) -> CompletionResponse:
-    result = outcome(replay.response("ollama", 200, {}, json.dumps(line("stop", **message)).encode()))
+def read_completion(message: dict[str, Any]) -> CompletionResponse:
+    result = outcome(replay.response("ollama", 200, {}, json.dumps(build_line("stop", **message)).encode()))
     assert isinstance(result, Success)
     return result.unwrap()
 
@@ -33,7 +33,7 @@ def test_thinking_text_and_calls_are_sent_back_unmodified(
 ) -> None:
     # Tags are split from the text, which is the point of them and not of this law.
     text = text.replace("<", "").strip()
-    answer = completion_of({"content": text, "thinking": thinking, "tool_calls": calls})
+    answer = read_completion({"content": text, "thinking": thinking, "tool_calls": calls})
     results = [Message(role="tool", tool_call_id=made["id"], content="ok") for made in answer.tool_calls or ()]
     asked = outcome(
         replay.request("ollama", [Message(role="user", content="?"), answer.to_message(), *results], model="qwen3:4b")

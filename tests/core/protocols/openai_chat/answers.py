@@ -18,7 +18,7 @@ HEAD: dict[str, Any] = {"id": "chatcmpl-1", "created": 1700000000, "model": "som
 USAGE = {"prompt_tokens": 12, "completion_tokens": 5, "total_tokens": 17}
 
 
-def body(
+def encode_completion(
     message: dict[str, Any] | None = None,
     finish: str | None = "stop",
     usage: dict[str, Any] | None = None,
@@ -31,13 +31,13 @@ def body(
     return json.dumps(answer | ({"usage": usage} if usage else {})).encode()
 
 
-def chunk(delta: dict[str, Any] | None = None, finish: str | None = None, **more: Any) -> dict[str, Any]:
+def build_chunk(delta: dict[str, Any] | None = None, finish: str | None = None, **more: Any) -> dict[str, Any]:
     """One chunk with one choice."""
     choice = {"index": 0, "delta": delta or {}, "finish_reason": finish}
     return {**HEAD, "object": "chat.completion.chunk", "choices": [choice], **more}
 
 
-def piece(
+def build_call_piece(
     text: str | None = None, *, index: int | None = 0, id: str | None = None, name: str | None = None
 ) -> dict[str, Any]:
     """A delta with a piece of a tool call; what is None is absent."""
@@ -46,12 +46,12 @@ def piece(
     return {"tool_calls": [{**call, "function": function}]}
 
 
-def said(text: str) -> dict[str, Any]:
+def build_text_chunk(text: str) -> dict[str, Any]:
     """A chunk that holds text alone."""
-    return chunk({"content": text})
+    return build_chunk({"content": text})
 
 
-def sse(*payloads: Any, done: bool = True) -> bytes:
+def encode_sse(*payloads: Any, done: bool = True) -> bytes:
     """Payloads as server-sent events."""
     lines = [f"data: {payload if isinstance(payload, str) else json.dumps(payload)}\n\n" for payload in payloads]
     return "".join([*lines, *(["data: [DONE]\n\n"] if done else [])]).encode()
@@ -68,10 +68,10 @@ def dump_result(result: Result[CompletionResponse, Fault]) -> dict[str, Any]:
         case Success(response):
             return response.model_dump(exclude={"raw_response", "role"}, exclude_none=True)
         case Failure(fault):
-            return broken(fault)
+            return describe_fault(fault)
 
 
-def broken(fault: Fault) -> dict[str, Any]:
+def describe_fault(fault: Fault) -> dict[str, Any]:
     """A fault with the fields that say something."""
     fields = {name: getattr(fault, name) for name in fault.__struct_fields__}
     return {
@@ -80,21 +80,21 @@ def broken(fault: Fault) -> dict[str, Any]:
     }
 
 
-def chunks(provider: str, pieces: Iterable[bytes]) -> list[Result[StreamChunk, Fault]]:
+def read_chunks(provider: str, pieces: Iterable[bytes]) -> list[Result[StreamChunk, Fault]]:
     """Everything a stream gives."""
     return list(replay.stream(provider, 200, {}, pieces))
 
 
-def streamed(provider: str, data: bytes, size: int = 0) -> dict[str, Any]:
+def read_stream(provider: str, data: bytes, size: int = 0) -> dict[str, Any]:
     """A stream's answer in the form that `read` has: its texts joined, the rest from its last chunk or its fault."""
     pieces = [data[start : start + size] for start in range(0, len(data), size)] if size else [data]
     content, last = "", {"fault": "nothing came"}
-    for result in chunks(provider, pieces):
+    for result in read_chunks(provider, pieces):
         match outcome(result):
             case Success(part):
                 content += part.content
                 if part.is_final:
                     last = {"content": content, **part.model_dump(exclude={"content", "is_final"}, exclude_none=True)}
             case Failure(fault):
-                last = broken(fault)
+                last = describe_fault(fault)
     return last

@@ -32,7 +32,9 @@ def build_request(
             return fault
 
 
-def sent(provider: str, messages: Sequence[Message] = (HI,), *, model: str = "m", **options: Any) -> dict[str, Any]:
+def build_body(
+    provider: str, messages: Sequence[Message] = (HI,), *, model: str = "m", **options: Any
+) -> dict[str, Any]:
     """The request's body."""
     request = build_request(provider, messages, model=model, **options)
     assert isinstance(request, HttpRequest), request
@@ -41,22 +43,26 @@ def sent(provider: str, messages: Sequence[Message] = (HI,), *, model: str = "m"
     return body
 
 
-def extra_fields(provider: str, **options: Any) -> dict[str, Any]:
+def build_extra_fields(provider: str, **options: Any) -> dict[str, Any]:
     """What an option adds to the body of the plainest request."""
     tools = {"tools": options["tools"]} if "tools" in options else {}
     model = {"model": options["model"]} if "model" in options else {}
-    plain = sent(provider, **tools, **model)
-    return {name: value for name, value in sent(provider, **options).items() if plain.get(name) != value}
+    plain = build_body(provider, **tools, **model)
+    return {name: value for name, value in build_body(provider, **options).items() if plain.get(name) != value}
 
 
-def refusal(provider: str, messages: Sequence[Message] = (HI,), *, model: str = "m", **options: Any) -> tuple[str, str]:
+def get_refusal(
+    provider: str, messages: Sequence[Message] = (HI,), *, model: str = "m", **options: Any
+) -> tuple[str, str]:
     """The fault's class and the parameter it names."""
     fault = build_request(provider, messages, model=model, **options)
     assert not isinstance(fault, HttpRequest)
     return type(fault).__name__, getattr(fault, "parameter", "")
 
 
-def adjusted(provider: str, messages: Sequence[Message] = (HI,), *, model: str = "m", **options: Any) -> dict[str, str]:
+def get_adjustments(
+    provider: str, messages: Sequence[Message] = (HI,), *, model: str = "m", **options: Any
+) -> dict[str, str]:
     """The parameters that were left out or changed, where the caller allows it."""
     request = build_request(provider, messages, model=model, on_unsupported="adjust", **options)
     assert isinstance(request, HttpRequest), request

@@ -12,14 +12,14 @@ from victor_fp.core.protocols import Discovery, ModelInfo, codec_for
 from victor_fp.core.request_building.endpoints import build_endpoint
 
 
-def discovery(provider: str, **settings: str) -> Discovery:
+def get_discovery(provider: str, **settings: str) -> Discovery:
     found = codec_for(build_endpoint(CATALOGUE.find(provider).unwrap(), settings=settings).unwrap()).discovery
     assert found is not None
     return found
 
 
-def listed(provider: str, *models: dict[str, Any]) -> tuple[ModelInfo, ...]:
-    return discovery(provider).read_list(json.dumps({"object": "list", "data": list(models)}).encode())
+def read_models(provider: str, *models: dict[str, Any]) -> tuple[ModelInfo, ...]:
+    return get_discovery(provider).read_list(json.dumps({"object": "list", "data": list(models)}).encode())
 
 
 @pytest.mark.parametrize(
@@ -44,7 +44,7 @@ def listed(provider: str, *models: dict[str, Any]) -> tuple[ModelInfo, ...]:
     ],
 )
 def test_the_context_window_is_found_under_every_name(provider: str, facts: dict[str, Any], window: int | None) -> None:
-    (info,) = listed(provider, {"id": "m", **facts})
+    (info,) = read_models(provider, {"id": "m", **facts})
     assert (info.id, info.context_window) == ("m", window)
     assert info.raw == {"id": "m", **facts}
 
@@ -69,12 +69,12 @@ def test_the_context_window_is_found_under_every_name(provider: str, facts: dict
 def test_capabilities_are_what_the_server_says(
     provider: str, facts: dict[str, Any], supports: tuple[bool | None, ...]
 ) -> None:
-    (info,) = listed(provider, {"id": "m", **facts})
+    (info,) = read_models(provider, {"id": "m", **facts})
     assert (info.supports_tools, info.supports_images, info.supports_reasoning) == supports
 
 
 def test_a_bare_array_is_a_list_too() -> None:
-    assert [info.id for info in discovery("together").read_list(b'[{"id": "a"}, {"id": "b"}, {"no": "id"}]')] == [
+    assert [info.id for info in get_discovery("together").read_list(b'[{"id": "a"}, {"id": "b"}, {"no": "id"}]')] == [
         "a",
         "b",
     ]
@@ -82,7 +82,7 @@ def test_a_bare_array_is_a_list_too() -> None:
 
 @pytest.mark.parametrize("answer", [b"", b"<html>", b"{}", b'{"data": null}', b'"x"', b'{"data": [1]}'])
 def test_an_unreadable_list_is_empty(answer: bytes) -> None:
-    assert discovery("openai").read_list(answer) == ()
+    assert get_discovery("openai").read_list(answer) == ()
 
 
 @pytest.mark.parametrize(
@@ -94,18 +94,18 @@ def test_an_unreadable_list_is_empty(answer: bytes) -> None:
     ],
 )
 def test_models_are_requested_at_the_server_url(provider: str, url: str) -> None:
-    request = discovery(provider).list_request()
+    request = get_discovery(provider).list_request()
     assert (request.method, request.url, request.body) == ("GET", url, b"")
 
 
 def test_azure_lists_models_at_its_resource() -> None:
-    request = discovery("azure", endpoint="https://mine.openai.azure.com").list_request()
+    request = get_discovery("azure", endpoint="https://mine.openai.azure.com").list_request()
     assert request.url == "https://mine.openai.azure.com/openai/v1/models"
     assert request.headers == {"api-key": "<secret>"}
 
 
 def test_llama_cpp_reports_its_configured_context() -> None:
-    found = discovery("llamacpp")
+    found = get_discovery("llamacpp")
     assert found.model_request is not None
     assert found.read_model is not None
     assert found.model_request("m").url == "http://localhost:8080/props?model=m"

@@ -9,7 +9,7 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.core.protocols.openai_chat.answers import HEAD, body, chunk, read, sse, streamed
+from tests.core.protocols.openai_chat.answers import HEAD, build_chunk, encode_completion, encode_sse, read, read_stream
 from tests.example_counts import scale_examples
 from victor_fp import replay
 from victor_fp.core.result import outcome
@@ -89,16 +89,18 @@ def draw_bodies_and_streams(draw: st.DrawFn) -> tuple[str, bytes, bytes]:
     deltas += heads
     while any(pieces):
         deltas.append(draw(st.sampled_from([queue for queue in pieces if queue])).pop(0))
-    payloads = [{**chunk(delta), **_bare(), **head} for delta in deltas]
-    last = {**chunk({}, answer["finish"]), **_bare(), **head, **answer["beside"]}
+    payloads = [{**build_chunk(delta), **_build_empty_head(), **head} for delta in deltas]
+    last = {**build_chunk({}, answer["finish"]), **_build_empty_head(), **head, **answer["beside"]}
     usage = {"usage": answer["usage"]} if answer["usage"] else {}
-    apart = [{**_bare(), **head, "choices": [], **usage}] if draw(st.booleans()) else []
-    stream = sse(*payloads, last | ({} if apart else usage), *apart, done=draw(st.booleans()))
-    given = body(message, answer["finish"], answer["usage"], **{**_bare(), **head, **answer["beside"]})
+    apart = [{**_build_empty_head(), **head, "choices": [], **usage}] if draw(st.booleans()) else []
+    stream = encode_sse(*payloads, last | ({} if apart else usage), *apart, done=draw(st.booleans()))
+    given = encode_completion(
+        message, answer["finish"], answer["usage"], **{**_build_empty_head(), **head, **answer["beside"]}
+    )
     return draw(PROVIDERS), given, stream
 
 
-def _bare() -> dict[str, Any]:
+def _build_empty_head() -> dict[str, Any]:
     return dict.fromkeys(HEAD)
 
 
@@ -106,7 +108,7 @@ def _bare() -> dict[str, Any]:
 @given(draw_bodies_and_streams())
 def test_a_stream_folds_to_the_same_response_as_its_body(told: tuple[str, bytes, bytes]) -> None:
     provider, whole, stream = told
-    assert streamed(provider, stream) == read(provider, whole)
+    assert read_stream(provider, stream) == read(provider, whole)
 
 
 @settings(max_examples=scale_examples(60), deadline=None)
@@ -114,7 +116,7 @@ def test_a_stream_folds_to_the_same_response_as_its_body(told: tuple[str, bytes,
 def test_chunk_boundaries_do_not_change_the_response(told: tuple[str, bytes, bytes], size: int, carriage: bool) -> None:
     provider, _, stream = told
     stream = stream.replace(b"\n", b"\r\n") if carriage else stream
-    assert streamed(provider, stream, size) == streamed(provider, stream)
+    assert read_stream(provider, stream, size) == read_stream(provider, stream)
 
 
 @settings(max_examples=scale_examples(60), deadline=None)
@@ -127,13 +129,13 @@ def test_a_stream_that_ends_anywhere_before_its_reason_is_truncated(
     reason = next(place for place, frame in enumerate(frames) if b'"finish_reason": "' in frame)
     end = len(b"\n\n".join(frames[:reason])) + 2
     kept = data.draw(st.integers(0, end))
-    assert streamed(provider, stream[:kept])["fault"] == "StreamTruncated"
+    assert read_stream(provider, stream[:kept])["fault"] == "StreamTruncated"
 
 
 @settings(max_examples=scale_examples(60), deadline=None)
 @given(answers(), JSON)
 def test_unknown_fields_never_fail_a_response(answer: dict[str, Any], odd: Any) -> None:
-    known = body(answer["message"], answer["finish"], answer["usage"])
+    known = encode_completion(answer["message"], answer["finish"], answer["usage"])
     extended = json.loads(known) | {"yet_unknown": odd, "object": odd}
     extended["choices"][0] |= {"yet_unknown": odd}
     extended["choices"][0]["message"] |= {"yet_unknown": odd, "role": odd}
@@ -143,7 +145,7 @@ def test_unknown_fields_never_fail_a_response(answer: dict[str, Any], odd: Any) 
 @settings(max_examples=scale_examples(60), deadline=None)
 @given(st.sampled_from(["id", "created", "usage", "system_fingerprint", "citations"]), JSON)
 def test_an_extra_field_of_any_type_never_fails_a_response(field: str, odd: Any) -> None:
-    given_ = json.loads(body({"content": "Hi"})) | {field: odd}
+    given_ = json.loads(encode_completion({"content": "Hi"})) | {field: odd}
     assert read("openai", json.dumps(given_).encode())["content"] == "Hi"
 
 

@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from tests.acme import HI
-from tests.core.protocols.openai_chat.requests import adjusted, extra_fields, refusal, sent
+from tests.core.protocols.openai_chat.requests import build_body, build_extra_fields, get_adjustments, get_refusal
 from victor_fp import replay
 from victor_fp.core.catalogue import CATALOGUE
 from victor_fp.core.dialects.chat import ChatDialect
@@ -28,25 +28,28 @@ REFUSED: dict[str, Any] = {
 )
 @pytest.mark.parametrize("provider", ["openai", "azure"])
 def test_reasoning_models_accept_max_completion_tokens_and_no_sampling(provider: str, model: str) -> None:
-    body = sent(provider, model=model, **PLACE)
+    body = build_body(provider, model=model, **PLACE)
     assert body["max_completion_tokens"] == 4096
     assert "max_tokens" not in body
     assert "temperature" not in body
     for option, value in REFUSED.items():
         given = {option: value}
-        assert refusal(provider, model=model, **given, **PLACE) == ("UnsupportedParameter", option)
-        assert adjusted(provider, model=model, **given, **PLACE) == {option: "dropped"}
+        assert get_refusal(provider, model=model, **given, **PLACE) == ("UnsupportedParameter", option)
+        assert get_adjustments(provider, model=model, **given, **PLACE) == {option: "dropped"}
 
 
 def test_effort_none_allows_sampling_if_the_model_supports_it() -> None:
-    assert sent("openai", model="gpt-5.1", reasoning_effort="none")["temperature"] == 0.7
-    assert sent("openai", model="gpt-5.1", reasoning_effort="none", top_p=0.5)["top_p"] == 0.5
-    assert refusal("openai", model="gpt-5.1", reasoning_effort="low", top_p=0.5) == ("UnsupportedParameter", "top_p")
-    assert refusal("openai", model="gpt-5", reasoning_effort="none", top_p=0.5)[0] == "UnsupportedParameter"
+    assert build_body("openai", model="gpt-5.1", reasoning_effort="none")["temperature"] == 0.7
+    assert build_body("openai", model="gpt-5.1", reasoning_effort="none", top_p=0.5)["top_p"] == 0.5
+    assert get_refusal("openai", model="gpt-5.1", reasoning_effort="low", top_p=0.5) == (
+        "UnsupportedParameter",
+        "top_p",
+    )
+    assert get_refusal("openai", model="gpt-5", reasoning_effort="none", top_p=0.5)[0] == "UnsupportedParameter"
 
 
 def test_chat_models_among_reasoning_models_keep_their_sampling() -> None:
-    assert sent("openai", model="gpt-5-chat-latest", temperature=0.1)["temperature"] == 0.1
+    assert build_body("openai", model="gpt-5-chat-latest", temperature=0.1)["temperature"] == 0.1
 
 
 @pytest.mark.parametrize(
@@ -76,7 +79,7 @@ def test_chat_models_among_reasoning_models_keep_their_sampling() -> None:
     ],
 )
 def test_effort_is_sent_in_the_vendor_field(provider: str, model: str, effort: str, fields: dict[str, Any]) -> None:
-    assert extra_fields(provider, model=model, reasoning_effort=effort) == fields
+    assert build_extra_fields(provider, model=model, reasoning_effort=effort) == fields
 
 
 @pytest.mark.parametrize(
@@ -90,31 +93,40 @@ def test_effort_is_sent_in_the_vendor_field(provider: str, model: str, effort: s
 def test_an_effort_that_the_model_does_not_know_is_refused_or_becomes_the_nearest(
     provider: str, model: str, effort: str, sent_as: str
 ) -> None:
-    assert refusal(provider, model=model, reasoning_effort=effort) == ("UnsupportedParameter", "reasoning_effort")
-    assert adjusted(provider, model=model, reasoning_effort=effort) == {"reasoning_effort": "changed"}
-    assert sent(provider, model=model, reasoning_effort=effort, on_unsupported="adjust")["reasoning_effort"] == sent_as
+    assert get_refusal(provider, model=model, reasoning_effort=effort) == ("UnsupportedParameter", "reasoning_effort")
+    assert get_adjustments(provider, model=model, reasoning_effort=effort) == {"reasoning_effort": "changed"}
+    assert (
+        build_body(provider, model=model, reasoning_effort=effort, on_unsupported="adjust")["reasoning_effort"]
+        == sent_as
+    )
 
 
 @pytest.mark.parametrize(
     ("provider", "model"), [("openai", "gpt-4o"), ("groq", "llama-3.3-70b-versatile"), ("xai", "grok-4"), ("mlx", "m")]
 )
 def test_effort_is_rejected_for_models_without_reasoning(provider: str, model: str) -> None:
-    assert refusal(provider, model=model, reasoning_effort="low") == ("UnsupportedParameter", "reasoning_effort")
+    assert get_refusal(provider, model=model, reasoning_effort="low") == ("UnsupportedParameter", "reasoning_effort")
 
 
 def test_budgets() -> None:
-    assert extra_fields("openrouter", reasoning_budget=2000) == {"reasoning": {"max_tokens": 2000}}
-    assert extra_fields("fireworks", reasoning_budget=2000) == {"thinking": {"type": "enabled", "budget_tokens": 2000}}
-    assert extra_fields("siliconflow", reasoning_budget=200) == {"enable_thinking": True, "thinking_budget": 200}
-    assert extra_fields("qiniu-ai", reasoning_budget=2000) == {"thinking": {"type": "enabled", "budget_tokens": 2000}}
-    assert extra_fields("vercel", reasoning_budget=2000) == {"reasoning": {"max_tokens": 2000}}
-    assert extra_fields("qwen", reasoning_budget=2000) == {"enable_thinking": True, "thinking_budget": 2000}
-    assert refusal("openai", reasoning_budget=2000) == ("UnsupportedParameter", "reasoning_budget")
-    assert adjusted("openrouter", reasoning_budget=2000, reasoning_effort="low") == {"reasoning_effort": "dropped"}
+    assert build_extra_fields("openrouter", reasoning_budget=2000) == {"reasoning": {"max_tokens": 2000}}
+    assert build_extra_fields("fireworks", reasoning_budget=2000) == {
+        "thinking": {"type": "enabled", "budget_tokens": 2000}
+    }
+    assert build_extra_fields("siliconflow", reasoning_budget=200) == {"enable_thinking": True, "thinking_budget": 200}
+    assert build_extra_fields("qiniu-ai", reasoning_budget=2000) == {
+        "thinking": {"type": "enabled", "budget_tokens": 2000}
+    }
+    assert build_extra_fields("vercel", reasoning_budget=2000) == {"reasoning": {"max_tokens": 2000}}
+    assert build_extra_fields("qwen", reasoning_budget=2000) == {"enable_thinking": True, "thinking_budget": 2000}
+    assert get_refusal("openai", reasoning_budget=2000) == ("UnsupportedParameter", "reasoning_budget")
+    assert get_adjustments("openrouter", reasoning_budget=2000, reasoning_effort="low") == {
+        "reasoning_effort": "dropped"
+    }
 
 
 def test_an_effort_may_be_null() -> None:
-    body = sent("sarvam", reasoning_effort="none")
+    body = build_body("sarvam", reasoning_effort="none")
     assert "reasoning_effort" in body
     assert body["reasoning_effort"] is None
 

@@ -11,7 +11,15 @@ from returns.result import Failure
 from victor_fp_wire.openai_chat import request as wire
 
 from tests.catalogue_samples import name_params
-from tests.core.protocols.openai_chat.requests import HI, WEATHER, adjusted, build_request, extra_fields, refusal, sent
+from tests.core.protocols.openai_chat.requests import (
+    HI,
+    WEATHER,
+    build_body,
+    build_extra_fields,
+    build_request,
+    get_adjustments,
+    get_refusal,
+)
 from victor_fp.core.catalogue import CATALOGUE
 from victor_fp.core.catalogue.spec import ProviderSpec
 from victor_fp.core.dialects.chat import ChatDialect
@@ -55,9 +63,9 @@ def test_the_plainest_request() -> None:
 
 
 def test_a_stream_request_differs_only_in_its_stream_fields() -> None:
-    assert extra_fields("openai", stream=True) == {"stream": True, "stream_options": {"include_usage": True}}
-    assert extra_fields("together", stream=True) == {"stream": True}
-    assert extra_fields("zai", stream=True, tools=[WEATHER])["tool_stream"] is True
+    assert build_extra_fields("openai", stream=True) == {"stream": True, "stream_options": {"include_usage": True}}
+    assert build_extra_fields("together", stream=True) == {"stream": True}
+    assert build_extra_fields("zai", stream=True, tools=[WEATHER])["tool_stream"] is True
 
 
 EVERY_OPTION: dict[str, Any] = {
@@ -117,10 +125,10 @@ def test_the_body_is_what_the_document_describes(provider: str, stream: bool) ->
     assert isinstance(request, HttpRequest)
     body = request.json()
     assert isinstance(body, dict)
-    assert msgspec.to_builtins(msgspec.convert(body, model_of(provider))) == body
+    assert msgspec.to_builtins(msgspec.convert(body, find_request_model(provider))) == body
 
 
-def model_of(provider: str) -> type[wire.ChatCompletionRequest]:
+def find_request_model(provider: str) -> type[wire.ChatCompletionRequest]:
     """The generated model that the dialect names."""
     dialect = CATALOGUE.find(provider).unwrap().dialect
     assert isinstance(dialect, ChatDialect)
@@ -161,38 +169,38 @@ def test_dialects_reject_only_existing_options() -> None:
 
 
 def test_options_of_openai() -> None:
-    assert extra_fields("openai", top_p=0.9, seed=7, stop=["a"], presence_penalty=1.0, frequency_penalty=1.0) == {
+    assert build_extra_fields("openai", top_p=0.9, seed=7, stop=["a"], presence_penalty=1.0, frequency_penalty=1.0) == {
         "top_p": 0.9,
         "seed": 7,
         "stop": ["a"],
         "presence_penalty": 1.0,
         "frequency_penalty": 1.0,
     }
-    assert extra_fields("openai", service_tier="flex", user="u", logprobs=True) == {
+    assert build_extra_fields("openai", service_tier="flex", user="u", logprobs=True) == {
         "service_tier": "flex",
         "user": "u",
         "logprobs": True,
     }
-    assert extra_fields("openai", logprobs=5) == {"logprobs": True, "top_logprobs": 5}
-    assert extra_fields("openai", logprobs=False) == {}
+    assert build_extra_fields("openai", logprobs=5) == {"logprobs": True, "top_logprobs": 5}
+    assert build_extra_fields("openai", logprobs=False) == {}
 
 
 def test_options_are_sent_in_the_vendor_fields() -> None:
-    assert extra_fields("zai", user="u") == {"user_id": "u"}
-    assert extra_fields("moonshot", user="u") == {"safety_identifier": "u"}
-    assert extra_fields("together", logprobs=5) == {"logprobs": 5}
-    assert sent("groq", max_tokens=9)["max_completion_tokens"] == 9
+    assert build_extra_fields("zai", user="u") == {"user_id": "u"}
+    assert build_extra_fields("moonshot", user="u") == {"safety_identifier": "u"}
+    assert build_extra_fields("together", logprobs=5) == {"logprobs": 5}
+    assert build_body("groq", max_tokens=9)["max_completion_tokens"] == 9
 
 
 def test_too_many_stop_sequences() -> None:
-    assert refusal("openai", stop=["a", "b", "c", "d", "e"]) == ("UnsupportedParameter", "stop")
-    assert sent("openai", stop=["a", "b", "c", "d", "e"], on_unsupported="adjust")["stop"] == ["a", "b", "c", "d"]
-    assert adjusted("zai", stop=["a", "b"]) == {"stop": "changed"}
-    assert len(sent("llamacpp", stop=list("abcdefgh"))["stop"]) == 8
+    assert get_refusal("openai", stop=["a", "b", "c", "d", "e"]) == ("UnsupportedParameter", "stop")
+    assert build_body("openai", stop=["a", "b", "c", "d", "e"], on_unsupported="adjust")["stop"] == ["a", "b", "c", "d"]
+    assert get_adjustments("zai", stop=["a", "b"]) == {"stop": "changed"}
+    assert len(build_body("llamacpp", stop=list("abcdefgh"))["stop"]) == 8
 
 
 def test_tools_and_the_choice_among_them() -> None:
-    body = sent("openai", tools=[WEATHER], tool_choice={"name": "weather"}, parallel_tool_calls=False)
+    body = build_body("openai", tools=[WEATHER], tool_choice={"name": "weather"}, parallel_tool_calls=False)
     assert body["tools"] == [
         {
             "type": "function",
@@ -201,20 +209,20 @@ def test_tools_and_the_choice_among_them() -> None:
     ]
     assert body["tool_choice"] == {"type": "function", "function": {"name": "weather"}}
     assert body["parallel_tool_calls"] is False
-    assert sent("openai", tools=[WEATHER], tool_choice="required")["tool_choice"] == "required"
-    assert refusal("qwen", tools=[WEATHER], tool_choice="required") == ("UnsupportedParameter", "tool_choice")
-    assert refusal("openai", tool_choice="required") == ("UnsupportedParameter", "tool_choice")
-    assert extra_fields("openai", tool_choice="auto") == {}
+    assert build_body("openai", tools=[WEATHER], tool_choice="required")["tool_choice"] == "required"
+    assert get_refusal("qwen", tools=[WEATHER], tool_choice="required") == ("UnsupportedParameter", "tool_choice")
+    assert get_refusal("openai", tool_choice="required") == ("UnsupportedParameter", "tool_choice")
+    assert build_extra_fields("openai", tool_choice="auto") == {}
 
 
 def test_tool_choice_none_sends_no_tools_if_the_vendor_has_no_value_for_it() -> None:
-    assert sent("openai", tools=[WEATHER], tool_choice="none")["tool_choice"] == "none"
-    assert "tools" not in sent("zai", tools=[WEATHER], tool_choice="none")
+    assert build_body("openai", tools=[WEATHER], tool_choice="none")["tool_choice"] == "none"
+    assert "tools" not in build_body("zai", tools=[WEATHER], tool_choice="none")
 
 
 def test_parallel_tool_calls_is_sent_only_to_disable_them() -> None:
-    assert "parallel_tool_calls" not in sent("deepseek", tools=[WEATHER], parallel_tool_calls=True)
-    assert refusal("deepseek", tools=[WEATHER], parallel_tool_calls=False) == (
+    assert "parallel_tool_calls" not in build_body("deepseek", tools=[WEATHER], parallel_tool_calls=True)
+    assert get_refusal("deepseek", tools=[WEATHER], parallel_tool_calls=False) == (
         "UnsupportedParameter",
         "parallel_tool_calls",
     )
@@ -222,65 +230,69 @@ def test_parallel_tool_calls_is_sent_only_to_disable_them() -> None:
 
 def test_a_strict_tool_is_closed() -> None:
     strict = WEATHER.model_copy(update={"strict": True})
-    function = sent("openai", tools=[strict])["tools"][0]["function"]
+    function = build_body("openai", tools=[strict])["tools"][0]["function"]
     assert function["strict"] is True
     assert function["parameters"]["additionalProperties"] is False
 
 
 def test_response_format_with_a_schema() -> None:
-    given = extra_fields("openai", response_format=Answer)["response_format"]
+    given = build_extra_fields("openai", response_format=Answer)["response_format"]
     assert given["type"] == "json_schema"
     spec = given["json_schema"]
     assert (spec["name"], spec["strict"]) == ("Answer", True)
     assert spec["schema"]["required"] == ["text", "score"]
     assert spec["schema"]["additionalProperties"] is False
     assert "default" not in spec["schema"]["properties"]["score"]
-    assert extra_fields("llamacpp", response_format=Answer)["response_format"]["json_schema"]["schema"]["required"] == [
-        "text"
-    ]
+    assert build_extra_fields("llamacpp", response_format=Answer)["response_format"]["json_schema"]["schema"][
+        "required"
+    ] == ["text"]
 
 
 def test_a_schema_with_free_keys_is_sent_as_it_is_and_not_strictly() -> None:
     free = {"type": "object", "properties": {"a": {"type": "object", "additionalProperties": {"type": "integer"}}}}
-    spec = extra_fields("openai", response_format=free)["response_format"]["json_schema"]
+    spec = build_extra_fields("openai", response_format=free)["response_format"]["json_schema"]
     assert (spec["schema"], spec["strict"]) == (free, False)
 
 
 def test_json_without_a_schema() -> None:
-    assert extra_fields("openai", response_format="json") == {"response_format": {"type": "json_object"}}
-    assert extra_fields("lmstudio", response_format="json")["response_format"]["json_schema"]["schema"] == {
+    assert build_extra_fields("openai", response_format="json") == {"response_format": {"type": "json_object"}}
+    assert build_extra_fields("lmstudio", response_format="json")["response_format"]["json_schema"]["schema"] == {
         "type": "object"
     }
-    assert refusal("mlx", response_format="json") == ("UnsupportedParameter", "response_format")
-    assert refusal("deepseek", response_format=Answer) == ("UnsupportedParameter", "response_format")
-    assert adjusted("deepseek", response_format=Answer) == {"response_format": "changed"}
-    assert sent("deepseek", response_format=Answer, on_unsupported="adjust")["response_format"] == {
+    assert get_refusal("mlx", response_format="json") == ("UnsupportedParameter", "response_format")
+    assert get_refusal("deepseek", response_format=Answer) == ("UnsupportedParameter", "response_format")
+    assert get_adjustments("deepseek", response_format=Answer) == {"response_format": "changed"}
+    assert build_body("deepseek", response_format=Answer, on_unsupported="adjust")["response_format"] == {
         "type": "json_object"
     }
 
 
 def test_unknown_options_and_extra_body_are_sent_unmodified() -> None:
-    body = sent("openai", n=2, extra_body={"n": 3, "store": True, "temperature": None})
+    body = build_body("openai", n=2, extra_body={"n": 3, "store": True, "temperature": None})
     assert (body["n"], body["store"], "temperature" in body) == (3, True, False)
 
 
 def test_extra_body_is_merged_with_options_and_overrides_are_reported() -> None:
-    assert sent("openrouter", reasoning_effort="low", extra_body={"reasoning": {"exclude": True}})["reasoning"] == {
+    assert build_body("openrouter", reasoning_effort="low", extra_body={"reasoning": {"exclude": True}})[
+        "reasoning"
+    ] == {
         "effort": "low",
         "exclude": True,
     }
-    streamed = sent("openai", stream=True, extra_body={"stream_options": {"include_obfuscation": False}})
+    streamed = build_body("openai", stream=True, extra_body={"stream_options": {"include_obfuscation": False}})
     assert streamed["stream_options"] == {"include_usage": True, "include_obfuscation": False}
-    assert adjusted("openai", seed=1, extra_body={"seed": 2}) == {"seed": "changed"}
+    assert get_adjustments("openai", seed=1, extra_body={"seed": 2}) == {"seed": "changed"}
 
 
 def test_max_tokens_in_a_vendor_field_replaces_the_default() -> None:
-    assert "max_tokens" not in sent("openai", model="gpt-4o", extra_body={"max_completion_tokens": 5})
-    assert sent("openai", model="gpt-4o", max_tokens=7, extra_body={"max_completion_tokens": 5})["max_tokens"] == 7
+    assert "max_tokens" not in build_body("openai", model="gpt-4o", extra_body={"max_completion_tokens": 5})
+    assert (
+        build_body("openai", model="gpt-4o", max_tokens=7, extra_body={"max_completion_tokens": 5})["max_tokens"] == 7
+    )
 
 
 def test_unset_max_tokens_and_temperature_are_not_sent() -> None:
-    assert set(sent("openai", max_tokens=None, temperature=None)) == {"model", "messages"}
+    assert set(build_body("openai", max_tokens=None, temperature=None)) == {"model", "messages"}
 
 
 def test_headers_of_settings_and_callers() -> None:

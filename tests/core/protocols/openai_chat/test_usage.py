@@ -7,22 +7,22 @@ from typing import Any
 
 import pytest
 
-from tests.core.protocols.openai_chat.answers import body, read
+from tests.core.protocols.openai_chat.answers import encode_completion, read
 from victor_fp import replay
 
 BASE = {"prompt_tokens": 100, "completion_tokens": 20, "total_tokens": 120}
 
 
-def usage(provider: str, counts: dict[str, Any]) -> dict[str, Any] | None:
-    counted: dict[str, Any] | None = read(provider, body({"content": "Hi"}, usage=counts)).get("usage")
+def read_usage(provider: str, counts: dict[str, Any]) -> dict[str, Any] | None:
+    counted: dict[str, Any] | None = read(provider, encode_completion({"content": "Hi"}, usage=counts)).get("usage")
     return counted
 
 
 def test_unreported_counts_are_absent() -> None:
-    assert usage("openai", BASE) == BASE
-    assert usage("openai", {"prompt_tokens": 3, "completion_tokens": None}) == {"prompt_tokens": 3}
-    assert usage("openai", {"prompt_tokens": None}) is None
-    assert "usage" not in read("openai", body({"content": "Hi"}))
+    assert read_usage("openai", BASE) == BASE
+    assert read_usage("openai", {"prompt_tokens": 3, "completion_tokens": None}) == {"prompt_tokens": 3}
+    assert read_usage("openai", {"prompt_tokens": None}) is None
+    assert "usage" not in read("openai", encode_completion({"content": "Hi"}))
 
 
 def test_zero_that_was_reported_is_zero() -> None:
@@ -31,7 +31,7 @@ def test_zero_that_was_reported_is_zero() -> None:
         "prompt_tokens_details": {"cached_tokens": 0},
         "completion_tokens_details": {"reasoning_tokens": 0},
     }
-    assert usage("openai", counts) == {**BASE, "cache_read_input_tokens": 0, "reasoning_tokens": 0}
+    assert read_usage("openai", counts) == {**BASE, "cache_read_input_tokens": 0, "reasoning_tokens": 0}
 
 
 @pytest.mark.parametrize(
@@ -45,15 +45,15 @@ def test_zero_that_was_reported_is_zero() -> None:
     ],
 )
 def test_cached_tokens_are_found_in_every_field(provider: str, extra: dict[str, Any]) -> None:
-    assert usage(provider, BASE | extra) == {**BASE, "cache_read_input_tokens": 64}
+    assert read_usage(provider, BASE | extra) == {**BASE, "cache_read_input_tokens": 64}
 
 
 def test_cache_writes_are_counted() -> None:
-    assert usage("openrouter", BASE | {"prompt_tokens_details": {"cache_write_tokens": 9}}) == {
+    assert read_usage("openrouter", BASE | {"prompt_tokens_details": {"cache_write_tokens": 9}}) == {
         **BASE,
         "cache_creation_input_tokens": 9,
     }
-    assert usage("qwen", BASE | {"prompt_tokens_details": {"cache_creation_input_tokens": 9}}) == {
+    assert read_usage("qwen", BASE | {"prompt_tokens_details": {"cache_creation_input_tokens": 9}}) == {
         **BASE,
         "cache_creation_input_tokens": 9,
     }
@@ -66,7 +66,7 @@ def test_reasoning_that_is_counted_apart_is_added() -> None:
         "total_tokens": 150,
         "completion_tokens_details": {"reasoning_tokens": 30},
     }
-    assert usage("xai", apart) == {
+    assert read_usage("xai", apart) == {
         "prompt_tokens": 100,
         "completion_tokens": 50,
         "total_tokens": 150,
@@ -81,7 +81,7 @@ def test_reasoning_inside_the_completion_is_not_added_again() -> None:
         "total_tokens": 150,
         "completion_tokens_details": {"reasoning_tokens": 30},
     }
-    assert usage("openai", inside) == {
+    assert read_usage("openai", inside) == {
         "prompt_tokens": 100,
         "completion_tokens": 50,
         "total_tokens": 150,
@@ -93,14 +93,14 @@ def test_reasoning_inside_the_completion_is_not_added_again() -> None:
     ("extra", "cost"), [({"cost": 0.25}, 0.25), ({"cost_in_usd_ticks": 5_000_000_000}, 0.5), ({}, None)]
 )
 def test_the_cost_is_in_dollars_where_the_vendor_names_it(extra: dict[str, Any], cost: float | None) -> None:
-    metadata = read("openrouter", body({"content": "Hi"}, usage=BASE | extra))["metadata"]
+    metadata = read("openrouter", encode_completion({"content": "Hi"}, usage=BASE | extra))["metadata"]
     assert metadata.get("cost") == (None if cost is None else {"amount": cost, "currency": "USD", "source": "vendor"})
     assert ("usage_raw" in metadata) == bool(extra)
 
 
 def test_counts_beyond_the_standard_ones_are_kept_as_they_came() -> None:
     raw = {**BASE, "queue_time": 0.5, "prompt_tokens_details": {"audio_tokens": 4}}
-    assert read("groq", body({"content": "Hi"}, usage=raw))["metadata"]["usage_raw"] == raw
+    assert read("groq", encode_completion({"content": "Hi"}, usage=raw))["metadata"]["usage_raw"] == raw
 
 
 def test_the_cost_of_perplexity_is_an_object() -> None:

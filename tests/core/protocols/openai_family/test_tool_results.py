@@ -27,7 +27,7 @@ CALL = {"id": "abcdefghi", "name": "look", "arguments": {}}
 LAST = Message(role="user", content="What is it?")
 
 
-def conversation(*contents: str | list[Part], is_error: bool = False) -> list[Message]:
+def build_conversation(*contents: str | list[Part], is_error: bool = False) -> list[Message]:
     """One call per content, all results, and a question."""
     calls: list[Any] = [{**CALL, "id": f"abcdefgh{place}"} for place in range(len(contents))]
     results = [
@@ -37,7 +37,7 @@ def conversation(*contents: str | list[Part], is_error: bool = False) -> list[Me
     return [LAST, Message(role="assistant", tool_calls=calls), *results, LAST]
 
 
-def entries(request: HttpRequest) -> list[dict[str, Any]]:
+def list_entries(request: HttpRequest) -> list[dict[str, Any]]:
     """The messages or input items."""
     body: Any = request.json()
     found: list[dict[str, Any]] = body.get("messages") or body["input"]
@@ -51,13 +51,13 @@ def is_result(entry: dict[str, Any]) -> bool:
 @pytest.mark.parametrize("kind", PARTS)
 @pytest.mark.parametrize("provider", NAMES)
 def test_a_part_of_a_result_is_sent_or_moved_or_refused(provider: str, kind: str) -> None:
-    turns = conversation([TextPart(text="seen"), PARTS[kind]])
+    turns = build_conversation([TextPart(text="seen"), PARTS[kind]])
     strict = build_request(provider, turns, settings=SETTINGS)
     request = build_request(provider, turns, settings=SETTINGS, on_unsupported="adjust")
     assert isinstance(request, HttpRequest)
     changes = [(change.parameter, change.action) for change in request.adjustments]
-    marked = [entry for entry in entries(request) if MARK in json.dumps(entry)]
-    assert "seen" in json.dumps([entry for entry in entries(request) if is_result(entry)])
+    marked = [entry for entry in list_entries(request) if MARK in json.dumps(entry)]
+    assert "seen" in json.dumps([entry for entry in list_entries(request) if is_result(entry)])
     if not changes:
         assert isinstance(strict, HttpRequest)
         assert [is_result(entry) for entry in marked] == [True]
@@ -85,17 +85,19 @@ def test_a_part_of_a_result_is_sent_or_moved_or_refused(provider: str, kind: str
 )
 def test_tool_result_parts_match_the_vendor_documents(provider: str, kinds: set[str]) -> None:
     taken = {
-        kind for kind, part in PARTS.items() if isinstance(build_request(provider, conversation([part])), HttpRequest)
+        kind
+        for kind, part in PARTS.items()
+        if isinstance(build_request(provider, build_conversation([part])), HttpRequest)
     }
     assert taken == kinds
 
 
 @pytest.mark.parametrize("provider", ["openai", "xai-responses"])
 def test_moved_parts_follow_all_results_of_a_turn(provider: str) -> None:
-    turns = conversation([PARTS["image"]], "plain", [TextPart(text="a"), PARTS["image"]])
+    turns = build_conversation([PARTS["image"]], "plain", [TextPart(text="a"), PARTS["image"]])
     request = build_request(provider, turns, on_unsupported="adjust")
     assert isinstance(request, HttpRequest)
-    *_, first, second, third, moved, last = entries(request)
+    *_, first, second, third, moved, last = list_entries(request)
     assert [is_result(entry) for entry in (first, second, third, moved, last)] == [True, True, True, False, False]
     texts = [part["text"] for part in moved["content"] if "text" in part]
     assert texts == [f"Attached to the result of the call abcdefgh{place}:" for place in (0, 2)]
@@ -105,10 +107,10 @@ def test_moved_parts_follow_all_results_of_a_turn(provider: str) -> None:
 
 @pytest.mark.parametrize("provider", ["openai", "groq", "mistral", "openai-responses"])
 def test_a_failed_result_with_an_image_is_marked_once_and_sends_the_image(provider: str) -> None:
-    turns = conversation([TextPart(text="no such page"), PARTS["image"]], is_error=True)
+    turns = build_conversation([TextPart(text="no such page"), PARTS["image"]], is_error=True)
     request = build_request(provider, turns, on_unsupported="adjust")
     assert isinstance(request, HttpRequest)
-    text = json.dumps(entries(request))
+    text = json.dumps(list_entries(request))
     assert (text.count("Error: no such page"), text.count(MARK)) == (1, 1)
 
 
@@ -119,7 +121,7 @@ def test_the_names_of_participants_are_sent_or_refused(provider: str) -> None:
     request = build_request(provider, [named], settings=SETTINGS, on_unsupported="adjust")
     assert isinstance(request, HttpRequest)
     if isinstance(strict, HttpRequest):
-        assert entries(strict)[0]["name"] == "ann"
+        assert list_entries(strict)[0]["name"] == "ann"
         assert request.adjustments == ()
     else:
         assert "ann" not in json.dumps(request.json())

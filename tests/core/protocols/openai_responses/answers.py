@@ -24,25 +24,25 @@ USAGE: dict[str, Any] = {
 }
 
 
-def text(said: str, *annotations: dict[str, Any], **more: Any) -> dict[str, Any]:
+def build_text(said: str, *annotations: dict[str, Any], **more: Any) -> dict[str, Any]:
     return {"type": "output_text", "text": said, "annotations": [*annotations], "logprobs": [], **more}
 
 
-def refusal(said: str) -> dict[str, Any]:
+def build_refusal(said: str) -> dict[str, Any]:
     return {"type": "refusal", "refusal": said}
 
 
-def message(*parts: dict[str, Any] | str, id: str = "msg_1", **more: Any) -> dict[str, Any]:
-    content = [text(part) if isinstance(part, str) else part for part in parts]
+def build_message(*parts: dict[str, Any] | str, id: str = "msg_1", **more: Any) -> dict[str, Any]:
+    content = [build_text(part) if isinstance(part, str) else part for part in parts]
     return {"type": "message", "id": id, "role": "assistant", "status": "completed", "content": content, **more}
 
 
-def reasoning(*summary: str, id: str = "rs_1", **more: Any) -> dict[str, Any]:
+def build_reasoning(*summary: str, id: str = "rs_1", **more: Any) -> dict[str, Any]:
     parts = [{"type": "summary_text", "text": part} for part in summary]
     return {"type": "reasoning", "id": id, "summary": parts, "encrypted_content": f"enc-{id}", **more}
 
 
-def thought(said: str, id: str = "rs_1") -> dict[str, Any]:
+def build_thought(said: str, id: str = "rs_1") -> dict[str, Any]:
     """Reasoning as open models show it: plain, without a summary."""
     content = [{"type": "reasoning_text", "text": said}]
     return {"type": "reasoning", "id": id, "summary": [], "content": content, "status": "completed"}
@@ -53,11 +53,11 @@ def call(name: str, arguments: str, id: str = "1", **more: Any) -> dict[str, Any
     return {**item, "status": "completed", **more}
 
 
-def custom(name: str, given: str, id: str = "1") -> dict[str, Any]:
+def build_custom_call(name: str, given: str, id: str = "1") -> dict[str, Any]:
     return {"type": "custom_tool_call", "id": f"ctc_{id}", "call_id": f"call_{id}", "name": name, "input": given}
 
 
-def searched(query: str, id: str = "ws_1") -> dict[str, Any]:
+def build_search_call(query: str, id: str = "ws_1") -> dict[str, Any]:
     action = {"type": "search", "query": query, "sources": None}
     return {"type": "web_search_call", "id": id, "status": "completed", "action": action}
 
@@ -66,11 +66,13 @@ def response(*output: dict[str, Any], **more: Any) -> dict[str, Any]:
     return {**HEAD, "status": "completed", "error": None, "output": [*output], "usage": USAGE, **more}
 
 
-def incomplete(*output: dict[str, Any], reason: str = "max_output_tokens", **more: Any) -> dict[str, Any]:
+def build_incomplete_response(
+    *output: dict[str, Any], reason: str = "max_output_tokens", **more: Any
+) -> dict[str, Any]:
     return response(*output, status="incomplete", incomplete_details={"reason": reason}, **more)
 
 
-def pieces(whole: str) -> list[str]:
+def split_text(whole: str) -> list[str]:
     """A text as a model streams it."""
     return [whole[start : start + 3] for start in range(0, len(whole), 3)]
 
@@ -80,33 +82,38 @@ def events(whole: dict[str, Any]) -> list[dict[str, Any]]:
     begun = {**whole, "status": "in_progress", "output": [], "usage": None, "incomplete_details": None}
     written = [{"type": "response.created", "response": begun}, {"type": "response.in_progress", "response": begun}]
     for index, item in enumerate(whole["output"]):
-        written += item_events(index, item)
+        written += build_item_events(index, item)
     written.append({"type": f"response.{whole['status']}", "response": whole})
     return [{**event, "sequence_number": number} for number, event in enumerate(written)]
 
 
-def item_events(index: int, item: dict[str, Any]) -> list[dict[str, Any]]:
+def build_item_events(index: int, item: dict[str, Any]) -> list[dict[str, Any]]:
     at = {"output_index": index, "item_id": item["id"]}
     match item["type"]:
         case "message":
             announced = {**item, "status": "in_progress", "content": []}
-            inside = [event for place, part in enumerate(item["content"]) for event in part_events(at, place, part)]
+            inside = [
+                event for place, part in enumerate(item["content"]) for event in build_part_events(at, place, part)
+            ]
         case "reasoning":
             announced = {**item, "summary": [], **({"content": []} if "content" in item else {})}
-            inside = thinking_events(at, item)
+            inside = build_thinking_events(at, item)
         case "function_call":
             announced = {**item, "status": "in_progress", "arguments": ""}
             inside = [
                 *(
                     {"type": "response.function_call_arguments.delta", **at, "delta": p}
-                    for p in pieces(item["arguments"])
+                    for p in split_text(item["arguments"])
                 ),
                 {"type": "response.function_call_arguments.done", **at, "arguments": item["arguments"]},
             ]
         case "custom_tool_call":
             announced = {**item, "input": ""}
             inside = [
-                *({"type": "response.custom_tool_call_input.delta", **at, "delta": p} for p in pieces(item["input"])),
+                *(
+                    {"type": "response.custom_tool_call_input.delta", **at, "delta": p}
+                    for p in split_text(item["input"])
+                ),
                 {"type": "response.custom_tool_call_input.done", **at, "input": item["input"]},
             ]
         case kind:
@@ -119,14 +126,14 @@ def item_events(index: int, item: dict[str, Any]) -> list[dict[str, Any]]:
     ]
 
 
-def part_events(at: dict[str, Any], place: int, part: dict[str, Any]) -> list[dict[str, Any]]:
+def build_part_events(at: dict[str, Any], place: int, part: dict[str, Any]) -> list[dict[str, Any]]:
     at = {**at, "content_index": place}
     kind, field = ("output_text", "text") if part["type"] == "output_text" else ("refusal", "refusal")
     empty = {**part, field: "", **({"annotations": [], "logprobs": []} if field == "text" else {})}
     cited = part.get("annotations", [])
     return [
         {"type": "response.content_part.added", **at, "part": empty},
-        *({"type": f"response.{kind}.delta", **at, "delta": said} for said in pieces(part[field])),
+        *({"type": f"response.{kind}.delta", **at, "delta": said} for said in split_text(part[field])),
         *({"type": "response.output_text.annotation.added", **at, "annotation": one} for one in cited),
         {"type": f"response.{kind}.done", **at, field: part[field]},
         # Its log probabilities are left out here, as they are on the wire.
@@ -134,24 +141,24 @@ def part_events(at: dict[str, Any], place: int, part: dict[str, Any]) -> list[di
     ]
 
 
-def thinking_events(at: dict[str, Any], item: dict[str, Any]) -> list[dict[str, Any]]:
+def build_thinking_events(at: dict[str, Any], item: dict[str, Any]) -> list[dict[str, Any]]:
     written: list[dict[str, Any]] = []
     for place, part in enumerate(item["summary"]):
         there = {**at, "summary_index": place}
         written.append({"type": "response.reasoning_summary_part.added", **there, "part": {**part, "text": ""}})
         written += (
-            {"type": "response.reasoning_summary_text.delta", **there, "delta": p} for p in pieces(part["text"])
+            {"type": "response.reasoning_summary_text.delta", **there, "delta": p} for p in split_text(part["text"])
         )
         written.append({"type": "response.reasoning_summary_text.done", **there, "text": part["text"]})
         written.append({"type": "response.reasoning_summary_part.done", **there, "part": part})
     for place, part in enumerate(item.get("content", [])):
         there = {**at, "content_index": place}
-        written += ({"type": "response.reasoning_text.delta", **there, "delta": p} for p in pieces(part["text"]))
+        written += ({"type": "response.reasoning_text.delta", **there, "delta": p} for p in split_text(part["text"]))
         written.append({"type": "response.reasoning_text.done", **there, "text": part["text"]})
     return written
 
 
-def sse(payloads: Iterable[dict[str, Any]]) -> bytes:
+def encode_sse(payloads: Iterable[dict[str, Any]]) -> bytes:
     return b"".join(f"event: {one['type']}\ndata: {json.dumps(one)}\n\n".encode() for one in payloads)
 
 
@@ -166,10 +173,10 @@ def dump_result(result: Result[CompletionResponse, Fault]) -> dict[str, Any]:
         case Success(completion):
             return completion.model_dump(exclude={"raw_response", "role"}, exclude_none=True)
         case Failure(fault):
-            return broken(fault)
+            return describe_fault(fault)
 
 
-def broken(fault: Fault) -> dict[str, Any]:
+def describe_fault(fault: Fault) -> dict[str, Any]:
     """A fault with the fields that say something."""
     fields = {name: msgspec.to_builtins(getattr(fault, name)) for name in fault.__struct_fields__}
     return {
@@ -178,7 +185,7 @@ def broken(fault: Fault) -> dict[str, Any]:
     }
 
 
-def streamed(data: bytes, *, size: int = 0, provider: str = "openai-responses") -> dict[str, Any]:
+def read_stream(data: bytes, *, size: int = 0, provider: str = "openai-responses") -> dict[str, Any]:
     """A stream's answer in the form that `read` has: its texts joined, the rest from its last chunk or its fault."""
     reads = [data[start : start + size] for start in range(0, len(data), size)] if size else [data]
     content, last = "", {"fault": "nothing came"}
@@ -189,11 +196,11 @@ def streamed(data: bytes, *, size: int = 0, provider: str = "openai-responses") 
                 if part.is_final:
                     last = {"content": content, **part.model_dump(exclude={"content", "is_final"}, exclude_none=True)}
             case Failure(fault):
-                last = broken(fault)
+                last = describe_fault(fault)
     return last
 
 
-def next_message(whole: dict[str, Any], provider: str = "openai-responses") -> Message:
+def read_message(whole: dict[str, Any], provider: str = "openai-responses") -> Message:
     """The assistant's message for the next turn."""
     match outcome(replay.response(provider, 200, {}, json.dumps(whole).encode())):
         case Success(completion):

@@ -44,25 +44,27 @@ def request(messages: Sequence[Message] = (HI,), **more: Any) -> HttpRequest:
     return built
 
 
-def body(messages: Sequence[Message] = (HI,), **more: Any) -> dict[str, Any]:
+def build_body(messages: Sequence[Message] = (HI,), **more: Any) -> dict[str, Any]:
     sent = request(messages, **more).json()
     assert isinstance(sent, dict)
     return sent
 
 
-def items(*messages: Message, **more: Any) -> list[Any]:
-    found: list[Any] = body(messages, **more)["input"]
+def build_items(*messages: Message, **more: Any) -> list[Any]:
+    found: list[Any] = build_body(messages, **more)["input"]
     return found
 
 
-def refused(messages: Sequence[Message] = (HI,), **more: Any) -> str:
+def get_unsupported_parameter(messages: Sequence[Message] = (HI,), **more: Any) -> str:
     """The parameter that a request is refused for."""
     fault = build_request(messages, **more)
     assert isinstance(fault, UnsupportedParameter), fault
     return fault.parameter
 
 
-def adjusted(messages: Sequence[Message] = (HI,), **more: Any) -> tuple[dict[str, Any], list[tuple[str, str]]]:
+def build_adjusted_body(
+    messages: Sequence[Message] = (HI,), **more: Any
+) -> tuple[dict[str, Any], list[tuple[str, str]]]:
     """The body, and what was done to the wishes that it could not hold."""
     built = request(messages, on_unsupported="adjust", **more)
     sent = built.json()

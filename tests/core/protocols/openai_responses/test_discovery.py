@@ -11,7 +11,7 @@ from victor_fp.core.protocols import Discovery, codec_for
 from victor_fp.core.request_building.endpoints import build_endpoint
 
 
-def discovery(provider: str, **settings: str) -> Discovery:
+def get_discovery(provider: str, **settings: str) -> Discovery:
     found = codec_for(build_endpoint(CATALOGUE.find(provider).unwrap(), settings=settings).unwrap()).discovery
     assert found is not None
     return found
@@ -28,7 +28,7 @@ def discovery(provider: str, **settings: str) -> Discovery:
 )
 def test_the_list(provider: str, url: str) -> None:
     settings = {"endpoint": "https://unit.openai.azure.com"} if provider == "azure-responses" else {}
-    found = discovery(provider, **settings)
+    found = get_discovery(provider, **settings)
     listing = found.list_request()
     assert (listing.method, listing.url, found.model_request) == ("GET", url, None)
     body = json.dumps({"object": "list", "data": [{"id": "m-1"}, {"id": "m-2", "context_length": 8192}]}).encode()
@@ -36,7 +36,7 @@ def test_the_list(provider: str, url: str) -> None:
 
 
 def test_a_local_server_is_asked_for_the_model_that_it_serves() -> None:
-    found = discovery("llamacpp-responses")
+    found = get_discovery("llamacpp-responses")
     assert found.model_request is not None
     assert found.read_model is not None
     assert found.model_request("m").url == "http://localhost:8080/props?model=m"

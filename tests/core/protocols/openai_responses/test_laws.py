@@ -9,21 +9,21 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.core.protocols.openai_responses.answers import (
+    build_custom_call,
+    build_message,
+    build_reasoning,
+    build_refusal,
+    build_search_call,
+    build_text,
     call,
-    custom,
+    encode_sse,
     events,
-    message,
-    next_message,
     read,
-    reasoning,
-    refusal,
+    read_message,
+    read_stream,
     response,
-    searched,
-    sse,
-    streamed,
-    text,
 )
-from tests.core.protocols.openai_responses.requests import HI, THINKER, items
+from tests.core.protocols.openai_responses.requests import HI, THINKER, build_items
 from tests.example_counts import scale_examples
 from victor_fp.core.types import Message
 
@@ -36,17 +36,17 @@ JSON = st.recursive(
 )
 CITATION = st.fixed_dictionaries({"type": st.just("url_citation"), "url": WORDS})
 PARTS = st.one_of(
-    st.builds(refusal, SAID),
-    st.builds(lambda said, cited: text(said, *cited), SAID, st.lists(CITATION, max_size=2)),
+    st.builds(build_refusal, SAID),
+    st.builds(lambda said, cited: build_text(said, *cited), SAID, st.lists(CITATION, max_size=2)),
 )
 ARGUMENTS = st.dictionaries(WORDS, JSON, max_size=3).map(json.dumps)
 ITEMS = st.one_of(
-    st.lists(PARTS, min_size=1, max_size=3).map(lambda parts: message(*parts)),
-    st.lists(PARTS, min_size=1, max_size=2).map(lambda parts: message(*parts, phase="commentary")),
-    st.lists(SAID, max_size=3).map(lambda parts: reasoning(*parts)),
+    st.lists(PARTS, min_size=1, max_size=3).map(lambda parts: build_message(*parts)),
+    st.lists(PARTS, min_size=1, max_size=2).map(lambda parts: build_message(*parts, phase="commentary")),
+    st.lists(SAID, max_size=3).map(lambda parts: build_reasoning(*parts)),
     st.builds(call, st.just("weather"), ARGUMENTS),
-    st.builds(lambda words: custom("shout", f"!{words}"), WORDS),
-    st.builds(searched, WORDS),
+    st.builds(lambda words: build_custom_call("shout", f"!{words}"), WORDS),
+    st.builds(build_search_call, WORDS),
     JSON.map(lambda more: {"type": "yet_unknown", "id": "", "more": more, "less": None}),
 )
 REASONS = st.sampled_from([None, "max_output_tokens", "content_filter", "yet_unknown"])
@@ -65,11 +65,11 @@ def responses(draw: st.DrawFn) -> dict[str, Any]:
     return response(*output, usage=draw(st.none() | COUNTS), **details)
 
 
-def results(answer: Message) -> list[Message]:
+def build_results(answer: Message) -> list[Message]:
     return [Message(role="tool", tool_call_id=made["id"], content="ok") for made in answer.tool_calls or ()]
 
 
-def given_back(item: dict[str, Any]) -> dict[str, Any]:
+def build_replayed_item(item: dict[str, Any]) -> dict[str, Any]:
     """An item as it is sent back: without nulls, and without generated fields that the vendor does not read."""
     back = {name: value for name, value in item.items() if value is not None}
     if item["type"] == "message":
@@ -83,14 +83,14 @@ def given_back(item: dict[str, Any]) -> dict[str, Any]:
 @settings(max_examples=scale_examples(60), deadline=None)
 @given(responses())
 def test_a_stream_folds_to_the_same_response_as_its_body(whole: dict[str, Any]) -> None:
-    assert streamed(sse(events(whole))) == read(whole)
+    assert read_stream(encode_sse(events(whole))) == read(whole)
 
 
 @settings(max_examples=scale_examples(60), deadline=None)
 @given(responses(), st.integers(1, 60))
 def test_chunk_boundaries_do_not_change_the_response(whole: dict[str, Any], size: int) -> None:
-    data = sse(events(whole))
-    assert streamed(data, size=size) == streamed(data)
+    data = encode_sse(events(whole))
+    assert read_stream(data, size=size) == read_stream(data)
 
 
 @settings(max_examples=scale_examples(60), deadline=None)
@@ -98,16 +98,16 @@ def test_chunk_boundaries_do_not_change_the_response(whole: dict[str, Any], size
 def test_a_stream_cut_before_its_end_is_truncated(whole: dict[str, Any], data: st.DataObject) -> None:
     story = events(whole)
     kept = data.draw(st.integers(0, len(story) - 1))
-    assert streamed(sse(story[:kept]))["fault"] == "StreamTruncated"
+    assert read_stream(encode_sse(story[:kept]))["fault"] == "StreamTruncated"
 
 
 @settings(max_examples=scale_examples(60), deadline=None)
 @given(responses())
 def test_everything_is_sent_back_to_its_vendor_unmodified_and_in_order(whole: dict[str, Any]) -> None:
-    answer = next_message(whole)
-    sent = items(HI, answer, *results(answer), HI, model=THINKER)[1:-1]
-    back = [given_back(item) for item in sent if not item["type"].endswith("_output")]
-    assert back == [given_back(item) for item in whole["output"]]
+    answer = read_message(whole)
+    sent = build_items(HI, answer, *build_results(answer), HI, model=THINKER)[1:-1]
+    back = [build_replayed_item(item) for item in sent if not item["type"].endswith("_output")]
+    assert back == [build_replayed_item(item) for item in whole["output"]]
 
 
 @settings(max_examples=scale_examples(60), deadline=None)
@@ -118,7 +118,7 @@ def test_items_whose_events_are_mixed_stay_apart(whole: dict[str, Any], luck: An
     mixed = []
     while queues := [queue for queue in queues if queue]:
         mixed.append(luck.choice(queues).pop(0))
-    got, want = streamed(sse([first, *mixed, last])), read(whole)
+    got, want = read_stream(encode_sse([first, *mixed, last])), read(whole)
     assert sorted(got.get("tool_calls", []), key=str) == sorted(want.get("tool_calls", []), key=str)
     assert (got["stop_reason"], got.get("usage")) == (want["stop_reason"], want.get("usage"))
     assert sorted(got["content"]) == sorted(want["content"])
@@ -132,11 +132,11 @@ def test_reasoning_is_sent_back_completely_and_once_for_any_event_order(whole: d
     luck.shuffle(ends)
     # As llama.cpp sends them: the ends of all items behind everything else.
     late = [*[event for event in told if event not in ends], *ends]
-    state = streamed(sse([first, *late, last])).get("metadata", {}).get("provider_state")
+    state = read_stream(encode_sse([first, *late, last])).get("metadata", {}).get("provider_state")
     content = read(whole)["content"]
-    answer = next_message(whole).model_copy(update={"metadata": {"provider_state": state}, "content": content})
-    sent = items(HI, answer, *results(answer), HI, model=THINKER)
-    thoughts = [given_back(item) for item in whole["output"] if item["type"] == "reasoning"]
+    answer = read_message(whole).model_copy(update={"metadata": {"provider_state": state}, "content": content})
+    sent = build_items(HI, answer, *build_results(answer), HI, model=THINKER)
+    thoughts = [build_replayed_item(item) for item in whole["output"] if item["type"] == "reasoning"]
     assert [item for item in sent if item["type"] == "reasoning"] == thoughts
 
 
@@ -150,25 +150,28 @@ def test_extra_fields_and_unknown_events_are_ignored(whole: dict[str, Any], data
         {"type": "response.output_text.delta", "output_index": 99},
     ]
     spiced = [{**event, "novelty": {"deep": [1]}} for event in [*story[:place], odd[0], *story[place:]]]
-    assert streamed(sse(spiced)) == streamed(sse(story))
+    assert read_stream(encode_sse(spiced)) == read_stream(encode_sse(story))
 
 
 @settings(max_examples=scale_examples(60), deadline=None)
 @given(st.binary(max_size=60) | JSON.map(lambda value: json.dumps(value).encode()))
 def test_no_body_and_no_event_raises(data: bytes) -> None:
-    assert streamed(data)
-    assert streamed(b"data: " + data.replace(b"\n", b"") + b"\n\n")
+    assert read_stream(data)
+    assert read_stream(b"data: " + data.replace(b"\n", b"") + b"\n\n")
     assert read(data.decode("latin-1"))
 
 
 @settings(max_examples=scale_examples(60), deadline=None)
 @given(
     st.lists(
-        JSON | st.sampled_from([event["type"] for event in events(response(message("x"), reasoning("y")))]), max_size=4
+        JSON | st.sampled_from([event["type"] for event in events(response(build_message("x"), build_reasoning("y")))]),
+        max_size=4,
     ),
     JSON,
 )
 def test_events_of_the_right_kind_and_the_wrong_shape_raise_nothing(kinds: list[Any], filling: Any) -> None:
     names = ("item", "response", "delta", "part", "output_index", "item_id", "content_index", "annotation", "error")
     frames = [{"type": kind, **dict.fromkeys(names, filling)} for kind in kinds if isinstance(kind, str)]
-    assert streamed(sse([frame for frame in frames if frame["type"].isascii() and frame["type"].isprintable()]))
+    assert read_stream(
+        encode_sse([frame for frame in frames if frame["type"].isascii() and frame["type"].isprintable()])
+    )

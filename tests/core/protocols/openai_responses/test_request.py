@@ -12,10 +12,10 @@ from tests.core.protocols.openai_responses.requests import (
     HI,
     THINKER,
     WEATHER,
-    adjusted,
-    body,
+    build_adjusted_body,
+    build_body,
     build_request,
-    refused,
+    get_unsupported_parameter,
     request,
 )
 from victor_fp import replay
@@ -41,7 +41,7 @@ UNSUPPORTED_OPTIONS: dict[str, Any] = {
 }
 
 
-def settings(provider: str) -> dict[str, str] | None:
+def choose_settings(provider: str) -> dict[str, str] | None:
     return AZURE if provider == "azure-responses" else None
 
 
@@ -63,8 +63,8 @@ def test_a_plain_request() -> None:
 
 @pytest.mark.parametrize("provider", EVERYWHERE)
 def test_a_stream_differs_by_one_field(provider: str) -> None:
-    whole = body(provider=provider, settings=settings(provider))
-    assert body(provider=provider, settings=settings(provider), stream=True) == {**whole, "stream": True}
+    whole = build_body(provider=provider, settings=choose_settings(provider))
+    assert build_body(provider=provider, settings=choose_settings(provider), stream=True) == {**whole, "stream": True}
 
 
 @pytest.mark.parametrize(
@@ -79,7 +79,7 @@ def test_a_stream_differs_by_one_field(provider: str) -> None:
     ],
 )
 def test_where_requests_go(provider: str, url: str) -> None:
-    assert request(provider=provider, settings=settings(provider)).url == url
+    assert request(provider=provider, settings=choose_settings(provider)).url == url
 
 
 @pytest.mark.parametrize(
@@ -96,7 +96,7 @@ def test_where_requests_go(provider: str, url: str) -> None:
 )
 def test_azure_by_version_and_deployment(given: dict[str, str], url: str, model: str) -> None:
     sent = request(provider="azure-responses", settings={**AZURE, **given})
-    assert (sent.url, body(provider="azure-responses", settings={**AZURE, **given})["model"]) == (url, model)
+    assert (sent.url, build_body(provider="azure-responses", settings={**AZURE, **given})["model"]) == (url, model)
     assert sent.headers["api-key"] == "<secret>"
 
 
@@ -116,23 +116,23 @@ def test_the_azure_base_url_overrides_the_setting() -> None:
 
 
 def test_nothing_is_stored_and_reasoning_models_return_encrypted_reasoning() -> None:
-    assert "include" not in body(model=CLASSIC)
-    thinking = body(model=THINKER)
+    assert "include" not in build_body(model=CLASSIC)
+    thinking = build_body(model=THINKER)
     assert (thinking["store"], thinking["include"]) == (False, ["reasoning.encrypted_content"])
 
 
 @pytest.mark.parametrize("model", ["o3", "o4-mini", "gpt-5", "gpt-5-nano", "gpt-5.6", "gpt-6"])
 def test_models_that_reason(model: str) -> None:
-    assert body(model=model)["include"] == ["reasoning.encrypted_content"]
+    assert build_body(model=model)["include"] == ["reasoning.encrypted_content"]
 
 
 @pytest.mark.parametrize("model", ["gpt-4o", "gpt-4.1-mini", "gpt-5-chat-latest", "chatgpt-4o-latest", "my-deployment"])
 def test_models_without_reasoning_and_unknown_models(model: str) -> None:
-    assert "include" not in body(model=model)
+    assert "include" not in build_body(model=model)
 
 
 def test_a_model_that_is_asked_to_reason_is_one_that_does() -> None:
-    sent = body(provider="azure-responses", settings=AZURE, model="my-deployment", reasoning_effort="low")
+    sent = build_body(provider="azure-responses", settings=AZURE, model="my-deployment", reasoning_effort="low")
     assert sent["include"] == ["reasoning.encrypted_content"]
 
 
@@ -146,7 +146,7 @@ def test_a_model_that_is_asked_to_reason_is_one_that_does() -> None:
     ],
 )
 def test_each_vendor_is_asked_not_to_store(provider: str, fields: dict[str, Any]) -> None:
-    sent = body(provider=provider, model="some-model")
+    sent = build_body(provider=provider, model="some-model")
     assert {name: sent[name] for name in ("store", "include") if name in sent} == fields
 
 
@@ -154,69 +154,72 @@ def test_each_vendor_is_asked_not_to_store(provider: str, fields: dict[str, Any]
 
 
 def test_a_model_that_refuses_a_temperature_is_sent_none_unless_it_was_chosen() -> None:
-    assert "temperature" not in body(model="o4-mini")
-    assert refused(model="o4-mini", temperature=0.1) == "temperature"
-    assert refused(model=THINKER, top_p=0.5) == "top_p"
-    assert body(model=THINKER, top_p=0.5, temperature=0.1, reasoning_effort="none")["top_p"] == 0.5
-    assert adjusted(model="o4-mini", temperature=0.1)[1] == [("temperature", "dropped")]
+    assert "temperature" not in build_body(model="o4-mini")
+    assert get_unsupported_parameter(model="o4-mini", temperature=0.1) == "temperature"
+    assert get_unsupported_parameter(model=THINKER, top_p=0.5) == "top_p"
+    assert build_body(model=THINKER, top_p=0.5, temperature=0.1, reasoning_effort="none")["top_p"] == 0.5
+    assert build_adjusted_body(model="o4-mini", temperature=0.1)[1] == [("temperature", "dropped")]
 
 
 @pytest.mark.parametrize("option", UNSUPPORTED_OPTIONS)
 @pytest.mark.parametrize("provider", ["openai-responses", "azure-responses", "xai-responses", "deepseek-responses"])
 def test_unsupported_options_are_rejected(provider: str, option: str) -> None:
     wish = {option: UNSUPPORTED_OPTIONS[option]}
-    assert refused(provider=provider, settings=settings(provider), **wish) == option
-    sent, changes = adjusted(provider=provider, settings=settings(provider), **wish)
+    assert get_unsupported_parameter(provider=provider, settings=choose_settings(provider), **wish) == option
+    sent, changes = build_adjusted_body(provider=provider, settings=choose_settings(provider), **wish)
     assert changes == [(option, "dropped")]
     assert option not in sent
 
 
 def test_options_of_other_servers_are_sent() -> None:
     wishes: dict[str, Any] = {"top_k": 3, "presence_penalty": 0.5, "frequency_penalty": 0.25}
-    assert wishes.items() <= body(provider="openrouter-responses", **wishes).items()
+    assert wishes.items() <= build_body(provider="openrouter-responses", **wishes).items()
     local: dict[str, Any] = {**wishes, "seed": 7, "stop": ["END"]}
-    assert local.items() <= body(provider="llamacpp-responses", **local).items()
+    assert local.items() <= build_body(provider="llamacpp-responses", **local).items()
 
 
 def test_max_tokens_below_the_minimum_is_rejected_or_raised_visibly() -> None:
-    assert refused(max_tokens=5) == "max_tokens"
-    sent, changes = adjusted(max_tokens=5)
+    assert get_unsupported_parameter(max_tokens=5) == "max_tokens"
+    sent, changes = build_adjusted_body(max_tokens=5)
     assert (sent["max_output_tokens"], changes) == (16, [("max_tokens", "changed")])
-    assert body(provider="xai-responses", max_tokens=5)["max_output_tokens"] == 5
+    assert build_body(provider="xai-responses", max_tokens=5)["max_output_tokens"] == 5
 
 
 def test_the_callers_field_replaces_the_default_max_tokens() -> None:
-    assert body(extra_body={"max_output_tokens": 99})["max_output_tokens"] == 99
-    assert "max_output_tokens" not in body(max_tokens=None)
+    assert build_body(extra_body={"max_output_tokens": 99})["max_output_tokens"] == 99
+    assert "max_output_tokens" not in build_body(max_tokens=None)
 
 
 # Reasoning
 
 
 def test_effort_and_summary() -> None:
-    assert body(model=THINKER, reasoning_effort="low")["reasoning"] == {"effort": "low"}
-    both = body(model=THINKER, reasoning_effort="low", reasoning_summary="auto")
+    assert build_body(model=THINKER, reasoning_effort="low")["reasoning"] == {"effort": "low"}
+    both = build_body(model=THINKER, reasoning_effort="low", reasoning_summary="auto")
     assert both["reasoning"] == {"effort": "low", "summary": "auto"}
-    assert body(model=THINKER, reasoning_summary="detailed")["reasoning"] == {"summary": "detailed"}
-    given = body(model=THINKER, reasoning_effort="low", extra_body={"reasoning": {"summary": "concise"}})
+    assert build_body(model=THINKER, reasoning_summary="detailed")["reasoning"] == {"summary": "detailed"}
+    given = build_body(model=THINKER, reasoning_effort="low", extra_body={"reasoning": {"summary": "concise"}})
     assert given["reasoning"] == {"effort": "low", "summary": "concise"}
 
 
 def test_an_effort_that_the_model_does_not_know_is_refused_or_sent_as_the_nearest() -> None:
-    assert refused(model="o4-mini", reasoning_effort="minimal") == "reasoning_effort"
-    sent, changes = adjusted(model="o4-mini", reasoning_effort="minimal")
+    assert get_unsupported_parameter(model="o4-mini", reasoning_effort="minimal") == "reasoning_effort"
+    sent, changes = build_adjusted_body(model="o4-mini", reasoning_effort="minimal")
     assert (sent["reasoning"], changes) == ({"effort": "low"}, [("reasoning_effort", "changed")])
 
 
 def test_a_model_that_does_not_reason_refuses_an_effort() -> None:
-    assert refused(model=CLASSIC, reasoning_effort="low") == "reasoning_effort"
-    assert refused(provider="llamacpp-responses", model="m", reasoning_effort="low") == "reasoning_effort"
+    assert get_unsupported_parameter(model=CLASSIC, reasoning_effort="low") == "reasoning_effort"
+    assert (
+        get_unsupported_parameter(provider="llamacpp-responses", model="m", reasoning_effort="low")
+        == "reasoning_effort"
+    )
 
 
 def test_a_budget_is_sent_if_supported_and_overrides_an_effort_visibly() -> None:
     where: dict[str, Any] = {"provider": "openrouter-responses", "model": "anthropic/claude-sonnet-4.5"}
-    assert body(**where, reasoning_budget=2000)["reasoning"] == {"max_tokens": 2000}
-    sent, changes = adjusted(**where, reasoning_budget=2000, reasoning_effort="high")
+    assert build_body(**where, reasoning_budget=2000)["reasoning"] == {"max_tokens": 2000}
+    sent, changes = build_adjusted_body(**where, reasoning_budget=2000, reasoning_effort="high")
     assert (sent["reasoning"], changes) == ({"max_tokens": 2000}, [("reasoning_effort", "dropped")])
 
 
@@ -230,14 +233,14 @@ def test_extra_fields_override_and_are_merged() -> None:
         "include": ["web_search_call.action.sources", "reasoning.encrypted_content"],
         "tools": [{"type": "web_search"}],
     }
-    sent = body(model=THINKER, tools=[WEATHER], extra_body=own)
+    sent = build_body(model=THINKER, tools=[WEATHER], extra_body=own)
     assert (sent["store"], sent["prompt_cache_key"]) == (True, "k")
     assert sent["include"] == ["reasoning.encrypted_content", "web_search_call.action.sources"]
     assert [tool["type"] for tool in sent["tools"]] == ["function", "web_search"]
 
 
 def test_an_unknown_option_is_added_to_the_body() -> None:
-    assert body(truncation="auto", extra_body={"truncation": "disabled"})["truncation"] == "disabled"
+    assert build_body(truncation="auto", extra_body={"truncation": "disabled"})["truncation"] == "disabled"
 
 
 def test_extra_headers() -> None:

@@ -6,7 +6,14 @@ from typing import Any
 
 import pytest
 
-from tests.core.protocols.openai_responses.requests import CLASSIC, HI, adjusted, body, items, refused
+from tests.core.protocols.openai_responses.requests import (
+    CLASSIC,
+    HI,
+    build_adjusted_body,
+    build_body,
+    build_items,
+    get_unsupported_parameter,
+)
 from victor_fp.core.types import AudioPart, FilePart, ImagePart, Message, TextPart
 
 PNG = b"\x89PNG"
@@ -16,11 +23,11 @@ CALLS: list[Any] = [
 ]
 
 
-def said(role: str, content: Any, **more: Any) -> dict[str, Any]:
+def build_input_message(role: str, content: Any, **more: Any) -> dict[str, Any]:
     return {"type": "message", "role": role, "content": content, **more}
 
 
-def user(*parts: Any, **more: Any) -> Message:
+def build_user_message(*parts: Any, **more: Any) -> Message:
     return Message(role="user", content=[*parts], **more)
 
 
@@ -29,20 +36,20 @@ def user(*parts: Any, **more: Any) -> Message:
 
 def test_instructions_keep_their_position_and_role() -> None:
     conversation = [Message(role="system", content="A"), HI, Message(role="developer", content="B"), HI]
-    assert [(item["role"], item["content"]) for item in items(*conversation)] == [
+    assert [(item["role"], item["content"]) for item in build_items(*conversation)] == [
         ("system", "A"),
         ("user", "Hi"),
         ("developer", "B"),
         ("user", "Hi"),
     ]
-    elsewhere = items(*conversation, provider="xai-responses")
+    elsewhere = build_items(*conversation, provider="xai-responses")
     assert [item["role"] for item in elsewhere] == ["system", "user", "system", "user"]
 
 
 def test_text_parts_of_instructions_are_input_text() -> None:
-    assert items(Message(role="system", content=[TextPart(text="A"), TextPart(text="B")]), HI)[0] == said(
-        "system", [{"type": "input_text", "text": "A"}, {"type": "input_text", "text": "B"}]
-    )
+    assert build_items(Message(role="system", content=[TextPart(text="A"), TextPart(text="B")]), HI)[
+        0
+    ] == build_input_message("system", [{"type": "input_text", "text": "A"}, {"type": "input_text", "text": "B"}])
 
 
 @pytest.mark.parametrize(
@@ -75,18 +82,20 @@ def test_text_parts_of_instructions_are_input_text() -> None:
     ],
 )
 def test_an_attachment_becomes_a_part(part: Any, sent: dict[str, Any]) -> None:
-    assert items(user(TextPart(text="See"), part)) == [said("user", [{"type": "input_text", "text": "See"}, sent])]
+    assert build_items(build_user_message(TextPart(text="See"), part)) == [
+        build_input_message("user", [{"type": "input_text", "text": "See"}, sent])
+    ]
 
 
 def test_audio_is_sent_if_the_vendor_accepts_it() -> None:
-    heard = user(AudioPart(data=b"RIFF", media_type="audio/wav"))
-    assert refused([heard]) == "audio"
-    assert adjusted([user(TextPart(text="Hear"), *heard.content)])[1] == [("audio", "dropped")]
-    assert items(heard, provider="openrouter-responses") == [
-        said("user", [{"type": "input_audio", "input_audio": {"data": "UklGRg==", "format": "wav"}}])
+    heard = build_user_message(AudioPart(data=b"RIFF", media_type="audio/wav"))
+    assert get_unsupported_parameter([heard]) == "audio"
+    assert build_adjusted_body([build_user_message(TextPart(text="Hear"), *heard.content)])[1] == [("audio", "dropped")]
+    assert build_items(heard, provider="openrouter-responses") == [
+        build_input_message("user", [{"type": "input_audio", "input_audio": {"data": "UklGRg==", "format": "wav"}}])
     ]
-    far = user(AudioPart(url="https://x.example/a.wav"))
-    assert refused([far], provider="openrouter-responses") == "audio"
+    far = build_user_message(AudioPart(url="https://x.example/a.wav"))
+    assert get_unsupported_parameter([far], provider="openrouter-responses") == "audio"
 
 
 @pytest.mark.parametrize(
@@ -98,13 +107,13 @@ def test_audio_is_sent_if_the_vendor_accepts_it() -> None:
     ],
 )
 def test_unsupported_parts_are_rejected(provider: str, part: Any, parameter: str) -> None:
-    assert refused([user(part)], provider=provider) == parameter
+    assert get_unsupported_parameter([build_user_message(part)], provider=provider) == parameter
 
 
 def test_a_participant_name_is_rejected_or_dropped_visibly() -> None:
     named = [Message(role="user", name="Ann", content="Hi"), Message(role="user", name="Bob", content="Hi")]
-    assert refused(named) == "name"
-    assert adjusted(named)[1] == [("name", "dropped")]
+    assert get_unsupported_parameter(named) == "name"
+    assert build_adjusted_body(named)[1] == [("name", "dropped")]
 
 
 # Tools
@@ -118,27 +127,27 @@ def test_calls_and_results_are_items_of_their_own() -> None:
         Message(role="tool", tool_call_id="call_2", content="no such city", is_error=True),
         Message(role="user", content="Thanks"),
     ]
-    assert items(*conversation)[1:] == [
-        said("assistant", "Looking."),
+    assert build_items(*conversation)[1:] == [
+        build_input_message("assistant", "Looking."),
         {"type": "function_call", "call_id": "call_1", "name": "weather", "arguments": '{"city":"Paris"}'},
         {"type": "function_call", "call_id": "call_2", "name": "weather", "arguments": '{"ci'},
         {"type": "function_call_output", "call_id": "call_1", "output": "12C"},
         {"type": "function_call_output", "call_id": "call_2", "output": "Error: no such city"},
-        said("user", "Thanks"),
+        build_input_message("user", "Thanks"),
     ]
 
 
-def output(provider: str = "openai-responses", **fields: Any) -> Any:
+def build_output(provider: str = "openai-responses", **fields: Any) -> Any:
     answered = Message(role="tool", tool_call_id="call_1", **fields)
-    made = items(HI, Message(role="assistant", tool_calls=CALLS[:1]), answered, provider=provider)
+    made = build_items(HI, Message(role="assistant", tool_calls=CALLS[:1]), answered, provider=provider)
     return made[-1]["output"]
 
 
 def test_a_result_may_be_empty_but_for_a_vendor_that_refuses_that() -> None:
-    assert output(content="") == ""
-    assert output(content="", provider="deepseek-responses") == "(no output)"
-    assert output(content="", is_error=True) == "Error"
-    assert output(content="error 7", is_error=True) == "error 7"
+    assert build_output(content="") == ""
+    assert build_output(content="", provider="deepseek-responses") == "(no output)"
+    assert build_output(content="", is_error=True) == "Error"
+    assert build_output(content="error 7", is_error=True) == "error 7"
 
 
 def test_a_result_may_contain_images_and_files() -> None:
@@ -151,9 +160,9 @@ def test_a_result_may_contain_images_and_files() -> None:
         {"type": "input_image", "image_url": "data:image/png;base64,iVBORw==", "detail": "auto"},
         {"type": "input_file", "file_url": "https://x.example/a.pdf"},
     ]
-    assert output(content=parts) == [{"type": "input_text", "text": "Here"}, *shown]
-    assert output(content=parts, is_error=True) == [{"type": "input_text", "text": "Error: Here"}, *shown]
-    assert output(content=[TextPart(text="a"), TextPart(text="b")]) == "ab"
+    assert build_output(content=parts) == [{"type": "input_text", "text": "Here"}, *shown]
+    assert build_output(content=parts, is_error=True) == [{"type": "input_text", "text": "Error: Here"}, *shown]
+    assert build_output(content=[TextPart(text="a"), TextPart(text="b")]) == "ab"
 
 
 def test_images_in_a_result_that_is_text_only_move_to_a_user_message_visibly_or_are_refused() -> None:
@@ -164,8 +173,8 @@ def test_images_in_a_result_that_is_text_only_move_to_a_user_message_visibly_or_
             role="tool", tool_call_id="call_1", content=[TextPart(text="a"), ImagePart(url="https://x.example/a.png")]
         ),
     ]
-    assert refused(shown, provider="xai-responses") == "messages.content"
-    sent, changes = adjusted(shown, provider="xai-responses")
+    assert get_unsupported_parameter(shown, provider="xai-responses") == "messages.content"
+    sent, changes = build_adjusted_body(shown, provider="xai-responses")
     result, following = sent["input"][-2:]
     assert (result["output"], changes) == ("a", [("messages.content", "changed")])
     assert [part["type"] for part in following["content"]] == ["input_text", "input_image"]
@@ -178,9 +187,9 @@ def test_an_id_that_is_too_long_is_shortened_in_call_and_result() -> None:
         Message(role="assistant", tool_calls=long),
         Message(role="tool", tool_call_id="x" * 65, content=""),
     ]
-    _, given, answered = items(*conversation)
+    _, given, answered = build_items(*conversation)
     assert given["call_id"] == answered["call_id"] != "x" * 65
-    assert items(*conversation, provider="xai-responses")[1]["call_id"] == "x" * 65
+    assert build_items(*conversation, provider="xai-responses")[1]["call_id"] == "x" * 65
 
 
 # Caching
@@ -190,12 +199,12 @@ def test_marks_become_breakpoints_where_the_model_has_them() -> None:
     point = {"prompt_cache_breakpoint": {"mode": "explicit"}}
     marked = [
         Message(role="system", content="Rules", cache=True),
-        user(TextPart(text="Long"), ImagePart(url="https://x.example/a.png"), cache=True),
+        build_user_message(TextPart(text="Long"), ImagePart(url="https://x.example/a.png"), cache=True),
         Message(role="assistant", tool_calls=CALLS[:1]),
         Message(role="tool", tool_call_id="call_1", content="ok", cache=True),
     ]
-    sent = items(*marked, model="gpt-5.6")
+    sent = build_items(*marked, model="gpt-5.6")
     assert sent[0]["content"] == [{"type": "input_text", "text": "Rules", **point}]
     assert [part.get("prompt_cache_breakpoint") for part in sent[1]["content"]] == [None, {"mode": "explicit"}]
     assert sent[-1]["output"] == [{"type": "input_text", "text": "ok", **point}]
-    assert "prompt_cache_breakpoint" not in str(body(marked, model=CLASSIC))
+    assert "prompt_cache_breakpoint" not in str(build_body(marked, model=CLASSIC))

@@ -17,7 +17,7 @@ API = "https://api.replicate.com/v1"
 METRICS: Json = {"predict_time": 1.5, "input_token_count": 26, "output_token_count": 84, "tokens_per_second": 56.0}
 
 
-def prediction(status: str = "succeeded", **changes: Any) -> Json:
+def build_prediction(status: str = "succeeded", **changes: Any) -> Json:
     """A prediction in its current state."""
     return {
         "id": "pred1",
@@ -35,27 +35,29 @@ def prediction(status: str = "succeeded", **changes: Any) -> Json:
     }
 
 
-def event(name: str, data: str, id_: str = "1690212292000:0") -> str:
+def encode_event(name: str, data: str, id_: str = "1690212292000:0") -> str:
     lines = "".join(f"data: {line}\n" for line in data.split("\n"))
     return f"event: {name}\nid: {id_}\n{lines}\n"
 
 
-def sse(pieces: Iterable[str], done: Json | None = None) -> bytes:
+def encode_sse(pieces: Iterable[str], done: Json | None = None) -> bytes:
     """The output in pieces, and the end of it."""
-    return "".join([*(event("output", piece) for piece in pieces), event("done", json.dumps(done or {}))]).encode()
+    return "".join(
+        [*(encode_event("output", piece) for piece in pieces), encode_event("done", json.dumps(done or {}))]
+    ).encode()
 
 
-def answered(body: object, status: int = 200) -> Json:
+def read_response(body: object, status: int = 200) -> Json:
     """What a body means, as a plain dict; the fault as one where it means none."""
     data = body if isinstance(body, bytes) else json.dumps(body).encode()
     match outcome(replay.response("replicate", status, {}, data)):
         case Success(response):
             return response.model_dump(exclude_none=True, exclude={"raw_response", "role"})
         case Failure(fault):
-            return spelled(fault)
+            return describe_fault(fault)
 
 
-def streamed(data: bytes, *, size: int = 1 << 20) -> list[Json]:
+def read_stream(data: bytes, *, size: int = 1 << 20) -> list[Json]:
     """Chunks as plain dicts, then the fault as one if there is one."""
     reads = (data[start : start + size] for start in range(0, len(data), size))
     read: list[Json] = []
@@ -64,17 +66,17 @@ def streamed(data: bytes, *, size: int = 1 << 20) -> list[Json]:
             case Success(chunk):
                 read.append(chunk.model_dump(exclude_none=True, exclude_defaults=True))
             case Failure(fault):
-                read.append(spelled(fault))
+                read.append(describe_fault(fault))
     return read
 
 
-def joined(chunks: list[Json]) -> Json:
+def join_chunks(chunks: list[Json]) -> Json:
     *before, last = chunks
     assert last.pop("is_final") is True, last
     return {**last, "content": "".join(chunk.get("content", "") for chunk in before)}
 
 
-def spelled(fault: Any) -> Json:
+def describe_fault(fault: Any) -> Json:
     fields = {name: getattr(fault, name) for name in fault.__struct_fields__}
     told = {name: value for name, value in fields.items() if value not in (None, "", (), False)}
     return {"fault": type(fault).__name__, **msgspec.to_builtins(told)}

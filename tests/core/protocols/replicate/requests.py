@@ -29,28 +29,28 @@ def request(messages: Sequence[Message] = (HI,), *, model: str = LLAMA, **more: 
             raise AssertionError(fault)
 
 
-def body(messages: Sequence[Message] = (HI,), **more: Any) -> dict[str, Any]:
+def build_body(messages: Sequence[Message] = (HI,), **more: Any) -> dict[str, Any]:
     found: Any = request(messages, **more).json()
     assert isinstance(found, dict)
     return found
 
 
-def inputs(*messages: Message, **more: Any) -> dict[str, Any]:
+def build_inputs(*messages: Message, **more: Any) -> dict[str, Any]:
     """The model's inputs, without the defaults of length and temperature unless they are given."""
     given: dict[str, Any] = {"temperature": None, "max_tokens": None, **more}
-    found: dict[str, Any] = body(messages or (HI,), **given)["input"]
+    found: dict[str, Any] = build_body(messages or (HI,), **given)["input"]
     return found
 
 
-def adjusted(*messages: Message, **more: Any) -> tuple[dict[str, Any], list[tuple[str, str]]]:
+def build_adjusted_inputs(*messages: Message, **more: Any) -> tuple[dict[str, Any], list[tuple[str, str]]]:
     """The same with leave to adjust, and what was adjusted how."""
     given: dict[str, Any] = {"temperature": None, "max_tokens": None, "on_unsupported": "adjust", **more}
     built = request(messages or (HI,), **given)
     adjustments: list[tuple[str, str]] = [(one.parameter, one.action) for one in built.adjustments]
-    return inputs(*messages, **given), adjustments
+    return build_inputs(*messages, **given), adjustments
 
 
-def refused(messages: Sequence[Message] = (HI,), *, model: str = LLAMA, **more: Any) -> tuple[str, str]:
+def get_refusal(messages: Sequence[Message] = (HI,), *, model: str = LLAMA, **more: Any) -> tuple[str, str]:
     """The fault's class, and the parameter that cannot be taken."""
     result = replay.request("replicate", messages, model=model, **more)
     assert isinstance(result, Failure), result

@@ -9,66 +9,76 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from syrupy.assertion import SnapshotAssertion
 
-from tests.core.protocols.replicate.answers import METRICS, answered, event, joined, prediction, sse, streamed
+from tests.core.protocols.replicate.answers import (
+    METRICS,
+    build_prediction,
+    encode_event,
+    encode_sse,
+    join_chunks,
+    read_response,
+    read_stream,
+)
 from tests.example_counts import scale_examples
 
 BODIES: dict[str, dict[str, Any]] = {
-    "text in pieces": prediction(output=["Hel", "lo", ""], metrics=METRICS),
-    "one text": prediction(output="Hello"),
-    "thinking in tags": prediction(output=["<thi", "nk>Hm</think>", "Yes"]),
-    "empty": prediction(output=[]),
-    "output that was removed": prediction(data_removed=True),
-    "another kind of value": prediction(output={"json": {"city": "Rome"}}),
-    "time without tokens": prediction(output="Hi", metrics={"predict_time": 2.0}),
-    "a deployment": prediction(output="Hi", deployment="acme/chat"),
+    "text in pieces": build_prediction(output=["Hel", "lo", ""], metrics=METRICS),
+    "one text": build_prediction(output="Hello"),
+    "thinking in tags": build_prediction(output=["<thi", "nk>Hm</think>", "Yes"]),
+    "empty": build_prediction(output=[]),
+    "output that was removed": build_prediction(data_removed=True),
+    "another kind of value": build_prediction(output={"json": {"city": "Rome"}}),
+    "time without tokens": build_prediction(output="Hi", metrics={"predict_time": 2.0}),
+    "a deployment": build_prediction(output="Hi", deployment="acme/chat"),
 }
 OVER: dict[str, dict[str, Any]] = {
-    "failed": prediction("failed", error="CUDA error", output=["Hel"]),
-    "failed without a word": prediction("failed"),
-    "flagged": prediction("failed", error="The input was flagged as sensitive. (E005)"),
-    "crowded": prediction("failed", error="Queue is full, try again later. (E003)"),
-    "interrupted": prediction("failed", error="Prediction interrupted; please retry (code: PA)"),
-    "too long": prediction("failed", error="E9001: prompt too long for this model"),
-    "canceled": prediction("canceled"),
-    "aborted": prediction("aborted"),
+    "failed": build_prediction("failed", error="CUDA error", output=["Hel"]),
+    "failed without a word": build_prediction("failed"),
+    "flagged": build_prediction("failed", error="The input was flagged as sensitive. (E005)"),
+    "crowded": build_prediction("failed", error="Queue is full, try again later. (E003)"),
+    "interrupted": build_prediction("failed", error="Prediction interrupted; please retry (code: PA)"),
+    "too long": build_prediction("failed", error="E9001: prompt too long for this model"),
+    "canceled": build_prediction("canceled"),
+    "aborted": build_prediction("aborted"),
 }
 
 
 @pytest.mark.parametrize("name", BODIES)
 def test_a_prediction_is_normalised(name: str, snapshot: SnapshotAssertion) -> None:
-    assert snapshot == answered(BODIES[name])
+    assert snapshot == read_response(BODIES[name])
 
 
 @pytest.mark.parametrize("name", OVER)
 def test_a_prediction_without_an_answer_is_a_fault(name: str, snapshot: SnapshotAssertion) -> None:
-    assert snapshot == answered(OVER[name])
+    assert snapshot == read_response(OVER[name])
 
 
 @pytest.mark.parametrize("status", ["starting", "processing"])
 def test_a_running_prediction_is_not_a_response(status: str) -> None:
-    assert answered(prediction(status))["fault"] == "InvalidResponse"
+    assert read_response(build_prediction(status))["fault"] == "InvalidResponse"
 
 
 @pytest.mark.parametrize("body", [{}, [], "text", b"", b"<html>", b'{"id": "pre', {"id": "pred1"}])
 def test_a_body_without_a_prediction_is_an_invalid_response(body: object) -> None:
-    assert answered(body)["fault"] == "InvalidResponse"
+    assert read_response(body)["fault"] == "InvalidResponse"
 
 
 def test_an_error_body_in_place_of_a_prediction_is_a_fault() -> None:
-    told = answered({"title": "Out of order", "detail": "come back later"})
+    told = read_response({"title": "Out of order", "detail": "come back later"})
     assert (told["fault"], told["message"]) == ("ServerFailed", "Out of order: come back later")
 
 
 def test_a_stream(snapshot: SnapshotAssertion) -> None:
-    assert snapshot == streamed(event("logs", "warming up").encode() + sse(["Hel", "lo\n", "\n", " you", ""]))
+    assert snapshot == read_stream(
+        encode_event("logs", "warming up").encode() + encode_sse(["Hel", "lo\n", "\n", " you", ""])
+    )
 
 
 def test_output_that_looks_like_json_is_text() -> None:
-    assert joined(streamed(sse(['{"a":', " 1}"])))["content"] == '{"a": 1}'
+    assert join_chunks(read_stream(encode_sse(['{"a":', " 1}"])))["content"] == '{"a": 1}'
 
 
 def test_data_after_the_end_is_ignored() -> None:
-    assert streamed(sse(["Hi"]) + event("output", "more").encode()) == streamed(sse(["Hi"]))
+    assert read_stream(encode_sse(["Hi"]) + encode_event("output", "more").encode()) == read_stream(encode_sse(["Hi"]))
 
 
 @pytest.mark.parametrize(
@@ -76,7 +86,11 @@ def test_data_after_the_end_is_ignored() -> None:
     [('{"detail": "CUDA error"}', "ServerFailed"), ("plain words", "ServerFailed"), ('"(E005)"', "ContentRefused")],
 )
 def test_an_error_event_keeps_partial_content(data: str, kind: str) -> None:
-    told = streamed(event("output", "Hel").encode() + event("error", data).encode() + sse([], {"reason": "error"}))[-1]
+    told = read_stream(
+        encode_event("output", "Hel").encode()
+        + encode_event("error", data).encode()
+        + encode_sse([], {"reason": "error"})
+    )[-1]
     assert (told["fault"], told["partial"]["content"], told["maybe_billed"]) == (kind, "Hel", True)
 
 
@@ -90,24 +104,26 @@ def test_an_error_event_keeps_partial_content(data: str, kind: str) -> None:
 )
 @pytest.mark.parametrize("name", ["", "event: message\n"])
 def test_a_problem_in_an_event_without_a_name_is_a_fault(data: str, kind: str, name: str) -> None:
-    told = streamed(event("output", "Hel").encode() + f"{name}data: {data}\n\n".encode() + sse([]))[-1]
+    told = read_stream(encode_event("output", "Hel").encode() + f"{name}data: {data}\n\n".encode() + encode_sse([]))[-1]
     assert (told["fault"], told["partial"]["content"]) == (kind, "Hel")
 
 
 def test_another_event_without_a_name_is_not_part_of_the_output() -> None:
     extra = b'data: {"id": 1, "error": null}\n\ndata: words\n\n'
-    assert streamed(event("output", "Hel").encode() + extra + sse(["lo"])) == streamed(sse(["Hel", "lo"]))
+    assert read_stream(encode_event("output", "Hel").encode() + extra + encode_sse(["lo"])) == read_stream(
+        encode_sse(["Hel", "lo"])
+    )
 
 
 @pytest.mark.parametrize(
     ("reason", "kind"), [("canceled", "Cancelled"), ("error", "ServerFailed"), ("odd", "ServerFailed")]
 )
 def test_an_end_with_a_reason_is_a_fault(reason: str, kind: str) -> None:
-    assert streamed(sse(["Hel"], {"reason": reason}))[-1]["fault"] == kind
+    assert read_stream(encode_sse(["Hel"], {"reason": reason}))[-1]["fault"] == kind
 
 
 def test_a_truncated_stream_keeps_partial_content() -> None:
-    told = streamed(event("output", "Hel").encode())[-1]
+    told = read_stream(encode_event("output", "Hel").encode())[-1]
     assert (told["fault"], told["partial"]["content"]) == ("StreamTruncated", "Hel")
 
 
@@ -117,9 +133,9 @@ PIECES = st.lists(st.text(st.characters(codec="utf-8", exclude_characters="\r\0"
 @settings(max_examples=scale_examples(80), deadline=None)
 @given(PIECES)
 def test_a_stream_folds_to_the_same_response_as_its_body(pieces: list[str]) -> None:
-    whole = answered(prediction(output=pieces))
+    whole = read_response(build_prediction(output=pieces))
     facts = {name: whole.pop(name) for name in ("model", "metadata")}
-    told = joined(streamed(sse(pieces)))
+    told = join_chunks(read_stream(encode_sse(pieces)))
     # Only a body has the prediction's metadata. Both have text, thinking and the end.
     assert {name: told.get("metadata", {}).get(name) for name in ("reasoning_content", "provider_state")} == {
         name: facts["metadata"].get(name) for name in ("reasoning_content", "provider_state")
@@ -131,14 +147,14 @@ def test_a_stream_folds_to_the_same_response_as_its_body(pieces: list[str]) -> N
 @settings(max_examples=scale_examples(50), deadline=None)
 @given(PIECES, st.integers(1, 20))
 def test_chunk_boundaries_do_not_change_the_response(pieces: list[str], size: int) -> None:
-    data = sse(pieces)
-    assert streamed(data, size=size) == streamed(data)
-    assert streamed(data.replace(b"\n", b"\r\n"), size=size) == streamed(data)
+    data = encode_sse(pieces)
+    assert read_stream(data, size=size) == read_stream(data)
+    assert read_stream(data.replace(b"\n", b"\r\n"), size=size) == read_stream(data)
 
 
 @settings(max_examples=scale_examples(50), deadline=None)
 @given(PIECES, st.data())
 def test_a_truncated_stream_is_never_a_completion(pieces: list[str], data: st.DataObject) -> None:
-    whole = "".join(event("output", piece) for piece in pieces).encode()
+    whole = "".join(encode_event("output", piece) for piece in pieces).encode()
     kept = whole[: data.draw(st.integers(0, len(whole)))]
-    assert streamed(kept)[-1]["fault"] == "StreamTruncated"
+    assert read_stream(kept)[-1]["fault"] == "StreamTruncated"

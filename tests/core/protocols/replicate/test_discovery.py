@@ -10,13 +10,13 @@ from victor_fp.core.protocols import Discovery, ModelInfo, codec_for
 from victor_fp.core.request_building.endpoints import build_endpoint
 
 
-def discovery() -> Discovery:
+def get_discovery() -> Discovery:
     found = codec_for(build_endpoint(CATALOGUE.find("replicate").unwrap()).unwrap()).discovery
     assert found is not None
     return found
 
 
-def model(name: str, output: dict[str, Any] | None = None, **inputs: Any) -> dict[str, Any]:
+def build_model(name: str, output: dict[str, Any] | None = None, **inputs: Any) -> dict[str, Any]:
     schemas = {"Input": {"properties": inputs}, "Output": output or {"type": "string"}}
     return {
         "owner": "acme",
@@ -27,20 +27,22 @@ def model(name: str, output: dict[str, Any] | None = None, **inputs: Any) -> dic
 
 
 def test_the_collection_of_language_models_is_the_list() -> None:
-    asked = discovery().list_request()
+    asked = get_discovery().list_request()
     assert (asked.method, asked.url) == ("GET", "https://api.replicate.com/v1/collections/language-models")
-    body = json.dumps({"name": "Language models", "models": [model("one"), model("two"), {"name": "nobody's"}]})
-    told = discovery().read_list(body.encode())
+    body = json.dumps(
+        {"name": "Language models", "models": [build_model("one"), build_model("two"), {"name": "nobody's"}]}
+    )
+    told = get_discovery().read_list(body.encode())
     assert told == (ModelInfo(id="acme/one", raw={"run_count": 3}), ModelInfo(id="acme/two", raw={"run_count": 3}))
 
 
 def test_supported_options_are_read_from_the_schema_of_a_model() -> None:
-    ask, read = discovery().model_request, discovery().read_model
+    ask, read = get_discovery().model_request, get_discovery().read_model
     assert ask is not None
     assert read is not None
     assert ask("acme/chat:abc").url == "https://api.replicate.com/v1/models/acme/chat"
     pieces = {"type": "array", "items": {"type": "string"}, "x-cog-array-type": "iterator"}
-    told = read("acme/chat", json.dumps(model("chat", pieces, prompt={}, image={}, reasoning_effort={})).encode())
+    told = read("acme/chat", json.dumps(build_model("chat", pieces, prompt={}, image={}, reasoning_effort={})).encode())
     assert told == ModelInfo(
         id="acme/chat",
         supports_tools=False,
@@ -52,7 +54,7 @@ def test_supported_options_are_read_from_the_schema_of_a_model() -> None:
 
 
 def test_bodies_in_another_format_yield_nothing() -> None:
-    read = discovery().read_model
+    read = get_discovery().read_model
     assert read is not None
     assert (read("acme/chat", b"<html>"), read("acme/chat", b"{}")) == (None, None)
-    assert discovery().read_list(b"[]") == ()
+    assert get_discovery().read_list(b"[]") == ()

@@ -14,7 +14,7 @@ from victor_fp import replay
 from victor_fp.core.faults import Fault
 
 
-def fault(status: int, body: object, **headers: str) -> Any:
+def read_fault(status: int, body: object, **headers: str) -> Any:
     data = body if isinstance(body, bytes) else json.dumps(body).encode()
     named = {name.replace("_", "-"): value for name, value in headers.items()}
     return replay.response("replicate", status, named, data).failure()
@@ -36,14 +36,14 @@ def fault(status: int, body: object, **headers: str) -> Any:
     ],
 )
 def test_a_problem_is_a_fault(status: int, title: str, detail: str, kind: str) -> None:
-    told = fault(status, {"title": title, "detail": detail, "status": status})
+    told = read_fault(status, {"title": title, "detail": detail, "status": status})
     words = f"{title}: {detail}" if title else detail
     assert (type(told).__name__, told.message, told.status, told.provider) == (kind, words, status, "replicate")
 
 
 def test_retry_after_is_read_from_a_header_or_the_body() -> None:
-    assert fault(429, {"detail": "slow down", "retry_after": 9}).retry_after == 9.0
-    assert fault(429, {"detail": "slow down", "retry_after": 9}, Retry_After="2").retry_after == 2.0
+    assert read_fault(429, {"detail": "slow down", "retry_after": 9}).retry_after == 9.0
+    assert read_fault(429, {"detail": "slow down", "retry_after": 9}, Retry_After="2").retry_after == 2.0
 
 
 @pytest.mark.parametrize(
@@ -59,11 +59,11 @@ def test_retry_after_is_read_from_a_header_or_the_body() -> None:
     ],
 )
 def test_any_body_is_a_fault(body: object, message: str) -> None:
-    told = fault(500, body)
+    told = read_fault(500, body)
     assert (type(told).__name__, told.message) == ("ServerFailed", message)
 
 
 @settings(max_examples=scale_examples(60), deadline=None)
 @given(st.integers(400, 599), st.binary(max_size=60))
 def test_no_bytes_raise_when_errors_are_read(status: int, body: bytes) -> None:
-    assert isinstance(fault(status, body), Fault.__args__)
+    assert isinstance(read_fault(status, body), Fault.__args__)

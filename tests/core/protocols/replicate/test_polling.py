@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.core.protocols.replicate.answers import API, prediction
+from tests.core.protocols.replicate.answers import API, build_prediction
 from tests.core.protocols.replicate.requests import request
 from tests.example_counts import scale_examples
 from victor_fp.core.catalogue import CATALOGUE
@@ -41,11 +41,11 @@ def begun(*, stream: bool = False, timeout: float = 60.0, **more: Any) -> tuple[
 def make_exchange(
     status: str = "processing", code: int = 200, headers: dict[str, str] | None = None, **changes: Any
 ) -> ExchangeDone:
-    body = json.dumps(prediction(status, **changes)).encode()
+    body = json.dumps(build_prediction(status, **changes)).encode()
     return ExchangeDone(status=code, headers=headers or {}, body=body)
 
 
-def running(stream_url: str, *, stream: bool = True) -> PollingOrder:
+def start_prediction(stream_url: str, *, stream: bool = True) -> PollingOrder:
     """The order after a prediction that says where it streams."""
     urls = {"get": f"{API}/predictions/pred1", "stream": stream_url}
     return begun(stream=stream)[0].advance(make_exchange("starting", 201, urls=urls))[1]
@@ -122,14 +122,14 @@ def test_an_id_is_escaped_in_the_path() -> None:
     "address", [STREAM, "https://streaming-api.svc.us.c.replicate.net/v1/streams/abc", f"{STREAM}:443"]
 )
 def test_a_stream_is_opened_without_a_key(address: str) -> None:
-    order = running(address)
+    order = start_prediction(address)
     assert isinstance(order, OpenStream)
     assert (order.request.method, order.request.url) == ("GET", address)
     assert order.request.headers == {"accept": "text/event-stream", "cache-control": "no-store"}
 
 
 def test_a_stream_at_the_origin_of_the_endpoint_is_sent_the_key() -> None:
-    order = running("https://api.replicate.com/streams/abc")
+    order = start_prediction("https://api.replicate.com/streams/abc")
     assert isinstance(order, OpenStream)
     assert order.request.headers["authorization"] == "Bearer <secret>"
 
@@ -152,13 +152,13 @@ def test_a_stream_at_the_origin_of_the_endpoint_is_sent_the_key() -> None:
     ],
 )
 def test_a_stream_at_another_origin_is_not_opened_and_the_prediction_is_polled(address: str) -> None:
-    order = running(address)
+    order = start_prediction(address)
     assert isinstance(order, SendRequest)
     assert order.request.url == f"{API}/predictions/pred1"
 
 
 def test_a_call_does_not_open_a_stream() -> None:
-    assert isinstance(running(STREAM, stream=False), SendRequest)
+    assert isinstance(start_prediction(STREAM, stream=False), SendRequest)
 
 
 def test_a_failed_creation_is_returned_or_ends_polling() -> None:

@@ -13,10 +13,10 @@ from tests.core.protocols.replicate.requests import (
     LLAMA_2,
     MISTRAL,
     O4,
-    adjusted,
-    body,
-    inputs,
-    refused,
+    build_adjusted_inputs,
+    build_body,
+    build_inputs,
+    get_refusal,
     request,
 )
 from victor_fp.core.types import AudioPart, FilePart, ImagePart, Message, TextPart, ToolDefinition
@@ -58,14 +58,14 @@ def test_a_stream_is_not_waited_for() -> None:
 def test_predictions_url_of_a_model(model: str, path: str, version: str | None) -> None:
     built = request(model=model)
     assert built.url == f"https://api.replicate.com/v1{path}"
-    assert body(model=model).get("version") == version
+    assert build_body(model=model).get("version") == version
 
 
 @pytest.mark.parametrize(
     "model", ["llama", "a/b/c", "a/", "a/b:", "../account/x/..", "a/b?x=1", "a b/c", "x/y/z:" + VERSION]
 )
 def test_a_model_spelled_otherwise_is_refused(model: str) -> None:
-    assert refused(model=model) == ("InvalidRequest", "")
+    assert get_refusal(model=model) == ("InvalidRequest", "")
 
 
 @pytest.mark.parametrize(
@@ -98,7 +98,7 @@ def test_a_model_spelled_otherwise_is_refused(model: str) -> None:
 def test_an_option_is_sent_in_the_input_of_the_model(
     model: str, options: dict[str, object], fields: dict[str, object]
 ) -> None:
-    assert inputs(model=model, **options) == {"prompt": "Hi", **fields}
+    assert build_inputs(model=model, **options) == {"prompt": "Hi", **fields}
 
 
 @pytest.mark.parametrize(
@@ -123,12 +123,14 @@ def test_an_option_is_sent_in_the_input_of_the_model(
 def test_unsupported_options_are_rejected_or_adjusted_visibly(
     model: str, options: dict[str, object], parameter: str, fields: dict[str, object], action: str
 ) -> None:
-    assert refused(model=model, **options) == ("UnsupportedParameter", parameter)  # type: ignore[arg-type]  # any option
-    assert adjusted(model=model, **options) == ({"prompt": "Hi", **fields}, [(parameter, action)])
+    assert get_refusal(model=model, **options) == ("UnsupportedParameter", parameter)  # type: ignore[arg-type]  # any option
+    assert build_adjusted_inputs(model=model, **options) == ({"prompt": "Hi", **fields}, [(parameter, action)])
 
 
 def test_fields_outside_the_input_come_from_extra_body() -> None:
-    built = body(extra_body={"webhook": "https://a.example/hook", "input": {"top_k": 3}}, model=f"acme/chat:{VERSION}")
+    built = build_body(
+        extra_body={"webhook": "https://a.example/hook", "input": {"top_k": 3}}, model=f"acme/chat:{VERSION}"
+    )
     assert built == {
         "version": VERSION,
         "input": {"prompt": "Hi", "max_tokens": 4096, "temperature": 0.7, "top_k": 3},
@@ -150,7 +152,7 @@ def test_a_wait_header_of_the_caller_is_kept() -> None:
     ],
 )
 def test_instructions_have_a_field_or_are_prepended_to_the_prompt(model: str, fields: dict[str, str]) -> None:
-    assert inputs(BRIEF, HI, model=model) == fields
+    assert build_inputs(BRIEF, HI, model=model) == fields
 
 
 TURNS = (
@@ -166,7 +168,7 @@ TURNS = (
 
 
 def test_a_conversation_becomes_one_prompt() -> None:
-    assert inputs(*TURNS) == {
+    assert build_inputs(*TURNS) == {
         "system_prompt": "Be brief",
         "prompt": (
             "User: Weather in Rome?\n\n"
@@ -180,7 +182,7 @@ def test_a_conversation_becomes_one_prompt() -> None:
 
 
 def test_a_conversation_is_sent_as_messages_if_the_model_accepts_them() -> None:
-    assert inputs(*TURNS, model=GPT) == {
+    assert build_inputs(*TURNS, model=GPT) == {
         "messages": [
             {"role": "system", "content": "Be brief"},
             {"role": "user", "content": "Weather in Rome?"},
@@ -195,14 +197,14 @@ def test_a_conversation_is_sent_as_messages_if_the_model_accepts_them() -> None:
 def test_images_are_sent_by_url_or_as_data() -> None:
     seen = Message(role="user", content=[TextPart(text="What?"), CAT, DOG])
     both = ["https://a.example/cat.png", "data:image/png;base64,AAE="]
-    assert inputs(seen, model=GPT) == {"prompt": "What?", "image_input": both}
-    assert inputs(seen, model=GEMINI) == {"prompt": "What?", "images": both}
-    assert inputs(Message(role="user", content=[CAT]), model=CLAUDE)["image"] == both[0]
+    assert build_inputs(seen, model=GPT) == {"prompt": "What?", "image_input": both}
+    assert build_inputs(seen, model=GEMINI) == {"prompt": "What?", "images": both}
+    assert build_inputs(Message(role="user", content=[CAT]), model=CLAUDE)["image"] == both[0]
 
 
 def test_a_model_that_accepts_one_image_is_sent_the_last_visibly() -> None:
     seen = Message(role="user", content=[TextPart(text="What?"), CAT, DOG])
-    fields, adjustments = adjusted(seen, model=CLAUDE)
+    fields, adjustments = build_adjusted_inputs(seen, model=CLAUDE)
     assert (fields["image"], adjustments) == ("data:image/png;base64,AAE=", [("image", "changed")])
 
 
@@ -215,8 +217,8 @@ def test_a_model_that_accepts_one_image_is_sent_the_last_visibly() -> None:
     ],
 )
 def test_unsupported_parts_are_rejected(part: ImagePart | AudioPart | FilePart, parameter: str) -> None:
-    assert refused([Message(role="user", content=[part])]) == ("UnsupportedParameter", parameter)
+    assert get_refusal([Message(role="user", content=[part])]) == ("UnsupportedParameter", parameter)
 
 
 def test_participant_names_are_rejected() -> None:
-    assert refused([Message(role="user", name="Ann", content="Hi")]) == ("UnsupportedParameter", "name")
+    assert get_refusal([Message(role="user", name="Ann", content="Hi")]) == ("UnsupportedParameter", "name")

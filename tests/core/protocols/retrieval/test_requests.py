@@ -61,7 +61,7 @@ def embed(
             return fault
 
 
-def body_of(provider: str, **options: Any) -> Any:
+def build_body(provider: str, **options: Any) -> Any:
     requests = embed(provider, **options)
     assert isinstance(requests, tuple), requests
     return requests[0].json()
@@ -227,7 +227,7 @@ def test_azure_without_a_resource_reports_the_missing_setting() -> None:
 def test_bedrock_needs_a_model_whose_body_is_known() -> None:
     fault = embed("bedrock", model="amazon.nova-multimodal-embeddings-v1:0")
     assert isinstance(fault, InvalidRequest)
-    body = body_of("bedrock", model="us.cohere.embed-v4:0", purpose="query", dimensions=512, truncate=False)
+    body = build_body("bedrock", model="us.cohere.embed-v4:0", purpose="query", dimensions=512, truncate=False)
     assert body == {
         "texts": ["one", "two"],
         "input_type": "search_query",

@@ -33,12 +33,12 @@ def read(provider: str, body: object, **options: Any) -> EmbeddingResponse | Fau
             return fault
 
 
-def vectors_of(response: EmbeddingResponse | Fault) -> list[list[float]]:
+def list_vectors(response: EmbeddingResponse | Fault) -> list[list[float]]:
     assert isinstance(response, EmbeddingResponse), response
     return response.vectors.tolist()
 
 
-def openai_body(rows: list[Any], indexes: list[Any] | None = None, **rest: Any) -> dict[str, object]:
+def build_openai_body(rows: list[Any], indexes: list[Any] | None = None, **rest: Any) -> dict[str, object]:
     places = range(len(rows)) if indexes is None else indexes
     data = [
         {"embedding": row, **({} if index is None else {"index": index})}
@@ -47,7 +47,7 @@ def openai_body(rows: list[Any], indexes: list[Any] | None = None, **rest: Any) 
     return {"object": "list", "data": data, "model": "m-1", **rest}
 
 
-def base64_of(row: list[float]) -> str:
+def encode_base64(row: list[float]) -> str:
     return b64encode(struct.pack(f"<{len(row)}f", *row)).decode()
 
 
@@ -55,26 +55,26 @@ def base64_of(row: list[float]) -> str:
 def test_vectors_are_in_the_order_of_the_texts_whatever_order_they_come_in(rows: list[list[float]], luck: Any) -> None:
     order = list(range(len(rows)))
     luck.shuffle(order)
-    shuffled = openai_body([rows[index] for index in order], order)
-    assert vectors_of(read("openai", shuffled, count=len(rows))) == rows
+    shuffled = build_openai_body([rows[index] for index in order], order)
+    assert list_vectors(read("openai", shuffled, count=len(rows))) == rows
 
 
 @given(ROWS)
 def test_base64_and_numbers_agree_bit_for_bit(rows: list[list[float]]) -> None:
-    listed = read("openai", openai_body(rows))
-    packed = read("openai", openai_body([base64_of(row) for row in rows]))
-    mixed = read("openai", openai_body([base64_of(row) if n % 2 else row for n, row in enumerate(rows)]))
+    listed = read("openai", build_openai_body(rows))
+    packed = read("openai", build_openai_body([encode_base64(row) for row in rows]))
+    mixed = read("openai", build_openai_body([encode_base64(row) if n % 2 else row for n, row in enumerate(rows)]))
     assert isinstance(listed, EmbeddingResponse)
     assert listed == packed == mixed
 
 
 def test_without_indexes_the_order_is_the_vendors() -> None:
-    assert vectors_of(read("openai", openai_body([[1.0], [2.0]], [None, None]))) == [[1.0], [2.0]]
+    assert list_vectors(read("openai", build_openai_body([[1.0], [2.0]], [None, None]))) == [[1.0], [2.0]]
 
 
 @pytest.mark.parametrize("indexes", [[0, 0], [1, 2], [0, None], [-1, 0]])
 def test_indexes_that_are_not_those_of_the_texts_are_an_invalid_response(indexes: list[Any]) -> None:
-    fault = read("openai", openai_body([[1.0], [2.0]], indexes))
+    fault = read("openai", build_openai_body([[1.0], [2.0]], indexes))
     assert isinstance(fault, InvalidResponse)
     assert (fault.provider, fault.maybe_billed) == ("openai", True)
 
@@ -85,12 +85,12 @@ def test_indexes_that_are_not_those_of_the_texts_are_an_invalid_response(indexes
         (b"<html>", "cannot be decoded"),
         (b"{}", "no vectors"),
         (b"[]", "cannot be decoded"),
-        (openai_body([[1.0, None]]), "entry 0 has no vector"),
-        (openai_body([[1.0], "not base64!"]), "entry 1 has no vector"),
-        (openai_body([[1.0], [1.0, 2.0]]), "vectors differ in length: 1 and 2 elements"),
-        (openai_body(["AAA="]), "2 bytes are not a multiple of 4 bytes"),
-        (openai_body([[1.0]]), "expected 2 vectors, got 1"),
-        (openai_body([[], []]), "expected 2 vectors, got 0"),
+        (build_openai_body([[1.0, None]]), "entry 0 has no vector"),
+        (build_openai_body([[1.0], "not base64!"]), "entry 1 has no vector"),
+        (build_openai_body([[1.0], [1.0, 2.0]]), "vectors differ in length: 1 and 2 elements"),
+        (build_openai_body(["AAA="]), "2 bytes are not a multiple of 4 bytes"),
+        (build_openai_body([[1.0]]), "expected 2 vectors, got 1"),
+        (build_openai_body([[], []]), "expected 2 vectors, got 0"),
         ({"data": ["x", "y"]}, "expected 2 vectors, got 0"),
     ],
 )
@@ -101,20 +101,20 @@ def test_a_body_that_is_not_a_response_is_an_invalid_response(body: object, said
 
 
 def test_usage_that_is_not_reported_is_absent() -> None:
-    def usage(**given: Any) -> object:
-        response = read("openai", openai_body([[1.0]], **given))
+    def read_usage(**given: Any) -> object:
+        response = read("openai", build_openai_body([[1.0]], **given))
         assert isinstance(response, EmbeddingResponse)
         return response.usage
 
-    assert usage() is None
-    assert usage(usage={}) is None
-    assert usage(usage=None) is None
-    assert usage(usage={"total_tokens": 3}) == {"total_tokens": 3}
-    assert usage(usage={"prompt_tokens": 2.0, "total_tokens": "3"}) == {"prompt_tokens": 2, "total_tokens": 3}
+    assert read_usage() is None
+    assert read_usage(usage={}) is None
+    assert read_usage(usage=None) is None
+    assert read_usage(usage={"total_tokens": 3}) == {"total_tokens": 3}
+    assert read_usage(usage={"prompt_tokens": 2.0, "total_tokens": "3"}) == {"prompt_tokens": 2, "total_tokens": 3}
 
 
 def test_ids_and_costs_are_metadata() -> None:
-    response = read("openrouter", openai_body([[1.0]], id="gen-1", usage={"prompt_tokens": 1, "cost": 0.25}))
+    response = read("openrouter", build_openai_body([[1.0]], id="gen-1", usage={"prompt_tokens": 1, "cost": 0.25}))
     assert isinstance(response, EmbeddingResponse)
     assert response.metadata == {"id": "gen-1", "cost": {"amount": 0.25, "currency": "USD", "source": "vendor"}}
 
@@ -124,24 +124,24 @@ def test_ids_and_costs_are_metadata() -> None:
 )
 def test_quantised_vectors_are_kept_as_they_are(dtype: VectorType, row: list[int]) -> None:
     packed = b64encode(bytes(value % 256 for value in row)).decode()
-    for body in (openai_body([row]), openai_body([packed])):
+    for body in (build_openai_body([row]), build_openai_body([packed])):
         response = read("voyage", body, dtype=dtype)
         assert isinstance(response, EmbeddingResponse)
         assert (response.vectors[0].tolist(), response.dtype, response.vectors.dtype) == (row, dtype, dtype)
     by_type = read("cohere", {"embeddings": {"float": [[1.0]], dtype: [row]}}, dtype=dtype)
-    assert vectors_of(by_type) == [row]
+    assert list_vectors(by_type) == [row]
 
 
 def test_a_byte_beyond_its_range_is_an_invalid_response() -> None:
-    assert isinstance(read("voyage", openai_body([[300]]), dtype="int8"), InvalidResponse)
+    assert isinstance(read("voyage", build_openai_body([[300]]), dtype="int8"), InvalidResponse)
 
 
 def test_base64_without_padding_or_in_the_urls_alphabet_is_read() -> None:
     row = [struct.unpack("<f", b"\xfb\xff\xbf\x3e")[0]]
-    text = base64_of(row)
+    text = encode_base64(row)
     assert text == "+/+/Pg=="
     for spelled in ("+/+/Pg", "-_-_Pg=="):
-        assert vectors_of(read("openai", openai_body([spelled]))) == [row]
+        assert list_vectors(read("openai", build_openai_body([spelled]))) == [row]
 
 
 @pytest.mark.parametrize(
@@ -152,7 +152,7 @@ def test_base64_without_padding_or_in_the_urls_alphabet_is_read() -> None:
             {"id": "c", "embeddings": {"float": [[1.0], [2.0]]}, "meta": {"billed_units": {"input_tokens": 7.0}}},
             7,
         ),
-        ("cohere", {"embeddings": {"base64": [base64_of([1.0]), base64_of([2.0])]}}, None),
+        ("cohere", {"embeddings": {"base64": [encode_base64([1.0]), encode_base64([2.0])]}}, None),
         ("ollama", {"model": "m", "embeddings": [[1.0], [2.0]], "prompt_eval_count": 7}, 7),
         ("google", {"embeddings": [{"values": [1.0]}, {"values": [2.0]}]}, None),
         ("google", {"embeddings": [{"values": [1]}, {"values": [2]}], "usageMetadata": {"promptTokenCount": 7}}, 7),
@@ -168,23 +168,23 @@ def test_base64_without_padding_or_in_the_urls_alphabet_is_read() -> None:
         ),
         ("bedrock", {"embeddings": [[1.0], [2.0]], "id": "b", "response_type": "embeddings_floats"}, None),
         ("bedrock", {"embeddings": {"float": [[1.0], [2.0]]}}, None),
-        ("mistral", {**openai_body([[1.0], [2.0]]), "usage": {"prompt_tokens": 7, "total_tokens": 7}}, 7),
+        ("mistral", {**build_openai_body([[1.0], [2.0]]), "usage": {"prompt_tokens": 7, "total_tokens": 7}}, 7),
     ],
 )
 def test_every_form_is_read(provider: str, body: object, usage: int | None) -> None:
     response = read(provider, body, count=2)
-    assert vectors_of(response) == [[1.0], [2.0]]
+    assert list_vectors(response) == [[1.0], [2.0]]
     assert isinstance(response, EmbeddingResponse)
     assert response.usage == (None if usage is None else {"prompt_tokens": usage, "total_tokens": usage})
 
 
 def test_titan_sends_one_vector_and_the_newer_models_of_vertex_do_too() -> None:
     titan = read("bedrock", {"embedding": [1.0, 2.0], "inputTextTokenCount": 3}, count=1)
-    assert vectors_of(titan) == [[1.0, 2.0]]
+    assert list_vectors(titan) == [[1.0, 2.0]]
     content = read(
         "vertex", {"embedding": {"values": [1.0]}, "usageMetadata": {"promptTokenCount": 3}, "truncated": True}
     )
-    assert vectors_of(content) == [[1.0]]
+    assert list_vectors(content) == [[1.0]]
     assert isinstance(content, EmbeddingResponse)
     assert content.metadata == {"truncated": [0]}
 
@@ -233,7 +233,7 @@ def test_errors_are_classified_as_those_of_chats(provider: str, status: int, bod
 # Reranking
 
 
-def ranking(provider: str, body: object, **options: Any) -> Any:
+def read_ranking(provider: str, body: object, **options: Any) -> Any:
     data = body if isinstance(body, bytes) else json.dumps(body).encode()
     result = outcome(replay.rerank_response(provider, 200, {}, data, **options))
     return result.unwrap() if isinstance(result, Success) else result.failure()
@@ -251,10 +251,10 @@ def ranking(provider: str, body: object, **options: Any) -> Any:
     ],
 )  # fmt: skip
 def test_the_best_documents_come_first(provider: str, body: object) -> None:
-    response = ranking(provider, body, documents=["a", "b", "c"])
+    response = read_ranking(provider, body, documents=["a", "b", "c"])
     assert [(one.index, one.score, one.document) for one in response.results] == [(2, 0.9, "c"), (0, 0.1, "a")]
-    assert [one.index for one in ranking(provider, body, top_n=1).results] == [2]
-    assert [one.document for one in ranking(provider, body).results] == [None, None]
+    assert [one.index for one in read_ranking(provider, body, top_n=1).results] == [2]
+    assert [one.document for one in read_ranking(provider, body).results] == [None, None]
 
 
 @pytest.mark.parametrize(
@@ -269,18 +269,18 @@ def test_the_best_documents_come_first(provider: str, body: object) -> None:
     ],
 )
 def test_a_malformed_ranking_is_an_invalid_response(results: object, said: str) -> None:
-    fault = ranking("cohere", {"results": results}, documents=["a", "b", "c"])
+    fault = read_ranking("cohere", {"results": results}, documents=["a", "b", "c"])
     assert isinstance(fault, InvalidResponse)
     assert said in fault.message
-    assert isinstance(ranking("cohere", b"<html>"), InvalidResponse)
+    assert isinstance(read_ranking("cohere", b"<html>"), InvalidResponse)
 
 
 def test_usage_and_costs_of_a_ranking() -> None:
     results = [{"index": 0, "relevance_score": 0.1}]
-    cohere = ranking("cohere", {"id": "r", "results": results, "meta": {"billed_units": {"search_units": 1.0}}})
+    cohere = read_ranking("cohere", {"id": "r", "results": results, "meta": {"billed_units": {"search_units": 1.0}}})
     assert (cohere.usage, cohere.metadata) == (None, {"id": "r", "search_units": 1.0})
-    jina = ranking("jina", {"model": "j", "results": results, "usage": {"total_tokens": 15}})
+    jina = read_ranking("jina", {"model": "j", "results": results, "usage": {"total_tokens": 15}})
     assert (jina.usage, jina.metadata, jina.model) == ({"total_tokens": 15}, None, "j")
-    router = ranking("openrouter", {"results": results, "usage": {"search_units": 1, "cost": 0.5}})
+    router = read_ranking("openrouter", {"results": results, "usage": {"search_units": 1, "cost": 0.5}})
     cost = {"amount": 0.5, "currency": "USD", "source": "vendor"}
     assert router.metadata == {"search_units": 1, "cost": cost}

@@ -47,7 +47,7 @@ class Scheduler:
         self._agenda: list[tuple[float, int, Callable[[], None]]] = []
         self._order = 0
 
-    def at(self, moment: float, action: Callable[[], None]) -> None:
+    def schedule(self, moment: float, action: Callable[[], None]) -> None:
         """Plan an action; those of one moment keep their order."""
         self._order += 1
         heapq.heappush(self._agenda, (moment, self._order, action))
@@ -72,14 +72,14 @@ class Scheduler:
     def resume(self, actor: Actor, value: object) -> None:
         """Give an actor what it waits for."""
         if not actor.done:
-            self._carried_on(actor, lambda: actor.steps.send(value))
+            self._run_step(actor, lambda: actor.steps.send(value))
 
     def give_up(self, actor: Actor) -> None:
         """The actor's caller leaves."""
         if not actor.done:
-            self._carried_on(actor, lambda: actor.steps.throw(GaveUp()))
+            self._run_step(actor, lambda: actor.steps.throw(GaveUp()))
 
-    def _carried_on(self, actor: Actor, step: Callable[[], Sleep | Park]) -> None:
+    def _run_step(self, actor: Actor, step: Callable[[], Sleep | Park]) -> None:
         actor.turn += 1
         try:
             wish = step()
@@ -88,4 +88,4 @@ class Scheduler:
             return
         if isinstance(wish, Sleep):
             turn = actor.turn
-            self.at(self.now + wish.seconds, lambda: self.resume(actor, None) if actor.turn == turn else None)
+            self.schedule(self.now + wish.seconds, lambda: self.resume(actor, None) if actor.turn == turn else None)

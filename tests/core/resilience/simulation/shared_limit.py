@@ -98,7 +98,7 @@ class SharedLimit:
         ]
         for process in self.processes:
             for _ in range(tasks):
-                self.later(self.luck.random() * 0.5, process, self._arrive)
+                self.schedule(self.luck.random() * 0.5, process, self._start_call)
 
     def run(self, seconds: float) -> None:
         """Let so much time pass."""
@@ -108,18 +108,18 @@ class SharedLimit:
             act()
         self.now = end
 
-    def later(self, seconds: float, process: Process, act: Callable[[Process], None]) -> None:
+    def schedule(self, seconds: float, process: Process, act: Callable[[Process], None]) -> None:
         """Do something in a process after some time; later where it is stopped, never where it is dead."""
 
-        def act_in_time() -> None:
+        def run_in_time() -> None:
             if process.is_dead:
                 return
             if self.now < process.stopped_until:
-                heapq.heappush(self._events, (process.stopped_until, next(self._serials), act_in_time))
+                heapq.heappush(self._events, (process.stopped_until, next(self._serials), run_in_time))
                 return
             act(process)
 
-        heapq.heappush(self._events, (self.now + seconds, next(self._serials), act_in_time))
+        heapq.heappush(self._events, (self.now + seconds, next(self._serials), run_in_time))
 
     def limit(self, process: Process, seconds: float) -> None:
         """The vendor refuses a request of this process and names a time."""
@@ -146,7 +146,7 @@ class SharedLimit:
         """What the server ran."""
         return sum(process.scripts for process in self.processes)
 
-    def _arrive(self, process: Process) -> None:
+    def _start_call(self, process: Process) -> None:
         ticket = next(self._tickets)
         process.waits[ticket] = self.now
         self._step(process, Arrived(ticket=ticket, tokens=100, deadline=self.now + process.deadline))
@@ -160,11 +160,11 @@ class SharedLimit:
                     self._send(process, permit)
                 case Refuse(ticket, fault):
                     process.refused.append((self.now - process.waits.pop(ticket), fault))
-                    self.later(0.05, process, self._arrive)
+                    self.schedule(0.05, process, self._start_call)
                 case Wake(at):
                     if at < process.wakes_at:
                         process.wakes_at = at
-                        self.later(max(0.0, at - self.now), process, self._wake)
+                        self.schedule(max(0.0, at - self.now), process, self._wake)
         self._plan(process)
 
     def _send(self, process: Process, permit: Permit) -> None:
@@ -176,9 +176,9 @@ class SharedLimit:
         def finish(process: Process) -> None:
             process.in_flight -= 1
             self._step(process, Finished(permit=permit, used=used))
-            self.later(process.pause * 2 * self.luck.random(), process, self._arrive)
+            self.schedule(process.pause * 2 * self.luck.random(), process, self._start_call)
 
-        self.later(self.duration * (0.5 + self.luck.random()), process, finish)
+        self.schedule(self.duration * (0.5 + self.luck.random()), process, finish)
 
     def _wake(self, process: Process) -> None:
         process.wakes_at = math.inf
@@ -189,7 +189,7 @@ class SharedLimit:
         due = process.lease.due
         if due < math.inf and due != process.asks_at:
             process.asks_at = due
-            self.later(max(0.0, due - self.now), process, self._ask)
+            self.schedule(max(0.0, due - self.now), process, self._ask)
 
     def _ask(self, process: Process) -> None:
         if process.lease.asked is not None or self.now < process.lease.due:
@@ -201,13 +201,13 @@ class SharedLimit:
             return
         if self.now < max(self.lost_until, process.lost_until):
             process.again_at = self.now + self.timeout + 0.5 + 0.25 * self.luck.random()
-            self.later(self.timeout, process, lambda one: self._receive(one, None))
+            self.schedule(self.timeout, process, lambda one: self._receive(one, None))
             return
 
         def serve() -> None:
             process.scripts += 1
             self.pool, lent = lend(self.pool, borrow, self.now)
-            self.later(process.latency, process, lambda one: self._receive(one, lent))
+            self.schedule(process.latency, process, lambda one: self._receive(one, lent))
 
         heapq.heappush(self._events, (self.now + process.latency, next(self._serials), serve))
 
@@ -217,12 +217,12 @@ class SharedLimit:
         self._step(process, Woken())
 
 
-def most_in(sent: list[float], seconds: float) -> int:
+def count_most_requests(sent: list[float], seconds: float) -> int:
     """The most requests in any time so long."""
     return max((bisect_right(sent, moment + seconds) - index for index, moment in enumerate(sent)), default=0)
 
 
-def most_tokens_in(tokens: list[tuple[float, int]], seconds: float) -> int:
+def count_most_tokens(tokens: list[tuple[float, int]], seconds: float) -> int:
     """The most tokens in any time so long."""
     most = total = first = 0
     for moment, used in tokens:
@@ -234,12 +234,12 @@ def most_tokens_in(tokens: list[tuple[float, int]], seconds: float) -> int:
     return most
 
 
-def allowed_in(per_minute: int, seconds: float) -> float:
+def compute_allowance(per_minute: int, seconds: float) -> float:
     """How many requests the pool lets go in any time so long."""
     return (seconds + LATE) / compute_spacing(per_minute) + 1
 
 
-def shares(world: SharedLimit) -> list[int]:
+def count_shares(world: SharedLimit) -> list[int]:
     """Requests of each process."""
     counts = Counter({process.name: len(process.sent) for process in world.processes})
     return sorted(counts.values())

@@ -46,16 +46,16 @@ class Simulation:
             moment = dice.uniform(0.0, end)
             for _ in range(dice.randrange(1, 2 * self.scenario.calls_per_burst)):
                 moment += dice.expovariate(dice.choice([0.5, 5.0]))
-                self.clock.at(moment, self.arrive)
+                self.clock.schedule(moment, self.start_call)
         self.clock.run(end)
-        self.recover(end)
+        self.restore(end)
 
-    def recover(self, end: float) -> None:
+    def restore(self, end: float) -> None:
         """Whatever happened, fair weather and a trickle of calls close every breaker and empty every line."""
         for site in self.sites.values():
             site.vendor.healed = True
         for second in range(0, 3600, 20):
-            self.clock.at(end + second, self.arrive)
+            self.clock.schedule(end + second, self.start_call)
         self.clock.run(end + 7200.0)
         self.require(not self.callers, "a call never settled")
         for site in self.sites.values():
@@ -92,7 +92,7 @@ class Simulation:
         for caller in self.callers.values():
             self.require(now <= caller.deadline + EPSILON, f"call {caller.number} runs past its deadline")
 
-    def arrive(self) -> None:
+    def start_call(self) -> None:
         """A new call, and perhaps the moment at which its caller leaves."""
         self._born += 1
         caller = Caller(self._born, self.scenario, self.clock.now)
@@ -100,7 +100,7 @@ class Simulation:
         caller.actor = Actor(self.run_caller(caller))
         if caller.dice.random() < 0.1:
             actor = caller.actor
-            self.clock.at(self.clock.now + caller.dice.expovariate(0.2), lambda: self.clock.give_up(actor))
+            self.clock.schedule(self.clock.now + caller.dice.expovariate(0.2), lambda: self.clock.give_up(actor))
         self.clock.start(caller.actor)
 
     def run_caller(self, caller: Caller) -> Step:
@@ -191,7 +191,7 @@ class Simulation:
         self.may_send(caller, site, answer)
         timeout = min(order.timeout, order.deadline - clock.now)
         began, fault, used = clock.now, None, None
-        reply = site.vendor.answers(clock.now, caller.dice, caller.tokens, stream=caller.stream)
+        reply = site.vendor.answer(clock.now, caller.dice, caller.tokens, stream=caller.stream)
         finished: Fault | None = Cancelled()
         try:
             if reply.first is not None and reply.first < timeout:
@@ -280,7 +280,7 @@ class Simulation:
                 case Wake(at):
                     self.require(at > self.clock.now, f"{site.name}: woken in the past")
                     site.wake = at
-                    self.clock.at(at, partial(self.schedule_wake, site, at))
+                    self.clock.schedule(at, partial(self.schedule_wake, site, at))
 
     def answer(self, site: Site, ticket: int, value: Permit | Refuse) -> None:
         """A caller is notified a moment later, as by an event loop."""
@@ -294,7 +294,7 @@ class Simulation:
             if actor.turn in {turn, turn + 1} and not actor.done:
                 self.clock.resume(actor, value)
 
-        self.clock.at(self.clock.now, deliver)
+        self.clock.schedule(self.clock.now, deliver)
 
     def schedule_wake(self, site: Site, at: float) -> None:
         """Only the last Wake counts."""

@@ -54,13 +54,13 @@ class Vendor:
         """Whether it sends rate-limit headers."""
         self.arrivals: deque[float] = deque()
 
-    def weather(self, now: float) -> Weather:
+    def draw_weather(self, now: float) -> Weather:
         """The same for the same seed and time, independent of earlier calls."""
         if self.healed:
             return "fair"
         return Random(f"{self._seed}/{self.name}/{int(now // SPELL)}").choices(_WEATHERS, _ODDS)[0]
 
-    def answers(self, now: float, dice: Random, estimate: int, *, stream: bool) -> Reply:
+    def answer(self, now: float, dice: Random, estimate: int, *, stream: bool) -> Reply:
         """Take a request and decide everything about its answer."""
         while self.arrivals and self.arrivals[0] <= now - 60.0:
             self.arrivals.popleft()
@@ -72,10 +72,10 @@ class Vendor:
             )
         self.arrivals.append(now)
         seconds = min(60.0, 0.2 + dice.expovariate(0.3))
-        fault = self._fault(now, dice)
+        fault = self._draw_fault(now, dice)
         if fault is not None:
             return Reply(seconds=dice.uniform(0.01, 2.0), fault=fault)
-        if self.weather(now) == "stalled":
+        if self.draw_weather(now) == "stalled":
             return Reply(seconds=1e9)
         first = seconds * dice.random() if stream else None
         if stream and not self.healed and dice.random() < 0.05:
@@ -83,10 +83,10 @@ class Vendor:
         used = max(1, int(estimate * dice.random())) if dice.random() < 0.9 else None
         return Reply(seconds=seconds, first=first, used=used, reported=self._report_limits(now))
 
-    def _fault(self, now: float, dice: Random) -> Fault | None:
+    def _draw_fault(self, now: float, dice: Random) -> Fault | None:
         if not self.healed and dice.random() < 0.03:
             return InvalidRequest(status=400)
-        match self.weather(now):
+        match self.draw_weather(now):
             case "flaky":
                 return ServerFailed(status=500) if dice.random() < 0.4 else None
             case "down":
