@@ -35,11 +35,13 @@ PURE = [code for code in README if "replay.request" in code]
 async def answer_in_format(talk: Talk, received: Received) -> None:
     """OpenAI's or Anthropic's format, by the path of the request; a tool is called once."""
     if received.path.endswith("/chat/completions") and received.json().get("stream"):
-        await talk.events(*shapes.chunks("Hello ", "from ", "loopback."))
+        await talk.send_events(*shapes.build_chunks("Hello ", "from ", "loopback."))
         return
     if received.path.endswith("/chat/completions"):
         form = received.json().get("response_format")
-        await talk.answer(shapes.body('{"name": "Oslo", "inhabitants": 717710}' if form else "Hello from loopback."))
+        await talk.answer(
+            shapes.build_body('{"name": "Oslo", "inhabitants": 717710}' if form else "Hello from loopback.")
+        )
         return
     if "/responses" in received.path:
         await talk.answer(response(message("Two."), store=True))
@@ -65,7 +67,7 @@ async def retrieves(talk: Talk, received: Received) -> None:
     """Embeds and ranks by the words of texts, and answers chats."""
     found = answer_retrieval(Seen(method=received.method, path=received.path, body=received.body))
     if found is None:
-        await talk.answer(shapes.body(f"Seen: {received.body.count(b'sky')}"))
+        await talk.answer(shapes.build_body(f"Seen: {received.body.count(b'sky')}"))
     else:
         await talk.answer(b"".join(found.pieces))
 
@@ -145,7 +147,7 @@ async def test_tests_with_recordings_pass_with_a_server_and_then_without(
         return done.stdout
 
     async def sees_red(talk: Talk, received: Received) -> None:
-        await talk.answer(shapes.body("Red, green and blue."))
+        await talk.answer(shapes.build_body("Red, green and blue."))
 
     async with serving(sees_red) as server:
         _point_at(server, monkeypatch)

@@ -403,7 +403,7 @@ async def test_managers_closed_at_the_same_time_close_their_provider_once_and_en
     async def answer(talk: Talk, _: Received) -> None:
         asked.set()
         await gate.wait()
-        await talk.answer(shapes.body())
+        await talk.answer(shapes.build_body())
 
     async with serving(answer) as server:
         provider = ProviderRegistry.create("openai", api_key="k", base_url=server.url)
@@ -421,7 +421,7 @@ async def test_a_call_of_the_engine_on_a_shared_provider_ends_with_its_own_manag
     async def answer(talk: Talk, _: Received) -> None:
         asked.release()
         await gate.wait()
-        await talk.answer(shapes.body())
+        await talk.answer(shapes.build_body())
 
     async with serving(answer) as server:
         settings = {"openai": {"api_key": "k", "base_url": server.url}}

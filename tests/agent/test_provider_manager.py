@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 
-from tests.acme import HI, KEY, SPEC, acme
+from tests.acme import HI, KEY, SPEC, build_acme
 from tests.loopback import Loopback, Received, Talk, serving
-from tests.managed_shapes import Echo, answers, says
-from tests.openai_shapes import body, chunks
+from tests.managed_shapes import Echo, answer_hello, answer_with
+from tests.openai_shapes import build_body, build_chunks
 from victor_fp.agent.provider_manager import ProviderManager, ProviderManagerConfig, ProviderState, SwitchReason
 from victor_fp.core import faults
 from victor_fp.core.types import StreamChunk
@@ -97,7 +97,7 @@ async def test_manager_without_a_provider_is_empty_and_calls_fail() -> None:
 
 
 async def test_a_name_alone_makes_a_provider_of_the_settings() -> None:
-    async with serving(answers) as server:
+    async with serving(answer_hello) as server:
         given = settings(acme=server)
         given["providers"]["acme"]["model"] = "m-7"
         async with ProviderManager(given, provider_name="acme", config=QUIET) as manager:
@@ -143,10 +143,14 @@ async def test_a_call_made_on_the_provider_itself_counts_as_in_flight(kind: str)
 
     async def slow(talk: Talk, received: Received) -> None:
         await go.wait()
-        await (talk.events(*chunks("Hel", "lo")) if received.json().get("stream") else talk.answer(body("Hello")))
+        await (
+            talk.send_events(*build_chunks("Hel", "lo"))
+            if received.json().get("stream")
+            else talk.answer(build_body("Hello"))
+        )
 
     async with serving(slow) as one:
-        old = acme(one.url)
+        old = build_acme(one.url)
         async with ProviderManager(None, old, "m-1", config=QUIET) as manager:
             call = old.chat(HI, model="m-1") if kind == "call" else old.stream(HI, model="m-1").response()
             running = asyncio.ensure_future(call)
@@ -160,10 +164,10 @@ async def test_a_call_made_on_the_provider_itself_counts_as_in_flight(kind: str)
 async def test_conversation_continues_after_a_switch() -> None:
     async def slow(talk: Talk, _: Received) -> None:
         await asyncio.sleep(0.1)
-        await talk.answer(body("from one"))
+        await talk.answer(build_body("from one"))
 
-    async with serving(slow) as one, serving(says("from two")) as two:
-        manager = ProviderManager(settings(acme=two), acme(one.url), "m-1", config=QUIET)
+    async with serving(slow) as one, serving(answer_with("from two")) as two:
+        manager = ProviderManager(settings(acme=two), build_acme(one.url), "m-1", config=QUIET)
         async with manager:
             running = asyncio.create_task(manager.chat(HI))
             await asyncio.sleep(0.02)
@@ -268,7 +272,7 @@ async def test_capabilities_are_detected_from_the_vendor_once() -> None:
         await talk.answer({"object": "list", "data": [{"id": "m-1", "object": "model", "context_length": 4321}]})
 
     async with serving(lists) as server:
-        async with ProviderManager(None, acme(server.url), "m-1", config=QUIET) as manager:
+        async with ProviderManager(None, build_acme(server.url), "m-1", config=QUIET) as manager:
             found = await manager.detect_capabilities()
             assert await manager.detect_capabilities() is found
             info = manager.get_info()
@@ -291,10 +295,10 @@ async def test_close_closes_providers_that_are_being_replaced() -> None:
 
 async def test_streams_of_the_manager_have_the_stream_interface() -> None:
     async def streams(talk: Talk, _: Received) -> None:
-        await talk.events(*chunks("Hel", "lo"))
+        await talk.send_events(*build_chunks("Hel", "lo"))
 
     async with serving(streams) as server:
-        async with ProviderManager(None, acme(server.url), "m-1", config=QUIET) as manager:
+        async with ProviderManager(None, build_acme(server.url), "m-1", config=QUIET) as manager:
             async with manager.stream(HI, seed=3) as stream:
                 got = [chunk async for chunk in stream]
             assert manager.get_info()["in_flight"] == 0

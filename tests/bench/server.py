@@ -17,8 +17,8 @@ def _http(body: bytes, kind: str) -> bytes:
     return head.encode() + body
 
 
-ANSWER = _http(json.dumps(shapes.body(TEXT)).encode(), "application/json")
-EVENTS = [f"data: {json.dumps(chunk)}\n\n" for chunk in shapes.chunks(*["word "] * CHUNKS)]
+ANSWER = _http(json.dumps(shapes.build_body(TEXT)).encode(), "application/json")
+EVENTS = [f"data: {json.dumps(chunk)}\n\n" for chunk in shapes.build_chunks(*["word "] * CHUNKS)]
 STREAM = _http(("".join(EVENTS) + "data: [DONE]\n\n").encode(), "text/event-stream")
 
 

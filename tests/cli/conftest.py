@@ -16,8 +16,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.loopback import Loopback, Received, Serve, Talk, serving_in_a_thread
-from tests.openai_shapes import body, chunks
+from tests.loopback import Loopback, Received, Serve, Talk, serve_in_thread
+from tests.openai_shapes import build_body, build_chunks
 from victor_fp.core.catalogue import CATALOGUE
 
 KEY = "sk-canary-0123456789"
@@ -53,7 +53,7 @@ def keyed(world: dict[str, str]) -> dict[str, str]:
 @pytest.fixture
 def serve() -> Iterator[Serve]:
     """Start servers on loopback that run during the test."""
-    with serving_in_a_thread() as start:
+    with serve_in_thread() as start:
         yield start
 
 
@@ -64,9 +64,9 @@ async def friendly(talk: Talk, received: Received) -> None:
             {"object": "list", "data": [{"id": "m-1", "object": "model"}, {"id": "m-2", "object": "model"}]}
         )
     elif received.json().get("stream"):
-        await talk.events(*chunks("Hello", " there", "!"))
+        await talk.send_events(*build_chunks("Hello", " there", "!"))
     else:
-        await talk.answer(body("Hello there!"))
+        await talk.answer(build_body("Hello there!"))
 
 
 def at(server: Loopback) -> list[str]:

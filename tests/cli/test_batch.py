@@ -18,7 +18,7 @@ from tests.batches.openai_vendor import OpenAIVendor
 from tests.batches.vendor import Job
 from tests.cli.conftest import at, terminal, victor
 from tests.loopback import Received, Serve, Talk
-from tests.openai_shapes import body, error
+from tests.openai_shapes import build_body, build_error
 from victor_fp.cli.app import app
 
 posix = pytest.mark.skipif(os.name != "posix", reason="signals and terminals as POSIX has them")
@@ -33,9 +33,9 @@ async def echo(talk: Talk, received: Received) -> None:
     """Answers with the prompt in capitals; refuses one that says so."""
     prompt = prompt_of(received)
     if "refuse" in prompt:
-        await talk.answer(error("not this one", "invalid_prompt", "invalid_request_error"), 400)
+        await talk.answer(build_error("not this one", "invalid_prompt", "invalid_request_error"), 400)
     else:
-        await talk.answer(body(prompt.upper()))
+        await talk.answer(build_body(prompt.upper()))
 
 
 def write_rows(path: Path, texts: list[str]) -> Path:
@@ -102,7 +102,7 @@ def test_a_schema_asks_for_json_and_a_mismatch_is_a_failure(
     serve: Serve, keyed: dict[str, str], tmp_path: Path
 ) -> None:
     async def cities(talk: Talk, received: Received) -> None:
-        await talk.answer(body('{"city": "Oslo"}' if "Oslo" in prompt_of(received) else '{"town": 1}'))
+        await talk.answer(build_body('{"city": "Oslo"}' if "Oslo" in prompt_of(received) else '{"town": 1}'))
 
     server, out, schema = serve(cities), tmp_path / "out.jsonl", tmp_path / "schema.json"
     form = {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]}

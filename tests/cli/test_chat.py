@@ -12,7 +12,7 @@ from typer.testing import CliRunner, Result
 
 from tests.cli.conftest import KEY, at, friendly
 from tests.loopback import Received, Serve, Talk
-from tests.openai_shapes import body, chunk, chunks, error
+from tests.openai_shapes import build_body, build_chunk, build_chunks, build_error
 from victor_fp.cli.app import app
 
 PNG = base64.b64decode(
@@ -106,8 +106,8 @@ def test_image_type_is_detected_from_content(serve: Serve, keyed: dict[str, str]
 
 def test_tools_are_sent_and_calls_printed(serve: Serve, keyed: dict[str, str], tmp_path: Path) -> None:
     async def calls(talk: Talk, received: Received) -> None:
-        called = chunk(choices=[{"index": 0, "delta": {"tool_calls": [CALL]}, "finish_reason": None}])
-        await talk.events(called, chunk(finish="tool_calls"))
+        called = build_chunk(choices=[{"index": 0, "delta": {"tool_calls": [CALL]}, "finish_reason": None}])
+        await talk.send_events(called, build_chunk(finish="tool_calls"))
 
     server = serve(calls)
     tools = [{"name": "weather", "description": "Now", "parameters": {"type": "object", "properties": {}}}]
@@ -122,7 +122,7 @@ def test_tools_are_sent_and_calls_printed(serve: Serve, keyed: dict[str, str], t
 
 def test_truncated_response_is_noted(serve: Serve, keyed: dict[str, str]) -> None:
     async def cut(talk: Talk, received: Received) -> None:
-        await talk.events(chunk("Once upon"), chunk(finish="length"))
+        await talk.send_events(build_chunk("Once upon"), build_chunk(finish="length"))
 
     result = chat("Tell", *at(serve(cut)), env=keyed)
 
@@ -134,11 +134,11 @@ def test_truncated_response_is_noted(serve: Serve, keyed: dict[str, str]) -> Non
 @pytest.mark.parametrize(
     ("status", "payload", "code", "says"),
     [
-        (401, error("Incorrect key", "invalid_api_key"), 3, "victor keys set openai"),
-        (404, error("No such model", "model_not_found"), 4, "victor models -p openai"),
-        (400, error("Too long", "context_length_exceeded"), 2, "Shorten it"),
-        (429, error("No credit", "insufficient_quota"), 5, "A retry does not help"),
-        (400, error("Bad value", "invalid_value"), 2, "not valid"),
+        (401, build_error("Incorrect key", "invalid_api_key"), 3, "victor keys set openai"),
+        (404, build_error("No such model", "model_not_found"), 4, "victor models -p openai"),
+        (400, build_error("Too long", "context_length_exceeded"), 2, "Shorten it"),
+        (429, build_error("No credit", "insufficient_quota"), 5, "A retry does not help"),
+        (400, build_error("Bad value", "invalid_value"), 2, "not valid"),
     ],
 )
 def test_errors_are_one_line_and_a_code(
@@ -159,7 +159,7 @@ def test_errors_are_one_line_and_a_code(
 
 def test_an_error_with_json_is_an_object_too(serve: Serve, keyed: dict[str, str]) -> None:
     async def refuse(talk: Talk, received: Received) -> None:
-        await talk.answer(error("Incorrect key", "invalid_api_key"), status=401)
+        await talk.answer(build_error("Incorrect key", "invalid_api_key"), status=401)
 
     failed = chat("Hi", "--json", *at(serve(refuse)), env=keyed)
     unknown = chat("Hi", "--json", "-p", "nobody", env=keyed)
@@ -173,8 +173,8 @@ def test_an_error_with_json_is_an_object_too(serve: Serve, keyed: dict[str, str]
 
 def test_broken_stream_shows_partial_text_and_error(serve: Serve, keyed: dict[str, str]) -> None:
     async def broken(talk: Talk, received: Received) -> None:
-        await talk.head(content_type="text/event-stream")
-        await talk.event(chunk("Half an ans"))
+        await talk.send_head(content_type="text/event-stream")
+        await talk.send_event(build_chunk("Half an ans"))
         await talk.end()
 
     result = chat("Hi", *at(serve(broken)), env=keyed)
@@ -255,7 +255,7 @@ def test_a_defect_is_one_line_too(keyed: dict[str, str], monkeypatch: pytest.Mon
 
 def test_without_a_choice_the_provider_with_a_key_answers(serve: Serve, keyed: dict[str, str]) -> None:
     async def streamed(talk: Talk, received: Received) -> None:
-        await talk.events(*chunks("mine"))
+        await talk.send_events(*build_chunks("mine"))
 
     server = serve(streamed)
 
@@ -267,7 +267,7 @@ def test_without_a_choice_the_provider_with_a_key_answers(serve: Serve, keyed: d
 
 def test_response_without_text_prints_no_empty_line(serve: Serve, keyed: dict[str, str]) -> None:
     async def nothing(talk: Talk, received: Received) -> None:
-        await talk.answer(body(""))
+        await talk.answer(build_body(""))
 
     result = chat("Hi", "--no-stream", *at(serve(nothing)), env=keyed)
 
@@ -278,7 +278,7 @@ def test_json_with_deeply_nested_arguments_is_written(serve: Serve, keyed: dict[
     async def nested(talk: Talk, received: Received) -> None:
         function = {"name": "f", "arguments": '{"a":' * 300 + "1" + "}" * 300}
         message = {"role": "assistant", "content": None, "tool_calls": [{"id": "c", "function": function}]}
-        await talk.answer(body(choices=[{"index": 0, "message": message, "finish_reason": "tool_calls"}]))
+        await talk.answer(build_body(choices=[{"index": 0, "message": message, "finish_reason": "tool_calls"}]))
 
     result = chat("Hi", "--json", *at(serve(nested)), env=keyed)
 

@@ -13,7 +13,7 @@ import pytest
 
 from tests.cli.conftest import RUN, at, friendly, terminal, victor
 from tests.loopback import Received, Serve, Talk
-from tests.openai_shapes import chunk, chunks
+from tests.openai_shapes import build_chunk, build_chunks
 
 posix = pytest.mark.skipif(os.name != "posix", reason="signals and terminals as POSIX has them")
 
@@ -25,9 +25,9 @@ class Endless:
         self.hung_up = Event()
 
     async def __call__(self, talk: Talk, received: Received) -> None:
-        await talk.head(content_type="text/event-stream")
-        await talk.event(chunk("Once"))
-        if await talk.gone(20):
+        await talk.send_head(content_type="text/event-stream")
+        await talk.send_event(build_chunk("Once"))
+        if await talk.wait_for_close(20):
             self.hung_up.set()
 
 
@@ -52,11 +52,11 @@ def test_a_reader_that_leaves_ends_it_quietly_and_hangs_up(serve: Serve, keyed: 
     left = Event()
 
     async def talkative(talk: Talk, received: Received) -> None:
-        await talk.head(content_type="text/event-stream")
+        await talk.send_head(content_type="text/event-stream")
         try:
             for _ in range(400):
-                await talk.event(chunk("word " * 400))
-                if await talk.gone(0.005):
+                await talk.send_event(build_chunk("word " * 400))
+                if await talk.wait_for_close(0.005):
                     left.set()
                     return
         except ConnectionError:
@@ -185,7 +185,7 @@ def test_ctrl_c_stops_an_answer_and_at_the_prompt_the_conversation(serve: Serve,
     endless = Endless()
 
     async def then_well(talk: Talk, received: Received) -> None:
-        await talk.events(*chunks("Fine"))
+        await talk.send_events(*build_chunks("Fine"))
 
     server = serve(endless, then_well)
     with terminal("chat", *at(server), env=keyed) as (process, tty):
@@ -210,7 +210,7 @@ def test_ctrl_c_stops_an_answer_and_at_the_prompt_the_conversation(serve: Serve,
 @posix
 def test_control_characters_of_a_model_are_removed(serve: Serve, keyed: dict[str, str]) -> None:
     async def hostile(talk: Talk, received: Received) -> None:
-        await talk.events(*chunks("safe\x1b]52;c;ZXZpbA==\x07\x9b31mtext"))
+        await talk.send_events(*build_chunks("safe\x1b]52;c;ZXZpbA==\x07\x9b31mtext"))
 
     with terminal("chat", "Hi", *at(serve(hostile)), env=keyed) as (_, tty):
         tty.until("text")
@@ -268,7 +268,7 @@ def test_missing_extra_is_reported(world: dict[str, str]) -> None:
 
 def test_a_response_in_any_script_is_printed_in_an_ascii_locale(serve: Serve, keyed: dict[str, str]) -> None:
     async def foreign(talk: Talk, received: Received) -> None:
-        await talk.events(*chunks("\u4f60\u597d ok"))
+        await talk.send_events(*build_chunks("\u4f60\u597d ok"))
 
     ran = victor("chat", "Hi", *at(serve(foreign)), env=keyed | {"PYTHONIOENCODING": "ascii", "PYTHONUTF8": "0"})
 

@@ -12,9 +12,9 @@ from typing import Any, TypeVar
 import pytest
 from returns.result import Failure, Success
 
-from tests.acme import acme
+from tests.acme import build_acme
 from tests.loopback import Received, Script, Serve, Talk
-from tests.openai_shapes import chunk, chunks, error
+from tests.openai_shapes import build_chunk, build_chunks, build_error
 from victor_fp.cli.conversation import Command, Conversation, parse_command, save_conversation
 from victor_fp.cli.conversation_log import ConversationLog
 from victor_fp.cli.exit_codes import build_usage_error
@@ -61,7 +61,7 @@ def watch(url: str, *lines: str | None) -> tuple[int, str, str, list[str]]:
     terminal, typist = Terminal(io.StringIO(), io.StringIO()), Typist(*lines)
 
     async def run() -> int:
-        async with acme(url, max_retries=0) as provider:
+        async with build_acme(url, max_retries=0) as provider:
             interactive = Interactive(
                 provider,
                 "m-1",
@@ -81,18 +81,18 @@ def watch(url: str, *lines: str | None) -> tuple[int, str, str, list[str]]:
 
 def saying(*texts: str) -> Script:
     async def script(conversation: Talk, received: Received) -> None:
-        await conversation.events(*chunks(*texts))
+        await conversation.send_events(*build_chunks(*texts))
 
     return script
 
 
 async def calling(conversation: Talk, received: Received) -> None:
-    called = chunk(choices=[{"index": 0, "delta": {"tool_calls": [CALL]}, "finish_reason": None}])
-    await conversation.events(called, chunk(finish="tool_calls"))
+    called = build_chunk(choices=[{"index": 0, "delta": {"tool_calls": [CALL]}, "finish_reason": None}])
+    await conversation.send_events(called, build_chunk(finish="tool_calls"))
 
 
 async def refusing(conversation: Talk, received: Received) -> None:
-    await conversation.answer(error("Bad", "invalid_value"), status=400)
+    await conversation.answer(build_error("Bad", "invalid_value"), status=400)
 
 
 def messages(received: Received) -> list[Any]:
@@ -178,8 +178,8 @@ HOSTILE = "f\x1b]52;c;ZXZpbA==\x07\u202e\n> "
 
 async def calling_hostile(conversation: Talk, received: Received) -> None:
     call = CALL | {"function": {"name": HOSTILE, "arguments": f"not json {HOSTILE}"}}
-    called = chunk(choices=[{"index": 0, "delta": {"tool_calls": [call]}, "finish_reason": None}])
-    await conversation.events(called, chunk(finish="tool_calls"))
+    called = build_chunk(choices=[{"index": 0, "delta": {"tool_calls": [call]}, "finish_reason": None}])
+    await conversation.send_events(called, build_chunk(finish="tool_calls"))
 
 
 def test_questions_have_one_line_and_show_control_characters_as_escapes(serve: Serve) -> None:

@@ -9,7 +9,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from tests.loopback import Loopback, Received, Serve, Talk
-from tests.openai_shapes import error
+from tests.openai_shapes import build_error
 from victor_fp.cli.app import app
 from victor_fp.testing.answers import Received as Seen
 from victor_fp.testing.retrieval import answer_retrieval, stub_vector
@@ -22,7 +22,7 @@ async def vectors(talk: Talk, received: Received) -> None:
 
 
 async def refuses(talk: Talk, _: Received) -> None:
-    await talk.answer(error("bad key", "invalid_api_key"), 401)
+    await talk.answer(build_error("bad key", "invalid_api_key"), 401)
 
 
 def embed(*arguments: str, env: dict[str, str], stdin: str = "") -> Result:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.acme import acme
+from tests.acme import build_acme
 from victor_fp.cli.layout import cut_cell, measure_cell, render_rows
 from victor_fp.cli.usage import Spent, add_up, measure_response
 from victor_fp.core.types import CompletionResponse
@@ -73,7 +73,7 @@ def response(metadata: Mapping[str, object] | None = None, **usage: int) -> Comp
 
 
 async def test_what_was_used_is_one_line() -> None:
-    async with acme("http://127.0.0.1:9") as provider:
+    async with build_acme("http://127.0.0.1:9") as provider:
 
         def line(answer: CompletionResponse) -> str:
             return measure_response(provider, "m", answer, priced=False).line

@@ -18,7 +18,7 @@ import pytest
 from tests.agent import mcp_server
 from tests.cli.conftest import KEY, at, friendly, terminal, victor
 from tests.loopback import Received, Serve, Talk
-from tests.openai_shapes import chunk, chunks
+from tests.openai_shapes import build_chunk, build_chunks
 from victor_fp.cli.layout import measure_cell
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="needs a pseudo-terminal")
@@ -37,21 +37,21 @@ class Slow:
 
     def __init__(self, *rest: dict[str, Any]) -> None:
         self.go_on = Event()
-        self._rest = rest or tuple(chunks(" over."))
+        self._rest = rest or tuple(build_chunks(" over."))
 
     async def __call__(self, talk: Talk, received: Received) -> None:
-        await talk.head(content_type="text/event-stream")
-        await talk.event(chunk("Once"))
+        await talk.send_head(content_type="text/event-stream")
+        await talk.send_event(build_chunk("Once"))
         assert await asyncio.to_thread(self.go_on.wait, 90)
         for event in (*self._rest, "[DONE]"):
-            await talk.event(event)
+            await talk.send_event(event)
         await talk.end()
 
 
 async def calling(talk: Talk, received: Received) -> None:
-    called = chunk(choices=[{"index": 0, "delta": {"tool_calls": [CALL]}, "finish_reason": None}])
+    called = build_chunk(choices=[{"index": 0, "delta": {"tool_calls": [CALL]}, "finish_reason": None}])
     usage = {"prompt_tokens": 1000, "completion_tokens": 3, "total_tokens": 1003}
-    await talk.events(called, chunk(finish="tool_calls"), chunk(choices=[], usage=usage))
+    await talk.send_events(called, build_chunk(finish="tool_calls"), build_chunk(choices=[], usage=usage))
 
 
 def read_messages(received: Received) -> list[Any]:
@@ -102,8 +102,8 @@ def test_input_typed_during_an_answer_is_buffered_without_echo(serve: Serve, key
 @pytest.mark.slow
 def test_input_typed_before_a_question_does_not_answer_it(serve: Serve, keyed: dict[str, str], tmp_path: Path) -> None:
     (tmp_path / "adder.py").write_text(TOOLS)
-    called = chunk(choices=[{"index": 0, "delta": {"tool_calls": [CALL]}, "finish_reason": None}])
-    slow = Slow(called, chunk(finish="tool_calls"))
+    called = build_chunk(choices=[{"index": 0, "delta": {"tool_calls": [CALL]}, "finish_reason": None}])
+    slow = Slow(called, build_chunk(finish="tool_calls"))
     server = serve(slow, friendly, friendly)
     with terminal("chat", *at(server), "--tools", str(tmp_path / "adder.py"), env=keyed) as (process, tty):
         tty.until("> ")
@@ -147,8 +147,8 @@ def test_tools_of_a_server_run_in_a_conversation(serve: Serve, keyed: dict[str, 
 
     async def ask_weather(talk: Talk, received: Received) -> None:
         call = CALL | {"function": function}
-        called = chunk(choices=[{"index": 0, "delta": {"tool_calls": [call]}, "finish_reason": None}])
-        await talk.events(called, chunk(finish="tool_calls"))
+        called = build_chunk(choices=[{"index": 0, "delta": {"tool_calls": [call]}, "finish_reason": None}])
+        await talk.send_events(called, build_chunk(finish="tool_calls"))
 
     server = serve(ask_weather, friendly)
     command = shlex.join([sys.executable, mcp_server.__file__])

@@ -14,7 +14,7 @@ from typer.testing import CliRunner, Result
 
 from tests.cli.conftest import KEY, at, friendly, victor
 from tests.loopback import Received, Serve, Talk
-from tests.openai_shapes import chunks, error
+from tests.openai_shapes import build_chunks, build_error
 from victor_fp.cli.app import app
 from victor_fp.cli.commands import TargetOptions
 from victor_fp.cli.conversation_log import choose_target
@@ -187,7 +187,7 @@ def test_secrets_are_not_logged_and_state_of_vendors_is_kept(
     serve: Serve, keyed: dict[str, str], store: LogStore
 ) -> None:
     async def leaking(talk: Talk, received: Received) -> None:
-        await talk.events(*chunks("It is ", KEY, " then"))
+        await talk.send_events(*build_chunks("It is ", KEY, " then"))
 
     environment = keyed | {"MY_SECRET_TOKEN": "wholly-unlikely-words"}
     victor("chat", f"Is {KEY} good? Or wholly-unlikely-words?", *at(serve(leaking)), env=environment)
@@ -216,7 +216,7 @@ def test_no_log_option_disables_the_log(serve: Serve, keyed: dict[str, str], sto
 
 def test_a_call_that_failed_is_not_logged(serve: Serve, keyed: dict[str, str], store: LogStore) -> None:
     async def refuse(talk: Talk, received: Received) -> None:
-        await talk.answer(error("Bad", "invalid_value"), status=400)
+        await talk.answer(build_error("Bad", "invalid_value"), status=400)
 
     assert victor("chat", "Hi", *at(serve(refuse)), env=keyed).returncode == 2
     assert not store.path.exists()

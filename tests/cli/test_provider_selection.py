@@ -123,10 +123,10 @@ def test_other_servers_are_skipped_in_time(serve: Serve, kind: str) -> None:
     async def strange(talk: Talk, received: Received) -> None:
         match kind:
             case "silent":
-                await talk.gone(5)
+                await talk.wait_for_close(5)
             case "drip":
-                await talk.head(content_length="1000")
-                await talk.gone(5)
+                await talk.send_head(content_length="1000")
+                await talk.wait_for_close(5)
             case "html":
                 await talk.answer("<html>hello</html>", content_type="text/html")
             case "404":

@@ -10,13 +10,13 @@ import pytest
 from tests.acme import HI
 from tests.cli.conftest import KEY, at, friendly, victor
 from tests.loopback import Received, Serve, Talk
-from tests.openai_shapes import error
+from tests.openai_shapes import build_error
 from victor_fp import ProviderRegistry
 from victor_fp.recording import Recording, read_recording
 
 
 async def fails(talk: Talk, received: Received) -> None:
-    await talk.answer(error(f"no such thing, {received.headers['authorization']}", "model_gone"), 404)
+    await talk.answer(build_error(f"no such thing, {received.headers['authorization']}", "model_gone"), 404)
 
 
 def test_a_failing_call_is_written_without_the_key_and_replays(

@@ -12,7 +12,7 @@ from typer.testing import CliRunner, Result
 
 from tests.cli.conftest import at, friendly
 from tests.loopback import Received, Serve, Talk
-from tests.openai_shapes import body
+from tests.openai_shapes import build_body
 from victor_fp.cli.app import Effort, app
 from victor_fp.cli.request_options import list_option_types, parse_options
 from victor_fp.core.options import ChatOptions, ReasoningEffort
@@ -108,7 +108,7 @@ def schema_file(tmp_path: Path, schema: object = CITY) -> str:
 
 def test_an_answer_by_a_schema_is_one_line_of_json(serve: Serve, keyed: dict[str, str], tmp_path: Path) -> None:
     async def answer(talk: Talk, received: Received) -> None:
-        await talk.answer(body('{"name": "Oslo",\n "n": 1}'))
+        await talk.answer(build_body('{"name": "Oslo",\n "n": 1}'))
 
     server = serve(answer)
     done = chat("--schema", schema_file(tmp_path), *at(server), env=keyed)
@@ -120,7 +120,7 @@ def test_an_answer_by_a_schema_is_one_line_of_json(serve: Serve, keyed: dict[str
 
 def test_an_answer_that_does_not_match_is_an_error(serve: Serve, keyed: dict[str, str], tmp_path: Path) -> None:
     async def answer(talk: Talk, received: Received) -> None:
-        await talk.answer(body('{"name": 1, "n": 1}'))
+        await talk.answer(build_body('{"name": 1, "n": 1}'))
 
     path = schema_file(tmp_path)
     done = chat("--schema", path, *at(serve(answer)), env=keyed)

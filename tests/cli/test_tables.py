@@ -10,7 +10,7 @@ from typer.testing import CliRunner, Result
 
 from tests.cli.conftest import at, friendly
 from tests.loopback import Received, Serve, Talk
-from tests.openai_shapes import error
+from tests.openai_shapes import build_error
 from victor_fp.cli.app import app
 
 
@@ -27,7 +27,7 @@ def test_models_are_lines_with_the_id_first(serve: Serve, keyed: dict[str, str])
 
 def test_a_rejected_model_list_has_the_exit_code_of_a_call(serve: Serve, keyed: dict[str, str]) -> None:
     async def refuse(talk: Talk, received: Received) -> None:
-        await talk.answer(error("no", "invalid_api_key"), status=401)
+        await talk.answer(build_error("no", "invalid_api_key"), status=401)
 
     result = run("models", "-p", "openai", "--base-url", f"{serve(refuse).url}/v1", env=keyed)
 
@@ -54,7 +54,7 @@ def test_check_sends_a_request_and_reports_steps(serve: Serve, keyed: dict[str, 
 @pytest.mark.usefixtures("no_pauses")
 def test_a_check_stops_where_it_fails(serve: Serve, world: dict[str, str], keyed: dict[str, str]) -> None:
     async def refuse(talk: Talk, received: Received) -> None:
-        await talk.answer(error("no", "invalid_api_key"), status=401)
+        await talk.answer(build_error("no", "invalid_api_key"), status=401)
 
     refused = run("check", "openai", *at(serve(refuse))[2:], env=keyed)
     nobody = run("check", "openai", "--model", "m", "--base-url", "http://127.0.0.1:9/v1", env=keyed)

@@ -14,7 +14,7 @@ from typer.testing import CliRunner, Result
 from tests.agent import mcp_server
 from tests.cli.conftest import KEY, at, friendly, victor
 from tests.loopback import Received, Script, Serve, Talk
-from tests.openai_shapes import body, chunk
+from tests.openai_shapes import build_body, build_chunk
 from victor_fp.cli.app import app
 from victor_fp.cli.tool_sources import load_tools
 
@@ -63,10 +63,10 @@ def calls(*named: tuple[str, dict[str, object]]) -> Script:
         ]
         if not received.json().get("stream"):
             message = {"role": "assistant", "content": None, "tool_calls": made}
-            await talk.answer(body(choices=[{"index": 0, "message": message, "finish_reason": "tool_calls"}]))
+            await talk.answer(build_body(choices=[{"index": 0, "message": message, "finish_reason": "tool_calls"}]))
             return
-        called = chunk(choices=[{"index": 0, "delta": {"tool_calls": made}, "finish_reason": None}])
-        await talk.events(called, chunk(finish="tool_calls"))
+        called = build_chunk(choices=[{"index": 0, "delta": {"tool_calls": made}, "finish_reason": None}])
+        await talk.send_events(called, build_chunk(finish="tool_calls"))
 
     return script
 

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from tests.loopback import Received, Talk
-from tests.openai_shapes import body, chunk
+from tests.openai_shapes import build_body, build_chunk
 from victor_fp.testing import Call, CallRecord, Turn
 from victor_fp.testing.answers import Received as Seen
 from victor_fp.testing.retrieval import answer_retrieval
@@ -84,9 +84,9 @@ async def answer_over_http(talk: Talk, received: Received) -> None:
     model = {"model": asked["model"], "usage": usage}
     if not asked.get("stream"):
         message = {"role": "assistant", "content": turn.text or None, **({"tool_calls": calls} if calls else {})}
-        await talk.answer(body(**model, choices=[{"index": 0, "message": message, "finish_reason": finish}]))
+        await talk.answer(build_body(**model, choices=[{"index": 0, "message": message, "finish_reason": finish}]))
         return
-    chunks = [chunk(piece, model=asked["model"]) for piece in re.findall(r"\S+\s*", turn.text)]
+    chunks = [build_chunk(piece, model=asked["model"]) for piece in re.findall(r"\S+\s*", turn.text)]
     for index, call in enumerate(calls):
         function: Any = call["function"]
         text = function["arguments"]
@@ -96,13 +96,13 @@ async def answer_over_http(talk: Talk, received: Received) -> None:
             *({"index": index, "function": {"arguments": text[at : at + 5]}} for at in range(0, len(text), 5)),
         ]
         chunks += [
-            chunk(
+            build_chunk(
                 choices=[{"index": 0, "delta": {"tool_calls": [part]}, "finish_reason": None}],
                 model=asked["model"],
             )
             for part in parts
         ]
-    await talk.events(*chunks, chunk(finish=finish, model=asked["model"]), chunk(choices=[], **model))
+    await talk.send_events(*chunks, build_chunk(finish=finish, model=asked["model"]), build_chunk(choices=[], **model))
 
 
 def answer_call(call: CallRecord) -> Turn:

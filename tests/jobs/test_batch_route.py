@@ -20,7 +20,7 @@ from tests.batches.vendor import BatchVendor, Job
 from tests.fake_runtime import FakeRuntime
 from tests.jobs.row_provider import RowProvider
 from tests.loopback import Received, Talk, serving
-from tests.openai_shapes import body
+from tests.openai_shapes import build_body
 from victor_fp.core.batching.polling import END_GRACE
 from victor_fp.core.faults import (
     BudgetExceeded,
@@ -74,7 +74,7 @@ class MixedVendor(OpenAIVendor):
     async def __call__(self, talk: Talk, received: Received) -> None:
         if received.path == "/v1/chat/completions":
             self.live += 1
-            await talk.answer(body(f"live {self.text_of(received.json())}"))
+            await talk.answer(build_body(f"live {self.text_of(received.json())}"))
         else:
             await super().__call__(talk, received)
 

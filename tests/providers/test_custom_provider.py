@@ -37,12 +37,12 @@ def registry() -> Iterator[type[ProviderRegistry]]:
 async def calls_a_tool(talk: Talk, _: Received) -> None:
     call = {"id": "a", "type": "function", "function": {"name": "weather", "arguments": '{"city": "Oslo"}'}}
     choice = {"message": {"role": "assistant", "content": None, "tool_calls": [call]}, "finish_reason": "tool_calls"}
-    await talk.answer(shapes.body(choices=[choice]))
+    await talk.answer(shapes.build_body(choices=[choice]))
 
 
 def status(code: int) -> object:
     async def script(talk: Talk, _: Received) -> None:
-        await talk.answer(shapes.error("no"), code)
+        await talk.answer(shapes.build_error("no"), code)
 
     return script
 
@@ -58,7 +58,7 @@ async def test_it_chats_and_calls_tools() -> None:
 
 async def test_it_streams_under_both_names_and_as_values() -> None:
     async def streams(talk: Talk, _: Received) -> None:
-        await talk.events(*shapes.chunks("Hel", "lo")[:-1])
+        await talk.send_events(*shapes.build_chunks("Hel", "lo")[:-1])
 
     async with serving(streams) as server, CustomLLMProvider(api_key="k", base_url=server.url) as provider:
         said = [chunk.content async for chunk in provider.stream(HI, model="m")]

@@ -254,7 +254,7 @@ async def test_breaker_records_every_request() -> None:
 
 async def test_a_deadline_ends_all_requests() -> None:
     async def hang(talk: Talk, _: Received) -> None:
-        await talk.gone(30)
+        await talk.wait_for_close(30)
 
     async with serving(hang) as server, embedder(server.url) as provider:
         result = await provider.embed_result(["a", "b", "c"], model="m-1", deadline=0.2)
@@ -263,7 +263,7 @@ async def test_a_deadline_ends_all_requests() -> None:
 
 async def test_cancellation_and_close_end_all_requests() -> None:
     async def hang(talk: Talk, _: Received) -> None:
-        await talk.gone(30)
+        await talk.wait_for_close(30)
 
     async with serving(hang) as server, embedder(server.url) as provider:
         task = asyncio.create_task(provider.embed_result([str(number) for number in range(9)], model="m-1"))

@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from tests.acme import KEY
-from tests.loopback import Received, Serve, Talk, serving_in_a_thread
-from tests.openai_shapes import body, chunks
+from tests.loopback import Received, Serve, Talk, serve_in_thread
+from tests.openai_shapes import build_body, build_chunks
 
 ROOT = Path(__file__).parents[2]
 TESTS = """
@@ -50,12 +50,12 @@ TESTS = """
 
 @pytest.fixture
 def serve() -> Iterator[Serve]:
-    with serving_in_a_thread() as start:
+    with serve_in_thread() as start:
         yield start
 
 
 async def answers(talk: Talk, received: Received) -> None:
-    await (talk.events(*chunks("Hel", "lo")) if received.json().get("stream") else talk.answer(body()))
+    await (talk.send_events(*build_chunks("Hel", "lo")) if received.json().get("stream") else talk.answer(build_body()))
 
 
 def run(folder: Path, *arguments: str, **environment: str) -> tuple[int, str]:

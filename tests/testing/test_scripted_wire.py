@@ -8,7 +8,7 @@ import pytest
 from returns.result import Failure
 
 from tests.acme import HI, KEY
-from tests.catalogue_samples import SAMPLES, entry_params
+from tests.catalogue_samples import SAMPLES, list_entry_params
 from tests.fake_runtime import FakeRuntime
 from victor_fp.core.catalogue.spec import ProviderSpec
 from victor_fp.core.faults import ConnectionFailed, Fault, Overloaded, RateLimited, StreamInterrupted, TimedOut
@@ -25,7 +25,7 @@ def over(wire: ScriptedWire, name: str = "openai", **options: Any) -> BaseProvid
     return ProviderRegistry.create(name, **{"api_key": KEY, "transport": wire, "runtime": FakeRuntime(), **options})
 
 
-@pytest.mark.parametrize("spec", entry_params())
+@pytest.mark.parametrize("spec", list_entry_params())
 async def test_turn_is_written_in_every_protocol(spec: ProviderSpec) -> None:
     wire = ScriptedWire(Turn(text="Hello!"), provider=spec.name)
     async with over(wire, spec.name, base_url="https://vendor.test") as provider:

@@ -50,15 +50,15 @@ def fails(status: int) -> Script:
 
 
 async def streams(talk: Talk, _: Received) -> None:
-    await talk.head(content_type="text/event-stream")
-    await talk.piece(sse(["Hel", "lo"]))
+    await talk.send_head(content_type="text/event-stream")
+    await talk.send_chunk(sse(["Hel", "lo"]))
     await talk.end()
 
 
 async def stalls(talk: Talk, _: Received) -> None:
-    await talk.head(content_type="text/event-stream")
-    await talk.piece(event("output", "Hel").encode())
-    await talk.gone(10)
+    await talk.send_head(content_type="text/event-stream")
+    await talk.send_chunk(event("output", "Hel").encode())
+    await talk.wait_for_close(10)
 
 
 def list_requests(server: Loopback) -> list[tuple[str, str]]:
@@ -211,8 +211,8 @@ async def test_leaving_a_stream_closes_it_and_cancels_the_prediction() -> None:
 
 async def test_cancelling_a_stream_before_its_first_piece_cancels_the_prediction() -> None:
     async def silent(talk: Talk, _: Received) -> None:
-        await talk.head(content_type="text/event-stream")
-        await talk.gone(10)
+        await talk.send_head(content_type="text/event-stream")
+        await talk.wait_for_close(10)
 
     scripts = [gives("starting", 201, stream="streams/1"), silent, gives("canceled")]
     async with serving(*scripts) as server, replicate(server.url) as provider:
@@ -236,8 +236,8 @@ async def test_a_stalled_stream_cancels_the_prediction() -> None:
 
 async def test_prediction_is_not_cancelled_after_an_error_in_its_stream() -> None:
     async def breaks(talk: Talk, _: Received) -> None:
-        await talk.head(content_type="text/event-stream")
-        await talk.piece(event("error", '{"detail": "out of memory"}').encode())
+        await talk.send_head(content_type="text/event-stream")
+        await talk.send_chunk(event("error", '{"detail": "out of memory"}').encode())
         await talk.end()
 
     scripts = [gives("starting", 201, stream="streams/1"), breaks]
@@ -249,7 +249,7 @@ async def test_prediction_is_not_cancelled_after_an_error_in_its_stream() -> Non
 
 async def test_cancel_request_without_response_times_out(monkeypatch: pytest.MonkeyPatch) -> None:
     async def silent(talk: Talk, _: Received) -> None:
-        await talk.gone(10)
+        await talk.wait_for_close(10)
 
     monkeypatch.setattr("victor_fp.shell.engine.polling.CANCEL_TIMEOUT", 0.1)
     scripts: list[Callable[[Talk, Received], Awaitable[None]]] = [

@@ -116,7 +116,9 @@ def test_a_truncated_stream_keeps_partial_content(snapshot: SnapshotAssertion) -
 
 def test_an_exception_frame_is_classified(snapshot: SnapshotAssertion) -> None:
     story = events(answer(text("Half of")))
-    broken = aws_frames.exception("modelStreamErrorException", {"message": "It broke.", "originalStatusCode": 500})
+    broken = aws_frames.encode_exception(
+        "modelStreamErrorException", {"message": "It broke.", "originalStatusCode": 500}
+    )
     assert snapshot == streamed(framed(story[:3]) + broken)
 
 
@@ -131,7 +133,7 @@ def test_blocks_need_no_end_and_no_metadata() -> None:
 
 
 def test_events_after_the_metadata_are_ignored() -> None:
-    late = aws_frames.event("contentBlockDelta", {"contentBlockIndex": 9, "delta": {"text": "late"}})
+    late = aws_frames.encode_event("contentBlockDelta", {"contentBlockIndex": 9, "delta": {"text": "late"}})
     story = framed(events(ANSWERS["text"]))
     assert streamed(story + late) == streamed(story)
 

@@ -140,4 +140,4 @@ def test_no_body_and_no_event_raises(data: bytes, name: str) -> None:
     assert answered(data)
     assert answered(data, status=500)["fault"]
     assert streamed(data) or not data
-    assert streamed(aws_frames.message(data, event_type=name, message_type="event"))
+    assert streamed(aws_frames.encode_message(data, event_type=name, message_type="event"))
