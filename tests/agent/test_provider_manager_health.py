@@ -47,29 +47,29 @@ def registry() -> Iterator[None]:
     ProviderRegistry.restore()
 
 
-def settings(**places: Loopback) -> dict[str, Any]:
+def build_settings(**places: Loopback) -> dict[str, Any]:
     return {
         name: {"api_key": KEY, "base_url": f"{one.url}/v1", "max_retries": 0, "timeout": 5}
         for name, one in places.items()
     }
 
 
-def calls_fail(*names: str) -> ProviderManagerConfig:
+def build_config(*names: str) -> ProviderManagerConfig:
     return ProviderManagerConfig(enable_health_checks=False, fallback_providers=list(names))
 
 
-def lists(seconds: float = 0.0) -> Callable[[Talk, Received], Awaitable[None]]:
-    async def script(talk: Talk, received: Received) -> None:
+def list_after(seconds: float = 0.0) -> Callable[[Talk, Received], Awaitable[None]]:
+    async def answer(talk: Talk, received: Received) -> None:
         await asyncio.sleep(seconds)
         await talk.answer(MODELS if received.path.endswith("/models") else build_body())
 
-    return script
+    return answer
 
 
 async def test_failing_call_switches_to_the_fallback() -> None:
     async with serving(fail_with_500) as one, serving(answer_with("from two")) as two:
         manager = ProviderManager(
-            settings(second=two), build_acme(one.url, max_retries=0), "m-1", config=calls_fail("second")
+            build_settings(second=two), build_acme(one.url, max_retries=0), "m-1", config=build_config("second")
         )
         async with manager:
             response = await manager.chat(HI)
@@ -90,7 +90,7 @@ async def test_failing_call_switches_to_the_fallback() -> None:
 async def test_a_fallback_may_name_its_model() -> None:
     async with serving(fail_with_500) as one, serving(answer_hello) as two:
         manager = ProviderManager(
-            settings(second=two), build_acme(one.url, max_retries=0), "m-1", config=calls_fail("second:s-9")
+            build_settings(second=two), build_acme(one.url, max_retries=0), "m-1", config=build_config("second:s-9")
         )
         async with manager:
             await manager.chat(HI)
@@ -99,7 +99,7 @@ async def test_a_fallback_may_name_its_model() -> None:
 
 async def test_client_error_does_not_switch() -> None:
     async with serving(reject_request) as one, serving(answer_hello) as two:
-        manager = ProviderManager(settings(second=two), build_acme(one.url), "m-1", config=calls_fail("second"))
+        manager = ProviderManager(build_settings(second=two), build_acme(one.url), "m-1", config=build_config("second"))
         async with manager:
             assert isinstance((await manager.chat_result(HI)).failure(), faults.InvalidRequest)
             assert manager.get_switch_history() == []
@@ -108,8 +108,8 @@ async def test_client_error_does_not_switch() -> None:
 
 async def test_fault_after_all_fallbacks_failed_lists_all() -> None:
     async with serving(fail_with_500) as one, serving(fail_with_500) as two:
-        config = calls_fail("second", "nobody")
-        manager = ProviderManager(settings(second=two), build_acme(one.url, max_retries=0), "m-1", config=config)
+        config = build_config("second", "nobody")
+        manager = ProviderManager(build_settings(second=two), build_acme(one.url, max_retries=0), "m-1", config=config)
         async with manager:
             fault = (await manager.chat_result(HI)).failure()
     assert isinstance(fault, faults.AllFallbacksFailed)
@@ -121,7 +121,7 @@ async def test_no_more_fallbacks_are_tried_than_allowed_and_none_where_they_are_
         bounded = ProviderManagerConfig(
             enable_health_checks=False, fallback_providers=["second", "third"], max_fallback_attempts=1
         )
-        given = settings(second=two, third=three)
+        given = build_settings(second=two, third=three)
         async with ProviderManager(given, build_acme(one.url, max_retries=0), "m-1", config=bounded) as manager:
             assert isinstance((await manager.chat_result(HI)).failure(), faults.AllFallbacksFailed)
         off = ProviderManagerConfig(enable_health_checks=False, auto_fallback=False, fallback_providers=["third"])
@@ -133,7 +133,7 @@ async def test_no_more_fallbacks_are_tried_than_allowed_and_none_where_they_are_
 async def test_calls_that_fail_together_switch_once() -> None:
     async with serving(fail_with_500) as one, serving(answer_hello) as two:
         manager = ProviderManager(
-            settings(second=two), build_acme(one.url, max_retries=0), "m-1", config=calls_fail("second")
+            build_settings(second=two), build_acme(one.url, max_retries=0), "m-1", config=build_config("second")
         )
         async with manager:
             got = await asyncio.gather(*(manager.chat(HI) for _ in range(8)))
@@ -142,13 +142,13 @@ async def test_calls_that_fail_together_switch_once() -> None:
 
 
 async def test_stream_falls_back_before_its_first_chunk_only() -> None:
-    async def breaks(talk: Talk, _: Received) -> None:
+    async def break_stream(talk: Talk, _: Received) -> None:
         await talk.send_events(build_chunk("Hel"), done=False)
 
-    async with serving(fail_with_500, breaks) as one, serving(stream_hello) as two:
-        given = settings(second=two, acme=one)
+    async with serving(fail_with_500, break_stream) as one, serving(stream_hello) as two:
+        given = build_settings(second=two, acme=one)
         async with ProviderManager(
-            given, build_acme(one.url, max_retries=0), "m-1", config=calls_fail("second")
+            given, build_acme(one.url, max_retries=0), "m-1", config=build_config("second")
         ) as manager:
             chunks = [piece async for piece in manager.stream(HI)]
             assert "".join(piece.content for piece in chunks) == "Hello"
@@ -165,7 +165,7 @@ async def test_stream_falls_back_before_its_first_chunk_only() -> None:
 async def test_a_custom_provider_is_retried_before_a_fallback_replaces_it() -> None:
     async with serving(answer_hello) as two:
         Echo.plan = [ConnectionError("nobody there")] * 2
-        async with ProviderManager(settings(second=two), Echo(), "e-1", config=calls_fail("second")) as manager:
+        async with ProviderManager(build_settings(second=two), Echo(), "e-1", config=build_config("second")) as manager:
             assert (await manager.chat(HI)).content == "e-1: Hi"
             Echo.plan = [ConnectionError("nobody there")] * 4
             assert (await manager.chat(HI)).content == "Hello!"
@@ -173,16 +173,16 @@ async def test_a_custom_provider_is_retried_before_a_fallback_replaces_it() -> N
 
 
 async def test_a_custom_provider_may_raise_anything_and_is_bounded_by_the_timeout() -> None:
-    async def for_ever() -> None:
+    async def sleep_long() -> None:
         await asyncio.sleep(60)
 
     async with serving(answer_hello, stream_hello) as two:
-        config = calls_fail("second")
+        config = build_config("second")
         Echo.plan = [ConnectionError("nobody there")]
-        async with ProviderManager(settings(second=two), Echo(max_retries=0), "e-1", config=config) as manager:
+        async with ProviderManager(build_settings(second=two), Echo(max_retries=0), "e-1", config=config) as manager:
             assert (await manager.chat(HI)).content == "Hello!"
-        Echo.plan = [OSError("no route"), for_ever, None]
-        async with ProviderManager(settings(second=two), Echo(max_retries=0), "e-1", config=config) as manager:
+        Echo.plan = [OSError("no route"), sleep_long, None]
+        async with ProviderManager(build_settings(second=two), Echo(max_retries=0), "e-1", config=config) as manager:
             assert "".join([piece.content async for piece in manager.stream(HI)]) == "Hello"
             await manager.switch_provider("echo", "e-2")
             late = await manager.chat_result(HI, deadline=0.1)
@@ -197,7 +197,7 @@ async def test_one_deadline_over_all() -> None:
     loop = asyncio.get_running_loop()
     async with serving(hold_request) as one, serving(hold_request) as two:
         manager = ProviderManager(
-            settings(second=two), build_acme(one.url, max_retries=0), "m-1", config=calls_fail("second")
+            build_settings(second=two), build_acme(one.url, max_retries=0), "m-1", config=build_config("second")
         )
         async with manager:
             began = loop.time()
@@ -207,8 +207,8 @@ async def test_one_deadline_over_all() -> None:
 
 
 async def test_switch_checks_the_new_provider_first() -> None:
-    async with serving(lists()) as well, serving(fail_with_500) as ill:
-        manager = ProviderManager(settings(second=well, third=ill), build_acme(well.url), "m-1")
+    async with serving(list_after()) as well, serving(fail_with_500) as ill:
+        manager = ProviderManager(build_settings(second=well, third=ill), build_acme(well.url), "m-1")
         async with manager:
             assert not await manager.switch_provider("third")
             assert manager.provider_name == "acme"
@@ -218,10 +218,10 @@ async def test_switch_checks_the_new_provider_first() -> None:
 
 
 async def test_a_switch_to_an_unhealthy_provider_ends_at_the_first_fallback_that_works() -> None:
-    async with serving(lists()) as well, serving(fail_with_500) as ill:
+    async with serving(list_after()) as well, serving(fail_with_500) as ill:
         config = ProviderManagerConfig(fallback_providers=["nobody", "second"])
         async with ProviderManager(
-            settings(second=well, third=ill), Echo(max_retries=0), "e-1", config=config
+            build_settings(second=well, third=ill), Echo(max_retries=0), "e-1", config=config
         ) as manager:
             assert await manager.switch_provider("third")
             assert manager.provider_name == "second"
@@ -230,9 +230,9 @@ async def test_a_switch_to_an_unhealthy_provider_ends_at_the_first_fallback_that
 
 
 async def test_monitoring_checks_and_falls_back() -> None:
-    async with serving(lists(), fail_with_500) as one, serving(lists()) as two:
+    async with serving(list_after(), fail_with_500) as one, serving(list_after()) as two:
         config = ProviderManagerConfig(health_check_interval=0.02, fallback_providers=["second"])
-        async with ProviderManager(settings(second=two), build_acme(one.url), "m-1", config=config) as manager:
+        async with ProviderManager(build_settings(second=two), build_acme(one.url), "m-1", config=config) as manager:
             switched = asyncio.Event()
             manager.add_switch_callback(lambda _: switched.set())
             await manager.start_health_monitoring()
@@ -244,7 +244,7 @@ async def test_monitoring_checks_and_falls_back() -> None:
 
 
 async def test_monitoring_notices_recovery() -> None:
-    async with serving(fail_with_500, lists()) as one:
+    async with serving(fail_with_500, list_after()) as one:
         config = ProviderManagerConfig(health_check_interval=0.02)
         async with ProviderManager(None, build_acme(one.url), "m-1", config=config) as manager:
             await manager.start_health_monitoring()
@@ -268,9 +268,9 @@ async def test_monitoring_does_not_run_where_checks_are_switched_off() -> None:
 
 
 async def test_healthy_providers_are_sorted_by_latency() -> None:
-    async with serving(lists(0.15)) as slow, serving(lists()) as quick, serving(fail_with_500) as ill:
+    async with serving(list_after(0.15)) as slow, serving(list_after()) as quick, serving(fail_with_500) as ill:
         config = ProviderManagerConfig(fallback_providers=["second", "third", "nobody"])
-        given = settings(second=quick, third=ill)
+        given = build_settings(second=quick, third=ill)
         async with ProviderManager(given, build_acme(slow.url), "m-1", config=config) as manager:
             assert await manager.get_healthy_providers() == ["second", "acme"]
 
@@ -304,11 +304,11 @@ async def test_a_check_is_bounded_in_time() -> None:
 
 
 async def test_a_server_without_a_list_that_answers_is_healthy() -> None:
-    async def no_list(talk: Talk, received: Received) -> None:
+    async def refuse_list(talk: Talk, received: Received) -> None:
         if received.path.endswith("/models"):
             await talk.answer(build_error("not here", None, "invalid_request_error"), 404)
         else:
             await talk.answer(build_body())
 
-    async with serving(no_list) as one, build_acme(one.url) as provider:
+    async with serving(refuse_list) as one, build_acme(one.url) as provider:
         assert (await check_provider(provider, "m-1")).is_healthy
