@@ -33,10 +33,10 @@ JOKE: dict[str, Any] = {"properties": {"setup": {"type": "string"}, "punchline":
 
 def fill(schema: Mapping[str, Any], prompt: str) -> dict[str, Any]:
     """Values for the properties of a schema."""
-    return {name: value(one, prompt) for name, one in (schema.get("properties") or {}).items()}
+    return {name: build_value(one, prompt) for name, one in (schema.get("properties") or {}).items()}
 
 
-def value(schema: Mapping[str, Any], prompt: str) -> Any:
+def build_value(schema: Mapping[str, Any], prompt: str) -> Any:
     kind = schema.get("type") or next((one.get("type") for one in schema.get("anyOf", ())), "string")
     match kind:
         case "integer" | "number":
@@ -67,7 +67,7 @@ async def answer_over_http(talk: Talk, received: Received) -> None:
     given = asked.get("response_format") or {}
     form = given.get("json_schema", {}).get("schema", given.get("type") == "json_object")
     last = messages[-1]
-    turn = decide(text_of(last["content"]), tools, choice, form, is_answered=last["role"] == "tool")
+    turn = decide(get_text(last["content"]), tools, choice, form, is_answered=last["role"] == "tool")
     calls = [
         {
             "id": f"call_{n}",
@@ -115,7 +115,7 @@ def answer_call(call: CallRecord) -> Turn:
     return decide(call.text, tools, choice, form, is_answered=call.messages[-1].role == "tool")
 
 
-def text_of(content: Any) -> str:
+def get_text(content: Any) -> str:
     if isinstance(content, str):
         return content
     return " ".join(part.get("text", "") for part in content or ())
