@@ -54,7 +54,7 @@ def serve() -> Iterator[Serve]:
         yield start
 
 
-async def answers(talk: Talk, received: Received) -> None:
+async def answer_hello(talk: Talk, received: Received) -> None:
     await (talk.send_events(*build_chunks("Hel", "lo")) if received.json().get("stream") else talk.answer(build_body()))
 
 
@@ -88,7 +88,7 @@ def run(folder: Path, *arguments: str, **environment: str) -> tuple[int, str]:
 
 @pytest.mark.slow
 def test_tests_are_recorded_once_and_replayed_without_key_or_network(serve: Serve, tmp_path: Path) -> None:
-    server = serve(answers)
+    server = serve(answer_hello)
     file = tmp_path / "test_it.py"
     file.write_text(textwrap.dedent(TESTS.format(url=f"{server.url}/v1")))
 
