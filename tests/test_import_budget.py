@@ -37,7 +37,7 @@ def run(code: str, *flags: str) -> str:
     return done.stdout
 
 
-def loaded(statement: str) -> set[str]:
+def list_loaded(statement: str) -> set[str]:
     """The heavy modules that a statement loads."""
     names = run(f"{statement}\nimport sys\nprint(*sys.modules)").split()
     return {heavy for heavy in HEAVY if any(name == heavy or name.startswith(f"{heavy}.") for name in names)}
@@ -59,7 +59,7 @@ def test_the_package_alone_loads_nothing_but_itself() -> None:
     ],
 )
 def test_names_and_providers_load_no_client_and_no_wire_model(statement: str) -> None:
-    assert loaded(statement) == set()
+    assert list_loaded(statement) == set()
 
 
 def test_the_registry_and_the_standard_types_load_no_provider() -> None:

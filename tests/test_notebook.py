@@ -22,7 +22,7 @@ def serve() -> Iterator[Serve]:
         yield start
 
 
-async def answers(talk: Talk, received: Received) -> None:
+async def answer_hello(talk: Talk, received: Received) -> None:
     await (talk.send_events(*build_chunks("Hel", "lo")) if received.json().get("stream") else talk.answer(build_body()))
 
 
@@ -31,7 +31,7 @@ def test_cells_of_a_real_kernel_call_and_stream(serve: Serve, monkeypatch: pytes
     jupyter_client = pytest.importorskip("jupyter_client")
     pytest.importorskip("ipykernel")
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(ROOT), str(ROOT / "generated")]))
-    url = serve(answers).url
+    url = serve(answer_hello).url
     manager, client = jupyter_client.manager.start_new_kernel(kernel_name="python3")
     try:
         said: list[str] = []

@@ -63,7 +63,7 @@ async def answer_in_format(talk: Talk, received: Received) -> None:
     )
 
 
-async def retrieves(talk: Talk, received: Received) -> None:
+async def answer_retrievals(talk: Talk, received: Received) -> None:
     """Embeds and ranks by the words of texts, and answers chats."""
     found = answer_retrieval(Seen(method=received.method, path=received.path, body=received.body))
     if found is None:
@@ -88,12 +88,12 @@ def test_there_are_examples_of_every_kind() -> None:
 @pytest.mark.parametrize("code", HOSTED, ids=["failures", "tools", "form"])
 async def test_examples_with_a_key_run(code: str, monkeypatch: pytest.MonkeyPatch) -> None:
     async with serving(answer_in_format) as server:
-        _point_at(server, monkeypatch)
+        _set_addresses(server, monkeypatch)
         printed = await asyncio.to_thread(run, code)
     assert printed.strip() in ("Hello from loopback.", "It rains.", "Oslo 717710")
 
 
-def _point_at(server: Loopback, monkeypatch: pytest.MonkeyPatch) -> None:
+def _set_addresses(server: Loopback, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PYTHONPATH", f"{ROOT}:{ROOT / 'generated'}")
     monkeypatch.setenv("OPENAI_API_KEY", "k")
     monkeypatch.setenv("ANTHROPIC_API_KEY", "k")
@@ -108,7 +108,7 @@ def _point_at(server: Loopback, monkeypatch: pytest.MonkeyPatch) -> None:
 )
 async def test_examples_of_chats_run(code: str, printed: str, monkeypatch: pytest.MonkeyPatch) -> None:
     async with serving(answer_in_format) as server:
-        _point_at(server, monkeypatch)
+        _set_addresses(server, monkeypatch)
         shown = await asyncio.to_thread(run, code)
     assert printed in shown
     assert "Failure" not in shown
@@ -121,7 +121,7 @@ async def test_examples_of_chats_run(code: str, printed: str, monkeypatch: pytes
 )
 async def test_examples_of_recordings_run(code: str, printed: str, monkeypatch: pytest.MonkeyPatch) -> None:
     async with serving(answer_in_format) as server:
-        _point_at(server, monkeypatch)
+        _set_addresses(server, monkeypatch)
         shown = await asyncio.to_thread(run, code)
     assert "Hello from loopback." in shown
     assert printed in shown
@@ -139,29 +139,29 @@ async def test_tests_with_recordings_pass_with_a_server_and_then_without(
     named = [word for plugin in ("no:cacheprovider", *plugins) for word in ("-p", plugin)]
     command = [sys.executable, "-m", "pytest", "-q", *named, name]
 
-    async def test(*options: str) -> str:
+    async def run_tests(*options: str) -> str:
         done = await asyncio.to_thread(
             subprocess.run, [*command, *options], capture_output=True, text=True, check=False, cwd=tmp_path
         )
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout
 
-    async def sees_red(talk: Talk, received: Received) -> None:
+    async def answer_colours(talk: Talk, received: Received) -> None:
         await talk.answer(shapes.build_body("Red, green and blue."))
 
-    async with serving(sees_red) as server:
-        _point_at(server, monkeypatch)
+    async with serving(answer_colours) as server:
+        _set_addresses(server, monkeypatch)
         count = code.count("def test_")
-        await test("--record", *(["--snapshot-update"] if "snapshot" in code else []))
+        await run_tests("--record", *(["--snapshot-update"] if "snapshot" in code else []))
     assert len(server.received) == count
     assert (tmp_path / "recordings" / name.removesuffix(".py") / "test_colours.yaml").is_file()
-    assert f"{count} passed" in await test()  # the server is gone
+    assert f"{count} passed" in await run_tests()  # the server is gone
 
 
 @pytest.mark.parametrize("code", SYNC)
 async def test_synchronous_examples_run(code: str, monkeypatch: pytest.MonkeyPatch) -> None:
     async with serving(answer_in_format) as server:
-        _point_at(server, monkeypatch)
+        _set_addresses(server, monkeypatch)
         shown = await asyncio.to_thread(run, code)
     assert "Hello from loopback." in shown
 
@@ -173,7 +173,7 @@ async def test_synchronous_examples_run(code: str, monkeypatch: pytest.MonkeyPat
 )
 async def test_examples_of_tools_run(code: str, printed: str, monkeypatch: pytest.MonkeyPatch) -> None:
     async with serving(answer_in_format) as server:
-        _point_at(server, monkeypatch)
+        _set_addresses(server, monkeypatch)
         shown = await asyncio.to_thread(run, code)
     assert printed in shown
     messages = server.received[-1].json()["messages"] if server.received else []
@@ -183,8 +183,8 @@ async def test_examples_of_tools_run(code: str, printed: str, monkeypatch: pytes
 
 @pytest.mark.parametrize("code", EMBEDDINGS)
 async def test_the_retrieval_of_the_docs_embeds_ranks_and_answers(code: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    async with serving(retrieves) as server:
-        _point_at(server, monkeypatch)
+    async with serving(answer_retrievals) as server:
+        _set_addresses(server, monkeypatch)
         monkeypatch.setenv("COHERE_API_KEY", "k")
         monkeypatch.setenv("CO_API_URL", server.url)
         printed = await asyncio.to_thread(run, code)
@@ -222,7 +222,7 @@ def test_the_record_of_the_docs_is_a_provider() -> None:
 async def test_the_job_of_the_docs_runs_and_resumes(code: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     code = code.replace('sys.argv[1] if len(sys.argv) > 1 else "."', repr(str(tmp_path)))
     async with serving(answer_in_format) as server:
-        _point_at(server, monkeypatch)
+        _set_addresses(server, monkeypatch)
         printed = await asyncio.to_thread(run, code)
     assert printed.count("Hello from loopback.") == 10
     again = await asyncio.to_thread(run, code)  # the server is gone: results come from the ledger

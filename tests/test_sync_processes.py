@@ -29,7 +29,7 @@ def serve() -> Iterator[Serve]:
         yield start
 
 
-async def answers(talk: Talk, received: Received) -> None:
+async def answer_hello(talk: Talk, received: Received) -> None:
     if received.json().get("stream"):
         await talk.send_events(*shapes.build_chunks("Hel", "lo"))
     else:
@@ -67,14 +67,14 @@ def test_a_script_that_closes_nothing_prints_nothing(serve: Serve) -> None:
     provider = SyncProvider(build_acme(URL))
     print(provider.chat("Hi", model="m").content, *(c.content for c in provider.stream("Hi", model="m")))
     """
-    assert run(serve(answers), code) == "Hello! Hel lo \n"
+    assert run(serve(answer_hello), code) == "Hello! Hel lo \n"
 
 
 @pytest.mark.parametrize("where", ["in a loop", "in hand", "in a daemon thread"])
 def test_a_program_that_ends_inside_a_stream_prints_nothing(serve: Serve, where: str) -> None:
     gone = threading.Event()
 
-    async def streams(talk: Talk, _: Received) -> None:
+    async def stream_half(talk: Talk, _: Received) -> None:
         await talk.send_head(content_type="text/event-stream")
         await talk.send_event(shapes.build_chunk("Hel"))
         if await talk.wait_for_close(10):
@@ -101,7 +101,7 @@ def test_a_program_that_ends_inside_a_stream_prints_nothing(serve: Serve, where:
             first.wait()
             """,
     }[where]
-    assert run(serve(streams), code) == "Hel\n"
+    assert run(serve(stream_half), code) == "Hel\n"
     assert gone.wait(5)
 
 
@@ -127,14 +127,14 @@ def test_a_provider_that_was_used_before_a_fork_works_in_parent_and_children(ser
         assert os.waitpid(child, 0)[1] == 0
     print(*(chunk.content for chunk in stream), provider.chat("Hi", model="m").content)
     """
-    first, *children, last = run(serve(answers), code).splitlines()
+    first, *children, last = run(serve(answer_hello), code).splitlines()
     assert (first, last) == ("Hello! Hel", "lo  Hello!")
     assert [line for line in children if line == "Hello! 3"] == ["Hello! 3"] * 2
 
 
 @pytest.mark.slow
 def test_connections_of_the_parent_survive_cleanup_in_a_child(serve: Serve) -> None:
-    server = serve(answers)
+    server = serve(answer_hello)
     code = """
     import gc, os
     provider = SyncProvider(build_acme(URL))
@@ -154,7 +154,7 @@ def test_connections_of_the_parent_survive_cleanup_in_a_child(serve: Serve) -> N
 @pytest.mark.slow
 @pytest.mark.parametrize("method", ["fork", "spawn"])
 def test_pools_of_processes_work(serve: Serve, method: str, tmp_path: Path) -> None:
-    server = serve(answers)
+    server = serve(answer_hello)
     (tmp_path / "pool_work.py").write_text(
         textwrap.dedent(
             f"""
@@ -184,7 +184,7 @@ def test_pools_of_processes_work(serve: Serve, method: str, tmp_path: Path) -> N
 def test_ctrl_c_closes_the_connection_and_raises_keyboard_interrupt(serve: Serve, call: str) -> None:
     asked, gone = threading.Event(), threading.Event()
 
-    async def hangs(talk: Talk, received: Received) -> None:
+    async def hold_request(talk: Talk, received: Received) -> None:
         if call == "stream":
             await talk.send_head(content_type="text/event-stream")
             await talk.send_event(shapes.build_chunk("Hel"))
@@ -200,7 +200,7 @@ def test_ctrl_c_closes_the_connection_and_raises_keyboard_interrupt(serve: Serve
     except KeyboardInterrupt:
         print("interrupted", flush=True)
     """
-    process = start(serve(hangs), code)
+    process = start(serve(hold_request), code)
     assert asked.wait(20)
     time.sleep(0.1)  # the client reads the chunk
     process.send_signal(signal.SIGINT)
@@ -212,7 +212,7 @@ def test_ctrl_c_closes_the_connection_and_raises_keyboard_interrupt(serve: Serve
 def test_the_provider_is_usable_after_ctrl_c(serve: Serve) -> None:
     asked = threading.Event()
 
-    async def hangs(talk: Talk, _: Received) -> None:
+    async def hold_request(talk: Talk, _: Received) -> None:
         asked.set()
         await talk.wait_for_close(10)
 
@@ -223,7 +223,7 @@ def test_the_provider_is_usable_after_ctrl_c(serve: Serve) -> None:
     except KeyboardInterrupt:
         print(provider.chat("Hi", model="m").content)
     """
-    process = start(serve(hangs, answers), code)
+    process = start(serve(hold_request, answer_hello), code)
     assert asked.wait(20)
     process.send_signal(signal.SIGINT)
     assert finish(process) == (0, "Hello!\n", "")
@@ -238,7 +238,7 @@ def test_a_call_after_interpreter_shutdown_is_a_fault(serve: Serve) -> None:
     provider.chat("Hi", model="m")
     """
     # callbacks are called last in, first out: one that was registered after the loop's runs before it
-    assert run(serve(answers), code.replace("failure().message", "unwrap().content")) == "Hello!\n"
+    assert run(serve(answer_hello), code.replace("failure().message", "unwrap().content")) == "Hello!\n"
     early = "import atexit\natexit.register(lambda: late())\n"
     late = """
     from tests.acme import build_acme
@@ -250,7 +250,7 @@ def test_a_call_after_interpreter_shutdown_is_a_fault(serve: Serve) -> None:
         provider.close()
     """
     environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "generated")])}
-    program = early + f"URL = {serve(answers).url!r}\n" + textwrap.dedent(late)
+    program = early + f"URL = {serve(answer_hello).url!r}\n" + textwrap.dedent(late)
     done = subprocess.run(
         [sys.executable, *FLAGS, "-c", program],
         capture_output=True,
