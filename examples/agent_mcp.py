@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 from mcp import Client, StdioServerParameters
-from stand_in import options
+from stand_in import build_options
 
 from victor_fp import ManagedProviderFactory, Message, run_tools, tool
 from victor_fp.agent.mcp import list_tools
@@ -18,8 +18,8 @@ TURNS = 8
 SCRIPT = (
     Turn(
         calls=(
-            Call(name="forecast", arguments={"city": "Oslo", "days": 3}),
-            Call(name="packing_list", arguments={"items": ["umbrella", "boots"]}),
+            Call(name="get_forecast", arguments={"city": "Oslo", "days": 3}),
+            Call(name="pack", arguments={"items": ["umbrella", "boots"]}),
         )
     ),
     Turn(text="Rain for three days: take an umbrella and boots."),
@@ -27,16 +27,16 @@ SCRIPT = (
 
 
 @tool
-def packing_list(items: list[str]) -> str:
+def pack(items: list[str]) -> str:
     """Put items on the packing list."""
     return f"packed: {', '.join(items)}"
 
 
 async def main() -> None:
     """Let the model work until it calls no tool."""
-    provider = await ManagedProviderFactory.create("openai", "gpt-5-mini", **options(*SCRIPT))
+    provider = await ManagedProviderFactory.create("openai", "gpt-5-mini", **build_options(*SCRIPT))
     async with Client(SERVER) as client, provider:
-        tools = [packing_list, *await list_tools(client)]
+        tools = [pack, *await list_tools(client)]
         messages = [Message(role="user", content="Three days in Oslo. What do I pack?")]
         for _ in range(TURNS):
             response = await provider.stream(messages, tools=tools).response()

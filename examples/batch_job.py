@@ -8,7 +8,7 @@ import tempfile
 from pathlib import Path
 
 from returns.result import Failure, Success
-from stand_in import options
+from stand_in import build_options
 
 from victor_fp import create, describe, outcome
 from victor_fp.jobs import Budget, export, format_report, read_report, read_rows, run
@@ -23,7 +23,7 @@ async def main(folder: Path) -> None:
     if not source.exists():
         source.write_text(REVIEWS, encoding="utf-8")
     rows = read_rows(source, template="Positive or negative? One word. Review: {text}", key="id")
-    async with create("openai", **options(Turn(text="negative"))) as provider:
+    async with create("openai", **build_options(Turn(text="negative"))) as provider:
         job = run(rows, provider, model="gpt-5-mini", ledger=ledger, concurrency=16, budget=Budget(requests=1000))
         async for done in job:
             match outcome(done.result):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from stand_in import options
+from stand_in import build_options
 
 from victor_fp import Message, ProviderRegistry, ProviderSpec, replay
 from victor_fp.core.catalogue.spec import Auth, Supports
@@ -29,7 +29,7 @@ def main() -> None:
     hi = [Message(role="user", content="Hi")]
     request = replay.request("acme", hi, model="acme-large", catalogue=ProviderRegistry.catalogue())
     print(request.map(HttpRequest.json).unwrap())
-    with create("acme", **options(Turn(text="Hello from Acme."), variable="ACME_API_KEY")) as provider:
+    with create("acme", **build_options(Turn(text="Hello from Acme."), variable="ACME_API_KEY")) as provider:
         print(provider.chat(hi).content)
 
 

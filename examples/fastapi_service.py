@@ -16,7 +16,7 @@ from fastapi import Depends, FastAPI, HTTPException, Request
 from fastapi.responses import StreamingResponse
 from pydantic import BaseModel
 from returns.result import Failure, Success
-from stand_in import options
+from stand_in import build_options
 
 from victor_fp import Fault, ManagedProvider, ManagedProviderFactory, Message, ProviderMetrics, describe, outcome
 from victor_fp.core.faults import InvalidRequest, Overloaded, RateLimited
@@ -38,20 +38,20 @@ class Reply(BaseModel):
 
 
 @asynccontextmanager
-async def lifespan(app: FastAPI) -> AsyncGenerator[None]:
+async def open_provider(app: FastAPI) -> AsyncGenerator[None]:
     """One provider for the life of the service: connections, limits and the breaker are shared by all requests."""
     provider = await ManagedProviderFactory.create(
         "openai",
         "gpt-5-mini",
         rate_limits=Limits(concurrency=20),
-        **options(Turn(text="Oslo is the capital of Norway.")),
+        **build_options(Turn(text="Oslo is the capital of Norway.")),
     )
     async with provider:
         app.state.provider = provider
         yield
 
 
-app = FastAPI(lifespan=lifespan)
+app = FastAPI(lifespan=open_provider)
 
 
 def find_provider(request: Request) -> ManagedProvider:
@@ -91,7 +91,7 @@ async def stream(question: Question, provider: Provider) -> StreamingResponse:
 
 
 @app.get("/metrics")
-async def metrics(provider: Provider) -> ProviderMetrics | None:
+async def get_metrics(provider: Provider) -> ProviderMetrics | None:
     """Figures of the provider."""
     return provider.get_metrics()
 
@@ -110,7 +110,7 @@ def status_from(fault: Fault) -> int:
 async def main() -> None:
     """Call the service without a server."""
     async with (
-        lifespan(app),
+        open_provider(app),
         httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://service") as client,
     ):
         answer = await client.post("/ask", json={"text": "The capital of Norway?"})

@@ -8,7 +8,7 @@ server = MCPServer("weather")
 
 
 @server.tool()
-def forecast(city: str, days: int = 1) -> str:
+def get_forecast(city: str, days: int = 1) -> str:
     """The weather in a city over the next days."""
     return f"{city}: rain for {days} day(s)"
 

@@ -6,7 +6,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from stand_in import options
+from stand_in import build_options
 
 from victor_fp import ProviderRegistry, describe
 from victor_fp.jobs import format_report
@@ -23,7 +23,7 @@ REVIEWS = (
 
 def make_provider(store: Store) -> BaseProvider:
     """Called on the workers; a managed provider would take the store, which all workers share."""
-    return ProviderRegistry.create("openai", **options(Turn(text="negative")))
+    return ProviderRegistry.create("openai", **build_options(Turn(text="negative")))
 
 
 def main(folder: Path) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 
-from stand_in import options
+from stand_in import build_options
 
 from victor_fp.core.retrieval.vectors import Vector
 from victor_fp.sync import create
@@ -62,7 +62,7 @@ def main() -> None:
     """Answer the question from three paragraphs."""
     with (
         create("local", timeout=300) as local,
-        create("cohere", **options(Turn(), provider="cohere", variable="COHERE_API_KEY")) as cohere,
+        create("cohere", **build_options(Turn(), provider="cohere", variable="COHERE_API_KEY")) as cohere,
     ):
         begun = time.perf_counter()
         documents = local.embed(PARAGRAPHS, model=MODEL, purpose="document", on_unsupported="adjust")

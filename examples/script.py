@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from stand_in import options
+from stand_in import build_options
 
 from victor_fp import Message, ProviderError, describe
 from victor_fp.sync import create
@@ -18,7 +18,7 @@ def main() -> int:
         Turn(text="Glaciers carved Norway's fjords."),
         Turn(text="How deep are they? Which is longest? Do they freeze?"),
     )
-    with create("openai/gpt-5-mini", **options(*answers)) as provider:
+    with create("openai/gpt-5-mini", **build_options(*answers)) as provider:
         messages = [Message(role="user", content=f"Summarise in one sentence: {text}")]
         try:
             response = provider.chat(messages)

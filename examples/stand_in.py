@@ -8,7 +8,7 @@ from typing import Any
 from victor_fp.testing import Answer, ScriptedWire, Turn
 
 
-def options(*turns: Turn | Answer, provider: str = "openai", variable: str = "OPENAI_API_KEY") -> dict[str, Any]:
+def build_options(*turns: Turn | Answer, provider: str = "openai", variable: str = "OPENAI_API_KEY") -> dict[str, Any]:
     """Keywords for `create`: none where the key is set, else a transport that answers with these turns."""
     if os.environ.get(variable):
         return {}

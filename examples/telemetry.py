@@ -10,7 +10,7 @@ from opentelemetry.sdk.metrics.export import InMemoryMetricReader
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
-from stand_in import options
+from stand_in import build_options
 
 from victor_fp.shell.otel import OtelObserver
 from victor_fp.sync import create_managed
@@ -26,7 +26,7 @@ def main() -> None:
     trace.set_tracer_provider(tracing)
     metrics.set_meter_provider(MeterProvider([reader]))
 
-    settings = options(json_answer({"error": {"message": "busy"}}, 503), Turn(text="Hello."))
+    settings = build_options(json_answer({"error": {"message": "busy"}}, 503), Turn(text="Hello."))
     with create_managed("openai", "gpt-5-mini", observers=[OtelObserver()], **settings) as provider:
         with trace.get_tracer("example").start_as_current_span("answer a question"):
             print(provider.chat("Hi").content)

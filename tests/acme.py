@@ -20,6 +20,6 @@ class AcmeProvider(CatalogueProvider):
     SPEC = SPEC
 
 
-def acme(url: str, **options: Any) -> AcmeProvider:
+def build_acme(url: str, **options: Any) -> AcmeProvider:
     """A provider at this address, quick to give up."""
     return AcmeProvider(**{"api_key": KEY, "base_url": f"{url}/v1", "timeout": 5, **options})

@@ -24,7 +24,7 @@ SETTINGS = {
 """What the addresses of entries are made of."""
 
 
-def kind_of(entry: ProviderSpec) -> Kind:
+def get_kind(entry: ProviderSpec) -> Kind:
     """What tests can tell entries apart by."""
     auth = (entry.auth, entry.key_auth, entry.key_optional, entry.transport)
     return entry.dialect.protocol, entry.dialect, auth, entry.supports.tools, entry.supports.streaming
@@ -33,7 +33,7 @@ def kind_of(entry: ProviderSpec) -> Kind:
 def choose_samples() -> tuple[ProviderSpec, ...]:
     found: list[tuple[Kind, ProviderSpec]] = []
     for entry in CATALOGUE.chats:
-        kind = kind_of(entry)
+        kind = get_kind(entry)
         if all(kind != known for known, _ in found):
             found.append((kind, entry))
     return tuple(entry for _, entry in found)
@@ -43,7 +43,7 @@ SAMPLES = choose_samples()
 OTHERS = tuple(entry for entry in CATALOGUE.chats if entry not in SAMPLES)
 
 
-def entry_params(*, only: type[object] | None = None) -> list[Any]:
+def list_entry_params(*, only: type[object] | None = None) -> list[Any]:
     """Every entry as a parameter of a test; `only` those with a dialect of this class."""
     return [
         pytest.param(entry, id=entry.name, marks=() if entry in SAMPLES else pytest.mark.slow)

@@ -14,8 +14,10 @@ from victor_fp.providers.factory import ManagedProvider, ManagedProviderFactory
 from victor_fp.providers.registry import ProviderRegistry
 from victor_fp.shell.transport.protocol import TransportResponse
 
-BODY = json.dumps(shapes.body()).encode()
-EVENTS = [f"data: {json.dumps(chunk)}\n\n".encode() for chunk in shapes.chunks("Hel", "lo")] + [b"data: [DONE]\n\n"]
+BODY = json.dumps(shapes.build_body()).encode()
+EVENTS = [f"data: {json.dumps(chunk)}\n\n".encode() for chunk in shapes.build_chunks("Hel", "lo")] + [
+    b"data: [DONE]\n\n"
+]
 
 
 class FakeResponse:

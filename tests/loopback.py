@@ -33,48 +33,48 @@ class Talk:
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._reader, self._writer = reader, writer
 
-    async def raw(self, data: bytes) -> None:
+    async def send_bytes(self, data: bytes) -> None:
         """Write bytes and let them go out."""
         self._writer.write(data)
         await self._writer.drain()
 
-    async def head(self, status: int = 200, **headers: str) -> None:
+    async def send_head(self, status: int = 200, **headers: str) -> None:
         """A status line and headers; without a content length the body is chunked."""
         named = {name.replace("_", "-"): value for name, value in headers.items()}
         if "content-length" not in named:
             named["transfer-encoding"] = "chunked"
         lines = [f"HTTP/1.1 {status} X", *(f"{name}: {value}" for name, value in named.items())]
-        await self.raw(("\r\n".join(lines) + "\r\n\r\n").encode())
+        await self.send_bytes(("\r\n".join(lines) + "\r\n\r\n").encode())
 
-    async def piece(self, data: bytes) -> None:
+    async def send_chunk(self, data: bytes) -> None:
         """One chunk of a chunked body."""
-        await self.raw(f"{len(data):x}\r\n".encode() + data + b"\r\n")
+        await self.send_bytes(f"{len(data):x}\r\n".encode() + data + b"\r\n")
 
     async def end(self) -> None:
         """The end of a chunked body."""
-        await self.raw(b"0\r\n\r\n")
+        await self.send_bytes(b"0\r\n\r\n")
 
     async def answer(self, body: bytes | str | object, status: int = 200, **headers: str) -> None:
         """A whole answer."""
         if not isinstance(body, bytes | str):
             body = json.dumps(body)
         data = body.encode() if isinstance(body, str) else body
-        await self.head(status, content_length=str(len(data)), **{"content_type": "application/json", **headers})
-        await self.raw(data)
+        await self.send_head(status, content_length=str(len(data)), **{"content_type": "application/json", **headers})
+        await self.send_bytes(data)
 
-    async def events(self, *payloads: object, done: bool = True) -> None:
+    async def send_events(self, *payloads: object, done: bool = True) -> None:
         """A whole stream of server-sent events; text is sent as it is, anything else as JSON."""
-        await self.head(content_type="text/event-stream")
+        await self.send_head(content_type="text/event-stream")
         for payload in payloads:
-            await self.event(payload)
+            await self.send_event(payload)
         if done:
-            await self.event("[DONE]")
+            await self.send_event("[DONE]")
         await self.end()
 
-    async def event(self, payload: object) -> None:
+    async def send_event(self, payload: object) -> None:
         """One event."""
         text = payload if isinstance(payload, str) else json.dumps(payload)
-        await self.piece(f"data: {text}\n\n".encode())
+        await self.send_chunk(f"data: {text}\n\n".encode())
 
     async def close(self) -> None:
         """Close the connection in order."""
@@ -87,7 +87,7 @@ class Talk:
         if isinstance(transport, asyncio.WriteTransport):
             transport.abort()
 
-    async def gone(self, seconds: float = 5.0) -> bool:
+    async def wait_for_close(self, seconds: float = 5.0) -> bool:
         """Whether the client closes the connection within this time."""
         try:
             return await asyncio.wait_for(self._reader.read(1), seconds) == b""
@@ -117,7 +117,7 @@ async def serving(*scripts: Script) -> AsyncIterator[Loopback]:
     loopback = Loopback(url="", port=0)
     tasks: set[asyncio.Task[object]] = set()
 
-    async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def handle_connection(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         loopback.open_connections += 1
         loopback.connections += 1
         task = asyncio.current_task()
@@ -135,7 +135,7 @@ async def serving(*scripts: Script) -> AsyncIterator[Loopback]:
             tasks.discard(task)
             writer.close()
 
-    server = await asyncio.start_server(connected, "127.0.0.1", 0)
+    server = await asyncio.start_server(handle_connection, "127.0.0.1", 0)
     loopback.port = server.sockets[0].getsockname()[1]
     loopback.url = f"http://127.0.0.1:{loopback.port}"
     try:
@@ -164,7 +164,7 @@ Serve: TypeAlias = Callable[..., Loopback]
 
 
 @contextmanager
-def serving_in_a_thread() -> Iterator[Serve]:
+def serve_in_thread() -> Iterator[Serve]:
     """Start servers alongside a test that has no event loop."""
     loop = asyncio.new_event_loop()
     thread = Thread(target=loop.run_forever, daemon=True)

@@ -8,47 +8,47 @@ from typing import Any
 
 from tests.acme import KEY, SPEC
 from tests.loopback import Received, Talk
-from tests.openai_shapes import body, chunks, error
+from tests.openai_shapes import build_body, build_chunks, build_error
 from victor_fp.core.types import CompletionResponse, Message, StreamChunk
 from victor_fp.providers.base import BaseProvider
 from victor_fp.providers.factory import ManagedProvider, ManagedProviderFactory, ProviderConfig
 from victor_fp.providers.registry import ProviderRegistry
 
 
-async def answers(talk: Talk, _: Received) -> None:
-    await talk.answer(body())
+async def answer_hello(talk: Talk, _: Received) -> None:
+    await talk.answer(build_body())
 
 
-async def streams(talk: Talk, _: Received) -> None:
-    await talk.events(*chunks("Hel", "lo"))
+async def stream_hello(talk: Talk, _: Received) -> None:
+    await talk.send_events(*build_chunks("Hel", "lo"))
 
 
-async def fails(talk: Talk, _: Received) -> None:
-    await talk.answer(error("boom"), 500)
+async def fail_with_500(talk: Talk, _: Received) -> None:
+    await talk.answer(build_error("boom"), 500)
 
 
-async def refuses(talk: Talk, _: Received) -> None:
-    await talk.answer(error("no such thing", None, "invalid_request_error"), 400)
+async def reject_request(talk: Talk, _: Received) -> None:
+    await talk.answer(build_error("no such thing", None, "invalid_request_error"), 400)
 
 
-async def limits(talk: Talk, _: Received) -> None:
-    await talk.answer(error("slow down", "rate_limit_exceeded"), 429, retry_after="7")
+async def limit_rate(talk: Talk, _: Received) -> None:
+    await talk.answer(build_error("slow down", "rate_limit_exceeded"), 429, retry_after="7")
 
 
-async def hangs(talk: Talk, _: Received) -> None:
-    await talk.gone(30)
+async def hold_request(talk: Talk, _: Received) -> None:
+    await talk.wait_for_close(30)
 
 
-def says(text: str) -> Callable[[Talk, Received], Awaitable[None]]:
+def answer_with(text: str) -> Callable[[Talk, Received], Awaitable[None]]:
     """A script that answers this."""
 
-    async def script(talk: Talk, _: Received) -> None:
-        await talk.answer(body(text))
+    async def answer(talk: Talk, _: Received) -> None:
+        await talk.answer(build_body(text))
 
-    return script
+    return answer
 
 
-async def managed(url: str, model: str = "m-1", **keywords: Any) -> ManagedProvider:
+async def create_managed(url: str, model: str = "m-1", **keywords: Any) -> ManagedProvider:
     """A managed provider of the test's own kind."""
     ProviderRegistry.register_spec(SPEC)
     return await ManagedProviderFactory.create(
@@ -56,7 +56,7 @@ async def managed(url: str, model: str = "m-1", **keywords: Any) -> ManagedProvi
     )
 
 
-def config(url: str, model: str = "m-2", **keywords: Any) -> ProviderConfig:
+def build_fallback(url: str, model: str = "m-2", **keywords: Any) -> ProviderConfig:
     """A fallback of the test's own kind."""
     return ProviderConfig(
         "acme", model, **{"api_key": "sk-canary-fallback-42", "base_url": f"{url}/v1", "timeout": 5, **keywords}
@@ -80,7 +80,7 @@ class Echo(BaseProvider):
         return True
 
     async def chat(self, messages: list[Message], *, model: str, **options: Any) -> CompletionResponse:
-        what = self._next()
+        what = self._pop_plan()
         if isinstance(what, Exception):
             raise what
         if iscoroutinefunction(what):
@@ -88,7 +88,7 @@ class Echo(BaseProvider):
         return CompletionResponse(content=f"{model}: {messages[-1].text}", model=model, metadata={"options": options})
 
     async def stream(self, messages: list[Message], *, model: str, **options: Any) -> AsyncIterator[StreamChunk]:
-        what = self._next()
+        what = self._pop_plan()
         if isinstance(what, Exception):
             raise what
         yield StreamChunk()
@@ -102,5 +102,5 @@ class Echo(BaseProvider):
     async def close(self) -> None:
         type(self).closed += 1
 
-    def _next(self) -> Any:
+    def _pop_plan(self) -> Any:
         return type(self).plan.pop(0) if type(self).plan else None

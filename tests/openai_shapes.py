@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 
-def body(text: str = "Hello!", **changes: Any) -> dict[str, Any]:
+def build_body(text: str = "Hello!", **changes: Any) -> dict[str, Any]:
     """A whole answer."""
     return {
         "id": "chatcmpl-1",
@@ -20,7 +20,7 @@ def body(text: str = "Hello!", **changes: Any) -> dict[str, Any]:
     }
 
 
-def chunk(text: str | None = None, finish: str | None = None, **changes: Any) -> dict[str, Any]:
+def build_chunk(text: str | None = None, finish: str | None = None, **changes: Any) -> dict[str, Any]:
     """One chunk of a stream."""
     delta = {} if text is None else {"content": text}
     return {
@@ -33,12 +33,12 @@ def chunk(text: str | None = None, finish: str | None = None, **changes: Any) ->
     }
 
 
-def chunks(*texts: str) -> list[dict[str, Any]]:
+def build_chunks(*texts: str) -> list[dict[str, Any]]:
     """A stream of these texts, with its finish and usage chunks."""
     usage = {"prompt_tokens": 5, "completion_tokens": len(texts), "total_tokens": 5 + len(texts)}
-    return [*map(chunk, texts), chunk(finish="stop"), chunk(choices=[], usage=usage)]
+    return [*map(build_chunk, texts), build_chunk(finish="stop"), build_chunk(choices=[], usage=usage)]
 
 
-def error(message: str, code: str | None = None, kind: str = "server_error") -> dict[str, Any]:
+def build_error(message: str, code: str | None = None, kind: str = "server_error") -> dict[str, Any]:
     """An error's body."""
     return {"error": {"message": message, "type": kind, "code": code}}

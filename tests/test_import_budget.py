@@ -37,7 +37,7 @@ def run(code: str, *flags: str) -> str:
     return done.stdout
 
 
-def loaded(statement: str) -> set[str]:
+def list_loaded(statement: str) -> set[str]:
     """The heavy modules that a statement loads."""
     names = run(f"{statement}\nimport sys\nprint(*sys.modules)").split()
     return {heavy for heavy in HEAVY if any(name == heavy or name.startswith(f"{heavy}.") for name in names)}
@@ -59,7 +59,7 @@ def test_the_package_alone_loads_nothing_but_itself() -> None:
     ],
 )
 def test_names_and_providers_load_no_client_and_no_wire_model(statement: str) -> None:
-    assert loaded(statement) == set()
+    assert list_loaded(statement) == set()
 
 
 def test_the_registry_and_the_standard_types_load_no_provider() -> None:
@@ -112,16 +112,16 @@ def test_no_warning_at_exit_after_an_unclosed_call() -> None:
     code = """
     import asyncio
     from tests import openai_shapes as shapes
-    from tests.acme import HI, acme
+    from tests.acme import HI, build_acme
     from tests.loopback import serving
 
-    async def answers(talk, _):
-        await talk.answer(shapes.body())
+    async def answer(talk, _):
+        await talk.answer(shapes.build_body())
 
     async def main():
         asyncio.get_running_loop().slow_callback_duration = 60  # slow callbacks on a busy machine are not a failure
-        async with serving(answers) as server:
-            provider = acme(server.url)
+        async with serving(answer) as server:
+            provider = build_acme(server.url)
             print((await provider.chat(HI, model="m")).content)
 
     asyncio.run(main())
@@ -133,18 +133,18 @@ def test_exiting_inside_a_stream_prints_nothing() -> None:
     code = """
     import asyncio
     from tests import openai_shapes as shapes
-    from tests.acme import HI, acme
+    from tests.acme import HI, build_acme
     from tests.loopback import serving
 
-    async def streams(talk, _):
-        await talk.head(content_type="text/event-stream")
-        await talk.event(shapes.chunk("Hel"))
-        await talk.gone(10)
+    async def stream(talk, _):
+        await talk.send_head(content_type="text/event-stream")
+        await talk.send_event(shapes.build_chunk("Hel"))
+        await talk.wait_for_close(10)
 
     async def main():
         asyncio.get_running_loop().slow_callback_duration = 60  # slow callbacks on a busy machine are not a failure
-        async with serving(streams) as server:
-            provider = acme(server.url)
+        async with serving(stream) as server:
+            provider = build_acme(server.url)
             async for chunk in provider.stream(HI, model="m"):
                 print(chunk.content)
                 raise SystemExit(0)
@@ -158,14 +158,14 @@ def test_a_call_loads_no_httpx() -> None:
     code = """
     import asyncio, sys
     from tests import openai_shapes as shapes
-    from tests.acme import HI, acme
+    from tests.acme import HI, build_acme
     from tests.loopback import serving
 
-    async def answers(talk, _):
-        await talk.answer(shapes.body())
+    async def answer(talk, _):
+        await talk.answer(shapes.build_body())
 
     async def main():
-        async with serving(answers) as server, acme(server.url) as provider:
+        async with serving(answer) as server, build_acme(server.url) as provider:
             print((await provider.chat(HI, model="m")).content)
 
     asyncio.run(main())

@@ -19,7 +19,7 @@ PINS = re.findall(r"^([A-Za-z0-9._-]+)==(\S+)(?: ; [^\\\n]+)? \\\n((?: +--hash=\
 WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
 
 
-def requirements() -> Iterator[Requirement]:
+def list_requirements() -> Iterator[Requirement]:
     with (ROOT / "pyproject.toml").open("rb") as file:
         document = tomllib.load(file)
     project = document["project"]
@@ -36,7 +36,7 @@ def test_every_requirement_is_locked_to_a_version_that_satisfies_it() -> None:
     versions: dict[str, set[str]] = {}
     for name, version, _ in PINS:
         versions.setdefault(canonicalize_name(name), set()).add(version)
-    for requirement in requirements():
+    for requirement in list_requirements():
         locked = versions.get(canonicalize_name(requirement.name))
         assert locked, f"{requirement.name} is not in requirements/lock.txt; run `nox -s lock`"
         satisfied = all(requirement.specifier.contains(Version(version), prereleases=True) for version in locked)

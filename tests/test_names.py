@@ -208,6 +208,7 @@ VERBS = frozenset(
         "parse",
         "pass",
         "patch",
+        "pause",
         "pick",
         "pin",
         "place",
@@ -423,6 +424,16 @@ EXCEPTIONS = {
     "vendor": "public: victor_fp.testing",
 }
 
+REQUIRED = frozenset(
+    [
+        *("connection_made", "data_received"),  # asyncio.Protocol
+        *("do_GET", "do_POST"),  # http.server
+        *("isatty", "monotonic", "time"),  # of files and clocks
+        "CommonParams",  # xllamacpp
+    ]
+)
+"""Names of functions in the tests that stand in for those of a library."""
+
 PRIVATE = frozenset(
     [
         *("asking", "beside", "ear", "farewell", "hearing", "heard", "hears", "misfit", "misfits", "nobody", "outlive"),
@@ -453,7 +464,7 @@ def files() -> Files:
     ]
 
 
-def definitions(body: list[ast.stmt]) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef]:
+def iterate_definitions(body: list[ast.stmt]) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef]:
     """Functions and classes of a module or a class; what a function defines inside itself is its own affair."""
     for node in body:
         match node:
@@ -461,13 +472,13 @@ def definitions(body: list[ast.stmt]) -> Iterator[ast.FunctionDef | ast.AsyncFun
                 yield node
             case ast.ClassDef():
                 yield node
-                yield from definitions(node.body)
+                yield from iterate_definitions(node.body)
             case ast.If():
-                yield from definitions([*node.body, *node.orelse])
+                yield from iterate_definitions([*node.body, *node.orelse])
             case ast.Try():
-                yield from definitions([*node.body, *node.orelse, *node.finalbody])
+                yield from iterate_definitions([*node.body, *node.orelse, *node.finalbody])
                 for handler in node.handlers:
-                    yield from definitions(handler.body)
+                    yield from iterate_definitions(handler.body)
 
 
 def is_property(node: ast.FunctionDef | ast.AsyncFunctionDef) -> bool:
@@ -479,18 +490,33 @@ def is_well_named(name: str) -> bool:
     return words[0] in VERBS | PREDICATES | PREFIXES or "from" in words or name in EXCEPTIONS
 
 
-def functions(files: Files) -> Iterator[tuple[str, str]]:
+def iterate_functions(files: Files) -> Iterator[tuple[str, str]]:
     """Where each function is, and its name. Properties are nouns, and dunders are Python's."""
     for path, module in files:
-        for node in definitions(module.body):
+        for node in iterate_definitions(module.body):
             if isinstance(node, ast.ClassDef) or node.name.startswith("__") or is_property(node):
                 continue
             yield f"{path}:{node.lineno}", node.name
 
 
 def test_a_function_begins_with_a_verb(files: Files) -> None:
-    wrong = [f"{place}: {name}" for place, name in functions(files) if not is_well_named(name)]
+    wrong = [f"{place}: {name}" for place, name in iterate_functions(files) if not is_well_named(name)]
     assert not wrong, "begin with a verb of VERBS, or explain the name in EXCEPTIONS:\n" + "\n".join(wrong)
+
+
+def test_a_function_of_the_tests_begins_with_a_verb() -> None:
+    nouns = ("fixture", "property", ".setter", "composite")
+    wrong = [
+        f"{path.relative_to(TESTS).as_posix()}:{node.lineno}: {node.name}"
+        for path in sorted(TESTS.rglob("*.py"))
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+        and not node.name.startswith(("test_", "pytest_", "__"))
+        and not any(noun in ast.unparse(one) for one in node.decorator_list for noun in nouns)
+        and not is_well_named(node.name)
+        and node.name not in REQUIRED
+    ]
+    assert not wrong, "begin with a verb of VERBS:\n" + "\n".join(wrong)
 
 
 @pytest.mark.parametrize("name", ["told", "_hearing", "spoken", "tables", "fault_of", "_", "policy_for"])
@@ -504,14 +530,14 @@ def test_a_name_with_a_verb_passes(name: str) -> None:
 
 
 def test_every_exception_is_used(files: Files) -> None:
-    names = {name for _, name in functions(files)}
+    names = {name for _, name in iterate_functions(files)}
     assert set(EXCEPTIONS) <= names
 
 
 def test_a_class_name_means_one_thing(files: Files) -> None:
     homes: dict[str, list[str]] = {}
     for path, module in files:
-        for node in definitions(module.body):
+        for node in iterate_definitions(module.body):
             if isinstance(node, ast.ClassDef):
                 homes.setdefault(node.name, []).append(path)
         for alias in module.body:
@@ -535,7 +561,7 @@ def is_private(name: str) -> bool:
     return not PRIVATE.isdisjoint(words.split("_")) or PRIVATE_PHRASES.search(f"_{words}") is not None
 
 
-def names_of(module: ast.Module) -> Iterator[tuple[int, str]]:
+def iterate_names(module: ast.Module) -> Iterator[tuple[int, str]]:
     for node in ast.walk(module):
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
             yield node.lineno, node.name
@@ -550,7 +576,7 @@ def test_no_name_has_a_private_word(files: Files, modules_of_tests: Files) -> No
     wrong += [
         f"{path}:{line}: {name}"
         for path, module in [*files, *modules_of_tests]
-        for line, name in names_of(module)
+        for line, name in iterate_names(module)
         if is_private(name)
     ]
     assert not wrong, "use the word of the field:\n" + "\n".join(wrong)

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.loopback import Received, Serve, Talk, serving_in_a_thread
-from tests.openai_shapes import body, chunks
+from tests.loopback import Received, Serve, Talk, serve_in_thread
+from tests.openai_shapes import build_body, build_chunks
 
 ROOT = Path(__file__).parents[1]
 
@@ -18,12 +18,12 @@ pytestmark = pytest.mark.slow
 
 @pytest.fixture
 def serve() -> Iterator[Serve]:
-    with serving_in_a_thread() as start:
+    with serve_in_thread() as start:
         yield start
 
 
-async def answers(talk: Talk, received: Received) -> None:
-    await (talk.events(*chunks("Hel", "lo")) if received.json().get("stream") else talk.answer(body()))
+async def answer_hello(talk: Talk, received: Received) -> None:
+    await (talk.send_events(*build_chunks("Hel", "lo")) if received.json().get("stream") else talk.answer(build_body()))
 
 
 @pytest.mark.filterwarnings("ignore")  # the kernel's client, not ours
@@ -31,7 +31,7 @@ def test_cells_of_a_real_kernel_call_and_stream(serve: Serve, monkeypatch: pytes
     jupyter_client = pytest.importorskip("jupyter_client")
     pytest.importorskip("ipykernel")
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(ROOT), str(ROOT / "generated")]))
-    url = serve(answers).url
+    url = serve(answer_hello).url
     manager, client = jupyter_client.manager.start_new_kernel(kernel_name="python3")
     try:
         said: list[str] = []
@@ -42,7 +42,7 @@ def test_cells_of_a_real_kernel_call_and_stream(serve: Serve, monkeypatch: pytes
 
         for cell in (
             "import asyncio; asyncio.get_running_loop()",
-            f"from tests.acme import acme; from victor_fp.sync import SyncProvider; p = SyncProvider(acme({url!r}))",
+            f"from tests.acme import build_acme; from victor_fp.sync import SyncProvider; p = SyncProvider(build_acme({url!r}))",
             "print(p.chat('Hi', model='m').content)",
             "print(*[c.content for c in p.stream('Hi', model='m')])",
             "print((await p.provider.chat('Hi', model='m')).content)",  # and the asynchronous face in the kernel's loop

@@ -35,11 +35,13 @@ PURE = [code for code in README if "replay.request" in code]
 async def answer_in_format(talk: Talk, received: Received) -> None:
     """OpenAI's or Anthropic's format, by the path of the request; a tool is called once."""
     if received.path.endswith("/chat/completions") and received.json().get("stream"):
-        await talk.events(*shapes.chunks("Hello ", "from ", "loopback."))
+        await talk.send_events(*shapes.build_chunks("Hello ", "from ", "loopback."))
         return
     if received.path.endswith("/chat/completions"):
         form = received.json().get("response_format")
-        await talk.answer(shapes.body('{"name": "Oslo", "inhabitants": 717710}' if form else "Hello from loopback."))
+        await talk.answer(
+            shapes.build_body('{"name": "Oslo", "inhabitants": 717710}' if form else "Hello from loopback.")
+        )
         return
     if "/responses" in received.path:
         await talk.answer(response(build_message("Two."), store=True))
@@ -61,11 +63,11 @@ async def answer_in_format(talk: Talk, received: Received) -> None:
     )
 
 
-async def retrieves(talk: Talk, received: Received) -> None:
+async def answer_retrievals(talk: Talk, received: Received) -> None:
     """Embeds and ranks by the words of texts, and answers chats."""
     found = answer_retrieval(Seen(method=received.method, path=received.path, body=received.body))
     if found is None:
-        await talk.answer(shapes.body(f"Seen: {received.body.count(b'sky')}"))
+        await talk.answer(shapes.build_body(f"Seen: {received.body.count(b'sky')}"))
     else:
         await talk.answer(b"".join(found.pieces))
 
@@ -86,12 +88,12 @@ def test_there_are_examples_of_every_kind() -> None:
 @pytest.mark.parametrize("code", HOSTED, ids=["failures", "tools", "form"])
 async def test_examples_with_a_key_run(code: str, monkeypatch: pytest.MonkeyPatch) -> None:
     async with serving(answer_in_format) as server:
-        _point_at(server, monkeypatch)
+        _set_addresses(server, monkeypatch)
         printed = await asyncio.to_thread(run, code)
     assert printed.strip() in ("Hello from loopback.", "It rains.", "Oslo 717710")
 
 
-def _point_at(server: Loopback, monkeypatch: pytest.MonkeyPatch) -> None:
+def _set_addresses(server: Loopback, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PYTHONPATH", f"{ROOT}:{ROOT / 'generated'}")
     monkeypatch.setenv("OPENAI_API_KEY", "k")
     monkeypatch.setenv("ANTHROPIC_API_KEY", "k")
@@ -106,7 +108,7 @@ def _point_at(server: Loopback, monkeypatch: pytest.MonkeyPatch) -> None:
 )
 async def test_examples_of_chats_run(code: str, printed: str, monkeypatch: pytest.MonkeyPatch) -> None:
     async with serving(answer_in_format) as server:
-        _point_at(server, monkeypatch)
+        _set_addresses(server, monkeypatch)
         shown = await asyncio.to_thread(run, code)
     assert printed in shown
     assert "Failure" not in shown
@@ -119,7 +121,7 @@ async def test_examples_of_chats_run(code: str, printed: str, monkeypatch: pytes
 )
 async def test_examples_of_recordings_run(code: str, printed: str, monkeypatch: pytest.MonkeyPatch) -> None:
     async with serving(answer_in_format) as server:
-        _point_at(server, monkeypatch)
+        _set_addresses(server, monkeypatch)
         shown = await asyncio.to_thread(run, code)
     assert "Hello from loopback." in shown
     assert printed in shown
@@ -137,29 +139,29 @@ async def test_tests_with_recordings_pass_with_a_server_and_then_without(
     named = [word for plugin in ("no:cacheprovider", *plugins) for word in ("-p", plugin)]
     command = [sys.executable, "-m", "pytest", "-q", *named, name]
 
-    async def test(*options: str) -> str:
+    async def run_tests(*options: str) -> str:
         done = await asyncio.to_thread(
             subprocess.run, [*command, *options], capture_output=True, text=True, check=False, cwd=tmp_path
         )
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout
 
-    async def sees_red(talk: Talk, received: Received) -> None:
-        await talk.answer(shapes.body("Red, green and blue."))
+    async def answer_colours(talk: Talk, received: Received) -> None:
+        await talk.answer(shapes.build_body("Red, green and blue."))
 
-    async with serving(sees_red) as server:
-        _point_at(server, monkeypatch)
+    async with serving(answer_colours) as server:
+        _set_addresses(server, monkeypatch)
         count = code.count("def test_")
-        await test("--record", *(["--snapshot-update"] if "snapshot" in code else []))
+        await run_tests("--record", *(["--snapshot-update"] if "snapshot" in code else []))
     assert len(server.received) == count
     assert (tmp_path / "recordings" / name.removesuffix(".py") / "test_colours.yaml").is_file()
-    assert f"{count} passed" in await test()  # the server is gone
+    assert f"{count} passed" in await run_tests()  # the server is gone
 
 
 @pytest.mark.parametrize("code", SYNC)
 async def test_synchronous_examples_run(code: str, monkeypatch: pytest.MonkeyPatch) -> None:
     async with serving(answer_in_format) as server:
-        _point_at(server, monkeypatch)
+        _set_addresses(server, monkeypatch)
         shown = await asyncio.to_thread(run, code)
     assert "Hello from loopback." in shown
 
@@ -171,7 +173,7 @@ async def test_synchronous_examples_run(code: str, monkeypatch: pytest.MonkeyPat
 )
 async def test_examples_of_tools_run(code: str, printed: str, monkeypatch: pytest.MonkeyPatch) -> None:
     async with serving(answer_in_format) as server:
-        _point_at(server, monkeypatch)
+        _set_addresses(server, monkeypatch)
         shown = await asyncio.to_thread(run, code)
     assert printed in shown
     messages = server.received[-1].json()["messages"] if server.received else []
@@ -181,8 +183,8 @@ async def test_examples_of_tools_run(code: str, printed: str, monkeypatch: pytes
 
 @pytest.mark.parametrize("code", EMBEDDINGS)
 async def test_the_retrieval_of_the_docs_embeds_ranks_and_answers(code: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    async with serving(retrieves) as server:
-        _point_at(server, monkeypatch)
+    async with serving(answer_retrievals) as server:
+        _set_addresses(server, monkeypatch)
         monkeypatch.setenv("COHERE_API_KEY", "k")
         monkeypatch.setenv("CO_API_URL", server.url)
         printed = await asyncio.to_thread(run, code)
@@ -220,7 +222,7 @@ def test_the_record_of_the_docs_is_a_provider() -> None:
 async def test_the_job_of_the_docs_runs_and_resumes(code: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     code = code.replace('sys.argv[1] if len(sys.argv) > 1 else "."', repr(str(tmp_path)))
     async with serving(answer_in_format) as server:
-        _point_at(server, monkeypatch)
+        _set_addresses(server, monkeypatch)
         printed = await asyncio.to_thread(run, code)
     assert printed.count("Hello from loopback.") == 10
     again = await asyncio.to_thread(run, code)  # the server is gone: results come from the ledger

@@ -8,7 +8,7 @@ server = MCPServer("tests")
 
 
 @server.tool()
-def weather(city: str, days: int = 1) -> str:
+def get_weather(city: str, days: int = 1) -> str:
     """The weather in a city."""
     return f"{city} {days}"
 

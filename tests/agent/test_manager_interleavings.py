@@ -103,7 +103,7 @@ def registry() -> Iterator[None]:
     ProviderRegistry.restore()
 
 
-def world_of(seed: int = 0) -> World:
+def build_world(seed: int = 0) -> World:
     world = World(seed)
     for label in ("aa", "bb", "cc", "dd"):
         members = {"label": label, "world": world, "default_model": f"{label}-m"}
@@ -113,7 +113,7 @@ def world_of(seed: int = 0) -> World:
 
 @pytest.mark.parametrize("seed", range(150))
 async def test_closed_providers_are_not_called_in_any_interleaving(seed: int) -> None:
-    world = world_of(seed)
+    world = build_world(seed)
     luck = world.luck
     config = ProviderManagerConfig(
         enable_health_checks=luck.random() < 0.5, fallback_providers=["bb", "cc"], health_check_interval=1e6
@@ -121,13 +121,13 @@ async def test_closed_providers_are_not_called_in_any_interleaving(seed: int) ->
     shared = ProviderRegistry.create("aa")
     managers = [ProviderManager({}, shared, "aa-m", config=config) for _ in range(luck.choice([1, 2, 2]))]
 
-    async def slow(_: ProviderState) -> None:
+    async def wait_on_switch(_: ProviderState) -> None:
         await world.pause()
 
     for manager in managers:
-        manager.add_switch_callback(slow)
+        manager.add_switch_callback(wait_on_switch)
 
-    async def act(manager: ProviderManager, kind: int) -> object:
+    async def call_manager(manager: ProviderManager, kind: int) -> object:
         await world.pause()
         match kind:
             case 0:
@@ -145,7 +145,7 @@ async def test_closed_providers_are_not_called_in_any_interleaving(seed: int) ->
         return None
 
     users = [luck.choice(managers) for _ in range(12)]
-    tasks = [asyncio.create_task(act(user, luck.choice([0, 0, 0, 1, 1, 2, 3, 4, 5]))) for user in users]
+    tasks = [asyncio.create_task(call_manager(user, luck.choice([0, 0, 0, 1, 1, 2, 3, 4, 5]))) for user in users]
     for task in tasks:
         if luck.random() < 0.2:
             for _ in range(luck.randrange(6)):
@@ -170,7 +170,7 @@ async def test_closed_providers_are_not_called_in_any_interleaving(seed: int) ->
 
 
 async def test_a_call_that_fails_falls_back_although_the_model_was_switched_meanwhile() -> None:
-    world = world_of()
+    world = build_world()
     world.steps, world.down = 1, {"aa"}
     async with ProviderManager({}, provider_name="aa", config=NO_CHECKS) as manager:
         call = asyncio.create_task(manager.chat_result(HI))
@@ -185,7 +185,7 @@ async def test_settings_that_raise_for_one_fallback_do_not_hide_the_next_one() -
                 raise KeyError("nothing for bb")
             return {}
 
-    world = world_of()
+    world = build_world()
     world.down = {"aa"}
     async with ProviderManager(Settings(), provider_name="aa", config=NO_CHECKS) as manager:
         assert (await manager.chat(HI)).content == "cc"
@@ -202,7 +202,7 @@ async def test_the_health_monitor_survives_settings_that_raise() -> None:
                 raise KeyError("nothing for bb")
             return {}
 
-    world = world_of()
+    world = build_world()
     world.down = {"aa", "cc"}
     config = ProviderManagerConfig(fallback_providers=["bb"], health_check_interval=0.001)
     async with ProviderManager(Settings(), provider_name="aa", config=config) as manager:
@@ -213,7 +213,7 @@ async def test_the_health_monitor_survives_settings_that_raise() -> None:
 
 
 async def test_a_cancelled_switch_closes_the_provider_it_had_created() -> None:
-    world = world_of()
+    world = build_world()
     async with ProviderManager({}, provider_name="aa") as manager:
         world.steps = 40
         switch = asyncio.create_task(manager.switch_provider("bb"))
@@ -225,7 +225,7 @@ async def test_a_cancelled_switch_closes_the_provider_it_had_created() -> None:
 
 
 async def test_closing_during_a_switch_leaves_nothing_open() -> None:
-    world = world_of()
+    world = build_world()
     manager = ProviderManager({}, provider_name="aa")
     world.steps = 40
     switch = asyncio.create_task(manager.switch_provider("bb"))
@@ -238,7 +238,7 @@ async def test_closing_during_a_switch_leaves_nothing_open() -> None:
 
 
 async def test_a_call_after_close_is_refused_and_starts_no_monitor() -> None:
-    world_of()
+    build_world()
     manager = ProviderManager({}, provider_name="aa")
     await manager.close()
     assert "closed" in (await manager.chat_result(HI)).failure().message
@@ -249,16 +249,16 @@ async def test_a_call_after_close_is_refused_and_starts_no_monitor() -> None:
 
 
 async def test_a_slow_callback_does_not_let_a_call_run_on_a_closed_provider() -> None:
-    world = world_of()
+    world = build_world()
     world.down = {"aa"}
     switched = asyncio.Event()
 
-    async def slow(state: ProviderState) -> None:
+    async def wait_on_switch(state: ProviderState) -> None:
         if state.provider_name == "bb":
             await switched.wait()
 
     async with ProviderManager({}, provider_name="aa", config=NO_CHECKS) as manager:
-        manager.add_switch_callback(slow)
+        manager.add_switch_callback(wait_on_switch)
         call = asyncio.create_task(manager.chat(HI))
         while manager.provider_name != "bb":
             await asyncio.sleep(0)
@@ -271,7 +271,7 @@ async def test_a_slow_callback_does_not_let_a_call_run_on_a_closed_provider() ->
 
 
 async def test_provider_names_in_settings_are_case_insensitive() -> None:
-    world_of()
+    build_world()
     settings = {"Aa": {"base_url": "http://mine"}, "bb": {"base_url": "http://other"}}
     async with ProviderManager(settings, provider_name="AA", config=NO_CHECKS) as manager:
         assert manager.provider is not None
@@ -281,7 +281,7 @@ async def test_provider_names_in_settings_are_case_insensitive() -> None:
 
 
 async def test_two_managers_over_one_provider_share_its_calls_and_the_last_one_closes_it() -> None:
-    world = world_of()
+    world = build_world()
     shared = ProviderRegistry.create("aa")
     assert isinstance(shared, Simulated)
     before = dict(vars(shared))
@@ -318,13 +318,13 @@ class Shared:
     """A provider of several managers, whose calls wait for the gate."""
 
     def __init__(self) -> None:
-        self.world = world_of()
+        self.world = build_world()
         self.world.gate.clear()
         created = ProviderRegistry.create("aa")
         assert isinstance(created, Simulated)
         self.provider = created
 
-    def manage(self) -> ProviderManager:
+    def build_manager(self) -> ProviderManager:
         return ProviderManager({}, self.provider, "m", config=NO_CHECKS)
 
     async def start(self, call: Call, manager: ProviderManager) -> asyncio.Task[Result[Any, faults.Fault]]:
@@ -339,7 +339,7 @@ class Shared:
 @pytest.mark.parametrize("call", [chat, stream])
 async def test_a_manager_that_switched_keeps_a_shared_provider_until_its_calls_end(call: Call) -> None:
     shared = Shared()
-    one, two = shared.manage(), shared.manage()
+    one, two = shared.build_manager(), shared.build_manager()
     of_one, of_two = await shared.start(call, one), await shared.start(call, two)
     await one.switch_provider("bb")
     await two.close()
@@ -356,10 +356,10 @@ async def test_a_manager_that_switched_keeps_a_shared_provider_until_its_calls_e
 @pytest.mark.parametrize("call", [chat, stream])
 async def test_closing_a_manager_keeps_calls_of_a_manager_that_uses_its_former_provider(call: Call) -> None:
     shared = Shared()
-    one = shared.manage()
+    one = shared.build_manager()
     of_one = await shared.start(call, one)
     await one.switch_provider("bb")
-    two = shared.manage()
+    two = shared.build_manager()
     of_two = await shared.start(call, two)
     await one.close()
     assert isinstance((await of_one).failure(), faults.Cancelled)
@@ -374,7 +374,7 @@ async def test_closing_a_manager_keeps_calls_of_a_manager_that_uses_its_former_p
 @pytest.mark.parametrize("call", [chat, stream])
 async def test_closing_a_manager_ends_only_its_own_calls_on_a_shared_provider(call: Call) -> None:
     shared = Shared()
-    one, two = shared.manage(), shared.manage()
+    one, two = shared.build_manager(), shared.build_manager()
     of_one, of_two = await shared.start(call, one), await shared.start(call, two)
     await one.close()
     assert isinstance((await asyncio.wait_for(of_one, 5)).failure(), faults.Cancelled)
@@ -387,7 +387,7 @@ async def test_closing_a_manager_ends_only_its_own_calls_on_a_shared_provider(ca
 @pytest.mark.parametrize("call", [chat, stream])
 async def test_a_former_provider_is_closed_with_the_last_manager_that_calls_it(call: Call) -> None:
     shared = Shared()
-    one, two = shared.manage(), shared.manage()
+    one, two = shared.build_manager(), shared.build_manager()
     of_two = await shared.start(call, two)
     await one.switch_provider("bb")
     await asyncio.sleep(0)
@@ -403,7 +403,7 @@ async def test_managers_closed_at_the_same_time_close_their_provider_once_and_en
     async def answer(talk: Talk, _: Received) -> None:
         asked.set()
         await gate.wait()
-        await talk.answer(shapes.body())
+        await talk.answer(shapes.build_body())
 
     async with serving(answer) as server:
         provider = ProviderRegistry.create("openai", api_key="k", base_url=server.url)
@@ -421,7 +421,7 @@ async def test_a_call_of_the_engine_on_a_shared_provider_ends_with_its_own_manag
     async def answer(talk: Talk, _: Received) -> None:
         asked.release()
         await gate.wait()
-        await talk.answer(shapes.body())
+        await talk.answer(shapes.build_body())
 
     async with serving(answer) as server:
         settings = {"openai": {"api_key": "k", "base_url": server.url}}
@@ -442,7 +442,7 @@ async def test_a_call_of_the_engine_on_a_shared_provider_ends_with_its_own_manag
 
 
 def test_a_call_from_a_second_thread_is_rejected() -> None:
-    world_of()
+    build_world()
     manager = ProviderManager({}, provider_name="aa", config=NO_CHECKS)
     assert isinstance(asyncio.run(manager.chat_result(HI)), Success)
     found: list[Result[CompletionResponse, faults.Fault]] = []
@@ -454,7 +454,7 @@ def test_a_call_from_a_second_thread_is_rejected() -> None:
 
 
 async def test_a_managed_provider_in_a_manager_keeps_its_own_attempts_and_metrics() -> None:
-    world = world_of()
+    world = build_world()
     world.down = {"aa"}
     inner = ManagedProvider(
         config=ProviderConfig(
@@ -475,7 +475,7 @@ async def test_a_managed_provider_in_a_manager_keeps_its_own_attempts_and_metric
 
 
 async def test_state_requires_provider_name_and_model() -> None:
-    world_of()
+    build_world()
     provider = ProviderRegistry.create("aa")
     state = ProviderState(provider, "aa", "m")
     assert state.is_healthy

@@ -21,7 +21,7 @@ SERVER = Path(__file__).with_name("mcp_server.py")
 
 
 @asynccontextmanager
-async def connected() -> AsyncIterator[Client]:
+async def connect_client() -> AsyncIterator[Client]:
     """A client of the server in a process of its own."""
     environment = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
     parameters = StdioServerParameters(command=sys.executable, args=[str(SERVER)], env=environment)
@@ -29,25 +29,25 @@ async def connected() -> AsyncIterator[Client]:
         yield client
 
 
-def calls(*names: str, **arguments: object) -> CompletionResponse:
+def build_calls(*names: str, **arguments: object) -> CompletionResponse:
     return CompletionResponse(
         content="", tool_calls=[{"id": name, "name": name, "arguments": arguments} for name in names]
     )
 
 
 async def test_a_servers_tools_are_definitions_and_their_calls_are_run() -> None:
-    def agent(call: CallRecord) -> str | Turn:
+    def respond(call: CallRecord) -> str | Turn:
         if call.messages[-1].role == "tool":
             return " and ".join(message.text for message in call.messages if message.role == "tool")
         names = [one.name for one in call.tools]
         return Turn(calls=tuple(Call(name=name, arguments={"city": "Oslo"}) for name in names[:1] + names[-1:]))
 
-    def local(city: str) -> str:
+    def find_locally(city: str) -> str:
         return f"{city} is here"
 
-    async with connected() as client:
-        tools = [*await list_tools(client), tool(local)]
-        provider = ScriptedProvider(agent)
+    async with connect_client() as client:
+        tools = [*await list_tools(client), tool(find_locally)]
+        provider = ScriptedProvider(respond)
         messages = [Message(role="user", content="Weather?")]
         response = await provider.chat(messages, model="m", tools=list(tools))
         messages += [response.to_message(), *await run_tools(response, tools)]
@@ -55,13 +55,13 @@ async def test_a_servers_tools_are_definitions_and_their_calls_are_run() -> None
 
 
 async def test_definitions_and_results_of_every_kind() -> None:
-    async with connected() as client:
+    async with connect_client() as client:
         for session in (client, client.session):
             tools = {one.name: one for one in await list_tools(session)}
-            assert list(tools) == ["weather", "map_draw", "fail", "measure"]
-            assert tools["weather"].description == "The weather in a city."
-            assert tools["weather"].parameters["required"] == ["city"]
-            messages = await run_tools(calls("map_draw", "fail", "measure"), list(tools.values()))
+            assert list(tools) == ["get_weather", "map_draw", "fail", "measure"]
+            assert tools["get_weather"].description == "The weather in a city."
+            assert tools["get_weather"].parameters["required"] == ["city"]
+            messages = await run_tools(build_calls("map_draw", "fail", "measure"), list(tools.values()))
             drawn, failed, measured = messages
             assert drawn.content == [TextPart(text="a map"), ImagePart(data=b"\x89PNG", media_type="image/png")]
             assert failed.is_error
@@ -70,8 +70,8 @@ async def test_definitions_and_results_of_every_kind() -> None:
 
 
 async def test_invalid_arguments_are_reported_to_the_model() -> None:
-    async with connected() as client:
-        (message,) = await run_tools(calls("weather", town="Oslo"), await list_tools(client))
+    async with connect_client() as client:
+        (message,) = await run_tools(build_calls("get_weather", town="Oslo"), await list_tools(client))
     assert message.is_error
     assert "city" in message.text
 
@@ -99,7 +99,7 @@ async def test_all_pages_are_read_and_names_are_unique_and_acceptable() -> None:
     tools = await list_tools(session, prefix="x/")
     assert [one.name for one in tools] == ["x_a_b", "x_a_b_2", "x_c"]
     assert tools[0].description == "T0"
-    await run_tools(calls("x_a_b_2"), tools)
+    await run_tools(build_calls("x_a_b_2"), tools)
     assert session.called == ["a.b"]
 
 
@@ -133,5 +133,5 @@ async def test_all_pages_are_read_and_names_are_unique_and_acceptable() -> None:
 )
 async def test_content_blocks_become_text_or_parts(result: types.CallToolResult, content: object) -> None:
     session: Any = PagedSession(result)
-    (message,) = await run_tools(calls("c"), (await list_tools(session))[2:])
+    (message,) = await run_tools(build_calls("c"), (await list_tools(session))[2:])
     assert message.content == content

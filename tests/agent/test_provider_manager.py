@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 
-from tests.acme import HI, KEY, SPEC, acme
+from tests.acme import HI, KEY, SPEC, build_acme
 from tests.loopback import Loopback, Received, Talk, serving
-from tests.managed_shapes import Echo, answers, says
-from tests.openai_shapes import body, chunks
+from tests.managed_shapes import Echo, answer_hello, answer_with
+from tests.openai_shapes import build_body, build_chunks
 from victor_fp.agent.provider_manager import ProviderManager, ProviderManagerConfig, ProviderState, SwitchReason
 from victor_fp.core import faults
 from victor_fp.core.types import StreamChunk
@@ -60,7 +60,7 @@ def registry() -> Iterator[None]:
     ProviderRegistry.restore()
 
 
-def settings(**places: Loopback) -> dict[str, Any]:
+def build_settings(**places: Loopback) -> dict[str, Any]:
     return {"providers": {name: {"api_key": KEY, "base_url": f"{one.url}/v1"} for name, one in places.items()}}
 
 
@@ -97,8 +97,8 @@ async def test_manager_without_a_provider_is_empty_and_calls_fail() -> None:
 
 
 async def test_a_name_alone_makes_a_provider_of_the_settings() -> None:
-    async with serving(answers) as server:
-        given = settings(acme=server)
+    async with serving(answer_hello) as server:
+        given = build_settings(acme=server)
         given["providers"]["acme"]["model"] = "m-7"
         async with ProviderManager(given, provider_name="acme", config=QUIET) as manager:
             assert (await manager.chat(HI)).content == "Hello!"
@@ -141,12 +141,16 @@ async def test_a_stream_in_flight_finishes_on_the_old_provider_which_is_then_clo
 async def test_a_call_made_on_the_provider_itself_counts_as_in_flight(kind: str) -> None:
     go = asyncio.Event()
 
-    async def slow(talk: Talk, received: Received) -> None:
+    async def answer_late(talk: Talk, received: Received) -> None:
         await go.wait()
-        await (talk.events(*chunks("Hel", "lo")) if received.json().get("stream") else talk.answer(body("Hello")))
+        await (
+            talk.send_events(*build_chunks("Hel", "lo"))
+            if received.json().get("stream")
+            else talk.answer(build_body("Hello"))
+        )
 
-    async with serving(slow) as one:
-        old = acme(one.url)
+    async with serving(answer_late) as one:
+        old = build_acme(one.url)
         async with ProviderManager(None, old, "m-1", config=QUIET) as manager:
             call = old.chat(HI, model="m-1") if kind == "call" else old.stream(HI, model="m-1").response()
             running = asyncio.ensure_future(call)
@@ -158,12 +162,12 @@ async def test_a_call_made_on_the_provider_itself_counts_as_in_flight(kind: str)
 
 
 async def test_conversation_continues_after_a_switch() -> None:
-    async def slow(talk: Talk, _: Received) -> None:
+    async def answer_late(talk: Talk, _: Received) -> None:
         await asyncio.sleep(0.1)
-        await talk.answer(body("from one"))
+        await talk.answer(build_body("from one"))
 
-    async with serving(slow) as one, serving(says("from two")) as two:
-        manager = ProviderManager(settings(acme=two), acme(one.url), "m-1", config=QUIET)
+    async with serving(answer_late) as one, serving(answer_with("from two")) as two:
+        manager = ProviderManager(build_settings(acme=two), build_acme(one.url), "m-1", config=QUIET)
         async with manager:
             running = asyncio.create_task(manager.chat(HI))
             await asyncio.sleep(0.02)
@@ -177,17 +181,17 @@ async def test_conversation_continues_after_a_switch() -> None:
 async def test_history_and_callbacks_record_each_switch() -> None:
     heard: list[tuple[str, str]] = []
 
-    def sync(state: ProviderState) -> None:
+    def record_state(state: ProviderState) -> None:
         heard.append((state.provider_name, state.model))
 
-    async def coroutine(state: ProviderState) -> None:
+    async def record_later(state: ProviderState) -> None:
         heard.append(("async", state.model))
 
-    def fails(_: ProviderState) -> None:
+    def fail(_: ProviderState) -> None:
         raise RuntimeError("not my day")
 
     async with ProviderManager(None, Echo(), "e-1", config=QUIET) as manager:
-        for callback in (fails, sync, coroutine):
+        for callback in (fail, record_state, record_later):
             manager.add_switch_callback(callback)
         assert await manager.switch_model("e-2", SwitchReason.COST)
         assert await manager.switch_provider("echo", "e-3")
@@ -264,11 +268,11 @@ async def test_info_has_capabilities() -> None:
 
 
 async def test_capabilities_are_detected_from_the_vendor_once() -> None:
-    async def lists(talk: Talk, _: Received) -> None:
+    async def list_models(talk: Talk, _: Received) -> None:
         await talk.answer({"object": "list", "data": [{"id": "m-1", "object": "model", "context_length": 4321}]})
 
-    async with serving(lists) as server:
-        async with ProviderManager(None, acme(server.url), "m-1", config=QUIET) as manager:
+    async with serving(list_models) as server:
+        async with ProviderManager(None, build_acme(server.url), "m-1", config=QUIET) as manager:
             found = await manager.detect_capabilities()
             assert await manager.detect_capabilities() is found
             info = manager.get_info()
@@ -290,11 +294,11 @@ async def test_close_closes_providers_that_are_being_replaced() -> None:
 
 
 async def test_streams_of_the_manager_have_the_stream_interface() -> None:
-    async def streams(talk: Talk, _: Received) -> None:
-        await talk.events(*chunks("Hel", "lo"))
+    async def stream_text(talk: Talk, _: Received) -> None:
+        await talk.send_events(*build_chunks("Hel", "lo"))
 
-    async with serving(streams) as server:
-        async with ProviderManager(None, acme(server.url), "m-1", config=QUIET) as manager:
+    async with serving(stream_text) as server:
+        async with ProviderManager(None, build_acme(server.url), "m-1", config=QUIET) as manager:
             async with manager.stream(HI, seed=3) as stream:
                 got = [chunk async for chunk in stream]
             assert manager.get_info()["in_flight"] == 0

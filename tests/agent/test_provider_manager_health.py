@@ -8,10 +8,18 @@ from typing import Any
 
 import pytest
 
-from tests.acme import HI, KEY, SPEC, acme
+from tests.acme import HI, KEY, SPEC, build_acme
 from tests.loopback import Loopback, Received, Talk, serving
-from tests.managed_shapes import Echo, answers, fails, hangs, refuses, says, streams
-from tests.openai_shapes import body, chunk, error
+from tests.managed_shapes import (
+    Echo,
+    answer_hello,
+    answer_with,
+    fail_with_500,
+    hold_request,
+    reject_request,
+    stream_hello,
+)
+from tests.openai_shapes import build_body, build_chunk, build_error
 from victor_fp.agent.provider_health import check_provider
 from victor_fp.agent.provider_manager import ProviderManager, ProviderManagerConfig, SwitchReason
 from victor_fp.core import faults
@@ -39,29 +47,29 @@ def registry() -> Iterator[None]:
     ProviderRegistry.restore()
 
 
-def settings(**places: Loopback) -> dict[str, Any]:
+def build_settings(**places: Loopback) -> dict[str, Any]:
     return {
         name: {"api_key": KEY, "base_url": f"{one.url}/v1", "max_retries": 0, "timeout": 5}
         for name, one in places.items()
     }
 
 
-def calls_fail(*names: str) -> ProviderManagerConfig:
+def build_config(*names: str) -> ProviderManagerConfig:
     return ProviderManagerConfig(enable_health_checks=False, fallback_providers=list(names))
 
 
-def lists(seconds: float = 0.0) -> Callable[[Talk, Received], Awaitable[None]]:
-    async def script(talk: Talk, received: Received) -> None:
+def list_after(seconds: float = 0.0) -> Callable[[Talk, Received], Awaitable[None]]:
+    async def answer(talk: Talk, received: Received) -> None:
         await asyncio.sleep(seconds)
-        await talk.answer(MODELS if received.path.endswith("/models") else body())
+        await talk.answer(MODELS if received.path.endswith("/models") else build_body())
 
-    return script
+    return answer
 
 
 async def test_failing_call_switches_to_the_fallback() -> None:
-    async with serving(fails) as one, serving(says("from two")) as two:
+    async with serving(fail_with_500) as one, serving(answer_with("from two")) as two:
         manager = ProviderManager(
-            settings(second=two), acme(one.url, max_retries=0), "m-1", config=calls_fail("second")
+            build_settings(second=two), build_acme(one.url, max_retries=0), "m-1", config=build_config("second")
         )
         async with manager:
             response = await manager.chat(HI)
@@ -80,9 +88,9 @@ async def test_failing_call_switches_to_the_fallback() -> None:
 
 
 async def test_a_fallback_may_name_its_model() -> None:
-    async with serving(fails) as one, serving(answers) as two:
+    async with serving(fail_with_500) as one, serving(answer_hello) as two:
         manager = ProviderManager(
-            settings(second=two), acme(one.url, max_retries=0), "m-1", config=calls_fail("second:s-9")
+            build_settings(second=two), build_acme(one.url, max_retries=0), "m-1", config=build_config("second:s-9")
         )
         async with manager:
             await manager.chat(HI)
@@ -90,8 +98,8 @@ async def test_a_fallback_may_name_its_model() -> None:
 
 
 async def test_client_error_does_not_switch() -> None:
-    async with serving(refuses) as one, serving(answers) as two:
-        manager = ProviderManager(settings(second=two), acme(one.url), "m-1", config=calls_fail("second"))
+    async with serving(reject_request) as one, serving(answer_hello) as two:
+        manager = ProviderManager(build_settings(second=two), build_acme(one.url), "m-1", config=build_config("second"))
         async with manager:
             assert isinstance((await manager.chat_result(HI)).failure(), faults.InvalidRequest)
             assert manager.get_switch_history() == []
@@ -99,9 +107,9 @@ async def test_client_error_does_not_switch() -> None:
 
 
 async def test_fault_after_all_fallbacks_failed_lists_all() -> None:
-    async with serving(fails) as one, serving(fails) as two:
-        config = calls_fail("second", "nobody")
-        manager = ProviderManager(settings(second=two), acme(one.url, max_retries=0), "m-1", config=config)
+    async with serving(fail_with_500) as one, serving(fail_with_500) as two:
+        config = build_config("second", "nobody")
+        manager = ProviderManager(build_settings(second=two), build_acme(one.url, max_retries=0), "m-1", config=config)
         async with manager:
             fault = (await manager.chat_result(HI)).failure()
     assert isinstance(fault, faults.AllFallbacksFailed)
@@ -109,23 +117,23 @@ async def test_fault_after_all_fallbacks_failed_lists_all() -> None:
 
 
 async def test_no_more_fallbacks_are_tried_than_allowed_and_none_where_they_are_switched_off() -> None:
-    async with serving(fails) as one, serving(fails) as two, serving(answers) as three:
+    async with serving(fail_with_500) as one, serving(fail_with_500) as two, serving(answer_hello) as three:
         bounded = ProviderManagerConfig(
             enable_health_checks=False, fallback_providers=["second", "third"], max_fallback_attempts=1
         )
-        given = settings(second=two, third=three)
-        async with ProviderManager(given, acme(one.url, max_retries=0), "m-1", config=bounded) as manager:
+        given = build_settings(second=two, third=three)
+        async with ProviderManager(given, build_acme(one.url, max_retries=0), "m-1", config=bounded) as manager:
             assert isinstance((await manager.chat_result(HI)).failure(), faults.AllFallbacksFailed)
         off = ProviderManagerConfig(enable_health_checks=False, auto_fallback=False, fallback_providers=["third"])
-        async with ProviderManager(given, acme(one.url, max_retries=0), "m-1", config=off) as manager:
+        async with ProviderManager(given, build_acme(one.url, max_retries=0), "m-1", config=off) as manager:
             assert isinstance((await manager.chat_result(HI)).failure(), faults.ServerFailed)
     assert three.received == []
 
 
 async def test_calls_that_fail_together_switch_once() -> None:
-    async with serving(fails) as one, serving(answers) as two:
+    async with serving(fail_with_500) as one, serving(answer_hello) as two:
         manager = ProviderManager(
-            settings(second=two), acme(one.url, max_retries=0), "m-1", config=calls_fail("second")
+            build_settings(second=two), build_acme(one.url, max_retries=0), "m-1", config=build_config("second")
         )
         async with manager:
             got = await asyncio.gather(*(manager.chat(HI) for _ in range(8)))
@@ -134,12 +142,14 @@ async def test_calls_that_fail_together_switch_once() -> None:
 
 
 async def test_stream_falls_back_before_its_first_chunk_only() -> None:
-    async def breaks(talk: Talk, _: Received) -> None:
-        await talk.events(chunk("Hel"), done=False)
+    async def break_stream(talk: Talk, _: Received) -> None:
+        await talk.send_events(build_chunk("Hel"), done=False)
 
-    async with serving(fails, breaks) as one, serving(streams) as two:
-        given = settings(second=two, acme=one)
-        async with ProviderManager(given, acme(one.url, max_retries=0), "m-1", config=calls_fail("second")) as manager:
+    async with serving(fail_with_500, break_stream) as one, serving(stream_hello) as two:
+        given = build_settings(second=two, acme=one)
+        async with ProviderManager(
+            given, build_acme(one.url, max_retries=0), "m-1", config=build_config("second")
+        ) as manager:
             chunks = [piece async for piece in manager.stream(HI)]
             assert "".join(piece.content for piece in chunks) == "Hello"
             assert chunks[-1].metadata is not None
@@ -153,9 +163,9 @@ async def test_stream_falls_back_before_its_first_chunk_only() -> None:
 
 @pytest.mark.usefixtures("no_pauses")
 async def test_a_custom_provider_is_retried_before_a_fallback_replaces_it() -> None:
-    async with serving(answers) as two:
+    async with serving(answer_hello) as two:
         Echo.plan = [ConnectionError("nobody there")] * 2
-        async with ProviderManager(settings(second=two), Echo(), "e-1", config=calls_fail("second")) as manager:
+        async with ProviderManager(build_settings(second=two), Echo(), "e-1", config=build_config("second")) as manager:
             assert (await manager.chat(HI)).content == "e-1: Hi"
             Echo.plan = [ConnectionError("nobody there")] * 4
             assert (await manager.chat(HI)).content == "Hello!"
@@ -163,16 +173,16 @@ async def test_a_custom_provider_is_retried_before_a_fallback_replaces_it() -> N
 
 
 async def test_a_custom_provider_may_raise_anything_and_is_bounded_by_the_timeout() -> None:
-    async def for_ever() -> None:
+    async def sleep_long() -> None:
         await asyncio.sleep(60)
 
-    async with serving(answers, streams) as two:
-        config = calls_fail("second")
+    async with serving(answer_hello, stream_hello) as two:
+        config = build_config("second")
         Echo.plan = [ConnectionError("nobody there")]
-        async with ProviderManager(settings(second=two), Echo(max_retries=0), "e-1", config=config) as manager:
+        async with ProviderManager(build_settings(second=two), Echo(max_retries=0), "e-1", config=config) as manager:
             assert (await manager.chat(HI)).content == "Hello!"
-        Echo.plan = [OSError("no route"), for_ever, None]
-        async with ProviderManager(settings(second=two), Echo(max_retries=0), "e-1", config=config) as manager:
+        Echo.plan = [OSError("no route"), sleep_long, None]
+        async with ProviderManager(build_settings(second=two), Echo(max_retries=0), "e-1", config=config) as manager:
             assert "".join([piece.content async for piece in manager.stream(HI)]) == "Hello"
             await manager.switch_provider("echo", "e-2")
             late = await manager.chat_result(HI, deadline=0.1)
@@ -185,9 +195,9 @@ async def test_a_custom_provider_may_raise_anything_and_is_bounded_by_the_timeou
 
 async def test_one_deadline_over_all() -> None:
     loop = asyncio.get_running_loop()
-    async with serving(hangs) as one, serving(hangs) as two:
+    async with serving(hold_request) as one, serving(hold_request) as two:
         manager = ProviderManager(
-            settings(second=two), acme(one.url, max_retries=0), "m-1", config=calls_fail("second")
+            build_settings(second=two), build_acme(one.url, max_retries=0), "m-1", config=build_config("second")
         )
         async with manager:
             began = loop.time()
@@ -197,8 +207,8 @@ async def test_one_deadline_over_all() -> None:
 
 
 async def test_switch_checks_the_new_provider_first() -> None:
-    async with serving(lists()) as well, serving(fails) as ill:
-        manager = ProviderManager(settings(second=well, third=ill), acme(well.url), "m-1")
+    async with serving(list_after()) as well, serving(fail_with_500) as ill:
+        manager = ProviderManager(build_settings(second=well, third=ill), build_acme(well.url), "m-1")
         async with manager:
             assert not await manager.switch_provider("third")
             assert manager.provider_name == "acme"
@@ -208,10 +218,10 @@ async def test_switch_checks_the_new_provider_first() -> None:
 
 
 async def test_a_switch_to_an_unhealthy_provider_ends_at_the_first_fallback_that_works() -> None:
-    async with serving(lists()) as well, serving(fails) as ill:
+    async with serving(list_after()) as well, serving(fail_with_500) as ill:
         config = ProviderManagerConfig(fallback_providers=["nobody", "second"])
         async with ProviderManager(
-            settings(second=well, third=ill), Echo(max_retries=0), "e-1", config=config
+            build_settings(second=well, third=ill), Echo(max_retries=0), "e-1", config=config
         ) as manager:
             assert await manager.switch_provider("third")
             assert manager.provider_name == "second"
@@ -220,9 +230,9 @@ async def test_a_switch_to_an_unhealthy_provider_ends_at_the_first_fallback_that
 
 
 async def test_monitoring_checks_and_falls_back() -> None:
-    async with serving(lists(), fails) as one, serving(lists()) as two:
+    async with serving(list_after(), fail_with_500) as one, serving(list_after()) as two:
         config = ProviderManagerConfig(health_check_interval=0.02, fallback_providers=["second"])
-        async with ProviderManager(settings(second=two), acme(one.url), "m-1", config=config) as manager:
+        async with ProviderManager(build_settings(second=two), build_acme(one.url), "m-1", config=config) as manager:
             switched = asyncio.Event()
             manager.add_switch_callback(lambda _: switched.set())
             await manager.start_health_monitoring()
@@ -234,9 +244,9 @@ async def test_monitoring_checks_and_falls_back() -> None:
 
 
 async def test_monitoring_notices_recovery() -> None:
-    async with serving(fails, lists()) as one:
+    async with serving(fail_with_500, list_after()) as one:
         config = ProviderManagerConfig(health_check_interval=0.02)
-        async with ProviderManager(None, acme(one.url), "m-1", config=config) as manager:
+        async with ProviderManager(None, build_acme(one.url), "m-1", config=config) as manager:
             await manager.start_health_monitoring()
             seen: list[bool] = []
             for _ in range(100):
@@ -249,26 +259,26 @@ async def test_monitoring_notices_recovery() -> None:
 
 
 async def test_monitoring_does_not_run_where_checks_are_switched_off() -> None:
-    async with serving(answers) as one:
+    async with serving(answer_hello) as one:
         config = ProviderManagerConfig(enable_health_checks=False, health_check_interval=0.01)
-        async with ProviderManager(None, acme(one.url), "m-1", config=config) as manager:
+        async with ProviderManager(None, build_acme(one.url), "m-1", config=config) as manager:
             await manager.start_health_monitoring()
             await asyncio.sleep(0.05)
     assert one.received == []
 
 
 async def test_healthy_providers_are_sorted_by_latency() -> None:
-    async with serving(lists(0.15)) as slow, serving(lists()) as quick, serving(fails) as ill:
+    async with serving(list_after(0.15)) as slow, serving(list_after()) as quick, serving(fail_with_500) as ill:
         config = ProviderManagerConfig(fallback_providers=["second", "third", "nobody"])
-        given = settings(second=quick, third=ill)
-        async with ProviderManager(given, acme(slow.url), "m-1", config=config) as manager:
+        given = build_settings(second=quick, third=ill)
+        async with ProviderManager(given, build_acme(slow.url), "m-1", config=config) as manager:
             assert await manager.get_healthy_providers() == ["second", "acme"]
 
 
 async def test_without_checks_health_is_based_on_calls() -> None:
-    async with serving(fails) as one:
+    async with serving(fail_with_500) as one:
         config = ProviderManagerConfig(enable_health_checks=False, auto_fallback=False, fallback_providers=["echo"])
-        async with ProviderManager(None, acme(one.url, max_retries=0), "m-1", config=config) as manager:
+        async with ProviderManager(None, build_acme(one.url, max_retries=0), "m-1", config=config) as manager:
             assert await manager.get_healthy_providers() == ["acme", "echo"]
             for _ in range(4):
                 await manager.chat_result(HI)
@@ -287,18 +297,18 @@ async def test_a_provider_whose_targets_all_failed_is_unhealthy() -> None:
 
 
 async def test_a_check_is_bounded_in_time() -> None:
-    async with serving(hangs) as one, acme(one.url) as provider:
+    async with serving(hold_request) as one, build_acme(one.url) as provider:
         check = await check_provider(provider, "m-1", timeout=0.1)
     assert isinstance(check.fault, faults.TimedOut)
     assert check.seconds < 1.0
 
 
 async def test_a_server_without_a_list_that_answers_is_healthy() -> None:
-    async def no_list(talk: Talk, received: Received) -> None:
+    async def refuse_list(talk: Talk, received: Received) -> None:
         if received.path.endswith("/models"):
-            await talk.answer(error("not here", None, "invalid_request_error"), 404)
+            await talk.answer(build_error("not here", None, "invalid_request_error"), 404)
         else:
-            await talk.answer(body())
+            await talk.answer(build_body())
 
-    async with serving(no_list) as one, acme(one.url) as provider:
+    async with serving(refuse_list) as one, build_acme(one.url) as provider:
         assert (await check_provider(provider, "m-1")).is_healthy

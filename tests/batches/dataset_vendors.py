@@ -9,7 +9,7 @@ from urllib.parse import parse_qs
 from tests.avro_files import RECORD, write_avro
 from tests.batches.vendor import BatchVendor, Job, parse_form, read_lines, write_lines
 from tests.loopback import Received
-from tests.openai_shapes import body, error
+from tests.openai_shapes import build_body, build_error
 from victor_fp.core.faults import ServerFailed
 
 
@@ -266,10 +266,10 @@ class FireworksVendor(BatchVendor):
         return 200, {"filenameToSignedUrls": urls}
 
     def build_completion(self, text: str) -> Any:
-        return body(text)
+        return build_body(text)
 
     def build_refusal(self, message: str) -> tuple[int, Any]:
-        return 400, error(message, "invalid_value", "invalid_request_error")
+        return 400, build_error(message, "invalid_value", "invalid_request_error")
 
     def get_text(self, body: Any) -> str:
         return str(body["messages"][-1]["content"])

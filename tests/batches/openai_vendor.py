@@ -6,7 +6,7 @@ from typing import Any
 
 from tests.batches.vendor import BatchVendor, Job, parse_form, read_lines, write_lines
 from tests.loopback import Received
-from tests.openai_shapes import body, error
+from tests.openai_shapes import build_body, build_error
 
 
 class OpenAIVendor(BatchVendor):
@@ -35,7 +35,7 @@ class OpenAIVendor(BatchVendor):
             case "GET", ["files", identifier, "content"] if identifier in self.files:
                 return 200, self.files[identifier]
             case _:
-                return 404, error(f"nothing at {received.method} {path}", "not_found", "invalid_request_error")
+                return 404, build_error(f"nothing at {received.method} {path}", "not_found", "invalid_request_error")
 
     def upload(self, received: Received) -> tuple[int, Any]:
         fields, file = parse_form(received)
@@ -111,10 +111,10 @@ class OpenAIVendor(BatchVendor):
         return whole
 
     def build_completion(self, text: str) -> Any:
-        return body(text)
+        return build_body(text)
 
     def build_refusal(self, message: str) -> tuple[int, Any]:
-        return 400, error(message, "invalid_value", "invalid_request_error")
+        return 400, build_error(message, "invalid_value", "invalid_request_error")
 
     def get_text(self, body: Any) -> str:
         return str(body["messages"][-1]["content"])

@@ -8,7 +8,7 @@ from urllib.parse import parse_qs
 from tests.batches.openai_vendor import OpenAIVendor, ResponsesVendor
 from tests.batches.vendor import BatchVendor, Job, parse_form, read_lines, write_lines
 from tests.loopback import Received
-from tests.openai_shapes import body, error
+from tests.openai_shapes import build_body, build_error
 
 CREATED = "2023-11-14T22:13:20Z"
 
@@ -249,7 +249,7 @@ class MistralVendor(BatchVendor):
         return {"custom_id": identifier, "response": {"status_code": status, "body": answer}, "error": None}
 
     def build_completion(self, text: str) -> Any:
-        return body(text)
+        return build_body(text)
 
     def build_refusal(self, message: str) -> tuple[int, Any]:
         return 422, {"object": "error", "message": message, "type": "invalid_request_error", "code": "1000"}
@@ -297,7 +297,7 @@ class XAIVendor(BatchVendor):
             case "GET", ["batches", identifier] if identifier in self.jobs:
                 return 200, self.show(self.jobs[identifier])
             case _:
-                return 404, error("nothing here", "not_found", "invalid_request_error")
+                return 404, build_error("nothing here", "not_found", "invalid_request_error")
 
     def get_body(self, request: dict[str, Any]) -> Any:
         assert set(request) == {self.operation}
@@ -331,10 +331,10 @@ class XAIVendor(BatchVendor):
         return {"batch_request_id": identifier, "batch_result": result}
 
     def build_completion(self, text: str) -> Any:
-        return body(text)
+        return build_body(text)
 
     def build_refusal(self, message: str) -> tuple[int, Any]:
-        return 400, error(message, "invalid_value", "invalid_request_error")
+        return 400, build_error(message, "invalid_value", "invalid_request_error")
 
     def get_text(self, body: Any) -> str:
         return str(body["messages"][-1]["content"])

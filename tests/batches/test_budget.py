@@ -14,8 +14,8 @@ from returns.result import Failure, Success
 from tests.batches.openai_vendor import OpenAIVendor
 from tests.batches.other_vendors import AnthropicVendor, XAIVendor
 from tests.batches.vendor import BatchVendor
-from tests.loopback import serving, serving_in_a_thread
-from tests.openai_shapes import error
+from tests.loopback import serve_in_thread, serving
+from tests.openai_shapes import build_error
 from victor_fp.core.faults import BudgetExceeded, InvalidRequest
 from victor_fp.core.resilience.budget import Bound, Budget
 from victor_fp.core.usage.cost import PricedUsage
@@ -86,7 +86,7 @@ async def test_dollars_are_counted_at_the_price_of_batches() -> None:
 @pytest.mark.parametrize("step", [0, 1])
 async def test_a_batch_that_was_not_created_costs_nothing(step: int) -> None:
     vendor = OpenAIVendor()
-    refusal = (400, error("no such thing", None, "invalid_request_error"))
+    refusal = (400, build_error("no such thing", None, "invalid_request_error"))
     async with connect(vendor, budget=Budget(requests=2)) as provider:
         vendor.faults = [refusal] if step == 0 else []
         if step == 1:
@@ -107,7 +107,7 @@ async def test_a_batch_whose_creation_is_not_answered_counts(vendor: BatchVendor
 async def test_requests_added_before_a_failure_count() -> None:
     """xAI's batches are created empty; requests are then added in several exchanges."""
     vendor = XAIVendor()
-    refusal = (400, error("no such thing", None, "invalid_request_error"))
+    refusal = (400, build_error("no such thing", None, "invalid_request_error"))
     async with connect(vendor, budget=Budget(requests=9)) as provider:
         vendor.faults = [refusal]
         assert isinstance(await provider.submit_batch_result(ROWS), Failure)
@@ -131,7 +131,7 @@ async def test_a_submission_that_is_cancelled_counts_only_if_the_batch_may_exist
         async def __call__(self, talk: Any, received: Any) -> None:
             self.received.append(received)
             if received.path.endswith(self.at):
-                await talk.gone(30)
+                await talk.wait_for_close(30)
             status, answer = self.handle(received)
             await talk.answer(answer, status)
 
@@ -160,7 +160,7 @@ async def test_a_job_of_batches_spends_the_budget_of_its_provider(tmp_path: Path
 
 def test_the_synchronous_provider_has_the_same_budget() -> None:
     vendor = OpenAIVendor()
-    with serving_in_a_thread() as serve:
+    with serve_in_thread() as serve:
         url = f"{serve(vendor).url}/v1"
         with create_managed("openai", "m-1", api_key="k", base_url=url, budget=Budget(requests=3)) as provider:
             provider.submit_batch(ROWS)

@@ -6,7 +6,7 @@ import pytest
 from returns.result import Failure
 
 from tests.batches.openai_vendor import OpenAIVendor
-from tests.loopback import serving_in_a_thread
+from tests.loopback import serve_in_thread
 from victor_fp.jobs import Row
 from victor_fp.providers.base import ProviderError
 from victor_fp.sync import create, create_managed
@@ -15,7 +15,7 @@ from victor_fp.sync import create, create_managed
 @pytest.mark.parametrize("make", [create, create_managed])
 def test_a_batch_runs_from_submission_to_results_without_an_event_loop(make: type) -> None:
     vendor = OpenAIVendor()
-    with serving_in_a_thread() as serve, make("openai", api_key="k", base_url=f"{serve(vendor).url}/v1") as provider:
+    with serve_in_thread() as serve, make("openai", api_key="k", base_url=f"{serve(vendor).url}/v1") as provider:
         handle = provider.submit_batch([Row("a", "one"), Row("b", "two")], model="m-1")
         assert not provider.batch_status(handle).is_final
         with pytest.raises(ProviderError, match="has not ended"):

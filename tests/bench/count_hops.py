@@ -111,9 +111,9 @@ async def count_all() -> dict[str, Hops]:
 
     async def respond(talk: Talk, received: Received) -> None:
         if received.json().get("stream"):
-            await talk.events(*shapes.chunks("Hel", "lo"))
+            await talk.send_events(*shapes.build_chunks("Hel", "lo"))
         else:
-            await talk.answer(shapes.body())
+            await talk.answer(shapes.build_body())
 
     async def stream(provider: object) -> None:
         async for _ in provider.stream(MESSAGES, model="m"):  # type: ignore[attr-defined]  # of either provider

@@ -17,8 +17,8 @@ def _build_response(body: bytes, kind: str) -> bytes:
     return head.encode() + body
 
 
-ANSWER = _build_response(json.dumps(shapes.body(TEXT)).encode(), "application/json")
-EVENTS = [f"data: {json.dumps(chunk)}\n\n" for chunk in shapes.chunks(*["word "] * CHUNKS)]
+ANSWER = _build_response(json.dumps(shapes.build_body(TEXT)).encode(), "application/json")
+EVENTS = [f"data: {json.dumps(chunk)}\n\n" for chunk in shapes.build_chunks(*["word "] * CHUNKS)]
 STREAM = _build_response(("".join(EVENTS) + "data: [DONE]\n\n").encode(), "text/event-stream")
 
 

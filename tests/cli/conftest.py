@@ -16,8 +16,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.loopback import Loopback, Received, Serve, Talk, serving_in_a_thread
-from tests.openai_shapes import body, chunks
+from tests.loopback import Loopback, Received, Serve, Talk, serve_in_thread
+from tests.openai_shapes import build_body, build_chunks
 from victor_fp.core.catalogue import CATALOGUE
 
 KEY = "sk-canary-0123456789"
@@ -53,23 +53,23 @@ def keyed(world: dict[str, str]) -> dict[str, str]:
 @pytest.fixture
 def serve() -> Iterator[Serve]:
     """Start servers on loopback that run during the test."""
-    with serving_in_a_thread() as start:
+    with serve_in_thread() as start:
         yield start
 
 
-async def friendly(talk: Talk, received: Received) -> None:
+async def answer_hello(talk: Talk, received: Received) -> None:
     """Answers in OpenAI's format: "Hello there!", streamed or whole, and one model."""
     if received.method == "GET":
         await talk.answer(
             {"object": "list", "data": [{"id": "m-1", "object": "model"}, {"id": "m-2", "object": "model"}]}
         )
     elif received.json().get("stream"):
-        await talk.events(*chunks("Hello", " there", "!"))
+        await talk.send_events(*build_chunks("Hello", " there", "!"))
     else:
-        await talk.answer(body("Hello there!"))
+        await talk.answer(build_body("Hello there!"))
 
 
-def at(server: Loopback) -> list[str]:
+def build_options(server: Loopback) -> list[str]:
     """Options that lead to the server."""
     return ["--provider", "openai", "--model", "m-1", "--base-url", f"{server.url}/v1"]
 
@@ -107,22 +107,22 @@ class Tty:
         self.raw = ""
         """Everything that was written to the terminal."""
 
-    def type(self, keys: bytes) -> None:
+    def send_keys(self, keys: bytes) -> None:
         """Type; what is shown meanwhile is read, so that neither end waits for the other."""
         while keys:
             keys = keys[os.write(self.descriptor, keys[:1024]) :]
-            while select.select([self.descriptor], [], [], 0)[0] and self._more(0):
+            while select.select([self.descriptor], [], [], 0)[0] and self._read_more(0):
                 pass
 
-    def paste(self, text: str) -> None:
+    def send_paste(self, text: str) -> None:
         """Paste with the markers of bracketed paste mode."""
         assert self.raw.rfind("\x1b[?2004h") > self.raw.rfind("\x1b[?2004l"), "pasted text would not be marked"
-        self.type(b"\x1b[200~" + text.encode().replace(b"\n", b"\r") + b"\x1b[201~")
+        self.send_keys(b"\x1b[200~" + text.encode().replace(b"\n", b"\r") + b"\x1b[201~")
 
-    def until(self, text: str, seconds: float = 60) -> str:
+    def read_until(self, text: str, seconds: float = 60) -> str:
         """What is shown up to and with `text`."""
         deadline = time.monotonic() + seconds
-        while text not in self._shown and time.monotonic() < deadline and self._more(0.1):
+        while text not in self._shown and time.monotonic() < deadline and self._read_more(0.1):
             pass
         assert text in self._shown, self._shown
         before, _, self._shown = self._shown.partition(text)
@@ -130,11 +130,11 @@ class Tty:
 
     def rest(self) -> str:
         """What is shown up to the end."""
-        while self._more(0.2):
+        while self._read_more(0.2):
             pass
         return self._shown
 
-    def _more(self, seconds: float) -> bool:
+    def _read_more(self, seconds: float) -> bool:
         """Read what there is; whether more can come."""
         if not select.select([self.descriptor], [], [], seconds)[0]:
             return True
@@ -155,7 +155,7 @@ class Tty:
 
 
 @contextmanager
-def terminal(
+def open_terminal(
     *arguments: str, env: dict[str, str], columns: int = 120, program: str = RUN
 ) -> Iterator[tuple[subprocess.Popen[bytes], Tty]]:
     """The command on a terminal of its own, and the other end of it."""

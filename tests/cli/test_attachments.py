@@ -11,7 +11,7 @@ import pytest
 from returns.result import Success
 from typer.testing import CliRunner
 
-from tests.cli.conftest import at, friendly
+from tests.cli.conftest import answer_hello, build_options
 from tests.loopback import Serve
 from victor_fp.cli.app import app
 from victor_fp.cli.attachments import describe_part, detect_media_type, read_attachment
@@ -63,10 +63,10 @@ def test_files_and_addresses_become_parts(tmp_path: Path) -> None:
 def test_attachments_are_sent_before_the_text(serve: Serve, keyed: dict[str, str], tmp_path: Path) -> None:
     (tmp_path / "speech.wav").write_bytes(WAV)
     (tmp_path / "letter.pdf").write_bytes(b"%PDF-1.7")
-    server = serve(friendly)
+    server = serve(answer_hello)
 
     files = ["-a", str(tmp_path / "speech.wav"), "--attach", str(tmp_path / "letter.pdf")]
-    done = CliRunner().invoke(app, ["chat", "Compare", *files, *at(server)], env=keyed, input="")
+    done = CliRunner().invoke(app, ["chat", "Compare", *files, *build_options(server)], env=keyed, input="")
 
     assert (done.exit_code, done.stderr) == (0, "")
     sent: Any = server.received[0].json()["messages"]
@@ -79,9 +79,11 @@ def test_attachments_are_sent_before_the_text(serve: Serve, keyed: dict[str, str
 @pytest.mark.parametrize("name", ["notes.txt", "film.mp4", "nothing"])
 def test_other_kinds_are_a_typed_fault(serve: Serve, keyed: dict[str, str], tmp_path: Path, name: str) -> None:
     (tmp_path / name).write_bytes(b"hello")
-    server = serve(friendly)
+    server = serve(answer_hello)
 
-    done = CliRunner().invoke(app, ["chat", "Hi", "-a", str(tmp_path / name), "--json", *at(server)], env=keyed)
+    done = CliRunner().invoke(
+        app, ["chat", "Hi", "-a", str(tmp_path / name), "--json", *build_options(server)], env=keyed
+    )
 
     assert done.exit_code == 2
     assert json.loads(done.stdout)["error"]["type"] == "InvalidRequest"

@@ -16,9 +16,9 @@ from typer.testing import CliRunner
 
 from tests.batches.openai_vendor import OpenAIVendor
 from tests.batches.vendor import Job
-from tests.cli.conftest import at, terminal, victor
+from tests.cli.conftest import build_options, open_terminal, victor
 from tests.loopback import Received, Serve, Talk
-from tests.openai_shapes import body, error
+from tests.openai_shapes import build_body, build_error
 from victor_fp.cli.app import app
 
 posix = pytest.mark.skipif(os.name != "posix", reason="signals and terminals as POSIX has them")
@@ -29,13 +29,13 @@ def prompt_of(received: Received) -> str:
     return str(messages[-1]["content"])
 
 
-async def echo(talk: Talk, received: Received) -> None:
+async def answer_in_capitals(talk: Talk, received: Received) -> None:
     """Answers with the prompt in capitals; refuses one that says so."""
     prompt = prompt_of(received)
     if "refuse" in prompt:
-        await talk.answer(error("not this one", "invalid_prompt", "invalid_request_error"), 400)
+        await talk.answer(build_error("not this one", "invalid_prompt", "invalid_request_error"), 400)
     else:
-        await talk.answer(body(prompt.upper()))
+        await talk.answer(build_body(prompt.upper()))
 
 
 def write_rows(path: Path, texts: list[str]) -> Path:
@@ -50,12 +50,12 @@ def read_results(path: Path) -> dict[str, dict[str, Any]]:
 def test_a_template_makes_prompts_and_results_come_in_input_order(
     serve: Serve, keyed: dict[str, str], tmp_path: Path
 ) -> None:
-    server = serve(echo)
+    server = serve(answer_in_capitals)
     source = write_rows(tmp_path / "in.jsonl", [f"text {number}" for number in range(20)])
     out = tmp_path / "out.jsonl"
     ran = victor(
         "batch", "run", str(source), "--out", str(out), "--prompt", "Summarise: {text}", "--system", "Be brief",
-        *at(server), env=keyed,
+        *build_options(server), env=keyed,
     )  # fmt: skip
     assert (ran.returncode, ran.stdout, ran.stderr) == (0, "", "")
     lines = [json.loads(line) for line in out.read_text().splitlines()]
@@ -68,9 +68,9 @@ def test_a_template_makes_prompts_and_results_come_in_input_order(
 def test_a_failed_row_ends_with_exit_code_1_and_can_be_retried(
     serve: Serve, keyed: dict[str, str], tmp_path: Path
 ) -> None:
-    server, out = serve(echo), tmp_path / "out.jsonl"
+    server, out = serve(answer_in_capitals), tmp_path / "out.jsonl"
     source = write_rows(tmp_path / "in.jsonl", ["one", "refuse this", "three"])
-    command = ["batch", "run", str(source), "--out", str(out), "--prompt", "{text}", *at(server)]
+    command = ["batch", "run", str(source), "--out", str(out), "--prompt", "{text}", *build_options(server)]
     ran = victor(*command, env=keyed)
     assert ran.returncode == 1
     assert "1 of 3 rows failed" in ran.stderr
@@ -101,15 +101,15 @@ def test_a_failed_row_ends_with_exit_code_1_and_can_be_retried(
 def test_a_schema_asks_for_json_and_a_mismatch_is_a_failure(
     serve: Serve, keyed: dict[str, str], tmp_path: Path
 ) -> None:
-    async def cities(talk: Talk, received: Received) -> None:
-        await talk.answer(body('{"city": "Oslo"}' if "Oslo" in prompt_of(received) else '{"town": 1}'))
+    async def answer_city(talk: Talk, received: Received) -> None:
+        await talk.answer(build_body('{"city": "Oslo"}' if "Oslo" in prompt_of(received) else '{"town": 1}'))
 
-    server, out, schema = serve(cities), tmp_path / "out.jsonl", tmp_path / "schema.json"
+    server, out, schema = serve(answer_city), tmp_path / "out.jsonl", tmp_path / "schema.json"
     form = {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]}
     schema.write_text(json.dumps(form))
     source = write_rows(tmp_path / "in.jsonl", ["Oslo", "Rome"])
     ran = victor(
-        "batch", "run", str(source), "--out", str(out), "--prompt", "{text}", "--schema", str(schema), *at(server),
+        "batch", "run", str(source), "--out", str(out), "--prompt", "{text}", "--schema", str(schema), *build_options(server),
         env=keyed,
     )  # fmt: skip
     assert ran.returncode == 1
@@ -127,9 +127,9 @@ def test_a_schema_asks_for_json_and_a_mismatch_is_a_failure(
 def test_a_budget_in_requests_stops_the_run_and_the_rest_resumes(
     serve: Serve, keyed: dict[str, str], tmp_path: Path
 ) -> None:
-    server, out = serve(echo), tmp_path / "out.jsonl"
+    server, out = serve(answer_in_capitals), tmp_path / "out.jsonl"
     source = write_rows(tmp_path / "in.jsonl", [f"text {number}" for number in range(10)])
-    command = ["batch", "run", str(source), "--out", str(out), "--prompt", "{text}", *at(server)]
+    command = ["batch", "run", str(source), "--out", str(out), "--prompt", "{text}", *build_options(server)]
     ran = victor(*command, "--budget-requests", "4", env=keyed)
     assert ran.returncode == 5
     assert "the budget is exhausted" in ran.stderr
@@ -149,10 +149,10 @@ def test_a_budget_in_requests_stops_the_run_and_the_rest_resumes(
 def test_a_file_that_cannot_be_read_is_refused_before_anything_is_sent(
     serve: Serve, keyed: dict[str, str], tmp_path: Path, name: str, content: str | None, said: str
 ) -> None:
-    server, source = serve(echo), tmp_path / name
+    server, source = serve(answer_in_capitals), tmp_path / name
     if content is not None:
         source.write_text(content)
-    arguments = ["batch", "run", str(source), "--out", str(tmp_path / "out.jsonl"), *at(server)]
+    arguments = ["batch", "run", str(source), "--out", str(tmp_path / "out.jsonl"), *build_options(server)]
     ran = CliRunner().invoke(app, arguments, env=keyed)
     assert ran.exit_code == 2
     assert said in ran.stderr
@@ -181,12 +181,12 @@ def test_files_in_each_others_place_are_refused_before_anything_is_sent(
     options: list[str],
     said: str,
 ) -> None:
-    server, source = serve(echo), write_rows(tmp_path / "in.jsonl", ["one", "two"])
+    server, source = serve(answer_in_capitals), write_rows(tmp_path / "in.jsonl", ["one", "two"])
     monkeypatch.chdir(tmp_path)
     (tmp_path / "sub").mkdir()
     before = source.read_bytes()
     prompt = [] if "--prompt" in options else ["--prompt", "{text}"]
-    ran = CliRunner().invoke(app, ["batch", "run", "in.jsonl", *prompt, *options, *at(server)], env=keyed)
+    ran = CliRunner().invoke(app, ["batch", "run", "in.jsonl", *prompt, *options, *build_options(server)], env=keyed)
     assert (ran.exit_code, ran.stderr.count("\n")) == (2, 1)
     assert said in ran.stderr
     assert server.received == []
@@ -195,9 +195,9 @@ def test_files_in_each_others_place_are_refused_before_anything_is_sent(
 
 
 def test_other_settings_under_the_same_keys_are_named(serve: Serve, keyed: dict[str, str], tmp_path: Path) -> None:
-    server, out = serve(echo), tmp_path / "out.jsonl"
+    server, out = serve(answer_in_capitals), tmp_path / "out.jsonl"
     source = write_rows(tmp_path / "in.jsonl", ["one", "two"])
-    command = ["batch", "run", str(source), "--out", str(out), *at(server)]
+    command = ["batch", "run", str(source), "--out", str(out), *build_options(server)]
     assert CliRunner().invoke(app, [*command, "--prompt", "{text}"], env=keyed).exit_code == 0
     ran = CliRunner().invoke(app, [*command, "--prompt", "Now {text}", "--resume"], env=keyed)
     assert ran.exit_code == 1
@@ -207,9 +207,9 @@ def test_other_settings_under_the_same_keys_are_named(serve: Serve, keyed: dict[
 
 
 def test_a_failed_row_may_be_corrected(serve: Serve, keyed: dict[str, str], tmp_path: Path) -> None:
-    server, out = serve(echo), tmp_path / "out.jsonl"
+    server, out = serve(answer_in_capitals), tmp_path / "out.jsonl"
     source = write_rows(tmp_path / "in.jsonl", ["one", "refuse this"])
-    command = ["batch", "run", str(source), "--out", str(out), "--prompt", "{text}", *at(server)]
+    command = ["batch", "run", str(source), "--out", str(out), "--prompt", "{text}", *build_options(server)]
     assert CliRunner().invoke(app, command, env=keyed).exit_code == 1
     write_rows(source, ["one", "two"])
     assert "has changed since it failed" in CliRunner().invoke(app, [*command, "--resume"], env=keyed).stderr
@@ -220,8 +220,17 @@ def test_a_failed_row_may_be_corrected(serve: Serve, keyed: dict[str, str], tmp_
 
 
 def test_the_reason_of_the_first_failure_is_shown(serve: Serve, keyed: dict[str, str], tmp_path: Path) -> None:
-    server, source = serve(echo), write_rows(tmp_path / "in.jsonl", ["one", "two"])
-    command = ["batch", "run", str(source), "--out", str(tmp_path / "out.jsonl"), "--prompt", "{tex}", *at(server)]
+    server, source = serve(answer_in_capitals), write_rows(tmp_path / "in.jsonl", ["one", "two"])
+    command = [
+        "batch",
+        "run",
+        str(source),
+        "--out",
+        str(tmp_path / "out.jsonl"),
+        "--prompt",
+        "{tex}",
+        *build_options(server),
+    ]
     ran = CliRunner().invoke(app, command, env=keyed)
     assert ran.exit_code == 1
     assert "2 of 2 rows failed: the template requires column 'tex'; the row has: id, text" in ran.stderr
@@ -230,7 +239,7 @@ def test_the_reason_of_the_first_failure_is_shown(serve: Serve, keyed: dict[str,
 
 @pytest.mark.slow
 def test_rows_that_cannot_be_read_fail_by_themselves(serve: Serve, keyed: dict[str, str], tmp_path: Path) -> None:
-    server, out, source = serve(echo), tmp_path / "out.jsonl", tmp_path / "in.jsonl"
+    server, out, source = serve(answer_in_capitals), tmp_path / "out.jsonl", tmp_path / "in.jsonl"
     lines = [
         '{"id": "a", "text": "one"}',
         "{broken",
@@ -239,7 +248,9 @@ def test_rows_that_cannot_be_read_fail_by_themselves(serve: Serve, keyed: dict[s
         '{"id": "c", "text": "x"}',
     ]
     source.write_text("\ufeff" + "\n\n".join(lines))
-    ran = victor("batch", "run", str(source), "--out", str(out), "--prompt", "{text}", *at(server), env=keyed)
+    ran = victor(
+        "batch", "run", str(source), "--out", str(out), "--prompt", "{text}", *build_options(server), env=keyed
+    )
     assert ran.returncode == 1
     assert "3 of 5 rows failed" in ran.stderr
     results = read_results(out)
@@ -270,7 +281,7 @@ class Held:
         while self.at_once < 0 and not self.is_open:
             self.is_held.set()
             await asyncio.sleep(0.01)
-        await echo(talk, received)
+        await answer_in_capitals(talk, received)
 
 
 @posix
@@ -278,11 +289,22 @@ def test_ctrl_c_on_a_terminal_stops_and_the_run_resumes(serve: Serve, keyed: dic
     held = Held(at_once=12)
     server, out = serve(held), tmp_path / "out.jsonl"
     source = write_rows(tmp_path / "in.jsonl", [f"text {number}" for number in range(40)])
-    command = ["batch", "run", str(source), "--out", str(out), "--prompt", "{text}", "--concurrency", "4", *at(server)]
-    with terminal(*command, env=keyed) as (process, tty):
+    command = [
+        "batch",
+        "run",
+        str(source),
+        "--out",
+        str(out),
+        "--prompt",
+        "{text}",
+        "--concurrency",
+        "4",
+        *build_options(server),
+    ]
+    with open_terminal(*command, env=keyed) as (process, tty):
         assert held.is_held.wait(20)
-        tty.until("12/40")
-        tty.type(b"\x03")
+        tty.read_until("12/40")
+        tty.send_keys(b"\x03")
         assert process.wait(20) == 130
         shown = tty.rest()
     assert "stopped; finished rows are kept" in shown
@@ -292,7 +314,7 @@ def test_ctrl_c_on_a_terminal_stops_and_the_run_resumes(serve: Serve, keyed: dic
     held.is_open = True
     sent = len(server.received)
     assert sent <= 12 + 4
-    with terminal(*command, "--resume", env=keyed) as (process, tty):
+    with open_terminal(*command, "--resume", env=keyed) as (process, tty):
         shown = tty.rest()
         assert process.wait(20) == 0
     assert "40 rows in" in shown
@@ -306,9 +328,20 @@ def test_cancel_stops_a_run_and_status_reads_it_meanwhile(serve: Serve, keyed: d
     held = Held(at_once=6)
     server, out = serve(held), tmp_path / "out.jsonl"
     source = write_rows(tmp_path / "in.jsonl", [f"text {number}" for number in range(40)])
-    command = ["batch", "run", str(source), "--out", str(out), "--prompt", "{text}", "--concurrency", "2", *at(server)]
-    with terminal(*command, env=keyed) as (process, tty):
-        tty.until("6/40")
+    command = [
+        "batch",
+        "run",
+        str(source),
+        "--out",
+        str(out),
+        "--prompt",
+        "{text}",
+        "--concurrency",
+        "2",
+        *build_options(server),
+    ]
+    with open_terminal(*command, env=keyed) as (process, tty):
+        tty.read_until("6/40")
         status = json.loads(victor("batch", "status", f"{out}.ledger", "--json", env=keyed).stdout)
         assert status["done"] == 6
         again = victor(*command, "--resume", env=keyed)
@@ -328,9 +361,20 @@ def test_a_terminated_run_loses_nothing(serve: Serve, keyed: dict[str, str], tmp
     held = Held(at_once=5)
     server, out = serve(held), tmp_path / "out.jsonl"
     source = write_rows(tmp_path / "in.jsonl", [f"text {number}" for number in range(15)])
-    command = ["batch", "run", str(source), "--out", str(out), "--prompt", "{text}", "--concurrency", "1", *at(server)]
-    with terminal(*command, env=keyed) as (process, tty):
-        tty.until("5/15")
+    command = [
+        "batch",
+        "run",
+        str(source),
+        "--out",
+        str(out),
+        "--prompt",
+        "{text}",
+        "--concurrency",
+        "1",
+        *build_options(server),
+    ]
+    with open_terminal(*command, env=keyed) as (process, tty):
+        tty.read_until("5/15")
         process.send_signal(signal.SIGTERM)
         process.wait(20)
     held.is_open = True
@@ -359,7 +403,7 @@ def test_the_batch_route_submits_and_collects(serve: Serve, keyed: dict[str, str
     vendor = QuickVendor()
     out, source = tmp_path / "out.jsonl", write_rows(tmp_path / "in.jsonl", [f"text {number}" for number in range(5)])
     ran = victor(
-        "batch", "run", str(source), "--out", str(out), "--prompt", "{text}", "--route", "batch", *at(serve(vendor)),
+        "batch", "run", str(source), "--out", str(out), "--prompt", "{text}", "--route", "batch", *build_options(serve(vendor)),
         env=keyed,
     )  # fmt: skip
     assert (ran.returncode, ran.stderr) == (0, "")
@@ -379,9 +423,9 @@ def test_a_batch_is_cancelled_from_outside_and_what_was_answered_is_collected(
     server = serve(vendor)
     out, source = tmp_path / "out.jsonl", write_rows(tmp_path / "in.jsonl", [f"text {number}" for number in range(5)])
     command = [
-        "batch", "run", str(source), "--out", str(out), "--prompt", "{text}", "--route", "batch", *at(server)
+        "batch", "run", str(source), "--out", str(out), "--prompt", "{text}", "--route", "batch", *build_options(server)
     ]  # fmt: skip
-    with terminal(*command, env=keyed) as (process, tty):
+    with open_terminal(*command, env=keyed) as (process, tty):
         deadline = time.monotonic() + 20
         while not any(one.method == "GET" for one in vendor.received) and time.monotonic() < deadline:
             time.sleep(0.05)

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner, Result
 
-from tests.cli.conftest import KEY, at, friendly
+from tests.cli.conftest import KEY, answer_hello, build_options
 from tests.loopback import Received, Serve, Talk
-from tests.openai_shapes import body, chunk, chunks, error
+from tests.openai_shapes import build_body, build_chunk, build_chunks, build_error
 from victor_fp.cli.app import app
 
 PNG = base64.b64decode(
@@ -35,9 +35,9 @@ def read_body(received: Received) -> Any:
 
 
 def test_an_answer_is_streamed_to_stdout_and_nothing_else(serve: Serve, keyed: dict[str, str]) -> None:
-    server = serve(friendly)
+    server = serve(answer_hello)
 
-    result = chat("Hi", *at(server), env=keyed)
+    result = chat("Hi", *build_options(server), env=keyed)
 
     assert (result.stdout, result.stderr, result.exit_code) == ("Hello there!\n", "", 0)
     (received,) = server.received
@@ -47,18 +47,18 @@ def test_an_answer_is_streamed_to_stdout_and_nothing_else(serve: Serve, keyed: d
 
 
 def test_no_stream_asks_for_the_whole_answer(serve: Serve, keyed: dict[str, str]) -> None:
-    server = serve(friendly)
+    server = serve(answer_hello)
 
-    result = chat("Hi", "--no-stream", *at(server), env=keyed)
+    result = chat("Hi", "--no-stream", *build_options(server), env=keyed)
 
     assert (result.stdout, result.exit_code) == ("Hello there!\n", 0)
     assert not server.received[0].json().get("stream")
 
 
 def test_only_requested_options_are_sent(serve: Serve, keyed: dict[str, str]) -> None:
-    server = serve(friendly)
+    server = serve(answer_hello)
 
-    chat("Hi", "--system", "Be kind", "--temperature", "0.2", "--max-tokens", "9", *at(server), env=keyed)
+    chat("Hi", "--system", "Be kind", "--temperature", "0.2", "--max-tokens", "9", *build_options(server), env=keyed)
 
     sent = server.received[0].json()
     assert sent["temperature"] == 0.2
@@ -78,14 +78,14 @@ def test_only_requested_options_are_sent(serve: Serve, keyed: dict[str, str]) ->
 def test_prompt_and_standard_input_make_the_message(
     serve: Serve, keyed: dict[str, str], prompt: list[str], stdin: str, expected: str
 ) -> None:
-    server = serve(friendly)
+    server = serve(answer_hello)
 
-    assert chat(*prompt, *at(server), env=keyed, stdin=stdin).exit_code == 0
+    assert chat(*prompt, *build_options(server), env=keyed, stdin=stdin).exit_code == 0
     assert read_body(server.received[0])[-1]["content"] == expected
 
 
 def test_json_is_one_object_with_the_completion(serve: Serve, keyed: dict[str, str]) -> None:
-    result = chat("Hi", "--json", *at(serve(friendly)), env=keyed)
+    result = chat("Hi", "--json", *build_options(serve(answer_hello)), env=keyed)
 
     completion = json.loads(result.stdout)
     assert result.stdout.count("\n") == 1
@@ -95,25 +95,27 @@ def test_json_is_one_object_with_the_completion(serve: Serve, keyed: dict[str, s
 
 
 def test_image_type_is_detected_from_content(serve: Serve, keyed: dict[str, str], tmp_path: Path) -> None:
-    server = serve(friendly)
+    server = serve(answer_hello)
     (tmp_path / "picture.txt").write_bytes(PNG)
 
-    assert chat("What is it?", "--image", str(tmp_path / "picture.txt"), *at(server), env=keyed).exit_code == 0
+    assert (
+        chat("What is it?", "--image", str(tmp_path / "picture.txt"), *build_options(server), env=keyed).exit_code == 0
+    )
     image, text = read_body(server.received[0])[0]["content"]
     assert image["image_url"]["url"] == "data:image/png;base64," + base64.b64encode(PNG).decode()
     assert text["text"] == "What is it?"
 
 
 def test_tools_are_sent_and_calls_printed(serve: Serve, keyed: dict[str, str], tmp_path: Path) -> None:
-    async def calls(talk: Talk, received: Received) -> None:
-        called = chunk(choices=[{"index": 0, "delta": {"tool_calls": [CALL]}, "finish_reason": None}])
-        await talk.events(called, chunk(finish="tool_calls"))
+    async def call_tool(talk: Talk, received: Received) -> None:
+        called = build_chunk(choices=[{"index": 0, "delta": {"tool_calls": [CALL]}, "finish_reason": None}])
+        await talk.send_events(called, build_chunk(finish="tool_calls"))
 
-    server = serve(calls)
+    server = serve(call_tool)
     tools = [{"name": "weather", "description": "Now", "parameters": {"type": "object", "properties": {}}}]
     (tmp_path / "tools.json").write_text(json.dumps(tools))
 
-    result = chat("Rain?", "--tools", str(tmp_path / "tools.json"), *at(server), env=keyed)
+    result = chat("Rain?", "--tools", str(tmp_path / "tools.json"), *build_options(server), env=keyed)
 
     assert (result.stdout, result.exit_code) == ('weather({"city":"Bonn"})\n', 0)
     sent: Any = server.received[0].json()["tools"]
@@ -122,9 +124,9 @@ def test_tools_are_sent_and_calls_printed(serve: Serve, keyed: dict[str, str], t
 
 def test_truncated_response_is_noted(serve: Serve, keyed: dict[str, str]) -> None:
     async def cut(talk: Talk, received: Received) -> None:
-        await talk.events(chunk("Once upon"), chunk(finish="length"))
+        await talk.send_events(build_chunk("Once upon"), build_chunk(finish="length"))
 
-    result = chat("Tell", *at(serve(cut)), env=keyed)
+    result = chat("Tell", *build_options(serve(cut)), env=keyed)
 
     assert result.stdout == "Once upon\n"
     assert "--max-tokens" in result.stderr
@@ -134,11 +136,11 @@ def test_truncated_response_is_noted(serve: Serve, keyed: dict[str, str]) -> Non
 @pytest.mark.parametrize(
     ("status", "payload", "code", "says"),
     [
-        (401, error("Incorrect key", "invalid_api_key"), 3, "victor keys set openai"),
-        (404, error("No such model", "model_not_found"), 4, "victor models -p openai"),
-        (400, error("Too long", "context_length_exceeded"), 2, "Shorten it"),
-        (429, error("No credit", "insufficient_quota"), 5, "A retry does not help"),
-        (400, error("Bad value", "invalid_value"), 2, "not valid"),
+        (401, build_error("Incorrect key", "invalid_api_key"), 3, "victor keys set openai"),
+        (404, build_error("No such model", "model_not_found"), 4, "victor models -p openai"),
+        (400, build_error("Too long", "context_length_exceeded"), 2, "Shorten it"),
+        (429, build_error("No credit", "insufficient_quota"), 5, "A retry does not help"),
+        (400, build_error("Bad value", "invalid_value"), 2, "not valid"),
     ],
 )
 def test_errors_are_one_line_and_a_code(
@@ -147,7 +149,7 @@ def test_errors_are_one_line_and_a_code(
     async def refuse(talk: Talk, received: Received) -> None:
         await talk.answer(payload, status=status)
 
-    result = chat("Hi", *at(serve(refuse)), env=keyed)
+    result = chat("Hi", *build_options(serve(refuse)), env=keyed)
 
     assert (result.stdout, result.exit_code) == ("", code)
     assert result.stderr.startswith("victor: openai")
@@ -159,9 +161,9 @@ def test_errors_are_one_line_and_a_code(
 
 def test_an_error_with_json_is_an_object_too(serve: Serve, keyed: dict[str, str]) -> None:
     async def refuse(talk: Talk, received: Received) -> None:
-        await talk.answer(error("Incorrect key", "invalid_api_key"), status=401)
+        await talk.answer(build_error("Incorrect key", "invalid_api_key"), status=401)
 
-    failed = chat("Hi", "--json", *at(serve(refuse)), env=keyed)
+    failed = chat("Hi", "--json", *build_options(serve(refuse)), env=keyed)
     unknown = chat("Hi", "--json", "-p", "nobody", env=keyed)
 
     assert json.loads(failed.stdout)["error"]["type"] == "AuthRejected"
@@ -172,12 +174,12 @@ def test_an_error_with_json_is_an_object_too(serve: Serve, keyed: dict[str, str]
 
 
 def test_broken_stream_shows_partial_text_and_error(serve: Serve, keyed: dict[str, str]) -> None:
-    async def broken(talk: Talk, received: Received) -> None:
-        await talk.head(content_type="text/event-stream")
-        await talk.event(chunk("Half an ans"))
+    async def break_stream(talk: Talk, received: Received) -> None:
+        await talk.send_head(content_type="text/event-stream")
+        await talk.send_event(build_chunk("Half an ans"))
         await talk.end()
 
-    result = chat("Hi", *at(serve(broken)), env=keyed)
+    result = chat("Hi", *build_options(serve(break_stream)), env=keyed)
 
     assert result.stdout == "Half an ans\n"
     assert "the response ended early" in result.stderr
@@ -203,10 +205,10 @@ def test_missing_key_error_lists_searched_locations(world: dict[str, str]) -> No
 
 
 def test_a_key_from_the_file_is_used(serve: Serve, world: dict[str, str]) -> None:
-    server = serve(friendly)
+    server = serve(answer_hello)
     stored = CliRunner().invoke(app, ["keys", "set", "openai"], env=world, input=f"{KEY}\n")
 
-    assert chat("Hi", *at(server), env=world).exit_code == stored.exit_code == 0
+    assert chat("Hi", *build_options(server), env=world).exit_code == stored.exit_code == 0
     assert server.received[0].headers["authorization"] == f"Bearer {KEY}"
 
 
@@ -241,10 +243,10 @@ def test_a_file_without_tools_is_refused(keyed: dict[str, str], tmp_path: Path, 
 
 
 def test_a_defect_is_one_line_too(keyed: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
-    def broken(*_: object, **__: object) -> None:
+    def fail(*_: object, **__: object) -> None:
         raise RuntimeError("surprise")
 
-    monkeypatch.setattr("victor_fp.cli.commands.create_provider", broken)
+    monkeypatch.setattr("victor_fp.cli.commands.create_provider", fail)
 
     result = chat("Hi", "-p", "openai", env=keyed)
 
@@ -254,10 +256,10 @@ def test_a_defect_is_one_line_too(keyed: dict[str, str], monkeypatch: pytest.Mon
 
 
 def test_without_a_choice_the_provider_with_a_key_answers(serve: Serve, keyed: dict[str, str]) -> None:
-    async def streamed(talk: Talk, received: Received) -> None:
-        await talk.events(*chunks("mine"))
+    async def stream_text(talk: Talk, received: Received) -> None:
+        await talk.send_events(*build_chunks("mine"))
 
-    server = serve(streamed)
+    server = serve(stream_text)
 
     result = chat("Hi", "--base-url", f"{server.url}/v1", env=keyed)
 
@@ -266,31 +268,31 @@ def test_without_a_choice_the_provider_with_a_key_answers(serve: Serve, keyed: d
 
 
 def test_response_without_text_prints_no_empty_line(serve: Serve, keyed: dict[str, str]) -> None:
-    async def nothing(talk: Talk, received: Received) -> None:
-        await talk.answer(body(""))
+    async def answer_nothing(talk: Talk, received: Received) -> None:
+        await talk.answer(build_body(""))
 
-    result = chat("Hi", "--no-stream", *at(serve(nothing)), env=keyed)
+    result = chat("Hi", "--no-stream", *build_options(serve(answer_nothing)), env=keyed)
 
     assert (result.stdout, result.exit_code) == ("", 0)
 
 
 def test_json_with_deeply_nested_arguments_is_written(serve: Serve, keyed: dict[str, str]) -> None:
-    async def nested(talk: Talk, received: Received) -> None:
+    async def answer_nested(talk: Talk, received: Received) -> None:
         function = {"name": "f", "arguments": '{"a":' * 300 + "1" + "}" * 300}
         message = {"role": "assistant", "content": None, "tool_calls": [{"id": "c", "function": function}]}
-        await talk.answer(body(choices=[{"index": 0, "message": message, "finish_reason": "tool_calls"}]))
+        await talk.answer(build_body(choices=[{"index": 0, "message": message, "finish_reason": "tool_calls"}]))
 
-    result = chat("Hi", "--json", *at(serve(nested)), env=keyed)
+    result = chat("Hi", "--json", *build_options(serve(answer_nested)), env=keyed)
 
     assert result.exit_code == 0
     assert json.loads(result.stdout)["tool_calls"][0]["name"] == "f"
 
 
 def test_a_full_disk_is_not_a_defect(keyed: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
-    def full(*_: object, **__: object) -> None:
+    def report_full(*_: object, **__: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("victor_fp.cli.commands.create_provider", full)
+    monkeypatch.setattr("victor_fp.cli.commands.create_provider", report_full)
     result = chat("Hi", "-p", "openai", env=keyed)
     assert (result.exit_code, "defect" in result.stderr) == (1, False)
     assert "No space left on device" in result.stderr

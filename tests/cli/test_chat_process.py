@@ -11,9 +11,9 @@ from threading import Event
 
 import pytest
 
-from tests.cli.conftest import RUN, at, friendly, terminal, victor
+from tests.cli.conftest import RUN, answer_hello, build_options, open_terminal, victor
 from tests.loopback import Received, Serve, Talk
-from tests.openai_shapes import chunk, chunks
+from tests.openai_shapes import build_chunk, build_chunks
 
 posix = pytest.mark.skipif(os.name != "posix", reason="signals and terminals as POSIX has them")
 
@@ -25,16 +25,16 @@ class Endless:
         self.hung_up = Event()
 
     async def __call__(self, talk: Talk, received: Received) -> None:
-        await talk.head(content_type="text/event-stream")
-        await talk.event(chunk("Once"))
-        if await talk.gone(20):
+        await talk.send_head(content_type="text/event-stream")
+        await talk.send_event(build_chunk("Once"))
+        if await talk.wait_for_close(20):
             self.hung_up.set()
 
 
 @posix
 def test_ctrl_c_ends_with_130_without_a_traceback_and_hangs_up(serve: Serve, keyed: dict[str, str]) -> None:
     endless = Endless()
-    command = [sys.executable, "-c", RUN, "chat", "Hi", *at(serve(endless))]
+    command = [sys.executable, "-c", RUN, "chat", "Hi", *build_options(serve(endless))]
     with subprocess.Popen(
         command, env=keyed, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     ) as process:
@@ -51,18 +51,18 @@ def test_ctrl_c_ends_with_130_without_a_traceback_and_hangs_up(serve: Serve, key
 def test_a_reader_that_leaves_ends_it_quietly_and_hangs_up(serve: Serve, keyed: dict[str, str]) -> None:
     left = Event()
 
-    async def talkative(talk: Talk, received: Received) -> None:
-        await talk.head(content_type="text/event-stream")
+    async def stream_words(talk: Talk, received: Received) -> None:
+        await talk.send_head(content_type="text/event-stream")
         try:
             for _ in range(400):
-                await talk.event(chunk("word " * 400))
-                if await talk.gone(0.005):
+                await talk.send_event(build_chunk("word " * 400))
+                if await talk.wait_for_close(0.005):
                     left.set()
                     return
         except ConnectionError:
             left.set()
 
-    command = [sys.executable, "-c", RUN, "chat", "Hi", *at(serve(talkative))]
+    command = [sys.executable, "-c", RUN, "chat", "Hi", *build_options(serve(stream_words))]
     with subprocess.Popen(
         command, env=keyed, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE
     ) as process:
@@ -85,7 +85,7 @@ def test_an_open_socket_as_stdin_is_not_waited_for(serve: Serve, keyed: dict[str
     ours, theirs = socket.socketpair()
     with ours, theirs:
         ran = subprocess.run(
-            [sys.executable, "-c", RUN, "chat", "Hi", *at(serve(friendly))],
+            [sys.executable, "-c", RUN, "chat", "Hi", *build_options(serve(answer_hello))],
             env=keyed,
             stdin=theirs.fileno(),
             capture_output=True,
@@ -100,10 +100,13 @@ def test_an_open_socket_as_stdin_is_not_waited_for(serve: Serve, keyed: dict[str
 @pytest.mark.slow
 @posix
 def test_a_slow_pipe_is_waited_for(serve: Serve, keyed: dict[str, str]) -> None:
-    server = serve(friendly)
+    server = serve(answer_hello)
     reading, writing = os.pipe()
     with subprocess.Popen(
-        [sys.executable, "-c", RUN, "chat", "Explain", *at(server)], env=keyed, stdin=reading, stdout=subprocess.PIPE
+        [sys.executable, "-c", RUN, "chat", "Explain", *build_options(server)],
+        env=keyed,
+        stdin=reading,
+        stdout=subprocess.PIPE,
     ) as process:
         os.close(reading)
         time.sleep(0.8)
@@ -155,21 +158,21 @@ def test_ctrl_c_while_the_interpreter_ends_does_not_kill_it(world: dict[str, str
 @pytest.mark.slow
 @posix
 def test_conversation_is_continued(serve: Serve, keyed: dict[str, str]) -> None:
-    server = serve(friendly)
-    with terminal("chat", *at(server), "--system", "Be kind", env=keyed) as (process, tty):
-        tty.until("> ")
-        tty.type(b"First\n")
-        tty.until("Hello there!")
-        tty.until("> ")
-        tty.type(b"Second\n")
-        tty.until("Hello there!")
-        tty.until("> ")
-        tty.type(b"/clear\n")
-        tty.until("> ")
-        tty.type(b"Third\n")
-        tty.until("Hello there!")
-        tty.until("> ")
-        tty.type(b"\x04")
+    server = serve(answer_hello)
+    with open_terminal("chat", *build_options(server), "--system", "Be kind", env=keyed) as (process, tty):
+        tty.read_until("> ")
+        tty.send_keys(b"First\n")
+        tty.read_until("Hello there!")
+        tty.read_until("> ")
+        tty.send_keys(b"Second\n")
+        tty.read_until("Hello there!")
+        tty.read_until("> ")
+        tty.send_keys(b"/clear\n")
+        tty.read_until("> ")
+        tty.send_keys(b"Third\n")
+        tty.read_until("Hello there!")
+        tty.read_until("> ")
+        tty.send_keys(b"\x04")
         assert process.wait(60) == 0
 
     told = [[message["content"] for message in received.json()["messages"]] for received in server.received]  # type: ignore[attr-defined]  # JSON
@@ -184,22 +187,22 @@ def test_conversation_is_continued(serve: Serve, keyed: dict[str, str]) -> None:
 def test_ctrl_c_stops_an_answer_and_at_the_prompt_the_conversation(serve: Serve, keyed: dict[str, str]) -> None:
     endless = Endless()
 
-    async def then_well(talk: Talk, received: Received) -> None:
-        await talk.events(*chunks("Fine"))
+    async def stream_fine(talk: Talk, received: Received) -> None:
+        await talk.send_events(*build_chunks("Fine"))
 
-    server = serve(endless, then_well)
-    with terminal("chat", *at(server), env=keyed) as (process, tty):
-        tty.until("> ")
-        tty.type(b"Tell me\n")
-        tty.until("Once")
-        tty.type(b"\x03")
-        assert "Traceback" not in tty.until("stopped")
+    server = serve(endless, stream_fine)
+    with open_terminal("chat", *build_options(server), env=keyed) as (process, tty):
+        tty.read_until("> ")
+        tty.send_keys(b"Tell me\n")
+        tty.read_until("Once")
+        tty.send_keys(b"\x03")
+        assert "Traceback" not in tty.read_until("stopped")
         assert endless.hung_up.wait(5)
-        tty.until("> ")
-        tty.type(b"Again\n")
-        tty.until("Fine")
-        tty.until("> ")
-        tty.type(b"\x03")
+        tty.read_until("> ")
+        tty.send_keys(b"Again\n")
+        tty.read_until("Fine")
+        tty.read_until("> ")
+        tty.send_keys(b"\x03")
         assert process.wait(60) == 130
         assert "Traceback" not in tty.rest()
 
@@ -209,11 +212,11 @@ def test_ctrl_c_stops_an_answer_and_at_the_prompt_the_conversation(serve: Serve,
 @pytest.mark.slow
 @posix
 def test_control_characters_of_a_model_are_removed(serve: Serve, keyed: dict[str, str]) -> None:
-    async def hostile(talk: Talk, received: Received) -> None:
-        await talk.events(*chunks("safe\x1b]52;c;ZXZpbA==\x07\x9b31mtext"))
+    async def stream_escapes(talk: Talk, received: Received) -> None:
+        await talk.send_events(*build_chunks("safe\x1b]52;c;ZXZpbA==\x07\x9b31mtext"))
 
-    with terminal("chat", "Hi", *at(serve(hostile)), env=keyed) as (_, tty):
-        tty.until("text")
+    with open_terminal("chat", "Hi", *build_options(serve(stream_escapes)), env=keyed) as (_, tty):
+        tty.read_until("text")
 
     assert not {"\x1b", "\x07", "\x9b"} & set(tty.raw)
 
@@ -221,8 +224,8 @@ def test_control_characters_of_a_model_are_removed(serve: Serve, keyed: dict[str
 @pytest.mark.slow
 @posix
 def test_providers_are_grouped_on_a_terminal(world: dict[str, str]) -> None:
-    with terminal("providers", env=world) as (process, tty):
-        shown = tty.until("ollama-chat")
+    with open_terminal("providers", env=world) as (process, tty):
+        shown = tty.read_until("ollama-chat")
         process.wait(60)
 
         assert "Local servers" in shown
@@ -267,9 +270,14 @@ def test_missing_extra_is_reported(world: dict[str, str]) -> None:
 
 
 def test_a_response_in_any_script_is_printed_in_an_ascii_locale(serve: Serve, keyed: dict[str, str]) -> None:
-    async def foreign(talk: Talk, received: Received) -> None:
-        await talk.events(*chunks("\u4f60\u597d ok"))
+    async def stream_chinese(talk: Talk, received: Received) -> None:
+        await talk.send_events(*build_chunks("\u4f60\u597d ok"))
 
-    ran = victor("chat", "Hi", *at(serve(foreign)), env=keyed | {"PYTHONIOENCODING": "ascii", "PYTHONUTF8": "0"})
+    ran = victor(
+        "chat",
+        "Hi",
+        *build_options(serve(stream_chinese)),
+        env=keyed | {"PYTHONIOENCODING": "ascii", "PYTHONUTF8": "0"},
+    )
 
     assert (ran.stdout, ran.returncode) == ("?? ok\n", 0)

@@ -12,9 +12,9 @@ from typing import Any, TypeVar
 import pytest
 from returns.result import Failure, Success
 
-from tests.acme import acme
+from tests.acme import build_acme
 from tests.loopback import Received, Script, Serve, Talk
-from tests.openai_shapes import chunk, chunks, error
+from tests.openai_shapes import build_chunk, build_chunks, build_error
 from victor_fp.cli.conversation import Command, Conversation, parse_command, save_conversation
 from victor_fp.cli.conversation_log import ConversationLog
 from victor_fp.cli.exit_codes import build_usage_error
@@ -61,7 +61,7 @@ def watch(url: str, *lines: str | None) -> tuple[int, str, str, list[str]]:
     terminal, typist = Terminal(io.StringIO(), io.StringIO()), Typist(*lines)
 
     async def run() -> int:
-        async with acme(url, max_retries=0) as provider:
+        async with build_acme(url, max_retries=0) as provider:
             interactive = Interactive(
                 provider,
                 "m-1",
@@ -79,23 +79,23 @@ def watch(url: str, *lines: str | None) -> tuple[int, str, str, list[str]]:
     return code, terminal.out.getvalue(), terminal.err.getvalue(), typist.prompts
 
 
-def saying(*texts: str) -> Script:
-    async def script(conversation: Talk, received: Received) -> None:
-        await conversation.events(*chunks(*texts))
+def say(*texts: str) -> Script:
+    async def answer(conversation: Talk, received: Received) -> None:
+        await conversation.send_events(*build_chunks(*texts))
 
-    return script
-
-
-async def calling(conversation: Talk, received: Received) -> None:
-    called = chunk(choices=[{"index": 0, "delta": {"tool_calls": [CALL]}, "finish_reason": None}])
-    await conversation.events(called, chunk(finish="tool_calls"))
+    return answer
 
 
-async def refusing(conversation: Talk, received: Received) -> None:
-    await conversation.answer(error("Bad", "invalid_value"), status=400)
+async def call_tool(conversation: Talk, received: Received) -> None:
+    called = build_chunk(choices=[{"index": 0, "delta": {"tool_calls": [CALL]}, "finish_reason": None}])
+    await conversation.send_events(called, build_chunk(finish="tool_calls"))
 
 
-def messages(received: Received) -> list[Any]:
+async def refuse(conversation: Talk, received: Received) -> None:
+    await conversation.answer(build_error("Bad", "invalid_value"), status=400)
+
+
+def get_messages(received: Received) -> list[Any]:
     value: Any = received.json()["messages"]
     assert isinstance(value, list)
     return value
@@ -103,25 +103,25 @@ def messages(received: Received) -> list[Any]:
 
 @pytest.mark.parametrize(("typed", "content"), [("2", "2"), (None, "the user gave no result")])
 def test_the_user_enters_the_result_of_a_call(serve: Serve, typed: str | None, content: str) -> None:
-    server = serve(calling, saying("It is 2"))
+    server = serve(call_tool, say("It is 2"))
 
     code, out, _ = converse(server.url, "Add", typed)
 
     assert (code, out) == (0, 'add({"a":1})\nIt is 2\n')
-    asked, called, result = messages(server.received[1])
+    asked, called, result = get_messages(server.received[1])
     assert asked["content"] == "Add"
     assert called["tool_calls"][0]["id"] == result["tool_call_id"] == "call_1"
     assert content in result["content"]
 
 
 def test_failed_turn_is_reported_and_dropped(serve: Serve) -> None:
-    server = serve(refusing, saying("Well"))
+    server = serve(refuse, say("Well"))
 
     code, out, err = converse(server.url, "Wrong", "", "/help", "Right", "/exit", "never")
 
     assert (code, out) == (0, "Well\n")
     assert err.startswith("victor: acme")
-    assert messages(server.received[1]) == [{"role": "user", "content": "Right"}]
+    assert get_messages(server.received[1]) == [{"role": "user", "content": "Right"}]
     assert len(server.received) == 2
 
 
@@ -176,14 +176,14 @@ def test_download_progress_is_shown() -> None:
 HOSTILE = "f\x1b]52;c;ZXZpbA==\x07\u202e\n> "
 
 
-async def calling_hostile(conversation: Talk, received: Received) -> None:
+async def call_hostile_tool(conversation: Talk, received: Received) -> None:
     call = CALL | {"function": {"name": HOSTILE, "arguments": f"not json {HOSTILE}"}}
-    called = chunk(choices=[{"index": 0, "delta": {"tool_calls": [call]}, "finish_reason": None}])
-    await conversation.events(called, chunk(finish="tool_calls"))
+    called = build_chunk(choices=[{"index": 0, "delta": {"tool_calls": [call]}, "finish_reason": None}])
+    await conversation.send_events(called, build_chunk(finish="tool_calls"))
 
 
 def test_questions_have_one_line_and_show_control_characters_as_escapes(serve: Serve) -> None:
-    *_, prompts = watch(serve(calling_hostile, saying("done")).url, "hi", "ok")
+    *_, prompts = watch(serve(call_hostile_tool, say("done")).url, "hi", "ok")
     assert prompts[0] == "> "
     assert prompts[1].startswith(r"result of f\u001b]52;c;ZXZpbA==\u0007\u202e\n> (")
     assert all(prompt.isprintable() and prompt.isascii() for prompt in prompts)
@@ -196,13 +196,13 @@ def test_tables_have_no_control_characters_even_in_a_pipe() -> None:
 
 
 def test_a_turn_that_failed_can_be_asked_again_and_an_answer_replaced(serve: Serve) -> None:
-    server = serve(refusing, saying("One"), saying("Two"), saying("Next"))
+    server = serve(refuse, say("One"), say("Two"), say("Next"))
 
     _, out, err = converse(server.url, "/retry", "Hi", "/retry", "/retry", "More")
 
     assert "no prompt to send again" in err
     assert out == "One\nTwo\nNext\n"
-    assert [[one["content"] for one in messages(each)] for each in server.received] == [
+    assert [[one["content"] for one in get_messages(each)] for each in server.received] == [
         ["Hi"],
         ["Hi"],
         ["Hi"],
@@ -211,15 +211,15 @@ def test_a_turn_that_failed_can_be_asked_again_and_an_answer_replaced(serve: Ser
 
 
 def test_a_response_is_kept_if_the_retry_fails(serve: Serve) -> None:
-    server = serve(saying("One"), refusing, saying("Next"))
+    server = serve(say("One"), refuse, say("Next"))
 
     converse(server.url, "Hi", "/retry", "More")
 
-    assert [one["content"] for one in messages(server.received[2])] == ["Hi", "One", "More"]
+    assert [one["content"] for one in get_messages(server.received[2])] == ["Hi", "One", "More"]
 
 
 def test_instructions_and_model_change_in_the_middle(serve: Serve) -> None:
-    server = serve(saying("One"))
+    server = serve(say("One"))
 
     _, _, err = converse(
         server.url, "/system", "Hi", "/system Be brief\nand kind", "/model m-2", "Hi", "/system -", "Hi", "/model"
@@ -229,22 +229,22 @@ def test_instructions_and_model_change_in_the_middle(serve: Serve) -> None:
         "no instructions", "Be brief", "and kind", "acme/m-2", "no instructions", "acme/m-2",
     ]  # fmt: skip
     first, second, third = server.received
-    assert [one["role"] for one in messages(first)] == ["user"]
-    assert messages(second)[0] == {"role": "system", "content": "Be brief\nand kind"}
+    assert [one["role"] for one in get_messages(first)] == ["user"]
+    assert get_messages(second)[0] == {"role": "system", "content": "Be brief\nand kind"}
     assert [first.json()["model"], second.json()["model"]] == ["m-1", "m-2"]
-    assert [one["role"] for one in messages(third)] == ["user", "assistant", "user", "assistant", "user"]
+    assert [one["role"] for one in get_messages(third)] == ["user", "assistant", "user", "assistant", "user"]
 
 
 def test_a_provider_that_cannot_be_used_changes_nothing(serve: Serve) -> None:
-    _, _, err = converse(serve(saying("One")).url, "/model groq/llama", "/model")
+    _, _, err = converse(serve(say("One")).url, "/model groq/llama", "/model")
     assert err == "victor: groq is not for tests\nacme/m-1\n"
 
 
 def test_unknown_command_is_not_sent(serve: Serve) -> None:
-    server = serve(saying("One"))
+    server = serve(say("One"))
     _, _, err = converse(server.url, "/modle x", " /etc/hosts?")
     assert "unknown command /modle" in err
-    assert messages(server.received[0])[0]["content"] == " /etc/hosts?"
+    assert get_messages(server.received[0])[0]["content"] == " /etc/hosts?"
 
 
 @pytest.mark.parametrize(

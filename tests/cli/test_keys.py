@@ -20,7 +20,7 @@ def keys(*arguments: str, env: dict[str, str], stdin: str = "") -> Result:
     return CliRunner().invoke(app, ["keys", *arguments], env=env, input=stdin)
 
 
-def stored(world: dict[str, str]) -> dict[str, str]:
+def read_stored(world: dict[str, str]) -> dict[str, str]:
     path = Path(world["VICTOR_FP_CONFIG_DIR"]) / "keys.json"
     found = json.loads(path.read_text()) if path.exists() else {}
     assert isinstance(found, dict)
@@ -29,13 +29,13 @@ def stored(world: dict[str, str]) -> dict[str, str]:
 
 def test_a_key_is_stored_listed_and_deleted_without_being_shown(world: dict[str, str]) -> None:
     results = [keys("set", "openai", env=world, stdin=f"{KEY}\n")]
-    assert stored(world) == {"openai": KEY}
+    assert read_stored(world) == {"openai": KEY}
     results += [keys("list", env=world), keys(env=world)]
     assert [result.stdout for result in results[1:]] == [
         f"openai\tfile {world['VICTOR_FP_CONFIG_DIR']}/keys.json\n"
     ] * 2
     results += [keys("delete", "openai", env=world)]
-    assert stored(world) == {}
+    assert read_stored(world) == {}
 
     assert [result.exit_code for result in results] == [0, 0, 0, 0]
     assert KEY not in "".join(result.output for result in results)
@@ -51,7 +51,7 @@ def test_the_file_is_readable_by_its_owner_only(world: dict[str, str]) -> None:
 def test_an_alias_stores_under_the_name(world: dict[str, str]) -> None:
     keys("set", "Claude", env=world, stdin=KEY)
 
-    assert stored(world) == {"anthropic": KEY}
+    assert read_stored(world) == {"anthropic": KEY}
 
 
 def test_a_key_on_the_command_line_is_refused_and_not_repeated(world: dict[str, str]) -> None:
@@ -60,7 +60,7 @@ def test_a_key_on_the_command_line_is_refused_and_not_repeated(world: dict[str, 
     assert result.exit_code == 2
     assert "history" in result.output
     assert KEY not in result.output
-    assert stored(world) == {}
+    assert read_stored(world) == {}
 
 
 @pytest.mark.parametrize(
@@ -141,9 +141,9 @@ def test_keys_move_between_file_and_keyring(world: dict[str, str], ring: dict[tu
     keys("set", "openai", env=world, stdin=KEY)
 
     assert keys("migrate", env=world).stderr == "victor: moved to the keyring: openai\n"
-    assert (stored(world), ring) == ({}, {("victor_fp", "openai"): KEY})
+    assert (read_stored(world), ring) == ({}, {("victor_fp", "openai"): KEY})
     assert keys("list", "--keyring", env=world).stdout == "openai\tkeyring\n"
     assert keys("list", env=world).stdout == "openai\tkeyring victor_fp/openai\n"
 
     keys("migrate", "--file", env=world)
-    assert (stored(world), ring) == ({"openai": KEY}, {})
+    assert (read_stored(world), ring) == ({"openai": KEY}, {})

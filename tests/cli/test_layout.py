@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.acme import acme
+from tests.acme import build_acme
 from victor_fp.cli.layout import cut_cell, measure_cell, render_rows
 from victor_fp.cli.usage import Spent, add_up, measure_response
 from victor_fp.core.types import CompletionResponse
@@ -73,19 +73,19 @@ def response(metadata: Mapping[str, object] | None = None, **usage: int) -> Comp
 
 
 async def test_what_was_used_is_one_line() -> None:
-    async with acme("http://127.0.0.1:9") as provider:
+    async with build_acme("http://127.0.0.1:9") as provider:
 
-        def line(answer: CompletionResponse) -> str:
+        def measure_line(answer: CompletionResponse) -> str:
             return measure_response(provider, "m", answer, priced=False).line
 
-        assert line(response(prompt_tokens=1200, completion_tokens=30)) == "tokens: 1,200 in, 30 out"
+        assert measure_line(response(prompt_tokens=1200, completion_tokens=30)) == "tokens: 1,200 in, 30 out"
         assert (
-            line(response(prompt_tokens=9, completion_tokens=3, cache_read_input_tokens=8, reasoning_tokens=2))
+            measure_line(response(prompt_tokens=9, completion_tokens=3, cache_read_input_tokens=8, reasoning_tokens=2))
             == "tokens: 9 in (8 cached), 3 out (2 reasoning)"
         )
         cost = {"cost": {"amount": 0.00125, "currency": "USD", "source": "vendor"}}
-        assert line(response(cost, completion_tokens=3)) == "tokens: 3 out; cost: $0.00125"
-        assert line(response()) == ""
+        assert measure_line(response(cost, completion_tokens=3)) == "tokens: 3 out; cost: $0.00125"
+        assert measure_line(response()) == ""
 
 
 def test_a_sum_with_an_unknown_part_is_unknown() -> None:

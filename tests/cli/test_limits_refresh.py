@@ -21,7 +21,7 @@ LISTED = [
 ]
 
 
-async def lists(talk: Talk, received: Received) -> None:
+async def list_models(talk: Talk, received: Received) -> None:
     await talk.answer({"object": "list", "data": LISTED})
 
 
@@ -29,7 +29,7 @@ def refresh(*arguments: str, env: dict[str, str]) -> Result:
     return CliRunner().invoke(app, ["models", "--refresh", *arguments], env=env)
 
 
-def limits_in(path: Path) -> dict[str, Any]:
+def read_limits(path: Path) -> dict[str, Any]:
     found = json.loads(path.read_text())
     assert isinstance(found, dict)
     return found
@@ -38,14 +38,14 @@ def limits_in(path: Path) -> dict[str, Any]:
 PACKAGE = Path(victor_fp.__file__).parent
 
 
-def snapshot() -> dict[Path, int]:
+def record_times() -> dict[Path, int]:
     return {path: path.stat().st_mtime_ns for path in PACKAGE.rglob("*.py")}
 
 
 def test_what_a_provider_reports_is_stored_with_source_and_date(
     serve: Serve, world: dict[str, str], tmp_path: Path
 ) -> None:
-    server, before = serve(lists), snapshot()
+    server, before = serve(list_models), record_times()
     out = tmp_path / "limits.json"
     days = {datetime.now(UTC).date().isoformat()}
 
@@ -56,7 +56,7 @@ def test_what_a_provider_reports_is_stored_with_source_and_date(
     days.add(datetime.now(UTC).date().isoformat())
     assert (result.exit_code, result.stdout) == (0, "m-big\t131072\t8192\n")
     assert [received.path for received in server.received] == ["/v1/models"]
-    (row,) = limits_in(out).pop("groq")
+    (row,) = read_limits(out).pop("groq")
     assert row.pop("date") in days
     assert row == {
         "pattern": "m-big",
@@ -64,7 +64,7 @@ def test_what_a_provider_reports_is_stored_with_source_and_date(
         "max_output": 8_192,
         "source": "list of models at 127.0.0.1",
     }
-    assert snapshot() == before
+    assert record_times() == before
 
 
 def test_without_another_file_the_one_in_the_configuration_directory_is_written(
@@ -72,11 +72,11 @@ def test_without_another_file_the_one_in_the_configuration_directory_is_written(
 ) -> None:
     world = world | {"GROQ_API_KEY": "k"}
     path = Path(world["VICTOR_FP_CONFIG_DIR"]) / "limits.json"
-    first = refresh("-p", "groq", "--base-url", f"{serve(lists).url}/v1", env=world)
-    again = refresh("-p", "groq", "--base-url", f"{serve(lists).url}/v1", env=world)
+    first = refresh("-p", "groq", "--base-url", f"{serve(list_models).url}/v1", env=world)
+    again = refresh("-p", "groq", "--base-url", f"{serve(list_models).url}/v1", env=world)
 
     assert (first.exit_code, again.exit_code) == (0, 0)
-    assert limits_in(path)["groq"][0]["pattern"] == "m-big"
+    assert read_limits(path)["groq"][0]["pattern"] == "m-big"
     assert again.stdout == ""
     assert load_limits(world)["groq"][0].context_window == 131_072
 
@@ -86,7 +86,7 @@ def test_a_damaged_file_is_reported_and_left_alone(serve: Serve, world: dict[str
     path.parent.mkdir(parents=True)
     path.write_text("{")
 
-    result = refresh("-p", "groq", "--base-url", f"{serve(lists).url}/v1", env=world | {"GROQ_API_KEY": "k"})
+    result = refresh("-p", "groq", "--base-url", f"{serve(list_models).url}/v1", env=world | {"GROQ_API_KEY": "k"})
 
     assert result.exit_code == 2
     assert "is not a limits file" in result.stderr
@@ -105,10 +105,10 @@ def test_a_damaged_file_is_reported_and_left_alone(serve: Serve, world: dict[str
 def test_failed_refresh_is_a_one_line_error(
     serve: Serve, world: dict[str, str], tmp_path: Path, arguments: list[str], says: str
 ) -> None:
-    async def silent(talk: Talk, received: Received) -> None:
+    async def omit_limits(talk: Talk, received: Received) -> None:
         await talk.answer({"data": [{"id": "m"}], "models": []})
 
-    places = {"silent": serve(silent).url, "telling": serve(lists).url, "nowhere": str(tmp_path / "nowhere")}
+    places = {"silent": serve(omit_limits).url, "telling": serve(list_models).url, "nowhere": str(tmp_path / "nowhere")}
     (tmp_path / "nowhere").write_text("a file")
     world = world | {"GROQ_API_KEY": "k", "OLLAMA_HOST": places["silent"]}
 

@@ -16,9 +16,9 @@ from typing import Any
 import pytest
 
 from tests.agent import mcp_server
-from tests.cli.conftest import KEY, at, friendly, terminal, victor
+from tests.cli.conftest import KEY, answer_hello, build_options, open_terminal, victor
 from tests.loopback import Received, Serve, Talk
-from tests.openai_shapes import chunk, chunks
+from tests.openai_shapes import build_chunk, build_chunks
 from victor_fp.cli.layout import measure_cell
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="needs a pseudo-terminal")
@@ -37,21 +37,21 @@ class Slow:
 
     def __init__(self, *rest: dict[str, Any]) -> None:
         self.go_on = Event()
-        self._rest = rest or tuple(chunks(" over."))
+        self._rest = rest or tuple(build_chunks(" over."))
 
     async def __call__(self, talk: Talk, received: Received) -> None:
-        await talk.head(content_type="text/event-stream")
-        await talk.event(chunk("Once"))
+        await talk.send_head(content_type="text/event-stream")
+        await talk.send_event(build_chunk("Once"))
         assert await asyncio.to_thread(self.go_on.wait, 90)
         for event in (*self._rest, "[DONE]"):
-            await talk.event(event)
+            await talk.send_event(event)
         await talk.end()
 
 
-async def calling(talk: Talk, received: Received) -> None:
-    called = chunk(choices=[{"index": 0, "delta": {"tool_calls": [CALL]}, "finish_reason": None}])
+async def call_tool(talk: Talk, received: Received) -> None:
+    called = build_chunk(choices=[{"index": 0, "delta": {"tool_calls": [CALL]}, "finish_reason": None}])
     usage = {"prompt_tokens": 1000, "completion_tokens": 3, "total_tokens": 1003}
-    await talk.events(called, chunk(finish="tool_calls"), chunk(choices=[], usage=usage))
+    await talk.send_events(called, build_chunk(finish="tool_calls"), build_chunk(choices=[], usage=usage))
 
 
 def read_messages(received: Received) -> list[Any]:
@@ -60,81 +60,87 @@ def read_messages(received: Received) -> list[Any]:
     return messages
 
 
-def texts(received: Received) -> list[str]:
+def get_texts(received: Received) -> list[str]:
     return [message["content"] for message in read_messages(received)]
 
 
 def test_pasted_text_is_one_prompt_and_lines_can_be_added(serve: Serve, keyed: dict[str, str]) -> None:
-    server = serve(friendly)
-    with terminal("chat", *at(server), env=keyed) as (process, tty):
-        tty.until("> ")
-        tty.paste("one\n/exit\n\tthree \u4f60\n")
-        tty.type(b"four\x1b\rfive\\\rsix\r")
-        tty.until("Hello there!")
-        tty.until("> ")
-        tty.type(b"\x04")
+    server = serve(answer_hello)
+    with open_terminal("chat", *build_options(server), env=keyed) as (process, tty):
+        tty.read_until("> ")
+        tty.send_paste("one\n/exit\n\tthree \u4f60\n")
+        tty.send_keys(b"four\x1b\rfive\\\rsix\r")
+        tty.read_until("Hello there!")
+        tty.read_until("> ")
+        tty.send_keys(b"\x04")
         assert process.wait(60) == 0
 
     (received,) = server.received
-    assert texts(received) == ["one\n/exit\n\tthree \u4f60\nfour\nfive\nsix"]
+    assert get_texts(received) == ["one\n/exit\n\tthree \u4f60\nfour\nfive\nsix"]
 
 
 @pytest.mark.slow
 def test_input_typed_during_an_answer_is_buffered_without_echo(serve: Serve, keyed: dict[str, str]) -> None:
     slow = Slow()
-    server = serve(slow, friendly)
-    with terminal("chat", *at(server), env=keyed) as (process, tty):
-        tty.until("> ")
-        tty.type(b"First\r")
-        tty.until("Once")
-        tty.type(b"Second")
-        tty.paste(" part\nand more")
-        tty.type(b"\rThird\r\x04")
+    server = serve(slow, answer_hello)
+    with open_terminal("chat", *build_options(server), env=keyed) as (process, tty):
+        tty.read_until("> ")
+        tty.send_keys(b"First\r")
+        tty.read_until("Once")
+        tty.send_keys(b"Second")
+        tty.send_paste(" part\nand more")
+        tty.send_keys(b"\rThird\r\x04")
         slow.go_on.set()
-        shown = tty.until("over.")
+        shown = tty.read_until("over.")
         assert process.wait(60) == 0
 
     assert "Second" not in shown
-    assert texts(server.received[1]) == ["First", "Once over.", "Second part\nand more"]
-    assert texts(server.received[2])[-1] == "Third"
+    assert get_texts(server.received[1]) == ["First", "Once over.", "Second part\nand more"]
+    assert get_texts(server.received[2])[-1] == "Third"
 
 
 @pytest.mark.slow
 def test_input_typed_before_a_question_does_not_answer_it(serve: Serve, keyed: dict[str, str], tmp_path: Path) -> None:
     (tmp_path / "adder.py").write_text(TOOLS)
-    called = chunk(choices=[{"index": 0, "delta": {"tool_calls": [CALL]}, "finish_reason": None}])
-    slow = Slow(called, chunk(finish="tool_calls"))
-    server = serve(slow, friendly, friendly)
-    with terminal("chat", *at(server), "--tools", str(tmp_path / "adder.py"), env=keyed) as (process, tty):
-        tty.until("> ")
-        tty.type(b"Add\r")
-        tty.until("Once")
-        tty.type(b"y\r")
+    called = build_chunk(choices=[{"index": 0, "delta": {"tool_calls": [CALL]}, "finish_reason": None}])
+    slow = Slow(called, build_chunk(finish="tool_calls"))
+    server = serve(slow, answer_hello, answer_hello)
+    with open_terminal("chat", *build_options(server), "--tools", str(tmp_path / "adder.py"), env=keyed) as (
+        process,
+        tty,
+    ):
+        tty.read_until("> ")
+        tty.send_keys(b"Add\r")
+        tty.read_until("Once")
+        tty.send_keys(b"y\r")
         slow.go_on.set()
-        assert 'run add({"a":40,"b":2})?' in tty.until("[y/N] ")
-        tty.type(b"n\r")
-        tty.until("Hello there!")
-        tty.until("Hello there!")
-        tty.type(b"\x04")
+        assert 'run add({"a":40,"b":2})?' in tty.read_until("[y/N] ")
+        tty.send_keys(b"n\r")
+        tty.read_until("Hello there!")
+        tty.read_until("Hello there!")
+        tty.send_keys(b"\x04")
         assert process.wait(60) == 0
 
     answer = read_messages(server.received[1])[-1]
     assert (answer["role"], "declined" in answer["content"]) == ("tool", True)
-    assert texts(server.received[2])[-1] == "y"
+    assert get_texts(server.received[2])[-1] == "y"
 
 
 @pytest.mark.slow
 def test_confirmed_tool_runs(serve: Serve, keyed: dict[str, str], tmp_path: Path) -> None:
     (tmp_path / "adder.py").write_text(TOOLS)
-    server = serve(calling, friendly)
-    with terminal("chat", *at(server), "--tools", str(tmp_path / "adder.py"), env=keyed) as (process, tty):
-        tty.until("> ")
-        tty.type(b"Add\r")
-        tty.until("[y/N] ")
-        tty.type(b"y\r")
-        assert "adding" in tty.until("Hello there!")
-        tty.until("tokens: 1,005 in, 6 out; 2 requests")
-        tty.type(b"\x04")
+    server = serve(call_tool, answer_hello)
+    with open_terminal("chat", *build_options(server), "--tools", str(tmp_path / "adder.py"), env=keyed) as (
+        process,
+        tty,
+    ):
+        tty.read_until("> ")
+        tty.send_keys(b"Add\r")
+        tty.read_until("[y/N] ")
+        tty.send_keys(b"y\r")
+        assert "adding" in tty.read_until("Hello there!")
+        tty.read_until("tokens: 1,005 in, 6 out; 2 requests")
+        tty.send_keys(b"\x04")
         assert process.wait(60) == 0
 
     assert read_messages(server.received[1])[-1]["content"] == "42"
@@ -143,23 +149,23 @@ def test_confirmed_tool_runs(serve: Serve, keyed: dict[str, str], tmp_path: Path
 @pytest.mark.slow
 def test_tools_of_a_server_run_in_a_conversation(serve: Serve, keyed: dict[str, str]) -> None:
     pytest.importorskip("mcp")
-    function = {"name": "weather", "arguments": '{"city": "Oslo\u202e"}'}
+    function = {"name": "get_weather", "arguments": '{"city": "Oslo\u202e"}'}
 
     async def ask_weather(talk: Talk, received: Received) -> None:
         call = CALL | {"function": function}
-        called = chunk(choices=[{"index": 0, "delta": {"tool_calls": [call]}, "finish_reason": None}])
-        await talk.events(called, chunk(finish="tool_calls"))
+        called = build_chunk(choices=[{"index": 0, "delta": {"tool_calls": [call]}, "finish_reason": None}])
+        await talk.send_events(called, build_chunk(finish="tool_calls"))
 
-    server = serve(ask_weather, friendly)
+    server = serve(ask_weather, answer_hello)
     command = shlex.join([sys.executable, mcp_server.__file__])
-    with terminal("chat", *at(server), "--mcp", command, env=keyed) as (process, tty):
-        tty.until("> ")
-        tty.type(b"Weather?\r")
-        assert r'run weather({"city":"Oslo\u202e"})?' in tty.until("[y/N] ")
-        tty.type(b"y\r")
-        tty.until("Hello there!")
-        tty.until("> ")
-        tty.type(b"\x04")
+    with open_terminal("chat", *build_options(server), "--mcp", command, env=keyed) as (process, tty):
+        tty.read_until("> ")
+        tty.send_keys(b"Weather?\r")
+        assert r'run get_weather({"city":"Oslo\u202e"})?' in tty.read_until("[y/N] ")
+        tty.send_keys(b"y\r")
+        tty.read_until("Hello there!")
+        tty.read_until("> ")
+        tty.send_keys(b"\x04")
         assert process.wait(60) == 0
     assert read_messages(server.received[1])[-1]["content"] == "Oslo\u202e 1"
 
@@ -167,72 +173,72 @@ def test_tools_of_a_server_run_in_a_conversation(serve: Serve, keyed: dict[str, 
 @pytest.mark.slow
 @pytest.mark.parametrize("size", [50_000])
 def test_a_long_text_is_pasted_whole(serve: Serve, keyed: dict[str, str], size: int) -> None:
-    server = serve(friendly)
+    server = serve(answer_hello)
     text = "word \u4f60\n" * (size // 7) + "end"
-    with terminal("chat", *at(server), env=keyed) as (process, tty):
-        tty.until("> ")
-        tty.paste(text)
-        tty.type(b"\r")
-        tty.until("Hello there!")
-        tty.type(b"\x04")
+    with open_terminal("chat", *build_options(server), env=keyed) as (process, tty):
+        tty.read_until("> ")
+        tty.send_paste(text)
+        tty.send_keys(b"\r")
+        tty.read_until("Hello there!")
+        tty.send_keys(b"\x04")
         assert process.wait(60) == 0
-    assert texts(server.received[0]) == [text]
+    assert get_texts(server.received[0]) == [text]
 
 
 @pytest.mark.slow
 def test_a_terminal_without_escape_sequences_gets_none(serve: Serve, keyed: dict[str, str]) -> None:
-    server = serve(friendly)
-    with terminal("chat", *at(server), env=keyed | {"TERM": "dumb"}) as (process, tty):
-        tty.until("> ")
-        tty.type(b"Hi\r")
-        tty.until("Hello there!")
-        tty.until("> ")
-        tty.type(b"\x04")
+    server = serve(answer_hello)
+    with open_terminal("chat", *build_options(server), env=keyed | {"TERM": "dumb"}) as (process, tty):
+        tty.read_until("> ")
+        tty.send_keys(b"Hi\r")
+        tty.read_until("Hello there!")
+        tty.read_until("> ")
+        tty.send_keys(b"\x04")
         assert process.wait(60) == 0
-    assert texts(server.received[0]) == ["Hi"]
+    assert get_texts(server.received[0]) == ["Hi"]
     assert "\x1b" not in tty.raw
 
 
 @pytest.mark.slow
 def test_one_prompt_on_a_terminal_asks_before_a_call(serve: Serve, keyed: dict[str, str], tmp_path: Path) -> None:
     (tmp_path / "adder.py").write_text(TOOLS)
-    server = serve(calling, friendly)
-    arguments = ("chat", "Add", *at(server), "--tools", f"{tmp_path / 'adder.py'}:add")
-    with terminal(*arguments, env=keyed) as (process, tty):
-        tty.until("[y/N] ")
-        tty.type(b"yes\r")
-        tty.until("Hello there!")
+    server = serve(call_tool, answer_hello)
+    arguments = ("chat", "Add", *build_options(server), "--tools", f"{tmp_path / 'adder.py'}:add")
+    with open_terminal(*arguments, env=keyed) as (process, tty):
+        tty.read_until("[y/N] ")
+        tty.send_keys(b"yes\r")
+        tty.read_until("Hello there!")
         assert process.wait(60) == 0
     assert read_messages(server.received[1])[-1]["content"] == "42"
 
-    server = serve(calling, friendly)
-    with terminal("chat", "Add", *at(server), *arguments[-2:], env=keyed) as (process, tty):
-        tty.until("[y/N] ")
-        tty.type(b"\x03")
+    server = serve(call_tool, answer_hello)
+    with open_terminal("chat", "Add", *build_options(server), *arguments[-2:], env=keyed) as (process, tty):
+        tty.read_until("[y/N] ")
+        tty.send_keys(b"\x03")
         assert process.wait(60) == 130
     assert len(server.received) == 1
 
 
 @pytest.mark.slow
 def test_the_history_is_kept_across_runs_and_has_no_secrets(serve: Serve, keyed: dict[str, str]) -> None:
-    server = serve(friendly)
-    with terminal("chat", *at(server), env=keyed) as (process, tty):
-        tty.until("> ")
-        tty.type(f"My key is {KEY}, or password=hunter2-hunter2\r".encode())
-        tty.until("Hello there!")
-        tty.until("> ")
-        tty.type(b"\x04")
+    server = serve(answer_hello)
+    with open_terminal("chat", *build_options(server), env=keyed) as (process, tty):
+        tty.read_until("> ")
+        tty.send_keys(f"My key is {KEY}, or password=hunter2-hunter2\r".encode())
+        tty.read_until("Hello there!")
+        tty.read_until("> ")
+        tty.send_keys(b"\x04")
         assert process.wait(60) == 0
-    with terminal("chat", *at(server), env=keyed) as (process, tty):
-        tty.until("> ")
-        tty.type(b"\x1b[A\r")
-        tty.until("Hello there!")
-        tty.until("> ")
-        tty.type(b"\x04")
+    with open_terminal("chat", *build_options(server), env=keyed) as (process, tty):
+        tty.read_until("> ")
+        tty.send_keys(b"\x1b[A\r")
+        tty.read_until("Hello there!")
+        tty.read_until("> ")
+        tty.send_keys(b"\x04")
         assert process.wait(60) == 0
 
-    assert KEY in texts(server.received[0])[-1]
-    assert texts(server.received[1]) == ["My key is [redacted], or password=[redacted]"]
+    assert KEY in get_texts(server.received[0])[-1]
+    assert get_texts(server.received[1]) == ["My key is [redacted], or password=[redacted]"]
     state = Path(keyed["VICTOR_FP_STATE_DIR"])
     assert {path.name for path in state.iterdir()} == {"history", "log.sqlite"}
     for path in (state, *state.iterdir()):
@@ -242,19 +248,19 @@ def test_the_history_is_kept_across_runs_and_has_no_secrets(serve: Serve, keyed:
 
 @pytest.mark.slow
 def test_without_a_log_nothing_is_kept(serve: Serve, keyed: dict[str, str]) -> None:
-    with terminal("chat", "--no-log", *at(serve(friendly)), env=keyed) as (process, tty):
-        tty.until("> ")
-        tty.type(b"Hi\r")
-        tty.until("Hello there!")
-        tty.until("> ")
-        tty.type(b"\x04")
+    with open_terminal("chat", "--no-log", *build_options(serve(answer_hello)), env=keyed) as (process, tty):
+        tty.read_until("> ")
+        tty.send_keys(b"Hi\r")
+        tty.read_until("Hello there!")
+        tty.read_until("> ")
+        tty.send_keys(b"\x04")
         assert process.wait(60) == 0
     assert not Path(keyed["VICTOR_FP_STATE_DIR"]).exists()
 
 
 @pytest.mark.slow
 def test_commands_change_the_conversation(serve: Serve, keyed: dict[str, str], tmp_path: Path) -> None:
-    server, other = serve(friendly), serve(friendly)
+    server, other = serve(answer_hello), serve(answer_hello)
     (tmp_path / "letter.pdf").write_bytes(b"%PDF-1.4 x")
     (tmp_path / "notes.txt").write_bytes(b"hello")
     saved = tmp_path / "talk.json"
@@ -270,13 +276,16 @@ def test_commands_change_the_conversation(serve: Serve, keyed: dict[str, str], t
         ("Again", "Hello there!"),
         ("/help", "/attach"),
     ]
-    with terminal("chat", *at(server), env=keyed | {"VLLM_BASE_URL": f"{other.url}/v1"}) as (process, tty):
+    with open_terminal("chat", *build_options(server), env=keyed | {"VLLM_BASE_URL": f"{other.url}/v1"}) as (
+        process,
+        tty,
+    ):
         for typed, shown in lines:
-            tty.until("> ")
-            tty.type(typed.encode() + b"\r")
-            tty.until(shown)
-        tty.until("> ")
-        tty.type(b"/exit\r")
+            tty.read_until("> ")
+            tty.send_keys(typed.encode() + b"\r")
+            tty.read_until(shown)
+        tty.read_until("> ")
+        tty.send_keys(b"/exit\r")
         assert process.wait(60) == 0
 
     first, retried = server.received
@@ -284,27 +293,27 @@ def test_commands_change_the_conversation(serve: Serve, keyed: dict[str, str], t
     assert [part["type"] for part in read_messages(first)[1]["content"]] == ["file", "text"]
     assert read_messages(retried) == read_messages(first)
     (last,) = other.received
-    assert (last.json()["model"], texts(last)) == ("m-9", ["Be brief", "Again"])
+    assert (last.json()["model"], get_texts(last)) == ("m-9", ["Be brief", "Again"])
     assert [message["role"] for message in json.loads(saved.read_text())] == ["system", "user", "assistant"]
 
 
 def test_ctrl_c_empties_the_prompt_before_it_leaves_and_the_terminal_is_given_back(
     serve: Serve, keyed: dict[str, str]
 ) -> None:
-    server = serve(friendly)
-    with terminal("chat", *at(server), env=keyed) as (process, tty):
+    server = serve(answer_hello)
+    with open_terminal("chat", *build_options(server), env=keyed) as (process, tty):
         before = termios.tcgetattr(tty.descriptor)
-        tty.until("> ")
-        tty.type(b"never sent\x03Hi\r")
-        tty.until("Hello there!")
-        tty.until("> ")
+        tty.read_until("> ")
+        tty.send_keys(b"never sent\x03Hi\r")
+        tty.read_until("Hello there!")
+        tty.read_until("> ")
         during = termios.tcgetattr(tty.descriptor)
-        tty.type(b"\x03")
+        tty.send_keys(b"\x03")
         assert process.wait(60) == 130
         after = termios.tcgetattr(tty.descriptor)
         tty.rest()
 
-    assert texts(server.received[0]) == ["Hi"]
+    assert get_texts(server.received[0]) == ["Hi"]
     assert not during[3] & (termios.ECHO | termios.ICANON)
     assert after[3] & termios.ECHO
     assert after[3] & termios.ICANON
@@ -315,40 +324,40 @@ def test_ctrl_c_empties_the_prompt_before_it_leaves_and_the_terminal_is_given_ba
 @pytest.mark.slow
 def test_a_stopped_answer_can_be_asked_again(serve: Serve, keyed: dict[str, str]) -> None:
     slow = Slow()
-    server = serve(slow, friendly)
-    with terminal("chat", *at(server), env=keyed) as (process, tty):
-        tty.until("> ")
-        tty.type(b"Tell me\r")
-        tty.until("Once")
-        tty.type(b"\x03")
-        tty.until("stopped")
+    server = serve(slow, answer_hello)
+    with open_terminal("chat", *build_options(server), env=keyed) as (process, tty):
+        tty.read_until("> ")
+        tty.send_keys(b"Tell me\r")
+        tty.read_until("Once")
+        tty.send_keys(b"\x03")
+        tty.read_until("stopped")
         slow.go_on.set()
-        tty.until("> ")
-        tty.type(b"/retry\r")
-        tty.until("Hello there!")
-        tty.type(b"\x04")
+        tty.read_until("> ")
+        tty.send_keys(b"/retry\r")
+        tty.read_until("Hello there!")
+        tty.send_keys(b"\x04")
         assert process.wait(60) == 0
-    assert texts(server.received[1]) == ["Tell me"]
+    assert get_texts(server.received[1]) == ["Tell me"]
 
 
 @pytest.mark.slow
 def test_a_conversation_goes_on_where_it_was_left(serve: Serve, keyed: dict[str, str]) -> None:
-    server = serve(friendly)
-    assert victor("chat", "First", *at(server), "--system", "Be kind", env=keyed).returncode == 0
-    with terminal("chat", "-c", env=keyed) as (process, tty):
-        assert "continuing (1 turns): First" in tty.until("> ")
-        tty.type(b"Second\r")
-        tty.until("Hello there!")
-        tty.until("> ")
-        tty.type(b"\x04")
+    server = serve(answer_hello)
+    assert victor("chat", "First", *build_options(server), "--system", "Be kind", env=keyed).returncode == 0
+    with open_terminal("chat", "-c", env=keyed) as (process, tty):
+        assert "continuing (1 turns): First" in tty.read_until("> ")
+        tty.send_keys(b"Second\r")
+        tty.read_until("Hello there!")
+        tty.read_until("> ")
+        tty.send_keys(b"\x04")
         assert process.wait(60) == 0
     assert victor("chat", "-c", "Third", env=keyed).stdout == "Hello there!\n"
-    assert texts(server.received[2]) == ["Be kind", "First", "Hello there!", "Second", "Hello there!", "Third"]
+    assert get_texts(server.received[2]) == ["Be kind", "First", "Hello there!", "Second", "Hello there!", "Third"]
 
 
 @pytest.mark.slow
 def test_options_and_settings_of_a_conversation_are_restored(serve: Serve, keyed: dict[str, str]) -> None:
-    server, other = serve(friendly), serve(friendly)
+    server, other = serve(answer_hello), serve(answer_hello)
     begun = (
         "--temperature",
         "0.3",
@@ -361,7 +370,7 @@ def test_options_and_settings_of_a_conversation_are_restored(serve: Serve, keyed
         "--setting",
         "organization=org-1",
     )
-    assert victor("chat", "First", *at(server), *begun, env=keyed).returncode == 0
+    assert victor("chat", "First", *build_options(server), *begun, env=keyed).returncode == 0
     environment = keyed | {"VLLM_BASE_URL": f"{other.url}/v1"}
 
     def send(*arguments: str) -> tuple[dict[str, object], str | None]:
@@ -386,9 +395,9 @@ def test_options_and_settings_of_a_conversation_are_restored(serve: Serve, keyed
 
 @pytest.mark.slow
 def test_options_that_hold_a_secret_are_not_kept(serve: Serve, keyed: dict[str, str]) -> None:
-    server = serve(friendly)
+    server = serve(answer_hello)
     begun = ("-o", f'extra_body={{"note": "{KEY}"}}', "-o", "seed=1")
-    assert victor("chat", "First", *at(server), *begun, env=keyed).returncode == 0
+    assert victor("chat", "First", *build_options(server), *begun, env=keyed).returncode == 0
     assert server.received[0].json()["note"] == KEY
     assert victor("chat", "-c", "Again", env=keyed).returncode == 0
     assert ("note" in server.received[1].json(), server.received[1].json()["seed"]) == (False, 1)
@@ -405,12 +414,12 @@ def test_tables_and_help_fit_60_columns(serve: Serve, keyed: dict[str, str], arg
             names = ["m-1", "a-model-with-a-rather-long-name-2026-11-29", "\u6a21\u578b" * 8]
             await talk.answer({"object": "list", "data": [{"id": name, "object": "model"} for name in names]})
         else:
-            await friendly(talk, received)
+            await answer_hello(talk, received)
 
     server = serve(models)
-    victor("chat", "A long question about \u4f60\u597d and everything " * 4, *at(server), env=keyed)
+    victor("chat", "A long question about \u4f60\u597d and everything " * 4, *build_options(server), env=keyed)
     more = ("-p", "openai", "--base-url", f"{server.url}/v1") if arguments == ("models",) else ()
-    with terminal(*arguments, *more, env=keyed, columns=60) as (process, tty):
+    with open_terminal(*arguments, *more, env=keyed, columns=60) as (process, tty):
         shown = tty.rest()
         assert process.wait(60) == 0
 

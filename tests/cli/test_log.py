@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner, Result
 
-from tests.cli.conftest import KEY, at, friendly, victor
+from tests.cli.conftest import KEY, answer_hello, build_options, victor
 from tests.loopback import Received, Serve, Talk
-from tests.openai_shapes import chunks, error
+from tests.openai_shapes import build_chunks, build_error
 from victor_fp.cli.app import app
 from victor_fp.cli.commands import TargetOptions
 from victor_fp.cli.conversation_log import choose_target
@@ -110,14 +110,14 @@ def test_a_search_finds_all_words_in_any_case_and_script(store: LogStore, world:
     number, _ = append(store, None, turn("Flüsse in EUROPA?", "Der Rhein. " + "x" * 500))
     append(store, number, turn("Was heißt 你好?", "Hello 100% _sure_"))
 
-    def found(*words: str) -> int:
+    def count_found(*words: str) -> int:
         return len(run("search", *words, env=world).stdout.splitlines())
 
-    assert found("flüsse", "rhein") == found("FLÜSSE europa") == 1
-    assert found("rhein", "hello") == 0
-    assert found("HEISST", "你好") == found("100%") == found("_sure_") == 1
-    assert found("%") == 1
-    assert found("in") == 1
+    assert count_found("flüsse", "rhein") == count_found("FLÜSSE europa") == 1
+    assert count_found("rhein", "hello") == 0
+    assert count_found("HEISST", "你好") == count_found("100%") == count_found("_sure_") == 1
+    assert count_found("%") == 1
+    assert count_found("in") == 1
     assert "Rhein" in run("search", "rhein", env=world).stdout
     assert run("search", " ", env=world).exit_code == 2
 
@@ -174,7 +174,7 @@ def test_a_log_that_is_damaged_stops_no_answer(serve: Serve, keyed: dict[str, st
     store.path.parent.mkdir()
     store.path.write_bytes(b"this is no database" * 100)
 
-    answered = victor("chat", "Hi", *at(serve(friendly)), env=keyed)
+    answered = victor("chat", "Hi", *build_options(serve(answer_hello)), env=keyed)
     listed = run("list", env=keyed)
 
     assert (answered.stdout, answered.returncode) == ("Hello there!\n", 0)
@@ -186,11 +186,11 @@ def test_a_log_that_is_damaged_stops_no_answer(serve: Serve, keyed: dict[str, st
 def test_secrets_are_not_logged_and_state_of_vendors_is_kept(
     serve: Serve, keyed: dict[str, str], store: LogStore
 ) -> None:
-    async def leaking(talk: Talk, received: Received) -> None:
-        await talk.events(*chunks("It is ", KEY, " then"))
+    async def stream_key(talk: Talk, received: Received) -> None:
+        await talk.send_events(*build_chunks("It is ", KEY, " then"))
 
     environment = keyed | {"MY_SECRET_TOKEN": "wholly-unlikely-words"}
-    victor("chat", f"Is {KEY} good? Or wholly-unlikely-words?", *at(serve(leaking)), env=environment)
+    victor("chat", f"Is {KEY} good? Or wholly-unlikely-words?", *build_options(serve(stream_key)), env=environment)
 
     (turn_,) = store.load(1).unwrap().turns  # type: ignore[union-attr]  # it was just written
     assert turn_.prompt == "Is [redacted] good? Or [redacted]?"
@@ -210,15 +210,15 @@ def test_secrets_are_not_logged_and_state_of_vendors_is_kept(
 def test_no_log_option_disables_the_log(serve: Serve, keyed: dict[str, str], store: LogStore, more: list[str]) -> None:
     options = [word for word in more if word.startswith("--")]
     variables = dict(word.split("=") for word in more if "=" in word)
-    assert victor("chat", "Hi", *at(serve(friendly)), *options, env=keyed | variables).returncode == 0
+    assert victor("chat", "Hi", *build_options(serve(answer_hello)), *options, env=keyed | variables).returncode == 0
     assert not store.path.exists()
 
 
 def test_a_call_that_failed_is_not_logged(serve: Serve, keyed: dict[str, str], store: LogStore) -> None:
     async def refuse(talk: Talk, received: Received) -> None:
-        await talk.answer(error("Bad", "invalid_value"), status=400)
+        await talk.answer(build_error("Bad", "invalid_value"), status=400)
 
-    assert victor("chat", "Hi", *at(serve(refuse)), env=keyed).returncode == 2
+    assert victor("chat", "Hi", *build_options(serve(refuse)), env=keyed).returncode == 2
     assert not store.path.exists()
 
 

@@ -17,7 +17,7 @@ from victor_fp.core.catalogue.entries import GROUPS
 from victor_fp.providers.installed import find_entry_points
 
 
-def listed(*arguments: str, env: dict[str, str]) -> dict[str, list[str]]:
+def run_providers(*arguments: str, env: dict[str, str]) -> dict[str, list[str]]:
     result = CliRunner().invoke(app, ["providers", *arguments], env=env)
     assert result.exit_code == 0
     assert KEY not in result.output
@@ -25,7 +25,7 @@ def listed(*arguments: str, env: dict[str, str]) -> dict[str, list[str]]:
 
 
 def test_every_provider_of_the_catalogue_is_a_line(keyed: dict[str, str]) -> None:
-    rows = listed(env=keyed)
+    rows = run_providers(env=keyed)
     assert set(CATALOGUE.names) <= set(rows)
     assert rows["openai"][:2] == ["openai-chat", "environment OPENAI_API_KEY"]
     assert rows["anthropic"][1] == "missing: ANTHROPIC_API_KEY"
@@ -44,10 +44,10 @@ def test_the_command_without_the_parser_of_options_prints_the_same(
 
 
 def test_search_looks_at_names_aliases_titles_and_addresses(world: dict[str, str]) -> None:
-    assert set(listed("--search", "CLAUDE", env=world)) == {"anthropic", "vertex-anthropic", "azure-anthropic"}
-    assert "qwen" in listed("--search", "dashscope-intl", env=world)
-    assert "moonshot" in listed("--search", "Moonshot AI", env=world)
-    assert listed("--search", "nobody at all", env=world) == {}
+    assert set(run_providers("--search", "CLAUDE", env=world)) == {"anthropic", "vertex-anthropic", "azure-anthropic"}
+    assert "qwen" in run_providers("--search", "dashscope-intl", env=world)
+    assert "moonshot" in run_providers("--search", "Moonshot AI", env=world)
+    assert run_providers("--search", "nobody at all", env=world) == {}
 
 
 def test_a_key_in_the_file_counts(world: dict[str, str]) -> None:

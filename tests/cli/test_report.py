@@ -8,23 +8,23 @@ from pathlib import Path
 import pytest
 
 from tests.acme import HI
-from tests.cli.conftest import KEY, at, friendly, victor
+from tests.cli.conftest import KEY, answer_hello, build_options, victor
 from tests.loopback import Received, Serve, Talk
-from tests.openai_shapes import error
+from tests.openai_shapes import build_error
 from victor_fp import ProviderRegistry
 from victor_fp.recording import Recording, read_recording
 
 
-async def fails(talk: Talk, received: Received) -> None:
-    await talk.answer(error(f"no such thing, {received.headers['authorization']}", "model_gone"), 404)
+async def fail_with_404(talk: Talk, received: Received) -> None:
+    await talk.answer(build_error(f"no such thing, {received.headers['authorization']}", "model_gone"), 404)
 
 
 def test_a_failing_call_is_written_without_the_key_and_replays(
     serve: Serve, keyed: dict[str, str], tmp_path: Path
 ) -> None:
-    server = serve(fails)
+    server = serve(fail_with_404)
     out = tmp_path / "report.yaml"
-    done = victor("report", "Hi", *at(server), "-o", str(out), env=keyed)
+    done = victor("report", "Hi", *build_options(server), "-o", str(out), env=keyed)
     assert (done.returncode, done.stdout) == (0, "")
     assert "victor: openai m-1: no such model (404, model_gone)" in done.stderr
     assert f"victor: wrote {out}, without keys" in done.stderr
@@ -35,7 +35,7 @@ def test_a_failing_call_is_written_without_the_key_and_replays(
     (exchange,) = read_recording(out)
     assert exchange.request.url == f"{server.url}/v1/chat/completions"
 
-    async def replayed() -> int | None:
+    async def replay_status() -> int | None:
         recording = Recording(out, match="loose")
         provider = ProviderRegistry.create(
             "openai", api_key="k", base_url=f"{server.url}/v1", transport=recording.transport()
@@ -44,12 +44,14 @@ def test_a_failing_call_is_written_without_the_key_and_replays(
         status: int | None = result.failure().status
         return status
 
-    assert asyncio.run(replayed()) == 404
+    assert asyncio.run(replay_status()) == 404
 
 
 @pytest.mark.slow
 def test_a_call_that_works_is_shown_and_written(serve: Serve, keyed: dict[str, str], tmp_path: Path) -> None:
-    done = victor("report", *at(serve(friendly)), "-o", str(tmp_path / "r.yaml"), "--no-stream", env=keyed)
+    done = victor(
+        "report", *build_options(serve(answer_hello)), "-o", str(tmp_path / "r.yaml"), "--no-stream", env=keyed
+    )
     assert (done.returncode, done.stdout) == (0, "Hello there!\n")
     assert "# answered: stop" in (tmp_path / "r.yaml").read_text()
 

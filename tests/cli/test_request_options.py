@@ -10,9 +10,9 @@ import pytest
 from returns.result import Success
 from typer.testing import CliRunner, Result
 
-from tests.cli.conftest import at, friendly
+from tests.cli.conftest import answer_hello, build_options
 from tests.loopback import Received, Serve, Talk
-from tests.openai_shapes import body
+from tests.openai_shapes import build_body
 from victor_fp.cli.app import Effort, app
 from victor_fp.cli.request_options import list_option_types, parse_options
 from victor_fp.core.options import ChatOptions, ReasoningEffort
@@ -83,10 +83,19 @@ def test_every_option_can_be_given() -> None:
 
 
 def test_options_reach_the_request(serve: Serve, keyed: dict[str, str]) -> None:
-    server = serve(friendly)
+    server = serve(answer_hello)
 
     done = chat(
-        "-o", "top_p=0.5", "-o", "seed=7", "--reasoning-effort", "low", "-o", "max_tokens=9", *at(server), env=keyed
+        "-o",
+        "top_p=0.5",
+        "-o",
+        "seed=7",
+        "--reasoning-effort",
+        "low",
+        "-o",
+        "max_tokens=9",
+        *build_options(server),
+        env=keyed,
     )
 
     assert (done.exit_code, done.stderr) == (0, "")
@@ -100,7 +109,7 @@ def test_two_values_for_one_option_are_refused(keyed: dict[str, str]) -> None:
     assert (done.exit_code, "temperature" in done.stderr) == (2, True)
 
 
-def schema_file(tmp_path: Path, schema: object = CITY) -> str:
+def write_schema(tmp_path: Path, schema: object = CITY) -> str:
     path = tmp_path / "city.json"
     path.write_text(json.dumps(schema))
     return str(path)
@@ -108,10 +117,10 @@ def schema_file(tmp_path: Path, schema: object = CITY) -> str:
 
 def test_an_answer_by_a_schema_is_one_line_of_json(serve: Serve, keyed: dict[str, str], tmp_path: Path) -> None:
     async def answer(talk: Talk, received: Received) -> None:
-        await talk.answer(body('{"name": "Oslo",\n "n": 1}'))
+        await talk.answer(build_body('{"name": "Oslo",\n "n": 1}'))
 
     server = serve(answer)
-    done = chat("--schema", schema_file(tmp_path), *at(server), env=keyed)
+    done = chat("--schema", write_schema(tmp_path), *build_options(server), env=keyed)
 
     assert (done.stdout, done.stderr, done.exit_code) == ('{"name":"Oslo","n":1}\n', "", 0)
     format_: Any = server.received[0].json()["response_format"]
@@ -120,11 +129,11 @@ def test_an_answer_by_a_schema_is_one_line_of_json(serve: Serve, keyed: dict[str
 
 def test_an_answer_that_does_not_match_is_an_error(serve: Serve, keyed: dict[str, str], tmp_path: Path) -> None:
     async def answer(talk: Talk, received: Received) -> None:
-        await talk.answer(body('{"name": 1, "n": 1}'))
+        await talk.answer(build_body('{"name": 1, "n": 1}'))
 
-    path = schema_file(tmp_path)
-    done = chat("--schema", path, *at(serve(answer)), env=keyed)
-    as_json = chat("--schema", path, "--json", *at(serve(answer)), env=keyed)
+    path = write_schema(tmp_path)
+    done = chat("--schema", path, *build_options(serve(answer)), env=keyed)
+    as_json = chat("--schema", path, "--json", *build_options(serve(answer)), env=keyed)
 
     assert (done.stdout, done.exit_code) == ("", 1)
     assert "name" in done.stderr
@@ -135,8 +144,8 @@ def test_an_answer_that_does_not_match_is_an_error(serve: Serve, keyed: dict[str
 def test_invalid_schema_is_rejected_before_sending(
     serve: Serve, keyed: dict[str, str], tmp_path: Path, schema: object
 ) -> None:
-    server = serve(friendly)
-    done = chat("--schema", schema_file(tmp_path, schema), *at(server), env=keyed)
-    missing = chat("--schema", str(tmp_path / "none.json"), *at(server), env=keyed)
+    server = serve(answer_hello)
+    done = chat("--schema", write_schema(tmp_path, schema), *build_options(server), env=keyed)
+    missing = chat("--schema", str(tmp_path / "none.json"), *build_options(server), env=keyed)
     assert (done.exit_code, missing.exit_code, server.received) == (2, 2, [])
     assert "city.json" in done.stderr

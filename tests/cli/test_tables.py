@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner, Result
 
-from tests.cli.conftest import at, friendly
+from tests.cli.conftest import answer_hello, build_options
 from tests.loopback import Received, Serve, Talk
-from tests.openai_shapes import error
+from tests.openai_shapes import build_error
 from victor_fp.cli.app import app
 
 
@@ -19,7 +19,7 @@ def run(*arguments: str, env: dict[str, str]) -> Result:
 
 
 def test_models_are_lines_with_the_id_first(serve: Serve, keyed: dict[str, str]) -> None:
-    result = run("models", "-p", "openai", "--base-url", f"{serve(friendly).url}/v1", env=keyed)
+    result = run("models", "-p", "openai", "--base-url", f"{serve(answer_hello).url}/v1", env=keyed)
 
     assert [line.split("\t")[0] for line in result.stdout.splitlines()] == ["m-1", "m-2"]
     assert result.exit_code == 0
@@ -27,7 +27,7 @@ def test_models_are_lines_with_the_id_first(serve: Serve, keyed: dict[str, str])
 
 def test_a_rejected_model_list_has_the_exit_code_of_a_call(serve: Serve, keyed: dict[str, str]) -> None:
     async def refuse(talk: Talk, received: Received) -> None:
-        await talk.answer(error("no", "invalid_api_key"), status=401)
+        await talk.answer(build_error("no", "invalid_api_key"), status=401)
 
     result = run("models", "-p", "openai", "--base-url", f"{serve(refuse).url}/v1", env=keyed)
 
@@ -36,8 +36,8 @@ def test_a_rejected_model_list_has_the_exit_code_of_a_call(serve: Serve, keyed: 
 
 
 def test_check_sends_a_request_and_reports_steps(serve: Serve, keyed: dict[str, str]) -> None:
-    server = serve(friendly)
-    place = at(server)
+    server = serve(answer_hello)
+    place = build_options(server)
 
     result = run("check", "openai", *place[2:], env=keyed)
 
@@ -54,9 +54,9 @@ def test_check_sends_a_request_and_reports_steps(serve: Serve, keyed: dict[str, 
 @pytest.mark.usefixtures("no_pauses")
 def test_a_check_stops_where_it_fails(serve: Serve, world: dict[str, str], keyed: dict[str, str]) -> None:
     async def refuse(talk: Talk, received: Received) -> None:
-        await talk.answer(error("no", "invalid_api_key"), status=401)
+        await talk.answer(build_error("no", "invalid_api_key"), status=401)
 
-    refused = run("check", "openai", *at(serve(refuse))[2:], env=keyed)
+    refused = run("check", "openai", *build_options(serve(refuse))[2:], env=keyed)
     nobody = run("check", "openai", "--model", "m", "--base-url", "http://127.0.0.1:9/v1", env=keyed)
     keyless = run("check", "openai", env=world)
 

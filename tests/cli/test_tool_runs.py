@@ -12,9 +12,9 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from tests.agent import mcp_server
-from tests.cli.conftest import KEY, at, friendly, victor
+from tests.cli.conftest import KEY, answer_hello, build_options, victor
 from tests.loopback import Received, Script, Serve, Talk
-from tests.openai_shapes import body, chunk
+from tests.openai_shapes import build_body, build_chunk
 from victor_fp.cli.app import app
 from victor_fp.cli.tool_sources import load_tools
 
@@ -50,8 +50,8 @@ LIMIT = 3
 '''
 
 
-def calls(*named: tuple[str, dict[str, object]]) -> Script:
-    async def script(talk: Talk, received: Received) -> None:
+def call_tools(*named: tuple[str, dict[str, object]]) -> Script:
+    async def answer(talk: Talk, received: Received) -> None:
         made = [
             {
                 "index": at,
@@ -63,15 +63,15 @@ def calls(*named: tuple[str, dict[str, object]]) -> Script:
         ]
         if not received.json().get("stream"):
             message = {"role": "assistant", "content": None, "tool_calls": made}
-            await talk.answer(body(choices=[{"index": 0, "message": message, "finish_reason": "tool_calls"}]))
+            await talk.answer(build_body(choices=[{"index": 0, "message": message, "finish_reason": "tool_calls"}]))
             return
-        called = chunk(choices=[{"index": 0, "delta": {"tool_calls": made}, "finish_reason": None}])
-        await talk.events(called, chunk(finish="tool_calls"))
+        called = build_chunk(choices=[{"index": 0, "delta": {"tool_calls": made}, "finish_reason": None}])
+        await talk.send_events(called, build_chunk(finish="tool_calls"))
 
-    return script
+    return answer
 
 
-def answers(received: Received) -> dict[str, str]:
+def get_results(received: Received) -> dict[str, str]:
     messages: Any = received.json()["messages"]
     return {one["tool_call_id"]: one["content"] for one in messages if one["role"] == "tool"}
 
@@ -90,9 +90,9 @@ def chat(*arguments: str, env: dict[str, str]) -> Result:
 def test_functions_of_a_file_run_and_their_output_is_not_in_the_answer(
     serve: Serve, keyed: dict[str, str], functions: Path
 ) -> None:
-    server = serve(calls(("add", {"a": 40, "b": 2}), ("shout", {"text": "hi"}), ("broken", {})), friendly)
+    server = serve(call_tools(("add", {"a": 40, "b": 2}), ("shout", {"text": "hi"}), ("broken", {})), answer_hello)
 
-    done = victor("chat", "Go", "--tools", str(functions), "--yes", *at(server), env=keyed)
+    done = victor("chat", "Go", "--tools", str(functions), "--yes", *build_options(server), env=keyed)
 
     assert (done.stdout, done.returncode) == ("Hello there!\n", 0)
     assert done.stderr.splitlines() == [
@@ -106,7 +106,7 @@ def test_functions_of_a_file_run_and_their_output_is_not_in_the_answer(
     offered: Any = server.received[0].json()["tools"]
     assert [one["function"]["name"] for one in offered] == ["add", "shout", "broken"]
     assert offered[0]["function"]["description"] == "Add two numbers."
-    results = answers(server.received[1])
+    results = get_results(server.received[1])
     assert (results["call_0"], results["call_1"]) == ("42", "HI")
     assert "no" in results["call_2"]
 
@@ -116,29 +116,31 @@ def test_functions_of_a_module_by_name(
     serve: Serve, keyed: dict[str, str], functions: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(functions.parent)
-    server = serve(calls(("draw", {})), friendly)
+    server = serve(call_tools(("draw", {})), answer_hello)
 
-    done = victor("chat", "Go", "--tools", "my_functions:add,Deck.draw", "--yes", "--json", *at(server), env=keyed)
+    done = victor(
+        "chat", "Go", "--tools", "my_functions:add,Deck.draw", "--yes", "--json", *build_options(server), env=keyed
+    )
 
     assert json.loads(done.stdout)["content"] == "Hello there!"
-    assert answers(server.received[1]) == {"call_0": "ace"}
+    assert get_results(server.received[1]) == {"call_0": "ace"}
 
 
 @pytest.mark.slow
 def test_unknown_tool_is_reported_to_the_model(serve: Serve, keyed: dict[str, str], functions: Path) -> None:
-    server = serve(calls(("subtract", {"a": 1})), friendly)
+    server = serve(call_tools(("subtract", {"a": 1})), answer_hello)
 
-    done = victor("chat", "Go", "--tools", f"{functions}:add", "-y", *at(server), env=keyed)
+    done = victor("chat", "Go", "--tools", f"{functions}:add", "-y", *build_options(server), env=keyed)
 
     assert done.returncode == 0
-    assert "unknown tool 'subtract'; tools: add" in answers(server.received[1])["call_0"]
+    assert "unknown tool 'subtract'; tools: add" in get_results(server.received[1])["call_0"]
 
 
 @pytest.mark.slow
 def test_a_model_that_never_stops_calling_is_stopped(serve: Serve, keyed: dict[str, str], functions: Path) -> None:
-    server = serve(calls(("add", {"a": 1})))
+    server = serve(call_tools(("add", {"a": 1})))
 
-    done = victor("chat", "Go", "--tools", str(functions), "--yes", *at(server), env=keyed)
+    done = victor("chat", "Go", "--tools", str(functions), "--yes", *build_options(server), env=keyed)
 
     assert done.returncode == 0
     assert len(server.received) == 32
@@ -148,9 +150,9 @@ def test_a_model_that_never_stops_calling_is_stopped(serve: Serve, keyed: dict[s
 def test_without_a_terminal_nothing_runs_unless_it_is_allowed(
     serve: Serve, keyed: dict[str, str], functions: Path
 ) -> None:
-    server = serve(friendly)
+    server = serve(answer_hello)
     for more in (("--tools", str(functions)), ("--mcp", "some-server")):
-        done = victor("chat", "Go", *more, *at(server), env=keyed)
+        done = victor("chat", "Go", *more, *build_options(server), env=keyed)
         assert (done.returncode, "--yes" in done.stderr) == (2, True)
     assert server.received == []
 
@@ -194,20 +196,28 @@ def test_tools_of_an_mcp_server_run_and_keys_are_kept_from_it(
     other.write_text(
         "import os, sys\nfrom mcp.server.mcpserver import MCPServer\nserver = MCPServer('other')\n"
         "print('\\x1b]0;title\\x07noise', file=sys.stderr, flush=True)\n"
-        "@server.tool()\ndef weather() -> str:\n    'Variables.'\n"
+        "@server.tool()\ndef get_weather() -> str:\n    'Variables.'\n"
         "    return ' '.join(f'{name}={os.environ.get(name)}' for name in ('OPENAI_API_KEY', 'MINE'))\n"
         "server.run('stdio')\n"
     )
     commands = [shlex.join([sys.executable, str(path)]) for path in (Path(mcp_server.__file__), other)]
-    server = serve(calls(("weather", {"city": "Oslo"}), ("server2_weather", {})), friendly)
+    server = serve(call_tools(("get_weather", {"city": "Oslo"}), ("server2_get_weather", {})), answer_hello)
 
     done = victor(
-        "chat", "Go", "--mcp", commands[0], "--mcp", commands[1], "--yes", *at(server), env=keyed | {"MINE": "yes"}
+        "chat",
+        "Go",
+        "--mcp",
+        commands[0],
+        "--mcp",
+        commands[1],
+        "--yes",
+        *build_options(server),
+        env=keyed | {"MINE": "yes"},
     )
 
     assert (done.stdout, done.returncode) == ("Hello there!\n", 0), done.stderr
     assert "noise" not in done.stderr
-    assert answers(server.received[1]) == {"call_0": "Oslo 1", "call_1": "OPENAI_API_KEY=None MINE=yes"}
+    assert get_results(server.received[1]) == {"call_0": "Oslo 1", "call_1": "OPENAI_API_KEY=None MINE=yes"}
     assert KEY not in server.received[1].body.decode()
 
 
@@ -225,8 +235,8 @@ def test_a_server_that_cannot_be_started_is_one_line(
     serve: Serve, keyed: dict[str, str], command: str, words: str
 ) -> None:
     pytest.importorskip("mcp")
-    server = serve(friendly)
-    done = victor("chat", "Go", "--mcp", command, "--yes", *at(server), env=keyed)
+    server = serve(answer_hello)
+    done = victor("chat", "Go", "--mcp", command, "--yes", *build_options(server), env=keyed)
     assert (done.stdout, server.received) == ("", [])
     assert done.returncode in (1, 2)
     assert done.stderr.startswith("victor: ")

@@ -19,7 +19,7 @@ def write(path: Path, text: str) -> None:
     path.write_text(text, "utf-8")
 
 
-def tree(tmp_path: Path) -> Path:
+def write_tree(tmp_path: Path) -> Path:
     """A directory as models.dev keeps it: DeepSeek has moved, one model of its is new, another has ended."""
     root = tmp_path / "providers" / "deepseek"
     write(
@@ -34,7 +34,7 @@ def tree(tmp_path: Path) -> Path:
 
 
 def test_each_difference_is_a_line(tmp_path: Path) -> None:
-    assert compare_catalogue(tree(tmp_path)) == [
+    assert compare_catalogue(write_tree(tmp_path)) == [
         "deepseek: base URL is https://api.ds.example in the listing, https://api.deepseek.com/v1 in the catalogue",
         "deepseek: variables DS_KEY are not in the catalogue",
         "deepseek: model deepseek-v4-flash has a context window of 500000 in the listing, 1000000 in the catalogue",
@@ -68,7 +68,7 @@ def test_facts_that_several_providers_share_are_read_from_the_model_that_is_name
 
 
 def test_a_link_to_a_model_that_was_removed_is_a_model_that_has_ended(tmp_path: Path) -> None:
-    root = tree(tmp_path) / "providers" / "deepseek" / "models"
+    root = write_tree(tmp_path) / "providers" / "deepseek" / "models"
     (root / "deepseek-v4-flash.toml").unlink()
     (root / "deepseek-v4-flash.toml").symlink_to("gone.toml")
     assert "deepseek: default model deepseek-v4-flash has ended" in compare_catalogue(tmp_path)
@@ -112,7 +112,7 @@ def test_fields_of_another_type_are_ignored(tmp_path: Path) -> None:
 def test_the_command_reports_and_fails_where_something_differs(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert main(["drift", "--models-dev", str(tree(tmp_path))]) == 1
+    assert main(["drift", "--models-dev", str(write_tree(tmp_path))]) == 1
     assert "deepseek: model next/ds-5 is new" in capsys.readouterr().out
     empty = tmp_path / "empty"
     empty.mkdir()

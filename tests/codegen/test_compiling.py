@@ -33,7 +33,7 @@ def compiled(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return out
 
 
-def loaded(path: Path) -> ModuleType:
+def load_module(path: Path) -> ModuleType:
     name = f"compiled_{path.stem}"
     spec = importlib.util.spec_from_file_location(name, path)
     assert spec is not None
@@ -43,7 +43,7 @@ def loaded(path: Path) -> ModuleType:
     return module
 
 
-def texts(folder: Path) -> dict[str, bytes]:
+def read_files(folder: Path) -> dict[str, bytes]:
     return {
         path.relative_to(folder).as_posix(): path.read_bytes()
         for path in folder.rglob("*")
@@ -52,7 +52,7 @@ def texts(folder: Path) -> dict[str, bytes]:
 
 
 def test_one_package_with_two_modules_per_document(compiled: Path) -> None:
-    assert set(texts(compiled)) == {
+    assert set(read_files(compiled)) == {
         "__init__.py",
         "py.typed",
         "post_office/__init__.py",
@@ -64,7 +64,7 @@ def test_one_package_with_two_modules_per_document(compiled: Path) -> None:
 
 def test_two_runs_give_the_same_bytes(compiled: Path, tmp_path: Path) -> None:
     compile_documents(FIXTURES, tmp_path)
-    assert texts(tmp_path) == texts(compiled)
+    assert read_files(tmp_path) == read_files(compiled)
 
 
 def test_the_header_names_the_source_by_its_hash(compiled: Path) -> None:
@@ -74,7 +74,7 @@ def test_the_header_names_the_source_by_its_hash(compiled: Path) -> None:
 
 
 def test_requests_encode_tags_and_constants_and_leave_out_what_is_unset(compiled: Path) -> None:
-    wire = loaded(compiled / "post_office" / "request.py")
+    wire = load_module(compiled / "post_office" / "request.py")
     letter = wire.Letter(to="Ada", pages=[wire.TextPage(text="hi")], return_to=None)
     assert msgspec.json.decode(msgspec.json.encode(letter)) == {
         "to": "Ada",
@@ -85,7 +85,7 @@ def test_requests_encode_tags_and_constants_and_leave_out_what_is_unset(compiled
 
 
 def test_requests_are_immutable_and_reject_unknown_values(compiled: Path) -> None:
-    wire = loaded(compiled / "post_office" / "request.py")
+    wire = load_module(compiled / "post_office" / "request.py")
     with pytest.raises(AttributeError, match="immutable"):
         wire.TextPage(text="hi").text = "ho"
     with pytest.raises(msgspec.ValidationError):
@@ -93,7 +93,7 @@ def test_requests_are_immutable_and_reject_unknown_values(compiled: Path) -> Non
 
 
 def test_responses_decode_with_missing_extra_and_unknown_values(compiled: Path) -> None:
-    wire = loaded(compiled / "post_office" / "response.py")
+    wire = load_module(compiled / "post_office" / "response.py")
     receipt = msgspec.json.decode(b'{"state": "lost at sea", "object": "other", "tax": 1}', type=wire.Receipt)
     assert (receipt.state, receipt.object, receipt.id, receipt.pages) == ("lost at sea", "other", None, None)
     event = msgspec.json.decode(b'{"event": "moved"}', type=wire.TrackingEvent)
@@ -102,7 +102,7 @@ def test_responses_decode_with_missing_extra_and_unknown_values(compiled: Path) 
 
 
 def test_a_body_written_inline_is_named_after_its_operation(compiled: Path) -> None:
-    wire = loaded(compiled / "post_office" / "response.py")
+    wire = load_module(compiled / "post_office" / "response.py")
     assert wire.SendLetterError(error=wire.Refusal(reason="no stamp", code=1)).error.code == 1
     assert msgspec.json.decode(b'[{"price": 1}]', type=wire.ListStampsResponse) == [wire.Stamp(price=1)]
 
@@ -151,7 +151,7 @@ def test_a_vendors_document_compiles_to_a_package_of_its_own(tmp_path: Path) -> 
     compile_vendor(
         FIXTURES / "post-office.yaml", ("sendLetter",), out, overlay_path=patch, response_components=("Stamp",)
     )
-    assert set(texts(out)) == {"__init__.py", "operations.py", "request.py", "response.py"}
+    assert set(read_files(out)) == {"__init__.py", "operations.py", "request.py", "response.py"}
     assert "    to: int\n" in (out / "request.py").read_text()
     assert "What is put into the box" not in (out / "request.py").read_text()
     assert "class Stamp(" in (out / "response.py").read_text()
@@ -167,12 +167,12 @@ def test_a_problem_is_one_line_and_exit_code_two(capsys: pytest.CaptureFixture[s
 def test_another_or_a_missing_generator_is_rejected_with_advice(
     version: str | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def installed(name: str) -> str:
+    def get_version(name: str) -> str:
         if version is None:
             raise metadata.PackageNotFoundError(name)
         return version
 
-    monkeypatch.setattr(metadata, "version", installed)
+    monkeypatch.setattr(metadata, "version", get_version)
     with pytest.raises(CodegenFailed, match=r"pip install '?(victor-fp\[codegen\]|datamodel-code-generator==0\.89\.0)"):
         require_generator()
 

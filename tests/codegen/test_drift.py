@@ -31,82 +31,82 @@ def ours() -> Document:
     return load_document(FIXTURE)
 
 
-def source(**changes: Any) -> Source:
+def build_source(**changes: Any) -> Source:
     plain = Source("office", "office.json", "1", "", "2026-01-01", OPERATIONS, {})
     return plain._replace(**changes)
 
 
-def changes(ours: Document, edit: Edit, **mapping: Any) -> set[tuple[str, str, str, str]]:
+def find_changes(ours: Document, edit: Edit, **mapping: Any) -> set[tuple[str, str, str, str]]:
     """What drift reports when the vendor's document is ours with an edit; used changes start with "!"."""
     content = copy.deepcopy(ours.content)
-    schema(content, "Refusal")["properties"].pop("code", None)
+    get_schema(content, "Refusal")["properties"].pop("code", None)
     edit(content)
     theirs = parse_document("office.json", json.dumps(content).encode())
-    found = compare_documents("post-office", ours, theirs, source(**mapping))
+    found = compare_documents("post-office", ours, theirs, build_source(**mapping))
     return {
         ("!" if change.used else "", f"{change.schema}.{change.field}", change.effect, change.detail)
         for change in found.changes
     }
 
 
-def schema(content: dict[str, Any], name: str) -> dict[str, Any]:
+def get_schema(content: dict[str, Any], name: str) -> dict[str, Any]:
     found: dict[str, Any] = content["components"]["schemas"][name]
     return found
 
 
-def field(content: dict[str, Any], name: str, of: str) -> dict[str, Any]:
-    found: dict[str, Any] = schema(content, of)["properties"][name]
+def get_field(content: dict[str, Any], name: str, of: str) -> dict[str, Any]:
+    found: dict[str, Any] = get_schema(content, of)["properties"][name]
     return found
 
 
 def test_a_document_does_not_drift_from_itself(ours: Document) -> None:
-    assert changes(ours, lambda content: None) == set()
+    assert find_changes(ours, lambda content: None) == set()
 
 
 def add_field(content: dict[str, Any]) -> None:
-    schema(content, "Receipt")["properties"]["tax"] = {"type": "number"}
+    get_schema(content, "Receipt")["properties"]["tax"] = {"type": "number"}
 
 
 def remove_field(content: dict[str, Any]) -> None:
-    del schema(content, "Receipt")["properties"]["weight"]
+    del get_schema(content, "Receipt")["properties"]["weight"]
 
 
 def rename_inner_field(content: dict[str, Any]) -> None:
-    field(content, "insurance", of="Letter")["properties"] = {"sum": {"type": "number"}}
+    get_field(content, "insurance", of="Letter")["properties"] = {"sum": {"type": "number"}}
 
 
 def change_type(content: dict[str, Any]) -> None:
-    field(content, "weight", of="Receipt")["type"] = "string"
+    get_field(content, "weight", of="Receipt")["type"] = "string"
 
 
 def count_in_fractions(content: dict[str, Any]) -> None:
-    field(content, "count", of="Receipt")["type"] = "number"
+    get_field(content, "count", of="Receipt")["type"] = "number"
 
 
-def demand_field(content: dict[str, Any]) -> None:
-    schema(content, "Letter")["properties"]["stamp"] = {"type": "string"}
-    schema(content, "Letter")["required"].append("stamp")
+def require_field(content: dict[str, Any]) -> None:
+    get_schema(content, "Letter")["properties"]["stamp"] = {"type": "string"}
+    get_schema(content, "Letter")["required"].append("stamp")
 
 
 def drop_variant(content: dict[str, Any]) -> None:
-    schema(content, "TrackingEvent")["oneOf"].pop()
+    get_schema(content, "TrackingEvent")["oneOf"].pop()
 
 
 def add_variant(content: dict[str, Any]) -> None:
-    schema(content, "TrackingEvent")["oneOf"].append({"properties": {"event": {"const": "lost"}}})
+    get_schema(content, "TrackingEvent")["oneOf"].append({"properties": {"event": {"const": "lost"}}})
 
 
-def other_values(content: dict[str, Any]) -> None:
-    field(content, "priority", of="Letter")["enum"] = ["slow", "express"]
+def change_values(content: dict[str, Any]) -> None:
+    get_field(content, "priority", of="Letter")["enum"] = ["slow", "express"]
 
 
 def narrow_request(content: dict[str, Any]) -> None:
-    field(content, "pages", of="Letter")["type"] = "string"
-    del field(content, "pages", of="Letter")["items"]
+    get_field(content, "pages", of="Letter")["type"] = "string"
+    del get_field(content, "pages", of="Letter")["items"]
 
 
 def allow_null(content: dict[str, Any]) -> None:
-    field(content, "id", of="Receipt")["type"] = ["string", "null"]
+    get_field(content, "id", of="Receipt")["type"] = ["string", "null"]
 
 
 def drop_operation(content: dict[str, Any]) -> None:
@@ -114,11 +114,11 @@ def drop_operation(content: dict[str, Any]) -> None:
 
 
 def allow_anything(content: dict[str, Any]) -> None:
-    schema(content, "Receipt")["properties"]["weight"] = {}
+    get_schema(content, "Receipt")["properties"]["weight"] = {}
 
 
 def open_values(content: dict[str, Any]) -> None:
-    del field(content, "state", of="Receipt")["enum"]
+    del get_field(content, "state", of="Receipt")["enum"]
 
 
 @pytest.mark.parametrize(
@@ -135,11 +135,11 @@ def open_values(content: dict[str, Any]) -> None:
         ),
         (change_type, {("!", "Receipt.weight", "changed", "number -> string")}),
         (count_in_fractions, {("!", "Receipt.count", "changed", "integer -> number")}),
-        (demand_field, {("!", "Letter.stamp", "added", "string, required")}),
+        (require_field, {("!", "Letter.stamp", "added", "string, required")}),
         (drop_variant, {("!", "TrackingEvent.", "removed", "variant event=delivered")}),
         (add_variant, {("", "TrackingEvent.", "added", "variant event=lost")}),
         (
-            other_values,
+            change_values,
             {
                 ("!", "Letter.priority", "removed", "value 'fast'"),
                 ("", "Letter.priority", "added", "value 'express'"),
@@ -155,32 +155,32 @@ def open_values(content: dict[str, Any]) -> None:
 def test_each_kind_of_change_is_reported_field_by_field(
     ours: Document, edit: Edit, expected: set[tuple[str, str, str, str]]
 ) -> None:
-    assert changes(ours, edit) == expected
+    assert find_changes(ours, edit) == expected
 
 
 def test_fields_of_other_vendors_are_not_expected_here(ours: Document) -> None:
-    def nothing(content: dict[str, Any]) -> None:
-        assert "code" not in schema(content, "Refusal")["properties"]
+    def keep_everything(content: dict[str, Any]) -> None:
+        assert "code" not in get_schema(content, "Refusal")["properties"]
 
-    def adopted(content: dict[str, Any]) -> None:
-        schema(content, "Refusal")["properties"]["code"] = {"type": "integer"}
+    def adopt_field(content: dict[str, Any]) -> None:
+        get_schema(content, "Refusal")["properties"]["code"] = {"type": "integer"}
 
-    assert changes(ours, nothing) == set()
-    assert changes(ours, nothing, vendor="island") == {("!", "Refusal.code", "removed", "in ours only")}
-    assert changes(ours, adopted) == {("", "Refusal.code", "added", "number")}
+    assert find_changes(ours, keep_everything) == set()
+    assert find_changes(ours, keep_everything, vendor="island") == {("!", "Refusal.code", "removed", "in ours only")}
+    assert find_changes(ours, adopt_field) == {("", "Refusal.code", "added", "number")}
 
 
 def test_fields_known_only_from_responses_are_not_expected_in_the_document(ours: Document) -> None:
     marked = copy.deepcopy(ours.content)
-    field(marked, "weight", of="Receipt")["x-undocumented"] = True
-    field(marked, "priority", of="Letter")["x-undocumented"] = ["fast"]
+    get_field(marked, "weight", of="Receipt")["x-undocumented"] = True
+    get_field(marked, "priority", of="Letter")["x-undocumented"] = ["fast"]
     mine = parse_document("post-office.json", json.dumps(marked).encode())
 
-    def poorer(content: dict[str, Any]) -> None:
+    def remove_more(content: dict[str, Any]) -> None:
         remove_field(content)
-        field(content, "priority", of="Letter")["enum"] = ["slow"]
+        get_field(content, "priority", of="Letter")["enum"] = ["slow"]
 
-    assert changes(mine, poorer) == set()
+    assert find_changes(mine, remove_more) == set()
 
 
 def test_one_component_for_several_of_the_vendors_misses_only_what_all_of_them_lack(ours: Document) -> None:
@@ -189,17 +189,17 @@ def test_one_component_for_several_of_the_vendors_misses_only_what_all_of_them_l
         schemas["SentText"] = copy.deepcopy(schemas["TextPage"])
         schemas["TextPage"]["properties"]["type"] = {"const": "text"}
         del schemas["SentText"]["properties"]["text"]
-        field(content, "pages", of="Letter")["items"]["oneOf"][0] = {"$ref": "#/components/schemas/SentText"}
+        get_field(content, "pages", of="Letter")["items"]["oneOf"][0] = {"$ref": "#/components/schemas/SentText"}
 
-    assert changes(ours, split) == {("!", "Letter.pages[]<text>.text", "removed", "in ours only")}
+    assert find_changes(ours, split) == {("!", "Letter.pages[]<text>.text", "removed", "in ours only")}
 
 
 def test_bodies_the_vendor_does_not_describe_are_listed_unless_mapped(ours: Document) -> None:
     content: dict[str, Any] = copy.deepcopy(ours.content)
     del content["paths"]["/letters"]["post"]["responses"]["200"]["content"]["text/event-stream"]
     theirs = parse_document("office.json", json.dumps(content).encode())
-    unmapped = compare_documents("post-office", ours, theirs, source())
-    mapped = compare_documents("post-office", ours, theirs, source(schemas={"TrackingEvent": "Moved"}))
+    unmapped = compare_documents("post-office", ours, theirs, build_source())
+    mapped = compare_documents("post-office", ours, theirs, build_source(schemas={"TrackingEvent": "Moved"}))
     assert unmapped.undescribed == ("TrackingEvent",)
     assert mapped.undescribed == ()
     assert Change("TrackingEvent", "", "removed", "variant event=delivered", used=True) in mapped.changes
@@ -290,62 +290,65 @@ def test_a_document_without_a_source_is_not_compared(openapi: Path, tmp_path: Pa
 
 
 def test_a_follower_need_not_have_what_only_the_first_vendor_has(ours: Document) -> None:
-    def edit(content: dict[str, Any]) -> None:
+    def remove_and_add(content: dict[str, Any]) -> None:
         remove_field(content)
         add_field(content)
 
     said = ("", "Receipt.tax", "added", "number")
-    assert changes(ours, edit) == {("!", "Receipt.weight", "removed", "in ours only"), said}
-    assert changes(ours, edit, of="post-office") == {said}
+    assert find_changes(ours, remove_and_add) == {("!", "Receipt.weight", "removed", "in ours only"), said}
+    assert find_changes(ours, remove_and_add, of="post-office") == {said}
     claimed = copy.deepcopy(ours.content)
-    field(claimed, "weight", of="Receipt")["x-vendor"] = ["office", "courier"]
+    get_field(claimed, "weight", of="Receipt")["x-vendor"] = ["office", "courier"]
     marked = parse_document("post-office.yaml", json.dumps(claimed).encode())
-    assert changes(marked, edit, of="post-office") == {("!", "Receipt.weight", "removed", "in ours only"), said}
+    assert find_changes(marked, remove_and_add, of="post-office") == {
+        ("!", "Receipt.weight", "removed", "in ours only"),
+        said,
+    }
 
 
 def test_a_follower_has_the_fields_that_are_marked_for_it_at_that_path(ours: Document) -> None:
     marked = copy.deepcopy(ours.content)
-    schema(marked, "Stamp")["properties"]["weight"] = {"type": "number", "x-vendor": ["office"]}
+    get_schema(marked, "Stamp")["properties"]["weight"] = {"type": "number", "x-vendor": ["office"]}
     mine = parse_document("post-office.json", json.dumps(marked).encode())
     expected = {("!", "Stamp.weight", "removed", "in ours only")}
-    assert changes(mine, remove_stamp_weight, of="post-office") == expected
-    assert changes(mine, lambda content: None, of="post-office") == set()
+    assert find_changes(mine, remove_stamp_weight, of="post-office") == expected
+    assert find_changes(mine, lambda content: None, of="post-office") == set()
 
 
 def remove_stamp_weight(content: dict[str, Any]) -> None:
     """Remove the field from both paths that have it; only one of them is marked."""
     remove_field(content)
-    del schema(content, "Stamp")["properties"]["weight"]
+    del get_schema(content, "Stamp")["properties"]["weight"]
 
 
 def test_a_marked_variant_is_expected_of_its_vendor_only(ours: Document) -> None:
     marked = copy.deepcopy(ours.content)
-    schema(marked, "Delivered")["x-vendor"] = ["office"]
+    get_schema(marked, "Delivered")["x-vendor"] = ["office"]
     mine = parse_document("post-office.json", json.dumps(marked).encode())
     gone = {("!", "TrackingEvent.", "removed", "variant event=delivered")}
-    assert changes(mine, drop_variant, of="post-office") == gone
-    assert changes(mine, drop_variant, of="post-office", vendor="courier") == set()
+    assert find_changes(mine, drop_variant, of="post-office") == gone
+    assert find_changes(mine, drop_variant, of="post-office", vendor="courier") == set()
 
 
 def test_a_complete_follower_has_all_unmarked_fields(ours: Document) -> None:
     expected = {("!", "Receipt.weight", "removed", "in ours only")}
-    assert changes(ours, remove_field, of="post-office", whole=True) == expected
-    assert changes(ours, remove_field, of="post-office") == set()
+    assert find_changes(ours, remove_field, of="post-office", whole=True) == expected
+    assert find_changes(ours, remove_field, of="post-office") == set()
 
 
 def test_values_of_one_vendor_only_are_not_expected_of_another(ours: Document) -> None:
     marked = copy.deepcopy(ours.content)
-    field(marked, "priority", of="Letter")["x-vendor-values"] = {"courier": ["fast"], "office": ["slow"]}
+    get_field(marked, "priority", of="Letter")["x-vendor-values"] = {"courier": ["fast"], "office": ["slow"]}
     mine = parse_document("post-office.json", json.dumps(marked).encode())
 
-    def slow_only(content: dict[str, Any]) -> None:
-        field(content, "priority", of="Letter")["enum"] = ["slow"]
+    def keep_slow(content: dict[str, Any]) -> None:
+        get_field(content, "priority", of="Letter")["enum"] = ["slow"]
 
-    def fast_only(content: dict[str, Any]) -> None:
-        field(content, "priority", of="Letter")["enum"] = ["fast"]
+    def keep_fast(content: dict[str, Any]) -> None:
+        get_field(content, "priority", of="Letter")["enum"] = ["fast"]
 
-    assert changes(mine, slow_only) == set()
-    assert ("!", "Letter.priority", "removed", "value 'slow'") in changes(mine, fast_only)
+    assert find_changes(mine, keep_slow) == set()
+    assert ("!", "Letter.priority", "removed", "value 'slow'") in find_changes(mine, keep_fast)
 
 
 def test_an_excluded_path_is_not_reported_and_an_unneeded_exclusion_is_named(ours: Document) -> None:
@@ -354,7 +357,7 @@ def test_an_excluded_path_is_not_reported_and_an_unneeded_exclusion_is_named(our
     add_field(content)
     theirs = parse_document("office.json", json.dumps(content).encode())
     reasons = {"Receipt.w*": "seen on the scales", "Receipt.tax": "merely added", "Letter.pages[].stamp": "gone"}
-    found = compare_documents("post-office", ours, theirs, source(excused=reasons, vendor="island"))
+    found = compare_documents("post-office", ours, theirs, build_source(excused=reasons, vendor="island"))
     assert {f"{change.schema}.{change.field}" for change in found.changes} == {"Receipt.tax"}
     assert found.needless == ("Receipt.tax", "Letter.pages[].stamp")
     assert "unneeded exceptions: Receipt.tax, Letter.pages[].stamp" in report((found,), only_used=True)
@@ -363,17 +366,17 @@ def test_an_excluded_path_is_not_reported_and_an_unneeded_exclusion_is_named(our
 
 def test_a_union_in_the_operation_itself_is_compared_as_one_among_the_components_is(ours: Document) -> None:
     def inline(content: dict[str, Any]) -> None:
-        demand_field(content)
-        content["components"]["schemas"]["Parcel"] = copy.deepcopy(schema(content, "Letter"))
+        require_field(content)
+        content["components"]["schemas"]["Parcel"] = copy.deepcopy(get_schema(content, "Letter"))
         body = content["paths"]["/letters"]["post"]["requestBody"]["content"]["application/json"]
         body["schema"] = {"oneOf": [body["schema"], {"$ref": "#/components/schemas/Parcel"}]}
 
-    assert changes(ours, inline) == {("!", "Letter.stamp", "added", "string, required")}
+    assert find_changes(ours, inline) == {("!", "Letter.stamp", "added", "string, required")}
 
 
 def test_a_body_that_a_follower_does_not_describe_is_reported_as_undescribed(ours: Document) -> None:
     theirs = parse_document("office.json", json.dumps(ours.content).encode())
-    found = compare_documents("x", ours, theirs, source(of="post-office", schemas={"Receipt": ""}))
+    found = compare_documents("x", ours, theirs, build_source(of="post-office", schemas={"Receipt": ""}))
     assert "Receipt" in found.undescribed
 
 

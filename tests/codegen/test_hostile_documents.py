@@ -26,7 +26,7 @@ pytestmark = pytest.mark.skipif(
 )
 
 
-def document(schema: Any, **components: Any) -> dict[str, Any]:
+def build_document(schema: Any, **components: Any) -> dict[str, Any]:
     body = {"content": {"application/json": {"schema": schema}}}
     return {
         "openapi": "3.1.0",
@@ -35,7 +35,7 @@ def document(schema: Any, **components: Any) -> dict[str, Any]:
     }
 
 
-def compiled(tmp_path: Path, content: Any, name: str = "spec.json") -> str:
+def compile_content(tmp_path: Path, content: Any, name: str = "spec.json") -> str:
     path = tmp_path / name
     path.write_text(content if isinstance(content, str) else json.dumps(content), encoding="utf-8")
     compile_vendor(path, ("x",), tmp_path / "out")
@@ -98,7 +98,7 @@ def test_nothing_outside_the_document_is_read(
     ):
         opened.clear()
         try:
-            text = compiled(tmp_path / "work", document(REFERENCES[spot](target)))
+            text = compile_content(tmp_path / "work", build_document(REFERENCES[spot](target)))
         except CodegenFailed as failure:
             text = str(failure)
         assert "SECRET" not in text
@@ -109,26 +109,28 @@ def test_a_reference_outside_is_named(tmp_path: Path) -> None:
     with pytest.raises(
         CodegenFailed, match=r"spec\.json: R refers to '\.\./other\.json', which is outside the document"
     ):
-        compiled(tmp_path, document({"$ref": "#/components/schemas/R"}, R=REFERENCES["property"]("../other.json")))
+        compile_content(
+            tmp_path, build_document({"$ref": "#/components/schemas/R"}, R=REFERENCES["property"]("../other.json"))
+        )
 
 
 def test_a_reference_to_nothing_is_named(tmp_path: Path) -> None:
     with pytest.raises(CodegenFailed, match=r"refers to '#/components/schemas/Gone', which does not exist"):
-        compiled(tmp_path, document(REFERENCES["property"]("#/components/schemas/Gone")))
+        compile_content(tmp_path, build_document(REFERENCES["property"]("#/components/schemas/Gone")))
 
 
 def test_a_reference_to_another_part_of_the_document_is_followed(tmp_path: Path) -> None:
     inner = {"type": "object", "properties": {"deep": {"type": "string"}}}
     holder = {"type": "object", "properties": {"inner": inner}}
-    content = document(REFERENCES["property"]("#/components/schemas/Holder/properties/inner"), Holder=holder)
-    assert "deep: str" in compiled(tmp_path, content)
+    content = build_document(REFERENCES["property"]("#/components/schemas/Holder/properties/inner"), Holder=holder)
+    assert "deep: str" in compile_content(tmp_path, content)
 
 
 def test_parameters_and_responses_outside_are_refused(tmp_path: Path) -> None:
-    content = document({"type": "object"})
+    content = build_document({"type": "object"})
     content["paths"]["/x"]["post"]["parameters"] = [{"$ref": "other.yaml#/p"}]
     with pytest.raises(CodegenFailed, match="outside the document"):
-        compiled(tmp_path, content)
+        compile_content(tmp_path, content)
 
 
 MALFORMED = {
@@ -152,7 +154,7 @@ MALFORMED = {
 @pytest.mark.parametrize("name", MALFORMED)
 def test_a_malformed_document_is_named(name: str, tmp_path: Path) -> None:
     with pytest.raises(CodegenFailed, match=rf"{name[0]}\.(yaml|json) "):
-        compiled(tmp_path, MALFORMED[name], name)
+        compile_content(tmp_path, MALFORMED[name], name)
 
 
 def test_bytes_that_are_not_text_are_reported() -> None:
@@ -161,7 +163,7 @@ def test_bytes_that_are_not_text_are_reported() -> None:
             parse_document(name, b"\xff\xfe\xfa")
 
 
-def aliases(levels: int, *, merge: bool = False) -> str:
+def build_aliases(levels: int, *, merge: bool = False) -> str:
     first = "x:\n  a0: &a0 {type: object, properties: {z: {type: string}}}\n"
     level = "  a{0}: &a{0} {{type: object, properties: {{{1}}}}}\n" if not merge else "  a{0}: &a{0} {{<<: [{1}]}}\n"
     for number in range(1, levels + 1):
@@ -173,14 +175,14 @@ def aliases(levels: int, *, merge: bool = False) -> str:
 
 
 def test_aliases_do_not_multiply_the_output(tmp_path: Path) -> None:
-    sizes = [len(compiled(tmp_path, aliases(level), "spec.yaml")) for level in (1, 2, 3)]
+    sizes = [len(compile_content(tmp_path, build_aliases(level), "spec.yaml")) for level in (1, 2, 3)]
     assert sizes[2] - sizes[1] <= 2 * (sizes[1] - sizes[0])
 
 
 @pytest.mark.parametrize("merge", [False, True])
 def test_aliases_that_expand_without_end_are_refused(merge: bool, tmp_path: Path) -> None:
     with pytest.raises(CodegenFailed, match="more than 1000000 parts"):
-        compiled(tmp_path, aliases(30, merge=merge), "spec.yaml")
+        compile_content(tmp_path, build_aliases(30, merge=merge), "spec.yaml")
 
 
 def test_the_bound_counts_shared_parts_as_often_as_they_are_reached() -> None:
@@ -218,28 +220,28 @@ SPOTS = ["component", "property", "enum", "const", "description", "tag", "title"
     ],
 )
 def test_no_text_of_a_document_becomes_code(spot: str, text: str, tmp_path: Path) -> None:
-    def at(name: str, otherwise: str) -> str:
+    def choose_text(name: str, otherwise: str) -> str:
         return text if spot == name else otherwise
 
     tagged = [
-        {"type": "object", "properties": {"kind": {"const": at("tag", "a")}, "one": {}}, "required": ["kind"]},
+        {"type": "object", "properties": {"kind": {"const": choose_text("tag", "a")}, "one": {}}, "required": ["kind"]},
         {"type": "object", "properties": {"kind": {"const": "b"}, "two": {}}, "required": ["kind"]},
     ]
     schema = {
         "type": "object",
-        "title": at("title", "T"),
-        "description": at("description", "D"),
+        "title": choose_text("title", "T"),
+        "description": choose_text("description", "D"),
         "properties": {
-            at("property", "p"): {"type": at("type", "string")},
-            "e": {"type": "string", "enum": [at("enum", "v"), "w"]},
-            "c": {"const": at("const", "v")},
+            choose_text("property", "p"): {"type": choose_text("type", "string")},
+            "e": {"type": "string", "enum": [choose_text("enum", "v"), "w"]},
+            "c": {"const": choose_text("const", "v")},
             "u": {"oneOf": tagged},
         },
     }
-    name = at("component", "R").replace("/", "~1")
-    content = document({"$ref": f"#/components/schemas/{name}"}, **{name: schema})
+    name = choose_text("component", "R").replace("/", "~1")
+    content = build_document({"$ref": f"#/components/schemas/{name}"}, **{name: schema})
     try:
-        compiled(tmp_path, content)
+        compile_content(tmp_path, content)
     except CodegenFailed:
         return
     for module in ("__init__", "request", "response"):
@@ -282,7 +284,7 @@ def damaged(draw: st.DrawFn) -> dict[str, Any]:
         },
     }
     other: dict[str, Any] = {"type": "object", "properties": {"t": {"type": "string", "enum": ["b"]}}}
-    content = document({"$ref": "#/components/schemas/A"}, A=schema, B=other)
+    content = build_document({"$ref": "#/components/schemas/A"}, A=schema, B=other)
     targets: list[dict[str, Any]] = [
         schema,
         schema["properties"],
@@ -335,7 +337,7 @@ def test_references_to_files_never_reach_the_generator() -> None:
 def chain(keyword: str, length: int, width: int = 1) -> dict[str, Any]:
     """Components each of which is made of the next one, or of all that have the next number."""
 
-    def link(number: int) -> Any:
+    def build_link(number: int) -> Any:
         targets = [{"$ref": f"#/components/schemas/C{number + 1}x{column}"} for column in range(width)]
         if keyword == "$ref":
             return targets[0]
@@ -343,16 +345,16 @@ def chain(keyword: str, length: int, width: int = 1) -> dict[str, Any]:
             return {"type": "array", "items": targets[0]}
         return {keyword: targets}
 
-    components = {f"C{number}x{column}": link(number) for number in range(length) for column in range(width)}
+    components = {f"C{number}x{column}": build_link(number) for number in range(length) for column in range(width)}
     ends = {f"C{length}x{column}": {"type": "object", "properties": {f"p{column}": {}}} for column in range(width)}
-    return document({"$ref": "#/components/schemas/C0x0"}, **components, **ends)
+    return build_document({"$ref": "#/components/schemas/C0x0"}, **components, **ends)
 
 
 @pytest.mark.parametrize("keyword", ["$ref", "allOf", "oneOf", "anyOf", "items"])
 def test_a_chain_of_components_is_bounded(keyword: str, tmp_path: Path) -> None:
-    compiled(tmp_path, chain(keyword, 12))
+    compile_content(tmp_path, chain(keyword, 12))
     with pytest.raises(CodegenFailed, match=r"a chain of [0-9]+ schemas"):
-        compiled(tmp_path, chain(keyword, 3000))
+        compile_content(tmp_path, chain(keyword, 3000))
 
 
 @pytest.mark.parametrize("keyword", ["allOf", "oneOf", "anyOf"])
@@ -369,14 +371,14 @@ def test_components_that_are_reached_on_many_ways_are_walked_once_or_refused(key
 
 def test_a_union_of_thousands_is_refused() -> None:
     options = [{"type": "object", "properties": {f"p{number}": {}}} for number in range(3000)]
-    sliced = slice_operations(parse_document("x.json", json.dumps(document({"oneOf": options})).encode()))
+    sliced = slice_operations(parse_document("x.json", json.dumps(build_document({"oneOf": options})).encode()))
     with pytest.raises(CodegenFailed, match="a union has more than 1000 variants"):
         normalise(sliced.schemas, sliced.response_roots, "response")
 
 
 @pytest.mark.parametrize("patch", ["{", "[" * 100_000, "\udcff"])
 def test_a_malformed_overlay_is_named(patch: str, tmp_path: Path) -> None:
-    (tmp_path / "spec.json").write_text(json.dumps(document({"type": "object"})))
+    (tmp_path / "spec.json").write_text(json.dumps(build_document({"type": "object"})))
     overlay = tmp_path / "patch.json"
     overlay.write_bytes(patch.encode("utf-8", "surrogateescape"))
     with pytest.raises(CodegenFailed, match=r"patch\.json is not valid JSON"):

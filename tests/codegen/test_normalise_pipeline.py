@@ -27,22 +27,22 @@ NAMES = ("Root", "Part", "tool-call", "x.y")
 FIELDS = ("type", "role", "text", "items", "properties")
 
 
-def leaf(**keywords: object) -> SchemaNode:
+def build_leaf(**keywords: object) -> SchemaNode:
     return keywords
 
 
 LEAVES: list[SchemaNode] = [
-    *(leaf(type=kind) for kind in ("string", "integer", "number", "boolean", "null", "object", "array")),
+    *(build_leaf(type=kind) for kind in ("string", "integer", "number", "boolean", "null", "object", "array")),
     *(make_reference(name) for name in (*NAMES, "Missing")),
-    *(leaf(const=value) for value in ("a", "b", 1, True, None)),
-    *(leaf(enum=values) for values in (["a", "b"], ["a", None])),
-    leaf(type=["string", "null"]),
-    leaf(),
+    *(build_leaf(const=value) for value in ("a", "b", 1, True, None)),
+    *(build_leaf(enum=values) for values in (["a", "b"], ["a", None])),
+    build_leaf(type=["string", "null"]),
+    build_leaf(),
 ]
 leaves = st.sampled_from(LEAVES)
 
 
-def composed(inner: st.SearchStrategy[SchemaNode]) -> st.SearchStrategy[SchemaNode]:
+def compose_schemas(inner: st.SearchStrategy[SchemaNode]) -> st.SearchStrategy[SchemaNode]:
     several = st.lists(inner, min_size=1, max_size=3)
     fields = st.dictionaries(st.sampled_from(FIELDS), inner, max_size=3)
     return st.one_of(
@@ -55,11 +55,13 @@ def composed(inner: st.SearchStrategy[SchemaNode]) -> st.SearchStrategy[SchemaNo
     )
 
 
-schemas_of_any_kind = st.fixed_dictionaries({name: st.recursive(leaves, composed, max_leaves=8) for name in NAMES})
+schemas_of_any_kind = st.fixed_dictionaries(
+    {name: st.recursive(leaves, compose_schemas, max_leaves=8) for name in NAMES}
+)
 
 
-def every_schema(schema: SchemaNode) -> list[SchemaNode]:
-    return [schema, *(deeper for inner in list_children(schema) for deeper in every_schema(inner))]
+def list_schemas(schema: SchemaNode) -> list[SchemaNode]:
+    return [schema, *(deeper for inner in list_children(schema) for deeper in list_schemas(inner))]
 
 
 @given(schemas_of_any_kind, st.sampled_from(["request", "response"]))
@@ -71,7 +73,7 @@ def test_normalised_unions_can_be_distinguished_by_a_decoder(schemas: Schemas, s
     assert set(find_reachable(result, result)) == set(result), "every reference resolves"
     pinned = collect_tags(result)
     for name, schema in result.items():
-        for inner in every_schema(schema):
+        for inner in list_schemas(schema):
             assert not inner.keys() & {"allOf", "anyOf", "nullable", "default", "x-tag"}
             alternatives = list_variants(inner)
             if not alternatives:
@@ -83,7 +85,7 @@ def test_normalised_unions_can_be_distinguished_by_a_decoder(schemas: Schemas, s
             assert len(objects) < 2 or "discriminator" in inner, "several objects are told apart by a tag"
         if side == "response":
             assert all((name, field) in pinned for field in list_required(schema) if name[:7] != "Unknown")
-        assert all("properties" not in inner for inner in every_schema(schema)[1:]), f"{name} has no inline object"
+        assert all("properties" not in inner for inner in list_schemas(schema)[1:]), f"{name} has no inline object"
         assert all(field in read_properties(schema) for field in list_required(schema))
 
 
@@ -97,10 +99,10 @@ def test_the_same_schemas_come_out_the_same(schemas: Schemas) -> None:
 
 @pytest.mark.parametrize(("side", "tag_values"), [("request", ["a", "b"]), ("response", ["a", "b", "__unknown__"])])
 def test_only_responses_know_an_unknown_variant(side: Side, tag_values: list[str]) -> None:
-    def variant(tag: str) -> SchemaNode:
+    def build_variant(tag: str) -> SchemaNode:
         return {"properties": {"type": {"const": tag}}}
 
-    schemas: Schemas = {"Root": {"oneOf": [variant("a"), variant("b")]}}
+    schemas: Schemas = {"Root": {"oneOf": [build_variant("a"), build_variant("b")]}}
     discriminator = normalise(schemas, ("Root",), side).schemas["Root"]["discriminator"]
     assert isinstance(discriminator, dict)
     assert list(discriminator["mapping"]) == tag_values

@@ -11,25 +11,31 @@ from victor_fp.codegen.schema import SchemaNode, Schemas, make_reference
 TEXT: SchemaNode = {"type": "string"}
 
 
-def thing(*required: str, **fields: SchemaNode) -> SchemaNode:
+def build_object(*required: str, **fields: SchemaNode) -> SchemaNode:
     return {"type": "object", "properties": fields, **({"required": list(required)} if required else {})}
 
 
 def test_all_of_merges_fields_and_requirements_and_the_later_part_wins() -> None:
     schemas: Schemas = {
-        "Base": thing("id", id=TEXT, size=TEXT),
-        "Whole": {"allOf": [make_reference("Base"), thing("size", size={"type": "integer"})]},
+        "Base": build_object("id", id=TEXT, size=TEXT),
+        "Whole": {"allOf": [make_reference("Base"), build_object("size", size={"type": "integer"})]},
     }
-    assert flatten_all_of(schemas)["Whole"] == thing("id", "size", id=TEXT, size={"type": "integer"})
+    assert flatten_all_of(schemas)["Whole"] == build_object("id", "size", id=TEXT, size={"type": "integer"})
 
 
 def test_all_of_a_single_reference_is_that_reference() -> None:
-    assert flatten_all_of({"A": thing(a=TEXT), "B": {"allOf": [make_reference("A")]}})["B"] == make_reference("A")
+    assert flatten_all_of({"A": build_object(a=TEXT), "B": {"allOf": [make_reference("A")]}})["B"] == make_reference(
+        "A"
+    )
 
 
 def test_fields_alongside_a_union_are_added_to_each_variant() -> None:
-    union: SchemaNode = {"type": "object", "properties": {"id": TEXT}, "oneOf": [thing(a=TEXT), thing(b=TEXT)]}
-    expected: SchemaNode = {"oneOf": [thing(a=TEXT, id=TEXT), thing(b=TEXT, id=TEXT)]}
+    union: SchemaNode = {
+        "type": "object",
+        "properties": {"id": TEXT},
+        "oneOf": [build_object(a=TEXT), build_object(b=TEXT)],
+    }
+    expected: SchemaNode = {"oneOf": [build_object(a=TEXT, id=TEXT), build_object(b=TEXT, id=TEXT)]}
     assert flatten_all_of({"X": union})["X"] == expected
 
 
@@ -40,14 +46,14 @@ def test_a_tag_known_only_to_the_mapping_survives_the_merge() -> None:
         "discriminator": {"propertyName": "kind", "mapping": mapping},
     }
     schemas: Schemas = {
-        "One": thing(kind=TEXT),
-        "Two": thing(kind=TEXT),
-        "X": {"allOf": [union, thing(id=TEXT)]},
+        "One": build_object(kind=TEXT),
+        "Two": build_object(kind=TEXT),
+        "X": {"allOf": [union, build_object(id=TEXT)]},
     }
     expected: SchemaNode = {
         "oneOf": [
-            thing(kind={"type": "string", "const": "one"}, id=TEXT),
-            thing(kind={"type": "string", "const": "two"}, id=TEXT),
+            build_object(kind={"type": "string", "const": "one"}, id=TEXT),
+            build_object(kind={"type": "string", "const": "two"}, id=TEXT),
         ],
         "discriminator": {"propertyName": "kind"},
     }
@@ -55,55 +61,57 @@ def test_a_tag_known_only_to_the_mapping_survives_the_merge() -> None:
 
 
 def test_a_component_composed_of_itself_ends() -> None:
-    assert flatten_all_of({"X": {"allOf": [make_reference("X"), thing(a=TEXT)]}})["X"] == thing(a=TEXT)
+    assert flatten_all_of({"X": {"allOf": [make_reference("X"), build_object(a=TEXT)]}})["X"] == build_object(a=TEXT)
 
 
 def test_a_base_with_a_mapping_of_subtypes_becomes_their_union() -> None:
     mapping = {"cat": "#/components/schemas/Cat"}
-    base = {**thing(kind=TEXT), "discriminator": {"propertyName": "kind", "mapping": mapping}}
-    cat: SchemaNode = {"allOf": [make_reference("Pet"), thing(lives={"type": "integer"})]}
+    base = {**build_object(kind=TEXT), "discriminator": {"propertyName": "kind", "mapping": mapping}}
+    cat: SchemaNode = {"allOf": [make_reference("Pet"), build_object(lives={"type": "integer"})]}
     result = convert_inheritance_to_unions({"Pet": base, "Cat": cat})
     assert result["Pet"] == {"oneOf": [make_reference("Cat")], "discriminator": base["discriminator"]}
-    assert result["PetBase"] == thing(kind=TEXT)
-    assert flatten_all_of(result)["Cat"] == thing(kind=TEXT, lives={"type": "integer"})
+    assert result["PetBase"] == build_object(kind=TEXT)
+    assert flatten_all_of(result)["Cat"] == build_object(kind=TEXT, lives={"type": "integer"})
 
 
 def test_inline_objects_are_named_parent_and_field_at_every_depth() -> None:
-    inner, choice = thing(token_count={"type": "integer"}), thing(text=TEXT)
-    schemas: Schemas = {"Answer": thing(usage=thing(prompt_details=inner), choices={"type": "array", "items": choice})}
+    inner, choice = build_object(token_count={"type": "integer"}), build_object(text=TEXT)
+    schemas: Schemas = {
+        "Answer": build_object(usage=build_object(prompt_details=inner), choices={"type": "array", "items": choice})
+    }
     assert hoist_objects(schemas) == {
-        "Answer": thing(
+        "Answer": build_object(
             usage=make_reference("AnswerUsage"), choices={"type": "array", "items": make_reference("AnswerChoices")}
         ),
-        "AnswerUsage": thing(prompt_details=make_reference("AnswerUsagePromptDetails")),
+        "AnswerUsage": build_object(prompt_details=make_reference("AnswerUsagePromptDetails")),
         "AnswerUsagePromptDetails": inner,
         "AnswerChoices": choice,
     }
 
 
 def test_inline_objects_that_are_alike_share_one_component() -> None:
-    inner = thing(b=thing(c=TEXT))
-    assert hoist_objects({"A": thing(one=inner, two=inner)}) == {
-        "A": thing(one=make_reference("AOne"), two=make_reference("AOne")),
-        "AOne": thing(b=make_reference("AOneB")),
-        "AOneB": thing(c=TEXT),
+    inner = build_object(b=build_object(c=TEXT))
+    assert hoist_objects({"A": build_object(one=inner, two=inner)}) == {
+        "A": build_object(one=make_reference("AOne"), two=make_reference("AOne")),
+        "AOne": build_object(b=make_reference("AOneB")),
+        "AOneB": build_object(c=TEXT),
     }
 
 
 def test_inline_variants_are_named_by_their_tag_or_number() -> None:
-    tagged = thing(type={"type": "string", "const": "json_object"})
-    schemas: Schemas = {"X": thing(format={"oneOf": [tagged, thing(a=TEXT), {"type": "null"}]})}
+    tagged = build_object(type={"type": "string", "const": "json_object"})
+    schemas: Schemas = {"X": build_object(format={"oneOf": [tagged, build_object(a=TEXT), {"type": "null"}]})}
     assert list(hoist_objects(schemas)) == ["X", "XFormatJsonObject", "XFormatVariant2"]
 
 
 def test_a_taken_name_gets_a_number() -> None:
-    assert list(hoist_objects({"A": thing(b=thing(c=TEXT)), "AB": TEXT})) == ["A", "AB", "AB2"]
+    assert list(hoist_objects({"A": build_object(b=build_object(c=TEXT)), "AB": TEXT})) == ["A", "AB", "AB2"]
 
 
 def test_components_get_class_names_and_references_follow() -> None:
     mapping = {"a": "#/components/schemas/chat.part-a"}
     schemas: Schemas = {
-        "chat.part-a": thing(self=make_reference("chat.part-a")),
+        "chat.part-a": build_object(self=make_reference("chat.part-a")),
         "chat_part_a": TEXT,
         "Any": {
             "oneOf": [make_reference("chat.part-a")],
@@ -112,7 +120,7 @@ def test_components_get_class_names_and_references_follow() -> None:
     }
     renamed, names = name_as_classes(schemas)
     assert names == {"chat.part-a": "ChatPartA", "chat_part_a": "ChatPartA2", "Any": "SchemaAny"}
-    assert renamed["ChatPartA"] == thing(self=make_reference("ChatPartA"))
+    assert renamed["ChatPartA"] == build_object(self=make_reference("ChatPartA"))
     assert renamed["SchemaAny"]["discriminator"] == {
         "propertyName": "t",
         "mapping": {"a": "#/components/schemas/ChatPartA"},
@@ -122,21 +130,23 @@ def test_components_get_class_names_and_references_follow() -> None:
 def test_a_component_that_may_be_null_is_itself_and_its_fields_may_be_null() -> None:
     null: SchemaNode = {"type": "null"}
     schemas: Schemas = {
-        "Answer": thing(error=make_reference("Error"), errors={"type": "array", "items": make_reference("Error")}),
-        "Error": {"description": "What failed.", "oneOf": [thing(code=TEXT), null]},
+        "Answer": build_object(
+            error=make_reference("Error"), errors={"type": "array", "items": make_reference("Error")}
+        ),
+        "Error": {"description": "What failed.", "oneOf": [build_object(code=TEXT), null]},
         "Words": {"oneOf": [TEXT, {"type": "integer"}, null]},
     }
     either: SchemaNode = {"oneOf": [make_reference("Error"), null]}
     assert move_null_to_fields(schemas) == {
-        "Answer": thing(error=either, errors={"type": "array", "items": either}),
-        "Error": {"description": "What failed.", **thing(code=TEXT)},
+        "Answer": build_object(error=either, errors={"type": "array", "items": either}),
+        "Error": {"description": "What failed.", **build_object(code=TEXT)},
         "Words": {"oneOf": [TEXT, {"type": "integer"}]},
     }
 
 
 def test_bare_scalars_are_written_in_place_and_enums_keep_their_name() -> None:
     schemas: Schemas = {
-        "X": thing(
+        "X": build_object(
             a=make_reference("Id"), b=make_reference("Maybe"), c=make_reference("Level"), d=make_reference("Alias")
         ),
         "Id": {**TEXT, "description": "which one"},
@@ -144,14 +154,14 @@ def test_bare_scalars_are_written_in_place_and_enums_keep_their_name() -> None:
         "Level": {**TEXT, "enum": ["low", "high"]},
         "Alias": make_reference("Id"),
     }
-    expected = thing(a=TEXT, b={"oneOf": [TEXT, {"type": "null"}]}, c=make_reference("Level"), d=TEXT)
+    expected = build_object(a=TEXT, b={"oneOf": [TEXT, {"type": "null"}]}, c=make_reference("Level"), d=TEXT)
     assert inline_scalars(schemas, frozenset())["X"] == expected
 
 
 def test_only_objects_may_contain_themselves() -> None:
     array: SchemaNode = {"type": "array", "items": make_reference("Value")}
-    schemas: Schemas = {"Value": {"oneOf": [TEXT, array]}, "Node": thing(next=make_reference("Node"))}
+    schemas: Schemas = {"Value": {"oneOf": [TEXT, array]}, "Node": build_object(next=make_reference("Node"))}
     assert break_alias_cycles(schemas) == {
         "Value": {"oneOf": [TEXT, {"type": "array", "items": {}}]},
-        "Node": thing(next=make_reference("Node")),
+        "Node": build_object(next=make_reference("Node")),
     }

@@ -16,7 +16,7 @@ from victor_fp.codegen.document import parse_document, slice_operations
 from victor_fp.codegen.operations import emit_operations, read_operations
 
 
-def document(**paths: Any) -> dict[str, Any]:
+def build_document(**paths: Any) -> dict[str, Any]:
     return {
         "openapi": "3.1.0",
         "paths": {f"/{name}": item for name, item in paths.items()} if "paths" not in paths else paths["paths"],
@@ -24,13 +24,13 @@ def document(**paths: Any) -> dict[str, Any]:
     }
 
 
-def emitted(content: dict[str, Any], *wanted: str) -> str:
+def emit_source(content: dict[str, Any], *wanted: str) -> str:
     parsed = parse_document("x.json", json.dumps(content).encode())
     shapes = read_operations(parsed, slice_operations(parsed, wanted), {}, {})
     return emit_operations(shapes, "# header", runtime="..")
 
 
-def loaded(source: str) -> ModuleType:
+def load_source(source: str) -> ModuleType:
     """Import the descriptors as the compiler's output would be."""
     import victor_fp_wire
 
@@ -67,7 +67,7 @@ PAGES = {
 
 
 def test_parameters_are_typed_fields_with_their_names_on_the_wire() -> None:
-    read_book = loaded(emitted(document(**PAGES))).ReadBook
+    read_book = load_source(emit_source(build_document(**PAGES))).ReadBook
     assert (read_book.ID, read_book.METHOD, read_book.PATH) == ("readBook", "GET", "/shelves/{shelf}/{book-id}:read")
     assert [tuple(parameter) for parameter in read_book.PARAMETERS] == [
         ("shelf", "shelf", "path", False),
@@ -91,16 +91,16 @@ def test_parameters_are_typed_fields_with_their_names_on_the_wire() -> None:
 
 
 def test_operations_without_an_id_are_named_after_method_and_path() -> None:
-    content = document(paths={"/stamps/{id}": {"get": {"responses": {}}}, "/other": {"get": {"responses": {}}}})
-    assert loaded(emitted(content, "GET /stamps/{id}")).GETStampsId.ID == "GET /stamps/{id}"
-    assert "other" not in emitted(content, "GET /stamps/{id}")
+    content = build_document(paths={"/stamps/{id}": {"get": {"responses": {}}}, "/other": {"get": {"responses": {}}}})
+    assert load_source(emit_source(content, "GET /stamps/{id}")).GETStampsId.ID == "GET /stamps/{id}"
+    assert "other" not in emit_source(content, "GET /stamps/{id}")
 
 
 def test_operations_whose_names_collide_stay_apart() -> None:
-    content = document(
+    content = build_document(
         paths={"/a": {"get": {"operationId": "do.it", "responses": {}}}, "/b": {"get": {"operationId": "do it"}}}
     )
-    names = loaded(emitted(content))
+    names = load_source(emit_source(content))
     assert (names.DoIt.PATH, names.DoIt2.PATH) == ("/a", "/b")
 
 
@@ -109,18 +109,26 @@ HOSTILE = '"""; FORGED = 1\nFORGED = 1 #\\'
 
 @pytest.mark.parametrize("place", ["id", "path", "summary", "name", "enum", "file"])
 def test_no_text_of_a_document_becomes_code(place: str) -> None:
-    def at(name: str, text: str) -> str:
+    def choose_text(name: str, text: str) -> str:
         return HOSTILE if place == name else text
 
-    parameter = {"name": at("name", "q"), "in": "query", "schema": {"type": "string", "enum": [at("enum", "a")]}}
-    operation = {"operationId": at("id", "x"), "summary": at("summary", "s"), "parameters": [parameter]}
-    content = document(paths={"/" + at("path", "p"): {"get": operation}})
-    assert "FORGED" not in vars(loaded(emitted(content)))
+    parameter = {
+        "name": choose_text("name", "q"),
+        "in": "query",
+        "schema": {"type": "string", "enum": [choose_text("enum", "a")]},
+    }
+    operation = {
+        "operationId": choose_text("id", "x"),
+        "summary": choose_text("summary", "s"),
+        "parameters": [parameter],
+    }
+    content = build_document(paths={"/" + choose_text("path", "p"): {"get": operation}})
+    assert "FORGED" not in vars(load_source(emit_source(content)))
 
 
 def test_a_path_without_a_slash_is_refused() -> None:
     with pytest.raises(CodegenFailed, match=r"x\.json: the path 'a' does not begin with a slash"):
-        emitted(document(paths={"a": {"get": {"operationId": "x"}}}))
+        emit_source(build_document(paths={"a": {"get": {"operationId": "x"}}}))
 
 
 def test_descriptors_carry_the_types_of_their_bodies() -> None:
@@ -146,7 +154,7 @@ def test_a_form_has_the_content_of_its_files_and_the_components_of_its_other_fie
         "allOf": [{"$ref": "#/components/schemas/Fields"}, {"required": ["file"]}],
         "properties": {"file": {"type": "string", **line}},
     }
-    content = document(
+    content = build_document(
         files={"post": {"operationId": "upload", "requestBody": {"content": {"multipart/form-data": {"schema": form}}}}}
     )
     content["components"]["schemas"]["Fields"] = {"type": "object", "properties": {"purpose": {"type": "string"}}}

@@ -34,12 +34,12 @@ class B(Struct, kw_only=True, tag_field="t", tag="b"):
 ORDER = ("B", "Tool", "A", "Outer", "Inner", "Mode")
 
 
-def rewritten(side: Side) -> str:
+def rewrite_source(side: Side) -> str:
     return rewrite_module(SOURCE, side, ORDER, "# header")
 
 
 def test_requests_keep_absent_apart_from_null() -> None:
-    text = rewritten("request")
+    text = rewrite_source("request")
     assert "    type: Literal['function'] = 'function'\n" in text
     assert "    size: int | None | UnsetType = UNSET\n" in text
     assert "    topK: float | UnsetType = field(name='top-k', default=UNSET)\n" in text
@@ -47,7 +47,7 @@ def test_requests_keep_absent_apart_from_null() -> None:
 
 
 def test_responses_read_absent_and_null_as_none() -> None:
-    text = rewritten("response")
+    text = rewrite_source("response")
     assert "    size: int | None = None\n" in text
     assert "    topK: float | None = field(name='top-k', default=None)\n" in text
     assert "    parts: list[A | B] | None = None\n" in text
@@ -58,14 +58,14 @@ def test_responses_read_absent_and_null_as_none() -> None:
 
 @pytest.mark.parametrize("side", ["request", "response"])
 def test_every_struct_is_frozen_and_keeps_its_tag_and_docstring(side: Side) -> None:
-    text = rewritten(side)
+    text = rewrite_source(side)
     assert text.count("(Struct, frozen=True, kw_only=True") == 3
     assert "class A(Struct, frozen=True, kw_only=True, tag_field='t', tag='a'):" in text
     assert '    """What it is."""' in text
 
 
 def test_classes_follow_the_given_order_and_aliases_what_they_are_made_of() -> None:
-    lines = rewritten("request").splitlines()
+    lines = rewrite_source("request").splitlines()
     names = [
         line.split("(")[0].split(":")[0].removeprefix("class ")
         for line in lines
@@ -77,7 +77,7 @@ def test_classes_follow_the_given_order_and_aliases_what_they_are_made_of() -> N
 
 
 def test_strings_inside_literals_stay_strings() -> None:
-    assert "Mode: TypeAlias = Literal['A | B', '30m']" in rewritten("request")
+    assert "Mode: TypeAlias = Literal['A | B', '30m']" in rewrite_source("request")
 
 
 def test_a_class_the_generator_lost_is_noticed() -> None:

@@ -20,7 +20,7 @@ MODULES = {
 }
 
 
-def structs(module: ModuleType) -> list[type[msgspec.Struct]]:
+def list_structs(module: ModuleType) -> list[type[msgspec.Struct]]:
     return [
         item
         for item in vars(module).values()
@@ -28,7 +28,7 @@ def structs(module: ModuleType) -> list[type[msgspec.Struct]]:
     ]
 
 
-def aliases(module: ModuleType) -> dict[str, object]:
+def list_aliases(module: ModuleType) -> dict[str, object]:
     annotations: dict[str, str] = getattr(module, "__annotations__", {})
     return {name: getattr(module, name) for name, kind in annotations.items() if kind == "TypeAlias"}
 
@@ -37,19 +37,19 @@ RECEIVED = [name for name in MODULES if name.endswith("response")]
 UNIONS = [
     pytest.param(alias, id=f"{name}.{label}")
     for name in RECEIVED
-    for label, alias in aliases(MODULES[name]).items()
+    for label, alias in list_aliases(MODULES[name]).items()
     if sum(hasattr(option, "__struct_config__") for option in getattr(alias, "__args__", ())) > 1
 ]
 
 
 def test_there_are_wire_models() -> None:
     assert len(MODULES) >= 8
-    assert sum(len(structs(module)) for module in MODULES.values()) > 150
+    assert sum(len(list_structs(module)) for module in MODULES.values()) > 150
 
 
 @pytest.mark.parametrize("name", MODULES)
 def test_every_struct_has_a_decoder_and_an_encoder(name: str) -> None:
-    for struct in structs(MODULES[name]):
+    for struct in list_structs(MODULES[name]):
         msgspec.json.Decoder(struct)
         config = struct.__struct_config__
         assert config.frozen, struct
@@ -61,13 +61,13 @@ def test_every_struct_has_a_decoder_and_an_encoder(name: str) -> None:
 
 def test_every_alias_can_be_decoded() -> None:
     for module in MODULES.values():
-        for alias in aliases(module).values():
+        for alias in list_aliases(module).values():
             msgspec.json.Decoder(alias)
 
 
 @pytest.mark.parametrize("name", RECEIVED)
 def test_every_response_decodes_from_nothing_and_with_extra_fields(name: str) -> None:
-    for struct in structs(MODULES[name]):
+    for struct in list_structs(MODULES[name]):
         config = struct.__struct_config__
         document: dict[str, object] = (
             {"field nobody knows": [1], "raw": {}} if config.tag == UNKNOWN_TAG else {"surprise": {}}
@@ -89,6 +89,6 @@ def test_every_response_union_keeps_an_unknown_object(alias: object) -> None:
 
 @pytest.mark.parametrize("name", RECEIVED)
 def test_responses_leave_texts_open(name: str) -> None:
-    for struct in structs(MODULES[name]):
+    for struct in list_structs(MODULES[name]):
         for field in msgspec.structs.fields(struct):
             assert "Literal" not in str(field.type), struct

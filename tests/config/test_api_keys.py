@@ -45,7 +45,7 @@ def world(tmp_path: Path) -> dict[str, str]:
     return {"VICTOR_FP_CONFIG_DIR": str(tmp_path)}
 
 
-def file_of(world: dict[str, str]) -> KeyFile:
+def open_key_file(world: dict[str, str]) -> KeyFile:
     return KeyFile(Path(world["VICTOR_FP_CONFIG_DIR"]) / "keys.json")
 
 
@@ -98,8 +98,10 @@ def test_key_is_stored_in_the_selected_store(world: dict[str, str]) -> None:
         "keyring victor_fp/custom"
     )
     assert ring.keys == {"custom": "one"}
-    assert store_api_key("custom", "two\n", environment=world, key_ring=ring) == Success(f"file {file_of(world).path}")
-    assert file_of(world).read() == Success({"custom": "two"})
+    assert store_api_key("custom", "two\n", environment=world, key_ring=ring) == Success(
+        f"file {open_key_file(world).path}"
+    )
+    assert open_key_file(world).read() == Success({"custom": "two"})
     assert delete_api_key("custom", keyring=True, key_ring=ring) == Success(True)
     assert delete_api_key("custom", environment=world) == Success(True)
     assert delete_api_key("custom", environment=world) == Success(False)
@@ -112,7 +114,7 @@ def test_keys_move_into_the_keyring_and_leave_the_file(world: dict[str, str]) ->
 
     assert migrate_api_keys(environment=world, key_ring=ring) == Success(("openai", "custom"))
     assert ring.keys == {"openai": "key-of-openai", "custom": "key-of-custom"}
-    assert file_of(world).read() == Success({})
+    assert open_key_file(world).read() == Success({})
 
 
 def test_a_keyring_that_does_not_store_a_key_loses_none(world: dict[str, str]) -> None:
@@ -121,14 +123,14 @@ def test_a_keyring_that_does_not_store_a_key_loses_none(world: dict[str, str]) -
     moved = migrate_api_keys(environment=world, key_ring=FakeKeyring(forgetful=True))
 
     assert moved.failure().reason == "did not keep the key (not moved: custom; moved: none)"
-    assert file_of(world).read() == Success({"custom": "one"})
+    assert open_key_file(world).read() == Success({"custom": "one"})
 
 
 def test_keys_are_kept_if_the_keyring_is_unavailable(world: dict[str, str]) -> None:
     store_api_key("custom", "one", environment=world)
 
     assert isinstance(migrate_api_keys(environment=world, key_ring=NoKeyRing()), Failure)
-    assert file_of(world).read() == Success({"custom": "one"})
+    assert open_key_file(world).read() == Success({"custom": "one"})
 
 
 def test_keys_of_known_names_move_back_into_the_file(world: dict[str, str]) -> None:
@@ -137,7 +139,7 @@ def test_keys_of_known_names_move_back_into_the_file(world: dict[str, str]) -> N
         ring.store(name, f"key-of-{name}")
 
     assert migrate_api_keys(to_keyring=False, environment=world, key_ring=ring) == Success(list_stored_names())
-    assert file_of(world).read() == Success({name: f"key-of-{name}" for name in list_stored_names()})
+    assert open_key_file(world).read() == Success({name: f"key-of-{name}" for name in list_stored_names()})
     assert ring.keys == {}
 
 
@@ -155,4 +157,4 @@ def test_a_key_that_cannot_be_moved_does_not_keep_the_others(world: dict[str, st
     moved = migrate_api_keys(environment=world, key_ring=ring)
 
     assert moved.failure().reason == "refused (not moved: bad; moved: openai)"
-    assert (ring.keys, file_of(world).read()) == ({"openai": "key-of-openai"}, Success({"bad": "key-of-bad"}))
+    assert (ring.keys, open_key_file(world).read()) == ({"openai": "key-of-openai"}, Success({"bad": "key-of-bad"}))

@@ -35,7 +35,7 @@ def read(text: str) -> CapabilityTable:
             raise AssertionError(invalid.reason)
 
 
-def refused(text: str) -> str:
+def get_refusal(text: str) -> str:
     match outcome(read_capabilities(text)):
         case Success():
             raise AssertionError("it was read")
@@ -69,7 +69,7 @@ def refused(text: str) -> str:
     ],
 )
 def test_a_file_with_something_wrong_is_refused_with_the_reason(text: str, said: str) -> None:
-    assert said in refused(text)
+    assert said in get_refusal(text)
 
 
 def test_an_empty_file_is_an_empty_table() -> None:
@@ -95,4 +95,4 @@ def test_a_missing_file_is_a_fault(tmp_path: Path) -> None:
 
 def test_without_yaml_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "yaml", None)
-    assert "victor-fp[yaml]" in refused("")
+    assert "victor-fp[yaml]" in get_refusal("")

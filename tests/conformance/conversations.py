@@ -61,15 +61,15 @@ class Shape(msgspec.Struct, frozen=True, kw_only=True):
     options: Mapping[str, Any] = {}
 
 
-def _user(*parts: Any) -> tuple[Message, ...]:
+def _build_user_turn(*parts: Any) -> tuple[Message, ...]:
     return (Message(role="user", content=[TextPart(text="Look:"), *parts]),)
 
 
-def _options(**options: Any) -> Shape:
+def _build_shape(**options: Any) -> Shape:
     return Shape(options=options)
 
 
-def _tools(**options: Any) -> Shape:
+def _build_tool_shape(**options: Any) -> Shape:
     return Shape(tools=(WEATHER, CLOCK), options=options)
 
 
@@ -83,21 +83,25 @@ SHAPES: dict[str, Shape] = {
     "turns": Shape(messages=(HI, Message(role="assistant", content="Sunny."), HI)),
     "two users": Shape(messages=(HI, HI)),
     "named": Shape(messages=(Message(role="user", name="Ada", content="Hi"),)),
-    "text parts": Shape(messages=_user(TextPart(text="a"), TextPart(text="b"))),
-    "image by value": Shape(messages=_user(ImagePart(data=PNG, media_type="image/png", detail="low"))),
-    "image by address": Shape(messages=_user(ImagePart(url="https://example.com/a.png"))),
-    "audio": Shape(messages=_user(AudioPart(data=b"RIFF", media_type="audio/wav"))),
-    "file": Shape(messages=_user(FilePart(data=b"%PDF-1.7", media_type="application/pdf", filename="a.pdf"))),
-    "file by address": Shape(messages=_user(FilePart(url="https://example.com/a.pdf", media_type="application/pdf"))),
-    "tools": _tools(),
+    "text parts": Shape(messages=_build_user_turn(TextPart(text="a"), TextPart(text="b"))),
+    "image by value": Shape(messages=_build_user_turn(ImagePart(data=PNG, media_type="image/png", detail="low"))),
+    "image by address": Shape(messages=_build_user_turn(ImagePart(url="https://example.com/a.png"))),
+    "audio": Shape(messages=_build_user_turn(AudioPart(data=b"RIFF", media_type="audio/wav"))),
+    "file": Shape(
+        messages=_build_user_turn(FilePart(data=b"%PDF-1.7", media_type="application/pdf", filename="a.pdf"))
+    ),
+    "file by address": Shape(
+        messages=_build_user_turn(FilePart(url="https://example.com/a.pdf", media_type="application/pdf"))
+    ),
+    "tools": _build_tool_shape(),
     "strict tools": Shape(tools=(WEATHER.model_copy(update={"strict": True}),)),
-    "tool choice auto": _tools(tool_choice="auto"),
-    "tool choice none": _tools(tool_choice="none"),
-    "tool choice required": _tools(tool_choice="required"),
-    "tool choice named": _tools(tool_choice={"name": "weather"}),
-    "one call at a time": _tools(parallel_tool_calls=False),
-    "continued": _options(previous_response_id="resp_1"),
-    "in the background": _options(background=True),
+    "tool choice auto": _build_tool_shape(tool_choice="auto"),
+    "tool choice none": _build_tool_shape(tool_choice="none"),
+    "tool choice required": _build_tool_shape(tool_choice="required"),
+    "tool choice named": _build_tool_shape(tool_choice={"name": "weather"}),
+    "one call at a time": _build_tool_shape(parallel_tool_calls=False),
+    "continued": _build_shape(previous_response_id="resp_1"),
+    "in the background": _build_shape(background=True),
     "parallel calls": Shape(answered=CALLS, messages=(HI, *RESULTS), tools=(WEATHER, CLOCK)),
     "an empty result": Shape(
         answered=CALLS,
@@ -135,19 +139,19 @@ SHAPES: dict[str, Shape] = {
     "reasoning without calls goes back": Shape(
         answered=Turn(text="Sunny.", reasoning="Hm."), messages=(HI, HI), options={"reasoning_effort": "low"}
     ),
-    "no reasoning": _options(reasoning_effort="none"),
-    "reasoning budget": _options(reasoning_budget=2000),
-    "json": _options(response_format="json"),
-    "json schema": _options(response_format=City),
-    "json schema with tools": _tools(response_format=City),
-    "sampling": _options(top_p=0.9, top_k=20, seed=7),
-    "temperature": _options(temperature=0.2, max_tokens=100),
-    "penalties": _options(presence_penalty=0.5, frequency_penalty=0.5),
-    "stop": _options(stop=["END", "STOP"]),
-    "logprobs": _options(logprobs=3),
-    "logprobs of the chosen": _options(logprobs=True),
-    "user": _options(user="user-1"),
-    "service tier": _options(service_tier="flex"),
+    "no reasoning": _build_shape(reasoning_effort="none"),
+    "reasoning budget": _build_shape(reasoning_budget=2000),
+    "json": _build_shape(response_format="json"),
+    "json schema": _build_shape(response_format=City),
+    "json schema with tools": _build_tool_shape(response_format=City),
+    "sampling": _build_shape(top_p=0.9, top_k=20, seed=7),
+    "temperature": _build_shape(temperature=0.2, max_tokens=100),
+    "penalties": _build_shape(presence_penalty=0.5, frequency_penalty=0.5),
+    "stop": _build_shape(stop=["END", "STOP"]),
+    "logprobs": _build_shape(logprobs=3),
+    "logprobs of the chosen": _build_shape(logprobs=True),
+    "user": _build_shape(user="user-1"),
+    "service tier": _build_shape(service_tier="flex"),
     "cache marks": Shape(
         messages=(
             Message(role="system", content="Long.", cache=True),
@@ -193,18 +197,18 @@ MODELS: Mapping[str, tuple[str, ...]] = {
 """Models whose policies differ; of other providers the default one."""
 
 
-def models_of(spec: ProviderSpec) -> tuple[str, ...]:
+def list_models(spec: ProviderSpec) -> tuple[str, ...]:
     """The models to ask of a provider."""
     return MODELS.get(spec.name) or (spec.default_model or "model-1",)
 
 
-def built(
+def build_request(
     spec: ProviderSpec, shape: Shape, model: str, *, stream: bool = False, on_unsupported: str = "adjust"
 ) -> Result[HttpRequest, Fault]:
     """The request of a shape; what the provider cannot take is left out."""
     return replay.request(
         spec.name,
-        _turns(spec, shape),
+        _list_turns(spec, shape),
         model=model,
         stream=stream,
         tools=shape.tools or None,
@@ -214,7 +218,7 @@ def built(
     )
 
 
-def _turns(spec: ProviderSpec, shape: Shape) -> list[Message]:
+def _list_turns(spec: ProviderSpec, shape: Shape) -> list[Message]:
     if shape.answered is None:
         return list(shape.messages)
     first, *rest = shape.messages
@@ -233,6 +237,6 @@ def _turns(spec: ProviderSpec, shape: Shape) -> list[Message]:
 def list_requests(specs: tuple[ProviderSpec, ...]) -> Iterator[tuple[ProviderSpec, str, str]]:
     """Every provider with its models and all shapes."""
     for spec in specs:
-        for model in models_of(spec):
+        for model in list_models(spec):
             for shape in SHAPES:
                 yield spec, model, shape

@@ -40,10 +40,10 @@ class OneFileProvider(BaseProvider):
     async def chat(self, messages: Sequence[Message], *, model: str, **options: Any) -> CompletionResponse:
         built = unwrap_or_raise(replay.request(SPOKEN, messages, model=model, base_url=self.base_url, **options))
         try:
-            async with self._client() as client:
+            async with self._build_client() as client:
                 reply = await client.post(built.url, content=built.body)
         except httpx.HTTPError as error:
-            raise error_from(self._fault(error)) from None
+            raise error_from(self._build_fault(error)) from None
         return unwrap_or_raise(replay.response(SPOKEN, reply.status_code, reply.headers, reply.content))
 
     async def stream(self, messages: Sequence[Message], *, model: str, **options: Any) -> AsyncIterator[StreamChunk]:
@@ -52,7 +52,7 @@ class OneFileProvider(BaseProvider):
         endpoint = unwrap_or_raise(CATALOGUE.find(SPOKEN).bind(build_endpoint))
         reading = None
         try:
-            async with self._client() as client, client.stream("POST", built.url, content=built.body) as reply:
+            async with self._build_client() as client, client.stream("POST", built.url, content=built.body) as reply:
                 headers = dict(reply.headers)
                 reading = begin_reading(
                     ResponseContext(endpoint=endpoint, model=model), codec_for(endpoint), reply.status_code, headers
@@ -65,25 +65,25 @@ class OneFileProvider(BaseProvider):
                 read = finish(reading)
         except httpx.HTTPError as error:
             if reading is None:
-                raise error_from(self._fault(error)) from None
-            read = interrupt(reading, self._fault(error))
+                raise error_from(self._build_fault(error)) from None
+            read = interrupt(reading, self._build_fault(error))
         for chunk in _yield_chunks(read):
             yield chunk
 
     async def close(self) -> None:
         """Nothing is held."""
 
-    def _client(self) -> httpx.AsyncClient:
+    def _build_client(self) -> httpx.AsyncClient:
         headers = {"authorization": f"Bearer {self.api_key}", "content-type": "application/json"}
-        return httpx.AsyncClient(headers=headers, timeout=self.timeout, trust_env=False, verify=_certificates())
+        return httpx.AsyncClient(headers=headers, timeout=self.timeout, trust_env=False, verify=_load_certificates())
 
-    def _fault(self, error: httpx.HTTPError) -> Fault:
+    def _build_fault(self, error: httpx.HTTPError) -> Fault:
         kind: type[Fault] = TimedOut if isinstance(error, httpx.TimeoutException) else ConnectionFailed
         return kind(provider=self.name, message=type(error).__name__)
 
 
 @cache
-def _certificates() -> ssl.SSLContext:
+def _load_certificates() -> ssl.SSLContext:
     """Read once, because reading is slower than a call."""
     return httpx.create_ssl_context()
 

@@ -48,19 +48,21 @@ class Faulty(BaseProvider):
     async def chat_result(
         self, messages: Sequence[Message], **options: Any
     ) -> Result[CompletionResponse, faults.Fault]:
-        return self.distorted(await self._inner.chat_result(messages, **options))
+        return self.change_result(await self._inner.chat_result(messages, **options))
 
     async def stream_result(
         self, messages: Sequence[Message], **options: Any
     ) -> AsyncIterator[Result[StreamChunk, faults.Fault]]:
         async for result in self._inner.stream_result(messages, **options):
-            for given in self.distorted_piece(result):
+            for given in self.change_piece(result):
                 yield given
 
-    def distorted(self, result: Result[CompletionResponse, faults.Fault]) -> Result[CompletionResponse, faults.Fault]:
+    def change_result(
+        self, result: Result[CompletionResponse, faults.Fault]
+    ) -> Result[CompletionResponse, faults.Fault]:
         return result
 
-    def distorted_piece(self, result: Result[StreamChunk, faults.Fault]) -> list[Result[StreamChunk, faults.Fault]]:
+    def change_piece(self, result: Result[StreamChunk, faults.Fault]) -> list[Result[StreamChunk, faults.Fault]]:
         return [result]
 
     async def close(self) -> None:
@@ -70,11 +72,11 @@ class Faulty(BaseProvider):
 Change = Callable[[dict[str, Any]], dict[str, Any]]
 
 
-def of_answers(change: Change) -> type[Faulty]:
+def change_answers(change: Change) -> type[Faulty]:
     """A fault in whole answers: what it makes of their fields."""
 
     class Changed(Faulty):
-        def distorted(
+        def change_result(
             self, result: Result[CompletionResponse, faults.Fault]
         ) -> Result[CompletionResponse, faults.Fault]:
             return result.map(lambda said: said.model_copy(update=change(said.model_dump())))
@@ -82,28 +84,28 @@ def of_answers(change: Change) -> type[Faulty]:
     return Changed
 
 
-def of_pieces(
+def change_pieces(
     change: Callable[[Result[StreamChunk, faults.Fault]], list[Result[StreamChunk, faults.Fault]]],
 ) -> type[Faulty]:
     """A fault in streams: what it gives for each piece."""
 
     class Changed(Faulty):
-        def distorted_piece(self, result: Result[StreamChunk, faults.Fault]) -> list[Result[StreamChunk, faults.Fault]]:
+        def change_piece(self, result: Result[StreamChunk, faults.Fault]) -> list[Result[StreamChunk, faults.Fault]]:
             return change(result)
 
     return Changed
 
 
-def of_final(change: Change) -> type[Faulty]:
+def change_final(change: Change) -> type[Faulty]:
     """A fault in final chunks."""
 
-    def changed(result: Result[StreamChunk, faults.Fault]) -> list[Result[StreamChunk, faults.Fault]]:
+    def change_last(result: Result[StreamChunk, faults.Fault]) -> list[Result[StreamChunk, faults.Fault]]:
         return [result.map(lambda said: said.model_copy(update=change(said.model_dump())) if said.is_final else said)]
 
-    return of_pieces(changed)
+    return change_pieces(change_last)
 
 
-def _completed(result: Result[StreamChunk, faults.Fault]) -> list[Result[StreamChunk, faults.Fault]]:
+def _complete(result: Result[StreamChunk, faults.Fault]) -> list[Result[StreamChunk, faults.Fault]]:
     match outcome(result):
         case Failure(_):
             return [Success(StreamChunk(is_final=True, stop_reason="stop"))]
@@ -111,7 +113,7 @@ def _completed(result: Result[StreamChunk, faults.Fault]) -> list[Result[StreamC
             return [result]
 
 
-def _not_last(result: Result[StreamChunk, faults.Fault]) -> list[Result[StreamChunk, faults.Fault]]:
+def _append_after_last(result: Result[StreamChunk, faults.Fault]) -> list[Result[StreamChunk, faults.Fault]]:
     last = isinstance(outcome(result), Success) and result.unwrap().is_final
     return [result, Success(StreamChunk(content=""))] if last else [result]
 
@@ -119,14 +121,18 @@ def _not_last(result: Result[StreamChunk, faults.Fault]) -> list[Result[StreamCh
 class Lumping(Faulty):
     """Every fault is the server's."""
 
-    def distorted(self, result: Result[CompletionResponse, faults.Fault]) -> Result[CompletionResponse, faults.Fault]:
-        return result.lash(_as_servers)
+    def change_result(
+        self, result: Result[CompletionResponse, faults.Fault]
+    ) -> Result[CompletionResponse, faults.Fault]:
+        return result.lash(_convert_to_server_fault)
 
 
 class Credulous(Faulty):
     """What cannot be read is an empty answer."""
 
-    def distorted(self, result: Result[CompletionResponse, faults.Fault]) -> Result[CompletionResponse, faults.Fault]:
+    def change_result(
+        self, result: Result[CompletionResponse, faults.Fault]
+    ) -> Result[CompletionResponse, faults.Fault]:
         match outcome(result):
             case Failure(faults.InvalidResponse()):
                 return Success(CompletionResponse(content=""))
@@ -175,10 +181,10 @@ class Hoarding(Faulty):
         return self._read(messages, options)
 
     async def _read(self, messages: Sequence[Message], options: dict[str, Any]) -> AsyncIterator[StreamChunk]:
-        self._task = asyncio.ensure_future(self._drained(messages, options))
+        self._task = asyncio.ensure_future(self._drain(messages, options))
         yield StreamChunk(content="first")
 
-    async def _drained(self, messages: Sequence[Message], options: dict[str, Any]) -> None:
+    async def _drain(self, messages: Sequence[Message], options: dict[str, Any]) -> None:
         async for _ in self._inner.stream(list(messages), **options):
             pass
 
@@ -231,7 +237,9 @@ class Forgetful(Faulty):
 class Narrow(Faulty):
     """Stumbles over what it does not know."""
 
-    def distorted(self, result: Result[CompletionResponse, faults.Fault]) -> Result[CompletionResponse, faults.Fault]:
+    def change_result(
+        self, result: Result[CompletionResponse, faults.Fault]
+    ) -> Result[CompletionResponse, faults.Fault]:
         match outcome(result):
             case Success(response) if "x_news" in (response.raw_response or {}):
                 return Failure(faults.InvalidResponse(message="unknown field"))
@@ -245,26 +253,26 @@ def _without_reasoning(fields: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _counted(fields: dict[str, Any]) -> dict[str, Any]:
+def _report_zero(fields: dict[str, Any]) -> dict[str, Any]:
     zero = {"prompt_tokens": 0, "completion_tokens": 0, "total_tokens": 0}
     return {"usage": fields["usage"] or zero}
 
 
-def _standard(fields: dict[str, Any]) -> dict[str, Any]:
+def _replace_reason(fields: dict[str, Any]) -> dict[str, Any]:
     reason = fields["stop_reason"]
     return {"stop_reason": reason if reason in ("stop", "tool_use") else "stop"}
 
 
 PLANTED: dict[str, tuple[type[Faulty], set[str]]] = {
-    "text lost": (of_answers(lambda said: {"content": said["content"][1:]}), {"chat"}),
-    "calls merged": (of_answers(lambda said: {"tool_calls": (said["tool_calls"] or [None])[:1]}), {"tool calls"}),
-    "streamed calls lost": (of_final(lambda _: {"tool_calls": None}), {"streamed tool calls", "stream is body"}),
-    "streamed usage lost": (of_final(lambda _: {"usage": None}), {"stream", "any chunking", "stream is body"}),
-    "a chunk behind the final one": (of_pieces(_not_last), {"stream"}),
-    "a broken stream completed": (of_pieces(_completed), {"truncated streams", "errors in streams"}),
-    "reasoning lost": (of_answers(_without_reasoning), {"reasoning"}),
-    "usage made up": (of_answers(_counted), {"usage unreported"}),
-    "reasons made up": (of_answers(_standard), {"stop reasons"}),
+    "text lost": (change_answers(lambda said: {"content": said["content"][1:]}), {"chat"}),
+    "calls merged": (change_answers(lambda said: {"tool_calls": (said["tool_calls"] or [None])[:1]}), {"tool calls"}),
+    "streamed calls lost": (change_final(lambda _: {"tool_calls": None}), {"streamed tool calls", "stream is body"}),
+    "streamed usage lost": (change_final(lambda _: {"usage": None}), {"stream", "any chunking", "stream is body"}),
+    "a chunk behind the final one": (change_pieces(_append_after_last), {"stream"}),
+    "a broken stream completed": (change_pieces(_complete), {"truncated streams", "errors in streams"}),
+    "reasoning lost": (change_answers(_without_reasoning), {"reasoning"}),
+    "usage made up": (change_answers(_report_zero), {"usage unreported"}),
+    "reasons made up": (change_answers(_replace_reason), {"stop reasons"}),
     "state forgotten": (Forgetful, {"tool results", "signatures"}),
     "novelties refused": (Narrow, {"unknown fields"}),
     "faults lumped together": (Lumping, {"typed errors", "connection refused", "timeout"}),
@@ -300,16 +308,16 @@ class LumpingRetrieval(CatalogueProvider):
     """Every fault is the server's."""
 
     async def embed_result(self, *given: Any, **options: Any) -> Result[EmbeddingResponse, faults.Fault]:
-        return (await super().embed_result(*given, **options)).lash(_as_servers)
+        return (await super().embed_result(*given, **options)).lash(_convert_to_server_fault)
 
     async def rerank_result(self, *given: Any, **options: Any) -> Result[RerankResponse, faults.Fault]:
-        return (await super().rerank_result(*given, **options)).lash(_as_servers)
+        return (await super().rerank_result(*given, **options)).lash(_convert_to_server_fault)
 
     async def chat_result(self, *given: Any, **options: Any) -> Result[CompletionResponse, faults.Fault]:
-        return (await super().chat_result(*given, **options)).lash(_as_servers)
+        return (await super().chat_result(*given, **options)).lash(_convert_to_server_fault)
 
 
-def _as_servers(fault: faults.Fault) -> Result[Any, faults.Fault]:
+def _convert_to_server_fault(fault: faults.Fault) -> Result[Any, faults.Fault]:
     return Failure(faults.convert_fault(faults.ServerFailed, fault))
 
 
@@ -322,7 +330,7 @@ PLANTED_RETRIEVAL: dict[str, tuple[type[CatalogueProvider], str, set[str]]] = {
 """What is wrong, at which provider, with the laws that must notice."""
 
 
-def planted_retrieval(name: str) -> type[CatalogueProvider]:
+def build_faulty_retrieval(name: str) -> type[CatalogueProvider]:
     """The faulty provider of the catalogue's kind."""
     kind, provider, _ = PLANTED_RETRIEVAL[name]
 
@@ -332,7 +340,7 @@ def planted_retrieval(name: str) -> type[CatalogueProvider]:
     return Planted
 
 
-def planted(name: str) -> type[Faulty]:
+def build_faulty(name: str) -> type[Faulty]:
     """The faulty provider, over one that signs its reasoning."""
     kind, _ = PLANTED[name]
 
@@ -342,4 +350,4 @@ def planted(name: str) -> type[Faulty]:
     return Planted
 
 
-__all__ = ["PLANTED", "PLANTED_RETRIEVAL", "planted", "planted_retrieval"]
+__all__ = ["PLANTED", "PLANTED_RETRIEVAL", "build_faulty", "build_faulty_retrieval"]

@@ -27,28 +27,28 @@ Fields: TypeAlias = dict[str, tuple[Any, bool]]
 
 def find_mismatches(value: object, kind: Any, path: str = "$") -> list[Mismatch]:
     """Everything that is wrong; `kind` is a TypedDict, a pydantic model, or whatever their fields are."""
-    kind, alternatives = _unwrapped(kind)
+    kind, alternatives = _unwrap(kind)
     if kind in FREE:
         return []
     if alternatives:
-        return _nearest(value, alternatives, path)
+        return _find_nearest(value, alternatives, path)
     if kind is None or kind is type(None):
-        return [] if value is None else [_no(value, "null", path)]
+        return [] if value is None else [_report_kind(value, "null", path)]
     origin = typing.get_origin(kind)
     if origin in (Literal, typing_extensions.Literal):
         choices = typing.get_args(kind)
         return [] if value in choices else [Mismatch(path, f"{value!r} is none of {', '.join(map(repr, choices))}")]
     if origin in SEQUENCES or kind in SEQUENCES:
-        return _of_list(value, (*typing.get_args(kind), Any)[0], path)
+        return _check_list(value, (*typing.get_args(kind), Any)[0], path)
     if origin in MAPPINGS or kind in MAPPINGS:
-        return _of_map(value, (*typing.get_args(kind), Any, Any)[1], path)
+        return _check_map(value, (*typing.get_args(kind), Any, Any)[1], path)
     if typing_extensions.is_typeddict(kind):
-        return _of_fields(value, _typed_dict(kind), path)
+        return _check_fields(value, _read_typed_dict(kind), path)
     if isinstance(kind, type) and issubclass(kind, RootModel):
         return find_mismatches(value, kind.model_fields["root"].annotation, path)
     if isinstance(kind, type) and issubclass(kind, BaseModel):
-        return _of_fields(value, _model(kind), path)
-    return _of_scalar(value, kind, path)
+        return _check_fields(value, _read_model(kind), path)
+    return _check_scalar(value, kind, path)
 
 
 def find_argument_mismatches(
@@ -67,10 +67,10 @@ def find_argument_mismatches(
 
 def find_field_mismatches(value: object, fields: Fields) -> list[Mismatch]:
     """The same for SDKs that build the body out of several types."""
-    return _of_fields(value, fields, "$")
+    return _check_fields(value, fields, "$")
 
 
-def _unwrapped(kind: Any) -> tuple[Any, tuple[Any, ...]]:
+def _unwrap(kind: Any) -> tuple[Any, tuple[Any, ...]]:
     """A type without what only annotates it, and the members of a union."""
     while True:
         origin = typing.get_origin(kind)
@@ -90,7 +90,7 @@ def _unwrapped(kind: Any) -> tuple[Any, tuple[Any, ...]]:
             return kind, ()
 
 
-def _nearest(value: object, alternatives: tuple[Any, ...], path: str) -> list[Mismatch]:
+def _find_nearest(value: object, alternatives: tuple[Any, ...], path: str) -> list[Mismatch]:
     """What is wrong by the alternative that fits best."""
     nearest: tuple[int, list[Mismatch]] | None = None
     for alternative in alternatives:
@@ -105,21 +105,21 @@ def _nearest(value: object, alternatives: tuple[Any, ...], path: str) -> list[Mi
     return [] if nearest is None else nearest[1]
 
 
-def _of_list(value: object, inner: Any, path: str) -> list[Mismatch]:
+def _check_list(value: object, inner: Any, path: str) -> list[Mismatch]:
     if not isinstance(value, list):
-        return [_no(value, "list", path)]
+        return [_report_kind(value, "list", path)]
     return [one for place, item in enumerate(value) for one in find_mismatches(item, inner, f"{path}[{place}]")]
 
 
-def _of_map(value: object, inner: Any, path: str) -> list[Mismatch]:
+def _check_map(value: object, inner: Any, path: str) -> list[Mismatch]:
     if not isinstance(value, Mapping):
-        return [_no(value, "object", path)]
+        return [_report_kind(value, "object", path)]
     return [one for name, item in value.items() for one in find_mismatches(item, inner, f"{path}.{name}")]
 
 
-def _of_fields(value: object, fields: Fields, path: str) -> list[Mismatch]:
+def _check_fields(value: object, fields: Fields, path: str) -> list[Mismatch]:
     if not isinstance(value, Mapping):
-        return [_no(value, "object", path)]
+        return [_report_kind(value, "object", path)]
     found = [
         Mismatch(path, f"{name!r} is missing") for name, (_, needed) in fields.items() if needed and name not in value
     ]
@@ -132,42 +132,42 @@ def _of_fields(value: object, fields: Fields, path: str) -> list[Mismatch]:
 
 
 @cache
-def _typed_dict(kind: Any) -> Fields:
+def _read_typed_dict(kind: Any) -> Fields:
     hints = typing_extensions.get_type_hints(kind, include_extras=True)
     return {
-        _alias(hint) or name: (hint, _needed(hint, default=name in kind.__required_keys__))
+        _get_alias(hint) or name: (hint, _is_needed(hint, default=name in kind.__required_keys__))
         for name, hint in hints.items()
     }
 
 
-def _needed(hint: Any, *, default: bool) -> bool:
+def _is_needed(hint: Any, *, default: bool) -> bool:
     """`__required_keys__` does not see what annotations say that are text, as generated ones are."""
     origin = typing.get_origin(hint)
     return origin is typing_extensions.Required or (default and origin is not typing_extensions.NotRequired)
 
 
 @cache
-def _model(kind: type[BaseModel]) -> Fields:
+def _read_model(kind: type[BaseModel]) -> Fields:
     fields: Fields = {}
     for name, field in kind.model_fields.items():
-        spelled = field.serialization_alias or field.alias or _alias_among(field.metadata) or name
+        spelled = field.serialization_alias or field.alias or _find_alias(field.metadata) or name
         fields[spelled] = (field.annotation, field.is_required())
     return fields
 
 
-def _alias(hint: Any) -> str | None:
+def _get_alias(hint: Any) -> str | None:
     """Generated SDKs spell a field's own name in its annotation."""
     while typing.get_origin(hint) in (typing_extensions.Required, typing_extensions.NotRequired):
         hint = typing.get_args(hint)[0]
-    return _alias_among(getattr(hint, "__metadata__", ()))
+    return _find_alias(getattr(hint, "__metadata__", ()))
 
 
-def _alias_among(metadata: Any) -> str | None:
+def _find_alias(metadata: Any) -> str | None:
     found: Iterator[str] = (alias for one in metadata if isinstance(alias := getattr(one, "alias", None), str))
     return next(found, None)
 
 
-def _of_scalar(value: object, kind: Any, path: str) -> list[Mismatch]:
+def _check_scalar(value: object, kind: Any, path: str) -> list[Mismatch]:
     if isinstance(kind, type) and issubclass(kind, Enum):
         choices = [member.value for member in kind]
         return [] if value in choices else [Mismatch(path, f"{value!r} is none of {choices}")]
@@ -180,9 +180,9 @@ def _of_scalar(value: object, kind: Any, path: str) -> list[Mismatch]:
         datetime: isinstance(value, str),
         date: isinstance(value, str),
     }.get(kind, False)
-    return [] if fits else [_no(value, getattr(kind, "__name__", str(kind)), path)]
+    return [] if fits else [_report_kind(value, getattr(kind, "__name__", str(kind)), path)]
 
 
-def _no(value: object, kind: str, path: str) -> Mismatch:
+def _report_kind(value: object, kind: str, path: str) -> Mismatch:
     text = repr(value)
     return Mismatch(path, f"{text if len(text) < 60 else text[:57] + '...'} is no {kind}")

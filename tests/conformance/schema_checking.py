@@ -75,29 +75,29 @@ class _Checking(msgspec.Struct, frozen=True, kw_only=True):
         """
         if not isinstance(schema, Mapping):  # any other value accepts anything
             return [Mismatch(path, "nothing may stand here")] if schema is False else []
-        schema = self._resolved(schema, depth)
+        schema = self._resolve(schema, depth)
         if depth > _DEPTH or (value is None and schema.get("nullable") is True):
             return []
-        if (heir := self._heir(value, schema)) is not None and heir not in came_from:
+        if (heir := self._find_heir(value, schema)) is not None and heir not in came_from:
             return self.check(value, {"$ref": heir}, path, depth + 1, beside, came_from | {heir})
-        found = [*_of_type(value, schema, path), *_of_choice(value, schema, path)]
-        found += self._combined(value, schema, path, depth, beside, came_from)
+        found = [*_check_type(value, schema, path), *_check_choice(value, schema, path)]
+        found += self._check_combined(value, schema, path, depth, beside, came_from)
         match value:
             case Mapping():
-                found += self._of_object(value, schema, path, depth, beside)
+                found += self._check_object(value, schema, path, depth, beside)
             case str():
-                found += _of_text(value, schema, path)
+                found += _check_text(value, schema, path)
             case bool() | None:
                 pass
             case int() | float():
-                found += _of_number(value, schema, path)
+                found += _check_number(value, schema, path)
             case Sequence():
-                found += self._of_array(value, schema, path, depth)
+                found += self._check_array(value, schema, path, depth)
             case _:
                 pass
         return found
 
-    def _resolved(self, schema: Schema, depth: int) -> Schema:
+    def _resolve(self, schema: Schema, depth: int) -> Schema:
         """The schema that a reference resolves to, with the keywords alongside the reference."""
         reference = schema.get("$ref")
         if not isinstance(reference, str) or depth > _DEPTH:
@@ -109,17 +109,17 @@ class _Checking(msgspec.Struct, frozen=True, kw_only=True):
         if not isinstance(target, Mapping):
             return {}
         around = {name: item for name, item in schema.items() if name != "$ref"}
-        return {**self._resolved(target, depth + 1), **around}
+        return {**self._resolve(target, depth + 1), **around}
 
-    def _heir(self, value: object, schema: Schema) -> str | None:
+    def _find_heir(self, value: object, schema: Schema) -> str | None:
         """Where OpenAPI's discriminator leads from a schema that others inherit from; unions are looked through instead."""
         told = schema.get("discriminator")
         if not isinstance(told, Mapping) or not isinstance(value, Mapping) or "oneOf" in schema or "anyOf" in schema:
             return None
         tag = value.get(str(told.get("propertyName")))
-        return _named(told, "mapping").get(tag) if isinstance(tag, str) else None
+        return _get_object(told, "mapping").get(tag) if isinstance(tag, str) else None
 
-    def _combined(
+    def _check_combined(
         self,
         value: object,
         schema: Schema,
@@ -129,18 +129,19 @@ class _Checking(msgspec.Struct, frozen=True, kw_only=True):
         came_from: frozenset[str],
     ) -> list[Mismatch]:
         found: list[Mismatch] = []
-        for part in _parts(schema, "allOf"):
+        for part in _get_list(schema, "allOf"):
             found += self.check(value, part, path, depth + 1, None, came_from)
         for keyword in ("anyOf", "oneOf"):
-            if branches := _parts(schema, keyword):
+            if branches := _get_list(schema, keyword):
                 own = (
-                    self._known({name: item for name, item in schema.items() if name != keyword}, depth) or frozenset()
+                    self._list_known({name: item for name, item in schema.items() if name != keyword}, depth)
+                    or frozenset()
                 )
                 around = None if beside is None else own | beside
-                found += self._nearest(value, branches, path, depth, around)
+                found += self._find_nearest(value, branches, path, depth, around)
         return found
 
-    def _nearest(
+    def _find_nearest(
         self, value: object, branches: Sequence[AnySchema], path: str, depth: int, beside: frozenset[str] | None
     ) -> list[Mismatch]:
         """What is wrong by the branch that fits best: a wrong type, then a wrong tag, is farther off than anything inside."""
@@ -156,48 +157,48 @@ class _Checking(msgspec.Struct, frozen=True, kw_only=True):
                 nearest = distance, wrong
         return [] if nearest is None else nearest[1]
 
-    def _known(self, schema: Schema, depth: int) -> frozenset[str] | None:
+    def _list_known(self, schema: Schema, depth: int) -> frozenset[str] | None:
         """Every name that an object may have; None if any is allowed."""
         if schema.get("additionalProperties") not in (None, False) or depth > _DEPTH:
             return None
-        known = frozenset(_named(schema, "properties"))
-        for part in (*_parts(schema, "allOf"), *_parts(schema, "anyOf"), *_parts(schema, "oneOf")):
-            more = self._known(self._resolved(part, depth), depth + 1) if isinstance(part, Mapping) else frozenset()
+        known = frozenset(_get_object(schema, "properties"))
+        for part in (*_get_list(schema, "allOf"), *_get_list(schema, "anyOf"), *_get_list(schema, "oneOf")):
+            more = self._list_known(self._resolve(part, depth), depth + 1) if isinstance(part, Mapping) else frozenset()
             if more is None:
                 return None
             known |= more
         return known
 
-    def _of_object(
+    def _check_object(
         self, value: Mapping[str, Any], schema: Schema, path: str, depth: int, beside: frozenset[str] | None
     ) -> list[Mismatch]:
-        own, other = _named(schema, "properties"), schema.get("additionalProperties")
-        patterns = _named(schema, "patternProperties")
+        own, other = _get_object(schema, "properties"), schema.get("additionalProperties")
+        patterns = _get_object(schema, "patternProperties")
         found = [
             Mismatch(path, f"{name!r} is missing")
-            for name in _parts(schema, "required")
+            for name in _get_list(schema, "required")
             if isinstance(name, str) and name not in value
         ]
         known: frozenset[str] | None = None
-        if self.closed and beside is not None and not _parts(schema, "anyOf") and not _parts(schema, "oneOf"):
+        if self.closed and beside is not None and not _get_list(schema, "anyOf") and not _get_list(schema, "oneOf"):
             # Where there are branches, they look for strangers.
-            parts = [self._resolved(part, depth) for part in _parts(schema, "allOf") if isinstance(part, Mapping)]
-            heirs = [{"$ref": heir} for part in parts if (heir := self._heir(value, part)) is not None]
-            mine = self._known({"allOf": [schema, *heirs]}, depth)
+            parts = [self._resolve(part, depth) for part in _get_list(schema, "allOf") if isinstance(part, Mapping)]
+            heirs = [{"$ref": heir} for part in parts if (heir := self._find_heir(value, part)) is not None]
+            mine = self._list_known({"allOf": [schema, *heirs]}, depth)
             known = None if mine is None else mine | beside
         for name, item in value.items():
-            inner = own.get(name, next((patterns[one] for one in patterns if _matches(one, name)), other))
+            inner = own.get(name, next((patterns[one] for one in patterns if _has_match(one, name)), other))
             if inner is False and name not in own:
                 found.append(Mismatch(path, f"{name!r} is not known"))
             elif isinstance(inner, Mapping | bool):
-                found += self.check(item, inner, _inside(path, name), depth + 1)
+                found += self.check(item, inner, _extend_path(path, name), depth + 1)
             elif known and name not in known:
                 found.append(Mismatch(path, f"{name!r} is not known"))
         return found
 
-    def _of_array(self, value: Sequence[Any], schema: Schema, path: str, depth: int) -> list[Mismatch]:
-        found = list(_bounded(len(value), schema, "Items", "items", path))
-        first = _parts(schema, "prefixItems")
+    def _check_array(self, value: Sequence[Any], schema: Schema, path: str, depth: int) -> list[Mismatch]:
+        found = list(_check_bounds(len(value), schema, "Items", "items", path))
+        first = _get_list(schema, "prefixItems")
         for place, item in enumerate(value):
             inner = first[place] if place < len(first) else schema.get("items")
             if isinstance(inner, Mapping | bool):
@@ -205,24 +206,24 @@ class _Checking(msgspec.Struct, frozen=True, kw_only=True):
         return found
 
 
-def _parts(schema: Schema, keyword: str) -> Sequence[Any]:
+def _get_list(schema: Schema, keyword: str) -> Sequence[Any]:
     """A keyword's list; what is none counts as absent."""
     found = schema.get(keyword)
     return found if isinstance(found, Sequence) and not isinstance(found, str) else ()
 
 
-def _named(schema: Schema, keyword: str) -> Schema:
+def _get_object(schema: Schema, keyword: str) -> Schema:
     """A keyword's object; what is none counts as absent."""
     found = schema.get(keyword)
     return found if isinstance(found, Mapping) else {}
 
 
-def _of_type(value: object, schema: Schema, path: str) -> list[Mismatch]:
+def _check_type(value: object, schema: Schema, path: str) -> list[Mismatch]:
     kinds = schema.get("type")
     wanted = [kinds] if isinstance(kinds, str) else kinds
     if not isinstance(wanted, Sequence) or any(_is_a(value, str(kind)) for kind in wanted):
         return []
-    return [Mismatch(path, f"{_shown(value)} is no {' or '.join(map(str, wanted))}")]
+    return [Mismatch(path, f"{_show(value)} is no {' or '.join(map(str, wanted))}")]
 
 
 def _is_a(value: object, kind: str) -> bool:
@@ -246,26 +247,26 @@ def _is_a(value: object, kind: str) -> bool:
             return True
 
 
-def _of_choice(value: object, schema: Schema, path: str) -> Iterator[Mismatch]:
-    if "const" in schema and not _same(value, schema["const"]):
-        yield Mismatch(path, f"{_shown(value)} is not {_shown(schema['const'])}")
+def _check_choice(value: object, schema: Schema, path: str) -> Iterator[Mismatch]:
+    if "const" in schema and not _is_same(value, schema["const"]):
+        yield Mismatch(path, f"{_show(value)} is not {_show(schema['const'])}")
     choices = schema.get("enum")
-    if isinstance(choices, Sequence) and not any(_same(value, choice) for choice in choices):
-        yield Mismatch(path, f"{_shown(value)} is none of {', '.join(map(_shown, choices))}")
+    if isinstance(choices, Sequence) and not any(_is_same(value, choice) for choice in choices):
+        yield Mismatch(path, f"{_show(value)} is none of {', '.join(map(_show, choices))}")
 
 
-def _same(one: object, other: object) -> bool:
+def _is_same(one: object, other: object) -> bool:
     return one == other and isinstance(one, bool) == isinstance(other, bool)
 
 
-def _of_text(value: str, schema: Schema, path: str) -> Iterator[Mismatch]:
-    yield from _bounded(len(value), schema, "Length", "characters", path)
+def _check_text(value: str, schema: Schema, path: str) -> Iterator[Mismatch]:
+    yield from _check_bounds(len(value), schema, "Length", "characters", path)
     pattern = schema.get("pattern")
-    if isinstance(pattern, str) and not _matches(pattern, value):
-        yield Mismatch(path, f"{_shown(value)} does not match {pattern}")
+    if isinstance(pattern, str) and not _has_match(pattern, value):
+        yield Mismatch(path, f"{_show(value)} does not match {pattern}")
 
 
-def _matches(pattern: str, text: str) -> bool:
+def _has_match(pattern: str, text: str) -> bool:
     """Whether a text holds a match; a pattern that Python cannot read holds for any."""
     try:
         return re.search(pattern, text) is not None
@@ -273,14 +274,14 @@ def _matches(pattern: str, text: str) -> bool:
         return True
 
 
-def _of_number(value: float, schema: Schema, path: str) -> Iterator[Mismatch]:
+def _check_number(value: float, schema: Schema, path: str) -> Iterator[Mismatch]:
     for keyword, (wrong, words) in _BOUNDS.items():
         bound = schema.get(keyword)
         if isinstance(bound, int | float) and not isinstance(bound, bool) and wrong(value, bound):
             yield Mismatch(path, f"{value} is {words} {bound}")
 
 
-def _bounded(size: int, schema: Schema, what: str, unit: str, path: str) -> Iterator[Mismatch]:
+def _check_bounds(size: int, schema: Schema, what: str, unit: str, path: str) -> Iterator[Mismatch]:
     least, most = schema.get(f"min{what}"), schema.get(f"max{what}")
     if isinstance(least, int) and size < least:
         yield Mismatch(path, f"{size} {unit} where {least} is the least")
@@ -288,10 +289,10 @@ def _bounded(size: int, schema: Schema, what: str, unit: str, path: str) -> Iter
         yield Mismatch(path, f"{size} {unit} where {most} is the most")
 
 
-def _inside(path: str, name: str) -> str:
+def _extend_path(path: str, name: str) -> str:
     return f"{path}.{name}" if re.fullmatch(r"\w+", name) else f"{path}[{name!r}]"
 
 
-def _shown(value: object) -> str:
+def _show(value: object) -> str:
     text = repr(value)
     return text if len(text) <= 60 else f"{text[:57]}..."

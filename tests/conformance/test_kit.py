@@ -8,7 +8,7 @@ import pytest
 
 from tests.acme import SPEC
 from tests.conformance.one_file_provider import OneFileProvider
-from tests.conformance.planted_faults import PLANTED, PLANTED_RETRIEVAL, planted, planted_retrieval
+from tests.conformance.planted_faults import PLANTED, PLANTED_RETRIEVAL, build_faulty, build_faulty_retrieval
 from tests.providers.tutorial_provider import CustomLLMProvider
 from victor_fp.providers.base import ProviderNotFoundError
 from victor_fp.providers.registry import ProviderRegistry
@@ -19,7 +19,7 @@ BY_NAME = {law.name: law for law in LAWS}
 
 @pytest.mark.parametrize("name", PLANTED)
 def test_each_planted_fault_breaks_its_laws(name: str) -> None:
-    harness = harness_for(planted(name), protocol="anthropic-messages", reasoning=True)
+    harness = harness_for(build_faulty(name), protocol="anthropic-messages", reasoning=True)
     findings = {law: examine(harness, BY_NAME[law]) for law in PLANTED[name][1]}
     assert {law: finding.verdict for law, finding in findings.items()} == dict.fromkeys(findings, "broken")
     assert all(finding.details for finding in findings.values())
@@ -27,7 +27,7 @@ def test_each_planted_fault_breaks_its_laws(name: str) -> None:
 
 @pytest.mark.parametrize("name", PLANTED_RETRIEVAL)
 def test_each_planted_fault_of_retrieval_breaks_its_laws(name: str) -> None:
-    harness = harness_for(planted_retrieval(name))
+    harness = harness_for(build_faulty_retrieval(name))
     verdicts = {law: examine(harness, BY_NAME[law]).verdict for law in PLANTED_RETRIEVAL[name][2]}
     assert verdicts == dict.fromkeys(verdicts, "broken")
 

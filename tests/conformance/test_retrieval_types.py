@@ -12,7 +12,7 @@ import pytest
 
 from tests.conformance import request_types
 from tests.conformance.schema_checking import Mismatch
-from tests.conformance.vendor_documents import FOLDER, Documented, problems
+from tests.conformance.vendor_documents import FOLDER, Documented, find_problems
 from victor_fp import replay
 from victor_fp.core.requests import HttpRequest
 from victor_fp.core.retrieval.vectors import Purpose
@@ -40,23 +40,23 @@ class Held(msgspec.Struct, frozen=True, kw_only=True):
     complain: Callable[[Mapping[str, Any]], list[Mismatch]]
 
 
-def _typed(module: str, name: str) -> Held:
+def _build_held(module: str, name: str) -> Held:
     return Held(
         module=module,
         complain=lambda body: request_types.find_mismatches(body, getattr(importlib.import_module(module), name)),
     )
 
 
-def _cohere(method: str) -> Held:
-    def complain(body: Mapping[str, Any]) -> list[Mismatch]:
+def _build_cohere(method: str) -> Held:
+    def check_body(body: Mapping[str, Any]) -> list[Mismatch]:
         from cohere.v2.client import V2Client
 
         return request_types.find_argument_mismatches(body, getattr(V2Client, method), without=("request_options",))
 
-    return Held(module="cohere", complain=complain)
+    return Held(module="cohere", complain=check_body)
 
 
-def _google(body: Mapping[str, Any]) -> list[Mismatch]:
+def _check_google(body: Mapping[str, Any]) -> list[Mismatch]:
     """The SDK builds each request of the batch out of these."""
     from google.genai import types
 
@@ -71,17 +71,17 @@ def _google(body: Mapping[str, Any]) -> list[Mismatch]:
 
 
 EMBEDDINGS: dict[str, Held] = {
-    "openai": _typed("openai.types.embedding_create_params", "EmbeddingCreateParams"),
-    "azure": _typed("openai.types.embedding_create_params", "EmbeddingCreateParams"),
-    "mistral": _typed("mistralai.client.models", "EmbeddingRequest"),
-    "openrouter": _typed("openrouter.operations", "CreateEmbeddingsRequestBody"),
-    "ollama": _typed("ollama._types", "EmbedRequest"),
-    "cohere": _cohere("embed"),
-    "google": Held(module="google.genai", complain=_google),
+    "openai": _build_held("openai.types.embedding_create_params", "EmbeddingCreateParams"),
+    "azure": _build_held("openai.types.embedding_create_params", "EmbeddingCreateParams"),
+    "mistral": _build_held("mistralai.client.models", "EmbeddingRequest"),
+    "openrouter": _build_held("openrouter.operations", "CreateEmbeddingsRequestBody"),
+    "ollama": _build_held("ollama._types", "EmbedRequest"),
+    "cohere": _build_cohere("embed"),
+    "google": Held(module="google.genai", complain=_check_google),
 }
 RERANKING: dict[str, Held] = {
-    "cohere": _cohere("rerank"),
-    "openrouter": _typed("openrouter.operations", "CreateRerankRequestBody"),
+    "cohere": _build_cohere("rerank"),
+    "openrouter": _build_held("openrouter.operations", "CreateRerankRequestBody"),
 }
 DOCUMENTS: dict[tuple[str, str], Documented] = {
     ("embed", "openai"): Documented(document="openai.yaml", path="/embeddings"),
@@ -100,7 +100,7 @@ SETTINGS = {"endpoint": "https://mine.openai.azure.com"}
 MODELS = {"mistral": ("mistral-embed", "codestral-embed"), "google": ("gemini-embedding-001", "gemini-embedding-2")}
 
 
-def embedding_requests(provider: str) -> Iterator[tuple[str, HttpRequest]]:
+def iterate_embedding_requests(provider: str) -> Iterator[tuple[str, HttpRequest]]:
     """Every request that can be sent, without rejected options."""
     for model in MODELS.get(provider, ("model-1",)):
         for options in SHAPES:
@@ -124,7 +124,7 @@ def is_installed(held: Held) -> bool:
         return False
 
 
-def body_of(request: HttpRequest) -> Mapping[str, Any]:
+def get_body(request: HttpRequest) -> Mapping[str, Any]:
     body = request.json()
     assert isinstance(body, dict)
     return body
@@ -133,7 +133,7 @@ def body_of(request: HttpRequest) -> Mapping[str, Any]:
 @pytest.mark.parametrize(
     ("provider", "held", "requests"),
     [
-        *((provider, held, embedding_requests) for provider, held in EMBEDDINGS.items()),
+        *((provider, held, iterate_embedding_requests) for provider, held in EMBEDDINGS.items()),
         *((provider, held, rerank_requests) for provider, held in RERANKING.items()),
     ],
     ids=[*(f"embed-{provider}" for provider in EMBEDDINGS), *(f"rerank-{provider}" for provider in RERANKING)],
@@ -143,10 +143,10 @@ def test_requests_are_what_the_vendors_sdk_would_send(
 ) -> None:
     if not is_installed(held):
         pytest.skip(f"{held.module} is not installed")
-    found = [(what, held.complain(body_of(request))) for what, request in requests(provider)]
+    found = [(what, held.complain(get_body(request))) for what, request in requests(provider)]
     assert found
     assert [f"{what}: {one}" for what, wrong in found for one in wrong] == []
-    spoilt = {**body_of(next(requests(provider))[1]), "surprise": 1}
+    spoilt = {**get_body(next(requests(provider))[1]), "surprise": 1}
     if provider != "google":
         assert any("surprise" in one.reason for one in held.complain(spoilt))
 
@@ -157,6 +157,6 @@ def test_requests_are_what_the_vendors_document_says(operation: str, provider: s
     held = DOCUMENTS[operation, provider]
     if not (FOLDER / held.document).is_file():
         pytest.skip(f"{held.document} is not there")
-    requests = embedding_requests(provider) if operation == "embed" else rerank_requests(provider)
-    wrong = [f"{what}: {one}" for what, request in requests for one in problems(held, request, stream=False)]
+    requests = iterate_embedding_requests(provider) if operation == "embed" else rerank_requests(provider)
+    wrong = [f"{what}: {one}" for what, request in requests for one in find_problems(held, request, stream=False)]
     assert wrong == []

@@ -8,10 +8,10 @@ from collections.abc import Iterator
 import pytest
 from returns.result import Success
 
-from tests.conformance.accepted_differences import EXPLAINED, unexplained
-from tests.conformance.conversations import SHAPES, built, models_of
+from tests.conformance.accepted_differences import EXPLAINED, find_unexplained
+from tests.conformance.conversations import SHAPES, build_request, list_models
 from tests.conformance.schema_checking import Mismatch
-from tests.conformance.vendor_types import OF_PROVIDER, Held, held_against
+from tests.conformance.vendor_types import OF_PROVIDER, Held, find_held
 from victor_fp.core.catalogue import CATALOGUE
 from victor_fp.core.catalogue.spec import ProviderSpec
 from victor_fp.core.requests import HttpRequest
@@ -19,22 +19,22 @@ from victor_fp.core.result import outcome
 
 pytestmark = pytest.mark.conformance
 
-HELD = [(spec, held) for spec in CATALOGUE.chats if (held := held_against(spec)) is not None]
+HELD = [(spec, held) for spec in CATALOGUE.chats if (held := find_held(spec)) is not None]
 
 
-def installed(held: Held) -> bool:
+def is_installed(held: Held) -> bool:
     try:
         return importlib.util.find_spec(held.module) is not None
     except ModuleNotFoundError:
         return False
 
 
-def requests_of(spec: ProviderSpec) -> Iterator[tuple[str, str, bool, HttpRequest]]:
+def iterate_requests(spec: ProviderSpec) -> Iterator[tuple[str, str, bool, HttpRequest]]:
     """Every request that this provider can send."""
-    for model in models_of(spec):
+    for model in list_models(spec):
         for name, shape in SHAPES.items():
             for stream in (False, True):
-                match outcome(built(spec, shape, model, stream=stream)):
+                match outcome(build_request(spec, shape, model, stream=stream)):
                     case Success(request):
                         yield name, model, stream, request
                     case _:
@@ -42,30 +42,30 @@ def requests_of(spec: ProviderSpec) -> Iterator[tuple[str, str, bool, HttpReques
 
 
 def list_mismatches(spec: ProviderSpec, held: Held) -> Iterator[tuple[str, list[Mismatch]]]:
-    for name, model, stream, request in requests_of(spec):
+    for name, model, stream, request in iterate_requests(spec):
         yield f"{name} to {model}{' as a stream' if stream else ''}", held.complain(request, model, stream)
 
 
 @pytest.mark.parametrize(("spec", "held"), HELD, ids=[spec.name for spec, _ in HELD])
 def test_requests_are_what_the_vendors_sdk_would_send(spec: ProviderSpec, held: Held) -> None:
-    if not installed(held):
+    if not is_installed(held):
         pytest.skip(f"{held.package} is not installed")
     wrong = [
         f"{what}: {said}"
         for what, mismatches in list_mismatches(spec, held)
-        for said in unexplained("type", spec.name, mismatches)
+        for said in find_unexplained("type", spec.name, mismatches)
     ]
     assert wrong == []
 
 
 @pytest.mark.parametrize(("name", "held"), OF_PROVIDER.items(), ids=list(OF_PROVIDER))
 def test_a_key_that_the_sdk_does_not_have_would_be_noticed(name: str, held: Held) -> None:
-    if not installed(held):
+    if not is_installed(held):
         pytest.skip(f"{held.package} is not installed")
     spec = next(spec for spec in CATALOGUE.chats if spec.name == name)
-    model = models_of(spec)[0]
+    model = list_models(spec)[0]
     shape = SHAPES["text"]
-    request = built(spec, shape, model).unwrap()
+    request = build_request(spec, shape, model).unwrap()
     spoilt = HttpRequest(url=request.url, body=request.body.replace(b'"messages":', b'"surprise":1,"messages":', 1))
     spoilt = (
         spoilt
@@ -76,7 +76,7 @@ def test_a_key_that_the_sdk_does_not_have_would_be_noticed(name: str, held: Held
 
 
 def test_every_explanation_is_still_needed() -> None:
-    if not all(installed(held) for _, held in HELD):
+    if not all(is_installed(held) for _, held in HELD):
         pytest.skip("not every SDK is installed")
     found = {
         explained
@@ -84,6 +84,6 @@ def test_every_explanation_is_still_needed() -> None:
         for _, mismatches in list_mismatches(spec, held)
         for mismatch in mismatches
         for explained in EXPLAINED
-        if explained.covers("type", spec.name, mismatch)
+        if explained.can_explain("type", spec.name, mismatch)
     }
     assert [one.why for one in EXPLAINED if one.of == "type" and one not in found] == []

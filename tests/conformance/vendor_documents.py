@@ -59,17 +59,17 @@ OF_PROVIDER: Mapping[
 }
 
 
-def documented(spec: ProviderSpec) -> Documented | None:
+def find_document(spec: ProviderSpec) -> Documented | None:
     """The document for a provider's requests, where there is one in the folder."""
     found = OF_PROVIDER.get(spec.name)
     return found if found is not None and (FOLDER / found.document).is_file() else None
 
 
-def problems(held: Documented, request: HttpRequest, *, stream: bool) -> list[Mismatch]:
+def find_problems(held: Documented, request: HttpRequest, *, stream: bool) -> list[Mismatch]:
     """What is wrong with a request by a document; keys that the document does not have are wrong."""
     root = _read(held.document)
     path = held.stream_path if stream and held.stream_path else held.path
-    schema = _body_schema(root, path) if path else root
+    schema = _get_body_schema(root, path) if path else root
     return find_mismatches(request.json(), schema, root=root, closed=True)
 
 
@@ -85,7 +85,7 @@ def _read(document: str) -> dict[str, Any]:
     return loaded
 
 
-def _body_schema(root: Mapping[str, Any], path: str) -> Mapping[str, Any]:
+def _get_body_schema(root: Mapping[str, Any], path: str) -> Mapping[str, Any]:
     body: Any = root["paths"][path]["post"]["requestBody"]
     if "$ref" in body:
         body = root["components"]["requestBodies"][body["$ref"].rsplit("/", 1)[-1]]

@@ -29,35 +29,37 @@ class Held(msgspec.Struct, frozen=True, kw_only=True):
     complain: Complain
 
 
-def _body(request: HttpRequest) -> dict[str, Any]:
+def _get_body(request: HttpRequest) -> dict[str, Any]:
     value = request.json()
     assert isinstance(value, dict)
     return value
 
 
-def _by_type(module: str, whole: str, streamed: str, request: HttpRequest, model: str, stream: bool) -> list[Mismatch]:
+def _check_type(
+    module: str, whole: str, streamed: str, request: HttpRequest, model: str, stream: bool
+) -> list[Mismatch]:
     kind = getattr(importlib.import_module(module), streamed if stream else whole)
-    return request_types.find_mismatches(_body(request), kind)
+    return request_types.find_mismatches(_get_body(request), kind)
 
 
-def _typed(package: str, module: str, whole: str, streamed: str | None = None) -> Held:
-    return Held(package=package, module=module, complain=partial(_by_type, module, whole, streamed or whole))
+def _build_held(package: str, module: str, whole: str, streamed: str | None = None) -> Held:
+    return Held(package=package, module=module, complain=partial(_check_type, module, whole, streamed or whole))
 
 
-def _cohere(request: HttpRequest, model: str, stream: bool) -> list[Mismatch]:
+def _check_cohere(request: HttpRequest, model: str, stream: bool) -> list[Mismatch]:
     from cohere.v2.client import V2Client
 
     function = V2Client.chat_stream if stream else V2Client.chat
-    body = {name: item for name, item in _body(request).items() if name != "stream"}
+    body = {name: item for name, item in _get_body(request).items() if name != "stream"}
     return request_types.find_argument_mismatches(body, function, without=("request_options",))
 
 
-def _google(request: HttpRequest, model: str, stream: bool) -> list[Mismatch]:
-    return request_types.find_field_mismatches(_body(request), _gemini())
+def _check_google(request: HttpRequest, model: str, stream: bool) -> list[Mismatch]:
+    return request_types.find_field_mismatches(_get_body(request), _list_gemini_fields())
 
 
 @cache
-def _gemini() -> request_types.Fields:
+def _list_gemini_fields() -> request_types.Fields:
     """The SDK builds the body from these, whose fields have the wire's names."""
     from google.genai import types
 
@@ -80,47 +82,49 @@ def _converse(operation: str) -> Any:
     return Session().get_service_model("bedrock-runtime").operation_model(operation).input_shape
 
 
-def _bedrock(request: HttpRequest, model: str, stream: bool) -> list[Mismatch]:
+def _check_bedrock(request: HttpRequest, model: str, stream: bool) -> list[Mismatch]:
     """AWS's client refuses what its service model does not know by itself."""
     from botocore.validate import ParamValidator
 
     shape = _converse("ConverseStream" if stream else "Converse")
-    report: str = ParamValidator().validate({**_body(request), "modelId": model}, shape).generate_report()
+    report: str = ParamValidator().validate({**_get_body(request), "modelId": model}, shape).generate_report()
     return [Mismatch("$", line) for line in report.splitlines()]
 
 
-OPENAI = _typed(
+OPENAI = _build_held(
     "openai",
     "openai.types.chat.completion_create_params",
     "CompletionCreateParamsNonStreaming",
     "CompletionCreateParamsStreaming",
 )
-OPENAI_RESPONSES = _typed(
+OPENAI_RESPONSES = _build_held(
     "openai",
     "openai.types.responses.response_create_params",
     "ResponseCreateParamsNonStreaming",
     "ResponseCreateParamsStreaming",
 )
-ANTHROPIC = _typed(
+ANTHROPIC = _build_held(
     "anthropic",
     "anthropic.types.message_create_params",
     "MessageCreateParamsNonStreaming",
     "MessageCreateParamsStreaming",
 )
-GOOGLE = Held(package="google-genai", module="google.genai", complain=_google)
-INTERACTIONS = _typed("google-genai", "google.genai._gaos.types.interactions", "CreateModelInteractionParam")
+GOOGLE = Held(package="google-genai", module="google.genai", complain=_check_google)
+INTERACTIONS = _build_held("google-genai", "google.genai._gaos.types.interactions", "CreateModelInteractionParam")
 
 OF_PROVIDER: Mapping[str, Held] = {
-    "groq": _typed("groq", "groq.types.chat.completion_create_params", "CompletionCreateParams"),
-    "cerebras": _typed(
+    "groq": _build_held("groq", "groq.types.chat.completion_create_params", "CompletionCreateParams"),
+    "cerebras": _build_held(
         "cerebras-cloud-sdk", "cerebras.cloud.sdk.types.chat.completion_create_params", "CompletionCreateParams"
     ),
-    "mistral": _typed("mistralai", "mistralai.client.models", "ChatCompletionRequest", "ChatCompletionStreamRequest"),
-    "openrouter": _typed("openrouter", "openrouter.components", "ChatRequest"),
-    "openrouter-responses": _typed("openrouter", "openrouter.components", "ResponsesRequest"),
-    "ollama": _typed("ollama", "ollama._types", "ChatRequest"),
-    "cohere": Held(package="cohere", module="cohere", complain=_cohere),
-    "bedrock": Held(package="botocore", module="botocore", complain=_bedrock),
+    "mistral": _build_held(
+        "mistralai", "mistralai.client.models", "ChatCompletionRequest", "ChatCompletionStreamRequest"
+    ),
+    "openrouter": _build_held("openrouter", "openrouter.components", "ChatRequest"),
+    "openrouter-responses": _build_held("openrouter", "openrouter.components", "ResponsesRequest"),
+    "ollama": _build_held("ollama", "ollama._types", "ChatRequest"),
+    "cohere": Held(package="cohere", module="cohere", complain=_check_cohere),
+    "bedrock": Held(package="botocore", module="botocore", complain=_check_bedrock),
 }
 OF_PROTOCOL: Mapping[str, Held] = {
     "openai-chat": OPENAI,
@@ -132,6 +136,6 @@ OF_PROTOCOL: Mapping[str, Held] = {
 """The first speaker's SDK, for places that have none of their own here."""
 
 
-def held_against(spec: ProviderSpec) -> Held | None:
+def find_held(spec: ProviderSpec) -> Held | None:
     """The type for a provider's requests; None where no SDK has one."""
     return OF_PROVIDER.get(spec.name) or OF_PROTOCOL.get(spec.dialect.protocol)

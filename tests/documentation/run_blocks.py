@@ -13,10 +13,10 @@ def main(page: str) -> None:
         if block.runs_elsewhere:
             continue
         padded = "\n" * (block.line - 1) + block.code
-        exec(compile(padded, str(DOCS / page), "exec"), _new_names())
+        exec(compile(padded, str(DOCS / page), "exec"), _create_names())
 
 
-def _new_names() -> dict[str, object]:
+def _create_names() -> dict[str, object]:
     """Names of a module of its own, which is found where its classes are looked up."""
     module = types.ModuleType("__main__")
     sys.modules["__main__"] = module

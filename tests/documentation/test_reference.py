@@ -84,12 +84,12 @@ def test_every_page_is_in_the_navigation() -> None:
     assert {word for word in navigation.split() if word.endswith(".md")} == set(PAGES)
 
 
-def _links(text: str) -> Iterator[str]:
+def _find_links(text: str) -> Iterator[str]:
     prose = re.sub(r"^```.*?^```", "", text, flags=re.DOTALL | re.MULTILINE)
     return (link for link in LINK.findall(prose) if not link.startswith(("http://", "https://", "mailto:")))
 
 
-def _anchors(text: str) -> set[str]:
+def _find_anchors(text: str) -> set[str]:
     plain = (re.sub(r"[`*]|\]\([^)]*\)|\[", "", heading) for heading in HEADING.findall(text))
     return {re.sub(r"[\s]+", "-", re.sub(r"[^\w\s-]", "", heading).strip().lower()) for heading in plain}
 
@@ -97,12 +97,12 @@ def _anchors(text: str) -> set[str]:
 @pytest.mark.parametrize("page", [*ROOT_FILES, *(f"docs/{page}" for page in PAGES)])
 def test_links_of_a_page_have_a_target(page: str) -> None:
     path = ROOT / page
-    for link in _links(path.read_text("utf-8")):
+    for link in _find_links(path.read_text("utf-8")):
         file, _, anchor = link.partition("#")
         target = path if not file else (path.parent / file).resolve()
         assert target.exists(), f"{page} links to {link}"
         if anchor and target.suffix == ".md":
-            assert anchor in _anchors(target.read_text("utf-8")), f"{page} links to {link}"
+            assert anchor in _find_anchors(target.read_text("utf-8")), f"{page} links to {link}"
 
 
 def test_files_named_in_contributing_exist() -> None:

@@ -46,17 +46,17 @@ async def _answer_openai(talk: Talk, asked: Mapping[str, object]) -> None:
     call = _call(asked)
     text = SCHEMA_ANSWER if asked.get("response_format") else TEXT
     if not asked.get("stream"):
-        body = shapes.body(text)
+        body = shapes.build_body(text)
         if call is not None:
             message = {"role": "assistant", "content": None, "tool_calls": [call]}
             body["choices"][0] = {"index": 0, "message": message, "finish_reason": "tool_calls"}
         await talk.answer(body)
     elif call is not None:
-        first = shapes.chunk()
+        first = shapes.build_chunk()
         first["choices"][0]["delta"] = {"tool_calls": [{"index": 0, **call}]}
-        await talk.events(first, shapes.chunk(finish="tool_calls"))
+        await talk.send_events(first, shapes.build_chunk(finish="tool_calls"))
     else:
-        await talk.events(*shapes.chunks(*(f"{word} " for word in text.split())))
+        await talk.send_events(*shapes.build_chunks(*(f"{word} " for word in text.split())))
 
 
 async def _answer_anthropic(talk: Talk, asked: Mapping[str, object]) -> None:
@@ -72,7 +72,7 @@ async def _answer_anthropic(talk: Talk, asked: Mapping[str, object]) -> None:
     if not asked.get("stream"):
         await talk.answer({**message, "stop_reason": stop_reason, "usage": usage})
         return
-    await talk.events(
+    await talk.send_events(
         {"type": "message_start", "message": {**message, "content": [], "usage": usage}},
         {"type": "content_block_start", "index": 0, "content_block": {"type": "text", "text": ""}},
         {"type": "content_block_delta", "index": 0, "delta": {"type": "text_delta", "text": TEXT}},

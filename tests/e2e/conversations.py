@@ -35,7 +35,7 @@ PERSON = {
 }
 
 
-def counted(answer: CompletionResponse | StreamChunk) -> tuple[int, int]:
+def count_tokens(answer: CompletionResponse | StreamChunk) -> tuple[int, int]:
     """Tokens of prompt and answer, which must have been reported and add up."""
     usage = answer.usage or {}
     prompt, completion, total = (usage.get(name) for name in ("prompt_tokens", "completion_tokens", "total_tokens"))
@@ -46,7 +46,7 @@ def counted(answer: CompletionResponse | StreamChunk) -> tuple[int, int]:
     return prompt, completion
 
 
-async def gathered(stream: AsyncIterator[StreamChunk]) -> tuple[str, StreamChunk]:
+async def gather_stream(stream: AsyncIterator[StreamChunk]) -> tuple[str, StreamChunk]:
     """The text of a stream, and its last chunk, of which it is checked that it alone is final."""
     chunks = [chunk async for chunk in stream]
     assert [chunk.is_final for chunk in chunks] == [False] * (len(chunks) - 1) + [True]

@@ -74,7 +74,7 @@ class Case:
     server: LLMockServer
 
     @asynccontextmanager
-    async def another(
+    async def open_another(
         self, *, timeout: float = TIMEOUT, key: str = "test-key", path: str | None = None
     ) -> AsyncIterator[BaseProvider]:
         """A provider of the same kind that has met no fault yet."""
@@ -89,36 +89,36 @@ class Case:
         async with made:
             yield made
 
-    async def chatted(self, **options: object) -> CompletionResponse | Fault:
+    async def get_answer(self, **options: object) -> CompletionResponse | Fault:
         """A whole answer, or why there is none."""
-        return await chatted(self.provider, self.vendor.model, **options)
+        return await get_answer(self.provider, self.vendor.model, **options)
 
-    async def streamed(self, **options: object) -> tuple[str, StreamChunk | Fault]:
+    async def read_stream(self, **options: object) -> tuple[str, StreamChunk | Fault]:
         """The text that came, and how the stream ended."""
-        return await streamed(self.provider, self.vendor.model, **options)
+        return await read_stream(self.provider, self.vendor.model, **options)
 
-    async def assert_answered(self, **options: object) -> None:
-        answer = await self.chatted(**options)
+    async def check_answer(self, **options: object) -> None:
+        answer = await self.get_answer(**options)
         assert isinstance(answer, CompletionResponse), answer
         assert (answer.content, answer.stop_reason) == (REPLY, "stop"), answer
 
-    async def assert_whole_stream(self, **options: object) -> None:
-        text, end = await self.streamed(**options)
+    async def check_whole_stream(self, **options: object) -> None:
+        text, end = await self.read_stream(**options)
         assert isinstance(end, StreamChunk), end
         assert (text, end.stop_reason) == (REPLY, "stop"), (text, end)
 
-    async def verdict(self) -> Verdict:
+    async def get_verdict(self) -> Verdict:
         """The server's judgement; it waits for requests that are still under way."""
         return await asyncio.to_thread(self.faults.verdict)
 
-    async def assert_clean(self, *, requests: int | None = None) -> None:
+    async def check_requests(self, *, requests: int | None = None) -> None:
         """No FAIL and no WARN, and so many requests."""
-        verdict = await self.verdict()
+        verdict = await self.get_verdict()
         verdict.assert_ok(strict=True)
         assert requests is None or verdict.attempts == requests, f"{verdict.attempts} requests, not {requests}"
 
 
-async def chatted(provider: BaseProvider, model: str, **options: object) -> CompletionResponse | Fault:
+async def get_answer(provider: BaseProvider, model: str, **options: object) -> CompletionResponse | Fault:
     """A whole answer, or why there is none."""
     match outcome(await provider.chat_result(ASKED, model=model, **options)):  # type: ignore[arg-type]  # any option
         case Success(response):
@@ -127,7 +127,7 @@ async def chatted(provider: BaseProvider, model: str, **options: object) -> Comp
             return fault
 
 
-async def streamed(provider: BaseProvider, model: str, **options: object) -> tuple[str, StreamChunk | Fault]:
+async def read_stream(provider: BaseProvider, model: str, **options: object) -> tuple[str, StreamChunk | Fault]:
     """The text that came, and how the stream ended."""
     text = ""
     end: StreamChunk | Fault | None = None
@@ -144,7 +144,7 @@ async def streamed(provider: BaseProvider, model: str, **options: object) -> tup
 
 
 @asynccontextmanager
-async def opened(vendor: Vendor, manner: Manner, server: LLMockServer) -> AsyncIterator[Case]:
+async def open_case(vendor: Vendor, manner: Manner, server: LLMockServer) -> AsyncIterator[Case]:
     """A case on a server that has seen nothing, answers everything with REPLY and has no fault planned."""
     from llmock.pytest_plugin import LLMock
 
@@ -154,7 +154,7 @@ async def opened(vendor: Vendor, manner: Manner, server: LLMockServer) -> AsyncI
         spec = ProviderSpec(name=vendor.provider, title=vendor.provider, dialect=ChatDialect(), base_url=place)
         ProviderRegistry.register_spec(spec)
     case = Case(vendor=vendor, manner=manner, provider=None, faults=faults, server=server)  # type: ignore[arg-type]  # comes next
-    async with case.another() as case.provider:
+    async with case.open_another() as case.provider:
         yield case
 
 
@@ -165,28 +165,28 @@ Test: TypeAlias = Callable[[Manner, "Servers"], Awaitable[None]]
 def on_every_vendor(scenario: Scenario) -> Test:
     """The test of a scenario: once through plain providers and once through managed ones, all vendors at once."""
 
-    async def test(manner: Manner, fault_servers: Servers) -> None:
-        await played(scenario, fault_servers, [manner])
+    async def run_scenario_once(manner: Manner, fault_servers: Servers) -> None:
+        await run_scenario(scenario, fault_servers, [manner])
 
     for name in ("__name__", "__qualname__", "__module__", "__doc__"):
-        setattr(test, name, getattr(scenario, name))
-    marked: Test = pytest.mark.parametrize("manner", MANNERS)(test)
+        setattr(run_scenario_once, name, getattr(scenario, name))
+    marked: Test = pytest.mark.parametrize("manner", MANNERS)(run_scenario_once)
     return marked
 
 
-async def played(scenario: Scenario, servers: Servers, manners: Sequence[Manner] = MANNERS) -> None:
+async def run_scenario(scenario: Scenario, servers: Servers, manners: Sequence[Manner] = MANNERS) -> None:
     """Play the scenario with every vendor at once, and tell of all that fail."""
 
-    async def alone(vendor: Vendor, manner: Manner) -> None:
+    async def run_alone(vendor: Vendor, manner: Manner) -> None:
         try:
-            async with opened(vendor, manner, servers[manner, vendor.provider]) as case:
+            async with open_case(vendor, manner, servers[manner, vendor.provider]) as case:
                 await scenario(case)
         except Exception as error:
             error.add_note(f"{vendor.provider}, {manner}")
             raise
 
     both: list[tuple[Vendor, Manner]] = [(vendor, manner) for vendor in VENDORS for manner in manners]
-    ended = await asyncio.gather(*(alone(*each) for each in both), return_exceptions=True)
+    ended = await asyncio.gather(*(run_alone(*each) for each in both), return_exceptions=True)
     broken = [error for error in ended if isinstance(error, Exception)]
     if broken:
         raise ExceptionGroup(f"{len(broken)} of {len(both)}", broken)

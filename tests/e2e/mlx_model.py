@@ -25,7 +25,7 @@ NAMES = [
 ]
 
 
-def renamed(name: str) -> str:
+def rename_tensor(name: str) -> str:
     for pattern, replacement in NAMES:
         new, count = re.subn("^" + pattern, replacement, name)
         if count:
@@ -33,8 +33,8 @@ def renamed(name: str) -> str:
     raise ValueError(name)
 
 
-def config(facts: dict[str, Any], tensors: dict[str, Any]) -> dict[str, Any]:
-    def fact(name: str) -> Any:
+def build_config(facts: dict[str, Any], tensors: dict[str, Any]) -> dict[str, Any]:
+    def get_fact(name: str) -> Any:
         return facts[f"llama.{name}"].item()
 
     quantisation: dict[str, Any] = {"group_size": GROUP, "bits": 4}
@@ -47,15 +47,15 @@ def config(facts: dict[str, Any], tensors: dict[str, Any]) -> dict[str, Any]:
     return {
         "architectures": ["LlamaForCausalLM"],
         "model_type": "llama",
-        "hidden_size": fact("embedding_length"),
-        "num_hidden_layers": fact("block_count"),
-        "intermediate_size": fact("feed_forward_length"),
-        "num_attention_heads": fact("attention.head_count"),
-        "num_key_value_heads": fact("attention.head_count_kv"),
-        "rms_norm_eps": fact("attention.layer_norm_rms_epsilon"),
-        "vocab_size": fact("vocab_size"),
-        "max_position_embeddings": fact("context_length"),
-        "rope_theta": fact("rope.freq_base"),
+        "hidden_size": get_fact("embedding_length"),
+        "num_hidden_layers": get_fact("block_count"),
+        "intermediate_size": get_fact("feed_forward_length"),
+        "num_attention_heads": get_fact("attention.head_count"),
+        "num_key_value_heads": get_fact("attention.head_count_kv"),
+        "rms_norm_eps": get_fact("attention.layer_norm_rms_epsilon"),
+        "vocab_size": get_fact("vocab_size"),
+        "max_position_embeddings": get_fact("context_length"),
+        "rope_theta": get_fact("rope.freq_base"),
         "rope_traditional": True,  # GGUF files of this architecture hold q and k permuted for it
         "tie_word_embeddings": True,
         "eos_token_id": facts["tokenizer.ggml.eos_token_id"].item(),
@@ -63,7 +63,7 @@ def config(facts: dict[str, Any], tensors: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def tokenizer(facts: dict[str, Any]) -> dict[str, Any]:
+def build_tokenizer(facts: dict[str, Any]) -> dict[str, Any]:
     tokens: list[str] = facts["tokenizer.ggml.tokens"]
     kinds: list[int] = facts["tokenizer.ggml.token_type"].tolist()
     control = 3
@@ -105,11 +105,11 @@ def main(source: str, target: str) -> None:
     folder = Path(target)
     folder.mkdir(parents=True, exist_ok=True)
     loaded, facts = mlx.load(source, return_metadata=True)
-    tensors = {renamed(name): tensor for name, tensor in loaded.items()}
+    tensors = {rename_tensor(name): tensor for name, tensor in loaded.items()}
     mlx.save_safetensors(str(folder / "model.safetensors"), tensors, {"format": "mlx"})
     for name, content in {
-        "config.json": config(facts, tensors),
-        "tokenizer.json": tokenizer(facts),
+        "config.json": build_config(facts, tensors),
+        "tokenizer.json": build_tokenizer(facts),
         "tokenizer_config.json": {
             "tokenizer_class": "PreTrainedTokenizerFast",
             "bos_token": "<|im_start|>",

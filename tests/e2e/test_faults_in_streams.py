@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 from returns.result import Failure, Success
 
-from tests.e2e.faulty_vendors import MANNERS, REPLY, Case, Manner, Servers, on_every_vendor, played, streamed
+from tests.e2e.faulty_vendors import MANNERS, REPLY, Case, Manner, Servers, on_every_vendor, read_stream, run_scenario
 from victor_fp.core.faults import Fault, InvalidResponse, StreamInterrupted, StreamTruncated, TimedOut
 from victor_fp.core.result import outcome
 from victor_fp.providers.base import Message, StreamChunk
@@ -43,18 +43,18 @@ async def test_a_fault_at_any_event_is_retried_or_reported(
     """Before the first chunk the provider retries; after it the caller gets a fault, waits, and calls again."""
     from llmock.scenarios import Match, StreamFault
 
-    async def scenario(case: Case) -> None:
-        events = await counted_events(case)
+    async def check_case(case: Case) -> None:
+        events = await count_events(case)
         last = events - case.vendor.coda
         if kind == "malformed":  # at the second event after, the server notices that its client has hung up
             last = events - 2
             case.faults.pace(200)
 
-        async def met(at: int) -> None:
+        async def check_fault_at(at: int) -> None:
             model = f"{case.vendor.model}-{at}"
             case.faults.add(StreamFault(kind, after_chunks=at, stall_seconds=20, match=Match(model=model)))
-            async with case.another() as provider:
-                text, end = await streamed(provider, model, timeout=1.0)
+            async with case.open_another() as provider:
+                text, end = await read_stream(provider, model, timeout=1.0)
                 if at <= case.vendor.lead:
                     assert isinstance(end, StreamChunk), (at, end)
                 if not isinstance(end, StreamChunk):
@@ -64,13 +64,13 @@ async def test_a_fault_at_any_event_is_retried_or_reported(
                     assert end.partial is not None
                     assert end.partial.content == text
                     await asyncio.sleep(REST)
-                    text, end = await streamed(provider, model)
+                    text, end = await read_stream(provider, model)
                 assert (text, isinstance(end, StreamChunk)) == (REPLY, True), (at, text, end)
 
-        await asyncio.gather(*map(met, range(last)))
-        await case.assert_clean(requests=2 * last)
+        await asyncio.gather(*map(check_fault_at, range(last)))
+        await case.check_requests(requests=2 * last)
 
-    await played(scenario, fault_servers, [manner])
+    await run_scenario(check_case, fault_servers, [manner])
 
 
 @pytest.mark.parametrize("kind", ["truncate", "disconnect", "stall"])
@@ -80,34 +80,34 @@ async def test_a_response_is_complete_once_its_stop_reason_has_arrived(
     """Some servers send no [DONE]. The judge does not look at the reason, so it finds fault with this alone."""
     from llmock.scenarios import StreamFault
 
-    async def scenario(case: Case) -> None:
-        events = await counted_events(case)
+    async def check_case(case: Case) -> None:
+        events = await count_events(case)
         for at in range(events - case.vendor.coda, events):
             case.faults.reset().reply(REPLY).add(StreamFault(kind, after_chunks=at, stall_seconds=20))
-            await case.assert_whole_stream()
-            findings = Counter(finding.code for finding in (await case.verdict()).findings)
+            await case.check_whole_stream()
+            findings = Counter(finding.code for finding in (await case.get_verdict()).findings)
             assert findings == JUDGED[kind], (at, findings)
 
-    await played(scenario, fault_servers)
+    await run_scenario(check_case, fault_servers)
 
 
 @on_every_vendor
 async def test_a_malformed_last_event_is_reported(case: Case) -> None:
     """The server has then sent everything and cannot see whether anybody minds, so the judge warns whatever is done."""
-    events = await counted_events(case)
+    events = await count_events(case)
     case.faults.reset().pace(30).reply(REPLY).corrupt(after_chunks=events - 1)
-    text, end = await case.streamed()
+    text, end = await case.read_stream()
     if isinstance(end, StreamChunk):
         assert text == REPLY
     else:
         assert isinstance(end, InvalidResponse), end
         assert REPLY.startswith(text)
-    assert Counter(finding.code for finding in (await case.verdict()).findings) == JUDGED["malformed"]
+    assert Counter(finding.code for finding in (await case.get_verdict()).findings) == JUDGED["malformed"]
 
 
-async def counted_events(case: Case) -> int:
+async def count_events(case: Case) -> int:
     """How many events a complete stream has; the request is removed from the server's log."""
-    await case.assert_whole_stream()
+    await case.check_whole_stream()
     events: int = (await asyncio.to_thread(lambda: case.faults.last_request)).chunks_sent
     case.faults.reset().reply(REPLY, times=None).pace(50)
     return events
@@ -119,17 +119,17 @@ async def test_a_fault_at_a_random_event_of_every_stream_is_reported(
 ) -> None:
     from llmock.chaos import StreamChaos
 
-    async def scenario(case: Case) -> None:
+    async def check_case(case: Case) -> None:
         case.server.state.stream_chaos = StreamChaos(((kind, 1.0),), stall_seconds=20, chunk_delay_ms=30)
-        text, end = await case.streamed(timeout=1.0, deadline=12.0)
+        text, end = await case.read_stream(timeout=1.0, deadline=12.0)
         assert isinstance(end, KINDS[kind]), end
         assert REPLY.startswith(text)
         case.server.state.stream_chaos = StreamChaos(chunk_delay_ms=10)
         await asyncio.sleep(REST)
-        await case.assert_whole_stream()
-        await case.assert_clean()
+        await case.check_whole_stream()
+        await case.check_requests()
 
-    await played(scenario, fault_servers)
+    await run_scenario(check_case, fault_servers)
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -139,55 +139,55 @@ async def test_faults_before_the_first_chunk_end_after_a_few_attempts(
     """The verdict requires a retry for every cut or malformed stream; it has no other findings."""
     from llmock.scenarios import StreamFault
 
-    async def scenario(case: Case) -> None:
+    async def check_case(case: Case) -> None:
         case.faults.pace(30).add(StreamFault(kind, after_chunks=case.vendor.lead, stall_seconds=20, times=None))
-        text, end = await case.streamed(timeout=1.0, deadline=12.0)
+        text, end = await case.read_stream(timeout=1.0, deadline=12.0)
         assert text == ""
         assert isinstance(end, KINDS[kind]), end
         tries = 2 if kind == "malformed" else 4
-        verdict = await case.verdict()
+        verdict = await case.get_verdict()
         assert len(end.attempts) == verdict.attempts == tries, end
         assert Counter(finding.code for finding in verdict.findings) == (
             JUDGED[kind] if kind in ("truncate", "malformed") else {}
         )
 
-    await played(scenario, fault_servers)
+    await run_scenario(check_case, fault_servers)
 
 
 @on_every_vendor
 async def test_a_stall_in_the_middle_times_out(case: Case) -> None:
     case.faults.stall(after_chunks=case.vendor.lead + 2, seconds=20)
     began = time.monotonic()
-    text, end = await case.streamed(timeout=0.5)
+    text, end = await case.read_stream(timeout=0.5)
     assert isinstance(end, TimedOut), end
     assert end.phase == "stream"
     assert time.monotonic() - began < 3
     assert 0 < len(text) < len(REPLY)
     await asyncio.sleep(REST)
-    await case.assert_whole_stream()
-    await case.assert_clean(requests=2)
+    await case.check_whole_stream()
+    await case.check_requests(requests=2)
 
 
 @on_every_vendor
 async def test_a_started_stream_is_not_restarted(case: Case) -> None:
     case.faults.truncate(after_chunks=case.vendor.lead + 3)
-    _, end = await case.streamed()
+    _, end = await case.read_stream()
     assert isinstance(end, StreamTruncated), end
-    assert len(end.attempts) == (await case.verdict()).attempts == 1
+    assert len(end.attempts) == (await case.get_verdict()).attempts == 1
 
 
 @on_every_vendor
 async def test_a_slow_first_token_is_waited_for_within_the_timeout(case: Case) -> None:
     case.faults.slow_first_token(0.6)
-    await case.assert_whole_stream()
-    await case.assert_clean(requests=1)
+    await case.check_whole_stream()
+    await case.check_requests(requests=1)
 
 
 @on_every_vendor
 async def test_a_first_token_slower_than_the_timeout_is_retried(case: Case) -> None:
     case.faults.slow_first_token(20)
-    await case.assert_whole_stream(timeout=1.0)
-    await case.assert_clean(requests=2)
+    await case.check_whole_stream(timeout=1.0)
+    await case.check_requests(requests=2)
 
 
 @on_every_vendor
@@ -202,6 +202,6 @@ async def test_a_caller_who_leaves_closes_the_stream(case: Case) -> None:
                 pass
             case Failure(fault):
                 raise AssertionError(fault)
-    verdict = await case.verdict()
+    verdict = await case.get_verdict()
     assert [attempt.completed for call in verdict.calls for attempt in call.attempts] == [False]
     verdict.assert_ok(strict=True)

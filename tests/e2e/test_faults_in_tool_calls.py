@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import pytest
 from returns.result import Failure, Success
 
-from tests.e2e.faulty_vendors import ASKED, MANNERS, REPLY, Case, Manner, Servers, on_every_vendor, played
+from tests.e2e.faulty_vendors import ASKED, MANNERS, REPLY, Case, Manner, Servers, on_every_vendor, run_scenario
 from victor_fp.core.result import outcome
 from victor_fp.core.types import ToolCall
 from victor_fp.providers.base import CompletionResponse, Message, StreamChunk, ToolDefinition
@@ -30,28 +30,30 @@ either = pytest.mark.parametrize("manner", MANNERS)
 async def test_malformed_arguments_of_a_call_are_kept_as_text(
     manner: Manner, fault_servers: Servers, *, stream: bool
 ) -> None:
-    async def scenario(case: Case) -> None:
+    async def check_case(case: Case) -> None:
         case.faults.reset().call_tool("count", {"to": 10}).reply(REPLY, times=None).break_tool_call()
-        asked = await called(case, ASKED, stream=stream)
-        assert [(call["name"], call["arguments"]) for call in calls_in(asked)] == [("count", left(case, stream=stream))]
-        await assert_goes_on(case, asked, "The arguments are no JSON.", stream=stream)
-        await case.assert_clean(requests=2)
+        asked = await request_turn(case, ASKED, stream=stream)
+        assert [(call["name"], call["arguments"]) for call in get_calls(asked)] == [
+            ("count", get_sent_arguments(case, stream=stream))
+        ]
+        await check_next_answer(case, asked, "The arguments are no JSON.", stream=stream)
+        await case.check_requests(requests=2)
 
-    await played(scenario, fault_servers, [manner])
+    await run_scenario(check_case, fault_servers, [manner])
 
 
 @both_ways
 @either
 async def test_a_call_of_an_unknown_tool_is_passed_on(manner: Manner, fault_servers: Servers, *, stream: bool) -> None:
-    async def scenario(case: Case) -> None:
+    async def check_case(case: Case) -> None:
         faults = case.faults.reset().call_tool("count", {"to": 10}).reply(REPLY, times=None)
         faults.break_tool_call("unknown_tool")
-        asked = await called(case, ASKED, stream=stream)
-        assert [(call["name"], call["arguments"]) for call in calls_in(asked)] == [("llmock_unknown_tool", {"to": 10})]
-        await assert_goes_on(case, asked, "There is no tool llmock_unknown_tool.", stream=stream)
-        await case.assert_clean(requests=2)
+        asked = await request_turn(case, ASKED, stream=stream)
+        assert [(call["name"], call["arguments"]) for call in get_calls(asked)] == [("llmock_unknown_tool", {"to": 10})]
+        await check_next_answer(case, asked, "There is no tool llmock_unknown_tool.", stream=stream)
+        await case.check_requests(requests=2)
 
-    await played(scenario, fault_servers, [manner])
+    await run_scenario(check_case, fault_servers, [manner])
 
 
 @both_ways
@@ -60,38 +62,38 @@ async def test_other_calls_of_a_turn_are_unchanged(manner: Manner, fault_servers
     from llmock.scenarios import Reply
     from llmock.scenarios import ToolCall as Told
 
-    async def scenario(case: Case) -> None:
+    async def check_case(case: Case) -> None:
         turn = Reply(text="Let me count.", tool_calls=(Told("count", {"to": 10}), Told("count", {"to": 20})))
         case.faults.reset().add(turn).reply(REPLY, times=None).break_tool_call()
-        asked = await called(case, ASKED, stream=stream)
+        asked = await request_turn(case, ASKED, stream=stream)
         assert asked.content == "Let me count."
-        assert [call["arguments"] for call in calls_in(asked)] == [left(case, stream=stream), {"to": 20}]
-        assert len({call["id"] for call in calls_in(asked)}) == 2
-        await assert_goes_on(case, asked, "The arguments are no JSON.", stream=stream)
-        await case.assert_clean(requests=2)
+        assert [call["arguments"] for call in get_calls(asked)] == [get_sent_arguments(case, stream=stream), {"to": 20}]
+        assert len({call["id"] for call in get_calls(asked)}) == 2
+        await check_next_answer(case, asked, "The arguments are no JSON.", stream=stream)
+        await case.check_requests(requests=2)
 
-    await played(scenario, fault_servers, [manner])
+    await run_scenario(check_case, fault_servers, [manner])
 
 
 @on_every_vendor
 async def test_a_model_calls_the_tools_it_was_sent(case: Case) -> None:
     case.faults.reset()
-    asked = await called(case, ASKED, stream=False)
-    assert [(call["name"], call["arguments"]) for call in calls_in(asked)] == [("count", {"to": 1})]
-    await case.assert_clean(requests=1)
+    asked = await request_turn(case, ASKED, stream=False)
+    assert [(call["name"], call["arguments"]) for call in get_calls(asked)] == [("count", {"to": 1})]
+    await case.check_requests(requests=1)
 
 
 @on_every_vendor
 async def test_a_model_that_ignores_tools_answers_in_text(case: Case) -> None:
     case.faults.reset().tool_mode("off")
     for stream in (False, True):
-        answer = await called(case, ASKED, stream=stream)
+        answer = await request_turn(case, ASKED, stream=stream)
         assert answer.tool_calls is None
         assert answer.content
-    await case.assert_clean(requests=2)
+    await case.check_requests(requests=2)
 
 
-async def called(case: Case, messages: Sequence[Message], *, stream: bool) -> Message:
+async def request_turn(case: Case, messages: Sequence[Message], *, stream: bool) -> Message:
     """The model's turn as the next request will repeat it."""
     provider, model = case.provider, case.vendor.model
     if not stream:
@@ -117,25 +119,25 @@ def turn(answer: CompletionResponse | StreamChunk, text: str) -> Message:
     return CompletionResponse(content=text, tool_calls=answer.tool_calls, metadata=answer.metadata).to_message()
 
 
-def calls_in(asked: Message) -> Sequence[ToolCall]:
+def get_calls(asked: Message) -> Sequence[ToolCall]:
     return asked.tool_calls or ()
 
 
-def left(case: Case, *, stream: bool) -> object:
+def get_sent_arguments(case: Case, *, stream: bool) -> object:
     """The malformed arguments as sent: if they are not text, the server sends an empty object."""
     empty_content = case.vendor.provider == "google" or (case.vendor.provider == "anthropic" and not stream)
     return {} if empty_content else HALF
 
 
-async def assert_goes_on(case: Case, asked: Message, complaint: str, *, stream: bool) -> None:
+async def check_next_answer(case: Case, asked: Message, complaint: str, *, stream: bool) -> None:
     """The caller says what was wrong with the calls, and the model answers."""
     results = [
         Message(role="tool", tool_call_id=call["id"], name=call["name"], content=complaint, is_error=True)
-        for call in calls_in(asked)
+        for call in get_calls(asked)
     ]
-    answer = await called(case, [*ASKED, asked, *results], stream=stream)
+    answer = await request_turn(case, [*ASKED, asked, *results], stream=stream)
     assert (answer.content, answer.tool_calls) == (REPLY, None)
-    verdict = await case.verdict()
+    verdict = await case.get_verdict()
     sent = json.dumps(verdict.calls[-1].last.body)
     assert sent.count(complaint) == len(results)
-    assert all(call["name"] in sent for call in calls_in(asked))
+    assert all(call["name"] in sent for call in get_calls(asked))

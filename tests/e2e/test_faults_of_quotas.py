@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 
-from tests.e2e.faulty_vendors import REPLY, Case, Servers, on_every_vendor, played
+from tests.e2e.faulty_vendors import REPLY, Case, Servers, on_every_vendor, run_scenario
 from victor_fp.core.faults import ContextLengthExceeded, RateLimited
 
 MINUTE = 60.0
@@ -16,44 +16,44 @@ LONG = 90.0
 async def test_a_limit_of_one_request_per_minute_is_waited_for(fault_servers: Servers) -> None:
     """The only test here that needs a minute; calls and streams, plain and managed, of all vendors wait concurrently."""
 
-    async def scenario(case: Case) -> None:
+    async def check_case(case: Case) -> None:
         case.faults.limits(rpm=1)
 
-        async def one_after_another(key: str, *, stream: bool) -> None:
-            async with case.another(key=key) as provider:
+        async def call_twice(key: str, *, stream: bool) -> None:
+            async with case.open_another(key=key) as provider:
                 own = Case(**{**vars(case), "provider": provider})
-                ask = own.assert_whole_stream if stream else own.assert_answered
+                ask = own.check_whole_stream if stream else own.check_answer
                 await ask()
                 began = time.monotonic()
                 await ask(deadline=LONG)
                 assert MINUTE - 2 < time.monotonic() - began < MINUTE + 10
 
-        await asyncio.gather(one_after_another("key-1", stream=False), one_after_another("key-2", stream=True))
-        await case.assert_clean()
-        assert len((await case.verdict()).calls) == 4
+        await asyncio.gather(call_twice("key-1", stream=False), call_twice("key-2", stream=True))
+        await case.check_requests()
+        assert len((await case.get_verdict()).calls) == 4
 
-    await played(scenario, fault_servers)
+    await run_scenario(check_case, fault_servers)
 
 
 @on_every_vendor
 async def test_a_temporary_token_limit_is_waited_for(case: Case) -> None:
     """Each call books a little over 4096 tokens, its own bound, so that the second lacks some forty to two hundred."""
     case.faults.limits(tpm=8150)
-    await case.assert_answered()
+    await case.check_answer()
     began = time.monotonic()
-    await case.assert_answered()
+    await case.check_answer()
     assert 0.3 < time.monotonic() - began < 4
-    await case.assert_clean(requests=3)
+    await case.check_requests(requests=3)
 
 
 @on_every_vendor
 async def test_a_temporary_token_limit_is_waited_for_before_a_stream(case: Case) -> None:
     case.faults.limits(tpm=8150)
-    await case.assert_whole_stream()
+    await case.check_whole_stream()
     began = time.monotonic()
-    await case.assert_whole_stream()
+    await case.check_whole_stream()
     assert 0.3 < time.monotonic() - began < 4
-    await case.assert_clean(requests=3)
+    await case.check_requests(requests=3)
 
 
 @on_every_vendor
@@ -61,11 +61,11 @@ async def test_a_quota_with_a_wait_past_the_deadline_is_reported(case: Case) -> 
     """A plain provider gets the error from the server, and the verdict warns that it gave up: the caller's deadline requires that.
     A managed one knows from the headers before, and does not send."""
     case.faults.limits(rpm=1)
-    await case.assert_answered()
+    await case.check_answer()
     began = time.monotonic()
-    fault = await case.chatted(deadline=6.0)
+    fault = await case.get_answer(deadline=6.0)
     assert time.monotonic() - began < 4, "told at once"
-    verdict = await case.verdict()
+    verdict = await case.get_verdict()
     assert isinstance(fault, RateLimited), fault
     assert fault.retry_after is not None
     assert MINUTE - 5 < fault.retry_after < MINUTE + 5
@@ -80,18 +80,18 @@ async def test_a_quota_with_a_wait_past_the_deadline_is_reported(case: Case) -> 
 async def test_a_request_larger_than_the_token_limit_per_minute_is_reported(case: Case) -> None:
     """It will never be let through, but a rate limit is all that the vendor says."""
     case.faults.limits(tpm=1000)
-    fault = await case.chatted(deadline=1.0)
+    fault = await case.get_answer(deadline=1.0)
     assert isinstance(fault, RateLimited), fault
-    assert [finding.code for finding in (await case.verdict()).findings] == ["gave_up"]
+    assert [finding.code for finding in (await case.get_verdict()).findings] == ["gave_up"]
 
 
 @on_every_vendor
 async def test_a_context_window_that_is_too_small_is_reported_and_not_retried(case: Case) -> None:
     case.faults.limits(context_window=1)
-    fault = await case.chatted()
+    fault = await case.get_answer()
     assert isinstance(fault, ContextLengthExceeded), fault
-    _, end = await case.streamed()
+    _, end = await case.read_stream()
     assert isinstance(end, ContextLengthExceeded), end
-    await case.assert_clean(requests=2)
+    await case.check_requests(requests=2)
     case.faults.reset().reply(REPLY).limits(context_window=100)
-    await case.assert_answered()
+    await case.check_answer()

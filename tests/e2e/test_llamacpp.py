@@ -12,7 +12,7 @@ import pytest
 from returns.result import Failure
 
 from tests.e2e.conftest import Place
-from tests.e2e.conversations import CAPITAL, PERSON, STORY, TOOLS, WEATHER, counted, gathered
+from tests.e2e.conversations import CAPITAL, PERSON, STORY, TOOLS, WEATHER, count_tokens, gather_stream
 from victor_fp.core.faults import AuthRejected, ContextLengthExceeded
 from victor_fp.providers.base import BaseProvider, Message
 from victor_fp.providers.registry import ProviderRegistry
@@ -31,15 +31,15 @@ async def test_chat(provider: BaseProvider) -> None:
     assert "Paris" in response.content
     assert response.stop_reason == "stop"
     assert response.model == "smollm2"
-    assert counted(response)[1] > 3
+    assert count_tokens(response)[1] > 3
 
 
 async def test_a_stream_gives_the_same_response_as_a_call(provider: BaseProvider) -> None:
     whole = await provider.chat(CAPITAL, model="smollm2", temperature=0.0, max_tokens=30)
-    text, last = await gathered(provider.stream(CAPITAL, model="smollm2", temperature=0.0, max_tokens=30))
+    text, last = await gather_stream(provider.stream(CAPITAL, model="smollm2", temperature=0.0, max_tokens=30))
     assert text == whole.content
     assert last.stop_reason == whole.stop_reason
-    assert counted(last) == counted(whole)
+    assert count_tokens(last) == count_tokens(whole)
 
 
 async def test_a_truncated_response_has_the_stop_reason_length(provider: BaseProvider) -> None:
@@ -60,7 +60,7 @@ async def test_a_tool_is_called_and_its_result_answered(provider: BaseProvider) 
 
 
 async def test_a_streamed_tool_call_is_complete_in_the_last_chunk(provider: BaseProvider) -> None:
-    _, last = await gathered(
+    _, last = await gather_stream(
         provider.stream(WEATHER, model="smollm2", temperature=0.0, max_tokens=100, tools=TOOLS, tool_choice="required")
     )
     assert last.stop_reason == "tool_use"
@@ -75,7 +75,7 @@ async def test_a_schema_is_enforced(provider: BaseProvider) -> None:
     person = json.loads(response.content)
     assert isinstance(person["name"], str)
     assert isinstance(person["age"], int)
-    text, _ = await gathered(
+    text, _ = await gather_stream(
         provider.stream(asked, model="smollm2", max_tokens=100, temperature=0.0, response_format=PERSON)
     )
     assert json.loads(text).keys() == person.keys()
@@ -108,19 +108,19 @@ async def test_leaving_a_stream_stops_the_generation(provider: BaseProvider, lla
         if chunk.content:
             break
     end = time.monotonic() + 5
-    while await asyncio.to_thread(busy, llamacpp_server):
+    while await asyncio.to_thread(is_busy, llamacpp_server):
         assert time.monotonic() < end, "the server still generates"
 
 
 async def test_chats_after_streams_on_the_same_connections(provider: BaseProvider) -> None:
     """The server often closes a kept connection after a stream; callers must not be affected."""
     for _ in range(10):
-        await gathered(provider.stream(CAPITAL, model="smollm2", max_tokens=2))
+        await gather_stream(provider.stream(CAPITAL, model="smollm2", max_tokens=2))
         response = await provider.chat(CAPITAL, model="smollm2", max_tokens=2)
         assert "attempts" not in (response.metadata or {})
 
 
-def busy(place: Place) -> bool:
+def is_busy(place: Place) -> bool:
     request = urllib.request.Request(f"{place.url}/slots", headers={"authorization": f"Bearer {place.key}"})
     with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(request, timeout=5) as reply:
         return any(slot["is_processing"] for slot in json.load(reply))

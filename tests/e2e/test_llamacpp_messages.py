@@ -8,7 +8,7 @@ import pytest
 from returns.result import Failure
 
 from tests.e2e.conftest import Place
-from tests.e2e.conversations import CAPITAL, STORY, TOOLS, WEATHER, counted, gathered
+from tests.e2e.conversations import CAPITAL, STORY, TOOLS, WEATHER, count_tokens, gather_stream
 from victor_fp.core.faults import ContextLengthExceeded
 from victor_fp.providers.base import BaseProvider, Message
 from victor_fp.providers.registry import ProviderRegistry
@@ -24,7 +24,7 @@ async def test_chat(provider: BaseProvider) -> None:
     response = await provider.chat(CAPITAL, model="smollm2", temperature=0.0, max_tokens=30)
     assert "Paris" in response.content
     assert response.stop_reason == "stop"
-    assert counted(response)[1] > 3
+    assert count_tokens(response)[1] > 3
 
 
 async def test_a_system_message_is_accepted(provider: BaseProvider) -> None:
@@ -36,10 +36,10 @@ async def test_a_system_message_is_accepted(provider: BaseProvider) -> None:
 
 async def test_a_stream_gives_the_same_response_as_a_call(provider: BaseProvider) -> None:
     whole = await provider.chat(CAPITAL, model="smollm2", temperature=0.0, max_tokens=30)
-    text, last = await gathered(provider.stream(CAPITAL, model="smollm2", temperature=0.0, max_tokens=30))
+    text, last = await gather_stream(provider.stream(CAPITAL, model="smollm2", temperature=0.0, max_tokens=30))
     assert text == whole.content
     assert last.stop_reason == "stop"
-    assert counted(last) == counted(whole)
+    assert count_tokens(last) == count_tokens(whole)
 
 
 async def test_a_truncated_response_has_the_stop_reason_length(provider: BaseProvider) -> None:
@@ -52,7 +52,9 @@ async def test_a_tool_is_called_and_its_result_answered(provider: BaseProvider) 
     assert called.tool_calls is not None
     [call] = called.tool_calls
     assert (call["name"], call["arguments"]) == ("get_weather", {"city": "Paris"})
-    _, last = await gathered(provider.stream(WEATHER, model="smollm2", temperature=0.0, max_tokens=100, tools=TOOLS))
+    _, last = await gather_stream(
+        provider.stream(WEATHER, model="smollm2", temperature=0.0, max_tokens=100, tools=TOOLS)
+    )
     assert last.tool_calls is not None
     assert [(call["name"], call["arguments"]) for call in last.tool_calls] == [("get_weather", {"city": "Paris"})]
     follow = [*WEATHER, called.to_message(), Message(role="tool", tool_call_id=call["id"], content="sunny")]

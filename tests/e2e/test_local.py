@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 from returns.result import Failure
 
-from tests.e2e.conftest import needs
-from tests.e2e.conversations import CAPITAL, PERSON, STORY, TOOLS, WEATHER, counted, gathered
+from tests.e2e.conftest import require_module
+from tests.e2e.conversations import CAPITAL, PERSON, STORY, TOOLS, WEATHER, count_tokens, gather_stream
 from victor_fp.core.faults import ContextLengthExceeded, InvalidRequest, ModelNotFound
 from victor_fp.core.retrieval.vectors import Vector
 from victor_fp.providers.base import Message
@@ -26,7 +26,7 @@ MODEL = "smollm2-135m-instruct"
 
 @pytest.fixture(autouse=True)
 def engine(small_gguf: Path) -> None:
-    needs("xllamacpp", "xllamacpp")
+    require_module("xllamacpp", "xllamacpp")
 
 
 async def test_chat_and_stream_agree_and_closing_unloads_the_model() -> None:
@@ -34,9 +34,9 @@ async def test_chat_and_stream_agree_and_closing_unloads_the_model() -> None:
         whole = await provider.chat(CAPITAL, model=MODEL, temperature=0.0, max_tokens=30)
         assert "Paris" in whole.content
         assert (whole.stop_reason, whole.model) == ("stop", MODEL)
-        text, last = await gathered(provider.stream(CAPITAL, model=MODEL, temperature=0.0, max_tokens=30))
+        text, last = await gather_stream(provider.stream(CAPITAL, model=MODEL, temperature=0.0, max_tokens=30))
         assert text == whole.content
-        assert counted(last) == counted(whole)
+        assert count_tokens(last) == count_tokens(whole)
         assert POOL._held
     assert POOL._held == {}
 
@@ -106,11 +106,11 @@ async def test_concurrent_calls() -> None:
 def test_one_provider_serves_one_event_loop_after_another() -> None:
     provider = ProviderRegistry.create("local")
 
-    async def asked() -> str:
+    async def ask() -> str:
         return (await provider.chat(CAPITAL, model=MODEL, max_tokens=5)).content
 
-    assert asyncio.run(asked())
-    assert asyncio.run(asked())
+    assert asyncio.run(ask())
+    assert asyncio.run(ask())
     asyncio.run(provider.close())
 
 
@@ -160,11 +160,11 @@ async def test_texts_are_embedded_by_the_small_model() -> None:
     assert (len(response), response.vectors.columns, response.model) == (3, 576, MODEL)
     assert response.usage is not None
     assert response.usage["prompt_tokens"] > 15
-    cat, rug, rates = (similarity(response.vectors[0], vector) for vector in response.vectors)
+    cat, rug, rates = (compute_similarity(response.vectors[0], vector) for vector in response.vectors)
     assert cat > rug > rates
     for packed, plain in zip(response.vectors, listed.vectors, strict=True):
-        assert similarity(packed, plain) > 0.999
+        assert compute_similarity(packed, plain) > 0.999
 
 
-def similarity(one: Vector, other: Vector) -> float:
+def compute_similarity(one: Vector, other: Vector) -> float:
     return sum(a * b for a, b in zip(one, other, strict=True)) / math.hypot(*one) / math.hypot(*other)

@@ -8,7 +8,7 @@ import pytest
 from returns.result import Failure
 
 from tests.e2e.conftest import Place
-from tests.e2e.conversations import CAPITAL, STORY, counted, gathered
+from tests.e2e.conversations import CAPITAL, STORY, count_tokens, gather_stream
 from victor_fp.core.faults import ModelNotFound
 from victor_fp.providers.base import BaseProvider
 from victor_fp.providers.registry import ProviderRegistry
@@ -26,15 +26,15 @@ async def test_chat(provider: BaseProvider) -> None:
     response = await provider.chat(CAPITAL, model=MODEL, temperature=0.0, max_tokens=30)
     assert "Paris" in response.content
     assert response.stop_reason == "stop"
-    assert counted(response)[1] > 3
+    assert count_tokens(response)[1] > 3
 
 
 async def test_a_stream_gives_the_same_response_as_a_call(provider: BaseProvider) -> None:
     whole = await provider.chat(CAPITAL, model=MODEL, temperature=0.0, max_tokens=30)
-    text, last = await gathered(provider.stream(CAPITAL, model=MODEL, temperature=0.0, max_tokens=30))
+    text, last = await gather_stream(provider.stream(CAPITAL, model=MODEL, temperature=0.0, max_tokens=30))
     assert text == whole.content
     assert last.stop_reason == "stop"
-    assert counted(last) == counted(whole)
+    assert count_tokens(last) == count_tokens(whole)
 
 
 async def test_a_truncated_response_has_the_stop_reason_length(provider: BaseProvider) -> None:

@@ -17,7 +17,7 @@ KEYS = ("OPENAI_API_KEY", "ANTHROPIC_API_KEY", "COHERE_API_KEY", "ACME_API_KEY",
 PROGRAMS = {
     "script.py": ("Glaciers carved Norway's fjords.", "[stop, "),
     "fastapi_service.py": ("200 {'text': 'Oslo is the capital of Norway.'", '"done":true', "2 requests"),
-    "agent_mcp.py": ("forecast: Oslo: rain for 3 day(s)", "packed: umbrella, boots", "take an umbrella"),
+    "agent_mcp.py": ("get_forecast: Oslo: rain for 3 day(s)", "packed: umbrella, boots", "take an umbrella"),
     "batch_job.py": ("a negative", "3 rows exported", "3 done, 0 failed"),
     "retrieval.py": ("1000 paragraphs embedded in ", "\nThe church of Bergen has 86 bells.\n", "\nanswer: "),
     "custom_record.py": ("max_completion_tokens", "Hello from Acme."),

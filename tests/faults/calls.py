@@ -11,7 +11,7 @@ from typing import Any
 import httpx
 from returns.result import Failure, Result, Success
 
-from tests.acme import HI, acme
+from tests.acme import HI, build_acme
 from tests.loopback import Script, serving
 from victor_fp.core.faults import Fault
 from victor_fp.core.types import CompletionResponse, StreamChunk
@@ -33,7 +33,7 @@ async def open_client(client: str) -> AsyncIterator[httpx.AsyncClient | None]:
 async def call_once(script: Script, client: str = "aiohttp", **options: Any) -> Result[CompletionResponse, Fault]:
     """A call, tried once."""
     async with open_client(client) as own, serving(script) as server:
-        async with acme(server.url, **{"max_retries": 0, "http_client": own, **options}) as provider:
+        async with build_acme(server.url, **{"max_retries": 0, "http_client": own, **options}) as provider:
             return await provider.chat_result(HI, model="m-1")
 
 
@@ -57,7 +57,7 @@ async def stream_once(
     """A stream, tried once, read to its end."""
     outcome = StreamOutcome("", None, 0)
     async with open_client(client) as own, serving(script) as server:
-        async with acme(server.url, **{"max_retries": 0, "http_client": own, **options}) as provider:
+        async with build_acme(server.url, **{"max_retries": 0, "http_client": own, **options}) as provider:
             asked: Any = {} if deadline is None else {"deadline": deadline}
             async for result in provider.stream_result(HI, model="m-1", **asked):
                 assert outcome.end is None, "something came after the end"

@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 from pydantic import SecretStr
 
-from tests.acme import HI, acme
+from tests.acme import HI, build_acme
 from tests.fake_runtime import FakeRuntime
 from tests.loopback import Received, Talk
 from victor_fp.core.catalogue import CATALOGUE
@@ -85,7 +85,7 @@ def make_vertex(url: str, **more: Any) -> BaseProvider:
 
 
 KINDS: dict[str, Callable[..., BaseProvider]] = {
-    "bearer": lambda url, **more: acme(url, api_key=KEY, max_retries=1, runtime=FakeRuntime(), **more),
+    "bearer": lambda url, **more: build_acme(url, api_key=KEY, max_retries=1, runtime=FakeRuntime(), **more),
     "api-key": lambda url, **more: make_plain("azure", url, **more),
     "x-api-key": lambda url, **more: make_plain("anthropic", url, **more),
     "x-goog-api-key": lambda url, **more: make_plain("google", url, **more),
@@ -130,8 +130,8 @@ async def answer_html(talk: Talk, received: Received) -> None:
 async def refuse_in_200(talk: Talk, received: Received) -> None:
     said = build_error(repeat_headers(received))
     if received.json().get("stream") or "tream" in received.path:
-        await talk.head(content_type="text/event-stream")
-        await talk.piece(f"event: error\ndata: {json.dumps(said)}\n\n".encode())
+        await talk.send_head(content_type="text/event-stream")
+        await talk.send_chunk(f"event: error\ndata: {json.dumps(said)}\n\n".encode())
         await talk.end()
     else:
         await talk.answer(said)

@@ -14,9 +14,9 @@ import pytest
 
 import victor_fp
 from tests import openai_shapes as shapes
-from tests.acme import acme
+from tests.acme import build_acme
 from tests.loopback import Loopback, Received, Talk, serving
-from tests.managed_shapes import managed
+from tests.managed_shapes import create_managed
 from victor_fp.core.types import Message
 from victor_fp.providers.base import BaseProvider
 from victor_fp.providers.factory import Limits
@@ -48,16 +48,16 @@ async def repeat_late(talk: Talk, received: Received) -> None:
     word = read_prompt(received)
     await asyncio.sleep(random.Random(word).random() / 5)
     if received.json().get("stream"):
-        await talk.events(*shapes.chunks(word[:3], word[3:]))
+        await talk.send_events(*shapes.build_chunks(word[:3], word[3:]))
     else:
-        await talk.answer(shapes.body(word))
+        await talk.answer(shapes.build_body(word))
 
 
 @pytest.mark.parametrize("kind", ["plain", pytest.param("managed", marks=pytest.mark.slow)])
 async def test_500_calls_at_once_each_get_their_own_answer(kind: str) -> None:
     words = [f"word-{number}" for number in range(500)]
     async with serving(repeat_late) as server:
-        made: BaseProvider = acme(server.url) if kind == "plain" else await managed(server.url)
+        made: BaseProvider = build_acme(server.url) if kind == "plain" else await create_managed(server.url)
         async with made as provider:
             told = await asyncio.gather(
                 *(
@@ -82,19 +82,21 @@ class Moods:
         if place == 0:
             await asyncio.sleep(rest)
         if received.json().get("stream"):
-            await talk.head(content_type="text/event-stream")
-            for number, chunk in enumerate(shapes.chunks("Hel", "lo")):
+            await talk.send_head(content_type="text/event-stream")
+            for number, chunk in enumerate(shapes.build_chunks("Hel", "lo")):
                 if place == number + 1:
                     await asyncio.sleep(rest)
-                await talk.event(chunk)
-            await talk.event("[DONE]")
+                await talk.send_event(chunk)
+            await talk.send_event("[DONE]")
             await talk.end()
         else:
-            await talk.head()
-            await talk.piece(b" ")
+            await talk.send_head()
+            await talk.send_chunk(b" ")
             if place >= 3:
                 await asyncio.sleep(rest)
-            await talk.piece(b'{"choices": [{"index": 0, "finish_reason": "stop", "message": {"content": "Hello"}}]}')
+            await talk.send_chunk(
+                b'{"choices": [{"index": 0, "finish_reason": "stop", "message": {"content": "Hello"}}]}'
+            )
             await talk.end()
 
 
@@ -144,7 +146,7 @@ async def check_as_it_was(provider: BaseProvider, server: Loopback, tasks: set[a
 
 @pytest.mark.parametrize("times", [300, pytest.param(10_000, marks=pytest.mark.slow)])
 async def test_calls_cancelled_at_random_points_leave_nothing(times: int) -> None:
-    async with serving(Moods(seed=times)) as server, acme(server.url, max_retries=0) as provider:
+    async with serving(Moods(seed=times)) as server, build_acme(server.url, max_retries=0) as provider:
         tasks = asyncio.all_tasks()
         given_up = await give_up_at_random(provider, times, seed=times)
         assert given_up > times / 10, "hardly any was given up, which proves little"
@@ -157,7 +159,7 @@ async def test_calls_cancelled_at_random_points_leave_nothing(times: int) -> Non
 @pytest.mark.parametrize("times", [300, pytest.param(10_000, marks=pytest.mark.slow)])
 async def test_calls_cancelled_at_random_points_return_their_permits(times: int) -> None:
     async with serving(Moods(seed=times)) as server:
-        async with await managed(server.url, rate_limits=Limits(concurrency=16)) as provider:
+        async with await create_managed(server.url, rate_limits=Limits(concurrency=16)) as provider:
             tasks = asyncio.all_tasks()
             given_up = await give_up_at_random(provider, times, seed=times)
             assert times / 10 < given_up <= times
@@ -184,16 +186,16 @@ async def measure_growth(provider: BaseProvider, server: Loopback, calls: int) -
 
 async def answer_at_once(talk: Talk, received: Received) -> None:
     if received.json().get("stream"):
-        await talk.events(*shapes.chunks("Hel", "lo"))
+        await talk.send_events(*shapes.build_chunks("Hel", "lo"))
     else:
-        await talk.answer(shapes.body("Hello"))
+        await talk.answer(shapes.build_body("Hello"))
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", ["plain", "managed"])
 async def test_memory_is_flat_over_20_000_calls(kind: str) -> None:
     async with serving(answer_at_once) as server:
-        made: BaseProvider = acme(server.url) if kind == "plain" else await managed(server.url)
+        made: BaseProvider = build_acme(server.url) if kind == "plain" else await create_managed(server.url)
         async with made as provider:
             tracemalloc.start()
             try:
@@ -212,7 +214,7 @@ def measure_package() -> int:
 
 @pytest.mark.slow
 async def test_memory_is_flat_over_cancelled_calls() -> None:
-    async with serving(Moods(seed=5)) as server, acme(server.url, max_retries=0) as provider:
+    async with serving(Moods(seed=5)) as server, build_acme(server.url, max_retries=0) as provider:
         tracemalloc.start()
         try:
             await give_up_at_random(provider, 1000, seed=1)

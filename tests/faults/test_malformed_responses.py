@@ -8,7 +8,7 @@ import json
 import pytest
 
 from tests import openai_shapes as shapes
-from tests.acme import HI, acme
+from tests.acme import HI, build_acme
 from tests.faults.calls import CLIENTS, call_once, get_fault, open_client, stream_once
 from tests.loopback import Received, Script, Talk, serving
 from victor_fp.core.faults import (
@@ -41,9 +41,9 @@ def stream_of(*pieces: bytes, content_type: str = "text/event-stream", end: bool
     """A stream of exactly these pieces; without an end the connection is closed instead."""
 
     async def send_stream(talk: Talk, _: Received) -> None:
-        await talk.head(content_type=content_type)
+        await talk.send_head(content_type=content_type)
         for piece in pieces:
-            await talk.piece(piece)
+            await talk.send_chunk(piece)
             await asyncio.sleep(0.01)
         if not end:
             raise ConnectionError
@@ -59,10 +59,10 @@ def give_body(data: bytes, status: int = 200, **headers: str) -> Script:
     return send_body
 
 
-FIRST, SECOND, LAST, USAGE = shapes.chunks("Hel", "lo")
-REFUSED = shapes.error("busy", "overloaded_error", "overloaded_error")
-BAD_TEXT = json.dumps(shapes.body("X")).encode().replace(b"X", b"caf\xe9 \xff\xfe")
-BAD_EVENT = build_frames(shapes.chunk("X")).replace(b"X", b"caf\xe9 \xff\xfe")
+FIRST, SECOND, LAST, USAGE = shapes.build_chunks("Hel", "lo")
+REFUSED = shapes.build_error("busy", "overloaded_error", "overloaded_error")
+BAD_TEXT = json.dumps(shapes.build_body("X")).encode().replace(b"X", b"caf\xe9 \xff\xfe")
+BAD_EVENT = build_frames(shapes.build_chunk("X")).replace(b"X", b"caf\xe9 \xff\xfe")
 
 
 @pytest.mark.parametrize(
@@ -79,7 +79,7 @@ BAD_EVENT = build_frames(shapes.chunk("X")).replace(b"X", b"caf\xe9 \xff\xfe")
         b'{"choices": "none"}',
         b'{"choices": [null]}',
         b'{"id": 1' * 3,
-        json.dumps(shapes.body()).encode()[:-20],
+        json.dumps(shapes.build_body()).encode()[:-20],
         b"[" * 100_000,
         b'{"choices":' * 100_000,
         b"\x1f\x8b\x08" + bytes(40),
@@ -104,7 +104,7 @@ async def test_text_that_is_not_unicode_is_replaced_and_the_answer_kept(client: 
 
 @pytest.mark.parametrize("content_type", ["text/html", "text/plain", "image/png", "application/x-ndjson", ""])
 async def test_a_valid_response_with_a_wrong_content_type_is_accepted(client: str, content_type: str) -> None:
-    right = json.dumps(shapes.body()).encode()
+    right = json.dumps(shapes.build_body()).encode()
     response = (await call_once(give_body(right, content_type=content_type), client)).unwrap()
     assert response.content == "Hello!"
     told = await stream_once(stream_of(build_frames(FIRST, LAST, "[DONE]"), content_type=content_type or "x"), client)
@@ -198,7 +198,7 @@ async def test_repeated_or_partial_end_markers_are_one_end(client: str, ending: 
         (build_frames(LAST)[:20], StreamTruncated),
         (build_frames(REFUSED), Overloaded),
         (build_frames(REFUSED, SECOND, LAST, "[DONE]"), Overloaded),
-        (b"event: error\n" + build_frames(shapes.error("slow down", "rate_limit_exceeded")), RateLimited),
+        (b"event: error\n" + build_frames(shapes.build_error("slow down", "rate_limit_exceeded")), RateLimited),
     ],
     ids=["done-alone", "nothing", "cut", "error", "error-then-more", "named-error"],
 )
@@ -231,12 +231,12 @@ async def test_a_connection_closed_after_the_end_does_not_fail_the_response(clie
 @pytest.mark.parametrize("interim", ["100 Continue", "102 Processing", "103 Early Hints"])
 async def test_interim_responses_are_ignored(client: str, interim: str) -> None:
     async def call(talk: Talk, _: Received) -> None:
-        await talk.raw(f"HTTP/1.1 {interim}\r\nlink: </style.css>\r\n\r\n".encode() * 3)
-        await talk.answer(shapes.body())
+        await talk.send_bytes(f"HTTP/1.1 {interim}\r\nlink: </style.css>\r\n\r\n".encode() * 3)
+        await talk.answer(shapes.build_body())
 
     async def stream(talk: Talk, _: Received) -> None:
-        await talk.raw(f"HTTP/1.1 {interim}\r\n\r\n".encode())
-        await talk.events(FIRST, LAST)
+        await talk.send_bytes(f"HTTP/1.1 {interim}\r\n\r\n".encode())
+        await talk.send_events(FIRST, LAST)
 
     assert (await call_once(call, client)).unwrap().content == "Hello!"
     assert (await stream_once(stream, client)).text == "Hel"
@@ -245,7 +245,7 @@ async def test_interim_responses_are_ignored(client: str, interim: str) -> None:
 async def test_endless_interim_responses_are_a_timeout(client: str) -> None:
     async def send_interim_responses(talk: Talk, _: Received) -> None:
         while True:
-            await talk.raw(b"HTTP/1.1 103 Early Hints\r\n\r\n")
+            await talk.send_bytes(b"HTTP/1.1 103 Early Hints\r\n\r\n")
             await asyncio.sleep(0.02)
 
     fault = await get_fault(send_interim_responses, client, timeout=0.3)
@@ -254,9 +254,9 @@ async def test_endless_interim_responses_are_a_timeout(client: str) -> None:
 
 async def test_comments_without_an_answer_end_with_the_default_deadline(client: str) -> None:
     async def send_comments(talk: Talk, _: Received) -> None:
-        await talk.head(content_type="text/event-stream")
+        await talk.send_head(content_type="text/event-stream")
         while True:
-            await talk.piece(b": still thinking\n\n")
+            await talk.send_chunk(b": still thinking\n\n")
             await asyncio.sleep(0.02)
 
     told = await asyncio.wait_for(stream_once(send_comments, client, timeout=0.2), 2)
@@ -273,7 +273,7 @@ async def test_a_redirect_loop_is_not_followed(client: str, status: int) -> None
             await talk.answer(b"", status, location="/v1/chat/completions")
 
         async with serving(answer_redirect) as server:
-            async with acme(server.url, max_retries=0, http_client=own) as provider:
+            async with build_acme(server.url, max_retries=0, http_client=own) as provider:
                 fault = (await provider.chat_result(HI, model="m-1")).failure()
                 async for result in provider.stream_result(HI, model="m-1"):
                     assert isinstance(result.failure(), InvalidResponse)
@@ -292,7 +292,7 @@ async def test_an_answer_before_the_request_was_read(client: str) -> None:
         open_tasks.add(task)
         try:
             await reader.readuntil(b"\r\n\r\n")
-            said = json.dumps(shapes.error("request too large", "request_too_large")).encode()
+            said = json.dumps(shapes.build_error("request too large", "request_too_large")).encode()
             head = (
                 f"HTTP/1.1 413 X\r\ncontent-type: application/json\r\ncontent-length: {len(said)}\r\nconnection: close"
             )
@@ -305,7 +305,7 @@ async def test_an_answer_before_the_request_was_read(client: str) -> None:
     port = server.sockets[0].getsockname()[1]
     large = [Message(role="user", content="x" * 20_000_000)]
     async with server, open_client(client) as own:
-        async with acme(f"http://127.0.0.1:{port}", max_retries=0, http_client=own) as provider:
+        async with build_acme(f"http://127.0.0.1:{port}", max_retries=0, http_client=own) as provider:
             fault = (await provider.chat_result(large, model="m-1")).failure()
             small = (await provider.chat_result(HI, model="m-1")).failure()
         await asyncio.wait(open_tasks, timeout=5)
@@ -316,7 +316,7 @@ async def test_an_answer_before_the_request_was_read(client: str) -> None:
 @pytest.mark.parametrize("value", ["a\r\nx-other: b", "caf\u00e9", "a\0b"], ids=["newline", "accent", "zero"])
 async def test_a_header_that_cannot_be_sent_is_an_invalid_request(client: str, value: str) -> None:
     async with open_client(client) as own, serving(give_body(b"{}")) as server:
-        async with acme(server.url, http_client=own) as provider:
+        async with build_acme(server.url, http_client=own) as provider:
             result = await provider.chat_result(HI, model="m-1", extra_headers={"x-note": value})
     fault = result.failure()
     assert len(server.received) == 0

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from returns.result import Failure
 
-from tests.acme import HI, SPEC, acme
+from tests.acme import HI, SPEC, build_acme
 from tests.faults.calls import CLIENTS, open_client
 from tests.faults.canaries import (
     ANSWERS,
@@ -79,13 +79,13 @@ async def test_a_managed_provider_shows_no_key(answer: Any, captured_logs: Captu
 
 
 async def keep_silent(talk: Talk, _: Received) -> None:
-    await talk.gone()
+    await talk.wait_for_close()
 
 
 async def fall_silent(talk: Talk, _: Received) -> None:
-    await talk.head(content_type="text/event-stream")
-    await talk.piece(b": wait\n\n")
-    await talk.gone()
+    await talk.send_head(content_type="text/event-stream")
+    await talk.send_chunk(b": wait\n\n")
+    await talk.wait_for_close()
 
 
 @pytest.mark.parametrize("answer", [keep_silent, fall_silent], ids=lambda answer: answer.__name__)
@@ -121,7 +121,7 @@ async def test_a_cancelled_call_has_no_key_in_its_frames(
 
 async def test_a_fault_without_a_request_shows_no_key() -> None:
     bad = KEY[:10] + " " + KEY[10:]
-    async with acme("http://127.0.0.1:9", api_key=bad) as provider:
+    async with build_acme("http://127.0.0.1:9", api_key=bad) as provider:
         match await provider.chat_result(HI, model=MODEL):
             case Failure(fault):
                 assert bad not in render_error(error_from(fault))
@@ -133,6 +133,6 @@ async def test_a_fault_without_a_request_shows_no_key() -> None:
 async def test_a_password_in_an_address_is_refused_and_not_shown(captured_logs: CapturedLogs) -> None:
     for address in (f"http://someone:{KEY}@127.0.0.1:9", f"http://{KEY}@127.0.0.1:9/v1", f"http://h/v1?key={KEY}"):
         with pytest.raises(ProviderError, match="base_url") as caught:
-            acme(address, api_key="sk-another-0123456789")
+            build_acme(address, api_key="sk-another-0123456789")
         check_clean(f"{caught.value} {caught.value!r} {caught.value.__cause__!r}")
     check_clean("\n".join(captured_logs.lines))

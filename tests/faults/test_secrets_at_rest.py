@@ -13,7 +13,7 @@ from msgspec.structs import replace
 from pydantic import SecretStr
 from returns.result import Failure
 
-from tests.acme import HI, SPEC, AcmeProvider, acme
+from tests.acme import HI, SPEC, AcmeProvider, build_acme
 from tests.fake_runtime import FakeRuntime
 from tests.faults.canaries import (
     KEY,
@@ -110,13 +110,13 @@ def test_a_copy_of_a_provider_has_its_key(copied: Callable[[Any], Any]) -> None:
     config = copied(ProviderConfig("acme", MODEL, api_key=KEY, extra_kwargs={"client_secret": KEY}))
     assert (config.api_key.get_secret_value(), config.extra_kwargs) == (KEY, {"client_secret": KEY})
     check_clean(render_pickle(own) + repr(own.extra_config) + render_pickle(config) + repr(config.extra_kwargs))
-    provider = copied(acme("http://127.0.0.1:9"))
+    provider = copied(build_acme("http://127.0.0.1:9"))
     assert provider.api_key == provider.connection.secret.get_secret_value()
     assert provider._breaker_cell is provider._pool.targets[0].shared_state.breaker
 
 
 def test_a_deep_copy_has_a_breaker_of_its_own() -> None:
-    provider = acme("http://127.0.0.1:9")
+    provider = build_acme("http://127.0.0.1:9")
     assert copy.deepcopy(provider)._breaker_cell is not provider._breaker_cell
 
 
@@ -158,7 +158,7 @@ async def test_a_provider_that_was_never_used_shows_no_key(kind: str) -> None:
 
 def test_the_environment_is_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SOMEBODYS_TOKEN", KEY)
-    check_clean(render_provider(acme("http://127.0.0.1:9", runtime=SYSTEM)))
+    check_clean(render_provider(build_acme("http://127.0.0.1:9", runtime=SYSTEM)))
 
     class Placed(AcmeProvider):
         SPEC = replace(SPEC, settings=(Setting(name="place", required=True),))

@@ -22,7 +22,7 @@ from tests.faults.canaries import (
     repeat_headers,
 )
 from tests.loopback import Received, Talk, serving
-from tests.openai_shapes import body, chunk, chunks
+from tests.openai_shapes import build_body, build_chunk, build_chunks
 from victor_fp.recording import Cache, Recording
 
 
@@ -48,15 +48,15 @@ async def test_a_key_that_a_response_repeats_in_chunks_is_not_recorded(size: int
     async def repeat_in_chunks(talk: Talk, received: Received) -> None:
         said = repeat_headers(received)
         if received.json().get("stream"):
-            await talk.head(content_type="text/event-stream")
-            for payload in (chunk(said), *chunks("done")):
+            await talk.send_head(content_type="text/event-stream")
+            for payload in (build_chunk(said), *build_chunks("done")):
                 data = f"data: {json.dumps(payload)}\n\n".encode()
                 for at in range(0, len(data), size):
-                    await talk.piece(data[at : at + size])
-            await talk.piece(b"data: [DONE]\n\n")
+                    await talk.send_chunk(data[at : at + size])
+            await talk.send_chunk(b"data: [DONE]\n\n")
             await talk.end()
         else:
-            await talk.answer(body(said))
+            await talk.answer(build_body(said))
 
     async with serving(repeat_in_chunks) as server:
         with Recording(tmp_path / "r.yaml", mode="record"):

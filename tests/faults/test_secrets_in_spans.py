@@ -14,7 +14,7 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
 from tests.acme import HI, SPEC
-from tests.catalogue_samples import entry_params
+from tests.catalogue_samples import list_entry_params
 from tests.fake_runtime import FakeRuntime
 from tests.faults.canaries import (
     ANSWERS,
@@ -109,7 +109,7 @@ async def test_a_key_in_a_span_would_be_noticed() -> None:
         check_clean(told)
 
 
-@pytest.mark.parametrize("spec", entry_params())
+@pytest.mark.parametrize("spec", list_entry_params())
 @pytest.mark.parametrize("stream", [False, True], ids=["chat", "stream"])
 def test_every_request_has_its_key_in_a_header_and_nowhere_else(spec: Any, stream: bool) -> None:
     settings = {setting.name: f"{setting.name}-x" for setting in spec.settings}

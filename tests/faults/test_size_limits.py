@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 from tests import openai_shapes as shapes
-from tests.acme import HI, acme
+from tests.acme import HI, build_acme
 from tests.faults.calls import CLIENTS, call_once, get_fault, measure_peak_memory, stream_once
 from tests.loopback import Received, Talk, serving
 from victor_fp.core.faults import ConnectionFailed, DeadlineExceeded, InvalidResponse, StreamInterrupted
@@ -38,12 +38,12 @@ async def test_a_line_of_100_mb_in_a_stream(client: str) -> None:
 
     async def send_long_line(talk: Talk, _: Received) -> None:
         nonlocal sent
-        await talk.head(content_type="text/event-stream")
-        await talk.event(shapes.chunk("Hel"))
-        await talk.piece(b'data: {"choices": "')
+        await talk.send_head(content_type="text/event-stream")
+        await talk.send_event(shapes.build_chunk("Hel"))
+        await talk.send_chunk(b'data: {"choices": "')
         filler = b"x" * MIB
         for _mib in range(100):
-            await talk.piece(filler)
+            await talk.send_chunk(filler)
             sent += 1
 
     with measure_peak_memory() as peak:
@@ -61,10 +61,10 @@ async def test_a_body_past_its_limit_is_not_read_on() -> None:
 
     async def send_long_body(talk: Talk, _: Received) -> None:
         nonlocal sent
-        await talk.head()
+        await talk.send_head()
         filler = b" " * MIB
         for _mib in range(500):
-            await talk.piece(filler)
+            await talk.send_chunk(filler)
             sent += 1
 
     with measure_peak_memory() as peak:
@@ -88,8 +88,8 @@ async def test_a_body_that_inflates_past_the_limit(client: str) -> None:
 
 async def test_a_stream_that_inflates_past_the_limit_of_a_line(client: str) -> None:
     async def stream_bomb(talk: Talk, _: Received) -> None:
-        await talk.head(content_type="text/event-stream", content_encoding="gzip")
-        await talk.piece(gzip.compress(b"data: ") + ZEROS * 20)
+        await talk.send_head(content_type="text/event-stream", content_encoding="gzip")
+        await talk.send_chunk(gzip.compress(b"data: ") + ZEROS * 20)
 
     with measure_peak_memory() as peak:
         told = await stream_once(stream_bomb, client)
@@ -118,9 +118,9 @@ async def test_a_compression_bomb_of_comments_ends_at_the_deadline() -> None:
     comments = gzip.compress(b":\n\n" * MIB, 9)
 
     async def send_comments(talk: Talk, _: Received) -> None:
-        await talk.head(content_type="text/event-stream", content_encoding="gzip")
+        await talk.send_head(content_type="text/event-stream", content_encoding="gzip")
         while True:
-            await talk.piece(comments)
+            await talk.send_chunk(comments)
 
     with measure_peak_memory() as peak:
         told = await stream_once(send_comments, deadline=0.2)
@@ -131,7 +131,7 @@ async def test_a_compression_bomb_of_comments_ends_at_the_deadline() -> None:
 @pytest.mark.parametrize("error", [False, True])
 async def test_headers_above_the_limit(client: str, error: bool) -> None:
     async def send_long_headers(talk: Talk, _: Received) -> None:
-        await talk.head(500 if error else 200, x_filler="x" * (2 * MIB))
+        await talk.send_head(500 if error else 200, x_filler="x" * (2 * MIB))
         await talk.end()
 
     with measure_peak_memory() as peak:
@@ -158,7 +158,7 @@ async def test_headers_above_the_limit(client: str, error: bool) -> None:
 )
 async def test_compressed_responses_are_read(client: str, coding: str, pack: object) -> None:
     assert callable(pack)
-    packed = pack(json.dumps(shapes.body()).encode())
+    packed = pack(json.dumps(shapes.build_body()).encode())
 
     async def send_packed(talk: Talk, _: Received) -> None:
         await talk.answer(packed, content_encoding=coding)
@@ -170,12 +170,12 @@ async def test_a_compressed_stream_is_read_incrementally(client: str) -> None:
     packer = zlib.compressobj(wbits=31)
 
     async def stream_packed(talk: Talk, _: Received) -> None:
-        await talk.head(content_type="text/event-stream", content_encoding="gzip")
-        for chunk in shapes.chunks("Hel", "lo"):
+        await talk.send_head(content_type="text/event-stream", content_encoding="gzip")
+        for chunk in shapes.build_chunks("Hel", "lo"):
             data = packer.compress(f"data: {json.dumps(chunk)}\n\n".encode()) + packer.flush(zlib.Z_SYNC_FLUSH)
             for byte in data:
-                await talk.piece(bytes([byte]))
-        await talk.piece(packer.flush())
+                await talk.send_chunk(bytes([byte]))
+        await talk.send_chunk(packer.flush())
         await talk.end()
 
     told = await stream_once(stream_packed, client)
@@ -185,8 +185,8 @@ async def test_a_compressed_stream_is_read_incrementally(client: str) -> None:
 
 async def test_truncated_compressed_bytes_are_a_truncated_response(client: str) -> None:
     async def send_truncated(talk: Talk, _: Received) -> None:
-        await talk.head(content_encoding="gzip")
-        await talk.piece(ZEROS[:2000])
+        await talk.send_head(content_encoding="gzip")
+        await talk.send_chunk(ZEROS[:2000])
         raise ConnectionError
 
     assert isinstance(await get_fault(send_truncated, client), StreamInterrupted)
@@ -194,7 +194,7 @@ async def test_truncated_compressed_bytes_are_a_truncated_response(client: str) 
 
 async def test_a_response_read_by_an_event_hook_is_decompressed_once() -> None:
     async def send_packed(talk: Talk, _: Received) -> None:
-        await talk.answer(gzip.compress(json.dumps(shapes.body()).encode()), content_encoding="gzip")
+        await talk.answer(gzip.compress(json.dumps(shapes.build_body()).encode()), content_encoding="gzip")
 
     async def read_response(response: httpx.Response) -> None:
         await response.aread()
@@ -203,12 +203,12 @@ async def test_a_response_read_by_an_event_hook_is_decompressed_once() -> None:
         httpx.AsyncClient(verify=False, event_hooks={"response": [read_response]}) as own,
         serving(send_packed) as server,
     ):
-        async with acme(server.url, http_client=own) as provider:
+        async with build_acme(server.url, http_client=own) as provider:
             assert (await provider.chat(HI, model="m-1")).content == "Hello!"
 
 
 async def test_a_mock_transport_may_return_a_complete_response() -> None:
-    packed = gzip.compress(json.dumps(shapes.body()).encode())
+    packed = gzip.compress(json.dumps(shapes.build_body()).encode())
     double = httpx.MockTransport(lambda _: httpx.Response(200, headers={"content-encoding": "gzip"}, content=packed))
-    async with httpx.AsyncClient(transport=double) as own, acme("http://x.test", http_client=own) as provider:
+    async with httpx.AsyncClient(transport=double) as own, build_acme("http://x.test", http_client=own) as provider:
         assert (await provider.chat(HI, model="m-1")).content == "Hello!"

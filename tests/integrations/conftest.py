@@ -7,7 +7,7 @@ from importlib.util import find_spec
 
 import pytest
 
-from tests.loopback import Loopback, serving_in_a_thread
+from tests.loopback import Loopback, serve_in_thread
 
 collect_ignore = [
     *(
@@ -25,5 +25,5 @@ def server() -> Iterator[Loopback]:
     """A vendor of OpenAI's format that does what simple prompts ask."""
     from tests.integrations.scripted_model import answer_over_http
 
-    with serving_in_a_thread() as start:
+    with serve_in_thread() as start:
         yield start(answer_over_http)

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from tests.loopback import Received, Talk
-from tests.openai_shapes import body, chunk
+from tests.openai_shapes import build_body, build_chunk
 from victor_fp.testing import Call, CallRecord, Turn
 from victor_fp.testing.answers import Received as Seen
 from victor_fp.testing.retrieval import answer_retrieval
@@ -33,10 +33,10 @@ JOKE: dict[str, Any] = {"properties": {"setup": {"type": "string"}, "punchline":
 
 def fill(schema: Mapping[str, Any], prompt: str) -> dict[str, Any]:
     """Values for the properties of a schema."""
-    return {name: value(one, prompt) for name, one in (schema.get("properties") or {}).items()}
+    return {name: build_value(one, prompt) for name, one in (schema.get("properties") or {}).items()}
 
 
-def value(schema: Mapping[str, Any], prompt: str) -> Any:
+def build_value(schema: Mapping[str, Any], prompt: str) -> Any:
     kind = schema.get("type") or next((one.get("type") for one in schema.get("anyOf", ())), "string")
     match kind:
         case "integer" | "number":
@@ -67,7 +67,7 @@ async def answer_over_http(talk: Talk, received: Received) -> None:
     given = asked.get("response_format") or {}
     form = given.get("json_schema", {}).get("schema", given.get("type") == "json_object")
     last = messages[-1]
-    turn = decide(text_of(last["content"]), tools, choice, form, is_answered=last["role"] == "tool")
+    turn = decide(get_text(last["content"]), tools, choice, form, is_answered=last["role"] == "tool")
     calls = [
         {
             "id": f"call_{n}",
@@ -84,9 +84,9 @@ async def answer_over_http(talk: Talk, received: Received) -> None:
     model = {"model": asked["model"], "usage": usage}
     if not asked.get("stream"):
         message = {"role": "assistant", "content": turn.text or None, **({"tool_calls": calls} if calls else {})}
-        await talk.answer(body(**model, choices=[{"index": 0, "message": message, "finish_reason": finish}]))
+        await talk.answer(build_body(**model, choices=[{"index": 0, "message": message, "finish_reason": finish}]))
         return
-    chunks = [chunk(piece, model=asked["model"]) for piece in re.findall(r"\S+\s*", turn.text)]
+    chunks = [build_chunk(piece, model=asked["model"]) for piece in re.findall(r"\S+\s*", turn.text)]
     for index, call in enumerate(calls):
         function: Any = call["function"]
         text = function["arguments"]
@@ -96,13 +96,13 @@ async def answer_over_http(talk: Talk, received: Received) -> None:
             *({"index": index, "function": {"arguments": text[at : at + 5]}} for at in range(0, len(text), 5)),
         ]
         chunks += [
-            chunk(
+            build_chunk(
                 choices=[{"index": 0, "delta": {"tool_calls": [part]}, "finish_reason": None}],
                 model=asked["model"],
             )
             for part in parts
         ]
-    await talk.events(*chunks, chunk(finish=finish, model=asked["model"]), chunk(choices=[], **model))
+    await talk.send_events(*chunks, build_chunk(finish=finish, model=asked["model"]), build_chunk(choices=[], **model))
 
 
 def answer_call(call: CallRecord) -> Turn:
@@ -115,7 +115,7 @@ def answer_call(call: CallRecord) -> Turn:
     return decide(call.text, tools, choice, form, is_answered=call.messages[-1].role == "tool")
 
 
-def text_of(content: Any) -> str:
+def get_text(content: Any) -> str:
     if isinstance(content, str):
         return content
     return " ".join(part.get("text", "") for part in content or ())

@@ -29,7 +29,7 @@ from victor_fp.sync import SyncProvider
 from victor_fp.testing import Call, CallRecord, ScriptedProvider, ScriptedWire, Turn, json_answer
 
 
-def recorded(*messages: BaseMessage) -> list[Message]:
+def record_messages(*messages: BaseMessage) -> list[Message]:
     """What a provider gets for a conversation."""
     provider = ScriptedProvider(lambda _: "ok")
     ChatVictor(provider=provider, model="m").invoke(list(messages))
@@ -37,7 +37,7 @@ def recorded(*messages: BaseMessage) -> list[Message]:
 
 
 def test_messages_of_every_kind_are_sent() -> None:
-    assert recorded(
+    assert record_messages(
         SystemMessage("Be brief."),
         HumanMessage("Hi", name="ann"),
         AIMessage("Let me look.", tool_calls=[{"id": "a", "name": "f", "args": {"x": 1}}]),
@@ -84,9 +84,9 @@ def test_messages_of_every_kind_are_sent() -> None:
     ],
 )
 def test_content_blocks_of_all_spellings_are_parts(block: dict[str, Any], part: object) -> None:
-    (message,) = recorded(HumanMessage([block]))
+    (message,) = record_messages(HumanMessage([block]))
     assert message.content == [part]
-    *_, tool = recorded(
+    *_, tool = record_messages(
         HumanMessage("Look"),
         AIMessage("", tool_calls=[{"id": "a", "name": "f", "args": {}}]),
         ToolMessage([block], tool_call_id="a"),
@@ -103,7 +103,7 @@ def test_unsupported_content_is_rejected_by_name() -> None:
 
 
 def test_thinking_of_other_models_is_passed_on() -> None:
-    (_, message, _) = recorded(
+    (_, message, _) = record_messages(
         HumanMessage("Hi"),
         AIMessage([{"type": "thinking", "thinking": "hm", "signature": "s"}, {"type": "text", "text": "Hello"}]),
         HumanMessage("Go on"),
@@ -163,7 +163,7 @@ def test_vendor_state_is_sent_back_with_the_next_turn() -> None:
     model = ChatVictor(provider=ProviderRegistry.create("anthropic", api_key=KEY, transport=wire)).bind_tools(
         [{"name": "f", "description": "", "input_schema": {"type": "object", "properties": {"x": {"type": "integer"}}}}]
     )
-    for answer in (model.invoke, lambda asked: whole(model.stream(asked))):
+    for answer in (model.invoke, lambda asked: join_chunks(model.stream(asked))):
         wire.requests.clear()
         wire._sent = 0
         said = answer([HumanMessage("Hi")])
@@ -174,7 +174,7 @@ def test_vendor_state_is_sent_back_with_the_next_turn() -> None:
         assert body["messages"][1]["content"][0]["signature"]
 
 
-def whole(chunks: Any) -> Any:
+def join_chunks(chunks: Any) -> Any:
     first, *rest = chunks
     for one in rest:
         first += one
@@ -189,7 +189,7 @@ def test_a_stream_adds_up_to_the_response() -> None:
     )
     wire = ScriptedWire(turn, provider="openai")
     model = ChatVictor(provider=ProviderRegistry.create("deepseek", api_key=KEY, transport=wire))
-    said, added = model.invoke("Hi"), whole(model.stream("Hi"))
+    said, added = model.invoke("Hi"), join_chunks(model.stream("Hi"))
     assert added.content == said.content
     assert added.tool_calls == said.tool_calls
     assert added.usage_metadata == said.usage_metadata
@@ -213,13 +213,13 @@ def test_options_and_tool_choices_are_passed_on() -> None:
         assert (call.temperature, call.max_tokens, call.model) == (0.1, 5, "m")
 
 
-async def hang(_: CallRecord) -> str:
+async def wait_for_ever(_: CallRecord) -> str:
     await asyncio.Event().wait()
     return ""
 
 
 def test_timeout_limits_a_call() -> None:
-    model = ChatVictor(provider=ScriptedProvider(hang, max_retries=0), model="m", timeout=0.01)
+    model = ChatVictor(provider=ScriptedProvider(wait_for_ever, max_retries=0), model="m", timeout=0.01)
     with pytest.raises(ProviderError) as raised:
         model.invoke("Hi")
     assert isinstance(raised.value.fault, TimedOut)
@@ -235,16 +235,16 @@ def test_errors_are_provider_errors() -> None:
 
 
 async def test_every_kind_of_provider_is_accepted() -> None:
-    def echo(call: CallRecord) -> str:
+    def answer_model(call: CallRecord) -> str:
         return call.model
 
     manager = ProviderManager(
-        None, ScriptedProvider(echo), "m", "scripted", config=ProviderManagerConfig(enable_health_checks=False)
+        None, ScriptedProvider(answer_model), "m", "scripted", config=ProviderManagerConfig(enable_health_checks=False)
     )
-    for provider in (ScriptedProvider(echo), SyncProvider(ScriptedProvider(echo)), manager):
+    for provider in (ScriptedProvider(answer_model), SyncProvider(ScriptedProvider(answer_model)), manager):
         model = ChatVictor(provider=provider, model="m")
         assert (await model.ainvoke("Hi")).content == "m"
-        assert whole([chunk async for chunk in model.astream("Hi")]).content == "m"
+        assert join_chunks([chunk async for chunk in model.astream("Hi")]).content == "m"
     await manager.close()
 
 

@@ -75,12 +75,12 @@ class TestPlain(Integration):
         return {"invoke": ["cache_read_input", "reasoning_output"], "stream": ["cache_read_input", "reasoning_output"]}
 
     def invoke_with_cache_read_input(self, *, stream: bool = False) -> Any:
-        return self._usage(stream=stream)
+        return self._invoke(stream=stream)
 
     def invoke_with_reasoning_output(self, *, stream: bool = False) -> Any:
-        return self._usage(stream=stream)
+        return self._invoke(stream=stream)
 
-    def _usage(self, *, stream: bool) -> Any:
+    def _invoke(self, *, stream: bool) -> Any:
         model = ChatVictor(**self.chat_model_params)
         if not stream:
             return model.invoke("Hello")

@@ -55,16 +55,16 @@ class City(BaseModel):
     name: str
 
 
-def over_http(server: Loopback, **options: Any) -> VictorModel:
+def build_model(server: Loopback, **options: Any) -> VictorModel:
     return VictorModel("openai/m-1", api_key="k", base_url=f"{server.url}/v1", **options)
 
 
 async def test_an_agent_calls_tools_and_answers(server: Loopback) -> None:
-    agent = Agent(over_http(server), instructions="Be brief.")
+    agent = Agent(build_model(server), instructions="Be brief.")
     seen: list[str] = []
 
     @agent.tool_plain
-    def weather(city: str) -> str:
+    def get_weather(city: str) -> str:
         """The weather in a city."""
         seen.append(city)
         return "rain"
@@ -104,7 +104,7 @@ async def test_structured_output_in_every_mode(form: Any, streamed: bool) -> Non
 
 
 async def test_a_stream_of_text_thinking_and_calls(server: Loopback) -> None:
-    async with Agent(over_http(server)).run_stream("Hi") as run:
+    async with Agent(build_model(server)).run_stream("Hi") as run:
         pieces = [piece async for piece in run.stream_text(delta=True, debounce_by=None)]
         assert pieces == ["Hello! ", "How ", "can ", "I ", "help ", "you ", "today?"]
         assert run.usage.input_tokens == 9
@@ -118,14 +118,14 @@ async def test_a_stream_of_text_thinking_and_calls(server: Loopback) -> None:
         events = [event async for event in stream]
         streamed = stream.get()
     assert events
-    assert parts_of(streamed) == parts_of(whole)
+    assert list_parts(streamed) == list_parts(whole)
     assert (streamed.usage, streamed.finish_reason, streamed.state) == (whole.usage, whole.finish_reason, "complete")
     assert (streamed.provider_details or {}).get("provider_state") == (whole.provider_details or {}).get(
         "provider_state"
     )
 
 
-def parts_of(response: ModelResponse) -> list[object]:
+def list_parts(response: ModelResponse) -> list[object]:
     shown: list[object] = []
     for part in response.parts:
         match part:
@@ -150,7 +150,7 @@ async def test_leaving_a_stream_closes_it() -> None:
     assert wire.left_early == 1
 
 
-async def recorded(*messages: ModelMessage) -> list[Message]:
+async def record_messages(*messages: ModelMessage) -> list[Message]:
     """What a provider gets for a conversation."""
     provider = ScriptedProvider(lambda _: "ok")
     await VictorModel("m", provider=provider).request(list(messages), None, ModelRequestParameters())
@@ -159,7 +159,7 @@ async def recorded(*messages: ModelMessage) -> list[Message]:
 
 async def test_messages_of_every_kind_are_sent() -> None:
     image = BinaryContent(b"hi", media_type="image/png")
-    assert await recorded(
+    assert await record_messages(
         ModelRequest(parts=[SystemPromptPart("Be brief."), UserPromptPart("Hi")], instructions="In French."),
         ModelResponse(
             parts=[
@@ -234,17 +234,19 @@ async def test_messages_of_every_kind_are_sent() -> None:
 )
 async def test_unsupported_content_is_rejected_by_name(message: ModelMessage, kind: str) -> None:
     with pytest.raises(TypeError, match=f"{kind} cannot be sent"):
-        await recorded(message)
+        await record_messages(message)
 
 
 async def test_vendor_state_is_sent_back_with_the_next_turn() -> None:
     wire = ScriptedWire(
-        Turn(text="Let me look.", reasoning="Hm.", calls=(Call(name="f"),)), Turn(text="Done."), provider="anthropic"
+        Turn(text="Let me look.", reasoning="Hm.", calls=(Call(name="get_one"),)),
+        Turn(text="Done."),
+        provider="anthropic",
     )
     agent = Agent(VictorModel(provider=ProviderRegistry.create("anthropic", api_key=KEY, transport=wire)))
 
     @agent.tool_plain
-    def f() -> str:
+    def get_one() -> str:
         return "1"
 
     assert (await agent.run("Hi")).output == "Done."
@@ -254,7 +256,7 @@ async def test_vendor_state_is_sent_back_with_the_next_turn() -> None:
 
 
 async def test_thinking_of_other_models_is_passed_on() -> None:
-    message = (await recorded(
+    message = (await record_messages(
         ModelRequest(parts=[UserPromptPart("Hi")]),
         ModelResponse(parts=[ThinkingPart("hm"), TextPart("Hello")]),
         ModelRequest(parts=[UserPromptPart("Go on")]),
@@ -280,11 +282,11 @@ async def test_settings_become_options() -> None:
 
 
 async def test_timeout_limits_a_call() -> None:
-    async def hang(_: CallRecord) -> str:
+    async def wait_for_ever(_: CallRecord) -> str:
         await asyncio.Event().wait()
         return ""
 
-    model = VictorModel("m", provider=ScriptedProvider(hang, max_retries=0))
+    model = VictorModel("m", provider=ScriptedProvider(wait_for_ever, max_retries=0))
     with pytest.raises(exceptions.ModelAPIError):
         await model_request(model, [ModelRequest.user_text_prompt("Hi")], model_settings=ModelSettings(timeout=0.01))
 
@@ -341,12 +343,12 @@ async def test_faults_are_raised_where_fallbacks_catch_them() -> None:
 
 
 async def test_every_kind_of_provider_is_accepted(server: Loopback) -> None:
-    def echo(call: CallRecord) -> str:
+    def answer_model(call: CallRecord) -> str:
         return call.model
 
     off = ProviderManagerConfig(enable_health_checks=False)
-    manager = ProviderManager(None, ScriptedProvider(echo), "m", "scripted", config=off)
-    for provider in (ScriptedProvider(echo), SyncProvider(ScriptedProvider(echo)), manager):
+    manager = ProviderManager(None, ScriptedProvider(answer_model), "m", "scripted", config=off)
+    for provider in (ScriptedProvider(answer_model), SyncProvider(ScriptedProvider(answer_model)), manager):
         model = VictorModel("m", provider=provider)
         assert (model.system, model.model_name) == ("scripted", "m")
         assert (await Agent(model).run("Hi")).output == "m"
@@ -361,7 +363,7 @@ def test_the_synchronous_agent_works(server: Loopback) -> None:
     loop = asyncio.new_event_loop()  # which `run_sync` would make, and leave open
     asyncio.set_event_loop(loop)
     try:
-        assert Agent(over_http(server)).run_sync("Hi").output.startswith("Hello!")
+        assert Agent(build_model(server)).run_sync("Hi").output.startswith("Hello!")
         loop.run_until_complete(loop.shutdown_asyncgens())
     finally:
         asyncio.set_event_loop(None)

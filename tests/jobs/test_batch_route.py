@@ -20,7 +20,7 @@ from tests.batches.vendor import BatchVendor, Job
 from tests.fake_runtime import FakeRuntime
 from tests.jobs.row_provider import RowProvider
 from tests.loopback import Received, Talk, serving
-from tests.openai_shapes import body
+from tests.openai_shapes import build_body
 from victor_fp.core.batching.polling import END_GRACE
 from victor_fp.core.faults import (
     BudgetExceeded,
@@ -78,7 +78,7 @@ class MixedVendor(OpenAIVendor):
     async def __call__(self, talk: Talk, received: Received) -> None:
         if received.path == "/v1/chat/completions":
             self.live += 1
-            await talk.answer(body(f"live {self.get_text(received.json())}"))
+            await talk.answer(build_body(f"live {self.get_text(received.json())}"))
         else:
             await super().__call__(talk, received)
 
@@ -480,14 +480,16 @@ async def test_a_budget_is_kept_and_what_fits_is_submitted(tmp_path: Path) -> No
 
 
 async def test_what_is_reserved_for_rows_that_were_not_submitted_is_released(tmp_path: Path) -> None:
-    async def source() -> AsyncIterator[Row]:
+    async def generate_rows() -> AsyncIterator[Row]:
         for row in build_rows(3):
             yield row
         await asyncio.Event().wait()
 
     store, budget, vendor = MemoryStore(), Budget(requests=3), OpenAIVendor()
     async with connect(vendor) as provider, asyncio.timeout(30):
-        job = run(source(), provider, ledger=tmp_path / "l", route="batch", model="m-1", budget=budget, store=store)
+        job = run(
+            generate_rows(), provider, ledger=tmp_path / "l", route="batch", model="m-1", budget=budget, store=store
+        )
         async with job:
             first = asyncio.create_task(anext(job))
             reports = 0
@@ -965,13 +967,13 @@ async def test_results_that_cannot_be_recorded_after_another_stop_are_read_by_th
 async def test_a_submission_that_is_cancelled_inside_raises_and_its_rows_stay_open(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async def cancelled(*_: object) -> None:
+    async def raise_cancelled(*_: object) -> None:
         raise asyncio.CancelledError
 
     vendor = OpenAIVendor()
     async with connect(vendor) as provider:
         with monkeypatch.context() as patched:
-            patched.setattr(batch_client.BatchClient, "submit", cancelled)
+            patched.setattr(batch_client.BatchClient, "submit", raise_cancelled)
             with pytest.raises(RuntimeError, match="a call was cancelled"):
                 await collect(provider, vendor, tmp_path / "l")
         found, _ = await collect(provider, vendor, tmp_path / "l")

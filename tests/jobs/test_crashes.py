@@ -20,7 +20,7 @@ from returns.pipeline import is_successful
 from tests.batches.openai_vendor import OpenAIVendor
 from tests.batches.vendor import Job
 from tests.jobs.row_provider import RowProvider
-from tests.loopback import serving_in_a_thread
+from tests.loopback import serve_in_thread
 from victor_fp.core.faults import LedgerFailed
 from victor_fp.jobs import Row, export, read_report, run
 
@@ -158,7 +158,7 @@ def start_batches(ledger: Path, url: str, rows: int) -> subprocess.Popen[bytes]:
 def test_a_killed_job_on_the_batch_route_loses_no_row_and_submits_none_twice(tmp_path: Path) -> None:
     vendor, rows, luck = PromptVendor(), 300, random.Random(11)
     ledger = tmp_path / "job.ledger"
-    with serving_in_a_thread() as serve:
+    with serve_in_thread() as serve:
         url = f"{serve(vendor).url}/v1"
         for _ in range(8):
             until = len(vendor.received) + luck.randrange(2, 40)

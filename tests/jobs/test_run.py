@@ -351,7 +351,7 @@ async def test_an_async_source_that_raises_loses_no_row_before_it(tmp_path: Path
     assert read_report(tmp_path / "l").unwrap().done >= len(found) == 300
 
 
-async def quiet_source() -> AsyncIterator[Row]:
+async def generate_rows_and_wait() -> AsyncIterator[Row]:
     """Has a few rows and then waits for more."""
     for row in build_rows(10):
         yield row
@@ -359,7 +359,7 @@ async def quiet_source() -> AsyncIterator[Row]:
 
 
 async def test_a_job_that_stops_does_not_wait_for_its_source(tmp_path: Path) -> None:
-    job = run(quiet_source(), RowProvider(), model="m", ledger=tmp_path / "l", budget=Budget(requests=4))
+    job = run(generate_rows_and_wait(), RowProvider(), model="m", ledger=tmp_path / "l", budget=Budget(requests=4))
     async with asyncio.timeout(20):
         found = [done async for done in job]
     assert isinstance(job.stopped, BudgetExceeded)
@@ -367,14 +367,14 @@ async def test_a_job_that_stops_does_not_wait_for_its_source(tmp_path: Path) -> 
 
 
 async def test_a_source_that_is_cancelled_inside_raises_and_what_was_read_is_recorded(tmp_path: Path) -> None:
-    async def source() -> AsyncIterator[Row]:
+    async def generate_rows() -> AsyncIterator[Row]:
         yield Row("a", "x")
         raise asyncio.CancelledError
 
     found = []
     async with asyncio.timeout(20):
         with pytest.raises(RuntimeError, match="the source of rows was cancelled"):
-            async for done in run(source(), RowProvider(), model="m", ledger=tmp_path / "l"):
+            async for done in run(generate_rows(), RowProvider(), model="m", ledger=tmp_path / "l"):
                 found.append(done.key)  # noqa: PERF401  it raises
     assert found == ["a"]
 
@@ -414,12 +414,12 @@ async def test_rows_of_a_slow_source_are_sent_as_they_come(tmp_path: Path, monke
     provider = RowProvider()
     sent: list[int] = []
 
-    def source() -> Iterator[Row]:
+    def generate_rows() -> Iterator[Row]:
         for row in build_rows(20):
             sent.append(provider.asked.total())
             yield row
 
-    assert len([done async for done in run(source(), provider, model="m", ledger=tmp_path / "l")]) == 20
+    assert len([done async for done in run(generate_rows(), provider, model="m", ledger=tmp_path / "l")]) == 20
     assert sent[-1] > 10
 
 

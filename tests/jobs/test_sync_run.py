@@ -17,7 +17,7 @@ from pydantic import BaseModel
 from returns.result import Failure, Success
 
 from tests.jobs.row_provider import RowProvider
-from tests.loopback import Received, Talk, serving_in_a_thread
+from tests.loopback import Received, Talk, serve_in_thread
 from victor_fp.core.faults import BudgetExceeded, CredentialMissing, InvalidRequest, LedgerFailed
 from victor_fp.core.types import CompletionResponse
 from victor_fp.jobs import Budget, Row, export, read_report
@@ -60,7 +60,7 @@ def test_rows_are_sent_over_http(tmp_path: Path) -> None:
         message = {"role": "assistant", "content": text.upper()}
         await talk.answer({"model": "m", "choices": [{"index": 0, "finish_reason": "stop", "message": message}]})
 
-    with serving_in_a_thread() as serve, create("openai", api_key="k", base_url=f"{serve(answer).url}/v1") as provider:
+    with serve_in_thread() as serve, create("openai", api_key="k", base_url=f"{serve(answer).url}/v1") as provider:
         found = {done.key: done.result for done in run_job(build_rows(40), provider, model="m", ledger=tmp_path / "l")}
     assert {key: result.unwrap().content for key, result in found.items()} == {
         str(number): f"TEXT {number}" for number in range(40)

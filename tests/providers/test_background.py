@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 from returns.result import Success
 
-from tests.acme import HI, KEY, acme
+from tests.acme import HI, KEY, build_acme
 from tests.core.protocols.openai_responses.answers import build_message, call, response
 from tests.fake_runtime import FakeRuntime
-from tests.loopback import Loopback, Received, Script, Talk, serving, serving_in_a_thread
+from tests.loopback import Loopback, Received, Script, Talk, serve_in_thread, serving
 from victor_fp.core import faults
 from victor_fp.core.catalogue.entries.openai import OPENAI_RESPONSES
 from victor_fp.core.types import Message
@@ -117,7 +117,7 @@ async def test_a_chat_past_its_deadline_cancels_its_response(bound: dict[str, An
 
 async def test_leaving_a_chat_cancels_its_response() -> None:
     async def keep_silent(talk: Talk, _: Received) -> None:
-        await talk.gone(10)
+        await talk.wait_for_close(10)
 
     async with serving(give_pending(), keep_silent, give_answer({})) as server, make_responses(server.url) as provider:
         task = asyncio.create_task(provider.chat_result(HI, model=MODEL, background=True))
@@ -142,7 +142,7 @@ async def test_a_response_that_failed_is_its_fault_and_not_cancelled() -> None:
 async def test_a_stream_in_the_background_is_read_as_it_comes() -> None:
     async def stream(talk: Talk, received: Received) -> None:
         assert received.json()["background"] is True
-        await talk.events({"type": "response.completed", "response": WHOLE}, done=False)
+        await talk.send_events({"type": "response.completed", "response": WHOLE}, done=False)
 
     async with serving(stream) as server, make_responses(server.url) as provider:
         found = await provider.stream(HI, model=MODEL, background=True).response()
@@ -212,7 +212,7 @@ def test_the_synchronous_api_has_the_same_methods() -> None:
         cancelled,
         give_pending(),
     ]
-    with serving_in_a_thread() as start:
+    with serve_in_thread() as start:
         server = start(*scripts)
         with SyncProvider(make_responses(server.url)) as provider:
             handle = provider.start_background(HI, model=MODEL)
@@ -268,7 +268,7 @@ async def test_managed_providers_start_and_resume_under_their_limits() -> None:
     assert isinstance(elsewhere.failure(), faults.OperationUnsupported)
 
 
-@pytest.mark.parametrize("make", [lambda: acme("http://127.0.0.1:1"), lambda: ScriptedProvider(lambda _: "Hi")])
+@pytest.mark.parametrize("make", [lambda: build_acme("http://127.0.0.1:1"), lambda: ScriptedProvider(lambda _: "Hi")])
 async def test_unsupported_background_responses_are_a_fault(make: Callable[[], BaseProvider]) -> None:
     async with make() as provider:
         fault = (await provider.start_background_result(HI, model="m")).failure()

@@ -37,12 +37,12 @@ def registry() -> Iterator[type[ProviderRegistry]]:
 async def call_tool(talk: Talk, _: Received) -> None:
     call = {"id": "a", "type": "function", "function": {"name": "weather", "arguments": '{"city": "Oslo"}'}}
     choice = {"message": {"role": "assistant", "content": None, "tool_calls": [call]}, "finish_reason": "tool_calls"}
-    await talk.answer(shapes.body(choices=[choice]))
+    await talk.answer(shapes.build_body(choices=[choice]))
 
 
 def status(code: int) -> object:
     async def refuse_request(talk: Talk, _: Received) -> None:
-        await talk.answer(shapes.error("no"), code)
+        await talk.answer(shapes.build_error("no"), code)
 
     return refuse_request
 
@@ -58,7 +58,7 @@ async def test_it_chats_and_calls_tools() -> None:
 
 async def test_it_streams_under_both_names_and_as_values() -> None:
     async def stream_hello(talk: Talk, _: Received) -> None:
-        await talk.events(*shapes.chunks("Hel", "lo")[:-1])
+        await talk.send_events(*shapes.build_chunks("Hel", "lo")[:-1])
 
     async with serving(stream_hello) as server, CustomLLMProvider(api_key="k", base_url=server.url) as provider:
         said = [chunk.content async for chunk in provider.stream(HI, model="m")]

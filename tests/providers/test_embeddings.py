@@ -257,7 +257,7 @@ async def test_breaker_records_every_request() -> None:
 
 async def test_a_deadline_ends_all_requests() -> None:
     async def keep_silent(talk: Talk, _: Received) -> None:
-        await talk.gone(30)
+        await talk.wait_for_close(30)
 
     async with serving(keep_silent) as server, make_embedder(server.url) as provider:
         result = await provider.embed_result(["a", "b", "c"], model="m-1", deadline=0.2)
@@ -266,7 +266,7 @@ async def test_a_deadline_ends_all_requests() -> None:
 
 async def test_cancellation_and_close_end_all_requests() -> None:
     async def keep_silent(talk: Talk, _: Received) -> None:
-        await talk.gone(30)
+        await talk.wait_for_close(30)
 
     async with serving(keep_silent) as server, make_embedder(server.url) as provider:
         task = asyncio.create_task(provider.embed_result([str(number) for number in range(9)], model="m-1"))

@@ -10,7 +10,7 @@ import pytest
 
 from tests.acme import HI, KEY
 from tests.loopback import serving
-from tests.managed_shapes import Echo, answers, config, managed
+from tests.managed_shapes import Echo, answer_hello, build_fallback, create_managed
 from victor_fp.core import faults
 from victor_fp.core.types import CompletionResponse
 from victor_fp.providers.base import BaseProvider, ProviderError, ProviderNotFoundError
@@ -54,7 +54,7 @@ def test_the_signature_matches_the_documentation() -> None:
 
 
 async def test_a_managed_provider_is_a_provider() -> None:
-    async with await managed("http://acme.test") as provider:
+    async with await create_managed("http://acme.test") as provider:
         assert isinstance(provider, BaseProvider)
         assert (provider.name, provider.model) == ("acme", "m-1")
         assert (provider.supports_tools(), provider.supports_streaming()) == (True, True)
@@ -64,7 +64,7 @@ async def test_a_managed_provider_is_a_provider() -> None:
 
 
 async def test_everything_is_on_by_default() -> None:
-    async with await managed("http://acme.test") as provider:
+    async with await create_managed("http://acme.test") as provider:
         assert provider.get_metrics() is not None
         assert provider.get_resilience_stats() is not None
         assert provider.get_rate_limit_stats() is not None
@@ -77,11 +77,11 @@ async def test_an_unknown_provider_is_reported() -> None:
 
 async def test_an_unknown_preset_is_named() -> None:
     with pytest.raises(ProviderError, match="openai-tier-1"):
-        await managed("http://acme.test", rate_limits="openai-tier-99")
+        await create_managed("http://acme.test", rate_limits="openai-tier-99")
 
 
 async def test_a_config_makes_the_same_and_shows_no_key() -> None:
-    given = config(
+    given = build_fallback(
         "http://acme.test",
         concurrency_config=Limits(requests_per_minute=7),
         num_workers=2,
@@ -91,7 +91,7 @@ async def test_a_config_makes_the_same_and_shows_no_key() -> None:
         extra_kwargs={"http_client": None},
     )
     assert "canary" not in repr(given)
-    await managed("http://acme.test")
+    await create_managed("http://acme.test")
     async with await ManagedProviderFactory.create_from_config(given) as provider:
         await provider.chat_result(HI, deadline=0.01)
         stats = provider.get_rate_limit_stats()
@@ -101,16 +101,20 @@ async def test_a_config_makes_the_same_and_shows_no_key() -> None:
 
 
 async def test_fallbacks_of_fallbacks_follow_them() -> None:
-    last = config("http://c.test", "m-3")
-    first = config("http://b.test", "m-2", fallback_providers=[last])
-    async with await managed("http://a.test", fallback_configs=[first, config("http://d.test", "m-4")]) as provider:
+    last = build_fallback("http://c.test", "m-3")
+    first = build_fallback("http://b.test", "m-2", fallback_providers=[last])
+    async with await create_managed(
+        "http://a.test", fallback_configs=[first, build_fallback("http://d.test", "m-4")]
+    ) as provider:
         stats = provider.get_resilience_stats()
     assert stats is not None
     assert list(stats["fallback_circuits"]) == ["acme:m-2", "acme:m-3", "acme:m-4"]
 
 
 async def test_breaker_settings_of_the_constructor_hold_here_too() -> None:
-    async with await managed("http://127.0.0.1:9", max_retries=0, circuit_breaker_failure_threshold=1) as provider:
+    async with await create_managed(
+        "http://127.0.0.1:9", max_retries=0, circuit_breaker_failure_threshold=1
+    ) as provider:
         await provider.chat_result(HI)
         assert provider.is_circuit_open()
         provider.reset_circuit_breaker()
@@ -122,10 +126,10 @@ async def test_breaker_settings_of_the_constructor_hold_here_too() -> None:
 
 async def test_providers_that_share_a_store_share_limits_by_key_and_model() -> None:
     store = MemoryStore()
-    async with serving(answers) as server:
+    async with serving(answer_hello) as server:
         keywords: dict[str, Any] = {"rate_limits": Limits(requests_per_minute=2), "store": store, "max_retries": 0}
-        one, two = await managed(server.url, **keywords), await managed(server.url, **keywords)
-        other = await managed(server.url, api_key="sk-canary-another", **keywords)
+        one, two = await create_managed(server.url, **keywords), await create_managed(server.url, **keywords)
+        other = await create_managed(server.url, api_key="sk-canary-another", **keywords)
         await one.chat(HI)
         await two.chat(HI)
         refused = (await one.chat_result(HI, deadline=0.1)).failure()
@@ -137,7 +141,7 @@ async def test_providers_that_share_a_store_share_limits_by_key_and_model() -> N
 
 
 async def test_overridden_methods_are_called() -> None:
-    plain = type((await managed("http://acme.test")).provider)
+    plain = type((await create_managed("http://acme.test")).provider)
 
     class Own(plain):  # type: ignore[misc, valid-type]  # a class made while running
         async def chat(self, messages: object, **options: Any) -> CompletionResponse:

@@ -11,7 +11,7 @@ import pytest
 
 from tests.acme import HI
 from tests.loopback import serving
-from tests.managed_shapes import Echo, config, managed, says, streams
+from tests.managed_shapes import Echo, answer_with, build_fallback, create_managed, stream_hello
 from tests.providers.tutorial_provider import CustomLLMProvider
 from victor_fp.core import faults
 from victor_fp.core.resilience.rate_limit import Limits
@@ -109,9 +109,9 @@ async def test_it_is_bounded_in_time() -> None:
 
 
 async def test_streams_fall_back_before_the_first_chunk_and_not_after() -> None:
-    async with serving(streams) as server:
-        fallback = config(server.url)
-        await managed(server.url)
+    async with serving(stream_hello) as server:
+        fallback = build_fallback(server.url)
+        await create_managed(server.url)
         async with await create_echo(fallback_configs=[fallback], max_retries=0) as provider:
             Echo.plan = [make_status_error(500)]
             assert "".join([chunk.content async for chunk in provider.stream(HI)]) == "Hello"
@@ -142,14 +142,14 @@ async def test_custom_provider_waits_in_the_queue() -> None:
 
 
 async def test_it_can_be_the_fallback_of_a_built_in_one() -> None:
-    async with await managed(
+    async with await create_managed(
         "http://127.0.0.1:9", max_retries=0, fallback_configs=[ProviderConfig("echo", "e-2")]
     ) as provider:
         assert (await provider.chat(HI)).content == "e-2: Hi"
 
 
 async def test_a_provider_of_the_tutorial_works_behind_it() -> None:
-    async with serving(says("from the tutorial")) as server:
+    async with serving(answer_with("from the tutorial")) as server:
         async with await ManagedProviderFactory.create("custom_llm", "m", "k", server.url) as provider:
             assert (await provider.chat(HI)).content == "from the tutorial"
             assert provider.is_healthy()

@@ -66,7 +66,7 @@ def test_an_unknown_constructor_keyword_is_a_clear_error() -> None:
 
 async def test_a_provider_is_one_record_and_no_class() -> None:
     async def answer_request(talk: Talk, _: Received) -> None:
-        await talk.answer(shapes.body("I am new here."))
+        await talk.answer(shapes.build_body("I am new here."))
 
     spec = ProviderSpec(
         name="newcomer",

@@ -11,9 +11,9 @@ import pytest
 from pydantic import BaseModel
 from returns.result import Failure, Success
 
-from tests.acme import HI, KEY, SPEC, acme
-from tests.loopback import Received, Serve, Talk, serving_in_a_thread
-from tests.openai_shapes import body, chunk, chunks, error
+from tests.acme import HI, KEY, SPEC, build_acme
+from tests.loopback import Received, Serve, Talk, serve_in_thread
+from tests.openai_shapes import build_body, build_chunk, build_chunks, build_error
 from victor_fp import structured
 from victor_fp.agent.provider_manager import ProviderManagerConfig
 from victor_fp.agent.provider_state import ProviderState
@@ -38,7 +38,7 @@ def _registry() -> Iterator[None]:
 
 @pytest.fixture
 def serve() -> Iterator[Serve]:
-    with serving_in_a_thread() as start:
+    with serve_in_thread() as start:
         yield start
 
 
@@ -46,17 +46,17 @@ async def answer_request(talk: Talk, received: Received) -> None:
     if received.method == "GET":
         await talk.answer({"object": "list", "data": [{"id": "m-1", "object": "model"}]})
     elif received.json().get("stream"):
-        await talk.events(*chunks("Hel", "lo"))
+        await talk.send_events(*build_chunks("Hel", "lo"))
     else:
-        await talk.answer(body())
+        await talk.answer(build_body())
 
 
 async def fail_with_500(talk: Talk, _: Received) -> None:
-    await talk.answer(error("boom"), 500)
+    await talk.answer(build_error("boom"), 500)
 
 
 def make_sync(url: str, **options: object) -> SyncProvider:
-    return SyncProvider(acme(url, **options))
+    return SyncProvider(build_acme(url, **options))
 
 
 def wait_until(condition: object) -> None:
@@ -85,7 +85,7 @@ def test_a_connection_that_the_server_closed_between_two_calls_costs_no_attempt(
     closed = threading.Event()
 
     async def answer_once(talk: Talk, _: Received) -> None:
-        await talk.answer(body())
+        await talk.answer(build_body())
         await talk.close()
         closed.set()
 
@@ -121,8 +121,8 @@ def test_a_stream_is_iterated(serve: Serve) -> None:
 
 def test_a_stream_that_fails_raises_or_yields_one_failure(serve: Serve) -> None:
     async def reset_after_one_chunk(talk: Talk, _: Received) -> None:
-        await talk.head(content_type="text/event-stream")
-        await talk.event(chunk("Hel"))
+        await talk.send_head(content_type="text/event-stream")
+        await talk.send_event(build_chunk("Hel"))
         await talk.reset()
 
     with make_sync(serve(reset_after_one_chunk).url, max_retries=0) as provider:
@@ -142,9 +142,9 @@ def test_leaving_a_stream_closes_its_connection(serve: Serve, way: str) -> None:
     gone = threading.Event()
 
     async def stream_until_left(talk: Talk, _: Received) -> None:
-        await talk.head(content_type="text/event-stream")
-        await talk.event(chunk("Hel"))
-        if await talk.gone(5):
+        await talk.send_head(content_type="text/event-stream")
+        await talk.send_event(build_chunk("Hel"))
+        if await talk.wait_for_close(5):
             gone.set()
 
     with make_sync(serve(stream_until_left).url) as provider:
@@ -275,7 +275,9 @@ def test_a_custom_provider_gets_lists_of_messages_and_the_default_model() -> Non
 
 def test_discovery_structured_output_and_the_breaker(serve: Serve) -> None:
     async def answer_in_form(talk: Talk, received: Received) -> None:
-        await (answer_request(talk, received) if received.method == "GET" else talk.answer(body('{"name": "Oslo"}')))
+        await (
+            answer_request(talk, received) if received.method == "GET" else talk.answer(build_body('{"name": "Oslo"}'))
+        )
 
     with make_sync(serve(answer_in_form).url) as provider:
         assert structured(
@@ -364,9 +366,9 @@ def test_a_missing_key_is_a_fault(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_stream_that_another_thread_closes_ends(serve: Serve) -> None:
     async def stop_after_one_chunk(talk: Talk, _: Received) -> None:
-        await talk.head(content_type="text/event-stream")
-        await talk.event(chunk("Hel"))
-        await talk.gone(5)
+        await talk.send_head(content_type="text/event-stream")
+        await talk.send_event(build_chunk("Hel"))
+        await talk.wait_for_close(5)
 
     with make_sync(serve(stop_after_one_chunk).url) as provider:
         stream = provider.stream(HI, model="m")
@@ -380,9 +382,9 @@ def test_a_stream_that_another_thread_closes_ends(serve: Serve) -> None:
 
 def test_closing_ends_streams_that_are_open(serve: Serve) -> None:
     async def stop_after_one_chunk(talk: Talk, _: Received) -> None:
-        await talk.head(content_type="text/event-stream")
-        await talk.event(chunk("Hel"))
-        await talk.gone(5)
+        await talk.send_head(content_type="text/event-stream")
+        await talk.send_event(build_chunk("Hel"))
+        await talk.wait_for_close(5)
 
     provider = make_sync(serve(stop_after_one_chunk).url)
     stream = provider.stream_result(HI, model="m")

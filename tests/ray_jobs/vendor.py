@@ -75,7 +75,7 @@ async def main(calls: Path, seconds: float) -> None:
         finally:
             in_flight -= 1
         if failure is None:
-            await talk.answer(shapes.body(prompt.upper()))
+            await talk.answer(shapes.build_body(prompt.upper()))
         else:
             waits = {"retry_after": str(failure.seconds)} if failure.status == 429 else {}
             await talk.answer({"error": {"message": "no", "type": "no"}}, failure.status, **waits)

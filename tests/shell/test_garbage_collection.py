@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests import openai_shapes as shapes
-from tests.acme import HI, KEY, acme
+from tests.acme import HI, KEY, build_acme
 from tests.fake_transport import FakeTransport, create_managed_provider
 from tests.loopback import Received, Talk, serving
 from victor_fp.core.requests import HttpRequest
@@ -65,11 +65,11 @@ async def test_responses_are_freed_as_their_calls_end(
 ) -> None:
     async def respond(talk: Talk, _: Received) -> None:
         if stream:
-            await talk.events(*shapes.chunks("Hel", "lo"))
+            await talk.send_events(*shapes.build_chunks("Hel", "lo"))
         else:
-            await talk.answer(shapes.body())
+            await talk.answer(shapes.build_body())
 
-    async with serving(respond) as server, acme(server.url, transport=transport) as provider:
+    async with serving(respond) as server, build_acme(server.url, transport=transport) as provider:
         for _ in range(5):
             await send_call(provider, stream=stream)
         assert not [found for found in gc.get_objects() if isinstance(found, kind)]
@@ -77,9 +77,9 @@ async def test_responses_are_freed_as_their_calls_end(
 
 async def test_an_unclosed_response_is_freed() -> None:
     async def respond(talk: Talk, _: Received) -> None:
-        await talk.head()
-        await talk.piece(b"some")
-        await talk.gone(60)
+        await talk.send_head()
+        await talk.send_chunk(b"some")
+        await talk.wait_for_close(60)
 
     transport = AiohttpTransport()
     async with serving(respond) as server:

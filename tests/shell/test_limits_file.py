@@ -13,7 +13,7 @@ from returns.result import Failure, Success
 from tests.acme import HI
 from tests.example_counts import scale_examples
 from tests.loopback import Received, Talk, serving
-from tests.openai_shapes import body
+from tests.openai_shapes import build_body
 from victor_fp.core.catalogue.spec import ModelLimit
 from victor_fp.core.models.limits import LimitTable
 from victor_fp.core.result import outcome
@@ -112,7 +112,7 @@ async def test_stored_limits_count_for_providers_and_damage_changes_no_call(
         if received.method == "GET":
             await talk.answer({}, status=404)
         else:
-            await talk.answer(body("Hello!"))
+            await talk.answer(build_body("Hello!"))
 
     monkeypatch.setenv("VICTOR_FP_CONFIG_DIR", str(tmp_path))
     async with serving(answer_request) as server:

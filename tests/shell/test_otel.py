@@ -18,7 +18,7 @@ from opentelemetry.trace import SpanKind, StatusCode, get_tracer
 from tests import openai_shapes as shapes
 from tests.acme import HI, KEY
 from tests.loopback import Received, Talk, serving
-from tests.managed_shapes import answers, config, fails, hangs, managed, streams
+from tests.managed_shapes import answer_hello, build_fallback, create_managed, fail_with_500, hold_request, stream_hello
 from victor_fp.core.types import ImagePart, Message, TextPart
 from victor_fp.providers.factory import ManagedProvider
 from victor_fp.shell.otel import CAPTURE, OtelObserver
@@ -77,11 +77,11 @@ def watched() -> Iterator[Watched]:
 
 async def create_provider(url: str, watched: Watched, **keywords: Any) -> ManagedProvider:
     options = keywords.pop("otel", {})
-    return await managed(url, observers=[watched.make_observer(**options)], **keywords)
+    return await create_managed(url, observers=[watched.make_observer(**options)], **keywords)
 
 
 async def test_call_is_one_client_span_with_the_convention_names(watched: Watched) -> None:
-    async with serving(answers) as server, await create_provider(server.url, watched) as one:
+    async with serving(answer_hello) as server, await create_provider(server.url, watched) as one:
         await one.chat(HI, temperature=0.2, max_tokens=50, top_p=0.5, stop=["END"], response_format="json")
     span = watched.get_span()
     assert (span.name, span.kind, span.status.status_code) == ("chat m-1", SpanKind.CLIENT, StatusCode.UNSET)
@@ -108,13 +108,13 @@ async def test_call_is_one_client_span_with_the_convention_names(watched: Watche
 
 
 async def test_default_options_are_not_recorded(watched: Watched) -> None:
-    async with serving(answers) as server, await create_provider(server.url, watched) as one:
+    async with serving(answer_hello) as server, await create_provider(server.url, watched) as one:
         await one.chat(HI)
     assert not {"gen_ai.request.temperature", "gen_ai.request.max_tokens"} & watched.get_attributes().keys()
 
 
 async def test_metrics_carry_duration_and_reported_tokens(watched: Watched) -> None:
-    async with serving(answers) as server, await create_provider(server.url, watched) as one:
+    async with serving(answer_hello) as server, await create_provider(server.url, watched) as one:
         await one.chat(HI)
         await one.chat(HI)
     measured = watched.collect_metrics()
@@ -128,7 +128,7 @@ async def test_metrics_carry_duration_and_reported_tokens(watched: Watched) -> N
 
 
 async def test_a_stream_has_a_time_to_its_first_chunk(watched: Watched) -> None:
-    async with serving(streams) as server, await create_provider(server.url, watched) as one:
+    async with serving(stream_hello) as server, await create_provider(server.url, watched) as one:
         assert [chunk async for chunk in one.stream(HI)]
     attributes = watched.get_attributes()
     assert attributes["gen_ai.request.stream"] is True
@@ -139,10 +139,10 @@ async def test_a_stream_has_a_time_to_its_first_chunk(watched: Watched) -> None:
 
 async def test_failure_is_an_error_and_each_failed_attempt_an_event(watched: Watched) -> None:
     async def repeat_key(talk: Talk, _: Received) -> None:
-        await talk.answer(shapes.error(f"wrong key {KEY}"), 500)
+        await talk.answer(shapes.build_error(f"wrong key {KEY}"), 500)
 
-    async with serving(repeat_key) as one, serving(fails) as two:
-        fallback = config(two.url, extra_kwargs={"max_retries": 0})
+    async with serving(repeat_key) as one, serving(fail_with_500) as two:
+        fallback = build_fallback(two.url, extra_kwargs={"max_retries": 0})
         async with await create_provider(one.url, watched, fallback_configs=[fallback], max_retries=0) as target:
             await target.chat_result(HI)
     span = watched.get_span()
@@ -154,7 +154,7 @@ async def test_failure_is_an_error_and_each_failed_attempt_an_event(watched: Wat
 
 
 async def test_leaving_a_stream_ends_its_span_without_an_error(watched: Watched) -> None:
-    async with serving(streams) as server, await create_provider(server.url, watched) as one:
+    async with serving(stream_hello) as server, await create_provider(server.url, watched) as one:
         async with one.stream(HI) as stream:
             async for _ in stream:
                 break
@@ -165,7 +165,7 @@ async def test_leaving_a_stream_ends_its_span_without_an_error(watched: Watched)
 async def test_a_cancelled_call_ends_its_span(watched: Watched) -> None:
     import asyncio
 
-    async with serving(hangs) as server, await create_provider(server.url, watched) as one:
+    async with serving(hold_request) as server, await create_provider(server.url, watched) as one:
         with pytest.raises(TimeoutError):
             await asyncio.wait_for(one.chat(HI), 0.05)
     assert watched.get_span().end_time is not None
@@ -173,7 +173,7 @@ async def test_a_cancelled_call_ends_its_span(watched: Watched) -> None:
 
 async def test_span_is_a_child_of_the_current_span(watched: Watched) -> None:
     tracer = get_tracer("test", tracer_provider=watched.tracers)
-    async with serving(answers) as server, await create_provider(server.url, watched) as one:
+    async with serving(answer_hello) as server, await create_provider(server.url, watched) as one:
         with tracer.start_as_current_span("outer"):
             await one.chat(HI)
     inner, outer = watched.exporter.get_finished_spans()
@@ -187,14 +187,17 @@ async def test_content_is_not_recorded_by_default(
     watched: Watched, version: Version, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv(CAPTURE, raising=False)
-    async with serving(answers) as server, await create_provider(server.url, watched, otel={"version": version}) as one:
+    async with (
+        serving(answer_hello) as server,
+        await create_provider(server.url, watched, otel={"version": version}) as one,
+    ):
         await one.chat(ASKED)
     told = watched.get_span().to_json()
     assert not [word for word in ("Be brief", "What is this", "a cat", "Hello!", "look") if word in told]
 
 
 async def test_content_is_recorded_in_the_convention_format_on_request(watched: Watched) -> None:
-    async with serving(streams) as server:
+    async with serving(stream_hello) as server:
         async with await create_provider(server.url, watched, otel={"capture_content": True}) as one:
             assert [chunk async for chunk in one.stream(ASKED)]
     attributes = watched.get_attributes()
@@ -213,8 +216,8 @@ async def test_content_is_recorded_in_the_convention_format_on_request(watched: 
 
 
 async def test_after_a_fallback_everything_names_the_target_that_answered(watched: Watched) -> None:
-    async with serving(fails) as one, serving(answers) as two:
-        fallback = config(two.url, "m-2")
+    async with serving(fail_with_500) as one, serving(answer_hello) as two:
+        fallback = build_fallback(two.url, "m-2")
         async with await create_provider(one.url, watched, max_retries=0, fallback_configs=[fallback]) as asked:
             await asked.chat(HI)
     assert watched.get_span().name == "chat m-2"
@@ -226,12 +229,12 @@ async def test_after_a_fallback_everything_names_the_target_that_answered(watche
 
 async def test_each_chunk_after_the_first_is_measured(watched: Watched) -> None:
     async def stream_three_chunks(talk: Talk, _: Received) -> None:
-        await talk.head(content_type="text/event-stream")
+        await talk.send_head(content_type="text/event-stream")
         for piece in ("a", "b", "c"):
-            await talk.event(shapes.chunk(piece))
+            await talk.send_event(shapes.build_chunk(piece))
             await asyncio.sleep(0.01)
-        await talk.event(shapes.chunk("", "stop"))
-        await talk.event("[DONE]")
+        await talk.send_event(shapes.build_chunk("", "stop"))
+        await talk.send_event("[DONE]")
         await talk.end()
 
     async with serving(stream_three_chunks) as server, await create_provider(server.url, watched) as one:
@@ -241,7 +244,7 @@ async def test_each_chunk_after_the_first_is_measured(watched: Watched) -> None:
 
 
 async def test_a_cancelled_call_is_marked(watched: Watched) -> None:
-    async with serving(hangs) as server, await create_provider(server.url, watched) as one:
+    async with serving(hold_request) as server, await create_provider(server.url, watched) as one:
         task = asyncio.create_task(one.chat(HI))
         await asyncio.sleep(0.02)
         task.cancel()
@@ -254,7 +257,7 @@ async def test_a_cancelled_call_is_marked(watched: Watched) -> None:
 
 
 async def test_the_newest_conventions_have_a_histogram_for_each_count(watched: Watched) -> None:
-    async with serving(streams) as server:
+    async with serving(stream_hello) as server:
         async with await create_provider(server.url, watched, otel={"version": "genai-0.1"}) as one:
             await one.stream(HI, reasoning_effort="low", on_unsupported="adjust").response()
     assert watched.get_attributes()["gen_ai.request.reasoning.level"] == "low"
@@ -281,13 +284,13 @@ def test_of_attachments_only_the_fact_is_recorded() -> None:
 
 async def test_the_environment_can_allow_content(watched: Watched, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(CAPTURE, "true")
-    async with serving(answers) as server, await create_provider(server.url, watched) as one:
+    async with serving(answer_hello) as server, await create_provider(server.url, watched) as one:
         await one.chat(HI)
     assert "gen_ai.input.messages" in watched.get_attributes()
 
 
 async def test_an_older_version_has_older_names(watched: Watched) -> None:
-    async with serving(streams) as server:
+    async with serving(stream_hello) as server:
         async with await create_provider(server.url, watched, otel={"version": "1.36", "capture_content": True}) as one:
             assert [chunk async for chunk in one.stream(ASKED)]
     attributes = watched.get_attributes()

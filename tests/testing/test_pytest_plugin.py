@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from tests.acme import KEY
-from tests.loopback import Received, Serve, Talk, serving_in_a_thread
-from tests.openai_shapes import body, chunks
+from tests.loopback import Received, Serve, Talk, serve_in_thread
+from tests.openai_shapes import build_body, build_chunks
 
 ROOT = Path(__file__).parents[2]
 TESTS = """
@@ -50,12 +50,12 @@ TESTS = """
 
 @pytest.fixture
 def serve() -> Iterator[Serve]:
-    with serving_in_a_thread() as start:
+    with serve_in_thread() as start:
         yield start
 
 
-async def answers(talk: Talk, received: Received) -> None:
-    await (talk.events(*chunks("Hel", "lo")) if received.json().get("stream") else talk.answer(body()))
+async def answer_hello(talk: Talk, received: Received) -> None:
+    await (talk.send_events(*build_chunks("Hel", "lo")) if received.json().get("stream") else talk.answer(build_body()))
 
 
 def run(folder: Path, *arguments: str, **environment: str) -> tuple[int, str]:
@@ -88,7 +88,7 @@ def run(folder: Path, *arguments: str, **environment: str) -> tuple[int, str]:
 
 @pytest.mark.slow
 def test_tests_are_recorded_once_and_replayed_without_key_or_network(serve: Serve, tmp_path: Path) -> None:
-    server = serve(answers)
+    server = serve(answer_hello)
     file = tmp_path / "test_it.py"
     file.write_text(textwrap.dedent(TESTS.format(url=f"{server.url}/v1")))
 

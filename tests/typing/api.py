@@ -68,7 +68,7 @@ MESSAGES = [
 ]
 
 
-async def raising(provider: BaseProvider) -> str:
+async def use_exceptions(provider: BaseProvider) -> str:
     """Exceptions."""
     try:
         response = await provider.chat(
@@ -86,7 +86,7 @@ async def raising(provider: BaseProvider) -> str:
     return response.content
 
 
-async def values(provider: BaseProvider) -> str:
+async def use_results(provider: BaseProvider) -> str:
     """Values, decided exhaustively."""
     result = await provider.chat_result(MESSAGES, model="m", seed=1)
     assert_type(result, Result[CompletionResponse, Fault])
@@ -103,7 +103,7 @@ async def values(provider: BaseProvider) -> str:
             assert_never(other)
 
 
-async def streaming(provider: BaseProvider) -> list[str]:
+async def use_streams(provider: BaseProvider) -> list[str]:
     """Both ways of streaming."""
     chunks = provider.stream(MESSAGES, model="m", tools=[ToolDefinition(name="f", description="", parameters={})])
     assert_type(chunks, AsyncIterator[StreamChunk])
@@ -119,7 +119,7 @@ async def streaming(provider: BaseProvider) -> list[str]:
     return said
 
 
-async def everything_else() -> None:
+async def use_registry_and_replay() -> None:
     """The registry, discovery and replay."""
     async with ProviderRegistry.create("openai", api_key="k") as base:
         assert_type(base, BaseProvider)
@@ -145,7 +145,7 @@ async def everything_else() -> None:
     assert_type(collect(replay.stream("openai", 200, {}, [b""])), Result[list[StreamChunk], Fault])
 
 
-async def metadata_and_figures(provider: ManagedProvider, manager: ProviderManager) -> None:
+async def read_metadata_and_figures(provider: ManagedProvider, manager: ProviderManager) -> None:
     """Metadata is a dict with extra keys and a typed view; statistics are typed."""
     response = await provider.chat(MESSAGES)
     as_dict: dict[str, Any] | None = response.metadata
@@ -165,7 +165,7 @@ async def metadata_and_figures(provider: ManagedProvider, manager: ProviderManag
     assert_type(manager.get_info(), ProviderInfo)
 
 
-def synchronous() -> list[str]:
+def use_sync() -> list[str]:
     """The synchronous face."""
     with create("openai/gpt-5-mini") as provider:
         assert_type(provider, SyncProvider)
@@ -196,29 +196,29 @@ def synchronous() -> list[str]:
 
 
 @tool
-def weather(city: str, days: int = 1) -> list[str]:
+def get_weather(city: str, days: int = 1) -> list[str]:
     """A tool."""
     return [city] * days
 
 
-@tool(name="forecast", strict=True)
-async def forecast(city: str) -> str:
+@tool(name="get_forecast", strict=True)
+async def get_forecast(city: str) -> str:
     """A tool with a name of its own."""
     return city
 
 
-async def agent(provider: BaseProvider) -> list[Message]:
+async def run_agent(provider: BaseProvider) -> list[Message]:
     """Tools from functions."""
-    assert_type(weather("Oslo", days=2), list[str])
-    assert_type(await forecast("Oslo"), str)
-    assert_type(weather.name, str)
-    weather(1)  # type: ignore[arg-type]  # the parameters are the function's
-    response = await provider.chat(MESSAGES, model="m", tools=[weather, forecast])
-    assert_type(sync.run_tools(response, [weather]), list[Message])
-    return await run_tools(response, [weather, forecast])
+    assert_type(get_weather("Oslo", days=2), list[str])
+    assert_type(await get_forecast("Oslo"), str)
+    assert_type(get_weather.name, str)
+    get_weather(1)  # type: ignore[arg-type]  # the parameters are the function's
+    response = await provider.chat(MESSAGES, model="m", tools=[get_weather, get_forecast])
+    assert_type(sync.run_tools(response, [get_weather]), list[Message])
+    return await run_tools(response, [get_weather, get_forecast])
 
 
-async def mistakes(provider: BaseProvider) -> None:
+async def make_mistakes(provider: BaseProvider) -> None:
     """What the checker refuses; each ignore would be unused, and so an error, if it did not."""
     await provider.chat(MESSAGES, model="m", tempperature=1)  # type: ignore[call-arg]  # no such option
     await provider.chat(MESSAGES, model="m", tool_choice="maybe")  # type: ignore[arg-type]  # no such choice

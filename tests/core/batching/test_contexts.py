@@ -8,7 +8,7 @@ import msgspec
 import pytest
 from returns.result import Success
 
-from tests.openai_shapes import body
+from tests.openai_shapes import build_body
 from victor_fp.core.batching.decoding import decode_item
 from victor_fp.core.batching.encoding import encode_row
 from victor_fp.core.batching.matching import ResultMatching
@@ -97,7 +97,7 @@ def test_a_call_of_a_renamed_tool_has_its_original_name() -> None:
 def test_a_missing_required_call_is_a_fault() -> None:
     item = encode_item(tool_choice="required")
     handle = handle_with(merge_contexts([item]))
-    fault = decode(handle, msgspec.json.encode(body("no call"))).failure()
+    fault = decode(handle, msgspec.json.encode(build_body("no call"))).failure()
     assert isinstance(fault, InvalidResponse)
     assert "tool_choice requires" in fault.message
     assert isinstance(decode(handle, call("city_find")), Success)

@@ -11,7 +11,7 @@ import pytest
 from returns.result import Success
 
 from tests.avro_files import RECORD, write_avro
-from tests.openai_shapes import body, error
+from tests.openai_shapes import build_body, build_error
 from victor_fp.core.batching.decoding import decode_item
 from victor_fp.core.batching.encoding import encode_row
 from victor_fp.core.batching.matching import ResultMatching
@@ -46,7 +46,7 @@ def encode(name: str, key: str, model: str = "m-1") -> BatchItem:
 
 
 def chat(text: str) -> Any:
-    return body(text)
+    return build_body(text)
 
 
 def build_message(text: str) -> Any:
@@ -109,7 +109,11 @@ OPENAI_RESULTS = (
         {
             "id": "batch_req_b",
             "custom_id": "b",
-            "response": {"status_code": 400, "request_id": "r", "body": error("not this one", "invalid_value", "x")},
+            "response": {
+                "status_code": 400,
+                "request_id": "r",
+                "body": build_error("not this one", "invalid_value", "x"),
+            },
             "error": None,
         },
         {
@@ -221,7 +225,7 @@ OPENROUTER_BATCH = {
     "request_counts": {"total": 4, "completed": 1, "failed": 3},
     "results": [
         build_answer_line("a", chat("A"), error=None),
-        {"custom_id": "b", "response": {"status_code": 400, "body": error("not this one", "invalid_value", "x")}},
+        {"custom_id": "b", "response": {"status_code": 400, "body": build_error("not this one", "invalid_value", "x")}},
     ],
     "error": None,
 }

@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 from pydantic import BaseModel
 
-from tests.aws_frames import event, message
+from tests.aws_frames import encode_event, encode_message
 from tests.core.growth.measurement import Make
 from victor_fp import replay
 from victor_fp.core.deltas import TextDelta
@@ -94,12 +94,12 @@ def _list_framer_cells() -> Iterator[Cell]:
         ("array deep", build_json_array_framer, lambda n: b"[" * n),
         ("array strings", build_json_array_framer, lambda n: b'[{"a":[' + b'"x\\"",' * n + b"1]}]"),
         ("array white space", build_json_array_framer, lambda n: b"[" + b" \n" * n),
-        ("aws one message", build_event_stream_framer, lambda n: event("contentBlockDelta", {"x": "a" * n})),
-        ("aws many messages", build_event_stream_framer, lambda n: event("contentBlockDelta", {"x": "a"}) * n),
+        ("aws one message", build_event_stream_framer, lambda n: encode_event("contentBlockDelta", {"x": "a" * n})),
+        ("aws many messages", build_event_stream_framer, lambda n: encode_event("contentBlockDelta", {"x": "a"}) * n),
         (
             "aws headers",
             build_event_stream_framer,
-            lambda n: message(b"{}", **{f"h{i}": "v" for i in range(min(n, 4000))}),
+            lambda n: encode_message(b"{}", **{f"h{i}": "v" for i in range(min(n, 4000))}),
         ),
     ]
     for name, framer, data in shapes:
@@ -232,7 +232,7 @@ def _make_anthropic_blocks(kind: str) -> Callable[[int], bytes]:
 
 def _encode_bedrock_blocks(size: int) -> bytes:
     opened = b"".join(
-        event(
+        encode_event(
             "contentBlockStart",
             {
                 "contentBlockIndex": n,
@@ -241,12 +241,12 @@ def _encode_bedrock_blocks(size: int) -> bytes:
         )
         for n in range(size)
     )
-    grown = event("contentBlockDelta", {"contentBlockIndex": 0, "delta": {"toolUse": {"input": "1"}}}) * size
-    blobs = event(
+    grown = encode_event("contentBlockDelta", {"contentBlockIndex": 0, "delta": {"toolUse": {"input": "1"}}}) * size
+    blobs = encode_event(
         "contentBlockDelta", {"contentBlockIndex": 5000, "delta": {"reasoningContent": {"redactedContent": "YWJj"}}}
     )
-    cited = event("contentBlockDelta", {"contentBlockIndex": 6000, "delta": {"citation": {"title": "t"}}})
-    return opened + grown + blobs * size + cited * size + event("messageStop", {"stopReason": "end_turn"})
+    cited = encode_event("contentBlockDelta", {"contentBlockIndex": 6000, "delta": {"citation": {"title": "t"}}})
+    return opened + grown + blobs * size + cited * size + encode_event("messageStop", {"stopReason": "end_turn"})
 
 
 def _make_response_items(kind: str) -> Callable[[int], bytes]:

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from returns.result import Failure, Result, Success
 
-from tests.aws_frames import message
+from tests.aws_frames import encode_message
 from tests.core.growth.shapes import PROVIDERS
 from tests.example_counts import scale_examples
 from victor_fp import replay
@@ -129,7 +129,7 @@ def _encode_frame(protocol: str, event: Event, token: bytes) -> bytes:
     name, payload = event
     if protocol == "bedrock-converse":
         data = _with_token(encode_json(payload), token)
-        return message(data, event_type=name, content_type="application/json", message_type="event")
+        return encode_message(data, event_type=name, content_type="application/json", message_type="event")
     if protocol == "replicate" and not isinstance(payload, dict):
         return f"event: {name}\ndata: ".encode() + token + b"\n\n"
     return _with_token(load_writer(protocol).frame(event), token)

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from returns.result import Failure, Success
 
-from tests.catalogue_samples import entry_params
+from tests.catalogue_samples import list_entry_params
 from victor_fp import replay
 from victor_fp.core.catalogue import CATALOGUE
 from victor_fp.core.faults import Fault, InvalidRequest
@@ -81,7 +81,7 @@ def test_other_vendors_have_no_port_of_their_own() -> None:
     assert make_endpoint("vllm", "gpu-box").base_url == "http://gpu-box/v1"
 
 
-@pytest.mark.parametrize("spec", entry_params())
+@pytest.mark.parametrize("spec", list_entry_params())
 def test_an_origin_alone_keeps_the_path_of_the_entry(spec: Any) -> None:
     settings = {
         setting.name: "x" for setting in spec.settings if setting.name not in ("endpoint", "deployment", "model_path")

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from pydantic import BaseModel
 from returns.result import Failure, Success
 
-from tests.acme import KEY, acme
+from tests.acme import KEY, build_acme
 from victor_fp import replay
 from victor_fp.core import faults
 from victor_fp.core.request_building.conversation import read_turn_state
@@ -153,7 +153,7 @@ def test_nothing_raises(anything: object) -> None:
     ],
 )
 async def test_wrong_arguments_are_invalid_requests_and_never_exceptions(options: dict[str, Any]) -> None:
-    async with acme("http://127.0.0.1:9", max_retries=0) as provider:
+    async with build_acme("http://127.0.0.1:9", max_retries=0) as provider:
         given = {"model": "m", **options}
         whole = await provider.chat_result([HI], **given)
         (streamed,) = [result async for result in provider.stream_result([HI], **given)]

@@ -7,7 +7,7 @@ from pydantic import TypeAdapter
 
 from tests.acme import HI
 from tests.loopback import serving
-from tests.managed_shapes import Echo, answers, fails, managed
+from tests.managed_shapes import Echo, answer_hello, create_managed, fail_with_500
 from victor_fp import (
     CircuitBreakerStats,
     ProviderInfo,
@@ -21,7 +21,7 @@ from victor_fp.agent.manager_config import ProviderManagerConfig
 
 @pytest.mark.usefixtures("no_pauses")
 async def test_the_figures_of_a_managed_provider() -> None:
-    async with serving(fails, answers) as server, await managed(server.url) as provider:
+    async with serving(fail_with_500, answer_hello) as server, await create_managed(server.url) as provider:
         await provider.chat(HI)
         for form, found in (
             (TypeAdapter(ProviderMetrics), provider.get_metrics()),

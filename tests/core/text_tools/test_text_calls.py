@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from returns.result import Failure, Success
 
 from tests import openai_shapes as shapes
-from tests.acme import acme
+from tests.acme import build_acme
 from tests.core.text_tools.strategies import TOOLS, cut, generate_texts
 from tests.example_counts import scale_examples
 from tests.loopback import Received, Talk, serving
@@ -115,7 +115,7 @@ def test_a_stream_folds_to_what_the_body_does(text: str, places: list[int]) -> N
 
 
 def read_completion(text: str, **hears: Any) -> CompletionResponse:
-    match outcome(replay.response("vllm", 200, {}, json.dumps(shapes.body(text)).encode(), **hears)):
+    match outcome(replay.response("vllm", 200, {}, json.dumps(shapes.build_body(text)).encode(), **hears)):
         case Success(response):
             return response
         case Failure(fault):
@@ -123,7 +123,7 @@ def read_completion(text: str, **hears: Any) -> CompletionResponse:
 
 
 def read_stream(*pieces: str, **hears: Any) -> list[StreamChunk]:
-    data = "".join(f"data: {json.dumps(chunk)}\n\n" for chunk in shapes.chunks(*pieces)) + "data: [DONE]\n\n"
+    data = "".join(f"data: {json.dumps(chunk)}\n\n" for chunk in shapes.build_chunks(*pieces)) + "data: [DONE]\n\n"
     results = list(replay.stream("vllm", 200, {}, [data.encode()], **hears))
     assert all(isinstance(result, Success) for result in results)
     return [result.unwrap() for result in results]
@@ -165,13 +165,13 @@ def test_an_unknown_format_is_rejected(option: str) -> None:
 
 async def answer_in_text(talk: Talk, asked: Received) -> None:
     if asked.json().get("stream"):
-        await talk.events(*shapes.chunks(*CALL))
+        await talk.send_events(*shapes.build_chunks(*CALL))
     else:
-        await talk.answer(shapes.body(CALL))
+        await talk.answer(shapes.build_body(CALL))
 
 
 async def test_a_provider_finds_calls_over_real_http() -> None:
-    async with serving(answer_in_text, answer_in_text) as server, acme(server.url) as provider:
+    async with serving(answer_in_text, answer_in_text) as server, build_acme(server.url) as provider:
         whole = await provider.chat(HI, model="m-1", tools=[SEARCH], text_tool_calls="any")
         last = [chunk async for chunk in provider.stream(HI, model="m-1", tools=[SEARCH], text_tool_calls="any")][-1]
     assert whole.tool_calls == last.tool_calls
@@ -182,13 +182,13 @@ async def test_a_provider_finds_calls_over_real_http() -> None:
 
 
 async def test_tool_choice_none_disables_call_parsing() -> None:
-    async with serving(answer_in_text) as server, acme(server.url) as provider:
+    async with serving(answer_in_text) as server, build_acme(server.url) as provider:
         said = await provider.chat(HI, model="m-1", tools=[SEARCH], text_tool_calls="any", tool_choice="none")
     assert (said.content, said.tool_calls) == (CALL, None)
 
 
 async def test_tools_in_the_prompt_are_not_sent_as_tools_and_their_calls_are_parsed() -> None:
-    async with serving(answer_in_text) as server, acme(server.url) as provider:
+    async with serving(answer_in_text) as server, build_acme(server.url) as provider:
         said = await provider.chat(
             HI, model="m-1", tools=[SEARCH], tool_choice="required", text_tool_calls="hermes", tools_in_prompt=True
         )

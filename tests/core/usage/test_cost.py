@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from returns.result import Success
 
-from tests.openai_shapes import body, chunks
+from tests.openai_shapes import build_body, build_chunks
 from victor_fp import replay
 from victor_fp.core.result import outcome
 from victor_fp.core.usage.cost import PricedUsage, build_cost, compute_cost
@@ -17,7 +17,7 @@ USAGE = {"prompt_tokens": 5, "completion_tokens": 2, "total_tokens": 7}
 
 
 def from_body(provider: str, usage: dict[str, Any]) -> Any:
-    answer = json.dumps(body(usage=usage)).encode()
+    answer = json.dumps(build_body(usage=usage)).encode()
     match outcome(replay.response(provider, 200, {}, answer)):
         case Success(response):
             return (response.metadata or {}).get("cost")
@@ -26,7 +26,7 @@ def from_body(provider: str, usage: dict[str, Any]) -> Any:
 
 
 def from_stream(provider: str, usage: dict[str, Any]) -> Any:
-    *texts, last = chunks("Hel", "lo!")
+    *texts, last = build_chunks("Hel", "lo!")
     events = [*texts, last | {"usage": usage}]
     raw = b"".join(b"data: " + json.dumps(event).encode() + b"\n\n" for event in events) + b"data: [DONE]\n\n"
     *_, final = replay.stream(provider, 200, {"content-type": "text/event-stream"}, [raw])

@@ -65,18 +65,18 @@ async def answer_converse(talk: Talk, received: Received) -> None:
 
 
 async def stream_converse(talk: Talk, received: Received) -> None:
-    await talk.head(content_type="application/vnd.amazon.eventstream")
+    await talk.send_head(content_type="application/vnd.amazon.eventstream")
     story = [
-        aws_frames.event("messageStart", {"role": "assistant"}),
-        aws_frames.event("contentBlockDelta", {"contentBlockIndex": 0, "delta": {"text": "Hel"}}),
-        aws_frames.event("contentBlockDelta", {"contentBlockIndex": 0, "delta": {"text": "lo"}}),
-        aws_frames.event("contentBlockStop", {"contentBlockIndex": 0}),
-        aws_frames.event("messageStop", {"stopReason": "end_turn"}),
-        aws_frames.event("metadata", {"usage": ANSWER["usage"], "metrics": {"latencyMs": 9}}),
+        aws_frames.encode_event("messageStart", {"role": "assistant"}),
+        aws_frames.encode_event("contentBlockDelta", {"contentBlockIndex": 0, "delta": {"text": "Hel"}}),
+        aws_frames.encode_event("contentBlockDelta", {"contentBlockIndex": 0, "delta": {"text": "lo"}}),
+        aws_frames.encode_event("contentBlockStop", {"contentBlockIndex": 0}),
+        aws_frames.encode_event("messageStop", {"stopReason": "end_turn"}),
+        aws_frames.encode_event("metadata", {"usage": ANSWER["usage"], "metrics": {"latencyMs": 9}}),
     ]
     data = b"".join(story)
     for start in range(0, len(data), 50):
-        await talk.piece(data[start : start + 50])
+        await talk.send_chunk(data[start : start + 50])
     await talk.end()
 
 

@@ -88,7 +88,7 @@ async def answer_as_claude(talk: Talk, received: Received) -> None:
     if not received.path.endswith(":streamRawPredict"):
         await talk.answer(CLAUDE)
         return
-    await talk.events(
+    await talk.send_events(
         {"type": "message_start", "message": {**CLAUDE, "content": [], "stop_reason": None}},
         {"type": "content_block_start", "index": 0, "content_block": {"type": "text", "text": ""}},
         {"type": "content_block_delta", "index": 0, "delta": {"type": "text_delta", "text": "Hello"}},

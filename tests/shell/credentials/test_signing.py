@@ -14,11 +14,11 @@ from victor_fp.providers.registry import ProviderRegistry
 
 
 async def answer_request(talk: Talk, _: Received) -> None:
-    await talk.answer(shapes.body())
+    await talk.answer(shapes.build_body())
 
 
 async def fail_with_500(talk: Talk, _: Received) -> None:
-    await talk.answer(shapes.error("boom"), 500)
+    await talk.answer(shapes.build_error("boom"), 500)
 
 
 def generate_tokens() -> Iterator[str]:

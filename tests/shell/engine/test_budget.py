@@ -11,8 +11,16 @@ from returns.result import Success
 from tests.acme import HI
 from tests.fake_runtime import FakeRuntime
 from tests.loopback import Received, Talk, serving
-from tests.managed_shapes import answers, config, fails, hangs, managed, refuses, streams
-from tests.openai_shapes import body, chunk
+from tests.managed_shapes import (
+    answer_hello,
+    build_fallback,
+    create_managed,
+    fail_with_500,
+    hold_request,
+    reject_request,
+    stream_hello,
+)
+from tests.openai_shapes import build_body, build_chunk
 from tests.shell.store.state_server import FakeStateServer
 from victor_fp.core.faults import BudgetExceeded, InvalidRequest, ServerFailed
 from victor_fp.core.resilience.budget import Bound, Budget
@@ -32,11 +40,14 @@ def get_spent(provider: ManagedProvider, bound: Bound = "requests") -> tuple[Any
 
 async def answer_slowly(talk: Talk, _: Received) -> None:
     await asyncio.sleep(0.02)
-    await talk.answer(body())
+    await talk.answer(build_body())
 
 
 async def test_calls_at_once_do_not_exceed_a_budget_of_requests() -> None:
-    async with serving(answer_slowly) as server, await managed(server.url, budget=Budget(requests=5)) as provider:
+    async with (
+        serving(answer_slowly) as server,
+        await create_managed(server.url, budget=Budget(requests=5)) as provider,
+    ):
         results = await asyncio.gather(*(provider.chat_result(HI) for _ in range(20)))
         assert get_spent(provider) == (5, 0)
     refused = [result.failure() for result in results if not isinstance(result, Success)]
@@ -49,7 +60,10 @@ async def test_calls_at_once_do_not_exceed_a_budget_of_requests() -> None:
 
 async def test_reported_usage_replaces_the_estimate() -> None:
     """A call may use 4,096 tokens and uses 7, so sequential calls fit where concurrent ones wait for each other."""
-    async with serving(answer_slowly) as server, await managed(server.url, budget=Budget(tokens=4200)) as provider:
+    async with (
+        serving(answer_slowly) as server,
+        await create_managed(server.url, budget=Budget(tokens=4200)) as provider,
+    ):
         results = await asyncio.gather(*(provider.chat_result(HI) for _ in range(6)))
         assert all(isinstance(result, Success) for result in results)
         assert get_spent(provider, "tokens") == (6 * 7, 0)
@@ -58,20 +72,20 @@ async def test_reported_usage_replaces_the_estimate() -> None:
 
 async def test_every_attempt_is_reserved_and_an_unbilled_one_is_released() -> None:
     runtime = FakeRuntime()
-    async with serving(fails, fails, answers) as server:
-        async with await managed(server.url, budget=Budget(requests=3), runtime=runtime) as provider:
+    async with serving(fail_with_500, fail_with_500, answer_hello) as server:
+        async with await create_managed(server.url, budget=Budget(requests=3), runtime=runtime) as provider:
             assert isinstance(await provider.chat_result(HI), Success)
             assert get_spent(provider) == (1, 0)
-    async with serving(refuses), serving(fails) as server:
-        async with await managed(server.url, budget=Budget(requests=0), runtime=runtime) as provider:
+    async with serving(reject_request), serving(fail_with_500) as server:
+        async with await create_managed(server.url, budget=Budget(requests=0), runtime=runtime) as provider:
             assert isinstance((await provider.chat_result(HI)).failure(), BudgetExceeded)
     assert server.received == []
 
 
 async def test_a_fallback_spends_from_the_same_budget() -> None:
-    async with serving(fails) as one, serving(answers) as two:
-        fallback = config(two.url, budget=Budget(requests=0))
-        async with await managed(
+    async with serving(fail_with_500) as one, serving(answer_hello) as two:
+        fallback = build_fallback(two.url, budget=Budget(requests=0))
+        async with await create_managed(
             one.url, fallback_configs=[fallback], max_retries=0, budget=Budget(requests=1)
         ) as provider:
             assert isinstance(await provider.chat_result(HI), Success)
@@ -81,13 +95,13 @@ async def test_a_fallback_spends_from_the_same_budget() -> None:
 
 async def test_streams_are_settled_by_usage_and_abandoned_ones_by_the_estimate() -> None:
     async def stop_after_one_chunk(talk: Talk, _: Received) -> None:
-        await talk.head(content_type="text/event-stream")
-        await talk.event(chunk("Hel"))
-        await talk.gone(30)
+        await talk.send_head(content_type="text/event-stream")
+        await talk.send_event(build_chunk("Hel"))
+        await talk.wait_for_close(30)
 
     async with (
-        serving(streams, stop_after_one_chunk) as server,
-        await managed(server.url, budget=Budget(tokens=10_000)) as provider,
+        serving(stream_hello, stop_after_one_chunk) as server,
+        await create_managed(server.url, budget=Budget(tokens=10_000)) as provider,
     ):
         async for _ in provider.stream(HI):
             pass
@@ -101,7 +115,7 @@ async def test_streams_are_settled_by_usage_and_abandoned_ones_by_the_estimate()
 
 
 async def test_a_cancelled_call_counts_its_reservation_as_spent() -> None:
-    async with serving(hangs) as server, await managed(server.url, budget=Budget(requests=5)) as provider:
+    async with serving(hold_request) as server, await create_managed(server.url, budget=Budget(requests=5)) as provider:
         task = asyncio.create_task(provider.chat_result(HI))
         while not server.received:
             await asyncio.sleep(0.01)
@@ -116,8 +130,8 @@ async def test_dollars_are_counted_by_price_and_a_model_without_one_is_refused()
         tokens: int = sale.usage["prompt_tokens"] + sale.usage["completion_tokens"]
         return 0.01 * tokens if "m-1" in sale.models else None
 
-    async with serving(answers) as server:
-        async with await managed(server.url, budget=Budget(usd=50.0), price=compute_price) as provider:
+    async with serving(answer_hello) as server:
+        async with await create_managed(server.url, budget=Budget(usd=50.0), price=compute_price) as provider:
             assert isinstance(await provider.chat_result(HI), Success)
             taken, reserved = get_spent(provider, "usd")
             assert (taken, reserved) == (pytest.approx(0.07), 0.0)
@@ -135,10 +149,10 @@ async def test_a_budget_in_dollars_without_prices_is_refused_when_it_is_made(mon
 
 async def test_providers_on_one_store_share_a_budget_by_its_name() -> None:
     store = MemoryStore()
-    async with serving(answers) as server:
-        one = await managed(server.url, store=store, budget=Budget(requests=2, name="team"))
-        two = await managed(server.url, store=store, budget=Budget(requests=2, name="team"))
-        other = await managed(server.url, store=store, budget=Budget(requests=2))
+    async with serving(answer_hello) as server:
+        one = await create_managed(server.url, store=store, budget=Budget(requests=2, name="team"))
+        two = await create_managed(server.url, store=store, budget=Budget(requests=2, name="team"))
+        other = await create_managed(server.url, store=store, budget=Budget(requests=2))
         assert isinstance(await one.chat_result(HI), Success)
         assert isinstance(await two.chat_result(HI), Success)
         assert isinstance((await one.chat_result(HI)).failure(), BudgetExceeded)
@@ -153,7 +167,7 @@ async def test_processes_share_a_budget_through_a_shared_store() -> None:
     place = FakeStateServer()
     async with serving(answer_slowly) as server:
         stores = [SharedStore(place, poll=0.05) for _ in range(4)]
-        providers = [await managed(server.url, store=store, budget=Budget(requests=9)) for store in stores]
+        providers = [await create_managed(server.url, store=store, budget=Budget(requests=9)) for store in stores]
         results = await asyncio.gather(
             *(provider.chat_result(HI, deadline=5.0) for provider in providers for _ in range(10))
         )
@@ -167,9 +181,9 @@ async def test_processes_share_a_budget_through_a_shared_store() -> None:
 async def test_what_was_spent_while_the_store_was_gone_is_added_when_it_is_back(on_loss: Any) -> None:
     place, runtime = FakeStateServer(), FakeRuntime()
     stores = [SharedStore(place, on_loss=on_loss, runtime=runtime) for _ in range(2)]
-    async with serving(answers) as server:
+    async with serving(answer_hello) as server:
         providers = [
-            await managed(server.url, store=store, budget=Budget(requests=10), enable_rate_limiting=False)
+            await create_managed(server.url, store=store, budget=Budget(requests=10), enable_rate_limiting=False)
             for store in stores
         ]
         one, two = providers
@@ -197,8 +211,8 @@ async def test_what_was_spent_while_the_store_was_gone_is_added_when_it_is_back(
 async def test_a_process_that_makes_no_more_calls_stores_what_it_spent_when_its_store_is_closed() -> None:
     place = FakeStateServer()
     store, other = SharedStore(place), SharedStore(place)
-    async with serving(answers) as server:
-        async with await managed(server.url, store=store, budget=Budget(requests=10)) as provider:
+    async with serving(answer_hello) as server:
+        async with await create_managed(server.url, store=store, budget=Budget(requests=10)) as provider:
             await provider.chat(HI)
             await store.drain()
             place.gone = True
@@ -206,7 +220,7 @@ async def test_a_process_that_makes_no_more_calls_stores_what_it_spent_when_its_
             await provider.chat(HI)
         place.gone = False
         await store.aclose()
-        async with await managed(server.url, store=other, budget=Budget(requests=10)) as provider:
+        async with await create_managed(server.url, store=other, budget=Budget(requests=10)) as provider:
             await provider.chat(HI)
             await other.drain()
             assert get_spent(provider) == (4, 0)
@@ -232,9 +246,11 @@ async def test_equal_amounts_of_two_processes_are_two_amounts() -> None:
 
 async def test_a_budget_fails_closed_with_its_store() -> None:
     place = FakeStateServer(gone=True)
-    async with serving(answers) as server:
+    async with serving(answer_hello) as server:
         store = SharedStore(place, on_loss="closed")
-        async with await managed(server.url, store=store, budget=Budget(requests=9), enable_rate_limiting=False) as one:
+        async with await create_managed(
+            server.url, store=store, budget=Budget(requests=9), enable_rate_limiting=False
+        ) as one:
             fault = (await one.chat_result(HI)).failure()
             assert "fail closed" in fault.message
             await store.drain()
@@ -245,12 +261,12 @@ async def test_a_budget_fails_closed_with_its_store() -> None:
 
 async def test_a_failure_that_may_have_been_billed_counts() -> None:
     async def break_body(talk: Talk, _: Received) -> None:
-        await talk.head(content_length="1000")
-        await talk.raw(b'{"id":')
+        await talk.send_head(content_length="1000")
+        await talk.send_bytes(b'{"id":')
         await talk.reset()
 
     async with serving(break_body) as server:
-        async with await managed(server.url, budget=Budget(requests=5), max_retries=0) as provider:
+        async with await create_managed(server.url, budget=Budget(requests=5), max_retries=0) as provider:
             fault = (await provider.chat_result(HI)).failure()
             assert not isinstance(fault, ServerFailed)
             assert get_spent(provider) == (int(fault.maybe_billed), 0)

@@ -9,7 +9,7 @@ import pytest
 from returns.result import Failure
 
 from tests import openai_shapes as shapes
-from tests.acme import HI, KEY, acme
+from tests.acme import HI, KEY, build_acme
 from tests.fake_runtime import FakeRuntime
 from tests.loopback import Received, Talk, serving
 from victor_fp.core import faults
@@ -18,19 +18,19 @@ from victor_fp.providers.base import ProviderError
 
 
 async def answer_request(talk: Talk, _: Received) -> None:
-    await talk.answer(shapes.body())
+    await talk.answer(shapes.build_body())
 
 
 async def fail_with_500(talk: Talk, _: Received) -> None:
-    await talk.answer(shapes.error("boom"), 500)
+    await talk.answer(shapes.build_error("boom"), 500)
 
 
 async def limit_rate(talk: Talk, _: Received) -> None:
-    await talk.answer(shapes.error("slow down", "rate_limit_exceeded"), 429, retry_after="7")
+    await talk.answer(shapes.build_error("slow down", "rate_limit_exceeded"), 429, retry_after="7")
 
 
 async def test_a_call_sends_the_request_and_returns_the_response() -> None:
-    async with serving(answer_request) as server, acme(server.url) as provider:
+    async with serving(answer_request) as server, build_acme(server.url) as provider:
         response = await provider.chat(HI, model="m-1")
     assert (response.content, response.stop_reason) == ("Hello!", "stop")
     (received,) = server.received
@@ -41,7 +41,7 @@ async def test_a_call_sends_the_request_and_returns_the_response() -> None:
 
 async def test_server_error_is_retried_and_reported_in_metadata() -> None:
     runtime = FakeRuntime()
-    async with serving(fail_with_500, answer_request) as server, acme(server.url, runtime=runtime) as provider:
+    async with serving(fail_with_500, answer_request) as server, build_acme(server.url, runtime=runtime) as provider:
         response = await provider.chat(HI, model="m-1")
     assert response.metadata is not None
     assert [(a["outcome"], a["status"]) for a in response.metadata["attempts"]] == [("ServerFailed", 500), ("ok", 200)]
@@ -50,14 +50,14 @@ async def test_server_error_is_retried_and_reported_in_metadata() -> None:
 
 async def test_retry_after_is_honoured() -> None:
     runtime = FakeRuntime()
-    async with serving(limit_rate, answer_request) as server, acme(server.url, runtime=runtime) as provider:
+    async with serving(limit_rate, answer_request) as server, build_acme(server.url, runtime=runtime) as provider:
         await provider.chat(HI, model="m-1")
     assert runtime.slept == [7.0]
 
 
 async def test_a_retry_after_past_the_deadline_is_not_slept_for() -> None:
     runtime = FakeRuntime()
-    async with serving(limit_rate) as server, acme(server.url, runtime=runtime) as provider:
+    async with serving(limit_rate) as server, build_acme(server.url, runtime=runtime) as provider:
         result = await provider.chat_result(HI, model="m-1", deadline=3.0)
     match outcome(result):
         case Failure(faults.RateLimited(retry_after=wait)):
@@ -69,7 +69,7 @@ async def test_a_retry_after_past_the_deadline_is_not_slept_for() -> None:
 
 async def test_one_budget_of_attempts() -> None:
     runtime = FakeRuntime()
-    async with serving(fail_with_500) as server, acme(server.url, runtime=runtime, max_retries=2) as provider:
+    async with serving(fail_with_500) as server, build_acme(server.url, runtime=runtime, max_retries=2) as provider:
         with pytest.raises(ProviderError) as caught:
             await provider.chat(HI, model="m-1")
     assert len(server.received) == 3
@@ -79,9 +79,9 @@ async def test_one_budget_of_attempts() -> None:
 
 async def test_client_errors_are_neither_retried_nor_open_the_breaker() -> None:
     async def refuse_request(talk: Talk, _: Received) -> None:
-        await talk.answer(shapes.error("no such thing", None, "invalid_request_error"), 400)
+        await talk.answer(shapes.build_error("no such thing", None, "invalid_request_error"), 400)
 
-    async with serving(refuse_request) as server, acme(server.url) as provider:
+    async with serving(refuse_request) as server, build_acme(server.url) as provider:
         for _ in range(8):
             assert isinstance((await provider.chat_result(HI, model="m-1")).failure(), faults.InvalidRequest)
         assert not provider.is_circuit_open()
@@ -91,7 +91,7 @@ async def test_client_errors_are_neither_retried_nor_open_the_breaker() -> None:
 async def test_the_breaker_opens_fails_fast_and_recovers() -> None:
     runtime = FakeRuntime()
     async with serving(*[fail_with_500] * 5, answer_request) as server:
-        async with acme(server.url, runtime=runtime, max_retries=0) as provider:
+        async with build_acme(server.url, runtime=runtime, max_retries=0) as provider:
             for _ in range(5):
                 await provider.chat_result(HI, model="m-1")
             assert provider.is_circuit_open()
@@ -114,7 +114,7 @@ async def test_the_breaker_opens_fails_fast_and_recovers() -> None:
 
 async def test_two_providers_of_one_vendor_have_breakers_of_their_own() -> None:
     async with serving(fail_with_500) as server:
-        async with acme(server.url, max_retries=0) as one, acme(server.url, api_key="other") as other:
+        async with build_acme(server.url, max_retries=0) as one, build_acme(server.url, api_key="other") as other:
             for _ in range(5):
                 await one.chat_result(HI, model="m-1")
             assert (one.is_circuit_open(), other.is_circuit_open()) == (True, False)
@@ -122,11 +122,11 @@ async def test_two_providers_of_one_vendor_have_breakers_of_their_own() -> None:
 
 async def test_a_cancelled_call_returns_its_probe() -> None:
     async def keep_silent(talk: Talk, _: Received) -> None:
-        await talk.gone(30)
+        await talk.wait_for_close(30)
 
     runtime = FakeRuntime()
     async with serving(*[fail_with_500] * 5, keep_silent, keep_silent, keep_silent, answer_request) as server:
-        async with acme(server.url, runtime=runtime, max_retries=0) as provider:
+        async with build_acme(server.url, runtime=runtime, max_retries=0) as provider:
             for _ in range(5):
                 await provider.chat_result(HI, model="m-1")
             runtime.time += 31
@@ -144,7 +144,7 @@ class TestFaultsOfTheWire:
         client = httpx.AsyncClient() if plain else None
         try:
             async with serving(script) as server:  # type: ignore[arg-type]  # scripts of any shape
-                async with acme(server.url, max_retries=0, http_client=client, **options) as provider:
+                async with build_acme(server.url, max_retries=0, http_client=client, **options) as provider:
                     result = await provider.chat_result(HI, model="m-1")
         finally:
             if client is not None:
@@ -155,7 +155,7 @@ class TestFaultsOfTheWire:
         client = httpx.AsyncClient() if plain else None
         async with serving(answer_request) as server:
             pass
-        async with acme(server.url, max_retries=0, http_client=client) as provider:
+        async with build_acme(server.url, max_retries=0, http_client=client) as provider:
             fault = (await provider.chat_result(HI, model="m-1")).failure()
         assert isinstance(fault, faults.ConnectionFailed)
         assert (fault.phase, fault.maybe_billed) == ("connect", False)
@@ -172,23 +172,23 @@ class TestFaultsOfTheWire:
 
     async def test_reset_in_the_body(self, plain: bool) -> None:
         async def reset_in_body(talk: Talk, _: Received) -> None:
-            await talk.head(content_length="500")
-            await talk.raw(b'{"choices": [')
+            await talk.send_head(content_length="500")
+            await talk.send_bytes(b'{"choices": [')
             await talk.reset()
 
         assert isinstance(await self.get_fault(plain, reset_in_body), faults.StreamInterrupted)
 
     async def test_closed_in_the_body(self, plain: bool) -> None:
         async def close_in_body(talk: Talk, _: Received) -> None:
-            await talk.head()
-            await talk.piece(b'{"choices": [')
+            await talk.send_head()
+            await talk.send_chunk(b'{"choices": [')
             raise ConnectionError
 
         assert isinstance(await self.get_fault(plain, close_in_body), faults.StreamInterrupted)
 
     async def test_a_bad_status_line(self, plain: bool) -> None:
         async def send_bad_status_line(talk: Talk, _: Received) -> None:
-            await talk.raw(b"SSH-2.0-OpenSSH_9\r\n\r\n")
+            await talk.send_bytes(b"SSH-2.0-OpenSSH_9\r\n\r\n")
             raise ConnectionError
 
         fault = await self.get_fault(plain, send_bad_status_line)
@@ -197,7 +197,7 @@ class TestFaultsOfTheWire:
 
     async def test_no_data_before_the_headers(self, plain: bool) -> None:
         async def keep_silent(talk: Talk, _: Received) -> None:
-            await talk.gone(10)
+            await talk.wait_for_close(10)
 
         fault = await self.get_fault(plain, keep_silent, timeout=0.2)
         assert isinstance(fault, faults.TimedOut)
@@ -205,9 +205,9 @@ class TestFaultsOfTheWire:
 
     async def test_slow_body_is_bounded_by_the_timeout(self, plain: bool) -> None:
         async def send_body_slowly(talk: Talk, _: Received) -> None:
-            await talk.head()
+            await talk.send_head()
             for _piece in range(100):
-                await talk.piece(b" ")
+                await talk.send_chunk(b" ")
                 await asyncio.sleep(0.05)
 
         fault = await self.get_fault(plain, send_body_slowly, timeout=0.3)
@@ -249,8 +249,8 @@ def test_one_provider_serves_one_event_loop_after_another() -> None:
         nonlocal provider
         async with serving(answer_request) as server:
             if provider is None:
-                provider = acme(server.url)
-            provider.connection.endpoint = acme(server.url).connection.endpoint
+                provider = build_acme(server.url)
+            provider.connection.endpoint = build_acme(server.url).connection.endpoint
             provider.connection.codec = None
             return (await provider.chat(HI, model="m-1")).content
 

@@ -6,8 +6,8 @@ import pytest
 
 from tests.acme import HI
 from tests.loopback import Received, Script, Talk, serving
-from tests.managed_shapes import managed
-from tests.openai_shapes import error
+from tests.managed_shapes import create_managed
+from tests.openai_shapes import build_error
 from victor_fp.core.faults import ConnectionFailed, CredentialMissing, RateLimited, describe, with_context
 from victor_fp.providers.base import ProviderError
 from victor_fp.providers.catalogue_provider import CatalogueProvider
@@ -17,7 +17,7 @@ DEAD = "http://127.0.0.1:9"
 
 
 async def refuse_key(talk: Talk, received: Received) -> None:
-    await talk.answer(error("no", "invalid_api_key"), 401)
+    await talk.answer(build_error("no", "invalid_api_key"), 401)
 
 
 async def answer_unexpected_json(talk: Talk, received: Received) -> None:
@@ -25,7 +25,7 @@ async def answer_unexpected_json(talk: Talk, received: Received) -> None:
 
 
 async def break_stream(talk: Talk, received: Received) -> None:
-    await talk.head(content_type="text/event-stream")
+    await talk.send_head(content_type="text/event-stream")
     await talk.reset()
 
 
@@ -53,7 +53,7 @@ async def test_a_stream_that_fails_names_its_url(script: Script) -> None:
 
 async def test_a_managed_provider_names_the_url_of_the_target_that_failed() -> None:
     async with serving(refuse_key) as server:
-        provider = await managed(server.url, max_retries=0)
+        provider = await create_managed(server.url, max_retries=0)
         async with provider:
             fault = (await provider.chat_result(HI)).failure()
     assert fault.url == f"{server.url}/v1/chat/completions"

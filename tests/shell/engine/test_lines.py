@@ -11,7 +11,7 @@ from returns.result import Failure, Result, Success
 
 from tests.acme import KEY, SPEC
 from tests.loopback import Received, Script, Talk, serving
-from tests.openai_shapes import error
+from tests.openai_shapes import build_error
 from victor_fp.core import faults
 from victor_fp.core.faults import Fault
 from victor_fp.core.protocols import Codec
@@ -67,9 +67,9 @@ async def read_all(*scripts: Script, **keywords: Any) -> tuple[Lines, Fault | No
 
 
 async def send(pieces: Sequence[bytes], talk: Talk, _: Received) -> None:
-    await talk.head(content_type="application/jsonl")
+    await talk.send_head(content_type="application/jsonl")
     for piece in pieces:
-        await talk.piece(piece)
+        await talk.send_chunk(piece)
     await talk.end()
 
 
@@ -99,7 +99,7 @@ async def test_a_long_stream_and_a_long_line_arrive_whole() -> None:
 
 async def test_an_error_is_classified_by_its_body() -> None:
     async def refuse_request(talk: Talk, _: Received) -> None:
-        await talk.answer(error("no such file", None, "invalid_request_error"), 404)
+        await talk.answer(build_error("no such file", None, "invalid_request_error"), 404)
 
     found, fault = await read_all(refuse_request)
     assert found == []
@@ -109,8 +109,8 @@ async def test_an_error_is_classified_by_its_body() -> None:
 
 async def test_a_truncated_stream_ends_with_a_fault_after_its_lines() -> None:
     async def break_stream(talk: Talk, _: Received) -> None:
-        await talk.head(content_type="application/jsonl")
-        await talk.piece(b"a\nb\nhalf")
+        await talk.send_head(content_type="application/jsonl")
+        await talk.send_chunk(b"a\nb\nhalf")
         await talk.reset()
 
     found, fault = await read_all(break_stream)
@@ -121,9 +121,9 @@ async def test_a_truncated_stream_ends_with_a_fault_after_its_lines() -> None:
 
 async def test_a_stall_is_bounded_by_the_timeout() -> None:
     async def stop_after_one_line(talk: Talk, _: Received) -> None:
-        await talk.head(content_type="application/jsonl")
-        await talk.piece(b"a\n")
-        await talk.gone(30)
+        await talk.send_head(content_type="application/jsonl")
+        await talk.send_chunk(b"a\n")
+        await talk.wait_for_close(30)
 
     found, fault = await read_all(stop_after_one_line, timeout=0.3)
     assert found == [b"a"]
@@ -141,6 +141,6 @@ async def test_redirects_are_not_followed() -> None:
 @pytest.mark.usefixtures("no_pauses")
 async def test_a_failure_before_the_first_line_is_retried() -> None:
     async def fail_with_500(talk: Talk, _: Received) -> None:
-        await talk.answer(error("boom"), 500)
+        await talk.answer(build_error("boom"), 500)
 
     assert await read_all(fail_with_500, partial(send, [b"a\n"]), max_retries=2) == ([b"a"], None)

@@ -10,28 +10,37 @@ from returns.result import Success
 from tests.acme import HI
 from tests.fake_runtime import FakeRuntime
 from tests.loopback import serving
-from tests.managed_shapes import answers, config, fails, hangs, limits, managed, refuses, says
+from tests.managed_shapes import (
+    answer_hello,
+    answer_with,
+    build_fallback,
+    create_managed,
+    fail_with_500,
+    hold_request,
+    limit_rate,
+    reject_request,
+)
 from victor_fp.core import faults
 from victor_fp.core.resilience.fallback import FallbackPolicy
 from victor_fp.core.types import Message
 
 
 async def test_a_call_uses_the_configured_model() -> None:
-    async with serving(answers) as server, await managed(server.url) as provider:
+    async with serving(answer_hello) as server, await create_managed(server.url) as provider:
         response = await provider.chat(HI)
     assert (response.content, server.received[0].json()["model"]) == ("Hello!", "m-1")
     assert "attempts" not in (response.metadata or {})
 
 
 async def test_a_model_named_in_the_call_wins() -> None:
-    async with serving(answers) as server, await managed(server.url) as provider:
+    async with serving(answer_hello) as server, await create_managed(server.url) as provider:
         await provider.chat(HI, model="m-9")
     assert server.received[0].json()["model"] == "m-9"
 
 
 async def test_a_failure_is_retried_by_one_owner() -> None:
     runtime = FakeRuntime()
-    async with serving(fails) as server, await managed(server.url, runtime=runtime) as provider:
+    async with serving(fail_with_500) as server, await create_managed(server.url, runtime=runtime) as provider:
         result = await provider.chat_result(HI)
     fault = result.failure()
     assert isinstance(fault, faults.ServerFailed)
@@ -39,9 +48,9 @@ async def test_a_failure_is_retried_by_one_owner() -> None:
 
 
 async def test_fallback_uses_its_own_model_key_and_options() -> None:
-    async with serving(fails) as one, serving(says("from two")) as two:
-        fallback = config(two.url, options={"seed": 7})
-        async with await managed(one.url, fallback_configs=[fallback], max_retries=0) as provider:
+    async with serving(fail_with_500) as one, serving(answer_with("from two")) as two:
+        fallback = build_fallback(two.url, options={"seed": 7})
+        async with await create_managed(one.url, fallback_configs=[fallback], max_retries=0) as provider:
             response = await provider.chat(HI, model="m-special", seed=1)
             stats = provider.get_resilience_stats()
     assert response.content == "from two"
@@ -56,9 +65,9 @@ async def test_fallback_uses_its_own_model_key_and_options() -> None:
 
 
 async def test_fault_after_all_targets_failed_has_all_attempts() -> None:
-    async with serving(fails) as one, serving(limits) as two:
-        async with await managed(
-            one.url, fallback_configs=[config(two.url, extra_kwargs={"max_retries": 0})], max_retries=0
+    async with serving(fail_with_500) as one, serving(limit_rate) as two:
+        async with await create_managed(
+            one.url, fallback_configs=[build_fallback(two.url, extra_kwargs={"max_retries": 0})], max_retries=0
         ) as provider:
             fault = (await provider.chat_result(HI)).failure()
     assert isinstance(fault, faults.AllFallbacksFailed)
@@ -67,26 +76,26 @@ async def test_fault_after_all_targets_failed_has_all_attempts() -> None:
 
 
 async def test_client_error_does_not_fall_back() -> None:
-    async with serving(refuses) as one, serving(answers) as two:
-        async with await managed(one.url, fallback_configs=[config(two.url)]) as provider:
+    async with serving(reject_request) as one, serving(answer_hello) as two:
+        async with await create_managed(one.url, fallback_configs=[build_fallback(two.url)]) as provider:
             fault = (await provider.chat_result(HI)).failure()
     assert isinstance(fault, faults.InvalidRequest)
     assert two.received == []
 
 
 async def test_the_policy_decides_which_faults_fall_back() -> None:
-    async with serving(fails) as one, serving(answers) as two:
+    async with serving(fail_with_500) as one, serving(answer_hello) as two:
         never = FallbackPolicy(moves_on=frozenset())
-        async with await managed(
-            one.url, max_retries=0, fallback_configs=[config(two.url)], fallback_policy=never
+        async with await create_managed(
+            one.url, max_retries=0, fallback_configs=[build_fallback(two.url)], fallback_policy=never
         ) as provider:
             assert isinstance((await provider.chat_result(HI)).failure(), faults.ServerFailed)
     assert two.received == []
 
 
 async def test_an_open_breaker_falls_back_at_once_and_each_target_has_its_own() -> None:
-    async with serving(fails) as one, serving(answers) as two:
-        async with await managed(one.url, fallback_configs=[config(two.url)], max_retries=0) as provider:
+    async with serving(fail_with_500) as one, serving(answer_hello) as two:
+        async with await create_managed(one.url, fallback_configs=[build_fallback(two.url)], max_retries=0) as provider:
             for _ in range(8):
                 await provider.chat(HI)
             assert provider.is_circuit_open()
@@ -101,16 +110,16 @@ async def test_an_open_breaker_falls_back_at_once_and_each_target_has_its_own() 
 
 
 async def test_an_unresponsive_target_leaves_the_next_one_its_share_of_the_deadline() -> None:
-    async with serving(hangs) as one, serving(says("from two")) as two:
-        async with await managed(one.url, fallback_configs=[config(two.url)]) as provider:
+    async with serving(hold_request) as one, serving(answer_with("from two")) as two:
+        async with await create_managed(one.url, fallback_configs=[build_fallback(two.url)]) as provider:
             response = await provider.chat(HI, deadline=1.0)
     assert response.content == "from two"
 
 
 async def test_one_deadline_holds_for_everything() -> None:
     loop = asyncio.get_running_loop()
-    async with serving(hangs) as one, serving(hangs) as two:
-        async with await managed(one.url, fallback_configs=[config(two.url)]) as provider:
+    async with serving(hold_request) as one, serving(hold_request) as two:
+        async with await create_managed(one.url, fallback_configs=[build_fallback(two.url)]) as provider:
             began = loop.time()
             fault = (await provider.chat_result(HI, deadline=0.6)).failure()
     assert isinstance(fault, faults.DeadlineExceeded)
@@ -119,8 +128,8 @@ async def test_one_deadline_holds_for_everything() -> None:
 
 async def test_everything_can_be_switched_off() -> None:
     async with (
-        serving(fails) as server,
-        await managed(
+        serving(fail_with_500) as server,
+        await create_managed(
             server.url, enable_resilience=False, enable_rate_limiting=False, enable_metrics=False
         ) as provider,
     ):
@@ -134,9 +143,9 @@ async def test_everything_can_be_switched_off() -> None:
 
 async def test_a_missing_key_falls_back() -> None:
     runtime = FakeRuntime()
-    async with serving(answers) as two:
-        async with await managed(
-            "http://127.0.0.1:9", api_key=None, runtime=runtime, fallback_configs=[config(two.url)]
+    async with serving(answer_hello) as two:
+        async with await create_managed(
+            "http://127.0.0.1:9", api_key=None, runtime=runtime, fallback_configs=[build_fallback(two.url)]
         ) as provider:
             response = await provider.chat(HI)
     assert response.metadata is not None
@@ -144,7 +153,7 @@ async def test_a_missing_key_falls_back() -> None:
 
 
 async def test_invalid_conversation_is_a_fault_and_uses_no_permit() -> None:
-    async with serving(answers) as server, await managed(server.url) as provider:
+    async with serving(answer_hello) as server, await create_managed(server.url) as provider:
         fault = (await provider.chat_result([Message(role="tool", tool_call_id="x", content="?")])).failure()
         stats = provider.get_rate_limit_stats()
     assert isinstance(fault, faults.InvalidRequest)
@@ -155,8 +164,8 @@ async def test_invalid_conversation_is_a_fault_and_uses_no_permit() -> None:
 @pytest.mark.usefixtures("no_pauses")
 def test_one_provider_serves_two_event_loops_one_after_the_other() -> None:
     async def call_once(provider: object = None) -> object:
-        async with serving(answers) as server:
-            made = await managed(server.url)
+        async with serving(answer_hello) as server:
+            made = await create_managed(server.url)
             assert isinstance(await made.chat_result(HI), Success)
             return made
 

@@ -10,11 +10,11 @@ import pytest
 from returns.result import Failure, Result, Success
 
 from tests import openai_shapes as shapes
-from tests.acme import HI, KEY, acme
+from tests.acme import HI, KEY, build_acme
 from tests.fake_runtime import FakeRuntime
 from tests.fake_transport import FakeTransport, create_managed_provider
 from tests.loopback import Received, Talk, serving
-from tests.managed_shapes import answers, config, fails, managed, streams
+from tests.managed_shapes import answer_hello, build_fallback, create_managed, fail_with_500, stream_hello
 from victor_fp.core import faults
 from victor_fp.core.protocols import ModelInfo
 from victor_fp.core.resilience.pool import Borrow, Lent, lend
@@ -35,15 +35,18 @@ async def answer_model_list(talk: Talk, _: Received) -> None:
 class TestQuestionsAboutModels:
     async def test_a_list_is_retried_on_a_plain_provider(self) -> None:
         runtime = FakeRuntime()
-        async with serving(fails, answer_model_list) as server, acme(server.url, runtime=runtime) as provider:
+        async with (
+            serving(fail_with_500, answer_model_list) as server,
+            build_acme(server.url, runtime=runtime) as provider,
+        ):
             assert [info.id for info in await provider.list_models()] == ["m-1"]
         assert len(server.received) == 2
         assert len(runtime.slept) == 1
 
     async def test_discovery_is_retried_and_limited_on_a_managed_provider(self) -> None:
         runtime = FakeRuntime()
-        async with serving(fails, answer_model_list) as server:
-            async with await managed(
+        async with serving(fail_with_500, answer_model_list) as server:
+            async with await create_managed(
                 server.url, runtime=runtime, rate_limits=Limits(requests_per_minute=100)
             ) as provider:
                 found = await provider.discover_capabilities()
@@ -53,22 +56,22 @@ class TestQuestionsAboutModels:
         assert (stats["total_requests"], stats["in_flight"]) == (2, 0)
 
     async def test_failures_of_questions_do_not_open_the_breaker(self) -> None:
-        async with serving(fails) as server, await managed(server.url, max_retries=0) as provider:
+        async with serving(fail_with_500) as server, await create_managed(server.url, max_retries=0) as provider:
             for _ in range(8):
                 with pytest.raises(ProviderError):
                     await provider.list_models()
             assert not provider.is_circuit_open()
 
     async def test_a_count_of_a_vendor_that_does_not_count_is_an_estimate(self) -> None:
-        async with serving(fails) as server, await managed(server.url) as provider:
+        async with serving(fail_with_500) as server, await create_managed(server.url) as provider:
             assert await provider.count_tokens("12345678", model="m") == 2
         assert server.received == []
 
 
 class TestWrapping:
     async def test_a_base_provider_is_wrapped_as_it_is(self) -> None:
-        async with serving(fails, answers) as server:
-            base = acme(server.url, runtime=FakeRuntime())
+        async with serving(fail_with_500, answer_hello) as server:
+            base = build_acme(server.url, runtime=FakeRuntime())
             wrapped = ManagedProvider(
                 base_provider=base, config=ProviderConfig("acme", "m-1", extra_kwargs={"runtime": FakeRuntime()})
             )
@@ -146,7 +149,7 @@ class TestOverriddenMethods:
 
         kind = type(
             "Own",
-            (type(acme("http://127.0.0.1:9")),),
+            (type(build_acme("http://127.0.0.1:9")),),
             {name: return_response if name.startswith("chat") else yield_chunk},
         )
         base = kind(api_key=KEY, base_url="http://127.0.0.1:9/v1", timeout=1)
@@ -172,9 +175,9 @@ class TestOverriddenMethods:
 
 class TestInheritance:
     async def test_fallback_inherits_settings_of_the_primary(self) -> None:
-        async with serving(answers) as server:
+        async with serving(answer_hello) as server:
             bare = ProviderConfig("acme", "m-2", KEY, f"{server.url}/v1")
-            async with await managed(
+            async with await create_managed(
                 server.url, timeout=7, retry=RetryPolicy(max_retries=1), fallback_configs=[bare]
             ) as provider:
                 first, second = provider.engine_pool.targets
@@ -182,9 +185,9 @@ class TestInheritance:
         assert bare.timeout == 120.0
 
     async def test_explicit_settings_of_a_fallback_are_kept(self) -> None:
-        async with serving(answers) as server:
-            own = config(server.url, timeout=120.0, retry_config=RetryPolicy(max_retries=5))
-            async with await managed(server.url, timeout=7, fallback_configs=[own]) as provider:
+        async with serving(answer_hello) as server:
+            own = build_fallback(server.url, timeout=120.0, retry_config=RetryPolicy(max_retries=5))
+            async with await create_managed(server.url, timeout=7, fallback_configs=[own]) as provider:
                 target = provider.engine_pool.targets[1]
         assert (target.timeout, target.retries.max_retries) == (120.0, 5)
 
@@ -193,12 +196,12 @@ class TestClosing:
     @pytest.mark.parametrize("is_managed", [False, True])
     async def test_open_streams_end_at_once_with_a_fault(self, is_managed: bool) -> None:
         async def stop_after_one_chunk(talk: Talk, _: Received) -> None:
-            await talk.head(content_type="text/event-stream")
-            await talk.event(shapes.chunk("Hel"))
-            await talk.gone(30)
+            await talk.send_head(content_type="text/event-stream")
+            await talk.send_event(shapes.build_chunk("Hel"))
+            await talk.wait_for_close(30)
 
         async with serving(stop_after_one_chunk) as server:
-            provider: Any = await managed(server.url) if is_managed else acme(server.url, timeout=30)
+            provider: Any = await create_managed(server.url) if is_managed else build_acme(server.url, timeout=30)
             stream = aiter(provider.stream_result(HI, model="m-1"))
             assert (await anext(stream)).unwrap().content == "Hel"
             waiting = asyncio.ensure_future(anext(stream))
@@ -218,7 +221,7 @@ class TestClosing:
 
         async def keep_silent(talk: Talk, _: Received) -> None:
             arrived.set()
-            await talk.gone(30)
+            await talk.wait_for_close(30)
 
         async with serving(keep_silent) as server:
             name, url = ("anthropic", server.url) if method == "count_tokens" else ("openai", f"{server.url}/v1")
@@ -249,9 +252,9 @@ class TestClosing:
 
     async def test_cancellation_propagates_to_the_caller(self) -> None:
         async def keep_silent(talk: Talk, _: Received) -> None:
-            await talk.gone(30)
+            await talk.wait_for_close(30)
 
-        async with serving(keep_silent) as server, acme(server.url, timeout=30) as provider:
+        async with serving(keep_silent) as server, build_acme(server.url, timeout=30) as provider:
             task = asyncio.create_task(provider.chat(HI, model="m"))
             await asyncio.sleep(0.02)
             task.cancel()
@@ -337,7 +340,7 @@ async def test_streams_with_a_plain_provider_report_to_its_observers() -> None:
             return self.ended.append
 
     notes = Notes()
-    async with serving(answers, streams) as server, acme(server.url, observers=[notes]) as provider:
+    async with serving(answer_hello, stream_hello) as server, build_acme(server.url, observers=[notes]) as provider:
         await provider.chat(HI, model="m-1")
         await provider.stream(HI, model="m-1").response()
     assert [(one.sample.model, one.sample.outcome, one.sample.streamed) for one in notes.ended] == [

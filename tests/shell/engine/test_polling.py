@@ -50,15 +50,15 @@ def fail_with(status: int) -> Script:
 
 
 async def stream_hello(talk: Talk, _: Received) -> None:
-    await talk.head(content_type="text/event-stream")
-    await talk.piece(encode_sse(["Hel", "lo"]))
+    await talk.send_head(content_type="text/event-stream")
+    await talk.send_chunk(encode_sse(["Hel", "lo"]))
     await talk.end()
 
 
 async def stop_after_one_event(talk: Talk, _: Received) -> None:
-    await talk.head(content_type="text/event-stream")
-    await talk.piece(encode_event("output", "Hel").encode())
-    await talk.gone(10)
+    await talk.send_head(content_type="text/event-stream")
+    await talk.send_chunk(encode_event("output", "Hel").encode())
+    await talk.wait_for_close(10)
 
 
 def list_requests(server: Loopback) -> list[tuple[str, str]]:
@@ -222,8 +222,8 @@ async def test_leaving_a_stream_closes_it_and_cancels_the_prediction() -> None:
 
 async def test_cancelling_a_stream_before_its_first_piece_cancels_the_prediction() -> None:
     async def keep_silent(talk: Talk, _: Received) -> None:
-        await talk.head(content_type="text/event-stream")
-        await talk.gone(10)
+        await talk.send_head(content_type="text/event-stream")
+        await talk.wait_for_close(10)
 
     scripts = [give_prediction("starting", 201, stream="streams/1"), keep_silent, give_prediction("canceled")]
     async with serving(*scripts) as server, make_replicate(server.url) as provider:
@@ -247,8 +247,8 @@ async def test_a_stalled_stream_cancels_the_prediction() -> None:
 
 async def test_prediction_is_not_cancelled_after_an_error_in_its_stream() -> None:
     async def send_error_event(talk: Talk, _: Received) -> None:
-        await talk.head(content_type="text/event-stream")
-        await talk.piece(encode_event("error", '{"detail": "out of memory"}').encode())
+        await talk.send_head(content_type="text/event-stream")
+        await talk.send_chunk(encode_event("error", '{"detail": "out of memory"}').encode())
         await talk.end()
 
     scripts = [give_prediction("starting", 201, stream="streams/1"), send_error_event]
@@ -260,7 +260,7 @@ async def test_prediction_is_not_cancelled_after_an_error_in_its_stream() -> Non
 
 async def test_cancel_request_without_response_times_out(monkeypatch: pytest.MonkeyPatch) -> None:
     async def keep_silent(talk: Talk, _: Received) -> None:
-        await talk.gone(10)
+        await talk.wait_for_close(10)
 
     monkeypatch.setattr("victor_fp.shell.engine.polling.CANCEL_TIMEOUT", 0.1)
     scripts: list[Callable[[Talk, Received], Awaitable[None]]] = [

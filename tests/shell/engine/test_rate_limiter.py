@@ -11,7 +11,7 @@ from tests import openai_shapes as shapes
 from tests.acme import HI
 from tests.fake_runtime import FakeRuntime
 from tests.loopback import Received, Talk, serving
-from tests.managed_shapes import answers, hangs, limits, managed
+from tests.managed_shapes import answer_hello, create_managed, hold_request, limit_rate
 from victor_fp.core import faults
 from victor_fp.core.resilience.queue import Priority, QueuePolicy
 from victor_fp.core.resilience.rate_limit import Limits
@@ -20,7 +20,7 @@ from victor_fp.shell.store.memory import MemoryStore
 
 async def answer_after(release: asyncio.Event, talk: Talk, _: Received) -> None:
     await release.wait()
-    await talk.answer(shapes.body())
+    await talk.answer(shapes.build_body())
 
 
 async def test_concurrency_is_limited_and_calls_are_admitted_by_priority() -> None:
@@ -34,10 +34,10 @@ async def test_concurrency_is_limited_and_calls_are_admitted_by_priority() -> No
         order.append(str(received.json()["user"]))
         await asyncio.sleep(0.02)
         busy -= 1
-        await talk.answer(shapes.body())
+        await talk.answer(shapes.build_body())
 
     async with serving(count_and_answer) as server:
-        async with await managed(server.url, rate_limits=Limits(concurrency=1)) as provider:
+        async with await create_managed(server.url, rate_limits=Limits(concurrency=1)) as provider:
             first = asyncio.create_task(provider.chat(HI, user="first"))
             await asyncio.sleep(0.005)
             later = [
@@ -56,8 +56,8 @@ async def test_the_end_of_a_call_admits_calls_of_other_providers_with_the_same_s
     release = asyncio.Event()
     async with serving(partial(answer_after, release)) as server:
         async with (
-            await managed(server.url, rate_limits=Limits(concurrency=1), store=store) as one,
-            await managed(server.url, rate_limits=Limits(concurrency=1), store=store) as other,
+            await create_managed(server.url, rate_limits=Limits(concurrency=1), store=store) as one,
+            await create_managed(server.url, rate_limits=Limits(concurrency=1), store=store) as other,
         ):
             calls = [asyncio.create_task(provider.chat(HI)) for provider in (one, other, one, other)]
             while not server.received:
@@ -76,8 +76,8 @@ async def test_closing_a_provider_ends_its_waiting_calls_and_not_those_of_others
     release = asyncio.Event()
     async with serving(partial(answer_after, release)) as server:
         async with (
-            await managed(server.url, rate_limits=Limits(concurrency=1), store=store) as one,
-            await managed(server.url, rate_limits=Limits(concurrency=1), store=store) as other,
+            await create_managed(server.url, rate_limits=Limits(concurrency=1), store=store) as one,
+            await create_managed(server.url, rate_limits=Limits(concurrency=1), store=store) as other,
         ):
             sent = asyncio.create_task(other.chat(HI))
             while not server.received:
@@ -97,10 +97,10 @@ async def test_closing_a_provider_ends_its_waiting_calls_and_not_those_of_others
 async def test_cancelled_call_leaves_the_queue_and_is_not_sent() -> None:
     async def answer_slowly(talk: Talk, _: Received) -> None:
         await asyncio.sleep(0.1)
-        await talk.answer(shapes.body())
+        await talk.answer(shapes.build_body())
 
     async with serving(answer_slowly) as server:
-        async with await managed(server.url, rate_limits=Limits(concurrency=1)) as provider:
+        async with await create_managed(server.url, rate_limits=Limits(concurrency=1)) as provider:
             first = asyncio.create_task(provider.chat(HI))
             await asyncio.sleep(0.02)
             second = asyncio.create_task(provider.chat(HI))
@@ -119,8 +119,8 @@ async def test_cancelled_call_leaves_the_queue_and_is_not_sent() -> None:
 
 
 async def test_a_cancelled_call_gives_its_permit_back() -> None:
-    async with serving(hangs) as server:
-        async with await managed(server.url, rate_limits=Limits(concurrency=1)) as provider:
+    async with serving(hold_request) as server:
+        async with await create_managed(server.url, rate_limits=Limits(concurrency=1)) as provider:
             for _ in range(3):
                 with pytest.raises(TimeoutError):
                     await asyncio.wait_for(provider.chat(HI), 0.1)
@@ -131,8 +131,8 @@ async def test_a_cancelled_call_gives_its_permit_back() -> None:
 
 
 async def test_full_queue_and_deadline_in_the_queue_are_faults() -> None:
-    async with serving(hangs) as server:
-        async with await managed(
+    async with serving(hold_request) as server:
+        async with await create_managed(
             server.url, rate_limits=Limits(concurrency=1), queue=QueuePolicy(max_size=1), max_retries=0
         ) as provider:
             first = asyncio.create_task(provider.chat_result(HI, deadline=0.5))
@@ -149,8 +149,8 @@ async def test_full_queue_and_deadline_in_the_queue_are_faults() -> None:
 
 
 async def test_rate_limit_starts_a_cooldown_of_the_key() -> None:
-    async with serving(limits, answers) as server:
-        async with await managed(server.url, max_retries=0) as provider:
+    async with serving(limit_rate, answer_hello) as server:
+        async with await create_managed(server.url, max_retries=0) as provider:
             assert isinstance((await provider.chat_result(HI)).failure(), faults.RateLimited)
             again = (await provider.chat_result(HI, deadline=2.0)).failure()
             stats = provider.get_rate_limit_stats()
@@ -164,13 +164,13 @@ async def test_rate_limit_starts_a_cooldown_of_the_key() -> None:
 async def test_reported_limits_are_adopted() -> None:
     async def answer_with_limits(talk: Talk, _: Received) -> None:
         await talk.answer(
-            shapes.body(),
+            shapes.build_body(),
             x_ratelimit_limit_requests="2",
             x_ratelimit_remaining_requests="0",
             x_ratelimit_reset_requests="5s",
         )
 
-    async with serving(answer_with_limits) as server, await managed(server.url) as provider:
+    async with serving(answer_with_limits) as server, await create_managed(server.url) as provider:
         await provider.chat(HI)
         fault = (await provider.chat_result(HI, deadline=0.3)).failure()
         stats = provider.get_rate_limit_stats()
@@ -182,7 +182,10 @@ async def test_reported_limits_are_adopted() -> None:
 
 
 async def test_reported_usage_replaces_the_estimate() -> None:
-    async with serving(answers) as server, await managed(server.url, rate_limits="openai-tier-1") as provider:
+    async with (
+        serving(answer_hello) as server,
+        await create_managed(server.url, rate_limits="openai-tier-1") as provider,
+    ):
         await provider.chat(HI)
         stats = provider.get_rate_limit_stats()
     assert stats is not None
@@ -190,8 +193,8 @@ async def test_reported_usage_replaces_the_estimate() -> None:
 
 
 async def test_shutdown_rejects_waiting_calls_and_is_idempotent() -> None:
-    async with serving(hangs) as server:
-        provider = await managed(server.url, rate_limits=Limits(concurrency=1), max_retries=0)
+    async with serving(hold_request) as server:
+        provider = await create_managed(server.url, rate_limits=Limits(concurrency=1), max_retries=0)
         first = asyncio.create_task(provider.chat_result(HI, deadline=0.3))
         await asyncio.sleep(0.05)
         waits = asyncio.create_task(provider.chat_result(HI))
@@ -204,8 +207,8 @@ async def test_shutdown_rejects_waiting_calls_and_is_idempotent() -> None:
 
 async def test_calls_wait_for_the_next_minute_and_one_timer_wakes_all() -> None:
     runtime = FakeRuntime()
-    async with serving(answers) as server:
-        async with await managed(
+    async with serving(answer_hello) as server:
+        async with await create_managed(
             server.url, runtime=runtime, rate_limits=Limits(requests_per_minute=2, adopt="never")
         ) as provider:
             await asyncio.gather(*(provider.chat(HI, deadline=100.0) for _ in range(4)))

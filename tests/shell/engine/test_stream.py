@@ -9,7 +9,7 @@ import pytest
 from returns.result import Failure, Success
 
 from tests import openai_shapes as shapes
-from tests.acme import HI, acme
+from tests.acme import HI, build_acme
 from tests.fake_runtime import FakeRuntime
 from tests.loopback import Received, Talk, serving
 from victor_fp.core import faults
@@ -18,15 +18,15 @@ from victor_fp.providers.base import ProviderError
 
 
 async def stream_hello(talk: Talk, _: Received) -> None:
-    await talk.events(*shapes.chunks("Hel", "lo"))
+    await talk.send_events(*shapes.build_chunks("Hel", "lo"))
 
 
 async def answer_overloaded(talk: Talk, _: Received) -> None:
-    await talk.events(shapes.error("busy", "overloaded_error", "overloaded_error"), done=False)
+    await talk.send_events(shapes.build_error("busy", "overloaded_error", "overloaded_error"), done=False)
 
 
 async def cut_after_a_piece(talk: Talk, _: Received) -> None:
-    await talk.events(shapes.chunk("Hel"), done=False)
+    await talk.send_events(shapes.build_chunk("Hel"), done=False)
 
 
 async def collect_stream(stream: object) -> tuple[list[StreamChunk], faults.Fault | None]:
@@ -41,7 +41,7 @@ async def collect_stream(stream: object) -> tuple[list[StreamChunk], faults.Faul
 
 
 async def test_chunks_arrive_and_the_last_one_is_final() -> None:
-    async with serving(stream_hello) as server, acme(server.url) as provider:
+    async with serving(stream_hello) as server, build_acme(server.url) as provider:
         chunks, fault = await collect_stream(provider.stream_result(HI, model="m-1"))
     assert fault is None
     assert [(chunk.content, chunk.is_final) for chunk in chunks] == [("Hel", False), ("lo", False), ("", True)]
@@ -50,7 +50,7 @@ async def test_chunks_arrive_and_the_last_one_is_final() -> None:
 
 
 async def test_stream_raises_the_faults_of_stream_result() -> None:
-    async with serving(cut_after_a_piece) as server, acme(server.url) as provider:
+    async with serving(cut_after_a_piece) as server, build_acme(server.url) as provider:
         said = ""
         with pytest.raises(ProviderError) as caught:
             async for chunk in provider.stream(HI, model="m-1"):
@@ -63,7 +63,7 @@ async def test_stream_raises_the_faults_of_stream_result() -> None:
 
 async def test_an_error_event_before_the_first_piece_is_retried() -> None:
     runtime = FakeRuntime()
-    async with serving(answer_overloaded, stream_hello) as server, acme(server.url, runtime=runtime) as provider:
+    async with serving(answer_overloaded, stream_hello) as server, build_acme(server.url, runtime=runtime) as provider:
         chunks, fault = await collect_stream(provider.stream_result(HI, model="m-1"))
     assert fault is None
     assert "".join(chunk.content for chunk in chunks) == "Hello"
@@ -72,7 +72,7 @@ async def test_an_error_event_before_the_first_piece_is_retried() -> None:
 
 
 async def test_nothing_is_retried_after_the_first_chunk() -> None:
-    async with serving(cut_after_a_piece, stream_hello) as server, acme(server.url) as provider:
+    async with serving(cut_after_a_piece, stream_hello) as server, build_acme(server.url) as provider:
         chunks, fault = await collect_stream(provider.stream_result(HI, model="m-1"))
     assert isinstance(fault, faults.StreamTruncated)
     assert ([chunk.content for chunk in chunks], len(server.received)) == (["Hel"], 1)
@@ -80,15 +80,15 @@ async def test_nothing_is_retried_after_the_first_chunk() -> None:
 
 async def test_usage_after_the_finish_chunk_is_read() -> None:
     async def send_usage_last(talk: Talk, _: Received) -> None:
-        await talk.head(content_type="text/event-stream")
-        await talk.event(shapes.chunk("Hi"))
-        await talk.event(shapes.chunk(finish="stop"))
+        await talk.send_head(content_type="text/event-stream")
+        await talk.send_event(shapes.build_chunk("Hi"))
+        await talk.send_event(shapes.build_chunk(finish="stop"))
         await asyncio.sleep(0.05)
-        await talk.event(shapes.chunk(choices=[], usage={"prompt_tokens": 1, "completion_tokens": 1}))
-        await talk.event("[DONE]")
+        await talk.send_event(shapes.build_chunk(choices=[], usage={"prompt_tokens": 1, "completion_tokens": 1}))
+        await talk.send_event("[DONE]")
         await talk.end()
 
-    async with serving(send_usage_last) as server, acme(server.url) as provider:
+    async with serving(send_usage_last) as server, build_acme(server.url) as provider:
         chunks, _ = await collect_stream(provider.stream_result(HI, model="m-1"))
     assert chunks[-1].usage == {"prompt_tokens": 1, "completion_tokens": 1, "total_tokens": 2}
 
@@ -101,13 +101,13 @@ class TestLeavingAndBreaking:
         closed = asyncio.Event()
 
         async def wait_until_left(talk: Talk, _: Received) -> None:
-            await talk.head(content_type="text/event-stream")
-            await talk.event(shapes.chunk("Hel"))
-            if await talk.gone():
+            await talk.send_head(content_type="text/event-stream")
+            await talk.send_event(shapes.build_chunk("Hel"))
+            if await talk.wait_for_close():
                 closed.set()
 
         client = httpx.AsyncClient() if plain else None
-        async with serving(wait_until_left) as server, acme(server.url, http_client=client) as provider:
+        async with serving(wait_until_left) as server, build_acme(server.url, http_client=client) as provider:
             async for _ in provider.stream(HI, model="m-1"):
                 break
             await asyncio.wait_for(closed.wait(), 2)
@@ -119,13 +119,13 @@ class TestLeavingAndBreaking:
         closed = asyncio.Event()
 
         async def wait_until_left(talk: Talk, _: Received) -> None:
-            await talk.head(content_type="text/event-stream")
-            await talk.event(shapes.chunk("Hel"))
-            if await talk.gone():
+            await talk.send_head(content_type="text/event-stream")
+            await talk.send_event(shapes.build_chunk("Hel"))
+            if await talk.wait_for_close():
                 closed.set()
 
         client = httpx.AsyncClient() if plain else None
-        async with serving(wait_until_left) as server, acme(server.url, http_client=client) as provider:
+        async with serving(wait_until_left) as server, build_acme(server.url, http_client=client) as provider:
             async with provider.stream(HI, model="m-1") as stream:
                 assert (await anext(stream)).content == "Hel"
             await asyncio.wait_for(closed.wait(), 2)
@@ -134,12 +134,12 @@ class TestLeavingAndBreaking:
 
     async def test_a_stall_before_the_first_piece(self, plain: bool) -> None:
         async def keep_silent(talk: Talk, _: Received) -> None:
-            await talk.head(content_type="text/event-stream")
-            await talk.gone(10)
+            await talk.send_head(content_type="text/event-stream")
+            await talk.wait_for_close(10)
 
         client = httpx.AsyncClient() if plain else None
         async with serving(keep_silent) as server:
-            async with acme(server.url, timeout=0.2, max_retries=0, http_client=client) as provider:
+            async with build_acme(server.url, timeout=0.2, max_retries=0, http_client=client) as provider:
                 _, fault = await collect_stream(provider.stream_result(HI, model="m-1"))
         assert isinstance(fault, faults.TimedOut)
         assert fault.phase == "first_token"
@@ -148,13 +148,13 @@ class TestLeavingAndBreaking:
 
     async def test_a_stall_in_the_middle_keeps_partial_content(self, plain: bool) -> None:
         async def stop_after_one_chunk(talk: Talk, _: Received) -> None:
-            await talk.head(content_type="text/event-stream")
-            await talk.event(shapes.chunk("Hel"))
-            await talk.gone(10)
+            await talk.send_head(content_type="text/event-stream")
+            await talk.send_event(shapes.build_chunk("Hel"))
+            await talk.wait_for_close(10)
 
         client = httpx.AsyncClient() if plain else None
         async with serving(stop_after_one_chunk) as server:
-            async with acme(server.url, timeout=0.2, http_client=client) as provider:
+            async with build_acme(server.url, timeout=0.2, http_client=client) as provider:
                 _, fault = await collect_stream(provider.stream_result(HI, model="m-1"))
         assert isinstance(fault, faults.TimedOut)
         assert fault.phase == "stream"
@@ -165,12 +165,12 @@ class TestLeavingAndBreaking:
 
     async def test_a_reset_in_the_middle(self, plain: bool) -> None:
         async def reset_after_one_chunk(talk: Talk, _: Received) -> None:
-            await talk.head(content_type="text/event-stream")
-            await talk.event(shapes.chunk("Hel"))
+            await talk.send_head(content_type="text/event-stream")
+            await talk.send_event(shapes.build_chunk("Hel"))
             await talk.reset()
 
         client = httpx.AsyncClient() if plain else None
-        async with serving(reset_after_one_chunk) as server, acme(server.url, http_client=client) as provider:
+        async with serving(reset_after_one_chunk) as server, build_acme(server.url, http_client=client) as provider:
             _, fault = await collect_stream(provider.stream_result(HI, model="m-1"))
         assert isinstance(fault, faults.StreamInterrupted)
         if client is not None:
@@ -179,14 +179,14 @@ class TestLeavingAndBreaking:
 
 async def test_a_slow_but_steady_stream_may_exceed_the_default_deadline() -> None:
     async def stream_slowly(talk: Talk, _: Received) -> None:
-        await talk.head(content_type="text/event-stream")
+        await talk.send_head(content_type="text/event-stream")
         for _piece in range(10):
-            await talk.event(shapes.chunk("x"))
+            await talk.send_event(shapes.build_chunk("x"))
             await asyncio.sleep(0.05)
-        await talk.event(shapes.chunk(finish="stop"))
+        await talk.send_event(shapes.build_chunk(finish="stop"))
         await talk.end()
 
-    async with serving(stream_slowly) as server, acme(server.url, timeout=0.2, max_retries=0) as provider:
+    async with serving(stream_slowly) as server, build_acme(server.url, timeout=0.2, max_retries=0) as provider:
         chunks, fault = await collect_stream(provider.stream_result(HI, model="m-1"))
     assert fault is None
     assert "".join(chunk.content for chunk in chunks) == "x" * 10
@@ -194,12 +194,12 @@ async def test_a_slow_but_steady_stream_may_exceed_the_default_deadline() -> Non
 
 async def test_explicit_deadline_bounds_the_stream() -> None:
     async def stream_endlessly(talk: Talk, _: Received) -> None:
-        await talk.head(content_type="text/event-stream")
+        await talk.send_head(content_type="text/event-stream")
         while True:
-            await talk.event(shapes.chunk("x"))
+            await talk.send_event(shapes.build_chunk("x"))
             await asyncio.sleep(0.02)
 
-    async with serving(stream_endlessly) as server, acme(server.url) as provider:
+    async with serving(stream_endlessly) as server, build_acme(server.url) as provider:
         _, fault = await collect_stream(provider.stream_result(HI, model="m-1", deadline=0.3))
     assert isinstance(fault, faults.DeadlineExceeded)
     assert fault.partial is not None
@@ -208,9 +208,9 @@ async def test_explicit_deadline_bounds_the_stream() -> None:
 
 async def test_complete_body_instead_of_a_stream_is_accepted() -> None:
     async def answer_request(talk: Talk, _: Received) -> None:
-        await talk.answer(shapes.body("Hello!"))
+        await talk.answer(shapes.build_body("Hello!"))
 
-    async with serving(answer_request) as server, acme(server.url) as provider:
+    async with serving(answer_request) as server, build_acme(server.url) as provider:
         chunks, fault = await collect_stream(provider.stream_result(HI, model="m-1"))
     assert fault is None
     assert [(chunk.content, chunk.is_final) for chunk in chunks] == [("Hello!", False), ("", True)]
@@ -218,15 +218,15 @@ async def test_complete_body_instead_of_a_stream_is_accepted() -> None:
 
 async def test_many_abandoned_streams_leave_no_connections() -> None:
     async def stop_after_one_chunk(talk: Talk, _: Received) -> None:
-        await talk.head(content_type="text/event-stream")
-        await talk.event(shapes.chunk("Hel"))
-        await talk.gone(10)
+        await talk.send_head(content_type="text/event-stream")
+        await talk.send_event(shapes.build_chunk("Hel"))
+        await talk.wait_for_close(10)
 
     async def leave_early() -> None:
         async for _ in provider.stream(HI, model="m-1"):
             break
 
-    async with serving(stop_after_one_chunk) as server, acme(server.url) as provider:
+    async with serving(stop_after_one_chunk) as server, build_acme(server.url) as provider:
         await asyncio.gather(*(leave_early() for _ in range(50)))
         for _ in range(100):
             if server.open_connections == 0:

@@ -13,7 +13,7 @@ from tests import openai_shapes as shapes
 from tests.acme import HI, KEY
 from tests.fake_runtime import FakeRuntime
 from tests.loopback import Received, Talk, serving
-from tests.managed_shapes import answers, fails, managed, streams
+from tests.managed_shapes import answer_hello, create_managed, fail_with_500, stream_hello
 from victor_fp.core.security.redaction import redact_text
 from victor_fp.shell.engine.telemetry import Begun, Ended, OnEnd
 
@@ -47,7 +47,10 @@ class Clumsy:
 
 async def test_observer_is_notified_of_start_and_end() -> None:
     notes = Notes(content=True)
-    async with serving(answers, streams) as server, await managed(server.url, observers=[notes]) as provider:
+    async with (
+        serving(answer_hello, stream_hello) as server,
+        await create_managed(server.url, observers=[notes]) as provider,
+    ):
         await provider.chat(HI)
         async with provider.stream(HI, model="m-9") as stream:
             assert [chunk async for chunk in stream]
@@ -62,8 +65,8 @@ async def test_observer_is_notified_of_start_and_end() -> None:
 
 async def test_observer_exceptions_do_not_affect_calls(caplog: pytest.LogCaptureFixture) -> None:
     notes = Notes()
-    async with serving(answers, streams) as server:
-        async with await managed(server.url, observers=[Clumsy(), notes]) as provider:
+    async with serving(answer_hello, stream_hello) as server:
+        async with await create_managed(server.url, observers=[Clumsy(), notes]) as provider:
             await provider.chat(HI)
             assert [chunk async for chunk in provider.stream(HI)]
     assert len(notes.ended) == 2
@@ -84,20 +87,20 @@ async def test_observer_without_wants_content_is_accepted() -> None:
             raise RuntimeError("cannot say")
 
     bare, raising = Bare(), Raising()
-    async with serving(streams) as server:
-        async with await managed(server.url, observers=[bare, raising]) as provider:
+    async with serving(stream_hello) as server:
+        async with await create_managed(server.url, observers=[bare, raising]) as provider:
             assert (await provider.stream(HI).response()).content == "Hello"
     assert [one.text for one in (*bare.ended, *raising.ended)] == [None, None]
 
 
 async def test_log_records_have_details_without_keys(caplog: pytest.LogCaptureFixture) -> None:
     async def repeat_key(talk: Talk, received: Received) -> None:
-        await talk.answer(shapes.error(f"bad header: {received.headers['authorization']}"), 500)
+        await talk.answer(shapes.build_error(f"bad header: {received.headers['authorization']}"), 500)
 
     runtime = FakeRuntime()
     with caplog.at_level(logging.DEBUG, "victor_fp"):
-        async with serving(answers, repeat_key, answers, repeat_key) as server:
-            async with await managed(server.url, runtime=runtime, max_retries=1) as provider:
+        async with serving(answer_hello, repeat_key, answer_hello, repeat_key) as server:
+            async with await create_managed(server.url, runtime=runtime, max_retries=1) as provider:
                 await provider.chat(HI)
                 await provider.chat(HI)
                 await provider.chat_result(HI)
@@ -112,7 +115,7 @@ async def test_log_records_have_details_without_keys(caplog: pytest.LogCaptureFi
 
 
 async def test_without_logging_configuration_nothing_is_printed(capfd: pytest.CaptureFixture[str]) -> None:
-    async with serving(fails) as server, await managed(server.url, max_retries=0) as provider:
+    async with serving(fail_with_500) as server, await create_managed(server.url, max_retries=0) as provider:
         await provider.chat_result(HI)
     assert capfd.readouterr().err == ""
 

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.acme import HI, KEY, acme
+from tests.acme import HI, KEY, build_acme
 from tests.loopback import Received, Talk, serving
-from tests.openai_shapes import body, chunk, chunks, error
+from tests.openai_shapes import build_body, build_chunk, build_chunks, build_error
 from victor_fp.recording import Cache, read_recording
 
 
@@ -24,14 +24,14 @@ class Clock:
 
 
 async def answer_request(talk: Talk, received: Received) -> None:
-    await (talk.events(*chunks("Hel", "lo")) if received.json().get("stream") else talk.answer(body()))
+    await (talk.send_events(*build_chunks("Hel", "lo")) if received.json().get("stream") else talk.answer(build_body()))
 
 
 async def test_the_same_request_is_sent_once_in_a_lifetime(tmp_path: Path) -> None:
     clock = Clock()
     async with serving(answer_request) as server:
         with Cache(tmp_path / "c", lifetime=60, now=clock) as cache:
-            async with acme(server.url) as provider:
+            async with build_acme(server.url) as provider:
                 for _ in range(3):
                     assert (await provider.chat(HI, model="m")).content == "Hello!"
                     assert [one.content async for one in provider.stream(HI, model="m")] == ["Hel", "lo", ""]
@@ -54,23 +54,23 @@ async def test_incomplete_and_failed_responses_are_not_cached(tmp_path: Path, ki
     async def answer_badly(talk: Talk, _: Received) -> None:
         match kind:
             case "error":
-                await talk.answer(error("boom"), 500)
+                await talk.answer(build_error("boom"), 500)
             case "error in 200":
-                await talk.answer(error("boom"))
+                await talk.answer(build_error("boom"))
             case "error in a stream":
-                await talk.events(chunk("Hel"), error("overloaded"))
+                await talk.send_events(build_chunk("Hel"), build_error("overloaded"))
             case "truncated":
-                await talk.events(chunk("Hel"), done=False)
+                await talk.send_events(build_chunk("Hel"), done=False)
             case "html":
                 await talk.answer("<html>", content_type="text/html")
             case _:
-                await talk.head(content_type="text/event-stream")
-                await talk.event(chunk("Hel"))
-                await talk.gone(5)
+                await talk.send_head(content_type="text/event-stream")
+                await talk.send_event(build_chunk("Hel"))
+                await talk.wait_for_close(5)
 
     async with serving(answer_badly, answer_request) as server:
         cache = Cache(tmp_path, lifetime=60)
-        async with acme(server.url, max_retries=0, transport=cache.transport()) as provider:
+        async with build_acme(server.url, max_retries=0, transport=cache.transport()) as provider:
             if kind in ("error in a stream", "truncated", "left"):
                 async for _ in provider.stream_result(HI, model="m"):
                     if kind == "left":
@@ -86,7 +86,7 @@ async def test_only_post_requests_are_cached(tmp_path: Path) -> None:
     async def models(talk: Talk, _: Received) -> None:
         await talk.answer({"object": "list", "data": [{"id": "m-1", "object": "model"}]})
 
-    async with serving(models) as server, acme(server.url) as provider:
+    async with serving(models) as server, build_acme(server.url) as provider:
         with Cache(tmp_path, lifetime=60):
             await provider.list_models()
             await provider.list_models()
@@ -95,7 +95,7 @@ async def test_only_post_requests_are_cached(tmp_path: Path) -> None:
 
 async def test_damaged_file_and_unwritable_directory_are_ignored(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("not a folder")
-    async with serving(answer_request) as server, acme(server.url) as provider:
+    async with serving(answer_request) as server, build_acme(server.url) as provider:
         with Cache(tmp_path / "file", lifetime=60):
             assert (await provider.chat(HI, model="m")).content == "Hello!"
         with Cache(tmp_path / "c", lifetime=60):

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from tests.acme import HI, KEY, acme
+from tests.acme import HI, KEY, build_acme
 from tests.loopback import Received, Talk, serving
-from tests.openai_shapes import body, chunk, chunks, error
+from tests.openai_shapes import build_body, build_chunk, build_chunks, build_error
 from victor_fp.core.faults import ConnectionFailed, InvalidRequest, RateLimited, StreamInterrupted
 from victor_fp.core.requests import HttpRequest
 from victor_fp.core.types import StreamChunk
@@ -28,13 +28,13 @@ async def repeat_prompt(talk: Talk, received: Received) -> None:
     messages: Any = asked["messages"]
     text = f"You said {messages[-1]['content']}."
     if asked.get("stream"):
-        await talk.events(*chunks(*text.split(" ")))
+        await talk.send_events(*build_chunks(*text.split(" ")))
     else:
-        await talk.answer(body(text), x_request_id="req_1", set_cookie=f"session={KEY}")
+        await talk.answer(build_body(text), x_request_id="req_1", set_cookie=f"session={KEY}")
 
 
 async def limit_rate(talk: Talk, _: Received) -> None:
-    await talk.answer(error(f"slow down, {KEY}", "rate_limit_exceeded"), 429, retry_after="7")
+    await talk.answer(build_error(f"slow down, {KEY}", "rate_limit_exceeded"), 429, retry_after="7")
 
 
 def dump_chunks(chunks_: list[StreamChunk]) -> list[dict[str, object]]:
@@ -45,7 +45,7 @@ async def test_calls_and_streams_are_replayed_exactly_and_hold_no_key(tmp_path: 
     path = tmp_path / "deep" / "down.yaml"
     async with serving(repeat_prompt, repeat_prompt, limit_rate) as server:
         recording = Recording(path, mode="record")
-        provider = acme(server.url, max_retries=0, transport=recording.transport())
+        provider = build_acme(server.url, max_retries=0, transport=recording.transport())
         whole = await provider.chat(f"my key is {KEY}", model="m")
         streamed = [one async for one in provider.stream(HI, model="m")]
         failed = (await provider.chat_result(HI, model="m")).failure()
@@ -55,7 +55,7 @@ async def test_calls_and_streams_are_replayed_exactly_and_hold_no_key(tmp_path: 
     assert "session" not in path.read_text()
 
     replayed = Recording(path)
-    again = acme(url, max_retries=0, transport=replayed.transport())
+    again = build_acme(url, max_retries=0, transport=replayed.transport())
     said = await again.chat(f"my key is {KEY}", model="m")
     assert said.content == whole.content.replace(KEY, "[redacted]")
     assert said.metadata == whole.metadata
@@ -93,26 +93,26 @@ async def test_streams_are_recorded_with_their_pieces_and_times(tmp_path: Path) 
 
 async def test_abandoned_or_broken_stream_is_replayed_up_to_its_end(tmp_path: Path) -> None:
     async def stop_after_one_chunk(talk: Talk, _: Received) -> None:
-        await talk.head(content_type="text/event-stream")
-        await talk.event(chunk("Hel"))
-        await talk.gone(5)
+        await talk.send_head(content_type="text/event-stream")
+        await talk.send_event(build_chunk("Hel"))
+        await talk.wait_for_close(5)
 
     async def reset_after_one_chunk(talk: Talk, _: Received) -> None:
-        await talk.head(content_type="text/event-stream")
-        await talk.event(chunk("Hel"))
+        await talk.send_head(content_type="text/event-stream")
+        await talk.send_event(build_chunk("Hel"))
         await talk.reset()
 
     path = tmp_path / "r.yaml"
     async with serving(stop_after_one_chunk, reset_after_one_chunk) as server:
         recording = Recording(path, mode="record")
-        provider = acme(server.url, max_retries=0, transport=recording.transport())
+        provider = build_acme(server.url, max_retries=0, transport=recording.transport())
         async for _ in provider.stream("one", model="m"):
             break
         with pytest.raises(ProviderError):
             await provider.stream("two", model="m").response()
         await provider.close()
         url = server.url
-    again = acme(url, max_retries=0, transport=Recording(path).transport())
+    again = build_acme(url, max_retries=0, transport=Recording(path).transport())
     left = (await again.stream_result("one", model="m").response()).failure()
     assert isinstance(left, StreamInterrupted)
     assert "the recording ends here" in left.message
@@ -126,14 +126,14 @@ async def test_abandoned_or_broken_stream_is_replayed_up_to_its_end(tmp_path: Pa
 async def test_faults_of_the_connection_are_recorded(tmp_path: Path) -> None:
     path = tmp_path / "r.yaml"
     recording = Recording(path, mode="record")
-    await acme(
+    await build_acme(
         URL,
         max_retries=1,
         transport=recording.transport(ScriptedWire(ConnectionFailed(message="refused"), Turn(text="Hi"))),
     ).chat(HI, model="m")
     recording.save()
     replayed = Recording(path)
-    response = await acme(URL, max_retries=1, transport=replayed.transport()).chat(HI, model="m")
+    response = await build_acme(URL, max_retries=1, transport=replayed.transport()).chat(HI, model="m")
     assert response.content == "Hi"
     assert [attempt["outcome"] for attempt in (response.metadata or {})["attempts"]] == ["ConnectionFailed", "ok"]
 
@@ -168,7 +168,7 @@ def build_exchanges(*texts: str, model: str = "m") -> list[Exchange]:
 
 async def test_strict_replays_answer_equal_requests_once_in_their_order() -> None:
     recording = Recording(exchanges=build_exchanges("a", "b"))
-    provider = acme(URL, transport=recording.transport())
+    provider = build_acme(URL, transport=recording.transport())
     assert (await provider.chat("b", model="m")).content == "re: b"
     assert [b'"a"' in one.request.body for one in recording.unused] == [True]
     assert (await provider.chat("a", model="m")).content == "re: a"
@@ -178,7 +178,7 @@ async def test_strict_replays_answer_equal_requests_once_in_their_order() -> Non
 
 
 async def test_missing_recording_shows_the_closest_and_its_differences() -> None:
-    provider = acme(
+    provider = build_acme(
         URL,
         transport=Recording(exchanges=build_exchanges("something else entirely", "Hello"), path="r.yaml").transport(),
     )
@@ -190,12 +190,12 @@ async def test_missing_recording_shows_the_closest_and_its_differences() -> None
     assert 'body.messages[0].content: recorded "something else entirely", now "Hello!"' in fault.message
     assert "body.temperature: recorded 0.7, now 0.1" in fault.message
     assert len(fault.attempts) == 1  # it is not retried
-    empty = (await acme(URL, transport=Recording(path="r.yaml").transport()).chat_result(HI, model="m")).failure()
+    empty = (await build_acme(URL, transport=Recording(path="r.yaml").transport()).chat_result(HI, model="m")).failure()
     assert "which is empty. Record with --record" in empty.message
 
 
 async def test_loose_replays_go_by_path_and_model_and_repeat_the_last() -> None:
-    provider = acme(URL, transport=Recording(exchanges=build_exchanges("a", "b"), match="loose").transport())
+    provider = build_acme(URL, transport=Recording(exchanges=build_exchanges("a", "b"), match="loose").transport())
     said = [(await provider.chat(text, model="m")).content for text in ("b", "x", "y", "z", "a")]
     assert said == ["re: b", "re: a", "re: b", "re: b", "re: a"]
     other = (await provider.chat_result("a", model="other")).failure()
@@ -208,7 +208,7 @@ async def test_add_mode_sends_only_missing_requests(tmp_path: Path) -> None:
     async with serving(repeat_prompt) as server:
         for texts in (["a"], ["a", "b"], ["a", "b"]):
             with Recording(path, mode="add"):
-                async with acme(server.url) as provider:
+                async with build_acme(server.url) as provider:
                     for text in texts:
                         assert (await provider.chat(text, model="m")).content == f"You said {text}."
     assert len(server.received) == 2
@@ -218,11 +218,11 @@ async def test_add_mode_sends_only_missing_requests(tmp_path: Path) -> None:
 async def test_active_recording_intercepts_every_provider(tmp_path: Path) -> None:
     path = tmp_path / "r.yaml"
     async with serving(repeat_prompt) as server:
-        before = acme(server.url)
+        before = build_acme(server.url)
         await before.chat("unrecorded", model="m")
         with Recording(path, mode="record"):
             await before.chat("a", model="m")
-            async with acme(server.url) as inside:
+            async with build_acme(server.url) as inside:
                 await inside.chat("b", model="m")
         with Recording(path) as replay:
             assert (await before.chat("a", model="m")).content == "You said a."
@@ -245,15 +245,15 @@ async def test_concurrent_calls_are_written_in_the_order_in_which_they_were_sent
 
     async def answer_last(talk: Talk, _: Received) -> None:
         await later.wait()
-        await talk.answer(body("first"))
+        await talk.answer(build_body("first"))
 
     async def answer_first(talk: Talk, _: Received) -> None:
-        await talk.answer(body("second"))
+        await talk.answer(build_body("second"))
         later.set()
 
     async with serving(answer_last, answer_first) as server:
         recording = Recording(mode="record")
-        provider = acme(server.url, transport=recording.transport())
+        provider = build_acme(server.url, transport=recording.transport())
         first = asyncio.ensure_future(provider.chat("1", model="m"))
         while not server.received:
             await asyncio.sleep(0.001)
@@ -278,18 +278,18 @@ async def test_scrubbed_texts_match_again(tmp_path: Path) -> None:
     path = tmp_path / "r.yaml"
     async with serving(repeat_prompt) as server:
         with Recording(path, mode="record", scrub=replace_name):
-            async with acme(server.url) as provider:
+            async with build_acme(server.url) as provider:
                 await provider.chat("I am Alice", model="m")
         url = server.url
     assert "Alice" not in path.read_text()
     with Recording(path, scrub=replace_name):
-        assert (await acme(url).chat("I am Alice", model="m")).content == "You said I am NAME."
+        assert (await build_acme(url).chat("I am Alice", model="m")).content == "You said I am NAME."
 
 
 async def test_the_embedded_engine_is_recorded_as_servers_are(tmp_path: Path) -> None:
     path = tmp_path / "local.yaml"
     async with serving(repeat_prompt) as server:
-        provider = acme(server.url, transport=(recording := Recording(path, mode="record")).transport())
+        provider = build_acme(server.url, transport=(recording := Recording(path, mode="record")).transport())
         await provider.chat(HI, model="m")
         await provider.close()
     assert len(recording.exchanges) == 1

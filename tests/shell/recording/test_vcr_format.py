@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.acme import acme
+from tests.acme import build_acme
 from victor_fp.recording import Recording, read_recording
 
 ASKED = {"model": "m", "messages": [{"role": "user", "content": "Hi"}], "max_tokens": 4096, "temperature": 0.7}
@@ -74,7 +74,7 @@ AIOHTTP = json.dumps(
 async def test_a_cassette_is_replayed(cassette: str, tmp_path: Path) -> None:
     path = tmp_path / "cassette.yaml"
     path.write_text(cassette)
-    provider = acme(URL, transport=Recording(path).transport())
+    provider = build_acme(URL, transport=Recording(path).transport())
     assert (await provider.chat("Hi", model="m")).content == "Hello!"
     if cassette is HTTPX:
         assert (await provider.stream("Hi", model="m").response()).content == "Hello!"

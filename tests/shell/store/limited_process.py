@@ -6,7 +6,7 @@ import asyncio
 import sys
 
 from tests.acme import HI
-from tests.managed_shapes import managed
+from tests.managed_shapes import create_managed
 from victor_fp.core.resilience.rate_limit import Limits
 from victor_fp.shell.store.redis import RedisStore
 
@@ -24,7 +24,9 @@ async def main(url: str, redis: str, seconds: float, per_minute: int, at_a_time:
             result = await provider.chat_result(HI, deadline=left)
             answered += result.value_or(None) is not None
 
-    async with await managed(url, store=store, rate_limits=limits, enable_resilience=False, timeout=60.0) as provider:
+    async with await create_managed(
+        url, store=store, rate_limits=limits, enable_resilience=False, timeout=60.0
+    ) as provider:
         await asyncio.gather(*(call_until_end() for _ in range(8)))
     await store.aclose()
     print(answered)

@@ -16,7 +16,7 @@ from tests import openai_shapes as shapes
 from tests.acme import HI, KEY
 from tests.core.resilience.simulation.shared_limit import compute_allowance, count_most_requests
 from tests.loopback import Received, Talk, serving
-from tests.managed_shapes import answers, fails, limits, managed
+from tests.managed_shapes import answer_hello, create_managed, fail_with_500, limit_rate
 from tests.shell.store.redis_process import find_free_port, run_redis
 from victor_fp.core import faults
 from victor_fp.core.resilience.pool import compute_lease
@@ -55,7 +55,7 @@ async def test_stores_on_one_key_share_a_binding_rate_evenly(redis: str) -> None
 
     async def note_time(talk: Talk, received: Received) -> None:
         times.append(time.monotonic())
-        await answers(talk, received)
+        await answer_hello(talk, received)
 
     async def call_until_end(provider: ManagedProvider, index: int, ends: float) -> None:
         while (left := ends - loop.time()) > 0:
@@ -66,7 +66,8 @@ async def test_stores_on_one_key_share_a_binding_rate_evenly(redis: str) -> None
         stores = [RedisStore(redis) for _ in counts]
         allowed = Limits(requests_per_minute=per_minute, adopt="never")
         providers = [
-            await managed(server.url, store=store, rate_limits=allowed, enable_resilience=False) for store in stores
+            await create_managed(server.url, store=store, rate_limits=allowed, enable_resilience=False)
+            for store in stores
         ]
         ends = loop.time() + seconds
         await asyncio.gather(
@@ -86,7 +87,7 @@ async def test_four_processes_on_one_key_stay_within_the_limit_together(redis: s
 
     async def note_time(talk: Talk, received: Received) -> None:
         times.append(time.monotonic())
-        await answers(talk, received)
+        await answer_hello(talk, received)
 
     async with serving(note_time) as server:
         processes = [await start_process(server.url, redis, 30, 600, 0) for _ in range(4)]
@@ -99,9 +100,9 @@ async def test_four_processes_on_one_key_stay_within_the_limit_together(redis: s
 async def test_a_process_that_is_killed_loses_its_permits_no_longer_than_the_lease_of_the_loan(redis: str) -> None:
     async def hold_first_requests(talk: Talk, received: Received) -> None:
         if len(server.received) <= 2:
-            await talk.gone(60)
+            await talk.wait_for_close(60)
         else:
-            await answers(talk, received)
+            await answer_hello(talk, received)
 
     async with serving(hold_first_requests) as server:
         doomed = await start_process(server.url, redis, 60, 0, 2)
@@ -112,7 +113,9 @@ async def test_a_process_that_is_killed_loses_its_permits_no_longer_than_the_lea
         await doomed.wait()
         store = RedisStore(redis, poll=0.05)
         allowed = Limits(concurrency=2)
-        async with await managed(server.url, store=store, rate_limits=allowed, enable_resilience=False) as provider:
+        async with await create_managed(
+            server.url, store=store, rate_limits=allowed, enable_resilience=False
+        ) as provider:
             early = await provider.chat_result(HI, deadline=1.0)
             assert isinstance(early.failure(), faults.DeadlineExceeded)
             assert (await provider.chat(HI, deadline=20.0)).content == "Hello!"
@@ -122,9 +125,9 @@ async def test_a_process_that_is_killed_loses_its_permits_no_longer_than_the_lea
 
 
 async def test_breakers_and_cooldowns_are_shared(redis: str) -> None:
-    async with serving(*[fails] * 5, limits) as server:
+    async with serving(*[fail_with_500] * 5, limit_rate) as server:
         stores = [RedisStore(redis), RedisStore(redis)]
-        one, two = [await managed(server.url, store=store, max_retries=0) for store in stores]
+        one, two = [await create_managed(server.url, store=store, max_retries=0) for store in stores]
         for _ in range(5):
             await one.chat_result(HI)
         assert isinstance((await two.chat_result(HI)).failure(), faults.CircuitOpen)
@@ -146,9 +149,9 @@ async def test_breakers_and_cooldowns_are_shared(redis: str) -> None:
 async def test_no_key_of_a_vendor_is_in_redis(redis: str) -> None:
     from redis.asyncio import Redis
 
-    async with serving(*[fails] * 5) as server:
+    async with serving(*[fail_with_500] * 5) as server:
         store = RedisStore(redis, prefix="mine")
-        async with await managed(server.url, store=store, max_retries=0) as provider:
+        async with await create_managed(server.url, store=store, max_retries=0) as provider:
             for _ in range(5):  # opens the circuit, as a closed one that never opened is not written
                 await provider.chat_result(HI)
         await store.aclose()
@@ -164,14 +167,14 @@ async def test_no_key_of_a_vendor_is_in_redis(redis: str) -> None:
 
 async def test_a_password_is_used_and_shown_nowhere() -> None:
     port = find_free_port()
-    async with run_redis("--requirepass", "hush-hush", port=port) as plain, serving(answers) as server:
+    async with run_redis("--requirepass", "hush-hush", port=port) as plain, serving(answer_hello) as server:
         store = RedisStore(plain.replace("//", "//:hush-hush@"), on_loss="closed")
-        async with await managed(server.url, store=store) as provider:
+        async with await create_managed(server.url, store=store) as provider:
             assert (await provider.chat(HI)).content == "Hello!"
         await store.aclose()
         assert "hush" not in repr(store) + repr(vars(store)) + repr(vars(store._server))
         wrong = RedisStore(plain, on_loss="closed")
-        async with await managed(server.url, store=wrong) as provider:
+        async with await create_managed(server.url, store=wrong) as provider:
             assert isinstance((await provider.chat_result(HI)).failure(), faults.ConnectionFailed)
         await wrong.aclose()
 
@@ -179,10 +182,10 @@ async def test_a_password_is_used_and_shown_nowhere() -> None:
 @pytest.mark.parametrize("on_loss", ["open", "closed"])
 async def test_a_redis_outage_raises_nothing(on_loss: str) -> None:
     port = find_free_port()
-    async with serving(answers) as server:
+    async with serving(answer_hello) as server:
         store = RedisStore(f"redis://127.0.0.1:{port}/0", on_loss=on_loss)  # type: ignore[arg-type]  # one of the two
         async with run_redis(port=port):
-            provider = await managed(server.url, store=store, max_retries=0)
+            provider = await create_managed(server.url, store=store, max_retries=0)
             assert (await provider.chat(HI)).content == "Hello!"
         gone = await provider.chat_result(HI)
         if on_loss == "open":
@@ -209,10 +212,10 @@ async def test_an_unresponsive_redis_costs_one_timeout(redis: str) -> None:
     mute = await asyncio.start_server(keep_silent, "127.0.0.1", 0)
     port = mute.sockets[0].getsockname()[1]
     loop = asyncio.get_running_loop()
-    async with serving(answers) as server:
+    async with serving(answer_hello) as server:
         store = RedisStore(f"redis://127.0.0.1:{port}/0", timeout=0.2)
         began = loop.time()
-        async with await managed(server.url, store=store) as provider:
+        async with await create_managed(server.url, store=store) as provider:
             for _ in range(5):
                 assert (await provider.chat(HI)).content == "Hello!"
         assert loop.time() - began < 1.0
@@ -224,10 +227,10 @@ async def test_an_unresponsive_redis_costs_one_timeout(redis: str) -> None:
 async def test_a_redis_that_loses_everything_lends_no_request_twice(redis: str) -> None:
     from redis.asyncio import Redis
 
-    async with serving(answers) as server:
+    async with serving(answer_hello) as server:
         store = RedisStore(redis)
         allowed = Limits(requests_per_minute=2)
-        async with await managed(server.url, store=store, rate_limits=allowed, max_retries=0) as provider:
+        async with await create_managed(server.url, store=store, rate_limits=allowed, max_retries=0) as provider:
             await provider.chat(HI)
             async with Redis.from_url(redis) as client:
                 await client.flushall()
@@ -239,11 +242,11 @@ async def test_a_redis_that_loses_everything_lends_no_request_twice(redis: str) 
 
 async def test_a_hundred_streams_over_redis_return_everything(redis: str) -> None:
     async def stream_hello(talk: Talk, _: Received) -> None:
-        await talk.events(*shapes.chunks("Hel", "lo"))
+        await talk.send_events(*shapes.build_chunks("Hel", "lo"))
 
     async with serving(stream_hello) as server:
         store = RedisStore(redis, poll=0.02)
-        async with await managed(server.url, store=store, rate_limits=Limits(concurrency=10)) as provider:
+        async with await create_managed(server.url, store=store, rate_limits=Limits(concurrency=10)) as provider:
 
             async def read_stream(place: int) -> str:
                 said = ""

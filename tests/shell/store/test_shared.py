@@ -11,7 +11,7 @@ import pytest
 from tests.acme import HI
 from tests.fake_runtime import FakeRuntime
 from tests.loopback import serving
-from tests.managed_shapes import answers, fails, hangs, managed
+from tests.managed_shapes import answer_hello, create_managed, fail_with_500, hold_request
 from tests.shell.store.state_server import FakeStateServer
 from victor_fp.core import faults
 from victor_fp.core.resilience.admission import Admission, Arrived, Woken, advance
@@ -275,12 +275,14 @@ async def test_processes_on_one_key_share_a_limit_and_waiters_are_notified_of_re
         most = max(most, busy)
         await asyncio.sleep(0.01)
         busy -= 1
-        await answers(talk, received)  # type: ignore[arg-type]  # a script
+        await answer_hello(talk, received)  # type: ignore[arg-type]  # a script
 
     states = FakeStateServer()
     stores = [SharedStore(states, poll=0.01) for _ in range(3)]
     async with serving(count_and_answer) as server:
-        providers = [await managed(server.url, store=store, rate_limits=Limits(concurrency=2)) for store in stores]
+        providers = [
+            await create_managed(server.url, store=store, rate_limits=Limits(concurrency=2)) for store in stores
+        ]
         await asyncio.gather(*(provider.chat(HI) for provider in providers for _ in range(5)))
         stats = [stats for provider in providers if (stats := provider.get_rate_limit_stats()) is not None]
         for provider in providers:
@@ -292,9 +294,9 @@ async def test_processes_on_one_key_share_a_limit_and_waiters_are_notified_of_re
 
 async def test_a_breaker_opened_by_one_process_is_open_for_all() -> None:
     states = FakeStateServer()
-    async with serving(fails) as server:
-        one = await managed(server.url, store=SharedStore(states), max_retries=0)
-        two = await managed(server.url, store=SharedStore(states), max_retries=0)
+    async with serving(fail_with_500) as server:
+        one = await create_managed(server.url, store=SharedStore(states), max_retries=0)
+        two = await create_managed(server.url, store=SharedStore(states), max_retries=0)
         for _ in range(5):
             await one.chat_result(HI)
         assert isinstance((await two.chat_result(HI)).failure(), faults.CircuitOpen)
@@ -305,9 +307,9 @@ async def test_a_breaker_opened_by_one_process_is_open_for_all() -> None:
 
 async def test_a_process_without_a_breaker_leaves_the_others_breaker_alone() -> None:
     states = FakeStateServer()
-    async with serving(fails) as server:
-        one = await managed(server.url, store=SharedStore(states), max_retries=0)
-        plain = await managed(server.url, store=SharedStore(states), enable_resilience=False)
+    async with serving(fail_with_500) as server:
+        one = await create_managed(server.url, store=SharedStore(states), max_retries=0)
+        plain = await create_managed(server.url, store=SharedStore(states), enable_resilience=False)
         for _ in range(5):
             await one.chat_result(HI)
         await plain.chat_result(HI)
@@ -336,8 +338,10 @@ async def test_a_process_sends_one_request_at_a_time_to_a_pool() -> None:
 
 async def test_healthy_calls_ask_the_server_for_nothing_under_a_loan() -> None:
     states = FakeStateServer()
-    async with serving(answers) as server:
-        async with await managed(server.url, store=SharedStore(states), rate_limits=Limits(concurrency=2)) as provider:
+    async with serving(answer_hello) as server:
+        async with await create_managed(
+            server.url, store=SharedStore(states), rate_limits=Limits(concurrency=2)
+        ) as provider:
             await provider.chat(HI)
             states.swaps = 0
             for _ in range(20):
@@ -348,9 +352,9 @@ async def test_healthy_calls_ask_the_server_for_nothing_under_a_loan() -> None:
 
 async def test_a_server_that_hangs_stalls_no_call_under_a_loan() -> None:
     states = FakeStateServer()
-    async with serving(answers) as server:
+    async with serving(answer_hello) as server:
         store = SharedStore(states, timeout=3600)
-        provider = await managed(server.url, store=store, rate_limits=Limits(concurrency=2))
+        provider = await create_managed(server.url, store=store, rate_limits=Limits(concurrency=2))
         await provider.chat(HI)
         await store.drain()
         states.silent = True
@@ -361,9 +365,9 @@ async def test_a_server_that_hangs_stalls_no_call_under_a_loan() -> None:
 
 async def test_a_call_waits_for_a_hanging_server_no_longer_than_its_deadline() -> None:
     states = FakeStateServer()
-    async with serving(fails) as server:
+    async with serving(fail_with_500) as server:
         store = SharedStore(states, timeout=3600)
-        provider = await managed(server.url, store=store, max_retries=0, rate_limits=Limits(concurrency=2))
+        provider = await create_managed(server.url, store=store, max_retries=0, rate_limits=Limits(concurrency=2))
         for _ in range(5):
             await provider.chat_result(HI)
         await store.drain()
@@ -380,8 +384,8 @@ async def test_a_call_waits_for_a_hanging_server_no_longer_than_its_deadline() -
 async def test_an_unavailable_store_is_handled_by_policy_without_an_exception(on_loss: str) -> None:
     states = FakeStateServer(gone=True)
     store = SharedStore(states, on_loss=on_loss, timeout=0.1)  # type: ignore[arg-type]  # one of the two
-    async with serving(answers) as server:
-        async with await managed(server.url, store=store, rate_limits=Limits(concurrency=1)) as provider:
+    async with serving(answer_hello) as server:
+        async with await create_managed(server.url, store=store, rate_limits=Limits(concurrency=1)) as provider:
             got = [await provider.chat_result(HI) for _ in range(3)]
             await store.drain()
             stats = provider.get_rate_limit_stats()
@@ -397,8 +401,8 @@ async def test_an_unavailable_store_is_handled_by_policy_without_an_exception(on
 async def test_cancelled_calls_lose_no_permit_in_a_shared_store() -> None:
     states = FakeStateServer()
     store = SharedStore(states, poll=0.01)
-    async with serving(hangs) as server:
-        async with await managed(server.url, store=store, rate_limits=Limits(concurrency=3)) as provider:
+    async with serving(hold_request) as server:
+        async with await create_managed(server.url, store=store, rate_limits=Limits(concurrency=3)) as provider:
             for turns in range(40):
                 task = asyncio.create_task(provider.chat_result(HI))
                 for _ in range(turns):

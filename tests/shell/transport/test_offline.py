@@ -13,7 +13,7 @@ import respx
 from returns.result import Success
 
 from tests import openai_shapes as shapes
-from tests.acme import HI, acme
+from tests.acme import HI, build_acme
 from tests.fake_runtime import FakeRuntime
 from tests.shell.transport.peers import NAMES, answer, serve_answers
 from victor_fp.core.catalogue import CATALOGUE
@@ -49,7 +49,7 @@ async def get_fault(provider: Any) -> Fault:
 
 
 def build_completion() -> httpx.Response:
-    return httpx.Response(200, json=shapes.body())
+    return httpx.Response(200, json=shapes.build_body())
 
 
 class Stub(httpx.AsyncBaseTransport):
@@ -77,7 +77,7 @@ class TestVariable:
     @pytest.mark.parametrize("value", ["1", "true", "yes", " ON "])
     async def test_it_refuses_connections(self, monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
         monkeypatch.setenv("VICTOR_FP_OFFLINE", value)
-        fault = await get_fault(acme(VENDOR, transport=name))
+        fault = await get_fault(build_acme(VENDOR, transport=name))
         assert isinstance(fault, InvalidRequest), fault
         assert fault.message == (
             "VICTOR_FP_OFFLINE is set: no connection to vendor.test was opened; unset VICTOR_FP_OFFLINE to allow it, "
@@ -89,7 +89,7 @@ class TestVariable:
     async def test_it_refuses_loopback_as_well(self, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
         async with serve_answers(answer()) as peer:
             monkeypatch.setenv("VICTOR_FP_OFFLINE", "1")
-            fault = await get_fault(acme(peer.url, transport=name))
+            fault = await get_fault(build_acme(peer.url, transport=name))
             assert "127.0.0.1" in fault.message
             assert peer.connections == 0
 
@@ -97,7 +97,7 @@ class TestVariable:
     async def test_it_can_be_off(self, monkeypatch: pytest.MonkeyPatch, value: str) -> None:
         monkeypatch.setenv("VICTOR_FP_OFFLINE", value)
         async with serve_answers(answer()) as peer:
-            async with acme(peer.url, max_retries=0) as provider:
+            async with build_acme(peer.url, max_retries=0) as provider:
                 await provider.chat_result(HI, model="m-1")
             assert peer.connections == 1
 
@@ -107,7 +107,7 @@ class TestVariable:
     ) -> None:
         monkeypatch.setenv("VICTOR_FP_OFFLINE", "1")
         async with httpx.AsyncClient(transport=make() if make else None) as client:
-            fault = await get_fault(acme(VENDOR, http_client=client))
+            fault = await get_fault(build_acme(VENDOR, http_client=client))
         assert isinstance(fault, InvalidRequest), fault
         assert "vendor.test" in fault.message
 
@@ -115,14 +115,14 @@ class TestVariable:
         monkeypatch.setenv("VICTOR_FP_OFFLINE", "1")
         mounts = {"https://vendor.test": httpx.AsyncHTTPTransport()}
         async with httpx.AsyncClient(transport=Stub(), mounts=mounts) as client:
-            assert isinstance(await get_fault(acme(VENDOR, http_client=client)), InvalidRequest)
-            async with acme("https://other.test", http_client=client) as provider:
+            assert isinstance(await get_fault(build_acme(VENDOR, http_client=client)), InvalidRequest)
+            async with build_acme("https://other.test", http_client=client) as provider:
                 assert (await provider.chat(HI, model="m-1")).content == "Hello!"
 
     async def test_it_refuses_a_proxy_too(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("VICTOR_FP_OFFLINE", "1")
         monkeypatch.setenv("ALL_PROXY", "http://proxy.test:1")
-        assert isinstance(await get_fault(acme(VENDOR)), InvalidRequest)
+        assert isinstance(await get_fault(build_acme(VENDOR)), InvalidRequest)
 
     async def test_the_testing_kit_works(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("VICTOR_FP_OFFLINE", "1")
@@ -142,14 +142,14 @@ class TestDoublesOfTheCallers:
     async def test_in_a_client(self, monkeypatch: pytest.MonkeyPatch, double: str, offline: str) -> None:
         monkeypatch.setenv("VICTOR_FP_OFFLINE", offline)
         async with httpx.AsyncClient(transport=DOUBLES[double]()) as client:
-            async with acme(VENDOR, http_client=client) as provider:
+            async with build_acme(VENDOR, http_client=client) as provider:
                 assert (await provider.chat(HI, model="m-1")).content == "Hello!"
 
     @pytest.mark.parametrize("offline", ["0", "1"])
     @pytest.mark.parametrize("double", DOUBLES)
     async def test_as_the_transport_itself(self, monkeypatch: pytest.MonkeyPatch, double: str, offline: str) -> None:
         monkeypatch.setenv("VICTOR_FP_OFFLINE", offline)
-        async with acme(VENDOR, transport=DOUBLES[double]()) as provider:
+        async with build_acme(VENDOR, transport=DOUBLES[double]()) as provider:
             assert (await provider.chat(HI, model="m-1")).content == "Hello!"
 
 
@@ -164,7 +164,7 @@ class TestRespx:
     async def test_requests_reach_the_router(self, using: str, name: str | None) -> None:
         async with respx.mock(using=using) as router:
             route = router.post(CHAT).mock(side_effect=lambda _: build_completion())
-            async with acme(VENDOR, transport=name) as provider:
+            async with build_acme(VENDOR, transport=name) as provider:
                 assert (await provider.chat(HI, model="m-1")).content == "Hello!"
                 assert (await provider.chat(HI, model="m-1")).content == "Hello!"
         assert route.call_count == 2
@@ -173,10 +173,12 @@ class TestRespx:
         assert request.headers["user-agent"] == "victor-fp"
 
     async def test_a_stream_reaches_the_router(self, using: str) -> None:
-        events = "".join(f"data: {piece}\n\n" for piece in (*map(_encode_json, shapes.chunks("Hel", "lo")), "[DONE]"))
+        events = "".join(
+            f"data: {piece}\n\n" for piece in (*map(_encode_json, shapes.build_chunks("Hel", "lo")), "[DONE]")
+        )
         async with respx.mock(using=using) as router:
             router.post(CHAT).respond(200, headers={"content-type": "text/event-stream"}, content=events.encode())
-            async with acme(VENDOR) as provider:
+            async with build_acme(VENDOR) as provider:
                 results = [result async for result in provider.stream_result(HI, model="m-1")]
         assert all(isinstance(result, Success) for result in results)
         assert "".join(result.unwrap().content for result in results) == "Hello"
@@ -184,13 +186,13 @@ class TestRespx:
     async def test_requests_of_a_callers_client_reach_it_as_well(self, using: str) -> None:
         async with respx.mock(using=using) as router, httpx.AsyncClient() as client:
             router.post(CHAT).mock(side_effect=lambda _: build_completion())
-            async with acme(VENDOR, http_client=client) as provider:
+            async with build_acme(VENDOR, http_client=client) as provider:
                 assert (await provider.chat(HI, model="m-1")).content == "Hello!"
 
     async def test_a_url_without_a_route_is_refused_and_not_retried(self, using: str) -> None:
         async with respx.mock(using=using, assert_all_called=False) as router:
             router.get("https://other.test")
-            fault = await get_fault(acme(VENDOR))
+            fault = await get_fault(build_acme(VENDOR))
         assert isinstance(fault, InvalidRequest), fault
         assert "test double" in fault.message
         assert "not mocked" in fault.message
@@ -199,12 +201,15 @@ class TestRespx:
     async def test_an_error_that_a_route_raises_is_its_fault(self, using: str) -> None:
         async with respx.mock(using=using) as router:
             router.post(CHAT).mock(side_effect=httpx.ConnectError)
-            fault = await get_fault(acme(VENDOR, max_retries=0))
+            fault = await get_fault(build_acme(VENDOR, max_retries=0))
         assert type(fault).__name__ == "ConnectionFailed"
 
 
 async def test_a_provider_that_was_mocked_opens_connections_again_afterwards() -> None:
-    async with serve_answers(answer(_encode_json(shapes.body()).encode())) as peer, acme(peer.url) as provider:
+    async with (
+        serve_answers(answer(_encode_json(shapes.build_body()).encode())) as peer,
+        build_acme(peer.url) as provider,
+    ):
         async with respx.mock(using="httpcore") as router:
             router.post(f"{peer.url}/v1/chat/completions").mock(side_effect=lambda _: build_completion())
             await provider.chat(HI, model="m-1")
@@ -218,7 +223,7 @@ async def test_a_patch_of_httpx_itself_is_detected(monkeypatch: pytest.MonkeyPat
         return build_completion()
 
     monkeypatch.setattr(httpx.AsyncHTTPTransport, "handle_async_request", respond)  # as pytest-httpx does
-    async with acme(VENDOR) as provider:
+    async with build_acme(VENDOR) as provider:
         assert (await provider.chat(HI, model="m-1")).content == "Hello!"
 
 

@@ -8,7 +8,7 @@ from base64 import b64encode
 
 import pytest
 
-from tests.acme import HI, acme
+from tests.acme import HI, build_acme
 from tests.faults.canaries import render_frames
 from tests.shell.transport.certificates import get_authority, make_server_context
 from tests.shell.transport.conftest import MakeTransport
@@ -152,7 +152,7 @@ async def test_unusable_proxy_is_rejected_without_its_password(
     passed = {"proxy": text} if source == "argument" else {}
     if source == "environment":
         monkeypatch.setenv("HTTP_PROXY", text)
-    async with acme("http://vendor.test", transport=name, max_retries=0, **passed) as provider:
+    async with build_acme("http://vendor.test", transport=name, max_retries=0, **passed) as provider:
         fault = (await provider.chat_result(HI, model="m-1")).failure()
         shown = repr(fault) + repr(provider) + repr(provider.connection) + repr(vars(provider.connection.transport))
     assert isinstance(fault, InvalidRequest), fault

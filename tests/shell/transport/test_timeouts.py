@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from tests.acme import HI, acme
+from tests.acme import HI, build_acme
 from tests.shell.transport.certificates import get_authority, make_server_context
 from tests.shell.transport.conftest import MakeTransport
 from tests.shell.transport.peers import answer, close_at_end, fill_backlog, make_transport, send_request, serve_raw
@@ -152,7 +152,7 @@ async def test_bodies_of_every_size_are_sent_completely(transport: Transport, si
 
 async def test_a_provider_reports_a_connect_stall_as_not_billed(name: str) -> None:
     with fill_backlog() as url:
-        async with acme(url, transport=name, timeout=SHORT, max_retries=0) as provider:
+        async with build_acme(url, transport=name, timeout=SHORT, max_retries=0) as provider:
             fault: Fault = (await provider.chat_result(HI, model="m-1")).failure()
             check_timed_out(fault, "connect", maybe_billed=False)
             ends = [result async for result in provider.stream_result(HI, model="m-1")]

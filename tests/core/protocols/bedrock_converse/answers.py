@@ -106,7 +106,7 @@ def split_text(text: str, size: int) -> list[str]:
 
 
 def encode_frames(stream: Iterable[Event]) -> bytes:
-    return b"".join(aws_frames.event(name, value) for name, value in stream)
+    return b"".join(aws_frames.encode_event(name, value) for name, value in stream)
 
 
 def read_stream(data: bytes, *, size: int = 1 << 20) -> list[dict[str, Any]]:

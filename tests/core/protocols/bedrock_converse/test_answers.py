@@ -123,7 +123,9 @@ def test_a_truncated_stream_keeps_partial_content(snapshot: SnapshotAssertion) -
 
 def test_an_exception_frame_is_classified(snapshot: SnapshotAssertion) -> None:
     story = events(answer(build_text("Half of")))
-    broken = aws_frames.exception("modelStreamErrorException", {"message": "It broke.", "originalStatusCode": 500})
+    broken = aws_frames.encode_exception(
+        "modelStreamErrorException", {"message": "It broke.", "originalStatusCode": 500}
+    )
     assert snapshot == read_stream(encode_frames(story[:3]) + broken)
 
 
@@ -138,7 +140,7 @@ def test_blocks_need_no_end_and_no_metadata() -> None:
 
 
 def test_events_after_the_metadata_are_ignored() -> None:
-    late = aws_frames.event("contentBlockDelta", {"contentBlockIndex": 9, "delta": {"text": "late"}})
+    late = aws_frames.encode_event("contentBlockDelta", {"contentBlockIndex": 9, "delta": {"text": "late"}})
     story = encode_frames(events(ANSWERS["text"]))
     assert read_stream(story + late) == read_stream(story)
 

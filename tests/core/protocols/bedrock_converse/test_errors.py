@@ -117,41 +117,48 @@ def read_stream_fault(place: int, faulty: bytes) -> dict[str, Any]:
     ],
 )
 def test_an_exception_frame_is_a_fault_with_partial_content(name: str, fault: str) -> None:
-    read = read_stream_fault(3, aws_frames.exception(name, {"message": "No."}))
+    read = read_stream_fault(3, aws_frames.encode_exception(name, {"message": "No."}))
     assert (read["fault"], read["code"], read["message"]) == (fault, name, "No.")
     assert (read["partial"]["content"], read["maybe_billed"]) == ("Hello", True)
 
 
 def test_an_exception_is_one_whatever_kind_of_message_carries_it() -> None:
-    assert read_stream_fault(3, aws_frames.event("throttlingException", {"message": "No."}))["fault"] == "RateLimited"
+    assert (
+        read_stream_fault(3, aws_frames.encode_event("throttlingException", {"message": "No."}))["fault"]
+        == "RateLimited"
+    )
 
 
 def test_the_original_status_of_a_model_error_classifies_a_broken_stream() -> None:
     told = {"originalStatusCode": 429, "originalMessage": "too much"}
-    read = read_stream_fault(3, aws_frames.exception("modelStreamErrorException", told))
+    read = read_stream_fault(3, aws_frames.encode_exception("modelStreamErrorException", told))
     assert (read["fault"], read["message"]) == ("RateLimited", "too much")
 
 
 def test_a_context_overflow_is_recognised_in_a_stream_too() -> None:
     said = {"message": "The model returned the following errors: prompt is too long"}
-    assert read_stream_fault(0, aws_frames.exception("validationException", said))["fault"] == "ContextLengthExceeded"
+    assert (
+        read_stream_fault(0, aws_frames.encode_exception("validationException", said))["fault"]
+        == "ContextLengthExceeded"
+    )
 
 
 def test_an_exception_before_any_content_is_not_billed() -> None:
-    read = read_stream_fault(0, aws_frames.exception("throttlingException", {"message": "No."}))
+    read = read_stream_fault(0, aws_frames.encode_exception("throttlingException", {"message": "No."}))
     assert read["fault"] == "RateLimited"
     assert "maybe_billed" not in read
     assert "partial" not in read
 
 
 def test_a_framing_error_is_a_fault_with_its_message() -> None:
-    read = read_stream_fault(3, aws_frames.error("InternalError", "it broke"))
+    read = read_stream_fault(3, aws_frames.encode_error("InternalError", "it broke"))
     assert (read["fault"], read["code"], read["message"]) == ("ServerFailed", "InternalError", "it broke")
 
 
 def test_an_event_that_is_not_json_is_an_invalid_response() -> None:
     assert (
-        read_stream_fault(1, aws_frames.message(b"{oops", event_type="contentBlockDelta"))["fault"] == "InvalidResponse"
+        read_stream_fault(1, aws_frames.encode_message(b"{oops", event_type="contentBlockDelta"))["fault"]
+        == "InvalidResponse"
     )
 
 

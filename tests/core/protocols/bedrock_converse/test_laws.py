@@ -140,4 +140,4 @@ def test_no_body_and_no_event_raises(data: bytes, name: str) -> None:
     assert read_response(data)
     assert read_response(data, status=500)["fault"]
     assert read_stream(data) or not data
-    assert read_stream(aws_frames.message(data, event_type=name, message_type="event"))
+    assert read_stream(aws_frames.encode_message(data, event_type=name, message_type="event"))
