@@ -14,6 +14,8 @@ from victor_fp.core.text_tools.readings import Unfinished
 
 @settings(max_examples=scale_examples(150), deadline=None)
 @given(generate_texts(), st.lists(st.integers(0, 300), max_size=8))
+@example('<|DSML|invoke name="nope"> name="search"></|DSML|invoke>\n[search(query="a")]\n', [])
+@example('<|DSML|invoke name="nope">\n </|DSML|invoke> \n  [search(query="a")]\n', [29])
 def test_chunk_boundaries_do_not_change_the_result(text: str, places: list[int]) -> None:
     whole = detect_pieces([text])
     assert detect_pieces(cut(text, places)) == whole

@@ -61,11 +61,10 @@ class Prose(msgspec.Struct, frozen=True, kw_only=True, gc=False):
         if start >= end:
             return self
         line_start = text.rfind("\n", start, end) + 1
-        head = text[max(start, line_start) : end][:_LINE]
-        begun = Prose(
-            last=(self.last + text[max(start, end - 2) : end])[-2:], fence=self.fence, docstring=self.docstring
-        )
-        return msgspec.structs.replace(begun, line=head, indent=len(head) if line_start and not head.strip() else -1)
+        continued = Prose() if line_start else Prose(line=self.line, indent=self.indent)
+        last = (self.last + text[max(start, end - 2) : end])[-2:]
+        state = msgspec.structs.replace(continued, last=last, fence=self.fence, docstring=self.docstring)
+        return _with_text(state, text, max(start, line_start), end)
 
     def advance_call(self) -> Prose:
         """Advance over a call, after which another may follow as at the start of a line."""
