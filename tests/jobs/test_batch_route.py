@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import sqlite3
+from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
@@ -36,6 +37,7 @@ from victor_fp.core.types import ImagePart, Message, TextPart
 from victor_fp.core.usage.cost import PricedUsage
 from victor_fp.jobs import Budget, Row, export, format_report, open_batches, read_report, reopen_rows, run
 from victor_fp.jobs import batch_route as batching
+from victor_fp.jobs.row_reader import CHUNK
 from victor_fp.providers.base import BaseProvider
 from victor_fp.providers.registry import ProviderRegistry
 from victor_fp.shell.engine import batches as batch_client
@@ -283,6 +285,41 @@ async def test_rows_of_an_expired_batch_go_into_another_one(tmp_path: Path) -> N
     assert [len(job.requests) for job in vendor.jobs.values()] == [10, 6]
     assert all(isinstance(done.result, Success) for done in found.values())
     assert len(found) == 10
+
+
+async def test_more_queued_rows_than_batches_may_be_open_are_submitted_once_each(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(batching, "MAX_BYTES", 1000)
+    monkeypatch.setattr("victor_fp.jobs.open_batches.MAX_OPEN", 2)
+    vendor, expired = OpenAIVendor(), set[str]()
+
+    def expire_once(job: Job) -> tuple[str, int | None]:
+        if expired.issuperset(job.requests):
+            return "completed", None
+        expired.update(job.requests)
+        return "expired", 0
+
+    async with connect(vendor) as provider:
+        found, job = await collect(provider, vendor, tmp_path / "l", expire_once, rows=build_rows(60))
+    assert job.stopped is None
+    assert [type(done.result) for done in found.values()] == [Success] * 60
+    submitted = Counter(identifier for job in vendor.jobs.values() for identifier in job.requests)
+    assert len(vendor.jobs) > 4
+    assert list(submitted.values()) == [2] * 60
+
+
+async def test_queued_rows_of_several_inputs_are_all_sent(tmp_path: Path) -> None:
+    vendor, count = MixedVendor(), CHUNK // 2  # a chunk of queued rows ends between rows of one position
+    async with connect(vendor) as provider:
+        vendor.faults = [(503, {"error": {"message": "overloaded"}})] * 3 * batching.MAX_SUBMISSIONS
+        for name in ("a", "b", "c"):
+            given = [Row(f"{name}{number}", f"text {name}{number}") for number in range(count)]
+            await collect(provider, vendor, tmp_path / "l", rows=given)
+        found, job = await collect(provider, vendor, tmp_path / "l", rows=[], route="auto")
+        assert vendor.jobs == {}
+    assert job.stopped is None
+    assert len(found) == vendor.live == 3 * count
 
 
 async def test_rows_that_expire_again_and_again_stay_open_for_the_next_run(tmp_path: Path) -> None:

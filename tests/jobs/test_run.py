@@ -13,7 +13,7 @@ from pathlib import Path
 import msgspec
 import pytest
 from pydantic import BaseModel
-from returns.result import Failure, Success
+from returns.result import Failure, Result, Success
 
 from tests.fake_runtime import FakeRuntime
 from tests.jobs.row_provider import Answer, RowProvider
@@ -24,6 +24,7 @@ from victor_fp.core.faults import (
     CircuitOpen,
     ContentRefused,
     CredentialMissing,
+    Fault,
     InvalidRequest,
     InvalidResponse,
     LedgerFailed,
@@ -36,6 +37,7 @@ from victor_fp.core.responses.completions import record_attempts
 from victor_fp.core.types import CompletionResponse
 from victor_fp.core.usage.cost import PricedUsage
 from victor_fp.jobs import Budget, Row, cancel_run, export, read_report, reopen_rows, run
+from victor_fp.shell.engine.batches import BatchClient
 from victor_fp.shell.ledger.sqlite import FinishedRow, Ledger
 
 
@@ -632,6 +634,35 @@ async def test_an_open_ledger_has_several_runs_one_at_a_time(tmp_path: Path) -> 
     refused = run(build_rows(3), provider, model="m", ledger=ledger, route="batch")
     assert len([done async for done in refused]) == 1
     assert len([done async for done in run(build_rows(100), provider, model="m", ledger=ledger)]) == 100
+    await ledger.aclose()
+
+
+class BrokenProvider(RowProvider):
+    async def open_batches(self) -> Result[BatchClient, Fault]:
+        raise RuntimeError("no batches today")
+
+
+@pytest.mark.parametrize("is_open", [False, True])
+async def test_a_job_that_cannot_begin_leaves_no_ledger_in_use(is_open: bool, tmp_path: Path) -> None:
+    ledger = Ledger.open(tmp_path / "l").unwrap() if is_open else tmp_path / "l"
+    broken = run(build_rows(3), BrokenProvider(), model="m", ledger=ledger, route="auto")
+    with pytest.raises(RuntimeError, match="no batches today"):
+        await anext(broken)
+    found = [done async for done in run(build_rows(3), RowProvider(), model="m", ledger=ledger)]
+    assert [type(done.result) for done in found] == [Success] * 3
+    if isinstance(ledger, Ledger):
+        await ledger.aclose()
+
+
+async def test_a_job_that_is_cancelled_while_it_begins_leaves_the_ledger_to_others(tmp_path: Path) -> None:
+    ledger = Ledger.open(tmp_path / "l").unwrap()
+    first = asyncio.create_task(anext(run(build_rows(3), RowProvider(), model="m", ledger=ledger)))
+    await asyncio.sleep(0)
+    first.cancel()
+    await asyncio.wait([first])
+    assert first.cancelled()
+    found = [done async for done in run(build_rows(3), RowProvider(), model="m", ledger=ledger)]
+    assert [type(done.result) for done in found] == [Success] * 3
     await ledger.aclose()
 
 

@@ -221,7 +221,8 @@ class QueueReader:
         self._options = options
         self._provider = provider
         self._decisions: deque[Decision] = deque()
-        self._after = -1
+        self._after = (-1, "")
+        """Position and key of the last row that was read."""
 
     @property
     def is_empty(self) -> bool:
@@ -257,7 +258,7 @@ class QueueReader:
             self.is_exhausted = True
             return None
         for row in found:
-            self._after = row.position
+            self._after = (row.position, row.key)
             match outcome(decode_row(row.row, row.key, row.position, row.digest, self._options)):
                 case Success(checked):
                     if is_same_request(checked, self._provider):

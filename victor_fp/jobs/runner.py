@@ -311,7 +311,12 @@ class JobRun(Generic[T]):
             case Success(ledger):
                 pass
         job: Job[T] = Job(self._provider, self._settings, self._reader, ledger, self._spending, self._runtime)
-        match outcome(await self._choose_route(job)):
+        try:
+            chosen = await self._choose_route(job)
+        except BaseException:  # cancelled, or raised by a custom provider
+            await self._close_ledger(ledger)
+            raise
+        match outcome(chosen):
             case Failure(fault):
                 await self._close_ledger(ledger)
                 return Failure(fault)

@@ -129,7 +129,7 @@ class Ledger:
         self.is_cancelled = False
         """Whether `cancel_run` was called for this run; updated with each commit."""
         self._is_in_use = False
-        """Whether a job uses it that was not given a path."""
+        """Whether a job uses it that was given the open ledger."""
         self._connection = connection
         self._lock = lock
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="victor-fp-ledger")
@@ -172,8 +172,13 @@ class Ledger:
         if self._is_in_use:
             return Failure(LedgerFailed(message=f"ledger {self.path}: another job uses it", code=LOCKED))
         self._is_in_use = True
-        await self._write_pending()
-        match outcome(await self.call(_begin_run)):
+        try:
+            await self._write_pending()
+            begun = await self.call(_begin_run)
+        except BaseException:  # cancelled
+            self.end_run()
+            raise
+        match outcome(begun):
             case Failure(fault):
                 self.end_run()
                 return Failure(fault)
