@@ -335,7 +335,7 @@ class JobRun(Generic[T]):
     async def _close_ledger(self, ledger: Ledger) -> None:
         """Close the ledger, or let another job use it if it was given open."""
         if isinstance(self._given_ledger, Ledger):
-            ledger.end_run()
+            await ledger.end_run()
         else:
             await ledger.aclose()
 
