@@ -70,6 +70,17 @@ async def test_results_that_may_not_be_read_stop_the_job_and_are_read_by_the_nex
     assert len(vendor.jobs) == 1
 
 
+async def test_results_that_temporarily_cannot_be_read_are_read_again(tmp_path: Path) -> None:
+    vendor = FileFaultVendor()
+    vendor.answer = lambda number, content: refuse(503)(number, content) if number == 1 else (200, content)
+    async with connect(vendor) as provider:
+        found, job = await collect(provider, vendor, tmp_path / "l")
+    assert vendor.downloads == 2
+    assert job.stopped is None
+    assert [type(done.result) for done in found.values()] == [Success] * 10
+    assert len(vendor.jobs) == 1
+
+
 @pytest.mark.parametrize("status", [404, 410])
 async def test_deleted_results_are_lost(status: int, tmp_path: Path) -> None:
     vendor = FileFaultVendor()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections import Counter
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -475,3 +475,25 @@ async def test_expired_results_are_requested_again_by_the_next_run(tmp_path: Pat
         again, _ = await collect(provider, vendor, tmp_path / "l")
     assert all(isinstance(done.result, Success) for done in again.values())
     assert len(vendor.jobs) == 2
+
+
+async def test_rows_before_an_exception_of_the_source_are_submitted_and_collected(tmp_path: Path) -> None:
+    def generate_rows() -> Iterator[Row]:
+        yield from build_rows(3)
+        raise RuntimeError("the file ended")
+
+    vendor = OpenAIVendor()
+    async with connect(vendor) as provider:
+        job = run(
+            generate_rows(),
+            provider,
+            ledger=tmp_path / "l",
+            route="batch",
+            model="m-1",
+            runtime=Clock(vendor, complete),
+        )
+        with pytest.raises(RuntimeError, match="the file ended"):
+            async for _ in job:
+                pass
+    assert len(vendor.jobs) == 1
+    assert read_report(tmp_path / "l").unwrap().done == 3
