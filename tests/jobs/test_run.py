@@ -353,15 +353,23 @@ async def test_a_job_that_stops_does_not_wait_for_its_source(tmp_path: Path) -> 
     assert sum(isinstance(done.result, Success) for done in found) == 4
 
 
-async def test_a_source_that_is_cancelled_inside_raises_and_what_was_read_is_recorded(tmp_path: Path) -> None:
-    async def generate_rows() -> AsyncIterator[Row]:
+@pytest.mark.parametrize("is_async", [True, False])
+async def test_a_source_that_is_cancelled_inside_raises_and_what_was_read_is_recorded(
+    is_async: bool, tmp_path: Path
+) -> None:
+    def generate_rows() -> Iterator[Row]:
         yield Row("a", "x")
         raise asyncio.CancelledError
 
+    async def generate_rows_async() -> AsyncIterator[Row]:
+        for row in generate_rows():
+            yield row
+
     found = []
+    rows = generate_rows_async() if is_async else generate_rows()
     async with asyncio.timeout(20):
         with pytest.raises(RuntimeError, match="the source of rows was cancelled"):
-            async for done in run(generate_rows(), RowProvider(), model="m", ledger=tmp_path / "l"):
+            async for done in run(rows, RowProvider(), model="m", ledger=tmp_path / "l"):
                 found.append(done.key)  # noqa: PERF401  it raises
     assert found == ["a"]
 
