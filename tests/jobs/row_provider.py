@@ -10,6 +10,7 @@ from typing import Any
 from returns.result import Failure, Result, Success
 
 from victor_fp import CompletionResponse, Fault, Message, StreamChunk
+from victor_fp.jobs import Row
 from victor_fp.providers.base import BaseProvider
 
 Answer = str | Fault | CompletionResponse
@@ -56,3 +57,7 @@ class RowProvider(BaseProvider):
 
     async def close(self) -> None:
         pass
+
+
+def build_rows(count: int) -> list[Row]:
+    return [Row(str(number), f"text {number}") for number in range(count)]

@@ -4,43 +4,30 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 import sqlite3
 from collections.abc import AsyncIterator, Iterator
 from contextlib import closing
 from pathlib import Path
 
-import msgspec
 import pytest
-from pydantic import BaseModel
 from returns.result import Failure, Success
 
 from tests.fake_runtime import FakeRuntime
-from tests.jobs.row_provider import Answer, RowProvider
+from tests.jobs.row_provider import Answer, RowProvider, build_rows
 from victor_fp.core.faults import (
-    Attempt,
-    AuthRejected,
     BudgetExceeded,
     CircuitOpen,
     ContentRefused,
     CredentialMissing,
     InvalidRequest,
-    InvalidResponse,
-    LedgerFailed,
     RateLimited,
     ServerFailed,
 )
-from victor_fp.core.jobs.records import decode_mismatch, decode_result
 from victor_fp.core.jobs.rows import RowInput, parse_row
-from victor_fp.core.responses.completions import record_attempts
 from victor_fp.core.types import CompletionResponse
 from victor_fp.core.usage.cost import PricedUsage
-from victor_fp.jobs import Budget, Row, cancel_run, export, read_report, reopen_rows, run
+from victor_fp.jobs import Budget, Row, export, read_report, reopen_rows, run
 from victor_fp.shell.ledger.sqlite import FinishedRow, Ledger
-
-
-def build_rows(count: int) -> list[Row]:
-    return [Row(str(number), f"text {number}") for number in range(count)]
 
 
 async def test_every_row_is_answered_once(tmp_path: Path) -> None:
@@ -366,15 +353,23 @@ async def test_a_job_that_stops_does_not_wait_for_its_source(tmp_path: Path) -> 
     assert sum(isinstance(done.result, Success) for done in found) == 4
 
 
-async def test_a_source_that_is_cancelled_inside_raises_and_what_was_read_is_recorded(tmp_path: Path) -> None:
-    async def generate_rows() -> AsyncIterator[Row]:
+@pytest.mark.parametrize("is_async", [True, False])
+async def test_a_source_that_is_cancelled_inside_raises_and_what_was_read_is_recorded(
+    is_async: bool, tmp_path: Path
+) -> None:
+    def generate_rows() -> Iterator[Row]:
         yield Row("a", "x")
         raise asyncio.CancelledError
 
+    async def generate_rows_async() -> AsyncIterator[Row]:
+        for row in generate_rows():
+            yield row
+
     found = []
+    rows = generate_rows_async() if is_async else generate_rows()
     async with asyncio.timeout(20):
         with pytest.raises(RuntimeError, match="the source of rows was cancelled"):
-            async for done in run(generate_rows(), RowProvider(), model="m", ledger=tmp_path / "l"):
+            async for done in run(rows, RowProvider(), model="m", ledger=tmp_path / "l"):
                 found.append(done.key)  # noqa: PERF401  it raises
     assert found == ["a"]
 
@@ -461,274 +456,6 @@ async def test_rate_limits_reduce_concurrency_and_every_row_is_answered(tmp_path
     assert job.stopped is None
 
 
-class City(BaseModel):
-    name: str
-    people: int
-
-
-async def test_structured_output_is_parsed_and_a_mismatch_is_a_fault_with_the_answer(tmp_path: Path) -> None:
-    provider = RowProvider(lambda prompt, _: '{"name": "Paris", "people": 2}' if prompt == "text 0" else "no")
-    found = {
-        done.key: done async for done in run(build_rows(2), provider, model="m", ledger=tmp_path / "l", schema=City)
-    }
-    assert found["0"].result == Success(City(name="Paris", people=2))
-    assert isinstance(found["1"].result.failure(), InvalidResponse)
-    assert found["1"].response is not None
-    assert found["1"].response.content == "no"
-
-
-async def test_mismatch_is_recorded_as_failed_with_its_response(tmp_path: Path) -> None:
-    ledger, provider = tmp_path / "l", RowProvider()
-    provider.answer = lambda prompt, _: '{"name": "Paris", "people": 2}' if prompt == "text 0" else '{"name": "Rome"}'
-
-    def compute_price(_: PricedUsage) -> float:
-        return 0.5
-
-    job = run(build_rows(2), provider, model="m", ledger=ledger, schema=City, price=compute_price)
-    first = {done.key: done async for done in job}
-    report = (await job.report()).unwrap()
-    assert (report.done, report.failed, report.left, report.faults) == (1, 1, 0, {"InvalidResponse": 1})
-    assert (report.prompt_tokens, report.completion_tokens, report.cost_usd, report.unpriced) == (20, 10, 1.0, 0)
-
-    assert (await job.export(tmp_path / "out.jsonl")).unwrap() == 2
-    good, mismatch = map(json.loads, (tmp_path / "out.jsonl").read_text().splitlines())
-    assert (good["status"], "error" in good) == ("done", False)
-    assert (mismatch["status"], mismatch["error"]["type"]) == ("failed", "InvalidResponse")
-    assert mismatch["error"]["message"] == first["1"].result.failure().message
-    assert "people" in mismatch["error"]["message"]
-    assert (mismatch["response"]["content"], mismatch["cost_usd"]) == ('{"name": "Rome"}', 0.5)
-
-    again = RowProvider()
-    second = {
-        d.key: d async for d in run(build_rows(2), again, model="m", ledger=ledger, schema=City, price=compute_price)
-    }
-    assert not again.asked
-    assert second == {key: msgspec.structs.replace(done, is_resumed=True) for key, done in first.items()}
-
-    provider.asked.clear()
-    retried = run(build_rows(2), provider, model="m", ledger=ledger, schema=City, retry_failed=True, skip_finished=True)
-    assert [done.key async for done in retried] == ["1"]
-    assert provider.asked == {"text 1": 1}
-
-    assert reopen_rows(ledger, ["failed"]).unwrap() == 1
-    assert read_report(ledger).unwrap().left == 1
-    fixed = RowProvider(lambda *_: '{"name": "Rome", "people": 3}')
-    assert [
-        d.key async for d in run(build_rows(2), fixed, model="m", ledger=ledger, schema=City, skip_finished=True)
-    ] == ["1"]
-    report = read_report(ledger).unwrap()
-    assert (report.done, report.failed, report.left, report.faults, report.unpriced) == (2, 0, 0, {}, 1)
-
-
-async def test_refusal_is_recorded_as_failed_if_the_job_has_a_schema(tmp_path: Path) -> None:
-    provider = RowProvider(lambda *_: CompletionResponse(content="", metadata={"refusal": "declined"}))
-    (done,) = [done async for done in run(build_rows(1), provider, model="m", ledger=tmp_path / "l", schema=City)]
-    assert isinstance(done.result.failure(), ContentRefused)
-    report = read_report(tmp_path / "l").unwrap()
-    assert (report.done, report.failed, report.faults) == (0, 1, {"ContentRefused": 1})
-
-
-async def test_unreadable_mismatch_in_the_ledger_is_a_failure() -> None:
-    for body in (b"m", b"m[]", b'm["NoFault", {}, {}]', b'm["InvalidResponse", {"message": 1}, 1]'):
-        assert isinstance(decode_result(body), Failure)
-        assert decode_mismatch(body) is None
-
-
-def make_attempt(outcome: str, status: int | None = None) -> Attempt:
-    return Attempt(provider="rows", model="m", seconds=1.0, outcome=outcome, status=status)
-
-
-FAILED, LIMITED, OK = make_attempt("ServerFailed", 500), make_attempt("RateLimited", 429), make_attempt("ok")
-
-
-async def test_attempts_of_a_success_are_those_in_its_metadata(tmp_path: Path) -> None:
-    retried = record_attempts(CompletionResponse(content="A"), [FAILED, OK])
-    odd = CompletionResponse(content="B", metadata={"attempts": 3})
-    answers = {"text 0": retried, "text 1": odd}
-    provider = RowProvider(lambda prompt, _: answers.get(prompt, "C"))
-    found = {done.key: done.attempts async for done in run(build_rows(3), provider, model="m", ledger=tmp_path / "l")}
-    assert found == {"0": (FAILED, OK), "1": (), "2": ()}
-    resumed = run(build_rows(3), provider, model="m", ledger=tmp_path / "l")
-    assert {done.key: done.attempts async for done in resumed} == found
-
-
-async def test_attempts_of_earlier_runs_come_first(tmp_path: Path) -> None:
-    class Slow(FakeRuntime):
-        def now(self) -> float:
-            self.time += 2.0
-            return self.time
-
-    def answer(prompt: str, before: int) -> Answer:
-        if before == 0:
-            return ServerFailed(status=500, attempts=(FAILED, FAILED))
-        if before == 1:
-            return CircuitOpen(retry_after=1.0, attempts=(LIMITED, make_attempt("CircuitOpen")))
-        match prompt:
-            case "text 0":
-                return "plain"
-            case "text 1":
-                return record_attempts(CompletionResponse(content="retried"), [LIMITED, OK])
-            case "text 2":
-                return InvalidRequest(status=400, attempts=(make_attempt("InvalidRequest", 400),))
-            case _:
-                return ServerFailed(status=500, attempts=(FAILED,))
-
-    job = run(build_rows(4), RowProvider(answer), model="m", ledger=tmp_path / "l", runtime=Slow(), max_tries=2)
-    found = {done.key: done.attempts async for done in job}
-    earlier = (FAILED, FAILED, LIMITED)
-    assert found["0"][:-1] == earlier
-    assert (found["0"][-1].provider, found["0"][-1].model, found["0"][-1].outcome) == ("rows", "m", "ok")
-    assert found["0"][-1].seconds > 0
-    assert found["1"] == (*earlier, LIMITED, OK)
-    assert found["2"] == (*earlier, make_attempt("InvalidRequest", 400))
-    assert found["3"] == (*earlier, FAILED)
-
-
-async def test_a_row_that_stops_the_job_has_its_attempts(tmp_path: Path) -> None:
-    rejected = make_attempt("AuthRejected", 401)
-
-    def answer(_: str, before: int) -> Answer:
-        if before == 0:
-            return ServerFailed(status=500, attempts=(FAILED,))
-        return AuthRejected(status=401, attempts=(rejected,))
-
-    job = run(build_rows(1), RowProvider(answer), model="m", ledger=tmp_path / "l", runtime=FakeRuntime())
-    (done,) = [done async for done in job]
-    assert isinstance(job.stopped, AuthRejected)
-    assert done.attempts == (FAILED, rejected)
-
-
-async def test_report_and_export_of_a_running_job(tmp_path: Path) -> None:
-    async with run(build_rows(100), RowProvider(), model="m", ledger=tmp_path / "l", concurrency=2) as job:
-        seen = {(await anext(job)).key for _ in range(20)}
-        count = (await job.export(tmp_path / "out.jsonl", order="completion")).unwrap()
-        lines = [json.loads(line) for line in (tmp_path / "out.jsonl").read_text().splitlines()]
-        assert len(lines) == count
-        assert seen <= {line["key"] for line in lines}
-        assert isinstance(await job.export(tmp_path / "no" / "out.jsonl"), Failure)
-    with_ledger = Ledger.open(tmp_path / "l").unwrap()
-    async with run(build_rows(100), RowProvider(), model="m", ledger=with_ledger) as job:
-        assert len([done async for done in job]) == 100
-        assert (await job.export(tmp_path / "out.jsonl")).unwrap() == 100
-    await with_ledger.aclose()
-
-
-async def test_an_open_ledger_has_several_runs_one_at_a_time(tmp_path: Path) -> None:
-    ledger, provider = Ledger.open(tmp_path / "l").unwrap(), RowProvider()
-    async with run(build_rows(100), provider, model="m", ledger=ledger, concurrency=2) as first:
-        assert (await anext(first)).key
-        second = run(build_rows(3), provider, model="m", ledger=ledger)
-        (only,) = [done async for done in second]
-        assert isinstance(only.result.failure(), LedgerFailed)
-        assert "another job uses it" in only.result.failure().message
-    for is_second in (False, True):
-        job = run(build_rows(100), provider, model="m", ledger=ledger)
-        found = [done async for done in job]
-        assert [type(done.result) for done in found] == [Success] * 100
-        assert job.conflicts == 0
-        report = (await ledger.report()).unwrap()
-        assert (report.read, report.done, report.left) == (100, 100, 0)
-        assert not is_second or all(done.is_resumed for done in found)
-    refused = run(build_rows(3), provider, model="m", ledger=ledger, route="batch")
-    assert len([done async for done in refused]) == 1
-    assert len([done async for done in run(build_rows(100), provider, model="m", ledger=ledger)]) == 100
-    await ledger.aclose()
-
-
-async def test_a_ledger_that_cannot_be_opened_is_a_fault(tmp_path: Path) -> None:
-    (tmp_path / "l").write_text("this is not a database, and it is long enough to be looked at as one" * 50)
-    job = run(build_rows(3), RowProvider(), model="m", ledger=tmp_path / "l")
-    (only,) = [done async for done in job]
-    assert isinstance(only.result.failure(), LedgerFailed)
-    assert isinstance(job.stopped, LedgerFailed)
-
-
-LEDGER_1 = """
-CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL);
-INSERT INTO meta VALUES ('format', '1'), ('run', '1');
-CREATE TABLE rows (key TEXT PRIMARY KEY, digest BLOB, body BLOB);
-CREATE TABLE submitted (key TEXT PRIMARY KEY);
-"""
-
-
-@pytest.mark.parametrize(
-    ("script", "said"),
-    [
-        ("CREATE TABLE users (name TEXT);", "it is the database of another program"),
-        ("CREATE TABLE rows (a, b);", "it is the database of another program"),
-        ("CREATE TABLE meta (a, b);", "it is the database of another program"),
-        ("CREATE TABLE meta (name, value); INSERT INTO meta VALUES ('a', 'b');", "the database of another program"),
-        (LEDGER_1, "its format is version 1; this release reads version 2"),
-        (LEDGER_1.replace("'1'), ('run'", "'9'), ('run'"), "its format is version 9; this release reads version 2"),
-    ],
-)
-async def test_the_database_of_another_program_or_version_is_refused_and_not_changed(
-    tmp_path: Path, script: str, said: str
-) -> None:
-    path = tmp_path / "l"
-    with closing(sqlite3.connect(path)) as connection:
-        connection.executescript(script)
-    before, provider = path.read_bytes(), RowProvider()
-    job = run(build_rows(3), provider, model="m", ledger=path)
-    assert len([done async for done in job]) == 1
-    faults = [
-        job.stopped,
-        read_report(path).failure(),
-        reopen_rows(path, ["failed"]).failure(),
-        cancel_run(path).failure(),
-        export(path, tmp_path / "out.jsonl").failure(),
-    ]
-    for fault in faults:
-        assert isinstance(fault, LedgerFailed)
-        assert said in fault.message
-    assert provider.asked.total() == 0
-    assert path.read_bytes() == before
-    assert not (tmp_path / "out.jsonl").exists()
-
-
-async def test_an_empty_file_is_a_new_ledger_and_has_nothing_to_read(tmp_path: Path) -> None:
-    path = tmp_path / "l"
-    path.touch()
-    assert "it is not a ledger" in read_report(path).failure().message
-    assert len([done async for done in run(build_rows(3), RowProvider(), model="m", ledger=path)]) == 3
-
-
-@pytest.mark.skipif(os.name != "posix", reason="links and pipes")
-async def test_an_export_replaces_no_ledger(tmp_path: Path) -> None:
-    path = tmp_path / "l"
-    (tmp_path / "link").symlink_to(path)
-    (tmp_path / "folder").mkdir()
-    os.mkfifo(tmp_path / "pipe")
-    assert len([done async for done in run(build_rows(3), RowProvider(), model="m", ledger=path)]) == 3
-    before = path.read_bytes()
-    for out, said in (
-        (path, "is the ledger"),
-        (tmp_path / "folder" / ".." / "l", "is the ledger"),
-        (tmp_path / "l-wal", "is a file of the ledger"),
-        (tmp_path / "l-lock", "is a file of the ledger"),
-        (tmp_path / "folder", "is not a regular file"),
-        (tmp_path / "pipe", "is not a regular file"),
-        (path / "out.jsonl", "Not a directory"),
-    ):
-        fault = export(path, out).failure()
-        assert isinstance(fault, LedgerFailed), out
-        assert said in fault.message
-    assert path.read_bytes() == before
-    assert export(tmp_path / "link", tmp_path / "out.jsonl").unwrap() == 3
-
-
-async def test_a_defect_of_the_ledger_is_raised_and_leaves_no_row_waiting(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def break_down(*_: object) -> None:
-        raise RuntimeError("a defect")
-
-    monkeypatch.setattr("victor_fp.shell.ledger.sqlite.Ledger._finish", break_down)
-    async with asyncio.timeout(10):
-        with pytest.raises(RuntimeError, match="a defect"):
-            [done async for done in run(build_rows(20), RowProvider(), model="m", ledger=tmp_path / "l")]
-
-
 async def test_an_exception_in_the_source_is_raised_and_what_was_answered_is_recorded(tmp_path: Path) -> None:
     def generate_rows() -> Iterator[Row]:
         yield from build_rows(200)
@@ -740,27 +467,6 @@ async def test_an_exception_in_the_source_is_raised_and_what_was_answered_is_rec
         async for done in run(generate_rows(), RowProvider(), model="m", ledger=ledger):
             found += [done.key]
     assert read_report(ledger).unwrap().done >= len(found) == 200
-
-
-async def test_export_in_input_order_and_in_order_of_completion(tmp_path: Path) -> None:
-    ledger = tmp_path / "l"
-    async for _ in run(build_rows(30), RowProvider(), model="m", ledger=ledger):
-        pass
-    assert export(ledger, tmp_path / "out.jsonl").unwrap() == 30
-    lines = [json.loads(line) for line in (tmp_path / "out.jsonl").read_text().splitlines()]
-    assert [line["key"] for line in lines] == [str(number) for number in range(30)]
-    assert lines[7]["response"]["content"] == "TEXT 7"
-    assert export(ledger, tmp_path / "by_time.jsonl", order="completion").unwrap() == 30
-
-
-async def test_export_is_in_the_order_of_the_last_input(tmp_path: Path) -> None:
-    ledger, out = tmp_path / "l", tmp_path / "out.jsonl"
-    for keys in ("abcd", "xdyba", "xdybaz"):
-        given = [Row(key, key) for key in keys]
-        assert len([done async for done in run(given, RowProvider(), model="m", ledger=ledger)]) == len(keys)
-    assert export(ledger, out).unwrap() == 7
-    order = [json.loads(line)["key"] for line in out.read_text().splitlines()]
-    assert [key for key in order if key != "c"] == list("xdybaz")  # "c" is in no later input
 
 
 async def test_no_response_of_a_custom_provider_ends_the_run(tmp_path: Path) -> None:

@@ -103,12 +103,16 @@ class BatchRoute:
             job.stop("", fault)
             return
         await self._submit_rows()
+        await self._collect_batches()
+        if job.stopped is None:
+            await self._retry_remaining()
+
+    async def _collect_batches(self) -> None:
+        """Collect the open batches; when one has ended, submit more rows."""
         while self._batches:
             await self._batches.check_next()
             if not self._batches.is_full:
                 await self._submit_rows()
-        if job.stopped is None:
-            await self._retry_remaining()
 
     async def _submit_rows(self) -> None:
         """Read rows and submit batches, until enough are open or the input ends."""
@@ -230,6 +234,6 @@ class BatchRoute:
             await self._submit_rows()
             if not self._batches:
                 break
-            while self._batches:
-                await self._batches.check_next()
+            # One reader until its end: rows in the splitter are queued in the ledger as well.
+            await self._collect_batches()
         await self._batches.write(drop_finished_rows)

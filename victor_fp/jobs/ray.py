@@ -130,9 +130,8 @@ def _schedule(ray: Any, shards: list[Shard], task: Any, num_cpus: float, retries
             stopped = stopped or isinstance(end.stopped, SHARED_FAULTS)
             yield end
     finally:
-        for ref in (
-            running
-        ):  # the caller stopped iterating: tasks stop at their next await, and rows in flight remain unfinished
+        # The caller has stopped iterating: tasks stop at their next await, and rows in flight remain unfinished.
+        for ref in running:
             ray.cancel(ref)
 
 

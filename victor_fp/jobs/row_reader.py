@@ -38,6 +38,8 @@ MAX_READING = 0.1
 """Maximum seconds for which a chunk is read from a source that is slow: calls in flight wait meanwhile."""
 MAX_CHUNK_BYTES = 8 * 1024 * 1024
 """Maximum size of a chunk, by the size of the rows before it; two chunks can be in memory."""
+CANCELLED_SOURCE = "the source of rows was cancelled"
+"""Message of the error for a source that was cancelled, which is not a cancellation of the job."""
 
 
 class RowSettings(msgspec.Struct, frozen=True, kw_only=True):
@@ -221,7 +223,8 @@ class QueueReader:
         self._options = options
         self._provider = provider
         self._decisions: deque[Decision] = deque()
-        self._after = -1
+        self._after = (-1, "")
+        """Position and key of the last row that was read."""
 
     @property
     def is_empty(self) -> bool:
@@ -257,7 +260,7 @@ class QueueReader:
             self.is_exhausted = True
             return None
         for row in found:
-            self._after = row.position
+            self._after = (row.position, row.key)
             match outcome(decode_row(row.row, row.key, row.position, row.digest, self._options)):
                 case Success(checked):
                     if is_same_request(checked, self._provider):
@@ -278,6 +281,8 @@ def take_rows(rows: Iterator[TextRowInput], limit: int) -> tuple[list[TextRowInp
                 break
     except Exception as error:  # raised by the caller's source; the rows before it are processed
         return taken, error
+    except asyncio.CancelledError:  # of the source: nothing is awaited here
+        return taken, RuntimeError(CANCELLED_SOURCE)
     return taken, None
 
 
@@ -361,6 +366,6 @@ class _AsyncSource:
             task = asyncio.current_task()
             if task is not None and task.cancelling():
                 raise
-            raise RuntimeError("the source of rows was cancelled") from error
+            raise RuntimeError(CANCELLED_SOURCE) from error
         finally:
             self._arrived.set()

@@ -311,7 +311,12 @@ class JobRun(Generic[T]):
             case Success(ledger):
                 pass
         job: Job[T] = Job(self._provider, self._settings, self._reader, ledger, self._spending, self._runtime)
-        match outcome(await self._choose_route(job)):
+        try:
+            chosen = await self._choose_route(job)
+        except BaseException:  # cancelled, or raised by a custom provider
+            await self._close_ledger(ledger)
+            raise
+        match outcome(chosen):
             case Failure(fault):
                 await self._close_ledger(ledger)
                 return Failure(fault)
@@ -330,7 +335,7 @@ class JobRun(Generic[T]):
     async def _close_ledger(self, ledger: Ledger) -> None:
         """Close the ledger, or let another job use it if it was given open."""
         if isinstance(self._given_ledger, Ledger):
-            ledger.end_run()
+            await ledger.end_run()
         else:
             await ledger.aclose()
 

@@ -1,7 +1,7 @@
 """Files of a sharded job: finds the files of a source, splits them, and reads the rows of a shard.
 
-JSONL is split by bytes, so that only the beginning and the end of a file are read for it; Parquet is split by the rows that its footer
-counts. Paths are local, or URLs of object stores that pyarrow supports (`s3://`, `gs://`, `hdfs://`).
+JSONL is split by bytes, so that only the beginning and the end of a file are read for it; Parquet is split by the rows that
+its footer counts. Paths are local, or URLs of object stores that pyarrow supports (`s3://`, `gs://`, `hdfs://`).
 """
 
 from __future__ import annotations

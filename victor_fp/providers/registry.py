@@ -25,9 +25,9 @@ def create(name: str, **kwargs: Any) -> Provider:
         async with create("openai/gpt-5-mini") as provider:
             print((await provider.chat("Name three colours.")).content)
 
-    `ProviderRegistry.create` returns an instance of a registered class itself. This function wraps it in a `Provider`, whose calls
-    accept the same arguments, and have the same retries, timeouts, deadlines and breaker, as those of providers of the catalogue.
-    Raises ProviderNotFoundError, and ProviderError for a timeout or number of retries that is out of its bounds.
+    `ProviderRegistry.create` returns an instance of a registered class itself. This function wraps it in a `Provider`, whose
+    calls accept the same arguments, and have the same retries, timeouts, deadlines and breaker, as those of providers of the
+    catalogue. Raises ProviderNotFoundError, and ProviderError for a timeout or number of retries that is out of its bounds.
     """
     from victor_fp.providers.custom_provider import accept_provider
 

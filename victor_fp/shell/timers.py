@@ -91,7 +91,7 @@ class TimeLimit(msgspec.Struct, eq=False):
         self.due = due = loop.time() + self._seconds
         self._timers = timers = get_timers(loop)
         timers.waiting[self] = None
-        # `check_at` asks the same: most times, its call is saved.
+        # `check_at` makes the same comparison; made here, it saves most of its calls.
         if not timers.checks or due < timers.checks[-1]:
             timers.check_at(due, loop)
 

@@ -115,13 +115,16 @@ def withdraw_batch(connection: sqlite3.Connection, number: int) -> None:
     connection.execute("DELETE FROM batches WHERE number = ?", (number,))
 
 
-def list_queued_rows(connection: sqlite3.Connection, after: int, limit: int) -> list[SubmittedRow]:
-    """Return queued rows after a position, in the order of the input."""
+def list_queued_rows(connection: sqlite3.Connection, after: tuple[int, str], limit: int) -> list[SubmittedRow]:
+    """Return queued rows after a position and key, in the order of the input.
+
+    The key is needed because rows of several inputs may have the same position.
+    """
     query = (
-        f"SELECT {_COLUMNS} FROM submitted WHERE batch IS NULL AND position > ? AND {_UNFINISHED}"  # noqa: S608
-        " ORDER BY position LIMIT ?"
+        f"SELECT {_COLUMNS} FROM submitted WHERE batch IS NULL AND (position, key) > (?, ?) AND {_UNFINISHED}"  # noqa: S608
+        " ORDER BY position, key LIMIT ?"
     )
-    return [SubmittedRow(*found) for found in connection.execute(query, (after, limit))]
+    return [SubmittedRow(*found) for found in connection.execute(query, (*after, limit))]
 
 
 def drop_finished_rows(connection: sqlite3.Connection) -> None:

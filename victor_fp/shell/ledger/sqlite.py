@@ -129,7 +129,7 @@ class Ledger:
         self.is_cancelled = False
         """Whether `cancel_run` was called for this run; updated with each commit."""
         self._is_in_use = False
-        """Whether a job uses it that was not given a path."""
+        """Whether a job uses it that was given the open ledger."""
         self._connection = connection
         self._lock = lock
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="victor-fp-ledger")
@@ -172,18 +172,27 @@ class Ledger:
         if self._is_in_use:
             return Failure(LedgerFailed(message=f"ledger {self.path}: another job uses it", code=LOCKED))
         self._is_in_use = True
-        await self._write_pending()
-        match outcome(await self.call(_begin_run)):
+        try:
+            await self._write_pending()
+            begun = await self.call(_begin_run)
+        except BaseException:  # cancelled
+            self._is_in_use = False
+            raise
+        match outcome(begun):
             case Failure(fault):
-                self.end_run()
+                self._is_in_use = False
                 return Failure(fault)
             case Success(number):
                 self.run, self.read, self.finished, self.is_cancelled = number, 0, 0, False
                 return Success(None)
 
-    def end_run(self) -> None:
-        """Let another job use this open ledger."""
-        self.on_commit, self._is_in_use = _ignore, False
+    async def end_run(self) -> None:
+        """Write pending rows and the counts of the run, and let another job use this open ledger."""
+        try:
+            await self._write_pending()
+            await self._run_in_thread(self._save_progress)
+        finally:
+            self.on_commit, self._is_in_use = _ignore, False
 
     async def look_up(self, keys: Sequence[str]) -> Result[dict[str, RowRecord], Fault]:
         """Return the records of these keys; keys without a record are absent."""

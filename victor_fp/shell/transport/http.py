@@ -137,7 +137,7 @@ class HttpResponse:
                 loop = asyncio.get_running_loop()
                 self.due = loop.time() + self._timeout
                 timers.waiting[self] = None
-                # `check_at` asks the same: most times, its call is saved.
+                # `check_at` makes the same comparison; made here, it saves most of its calls.
                 if not timers.checks or self.due < timers.checks[-1]:
                     timers.check_at(self.due, loop)
             if self._decompressor is None:
