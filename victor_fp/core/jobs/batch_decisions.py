@@ -28,8 +28,8 @@ ResultOutcome: TypeAlias = Finish | SendAgain | StopJob | LeaveOpen
 def decide_result(result: BatchResult, tries: int, max_tries: int, *, then_live: bool) -> ResultOutcome:
     """Decide what follows the result of a row that was submitted `tries` times. `then_live`: queued rows are sent live.
 
-    A fault that every row would have stops the job, and its row remains unfinished, as with live calls. A row that may have been billed is
-    not sent again in this run, except live.
+    A fault that every row would have stops the job, and its row remains unfinished, as with live calls. A row that may have
+    been billed is not sent again in this run, except live.
     """
     if result.end == "cancelled":
         return LeaveOpen()

@@ -199,7 +199,8 @@ def _name_document(filename: str) -> str:
 def make_unique_name(name: str, numbers: Mapping[str, int]) -> tuple[str, Mapping[str, int]]:
     """Return the name, with a number if it is a key of `numbers`, and the entries to add to these.
 
-    `numbers` has the names in use, each with the number to try next, so that documents of one name do not try the same ones again.
+    `numbers` has the names in use, each with the number to try next, so that documents of one name do not try the same ones
+    again.
 
     >>> make_unique_name("a", {}), make_unique_name("a", {"a": 2, "a 2": 2})
     (('a', {'a': 2}), ('a 3', {'a 3': 2, 'a': 4}))
