@@ -17,6 +17,7 @@ from typing import Any, Concatenate, ParamSpec, assert_never
 import msgspec
 from returns.result import Failure, Result, Success
 
+from victor_fp.core.batching.decisions import LeaveOpen, SendAgain, decide_result
 from victor_fp.core.batching.encoding import encode_row as encode_item
 from victor_fp.core.batching.polling import compute_poll_delay, find_lost, is_overdue
 from victor_fp.core.batching.types import (
@@ -29,7 +30,6 @@ from victor_fp.core.batching.types import (
     encode_handle,
 )
 from victor_fp.core.faults import Fault, InvalidRequest, InvalidResponse, can_retry
-from victor_fp.core.jobs.batch_decisions import LeaveOpen, SendAgain, decide_result
 from victor_fp.core.jobs.decisions import Finish, StopJob
 from victor_fp.core.jobs.rows import decode_row
 from victor_fp.core.resilience.budget import Amount
