@@ -27,7 +27,7 @@ from victor_fp.core.schemas.validation import compile_schema
 from victor_fp.core.streaming.think_tags import START
 from victor_fp.core.text_tools import FORMATS, TextFormat, repair_json, text_calls
 from victor_fp.core.text_tools.tools import Tools
-from victor_fp.core.types import CompletionResponse, Message, ToolDefinition
+from victor_fp.core.types import CompletionResponse, FilePart, Message, ToolDefinition
 from victor_fp.testing.script import Call, Turn
 from victor_fp.testing.writers import Writer, load_writer
 
@@ -43,6 +43,8 @@ PROVIDERS: Mapping[str, str] = {
     "bedrock-converse": "bedrock",
     "replicate": "replicate",
 }
+REGION = {"region": "eu-west-1"}
+"""Setting that Bedrock requires."""
 
 
 class Cell(msgspec.Struct, frozen=True):
@@ -548,12 +550,23 @@ def _build_system_messages(count: int) -> list[Message]:
     return [Message(role="system" if n % 2 else "user", content=f"s{n}") for n in range(count)]
 
 
+def _build_documents(count: int) -> list[Message]:
+    file = FilePart(data=b"a", media_type="text/plain", filename="a.txt")
+    return [Message(role="user", content=[file, file]) for _ in range(count)]
+
+
 def _make_request_work(provider: str, messages: Callable[[int], list[Message]], **options: Any) -> Make:
     def make(size: int) -> Callable[[], object]:
         turns = messages(size)
         return lambda: replay.request(
-            provider, turns, model="owner/m", tools=[ToolDefinition(name="f", description="d")], **options
-        )
+            provider,
+            turns,
+            model="owner/m",
+            tools=[ToolDefinition(name="f", description="d")],
+            settings=REGION if provider == "bedrock" else None,
+            on_unsupported="adjust",
+            **options,
+        ).unwrap()
 
     return make
 
@@ -563,6 +576,9 @@ def _request_cells() -> Iterator[Cell]:
     for protocol, provider in PROVIDERS.items():
         for name, messages in shapes.items():
             yield Cell(f"{protocol} request: {name}", _make_request_work(provider, messages), 50)
+        if protocol != "ollama-chat":  # it has no documents
+            documents = _make_request_work(provider, _build_documents)
+            yield Cell(f"{protocol} request: documents of one name", documents, 200)
     for name, messages in shapes.items():
         in_words = _make_request_work("vllm", messages, text_tool_calls="hermes", tools_in_prompt=True)
         yield Cell(f"request with tools in the prompt: {name}", in_words, 50)

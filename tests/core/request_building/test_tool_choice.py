@@ -15,3 +15,12 @@ def test_a_choice_among_no_tools_is_refused_or_dropped(provider: str, choice: To
     assert get_adjustments(provider, tool_choice=choice)["tool_choice"] == "dropped"
     body = build_body(provider, tool_choice=choice, on_unsupported="adjust")
     assert body == build_body(provider)
+
+
+@pytest.mark.parametrize("provider", ["openai-responses", "google", "google-interactions"])
+def test_a_choice_among_tools_of_extra_body_is_sent(provider: str) -> None:
+    given = {"tools": [{"name": "f"}]}
+    assert get_adjustments(provider, tool_choice="required", extra_body=given) == {}
+    body = build_body(provider, tool_choice="required", extra_body=given)
+    assert body != build_body(provider, extra_body=given)
+    assert body["tools"] == given["tools"]

@@ -13,8 +13,8 @@ CLOCK_DRIFT = 120.0
 END_GRACE = 3600.0
 """Seconds after its end for which a batch in an unknown state may still change its state."""
 MAX_AGE = 96 * 3600.0
-"""Seconds after which a batch has ended whose end the vendor does not report: 72 hours in a queue and 24 of work, the longest that
-any vendor documents (Vertex AI)."""
+"""Seconds after which a batch must have ended if its end is not known: 72 hours in a queue and 24 of work, which Vertex AI
+documents, are the longest of the vendors that do not report the end."""
 
 
 def compute_poll_delay(age: float) -> float:

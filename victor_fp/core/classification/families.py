@@ -49,7 +49,7 @@ OPENAI_CODES: FaultCodes = {
     "model_not_available": ModelNotFound,
     "model_not_supported": ModelNotFound,
     "model_not_exist": ModelNotFound,
-    "model_decommissioned": ModelNotFound,
+    "model_decommissioned": ModelNotFound,  # Groq: https://console.groq.com/docs/deprecations
     "deploymentnotfound": ModelNotFound,
     "unknown_model": ModelNotFound,
     # The prompt
@@ -90,8 +90,8 @@ OPENAI_CODES: FaultCodes = {
     "overloaded": Overloaded,
     "unavailable_error": Overloaded,
     "queue_exceeded": Overloaded,
-    "capacity_exceeded": Overloaded,
-    "serveroverloaded": Overloaded,
+    "capacity_exceeded": Overloaded,  # Groq: https://console.groq.com/docs/flex-processing
+    "serveroverloaded": Overloaded,  # Volcengine: https://www.volcengine.com/docs/82379/1299023
     "timeout": TimedOut,
     "request_timeout": TimedOut,
 }

@@ -95,7 +95,8 @@ class VertexBatches(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 class BedrockBatches(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """Bedrock's model invocation jobs: records of Converse in an object of S3, results as lines of objects there.
 
-    Records of Converse with tools fail. Those of Claude models with tools are therefore records of InvokeModel, in Anthropic's form.
+    Records of Converse with tools fail. Those of Claude models with tools are therefore records of InvokeModel, in
+    Anthropic's form.
     https://docs.aws.amazon.com/bedrock/latest/userguide/batch-inference.html, 2026-11-30
     """
 

@@ -310,7 +310,7 @@ def _read_row(given: object, position: int) -> Row | RejectedRow:
             return _reject(given.key, f"row {given.key!r} has texts to embed, but the job is a chat job", position)
         message = f"row {position} is a {type(given).__name__}; expected a Row or a mapping"
         return _reject(name_row(position), message, position)
-    name = _name_row(given, position)
+    name = _read_key(given, position)
     messages = given.get("messages")
     if messages is None and (messages := given.get("prompt")) is None:
         return _reject(name, f"row {name!r} has neither messages nor prompt", position)
@@ -334,7 +334,7 @@ def _build_text_row(given: object, position: int) -> TextRow | RejectedRow:
     if not isinstance(given, Mapping):
         message = f"row {position} is a {type(given).__name__}; expected a TextRow or a mapping"
         return _reject(name_row(position), message, position)
-    name = _name_row(given, position)
+    name = _read_key(given, position)
     texts = next((given[field] for field in ("texts", "text", "prompt") if given.get(field) is not None), None)
     if not isinstance(texts, Sequence) or isinstance(texts, bytes):
         return _reject(name, f"row {name!r} has neither texts, text nor prompt", position)
@@ -346,8 +346,8 @@ def _build_text_row(given: object, position: int) -> TextRow | RejectedRow:
     return TextRow(name, texts, options or {}, model)
 
 
-def _name_row(given: Mapping[str, Any], position: int) -> str:
-    """Return the key of a mapping, or else the row's number."""
+def _read_key(given: Mapping[str, Any], position: int) -> str:
+    """Return the key of a mapping, or else the row's position."""
     key = given.get("key")
     if key is None:
         key = given.get("custom_id")

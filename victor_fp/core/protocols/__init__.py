@@ -1,7 +1,7 @@
 """Protocols: pure functions that convert between requests or deltas and the generated models of each wire format.
 
-A protocol is a package with a `ProtocolRecord` named PROTOCOL, and a `Registration` in `PROTOCOLS`. `codec_for` binds its functions to
-an endpoint; callers are independent of the protocol. Its wire models are imported on first use.
+A protocol is a package with a `ProtocolRecord` named PROTOCOL, and a `Registration` in `PROTOCOLS`. `codec_for` binds its
+functions to an endpoint; callers are independent of the protocol. Its wire models are imported on first use.
 """
 
 from __future__ import annotations
@@ -42,7 +42,8 @@ class Registration(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     package: str
     """The wire models and the test writer have the same name."""
     route: str
-    """Pattern of the path suffixes of its operations. A custom base URL of a provider with another protocol may not end in one."""
+    """Pattern of the path suffixes of its operations. A custom base URL of a provider with another protocol may not end in
+    one."""
 
 
 PROTOCOLS: Mapping[str, Registration] = {

@@ -14,7 +14,7 @@ from typing import Literal, TypeVar
 from urllib.parse import quote
 
 import msgspec
-from msgspec import UNSET
+from msgspec import UNSET, UnsetType
 from victor_fp_wire import Body, Operation, Parameter
 
 from victor_fp.core.catalogue.spec import AuthKind
@@ -143,3 +143,8 @@ def _list_values(operation: Operation, location: Literal["query", "header"]) -> 
 
 def _to_text(value: object) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def replace_none(value: T | None) -> T | UnsetType:
+    """Return UNSET, which is not sent, for None; otherwise the value."""
+    return UNSET if value is None else value

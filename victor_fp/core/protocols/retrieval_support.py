@@ -178,11 +178,6 @@ def choose_truncation(truncate: bool | UnsetType) -> Literal["NONE", "END"] | Un
     return "END" if truncate else "NONE"
 
 
-def replace_none(value: V | None) -> V | UnsetType:
-    """Return UNSET for None, else the value."""
-    return UNSET if value is None else value
-
-
 def _refuse(endpoint: Endpoint, model: str, refused: Adjustment) -> Fault:
     return UnsupportedParameter(
         provider=endpoint.spec.name,

@@ -45,7 +45,6 @@ _SHOWN = 300
 """Maximum length of an exception's message, in characters."""
 _REASONING_FIELDS = ("reasoning_content", "reasoning")
 """Fields for an assistant's reasoning in OpenAI's format."""
-_MESSAGE_FIELDS = frozenset(Message.model_fields)
 _EMPTY_EXTRAS = frozenset({"refusal", "annotations", "audio", "function_call", *_REASONING_FIELDS})
 """Fields of a dumped OpenAI message that are ignored if empty."""
 

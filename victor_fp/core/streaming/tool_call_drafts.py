@@ -253,9 +253,10 @@ def _finish(built: object) -> object:
 
 
 def make_id(seed: str, ordinal: int) -> str:
-    """Make an id, unique within a conversation, from a value that identifies the response (its id or time) and the position of the call.
+    """Make an id for a call, unique within a conversation.
 
-    It has nine characters, which satisfies the strictest vendor (Mistral: 9 of [a-zA-Z0-9]).
+    `seed` identifies the response (its id or time), and `ordinal` is the position of the call in it. The id has nine characters,
+    which satisfies the strictest vendor (Mistral: 9 of [a-zA-Z0-9]).
 
     >>> make_id("resp-1", 0) == make_id("resp-1", 0) != make_id("resp-1", 1)
     True

@@ -125,10 +125,10 @@ def _read_arguments(source: str, names: tuple[str, ...]) -> dict[str, Json] | No
 
 
 def _parse(source: str) -> ast.expr | None:
-    """Parse an expression; None if it is none.
+    """Parse an expression; None if the source is not one.
 
-    Some releases of CPython 3.11 and 3.12 mix up the depths of parses that two threads run at once, and fail although the source is
-    right (https://github.com/python/cpython/issues/106905): then it is parsed again.
+    Some releases of CPython 3.11 and 3.12 mix up the recursion depths of parsers in two threads, and raise SystemError although
+    the source is valid (https://github.com/python/cpython/issues/106905): then it is parsed again.
     """
     for _ in range(_PARSES):
         try:
@@ -146,6 +146,7 @@ def write_python(name: str, arguments: JsonObject) -> str:
 
 
 _PARSES = 100
+"""Maximum number of times that a source is parsed."""
 _MAX_DEPTH = 64
 _MAX_BITS = 1024
 """Maximum size of an integer literal; Python limits conversion of integers to 4,300 digits."""

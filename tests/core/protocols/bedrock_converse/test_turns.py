@@ -158,6 +158,19 @@ def test_documents_have_different_names_through_the_whole_conversation() -> None
     assert names == ["a", "a 2", "a 3"]
 
 
+def test_a_numbered_document_keeps_clear_of_names_that_end_in_numbers() -> None:
+    stems = ["a", "a 3", "a", "a", "a 2", "a"]
+    files = [FilePart(data=b"a", media_type="text/csv", filename=f"{stem}.csv") for stem in stems]
+    calls: Any = [{"id": "c", "name": "weather", "arguments": {}}]
+    question, _, results = build_turns(
+        Message(role="user", content=files[:3]),
+        Message(role="assistant", tool_calls=calls),
+        Message(role="tool", tool_call_id="c", content=files[3:]),
+    )
+    blocks = [*question["content"], *results["content"][0]["toolResult"]["content"]]
+    assert [block["document"]["name"] for block in blocks] == ["a", "a 3", "a 2", "a 4", "a 2 2", "a 5"]
+
+
 def test_image_detail_is_dropped_visibly() -> None:
     message = Message(role="user", content=[PNG.model_copy(update={"detail": "low"})])
     assert build_body_and_adjustments([message])[1] == [("image.detail", "dropped")]

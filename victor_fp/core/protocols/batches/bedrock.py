@@ -116,9 +116,8 @@ def bind_codec(endpoint: Endpoint, live: BedrockDialect, dialect: BedrockBatches
                 return Failure(fault)
             case Success(built):
                 body = built.json()
-                if (
-                    not isinstance(body, dict) or "toolConfig" not in body
-                ):  # it may also declare the tools of earlier calls
+                # Also without tools of its own, a request has a toolConfig if there are earlier calls.
+                if not isinstance(body, dict) or "toolConfig" not in body:
                     return Success(built)
         if live.find_policy(request.model).claude:
             return messages.request(replace(request, model=strip_version(request.model)))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from base64 import b64encode
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Literal, TypeAlias, assert_never
 
 import msgspec
@@ -100,11 +100,8 @@ class MediaSource(msgspec.Struct, frozen=True, kw_only=True):
     s3_location: S3Location | UnsetType = UNSET
 
 
-def build_block(part: Part, is_taken: Callable[[str], bool]) -> ContentBlock | Adjustment | None:
-    """Build the block of a part; None for an empty text, an Adjustment if it cannot be sent.
-
-    `is_taken` tells whether a document's name is in use: names must be unique in a request.
-    """
+def build_block(part: Part) -> ContentBlock | Adjustment | None:
+    """Build the block of a part; None for an empty text, an Adjustment if it cannot be sent."""
     match part:
         case TextPart(text=text):
             return ContentBlock(text=text) if text else None
@@ -116,7 +113,7 @@ def build_block(part: Part, is_taken: Callable[[str], bool]) -> ContentBlock | A
             return source if isinstance(source, Adjustment) else _build_audio(source)
         case FilePart():
             source = _read_source(part, _EXTENSIONS)
-            return source if isinstance(source, Adjustment) else _build_file(part, source, is_taken)
+            return source if isinstance(source, Adjustment) else _build_file(part, source)
         case _:
             assert_never(part)
 
@@ -139,7 +136,7 @@ def _build_audio(source: MediaSource) -> ContentBlock | Adjustment:
     )
 
 
-def _build_file(part: FilePart, source: MediaSource, is_taken: Callable[[str], bool]) -> ContentBlock | Adjustment:
+def _build_file(part: FilePart, source: MediaSource) -> ContentBlock | Adjustment:
     if source.media_type in IMAGES:
         return _build_image(source)
     if source.media_type in AUDIO:
@@ -153,12 +150,8 @@ def _build_file(part: FilePart, source: MediaSource, is_taken: Callable[[str], b
         form = "txt"
     if form is None:
         return _reject_format("messages.file", source, {**DOCUMENTS, **VIDEOS})
-    name = _make_unique_name(part.filename or "", is_taken)
-    return ContentBlock(
-        document=DocumentBlock(
-            format=form, name=name, source=DocumentSource(bytes=source.bytes, s3_location=source.s3_location)
-        )
-    )
+    content = DocumentSource(bytes=source.bytes, s3_location=source.s3_location)
+    return ContentBlock(document=DocumentBlock(format=form, name=_name_document(part.filename or ""), source=content))
 
 
 def _is_text(media_type: str) -> bool:
@@ -197,11 +190,22 @@ def _strip_parameters(media_type: str) -> str:
     return media_type.partition(";")[0].strip().lower()
 
 
-def _make_unique_name(filename: str, is_taken: Callable[[str], bool]) -> str:
-    """Return a document's name without its extension, in the characters that the vendor accepts, and unique."""
+def _name_document(filename: str) -> str:
+    """Return a document's name without its extension, in the characters that the vendor accepts."""
     stem = filename.rpartition(".")[0] or filename
-    base = _INVALID_IN_NAMES.sub(" ", stem).strip()[:180] or "document"
-    name, number = base, 2
-    while is_taken(name):
-        name, number = f"{base} {number}", number + 1
-    return name
+    return _INVALID_IN_NAMES.sub(" ", stem).strip()[:180] or "document"
+
+
+def make_unique_name(name: str, numbers: Mapping[str, int]) -> tuple[str, Mapping[str, int]]:
+    """Return the name, with a number if it is a key of `numbers`, and the entries to add to these.
+
+    `numbers` has the names in use, each with the number to try next, so that documents of one name do not try the same ones
+    again.
+
+    >>> make_unique_name("a", {}), make_unique_name("a", {"a": 2, "a 2": 2})
+    (('a', {'a': 2}), ('a 3', {'a 3': 2, 'a': 4}))
+    """
+    unique, number = name, numbers.get(name, 2)
+    while unique in numbers:
+        unique, number = f"{name} {number}", number + 1
+    return unique, {unique: 2, name: number}

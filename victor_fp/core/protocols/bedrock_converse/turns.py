@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import re
+from collections import ChainMap
 from collections.abc import Mapping, Sequence
-from collections.abc import Set as AbstractSet
 from itertools import groupby
 from operator import itemgetter
 from typing import Literal, TypeAlias, assert_never, cast
 
 import msgspec
 from msgspec import UNSET, UnsetType
+from msgspec.structs import replace
 from victor_fp_wire.bedrock_converse.request import (
     CachePointBlock,
     CitationGeneratedContent,
     CitationsContentBlock,
     ContentBlock,
+    DocumentBlock,
     ReasoningContentBlock,
     ReasoningTextBlock,
     SystemContentBlock,
@@ -28,7 +30,7 @@ from victor_fp_wire.bedrock_converse.request import Message as Turn
 from victor_fp.core.dialects.bedrock import BedrockDialect
 from victor_fp.core.json import Json
 from victor_fp.core.models.bedrock import BedrockPolicy
-from victor_fp.core.protocols.bedrock_converse.parts import IMAGE_DETAIL, build_block
+from victor_fp.core.protocols.bedrock_converse.parts import IMAGE_DETAIL, build_block, make_unique_name
 from victor_fp.core.request_building.conversation import (
     INSTRUCTIONS,
     SYSTEM_MOVED,
@@ -72,8 +74,8 @@ class ConverseBlocks(msgspec.Struct, frozen=True, gc=False):
     blocks: list[ContentBlock]
     unsupported: tuple[Adjustment, ...] = ()
     notes: tuple[Adjustment, ...] = ()
-    names: frozenset[str] = frozenset()
-    """Names of its documents."""
+    names: Mapping[str, int] = {}
+    """Names of its documents, each with the number to try next."""
 
 
 ConverseTurn: TypeAlias = tuple[ConverseRole, Sequence[ContentBlock]]
@@ -83,7 +85,7 @@ def build_turns(
     dialect: BedrockDialect, policy: BedrockPolicy, messages: Sequence[Message], *, system_turns: bool
 ) -> ConverseTurns:
     """Build turns. Leading system messages become the system field; unsupported content is listed."""
-    names: set[str] = set()
+    names: dict[str, int] = {}
     unsupported: list[Adjustment] = []
     notes: list[Adjustment] = []
     system: list[SystemContentBlock] = []
@@ -112,7 +114,7 @@ def build_turns(
         built = _build_blocks(dialect, policy, message, names)
         unsupported += built.unsupported
         notes += built.notes
-        names |= built.names
+        names.update(built.names)
         if built.blocks:
             is_marked = _has_cache_mark(policy, message, "messages")
             turns.append((role, _mark_last(built.blocks) if is_marked else built.blocks))
@@ -144,7 +146,7 @@ def _list_texts(message: Message) -> list[str]:
 
 
 def _build_blocks(
-    dialect: BedrockDialect, policy: BedrockPolicy, message: Message, names: AbstractSet[str]
+    dialect: BedrockDialect, policy: BedrockPolicy, message: Message, names: dict[str, int]
 ) -> ConverseBlocks:
     """Build the blocks of a message; `names` are those of earlier documents."""
     if message.role == "assistant":
@@ -158,24 +160,26 @@ def _build_blocks(
     return _build_result(policy, message, parts) if message.role == "tool" else parts
 
 
-def _build_parts(message: Message, used: AbstractSet[str]) -> ConverseBlocks:
+def _build_parts(message: Message, used: dict[str, int]) -> ConverseBlocks:
     if isinstance(message.content, str):
         return ConverseBlocks([ContentBlock(text=text) for text in _list_texts(message)])
     blocks: list[ContentBlock] = []
     unsupported: list[Adjustment] = []
-    names: set[str] = set()
+    names: dict[str, int] = {}
     for part in message.content:
-        match build_block(part, lambda name: name in used or name in names):
+        match build_block(part):
             case Adjustment() as refused:
                 unsupported.append(refused)
             case None:
                 pass
+            case ContentBlock(document=DocumentBlock() as document) as found:
+                name, added = make_unique_name(document.name, ChainMap(names, used))
+                names.update(added)
+                blocks.append(replace(found, document=replace(document, name=name)))
             case found:
                 blocks.append(found)
-                if found.document is not UNSET:
-                    names.add(found.document.name)
     has_detail = any(isinstance(part, ImagePart) and part.detail in ("low", "high") for part in message.content)
-    return ConverseBlocks(blocks, tuple(unsupported), (IMAGE_DETAIL,) if has_detail else (), frozenset(names))
+    return ConverseBlocks(blocks, tuple(unsupported), (IMAGE_DETAIL,) if has_detail else (), names)
 
 
 def _build_result(policy: BedrockPolicy, message: Message, parts: ConverseBlocks) -> ConverseBlocks:

@@ -12,9 +12,9 @@ from victor_fp_wire.bedrock_invoke.request import InvokeModelRequest
 from victor_fp.core.dialects.reranking import BedrockRerank
 from victor_fp.core.faults import Fault
 from victor_fp.core.json import Undecodable
-from victor_fp.core.protocols.operations import build_decoder
+from victor_fp.core.protocols.operations import build_decoder, replace_none
 from victor_fp.core.protocols.retrieval import DecodedRanking, RerankCodec, collect_scores
-from victor_fp.core.protocols.retrieval_support import build_retrieval, replace_none, resolve_truncation
+from victor_fp.core.protocols.retrieval_support import build_retrieval, resolve_truncation
 from victor_fp.core.requests import Endpoint, HttpRequest
 from victor_fp.core.result import outcome
 from victor_fp.core.retrieval.embeddings import RerankRequest

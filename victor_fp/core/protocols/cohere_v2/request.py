@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import TypeVar
-
 from msgspec import UNSET, UnsetType
 from returns.result import Result
 from victor_fp_wire.cohere_v2 import request as wire
@@ -16,10 +14,8 @@ from victor_fp.core.protocols.cohere_v2.messages import build_messages
 from victor_fp.core.protocols.cohere_v2.sampling import build_sampling
 from victor_fp.core.protocols.cohere_v2.thinking import build_thinking
 from victor_fp.core.protocols.cohere_v2.tools import build_tools
-from victor_fp.core.protocols.operations import build_chat
+from victor_fp.core.protocols.operations import build_chat, replace_none
 from victor_fp.core.requests import Adjustment, ChatRequest, Endpoint, HttpRequest, resolve_unsupported
-
-_T = TypeVar("_T")
 
 
 def write(endpoint: Endpoint, dialect: CohereDialect, request: ChatRequest) -> Result[HttpRequest, Fault]:
@@ -38,13 +34,13 @@ def write(endpoint: Endpoint, dialect: CohereDialect, request: ChatRequest) -> R
         tool_choice=tooling.choice,
         strict_tools=tooling.strict,
         response_format=_format(options),
-        max_tokens=_replace_none(request.max_tokens),
+        max_tokens=replace_none(request.max_tokens),
         stop_sequences=sampling.stop,
         temperature=sampling.temperature,
-        seed=_replace_none(options.seed),
+        seed=replace_none(options.seed),
         frequency_penalty=sampling.frequency_penalty,
         presence_penalty=sampling.presence_penalty,
-        k=_replace_none(options.top_k),
+        k=replace_none(options.top_k),
         p=sampling.top_p,
         logprobs=UNSET if options.logprobs is None or options.logprobs is False else True,
         thinking=thinking,
@@ -63,10 +59,6 @@ def _format(options: Options) -> wire.ResponseFormat | UnsetType:
     return wire.ResponseFormat(
         type="json_object", json_schema=UNSET if requested.kind == "json" else dict(requested.schema)
     )
-
-
-def _replace_none(value: _T | None) -> _T | UnsetType:
-    return UNSET if value is None else value
 
 
 def _list_unsupported(options: Options) -> list[Adjustment]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal, TypeAlias, TypeVar
+from typing import Literal, TypeAlias
 
 from msgspec import UNSET, UnsetType
 from returns.result import Failure, Result
@@ -26,7 +26,7 @@ from victor_fp.core.options import ResponseFormat
 from victor_fp.core.protocols.gemini.contents import GeminiConversation, build_conversation
 from victor_fp.core.protocols.gemini.json_schema import to_wire_schema
 from victor_fp.core.protocols.gemini.thinking import build_thinking_config
-from victor_fp.core.protocols.operations import build_chat
+from victor_fp.core.protocols.operations import build_chat, replace_none
 from victor_fp.core.requests import (
     Adjustment,
     ChatRequest,
@@ -36,8 +36,6 @@ from victor_fp.core.requests import (
     resolve_unsupported,
 )
 from victor_fp.core.types import ToolDefinition
-
-T = TypeVar("T")
 
 _RESOLUTIONS: dict[str | None, Literal["MEDIA_RESOLUTION_LOW", "MEDIA_RESOLUTION_HIGH"]] = {
     "low": "MEDIA_RESOLUTION_LOW",
@@ -102,25 +100,22 @@ def build_body(
     if options.parallel_tool_calls is False:
         reason = "the API does not support limiting parallel calls"
         unsupported.append(Adjustment(parameter="parallel_tool_calls", reason=reason))
-    choice = request.options.tool_choice
-    if not request.tools and (choice == "required" or isinstance(choice, dict)):
+    choice = options.tool_choice
+    has_tools = bool(request.tools) or "tools" in options.extra_body
+    if not has_tools and (choice == "required" or isinstance(choice, dict)):
         unsupported.append(Adjustment(parameter="tool_choice", reason="there are no tools to choose from"))
         choice = None
     tools, in_tools = _build_tools(request.tools, policy)
     config, in_config = _build_generation_config(request, policy, conversation)
     body = GenerateContentRequest(
         contents=conversation.contents,
-        system_instruction=_replace_none(conversation.system),
+        system_instruction=replace_none(conversation.system),
         tools=tools,
         tool_config=_build_tool_config(request.tools, choice, policy),
         generation_config=config,
         service_tier=tier,
     )
     return body, [*unsupported, *in_tools, *in_config], conversation.notes
-
-
-def _replace_none(value: T | None) -> T | UnsetType:
-    return UNSET if value is None else value
 
 
 def _build_generation_config(
@@ -132,13 +127,13 @@ def _build_generation_config(
     logprobs = options.logprobs
     config = GenerationConfig(
         max_output_tokens=_choose_max_tokens(request, thinking),
-        temperature=_replace_none(request.temperature),
-        top_p=_replace_none(options.top_p),
-        top_k=_replace_none(options.top_k),
-        seed=_replace_none(options.seed),
+        temperature=replace_none(request.temperature),
+        top_p=replace_none(options.top_p),
+        top_k=replace_none(options.top_k),
+        seed=replace_none(options.seed),
         stop_sequences=UNSET if options.stop is None else list(options.stop),
-        presence_penalty=_replace_none(options.presence_penalty),
-        frequency_penalty=_replace_none(options.frequency_penalty),
+        presence_penalty=replace_none(options.presence_penalty),
+        frequency_penalty=replace_none(options.frequency_penalty),
         response_logprobs=UNSET if logprobs is None or logprobs is False else True,
         logprobs=UNSET if logprobs is None or isinstance(logprobs, bool) else logprobs,
         response_mime_type=mime_type,

@@ -199,15 +199,16 @@ def _merge_usage(old: UsageMetadata | None, new: UsageMetadata) -> UsageMetadata
 def _report_usage(usage: UsageMetadata) -> UsageReported:
     """Return the usage. The vendor counts thoughts apart from candidates, and server tool results apart from the prompt."""
     return UsageReported(
-        prompt_tokens=_sum(usage.prompt_token_count, usage.tool_use_prompt_token_count),
-        completion_tokens=_sum(usage.candidates_token_count, usage.thoughts_token_count),
+        prompt_tokens=sum_counts(usage.prompt_token_count, usage.tool_use_prompt_token_count),
+        completion_tokens=sum_counts(usage.candidates_token_count, usage.thoughts_token_count),
         total_tokens=usage.total_token_count,
         cache_read_input_tokens=usage.cached_content_token_count,
         reasoning_tokens=usage.thoughts_token_count,
     )
 
 
-def _sum(count: int | None, additional: int | None) -> int | None:
+def sum_counts(count: int | None, additional: int | None) -> int | None:
+    """Return the sum of two counts, of which each may be missing; None if both are."""
     return count if additional is None else (count or 0) + additional
 
 

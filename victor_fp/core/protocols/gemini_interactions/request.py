@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal, TypeVar
+from typing import Literal
 
 from msgspec import UNSET, UnsetType
 from msgspec.structs import replace
@@ -22,12 +22,10 @@ from victor_fp.core.faults import Fault, InvalidRequest
 from victor_fp.core.long_running.background import is_background_request
 from victor_fp.core.options import Options, ResponseFormat
 from victor_fp.core.protocols.gemini_interactions.steps_sent import build_steps, join_instructions
-from victor_fp.core.protocols.operations import build_chat
+from victor_fp.core.protocols.operations import build_chat, replace_none
 from victor_fp.core.requests import Adjustment, ChatRequest, Endpoint, HttpRequest, resolve_unsupported
 from victor_fp.core.result import outcome
 from victor_fp.core.types import ToolDefinition
-
-T = TypeVar("T")
 
 _APPENDED = frozenset({"tools"})
 """Arrays of `extra_body` that extend the built ones: Google's server tools alongside the caller's functions."""
@@ -53,11 +51,11 @@ def build_interaction(
         case Success(adjustments):
             pass
     config = GenerationConfig(
-        temperature=_replace_none(request.temperature),
-        top_p=_replace_none(options.top_p),
-        seed=_replace_none(options.seed),
+        temperature=replace_none(request.temperature),
+        top_p=replace_none(options.top_p),
+        seed=replace_none(options.seed),
         stop_sequences=UNSET if options.stop is None else list(options.stop),
-        max_output_tokens=_replace_none(request.max_tokens),
+        max_output_tokens=replace_none(request.max_tokens),
         thinking_level=level,
         thinking_summaries=UNSET if level is UNSET else "auto",
         tool_choice=choice,
@@ -72,7 +70,7 @@ def build_interaction(
         service_tier=tier,
         stream=True if request.stream else UNSET,
         store=_choose_store(dialect, options),
-        previous_interaction_id=_replace_none(previous_id),
+        previous_interaction_id=replace_none(previous_id),
         background=True if _is_background(options) else UNSET,
     )
     built = build_chat(
@@ -94,10 +92,6 @@ def _choose_store(dialect: InteractionsDialect, options: Options) -> bool | Unse
     return False if dialect.stateless else UNSET
 
 
-def _replace_none(value: T | None) -> T | UnsetType:
-    return UNSET if value is None else value
-
-
 def _build_tool(tool: ToolDefinition) -> FunctionTool:
     return FunctionTool(name=tool.name, description=tool.description or UNSET, parameters=tool.parameters)
 
@@ -110,7 +104,7 @@ def _choose_tool(
             return UNSET, []
         case "auto" | "none" as choice:
             return choice, []
-        case _ if not request.tools:
+        case _ if not request.tools and "tools" not in request.options.extra_body:
             return UNSET, [Adjustment(parameter="tool_choice", reason="there are no tools to choose from")]
         case "required":
             return "any", []
@@ -142,7 +136,7 @@ def _choose_tier(dialect: InteractionsDialect, options: Options) -> tuple[Tier |
     if options.service_tier not in dialect.service_tiers:
         reason = f"{options.service_tier!r} is not one of {', '.join(dialect.service_tiers)}"
         return UNSET, [Adjustment(parameter="service_tier", reason=reason)]
-    return _replace_none(dialect.service_tiers[options.service_tier]), []
+    return replace_none(dialect.service_tiers[options.service_tier]), []
 
 
 def _build_format(form: ResponseFormat | None) -> TextFormat | UnsetType:

@@ -12,6 +12,7 @@ from victor_fp.core.faults import Cancelled, Fault, InvalidResponse, ServerFaile
 from victor_fp.core.json import Json, Undecodable, encode_json
 from victor_fp.core.protocols.gemini.errors import fault_from_error, find_status, is_error
 from victor_fp.core.protocols.gemini.notes import to_plain
+from victor_fp.core.protocols.gemini.response import sum_counts
 from victor_fp.core.protocols.gemini_interactions.steps_received import begin_step, end_step
 from victor_fp.core.protocols.operations import build_decoder
 from victor_fp.core.requests import Endpoint
@@ -110,13 +111,9 @@ def _find_fault(endpoint: Endpoint, interaction: Interaction, status: str) -> Fa
 def _read_usage(usage: InteractionUsage) -> UsageReported:
     """Return the usage. The vendor counts thoughts apart from the output, and server tool results apart from the input."""
     return UsageReported(
-        prompt_tokens=_sum(usage.total_input_tokens, usage.total_tool_use_tokens),
-        completion_tokens=_sum(usage.total_output_tokens, usage.total_thought_tokens),
+        prompt_tokens=sum_counts(usage.total_input_tokens, usage.total_tool_use_tokens),
+        completion_tokens=sum_counts(usage.total_output_tokens, usage.total_thought_tokens),
         total_tokens=usage.total_tokens,
         cache_read_input_tokens=usage.total_cached_tokens,
         reasoning_tokens=usage.total_thought_tokens,
     )
-
-
-def _sum(count: int | None, additional: int | None) -> int | None:
-    return count if additional is None else (count or 0) + additional

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TypedDict, TypeVar
+from typing import TypedDict
 
 from msgspec import UNSET, UnsetType
 from returns.result import Failure, Result, Success
@@ -14,12 +14,10 @@ from victor_fp.core.dialects.ollama import OllamaDialect
 from victor_fp.core.faults import Fault
 from victor_fp.core.json import Json
 from victor_fp.core.protocols.ollama_chat.messages import build_messages, note_changes
-from victor_fp.core.protocols.operations import build_chat
+from victor_fp.core.protocols.operations import build_chat, replace_none
 from victor_fp.core.requests import Adjustment, ChatRequest, Endpoint, HttpRequest, resolve_unsupported
 from victor_fp.core.result import outcome
 from victor_fp.core.types import ToolDefinition
-
-_T = TypeVar("_T")
 
 
 def write(endpoint: Endpoint, dialect: OllamaDialect, request: ChatRequest) -> Result[HttpRequest, Fault]:
@@ -83,14 +81,14 @@ def _build_body(dialect: OllamaDialect, request: ChatRequest, messages: list[wir
 def _build_runtime_options(request: ChatRequest) -> wire.ModelOptions | UnsetType:
     requested = request.options
     options = wire.ModelOptions(
-        temperature=_replace_none(request.temperature),
-        num_predict=_replace_none(request.max_tokens),
-        top_p=_replace_none(requested.top_p),
-        top_k=_replace_none(requested.top_k),
-        seed=_replace_none(requested.seed),
+        temperature=replace_none(request.temperature),
+        num_predict=replace_none(request.max_tokens),
+        top_p=replace_none(requested.top_p),
+        top_k=replace_none(requested.top_k),
+        seed=replace_none(requested.seed),
         stop=UNSET if requested.stop is None else list(requested.stop),
-        presence_penalty=_replace_none(requested.presence_penalty),
-        frequency_penalty=_replace_none(requested.frequency_penalty),
+        presence_penalty=replace_none(requested.presence_penalty),
+        frequency_penalty=replace_none(requested.frequency_penalty),
     )
     return UNSET if options == wire.ModelOptions() else options
 
@@ -131,10 +129,6 @@ def _has_logprobs(request: ChatRequest) -> bool:
 def _count_alternatives(request: ChatRequest) -> int | UnsetType:
     logprobs = request.options.logprobs
     return UNSET if logprobs is None or isinstance(logprobs, bool) else logprobs
-
-
-def _replace_none(value: _T | None) -> _T | UnsetType:
-    return UNSET if value is None else value
 
 
 def _list_unsupported(dialect: OllamaDialect, request: ChatRequest) -> list[Adjustment]:

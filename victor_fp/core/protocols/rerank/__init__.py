@@ -16,12 +16,11 @@ from victor_fp_wire.rerank.response import RerankResponse
 from victor_fp.core.dialects.reranking import CohereRerank, RerankAdditions
 from victor_fp.core.faults import Fault
 from victor_fp.core.json import Undecodable
-from victor_fp.core.protocols.operations import build_decoder
+from victor_fp.core.protocols.operations import build_decoder, replace_none
 from victor_fp.core.protocols.retrieval import DecodedRanking, RerankCodec, collect_scores, report_usage
 from victor_fp.core.protocols.retrieval_support import (
     CUT_AT_MODEL_LENGTH,
     build_retrieval,
-    replace_none,
     resolve_truncation,
 )
 from victor_fp.core.requests import Endpoint, HttpRequest
