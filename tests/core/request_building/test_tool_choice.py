@@ -17,7 +17,9 @@ def test_a_choice_among_no_tools_is_refused_or_dropped(provider: str, choice: To
     assert body == build_body(provider)
 
 
-@pytest.mark.parametrize("provider", ["openai-responses", "google", "google-interactions"])
+@pytest.mark.parametrize(
+    "provider", ["openai", "mistral", "openai-responses", "anthropic", "google", "google-interactions"]
+)
 def test_a_choice_among_tools_of_extra_body_is_sent(provider: str) -> None:
     given = {"tools": [{"name": "f"}]}
     assert get_adjustments(provider, tool_choice="required", extra_body=given) == {}

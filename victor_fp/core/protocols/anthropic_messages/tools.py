@@ -34,10 +34,9 @@ def build_tools(policy: ClaudePolicy, request: ChatRequest, *, budgeted: bool) -
     choice, parallel = request.options.tool_choice, request.options.parallel_tool_calls
     forced = choice == "required" or isinstance(choice, dict)
     refused: list[Adjustment] = []
-    if forced and not request.tools:
-        refused.append(Adjustment(parameter="tool_choice", reason="there are no tools to choose from"))
-    if not request.tools:
-        return AnthropicTooling(unsupported=tuple(refused))
+    if not request.tools and "tools" not in request.options.extra_body:
+        missing = Adjustment(parameter="tool_choice", reason="there are no tools to choose from")
+        return AnthropicTooling(unsupported=(missing,) if forced else ())
     if forced and (budgeted or not policy.forced_tools):
         reason = "a thinking budget allows only auto and none" if budgeted else "this model accepts only auto and none"
         refused.append(Adjustment(parameter="tool_choice", reason=reason, action="changed"))
@@ -45,7 +44,7 @@ def build_tools(policy: ClaudePolicy, request: ChatRequest, *, budgeted: bool) -
     if not policy.structured and any(tool.strict for tool in request.tools):
         reason = "this model does not enforce tool schemas"
         refused += [Adjustment(parameter="tools.strict", reason=reason) for tool in request.tools if tool.strict]
-    tools = [_build_tool(policy, tool) for tool in request.tools]
+    tools = [_build_tool(policy, tool) for tool in request.tools] or UNSET
     return AnthropicTooling(tools=tools, choice=_build_choice(choice, parallel=parallel), unsupported=tuple(refused))
 
 

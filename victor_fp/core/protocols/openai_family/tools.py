@@ -29,10 +29,10 @@ class ToolUse(msgspec.Struct, frozen=True, kw_only=True):
 NO_TOOLS = ToolUse()
 
 
-def accept_tools(rules: Rules, request: ChatRequest, *, has_own_tools: bool = False) -> ToolUse:
-    """Return tools and tool choice; `has_own_tools`: the caller's `extra_body` has server tools."""
+def accept_tools(rules: Rules, request: ChatRequest) -> ToolUse:
+    """Return tools and tool choice. Tools of `extra_body`, such as server tools, may be chosen among as well."""
     choice, parallel = request.options.tool_choice, request.options.parallel_tool_calls
-    if not request.tools and not has_own_tools:
+    if not request.tools and "tools" not in request.options.extra_body:
         if choice in (None, "auto", "none"):
             return NO_TOOLS
         return ToolUse(adjustments=(Adjustment(parameter="tool_choice", reason="there are no tools to choose from"),))

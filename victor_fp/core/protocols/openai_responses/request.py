@@ -73,7 +73,7 @@ def _build_body(
     items, in_input = build_input(rules, request)
     options = accept_options(rules, request, TOKENS_FIELDS)
     thinking = accept_thinking(rules, request)
-    tool_use = accept_tools(rules, request, has_own_tools="tools" in extras)
+    tool_use = accept_tools(rules, request)
     answer_format, in_format = accept_format(rules, request)
     state = accept_state(rules, request, extras)
     in_text = dialect.format_as == "text"
