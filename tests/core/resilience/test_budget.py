@@ -18,6 +18,7 @@ from victor_fp.core.resilience.budget import (
     release,
     reserve,
     settle,
+    sum_amounts,
 )
 from victor_fp.core.usage.cost import PricedUsage
 
@@ -88,12 +89,38 @@ def test_a_budget_without_bounds_refuses_nothing() -> None:
         assert shortage is None
 
 
+def test_changes_are_added_to_what_others_changed_and_the_mark_is_that_of_the_last_change() -> None:
+    budget = Budget()
+    base = Spending(budget=budget, spent=Amount(usd=4.0, tokens=40, requests=4), mark="base")
+    shared = Spending(budget=budget, spent=Amount(usd=5.0, tokens=50, requests=5), mark="shared")
+    mine = Spending(budget=budget, spent=Amount(usd=6.5, tokens=47, requests=6), mark="mine")
+    assert merge_changes(shared, base, mine) == Spending(
+        budget=budget, spent=Amount(usd=7.5, tokens=57, requests=7), mark="mine"
+    )
+    assert merge_changes(shared, base, base) == shared
+
+
+def test_amounts_that_are_taken_back_twice_are_not_negative() -> None:
+    budget = Budget()
+    base = Spending(budget=budget, reserved=Amount(usd=2.0, tokens=20, requests=2))
+    empty = Spending(budget=budget)
+    assert merge_changes(empty, base, empty).reserved == Amount(usd=0.0, tokens=0, requests=0)
+
+
+def test_amounts_of_several_calls_are_summed_at_the_price_of_the_batch() -> None:
+    total = sum_amounts([Amount(usd=2.0, tokens=5, requests=3), Amount(usd=1.0, tokens=1)], price_factor=0.5)
+    assert total == Amount(usd=1.5, tokens=6, requests=4)
+    assert sum_amounts([Amount(usd=2.0)]) == Amount(usd=2.0)
+    assert sum_amounts([]) == Amount(requests=0)
+
+
 def test_a_budget_in_money_needs_a_price() -> None:
     def compute_price(sale: PricedUsage) -> float | None:
-        return 0.001 * sale.usage["completion_tokens"] if "known" in sale.models else None
+        usage = sale.usage
+        return 0.5 * usage["prompt_tokens"] + 0.25 * usage["completion_tokens"] if "known" in sale.models else None
 
     dollars = Budget(usd=1.0)
-    assert estimate_amount(dollars, compute_price, "known", 10, 200) == Amount(usd=0.2, tokens=210)
+    assert estimate_amount(dollars, compute_price, "known", 10, 200) == Amount(usd=55.0, tokens=210)
     assert estimate_amount(dollars, compute_price, "other", 10, 200) is None
     assert estimate_amount(dollars, None, "known", 10, 200) is None
     assert estimate_amount(Budget(tokens=5), None, "known", 10, 200) == Amount(tokens=210)
