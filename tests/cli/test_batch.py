@@ -87,7 +87,7 @@ def test_a_failed_row_ends_with_exit_code_1_and_can_be_retried(
     status = json.loads(victor("batch", "status", ledger, "--json", env=keyed).stdout)
     assert (status["read"], status["done"], status["failed"], status["left"]) == (3, 2, 1, 0)
     assert status["faults"] == {"InvalidRequest": 1}
-    assert "1 rows are open again" in victor("batch", "retry", ledger, env=keyed).stdout
+    assert "1 rows are unfinished again" in victor("batch", "retry", ledger, env=keyed).stdout
     assert json.loads(victor("batch", "status", ledger, "--json", env=keyed).stdout)["left"] == 1
     victor(*command, "--resume", env=keyed)
     assert [prompt_of(one) for one in server.received[3:]] == ["refuse this"]
@@ -120,7 +120,7 @@ def test_a_schema_asks_for_json_and_a_mismatch_is_a_failure(
     mismatch = read_results(out)["r1"]
     assert (mismatch["status"], mismatch["error"]["type"]) == ("failed", "InvalidResponse")
     assert mismatch["response"]["content"] == '{"town": 1}'
-    assert "1 rows are open again" in victor("batch", "retry", f"{out}.ledger", env=keyed).stdout
+    assert "1 rows are unfinished again" in victor("batch", "retry", f"{out}.ledger", env=keyed).stdout
 
 
 @pytest.mark.slow
