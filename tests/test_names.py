@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import TypeAlias
 
@@ -456,12 +457,14 @@ PRIVATE_PROSE = re.compile(
 Files: TypeAlias = list[tuple[str, ast.Module]]
 
 
+@cache
+def parse_file(path: Path) -> ast.Module:
+    return ast.parse(path.read_text(encoding="utf-8"))
+
+
 @pytest.fixture(scope="module")
 def files() -> Files:
-    return [
-        (path.relative_to(PACKAGE.parent).as_posix(), ast.parse(path.read_text(encoding="utf-8")))
-        for path in sorted(PACKAGE.rglob("*.py"))
-    ]
+    return [(path.relative_to(PACKAGE.parent).as_posix(), parse_file(path)) for path in sorted(PACKAGE.rglob("*.py"))]
 
 
 def iterate_definitions(body: list[ast.stmt]) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef]:
@@ -509,7 +512,7 @@ def test_a_function_of_the_tests_begins_with_a_verb() -> None:
     wrong = [
         f"{path.relative_to(TESTS).as_posix()}:{node.lineno}: {node.name}"
         for path in sorted(TESTS.rglob("*.py"))
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        for node in ast.walk(parse_file(path))
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
         and not node.name.startswith(("test_", "pytest_", "__"))
         and not any(noun in ast.unparse(one) for one in node.decorator_list for noun in nouns)
@@ -550,10 +553,7 @@ def test_a_class_name_means_one_thing(files: Files) -> None:
 
 @pytest.fixture(scope="module")
 def modules_of_tests() -> Files:
-    return [
-        (path.relative_to(TESTS.parent).as_posix(), ast.parse(path.read_text(encoding="utf-8")))
-        for path in sorted(TESTS.rglob("*.py"))
-    ]
+    return [(path.relative_to(TESTS.parent).as_posix(), parse_file(path)) for path in sorted(TESTS.rglob("*.py"))]
 
 
 def is_private(name: str) -> bool:
