@@ -92,6 +92,7 @@ VERBS = frozenset(
         "detect",
         "digest",
         "discard",
+        "divide",
         "disconnect",
         "discover",
         "disown",
@@ -115,8 +116,8 @@ VERBS = frozenset(
         "exclude",
         "execute",
         "expand",
-        "expire",
         "expect",
+        "expire",
         "explain",
         "export",
         "extend",
@@ -257,6 +258,7 @@ VERBS = frozenset(
         "replay",
         "reply",
         "report",
+        "represent",
         "request",
         "require",
         "rerank",
@@ -270,6 +272,7 @@ VERBS = frozenset(
         "resume",
         "retain",
         "retire",
+        "retrieve",
         "retry",
         "return",
         "revive",
@@ -355,6 +358,7 @@ VERBS = frozenset(
         "use",
         "validate",
         "verify",
+        "visit",
         "wait",
         "wake",
         "walk",
@@ -505,6 +509,22 @@ def iterate_functions(files: Files) -> Iterator[tuple[str, str]]:
 def test_a_function_begins_with_a_verb(files: Files) -> None:
     wrong = [f"{place}: {name}" for place, name in iterate_functions(files) if not is_well_named(name)]
     assert not wrong, "begin with a verb of VERBS, or explain the name in EXCEPTIONS:\n" + "\n".join(wrong)
+
+
+def test_a_function_in_a_function_begins_with_a_verb(files: Files) -> None:
+    wrong = [
+        f"{path}:{inner.lineno}: {inner.name}"
+        for path, module in files
+        for outer in ast.walk(module)
+        if isinstance(outer, ast.FunctionDef | ast.AsyncFunctionDef)
+        for inner in ast.walk(outer)
+        if isinstance(inner, ast.FunctionDef | ast.AsyncFunctionDef)
+        and inner is not outer
+        and inner.name != "_"  # registered by a decorator
+        and not inner.name.startswith("__")
+        and not is_well_named(inner.name)
+    ]
+    assert not wrong, "begin with a verb of VERBS:\n" + "\n".join(wrong)
 
 
 def test_a_function_of_the_tests_begins_with_a_verb() -> None:

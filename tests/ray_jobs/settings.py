@@ -32,7 +32,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     per_minute: int | None = None
     """Requests per minute of all workers together."""
     recovery_timeout: float | None = None
-    """Seconds for which a breaker is open; None is no breaker."""
+    """Seconds for which a breaker is open; without a breaker it is None."""
     budget: int | None = None
     """Requests of all workers together."""
     redis: str | None = None

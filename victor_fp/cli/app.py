@@ -172,7 +172,7 @@ def embed(
     )
     chosen = _parse_purpose(purpose)
 
-    def command(terminal: Terminal) -> int:
+    def run_command(terminal: Terminal) -> int:
         import sys
 
         from victor_fp.cli.embedding import EmbedCommand
@@ -183,7 +183,7 @@ def embed(
         )
         return run(target, options, sys.stdin, terminal)
 
-    run_and_exit(command)
+    run_and_exit(run_command)
 
 
 def _parse_purpose(word: str | None) -> Purpose | None:

@@ -294,7 +294,7 @@ async def _converse(
             terminal, build_usage_error("a conversation requires prompt_toolkit, which is not installed", todo=todo)
         )
 
-    def opened(name: str) -> Result[BaseProvider, CommandError]:
+    def open_named(name: str) -> Result[BaseProvider, CommandError]:
         target = TargetOptions(timeout=session.target.timeout)
         return open_provider(Selection(provider=name), target, terminal)
 
@@ -306,7 +306,7 @@ async def _converse(
             options,
             terminal,
             reader,
-            open_provider=opened,
+            open_provider=open_named,
             log=_make_log(session, terminal),
             conversation=session.conversation,
             attachments=session.attachments,

@@ -38,13 +38,13 @@ def run_models(target: TargetOptions, terminal: Terminal) -> int:
     """List the models of a provider."""
     from victor_fp.cli.tables import show_models
 
-    def shown_as_table(provider: BaseProvider, found: Sequence[ModelInfo]) -> int:
+    def show_as_table(provider: BaseProvider, found: Sequence[ModelInfo]) -> int:
         if not found:
             terminal.note(f"victor: {provider.name} lists no models")
         show_models(terminal, found)
         return ExitCode.OK
 
-    return _run_with_models(target, terminal, shown_as_table)
+    return _run_with_models(target, terminal, show_as_table)
 
 
 def refresh_limits(target: TargetOptions, out: Path | None, terminal: Terminal) -> int:
@@ -54,39 +54,39 @@ def refresh_limits(target: TargetOptions, out: Path | None, terminal: Terminal) 
     if target.provider is None:
         return report_error(terminal, build_usage_error("--refresh requires a provider", todo="Pass it: -p NAME"))
 
-    def kept(provider: BaseProvider, found: Sequence[ModelInfo]) -> int:
+    def store(provider: BaseProvider, found: Sequence[ModelInfo]) -> int:
         error = store_limits(provider, found, out, terminal)
         return ExitCode.OK if error is None else report_error(terminal, error)
 
-    return _run_with_models(target, terminal, kept)
+    return _run_with_models(target, terminal, store)
 
 
 def _run_with_models(
     target: TargetOptions, terminal: Terminal, use: Callable[[BaseProvider, Sequence[ModelInfo]], int]
 ) -> int:
-    async def listed(provider: BaseProvider) -> int:
+    async def list_and_use(provider: BaseProvider) -> int:
         try:
             return use(provider, await provider.list_models())
         except ProviderError as error:
             return report_error(terminal, error_from_fault(error.fault, find_server_address(provider)))
 
-    async def asked() -> int:
-        return await run_with_provider(await choose_provider(target, terminal), target, terminal, listed)
+    async def run() -> int:
+        return await run_with_provider(await choose_provider(target, terminal), target, terminal, list_and_use)
 
-    return asyncio.run(asked())
+    return asyncio.run(run())
 
 
 def check(target: TargetOptions, terminal: Terminal) -> int:
     """Send a small request and report what works."""
     from victor_fp.cli.check import run_check
 
-    async def tried(provider: BaseProvider) -> int:
+    async def check(provider: BaseProvider) -> int:
         error = await run_check(provider, target.model, terminal, os.environ)
         return ExitCode.OK if error is None else report_error(terminal, error)
 
     name, named = split_model_name(target.provider or "local", ProviderRegistry.is_registered)
     target = msgspec.structs.replace(target, provider=name, model=target.model or named)
-    return asyncio.run(run_with_provider(Selection(provider=name), target, terminal, tried))
+    return asyncio.run(run_with_provider(Selection(provider=name), target, terminal, check))
 
 
 def run_codegen(
@@ -136,9 +136,9 @@ def open_provider(
 ) -> Result[BaseProvider, CommandError]:
     """Create the selected provider."""
 
-    def made(settings: Mapping[str, str]) -> Result[BaseProvider, CommandError]:
+    def create(settings: Mapping[str, str]) -> Result[BaseProvider, CommandError]:
         return create_provider(
             selection.provider, terminal, base_url=target.base_url, timeout=target.timeout, settings=settings
         )
 
-    return parse_settings(target.settings).bind(made)
+    return parse_settings(target.settings).bind(create)

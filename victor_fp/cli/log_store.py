@@ -208,7 +208,7 @@ class LogStore(msgspec.Struct, frozen=True):
             (conversation,),
         )
 
-        def built(rows: list[tuple[Any, ...]]) -> Result[LoggedConversation | None, LogFailed]:
+        def build_conversation(rows: list[tuple[Any, ...]]) -> Result[LoggedConversation | None, LogFailed]:
             try:
                 turns = tuple(_turn(row[6:]) for row in rows)
                 pairs = [
@@ -233,7 +233,7 @@ class LogStore(msgspec.Struct, frozen=True):
                 )
             )
 
-        return rows.bind(built)
+        return rows.bind(build_conversation)
 
     def search(self, text: str, limit: int) -> Result[list[FoundTurn], LogFailed]:
         """Return the latest turns whose prompt or response contains every word of a text, case-insensitively."""

@@ -44,8 +44,8 @@ def make_cleaner(environment: Mapping[str, str]) -> CleanText:
     """
 
     @cache
-    def secrets() -> tuple[str, ...]:
+    def list_secrets() -> tuple[str, ...]:
         named = (value.strip() for name, value in environment.items() if is_secret_name(name))
         return (*named, *open_key_file(environment).read().value_or({}).values())
 
-    return lambda text: redact_text(hide_secrets(text, secrets()), names=True)
+    return lambda text: redact_text(hide_secrets(text, list_secrets()), names=True)

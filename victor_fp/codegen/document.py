@@ -78,7 +78,7 @@ def _parse_yaml(name: str, data: bytes) -> object:
             f"pyyaml is not installed, but required for {name}: pip install 'victor-fp[codegen]'"
         ) from None
 
-    def children(node: yaml.Node) -> list[yaml.Node]:
+    def list_children(node: yaml.Node) -> list[yaml.Node]:
         if isinstance(node, yaml.MappingNode):
             return [inner for pair in node.value for inner in pair]
         return list(node.value) if isinstance(node, yaml.SequenceNode) else []
@@ -88,7 +88,7 @@ def _parse_yaml(name: str, data: bytes) -> object:
         node = loader.get_single_node()
         if node is None:
             return None
-        _require_bounds(name, find_excess(node, children))  # before merge keys and aliases are expanded
+        _require_bounds(name, find_excess(node, list_children))  # before merge keys and aliases are expanded
         return loader.construct_document(node)
     except (yaml.YAMLError, ValueError, TypeError, OverflowError, RecursionError) as error:
         raise CodegenFailed(f"{name} is not valid YAML: {_describe_error(error)}") from None

@@ -76,12 +76,12 @@ def compare_documents(name: str, ours: Document, theirs: Document, source: Sourc
 def _drop_excused(changes: tuple[Change, ...], patterns: tuple[str, ...]) -> tuple[tuple[Change, ...], tuple[str, ...]]:
     """Return the changes that match no exception, and the exceptions that match no change."""
 
-    def excuses(pattern: str, change: Change) -> bool:
+    def is_excused(pattern: str, change: Change) -> bool:
         path = f"{change.schema}.{change.field}".rstrip(".")
         return change.used and (path == pattern or fnmatchcase(path, pattern))
 
-    kept = tuple(change for change in changes if not any(excuses(pattern, change) for pattern in patterns))
-    return kept, tuple(pattern for pattern in patterns if not any(excuses(pattern, change) for change in changes))
+    kept = tuple(change for change in changes if not any(is_excused(pattern, change) for pattern in patterns))
+    return kept, tuple(pattern for pattern in patterns if not any(is_excused(pattern, change) for change in changes))
 
 
 def _find_differences(
@@ -183,14 +183,14 @@ def _drop_marked(schemas: Schemas, vendor: str | None) -> Schemas:
     """
     foreign = {name for name, schema in schemas.items() if _is_foreign(schema, vendor)}
 
-    def dropped(item: object) -> bool:
+    def is_dropped(item: object) -> bool:
         return isinstance(item, dict) and (_is_foreign(item, vendor) or find_reference(item) in foreign)
 
     def step(schema: SchemaNode) -> SchemaNode:
         kept = dict(schema)
         for keyword in ("oneOf", "anyOf", "allOf"):
             if keyword in kept:
-                kept[keyword] = [item for item in to_list(kept[keyword]) if not dropped(item)]
+                kept[keyword] = [item for item in to_list(kept[keyword]) if not is_dropped(item)]
         unseen = to_list(kept.get("x-undocumented"))
         for owner, values in to_schema(kept.get("x-vendor-values")).items():
             unseen += [] if owner == vendor else to_list(values)
@@ -198,7 +198,7 @@ def _drop_marked(schemas: Schemas, vendor: str | None) -> Schemas:
             kept["enum"] = [value for value in to_list(kept["enum"]) if value not in unseen]
         fields = kept.get("properties")
         if isinstance(fields, dict):
-            kept["properties"] = {name: item for name, item in fields.items() if not dropped(item)}
+            kept["properties"] = {name: item for name, item in fields.items() if not is_dropped(item)}
         return kept
 
     return {name: rewrite(schema, step) for name, schema in schemas.items() if name not in foreign}

@@ -44,23 +44,23 @@ def read_sources(path: Path) -> dict[str, Source]:
 
 
 def _read_source(path: Path, name: str, entry: dict[str, object]) -> Source:
-    def text(key: str) -> str:
+    def read_text(key: str) -> str:
         if key not in entry:
             raise CodegenFailed(f"{path}: {key} is missing in [{name}]")
         return str(entry[key])
 
-    def names(key: str) -> dict[str, str]:
+    def read_names(key: str) -> dict[str, str]:
         return {ours: str(theirs) for ours, theirs in to_schema(entry.get(key)).items()}
 
     return Source(
-        vendor=text("vendor"),
-        document=text("document"),
-        version=text("version"),
-        sha256=text("sha256"),
-        compared=text("compared"),
-        operations=names("operations"),
-        schemas=names("schemas"),
+        vendor=read_text("vendor"),
+        document=read_text("document"),
+        version=read_text("version"),
+        sha256=read_text("sha256"),
+        compared=read_text("compared"),
+        operations=read_names("operations"),
+        schemas=read_names("schemas"),
         of=str(entry.get("of", "")),
         whole=entry.get("whole") is True,
-        excused=names("excused"),
+        excused=read_names("excused"),
     )

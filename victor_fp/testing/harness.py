@@ -145,7 +145,7 @@ class Harness:
         """Build a script of these responses; preliminary requests are answered separately."""
         sent = 0
 
-        def script(received: Received) -> Answer:
+        def answer(received: Received) -> Answer:
             nonlocal sent
             led = answer_preliminary(self.protocol_writer, received) if self.writer is not None else None
             if led is not None:
@@ -153,7 +153,7 @@ class Harness:
             sent += 1
             return answers[min(sent, len(answers)) - 1]
 
-        return script
+        return answer
 
     async def ask(
         self,
@@ -184,12 +184,12 @@ class Harness:
 def run_in_loop(law: Callable[[Harness], Awaitable[Problems]]) -> Run:
     """Run a law in its own event loop."""
 
-    async def bounded(harness: Harness) -> Problems:
+    async def run_bounded(harness: Harness) -> Problems:
         async with asyncio.timeout(LAW_TIMEOUT):
             return await law(harness)
 
     def run(harness: Harness) -> Problems:
-        return asyncio.run(bounded(harness))
+        return asyncio.run(run_bounded(harness))
 
     return run
 

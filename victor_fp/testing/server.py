@@ -27,7 +27,7 @@ async def serving(script: Script) -> AsyncIterator[Server]:
     server = Server()
     tasks: set[asyncio.Task[object]] = set()
 
-    async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def serve_connection(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
         if task is not None:
             tasks.add(task)
@@ -46,7 +46,7 @@ async def serving(script: Script) -> AsyncIterator[Server]:
             server.open_connections -= 1
             writer.close()
 
-    listening = await asyncio.start_server(connected, "127.0.0.1", 0)
+    listening = await asyncio.start_server(serve_connection, "127.0.0.1", 0)
     host, port = listening.sockets[0].getsockname()[:2]
     server.url = f"http://{host}:{port}"
     try:

@@ -34,7 +34,7 @@ def vendor(name: str, *turns: Turn | Answer) -> Script:
     ids = CallIds()
     sent = 0
 
-    def script(received: Received) -> Answer:
+    def answer(received: Received) -> Answer:
         nonlocal sent
         preliminary = answer_preliminary(protocol_writer, received) or answer_retrieval(received)
         if preliminary is not None:
@@ -45,7 +45,7 @@ def vendor(name: str, *turns: Turn | Answer) -> Script:
         sent += 1
         return render_turn(protocol_writer, turn, received, ids)
 
-    return script
+    return answer
 
 
 def answer_preliminary(protocol_writer: Writer, received: Received) -> Answer | None:

@@ -40,7 +40,7 @@ def check_limit(measured: Measured) -> None:
 
 
 def check_callers(measured: Measured, ended: int = PROCESSES) -> None:
-    """So many processes came to their end, and no call of theirs failed: a shared store out of reach is no fault of a call."""
+    """Check that this many processes ended and that none of their calls failed: a call does not fail if the store is unreachable."""
     assert len(measured.found) == ended
     assert not measured.faults
 

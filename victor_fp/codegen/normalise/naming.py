@@ -36,17 +36,17 @@ def name_as_classes(schemas: Schemas) -> tuple[Schemas, dict[str, str]]:
         names[name] = make_unique_name(candidate, used)
         used.add(names[name])
 
-    def renamed(target: object) -> object:
+    def rename(target: object) -> object:
         name = target[len(COMPONENTS) :] if isinstance(target, str) else ""
         return COMPONENTS + names[name] if name in names else target
 
     def step(schema: SchemaNode) -> SchemaNode:
         if "$ref" in schema:
-            return {"$ref": renamed(schema["$ref"])}
+            return {"$ref": rename(schema["$ref"])}
         discriminator = to_schema(schema.get("discriminator"))
         if "mapping" not in discriminator:
             return schema
-        mapping = {tag: renamed(target) for tag, target in to_schema(discriminator["mapping"]).items()}
+        mapping = {tag: rename(target) for tag, target in to_schema(discriminator["mapping"]).items()}
         return {**schema, "discriminator": {**discriminator, "mapping": mapping}}
 
     return {names[name]: schema for name, schema in rewrite_all(schemas, step).items()}, names
@@ -58,10 +58,10 @@ def move_null_to_fields(schemas: Schemas) -> Schemas:
         name for name, schema in schemas.items() if NULL in list_variants(schema) and len(list_variants(schema)) > 1
     }
 
-    def moved(schema: SchemaNode) -> SchemaNode:
+    def move_null(schema: SchemaNode) -> SchemaNode:
         return {"oneOf": [schema, NULL]} if find_reference(schema) in nullable else schema
 
-    result = rewrite_all(schemas, moved)
+    result = rewrite_all(schemas, move_null)
     return {name: _drop_null(schema) if name in nullable else schema for name, schema in result.items()}
 
 
@@ -74,16 +74,16 @@ def _drop_null(schema: SchemaNode) -> SchemaNode:
 def inline_scalars(schemas: Schemas, keep: frozenset[str]) -> Schemas:
     """Inline components that are a plain string, number, boolean, any value, or a reference to another component."""
 
-    def inlined(schema: SchemaNode, seen: frozenset[str] = frozenset()) -> SchemaNode:
+    def inline(schema: SchemaNode, seen: frozenset[str] = frozenset()) -> SchemaNode:
         name = find_reference(schema)
         if name is None or name in keep or name in seen:
             return schema
         target = {key: value for key, value in schemas.get(name, {}).items() if key != "description"}
         if "$ref" in target:
-            return inlined(target, seen | {name})
+            return inline(target, seen | {name})
         return target if all(_is_scalar(option) for option in list_variants(target) or [target]) else schema
 
-    return {name: rewrite(schema, inlined) if "$ref" not in schema else schema for name, schema in schemas.items()}
+    return {name: rewrite(schema, inline) if "$ref" not in schema else schema for name, schema in schemas.items()}
 
 
 def _is_scalar(schema: SchemaNode) -> bool:

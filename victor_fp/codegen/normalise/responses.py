@@ -22,13 +22,13 @@ UNKNOWN_TAG = "__unknown__"
 def open_values(schemas: Schemas) -> Schemas:
     """Replace enums, and constants other than tags, by their type."""
 
-    def opened(schema: SchemaNode) -> SchemaNode:
+    def open_schema(schema: SchemaNode) -> SchemaNode:
         return {key: value for key, value in schema.items() if key not in ("enum", "const")}
 
     pinned = collect_tags(schemas)
     result: Schemas = {}
     for name, schema in schemas.items():
-        wide = rewrite(schema, opened)
+        wide = rewrite(schema, open_schema)
         if "properties" in wide:
             narrow = {key: field for key, field in read_properties(schema).items() if (name, key) in pinned}
             wide = {**wide, "properties": {**read_properties(wide), **narrow}}

@@ -263,14 +263,14 @@ def _is_satisfied(borrow: Borrow, lent: Lent) -> bool:
 def _compute_share(borrow: Borrow, members: int) -> Borrow:
     """Return the request with each limit reduced to the share of one member."""
 
-    def share(limit: int | None) -> int | None:
+    def divide(limit: int | None) -> int | None:
         return None if limit is None else max(1, limit // members)
 
     return replace(
         borrow,
-        requests_per_minute=share(borrow.requests_per_minute),
-        tokens_per_minute=share(borrow.tokens_per_minute),
-        concurrency=share(borrow.concurrency),
+        requests_per_minute=divide(borrow.requests_per_minute),
+        tokens_per_minute=divide(borrow.tokens_per_minute),
+        concurrency=divide(borrow.concurrency),
         held=0,
         is_alone=False,
     )

@@ -22,7 +22,7 @@ class LedgerLocked(sqlite3.OperationalError):
 
 
 class NotALedger(sqlite3.DatabaseError):
-    """The file is no ledger, or that of another version."""
+    """The file is not a ledger, or it is a ledger of another version."""
 
 
 def connect(file: Path) -> sqlite3.Connection:

@@ -99,10 +99,10 @@ class Cache:
                 exchange = redact_exchange(Exchange(request=recorded_request, response=recorded), clean)
                 self._write(path, msgspec.structs.replace(exchange, recorded_at=began.isoformat(timespec="seconds")))
 
-        def seconds() -> float:
+        def compute_age() -> float:
             return (self._now() - began).total_seconds()
 
-        return RecordedBody(response, seconds, 0.0, keep)
+        return RecordedBody(response, compute_age, 0.0, keep)
 
     def __enter__(self) -> Self:
         activate(self)

@@ -143,7 +143,7 @@ async def _check_concurrent_calls(harness: Harness) -> Problems:
 def _check_second_loop(harness: Harness) -> Problems:
     """Check that a provider works in a second event loop."""
 
-    async def asked(provider: BaseProvider | None, url: str, *, last: bool) -> tuple[BaseProvider, Fault | None]:
+    async def ask(provider: BaseProvider | None, url: str, *, last: bool) -> tuple[BaseProvider, Fault | None]:
         provider = provider or harness.make_provider(url)
         async with asyncio.timeout(LAW_TIMEOUT):
             result = outcome(await harness.ask(provider))
@@ -154,7 +154,7 @@ def _check_second_loop(harness: Harness) -> Problems:
     provider: BaseProvider | None = None
     with _serve_in_thread(harness) as url:
         for turn in ("first", "second"):
-            provider, fault = asyncio.run(asked(provider, url, last=turn == "second"))
+            provider, fault = asyncio.run(ask(provider, url, last=turn == "second"))
             if problems := _check_fault(harness, fault):
                 provider = None
                 _collect_garbage()

@@ -56,7 +56,7 @@ class BatchEndpoint(msgspec.Struct, frozen=True, kw_only=True):
     def decode_found(
         self, decoder: WireDecoder[T], body: bytes, what: Literal["batch", "job"], read_id: Callable[[T], str | None]
     ) -> Result[T, Fault]:
-        """Decode the body of a batch, which must have an id; `what` is the vendor's word for it."""
+        """Decode the body of a batch, which must have an id; `what` names it in the fault's message."""
         return self.decode(decoder, body, f"the {what}").bind(
             lambda found: (
                 Success(found)

@@ -254,7 +254,7 @@ def _read_choice(choice: AnyChoice) -> ChoiceContent:
     if isinstance(choice, BodyChoice) or choice.delta is None:
         message: ResponseMessage | ChunkDelta | None = choice.message
     else:
-        message = choice.delta  # some vendors repeat the text so far in a message beside it
+        message = choice.delta  # some vendors also send a message with all text so far
     growing: dict[str, Json] = {}
     if choice.logprobs and isinstance(choice.logprobs, dict):
         growing["logprobs"] = choice.logprobs  # in the vendor's form; the lists of chunks are concatenated
