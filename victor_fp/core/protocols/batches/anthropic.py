@@ -106,13 +106,13 @@ def read_status(bound: BatchEndpoint, handle: BatchHandle, body: bytes) -> Resul
 
 def read_list(bound: BatchEndpoint, _: str | None, body: bytes) -> Result[StatusPage, Fault]:
     """Decode a page of batches."""
-    handle = BatchHandle(provider=bound.endpoint.spec.name, id="")
-
-    def read(found: received.BatchList) -> StatusPage:
-        statuses = tuple(_read_status(bound, handle, batch) for batch in found.data or () if batch.id)
-        return statuses, found.last_id if found.has_more else None
-
-    return bound.decode(_LIST, body, "the list of batches").map(read)
+    return bound.decode_page(
+        _LIST,
+        body,
+        "batches",
+        lambda page: (page.data, page.last_id if page.has_more else None),
+        partial(_read_status, bound),
+    )
 
 
 def _read_status(bound: BatchEndpoint, handle: BatchHandle, batch: received.Batch) -> BatchStatus:

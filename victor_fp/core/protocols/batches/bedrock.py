@@ -224,13 +224,13 @@ def read_status(bound: BatchEndpoint, handle: BatchHandle, body: bytes) -> Resul
 
 def read_list(bound: BatchEndpoint, _: str | None, body: bytes) -> Result[StatusPage, Fault]:
     """Decode a page of jobs."""
-    handle = BatchHandle(provider=bound.endpoint.spec.name, id="")
-
-    def read(found: received.JobList) -> StatusPage:
-        jobs = found.invocation_job_summaries or ()
-        return tuple(_read_status(handle, job) for job in jobs if job.job_arn), found.next_token or None
-
-    return bound.decode(_LIST, body, "the list of jobs").map(read)
+    return bound.decode_page(
+        _LIST,
+        body,
+        "jobs",
+        lambda page: (page.invocation_job_summaries, page.next_token),
+        _read_status,
+    )
 
 
 def _read_status(handle: BatchHandle, job: received.Job) -> BatchStatus:

@@ -49,6 +49,7 @@ from victor_fp.core.protocols.batches.common import (
     build_unreadable,
     join_lines,
     read_token,
+    sort_page,
     wait_for_dataset,
 )
 from victor_fp.core.protocols.operations import build_decoder, build_request
@@ -333,14 +334,13 @@ def _read_found(
 
 def read_list(bound: BatchEndpoint, _: str | None, body: bytes) -> Result[StatusPage, Fault]:
     """Decode a page of batches and sort it, newest first."""
-    handle = BatchHandle(provider=bound.endpoint.spec.name, id="")
-
-    def read(found: received.BatchList) -> StatusPage:
-        statuses = [_read_status(bound, handle, batch) for batch in found.batches or () if batch.id]
-        statuses.sort(key=lambda status: status.created_at or 0.0, reverse=True)
-        return tuple(statuses), found.next_page_token or None
-
-    return bound.decode(_LIST, body, "the list of batches").map(read)
+    return bound.decode_page(
+        _LIST,
+        body,
+        "batches",
+        lambda page: (page.batches, page.next_page_token),
+        partial(_read_status, bound),
+    ).map(sort_page)
 
 
 def _read_status(bound: BatchEndpoint, handle: BatchHandle, batch: received.Batch) -> BatchStatus:

@@ -11,15 +11,16 @@ from returns.result import Failure, Result, Success
 
 from victor_fp.core.batching.polling import compute_poll_delay
 from victor_fp.core.batching.reading import encode_body, find_error_code, iterate_lines
-from victor_fp.core.batching.types import BatchHandle, BatchItem, ItemResult
+from victor_fp.core.batching.types import BatchHandle, BatchItem, BatchStatus, ItemResult
 from victor_fp.core.dialects.batches import BatchSupport
 from victor_fp.core.faults import Fault, InvalidRequest, InvalidResponse, TimedOut
 from victor_fp.core.json import Undecodable, WireDecoder
-from victor_fp.core.protocols.batches import ResultPage, SubmitStep
+from victor_fp.core.protocols.batches import ResultPage, StatusPage, SubmitStep
 from victor_fp.core.requests import Endpoint, HttpRequest, build_missing_setting
 from victor_fp.core.result import outcome
 
 T = TypeVar("T")
+P = TypeVar("P")
 
 NAME_PREFIX = "victor-fp "
 """The name of a batch is this prefix and the token, for vendors that store a name."""
@@ -65,6 +66,28 @@ class BatchEndpoint(msgspec.Struct, frozen=True, kw_only=True):
             )
         )
 
+    def decode_page(
+        self,
+        decoder: WireDecoder[P],
+        body: bytes,
+        what: Literal["batches", "jobs"],
+        read: Callable[[P], tuple[Sequence[T] | None, str | None]],
+        read_status: Callable[[BatchHandle, T], BatchStatus],
+    ) -> Result[StatusPage, Fault]:
+        """Decode a page of batches, of which those without an id are left out.
+
+        `read` returns the vendor's batches and the cursor of the next page, which is None or empty after the last.
+        `read_status` decodes one batch, with a handle that has no id yet.
+        """
+        handle = BatchHandle(provider=self.endpoint.spec.name, id="")
+
+        def read_page(page: P) -> StatusPage:
+            batches, cursor = read(page)
+            statuses = (read_status(handle, batch) for batch in batches or ())
+            return tuple(status for status in statuses if status.handle.id), cursor or None
+
+        return self.decode(decoder, body, f"the list of {what}").map(read_page)
+
     def compute_end(self, created: float | None) -> float | None:
         """Return when a batch created at `created` ends at the latest; None if that is not documented."""
         hours = self.support.limits.window_hours
@@ -90,6 +113,12 @@ class BatchEndpoint(msgspec.Struct, frozen=True, kw_only=True):
         """Return when the results of a batch created at `created` expire."""
         hours = self.support.limits.results_hours
         return None if created is None or hours is None else created + hours * 3600.0
+
+
+def sort_page(page: StatusPage) -> StatusPage:
+    """Sort the batches of a page, newest first, for vendors that document no order."""
+    statuses, cursor = page
+    return tuple(sorted(statuses, key=lambda status: status.created_at or 0.0, reverse=True)), cursor
 
 
 def read_lines(

@@ -248,13 +248,13 @@ def read_status(bound: AccountEndpoint, handle: BatchHandle, body: bytes) -> Res
 
 def read_list(bound: AccountEndpoint, _: str | None, body: bytes) -> Result[StatusPage, Fault]:
     """Decode a page of jobs, newest first."""
-    handle = BatchHandle(provider=bound.endpoint.spec.name, id="")
-
-    def read(found: received.JobList) -> StatusPage:
-        statuses = tuple(_read_status(bound, handle, job) for job in found.batch_inference_jobs or () if job.name)
-        return statuses, found.next_page_token or None
-
-    return bound.decode(_LIST, body, "the list of jobs").map(read)
+    return bound.decode_page(
+        _LIST,
+        body,
+        "jobs",
+        lambda page: (page.batch_inference_jobs, page.next_page_token),
+        partial(_read_status, bound),
+    )
 
 
 def _read_status(bound: AccountEndpoint, handle: BatchHandle, job: received.Job) -> BatchStatus:

@@ -128,15 +128,13 @@ def read_status(bound: BatchEndpoint, handle: BatchHandle, body: bytes) -> Resul
 
 def read_list(bound: BatchEndpoint, _: str | None, body: bytes) -> Result[StatusPage, Fault]:
     """Decode a page of batches."""
-    handle = BatchHandle(provider=bound.endpoint.spec.name, id="")
-
-    def read(found: received.OperationList) -> StatusPage:
-        statuses = tuple(
-            _read_status(bound, handle, operation) for operation in found.operations or () if operation.name
-        )
-        return statuses, found.next_page_token or None
-
-    return bound.decode(_LIST, body, "the list of batches").map(read)
+    return bound.decode_page(
+        _LIST,
+        body,
+        "batches",
+        lambda page: (page.operations, page.next_page_token),
+        partial(_read_status, bound),
+    )
 
 
 def _read_status(bound: BatchEndpoint, handle: BatchHandle, operation: received.Operation) -> BatchStatus:

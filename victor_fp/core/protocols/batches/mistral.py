@@ -130,14 +130,14 @@ def read_status(bound: BatchEndpoint, handle: BatchHandle, body: bytes) -> Resul
 
 def read_list(bound: BatchEndpoint, cursor: str | None, body: bytes) -> Result[StatusPage, Fault]:
     """Decode a page of jobs; a page that is not full is the last one."""
-    handle = BatchHandle(provider=bound.endpoint.spec.name, id="")
-
-    def read(found: received.JobList) -> StatusPage:
-        jobs = found.data or ()
-        following = str(int(cursor or 0) + 1) if len(jobs) >= PAGE else None
-        return tuple(_read_status(bound, handle, job) for job in jobs if job.id), following
-
-    return bound.decode(_LIST, body, "the list of jobs").map(read)
+    following = str(int(cursor or 0) + 1)
+    return bound.decode_page(
+        _LIST,
+        body,
+        "jobs",
+        lambda page: (page.data, following if len(page.data or ()) >= PAGE else None),
+        partial(_read_status, bound),
+    )
 
 
 def _read_status(bound: BatchEndpoint, handle: BatchHandle, job: received.Job) -> BatchStatus:

@@ -205,14 +205,15 @@ def read_status(bound: FileEndpoint, handle: BatchHandle, body: bytes) -> Result
 def read_list(bound: FileEndpoint, _: str | None, body: bytes) -> Result[StatusPage, Fault]:
     """Decode a page of batches; Together sends a bare array."""
     wrapped = b'{"data":%b}' % body if body.lstrip()[:1] == b"[" else body
-    handle = BatchHandle(provider=bound.endpoint.spec.name, id="")
+    return bound.decode_page(
+        _LIST, wrapped, "batches", lambda page: (page.data, _find_cursor(page)), partial(_read_status, bound)
+    )
 
-    def read(found: received.BatchList) -> StatusPage:
-        statuses = tuple(_read_status(bound, handle, batch) for batch in found.data or () if batch.id)
-        cursor = (found.last_id or statuses[-1].handle.id) if found.has_more and statuses else None
-        return statuses, cursor
 
-    return bound.decode(_LIST, wrapped, "the list of batches").map(read)
+def _find_cursor(page: received.BatchList) -> str | None:
+    """Return the cursor of the next page: the id of the last batch, which some vendors do not send apart."""
+    ids = [batch.id for batch in page.data or () if batch.id]
+    return (page.last_id or ids[-1]) if page.has_more and ids else None
 
 
 def _read_status(bound: FileEndpoint, handle: BatchHandle, batch: received.Batch) -> BatchStatus:

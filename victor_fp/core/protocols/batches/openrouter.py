@@ -83,12 +83,13 @@ def read_status(bound: BatchEndpoint, handle: BatchHandle, body: bytes) -> Resul
 
 def read_list(bound: BatchEndpoint, _: str | None, body: bytes) -> Result[StatusPage, Fault]:
     """Decode the account's latest batches."""
-    handle = BatchHandle(provider=bound.endpoint.spec.name, id="")
-
-    def read(found: received.BatchList) -> StatusPage:
-        return tuple(_read_status(bound, handle, batch) for batch in found.data or () if batch.id), None
-
-    return bound.decode(_LIST, body, "the list of batches").map(read)
+    return bound.decode_page(
+        _LIST,
+        body,
+        "batches",
+        lambda page: (page.data, None),
+        partial(_read_status, bound),
+    )
 
 
 def _read_status(bound: BatchEndpoint, handle: BatchHandle, batch: received.Batch) -> BatchStatus:

@@ -38,6 +38,7 @@ from victor_fp.core.protocols.batches.common import (
     join_lines,
     read_lines,
     read_token,
+    sort_page,
 )
 from victor_fp.core.protocols.batches.gemini import STATES
 from victor_fp.core.protocols.operations import build_decoder, build_request, build_url
@@ -199,14 +200,13 @@ def read_status(bound: BatchEndpoint, handle: BatchHandle, body: bytes) -> Resul
 
 def read_list(bound: BatchEndpoint, _: str | None, body: bytes) -> Result[StatusPage, Fault]:
     """Decode a page of jobs; their order is not documented, so each page is sorted."""
-    handle = BatchHandle(provider=bound.endpoint.spec.name, id="")
-
-    def read(found: received.JobList) -> StatusPage:
-        statuses = [_read_status(bound, handle, job) for job in found.batch_prediction_jobs or () if job.name]
-        statuses.sort(key=lambda status: -(status.created_at or 0.0))
-        return tuple(statuses), found.next_page_token or None
-
-    return bound.decode(_LIST, body, "the list of jobs").map(read)
+    return bound.decode_page(
+        _LIST,
+        body,
+        "jobs",
+        lambda page: (page.batch_prediction_jobs, page.next_page_token),
+        partial(_read_status, bound),
+    ).map(sort_page)
 
 
 def _read_status(bound: BatchEndpoint, handle: BatchHandle, job: received.Job) -> BatchStatus:

@@ -150,13 +150,13 @@ def read_status(bound: BatchEndpoint, handle: BatchHandle, body: bytes) -> Resul
 
 def read_list(bound: BatchEndpoint, _: str | None, body: bytes) -> Result[StatusPage, Fault]:
     """Decode a page of batches."""
-    handle = BatchHandle(provider=bound.endpoint.spec.name, id="")
-
-    def read(found: received.BatchList) -> StatusPage:
-        statuses = tuple(_read_status(bound, handle, batch) for batch in found.batches or () if batch.batch_id)
-        return statuses, found.pagination_token or None
-
-    return bound.decode(_LIST, body, "the list of batches").map(read)
+    return bound.decode_page(
+        _LIST,
+        body,
+        "batches",
+        lambda page: (page.batches, page.pagination_token),
+        partial(_read_status, bound),
+    )
 
 
 def _read_status(bound: BatchEndpoint, handle: BatchHandle, batch: received.Batch) -> BatchStatus:
