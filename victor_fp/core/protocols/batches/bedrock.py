@@ -180,9 +180,7 @@ def submit(bound: ControlPlane, items: Sequence[BatchItem], token: str) -> Store
         timeout_duration_in_hours=bound.support.limits.window_hours,
         model_invocation_type=items[0].route,
     )
-    handle = BatchHandle(
-        provider=bound.endpoint.spec.name, id="", model=model, count=len(items), token=token, input_id=url
-    )
+    handle = bound.build_handle(items, token, url)
     operation = CreateModelInvocationJob()
     return StoreWrite(
         url=url,
@@ -196,13 +194,8 @@ def submit(bound: ControlPlane, items: Sequence[BatchItem], token: str) -> Store
 
 
 def _read_created(bound: BatchEndpoint, handle: BatchHandle, body: bytes) -> Result[SubmitStep | BatchHandle, Fault]:
-    match outcome(bound.decode(_CREATED, body, "the job")):
-        case Failure(fault):
-            return Failure(fault)
-        case Success(created):
-            if not created.job_arn:
-                return Failure(bound.build_invalid("the response contains no job id", body))
-            return Success(replace(handle, id=created.job_arn))
+    found = bound.decode_field(_CREATED, body, "job", lambda created: created.job_arn)
+    return found.map(lambda identifier: replace(handle, id=identifier))
 
 
 def build_list(bound: ControlPlane, cursor: str | None) -> HttpRequest:

@@ -46,6 +46,7 @@ from victor_fp.core.protocols.batches.avro import NotAvro, read_avro
 from victor_fp.core.protocols.batches.common import (
     NAME_PREFIX,
     BatchEndpoint,
+    build_creation,
     build_unreadable,
     join_lines,
     read_token,
@@ -259,21 +260,18 @@ def submit(bound: BatchEndpoint, items: Sequence[BatchItem], token: str) -> Subm
     request = build_request(
         bound.endpoint, operation, body=form.body, extra_headers={"content-type": form.content_type}
     )
-    handle = BatchHandle(provider=bound.endpoint.spec.name, id="", model=items[0].model, count=len(items), token=token)
-    return SubmitStep(request=request, read=partial(_read_created, bound, handle))
+    return SubmitStep(request=request, read=partial(_read_created, bound, bound.build_handle(items, token)))
 
 
 def _read_created(bound: BatchEndpoint, handle: BatchHandle, body: bytes) -> Result[SubmitStep | BatchHandle, Fault]:
-    match outcome(bound.decode(_CREATED, body, "the dataset")):
-        case Failure(fault):
-            return Failure(fault)
-        case Success(dataset):
-            if not dataset.id:
-                return Failure(bound.build_invalid("the upload response contains no dataset id", body))
-            creation = _build_creation(bound, msgspec.structs.replace(handle, input_id=dataset.id))
-            request = build_request(bound.endpoint, GetDataset(id=dataset.id))
-            read = partial(_read_readiness, bound)
-            return Success(wait_for_dataset(bound, request, read, dataset.id, creation))
+    found = bound.decode_field(_CREATED, body, "dataset", lambda dataset: dataset.id)
+    return found.map(partial(_wait_for_validation, bound, handle))
+
+
+def _wait_for_validation(bound: BatchEndpoint, handle: BatchHandle, dataset: str) -> SubmitStep:
+    creation = _create_batch(bound, msgspec.structs.replace(handle, input_id=dataset))
+    request = build_request(bound.endpoint, GetDataset(id=dataset))
+    return wait_for_dataset(bound, request, partial(_read_readiness, bound), dataset, creation)
 
 
 def _read_readiness(bound: BatchEndpoint, body: bytes) -> Result[bool, Fault]:
@@ -299,17 +297,14 @@ def _check_validation(bound: BatchEndpoint, dataset: received.Dataset) -> Result
     return Success(dataset.validation_status == "validated")
 
 
-def _build_creation(bound: BatchEndpoint, handle: BatchHandle) -> SubmitStep:
+def _create_batch(bound: BatchEndpoint, handle: BatchHandle) -> SubmitStep:
     creation = sent.CreateBatch(
         name=f"{NAME_PREFIX}{handle.token}", input_dataset_id=handle.input_id, model=handle.model
     )
 
-    def read(body: bytes) -> Result[SubmitStep | BatchHandle, Fault]:
-        found = bound.decode(_NEW, body, "the batch")
-        return found.bind(partial(_read_found, bound, handle, body)).map(lambda status: status.handle)
-
-    return SubmitStep(
-        request=build_request(bound.endpoint, CreateBatch(), body=encode_json(creation)), read=read, creates=True
+    return build_creation(
+        build_request(bound.endpoint, CreateBatch(), body=encode_json(creation)),
+        lambda body: bound.decode(_NEW, body, "the batch").bind(partial(_read_found, bound, handle, body)),
     )
 
 

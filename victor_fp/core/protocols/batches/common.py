@@ -88,6 +88,29 @@ class BatchEndpoint(msgspec.Struct, frozen=True, kw_only=True):
 
         return self.decode(decoder, body, f"the list of {what}").map(read_page)
 
+    def decode_field(
+        self, decoder: WireDecoder[T], body: bytes, what: str, read: Callable[[T], str | None], field: str = "id"
+    ) -> Result[str, Fault]:
+        """Decode the body and return a field that must not be empty; `what` and `field` name it in the fault's message."""
+        return self.decode(decoder, body, f"the {what}").bind(
+            lambda found: (
+                Success(value)
+                if (value := read(found))
+                else Failure(self.build_invalid(f"the response contains no {what} {field}", body))
+            )
+        )
+
+    def build_handle(self, items: Sequence[BatchItem], token: str, input_id: str = "") -> BatchHandle:
+        """Build the handle of a batch that is not created yet, and has no id."""
+        return BatchHandle(
+            provider=self.endpoint.spec.name,
+            id="",
+            model=items[0].model,
+            count=len(items),
+            token=token,
+            input_id=input_id,
+        )
+
     def compute_end(self, created: float | None) -> float | None:
         """Return when a batch created at `created` ends at the latest; None if that is not documented."""
         hours = self.support.limits.window_hours
@@ -136,6 +159,13 @@ def read_lines(
 def build_unreadable(data: bytes) -> ItemResult:
     """Return the result for data that cannot be decoded; the results after it can still be read."""
     return ItemResult(id="", end="unreadable", body=data[:1000])
+
+
+def build_creation(request: HttpRequest, read_status: Callable[[bytes], Result[BatchStatus, Fault]]) -> SubmitStep:
+    """Return the step that creates a batch; its response, which `read_status` decodes, has the batch's id."""
+    return SubmitStep(
+        request=request, read=lambda body: read_status(body).map(lambda status: status.handle), creates=True
+    )
 
 
 def wait_for_dataset(

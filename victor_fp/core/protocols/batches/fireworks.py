@@ -47,6 +47,7 @@ from victor_fp.core.protocols.batches import BatchCodec, ResultPage, ResultStep,
 from victor_fp.core.protocols.batches.common import (
     NAME_PREFIX,
     BatchEndpoint,
+    build_creation,
     join_lines,
     read_answer,
     read_lines,
@@ -150,9 +151,7 @@ def submit(bound: AccountEndpoint, items: Sequence[BatchItem], token: str) -> Su
     """Return the step that creates the dataset, followed by those that fill it, wait for it, and create the job."""
     name = f"victor-fp-{blake2b(token.encode(), digest_size=16).hexdigest()}"
     dataset = sent.NewDataset(example_count=str(len(items)), user_uploaded={})
-    handle = BatchHandle(
-        provider=bound.endpoint.spec.name, id="", model=items[0].model, count=len(items), token=token, input_id=name
-    )
+    handle = bound.build_handle(items, token, name)
     request = build_request(
         bound.endpoint,
         CreateDataset(account_id=bound.account),
@@ -166,12 +165,6 @@ def submit(bound: AccountEndpoint, items: Sequence[BatchItem], token: str) -> Su
 def _read_created(
     bound: AccountEndpoint, handle: BatchHandle, lines: bytes, body: bytes
 ) -> Result[SubmitStep | BatchHandle, Fault]:
-    match outcome(bound.decode(_NEW, body, "the dataset")):
-        case Failure(fault):
-            return Failure(fault)
-        case Success(dataset):
-            if not dataset.name:
-                return Failure(bound.build_invalid("the response contains no name of a dataset", body))
     form = encode_form(None, lines, name=f"{handle.input_id}.jsonl", media_type="application/jsonl")
     request = build_request(
         bound.endpoint,
@@ -180,52 +173,36 @@ def _read_created(
         body=form.body,
         extra_headers={"content-type": form.content_type},
     )
-    return Success(SubmitStep(request=request, read=partial(_read_uploaded, bound, handle)))
+    upload = SubmitStep(request=request, read=partial(_read_uploaded, bound, handle))
+    return bound.decode_field(_NEW, body, "dataset", lambda dataset: dataset.name, "name").map(lambda _: upload)
 
 
 def _read_uploaded(bound: AccountEndpoint, handle: BatchHandle, body: bytes) -> Result[SubmitStep | BatchHandle, Fault]:
-    match outcome(bound.decode(_FILE, body, "the uploaded file")):
-        case Failure(fault):
-            return Failure(fault)
-        case Success(file):
-            if not file.id:
-                return Failure(bound.build_invalid("the upload response contains no id", body))
     operation = GetDataset(account_id=bound.account, dataset_id=handle.input_id)
     request = build_request(bound.endpoint, operation, base_url=bound.root)
     read = partial(_read_readiness, bound)
-    return Success(wait_for_dataset(bound, request, read, handle.input_id, _build_creation(bound, handle)))
+    waiting = wait_for_dataset(bound, request, read, handle.input_id, _create_job(bound, handle))
+    return bound.decode_field(_FILE, body, "file", lambda file: file.id).map(lambda _: waiting)
 
 
 def _read_readiness(bound: AccountEndpoint, body: bytes) -> Result[bool, Fault]:
-    match outcome(bound.decode(_DATASET, body, "the dataset")):
-        case Failure(fault):
-            return Failure(fault)
-        case Success(dataset):
-            if not dataset.state:
-                return Failure(bound.build_invalid("the response contains no state of a dataset", body))
-            return Success(dataset.state == "READY")
+    found = bound.decode_field(_DATASET, body, "dataset", lambda dataset: dataset.state, "state")
+    return found.map(lambda state: state == "READY")
 
 
-def _build_creation(bound: AccountEndpoint, handle: BatchHandle) -> SubmitStep:
+def _create_job(bound: AccountEndpoint, handle: BatchHandle) -> SubmitStep:
     creation = sent.CreateJob(
         model=handle.model,
         input_dataset_id=f"accounts/{bound.account}/datasets/{handle.input_id}",
         display_name=f"{NAME_PREFIX}{handle.token}",
     )
 
-    def read(body: bytes) -> Result[SubmitStep | BatchHandle, Fault]:
-        found = bound.decode_found(_CREATED, body, "job", lambda job: job.name)
-        return found.map(lambda job: _read_status(bound, handle, job).handle)
-
-    return SubmitStep(
-        request=build_request(
-            bound.endpoint,
-            CreateJob(account_id=bound.account, batch_inference_job_id=handle.input_id),
-            base_url=bound.root,
-            body=encode_json(creation),
+    operation = CreateJob(account_id=bound.account, batch_inference_job_id=handle.input_id)
+    return build_creation(
+        build_request(bound.endpoint, operation, base_url=bound.root, body=encode_json(creation)),
+        lambda body: bound.decode_found(_CREATED, body, "job", lambda job: job.name).map(
+            partial(_read_status, bound, handle)
         ),
-        read=read,
-        creates=True,
     )
 
 

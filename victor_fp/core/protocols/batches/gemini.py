@@ -28,7 +28,13 @@ from victor_fp.core.faults import Fault, InvalidRequest
 from victor_fp.core.json import JsonObject, encode_json
 from victor_fp.core.protocols import codec_for
 from victor_fp.core.protocols.batches import BatchCodec, ResultPage, ResultStep, StatusPage, SubmitStep
-from victor_fp.core.protocols.batches.common import NAME_PREFIX, BatchEndpoint, list_raw_items, read_token
+from victor_fp.core.protocols.batches.common import (
+    NAME_PREFIX,
+    BatchEndpoint,
+    build_creation,
+    list_raw_items,
+    read_token,
+)
 from victor_fp.core.protocols.operations import build_decoder, build_request
 from victor_fp.core.requests import Endpoint, HttpRequest
 
@@ -100,14 +106,9 @@ def submit(bound: BatchEndpoint, items: Sequence[BatchItem], token: str) -> Subm
             input_config=sent.InputConfig(requests=sent.InlinedRequests(requests=list_raw_items(items))),
         )
     )
-    model = items[0].model
-    handle = BatchHandle(provider=bound.endpoint.spec.name, id="", model=model, count=len(items), token=token)
-    operation = CreateBatch(model=model.removeprefix("models/"))
-    return SubmitStep(
-        request=build_request(bound.endpoint, operation, body=encode_json(creation)),
-        read=lambda answer: read_status(bound, handle, answer).map(lambda status: status.handle),
-        creates=True,
-    )
+    operation = CreateBatch(model=items[0].model.removeprefix("models/"))
+    request = build_request(bound.endpoint, operation, body=encode_json(creation))
+    return build_creation(request, partial(read_status, bound, bound.build_handle(items, token)))
 
 
 def build_status(bound: BatchEndpoint, handle: BatchHandle) -> HttpRequest:

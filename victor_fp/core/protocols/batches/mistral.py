@@ -25,10 +25,10 @@ from victor_fp.core.batching.types import (
 from victor_fp.core.dialects.batches import BatchSupport
 from victor_fp.core.dialects.mistral import MistralDialect
 from victor_fp.core.faults import Fault, InvalidRequest
-from victor_fp.core.json import Undecodable, encode_json
+from victor_fp.core.json import encode_json
 from victor_fp.core.protocols import codec_for
 from victor_fp.core.protocols.batches import BatchCodec, ResultStep, StatusPage, SubmitStep
-from victor_fp.core.protocols.batches.common import BatchEndpoint, join_lines, read_answer, read_lines
+from victor_fp.core.protocols.batches.common import BatchEndpoint, build_creation, join_lines, read_answer, read_lines
 from victor_fp.core.protocols.operations import build_decoder, build_request
 from victor_fp.core.requests import Endpoint, HttpRequest
 
@@ -89,32 +89,24 @@ def submit(bound: BatchEndpoint, items: Sequence[BatchItem], token: str) -> Subm
     request = build_request(
         bound.endpoint, UploadFile(), body=form.body, extra_headers={"content-type": form.content_type}
     )
-    return SubmitStep(request=request, read=partial(_read_file, bound, items[0].model, len(items), token))
+    return SubmitStep(request=request, read=partial(_read_file, bound, bound.build_handle(items, token)))
 
 
-def _read_file(
-    bound: BatchEndpoint, model: str, count: int, token: str, body: bytes
-) -> Result[SubmitStep | BatchHandle, Fault]:
-    file = _FILE.decode(body)
-    if isinstance(file, Undecodable) or not file.id:
-        return Failure(bound.build_invalid("the upload response contains no file id", body))
+def _read_file(bound: BatchEndpoint, handle: BatchHandle, body: bytes) -> Result[SubmitStep | BatchHandle, Fault]:
+    found = bound.decode_field(_FILE, body, "file", lambda file: file.id)
+    return found.map(partial(_create_job, bound, handle))
+
+
+def _create_job(bound: BatchEndpoint, handle: BatchHandle, file: str) -> SubmitStep:
     creation = sent.CreateJob(
-        input_files=[file.id],
+        input_files=[file],
         endpoint=bound.route,
-        model=model,
-        metadata={TOKEN: token},
+        model=handle.model,
+        metadata={TOKEN: handle.token},
         timeout_hours=bound.support.limits.window_hours,
     )
-    handle = BatchHandle(
-        provider=bound.endpoint.spec.name, id="", model=model, count=count, token=token, input_id=file.id
-    )
-    return Success(
-        SubmitStep(
-            request=build_request(bound.endpoint, CreateJob(), body=encode_json(creation)),
-            read=lambda answer: read_status(bound, handle, answer).map(lambda status: status.handle),
-            creates=True,
-        )
-    )
+    request = build_request(bound.endpoint, CreateJob(), body=encode_json(creation))
+    return build_creation(request, partial(read_status, bound, msgspec.structs.replace(handle, input_id=file)))
 
 
 def build_list(bound: BatchEndpoint, cursor: str | None) -> HttpRequest:

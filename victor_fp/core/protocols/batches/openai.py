@@ -35,10 +35,10 @@ from victor_fp.core.dialects.batches import BatchSupport, OpenAIBatches
 from victor_fp.core.dialects.chat import ChatDialect
 from victor_fp.core.dialects.responses import ResponsesDialect
 from victor_fp.core.faults import Fault, InvalidRequest
-from victor_fp.core.json import Undecodable, encode_json
+from victor_fp.core.json import encode_json
 from victor_fp.core.protocols import codec_for
 from victor_fp.core.protocols.batches import BatchCodec, ResultStep, StatusPage, SubmitStep
-from victor_fp.core.protocols.batches.common import BatchEndpoint, join_lines, read_answer, read_lines
+from victor_fp.core.protocols.batches.common import BatchEndpoint, build_creation, join_lines, read_answer, read_lines
 from victor_fp.core.protocols.openai_family.routes import (
     find_resource_url,
     has_dated_version,
@@ -46,7 +46,6 @@ from victor_fp.core.protocols.openai_family.routes import (
 )
 from victor_fp.core.protocols.operations import build_decoder, build_request
 from victor_fp.core.requests import Endpoint, HttpRequest
-from victor_fp.core.result import outcome
 
 TOKEN = "victor_fp_token"  # noqa: S105  the name of a field in a batch's metadata
 PAGE = 100
@@ -147,31 +146,27 @@ def submit(bound: FileEndpoint, items: Sequence[BatchItem], token: str) -> Submi
     request = build_request(
         bound.endpoint, operation, body=form.body, extra_headers={"content-type": form.content_type}
     )
-    return SubmitStep(request=request, read=partial(_read_file, bound, items[0].model, len(items), token))
+    return SubmitStep(request=request, read=partial(_read_file, bound, bound.build_handle(items, token)))
 
 
-def _read_file(
-    bound: FileEndpoint, model: str, count: int, token: str, body: bytes
-) -> Result[SubmitStep | BatchHandle, Fault]:
-    decoder = _FILE if bound.dialect.upload == "files" else _DIRECT_FILE
-    file = decoder.decode(body)
-    if isinstance(file, Undecodable) or not file.id:
-        return Failure(bound.build_invalid("the upload response contains no file id", body))
+def _read_file(bound: FileEndpoint, handle: BatchHandle, body: bytes) -> Result[SubmitStep | BatchHandle, Fault]:
+    found = (
+        bound.decode_field(_FILE, body, "file", lambda file: file.id)
+        if bound.dialect.upload == "files"
+        else bound.decode_field(_DIRECT_FILE, body, "file", lambda file: file.id)
+    )
+    return found.map(partial(_create_batch, bound, handle))
+
+
+def _create_batch(bound: FileEndpoint, handle: BatchHandle, file: str) -> SubmitStep:
     creation = sent.CreateBatch(
-        input_file_id=file.id,
+        input_file_id=file,
         endpoint=bound.route,
         completion_window=bound.dialect.window,
-        metadata={TOKEN: token} if bound.dialect.accepts_metadata else UNSET,
+        metadata={TOKEN: handle.token} if bound.dialect.accepts_metadata else UNSET,
     )
     request = build_request(bound.endpoint, CreateBatch(api_version=bound.version), body=encode_json(creation))
-    handle = BatchHandle(
-        provider=bound.endpoint.spec.name, id="", model=model, count=count, token=token, input_id=file.id
-    )
-    return Success(SubmitStep(request=request, read=partial(_read_created, bound, handle), creates=True))
-
-
-def _read_created(bound: FileEndpoint, handle: BatchHandle, body: bytes) -> Result[SubmitStep | BatchHandle, Fault]:
-    return read_status(bound, handle, body).map(lambda status: status.handle)
+    return build_creation(request, partial(read_status, bound, msgspec.structs.replace(handle, input_id=file)))
 
 
 def build_status(bound: FileEndpoint, handle: BatchHandle) -> HttpRequest:
@@ -192,14 +187,8 @@ def build_list(bound: FileEndpoint, cursor: str | None) -> HttpRequest:
 
 def read_status(bound: FileEndpoint, handle: BatchHandle, body: bytes) -> Result[BatchStatus, Fault]:
     """Decode a batch, which may be nested in an object with a warning."""
-    match outcome(bound.decode(_BATCH, body, "the batch")):
-        case Failure(fault):
-            return Failure(fault)
-        case Success(found):
-            batch = found.job or found
-    if not batch.id:
-        return Failure(bound.build_invalid("the response contains no batch id", body))
-    return Success(_read_status(bound, handle, batch))
+    found = bound.decode_found(_BATCH, body, "batch", lambda batch: (batch.job or batch).id)
+    return found.map(lambda batch: _read_status(bound, handle, batch.job or batch))
 
 
 def read_list(bound: FileEndpoint, _: str | None, body: bytes) -> Result[StatusPage, Fault]:

@@ -20,7 +20,7 @@ from victor_fp.core.faults import Fault, InvalidRequest
 from victor_fp.core.json import encode_json
 from victor_fp.core.protocols import codec_for
 from victor_fp.core.protocols.batches import BatchCodec, ResultPage, ResultStep, StatusPage, SubmitStep
-from victor_fp.core.protocols.batches.common import BatchEndpoint, list_raw_items, read_answer
+from victor_fp.core.protocols.batches.common import BatchEndpoint, build_creation, list_raw_items, read_answer
 from victor_fp.core.protocols.batches.openai import STATES
 from victor_fp.core.protocols.operations import build_decoder, build_request
 from victor_fp.core.requests import Endpoint, HttpRequest
@@ -62,12 +62,8 @@ def encode_item(bound: BatchEndpoint, key: str, model: str, request: HttpRequest
 def submit(bound: BatchEndpoint, items: Sequence[BatchItem], token: str) -> SubmitStep:
     """Return the step that creates the batch. The vendor streams the body: operation and model must precede the requests."""
     creation = sent.CreateBatch(endpoint=bound.route, model=items[0].model, requests=list_raw_items(items))
-    handle = BatchHandle(provider=bound.endpoint.spec.name, id="", model=items[0].model, count=len(items), token=token)
-    return SubmitStep(
-        request=build_request(bound.endpoint, CreateBatch(), body=encode_json(creation)),
-        read=lambda answer: read_status(bound, handle, answer).map(lambda status: status.handle),
-        creates=True,
-    )
+    request = build_request(bound.endpoint, CreateBatch(), body=encode_json(creation))
+    return build_creation(request, partial(read_status, bound, bound.build_handle(items, token)))
 
 
 def build_status(bound: BatchEndpoint, handle: BatchHandle) -> HttpRequest:

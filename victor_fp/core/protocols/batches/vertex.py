@@ -29,11 +29,12 @@ from victor_fp.core.dialects.gemini import GeminiDialect
 from victor_fp.core.faults import Fault, InvalidRequest
 from victor_fp.core.json import decode_json, encode_json
 from victor_fp.core.protocols import codec_for
-from victor_fp.core.protocols.batches import BatchCodec, StatusPage, StoreRead, StoreWrite, SubmitStep
+from victor_fp.core.protocols.batches import BatchCodec, StatusPage, StoreRead, StoreWrite
 from victor_fp.core.protocols.batches.anthropic import STATUSES
 from victor_fp.core.protocols.batches.common import (
     NAME_PREFIX,
     BatchEndpoint,
+    build_creation,
     find_folder,
     join_lines,
     read_lines,
@@ -172,18 +173,9 @@ def submit(bound: ProjectEndpoint, items: Sequence[BatchItem], token: str) -> St
             predictions_format="jsonl", gcs_destination=sent.GcsDestination(output_uri_prefix=f"{folder}/results")
         ),
     )
-    handle = BatchHandle(
-        provider=bound.endpoint.spec.name, id="", model=model, count=len(items), token=token, input_id=url
-    )
-    return StoreWrite(
-        url=url,
-        data=join_lines(items),
-        following=SubmitStep(
-            request=build_request(bound.endpoint, CreateJob(), base_url=bound.base_url, body=encode_json(creation)),
-            read=lambda answer: read_status(bound, handle, answer).map(lambda status: status.handle),
-            creates=True,
-        ),
-    )
+    request = build_request(bound.endpoint, CreateJob(), base_url=bound.base_url, body=encode_json(creation))
+    following = build_creation(request, partial(read_status, bound, bound.build_handle(items, token, url)))
+    return StoreWrite(url=url, data=join_lines(items), following=following)
 
 
 def build_list(bound: ProjectEndpoint, cursor: str | None) -> HttpRequest:

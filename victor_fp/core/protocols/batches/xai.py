@@ -39,7 +39,6 @@ from victor_fp.core.protocols.batches import BatchCodec, ResultPage, ResultStep,
 from victor_fp.core.protocols.batches.common import NAME_PREFIX, BatchEndpoint, list_raw_items
 from victor_fp.core.protocols.operations import build_decoder, build_request
 from victor_fp.core.requests import Endpoint, HttpRequest
-from victor_fp.core.result import outcome
 
 PAGE = 100
 RESULTS = 100
@@ -99,16 +98,10 @@ def submit(bound: BatchEndpoint, dialect: XAIBatches, items: Sequence[BatchItem]
 def _read_created(
     bound: BatchEndpoint, dialect: XAIBatches, items: Sequence[BatchItem], token: str, body: bytes
 ) -> Result[SubmitStep | BatchHandle, Fault]:
-    match outcome(bound.decode(_CREATED, body, "the batch")):
-        case Failure(fault):
-            return Failure(fault)
-        case Success(batch):
-            if not batch.batch_id:
-                return Failure(bound.build_invalid("the response contains no batch id", body))
-    handle = BatchHandle(
-        provider=bound.endpoint.spec.name, id=batch.batch_id, model=items[0].model, count=len(items), token=token
+    handle = bound.build_handle(items, token)
+    return bound.decode_field(_CREATED, body, "batch", lambda batch: batch.batch_id).bind(
+        lambda identifier: _add_items(bound, dialect, msgspec.structs.replace(handle, id=identifier), items, b"")
     )
-    return _add_items(bound, dialect, handle, items, b"")
 
 
 def _add_items(
