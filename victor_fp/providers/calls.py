@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
 from types import TracebackType
 from typing import Any, Generic, Literal, Self, TypeAlias, TypeVar, cast, overload
 
@@ -54,24 +54,8 @@ class ChatStream(AsyncIterator[T_co], Generic[T_co]):
 
             response = await provider.stream(messages, model=model).response()
         """
-        chunks: list[StreamChunk] = []
-        are_results = False
         async with self:
-            async for item in self._items:
-                if isinstance(item, StreamChunk):
-                    chunks.append(item)
-                    continue
-                are_results = True
-                result: Result[StreamChunk, Fault] = item
-                match outcome(result):
-                    case Success(chunk):
-                        chunks.append(chunk)
-                    case Failure(fault):
-                        return Failure(fault)
-        if not chunks:
-            raise error_from(InvalidResponse(message="the stream has already been read to its end"))
-        response = fold_chunks(chunks)
-        return Success(response) if are_results else response
+            return fold_items([item async for item in self._items])
 
     async def aclose(self) -> None:
         """Stop the stream, and close its connection."""
@@ -84,6 +68,31 @@ class ChatStream(AsyncIterator[T_co], Generic[T_co]):
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         await self.aclose()
+
+
+def fold_items(
+    items: Sequence[StreamChunk | Result[StreamChunk, Fault]],
+) -> CompletionResponse | Result[CompletionResponse, Fault]:
+    """Fold all items of a stream to the complete response, or to a Result if the items are Results.
+
+    Raises ProviderError if there are none: the stream had been read before.
+    """
+    chunks: list[StreamChunk] = []
+    are_results = False
+    for item in items:
+        if isinstance(item, StreamChunk):
+            chunks.append(item)
+            continue
+        are_results = True
+        match outcome(item):
+            case Success(chunk):
+                chunks.append(chunk)
+            case Failure(fault):
+                return Failure(fault)
+    if not chunks:
+        raise error_from(InvalidResponse(message="the stream has already been read to its end"))
+    response = fold_chunks(chunks)
+    return Success(response) if are_results else response
 
 
 async def complete(pool: TargetPool, spec: Result[CallSpec, Fault]) -> Result[CompletionResponse, Fault]:
@@ -194,13 +203,11 @@ def build_chat_spec(
     timeout: float | None = None
     deadline: float | None = None
     if "timeout" in options or "deadline" in options:
-        timeout, deadline = options.get("timeout"), options.get("deadline")
-        if timeout is not None and not (is_number(timeout) and timeout > 0):
-            return _build_invalid(provider, "timeout", "a positive number of seconds", timeout)
-        if deadline is not None and not is_number(deadline):
-            return _build_invalid(provider, "deadline", "a number of seconds", deadline)
-        timeout = None if timeout is None else min(timeout, MAX_SECONDS)
-        deadline = None if deadline is None else max(-MAX_SECONDS, min(deadline, MAX_SECONDS))
+        match outcome(_read_time_limits(provider, options.get("timeout"), options.get("deadline"))):
+            case Success((timeout, deadline)):
+                pass
+            case Failure(fault):
+                return Failure(fault)
         options = {name: value for name, value in options.items() if name not in {"timeout", "deadline"}}
     if timeout is None and not stream and options.get("background") is True:
         timeout = MAX_SECONDS  # the deadline limits it, if one is set
@@ -235,6 +242,21 @@ def build_chat_spec(
             deadline=deadline,
             priority=priority,
             repairs=repairs or 0,
+        )
+    )
+
+
+def _read_time_limits(
+    provider: str, timeout: object, deadline: object
+) -> Result[tuple[float | None, float | None], Fault]:
+    if timeout is not None and not (is_number(timeout) and timeout > 0):
+        return _build_invalid(provider, "timeout", "a positive number of seconds", timeout)
+    if deadline is not None and not is_number(deadline):
+        return _build_invalid(provider, "deadline", "a number of seconds", deadline)
+    return Success(
+        (
+            None if timeout is None else min(timeout, MAX_SECONDS),
+            None if deadline is None else max(-MAX_SECONDS, min(deadline, MAX_SECONDS)),
         )
     )
 

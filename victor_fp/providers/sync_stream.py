@@ -13,10 +13,9 @@ from typing import Any, Generic, Self, TypeVar, overload
 
 from returns.result import Failure, Result, Success
 
-from victor_fp.core.faults import Fault, InvalidRequest, InvalidResponse
-from victor_fp.core.responses.completions import fold_chunks
-from victor_fp.core.result import outcome
+from victor_fp.core.faults import Fault, InvalidRequest
 from victor_fp.core.types import CompletionResponse, StreamChunk
+from victor_fp.providers.calls import fold_items
 from victor_fp.providers.errors import error_from
 from victor_fp.shell.background_loop import STOP_TIMEOUT, BackgroundLoop, LoopUnavailable, get_background_loop
 
@@ -64,21 +63,7 @@ class SyncStream(Iterator[T_co], Generic[T_co]):
 
             response = provider.stream(messages, model=model).response()
         """
-        chunks: list[StreamChunk] = []
-        for item in self:
-            if isinstance(item, StreamChunk):
-                chunks.append(item)
-                continue
-            result: Result[StreamChunk, Fault] = item
-            match outcome(result):
-                case Success(chunk):
-                    chunks.append(chunk)
-                case Failure(fault):
-                    return Failure(fault)
-        if not chunks:
-            raise error_from(InvalidResponse(message="the stream has already been read to its end"))
-        response = fold_chunks(chunks)
-        return Success(response) if self._are_results else response
+        return fold_items([*self])
 
     def close(self) -> None:
         """Stop the stream, and close its connection."""

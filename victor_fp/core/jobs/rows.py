@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from hashlib import blake2b
 from typing import Any, Literal, TypeAlias, final
@@ -115,17 +115,10 @@ def check_row(
     row = _read_row(given, position)
     if type(row) is RejectedRow:
         return row
-    key = row.key
-    if not _is_key(key):
-        return _reject_key(key, position)
-    chosen = row.model or model
-    if not chosen:
-        return _reject(key, f"row {key!r}: no model; set one for the row or the job", position)
-    if not isinstance(chosen, str):
-        return _reject(key, f"row {key!r}: model must be a string", position)
-    own = row.options or {}
-    if own and (problem := _find_options_problem(own, _CHAT_ARGUMENTS)) is not None:
-        return _reject(key, f"row {key!r}: {problem}", position)
+    chosen = _choose_model(row, position, model, _CHAT_ARGUMENTS)
+    if isinstance(chosen, RejectedRow):
+        return chosen
+    key, own = row.key, row.options or {}
     match outcome(read_messages(row.messages)):
         case Success(messages):
             pass
@@ -141,13 +134,9 @@ def check_row(
             case Failure(fault):
                 return _reject(key, f"row {key!r}: {fault.message}", position)
     merged = {**options, **own} if own else options
-    try:
-        encoded = encode_request(provider, chosen, messages, typed_tools, merged)
-    except UnicodeEncodeError:
-        return _reject(key, f"row {key!r}: a text is not valid Unicode", position)
-    except (TypeError, ValueError, RecursionError, msgspec.MsgspecError) as error:
-        reason = (str(error).splitlines() or [type(error).__name__])[0][:200]
-        return _reject(key, f"row {key!r}: a value cannot be stored: {reason}", position)
+    encoded = _encode_checked(key, position, lambda: encode_request(provider, chosen, messages, typed_tools, merged))
+    if isinstance(encoded, RejectedRow):
+        return encoded
     digest = compute_digest(encoded)
     return CheckedRow(key, messages, chosen, typed_tools, merged, digest, position, own, (), len(encoded))
 
@@ -161,6 +150,27 @@ def check_text_row(
     row = given if isinstance(given, TextRow) else _build_text_row(given, position)
     if isinstance(row, RejectedRow):
         return row
+    chosen = _choose_model(row, position, model, _EMBED_ARGUMENTS)
+    if isinstance(chosen, RejectedRow):
+        return chosen
+    key, own = row.key, row.options or {}
+    texts = _list_texts(row.texts)
+    if not texts or not all(isinstance(text, str) for text in texts):
+        return _reject(key, f"row {key!r}: expected one or several texts", position)
+    merged = {**options, **own}
+    encoded = _encode_checked(
+        key, position, lambda: _encoder.encode(("embeddings", provider, chosen, texts, sorted(merged.items())))
+    )
+    if isinstance(encoded, RejectedRow):
+        return encoded
+    digest = compute_digest(encoded)
+    return CheckedRow(key, (), chosen, (), merged, digest, position, own, texts, len(encoded))
+
+
+def _choose_model(
+    row: Row | TextRow, position: int, model: str | None, arguments: AbstractSet[str]
+) -> str | RejectedRow:
+    """Return the model of a row; or its fault, if the key, the model or the options are not valid."""
     key = row.key
     if not _is_key(key):
         return _reject_key(key, position)
@@ -169,23 +179,20 @@ def check_text_row(
         return _reject(key, f"row {key!r}: no model; set one for the row or the job", position)
     if not isinstance(chosen, str):
         return _reject(key, f"row {key!r}: model must be a string", position)
-    own = row.options or {}
-    if own and (problem := _find_options_problem(own, _EMBED_ARGUMENTS)) is not None:
+    if row.options and (problem := _find_options_problem(row.options, arguments)) is not None:
         return _reject(key, f"row {key!r}: {problem}", position)
-    texts = _list_texts(row.texts)
-    if not texts or not all(isinstance(text, str) for text in texts):
-        return _reject(key, f"row {key!r}: expected one or several texts", position)
-    merged = {**options, **own}
+    return chosen
+
+
+def _encode_checked(key: str, position: int, encode: Callable[[], bytes]) -> bytes | RejectedRow:
+    """Encode a request, or return the fault of its row if a value cannot be encoded."""
     try:
-        asked = ("embeddings", provider, chosen, texts, sorted(merged.items()))
-        encoded = _encoder.encode(asked)
+        return encode()
     except UnicodeEncodeError:
         return _reject(key, f"row {key!r}: a text is not valid Unicode", position)
     except (TypeError, ValueError, RecursionError, msgspec.MsgspecError) as error:
         reason = (str(error).splitlines() or [type(error).__name__])[0][:200]
         return _reject(key, f"row {key!r}: a value cannot be stored: {reason}", position)
-    digest = compute_digest(encoded)
-    return CheckedRow(key, (), chosen, (), merged, digest, position, own, texts, len(encoded))
 
 
 def encode_request(
