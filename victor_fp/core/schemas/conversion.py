@@ -10,16 +10,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from collections.abc import Set as AbstractSet
 
 import msgspec
 
 from victor_fp.core.dialects.schemas import SchemaRules
 from victor_fp.core.json import Json, encode_json, measure_depth
-from victor_fp.core.schemas.merging import distribute, extract_restrictions, merge_schemas, widen_union
-from victor_fp.core.schemas.normalise import describe, describe_keyword, normalise
+from victor_fp.core.schemas.expansion import expand, resolve
+from victor_fp.core.schemas.merging import distribute, extract_restrictions, widen_union
+from victor_fp.core.schemas.normalise import describe, describe_keyword
 from victor_fp.core.schemas.plain import is_plain
-from victor_fp.core.schemas.references import are_disjoint, find_circular, find_target, is_definition
+from victor_fp.core.schemas.references import are_disjoint, find_target, is_definition
 from victor_fp.core.schemas.unions import fold_null, split_values, spread_types
 from victor_fp.core.schemas.vocabulary import (
     DEFINITIONS,
@@ -34,19 +34,17 @@ from victor_fp.core.schemas.vocabulary import (
     list_types,
     name_type,
 )
+from victor_fp.core.schemas.walk import SHOWN_PATHS, SchemaWalk
 
 MAX_DEPTH = 100
 """Maximum nesting of schemas, including inlined references."""
 MAX_NODES = 20_000
 """Maximum number of subschemas after references are inlined."""
-_SHOWN_PATHS = 5
 _TOO_DEEP = f"nested more than {MAX_DEPTH} levels deep"
 _ANYTHING = "a value of any type cannot be strict"
 _AS_ANY_OF = "oneOf is sent as anyOf, which also accepts values that match several branches"
 _EXCLUSIVE = frozenset({"oneOf", "not", "if", "contains"})
 """Keywords that accept fewer values if a subschema accepts more."""
-_STRUCTURE = frozenset({"type", *OF_TYPE["object"], *OF_TYPE["array"]})
-"""Keywords to which the rules for objects, arrays and type lists apply."""
 _COMPOSITIONS = ("anyOf", "oneOf", "allOf", "enum", "const", "not", "if", "then", "else")
 """Keywords that are not allowed alongside the type of a plain object."""
 
@@ -76,46 +74,14 @@ def convert_schema(schema: Mapping[str, Json], rules: SchemaRules, *, arguments:
     return Conversion(schema=converted, changes=walk.list_changes(), losses=tuple(dict.fromkeys(walk.losses)))
 
 
-class _Walk:
-    """State of one conversion."""
-
-    def __init__(self, root: Mapping[str, Json], rules: SchemaRules, *, arguments: bool) -> None:
-        self.root, self.rules, self.arguments = root, rules, arguments
-        self.is_closed = rules.objects in ("closed", "closed_and_required")
-        self.circular = find_circular(root)
-        self.changes: dict[str, list[str]] = {}
-        self.losses: list[str] = []
-        self.used: dict[str, None] = {}
-        """References in the result, in order."""
-        self.nodes = self.level = self.reported = 0
-
-    def report_change(self, path: str, what: str) -> None:
-        """Report a change."""
-        self.changes.setdefault(what, []).append(path)
-        self.reported += 1
-
-    def report_loss(self, path: str, what: str) -> None:
-        """Report a part that cannot be expressed."""
-        self.losses.append(f"{path}: {what}")
-
-    def list_changes(self) -> tuple[str, ...]:
-        """Return the changes, each with its first paths."""
-        listed: list[str] = []
-        for what, paths in self.changes.items():
-            more = f" and {len(paths) - _SHOWN_PATHS} more" if len(paths) > _SHOWN_PATHS else ""
-            listed.append(f"{what}: {', '.join(paths[:_SHOWN_PATHS])}{more}")
-        return tuple(listed)
-
-    def is_accepted(self, keyword: str) -> bool:
-        """Return whether the vendor accepts a keyword."""
-        rules = self.rules
-        return keyword not in rules.refused and (rules.keywords is None or keyword in rules.keywords)
+class _Walk(SchemaWalk):
+    """One conversion: its state, and the recursion over subschemas."""
 
     def convert_root(self) -> Schema:
         """Convert the root schema, with the definitions that are used."""
         root = self.root
         if self.rules.root != "any" or self.arguments:
-            root = _Level(self, root, "$").to_object()
+            root = _Level(self, root, "$", inline=True).to_object()
         out = self.convert(root, "$")
         schema = dict(out) if isinstance(out, dict) else {}
         definitions: dict[str, dict[str, Json]] = {}
@@ -132,10 +98,6 @@ class _Walk:
             existing = schema.get(keyword)
             schema[keyword] = {**(existing if isinstance(existing, dict) else {}), **converted_ones}
         return schema
-
-    def choose_definitions_keyword(self, keyword: str) -> str:
-        """Return the keyword under which definitions are sent."""
-        return keyword if self.is_accepted(keyword) else "$defs"
 
     def convert(self, given: Json, path: str) -> Json:
         """Convert one schema and its subschemas."""
@@ -165,16 +127,14 @@ class _Walk:
 class _Level:
     """One level of a schema during conversion."""
 
-    def __init__(self, walk: _Walk, given: Mapping[str, Json], path: str) -> None:
+    def __init__(self, walk: _Walk, given: Mapping[str, Json], path: str, *, inline: bool = False) -> None:
         self.walk, self.rules, self.path = walk, walk.rules, path
-        normalised = normalise(given)
-        self.node: Schema = normalised.schema
+        expanded = expand(walk, given, path, inline=inline)
+        self.node: Schema = expanded.node
         """The remaining part of the original."""
         self.out: Schema = {}
-        self.description_texts: list[str] = [*normalised.texts]
+        self.description_texts: list[str] = [*expanded.texts]
         """Texts to append to the description."""
-        for change in normalised.changes:
-            self._report_change(change)
 
     def _report_change(self, what: str) -> None:
         self.walk.report_change(self.path, what)
@@ -189,7 +149,6 @@ class _Level:
 
     def convert(self) -> Schema:
         """Convert the level."""
-        self._expand()
         if "$ref" in self.node:
             return self._convert_reference()
         types = list_types(self.node)
@@ -213,7 +172,6 @@ class _Level:
     def to_object(self) -> Schema:
         """Convert the level to an object, without the keywords that are not allowed alongside its type."""
         arguments = self.walk.arguments
-        self._expand(inline=True)
         types = list_types(self.node)
         node: Schema = self.node
         if not types and (arguments or "properties" in node):
@@ -230,97 +188,10 @@ class _Level:
                     if not arguments:
                         self._report_loss(f"{keyword} at the root")
                     elif keyword in ("anyOf", "oneOf") and isinstance(value, list):
-                        node = widen_union(node, [self._resolve(branch) for branch in value])
+                        node = widen_union(node, [resolve(self.walk, branch, self.path) for branch in value])
                         self._report_change(f"{keyword} is sent as one object with the properties of its branches")
                     self._move_to_description(keyword, value)
         return describe(node, self.description_texts)
-
-    def _resolve(self, branch: Json) -> Schema:
-        given: Mapping[str, Json] = {"not": {}} if branch is False else {}
-        level = _Level(self.walk, branch if isinstance(branch, Mapping) else given, f"{self.path} (merged)")
-        level._expand(inline=True)
-        return level.node
-
-    # References and allOf
-
-    def _expand(self, *, inline: bool = False) -> None:
-        """Inline references that are not accepted, and merge `allOf` if it is not accepted."""
-        seen: set[str] = set()
-        while True:
-            node = self.node
-            parts = node.get("allOf")
-            if "$ref" in node:
-                reference = str(node["$ref"])
-                if not inline and self._can_keep_reference(reference):
-                    return
-                self._inline_reference(reference, is_first=reference not in seen)
-                seen.add(reference)
-            elif isinstance(parts, list) and (inline or len(parts) == 1 or not self.walk.is_accepted("allOf")):
-                self._merge_all_of(parts)
-            else:
-                return
-
-    def _can_keep_reference(self, reference: str) -> bool:
-        rules, is_circular = self.rules, reference in self.walk.circular
-        if find_target(self.walk.root, reference) is None or rules.references == "none":
-            return False
-        if is_circular and rules.references == "acyclic":
-            return False
-        if rules.keywords is not None and not is_definition(reference):
-            return False
-        siblings = extract_restrictions(self.node).keys() - {"$ref"}
-        return is_circular or not siblings or not (rules.lone_references or self._has_rules_for(siblings))
-
-    def _has_rules_for(self, keywords: AbstractSet[str]) -> bool:
-        """Return whether rules for objects, arrays or type lists may change a level with these keywords.
-
-        Such changes are not possible alongside a reference: a closed object would exclude the properties of its target.
-        """
-        rules = self.rules
-        is_open = rules.objects == "open" and not rules.items and not rules.declared and rules.type_lists
-        return not is_open and bool(keywords & _STRUCTURE)
-
-    def _inline_reference(self, reference: str, *, is_first: bool) -> None:
-        rest = {keyword: value for keyword, value in self.node.items() if keyword != "$ref"}
-        target = find_target(self.walk.root, reference)
-        self.node = rest
-        if not isinstance(target, Mapping):
-            self._report_loss(f"the reference {reference} does not resolve within the schema")
-        elif not is_first or (reference in self.walk.circular and self.path != "$"):
-            # At the root, one level is inlined, and the references in it are kept.
-            self._report_loss(f"{reference} contains itself")
-            self.node = {"type": "object", **rest}
-        else:
-            self.walk.nodes += 1
-            inner = {keyword: value for keyword, value in target.items() if keyword not in DEFINITIONS}
-            schema = self._normalise(inner)
-            merged = merge_schemas(rest, schema)
-            if merged is None:
-                self._move_to_description("the schema alongside a reference", extract_restrictions(rest))
-                merged = {**rest, **schema}
-            self.node = merged
-
-    def _normalise(self, schema: Mapping[str, Json]) -> Schema:
-        """Normalise a schema that is merged into this level."""
-        normalised = normalise(schema)
-        for change in normalised.changes:
-            self._report_change(change)
-        self.description_texts += normalised.texts
-        return normalised.schema
-
-    def _merge_all_of(self, parts: Sequence[Json]) -> None:
-        rest: Schema = {keyword: value for keyword, value in self.node.items() if keyword != "allOf"}
-        self.node = rest
-        if len(parts) == 1 and isinstance(parts[0], Mapping) and not extract_restrictions(rest):
-            self.node = {**self._normalise(parts[0]), **rest}
-            return
-        whole: Schema | None = {}
-        for part in (*map(self._resolve, parts), rest):
-            whole = None if whole is None else merge_schemas(whole, part)
-        if whole is None:
-            self._move_to_description("allOf", list(parts))
-        else:
-            self.node = {**whole, **{name: value for name, value in rest.items() if name not in RESTRICTIONS}}
 
     def _convert_reference(self) -> Schema:
         walk, reference = self.walk, str(self.node["$ref"])
@@ -334,7 +205,7 @@ class _Level:
         for keyword, value in self.node.items():
             if keyword == "$ref":
                 continue
-            if keyword in RESTRICTIONS and (self.rules.lone_references or self._has_rules_for({keyword})):
+            if keyword in RESTRICTIONS and (self.rules.lone_references or self.walk.has_rules_for({keyword})):
                 self._move_to_description(keyword, value)
             else:
                 self._convert_keyword(keyword, value)
@@ -531,7 +402,7 @@ class _Level:
         if rules.objects == "closed_and_required":
             listed = required if isinstance(required, list) else []
             if optional := [name for name in names if name not in listed]:
-                self._report_change(f"{', '.join(optional[:_SHOWN_PATHS])} is required, since every property must be")
+                self._report_change(f"{', '.join(optional[:SHOWN_PATHS])} is required, since every property must be")
             out["required"] = [*names]
 
     def _check_listed(self) -> None:
