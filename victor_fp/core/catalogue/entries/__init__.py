@@ -11,9 +11,12 @@ GROUPS: Mapping[str, str] = {
     "amazon": "Amazon",
     "labs": "Laboratories",
     "china": "Vendors in China",
+    "coding_plans": "Coding plans",
     "hosts": "Inference hosts",
+    "gpu_clouds": "GPU clouds",
     "clouds": "Clouds",
     "gateways": "Gateways",
+    "proxies": "Proxies",
     "local": "Local servers",
     "retrieval": "Embeddings and reranking",
 }
