@@ -15,7 +15,7 @@ import msgspec
 from msgspec import UNSET, UnsetType
 from returns.result import Failure, Result, Success
 
-from victor_fp.core.catalogue.spec import AuthKind, ProviderSpec
+from victor_fp.core.catalogue.spec import ProviderSpec
 from victor_fp.core.faults import Fault, InvalidRequest, UnsupportedParameter
 from victor_fp.core.json import Json, NotJson, decode_json, encode_json
 from victor_fp.core.options import NO_OPTIONS, Options
@@ -99,7 +99,6 @@ class HttpRequest(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     headers: dict[str, str] = {}
     body: bytes = b""
     adjustments: tuple[Adjustment, ...] = ()
-    signing: AuthKind = "key"
     tool_names: Mapping[str, str] = {}
     """The caller's tool names by the names that are sent, if they differ."""
     required_call: str | None = None

@@ -17,7 +17,6 @@ import msgspec
 from msgspec import UNSET, UnsetType
 from victor_fp_wire import Body, Operation, Parameter
 
-from victor_fp.core.catalogue.spec import AuthKind
 from victor_fp.core.json import WireDecoder
 from victor_fp.core.options import Options
 from victor_fp.core.requests import Adjustment, Endpoint, HttpRequest, build_headers, fill_request
@@ -65,7 +64,6 @@ def build_request(
         headers=headers,
         body=body or b"",
         adjustments=adjustments,
-        signing=choose_signing(endpoint),
     )
 
 
@@ -86,11 +84,6 @@ def build_chat(
     """
     prepared = build_request(endpoint, operation, base_url=base_url, body=b"")
     return fill_request(prepared, body, options, adjustments, unknown=unknown, appended=appended)
-
-
-def choose_signing(endpoint: Endpoint) -> AuthKind:
-    """Return how requests to the endpoint are authenticated."""
-    return endpoint.spec.auth.kind if endpoint.keyed else "none"
 
 
 def build_url(base_url: str, operation: Operation) -> str:

@@ -44,7 +44,6 @@ def test_models_are_listed_by_the_control_plane_and_only_those_that_answer_in_te
     assert discovery is not None
     request = discovery.list_request()
     assert (request.method, request.url) == ("GET", "https://bedrock.eu-west-1.amazonaws.com/foundation-models")
-    assert request.signing == "sigv4"
     found = discovery.read_list(json.dumps({"modelSummaries": [MODEL, EMBEDDING]}).encode())
     assert found == (
         ModelInfo(id=str(MODEL["modelId"]), supports_streaming=True, supports_images=True, raw=dict(MODEL)),
