@@ -9,12 +9,13 @@ import re
 import shlex
 import sys
 import tempfile
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager, redirect_stdout
+from collections.abc import AsyncIterator, Collection, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager, redirect_stdout
 from functools import reduce
 from inspect import isfunction
 from pathlib import Path
 from types import ModuleType
+from typing import TextIO
 
 import msgspec
 from returns.result import Failure, Result, Success
@@ -83,7 +84,7 @@ def load_tools(sources: Sequence[str]) -> Result[list[ToolDefinition], CommandEr
 @asynccontextmanager
 async def connect_servers(
     commands: Sequence[str], existing: Sequence[ToolDefinition]
-) -> AsyncIterator[Result[list[ToolDefinition], CommandError]]:
+) -> AsyncIterator[Result[Sequence[ToolDefinition], CommandError]]:
     """Start MCP servers and yield their tools; they end with the block.
 
     Their stderr is shown only if a server cannot be started, without control characters. Names that are already in use
@@ -92,55 +93,68 @@ async def connect_servers(
     if not commands:
         yield Success([])
         return
-    from contextlib import AsyncExitStack
-
     try:
-        from mcp import Client, StdioServerParameters
-        from mcp.client.stdio import stdio_client
-
-        from victor_fp.agent.mcp import list_tools
+        import victor_fp.agent.mcp  # noqa: F401  it requires the extra
     except ImportError as error:
         yield Failure(
             build_usage_error("--mcp requires its extra", f"{error.name} is missing", "pip install 'victor_fp[mcp]'")
         )
         return
-    found = {one.name: one for one in existing}
-    added: list[ToolDefinition] = []
-    failed: CommandError | None = None
     raised: Exception | None = None
     with tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace") as errors:
         async with AsyncExitStack() as stack:
-            for number, command in enumerate(commands, 1):
-                try:
-                    program, *arguments = shlex.split(command)
-                except ValueError as error:
-                    failed = build_usage_error(f"--mcp {command} is not a command", str(error) or "it is empty")
-                    break
-                parameters = StdioServerParameters(command=program, args=arguments, env=_build_environment())
-                try:
-                    client = await stack.enter_async_context(
-                        Client(stdio_client(parameters, errlog=errors), read_timeout_seconds=MCP_TIMEOUT)
-                    )
-                    tools = await list_tools(client)
-                    if any(one.name in found for one in tools):
-                        tools = await list_tools(client, prefix=f"server{number}_")
-                except Exception as error:  # an external program
-                    errors.seek(0)
-                    last = next((line for line in reversed(errors.read().splitlines()) if line.strip()), "")
-                    failed = CommandError(
-                        code=ExitCode.FAILED,
-                        what=f"the MCP server {program} cannot be used",
-                        why=last or _find_first_reason(error),
-                    )
-                    break
-                added += tools
-                found |= {one.name: one for one in tools}
+            connected = await _connect_all(stack, commands, existing, errors)
             try:
-                yield Success(added) if failed is None else Failure(failed)
+                yield connected
             except Exception as error:  # raised again outside, since the clients' task groups would wrap it
                 raised = error
     if raised is not None:
         raise raised
+
+
+async def _connect_all(
+    stack: AsyncExitStack, commands: Sequence[str], existing: Sequence[ToolDefinition], errors: TextIO
+) -> Result[Sequence[ToolDefinition], CommandError]:
+    """Start the servers, which end with `stack`, and return their tools."""
+    taken = {one.name for one in existing}
+    added: list[ToolDefinition] = []
+    for number, command in enumerate(commands, 1):
+        match outcome(await _connect(stack, command, errors, taken, prefix=f"server{number}_")):
+            case Failure(failed):
+                return Failure(failed)
+            case Success(tools):
+                added += tools
+                taken |= {one.name for one in tools}
+    return Success(added)
+
+
+async def _connect(
+    stack: AsyncExitStack, command: str, errors: TextIO, taken: Collection[str], *, prefix: str
+) -> Result[Sequence[ToolDefinition], CommandError]:
+    """Start one server and return its tools, with the prefix if a name is taken."""
+    from mcp import Client, StdioServerParameters
+    from mcp.client.stdio import stdio_client
+
+    from victor_fp.agent.mcp import list_tools
+
+    try:
+        program, *arguments = shlex.split(command)
+    except ValueError as error:
+        return Failure(build_usage_error(f"--mcp {command} is not a command", str(error) or "it is empty"))
+    parameters = StdioServerParameters(command=program, args=arguments, env=_build_environment())
+    try:
+        client = await stack.enter_async_context(
+            Client(stdio_client(parameters, errlog=errors), read_timeout_seconds=MCP_TIMEOUT)
+        )
+        tools = await list_tools(client)
+        if any(one.name in taken for one in tools):
+            tools = await list_tools(client, prefix=prefix)
+    except Exception as error:  # an external program
+        errors.seek(0)
+        last = next((line for line in reversed(errors.read().splitlines()) if line.strip()), "")
+        what = f"the MCP server {program} cannot be used"
+        return Failure(CommandError(code=ExitCode.FAILED, what=what, why=last or _find_first_reason(error)))
+    return Success(tools)
 
 
 def _build_environment() -> dict[str, str]:

@@ -16,6 +16,7 @@ BlockKind: TypeAlias = Literal["text", "reasoning", "refusal", "tool_call", "opa
 
 INSTRUCTIONS = frozenset({"system", "developer"})
 """Roles of instruction messages."""
+NO_NAMES = Adjustment(parameter="messages.name", reason="the protocol has no field for participant names")
 SYSTEM_MOVED = Adjustment(
     parameter="messages.system",
     reason="moved to the start of the conversation: this model does not accept a system message there",

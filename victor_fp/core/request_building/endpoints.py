@@ -42,18 +42,11 @@ def build_endpoint(
 ) -> Result[Endpoint, Fault]:
     """Build the endpoint of a catalogue entry. For base URL and settings, the precedence is keyword, environment, default."""
     environment = environment or {}
-    given = settings or {}
-    found: dict[str, str] = {}
-    for setting in spec.settings:
-        value = given.get(setting.name)
-        if value is None:
-            value = next((environment[name] for name in setting.variables if environment.get(name)), setting.default)
-        if value is not None:
-            found[setting.name] = str(value)
-        elif setting.required:
-            variables = " or ".join(setting.variables)
-            hint = f" (or set {variables})" if variables else ""
-            return Failure(InvalidRequest(provider=spec.name, message=f"{spec.title} requires {setting.name}={hint}"))
+    match outcome(_read_settings(spec, settings or {}, environment)):
+        case Failure(fault):
+            return Failure(fault)
+        case Success(found):
+            pass
     given_url: object = base_url
     if given_url is not None and not isinstance(given_url, str):
         return _reject(spec, "base_url", f"must be a string, got {type(given_url).__name__}")
@@ -80,6 +73,24 @@ def build_endpoint(
             keyed=spec.auth.kind != "none" if keyed is None else keyed,
         )
     )
+
+
+def _read_settings(
+    spec: ProviderSpec, given: Mapping[str, object], environment: Mapping[str, str]
+) -> Result[dict[str, str], Fault]:
+    """Return the settings of an entry as given, else from the environment, else their defaults."""
+    found: dict[str, str] = {}
+    for setting in spec.settings:
+        value = given.get(setting.name)
+        if value is None:
+            value = next((environment[name] for name in setting.variables if environment.get(name)), setting.default)
+        if value is not None:
+            found[setting.name] = str(value)
+        elif setting.required:
+            variables = " or ".join(setting.variables)
+            hint = f" (or set {variables})" if variables else ""
+            return Failure(InvalidRequest(provider=spec.name, message=f"{spec.title} requires {setting.name}={hint}"))
+    return Success(found)
 
 
 def apply_key_auth(endpoint: Endpoint) -> Endpoint:

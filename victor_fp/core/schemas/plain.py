@@ -24,23 +24,13 @@ def is_plain(schema: Mapping[str, Json], rules: SchemaRules) -> bool:
     if schema.get("type") != "object" or rules.objects not in ("open", "listed") or rules.values.get("type"):
         return False
     names = re.compile(rules.property_names) if rules.property_names else None
-    needs_items, needs_properties, needs_declared = rules.items, rules.objects == "listed", rules.declared
     accepted = rules.keywords
     pending, examined = [schema], 0
     while pending:
         node = pending.pop()
         examined += 1
-        if examined > _MAX_SCHEMAS:
+        if examined > _MAX_SCHEMAS or not _has_plain_type(node, rules):
             return False
-        kind = node.get("type")
-        if type(kind) is not str:
-            return False
-        if kind not in _SCALARS:
-            if kind == "array":
-                if "items" not in node and needs_items:
-                    return False
-            elif kind != "object" or (needs_properties and not node.get("properties")):
-                return False
         for keyword, value in node.items():
             if keyword == "type":
                 continue
@@ -51,21 +41,34 @@ def is_plain(schema: Mapping[str, Json], rules: SchemaRules) -> bool:
             if keyword == "properties" and type(value) is dict:
                 if names is not None and not all(map(names.fullmatch, value)):
                     return False
-                for inner in value.values():
-                    if type(inner) is not dict or ("required" in inner and type(inner["required"]) is not list):
-                        return False
-                    pending.append(inner)
+                inner = [schema for schema in value.values() if type(schema) is dict]
+                if len(inner) < len(value) or any(type(one.get("required", [])) is not list for one in inner):
+                    return False
+                pending += inner
             elif keyword == "items" and type(value) is dict:
                 pending.append(value)
             elif keyword == "required" and type(value) is list:
                 listed = node.get("properties")
-                if needs_declared and not (isinstance(listed, dict) and set(map(str, value)) <= listed.keys()):
+                given = set(map(str, value))
+                if rules.declared and not (isinstance(listed, dict) and given <= listed.keys()):
                     return False
-                if len(set(map(str, value))) < len(value) or not all(type(name) is str for name in value):
+                if len(given) < len(value) or not all(type(name) is str for name in value):
                     return False
-            elif keyword == "enum" and type(value) is list and kind == "string":
+            elif keyword == "enum" and type(value) is list and node["type"] == "string":
                 if not value or not all(type(one) is str for one in value):
                     return False
             else:
                 return False
     return True
+
+
+def _has_plain_type(node: Mapping[str, Json], rules: SchemaRules) -> bool:
+    """Return whether a schema has one type, and what the rules require of that type."""
+    kind = node.get("type")
+    match kind:
+        case "array":
+            return "items" in node or not rules.items
+        case "object":
+            return rules.objects != "listed" or bool(node.get("properties"))
+        case _:
+            return type(kind) is str and kind in _SCALARS

@@ -232,36 +232,56 @@ def assess(text: str, at: int, tools: Tools, *, strict: bool, depth: int = _MAX_
         if at == len(text):
             return Possible(name)
         if text[at] in "{[":
-            if key in WRAPPER_KEYS:
-                inner = assess(text, at, tools, strict=strict, depth=depth - 1)
-                if isinstance(inner, Impossible):
-                    return inner
-                name = inner.name or name
-                if isinstance(find_end(text, at), BracketWalk):
-                    return Possible(name, inner.wake)
-            elif key in NAME_KEYS or (text[at] == "[" and key in ARGUMENT_KEYS):
-                return Impossible(at)
-            closed = find_end(text, at)
-            if isinstance(closed, BracketWalk):
-                return Possible(name, closed)
-            end = closed
+            read = _assess_nested(text, at, tools, key, name, strict=strict, depth=depth)
         else:
-            value, end = _read_word(text, at)
-            if key in NAME_KEYS:
-                if (failed := _find_failure(text, at, value, end, tools.may_become, tools.has_tool)) is not None:
-                    return Impossible(failed)
-                name = name or (None if end is None else tools.resolve_name(value))
-            elif end is None and text[at] in "\"'":
-                return Possible(name, walk_behind(_QUOTES[text[at]], ""))
-        if end is None:
-            return Possible(name)
-        at = skip_space(text, end)
+            read = _assess_word(text, at, tools, key, name)
+        if not isinstance(read, _Closed):
+            return read
+        name = read.name
+        at = skip_space(text, read.end)
         if at == len(text):
             return Possible(name)
         if text[at] == ",":
             at += 1
         elif text[at] != "}":
             return Impossible(at)
+
+
+class _Closed(msgspec.Struct, frozen=True):
+    """A complete value, and the name of the tool so far."""
+
+    name: str | None
+    end: int
+
+
+def _assess_nested(
+    text: str, at: int, tools: Tools, key: str, name: str | None, *, strict: bool, depth: int
+) -> Assessment | _Closed:
+    """Assess an object or a list as the value of a key."""
+    wake: Walk | None = None
+    if key in WRAPPER_KEYS:
+        inner = assess(text, at, tools, strict=strict, depth=depth - 1)
+        if isinstance(inner, Impossible):
+            return inner
+        name, wake = inner.name or name, inner.wake
+    elif key in NAME_KEYS or (text[at] == "[" and key in ARGUMENT_KEYS):
+        return Impossible(at)
+    end = find_end(text, at)
+    if isinstance(end, BracketWalk):
+        return Possible(name, wake if key in WRAPPER_KEYS else end)
+    return _Closed(name, end)
+
+
+def _assess_word(text: str, at: int, tools: Tools, key: str, name: str | None) -> Assessment | _Closed:
+    """Assess a text, a number or a constant as the value of a key."""
+    value, end = _read_word(text, at)
+    if key in NAME_KEYS:
+        if (failed := _find_failure(text, at, value, end, tools.may_become, tools.has_tool)) is not None:
+            return Impossible(failed)
+        name = name or (None if end is None else tools.resolve_name(value))
+    elif end is None and text[at] in "\"'":
+        return Possible(name, walk_behind(_QUOTES[text[at]], ""))
+    return Possible(name) if end is None else _Closed(name, end)
 
 
 def _assess_list(text: str, at: int, tools: Tools, *, strict: bool, depth: int) -> Assessment:

@@ -82,23 +82,27 @@ class BatchClient(msgspec.Struct, frozen=True, kw_only=True):
                     step: SubmitStep | BatchHandle = first
             while isinstance(step, SubmitStep):
                 was_billable, may_be_billed = may_be_billed, may_be_billed or step.spends  # also if it is cancelled
-                await self._wait(step.delay)
-                sent = await self._run_exchange(step.request, step.read, retries=0 if step.creates else None)
-                match outcome(sent):
+                match outcome(await self._send(step, token)):
                     case Success(following):
                         step = following
                     case Failure(fault):
                         may_be_billed = was_billable or (step.spends and fault.maybe_billed)
-                        found = await self.find(token) if step.creates and fault.maybe_billed else None
-                        if found is None:
-                            return Failure(fault)
-                        step = found
+                        return Failure(fault)
         finally:
             if self.budget is not None and estimate is not None:
                 self.budget.settle(estimate, fault=None if may_be_billed else InvalidRequest())
         shared = merge_contexts(items)
         handle = msgspec.structs.replace(step, model=shared.model, context=shared, submitted_at=submitted_at)
         return Success(handle)
+
+    async def _send(self, step: SubmitStep, token: str) -> Result[SubmitStep | BatchHandle, Fault]:
+        """Send one exchange; a batch that may have been created in spite of a failure is searched."""
+        await self._wait(step.delay)
+        sent = outcome(await self._run_exchange(step.request, step.read, retries=0 if step.creates else None))
+        if isinstance(sent, Failure) and step.creates and sent.failure().maybe_billed:
+            found = await self.find(token)
+            return sent if found is None else Success(found)
+        return sent
 
     async def _reserve(self, items: Sequence[BatchItem]) -> Result[Amount | None, Fault]:
         """Reserve the estimated cost of a batch; None without a budget."""

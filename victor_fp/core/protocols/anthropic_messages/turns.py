@@ -28,6 +28,7 @@ from victor_fp.core.protocols.anthropic_messages.parts import PartBlock, build_p
 from victor_fp.core.protocols.anthropic_messages.tools import EPHEMERAL
 from victor_fp.core.request_building.conversation import (
     INSTRUCTIONS,
+    NO_NAMES,
     SYSTEM_MOVED,
     WRAPPED_ARGUMENTS,
     Block,
@@ -108,18 +109,17 @@ def build_turns(dialect: AnthropicDialect, policy: ClaudePolicy, messages: Seque
     next_roles = list_next_roles(messages) if policy.system_turns else []
     for index, message in enumerate(messages):
         if message.name and message.role != "tool":
-            notes.append(
-                Adjustment(parameter="messages.name", reason="the protocol has no field for participant names")
-            )
+            notes.append(NO_NAMES)
         if message.role in INSTRUCTIONS:
-            texts = _mark_last(_build_texts(message)) if message.cache else _build_texts(message)
-            if policy.system_turns and is_system_turn_allowed(turns, next_roles[index]):
-                if texts:
-                    turns.append(("system", texts))
+            if not (texts := _build_texts(message)):
                 continue
-            if turns and texts:
+            marked = _mark_last(texts) if message.cache else texts
+            if policy.system_turns and is_system_turn_allowed(turns, next_roles[index]):
+                turns.append(("system", marked))
+                continue
+            if turns:
                 notes.append(SYSTEM_MOVED)
-            system += texts
+            system += marked
             continue
         role: AnthropicRole = "assistant" if message.role == "assistant" else "user"
         built = _build_blocks(dialect, message)

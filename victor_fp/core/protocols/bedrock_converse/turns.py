@@ -33,6 +33,7 @@ from victor_fp.core.models.bedrock import BedrockPolicy
 from victor_fp.core.protocols.bedrock_converse.parts import IMAGE_DETAIL, build_block, make_unique_name
 from victor_fp.core.request_building.conversation import (
     INSTRUCTIONS,
+    NO_NAMES,
     SYSTEM_MOVED,
     WRAPPED_ARGUMENTS,
     Block,
@@ -93,21 +94,18 @@ def build_turns(
     next_roles = list_next_roles(messages) if system_turns else []
     for index, message in enumerate(messages):
         if message.name and message.role != "tool":
-            notes.append(
-                Adjustment(parameter="messages.name", reason="the protocol has no field for participant names")
-            )
+            notes.append(NO_NAMES)
         if message.role in INSTRUCTIONS:
-            texts = _list_texts(message)
+            if not (texts := _list_texts(message)):
+                continue
             if system_turns and is_system_turn_allowed(turns, next_roles[index]):
                 blocks = [ContentBlock(text=text) for text in texts]
-                if blocks:
-                    marked = _mark_last(blocks) if _has_cache_mark(policy, message, "messages") else blocks
-                    turns.append(("system", marked))
+                turns.append(("system", _mark_last(blocks) if _has_cache_mark(policy, message, "messages") else blocks))
                 continue
-            if turns and texts:
+            if turns:
                 notes.append(SYSTEM_MOVED)
             system += [SystemContentBlock(text=text) for text in texts]
-            if texts and _has_cache_mark(policy, message, "system"):
+            if _has_cache_mark(policy, message, "system"):
                 system.append(SystemContentBlock(cache_point=CACHE_POINT))
             continue
         role: ConverseRole = "assistant" if message.role == "assistant" else "user"

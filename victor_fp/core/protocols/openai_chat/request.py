@@ -24,13 +24,16 @@ from victor_fp.core.protocols.openai_chat.vendor_fields import (
     NO_FIELDS,
     NO_REASONING,
     ChatVendorFields,
+    ReasoningFields,
     extend_body,
     place_thinking,
 )
 from victor_fp.core.protocols.openai_family.formats import AnswerFormat, accept_format
 from victor_fp.core.protocols.openai_family.rules import (
     NO_THINKING,
+    AcceptedOptions,
     Rules,
+    Thinking,
     accept_messages,
     accept_options,
     accept_thinking,
@@ -116,20 +119,7 @@ def _build_body(
     )
     if request.options is NO_OPTIONS and not tool_use.tools:
         return body, (*in_messages, *options.adjustments, *tool_use.adjustments)
-    vendor_fields = ChatVendorFields(
-        top_k=options.top_k,
-        user_id=options.user if dialect.user_field == "user_id" else UNSET,
-        reasoning=reasoning.reasoning,
-        thinking=reasoning.thinking,
-        enable_thinking=reasoning.enable_thinking,
-        thinking_budget=reasoning.thinking_budget,
-        chat_template_kwargs=reasoning.chat_template_kwargs,
-        chat_template_args=reasoning.chat_template_args,
-        tool_stream=True if dialect.tool_stream and request.stream and tool_use.tools else UNSET,
-    )
-    in_fields: tuple[Adjustment, ...] = ()
-    if vendor_fields != NO_FIELDS:
-        body, in_fields = extend_body(rules, body, vendor_fields, thinking)
+    body, in_fields = _add_vendor_fields(rules, request, body, options, reasoning, thinking)
     unsupported = (
         *in_messages,
         *options.adjustments,
@@ -139,6 +129,30 @@ def _build_body(
         *in_fields,
     )
     return body, unsupported
+
+
+def _add_vendor_fields(
+    rules: ChatRules,
+    request: ChatRequest,
+    body: wire.ChatCompletionRequest,
+    options: AcceptedOptions,
+    reasoning: ReasoningFields,
+    thinking: Thinking,
+) -> tuple[wire.ChatCompletionRequest, tuple[Adjustment, ...]]:
+    """Add the fields that only some vendors have, and list the options that the vendor has no field for."""
+    dialect = rules.dialect
+    vendor_fields = ChatVendorFields(
+        top_k=options.top_k,
+        user_id=options.user if dialect.user_field == "user_id" else UNSET,
+        reasoning=reasoning.reasoning,
+        thinking=reasoning.thinking,
+        enable_thinking=reasoning.enable_thinking,
+        thinking_budget=reasoning.thinking_budget,
+        chat_template_kwargs=reasoning.chat_template_kwargs,
+        chat_template_args=reasoning.chat_template_args,
+        tool_stream=True if dialect.tool_stream and request.stream and body.tools is not UNSET else UNSET,
+    )
+    return (body, ()) if vendor_fields == NO_FIELDS else extend_body(rules, body, vendor_fields, thinking)
 
 
 def _build_format(answer_format: AnswerFormat) -> wire.ResponseFormat:

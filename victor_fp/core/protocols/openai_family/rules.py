@@ -11,7 +11,7 @@ from msgspec import UNSET, UnsetType
 from victor_fp.core.catalogue.spec import Supports
 from victor_fp.core.dialects.chat import CacheMarks, ModelPolicy, find_nearest_effort
 from victor_fp.core.models.names import is_model_match
-from victor_fp.core.options import NO_OPTIONS
+from victor_fp.core.options import NO_OPTIONS, Options
 from victor_fp.core.requests import Adjustment, ChatRequest
 from victor_fp.core.types import Message, Part, TextPart
 
@@ -127,6 +127,14 @@ def accept_options(rules: Rules, request: ChatRequest, tokens_fields: Collection
         adjustments.append(Adjustment(parameter="temperature", reason=reason, action="changed"))
     if options is NO_OPTIONS:
         return AcceptedOptions(max_tokens=tokens, temperature=temperature, adjustments=tuple(adjustments))
+    accepted = _accept_further_options(rules, options)
+    return msgspec.structs.replace(
+        accepted, max_tokens=tokens, temperature=temperature, adjustments=(*adjustments, *accepted.adjustments)
+    )
+
+
+def _accept_further_options(rules: Rules, options: Options) -> AcceptedOptions:
+    """Return the accepted options apart from `max_tokens` and `temperature`, which every call has."""
     logprobs = None if options.logprobs is None or options.logprobs is False else options.logprobs
     requested = {
         "top_p": options.top_p,
@@ -139,7 +147,7 @@ def accept_options(rules: Rules, request: ChatRequest, tokens_fields: Collection
         "service_tier": options.service_tier,
         "user": options.user,
     }
-    adjustments += [
+    adjustments = [
         rules.build_refusal(name) for name in requested if requested[name] is not None and name in rules.refuses
     ]
     stop = _accept(rules, "stop", options.stop)
@@ -153,8 +161,6 @@ def accept_options(rules: Rules, request: ChatRequest, tokens_fields: Collection
         tier = UNSET
     count = _accept(rules, "logprobs", logprobs)
     return AcceptedOptions(
-        max_tokens=tokens,
-        temperature=temperature,
         top_p=_accept(rules, "top_p", options.top_p),
         top_k=_accept(rules, "top_k", options.top_k),
         presence_penalty=_accept(rules, "presence_penalty", options.presence_penalty),
