@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import inspect
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from importlib import import_module
 from types import ModuleType
@@ -36,6 +37,16 @@ MODULES = (
 )
 OTHER_NAMES = {"RequestPriority", "ProviderAuthenticationError"}
 """Second names of what the reference has under the first."""
+DEFINITION = re.compile(r"^(?:class (\w+)|(?:(\w+): TypeAlias = ))", re.MULTILINE)
+INTERNAL_TYPES = {
+    *("Admission", "BatchItem", "Borrow", "CallerRows", "Cell", "CollectedStream", "EarlierReasoning", "FinishedRow"),
+    *("InFlight", "ItemContext", "JobSettings", "JobSpending", "KeyFile", "KeyRing", "LeasedCell", "Lent"),
+    *("LimitsCell", "MemoryCell", "MemoryLimits", "Packing", "RowReader", "RowRecord", "Sample", "SchemaSupport"),
+    *("ScriptedReply", "SendFunction", "SharedCell", "Swapped", "TargetPool", "ToolNameRules"),
+}
+"""Types of objects that callers hold or pass on, and neither construct nor read."""
+OTHERS_TYPES = {"Connection", "Event"}
+"""Types of the standard library; the package has types of these names as well."""
 LINK = re.compile(r"(?<!!)\[[^\]]*\]\(([^)\s]+)\)")
 HEADING = re.compile(r"^#+ (.+?)(?: \{#[^}]*\})?$", re.MULTILINE)
 ROOT_FILES = ("README.md", "CONTRIBUTING.md", "SECURITY.md", "CHANGELOG.md")
@@ -77,6 +88,42 @@ def test_what_the_reference_names_exists(name: str) -> None:
             import_module(".".join(name.split(".")[:at]))
         assert hasattr(found, part), f"{name} is not there: {part} is not in {found}"
         found = getattr(found, part)
+
+
+def _list_defined_types() -> set[str]:
+    """Names of the package's classes and type aliases."""
+    text = "\n".join(path.read_text("utf-8") for path in (ROOT / "victor_fp").rglob("*.py"))
+    return {name for names in DEFINITION.findall(text) for name in names if name} - set(
+        re.findall(r"^(\w+) = TypeVar", text, re.MULTILINE)
+    )
+
+
+def _iterate_functions(name: str) -> Iterator[Callable[..., object]]:
+    """Yield a public function of the reference, or the constructor and the public methods of a class."""
+    home, _, attribute = name.rpartition(".")
+    found = getattr(import_module(home), attribute)
+    if inspect.isfunction(found):
+        yield found
+    if not inspect.isclass(found):
+        return
+    for member, value in [*vars(found).items()]:
+        function = value.fget if isinstance(value, property) else getattr(value, "__func__", value)
+        if inspect.isfunction(function) and (member == "__init__" or not member.startswith("_")):
+            yield function
+
+
+def test_the_types_in_public_signatures_are_in_the_reference() -> None:
+    defined, missing = _list_defined_types(), set[str]()
+    for name in DIRECTIVES:
+        if name.startswith("victor_fp.integrations."):
+            continue
+        for function in _iterate_functions(name):
+            for annotation in function.__annotations__.values():
+                words = re.findall(r"\w+", annotation if isinstance(annotation, str) else "")
+                private = [word for word in words if word.startswith("_")]
+                assert not private, f"{name}.{function.__name__} has the private type {private}"
+                missing |= {word for word in words if word in defined and word not in NAMED.keys() | OTHERS_TYPES}
+    assert missing == INTERNAL_TYPES
 
 
 def test_every_page_is_in_the_navigation() -> None:

@@ -11,6 +11,7 @@ T = TypeVar("T")
 E = TypeVar("E")
 
 Outcome: TypeAlias = Success[T] | Failure[E]
+"""A Result as a closed union."""
 
 
 def outcome(result: Result[T, E]) -> Outcome[T, E]:

@@ -46,6 +46,7 @@ T = TypeVar("T")
 S = TypeVar("S", bound="BaseModel | msgspec.Struct")
 
 Route: TypeAlias = Literal["live", "batch", "auto"]
+"""How rows are sent: as calls, through the vendor's batch API, or through that with calls for what it left unfinished."""
 
 
 @overload

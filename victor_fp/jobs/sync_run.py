@@ -132,7 +132,7 @@ def run_job(
     The parameters are those of `run`. Leaving the loop in any way, including Ctrl-C, stops the job: rows in flight are
     cancelled, the ledger is closed, and the next run continues. An iterable of rows is read in the caller's thread.
     """
-    source = None if isinstance(rows, AsyncIterable) else _CallerRows(rows)
+    source = None if isinstance(rows, AsyncIterable) else CallerRows(rows)
     job: JobRun[Any] = run(
         cast("Any", rows if source is None else source),
         cast("Any", provider.provider if isinstance(provider, SyncProvider) else provider),
@@ -173,7 +173,7 @@ def embed_rows(
     **options: Unpack[EmbedOptions],
 ) -> SyncJobRun[EmbeddingResponse]:
     """Embed the texts of every row once and yield each outcome: the synchronous `victor_fp.jobs.embed_rows`."""
-    source = None if isinstance(rows, AsyncIterable) else _CallerRows(rows)
+    source = None if isinstance(rows, AsyncIterable) else CallerRows(rows)
     job = embed_rows_async(
         rows if source is None else source,
         provider.provider if isinstance(provider, SyncProvider) else provider,
@@ -197,7 +197,7 @@ def embed_rows(
 class SyncJobRun(Iterator[Done[T]], Generic[T]):
     """A running job: an iterator of `Done`, and a context manager; leaving either stops the job."""
 
-    def __init__(self, job: JobRun[T], rows: _CallerRows | None = None) -> None:
+    def __init__(self, job: JobRun[T], rows: CallerRows | None = None) -> None:
         self._driver = _Driver(job, rows)
         self._job = job
         self._results: Generator[Done[T], None, None] | None = None
@@ -258,7 +258,7 @@ class SyncJobRun(Iterator[Done[T]], Generic[T]):
         self._driver.close()
 
 
-class _CallerRows(AsyncIterable[TextRowInput]):
+class CallerRows(AsyncIterable[TextRowInput]):
     """Rows read in the caller's thread, one chunk per request of the job."""
 
     def __init__(self, rows: Iterable[TextRowInput]) -> None:
@@ -308,7 +308,7 @@ class _CallerRows(AsyncIterable[TextRowInput]):
 class _Driver(Generic[T]):
     """Transfers results from the loop to the caller's thread, and rows in the other direction."""
 
-    def __init__(self, job: JobRun[T], rows: _CallerRows | None) -> None:
+    def __init__(self, job: JobRun[T], rows: CallerRows | None) -> None:
         self.results: deque[Done[T]] = deque()
         self.unavailable: Fault | None = None
         """Why the loop is not available."""

@@ -50,6 +50,7 @@ DEFAULT_TIMEOUT = float("120")
 """Default seconds for one attempt. Compared by identity, to distinguish 120 seconds set for a fallback from the
 default, for which the timeout of the primary is inherited."""
 OnCircuitOpen: TypeAlias = Literal["fail", "wait"]
+"""Whether a call fails while the circuit breaker is open, or waits for its next probe."""
 
 
 @dataclass

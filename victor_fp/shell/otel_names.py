@@ -13,6 +13,7 @@ from typing import Literal, TypeAlias
 import msgspec
 
 Version: TypeAlias = Literal["1.36", "1.41", "genai-0.1"]
+"""Version of the semantic conventions."""
 
 
 class Names(msgspec.Struct, frozen=True, kw_only=True):

@@ -59,6 +59,7 @@ class CallRecord(msgspec.Struct, frozen=True, kw_only=True):
 
 
 AnswerFunction: TypeAlias = Callable[[CallRecord], ScriptedAnswer | Awaitable[ScriptedAnswer]]
+"""Returns the result of each call."""
 
 
 class ScriptedProvider(BaseProvider):

@@ -16,6 +16,7 @@ from victor_fp.testing.script import CallIds, Turn
 from victor_fp.testing.vendors import answer_preliminary, find_writer, render_turn
 
 Scripted: TypeAlias = Turn | Answer | Fault
+"""The result of an exchange: a response in the vendor's format, an HTTP response, or a failure."""
 
 
 class ScriptedWire:

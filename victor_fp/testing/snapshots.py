@@ -13,6 +13,7 @@ from victor_fp.core.result import outcome
 from victor_fp.core.types import CompletionResponse, StreamChunk
 
 SnapshotInput: TypeAlias = "CompletionResponse | StreamChunk | Fault | Result[Any, Fault] | Sequence[CompletionResponse | StreamChunk | Result[Any, Fault]]"
+"""What `snapshot_of` accepts; a sequence has the items of a stream."""
 
 _TIMES = frozenset({"started", "seconds", "waited"})
 """Time fields of attempts."""

@@ -35,6 +35,7 @@ class LazyEntry(msgspec.Struct, frozen=True):
 
 
 CatalogueEntry: TypeAlias = "ProviderSpec | LazyEntry"
+"""An entry, or the function that loads it."""
 
 
 class Catalogue(msgspec.Struct, frozen=True):

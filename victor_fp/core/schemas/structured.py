@@ -28,6 +28,7 @@ T = TypeVar("T", bound="BaseModel | msgspec.Struct")
 StructuredInput: TypeAlias = (
     "CompletionResponse | StreamChunk | Result[CompletionResponse, Fault] | Result[StreamChunk, Fault]"
 )
+"""A response, the final chunk of a stream, or a result of either."""
 ResponseForm: TypeAlias = "type[BaseModel | msgspec.Struct] | Mapping[str, Any]"
 Check: TypeAlias = "Callable[[Json], Result[Any, Sequence[SchemaError]]]"
 

@@ -47,6 +47,7 @@ class Remark(msgspec.Struct, frozen=True, kw_only=True):
 
 
 DetectedPiece: TypeAlias = str | TextCall | Remark
+"""A text, a call, or a remark about what looked like a call."""
 
 
 class Detector(msgspec.Struct, frozen=True, kw_only=True):

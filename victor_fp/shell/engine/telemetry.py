@@ -49,6 +49,7 @@ class Ended(msgspec.Struct, frozen=True, kw_only=True):
 
 
 OnEnd: TypeAlias = Callable[[Ended], None]
+"""Called at the end of an operation."""
 
 
 class Observer(Protocol):

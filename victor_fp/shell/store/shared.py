@@ -39,6 +39,7 @@ E = TypeVar("E")
 R = TypeVar("R")
 
 OnLoss: TypeAlias = Literal["open", "closed"]
+"""Whether calls go on with limits of the process, or fail, while the store cannot be reached."""
 
 AGAIN = 1.0
 """Maximum seconds between two checks of an unreachable server; the renewal of a loan checks after 0.5 to 0.75 of it."""
