@@ -7,9 +7,8 @@ from typing import Any
 from urllib.parse import parse_qs
 
 from tests.avro_files import RECORD, write_avro
-from tests.batches.vendor import BatchVendor, Job, parse_form, read_lines, write_lines
+from tests.batches.vendor import BatchVendor, ChatVendor, Job, parse_form, read_lines, write_lines
 from tests.loopback import Received
-from tests.openai_shapes import build_body, build_error
 from victor_fp.core.faults import ServerFailed
 
 
@@ -141,7 +140,7 @@ class CohereVendor(BatchVendor):
         return str(body["messages"][-1]["content"])
 
 
-class FireworksVendor(BatchVendor):
+class FireworksVendor(ChatVendor):
     """Jobs of an account over datasets that are created, filled and ready later; two files of results."""
 
     name = "fireworks"
@@ -264,12 +263,3 @@ class FireworksVendor(BatchVendor):
             for index, name in enumerate(names)
         }
         return 200, {"filenameToSignedUrls": urls}
-
-    def build_completion(self, text: str) -> Any:
-        return build_body(text)
-
-    def build_refusal(self, message: str) -> tuple[int, Any]:
-        return 400, build_error(message, "invalid_value", "invalid_request_error")
-
-    def get_text(self, body: Any) -> str:
-        return str(body["messages"][-1]["content"])

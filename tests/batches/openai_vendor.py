@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from tests.batches.vendor import BatchVendor, Job, parse_form, read_lines, write_lines
+from tests.batches.vendor import ChatVendor, Job, parse_form, read_lines, write_lines
 from tests.loopback import Received
-from tests.openai_shapes import build_body, build_error
+from tests.openai_shapes import build_error
 
 
-class OpenAIVendor(BatchVendor):
+class OpenAIVendor(ChatVendor):
     """Files of lines in, files of lines out."""
 
     name = "openai"
@@ -109,15 +109,6 @@ class OpenAIVendor(BatchVendor):
         else:
             whole["response"] = {"status_code": status, "request_id": f"req_{identifier}", "body": answer}
         return whole
-
-    def build_completion(self, text: str) -> Any:
-        return build_body(text)
-
-    def build_refusal(self, message: str) -> tuple[int, Any]:
-        return 400, build_error(message, "invalid_value", "invalid_request_error")
-
-    def get_text(self, body: Any) -> str:
-        return str(body["messages"][-1]["content"])
 
 
 class ResponsesVendor(OpenAIVendor):

@@ -6,9 +6,9 @@ from typing import Any
 from urllib.parse import parse_qs
 
 from tests.batches.openai_vendor import OpenAIVendor, ResponsesVendor
-from tests.batches.vendor import BatchVendor, Job, parse_form, read_lines, write_lines
+from tests.batches.vendor import BatchVendor, ChatVendor, Job, parse_form, read_lines, write_lines
 from tests.loopback import Received
-from tests.openai_shapes import build_body, build_error
+from tests.openai_shapes import build_error
 
 CREATED = "2023-11-14T22:13:20Z"
 
@@ -171,7 +171,7 @@ class GeminiVendor(BatchVendor):
         return str(body["contents"][-1]["parts"][-1]["text"])
 
 
-class MistralVendor(BatchVendor):
+class MistralVendor(ChatVendor):
     """Jobs over uploaded files, whose model is the job's."""
 
     name = "mistral"
@@ -248,17 +248,11 @@ class MistralVendor(BatchVendor):
     def build_line(self, identifier: str, end: str, status: int, answer: Any) -> dict[str, Any]:
         return {"custom_id": identifier, "response": {"status_code": status, "body": answer}, "error": None}
 
-    def build_completion(self, text: str) -> Any:
-        return build_body(text)
-
     def build_refusal(self, message: str) -> tuple[int, Any]:
         return 422, {"object": "error", "message": message, "type": "invalid_request_error", "code": "1000"}
 
-    def get_text(self, body: Any) -> str:
-        return str(body["messages"][-1]["content"])
 
-
-class XAIVendor(BatchVendor):
+class XAIVendor(ChatVendor):
     """Created empty and filled in calls; pages of results; counters in place of a state."""
 
     name = "xai"
@@ -329,15 +323,6 @@ class XAIVendor(BatchVendor):
             else {"error": {"code": status, "message": answer["error"]["message"]}}
         )
         return {"batch_request_id": identifier, "batch_result": result}
-
-    def build_completion(self, text: str) -> Any:
-        return build_body(text)
-
-    def build_refusal(self, message: str) -> tuple[int, Any]:
-        return 400, build_error(message, "invalid_value", "invalid_request_error")
-
-    def get_text(self, body: Any) -> str:
-        return str(body["messages"][-1]["content"])
 
 
 class OpenRouterVendor(OpenAIVendor):

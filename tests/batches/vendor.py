@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from tests.loopback import Received, Talk
+from tests.openai_shapes import build_body, build_error
 from victor_fp.core.faults import Fault, InvalidRequest
 
 Answer = Callable[[Any], tuple[int, Any]]
@@ -107,6 +108,19 @@ class BatchVendor(ABC):
             job.results += [(identifier, state, 0, None) for identifier in list(job.requests)[count:]]
         job.state = state
         return job
+
+
+class ChatVendor(BatchVendor):
+    """A vendor whose bodies are those of Chat Completions."""
+
+    def build_completion(self, text: str) -> Any:
+        return build_body(text)
+
+    def build_refusal(self, message: str) -> tuple[int, Any]:
+        return 400, build_error(message, "invalid_value", "invalid_request_error")
+
+    def get_text(self, body: Any) -> str:
+        return str(body["messages"][-1]["content"])
 
 
 def parse_form(received: Received) -> tuple[dict[str, str], bytes]:

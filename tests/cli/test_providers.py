@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
+from tests.acme import install_package
 from tests.cli.conftest import KEY, victor
 from victor_fp.cli.app import app
 from victor_fp.cli.providers import ProviderRow, build_rows, describe_key, format_rows, list_providers
@@ -116,15 +117,7 @@ def test_a_search_without_a_match_names_similar_providers(
 def test_providers_of_installed_packages_have_all_columns(
     world: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (tmp_path / "acme_victor.py").write_text("from tests.acme import SPEC, AcmeProvider\n")
-    info = tmp_path / "acme_victor-1.0.dist-info"
-    info.mkdir()
-    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: acme-victor\nVersion: 1.0\n")
-    (info / "entry_points.txt").write_text(
-        "[victor_fp.providers]\nacme-class = acme_victor:AcmeProvider\nacme-record = acme_victor:SPEC\n"
-        "acme-broken = no_such_module_here:Provider\n"
-    )
-    monkeypatch.syspath_prepend(str(tmp_path))
+    install_package(tmp_path, monkeypatch, "acme-broken = no_such_module_here:Provider")
     find_entry_points.cache_clear()
     try:
         rows = {row.name: row for row in build_rows(world | {"ACME_CLASS_API_KEY": "k"}, "acme-")}

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests import openai_shapes as shapes
-from tests.acme import HI, SPEC
+from tests.acme import HI, SPEC, install_package
 from tests.loopback import Received, Talk, serving
 from victor_fp import replay
 from victor_fp.core.catalogue import CATALOGUE
@@ -99,15 +99,7 @@ def test_a_record_does_not_leak_between_registries() -> None:
 
 
 def test_installed_package_cannot_replace_a_built_in_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tmp_path / "acme_victor.py").write_text("from tests.acme import SPEC, AcmeProvider\n")
-    info = tmp_path / "acme_victor-1.0.dist-info"
-    info.mkdir()
-    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: acme-victor\nVersion: 1.0\n")
-    (info / "entry_points.txt").write_text(
-        "[victor_fp.providers]\nacme-class = acme_victor:AcmeProvider\nacme-record = acme_victor:SPEC\n"
-        "openai = acme_victor:AcmeProvider\n"
-    )
-    monkeypatch.syspath_prepend(str(tmp_path))
+    install_package(tmp_path, monkeypatch, "openai = acme_victor:AcmeProvider")
     ProviderRegistry.restore()
     find_entry_points.cache_clear()
     try:
