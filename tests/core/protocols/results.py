@@ -40,9 +40,7 @@ def read_response(
             return fault
 
 
-def dump_response(
-    provider: str, body: object, *, status: int = 200, headers: Mapping[str, str] | None = None
-) -> Json:
+def dump_response(provider: str, body: object, *, status: int = 200, headers: Mapping[str, str] | None = None) -> Json:
     """The completion or the fault as a plain dict, without the raw body."""
     read = read_response(provider, body, status=status, headers=headers)
     if isinstance(read, CompletionResponse):

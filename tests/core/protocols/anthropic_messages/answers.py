@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import Any
 
-import msgspec
-from returns.result import Failure, Success
-
-from victor_fp import replay
-from victor_fp.core.result import outcome
-from victor_fp.core.types import CompletionResponse, StreamChunk
+from tests.core.protocols import results
+from victor_fp.core.types import CompletionResponse
 
 USAGE = {"input_tokens": 21, "output_tokens": 9}
 ID = "msg_01AbCd"
@@ -97,48 +93,15 @@ def encode_sse(stream: Iterable[dict[str, Any]]) -> bytes:
 
 
 def read_stream(data: bytes, *, provider: str = "anthropic", size: int = 1 << 20, **more: Any) -> list[dict[str, Any]]:
-    """Chunks as plain dicts, then the fault as one if there is one."""
-    reads = (data[start : start + size] for start in range(0, len(data), size))
     headers = {"content-type": "text/event-stream", **more.pop("headers", {})}
-    read: list[dict[str, Any]] = []
-    for result in replay.stream(provider, 200, headers, reads, **more):
-        match outcome(result):
-            case Success(chunk):
-                read.append(to_dict(chunk))
-            case Failure(fault):
-                read.append({"fault": type(fault).__name__, **to_dict(fault)})
-    return read
+    return results.dump_stream(provider, headers, data, size, **more)
 
 
 def read_response(
     body: object, *, status: int = 200, headers: dict[str, str] | None = None, provider: str = "anthropic"
 ) -> dict[str, Any]:
-    """The completion or the fault as a plain dict, without the raw body."""
-    data = body if isinstance(body, bytes) else json.dumps(body).encode()
-    match outcome(replay.response(provider, status, headers or {}, data)):
-        case Success(response):
-            return {key: value for key, value in to_dict(response).items() if key != "raw_response"}
-        case Failure(fault):
-            return {"fault": type(fault).__name__, **to_dict(fault)}
+    return results.dump_response(provider, body, status=status, headers=headers)
 
 
 def read_completion(body: dict[str, Any]) -> CompletionResponse:
-    match outcome(replay.response("anthropic", 200, {}, json.dumps(body).encode())):
-        case Success(response):
-            return response
-        case Failure(fault):
-            raise AssertionError(fault)
-
-
-def to_dict(value: object) -> dict[str, Any]:
-    """The fields that are set."""
-    if isinstance(value, (CompletionResponse, StreamChunk)):
-        return value.model_dump(exclude_defaults=True)
-    found: dict[str, Any] = msgspec.to_builtins(value)
-    return {name: item for name, item in found.items() if item not in (None, "", [], False)}
-
-
-def join_chunks(chunks: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    """A stream's final chunk with the text of all, for comparison with a whole answer."""
-    final = {key: value for key, value in chunks[-1].items() if key != "is_final"}
-    return {"content": "".join(chunk.get("content", "") for chunk in chunks), **final}
+    return results.read_completion("anthropic", body)

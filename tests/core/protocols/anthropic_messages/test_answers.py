@@ -15,10 +15,10 @@ from tests.core.protocols.anthropic_messages.answers import (
     call,
     encode_sse,
     events,
-    join_chunks,
     read_response,
     read_stream,
 )
+from tests.core.protocols.results import join_chunks
 
 CITED = {
     "type": "web_search_result_location",

@@ -13,11 +13,11 @@ from tests.core.protocols.anthropic_messages.answers import (
     build_text,
     encode_sse,
     events,
-    join_chunks,
     read_completion,
     read_stream,
 )
 from tests.core.protocols.anthropic_messages.requests import HI, request
+from tests.core.protocols.results import join_chunks
 from victor_fp.core.catalogue.spec import Auth, ProviderSpec
 from victor_fp.core.dialects.anthropic import AnthropicDialect
 from victor_fp.core.faults import Fault, UnsupportedParameter

@@ -13,10 +13,10 @@ from tests.core.protocols.anthropic_messages.answers import (
     call,
     encode_sse,
     events,
-    join_chunks,
     read_response,
     read_stream,
 )
+from tests.core.protocols.results import join_chunks
 
 STORY = build_message(build_text("Hello"))
 WHOLE = {"content": "", **read_response(STORY)}

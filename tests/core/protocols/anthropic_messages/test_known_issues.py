@@ -11,12 +11,12 @@ from tests.core.protocols.anthropic_messages.answers import (
     call,
     encode_sse,
     events,
-    join_chunks,
     read_completion,
     read_response,
     read_stream,
 )
 from tests.core.protocols.anthropic_messages.requests import HI, WEATHER, build_body, build_turns, request
+from tests.core.protocols.results import join_chunks
 from victor_fp.core.types import ImagePart, Message, Part, TextPart
 
 

@@ -16,12 +16,12 @@ from tests.core.protocols.anthropic_messages.answers import (
     call,
     encode_sse,
     events,
-    join_chunks,
     read_completion,
     read_response,
     read_stream,
 )
 from tests.core.protocols.anthropic_messages.requests import build_body
+from tests.core.protocols.results import join_chunks
 from tests.example_counts import scale_examples
 from victor_fp.core.types import Message
 

@@ -21,11 +21,11 @@ from tests.core.protocols.bedrock_converse.answers import (
     call,
     encode_frames,
     events,
-    join_chunks,
     read_completion,
     read_response,
     read_stream,
 )
+from tests.core.protocols.results import join_chunks
 
 PLACE = {"documentPage": {"documentIndex": 0, "start": 2, "end": 3}}
 CITATION = {"title": "T", "sourceContent": [{"text": "sky"}], "location": PLACE}
