@@ -22,7 +22,7 @@ def to_dict(value: object) -> Json:
     if isinstance(value, CompletionResponse | StreamChunk):
         return value.model_dump(exclude_defaults=True)
     found: Json = msgspec.to_builtins(value)
-    return {name: item for name, item in found.items() if item not in (None, "", [], False)}
+    return {name: item for name, item in found.items() if item not in (None, "", [], (), False)}
 
 
 def describe_fault(fault: Fault) -> Json:

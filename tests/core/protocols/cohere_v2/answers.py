@@ -6,11 +6,7 @@ import json
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-import msgspec
-from returns.result import Failure, Success
-
-from victor_fp import replay
-from victor_fp.core.result import outcome
+from tests.core.protocols import results
 
 Json = dict[str, Any]
 USAGE: Json = {
@@ -85,36 +81,8 @@ def encode_sse(payloads: Iterable[Json]) -> bytes:
 
 
 def read_response(body: object, status: int = 200) -> Json:
-    """What a body means, as a plain dict; the fault as one where it means none."""
-    data = body if isinstance(body, bytes) else json.dumps(body).encode()
-    match outcome(replay.response("cohere", status, {}, data)):
-        case Success(response):
-            return response.model_dump(exclude_none=True, exclude={"raw_response", "role"})
-        case Failure(fault):
-            return describe_fault(fault)
+    return results.dump_response("cohere", body, status=status)
 
 
 def read_stream(data: bytes, *, size: int = 1 << 20) -> list[Json]:
-    """Chunks as plain dicts, then the fault as one if there is one."""
-    reads = (data[start : start + size] for start in range(0, len(data), size))
-    read: list[Json] = []
-    for result in replay.stream("cohere", 200, {"content-type": "text/event-stream"}, reads):
-        match outcome(result):
-            case Success(chunk):
-                read.append(chunk.model_dump(exclude_none=True, exclude_defaults=True))
-            case Failure(fault):
-                read.append(describe_fault(fault))
-    return read
-
-
-def join_chunks(chunks: list[Json]) -> Json:
-    """A stream put together: the text of its chunks, and everything that its final chunk carries."""
-    *before, last = chunks
-    assert last.pop("is_final") is True, last
-    return {**last, "content": "".join(chunk.get("content", "") for chunk in before)}
-
-
-def describe_fault(fault: Any) -> Json:
-    fields = {name: getattr(fault, name) for name in fault.__struct_fields__}
-    told = {name: value for name, value in fields.items() if value not in (None, "", (), False)}
-    return {"fault": type(fault).__name__, **msgspec.to_builtins(told)}
+    return results.dump_stream("cohere", {"content-type": "text/event-stream"}, data, size)

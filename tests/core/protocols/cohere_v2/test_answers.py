@@ -16,10 +16,10 @@ from tests.core.protocols.cohere_v2.answers import (
     call,
     encode_sse,
     events,
-    join_chunks,
     read_response,
     read_stream,
 )
+from tests.core.protocols.results import join_chunks
 
 ROME, OSLO = '{"city": "Rome"}', '{"city": "Oslo"}'
 REASONED = {**USAGE, "tokens": {**USAGE["tokens"], "reasoning_tokens": 5, "image_tokens": 3}}

@@ -14,11 +14,11 @@ from tests.core.protocols.cohere_v2.answers import (
     call,
     encode_sse,
     events,
-    join_chunks,
     read_response,
     read_stream,
 )
 from tests.core.protocols.cohere_v2.requests import HI, THINKING, WEATHER, build_turns
+from tests.core.protocols.results import join_chunks
 from tests.example_counts import scale_examples
 from victor_fp import replay
 from victor_fp.core.types import Message

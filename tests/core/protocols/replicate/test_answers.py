@@ -14,10 +14,10 @@ from tests.core.protocols.replicate.answers import (
     build_prediction,
     encode_event,
     encode_sse,
-    join_chunks,
     read_response,
     read_stream,
 )
+from tests.core.protocols.results import join_chunks
 from tests.example_counts import scale_examples
 
 BODIES: dict[str, dict[str, Any]] = {
