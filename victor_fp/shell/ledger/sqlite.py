@@ -206,10 +206,8 @@ class Ledger:
         """
         commit = self._next
         if commit is None:
-            loop = asyncio.get_running_loop()
-            commit = self._next = _Commit(loop.create_future())
-            if self._writer is None:
-                self._writer = loop.create_task(self._write())
+            commit = self._next = _Commit(asyncio.get_running_loop().create_future())
+            self._start_writer()
         commit.rows.append(row)
         commit.outcomes.append(done)
         if self._gathered is not None and len(commit.rows) >= self._wanted_rows:
@@ -230,8 +228,14 @@ class Ledger:
         self._thread.shutdown(wait=False)
 
     async def _write_pending(self) -> None:
-        while self._writer is not None:
-            await asyncio.wait([self._writer])
+        while self._next is not None or self._writer is not None:
+            await asyncio.wait([self._start_writer()])
+
+    def _start_writer(self) -> asyncio.Task[None]:
+        # The end of the loop cancels all tasks: one that had not begun is done and has written nothing.
+        if self._writer is None or self._writer.done():
+            self._writer = asyncio.get_running_loop().create_task(self._write())
+        return self._writer
 
     async def call(
         self, function: Callable[Concatenate[sqlite3.Connection, P], R], *args: P.args, **kwargs: P.kwargs
