@@ -254,3 +254,14 @@ def test_the_end_of_the_loop_does_not_hang_and_loses_no_result(tmp_path: Path) -
 
     asyncio.run(stop_writer())
     assert read_report(tmp_path / "l").unwrap().done == 1
+
+
+@pytest.mark.skipif(os.name != "posix", reason="an open file can be removed")
+async def test_a_job_whose_ledger_is_removed_stops(tmp_path: Path) -> None:
+    provider = RowProvider()
+    job = run(build_rows(500), provider, model="m", ledger=tmp_path / "l", concurrency=2)
+    async for _ in job:
+        (tmp_path / "l").unlink(missing_ok=True)
+    assert isinstance(job.stopped, LedgerFailed)
+    assert "the file was removed or renamed" in job.stopped.message
+    assert sum(provider.asked.values()) < 100

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import math
+import os
 import sqlite3
 import sys
 import time
@@ -128,6 +129,7 @@ class Ledger:
         """Called after each commit with the outcomes of its rows, and with the fault if it failed."""
         self.is_cancelled = False
         """Whether `cancel_run` was called for this run; updated with each commit."""
+        self._file = os.path.abspath(path)
         self._is_in_use = False
         """Whether a job uses it that was given the open ledger."""
         self._connection = connection
@@ -313,6 +315,8 @@ class Ledger:
         return found
 
     def _finish(self, rows: Sequence[FinishedRow]) -> None:
+        if not os.path.exists(self._file):  # SQLite would write to it until it is closed
+            raise sqlite3.OperationalError("the file was removed or renamed")
         shared = (self.run, time.time())
         count = sum(row.status != "retryable" for row in rows)
         with Transaction(self._connection):
