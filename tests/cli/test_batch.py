@@ -5,7 +5,10 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import shlex
 import signal
+import subprocess
+import sys
 import time
 from pathlib import Path
 from threading import Event
@@ -16,7 +19,7 @@ from typer.testing import CliRunner
 
 from tests.batches.openai_vendor import OpenAIVendor
 from tests.batches.vendor import Job
-from tests.cli.conftest import build_options, open_terminal, victor
+from tests.cli.conftest import RUN, build_options, open_terminal, victor
 from tests.loopback import Received, Serve, Talk
 from tests.openai_shapes import build_body, build_error
 from victor_fp.cli.app import app
@@ -459,3 +462,14 @@ def test_a_run_that_sends_nothing_replaces_no_output_and_may_be_repeated(
     assert runner.invoke(app, command, env=keyed).exit_code == 0
     assert read_results(out)["r0"]["response"]["content"] == "ONE"
     assert runner.invoke(app, command, env=keyed).exit_code == 2
+
+
+@posix
+@pytest.mark.parametrize("closed", [">&-", "2>&-", ">&- 2>&- <&-"])
+def test_streams_may_be_closed(serve: Serve, keyed: dict[str, str], tmp_path: Path, closed: str) -> None:
+    out, source = tmp_path / "out.jsonl", write_rows(tmp_path / "in.jsonl", ["one", "two"])
+    command = ["batch", "run", str(source), "--out", str(out), "--prompt", "{text}"]
+    line = shlex.join([sys.executable, "-c", RUN, *command, *build_options(serve(answer_in_capitals))])
+    ran = subprocess.run(f"{line} {closed}", shell=True, env=keyed, capture_output=True, timeout=90, check=False)
+    assert (ran.returncode, ran.stdout, ran.stderr) == (0, b"", b"")
+    assert [line["response"]["content"] for line in read_results(out).values()] == ["ONE", "TWO"]

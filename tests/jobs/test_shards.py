@@ -330,7 +330,7 @@ async def test_a_partition_with_a_repeated_key_raises(tmp_path: Path) -> None:
 
 
 async def test_a_row_of_a_partition_that_cannot_be_encoded_stops_no_other(tmp_path: Path) -> None:
-    rows = [
+    rows: list[dict[str, Any]] = [
         {"key": "a", "prompt": "\ud800"},
         {"key": "b", "prompt": "two", "number": 2**70},
         {"key": "c", "prompt": "three"},

@@ -9,7 +9,7 @@ from functools import partial
 from itertools import islice
 from os import PathLike
 from time import monotonic
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 import msgspec
 from returns.result import Failure, Success
@@ -31,6 +31,8 @@ from victor_fp.core.result import outcome
 from victor_fp.core.types import ToolDefinition
 from victor_fp.shell.ledger.batches import list_queued_rows
 from victor_fp.shell.ledger.sqlite import Ledger, move_rows
+
+R = TypeVar("R")
 
 CHUNK = 128
 """Number of rows that are read and looked up together at first."""
@@ -282,7 +284,7 @@ class QueueReader:
         return None
 
 
-def iterate_rows(rows: Iterable[TextRowInput]) -> Iterator[TextRowInput]:
+def iterate_rows(rows: Iterable[R]) -> Iterator[R]:
     """Return the iterator of a source. Raises TypeError for a path or one row, whose items are not rows."""
     if isinstance(rows, str | bytes | PathLike | Mapping):
         raise TypeError(f"rows must be an iterable of rows, not {type(rows).__name__}; read_rows(path) reads a file")
