@@ -515,7 +515,7 @@ async def test_a_row_whose_methods_raise_stops_no_other(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("rows", ["in.jsonl", b"in.jsonl", Path("in.jsonl"), {"key": "a", "prompt": "x"}])
-def test_a_path_or_one_row_is_no_source_of_rows(tmp_path: Path, rows: Any) -> None:
+def test_a_path_or_one_row_is_refused_as_rows(tmp_path: Path, rows: Any) -> None:
     with pytest.raises(TypeError, match=r"read_rows\(path\) reads a file"):
         run(rows, RowProvider(), model="m", ledger=tmp_path / "l")
     with pytest.raises(TypeError, match=r"read_rows\(path\) reads a file"):
@@ -553,27 +553,33 @@ async def test_leaving_a_loop_stops_the_job_and_frees_the_ledger(tmp_path: Path)
 
 @pytest.mark.parametrize("dollars", [RuntimeError("unknown model"), "much", math.nan, math.inf])
 async def test_a_response_is_recorded_if_its_price_cannot_be_computed(tmp_path: Path, dollars: Any) -> None:
-    def price(sale: PricedUsage) -> Any:
+    def compute_price(sale: PricedUsage) -> Any:
         if isinstance(dollars, Exception):
             raise dollars
         return dollars
 
-    found = [done async for done in run(build_rows(3), RowProvider(), model="m", ledger=tmp_path / "l", price=price)]
+    found = [
+        done async for done in run(build_rows(3), RowProvider(), model="m", ledger=tmp_path / "l", price=compute_price)
+    ]
     assert [(type(done.result), done.cost_usd) for done in found] == [(Success, None)] * 3
     report = read_report(tmp_path / "l").unwrap()
     assert (report.done, report.cost_usd, report.unpriced) == (3, None, 3)
     provider = RowProvider()
-    budgeted = run(build_rows(3), provider, model="m", ledger=tmp_path / "b", price=price, budget=Budget(usd=1.0))
+    budgeted = run(
+        build_rows(3), provider, model="m", ledger=tmp_path / "b", price=compute_price, budget=Budget(usd=1.0)
+    )
     (only,) = [done async for done in budgeted]
     assert "no price is known" in only.result.failure().message
     assert not provider.asked
 
 
 async def test_a_price_may_be_a_decimal(tmp_path: Path) -> None:
-    def price(sale: PricedUsage) -> Any:
+    def compute_price(sale: PricedUsage) -> Any:
         return Decimal("0.5")
 
-    job = run(build_rows(3), RowProvider(), model="m", ledger=tmp_path / "l", price=price, budget=Budget(usd=1.0))
+    job = run(
+        build_rows(3), RowProvider(), model="m", ledger=tmp_path / "l", price=compute_price, budget=Budget(usd=1.0)
+    )
     found = [done async for done in job]
     assert sorted(done.cost_usd for done in found if done.cost_usd is not None) == [0.5, 0.5]
     assert isinstance(job.stopped, BudgetExceeded)
