@@ -6,6 +6,7 @@ import asyncio
 import dataclasses
 import datetime as dt
 import enum
+import sys
 import threading
 from collections.abc import Callable
 from functools import partial
@@ -356,3 +357,17 @@ async def test_tool_is_sent_as_its_definition() -> None:
             },
         }
     ]
+
+
+@pytest.mark.parametrize("is_async", [False, True])
+async def test_a_tool_that_exits_fails_and_does_not_end_the_program(is_async: bool) -> None:
+    def leave() -> None:
+        """Leave."""
+        sys.exit("wrong usage")
+
+    async def leave_async() -> None:
+        """Leave."""
+        leave()
+
+    message = await answer(tool(leave_async if is_async else leave), {})
+    assert (message.content, message.is_error) == ("SystemExit: wrong usage", True)

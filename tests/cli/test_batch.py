@@ -5,7 +5,10 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import shlex
 import signal
+import subprocess
+import sys
 import time
 from pathlib import Path
 from threading import Event
@@ -16,7 +19,7 @@ from typer.testing import CliRunner
 
 from tests.batches.openai_vendor import OpenAIVendor
 from tests.batches.vendor import Job
-from tests.cli.conftest import build_options, open_terminal, victor
+from tests.cli.conftest import RUN, build_options, open_terminal, victor
 from tests.loopback import Received, Serve, Talk
 from tests.openai_shapes import build_body, build_error
 from victor_fp.cli.app import app
@@ -169,6 +172,9 @@ def test_a_file_that_cannot_be_read_is_refused_before_anything_is_sent(
         (["--out", "none/out.jsonl"], "none/out.jsonl cannot be written: its directory does not exist"),
         (["--out", "out.jsonl", "--ledger", "out.jsonl"], "out.jsonl cannot be the ledger: it is the output"),
         (["--out", "out.jsonl", "--ledger", "in.jsonl", "--resume"], "in.jsonl cannot be the ledger: it is the input"),
+        (["--out", "l-lock", "--ledger", "l"], "l-lock cannot be written: it is a file of the ledger"),
+        (["--out", "l-wal", "--ledger", "l"], "l-wal cannot be written: it is a file of the ledger"),
+        (["--out", "out.jsonl", "--ledger", "sub", "--resume"], "sub cannot be the ledger: it is not a regular file"),
         (["--out", "out.jsonl", "--prompt", "Summarise"], "--prompt has no column"),
         (["--out", "out.jsonl", "--prompt", "{{text}}"], "--prompt has no column"),
     ],
@@ -441,3 +447,29 @@ def test_a_batch_is_cancelled_from_outside_and_what_was_answered_is_collected(
     assert victor(*command, "--resume", env=keyed).returncode == 0
     assert len(read_results(out)) == 5
     assert [len(job.requests) for job in vendor.jobs.values()] == [5, 3]
+
+
+def test_a_run_that_sends_nothing_replaces_no_output_and_may_be_repeated(
+    serve: Serve, keyed: dict[str, str], world: dict[str, str], tmp_path: Path
+) -> None:
+    server, source, out = serve(answer_in_capitals), write_rows(tmp_path / "in.jsonl", ["one"]), tmp_path / "out.jsonl"
+    out.write_text("results of an earlier job")
+    command = ["batch", "run", str(source), "--out", str(out), "--prompt", "{text}", *build_options(server)]
+    runner = CliRunner()
+    assert runner.invoke(app, command, env=world).exit_code == 3
+    assert runner.invoke(app, [*command, "--budget-requests", "0"], env=keyed).exit_code == 5
+    assert out.read_text() == "results of an earlier job"
+    assert runner.invoke(app, command, env=keyed).exit_code == 0
+    assert read_results(out)["r0"]["response"]["content"] == "ONE"
+    assert runner.invoke(app, command, env=keyed).exit_code == 2
+
+
+@posix
+@pytest.mark.parametrize("closed", [">&-", "2>&-", ">&- 2>&- <&-"])
+def test_streams_may_be_closed(serve: Serve, keyed: dict[str, str], tmp_path: Path, closed: str) -> None:
+    out, source = tmp_path / "out.jsonl", write_rows(tmp_path / "in.jsonl", ["one", "two"])
+    command = ["batch", "run", str(source), "--out", str(out), "--prompt", "{text}"]
+    line = shlex.join([sys.executable, "-c", RUN, *command, *build_options(serve(answer_in_capitals))])
+    ran = subprocess.run(f"{line} {closed}", shell=True, env=keyed, capture_output=True, timeout=90, check=False)
+    assert (ran.returncode, ran.stdout, ran.stderr) == (0, b"", b"")
+    assert [line["response"]["content"] for line in read_results(out).values()] == ["ONE", "TWO"]

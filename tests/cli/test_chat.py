@@ -215,7 +215,7 @@ def test_a_key_from_the_file_is_used(serve: Serve, world: dict[str, str]) -> Non
 @pytest.mark.parametrize(
     ("arguments", "code", "says"),
     [
-        (["Hi", "-p", "opnai"], 4, "Did you mean openai?"),
+        (["Hi", "-p", "opnai"], 4, "did you mean openai? See: victor providers\n"),
         (["Hi", "-p", "openai", "--setting", "regin=x"], 2, "does not have the setting regin"),
         (["Hi", "-p", "openai", "--setting", "x"], 2, "NAME=VALUE"),
         (["Hi", "--image", "/no/such.png"], 2, "cannot be read"),

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import json
+import math
 import sqlite3
 from collections.abc import AsyncIterator, Iterator
 from contextlib import closing
+from decimal import Decimal
 from pathlib import Path
+from typing import Any, cast
 
 import pytest
 from returns.result import Failure, Success
@@ -28,6 +31,7 @@ from victor_fp.core.types import CompletionResponse
 from victor_fp.core.usage.cost import PricedUsage
 from victor_fp.jobs import Budget, Row, export, read_report, reopen_rows, run
 from victor_fp.shell.ledger.sqlite import FinishedRow, Ledger
+from victor_fp.sync import run_job
 
 
 async def test_every_row_is_answered_once(tmp_path: Path) -> None:
@@ -485,3 +489,97 @@ async def test_no_response_of_a_custom_provider_ends_the_run(tmp_path: Path) -> 
     assert export(tmp_path / "l", tmp_path / "out.jsonl").unwrap() == 3
     first = json.loads((tmp_path / "out.jsonl").read_text().splitlines()[0])
     assert first["response"]["content"] == "0 \ufffd"
+
+
+class RaisingRow(dict[str, Any]):
+    """A mapping whose methods raise, as that of a row of a closed database does."""
+
+    def get(self, key: str, default: object = None) -> Any:
+        raise RuntimeError("closed")
+
+
+class RaisingKey:
+    """A key without a text."""
+
+    def __repr__(self) -> str:
+        raise RuntimeError("closed")
+
+
+async def test_a_row_whose_methods_raise_stops_no_other(tmp_path: Path) -> None:
+    bad: list[Any] = [RaisingRow(key="a"), {"key": RaisingKey(), "prompt": "x"}, Row(RaisingKey(), "x")]  # type: ignore[arg-type]  # a wrong type
+    rows: list[RowInput] = [Row("first", "a"), *bad, Row("last", "b")]
+    found = {done.key: done.result async for done in run(rows, RowProvider(), model="m", ledger=tmp_path / "l")}
+    assert {key for key, result in found.items() if isinstance(result, Success)} == {"first", "last"}
+    messages = [found[f"(row {n})"].failure().message for n in (1, 2, 3)]
+    assert messages == [f"row {n} cannot be read: it raised RuntimeError" for n in (1, 2, 3)]
+
+
+@pytest.mark.parametrize("rows", ["in.jsonl", b"in.jsonl", Path("in.jsonl"), {"key": "a", "prompt": "x"}])
+def test_a_path_or_one_row_is_refused_as_rows(tmp_path: Path, rows: Any) -> None:
+    with pytest.raises(TypeError, match=r"read_rows\(path\) reads a file"):
+        run(rows, RowProvider(), model="m", ledger=tmp_path / "l")
+    with pytest.raises(TypeError, match=r"read_rows\(path\) reads a file"):
+        run_job(rows, RowProvider(), model="m", ledger=tmp_path / "l")
+    assert not list(tmp_path.iterdir())
+
+
+async def test_an_unknown_route_is_refused_before_anything_is_sent(tmp_path: Path) -> None:
+    provider, route = RowProvider(), cast("Any", "Batch")
+    (only,) = [done async for done in run(build_rows(3), provider, model="m", ledger=tmp_path / "l", route=route)]
+    assert only.result.failure().message == "route must be 'live', 'batch' or 'auto', not 'Batch'"
+    assert not provider.asked
+
+
+async def test_leaving_a_loop_stops_the_job_and_frees_the_ledger(tmp_path: Path) -> None:
+    provider, closed = RowProvider(), asyncio.Event()
+
+    def generate_rows() -> Iterator[Row]:
+        try:
+            yield from build_rows(500)
+        finally:
+            closed.set()
+
+    async for _ in run(generate_rows(), provider, model="m", ledger=tmp_path / "l", concurrency=4):
+        break
+    async with asyncio.timeout(60):
+        await closed.wait()
+    asked = sum(provider.asked.values())
+    found = [done async for done in run(build_rows(500), provider, model="m", ledger=tmp_path / "l")]
+    assert len(found) == 500
+    assert all(isinstance(done.result, Success) for done in found)
+    assert asked < 100
+    assert sum(provider.asked.values()) <= 500 + 4
+
+
+@pytest.mark.parametrize("dollars", [RuntimeError("unknown model"), "much", math.nan, math.inf])
+async def test_a_response_is_recorded_if_its_price_cannot_be_computed(tmp_path: Path, dollars: Any) -> None:
+    def compute_price(sale: PricedUsage) -> Any:
+        if isinstance(dollars, Exception):
+            raise dollars
+        return dollars
+
+    found = [
+        done async for done in run(build_rows(3), RowProvider(), model="m", ledger=tmp_path / "l", price=compute_price)
+    ]
+    assert [(type(done.result), done.cost_usd) for done in found] == [(Success, None)] * 3
+    report = read_report(tmp_path / "l").unwrap()
+    assert (report.done, report.cost_usd, report.unpriced) == (3, None, 3)
+    provider = RowProvider()
+    budgeted = run(
+        build_rows(3), provider, model="m", ledger=tmp_path / "b", price=compute_price, budget=Budget(usd=1.0)
+    )
+    (only,) = [done async for done in budgeted]
+    assert "no price is known" in only.result.failure().message
+    assert not provider.asked
+
+
+async def test_a_price_may_be_a_decimal(tmp_path: Path) -> None:
+    def compute_price(sale: PricedUsage) -> Any:
+        return Decimal("0.5")
+
+    job = run(
+        build_rows(3), RowProvider(), model="m", ledger=tmp_path / "l", price=compute_price, budget=Budget(usd=1.0)
+    )
+    found = [done async for done in job]
+    assert sorted(done.cost_usd for done in found if done.cost_usd is not None) == [0.5, 0.5]
+    assert isinstance(job.stopped, BudgetExceeded)

@@ -19,7 +19,7 @@ from victor_fp.core.faults import (
 )
 from victor_fp.jobs import Row, cancel_run, export, read_report, reopen_rows, run
 from victor_fp.shell.engine.batches import BatchClient
-from victor_fp.shell.ledger.sqlite import Ledger
+from victor_fp.shell.ledger.sqlite import FinishedRow, Ledger
 
 
 async def test_report_and_export_of_a_running_job(tmp_path: Path) -> None:
@@ -201,3 +201,67 @@ async def test_export_is_in_the_order_of_the_last_input(tmp_path: Path) -> None:
     assert export(ledger, out).unwrap() == 7
     order = [json.loads(line)["key"] for line in out.read_text().splitlines()]
     assert [key for key in order if key != "c"] == list("xdybaz")  # "c" is in no later input
+
+
+@pytest.mark.skipif(os.name != "posix", reason="links")
+async def test_a_ledger_is_locked_under_every_link_to_it(tmp_path: Path) -> None:
+    (tmp_path / "link").symlink_to(tmp_path / "l")
+    async with run(build_rows(100), RowProvider(), model="m", ledger=tmp_path / "l", concurrency=2) as job:
+        await anext(job)
+        (only,) = [done async for done in run(build_rows(3), RowProvider(), model="m", ledger=tmp_path / "link")]
+        assert "locked by another run" in only.result.failure().message
+        assert isinstance(reopen_rows(tmp_path / "link", ["done"]), Failure)
+        assert cancel_run(tmp_path / "link").unwrap()
+
+
+@pytest.mark.parametrize("name", [":memory:", "file:x?mode=memory"])
+async def test_every_path_is_that_of_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert len([done async for done in run(build_rows(3), RowProvider(), model="m", ledger=name)]) == 3
+    assert read_report(name).unwrap().done == 3
+
+
+@pytest.mark.skipif(os.name != "posix", reason="links")
+async def test_an_export_writes_the_file_of_a_link(tmp_path: Path) -> None:
+    assert len([done async for done in run(build_rows(3), RowProvider(), model="m", ledger=tmp_path / "l")]) == 3
+    (tmp_path / "file").write_text("old")
+    (tmp_path / "link").symlink_to(tmp_path / "file")
+    assert export(tmp_path / "l", tmp_path / "link").unwrap() == 3
+    assert (tmp_path / "link").is_symlink()
+    assert len((tmp_path / "file").read_text().splitlines()) == 3
+
+
+async def test_exports_to_one_path_do_not_mix(tmp_path: Path) -> None:
+    assert len([done async for done in run(build_rows(500), RowProvider(), model="m", ledger=tmp_path / "l")]) == 500
+    exports = (asyncio.to_thread(export, tmp_path / "l", tmp_path / "out.jsonl") for _ in range(8))
+    assert [written.unwrap() for written in await asyncio.gather(*exports)] == [500] * 8
+    keys = [json.loads(line)["key"] for line in (tmp_path / "out.jsonl").read_text().splitlines()]
+    assert keys == [str(number) for number in range(500)]
+
+
+def test_the_end_of_the_loop_does_not_hang_and_loses_no_result(tmp_path: Path) -> None:
+    """The writer of the ledger is cancelled before its first step, as by `asyncio.run` after an exception."""
+
+    async def stop_writer() -> None:
+        ledger = Ledger.open(tmp_path / "l").unwrap()
+        row = FinishedRow(key="a", position=0, digest=b"", status="done", body=b"a")
+        committed = ledger.finish(row, None)
+        for task in asyncio.all_tasks() - {asyncio.current_task()}:
+            task.cancel()
+        async with asyncio.timeout(60):
+            await ledger.aclose()
+        assert committed.done()
+
+    asyncio.run(stop_writer())
+    assert read_report(tmp_path / "l").unwrap().done == 1
+
+
+@pytest.mark.skipif(os.name != "posix", reason="an open file can be removed")
+async def test_a_job_whose_ledger_is_removed_stops(tmp_path: Path) -> None:
+    provider = RowProvider()
+    job = run(build_rows(500), provider, model="m", ledger=tmp_path / "l", concurrency=2)
+    async for _ in job:
+        (tmp_path / "l").unlink(missing_ok=True)
+    assert isinstance(job.stopped, LedgerFailed)
+    assert "the file was removed or renamed" in job.stopped.message
+    assert sum(provider.asked.values()) < 100

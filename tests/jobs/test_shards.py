@@ -329,6 +329,20 @@ async def test_a_partition_with_a_repeated_key_raises(tmp_path: Path) -> None:
         await run_partition(rows, tmp_path, Workshop().make, model="m")
 
 
+async def test_a_row_of_a_partition_that_cannot_be_encoded_stops_no_other(tmp_path: Path) -> None:
+    rows: list[dict[str, Any]] = [
+        {"key": "a", "prompt": "\ud800"},
+        {"key": "b", "prompt": "two", "number": 2**70},
+        {"key": "c", "prompt": "three"},
+    ]
+    records = await run_partition(rows, tmp_path, Workshop().make, model="m")
+    assert [(record["key"], record["status"]) for record in records] == [("a", "failed"), ("b", "done"), ("c", "done")]
+    rows[1]["number"] = 2**71
+    workshop = Workshop()
+    await run_partition(rows, tmp_path, workshop.make, model="m")
+    assert set(workshop.used[0].asked) == {"two", "three"}
+
+
 async def test_a_shard_says_which_rows_have_no_result(tmp_path: Path) -> None:
     source = tmp_path / "in.jsonl"
     source.write_text('{"id": "k", "prompt": "one"}\n{"id": "k", "prompt": "two"}\n')

@@ -235,3 +235,12 @@ def test_parquet(tmp_path: Path) -> None:
 def test_another_suffix_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"\.jsonl, \.ndjson, \.csv or \.parquet"):
         read_rows(tmp_path / "in.xlsx")
+
+
+def test_parquet_rejects_records_that_python_cannot_represent(tmp_path: Path) -> None:
+    pyarrow, parquet = pytest.importorskip("pyarrow"), pytest.importorskip("pyarrow.parquet")
+    days = pyarrow.array([0, 4_000_000, 1], pyarrow.date32())
+    parquet.write_table(pyarrow.table({"id": ["a", "b", "c"], "day": days}), tmp_path / "in.parquet")
+    found = read_texts(read_rows(tmp_path / "in.parquet", template="{day}"))
+    assert (found["a"], found["c"]) == ("1970-01-01", "1970-01-02")
+    assert found["(row 1)"].startswith("record 2 cannot be read: ")

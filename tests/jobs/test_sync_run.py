@@ -292,3 +292,19 @@ def test_an_export_does_not_replace_its_ledger(tmp_path: Path) -> None:
     ledger.write_bytes(b"kept")
     assert isinstance(export(ledger, tmp_path / "." / "job.ledger").failure(), LedgerFailed)
     assert ledger.read_bytes() == b"kept"
+
+
+def test_a_provider_that_exits_ends_the_run_and_loses_no_other_row(tmp_path: Path) -> None:
+    class Leaving(RowProvider):
+        async def chat_result(self, messages: Any, **options: Any) -> Any:
+            if messages[-1].text == "text 1":
+                raise SystemExit(3)
+            return await super().chat_result(messages, **options)
+
+    with pytest.raises(SystemExit):
+        list(run_job(build_rows(4), Leaving(), model="m", ledger=tmp_path / "l"))
+    report = read_report(tmp_path / "l").unwrap()
+    assert (report.done, report.left) == (3, 1)
+    again = RowProvider()
+    assert len(list(run_job(build_rows(4), again, model="m", ledger=tmp_path / "l"))) == 4
+    assert list(again.asked) == ["text 1"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import sys
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -214,3 +215,23 @@ def test_a_wait_that_is_interrupted_cancels_the_coroutine_before_it_raises(inter
     with pytest.raises(TimeoutError, match="the alarm"):
         run(wait_forever())
     assert ended == [True]
+
+
+@pytest.mark.parametrize("is_threaded", [False, True])
+def test_the_exit_of_a_task_is_raised_where_it_is_awaited_and_does_not_end_the_loop(is_threaded: bool) -> None:
+    async def leave() -> None:
+        await asyncio.sleep(0)
+        sys.exit(3)
+
+    async def wait() -> None:
+        await asyncio.gather(asyncio.create_task(leave()), asyncio.sleep(0))
+
+    async def answer() -> int:
+        return 1
+
+    async def run_in_a_thread() -> None:
+        run(wait())  # a loop runs in this thread, so the background thread drives the other
+
+    with pytest.raises(SystemExit):
+        asyncio.run(run_in_a_thread()) if is_threaded else run(wait())
+    assert run(answer()) == 1

@@ -78,7 +78,7 @@ class Tool(ToolDefinition, ABC):
             return Failure(f"the arguments must be a JSON object, not {type(arguments).__name__}")
         try:
             return await self.run(arguments)
-        except Exception as error:  # user code; the model may retry with other arguments
+        except (Exception, SystemExit) as error:  # user code; the model may retry with other arguments
             logging.getLogger(LOGGER).warning("tool %s failed", self.name, exc_info=True)
             return Failure(f"{type(error).__name__}: {error}")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 
 USAGE = 2
@@ -11,6 +12,7 @@ INTERRUPTED = 130
 def main() -> None:
     """Run the command line and exit with its code."""
     code = INTERRUPTED
+    open_closed_streams()
     try:
         try:
             code = run(sys.argv[1:])
@@ -19,6 +21,15 @@ def main() -> None:
     except KeyboardInterrupt:
         pass
     sys.exit(code)
+
+
+def open_closed_streams() -> None:
+    """Discard output to stdout or stderr if it is closed, as by `2>&-` and some services.
+
+    A file that is opened later, such as a ledger, could otherwise get the descriptor that libraries write their messages to.
+    """
+    sys.stdout = sys.stdout or open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115  open until the exit
+    sys.stderr = sys.stderr or open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115
 
 
 def handle_late_interrupt() -> None:
@@ -36,7 +47,6 @@ def handle_late_interrupt() -> None:
 
 
 def _end_process(_signal: int, _frame: object) -> None:
-    import os
     from contextlib import suppress
 
     with suppress(Exception):

@@ -35,7 +35,7 @@ from victor_fp.jobs import (
     reopen_rows,
     run,
 )
-from victor_fp.jobs.export import is_same_file
+from victor_fp.jobs.export import is_companion, is_same_file
 from victor_fp.jobs.sources import count_records
 from victor_fp.providers.base import BaseProvider
 
@@ -110,7 +110,7 @@ def _plan_run(options: RunOptions) -> Result[RunPlan, CommandError]:
         return Failure(error)
     if options.prompt is not None and not list_template_fields(options.prompt):
         return Failure(build_usage_error("--prompt has no column", todo='Write it in braces: "Summarise: {text}".'))
-    if ledger.exists() and not options.resume:
+    if ledger.exists() and not options.resume and not _is_unused(ledger):
         what = f"there is a ledger from an earlier run: {ledger}"
         return Failure(build_usage_error(what, todo="Continue it with --resume, or name another with --ledger."))
     schema: Mapping[str, Json] | None = None
@@ -130,6 +130,12 @@ def _plan_run(options: RunOptions) -> Result[RunPlan, CommandError]:
     return Success(RunPlan(schema=schema, total=total))
 
 
+def _is_unused(ledger: Path) -> bool:
+    """Return whether a ledger has no results and no batches: its run stopped before it sent anything, such as without a key."""
+    report = read_report(ledger).value_or(None)
+    return report is not None and not (report.done or report.failed or report.retryable or report.in_batches)
+
+
 def _find_file_problem(options: RunOptions) -> CommandError | None:
     """Return the error for an output or ledger that would replace another file or cannot be written; None if there is none."""
     source, out, ledger = options.source, options.out, options.ledger_path
@@ -145,6 +151,10 @@ def _find_file_problem(options: RunOptions) -> CommandError | None:
     for file, role in ((source, "input"), (out, "output")):
         if is_same_file(file, ledger):
             return build_usage_error(f"{ledger} cannot be the ledger", f"it is the {role}")
+    if is_companion(ledger, out):
+        return build_usage_error(unwritable, "it is a file of the ledger")
+    if os.path.exists(ledger) and not os.path.isfile(ledger):
+        return build_usage_error(f"{ledger} cannot be the ledger", "it is not a regular file")
     return None
 
 
@@ -201,7 +211,9 @@ async def _run_rows(provider: BaseProvider, model: str, options: RunOptions, pla
 
 
 async def _end_run(job: JobRun[Any], options: RunOptions, tally: Tally, terminal: Terminal, address: str | None) -> int:
-    """Write the results and report the outcome of the rows."""
+    """Write the results and report the outcome of the rows. A run that sent nothing does not replace the output."""
+    if job.stopped is not None and await asyncio.to_thread(_is_unused, options.ledger_path):
+        return report_error(terminal, error_from_fault(job.stopped, address))
     written = await job.export(options.out)
     match outcome(written):
         case Failure(fault):

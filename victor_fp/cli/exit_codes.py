@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from difflib import get_close_matches
 from enum import IntEnum
 from typing import assert_never
 
@@ -75,7 +74,8 @@ class CommandError(msgspec.Struct, frozen=True, kw_only=True):
         """The message as one line."""
         text = ": ".join(" ".join(part.split()).rstrip(".") for part in (self.what, self.why) if part)
         text = text if len(text) <= MAX_LINE else text[:MAX_LINE] + " ..."
-        return f"victor: {text}. {self.todo}" if self.todo else f"victor: {text}"
+        end = "" if text.endswith("?") else "."
+        return f"victor: {text}{end} {self.todo}" if self.todo else f"victor: {text}"
 
 
 def encode_error(error: CommandError) -> str:
@@ -133,7 +133,7 @@ def _describe_fault(fault: Fault) -> tuple[ExitCode, str, str]:
         case PermissionRefused():
             return ExitCode.KEY, "the key does not have permission", "Request access or use another model."
         case ProviderNotFound():
-            return ExitCode.NOT_FOUND, "no such provider", _suggest_provider(fault)
+            return ExitCode.NOT_FOUND, "no such provider", "See: victor providers"
         case ModelNotFound():
             return ExitCode.NOT_FOUND, "no such model", f"See: victor models -p {name}"
         case RateLimited() | QueueFull():
@@ -178,11 +178,6 @@ def _describe_fault(fault: Fault) -> tuple[ExitCode, str, str]:
 
 def _describe_retry(fault: Fault) -> str:
     return "Try again later." if fault.retry_after is None else f"Try again in {fault.retry_after:.0f} s."
-
-
-def _suggest_provider(fault: ProviderNotFound) -> str:
-    near = get_close_matches(fault.provider, fault.known, n=1)
-    return f"Did you mean {near[0]}? See: victor providers" if near else "See: victor providers"
 
 
 def _format_remedy(remedy: str) -> str:

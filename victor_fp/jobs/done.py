@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+import math
 from collections.abc import Mapping
 from typing import Any, Generic, TypeAlias, TypeVar
 
@@ -18,6 +20,7 @@ from victor_fp.core.schemas.structured import structured
 from victor_fp.core.types import CompletionResponse, Usage
 from victor_fp.core.usage.cost import Price, PricedUsage
 from victor_fp.shell.engine.budget_keeper import find_reported_cost
+from victor_fp.shell.runtime import LOGGER
 
 T = TypeVar("T")
 
@@ -113,8 +116,19 @@ def find_cost(response: RowAnswer, price: Price | None, model: str | None, price
     if usage is None or not {"prompt_tokens", "completion_tokens"} <= usage.keys():
         return None
     models = tuple(name for name in (response.model, model) if name)
-    cost = price(PricedUsage(models=models, usage=usage))
+    cost = apply_price(price, PricedUsage(models=models, usage=usage))
     return None if cost is None else cost * price_factor
+
+
+def apply_price(price: Price, sale: PricedUsage) -> float | None:
+    """Return the price of a usage in US dollars; None if it is unknown, or if the function fails."""
+    try:
+        found = price(sale)
+        cost = math.nan if found is None else float(found)
+    except Exception as error:  # the caller's code; the response is paid, and must be recorded
+        logging.getLogger(LOGGER).warning("the price of a row cannot be computed: %r", error)
+        return None
+    return cost if math.isfinite(cost) else None
 
 
 def build_priced_usage(response: RowAnswer) -> Usage | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import time
 from contextlib import suppress
 from pathlib import Path
 from typing import Literal
@@ -14,7 +15,7 @@ from returns.result import Failure, Result, Success
 from victor_fp.core.faults import Fault, LedgerFailed
 from victor_fp.core.jobs.records import decode_mismatch, decode_result
 from victor_fp.core.result import outcome
-from victor_fp.shell.ledger.connection import COMPANIONS
+from victor_fp.shell.ledger.connection import list_companions
 from victor_fp.shell.ledger.reading import LedgerEntry, read_entries
 
 
@@ -27,8 +28,8 @@ def export(
     that does not match the job's schema has both `response` and `error`. The file is created atomically when it is complete.
     LedgerFailed for a path that is the ledger or not a regular file, and if one of the two cannot be read or written.
     """
-    target = Path(path)
-    partial = target.with_name(f".{target.name}.partial")
+    target = Path(os.path.realpath(path))  # the file of a symbolic link is replaced, and not the link
+    partial = target.parent / f".{target.name}.{os.getpid()}-{time.monotonic_ns()}.partial"
     count = 0
     try:
         if (problem := _find_problem(Path(ledger), target)) is not None:
@@ -52,11 +53,16 @@ def is_same_file(one: Path, other: Path) -> bool:
     return os.path.realpath(one) == os.path.realpath(other)
 
 
+def is_companion(ledger: Path, path: Path) -> bool:
+    """Return whether a path is that of a file of SQLite or of the lock, next to a ledger."""
+    return any(is_same_file(file, path) for file in list_companions(ledger))
+
+
 def _find_problem(ledger: Path, target: Path) -> str | None:
     """Return why results cannot be written to a path; None if they can."""
     if is_same_file(ledger, target):
         return "it is the ledger"
-    if any(is_same_file(ledger.with_name(f"{ledger.name}{suffix}"), target) for suffix in COMPANIONS):
+    if is_companion(ledger, target):
         return "it is a file of the ledger"
     return "it is not a regular file" if os.path.exists(target) and not os.path.isfile(target) else None
 

@@ -7,8 +7,9 @@ from collections import deque
 from collections.abc import AsyncIterable, Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from itertools import islice
+from os import PathLike
 from time import monotonic
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 import msgspec
 from returns.result import Failure, Success
@@ -24,11 +25,14 @@ from victor_fp.core.jobs.rows import (
     check_text_row,
     decode_row,
     is_same_request,
+    reject_unreadable,
 )
 from victor_fp.core.result import outcome
 from victor_fp.core.types import ToolDefinition
 from victor_fp.shell.ledger.batches import list_queued_rows
 from victor_fp.shell.ledger.sqlite import Ledger, move_rows
+
+R = TypeVar("R")
 
 CHUNK = 128
 """Number of rows that are read and looked up together at first."""
@@ -207,11 +211,21 @@ class RowReader:
 
 
 def _build_check(settings: RowSettings) -> Callable[[TextRowInput, int], CheckedRow | RejectedRow]:
-    """Return the function that validates the row at a position."""
+    """Return the function that validates the row at a position. It does not raise."""
     provider, model, options = settings.provider, settings.model, settings.options
+    check: Callable[[TextRowInput, int], CheckedRow | RejectedRow]
     if settings.operation == "embeddings":
-        return partial(check_text_row, provider=provider, model=model, options=options)
-    return partial(check_row, provider=provider, model=model, options=options, tools=settings.tools)
+        check = partial(check_text_row, provider=provider, model=model, options=options)
+    else:
+        check = partial(check_row, provider=provider, model=model, options=options, tools=settings.tools)
+
+    def check_safely(given: TextRowInput, position: int) -> CheckedRow | RejectedRow:
+        try:
+            return check(given, position)
+        except Exception as error:  # raised by methods of the row
+            return reject_unreadable(position, error)
+
+    return check_safely
 
 
 class QueueReader:
@@ -270,6 +284,13 @@ class QueueReader:
         return None
 
 
+def iterate_rows(rows: Iterable[R]) -> Iterator[R]:
+    """Return the iterator of a source. Raises TypeError for a path or one row, whose items are not rows."""
+    if isinstance(rows, str | bytes | PathLike | Mapping):
+        raise TypeError(f"rows must be an iterable of rows, not {type(rows).__name__}; read_rows(path) reads a file")
+    return iter(rows)
+
+
 def take_rows(rows: Iterator[TextRowInput], limit: int) -> tuple[list[TextRowInput], Exception | None]:
     """Take the next rows, fewer of a slow source, and the exception that it raised after them, if any."""
     taken: list[TextRowInput] = []
@@ -290,7 +311,7 @@ class _SyncSource:
     """Rows from an iterable, in chunks."""
 
     def __init__(self, rows: Iterable[TextRowInput]) -> None:
-        self._rows = iter(rows)
+        self._rows = iterate_rows(rows)
         self._error: Exception | None = None
 
     async def read(self, limit: int) -> list[TextRowInput]:

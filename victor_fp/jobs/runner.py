@@ -8,10 +8,10 @@ workers wait for the consumer if twice `concurrency` results have not been fetch
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterable, Iterable, Mapping
+from collections.abc import AsyncGenerator, AsyncIterable, Iterable, Mapping
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Generic, Literal, Self, TypeAlias, TypeVar, overload
+from typing import Any, Generic, Literal, Self, TypeAlias, TypeVar, get_args, overload
 
 import msgspec
 from pydantic import BaseModel
@@ -175,7 +175,10 @@ def run(
 
 
 class JobRun(Generic[T]):
-    """A running job: an async iterator of `Done`, and an async context manager that stops the job on exit."""
+    """A running job: an async iterator of `Done`, and an async context manager; leaving either stops the job.
+
+    The context manager has stopped it when the block ends; a loop that is left early stops it soon afterwards.
+    """
 
     def __init__(
         self,
@@ -225,8 +228,13 @@ class JobRun(Generic[T]):
         not known (`unknown_state`)."""
         return self._route.problems if isinstance(self._route, BatchRoute) else {}
 
-    def __aiter__(self) -> Self:
-        return self
+    async def __aiter__(self) -> AsyncGenerator[Done[T], None]:
+        """Return a generator for one loop, which stops the job at the end of the loop."""
+        try:
+            while (done := await anext(self, None)) is not None:
+                yield done
+        finally:
+            await self.aclose()
 
     async def __anext__(self) -> Done[T]:
         """Return the outcome of the next row; StopAsyncIteration after the last row or if the job has stopped."""
@@ -301,6 +309,9 @@ class JobRun(Generic[T]):
         return self._given_ledger.path if isinstance(self._given_ledger, Ledger) else self._given_ledger
 
     async def _begin(self) -> Result[tuple[Job[T], LiveRoute | BatchRoute], Fault]:
+        if (name := self._wanted_route) not in get_args(Route):
+            message = f"route must be 'live', 'batch' or 'auto', not {name!r:.80}"
+            return Failure(InvalidRequest(provider=self._provider.name, message=message))
         schema = self._settings.schema
         if schema is not None and (problem := find_form_problem(schema)) is not None:
             return Failure(

@@ -12,7 +12,7 @@ import os
 import re
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -27,6 +27,7 @@ from victor_fp.core.jobs.shards import Shard, ShardPlan, add_reports, extend_pla
 from victor_fp.core.request_building.inputs import read_tools
 from victor_fp.core.result import outcome
 from victor_fp.jobs.export import export, export_entry
+from victor_fp.jobs.row_reader import iterate_rows
 from victor_fp.jobs.runner import run
 from victor_fp.jobs.shard_input import find_files, read_shard
 from victor_fp.jobs.sources import ColumnRules
@@ -48,6 +49,7 @@ MakeProvider: TypeAlias = Callable[[Store], "BaseProvider | Awaitable[BaseProvid
 LOCK_PATIENCE = 300.0
 """Seconds for which a shard waits for the lock of its ledger: its previous worker may still be ending, or the network file
 system may keep the lock of a lost host for a while."""
+_encoder = msgspec.msgpack.Encoder(enc_hook=str)
 PLAN = "plan.json"
 PLAIN = ColumnRules()
 _NOT_ASKED = frozenset({"concurrency", "budget", "price", "max_tries", "retry_failed", "route", "model", "tools"})
@@ -211,8 +213,8 @@ async def run_partition(
     its last row, so that the engine retries or fails, or if the key of a row belongs to another row; the responses so far are
     in the ledger.
     """
-    given = list(rows)
-    asked = msgspec.msgpack.encode((_digest_job(PLAIN, options), given), enc_hook=str)
+    given = list(iterate_rows(rows))
+    asked = msgspec.msgpack.encode((_digest_job(PLAIN, options), list(map(_encode_given, given))))
     name = blake2b(asked, digest_size=16).hexdigest()
     ledger = Path(ledgers) / f"{name}.ledger"
     ended = await _run_rows(
@@ -234,6 +236,15 @@ async def run_partition(
     return [
         msgspec.json.decode(msgspec.json.encode(export_entry(entry), enc_hook=str)) for entry in read_entries(ledger)
     ]
+
+
+def _encode_given(row: RowInput) -> bytes:
+    """Encode a row for the name of the ledger, also one that msgpack cannot represent."""
+    encoders: tuple[Callable[[RowInput], bytes], ...] = (_encoder.encode, lambda given: ascii(given).encode())
+    for encode in encoders:
+        with suppress(Exception):
+            return encode(row)
+    return b""
 
 
 async def _run_rows(

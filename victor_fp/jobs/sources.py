@@ -185,16 +185,16 @@ def _open_parquet(path: Path) -> Any:
 
 
 def list_records(batch: Any) -> Iterator[Mapping[str, Any] | str]:
-    """Yield the records of an Arrow batch, and for one with invalid UTF-8 the reason."""
+    """Yield the records of an Arrow batch, and for one that Python cannot represent the reason."""
     try:
         records: list[Mapping[str, Any]] = batch.to_pylist()
-    except UnicodeDecodeError:
+    except (ValueError, OverflowError) as error:  # invalid UTF-8, a year after 9999, nanoseconds without pandas
         if batch.num_rows > 1:
             middle = batch.num_rows // 2
             yield from list_records(batch.slice(0, middle))
             yield from list_records(batch.slice(middle))
         else:
-            yield "is not valid UTF-8"
+            yield "is not valid UTF-8" if isinstance(error, UnicodeDecodeError) else f"cannot be read: {error!s:.200}"
     else:
         yield from records
 

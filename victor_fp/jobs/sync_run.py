@@ -31,7 +31,7 @@ from victor_fp.core.types import CompletionResponse, ToolDefinition
 from victor_fp.core.usage.cost import Price
 from victor_fp.jobs.done import Done, RowSchema
 from victor_fp.jobs.embedding import embed_rows as embed_rows_async
-from victor_fp.jobs.row_reader import CHUNK, take_rows
+from victor_fp.jobs.row_reader import CHUNK, iterate_rows, take_rows
 from victor_fp.jobs.runner import JobRun, Route, run
 from victor_fp.providers.base import BaseProvider
 from victor_fp.providers.sync_chat import run_result
@@ -262,7 +262,7 @@ class CallerRows(AsyncIterable[TextRowInput]):
     """Rows read in the caller's thread, one chunk per request of the job."""
 
     def __init__(self, rows: Iterable[TextRowInput]) -> None:
-        self._rows = iter(rows)
+        self._rows = iterate_rows(rows)
         self._given: deque[TextRowInput] = deque()
         self._error: Exception | None = None
         self._is_over = False
@@ -370,9 +370,8 @@ class _Driver(Generic[T]):
         return ended.result()
 
     async def _advance(self) -> list[Done[T]]:
-        async for done in self._job:
-            return [done, *self._job.take_ready()]
-        return []
+        done = await anext(self._job, None)
+        return [] if done is None else [done, *self._job.take_ready()]
 
     def _start_closing(self) -> asyncio.Task[None]:
         if self._closing is None:

@@ -158,7 +158,7 @@ class BackgroundLoop:
             if is_interrupted and threading.current_thread() is threading.main_thread():
                 _drive_interruptibly(loop, job)
             else:
-                loop.run_forever()
+                _run_loop(loop, lambda: job.is_over)
         finally:
             has_tasks = bool(asyncio.all_tasks(loop))
             self._was_used = True
@@ -193,8 +193,7 @@ class BackgroundLoop:
                     self._is_wanted = False
                     if is_wanted:
                         loop.call_soon(self.rest)  # after what was posted
-                    if not self.is_stopping:
-                        loop.run_forever()
+                    _run_loop(loop, lambda: self.is_stopping)
                     self._driver = None
                 if self._is_wanted:
                     self._wake()
@@ -274,6 +273,20 @@ def _can_drive() -> bool:
     return not any(callable(handler) and handler is not signal.default_int_handler for handler in handlers)
 
 
+def _run_loop(loop: asyncio.AbstractEventLoop, is_over: Callable[[], bool]) -> None:
+    """Drive the loop until it is stopped.
+
+    asyncio raises SystemExit and KeyboardInterrupt of a task here as well. They do not end the loop, on which others rely: they
+    are raised where the task is awaited.
+    """
+    while not is_over():
+        try:
+            loop.run_forever()
+        except (KeyboardInterrupt, SystemExit):
+            continue
+        return
+
+
 def _drive_interruptibly(loop: asyncio.AbstractEventLoop, job: _Job[Any]) -> None:
     """Drive the loop in the main thread: Ctrl-C cancels the job, and is raised when the job has ended."""
     interrupts: list[int] = []
@@ -295,7 +308,7 @@ def _drive_interruptibly(loop: asyncio.AbstractEventLoop, job: _Job[Any]) -> Non
 
     _set_handler(_SIGINT, handle)
     try:
-        loop.run_forever()
+        _run_loop(loop, lambda: job.is_over)
     finally:
         _set_handler(_SIGINT, signal.default_int_handler)
     if interrupts:

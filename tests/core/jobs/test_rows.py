@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from datetime import date
+from decimal import Decimal
 from typing import Any
+from uuid import UUID
 
 import pytest
 from hypothesis import given
@@ -225,3 +228,18 @@ def test_a_line_with_other_flaws_is_read() -> None:
 def test_any_line_is_a_row_or_rejected(line: bytes) -> None:
     parsed = parse_row(line, 4)
     assert isinstance(parsed, dict) or (isinstance(parsed, RejectedRow) and "line 5" in parsed.fault.message)
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (date(2025, 1, 31), "2025-01-31"),
+        (Decimal("1.50"), "1.50"),
+        (UUID(int=1), "00000000-0000-0000-0000-000000000001"),
+        (True, "true"),
+        (1.5, "1.5"),
+        ([date(2025, 1, 31)], '["2025-01-31"]'),
+    ],
+)
+def test_a_template_shows_values_as_text(value: object, text: str) -> None:
+    assert fill_template("{a}", {"a": value}).unwrap() == text

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import math
 import random
+from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -147,3 +150,10 @@ def test_a_budget_is_never_exceeded_where_estimates_are_upper_bounds(seed: int, 
         assert state.spent.tokens + state.reserved.tokens <= tokens
         assert state.spent.requests + state.reserved.requests <= requests
         assert state.reserved == Amount(tokens=sum(one.tokens for one in in_flight), requests=len(in_flight))
+
+
+@pytest.mark.parametrize("bound", ["usd", "tokens", "requests"])
+@pytest.mark.parametrize("value", [-1, math.nan])
+def test_a_bound_that_limits_nothing_or_everything_is_rejected(bound: str, value: Any) -> None:
+    with pytest.raises(ValueError, match=f"budget: {bound} must be a number of at least 0"):
+        Budget(**{bound: value})

@@ -300,10 +300,15 @@ def list_template_fields(template: str) -> tuple[str, ...]:
 
 
 def _format_value(value: object) -> str | None:
-    """Return a text as it is and another value as JSON; None for null and for a number that JSON does not have."""
+    """Return a text as it is, a date or another value that JSON has as a text as that text, and the rest as JSON.
+
+    None for null and for a number that JSON does not have.
+    """
     if isinstance(value, str):
         return value
     encoded = msgspec.json.encode(value, enc_hook=str)
+    if encoded[:1] == b'"':
+        return msgspec.json.decode(encoded, type=str)
     return None if encoded == b"null" else encoded.decode()
 
 
@@ -391,6 +396,12 @@ def _is_key(key: object) -> bool:
 
 def _reject_key(key: object, position: int) -> RejectedRow:
     message = f"row {position}: the key must be valid Unicode of 1 to {MAX_KEY_LENGTH} characters, not {key!r:.80}"
+    return _reject(name_row(position), message, position)
+
+
+def reject_unreadable(position: int, error: Exception) -> RejectedRow:
+    """Reject a row whose methods raise an exception."""
+    message = f"row {position} cannot be read: it raised {type(error).__name__}"
     return _reject(name_row(position), message, position)
 
 

@@ -30,13 +30,18 @@ Bound: TypeAlias = Literal["usd", "tokens", "requests"]
 
 
 class Budget(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """Bounds on the total spending; None is unlimited. Money in US dollars."""
+    """Bounds on the total spending; None is unlimited. Money in US dollars. Raises ValueError for a bound below zero or NaN."""
 
     usd: float | None = None
     tokens: int | None = None
     requests: int | None = None
     name: str = "default"
     """All processes with a budget of this name in the same store share it."""
+
+    def __post_init__(self) -> None:
+        for name, bound in (("usd", self.usd), ("tokens", self.tokens), ("requests", self.requests)):
+            if bound is not None and not bound >= 0:
+                raise ValueError(f"budget: {name} must be a number of at least 0, not {bound!r}")
 
 
 class Amount(msgspec.Struct, frozen=True, kw_only=True, gc=False):

@@ -11,8 +11,6 @@ from victor_fp.core.faults import LedgerFailed
 
 FORMAT = 2
 """Version of the tables of a ledger."""
-COMPANIONS = ("-wal", "-shm", "-journal", "-lock")
-"""Suffixes of the files of SQLite and of the lock, next to a ledger."""
 LOCKED = "locked"
 """Code of the fault for a ledger that is open in another run."""
 
@@ -27,7 +25,8 @@ class NotALedger(sqlite3.DatabaseError):
 
 def connect(file: Path) -> sqlite3.Connection:
     """Open a connection for reading and writing; a missing file is created. Raises sqlite3.Error."""
-    return sqlite3.connect(file, timeout=5.0, isolation_level=None, check_same_thread=False)
+    # Only a relative path can be `:memory:` or a URI.
+    return sqlite3.connect(file.absolute(), timeout=5.0, isolation_level=None, check_same_thread=False)
 
 
 def connect_to_read(file: Path) -> sqlite3.Connection:
@@ -36,7 +35,7 @@ def connect_to_read(file: Path) -> sqlite3.Connection:
     The file is opened for writing if that is permitted, so that the last connection removes the write-ahead log. A file that
     is read-only and has no log is complete: it is read as it is, because a log of this connection's would stay.
     """
-    is_complete = _is_read_only(file) and not file.with_name(f"{file.name}-wal").exists()
+    is_complete = _is_read_only(file) and not _find_companion(file, "-wal").exists()
     for mode in ("ro&immutable=1",) if is_complete else ("rw", "ro"):
         connection = sqlite3.connect(
             f"{file.resolve().as_uri()}?mode={mode}", uri=True, timeout=5.0, isolation_level=None
@@ -76,7 +75,7 @@ def lock_ledger(file: Path) -> sqlite3.Connection:
     if _is_read_only(file):
         # SQLite would create a write-ahead log that is read-only as well, and which stays when the file becomes writable.
         raise sqlite3.OperationalError("the file is read-only")
-    lock = sqlite3.connect(_lock_file(file), timeout=1.0, isolation_level=None, check_same_thread=False)
+    lock = sqlite3.connect(_find_companion(file, "-lock"), timeout=1.0, isolation_level=None, check_same_thread=False)
     try:
         lock.execute("BEGIN EXCLUSIVE")
     except sqlite3.OperationalError as error:
@@ -89,9 +88,10 @@ def lock_ledger(file: Path) -> sqlite3.Connection:
 
 def is_locked(file: Path) -> bool:
     """Return whether a run has the ledger open. Raises sqlite3.Error."""
-    if not _lock_file(file).exists():
+    lock_file = _find_companion(file, "-lock")
+    if not lock_file.exists():
         return False
-    with closing(sqlite3.connect(_lock_file(file), timeout=0.0, isolation_level=None)) as lock:
+    with closing(sqlite3.connect(lock_file, timeout=0.0, isolation_level=None)) as lock:
         try:
             lock.execute("BEGIN EXCLUSIVE")
         except sqlite3.OperationalError as error:
@@ -109,8 +109,14 @@ def _is_busy(error: sqlite3.Error) -> bool:
     return error.sqlite_errorcode & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
 
 
-def _lock_file(file: Path) -> Path:
-    return file.with_name(f"{file.name}-lock")
+def list_companions(file: Path) -> tuple[Path, ...]:
+    """Return the paths of the files of SQLite and of the lock, next to a ledger."""
+    return tuple(_find_companion(file, suffix) for suffix in ("-wal", "-shm", "-journal", "-lock"))
+
+
+def _find_companion(file: Path, suffix: str) -> Path:
+    """Return the path of a file next to a ledger: of its target, if the path is a symbolic link."""
+    return Path(f"{os.path.realpath(file)}{suffix}")
 
 
 class Transaction:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import math
+import os
 import sqlite3
 import sys
 import time
@@ -128,6 +129,7 @@ class Ledger:
         """Called after each commit with the outcomes of its rows, and with the fault if it failed."""
         self.is_cancelled = False
         """Whether `cancel_run` was called for this run; updated with each commit."""
+        self._file = os.path.abspath(path)
         self._is_in_use = False
         """Whether a job uses it that was given the open ledger."""
         self._connection = connection
@@ -206,10 +208,8 @@ class Ledger:
         """
         commit = self._next
         if commit is None:
-            loop = asyncio.get_running_loop()
-            commit = self._next = _Commit(loop.create_future())
-            if self._writer is None:
-                self._writer = loop.create_task(self._write())
+            commit = self._next = _Commit(asyncio.get_running_loop().create_future())
+            self._start_writer()
         commit.rows.append(row)
         commit.outcomes.append(done)
         if self._gathered is not None and len(commit.rows) >= self._wanted_rows:
@@ -230,8 +230,14 @@ class Ledger:
         self._thread.shutdown(wait=False)
 
     async def _write_pending(self) -> None:
-        while self._writer is not None:
-            await asyncio.wait([self._writer])
+        while self._next is not None or self._writer is not None:
+            await asyncio.wait([self._start_writer()])
+
+    def _start_writer(self) -> asyncio.Task[None]:
+        # The end of the loop cancels all tasks: one that had not begun is done and has written nothing.
+        if self._writer is None or self._writer.done():
+            self._writer = asyncio.get_running_loop().create_task(self._write())
+        return self._writer
 
     async def call(
         self, function: Callable[Concatenate[sqlite3.Connection, P], R], *args: P.args, **kwargs: P.kwargs
@@ -309,6 +315,8 @@ class Ledger:
         return found
 
     def _finish(self, rows: Sequence[FinishedRow]) -> None:
+        if not os.path.exists(self._file):  # SQLite would write to it until it is closed
+            raise sqlite3.OperationalError("the file was removed or renamed")
         shared = (self.run, time.time())
         count = sum(row.status != "retryable" for row in rows)
         with Transaction(self._connection):
