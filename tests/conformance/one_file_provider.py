@@ -13,7 +13,7 @@ from victor_fp import replay
 from victor_fp.core.catalogue import CATALOGUE
 from victor_fp.core.faults import ConnectionFailed, Fault, TimedOut
 from victor_fp.core.protocols import codec_for
-from victor_fp.core.request_building.endpoints import build_endpoint
+from victor_fp.core.protocols.endpoints import build_endpoint
 from victor_fp.core.responses.completions import ResponseContext
 from victor_fp.core.responses.streams import ReadResult, begin_reading, feed, finish, interrupt
 from victor_fp.core.types import CompletionResponse, Message, StreamChunk

@@ -20,7 +20,7 @@ from victor_fp.agent.tool_calling import (
     get_model_capabilities,
 )
 from victor_fp.core.catalogue import CATALOGUE
-from victor_fp.core.models.capabilities import CapabilityTable
+from victor_fp.core.models.capability_table import CapabilityTable
 from victor_fp.core.types import ToolDefinition
 
 WEATHER = ToolDefinition(

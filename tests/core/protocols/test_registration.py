@@ -18,7 +18,7 @@ from victor_fp.core.catalogue import CATALOGUE
 from victor_fp.core.dialects.cohere import CohereDialect
 from victor_fp.core.dialects.mistral import MistralDialect
 from victor_fp.core.protocols import PROTOCOLS, codec_for, load_protocol
-from victor_fp.core.request_building.endpoints import build_endpoint
+from victor_fp.core.protocols.endpoints import build_endpoint
 from victor_fp.core.requests import Endpoint
 from victor_fp.testing.writers import Writer, load_writer
 

@@ -10,10 +10,10 @@ import msgspec
 
 from victor_fp.core.dialects.anthropic import AnthropicDialect
 from victor_fp.core.dialects.earlier_reasoning import EarlierReasoning
+from victor_fp.core.dialects.policies.bedrock import POLICIES, BedrockPolicy
 from victor_fp.core.dialects.schemas import CLAUDE_SCHEMAS, SchemaSupport
 from victor_fp.core.dialects.tool_names import OPENAI_NAMES, ToolNameRules
-from victor_fp.core.models.bedrock import POLICIES, BedrockPolicy
-from victor_fp.core.models.names import is_model_match
+from victor_fp.core.model_names import is_model_match
 
 _VERSION = re.compile(r"-v\d+(:\w+)*$")
 

@@ -8,9 +8,9 @@ from typing import ClassVar, Literal, TypeAlias
 import msgspec
 
 from victor_fp.core.dialects.earlier_reasoning import EarlierReasoning
+from victor_fp.core.dialects.policies.gemini import POLICIES, can_reason, find_policy
 from victor_fp.core.dialects.schemas import GEMINI_SCHEMAS, SchemaSupport
 from victor_fp.core.dialects.tool_names import GEMINI_NAMES, ToolNameRules
-from victor_fp.core.models.gemini import POLICIES, can_reason, find_policy
 
 InteractionsThinkingLevel: TypeAlias = Literal["minimal", "low", "medium", "high", "xhigh"]
 Tier: TypeAlias = Literal["flex", "standard", "priority", "deferred"]

@@ -13,9 +13,10 @@ import msgspec
 from pydantic import SecretStr
 from returns.result import Failure, Result, Success
 
+from victor_fp.core.catalogue.spec import ModelInfo
 from victor_fp.core.faults import Attempt as AttemptRecord
 from victor_fp.core.faults import Fault, InvalidResponse
-from victor_fp.core.protocols import Codec, ModelInfo
+from victor_fp.core.protocols import Codec
 from victor_fp.core.request_building.inputs import build_typed_request
 from victor_fp.core.request_building.values import describe_failure
 from victor_fp.core.requests import ChatRequest, Endpoint, find_missing_setting

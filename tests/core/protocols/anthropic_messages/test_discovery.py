@@ -9,7 +9,8 @@ from returns.result import Success
 
 from tests.core.protocols.anthropic_messages.requests import HI, WEATHER
 from victor_fp.core.catalogue import CATALOGUE
-from victor_fp.core.protocols import ModelInfo, codec_for
+from victor_fp.core.catalogue.spec import ModelInfo
+from victor_fp.core.protocols import codec_for
 from victor_fp.core.request_building.inputs import build_chat_request
 from victor_fp.core.requests import Endpoint
 from victor_fp.core.types import Message

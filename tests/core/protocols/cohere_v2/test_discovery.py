@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 
 from victor_fp.core.catalogue import CATALOGUE
-from victor_fp.core.protocols import Discovery, ModelInfo, codec_for
-from victor_fp.core.request_building.endpoints import build_endpoint
+from victor_fp.core.catalogue.spec import ModelInfo
+from victor_fp.core.protocols import Discovery, codec_for
+from victor_fp.core.protocols.endpoints import build_endpoint
 
 MODEL = {
     "name": "command-a-03-2025",

@@ -8,9 +8,10 @@ import msgspec
 from victor_fp_wire.anthropic_messages import response as wire
 from victor_fp_wire.anthropic_messages.operations import CountTokens, GetModel, ListModels
 
+from victor_fp.core.catalogue.spec import ModelInfo
 from victor_fp.core.dialects.anthropic import AnthropicDialect
 from victor_fp.core.json import NotJson, Undecodable, decode_json_object
-from victor_fp.core.protocols import Discovery, ModelInfo, TokenCounting
+from victor_fp.core.protocols import Discovery, TokenCounting
 from victor_fp.core.protocols.anthropic_messages.request import write_count
 from victor_fp.core.protocols.openai_family.discovery import read_list as read_served_list
 from victor_fp.core.protocols.openai_family.discovery import read_props

@@ -21,12 +21,7 @@ from victor_fp_wire.anthropic_messages.request import (
     RequestToolUseBlock,
 )
 
-from victor_fp.core.dialects.anthropic import AnthropicDialect
-from victor_fp.core.json import Json
-from victor_fp.core.models.claude import ClaudePolicy
-from victor_fp.core.protocols.anthropic_messages.parts import PartBlock, build_part_blocks
-from victor_fp.core.protocols.anthropic_messages.tools import EPHEMERAL
-from victor_fp.core.request_building.conversation import (
+from victor_fp.core.conversation import (
     INSTRUCTIONS,
     SYSTEM_MOVED,
     WRAPPED_ARGUMENTS,
@@ -37,6 +32,11 @@ from victor_fp.core.request_building.conversation import (
     split_assistant_turn,
     wrap_arguments,
 )
+from victor_fp.core.dialects.anthropic import AnthropicDialect
+from victor_fp.core.dialects.policies.claude import ClaudePolicy
+from victor_fp.core.json import Json
+from victor_fp.core.protocols.anthropic_messages.parts import PartBlock, build_part_blocks
+from victor_fp.core.protocols.anthropic_messages.tools import EPHEMERAL
 from victor_fp.core.requests import Adjustment, ChatRequest
 from victor_fp.core.streaming.tool_call_drafts import make_id
 from victor_fp.core.types import Message

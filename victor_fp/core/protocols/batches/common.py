@@ -15,7 +15,7 @@ from victor_fp.core.batching.types import BatchHandle, BatchItem, ItemResult
 from victor_fp.core.dialects.batches import BatchSupport
 from victor_fp.core.faults import Fault, InvalidRequest, InvalidResponse, TimedOut
 from victor_fp.core.json import Undecodable, WireDecoder
-from victor_fp.core.protocols.batches import ResultPage, SubmitStep
+from victor_fp.core.protocols.batches.codec import ResultPage, SubmitStep
 from victor_fp.core.requests import Endpoint, HttpRequest, build_missing_setting
 from victor_fp.core.result import outcome
 

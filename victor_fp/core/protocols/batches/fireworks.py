@@ -43,7 +43,7 @@ from victor_fp.core.dialects.chat import ChatDialect
 from victor_fp.core.faults import Fault, InvalidRequest
 from victor_fp.core.json import encode_json
 from victor_fp.core.protocols import codec_for
-from victor_fp.core.protocols.batches import BatchCodec, ResultPage, ResultStep, StatusPage, SubmitStep
+from victor_fp.core.protocols.batches.codec import BatchCodec, ResultPage, ResultStep, StatusPage, SubmitStep
 from victor_fp.core.protocols.batches.common import (
     NAME_PREFIX,
     BatchEndpoint,

@@ -37,7 +37,7 @@ from victor_fp.core.dialects.responses import ResponsesDialect
 from victor_fp.core.faults import Fault, InvalidRequest
 from victor_fp.core.json import Undecodable, encode_json
 from victor_fp.core.protocols import codec_for
-from victor_fp.core.protocols.batches import BatchCodec, ResultStep, StatusPage, SubmitStep
+from victor_fp.core.protocols.batches.codec import BatchCodec, ResultStep, StatusPage, SubmitStep
 from victor_fp.core.protocols.batches.common import BatchEndpoint, join_lines, read_answer, read_lines
 from victor_fp.core.protocols.openai_family.routes import (
     find_resource_url,

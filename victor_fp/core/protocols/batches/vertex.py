@@ -29,8 +29,8 @@ from victor_fp.core.dialects.gemini import GeminiDialect
 from victor_fp.core.faults import Fault, InvalidRequest
 from victor_fp.core.json import decode_json, encode_json
 from victor_fp.core.protocols import codec_for
-from victor_fp.core.protocols.batches import BatchCodec, StatusPage, StoreRead, StoreWrite, SubmitStep
 from victor_fp.core.protocols.batches.anthropic import STATUSES
+from victor_fp.core.protocols.batches.codec import BatchCodec, StatusPage, StoreRead, StoreWrite, SubmitStep
 from victor_fp.core.protocols.batches.common import (
     NAME_PREFIX,
     BatchEndpoint,

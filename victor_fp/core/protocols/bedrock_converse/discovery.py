@@ -11,10 +11,11 @@ from victor_fp_wire.bedrock_converse.operations import CountTokens, GetFoundatio
 from victor_fp_wire.bedrock_converse.request import ConverseTokensRequest, CountTokensInput, CountTokensRequest
 from victor_fp_wire.bedrock_converse.response import FoundationModel
 
+from victor_fp.core.catalogue.spec import ModelInfo
 from victor_fp.core.dialects.bedrock import BedrockDialect
 from victor_fp.core.faults import Fault
 from victor_fp.core.json import Undecodable, encode_json
-from victor_fp.core.protocols import Discovery, ModelInfo, TokenCounting
+from victor_fp.core.protocols import Discovery, TokenCounting
 from victor_fp.core.protocols.bedrock_converse.request import build_body
 from victor_fp.core.protocols.bedrock_converse.usage import list_given_fields
 from victor_fp.core.protocols.operations import build_decoder, build_request

@@ -27,11 +27,7 @@ from victor_fp_wire.bedrock_converse.request import (
 )
 from victor_fp_wire.bedrock_converse.request import Message as Turn
 
-from victor_fp.core.dialects.bedrock import BedrockDialect
-from victor_fp.core.json import Json
-from victor_fp.core.models.bedrock import BedrockPolicy
-from victor_fp.core.protocols.bedrock_converse.parts import IMAGE_DETAIL, build_block, make_unique_name
-from victor_fp.core.request_building.conversation import (
+from victor_fp.core.conversation import (
     INSTRUCTIONS,
     SYSTEM_MOVED,
     WRAPPED_ARGUMENTS,
@@ -42,6 +38,10 @@ from victor_fp.core.request_building.conversation import (
     split_assistant_turn,
     wrap_arguments,
 )
+from victor_fp.core.dialects.bedrock import BedrockDialect
+from victor_fp.core.dialects.policies.bedrock import BedrockPolicy
+from victor_fp.core.json import Json
+from victor_fp.core.protocols.bedrock_converse.parts import IMAGE_DETAIL, build_block, make_unique_name
 from victor_fp.core.requests import Adjustment
 from victor_fp.core.streaming.tool_call_drafts import make_id
 from victor_fp.core.types import ImagePart, Message, TextPart

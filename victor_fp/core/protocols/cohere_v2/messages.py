@@ -7,10 +7,10 @@ from typing import assert_never
 from msgspec import UNSET
 from victor_fp_wire.cohere_v2 import request as wire
 
+from victor_fp.core.conversation import Block, split_assistant_turn
 from victor_fp.core.dialects.cohere import CohereDialect
+from victor_fp.core.dialects.policies.cohere import CoherePolicy
 from victor_fp.core.json import encode_json
-from victor_fp.core.models.cohere import CoherePolicy
-from victor_fp.core.request_building.conversation import Block, split_assistant_turn
 from victor_fp.core.request_building.data_urls import build_data_url
 from victor_fp.core.request_building.tool_results import Placement, place_result_parts
 from victor_fp.core.requests import Adjustment, ChatRequest

@@ -8,13 +8,13 @@ from typing import TypeVar, assert_never
 from msgspec import UNSET
 from victor_fp_wire.mistral import request as wire
 
+from victor_fp.core.conversation import Block, read_turn_state, split_assistant_turn
 from victor_fp.core.dialects.mistral import MistralDialect
 from victor_fp.core.json import Undecodable, WireDecoder, encode_json
 from victor_fp.core.protocols.mistral.content import PIECES, SIGNATURE
 from victor_fp.core.protocols.mistral.parts import build_chunk
 from victor_fp.core.protocols.mistral.tools import fit_call_id
 from victor_fp.core.protocols.openai_family.rules import Rules, accept_messages, read_result
-from victor_fp.core.request_building.conversation import Block, read_turn_state, split_assistant_turn
 from victor_fp.core.requests import Adjustment, ChatRequest
 from victor_fp.core.types import Message, TextPart
 

@@ -10,15 +10,15 @@ from msgspec import UNSET
 from returns.result import Failure, Result, Success
 from victor_fp_wire.ollama_chat import request as wire
 
-from victor_fp.core.dialects.ollama import OllamaDialect
-from victor_fp.core.faults import Fault, UnsupportedParameter
-from victor_fp.core.request_building.conversation import (
+from victor_fp.core.conversation import (
     WRAPPED_ARGUMENTS,
     index_tool_names,
     is_invalid_object,
     split_assistant_turn,
     wrap_arguments,
 )
+from victor_fp.core.dialects.ollama import OllamaDialect
+from victor_fp.core.faults import Fault, UnsupportedParameter
 from victor_fp.core.requests import Adjustment, ChatRequest, Endpoint
 from victor_fp.core.types import AudioPart, FilePart, ImagePart, Message, Part, TextPart
 

@@ -13,6 +13,7 @@ from msgspec import UNSET, UnsetType
 from returns.result import Failure, Result, Success
 from victor_fp_wire.openai_chat import request as wire
 
+from victor_fp.core.conversation import Block, read_turn_state, split_assistant_turn
 from victor_fp.core.dialects.chat import ChatDialect
 from victor_fp.core.faults import Fault, InvalidRequest
 from victor_fp.core.json import Json, encode_json
@@ -39,7 +40,6 @@ from victor_fp.core.protocols.openai_family.rules import (
     read_result,
 )
 from victor_fp.core.protocols.openai_family.tools import NO_TOOLS, accept_tools, fit_call_id
-from victor_fp.core.request_building.conversation import Block, read_turn_state, split_assistant_turn
 from victor_fp.core.requests import Adjustment, ChatRequest, Endpoint, HttpRequest, fill_request, resolve_unsupported
 from victor_fp.core.types import Message, TextPart, ToolDefinition
 

@@ -10,7 +10,7 @@ from msgspec import UNSET, UnsetType
 
 from victor_fp.core.catalogue.spec import Supports
 from victor_fp.core.dialects.chat import CacheMarks, ModelPolicy, find_nearest_effort
-from victor_fp.core.models.names import is_model_match
+from victor_fp.core.model_names import is_model_match
 from victor_fp.core.options import NO_OPTIONS
 from victor_fp.core.requests import Adjustment, ChatRequest
 from victor_fp.core.types import Message, Part, TextPart

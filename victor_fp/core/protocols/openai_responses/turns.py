@@ -9,13 +9,13 @@ import msgspec
 from msgspec import UNSET, UnsetType
 from victor_fp_wire.openai_responses import request as wire
 
+from victor_fp.core.conversation import Block, read_turn_state, split_assistant_turn
 from victor_fp.core.dialects.responses import ResponsesDialect
 from victor_fp.core.json import Json, encode_json
 from victor_fp.core.protocols.openai_family.rules import accept_messages, join_texts, read_result
 from victor_fp.core.protocols.openai_family.tools import fit_call_id
 from victor_fp.core.protocols.openai_responses.parts import BREAKPOINT, build_parts, build_result_part
 from victor_fp.core.protocols.openai_responses.rules import ResponseRules
-from victor_fp.core.request_building.conversation import Block, read_turn_state, split_assistant_turn
 from victor_fp.core.request_building.stored_state import count_stored
 from victor_fp.core.requests import Adjustment, ChatRequest
 from victor_fp.core.types import FilePart, ImagePart, Message, TextPart

@@ -9,12 +9,12 @@ import msgspec
 import pytest
 from returns.result import Failure, Success
 
-from tests.shell.local.fake_llama import TINY_BYTES
+from tests.shell.transport.local.fake_llama import TINY_BYTES
 from victor_fp.core.faults import ModelNotFound
 from victor_fp.core.result import outcome
-from victor_fp.shell.local import package_fetch
-from victor_fp.shell.local.package_fetch import fetch_package, find_error_line, list_clients
-from victor_fp.shell.local.small_model import PackagedModel
+from victor_fp.shell.transport.local import package_fetch
+from victor_fp.shell.transport.local.package_fetch import fetch_package, find_error_line, list_clients
+from victor_fp.shell.transport.local.small_model import PackagedModel
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ from typing import TypeAlias
 
 import msgspec
 
-from victor_fp.core.models.names import is_model_match
+from victor_fp.core.model_names import is_model_match
 
 Efforts: TypeAlias = Mapping[str, int | str]
 """The thinking level or the token budget for each `reasoning_effort`; missing efforts are not supported."""

@@ -12,13 +12,13 @@ import msgspec
 import pytest
 from returns.result import Failure, Result, Success
 
-from tests.shell.local.fake_llama import TINY_BYTES
+from tests.shell.transport.local.fake_llama import TINY_BYTES
 from victor_fp.core.faults import Fault, InvalidRequest, InvalidResponse, ModelNotFound
 from victor_fp.core.result import outcome
-from victor_fp.shell.local import model_cache
-from victor_fp.shell.local.model_cache import find_cache_directory, is_cached, resolve
-from victor_fp.shell.local.package_fetch import Fetched, Progress
-from victor_fp.shell.local.small_model import PackagedModel
+from victor_fp.shell.transport.local import model_cache
+from victor_fp.shell.transport.local.model_cache import find_cache_directory, is_cached, resolve
+from victor_fp.shell.transport.local.package_fetch import Fetched, Progress
+from victor_fp.shell.transport.local.small_model import PackagedModel
 
 
 class InMemory(msgspec.Struct, frozen=True):
