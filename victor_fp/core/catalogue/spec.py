@@ -141,7 +141,7 @@ class ProviderSpec(msgspec.Struct, frozen=True, kw_only=True):
     key_shared: bool = False
     """Whether the key is also used by other services, so that the command does not select the provider by it."""
     limits: tuple[ModelLimit, ...] = ()
-    """Limits in addition to the bundled ones of `model_limits`; the first match applies."""
+    """Limits in addition to the bundled ones of `models.limits`; the first match applies."""
     limits_name: str = ""
     """Name of the entry in the bundled limits; the name of this entry if empty."""
     model_routes: tuple[ModelRoute, ...] = ()

@@ -83,7 +83,7 @@ _PLAIN = POLICIES[-1]
 
 
 def strip_version(model: str) -> str:
-    """Return a Claude model's name in Anthropic's form, for the patterns of `models.claude`.
+    """Return a Claude model's name in Anthropic's form, for the patterns of `policies.claude`.
 
     >>> strip_version("eu.anthropic.claude-sonnet-5-v1:0")
     'eu.anthropic.claude-sonnet-5'

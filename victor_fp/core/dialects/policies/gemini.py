@@ -46,6 +46,10 @@ class GeminiPolicy(msgspec.Struct, frozen=True, kw_only=True):
     placeholder_signature: str = PLACEHOLDER_SIGNATURE
     """Signature for a turn's first call without one, for models that reject unsigned calls."""
 
+    def can_reason(self) -> bool | None:
+        """Return whether a model with this policy can think; None if unknown."""
+        return None if self.pattern == "*" else bool(self.efforts)
+
 
 POLICIES: tuple[GeminiPolicy, ...] = (
     GeminiPolicy(
@@ -94,12 +98,7 @@ POLICIES: tuple[GeminiPolicy, ...] = (
 """The first match applies."""
 
 
-def find_policy(policies: tuple[GeminiPolicy, ...], model: str) -> GeminiPolicy:
+def find_gemini_policy(policies: tuple[GeminiPolicy, ...], model: str) -> GeminiPolicy:
     """Return the policy of a model; a resource prefix of its name is ignored."""
     name = model.rsplit("/", 1)[-1]
     return next((policy for policy in policies if is_model_match(name, policy.pattern)), POLICIES[-1])
-
-
-def can_reason(policy: GeminiPolicy) -> bool | None:
-    """Return whether a model with this policy can think; None if unknown."""
-    return None if policy.pattern == "*" else bool(policy.efforts)

@@ -26,7 +26,7 @@ MAX_PAGE_SIZE = 1000
 """Maximum in the vendor's document; the default is 20 models per page."""
 
 
-def describe_discovery(endpoint: Endpoint, dialect: AnthropicDialect) -> Discovery | None:
+def build_discovery(endpoint: Endpoint, dialect: AnthropicDialect) -> Discovery | None:
     """Return the discovery operations; None if the server does not list models."""
     if not dialect.lists_models:
         return None
@@ -53,7 +53,7 @@ def _build_next_page(endpoint: Endpoint, body: bytes) -> HttpRequest | None:
     return build_request(endpoint, ListModels(limit=MAX_PAGE_SIZE, after_id=page.last_id))
 
 
-def describe_token_counting(endpoint: Endpoint, dialect: AnthropicDialect) -> TokenCounting | None:
+def build_token_counting(endpoint: Endpoint, dialect: AnthropicDialect) -> TokenCounting | None:
     """Return the token counting operation; None if the server has none."""
     if not dialect.counts_tokens:
         return None

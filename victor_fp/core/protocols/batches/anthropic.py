@@ -100,7 +100,7 @@ def build_list(bound: BatchEndpoint, cursor: str | None) -> HttpRequest:
 
 def read_status(bound: BatchEndpoint, handle: BatchHandle, body: bytes) -> Result[BatchStatus, Fault]:
     """Decode a batch."""
-    found = bound.decode_found(_BATCH, body, "batch", lambda batch: batch.id)
+    found = bound.decode_with_id(_BATCH, body, "batch", lambda batch: batch.id)
     return found.map(partial(_read_status, bound, handle))
 
 

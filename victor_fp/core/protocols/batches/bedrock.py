@@ -218,7 +218,7 @@ def build_list(bound: ControlPlane, cursor: str | None) -> HttpRequest:
 
 def read_status(bound: BatchEndpoint, handle: BatchHandle, body: bytes) -> Result[BatchStatus, Fault]:
     """Decode a job."""
-    found = bound.decode_found(_JOB, body, "job", lambda job: job.job_arn)
+    found = bound.decode_with_id(_JOB, body, "job", lambda job: job.job_arn)
     return found.map(partial(_read_status, handle))
 
 

@@ -53,7 +53,7 @@ class BatchEndpoint(msgspec.Struct, frozen=True, kw_only=True):
             return Failure(self.build_invalid(f"{what} cannot be decoded: {found.reason}", body))
         return Success(found)
 
-    def decode_found(
+    def decode_with_id(
         self, decoder: WireDecoder[T], body: bytes, what: Literal["batch", "job"], read_id: Callable[[T], str | None]
     ) -> Result[T, Fault]:
         """Decode the body of a batch, which must have an id; `what` names it in the fault's message."""

@@ -214,7 +214,7 @@ def _build_creation(bound: AccountEndpoint, handle: BatchHandle) -> SubmitStep:
     )
 
     def read(body: bytes) -> Result[SubmitStep | BatchHandle, Fault]:
-        found = bound.decode_found(_CREATED, body, "job", lambda job: job.name)
+        found = bound.decode_with_id(_CREATED, body, "job", lambda job: job.name)
         return found.map(lambda job: _read_status(bound, handle, job).handle)
 
     return SubmitStep(
@@ -242,7 +242,7 @@ def build_list(bound: AccountEndpoint, cursor: str | None) -> HttpRequest:
 
 def read_status(bound: AccountEndpoint, handle: BatchHandle, body: bytes) -> Result[BatchStatus, Fault]:
     """Decode a job."""
-    found = bound.decode_found(_JOB, body, "job", lambda job: job.name)
+    found = bound.decode_with_id(_JOB, body, "job", lambda job: job.name)
     return found.map(partial(_read_status, bound, handle))
 
 

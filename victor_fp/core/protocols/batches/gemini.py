@@ -122,7 +122,7 @@ def build_list(bound: BatchEndpoint, cursor: str | None) -> HttpRequest:
 
 def read_status(bound: BatchEndpoint, handle: BatchHandle, body: bytes) -> Result[BatchStatus, Fault]:
     """Decode the operation of a batch."""
-    found = bound.decode_found(_OPERATION, body, "batch", lambda operation: operation.name)
+    found = bound.decode_with_id(_OPERATION, body, "batch", lambda operation: operation.name)
     return found.map(partial(_read_status, bound, handle))
 
 

@@ -124,7 +124,7 @@ def build_list(bound: BatchEndpoint, cursor: str | None) -> HttpRequest:
 
 def read_status(bound: BatchEndpoint, handle: BatchHandle, body: bytes) -> Result[BatchStatus, Fault]:
     """Decode a job."""
-    found = bound.decode_found(_JOB, body, "job", lambda job: job.id)
+    found = bound.decode_with_id(_JOB, body, "job", lambda job: job.id)
     return found.map(partial(_read_status, bound, handle))
 
 

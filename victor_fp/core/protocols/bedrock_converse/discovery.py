@@ -26,7 +26,7 @@ _ONE = build_decoder(GetFoundationModel.RESPONSE)
 _COUNT = build_decoder(CountTokens.RESPONSE)
 
 
-def describe_discovery(endpoint: Endpoint, dialect: BedrockDialect) -> Discovery:
+def build_discovery(endpoint: Endpoint, dialect: BedrockDialect) -> Discovery:
     """Return the discovery operations: ListFoundationModels and GetFoundationModel of the control plane."""
     return Discovery(
         list_request=partial(_build_control_request, endpoint, dialect, ListFoundationModels()),
@@ -36,7 +36,7 @@ def describe_discovery(endpoint: Endpoint, dialect: BedrockDialect) -> Discovery
     )
 
 
-def describe_token_counting(endpoint: Endpoint, dialect: BedrockDialect) -> TokenCounting:
+def build_token_counting(endpoint: Endpoint, dialect: BedrockDialect) -> TokenCounting:
     """Return the token counting operation: CountTokens of the runtime."""
     return TokenCounting(request=partial(_count_request, endpoint, dialect), read=read_count)
 

@@ -77,7 +77,7 @@ def _build_info(model: Model) -> ModelInfo | None:
     )
 
 
-def describe_token_counting(endpoint: Endpoint, dialect: GeminiDialect) -> TokenCounting:
+def build_token_counting(endpoint: Endpoint, dialect: GeminiDialect) -> TokenCounting:
     """Return the token counting operation, POST :countTokens."""
     return TokenCounting(request=partial(_count_request, endpoint, dialect), read=read_count)
 
