@@ -207,9 +207,7 @@ def _compile_model(
         model=model,
         message=f"{endpoint.spec.title} does not report the capabilities of {model!r}",
     )
-    if discovery is None:
-        return Failure(unknown)
-    if discovery.model_request is None or discovery.read_model is None:
+    if discovery is None or discovery.model_request is None or discovery.read_model is None:
         return Failure(unknown)
     request, read_model = discovery.model_request(model), discovery.read_model
 
