@@ -1,4 +1,4 @@
-"""No circle of imports: what a module needs when it is imported never needs that module."""
+"""No circle of imports: what a module needs, when it is imported or when its functions run, never needs that module."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ def is_for_types(node: ast.AST) -> bool:
 
 
 def walk_imports(node: ast.AST) -> Iterator[ast.Import | ast.ImportFrom]:
-    """The imports that run when a module is imported: none of functions, and none for type checkers."""
+    """All imports of a module, those of its functions included; none for type checkers."""
     for child in ast.iter_child_nodes(node):
         if isinstance(child, ast.Import | ast.ImportFrom):
             yield child
         elif is_for_types(child):
             for other in child.orelse:  # type: ignore[attr-defined]  # an `if`
                 yield from walk_imports(other)
-        elif not isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda):
+        else:
             yield from walk_imports(child)
 
 
@@ -58,7 +58,7 @@ def find_imported(sources: Mapping[str, str]) -> dict[str, set[str]]:
         ("import a.y", True),
         ("from a import y", True),
         ("try:\n    import a.y\nexcept ImportError:\n    pass", True),
-        ("def f():\n    import a.y", False),
+        ("def f():\n    import a.y", True),
         ("if TYPE_CHECKING:\n    import a.y", False),
     ],
 )

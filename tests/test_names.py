@@ -582,9 +582,22 @@ def is_private(name: str) -> bool:
 
 
 def iterate_names(module: ast.Module) -> Iterator[tuple[int, str]]:
+    """The names of functions, classes, parameters and variables, with their lines."""
     for node in ast.walk(module):
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
-            yield node.lineno, node.name
+        match node:
+            case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name) | ast.ClassDef(name=name):
+                yield node.lineno, name
+            case ast.arg(arg=name) | ast.Name(id=name, ctx=ast.Store()) | ast.Attribute(attr=name, ctx=ast.Store()):
+                yield node.lineno, name
+            case ast.MatchAs(name=str(name)) | ast.MatchStar(name=str(name)):
+                yield node.lineno, name
+            case _:
+                pass
+
+
+def test_variables_and_parameters_are_names() -> None:
+    source = "def f(a, *b, **c):\n    d, self.e = a\n    match d:\n        case [g, *h]:\n            pass"
+    assert sorted(name for _, name in iterate_names(ast.parse(source))) == [*"abcdefgh"]
 
 
 def test_no_name_has_a_private_word(files: Files, modules_of_tests: Files) -> None:

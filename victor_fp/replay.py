@@ -18,8 +18,8 @@ from victor_fp.core import faults
 from victor_fp.core.catalogue import CATALOGUE, Catalogue
 from victor_fp.core.faults import Fault, InvalidRequest
 from victor_fp.core.protocols import Codec, codec_for
-from victor_fp.core.protocols.retrieval import find_embedding_codec, find_rerank_codec
-from victor_fp.core.request_building.endpoints import build_endpoint
+from victor_fp.core.protocols.endpoints import build_endpoint
+from victor_fp.core.protocols.retrieval_codecs import find_embedding_codec, find_rerank_codec
 from victor_fp.core.request_building.inputs import Messages, ToolsInput, build_chat_request, read_texts
 from victor_fp.core.request_building.retrieval import build_embedding_request, build_rerank_request, split_texts
 from victor_fp.core.request_building.values import describe_failure

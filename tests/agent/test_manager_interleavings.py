@@ -16,7 +16,7 @@ from tests.acme import HI
 from tests.loopback import Received, Talk, serving
 from victor_fp.agent.provider_manager import ProviderManager, ProviderManagerConfig, ProviderState
 from victor_fp.core import faults
-from victor_fp.core.protocols import ModelInfo
+from victor_fp.core.catalogue.spec import ModelInfo
 from victor_fp.core.types import CompletionResponse, StreamChunk
 from victor_fp.providers.base import BaseProvider, ProviderError
 from victor_fp.providers.errors import error_from

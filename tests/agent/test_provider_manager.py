@@ -179,13 +179,13 @@ async def test_conversation_continues_after_a_switch() -> None:
 
 
 async def test_history_and_callbacks_record_each_switch() -> None:
-    heard: list[tuple[str, str]] = []
+    notified: list[tuple[str, str]] = []
 
     def record_state(state: ProviderState) -> None:
-        heard.append((state.provider_name, state.model))
+        notified.append((state.provider_name, state.model))
 
     async def record_later(state: ProviderState) -> None:
-        heard.append(("async", state.model))
+        notified.append(("async", state.model))
 
     def fail(_: ProviderState) -> None:
         raise RuntimeError("not my day")
@@ -198,13 +198,13 @@ async def test_history_and_callbacks_record_each_switch() -> None:
         assert await manager.switch_provider("ECHO")
         history = manager.get_switch_history()
         assert manager.switch_count == 3
-    told = [(e.from_provider, e.from_model, e.to_provider, e.to_model, e.reason.name) for e in history]
-    assert told == [
+    reported = [(e.from_provider, e.from_model, e.to_provider, e.to_model, e.reason.name) for e in history]
+    assert reported == [
         ("echo", "e-1", "echo", "e-2", "COST"),
         ("echo", "e-2", "echo", "e-3", "USER_REQUEST"),
         ("echo", "e-3", "echo", "e-3", "USER_REQUEST"),
     ]
-    assert heard == [
+    assert notified == [
         ("echo", "e-2"),
         ("async", "e-2"),
         ("echo", "e-3"),

@@ -175,8 +175,8 @@ def test_conversation_is_continued(serve: Serve, keyed: dict[str, str]) -> None:
         tty.send_keys(b"\x04")
         assert process.wait(60) == 0
 
-    told = [[message["content"] for message in received.json()["messages"]] for received in server.received]  # type: ignore[attr-defined]  # JSON
-    assert told == [
+    reported = [[message["content"] for message in received.json()["messages"]] for received in server.received]  # type: ignore[attr-defined]  # JSON
+    assert reported == [
         ["Be kind", "First"],
         ["Be kind", "First", "Hello there!", "Second"],
         ["Be kind", "Third"],

@@ -161,16 +161,16 @@ def test_reasoning_is_shown_on_terminals_only(serve: Serve, monkeypatch: pytest.
 
 
 def test_download_progress_is_shown() -> None:
-    told: list[str] = []
+    reported: list[str] = []
     for err in (Screen(), io.StringIO()):
         notice = DownloadProgress(Terminal(io.StringIO(), err))
         for done in (0, 10, 10, 100):
             notice(done * 10**6, 100 * 10**6)
-        told.append(err.getvalue())
+        reported.append(err.getvalue())
 
-    assert told[0].count("\r") == 3
-    assert told[0].endswith("100 % of 100 MB\n")
-    assert told[1] == "victor: downloading the model (once): 100 MB\n"
+    assert reported[0].count("\r") == 3
+    assert reported[0].endswith("100 % of 100 MB\n")
+    assert reported[1] == "victor: downloading the model (once): 100 MB\n"
 
 
 HOSTILE = "f\x1b]52;c;ZXZpbA==\x07\u202e\n> "

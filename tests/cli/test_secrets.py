@@ -38,10 +38,10 @@ def test_no_command_prints_a_key(command: str, answer: Any, serve: Serve, world:
 
 
 def test_keys_are_stored_and_listed_without_being_printed(world: dict[str, str]) -> None:
-    told = [victor("keys", *arguments, env=world, stdin=KEY) for arguments in (("set", "openai"), ("list",))]
-    assert [one.returncode for one in told] == [0, 0]
-    assert "openai" in told[1].stdout
-    check_clean("".join(one.stdout + one.stderr for one in told))
+    reported = [victor("keys", *arguments, env=world, stdin=KEY) for arguments in (("set", "openai"), ("list",))]
+    assert [one.returncode for one in reported] == [0, 0]
+    assert "openai" in reported[1].stdout
+    check_clean("".join(one.stdout + one.stderr for one in reported))
 
 
 def test_a_defect_shows_no_variables(world: dict[str, str]) -> None:

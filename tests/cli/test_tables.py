@@ -57,13 +57,13 @@ def test_a_check_stops_where_it_fails(serve: Serve, world: dict[str, str], keyed
         await talk.answer(build_error("no", "invalid_api_key"), status=401)
 
     refused = run("check", "openai", *build_options(serve(refuse))[2:], env=keyed)
-    nobody = run("check", "openai", "--model", "m", "--base-url", "http://127.0.0.1:9/v1", env=keyed)
+    unlisted = run("check", "openai", "--model", "m", "--base-url", "http://127.0.0.1:9/v1", env=keyed)
     keyless = run("check", "openai", env=world)
 
     assert "connection  works; the server answered 401" in refused.stdout
-    assert "connection  failed" in nobody.stdout
+    assert "connection  failed" in unlisted.stdout
     assert "key         missing" in keyless.stdout
-    assert [result.exit_code for result in (refused, nobody, keyless)] == [3, 6, 3]
+    assert [result.exit_code for result in (refused, unlisted, keyless)] == [3, 6, 3]
 
 
 def test_a_documents_operation_is_compiled(world: dict[str, str], tmp_path: Path) -> None:

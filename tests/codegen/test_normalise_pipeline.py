@@ -82,7 +82,7 @@ def test_normalised_unions_can_be_distinguished_by_a_decoder(schemas: Schemas, s
             plain = [kind for group in found for kind in group if kind != "object"]
             assert len(plain) == len(set(plain)), "one variant for each kind of JSON"
             objects = [option for option, group in zip(alternatives, found, strict=True) if "object" in group]
-            assert len(objects) < 2 or "discriminator" in inner, "several objects are told apart by a tag"
+            assert len(objects) < 2 or "discriminator" in inner, "several objects are distinguished by a tag"
         if side == "response":
             assert all((name, field) in pinned for field in list_required(schema) if name[:7] != "Unknown")
         assert all("properties" not in inner for inner in list_schemas(schema)[1:]), f"{name} has no inline object"

@@ -9,7 +9,7 @@ import pytest
 from returns.result import Failure, Success
 
 from victor_fp.config.model_capabilities import load_capabilities, read_capabilities
-from victor_fp.core.models.capabilities import CapabilityTable
+from victor_fp.core.models.capability_table import CapabilityTable
 from victor_fp.core.result import outcome
 from victor_fp.shell.limits_file import FileInvalid
 

@@ -222,9 +222,9 @@ def _list_turns(spec: ProviderSpec, shape: Shape) -> list[Message]:
     if shape.answered is None:
         return list(shape.messages)
     first, *rest = shape.messages
-    speaks = find_writer(spec.name)
+    writer = find_writer(spec.name)
     turn = shape.answered if spec.supports.tools else msgspec.structs.replace(shape.answered, calls=())
-    body = b"".join(speaks.build_answer(turn).pieces)
+    body = b"".join(writer.build_answer(turn).pieces)
     match outcome(replay.response(spec.name, 200, {}, body, settings=SETTINGS.get(spec.name))):
         case Success(response):
             answered = response.to_message()

@@ -13,14 +13,14 @@ from victor_fp import replay
 from victor_fp.core.catalogue import CATALOGUE
 from victor_fp.core.faults import ConnectionFailed, Fault, TimedOut
 from victor_fp.core.protocols import codec_for
-from victor_fp.core.request_building.endpoints import build_endpoint
+from victor_fp.core.protocols.endpoints import build_endpoint
 from victor_fp.core.responses.completions import ResponseContext
 from victor_fp.core.responses.streams import ReadResult, begin_reading, feed, finish, interrupt
 from victor_fp.core.types import CompletionResponse, Message, StreamChunk
 from victor_fp.providers.base import BaseProvider
 from victor_fp.providers.errors import error_from, unwrap_or_raise
 
-SPOKEN = "openai"
+CODEC = "openai"
 """Whose format it is."""
 
 
@@ -38,18 +38,18 @@ class OneFileProvider(BaseProvider):
         return True
 
     async def chat(self, messages: Sequence[Message], *, model: str, **options: Any) -> CompletionResponse:
-        built = unwrap_or_raise(replay.request(SPOKEN, messages, model=model, base_url=self.base_url, **options))
+        built = unwrap_or_raise(replay.request(CODEC, messages, model=model, base_url=self.base_url, **options))
         try:
             async with self._build_client() as client:
                 reply = await client.post(built.url, content=built.body)
         except httpx.HTTPError as error:
             raise error_from(self._build_fault(error)) from None
-        return unwrap_or_raise(replay.response(SPOKEN, reply.status_code, reply.headers, reply.content))
+        return unwrap_or_raise(replay.response(CODEC, reply.status_code, reply.headers, reply.content))
 
     async def stream(self, messages: Sequence[Message], *, model: str, **options: Any) -> AsyncIterator[StreamChunk]:
-        asked = replay.request(SPOKEN, messages, model=model, stream=True, base_url=self.base_url, **options)
+        asked = replay.request(CODEC, messages, model=model, stream=True, base_url=self.base_url, **options)
         built = unwrap_or_raise(asked)
-        endpoint = unwrap_or_raise(CATALOGUE.find(SPOKEN).bind(build_endpoint))
+        endpoint = unwrap_or_raise(CATALOGUE.find(CODEC).bind(build_endpoint))
         reading = None
         try:
             async with self._build_client() as client, client.stream("POST", built.url, content=built.body) as reply:

@@ -65,7 +65,7 @@ class _Checking(msgspec.Struct, frozen=True, kw_only=True):
         schema: AnySchema,
         path: str,
         depth: int,
-        beside: frozenset[str] | None = frozenset(),
+        sibling: frozenset[str] | None = frozenset(),
         came_from: frozenset[str] = frozenset(),
     ) -> list[Mismatch]:
         """What is wrong with one value by one schema.
@@ -79,12 +79,12 @@ class _Checking(msgspec.Struct, frozen=True, kw_only=True):
         if depth > _DEPTH or (value is None and schema.get("nullable") is True):
             return []
         if (heir := self._find_heir(value, schema)) is not None and heir not in came_from:
-            return self.check(value, {"$ref": heir}, path, depth + 1, beside, came_from | {heir})
+            return self.check(value, {"$ref": heir}, path, depth + 1, sibling, came_from | {heir})
         found = [*_check_type(value, schema, path), *_check_choice(value, schema, path)]
-        found += self._check_combined(value, schema, path, depth, beside, came_from)
+        found += self._check_combined(value, schema, path, depth, sibling, came_from)
         match value:
             case Mapping():
-                found += self._check_object(value, schema, path, depth, beside)
+                found += self._check_object(value, schema, path, depth, sibling)
             case str():
                 found += _check_text(value, schema, path)
             case bool() | None:
@@ -113,11 +113,16 @@ class _Checking(msgspec.Struct, frozen=True, kw_only=True):
 
     def _find_heir(self, value: object, schema: Schema) -> str | None:
         """Where OpenAPI's discriminator leads from a schema that others inherit from; unions are looked through instead."""
-        told = schema.get("discriminator")
-        if not isinstance(told, Mapping) or not isinstance(value, Mapping) or "oneOf" in schema or "anyOf" in schema:
+        reported = schema.get("discriminator")
+        if (
+            not isinstance(reported, Mapping)
+            or not isinstance(value, Mapping)
+            or "oneOf" in schema
+            or "anyOf" in schema
+        ):
             return None
-        tag = value.get(str(told.get("propertyName")))
-        return _get_object(told, "mapping").get(tag) if isinstance(tag, str) else None
+        tag = value.get(str(reported.get("propertyName")))
+        return _get_object(reported, "mapping").get(tag) if isinstance(tag, str) else None
 
     def _check_combined(
         self,
@@ -125,7 +130,7 @@ class _Checking(msgspec.Struct, frozen=True, kw_only=True):
         schema: Schema,
         path: str,
         depth: int,
-        beside: frozenset[str] | None,
+        sibling: frozenset[str] | None,
         came_from: frozenset[str],
     ) -> list[Mismatch]:
         found: list[Mismatch] = []
@@ -137,17 +142,17 @@ class _Checking(msgspec.Struct, frozen=True, kw_only=True):
                     self._list_known({name: item for name, item in schema.items() if name != keyword}, depth)
                     or frozenset()
                 )
-                around = None if beside is None else own | beside
+                around = None if sibling is None else own | sibling
                 found += self._find_nearest(value, branches, path, depth, around)
         return found
 
     def _find_nearest(
-        self, value: object, branches: Sequence[AnySchema], path: str, depth: int, beside: frozenset[str] | None
+        self, value: object, branches: Sequence[AnySchema], path: str, depth: int, sibling: frozenset[str] | None
     ) -> list[Mismatch]:
         """What is wrong by the branch that fits best: a wrong type, then a wrong tag, is farther off than anything inside."""
         nearest: tuple[int, list[Mismatch]] | None = None
         for branch in branches:
-            wrong = self.check(value, branch, path, depth + 1, beside)
+            wrong = self.check(value, branch, path, depth + 1, sibling)
             if not wrong:
                 return []
             types = sum(one.path == path and " is no " in one.reason for one in wrong)
@@ -170,7 +175,7 @@ class _Checking(msgspec.Struct, frozen=True, kw_only=True):
         return known
 
     def _check_object(
-        self, value: Mapping[str, Any], schema: Schema, path: str, depth: int, beside: frozenset[str] | None
+        self, value: Mapping[str, Any], schema: Schema, path: str, depth: int, sibling: frozenset[str] | None
     ) -> list[Mismatch]:
         own, other = _get_object(schema, "properties"), schema.get("additionalProperties")
         patterns = _get_object(schema, "patternProperties")
@@ -180,12 +185,12 @@ class _Checking(msgspec.Struct, frozen=True, kw_only=True):
             if isinstance(name, str) and name not in value
         ]
         known: frozenset[str] | None = None
-        if self.closed and beside is not None and not _get_list(schema, "anyOf") and not _get_list(schema, "oneOf"):
-            # Where there are branches, they look for strangers.
+        if self.closed and sibling is not None and not _get_list(schema, "anyOf") and not _get_list(schema, "oneOf"):
+            # In schemas with branches, unknown fields are found by the branches.
             parts = [self._resolve(part, depth) for part in _get_list(schema, "allOf") if isinstance(part, Mapping)]
             heirs = [{"$ref": heir} for part in parts if (heir := self._find_heir(value, part)) is not None]
             mine = self._list_known({"allOf": [schema, *heirs]}, depth)
-            known = None if mine is None else mine | beside
+            known = None if mine is None else mine | sibling
         for name, item in value.items():
             inner = own.get(name, next((patterns[one] for one in patterns if _has_match(one, name)), other))
             if inner is False and name not in own:

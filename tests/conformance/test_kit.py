@@ -80,8 +80,8 @@ def test_if_its_protocol_is_named_the_protocol_laws_are_listed_too() -> None:
         "concurrent calls",
     }
     assert not report.passed
-    told = {finding.law: finding.details for finding in report.broken}
-    assert told["tool calls"] == ("stop_reason: expected 'tool_use', got 'tool_calls'",)
+    reported = {finding.law: finding.details for finding in report.broken}
+    assert reported["tool calls"] == ("stop_reason: expected 'tool_use', got 'tool_calls'",)
     assert "invalid bodies" in str(report)
 
 

@@ -27,7 +27,20 @@ def trees() -> Trees:
     ]
 
 
-LOOSE = {"deltas", "faults", "metadata", "options", "requests", "result", "transcript", "types"}
+LOOSE = frozenset(
+    [
+        "conversation",
+        "deltas",
+        "faults",
+        "metadata",
+        "model_names",
+        "options",
+        "requests",
+        "result",
+        "transcript",
+        "types",
+    ]
+)
 """What all packages of the core share; each other module is in the package of its stage."""
 
 

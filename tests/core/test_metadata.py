@@ -18,7 +18,7 @@ from victor_fp.core.dialects.reranking import RerankDialects
 from victor_fp.core.faults import Attempt
 from victor_fp.core.metadata import ChunkMetadata, EmbeddingMetadata, RerankMetadata, ResponseMetadata
 from victor_fp.core.protocols import PROTOCOLS, codec_for
-from victor_fp.core.protocols.retrieval import find_embedding_codec, find_rerank_codec
+from victor_fp.core.protocols.retrieval_codecs import find_embedding_codec, find_rerank_codec
 from victor_fp.core.requests import Adjustment, Endpoint
 from victor_fp.core.responses.completions import ResponseContext, dump_attempts, read_completion, record_attempts
 from victor_fp.core.responses.retrieval import build_embedding_response, build_rerank_response

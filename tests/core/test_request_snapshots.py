@@ -19,8 +19,8 @@ from syrupy.extensions.single_file import SingleFileSnapshotExtension, WriteMode
 from victor_fp import replay
 from victor_fp.core.catalogue import CATALOGUE
 from victor_fp.core.catalogue.spec import ProviderSpec
+from victor_fp.core.conversation import Block, build_provider_state
 from victor_fp.core.options import NO_OPTIONS, Options, read_options
-from victor_fp.core.request_building.conversation import Block, build_provider_state
 from victor_fp.core.requests import HttpRequest
 from victor_fp.core.result import outcome
 from victor_fp.core.types import AudioPart, FilePart, ImagePart, Message, TextPart, ToolDefinition

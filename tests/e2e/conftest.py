@@ -21,8 +21,8 @@ from returns.result import Failure, Success
 
 from tests.e2e.faulty_vendors import MANNERS, VENDORS, Case, Servers, run_scenario
 from victor_fp.core.result import outcome
-from victor_fp.shell.local.model_cache import resolve
-from victor_fp.shell.local.small_model import CHATML_WITH_TOOLS
+from victor_fp.shell.transport.local.model_cache import resolve
+from victor_fp.shell.transport.local.small_model import CHATML_WITH_TOOLS
 
 HERE = Path(__file__).parent
 

@@ -60,10 +60,12 @@ async def test_a_call_of_an_unknown_tool_is_passed_on(manner: Manner, fault_serv
 @either
 async def test_other_calls_of_a_turn_are_unchanged(manner: Manner, fault_servers: Servers, *, stream: bool) -> None:
     from llmock.scenarios import Reply
-    from llmock.scenarios import ToolCall as Told
+    from llmock.scenarios import ToolCall as ScriptedCall
 
     async def check_case(case: Case) -> None:
-        turn = Reply(text="Let me count.", tool_calls=(Told("count", {"to": 10}), Told("count", {"to": 20})))
+        turn = Reply(
+            text="Let me count.", tool_calls=(ScriptedCall("count", {"to": 10}), ScriptedCall("count", {"to": 20}))
+        )
         case.faults.reset().add(turn).reply(REPLY, times=None).break_tool_call()
         asked = await request_turn(case, ASKED, stream=stream)
         assert asked.content == "Let me count."

@@ -64,7 +64,7 @@ async def test_a_quota_with_a_wait_past_the_deadline_is_reported(case: Case) -> 
     await case.check_answer()
     began = time.monotonic()
     fault = await case.get_answer(deadline=6.0)
-    assert time.monotonic() - began < 4, "told at once"
+    assert time.monotonic() - began < 4, "reported at once"
     verdict = await case.get_verdict()
     assert isinstance(fault, RateLimited), fault
     assert fault.retry_after is not None

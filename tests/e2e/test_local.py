@@ -19,7 +19,7 @@ from victor_fp.core.faults import ContextLengthExceeded, InvalidRequest, ModelNo
 from victor_fp.core.retrieval.vectors import Vector
 from victor_fp.providers.base import Message
 from victor_fp.providers.registry import ProviderRegistry
-from victor_fp.shell.local.engine_process import POOL
+from victor_fp.shell.transport.local.engine_process import POOL
 
 MODEL = "smollm2-135m-instruct"
 

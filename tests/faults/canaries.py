@@ -160,27 +160,27 @@ class CapturedLogs(logging.Handler):
 
 def render_error(error: BaseException) -> str:
     """Every way in which an exception comes before people's eyes, the variables of its frames among them."""
-    told = "".join(traceback.format_exception(error)) + repr(error) + str(error) + repr(error.args)
-    told += render_frames(error)
+    reported = "".join(traceback.format_exception(error)) + repr(error) + str(error) + repr(error.args)
+    reported += render_frames(error)
     if isinstance(error, ProviderError):
-        told += repr(error.fault) + error.message + repr(error.details) + repr(error.raw_error) + repr(vars(error))
-        told += repr(error.__reduce__()) + repr(pickle.dumps(error)) + str(pickle.loads(pickle.dumps(error)))
-    return told
+        reported += repr(error.fault) + error.message + repr(error.details) + repr(error.raw_error) + repr(vars(error))
+        reported += repr(error.__reduce__()) + repr(pickle.dumps(error)) + str(pickle.loads(pickle.dumps(error)))
+    return reported
 
 
 def render_frames(error: BaseException) -> str:
     """The variables of each frame, of causes and contexts too, and the attributes of what they hold: as error trackers show them."""
-    told: list[str] = []
+    reported: list[str] = []
     chain: list[BaseException] = [error]
     for one in chain:
         chain += [cause for cause in (one.__cause__, one.__context__) if cause is not None and cause not in chain]
         for frame, _ in traceback.walk_tb(one.__traceback__):
             if "/tests/" not in frame.f_code.co_filename:
                 where = f"\n{frame.f_code.co_filename}:{frame.f_code.co_name} "
-                told += [
+                reported += [
                     where + name + repr(value) + render_attributes(value) for name, value in frame.f_locals.items()
                 ]
-    return "".join(told)
+    return "".join(reported)
 
 
 def render_attributes(thing: object) -> str:
@@ -199,34 +199,34 @@ def render_pickle(thing: object) -> str:
 def render_provider(provider: Any) -> str:
     """All that a provider shows of itself."""
     lines = [one.connection for one in getattr(provider, "_providers", (provider,))]
-    told = [str(provider), *(repr(line.transport) + repr(line.endpoint) for line in lines)]
+    reported = [str(provider), *(repr(line.transport) + repr(line.endpoint) for line in lines)]
     for thing in (provider, *lines):
-        told += [repr(thing), render_attributes(thing), repr(thing.__getstate__()), render_pickle(thing)]
-        told += [render_pickle(copy.copy(thing)), repr(copy.copy(thing))]
-    told += [
+        reported += [repr(thing), render_attributes(thing), repr(thing.__getstate__()), render_pickle(thing)]
+        reported += [render_pickle(copy.copy(thing)), repr(copy.copy(thing))]
+    reported += [
         repr(dataclasses.replace(line)) + render_attributes(line.find_secret) + render_attributes(line.signer)
         for line in lines
     ]
-    return "".join(told)
+    return "".join(reported)
 
 
 async def collect_failures(provider: BaseProvider) -> str:
     """What a call, a stream and a question about models show when they fail."""
-    told = ""
+    reported = ""
     with pytest.raises(ProviderError) as caught:
         await provider.chat(HI, model=MODEL)
-    told += render_error(caught.value)
+    reported += render_error(caught.value)
     with pytest.raises(ProviderError) as caught:
         async for _ in provider.stream(HI, model=MODEL):
             pass
-    told += render_error(caught.value)
-    told += repr(await provider.chat_result(HI, model=MODEL))
-    told += "".join([repr(result) async for result in provider.stream_result(HI, model=MODEL)])
+    reported += render_error(caught.value)
+    reported += repr(await provider.chat_result(HI, model=MODEL))
+    reported += "".join([repr(result) async for result in provider.stream_result(HI, model=MODEL)])
     try:
-        told += repr(await provider.list_models())
+        reported += repr(await provider.list_models())
     except Exception as error:
-        told += render_error(error)
-    return told
+        reported += render_error(error)
+    return reported
 
 
 def check_clean(text: str) -> None:

@@ -59,13 +59,13 @@ async def test_500_calls_at_once_each_get_their_own_answer(kind: str) -> None:
     async with serving(repeat_late) as server:
         made: BaseProvider = build_acme(server.url) if kind == "plain" else await create_managed(server.url)
         async with made as provider:
-            told = await asyncio.gather(
+            reported = await asyncio.gather(
                 *(
                     get_answer(provider, word) if place % 2 else get_streamed(provider, word)
                     for place, word in enumerate(words)
                 )
             )
-    assert told == words
+    assert reported == words
     assert len(server.received) == 500, "an answer was asked for twice"
 
 

@@ -107,23 +107,27 @@ async def test_a_valid_response_with_a_wrong_content_type_is_accepted(client: st
     right = json.dumps(shapes.build_body()).encode()
     response = (await call_once(give_body(right, content_type=content_type), client)).unwrap()
     assert response.content == "Hello!"
-    told = await stream_once(stream_of(build_frames(FIRST, LAST, "[DONE]"), content_type=content_type or "x"), client)
-    assert isinstance(told.end, StreamChunk)
-    assert told.text == "Hel"
+    streamed = await stream_once(
+        stream_of(build_frames(FIRST, LAST, "[DONE]"), content_type=content_type or "x"), client
+    )
+    assert isinstance(streamed.end, StreamChunk)
+    assert streamed.text == "Hel"
 
 
 async def test_html_in_place_of_a_stream(client: str) -> None:
-    told = await stream_once(stream_of(b"<html><body>Sign in</body></html>", content_type="text/html"), client)
-    assert isinstance(told.end, InvalidResponse), told.end
+    streamed = await stream_once(stream_of(b"<html><body>Sign in</body></html>", content_type="text/html"), client)
+    assert isinstance(streamed.end, InvalidResponse), streamed.end
 
 
 async def test_bytes_that_are_not_unicode_are_replaced_and_the_answer_is_kept(client: str) -> None:
-    told = await stream_once(stream_of(build_frames(FIRST), BAD_EVENT, build_frames(SECOND, LAST, "[DONE]")), client)
-    assert isinstance(told.end, StreamChunk), told.end
-    assert told.text.startswith("Hel")
-    assert told.text.endswith("lo")
-    assert "\N{REPLACEMENT CHARACTER}" in told.text
-    assert told.end.typed_metadata["replaced_characters"] == told.text.count("\N{REPLACEMENT CHARACTER}")
+    streamed = await stream_once(
+        stream_of(build_frames(FIRST), BAD_EVENT, build_frames(SECOND, LAST, "[DONE]")), client
+    )
+    assert isinstance(streamed.end, StreamChunk), streamed.end
+    assert streamed.text.startswith("Hel")
+    assert streamed.text.endswith("lo")
+    assert "\N{REPLACEMENT CHARACTER}" in streamed.text
+    assert streamed.end.typed_metadata["replaced_characters"] == streamed.text.count("\N{REPLACEMENT CHARACTER}")
     whole = (await call_once(give_body(BAD_TEXT), client)).unwrap()
     assert "\N{REPLACEMENT CHARACTER}" in whole.content
 
@@ -132,11 +136,11 @@ async def test_bytes_that_are_not_unicode_are_replaced_and_the_answer_is_kept(cl
     "garbage", [build_frames("{not json"), build_frames("[1]"), build_frames("17"), build_frames('{"a": ')]
 )
 async def test_malformed_data_between_events_ends_the_stream_with_partial_content(client: str, garbage: bytes) -> None:
-    told = await stream_once(stream_of(build_frames(FIRST), garbage, build_frames(SECOND, LAST, "[DONE]")), client)
-    assert isinstance(told.end, InvalidResponse), told.end
-    assert told.text == "Hel"
-    assert told.end.partial is not None
-    assert told.end.partial.content == "Hel"
+    streamed = await stream_once(stream_of(build_frames(FIRST), garbage, build_frames(SECOND, LAST, "[DONE]")), client)
+    assert isinstance(streamed.end, InvalidResponse), streamed.end
+    assert streamed.text == "Hel"
+    assert streamed.end.partial is not None
+    assert streamed.end.partial.content == "Hel"
 
 
 @pytest.mark.parametrize(
@@ -153,11 +157,11 @@ async def test_malformed_data_between_events_ends_the_stream_with_partial_conten
     ids=lambda piece: repr(piece[:16]),
 )
 async def test_comments_and_blank_lines_between_events_are_ignored(harmless: bytes) -> None:
-    told = await stream_once(
+    streamed = await stream_once(
         stream_of(build_frames(FIRST), harmless, build_frames(SECOND, LAST), harmless, build_frames(USAGE, "[DONE]"))
     )
-    assert isinstance(told.end, StreamChunk), told.end
-    assert (told.text, told.end.stop_reason) == ("Hello", "stop")
+    assert isinstance(streamed.end, StreamChunk), streamed.end
+    assert (streamed.text, streamed.end.stop_reason) == ("Hello", "stop")
 
 
 @pytest.mark.parametrize(
@@ -184,10 +188,10 @@ async def test_comments_and_blank_lines_between_events_are_ignored(harmless: byt
     ],
 )
 async def test_repeated_or_partial_end_markers_are_one_end(client: str, ending: bytes) -> None:
-    told = await stream_once(stream_of(build_frames(FIRST, SECOND), ending), client)
-    assert isinstance(told.end, StreamChunk), told.end
-    assert (told.text, told.end.stop_reason) == ("Hello", "stop")
-    assert told.end.usage == {"prompt_tokens": 5, "completion_tokens": 2, "total_tokens": 7}
+    streamed = await stream_once(stream_of(build_frames(FIRST, SECOND), ending), client)
+    assert isinstance(streamed.end, StreamChunk), streamed.end
+    assert (streamed.text, streamed.end.stop_reason) == ("Hello", "stop")
+    assert streamed.end.usage == {"prompt_tokens": 5, "completion_tokens": 2, "total_tokens": 7}
 
 
 @pytest.mark.parametrize(
@@ -203,11 +207,11 @@ async def test_repeated_or_partial_end_markers_are_one_end(client: str, ending: 
     ids=["done-alone", "nothing", "cut", "error", "error-then-more", "named-error"],
 )
 async def test_a_stream_without_its_end_is_never_complete(client: str, ending: bytes, kind: type[Fault]) -> None:
-    told = await stream_once(stream_of(build_frames(FIRST), *([ending] if ending else [])), client)
-    assert isinstance(told.end, kind), told.end
-    assert told.text == "Hel"
-    assert told.end.partial is not None
-    assert told.end.maybe_billed
+    streamed = await stream_once(stream_of(build_frames(FIRST), *([ending] if ending else [])), client)
+    assert isinstance(streamed.end, kind), streamed.end
+    assert streamed.text == "Hel"
+    assert streamed.end.partial is not None
+    assert streamed.end.maybe_billed
 
 
 async def test_an_error_in_a_200_body_is_that_error(client: str) -> None:
@@ -216,16 +220,16 @@ async def test_an_error_in_a_200_body_is_that_error(client: str) -> None:
 
 
 async def test_a_connection_closed_between_events(client: str) -> None:
-    told = await stream_once(stream_of(build_frames(FIRST), end=False), client)
-    assert isinstance(told.end, StreamInterrupted), told.end
-    assert told.end.partial is not None
-    assert told.end.partial.content == told.text == "Hel"
+    streamed = await stream_once(stream_of(build_frames(FIRST), end=False), client)
+    assert isinstance(streamed.end, StreamInterrupted), streamed.end
+    assert streamed.end.partial is not None
+    assert streamed.end.partial.content == streamed.text == "Hel"
 
 
 async def test_a_connection_closed_after_the_end_does_not_fail_the_response(client: str) -> None:
-    told = await stream_once(stream_of(build_frames(FIRST, LAST), end=False), client)
-    assert isinstance(told.end, StreamChunk), told.end
-    assert (told.text, told.end.stop_reason) == ("Hel", "stop")
+    streamed = await stream_once(stream_of(build_frames(FIRST, LAST), end=False), client)
+    assert isinstance(streamed.end, StreamChunk), streamed.end
+    assert (streamed.text, streamed.end.stop_reason) == ("Hel", "stop")
 
 
 @pytest.mark.parametrize("interim", ["100 Continue", "102 Processing", "103 Early Hints"])
@@ -259,8 +263,8 @@ async def test_comments_without_an_answer_end_with_the_default_deadline(client: 
             await talk.send_chunk(b": still thinking\n\n")
             await asyncio.sleep(0.02)
 
-    told = await asyncio.wait_for(stream_once(send_comments, client, timeout=0.2), 2)
-    assert isinstance(told.end, TimedOut | DeadlineExceeded), told.end
+    streamed = await asyncio.wait_for(stream_once(send_comments, client, timeout=0.2), 2)
+    assert isinstance(streamed.end, TimedOut | DeadlineExceeded), streamed.end
 
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])

@@ -58,7 +58,7 @@ async def test_no_client_logs_a_key(client: str, answer: Any, captured_logs: Cap
             check_clean(await collect_failures(provider))
     logged = "\n".join(captured_logs.lines)
     check_clean(logged)
-    assert client == "aiohttp" or "httpcore" in logged, "nothing was heard, so nothing was tested"
+    assert client == "aiohttp" or "httpcore" in logged, "nothing was logged, so nothing was tested"
 
 
 @pytest.mark.parametrize("answer", [answer_401, answer_500, refuse_in_200], ids=lambda answer: answer.__name__)
@@ -70,11 +70,11 @@ async def test_a_managed_provider_shows_no_key(answer: Any, captured_logs: Captu
         async with await ManagedProviderFactory.create(
             "acme", MODEL, api_key=KEY, base_url=place, fallback_configs=[config], max_retries=0
         ) as provider:
-            told = await collect_failures(provider)
-            told += render_provider(provider) + repr(config)
-            told += repr(provider.get_metrics()) + repr(provider.get_resilience_stats())
-            told += repr(provider.get_rate_limit_stats())
-    check_clean(told)
+            reported = await collect_failures(provider)
+            reported += render_provider(provider) + repr(config)
+            reported += repr(provider.get_metrics()) + repr(provider.get_resilience_stats())
+            reported += repr(provider.get_rate_limit_stats())
+    check_clean(reported)
     check_clean("\n".join(captured_logs.lines))
 
 
@@ -104,17 +104,17 @@ async def test_a_cancelled_call_has_no_key_in_its_frames(
             async for _ in provider.stream(HI, model=MODEL):
                 pass
 
-        for asking in (provider.chat(HI, model=MODEL), read_stream()):
-            asked, task = len(server.received), asyncio.ensure_future(asking)
+        for call in (provider.chat(HI, model=MODEL), read_stream()):
+            asked, task = len(server.received), asyncio.ensure_future(call)
             while len(server.received) == asked:
                 await asyncio.sleep(0.001)
             await asyncio.sleep(0.01)
             task.cancel()
             with pytest.raises(asyncio.CancelledError) as caught:
                 await task
-            told = render_error(caught.value)
-            assert "attempt.py" in told, "no frame of ours was seen, so nothing was tested"
-            check_clean(told)
+            reported = render_error(caught.value)
+            assert "attempt.py" in reported, "no frame of ours was seen, so nothing was tested"
+            check_clean(reported)
     check_clean("\n".join(captured_logs.lines))
     check_sent_but_not_in_addresses(server)
 

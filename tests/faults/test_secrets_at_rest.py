@@ -214,14 +214,14 @@ async def test_a_custom_providers_exception_may_quote_its_key(
     ProviderRegistry.register("own", Own)
     try:
         async with await ManagedProviderFactory.create("own", "m", api_key=KEY, max_retries=0) as managed:
-            told = [repr(await one.chat_result(HI, model="m")) for one in (managed, Own(api_key=KEY))]
+            reported = [repr(await one.chat_result(HI, model="m")) for one in (managed, Own(api_key=KEY))]
             for one in (managed, Own(api_key=KEY)):
-                told += [repr(result) async for result in one.stream_result(HI, model="m")]
-            told.append(repr(managed.get_metrics()))
+                reported += [repr(result) async for result in one.stream_result(HI, model="m")]
+            reported.append(repr(managed.get_metrics()))
     finally:
         ProviderRegistry.restore()
-    check_clean("".join(told))
-    assert "[redacted]" in told[0]
+    check_clean("".join(reported))
+    assert "[redacted]" in reported[0]
     check_clean("\n".join(captured_logs.lines))
 
 

@@ -61,8 +61,8 @@ async def test_a_key_that_a_response_repeats_in_chunks_is_not_recorded(size: int
     async with serving(repeat_in_chunks) as server:
         with Recording(tmp_path / "r.yaml", mode="record"):
             async with KINDS["bearer"](server.url, transport=Cache(tmp_path, lifetime=60).transport()) as provider:
-                told = (await provider.chat(HI, model=MODEL)).content
-                assert KEY in told, "nothing secret was repeated, so nothing was tested"
+                content = (await provider.chat(HI, model=MODEL)).content
+                assert KEY in content, "nothing secret was repeated, so nothing was tested"
                 assert KEY in (await provider.stream(HI, model=MODEL).response()).content  # type: ignore[attr-defined]  # a built-in one
     files = [path.read_text() for path in tmp_path.iterdir()]
     assert len(files) == 3

@@ -79,8 +79,8 @@ async def test_no_key_is_in_a_span_or_a_measurement(name: str, answer: Any, capt
     if name == "bedrock":
         pytest.importorskip("botocore")
     ProviderRegistry.register_spec(SPEC)
-    told, received = await collect_spans(name, answer, **KINDS[name])
-    check_clean(told)
+    reported, received = await collect_spans(name, answer, **KINDS[name])
+    check_clean(reported)
     check_clean("\n".join(captured_logs.lines))
     structured = [repr(vars(record)["victor_fp"]) for record in captured_logs.records if "victor_fp" in vars(record)]
     assert len(structured) == 4
@@ -91,8 +91,8 @@ async def test_no_key_is_in_a_span_or_a_measurement(name: str, answer: Any, capt
 
 async def test_a_key_in_a_span_would_be_noticed() -> None:
     async def answer_with_headers(talk: Talk, received: Received) -> None:
-        told = {"role": "assistant", "content": repeat_headers(received)}
-        await talk.answer({"choices": [{"message": told, "finish_reason": "stop"}]})
+        reported = {"role": "assistant", "content": repeat_headers(received)}
+        await talk.answer({"choices": [{"message": reported, "finish_reason": "stop"}]})
 
     exporter = InMemorySpanExporter()
     tracers = TracerProvider(shutdown_on_exit=False)
@@ -103,10 +103,10 @@ async def test_a_key_in_a_span_would_be_noticed() -> None:
         place: dict[str, Any] = {"api_key": KEY, "base_url": f"{server.url}/v1", "observers": [observer]}
         async with await ManagedProviderFactory.create("acme", MODEL, **place) as provider:
             await provider.chat(HI)
-    told = "".join(span.to_json() for span in exporter.get_finished_spans())
+    reported = "".join(span.to_json() for span in exporter.get_finished_spans())
     tracers.shutdown()
     with pytest.raises(AssertionError, match="a secret is shown"):
-        check_clean(told)
+        check_clean(reported)
 
 
 @pytest.mark.parametrize("spec", list_entry_params())

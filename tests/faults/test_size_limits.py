@@ -47,12 +47,12 @@ async def test_a_line_of_100_mb_in_a_stream(client: str) -> None:
             sent += 1
 
     with measure_peak_memory() as peak:
-        told = await stream_once(send_long_line, client)
-    assert isinstance(told.end, InvalidResponse), told.end
-    assert str(DEFAULT_LIMIT) in told.end.message
-    assert told.end.partial is not None
-    assert (told.text, told.end.partial.content) == ("Hel", "Hel")
-    assert sent < 60, "what nobody wants was read on"
+        streamed = await stream_once(send_long_line, client)
+    assert isinstance(streamed.end, InvalidResponse), streamed.end
+    assert str(DEFAULT_LIMIT) in streamed.end.message
+    assert streamed.end.partial is not None
+    assert (streamed.text, streamed.end.partial.content) == ("Hel", "Hel")
+    assert sent < 60, "a stream without a reader was read on"
     assert peak.size < 4 * DEFAULT_LIMIT
 
 
@@ -92,9 +92,9 @@ async def test_a_stream_that_inflates_past_the_limit_of_a_line(client: str) -> N
         await talk.send_chunk(gzip.compress(b"data: ") + ZEROS * 20)
 
     with measure_peak_memory() as peak:
-        told = await stream_once(stream_bomb, client)
-    assert isinstance(told.end, InvalidResponse), told.end
-    assert str(DEFAULT_LIMIT) in told.end.message
+        streamed = await stream_once(stream_bomb, client)
+    assert isinstance(streamed.end, InvalidResponse), streamed.end
+    assert str(DEFAULT_LIMIT) in streamed.end.message
     assert peak.size < 4 * DEFAULT_LIMIT
 
 
@@ -107,9 +107,9 @@ async def test_nested_compression_bombs(client: str) -> None:
 
     with measure_peak_memory() as peak:
         fault = await get_fault(send_nested_bombs, client)
-        told = await stream_once(send_nested_bombs, client)
+        streamed = await stream_once(send_nested_bombs, client)
     assert isinstance(fault, InvalidResponse)
-    assert isinstance(told.end, InvalidResponse)
+    assert isinstance(streamed.end, InvalidResponse)
     assert "compressed more than once" in fault.message
     assert peak.size < 8 * MIB
 
@@ -123,8 +123,8 @@ async def test_a_compression_bomb_of_comments_ends_at_the_deadline() -> None:
             await talk.send_chunk(comments)
 
     with measure_peak_memory() as peak:
-        told = await stream_once(send_comments, deadline=0.2)
-    assert isinstance(told.end, DeadlineExceeded), told.end
+        streamed = await stream_once(send_comments, deadline=0.2)
+    assert isinstance(streamed.end, DeadlineExceeded), streamed.end
     assert peak.size < 16 * MIB
 
 
@@ -178,9 +178,9 @@ async def test_a_compressed_stream_is_read_incrementally(client: str) -> None:
         await talk.send_chunk(packer.flush())
         await talk.end()
 
-    told = await stream_once(stream_packed, client)
-    assert isinstance(told.end, StreamChunk), told.end
-    assert (told.text, told.end.stop_reason) == ("Hello", "stop")
+    streamed = await stream_once(stream_packed, client)
+    assert isinstance(streamed.end, StreamChunk), streamed.end
+    assert (streamed.text, streamed.end.stop_reason) == ("Hello", "stop")
 
 
 async def test_truncated_compressed_bytes_are_a_truncated_response(client: str) -> None:

@@ -18,7 +18,7 @@ from returns.result import Failure
 from tests.jobs.row_provider import RowProvider
 from victor_fp.jobs import Row, export, read_report, run
 
-NOBODY = 65534
+UNPRIVILEGED_USER = 65534
 
 
 async def run_row(key: str, ledger: Path, provider: RowProvider) -> Any:
@@ -38,8 +38,8 @@ def main(what: str, folder: Path) -> None:
     first.chmod(0o444)
     if os.geteuid() == 0:
         for path in (folder, closed, *closed.iterdir()):
-            os.chown(path, NOBODY, NOBODY)
-        os.setuid(NOBODY)
+            os.chown(path, UNPRIVILEGED_USER, UNPRIVILEGED_USER)
+        os.setuid(UNPRIVILEGED_USER)
     if what != "ledger":
         closed.chmod(0o555)
     fault = asyncio.run(run_row("b", ledger, provider))

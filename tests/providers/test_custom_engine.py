@@ -13,7 +13,7 @@ from tests.acme import KEY, SPEC
 from victor_fp import BaseProvider, CompletionResponse, Message, ProviderRegistry, StreamChunk, create
 from victor_fp.agent.provider_health import check_provider
 from victor_fp.core import faults
-from victor_fp.core.protocols import ModelInfo
+from victor_fp.core.catalogue.spec import ModelInfo
 from victor_fp.core.retrieval.embeddings import EmbeddingResponse
 from victor_fp.providers.base import ProviderError, error_from
 from victor_fp.providers.catalogue_provider import CatalogueProvider

@@ -192,8 +192,8 @@ async def test_content_is_not_recorded_by_default(
         await create_provider(server.url, watched, otel={"version": version}) as one,
     ):
         await one.chat(ASKED)
-    told = watched.get_span().to_json()
-    assert not [word for word in ("Be brief", "What is this", "a cat", "Hello!", "look") if word in told]
+    reported = watched.get_span().to_json()
+    assert not [word for word in ("Be brief", "What is this", "a cat", "Hello!", "look") if word in reported]
 
 
 async def test_content_is_recorded_in_the_convention_format_on_request(watched: Watched) -> None:

@@ -35,8 +35,8 @@ from victor_fp import (
     sync,
     tool,
 )
+from victor_fp.core.catalogue.spec import ModelInfo
 from victor_fp.core.faults import RateLimited, StreamTruncated
-from victor_fp.core.protocols import ModelInfo
 from victor_fp.core.requests import HttpRequest
 from victor_fp.core.telemetry.stats import BudgetStats
 from victor_fp.jobs import Row

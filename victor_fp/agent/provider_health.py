@@ -17,7 +17,6 @@ from victor_fp.core.faults import (
     TimedOut,
     UnsupportedParameter,
 )
-from victor_fp.core.resilience.fallback import MOVES_ON
 from victor_fp.core.result import outcome
 from victor_fp.core.types import Message
 from victor_fp.providers.base import BaseProvider
@@ -80,7 +79,7 @@ async def _ask(provider: BaseProvider, model: str) -> Fault | None:
         return None
     match outcome(await provider.chat_result([Message(role="user", content="Hi")], model=model, max_tokens=1)):
         case Failure(fault):
-            return fault if type(fault).__name__ in MOVES_ON else None
+            return fault if fault.allows_fallback else None
         case Success():
             return None
 

@@ -21,7 +21,7 @@ from victor_fp.agent.model_switcher import ModelSwitchEvent, SwitchReason
 from victor_fp.agent.provider_settings import find_default_model, find_spec
 from victor_fp.agent.provider_state import ProviderState, compute_context_window, describe_state
 from victor_fp.core.faults import Fault, InvalidRequest
-from victor_fp.core.models.names import split_model_name
+from victor_fp.core.model_names import split_model_name
 from victor_fp.core.options import ChatOptions
 from victor_fp.core.request_building.inputs import Messages, ToolsInput
 from victor_fp.core.result import outcome

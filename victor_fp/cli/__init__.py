@@ -57,7 +57,9 @@ def _end_process(_signal: int, _frame: object) -> None:
 def run(arguments: list[str]) -> int:
     """Run a command line and return its exit code."""
     if arguments in (["--version"], ["-V"]):
-        sys.stdout.write(f"victor {get_version()}\n")
+        from victor_fp import __version__
+
+        sys.stdout.write(f"victor {__version__}\n")
         return 0
     try:
         match arguments:
@@ -90,10 +92,3 @@ def run_providers(search: str = "") -> int:
     from victor_fp.cli.reporting import run_command
 
     return run_command(lambda terminal: list_providers(terminal, search))
-
-
-def get_version() -> str:
-    """Return the version of the package."""
-    from victor_fp import __version__
-
-    return __version__

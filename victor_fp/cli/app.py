@@ -37,9 +37,9 @@ Name = Annotated[str, typer.Argument(metavar="NAME", help="The provider's name."
 
 def _show_version(asked: bool) -> None:
     if asked:
-        from victor_fp.cli import get_version
+        from victor_fp import __version__
 
-        typer.echo(f"victor {get_version()}")
+        typer.echo(f"victor {__version__}")
         raise typer.Exit
 
 

@@ -17,8 +17,8 @@ from victor_fp.cli.inputs import (
 from victor_fp.cli.provider_selection import Selection, create_provider, find_server_address, select_provider
 from victor_fp.cli.reporting import report_error
 from victor_fp.cli.terminal import Terminal
-from victor_fp.core.models.names import split_model_name
-from victor_fp.core.protocols import ModelInfo
+from victor_fp.core.catalogue.spec import ModelInfo
+from victor_fp.core.model_names import split_model_name
 from victor_fp.core.result import outcome
 from victor_fp.providers.base import BaseProvider, ProviderError
 from victor_fp.providers.registry import ProviderRegistry

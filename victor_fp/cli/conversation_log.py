@@ -14,7 +14,7 @@ from victor_fp.cli.log_store import LoggedConversation, LoggedTurn, LogStore
 from victor_fp.cli.state import CleanText
 from victor_fp.cli.terminal import Terminal
 from victor_fp.cli.tool_calls import ToolTurn
-from victor_fp.core.models.names import split_model_name
+from victor_fp.core.model_names import split_model_name
 from victor_fp.core.result import outcome
 from victor_fp.core.security.redaction import redact_url
 from victor_fp.core.types import Message

@@ -20,7 +20,7 @@ from victor_fp.cli.output import format_call, show_value
 from victor_fp.cli.provider_selection import find_server_address, select_model
 from victor_fp.cli.terminal import Terminal, escape_controls, to_one_line
 from victor_fp.cli.tool_calls import Executor, ToolTurn, run_turn
-from victor_fp.core.models.names import split_model_name
+from victor_fp.core.model_names import split_model_name
 from victor_fp.core.result import outcome
 from victor_fp.core.types import Message, Part, ToolCall
 from victor_fp.providers.base import BaseProvider

@@ -12,8 +12,8 @@ from returns.result import Failure, Success
 
 from victor_fp.cli.exit_codes import CommandError, build_usage_error
 from victor_fp.cli.terminal import Terminal
+from victor_fp.core.catalogue.spec import ModelInfo
 from victor_fp.core.models.limits import choose_limits_name, load_bundled_limits, merge_reported
-from victor_fp.core.protocols import ModelInfo
 from victor_fp.core.result import outcome
 from victor_fp.providers.base import BaseProvider
 from victor_fp.providers.catalogue_provider import CatalogueProvider

@@ -10,9 +10,9 @@ from urllib.parse import urlsplit
 import msgspec
 from returns.result import Failure, Success
 
-from victor_fp.core.catalogue.spec import ProviderSpec
-from victor_fp.core.protocols import Discovery, ModelInfo, codec_for
-from victor_fp.core.request_building.endpoints import build_endpoint
+from victor_fp.core.catalogue.spec import ModelInfo, ProviderSpec
+from victor_fp.core.protocols import Discovery, codec_for
+from victor_fp.core.protocols.endpoints import build_endpoint
 from victor_fp.core.result import outcome
 
 PROBE_TIMEOUT = 0.3

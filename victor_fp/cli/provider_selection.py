@@ -12,8 +12,8 @@ from victor_fp.cli.exit_codes import CommandError, ExitCode, build_usage_error, 
 from victor_fp.cli.local_servers import find_running_server
 from victor_fp.cli.terminal import DownloadProgress, Terminal
 from victor_fp.core.catalogue.spec import ProviderSpec
-from victor_fp.core.models.names import split_model_name
-from victor_fp.core.request_building.endpoints import build_endpoint
+from victor_fp.core.model_names import split_model_name
+from victor_fp.core.protocols.endpoints import build_endpoint
 from victor_fp.core.result import outcome
 from victor_fp.providers.base import BaseProvider, ProviderError
 from victor_fp.providers.registry import ProviderRegistry
@@ -131,7 +131,7 @@ def _find_unknown_setting(spec: ProviderSpec, settings: Mapping[str, object]) ->
 
 
 def _create_local_transport(terminal: Terminal, settings: Mapping[str, str]) -> object:
-    from victor_fp.shell.local.transport import LocalTransport
+    from victor_fp.shell.transport.local.transport import LocalTransport
 
     return LocalTransport.from_settings(settings, progress=DownloadProgress(terminal))
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from returns.result import Failure, Result, Success
 
-from victor_fp.cli import get_version
+from victor_fp import __version__
 from victor_fp.cli.chat import PromptOptions
 from victor_fp.cli.commands import TargetOptions
 from victor_fp.cli.exit_codes import CommandError, ExitCode, build_usage_error, error_from_fault
@@ -71,9 +71,7 @@ async def _record(
     messages.append(Message(role="user", content=prompt_options.prompt or QUESTION))
     with Recording(out, mode="record") as recording:
         answered = await _ask(provider, model, messages, options, terminal)
-        what = (
-            f"victor_fp {get_version()}, Python {platform.python_version()}, {platform.system()} {platform.machine()}"
-        )
+        what = f"victor_fp {__version__}, Python {platform.python_version()}, {platform.system()} {platform.machine()}"
         match outcome(answered):
             case Success(response):
                 how, code = f"answered: {response.stop_reason}, {response.usage}", ExitCode.OK

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from victor_fp.cli.terminal import Terminal
 from victor_fp.config.api_keys import find_api_key, list_stored_names
 from victor_fp.core.catalogue import CATALOGUE
-from victor_fp.core.protocols import ModelInfo
+from victor_fp.core.catalogue.spec import ModelInfo
 from victor_fp.shell.credentials.key_file import open_key_file
 from victor_fp.shell.credentials.key_ring import KeyRing
 

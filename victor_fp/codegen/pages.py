@@ -8,7 +8,7 @@ from pathlib import Path
 
 from victor_fp.codegen.bounds import CodegenFailed
 from victor_fp.codegen.catalogue_index import INDEX_FILE, render_index
-from victor_fp.core.catalogue.matrix import render_matrix
+from victor_fp.codegen.provider_matrix import render_matrix
 from victor_fp.core.resilience import breaker, call, fallback, queue, rate_limit
 from victor_fp.core.resilience.diagram import render_mermaid
 

@@ -14,7 +14,7 @@ from typing import Any
 import msgspec
 from returns.result import Failure, Result, Success
 
-from victor_fp.core.models.capabilities import CapabilityTable, ModelCapabilities, Section
+from victor_fp.core.models.capability_table import CapabilityTable, ModelCapabilities, Section
 from victor_fp.core.result import outcome
 from victor_fp.shell.limits_file import FileInvalid
 

@@ -61,6 +61,8 @@ class FaultBase(msgspec.Struct, frozen=True, kw_only=True):
     """Raised on the client side, not from a server's response."""
     is_unsent: ClassVar[bool] = False
     """Nothing was sent."""
+    is_shared: ClassVar[bool] = False
+    """Every other call would fail in the same way, in any process: key, permission, quota, budget. It stops a job."""
 
     provider: str = ""
     model: str | None = None
@@ -116,12 +118,14 @@ class AuthRejected(FaultBase, frozen=True, kw_only=True):
     """The API key is missing, wrong or expired, according to the vendor."""
 
     allows_fallback = True
+    is_shared = True
 
 
 class PermissionRefused(FaultBase, frozen=True, kw_only=True):
     """The API key is valid but lacks the permission."""
 
     allows_fallback = True
+    is_shared = True
 
 
 class ModelNotFound(FaultBase, frozen=True, kw_only=True):
@@ -152,6 +156,7 @@ class QuotaExhausted(FaultBase, frozen=True, kw_only=True):
     """Credit or quota is exhausted; a retry does not help."""
 
     allows_fallback = True
+    is_shared = True
 
 
 class Overloaded(FaultBase, frozen=True, kw_only=True):
@@ -256,6 +261,7 @@ class CredentialMissing(FaultBase, frozen=True, kw_only=True):
     allows_fallback = True
     is_local = True
     is_unsent = True
+    is_shared = True
 
     looked_in: tuple[str, ...] = ()
 
@@ -266,6 +272,7 @@ class ProviderNotFound(FaultBase, frozen=True, kw_only=True):
     allows_fallback = True
     is_local = True
     is_unsent = True
+    is_shared = True
 
     known: tuple[str, ...] = ()
     """The names of all providers, sorted."""
@@ -288,6 +295,7 @@ class BudgetExceeded(FaultBase, frozen=True, kw_only=True):
 
     is_local = True
     is_unsent = True
+    is_shared = True
 
 
 class LedgerFailed(FaultBase, frozen=True, kw_only=True):

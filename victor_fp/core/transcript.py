@@ -12,6 +12,7 @@ from typing import Any, TypeAlias, assert_never
 import msgspec
 from msgspec.structs import asdict, replace
 
+from victor_fp.core.conversation import Block, BlockKind
 from victor_fp.core.deltas import (
     BlockEnded,
     Delta,
@@ -30,7 +31,6 @@ from victor_fp.core.deltas import (
 )
 from victor_fp.core.faults import Fault, InvalidResponse
 from victor_fp.core.json import Chain, Json, ObjectChain, merge_objects, unroll
-from victor_fp.core.request_building.conversation import Block, BlockKind
 from victor_fp.core.streaming.tool_call_drafts import ToolCallDraft, ToolCallDrafts
 from victor_fp.core.types import StreamChunk
 

@@ -16,12 +16,12 @@ import msgspec
 from returns.result import Failure, Success
 
 from victor_fp.core.batching.decisions import is_batch_refused
-from victor_fp.core.batching.encoding import encode_row as encode_item
 from victor_fp.core.batching.splitting import Splitter
 from victor_fp.core.batching.types import BatchItem
 from victor_fp.core.faults import BudgetExceeded, can_retry
 from victor_fp.core.jobs.decisions import Collect, Decision, RefuseRow, Replay, RunRow
 from victor_fp.core.jobs.rows import CheckedRow, encode_row
+from victor_fp.core.protocols.batches.encoding import encode_row as encode_item
 from victor_fp.core.result import outcome
 from victor_fp.jobs.job import Job
 from victor_fp.jobs.live_route import LiveRoute

@@ -18,7 +18,6 @@ import msgspec
 from returns.result import Failure, Result, Success
 
 from victor_fp.core.batching.decisions import LeaveOpen, SendAgain, decide_result
-from victor_fp.core.batching.encoding import encode_row as encode_item
 from victor_fp.core.batching.polling import compute_poll_delay, find_lost, is_overdue
 from victor_fp.core.batching.types import (
     NO_CONTEXT,
@@ -32,6 +31,7 @@ from victor_fp.core.batching.types import (
 from victor_fp.core.faults import Fault, InvalidRequest, InvalidResponse, can_retry
 from victor_fp.core.jobs.decisions import Finish, StopJob
 from victor_fp.core.jobs.rows import decode_row
+from victor_fp.core.protocols.batches.encoding import encode_row as encode_item
 from victor_fp.core.resilience.budget import Amount
 from victor_fp.core.result import outcome
 from victor_fp.jobs.job import Job

@@ -7,11 +7,11 @@ from typing import Any
 
 from returns.result import Failure, Result, Success
 
-from victor_fp.core.batching.encoding import encode_row
 from victor_fp.core.batching.splitting import Splitter
 from victor_fp.core.batching.types import BatchItem
 from victor_fp.core.faults import Fault, InvalidRequest
 from victor_fp.core.jobs.rows import RejectedRow, RowInput, check_row
+from victor_fp.core.protocols.batches.encoding import encode_row
 from victor_fp.core.result import outcome
 from victor_fp.core.types import ToolDefinition
 from victor_fp.shell.engine.batches import BatchClient

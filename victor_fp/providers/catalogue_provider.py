@@ -10,11 +10,10 @@ from pydantic import SecretStr
 from returns.result import Failure, Result, Success
 from typing_extensions import Unpack
 
-from victor_fp.core.catalogue.spec import ProviderSpec
+from victor_fp.core.catalogue.spec import ModelInfo, ProviderSpec
 from victor_fp.core.faults import Fault, InvalidRequest
 from victor_fp.core.options import ChatOptions
-from victor_fp.core.protocols import ModelInfo
-from victor_fp.core.request_building.endpoints import build_endpoint
+from victor_fp.core.protocols.endpoints import build_endpoint
 from victor_fp.core.request_building.inputs import Messages, ToolsInput
 from victor_fp.core.resilience.bounds import (
     MAX_SECONDS,

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any, Self
 from returns.result import Result
 from typing_extensions import Unpack
 
+from victor_fp.core.catalogue.spec import ModelInfo
 from victor_fp.core.faults import Fault, InvalidRequest
 from victor_fp.core.options import ChatOptions
-from victor_fp.core.protocols import ModelInfo
 from victor_fp.core.request_building.inputs import Messages, ToolsInput
 from victor_fp.core.resilience.bounds import MAX_SECONDS, find_count_problem, find_timeout_problem
 from victor_fp.core.resilience.breaker import Breaker

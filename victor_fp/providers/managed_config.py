@@ -12,7 +12,7 @@ from msgspec import Struct, structs
 from pydantic import SecretStr
 
 from victor_fp.core.faults import InvalidRequest
-from victor_fp.core.models.names import split_model_name
+from victor_fp.core.model_names import split_model_name
 from victor_fp.core.resilience.bounds import (
     MAX_SECONDS,
     find_count_problem,

@@ -9,9 +9,9 @@ from msgspec.structs import replace
 from returns.result import Result, Success
 from typing_extensions import Unpack
 
+from victor_fp.core.catalogue.spec import ModelInfo
 from victor_fp.core.faults import Fault
 from victor_fp.core.options import ChatOptions
-from victor_fp.core.protocols import ModelInfo
 from victor_fp.core.request_building.inputs import Messages, ToolsInput
 from victor_fp.core.resilience.fallback import FallbackPolicy
 from victor_fp.core.resilience.queue import Priority

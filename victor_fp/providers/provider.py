@@ -18,9 +18,9 @@ if TYPE_CHECKING:
 
     from returns.result import Result
 
+    from victor_fp.core.catalogue.spec import ModelInfo
     from victor_fp.core.faults import Fault
     from victor_fp.core.options import ChatOptions
-    from victor_fp.core.protocols import ModelInfo
     from victor_fp.core.request_building.inputs import Messages, ToolsInput
     from victor_fp.core.retrieval.embeddings import EmbeddingResponse, EmbedOptions, RerankOptions, RerankResponse
     from victor_fp.core.retrieval.vectors import Purpose

@@ -14,7 +14,7 @@ from returns.result import Failure, Result, Success
 
 from victor_fp.core.faults import Attempt as AttemptRecord
 from victor_fp.core.faults import Fault, InvalidRequest, Partial, TimedOut
-from victor_fp.core.models.names import describe_missing_model
+from victor_fp.core.model_names import describe_missing_model
 from victor_fp.core.responses.completions import fold_chunks
 from victor_fp.core.result import outcome
 from victor_fp.core.types import Message, StreamChunk

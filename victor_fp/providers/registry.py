@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from victor_fp.core.models.names import split_model_name
+from victor_fp.core.model_names import split_model_name
 from victor_fp.core.security.secrets import HiddenValuesDict
 from victor_fp.providers.base import BaseProvider
 from victor_fp.providers.errors import unwrap_or_raise

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from victor_fp.core.protocols import ModelInfo
+    from victor_fp.core.catalogue.spec import ModelInfo
 
 
 @dataclass

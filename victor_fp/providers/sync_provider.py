@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 from returns.result import Result
 from typing_extensions import Unpack
 
+from victor_fp.core.catalogue.spec import ModelInfo
 from victor_fp.core.faults import Fault
 from victor_fp.core.options import ChatOptions
-from victor_fp.core.protocols import ModelInfo
 from victor_fp.core.request_building.inputs import Messages, ToolsInput
 from victor_fp.core.resilience.queue import Priority
 from victor_fp.core.telemetry.stats import BudgetStats, ProviderMetrics, RateLimitStats, ResilienceStats

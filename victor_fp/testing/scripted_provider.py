@@ -9,9 +9,9 @@ from typing import Any, TypeAlias
 import msgspec
 from typing_extensions import Unpack
 
+from victor_fp.core.catalogue.spec import ModelInfo
 from victor_fp.core.faults import Fault, FaultBase
 from victor_fp.core.options import ChatOptions
-from victor_fp.core.protocols import ModelInfo
 from victor_fp.core.retrieval.embeddings import (
     EmbeddingResponse,
     EmbedOptions,

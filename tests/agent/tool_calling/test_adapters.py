@@ -20,7 +20,7 @@ from victor_fp.agent.tool_calling import (
     get_model_capabilities,
 )
 from victor_fp.core.catalogue import CATALOGUE
-from victor_fp.core.models.capabilities import CapabilityTable
+from victor_fp.core.models.capability_table import CapabilityTable
 from victor_fp.core.types import ToolDefinition
 
 WEATHER = ToolDefinition(
@@ -276,11 +276,11 @@ def test_every_built_in_provider_has_an_adapter_with_capabilities() -> None:
 
 
 def test_formats_are_named_for_native_and_textual_calls() -> None:
-    told = {
+    reported = {
         (provider, model): get_model_capabilities(provider, model).tool_call_format
         for provider, model in [("lmstudio", "x"), ("ollama", "llama3.1"), ("ollama", "gemma3"), ("replicate", "x")]
     }
-    assert list(told.values()) == [
+    assert list(reported.values()) == [
         ToolCallFormat.LMSTUDIO_NATIVE,
         ToolCallFormat.OLLAMA_NATIVE,
         ToolCallFormat.OLLAMA_JSON,

@@ -9,8 +9,6 @@ import pytest
 from returns.result import Success
 
 from tests.openai_shapes import build_body
-from victor_fp.core.batching.decoding import decode_item
-from victor_fp.core.batching.encoding import encode_row
 from victor_fp.core.batching.matching import ResultMatching
 from victor_fp.core.batching.types import (
     NO_CONTEXT,
@@ -25,9 +23,12 @@ from victor_fp.core.batching.types import (
 from victor_fp.core.catalogue import CATALOGUE
 from victor_fp.core.faults import InvalidResponse
 from victor_fp.core.jobs.rows import CheckedRow, Row, check_row
-from victor_fp.core.protocols.batches import BatchCodec, build_batch_codec
-from victor_fp.core.request_building.endpoints import build_endpoint
+from victor_fp.core.protocols.batches import build_batch_codec
+from victor_fp.core.protocols.batches.codec import BatchCodec
+from victor_fp.core.protocols.batches.encoding import encode_row
+from victor_fp.core.protocols.endpoints import build_endpoint
 from victor_fp.core.requests import Adjustment, Endpoint
+from victor_fp.core.responses.batches import decode_item
 from victor_fp.core.types import ToolDefinition
 from victor_fp.core.usage.cost import PricedUsage
 

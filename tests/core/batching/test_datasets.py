@@ -9,15 +9,16 @@ import pytest
 from returns.result import Result, Success
 
 from tests.core.batching.test_line_formats import build_codec, encode
-from victor_fp.core.batching.encoding import encode_row
 from victor_fp.core.batching.types import BatchHandle, BatchItem, BatchStatus
 from victor_fp.core.catalogue import CATALOGUE
 from victor_fp.core.faults import Fault, InvalidRequest, InvalidResponse, TimedOut, UnsupportedParameter
 from victor_fp.core.jobs.rows import CheckedRow, Row, check_row
 from victor_fp.core.json import Json
-from victor_fp.core.protocols.batches import BatchCodec, ResultPage, ResultStep, SubmitStep, build_batch_codec
+from victor_fp.core.protocols.batches import build_batch_codec
+from victor_fp.core.protocols.batches.codec import BatchCodec, ResultPage, ResultStep, SubmitStep
 from victor_fp.core.protocols.batches.cohere import read_record
-from victor_fp.core.request_building.endpoints import build_endpoint
+from victor_fp.core.protocols.batches.encoding import encode_row
+from victor_fp.core.protocols.endpoints import build_endpoint
 from victor_fp.core.types import ImagePart, Message, TextPart
 
 IMAGE = ImagePart(url="https://example.invalid/a.png")

@@ -12,16 +12,17 @@ from returns.result import Success
 
 from tests.avro_files import RECORD, write_avro
 from tests.openai_shapes import build_body, build_error
-from victor_fp.core.batching.decoding import decode_item
-from victor_fp.core.batching.encoding import encode_row
 from victor_fp.core.batching.matching import ResultMatching
 from victor_fp.core.batching.types import BatchHandle, BatchItem, BatchState
 from victor_fp.core.catalogue import CATALOGUE
 from victor_fp.core.catalogue.batches import BATCHES
 from victor_fp.core.jobs.rows import CheckedRow, Row, check_row
-from victor_fp.core.protocols.batches import BatchCodec, ResultStep, StoreWrite, SubmitStep, build_batch_codec
-from victor_fp.core.request_building.endpoints import build_endpoint
+from victor_fp.core.protocols.batches import build_batch_codec
+from victor_fp.core.protocols.batches.codec import BatchCodec, ResultStep, StoreWrite, SubmitStep
+from victor_fp.core.protocols.batches.encoding import encode_row
+from victor_fp.core.protocols.endpoints import build_endpoint
 from victor_fp.core.requests import Endpoint
+from victor_fp.core.responses.batches import decode_item
 from victor_fp.core.types import CompletionResponse
 
 KEYS = ("a", "b", "c", "d")

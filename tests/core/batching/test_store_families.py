@@ -10,14 +10,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from victor_fp.core.batching.encoding import encode_row
 from victor_fp.core.batching.types import BatchHandle, BatchStatus, make_item_id
 from victor_fp.core.catalogue import CATALOGUE
 from victor_fp.core.catalogue.batches import BATCHES
 from victor_fp.core.dialects.batches import VertexBatches
 from victor_fp.core.faults import Fault, InvalidRequest
 from victor_fp.core.jobs.rows import CheckedRow, Row, check_row
-from victor_fp.core.protocols.batches import BatchCodec, StoreRead, StoreWrite, build_batch_codec
+from victor_fp.core.protocols.batches import build_batch_codec
+from victor_fp.core.protocols.batches.codec import BatchCodec, StoreRead, StoreWrite
+from victor_fp.core.protocols.batches.encoding import encode_row
 from victor_fp.core.protocols.batches.vertex import (
     RESULT_NAMES,
     ProjectEndpoint,
@@ -25,7 +26,7 @@ from victor_fp.core.protocols.batches.vertex import (
     encode_item,
     encode_labels,
 )
-from victor_fp.core.request_building.endpoints import apply_key_auth, build_endpoint
+from victor_fp.core.protocols.endpoints import apply_key_auth, build_endpoint
 from victor_fp.core.requests import HttpRequest
 from victor_fp.core.types import Message
 from victor_fp.shell.engine.batches import choose_objects

@@ -13,15 +13,13 @@ from victor_fp.config.model_capabilities import iterate_all_sections, read_capab
 from victor_fp.core.catalogue import CATALOGUE
 from victor_fp.core.catalogue.spec import Supports
 from victor_fp.core.models.capabilities import (
-    CapabilityTable,
-    ModelCapabilities,
-    ModelEntry,
     classify_provider,
     find_capabilities,
     load_bundled_capabilities,
     match_patterns,
     overlay_capabilities,
 )
+from victor_fp.core.models.capability_table import CapabilityTable, ModelCapabilities, ModelEntry
 from victor_fp.core.protocols import PROTOCOLS
 from victor_fp.core.text_tools import find_formats
 

@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 from victor_fp.core.catalogue import CATALOGUE
-from victor_fp.core.catalogue.spec import ModelLimit
+from victor_fp.core.catalogue.spec import ModelInfo, ModelLimit
 from victor_fp.core.models.limit_data import MODEL_LIMITS
 from victor_fp.core.models.limits import (
     UNKNOWN_CONTEXT_WINDOW,
@@ -16,7 +16,6 @@ from victor_fp.core.models.limits import (
     load_bundled_limits,
     merge_reported,
 )
-from victor_fp.core.protocols import ModelInfo
 
 
 @pytest.mark.parametrize(

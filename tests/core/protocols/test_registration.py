@@ -18,7 +18,7 @@ from victor_fp.core.catalogue import CATALOGUE
 from victor_fp.core.dialects.cohere import CohereDialect
 from victor_fp.core.dialects.mistral import MistralDialect
 from victor_fp.core.protocols import PROTOCOLS, codec_for, load_protocol
-from victor_fp.core.request_building.endpoints import build_endpoint
+from victor_fp.core.protocols.endpoints import build_endpoint
 from victor_fp.core.requests import Endpoint
 from victor_fp.testing.writers import Writer, load_writer
 
@@ -61,8 +61,8 @@ def test_a_record_is_named_as_its_dialect_says(name: str) -> None:
 
 
 def test_every_protocol_is_used_by_an_entry_of_the_catalogue() -> None:
-    spoken = {entry.dialect.protocol for entry in CATALOGUE.chats}
-    assert spoken == set(PROTOCOLS) == {adapter.PROTOCOL for adapter in ADAPTERS}
+    used = {entry.dialect.protocol for entry in CATALOGUE.chats}
+    assert used == set(PROTOCOLS) == {adapter.PROTOCOL for adapter in ADAPTERS}
     for entry in CATALOGUE.chats:
         assert codec_for(build_endpoint(entry).unwrap()).protocol == entry.dialect.protocol
 

@@ -43,9 +43,9 @@ def test_an_unsupported_schema_is_described_in_the_prompt_with_json_mode() -> No
     sent: Any = asked.json()
     assert sent["messages"] == [{"role": "system", "content": WORDS}, {"role": "user", "content": "Hi"}]
     assert sent["response_format"] == {"type": "json_object"}
-    (told,) = asked.adjustments
-    assert (told.parameter, told.action) == ("response_format", "changed")
-    assert told.reason.endswith("; moved to the system message")
+    (reported,) = asked.adjustments
+    assert (reported.parameter, reported.action) == ("response_format", "changed")
+    assert reported.reason.endswith("; moved to the system message")
 
 
 @pytest.mark.parametrize(

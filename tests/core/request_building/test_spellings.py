@@ -13,7 +13,7 @@ from returns.result import Failure, Success
 from tests.acme import KEY, build_acme
 from victor_fp import replay
 from victor_fp.core import faults
-from victor_fp.core.request_building.conversation import read_turn_state
+from victor_fp.core.conversation import read_turn_state
 from victor_fp.core.request_building.inputs import read_messages, read_tools
 from victor_fp.core.schemas.structured import structured
 from victor_fp.core.types import AudioPart, FilePart, ImagePart, Message, TextPart, ToolDefinition

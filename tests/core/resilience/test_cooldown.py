@@ -80,9 +80,9 @@ def test_other_faults_start_no_cooldown(fault: Fault) -> None:
     ],
 )
 def test_refusal_has_the_cause_and_the_remaining_time(fault: Fault, cause: str, kind: type[Fault]) -> None:
-    told = build_refusal(record_fault(Cooldown(), fault, 0.0), "acme", "m", 3.0)
+    reported = build_refusal(record_fault(Cooldown(), fault, 0.0), "acme", "m", 3.0)
     message = f"the key is in cooldown for another 5 s: {cause}"
-    assert told == kind(provider="acme", model="m", message=message, retry_after=5.0)
+    assert reported == kind(provider="acme", model="m", message=message, retry_after=5.0)
 
 
 def test_short_retry_after_is_honoured() -> None:

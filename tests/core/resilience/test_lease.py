@@ -263,10 +263,10 @@ def test_a_cooldown_of_one_process_holds_for_all_from_their_next_renewal_on() ->
     began = world.now
     world.limit(first, 30.0)
     world.run(2 * GAP + 1.0 + 0.01)
-    told = world.now
+    reported = world.now
     world.run(20)
     assert count_after(first.sent, began + 0.001) == 0
-    assert count_after(world.sent, told) == 0
+    assert count_after(world.sent, reported) == 0
     world.run(began + 35 - world.now)
     assert all(count_after(process.sent, began + 30) > 0 for process in world.processes)
 

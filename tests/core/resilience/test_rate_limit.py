@@ -153,8 +153,10 @@ def test_a_request_that_was_never_sent_uses_no_capacity() -> None:
 
 
 def test_withdrawing_one_of_several_frees_its_capacity_only() -> None:
-    told = Reported(requests=ReportedBudget(remaining=9, reset=50.0), tokens=ReportedBudget(remaining=900, reset=50.0))
-    before = adopt(use_permits(build_limiter(requests=10, tokens=1000), 0.0, tokens=100, times=2), None, told, 0.0)
+    stated = Reported(
+        requests=ReportedBudget(remaining=9, reset=50.0), tokens=ReportedBudget(remaining=900, reset=50.0)
+    )
+    before = adopt(use_permits(build_limiter(requests=10, tokens=1000), 0.0, tokens=100, times=2), None, stated, 0.0)
     state, permit = take_permit(before, 1.0, tokens=300)
     assert state.adopted is not None
     assert (state.adopted.requests_left, state.adopted.tokens_left) == (Left(8, 50.0), Left(600, 50.0))
@@ -215,8 +217,8 @@ def test_a_limit_of_zero_never_admits() -> None:
 
 def test_the_reported_remainder_is_used_until_its_reset() -> None:
     state, permit = take_permit(Limiter(), 0.0)
-    told = Reported(requests=ReportedBudget(limit=100, remaining=1, reset=20.0))
-    state = give_back(adopt(state, permit, told, 1.0), permit, None)
+    stated = Reported(requests=ReportedBudget(limit=100, remaining=1, reset=20.0))
+    state = give_back(adopt(state, permit, stated, 1.0), permit, None)
     state = use_permits(state, 2.0)
     assert expect_full(state, 3.0) == pytest.approx(18.0, abs=0.01)
     take_permit(state, 21.1)
@@ -225,24 +227,24 @@ def test_the_reported_remainder_is_used_until_its_reset() -> None:
 def test_calls_in_flight_are_subtracted_from_the_reported_remainder() -> None:
     state, first = take_permit(Limiter(), 0.0, tokens=50)
     state, _ = take_permit(state, 0.0, tokens=60)
-    told = Reported(requests=ReportedBudget(remaining=5, reset=9.0), tokens=ReportedBudget(remaining=100, reset=9.0))
-    state = adopt(state, first, told, 1.0)
+    stated = Reported(requests=ReportedBudget(remaining=5, reset=9.0), tokens=ReportedBudget(remaining=100, reset=9.0))
+    state = adopt(state, first, stated, 1.0)
     take_permit(state, 1.0, tokens=40)
     assert expect_full(state, 1.0, tokens=41) == pytest.approx(9.0, abs=0.01)
 
 
 def test_an_exhausted_partial_budget_blocks_all_calls() -> None:
-    told = Reported(
+    stated = Reported(
         others=(ReportedBudget(limit=8000, remaining=0, reset=12.0), ReportedBudget(limit=9, remaining=3, reset=99.0))
     )
-    state = adopt(Limiter(), None, told, 0.0)
+    state = adopt(Limiter(), None, stated, 0.0)
     assert expect_full(state, 0.0) == pytest.approx(12.0, abs=0.01)
     assert find_mode(state, 0.0) == "held"
     assert find_mode(state, 12.1) == "free"
 
 
 @pytest.mark.parametrize(
-    ("adoption", "ours", "told", "holds"),
+    ("adoption", "ours", "stated", "holds"),
     [
         ("replace", 10, 1000, 1000),
         ("replace", None, 1000, 1000),
@@ -254,16 +256,16 @@ def test_an_exhausted_partial_budget_blocks_all_calls() -> None:
     ],
 )
 def test_the_reported_limit_replaces_or_tightens_the_configured_one(
-    adoption: Adoption, ours: int | None, told: int, holds: int | None
+    adoption: Adoption, ours: int | None, stated: int, holds: int | None
 ) -> None:
     state = Limiter(limits=Limits(requests_per_minute=ours, tokens_per_minute=ours, adopt=adoption))
-    budget = ReportedBudget(limit=told, per_minute=True)
+    budget = ReportedBudget(limit=stated, per_minute=True)
     assert compute_limits(adopt(state, None, Reported(requests=budget, tokens=budget), 0.0)) == (holds, holds)
 
 
 def test_a_limit_of_an_unknown_window_is_not_used_as_a_limit_per_minute() -> None:
-    told = Reported(requests=ReportedBudget(limit=14400, remaining=14399, reset=6.0))
-    assert compute_limits(adopt(build_limiter(requests=30), None, told, 0.0)) == (30, None)
+    stated = Reported(requests=ReportedBudget(limit=14400, remaining=14399, reset=6.0))
+    assert compute_limits(adopt(build_limiter(requests=30), None, stated, 0.0)) == (30, None)
 
 
 def test_missing_headers_do_not_clear_reported_limits() -> None:
@@ -307,9 +309,9 @@ def test_a_reset_is_waited_for_a_day_at_most(reset: float) -> None:
         Reported(tokens=ReportedBudget(remaining=0, reset=reset)),
         Reported(others=(ReportedBudget(remaining=0, reset=reset),)),
     ):
-        told = adopt(limiter, permit, reported, 0.0)
-        assert isinstance(take(told, 1, 86_399.0)[1], Full)
-        assert isinstance(take(told, 1, 86_401.0)[1], Permit)
+        stated = adopt(limiter, permit, reported, 0.0)
+        assert isinstance(take(stated, 1, 86_399.0)[1], Full)
+        assert isinstance(take(stated, 1, 86_401.0)[1], Permit)
 
 
 def test_permits_issued_in_a_far_future_do_not_count() -> None:

@@ -84,8 +84,8 @@ class RateLimitLaws(RuleBasedStateMachine):
 
     @rule(left=st.integers(0, 3), reset=st.floats(0, 60))
     def adopt_report(self, left: int, reset: float) -> None:
-        told = Reported(requests=ReportedBudget(limit=4, remaining=left, reset=reset, per_minute=True))
-        self.change_limiter("reported", adopt(self.limiter, None, told, self.now))
+        reported = Reported(requests=ReportedBudget(limit=4, remaining=left, reset=reset, per_minute=True))
+        self.change_limiter("reported", adopt(self.limiter, None, reported, self.now))
 
     @rule(seconds=st.floats(0, 40))
     def pass_time(self, seconds: float) -> None:

@@ -112,9 +112,9 @@ def test_of_several_budgets_the_one_with_the_least_remaining_is_reported() -> No
 )
 def test_resets(value: str, seconds: float | None) -> None:
     headers = DATE | {"ratelimit-remaining": "3", "ratelimit-reset": value}
-    told = read_budgets(headers).requests
-    assert told is not None
-    assert told.reset == (None if seconds is None else pytest.approx(seconds))
+    reported = read_budgets(headers).requests
+    assert reported is not None
+    assert reported.reset == (None if seconds is None else pytest.approx(seconds))
 
 
 def test_times_of_day_are_measured_against_the_date_first_and_the_wall_clock_then() -> None:
@@ -129,9 +129,9 @@ def test_times_of_day_are_measured_against_the_date_first_and_the_wall_clock_the
     [("12", 12), ("12.0", 12), ("-1", 0), ("9223372036854767616", 9223372036854767616), ("many", None), ("", None)],
 )
 def test_counts(value: str, remaining: int | None) -> None:
-    told = read_budgets({"x-ratelimit-remaining-requests": value}).requests
-    assert told is not None
-    assert told.remaining == remaining
+    reported = read_budgets({"x-ratelimit-remaining-requests": value}).requests
+    assert reported is not None
+    assert reported.remaining == remaining
 
 
 def test_unrelated_headers_are_ignored() -> None:
@@ -155,11 +155,11 @@ names = st.sampled_from(
 @settings(max_examples=scale_examples(100), deadline=None)
 @given(st.dictionaries(names, st.text(max_size=12) | st.from_regex(r"[0-9TZ:.dhms+-]{0,14}"), max_size=8))
 def test_no_header_raises(headers: dict[str, str]) -> None:
-    told = read_budgets(headers, wall=WALL)
-    for budget in (told.requests, told.tokens, *told.others):
+    reported = read_budgets(headers, wall=WALL)
+    for budget in (reported.requests, reported.tokens, *reported.others):
         assert budget is None or budget.reset is None or budget.reset >= 0
 
 
 def test_an_infinite_reset_is_ignored() -> None:
-    told = read_budgets({"ratelimit-remaining": "3", "ratelimit-reset": "1s" * 40}).requests
-    assert told == ReportedBudget(remaining=3)
+    reported = read_budgets({"ratelimit-remaining": "3", "ratelimit-reset": "1s" * 40}).requests
+    assert reported == ReportedBudget(remaining=3)

@@ -24,10 +24,10 @@ def build_used_admission() -> admission.Admission:
     state = admission.Admission(limiter=rate_limit.Limiter(limits=limits))
     for ticket in range(3):
         state, _ = admission.advance(state, admission.Arrived(ticket=ticket, tokens=5), 1.0)
-    told = Reported(requests=ReportedBudget(limit=9, remaining=3, reset=5.0, per_minute=True))
+    reported = Reported(requests=ReportedBudget(limit=9, remaining=3, reset=5.0, per_minute=True))
     return msgspec.structs.replace(
         state,
-        limiter=rate_limit.adopt(state.limiter, None, told, 1.0),
+        limiter=rate_limit.adopt(state.limiter, None, reported, 1.0),
         cooldown=cooldown.record_fault(state.cooldown, RateLimited(), 1.0),
     )
 

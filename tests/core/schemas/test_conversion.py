@@ -383,7 +383,7 @@ def test_mixed_values_become_branches_where_one_enumeration_has_one_kind() -> No
 
 
 @pytest.mark.parametrize(
-    ("schema", "rules", "told"),
+    ("schema", "rules", "reported"),
     [
         ({"type": "integer", "multipleOf": 5, "description": "Steps"}, OLDER, "Steps. multipleOf: 5"),
         ({"type": "string", "description": "A code.", "minLength": 2}, FIREWORKS, "A code. minLength: 2"),
@@ -393,8 +393,10 @@ def test_mixed_values_become_branches_where_one_enumeration_has_one_kind() -> No
         ({"type": "string", "format": "date"}, MOONSHOT, 'format: "date"'),
     ],
 )
-def test_a_restriction_that_is_not_accepted_is_described(schema: dict[str, Any], rules: SchemaRules, told: str) -> None:
-    assert convert_inner(schema, rules)["description"] == told
+def test_a_restriction_that_is_not_accepted_is_described(
+    schema: dict[str, Any], rules: SchemaRules, reported: str
+) -> None:
+    assert convert_inner(schema, rules)["description"] == reported
 
 
 def test_restrictions_that_the_vendor_accepts_stay() -> None:

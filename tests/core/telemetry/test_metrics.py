@@ -72,9 +72,9 @@ def test_a_window_of_nothing_keeps_totals_only() -> None:
 
 
 def test_unreported_values_are_absent() -> None:
-    told = summarize(record_sample(Metrics(), sample()))
-    assert (told["time_to_first_token"], told["tokens_per_second"], told["chunk_gap"]) == (None, None, None)
-    assert told["seconds"] == {
+    reported = summarize(record_sample(Metrics(), sample()))
+    assert (reported["time_to_first_token"], reported["tokens_per_second"], reported["chunk_gap"]) == (None, None, None)
+    assert reported["seconds"] == {
         "count": 1,
         "mean": 1.0,
         "min": 1.0,
@@ -120,5 +120,5 @@ def test_retries_and_fallbacks_are_counted_separately() -> None:
     )
     seen = build_call_sample(*tries, queued=0.25)
     assert (seen.tries, seen.fallbacks, seen.retrying) == (3, 1, 2.25)
-    told = summarize(record_sample(Metrics(), seen))
-    assert (told["retries"], told["fallbacks"]) == (1, 1)
+    reported = summarize(record_sample(Metrics(), seen))
+    assert (reported["retries"], reported["fallbacks"]) == (1, 1)

@@ -36,11 +36,11 @@ def test_a_turn_already_made_is_written_as_the_model_would_write_it(form: TextFo
 
 
 def test_tools_are_in_the_system_message_and_results_in_user_messages() -> None:
-    told = write_conversation(TURNS, [SEARCH], HERMES)
-    assert [message.role for message in told] == ["system", "user", "assistant", "user"]
-    assert told[0].text.startswith("Be brief.\n\n")
-    assert '{"name":"search","description":"Finds"' in told[0].text
-    assert told[3].text == (
+    instructed = write_conversation(TURNS, [SEARCH], HERMES)
+    assert [message.role for message in instructed] == ["system", "user", "assistant", "user"]
+    assert instructed[0].text.startswith("Be brief.\n\n")
+    assert '{"name":"search","description":"Finds"' in instructed[0].text
+    assert instructed[3].text == (
         "<tool_response>\nfound\n</tool_response>\n<tool_response>\nError: no net\n</tool_response>"
     )
 

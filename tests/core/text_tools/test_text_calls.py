@@ -81,8 +81,8 @@ def test_metadata_passes_through_and_reasoning_is_never_parsed_for_calls() -> No
 def test_ids_are_the_same_for_the_same_answer_and_new_in_the_conversation() -> None:
     def list_ids(*taken: str) -> list[str]:
         state = text_calls.start(TOOLS, used_ids=taken)
-        told = feed_whole(state, TextDelta(CALL * 2))
-        return [delta.id or "" for delta in told if isinstance(delta, ToolCallStarted)]
+        reported = feed_whole(state, TextDelta(CALL * 2))
+        return [delta.id or "" for delta in reported if isinstance(delta, ToolCallStarted)]
 
     first = list_ids()
     assert first == list_ids()
@@ -114,25 +114,25 @@ def test_a_stream_folds_to_what_the_body_does(text: str, places: list[int]) -> N
     assert build_blocks(advance(EMPTY, streamed)[0]) == build_blocks(advance(EMPTY, body)[0])
 
 
-def read_completion(text: str, **hears: Any) -> CompletionResponse:
-    match outcome(replay.response("vllm", 200, {}, json.dumps(shapes.build_body(text)).encode(), **hears)):
+def read_completion(text: str, **options: Any) -> CompletionResponse:
+    match outcome(replay.response("vllm", 200, {}, json.dumps(shapes.build_body(text)).encode(), **options)):
         case Success(response):
             return response
         case Failure(fault):
             raise AssertionError(fault)
 
 
-def read_stream(*pieces: str, **hears: Any) -> list[StreamChunk]:
+def read_stream(*pieces: str, **options: Any) -> list[StreamChunk]:
     data = "".join(f"data: {json.dumps(chunk)}\n\n" for chunk in shapes.build_chunks(*pieces)) + "data: [DONE]\n\n"
-    results = list(replay.stream("vllm", 200, {}, [data.encode()], **hears))
+    results = list(replay.stream("vllm", 200, {}, [data.encode()], **options))
     assert all(isinstance(result, Success) for result in results)
     return [result.unwrap() for result in results]
 
 
 def test_a_body_and_a_stream_give_the_same_calls() -> None:
-    hears: dict[str, Any] = {"tools": [SEARCH], "text_tool_calls": "hermes"}
-    whole = read_completion(f"So.\n{CALL}\n", **hears)
-    chunks = read_stream("So.\n<tool", *CALL[5:], "\n", **hears)
+    options: dict[str, Any] = {"tools": [SEARCH], "text_tool_calls": "hermes"}
+    whole = read_completion(f"So.\n{CALL}\n", **options)
+    chunks = read_stream("So.\n<tool", *CALL[5:], "\n", **options)
     assert whole.tool_calls is not None
     assert [(call["name"], call["arguments"]) for call in whole.tool_calls] == [("search", {"query": "a"})]
     assert (whole.content, whole.stop_reason) == ("So.\n", "tool_use")
@@ -142,8 +142,8 @@ def test_a_body_and_a_stream_give_the_same_calls() -> None:
 
 
 def test_thinking_is_separated_before_calls_are_parsed() -> None:
-    hears: dict[str, Any] = {"tools": [SEARCH], "text_tool_calls": "any"}
-    response = read_completion(f"<think>maybe {CALL}</think>\n{CALL}", **hears)
+    options: dict[str, Any] = {"tools": [SEARCH], "text_tool_calls": "any"}
+    response = read_completion(f"<think>maybe {CALL}</think>\n{CALL}", **options)
     assert response.metadata is not None
     assert response.metadata["reasoning_content"] == f"maybe {CALL}"
     assert (response.content, len(response.tool_calls or ())) == ("", 1)

@@ -15,7 +15,7 @@ from tests import aws_frames
 from tests.fake_runtime import FakeRuntime
 from tests.loopback import Loopback, Received, Talk
 from victor_fp.core.catalogue import CATALOGUE
-from victor_fp.core.request_building.endpoints import build_endpoint
+from victor_fp.core.protocols.endpoints import build_endpoint
 from victor_fp.core.requests import Endpoint
 from victor_fp.core.result import outcome
 from victor_fp.core.types import Message

@@ -16,7 +16,7 @@ from tests.loopback import Loopback, Received, Talk, serving
 from victor_fp.core.catalogue import CATALOGUE
 from victor_fp.core.faults import AuthRejected, ConnectionFailed, CredentialMissing, InvalidRequest
 from victor_fp.core.protocols import codec_for
-from victor_fp.core.request_building.endpoints import apply_key_auth, build_endpoint
+from victor_fp.core.protocols.endpoints import apply_key_auth, build_endpoint
 from victor_fp.core.requests import ChatRequest, HttpRequest
 from victor_fp.core.result import outcome
 from victor_fp.core.types import Message

@@ -58,8 +58,8 @@ async def test_fallback_uses_its_own_model_key_and_options() -> None:
     assert (two.received[0].json()["model"], two.received[0].json()["seed"]) == ("m-2", 7)
     assert two.received[0].headers["authorization"] == "Bearer sk-canary-fallback-42"
     assert response.metadata is not None
-    told = [(a["model"], a["outcome"], a["status"]) for a in response.metadata["attempts"]]
-    assert told == [("m-special", "ServerFailed", 500), ("m-2", "ok", 200)]
+    reported = [(a["model"], a["outcome"], a["status"]) for a in response.metadata["attempts"]]
+    assert reported == [("m-special", "ServerFailed", 500), ("m-2", "ok", 200)]
     assert stats is not None
     assert (stats["primary_successes"], stats["fallback_successes"]) == (0, 1)
 

@@ -16,7 +16,7 @@ from tests.fake_transport import FakeTransport, create_managed_provider
 from tests.loopback import Received, Talk, serving
 from tests.managed_shapes import answer_hello, build_fallback, create_managed, fail_with_500, stream_hello
 from victor_fp.core import faults
-from victor_fp.core.protocols import ModelInfo
+from victor_fp.core.catalogue.spec import ModelInfo
 from victor_fp.core.resilience.pool import Borrow, Lent, lend
 from victor_fp.core.resilience.rate_limit import Limits
 from victor_fp.core.resilience.retry import RetryPolicy

@@ -134,9 +134,9 @@ async def test_without_logging_configuration_nothing_is_printed(capfd: pytest.Ca
     ],
 )
 def test_credentials_are_removed_from_messages(text: str) -> None:
-    told = redact_text(text, names=True)
-    assert "[redacted]" in told
-    assert "abcdefghijkl" not in told.lower()
+    reported = redact_text(text, names=True)
+    assert "[redacted]" in reported
+    assert "abcdefghijkl" not in reported.lower()
 
 
 @given(st.text(alphabet="abcdefghij ,.", max_size=200))

@@ -44,9 +44,9 @@ def add_one(count: int, _: None, __: float) -> tuple[int, int]:
 
 
 async def take_one(cell: SharedCell[int]) -> int:
-    heard: list[int] = []
-    await cell.change(add_one, None, heard.append)
-    (answer,) = heard
+    notified: list[int] = []
+    await cell.change(add_one, None, notified.append)
+    (answer,) = notified
     return answer
 
 
@@ -86,23 +86,23 @@ async def test_processes_that_start_together_do_not_write_the_initial_state() ->
 async def test_a_step_of_a_cancelled_caller_is_applied() -> None:
     states = FakeStateServer()
     store, cell = make_counter(states)
-    heard: list[int] = []
-    task = asyncio.create_task(cell.change(add_one, None, heard.append))
+    notified: list[int] = []
+    task = asyncio.create_task(cell.change(add_one, None, notified.append))
     await asyncio.sleep(0)
     task.cancel()
     await asyncio.wait([task])
     await store.drain()
-    assert (heard, states.values["count"]) == ([1], b"1")
+    assert (notified, states.values["count"]) == ([1], b"1")
 
 
 async def test_posted_steps_are_applied_in_order() -> None:
     states = FakeStateServer()
     store, cell = make_counter(states)
-    heard: list[int] = []
+    notified: list[int] = []
     for _ in range(5):
-        cell.post(add_one, None, heard.append)
+        cell.post(add_one, None, notified.append)
     await store.drain()
-    assert heard == [1, 2, 3, 4, 5]
+    assert notified == [1, 2, 3, 4, 5]
 
 
 async def test_processes_continue_alone_while_the_server_is_unreachable_and_then_adopt_the_shared_state(
@@ -430,10 +430,10 @@ def test_a_shared_store_serves_two_event_loops_one_after_the_other() -> None:
 async def test_the_memory_store_applies_steps_at_once() -> None:
     store = MemoryStore(FakeRuntime())
     cell = store.open_cell("count", 0, Number())
-    heard: list[int] = []
-    cell.post(add_one, None, heard.append)
-    await cell.change(add_one, None, heard.append)
-    assert (heard, store.open_cell("count", 0, Number()).state, store.now()) == ([1, 2], 2, 1000.0)
+    notified: list[int] = []
+    cell.post(add_one, None, notified.append)
+    await cell.change(add_one, None, notified.append)
+    assert (notified, store.open_cell("count", 0, Number()).state, store.now()) == ([1, 2], 2, 1000.0)
 
 
 @pytest.mark.parametrize("value", [b"\x01", b"garbage", b"\xc1", b"\x91" * 200_000 + b"\x01"])

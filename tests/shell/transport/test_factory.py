@@ -11,8 +11,8 @@ from tests.acme import HI, build_acme
 from tests.shell.transport.peers import answer, serve_answers
 from victor_fp.core.catalogue import CATALOGUE
 from victor_fp.providers.classes import make_provider_class
-from victor_fp.shell.local.transport import LocalTransport
 from victor_fp.shell.transport.http import LazyTransport
+from victor_fp.shell.transport.local.transport import LocalTransport
 from victor_fp.testing import ScriptedWire, Turn
 
 

@@ -20,8 +20,8 @@ from victor_fp.core.catalogue import CATALOGUE
 from victor_fp.core.faults import CredentialMissing, Fault, InvalidRequest
 from victor_fp.providers.classes import make_provider_class
 from victor_fp.providers.registry import ProviderRegistry
-from victor_fp.shell.local.package_fetch import fetch_package
-from victor_fp.shell.local.small_model import SMALL_MODEL
+from victor_fp.shell.transport.local.package_fetch import fetch_package
+from victor_fp.shell.transport.local.small_model import SMALL_MODEL
 from victor_fp.testing import ScriptedWire, Turn
 
 VENDOR = "https://vendor.test"

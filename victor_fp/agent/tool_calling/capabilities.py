@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from victor_fp.agent.tool_calling.results import ToolCallFormat, ToolCallingCapabilities
-from victor_fp.core.models.capabilities import CapabilityTable, ModelCapabilities, find_capabilities
+from victor_fp.core.models.capabilities import find_capabilities
+from victor_fp.core.models.capability_table import CapabilityTable, ModelCapabilities
 from victor_fp.providers.registry import ProviderRegistry
 
 

@@ -11,7 +11,7 @@ from victor_fp.core.dialects import Dialect
 from victor_fp.core.dialects.batches import BatchSupport
 from victor_fp.core.dialects.embeddings import EmbeddingDialects
 from victor_fp.core.dialects.reranking import RerankDialects
-from victor_fp.core.models.names import is_model_match
+from victor_fp.core.model_names import is_model_match
 
 AuthKind: TypeAlias = Literal["none", "key", "sigv4", "google"]
 Confidence: TypeAlias = Literal["recorded", "documented", "listed"]
@@ -78,6 +78,19 @@ class ModelLimit(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """Date on which a program read the source, as YYYY-MM-DD; empty otherwise."""
 
 
+class ModelInfo(msgspec.Struct, frozen=True, kw_only=True):
+    """Model facts reported by the vendor; None if a fact is not reported."""
+
+    id: str
+    context_window: int | None = None
+    max_output: int | None = None
+    supports_tools: bool | None = None
+    supports_streaming: bool | None = None
+    supports_images: bool | None = None
+    supports_reasoning: bool | None = None
+    raw: dict[str, object] = {}
+
+
 class ModelRoute(msgspec.Struct, frozen=True, kw_only=True):
     """Models that a vendor serves with another protocol."""
 
@@ -128,7 +141,7 @@ class ProviderSpec(msgspec.Struct, frozen=True, kw_only=True):
     key_shared: bool = False
     """Whether the key is also used by other services, so that the command does not select the provider by it."""
     limits: tuple[ModelLimit, ...] = ()
-    """Limits in addition to the bundled ones of `model_limits`; the first match applies."""
+    """Limits in addition to the bundled ones of `models.limits`; the first match applies."""
     limits_name: str = ""
     """Name of the entry in the bundled limits; the name of this entry if empty."""
     model_routes: tuple[ModelRoute, ...] = ()

@@ -7,10 +7,10 @@ from typing import ClassVar
 import msgspec
 
 from victor_fp.core.dialects.earlier_reasoning import EarlierReasoning
+from victor_fp.core.dialects.policies.claude import CLAUDE_MODELS, ClaudePolicy
 from victor_fp.core.dialects.schemas import CLAUDE_SCHEMAS, SchemaSupport
 from victor_fp.core.dialects.tool_names import ANTHROPIC_NAMES, ToolNameRules
-from victor_fp.core.models.claude import CLAUDE_MODELS, ClaudePolicy
-from victor_fp.core.models.names import is_model_match
+from victor_fp.core.model_names import is_model_match
 
 
 class AnthropicDialect(msgspec.Struct, frozen=True, kw_only=True):

@@ -10,10 +10,10 @@ import msgspec
 
 from victor_fp.core.dialects.anthropic import AnthropicDialect
 from victor_fp.core.dialects.earlier_reasoning import EarlierReasoning
+from victor_fp.core.dialects.policies.bedrock import POLICIES, BedrockPolicy
 from victor_fp.core.dialects.schemas import CLAUDE_SCHEMAS, SchemaSupport
 from victor_fp.core.dialects.tool_names import OPENAI_NAMES, ToolNameRules
-from victor_fp.core.models.bedrock import POLICIES, BedrockPolicy
-from victor_fp.core.models.names import is_model_match
+from victor_fp.core.model_names import is_model_match
 
 _VERSION = re.compile(r"-v\d+(:\w+)*$")
 
@@ -83,7 +83,7 @@ _PLAIN = POLICIES[-1]
 
 
 def strip_version(model: str) -> str:
-    """Return a Claude model's name in Anthropic's form, for the patterns of `models.claude`.
+    """Return a Claude model's name in Anthropic's form, for the patterns of `policies.claude`.
 
     >>> strip_version("eu.anthropic.claude-sonnet-5-v1:0")
     'eu.anthropic.claude-sonnet-5'

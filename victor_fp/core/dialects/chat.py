@@ -11,7 +11,7 @@ from victor_fp.core.dialects.earlier_reasoning import EarlierReasoning
 from victor_fp.core.dialects.schemas import OPENAI_SCHEMAS, SchemaSupport
 from victor_fp.core.dialects.tool_names import OPENAI_NAMES, ToolNameRules
 from victor_fp.core.faults import Fault
-from victor_fp.core.models.names import is_model_match
+from victor_fp.core.model_names import is_model_match
 
 TokensField: TypeAlias = Literal["max_tokens", "max_completion_tokens"]
 EffortForm: TypeAlias = Literal[

@@ -8,11 +8,11 @@ from typing import ClassVar
 import msgspec
 
 from victor_fp.core.dialects.earlier_reasoning import EarlierReasoning
+from victor_fp.core.dialects.policies.cohere import POLICIES, CoherePolicy
 from victor_fp.core.dialects.schemas import COHERE_SCHEMAS, SchemaSupport
 from victor_fp.core.dialects.tool_names import COHERE_NAMES, ToolNameRules
 from victor_fp.core.faults import Fault
-from victor_fp.core.models.cohere import POLICIES, CoherePolicy
-from victor_fp.core.models.names import is_model_match
+from victor_fp.core.model_names import is_model_match
 
 
 class CohereDialect(msgspec.Struct, frozen=True, kw_only=True):

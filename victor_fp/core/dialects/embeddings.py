@@ -7,7 +7,7 @@ from typing import ClassVar, Literal, TypeAlias
 
 import msgspec
 
-from victor_fp.core.models.names import is_model_match
+from victor_fp.core.model_names import is_model_match
 from victor_fp.core.retrieval.vectors import Purpose, VectorType
 
 Truncation: TypeAlias = Literal["option", "never", "unknown"]

@@ -8,9 +8,9 @@ from typing import ClassVar, Literal
 import msgspec
 
 from victor_fp.core.dialects.earlier_reasoning import EarlierReasoning
+from victor_fp.core.dialects.policies.gemini import POLICIES, GeminiPolicy, find_gemini_policy
 from victor_fp.core.dialects.schemas import GEMINI_SCHEMAS, OLDER_GEMINI_SCHEMAS, SchemaSupport
 from victor_fp.core.dialects.tool_names import GEMINI_NAMES, ToolNameRules
-from victor_fp.core.models.gemini import POLICIES, GeminiPolicy, can_reason, find_policy
 
 TIERS: Mapping[str, str] = {
     "auto": "",
@@ -44,7 +44,7 @@ class GeminiDialect(msgspec.Struct, frozen=True, kw_only=True):
 
     def find_policy(self, model: str) -> GeminiPolicy:
         """Return the policy of a model, ignoring its resource prefix."""
-        return find_policy(self.policies, model)
+        return find_gemini_policy(self.policies, model)
 
     def can_send_reasoning(self, reasoning: EarlierReasoning) -> bool:
         """Return whether the turn is of the same protocol."""
@@ -52,7 +52,7 @@ class GeminiDialect(msgspec.Struct, frozen=True, kw_only=True):
 
     def can_reason(self, model: str) -> bool | None:
         """Return whether the model reasons, by its policy; None if unknown."""
-        return can_reason(self.find_policy(model))
+        return self.find_policy(model).can_reason()
 
     def find_schema_support(self, model: str) -> SchemaSupport:
         """Return the schemas that the model accepts."""

@@ -8,9 +8,9 @@ from typing import ClassVar, Literal, TypeAlias
 import msgspec
 
 from victor_fp.core.dialects.earlier_reasoning import EarlierReasoning
+from victor_fp.core.dialects.policies.gemini import POLICIES, find_gemini_policy
 from victor_fp.core.dialects.schemas import GEMINI_SCHEMAS, SchemaSupport
 from victor_fp.core.dialects.tool_names import GEMINI_NAMES, ToolNameRules
-from victor_fp.core.models.gemini import POLICIES, can_reason, find_policy
 
 InteractionsThinkingLevel: TypeAlias = Literal["minimal", "low", "medium", "high", "xhigh"]
 Tier: TypeAlias = Literal["flex", "standard", "priority", "deferred"]
@@ -57,7 +57,7 @@ class InteractionsDialect(msgspec.Struct, frozen=True, kw_only=True):
 
     def can_reason(self, model: str) -> bool | None:
         """Return whether the model reasons, by its policy; None if unknown."""
-        return can_reason(find_policy(POLICIES, model))
+        return find_gemini_policy(POLICIES, model).can_reason()
 
     def find_schema_support(self, model: str) -> SchemaSupport:  # noqa: ARG002  the signature of all dialects
         """Return the schemas that the API accepts: JSON Schema, as Gemini generateContent does."""

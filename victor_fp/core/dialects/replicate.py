@@ -8,11 +8,11 @@ from typing import ClassVar
 import msgspec
 
 from victor_fp.core.dialects.earlier_reasoning import EarlierReasoning
+from victor_fp.core.dialects.policies.replicate import INPUTS, Inputs
 from victor_fp.core.dialects.schemas import ANY_SCHEMAS, SchemaSupport
 from victor_fp.core.dialects.tool_names import ANY_NAMES, ToolNameRules
 from victor_fp.core.faults import ContentRefused, Fault, InvalidRequest, Overloaded
-from victor_fp.core.models.names import is_model_match
-from victor_fp.core.models.replicate import INPUTS, Inputs
+from victor_fp.core.model_names import is_model_match
 
 CODES: Mapping[str, type[Fault]] = {
     # https://replicate.com/docs/reference/error-codes; unconfirmed.

@@ -8,32 +8,16 @@ from typing import Literal, TypeAlias
 import msgspec
 
 from victor_fp.core.faults import (
-    AuthRejected,
-    BudgetExceeded,
     CircuitOpen,
-    CredentialMissing,
     Fault,
     InvalidRequest,
     LedgerFailed,
-    PermissionRefused,
-    ProviderNotFound,
-    QuotaExhausted,
     can_retry,
 )
 from victor_fp.core.jobs.rows import CheckedRow, RejectedRow
 
 Status: TypeAlias = Literal["done", "failed", "retryable"]
 """Status of a finished row: successful, failed permanently, or failed and retryable in another run."""
-
-SHARED_FAULTS = (
-    AuthRejected,
-    BudgetExceeded,
-    CredentialMissing,
-    PermissionRefused,
-    ProviderNotFound,
-    QuotaExhausted,
-)
-"""Faults that would affect every other row as well, in any process."""
 
 
 class RunRow(msgspec.Struct, frozen=True, gc=False):
@@ -157,7 +141,7 @@ def decide_outcome(fault: Fault | None, attempts: int, max_tries: int, random: f
     """
     if fault is None:
         return Finish("done")
-    if isinstance(fault, (*SHARED_FAULTS, LedgerFailed)):
+    if fault.is_shared or isinstance(fault, LedgerFailed):
         return StopJob(fault)
     if isinstance(fault, CircuitOpen):
         return RetryRow(min(60.0, max(0.1, fault.retry_after or 1.0)) * (1.0 + 0.1 * random), counts=False)

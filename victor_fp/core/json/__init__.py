@@ -248,6 +248,11 @@ def unroll(chain: tuple[Any, T] | None) -> list[T]:
     return items
 
 
+def drop_nulls(fields: Mapping[str, Json]) -> dict[str, Json]:
+    """Return the fields that are not None."""
+    return {name: value for name, value in fields.items() if value is not None}
+
+
 def merge_objects(objects: Iterable[Mapping[str, Json]], depth: int = _MAX_MERGE_DEPTH) -> dict[str, Json]:
     """Merge objects in order: lists are extended, objects merged, any other value is replaced by a later one.
 

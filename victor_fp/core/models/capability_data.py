@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from victor_fp.core.models.capabilities import CapabilityTable, ModelEntry, Section
+from victor_fp.core.models.capability_table import CapabilityTable, ModelEntry, Section
 
 _NATIVE: Section = {
     "native_tool_calls": True,

@@ -6,7 +6,8 @@ import msgspec
 
 from victor_fp.core.catalogue import CATALOGUE, Catalogue
 from victor_fp.core.catalogue.spec import ProviderSpec
-from victor_fp.core.models.capabilities import CapabilityTable, ModelCapabilities, find_capabilities
+from victor_fp.core.models.capabilities import find_capabilities
+from victor_fp.core.models.capability_table import CapabilityTable, ModelCapabilities
 from victor_fp.core.models.limits import NO_LIMITS, LimitTable, find_limit
 
 

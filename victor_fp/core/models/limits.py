@@ -12,9 +12,8 @@ from typing import TypeAlias
 from returns.result import Success
 
 from victor_fp.core.catalogue import CATALOGUE, Catalogue
-from victor_fp.core.catalogue.spec import ModelLimit, ProviderSpec
-from victor_fp.core.models.names import is_model_match
-from victor_fp.core.protocols import ModelInfo
+from victor_fp.core.catalogue.spec import ModelInfo, ModelLimit, ProviderSpec
+from victor_fp.core.model_names import is_model_match
 from victor_fp.core.result import outcome
 
 UNKNOWN_CONTEXT_WINDOW = 128_000

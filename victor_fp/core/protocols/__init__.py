@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeAlias, TypeVar
 import msgspec
 from returns.result import Failure, Result, Success
 
+from victor_fp.core.catalogue.spec import ModelInfo
 from victor_fp.core.deltas import Delta, DeltaFilter
 from victor_fp.core.dialects import Dialect
 from victor_fp.core.faults import Fault, InvalidRequest, OperationUnsupported
@@ -79,19 +80,6 @@ class EventReader(Protocol):
     def finish(self) -> list[Delta]:
         """Return the remaining deltas at the end of the stream, such as buffered calls."""
         ...
-
-
-class ModelInfo(msgspec.Struct, frozen=True, kw_only=True):
-    """Model facts reported by the vendor; None if a fact is not reported."""
-
-    id: str
-    context_window: int | None = None
-    max_output: int | None = None
-    supports_tools: bool | None = None
-    supports_streaming: bool | None = None
-    supports_images: bool | None = None
-    supports_reasoning: bool | None = None
-    raw: dict[str, object] = {}
 
 
 class Discovery(msgspec.Struct, frozen=True, kw_only=True):

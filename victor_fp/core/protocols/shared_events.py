@@ -1,12 +1,13 @@
-"""Events that streams of several protocols have: errors that do not follow the protocol, and the end marker `[DONE]`.
+"""Events of several protocols: errors that do not follow the protocol, the end marker `[DONE]`, citations and signatures.
 
 Such errors are sent by servers, gateways and proxies. OpenAI introduced the marker; most vendors and gateways send it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
+from victor_fp.core.deltas import Delta, MetadataReported, StateReported
 from victor_fp.core.framing import Frame
 from victor_fp.core.json import Json
 
@@ -53,3 +54,16 @@ def read_error_text(frame: Frame) -> dict[str, Json] | None:
     """Return an `error` event that is not JSON, such as plain text, as an object; None for all other events."""
     text = frame.data.decode("utf-8", "replace").strip() if frame.event == "error" else ""
     return {"message": text} if text else None
+
+
+def emit_citations(citations: Sequence[Mapping[str, Json]] | None, *, has_text: bool) -> list[Delta]:
+    """Emit citations as state of their text, to be sent back with it, and as metadata of the response."""
+    if not citations:
+        return []
+    metadata: dict[str, Json] = {"citations": list(citations)}
+    return [*([StateReported(metadata)] if has_text else []), MetadataReported(metadata=metadata)]
+
+
+def emit_signature(signature: str | None) -> list[Delta]:
+    """Emit the signature, which the vendor requires when its reasoning is sent back."""
+    return [StateReported({"signature": signature})] if signature else []

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from victor_fp.core.catalogue.spec import ProviderSpec
+from victor_fp.core.conversation import read_turn_state
 from victor_fp.core.dialects.earlier_reasoning import EarlierReasoning
-from victor_fp.core.request_building.conversation import read_turn_state
 from victor_fp.core.requests import Adjustment, ChatRequest
 
 

@@ -13,11 +13,11 @@ from typing import Any, TypeAlias, TypeVar
 from pydantic import BaseModel, ValidationError
 from returns.result import Failure, Result, Success
 
+from victor_fp.core.conversation import Block, build_provider_state
 from victor_fp.core.dialects.chat import ChatDialect
 from victor_fp.core.faults import Fault, InvalidRequest, with_context
-from victor_fp.core.models.names import describe_missing_model
+from victor_fp.core.model_names import describe_missing_model
 from victor_fp.core.options import NO_OPTIONS, read_options
-from victor_fp.core.request_building.conversation import Block, build_provider_state
 from victor_fp.core.requests import ChatRequest, find_header_problem
 from victor_fp.core.result import outcome
 from victor_fp.core.types import (

@@ -8,10 +8,10 @@ from typing import TypeAlias
 from msgspec.structs import replace
 from returns.result import Failure, Result, Success
 
+from victor_fp.core.conversation import append_instructions
 from victor_fp.core.faults import Fault
 from victor_fp.core.json import encode_json
 from victor_fp.core.options import ResponseFormat
-from victor_fp.core.request_building.conversation import append_instructions
 from victor_fp.core.requests import ChatRequest, HttpRequest
 from victor_fp.core.result import outcome
 

@@ -9,11 +9,11 @@ import msgspec
 from returns.result import Failure, Result, Success
 
 from victor_fp.core import faults
+from victor_fp.core.conversation import BlockKind, build_provider_state
 from victor_fp.core.deltas import run_filters
 from victor_fp.core.faults import Attempt, Fault, InvalidResponse, Partial, StreamTruncated
 from victor_fp.core.json import BYTE_ORDER_MARK, Json, NotJson, decode_json_object, merge_objects, unroll
 from victor_fp.core.protocols import Codec
-from victor_fp.core.request_building.conversation import BlockKind, build_provider_state
 from victor_fp.core.request_building.tool_names import restore_names
 from victor_fp.core.requests import Adjustment, Endpoint
 from victor_fp.core.streaming.unicode_repair import UnicodeRepair

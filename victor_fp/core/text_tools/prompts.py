@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
+from victor_fp.core.conversation import append_instructions, read_call_arguments
 from victor_fp.core.json import JsonObject, encode_json
-from victor_fp.core.request_building.conversation import append_instructions, read_call_arguments
 from victor_fp.core.text_tools.formats import TextFormat
 from victor_fp.core.types import Message, ToolCall, ToolDefinition
 

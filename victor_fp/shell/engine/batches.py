@@ -13,22 +13,15 @@ from typing import Any, TypeVar
 import msgspec
 from returns.result import Failure, Result, Success
 
-from victor_fp.core.batching.decoding import decode_item, list_missing_results
 from victor_fp.core.batching.matching import ResultMatching
 from victor_fp.core.batching.polling import is_overdue
 from victor_fp.core.batching.types import BatchHandle, BatchItem, BatchResult, BatchStatus, ItemContext, merge_contexts
 from victor_fp.core.faults import Fault, InvalidRequest
 from victor_fp.core.protocols import Codec
-from victor_fp.core.protocols.batches import (
-    BatchCodec,
-    ResultPage,
-    ResultStep,
-    StatusPage,
-    StoreRead,
-    SubmitStep,
-)
+from victor_fp.core.protocols.batches.codec import BatchCodec, ResultPage, ResultStep, StatusPage, StoreRead, SubmitStep
 from victor_fp.core.requests import Endpoint, HttpRequest
 from victor_fp.core.resilience.budget import Amount
+from victor_fp.core.responses.batches import decode_item, list_missing_results
 from victor_fp.core.responses.completions import ResponseContext
 from victor_fp.core.result import outcome
 from victor_fp.shell.engine.backend import Kind, KnownResult, PreparedExchange

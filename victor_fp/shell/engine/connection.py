@@ -15,7 +15,7 @@ from returns.result import Failure, Result, Success
 from victor_fp.core.catalogue.spec import ProviderSpec
 from victor_fp.core.faults import CredentialMissing, TimedOut, redact_fault
 from victor_fp.core.protocols import Codec, codec_for
-from victor_fp.core.request_building.endpoints import apply_key_auth
+from victor_fp.core.protocols.endpoints import apply_key_auth
 from victor_fp.core.requests import Endpoint, HttpRequest
 from victor_fp.core.result import outcome
 from victor_fp.core.security.secrets import Secret

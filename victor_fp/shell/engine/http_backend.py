@@ -13,9 +13,10 @@ import msgspec
 from pydantic import SecretStr
 from returns.result import Failure, Result, Success
 
+from victor_fp.core.catalogue.spec import ModelInfo
 from victor_fp.core.faults import Attempt as AttemptRecord
 from victor_fp.core.faults import Fault, InvalidResponse
-from victor_fp.core.protocols import Codec, ModelInfo
+from victor_fp.core.protocols import Codec
 from victor_fp.core.request_building.inputs import build_typed_request
 from victor_fp.core.request_building.values import describe_failure
 from victor_fp.core.requests import ChatRequest, Endpoint, find_missing_setting
@@ -206,9 +207,7 @@ def _compile_model(
         model=model,
         message=f"{endpoint.spec.title} does not report the capabilities of {model!r}",
     )
-    if discovery is None:
-        return Failure(unknown)
-    if discovery.model_request is None or discovery.read_model is None:
+    if discovery is None or discovery.model_request is None or discovery.read_model is None:
         return Failure(unknown)
     request, read_model = discovery.model_request(model), discovery.read_model
 

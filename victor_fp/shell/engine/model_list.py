@@ -9,8 +9,9 @@ from typing import Any
 import msgspec
 from returns.result import Failure, Result, Success
 
+from victor_fp.core.catalogue.spec import ModelInfo
 from victor_fp.core.faults import Fault
-from victor_fp.core.protocols import Codec, ModelInfo
+from victor_fp.core.protocols import Codec
 from victor_fp.core.requests import Endpoint, HttpRequest, find_missing_setting
 from victor_fp.core.responses.completions import ResponseContext
 from victor_fp.core.result import outcome

@@ -11,7 +11,7 @@ from returns.result import Failure, Result, Success
 
 from victor_fp.core.faults import Fault, InvalidResponse
 from victor_fp.core.protocols import Codec
-from victor_fp.core.protocols.retrieval import find_embedding_codec, find_rerank_codec
+from victor_fp.core.protocols.retrieval_codecs import find_embedding_codec, find_rerank_codec
 from victor_fp.core.request_building.retrieval import build_embedding_request, build_rerank_request, split_texts
 from victor_fp.core.requests import Endpoint
 from victor_fp.core.responses.completions import ResponseContext

@@ -66,7 +66,7 @@ def _parse_proxy(proxy: str) -> Proxy | Fault:
 
 
 def _make_local(settings: Mapping[str, str]) -> Transport:
-    from victor_fp.shell.local.transport import LocalTransport
+    from victor_fp.shell.transport.local.transport import LocalTransport
 
     return LocalTransport.from_settings(settings)
 

@@ -100,8 +100,8 @@ def test_vertex_accepts_images_by_value_only() -> None:
 
 
 def test_an_endpoint_without_counting_or_listing_offers_neither() -> None:
-    spoken = codec_for(Endpoint(spec=VERTEX, base_url=VERTEX.base_url))
-    assert (spoken.discovery, spoken.counting) == (None, None)
+    codec = codec_for(Endpoint(spec=VERTEX, base_url=VERTEX.base_url))
+    assert (codec.discovery, codec.counting) == (None, None)
 
 
 def test_a_base_url_may_end_in_the_version() -> None:

@@ -9,8 +9,9 @@ from returns.result import Failure, Success
 
 from tests.core.protocols.bedrock_converse.requests import HI, SONNET, WEATHER
 from victor_fp.core.catalogue import CATALOGUE
-from victor_fp.core.protocols import Codec, ModelInfo, codec_for
-from victor_fp.core.request_building.endpoints import build_endpoint
+from victor_fp.core.catalogue.spec import ModelInfo
+from victor_fp.core.protocols import Codec, codec_for
+from victor_fp.core.protocols.endpoints import build_endpoint
 from victor_fp.core.requests import ChatRequest
 from victor_fp.core.result import outcome
 from victor_fp.core.types import Message

@@ -130,8 +130,8 @@ def test_an_exception_is_one_whatever_kind_of_message_carries_it() -> None:
 
 
 def test_the_original_status_of_a_model_error_classifies_a_broken_stream() -> None:
-    told = {"originalStatusCode": 429, "originalMessage": "too much"}
-    read = read_stream_fault(3, aws_frames.encode_exception("modelStreamErrorException", told))
+    reported = {"originalStatusCode": 429, "originalMessage": "too much"}
+    read = read_stream_fault(3, aws_frames.encode_exception("modelStreamErrorException", reported))
     assert (read["fault"], read["message"]) == ("RateLimited", "too much")
 
 

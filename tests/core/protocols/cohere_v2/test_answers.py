@@ -172,5 +172,9 @@ def test_a_frame_that_is_not_an_event_is_an_invalid_response() -> None:
 def test_an_error_body_in_place_of_a_response_is_a_fault() -> None:
     assert read_response({"message": "out of order", "id": "x"})["fault"] == "ServerFailed"
     start, *_ = events(answer(build_text("Hi")))
-    told = read_stream(encode_sse([start]) + b'event: error\ndata: {"message": "the model is gone"}\n\n')[-1]
-    assert (told["fault"], told["message"], told["maybe_billed"]) == ("ServerFailed", "the model is gone", True)
+    reported = read_stream(encode_sse([start]) + b'event: error\ndata: {"message": "the model is gone"}\n\n')[-1]
+    assert (reported["fault"], reported["message"], reported["maybe_billed"]) == (
+        "ServerFailed",
+        "the model is gone",
+        True,
+    )

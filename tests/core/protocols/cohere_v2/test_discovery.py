@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 
 from victor_fp.core.catalogue import CATALOGUE
-from victor_fp.core.protocols import Discovery, ModelInfo, codec_for
-from victor_fp.core.request_building.endpoints import build_endpoint
+from victor_fp.core.catalogue.spec import ModelInfo
+from victor_fp.core.protocols import Discovery, codec_for
+from victor_fp.core.protocols.endpoints import build_endpoint
 
 MODEL = {
     "name": "command-a-03-2025",
@@ -31,8 +32,8 @@ def test_the_list_is_requested_in_one_page() -> None:
 
 def test_names_windows_and_capabilities_are_read_from_a_list() -> None:
     seeing = {"name": "command-a-vision-07-2025", "context_length": 128000.0, "features": ["vision"]}
-    told = get_discovery().read_list(json.dumps({"models": [MODEL, seeing, {"name": "bare"}, {}]}).encode())
-    assert told == (
+    reported = get_discovery().read_list(json.dumps({"models": [MODEL, seeing, {"name": "bare"}, {}]}).encode())
+    assert reported == (
         ModelInfo(
             id="command-a-03-2025",
             context_window=288_000,
@@ -58,9 +59,9 @@ def test_one_model_is_requested_by_its_name() -> None:
     assert ask is not None
     assert read is not None
     assert ask("own/model ft").url == "https://api.cohere.com/v1/models/own%2Fmodel%20ft"
-    told = read("command-a-03-2025", json.dumps(MODEL).encode())
-    assert told is not None
-    assert told.context_window == 288_000
+    reported = read("command-a-03-2025", json.dumps(MODEL).encode())
+    assert reported is not None
+    assert reported.context_window == 288_000
     assert read("x", b"{}") is None
 
 

@@ -39,13 +39,18 @@ def read_fault(status: int, body: object, **headers: str) -> Any:
     ],
 )
 def test_status_and_phrase_classify_an_error(status: int, message: str, kind: str) -> None:
-    told = read_fault(status, {"id": "e-1", "message": message})
-    assert (type(told).__name__, told.message, told.status, told.provider) == (kind, message, status, "cohere")
+    reported = read_fault(status, {"id": "e-1", "message": message})
+    assert (type(reported).__name__, reported.message, reported.status, reported.provider) == (
+        kind,
+        message,
+        status,
+        "cohere",
+    )
 
 
 def test_retry_after_and_request_id_are_read_from_headers() -> None:
-    told = read_fault(429, {"message": "slow down"}, Retry_After="3", X_Debug_Trace_Id="t-1")
-    assert (told.retry_after, told.request_id) == (3.0, "t-1")
+    reported = read_fault(429, {"message": "slow down"}, Retry_After="3", X_Debug_Trace_Id="t-1")
+    assert (reported.retry_after, reported.request_id) == (3.0, "t-1")
 
 
 @pytest.mark.parametrize(
@@ -63,8 +68,8 @@ def test_retry_after_and_request_id_are_read_from_headers() -> None:
     ],
 )
 def test_any_body_is_a_fault(body: object, message: str) -> None:
-    told = read_fault(500, body)
-    assert (type(told).__name__, told.message) == ("ServerFailed", message)
+    reported = read_fault(500, body)
+    assert (type(reported).__name__, reported.message) == ("ServerFailed", message)
 
 
 @settings(max_examples=scale_examples(60), deadline=None)

@@ -9,8 +9,9 @@ from returns.result import Success
 
 from tests.core.protocols.gemini.requests import HI, MIDDLE, WEATHER
 from victor_fp.core.catalogue import CATALOGUE
-from victor_fp.core.protocols import Codec, ModelInfo, codec_for
-from victor_fp.core.request_building.endpoints import build_endpoint
+from victor_fp.core.catalogue.spec import ModelInfo
+from victor_fp.core.protocols import Codec, codec_for
+from victor_fp.core.protocols.endpoints import build_endpoint
 from victor_fp.core.request_building.inputs import build_chat_request
 
 MODEL = {

@@ -17,7 +17,7 @@ from tests.core.protocols.gemini_interactions.interactions import (
 )
 from victor_fp.core.catalogue import CATALOGUE
 from victor_fp.core.protocols import codec_for
-from victor_fp.core.request_building.endpoints import build_endpoint
+from victor_fp.core.protocols.endpoints import build_endpoint
 from victor_fp.core.types import Message
 
 SYSTEM = Message(role="system", content="Be brief.")

@@ -6,8 +6,9 @@ import json
 from typing import Any
 
 from victor_fp.core.catalogue import CATALOGUE
-from victor_fp.core.protocols import Discovery, ModelInfo, codec_for
-from victor_fp.core.request_building.endpoints import build_endpoint
+from victor_fp.core.catalogue.spec import ModelInfo
+from victor_fp.core.protocols import Discovery, codec_for
+from victor_fp.core.protocols.endpoints import build_endpoint
 
 MODEL: dict[str, Any] = {
     "id": "mistral-large-2512",

@@ -29,7 +29,7 @@ IDS = st.lists(st.integers(0, 9) | WORDS, min_size=1, max_size=3)
 FOUND = st.builds(lambda title: {"type": "tool_reference", "tool": "web_search", "title": title}, WORDS)
 REFERENCES = st.builds(lambda ids: build_reference(*ids), IDS)
 THOUGHTS = st.builds(
-    lambda words, beside, more: build_thought(build_text(words), *beside, **more),
+    lambda words, others, more: build_thought(build_text(words), *others, **more),
     WORDS,
     st.lists(FOUND | REFERENCES, max_size=2),
     st.fixed_dictionaries({}, optional={"signature": WORDS}),
@@ -143,10 +143,10 @@ def merge_texts(content: str | list[dict[str, Any]]) -> list[Any]:
                 out.append(chunk["text"])
         elif chunk["type"] == "thinking":
             words = "".join(piece["text"] for piece in chunk["thinking"] if piece["type"] == "text")
-            beside = [piece for piece in chunk["thinking"] if piece["type"] != "text"]
+            others = [piece for piece in chunk["thinking"] if piece["type"] != "text"]
             if out and isinstance(out[-1], tuple) and out[-1][2] is None:
-                words, beside = out[-1][0] + words, out.pop()[1] + beside
-            out.append((words, beside, chunk.get("signature")))
+                words, others = out[-1][0] + words, out.pop()[1] + others
+            out.append((words, others, chunk.get("signature")))
         else:
             out.append(chunk)
     return out

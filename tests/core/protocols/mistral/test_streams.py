@@ -69,9 +69,9 @@ def test_other_answers_to_the_same_prompt_are_left_out() -> None:
 
 
 def test_usage_is_read_from_the_last_chunk_or_after_it() -> None:
-    beside = build_chunk({"content": ""}, "stop", usage=USAGE)
+    ending_chunk = build_chunk({"content": ""}, "stop", usage=USAGE)
     behind = {**HEAD, "choices": [], "usage": USAGE}
-    for ending in ([beside], [STOP, behind]):
+    for ending in ([ending_chunk], [STOP, behind]):
         assert read_stream(encode_sse(build_content_chunk("Hi"), *ending))["usage"] == USAGE
 
 

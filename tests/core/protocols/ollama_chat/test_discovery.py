@@ -8,8 +8,8 @@ import pytest
 from syrupy.assertion import SnapshotAssertion
 
 from victor_fp.core.catalogue.entries.local import OLLAMA
+from victor_fp.core.catalogue.spec import ModelInfo
 from victor_fp.core.json import Json
-from victor_fp.core.protocols import ModelInfo
 from victor_fp.core.protocols.ollama_chat.discovery import build_discovery, build_model_request, read_list, read_model
 from victor_fp.core.requests import Endpoint
 

@@ -39,12 +39,12 @@ def test_thinking_text_and_calls_are_sent_back_unmodified(
         replay.request("ollama", [Message(role="user", content="?"), answer.to_message(), *results], model="qwen3:4b")
     )
     assert isinstance(asked, Success)
-    _, assistant, *told = json.loads(asked.unwrap().body)["messages"]
+    _, assistant, *reported = json.loads(asked.unwrap().body)["messages"]
     assert assistant["content"] == text
     assert assistant.get("thinking", "") == thinking
     sent = assistant.get("tool_calls", [])
     assert [made["function"] for made in sent] == [made["function"] for made in calls]
     assert len({made["id"] for made in sent}) == len(calls)
-    assert [(one["tool_call_id"], one["tool_name"]) for one in told] == [
+    assert [(one["tool_call_id"], one["tool_name"]) for one in reported] == [
         (made["id"], made["function"]["name"]) for made in sent
     ]

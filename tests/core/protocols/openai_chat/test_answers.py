@@ -212,10 +212,10 @@ def test_an_answer_with_several_choices_is_its_first_one() -> None:
         {**build_chunk(), "choices": [{"index": n, "delta": {"content": t}}]}
         for n, t in ((1, "sec"), (0, "fir"), (0, "st"))
     ]
-    told = read_stream(
+    reported = read_stream(
         "openai",
         encode_sse(
             *pieces, build_chunk({}, "stop"), {**build_chunk(), "choices": [{"index": 1, "finish_reason": "length"}]}
         ),
     )
-    assert (told["content"], told["stop_reason"]) == ("first", "stop")
+    assert (reported["content"], reported["stop_reason"]) == ("first", "stop")

@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 
 from victor_fp.core.catalogue import CATALOGUE
-from victor_fp.core.protocols import Discovery, ModelInfo, codec_for
-from victor_fp.core.request_building.endpoints import build_endpoint
+from victor_fp.core.catalogue.spec import ModelInfo
+from victor_fp.core.protocols import Discovery, codec_for
+from victor_fp.core.protocols.endpoints import build_endpoint
 
 
 def get_discovery(provider: str, **settings: str) -> Discovery:

@@ -106,15 +106,17 @@ def _build_empty_head() -> dict[str, Any]:
 
 @settings(max_examples=scale_examples(100), deadline=None)
 @given(draw_bodies_and_streams())
-def test_a_stream_folds_to_the_same_response_as_its_body(told: tuple[str, bytes, bytes]) -> None:
-    provider, whole, stream = told
+def test_a_stream_folds_to_the_same_response_as_its_body(reported: tuple[str, bytes, bytes]) -> None:
+    provider, whole, stream = reported
     assert read_stream(provider, stream) == read(provider, whole)
 
 
 @settings(max_examples=scale_examples(60), deadline=None)
 @given(draw_bodies_and_streams(), st.integers(1, 40), st.booleans())
-def test_chunk_boundaries_do_not_change_the_response(told: tuple[str, bytes, bytes], size: int, carriage: bool) -> None:
-    provider, _, stream = told
+def test_chunk_boundaries_do_not_change_the_response(
+    reported: tuple[str, bytes, bytes], size: int, carriage: bool
+) -> None:
+    provider, _, stream = reported
     stream = stream.replace(b"\n", b"\r\n") if carriage else stream
     assert read_stream(provider, stream, size) == read_stream(provider, stream)
 
@@ -122,9 +124,9 @@ def test_chunk_boundaries_do_not_change_the_response(told: tuple[str, bytes, byt
 @settings(max_examples=scale_examples(60), deadline=None)
 @given(draw_bodies_and_streams(), st.data())
 def test_a_stream_that_ends_anywhere_before_its_reason_is_truncated(
-    told: tuple[str, bytes, bytes], data: st.DataObject
+    reported: tuple[str, bytes, bytes], data: st.DataObject
 ) -> None:
-    provider, _, stream = told
+    provider, _, stream = reported
     frames = stream.split(b"\n\n")
     reason = next(place for place, frame in enumerate(frames) if b'"finish_reason": "' in frame)
     end = len(b"\n\n".join(frames[:reason])) + 2

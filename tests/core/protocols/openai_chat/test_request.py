@@ -25,7 +25,7 @@ from victor_fp.core.catalogue.spec import ProviderSpec
 from victor_fp.core.dialects.chat import ChatDialect
 from victor_fp.core.faults import UnsupportedParameter
 from victor_fp.core.protocols import codec_for
-from victor_fp.core.request_building.endpoints import build_endpoint
+from victor_fp.core.protocols.endpoints import build_endpoint
 from victor_fp.core.request_building.inputs import build_chat_request
 from victor_fp.core.requests import HttpRequest
 from victor_fp.core.result import outcome

@@ -135,8 +135,8 @@ def test_unparsable_arguments_are_sent_back_unmodified() -> None:
 def test_results_that_failed_or_are_empty() -> None:
     failed = Message(role="tool", tool_call_id="call_1", content="no such city", is_error=True)
     assert build_messages("openai", HI, CALLED, failed)[2]["content"] == "Error: no such city"
-    told = Message(role="tool", tool_call_id="call_1", content="ERROR: no", is_error=True)
-    assert build_messages("openai", HI, CALLED, told)[2]["content"] == "ERROR: no"
+    reported = Message(role="tool", tool_call_id="call_1", content="ERROR: no", is_error=True)
+    assert build_messages("openai", HI, CALLED, reported)[2]["content"] == "ERROR: no"
     empty = Message(role="tool", tool_call_id="call_1")
     assert build_messages("openai", HI, CALLED, empty)[2]["content"] == ""
     assert build_messages("deepseek", HI, CALLED, empty)[2]["content"] == "(no output)"

@@ -111,10 +111,10 @@ def test_a_stream_without_its_last_event_is_truncated(name: str) -> None:
 
 @EACH
 def test_content_missing_from_events_is_read_from_the_last_one(name: str) -> None:
-    told = events(ANSWERS[name])
-    assert read_stream(encode_sse([told[0], told[-1]])) == read(ANSWERS[name])
-    only_done = [event for event in told if event["type"].endswith("output_item.done")]
-    assert read_stream(encode_sse([told[0], *only_done, told[-1]])) == read(ANSWERS[name])
+    reported = events(ANSWERS[name])
+    assert read_stream(encode_sse([reported[0], reported[-1]])) == read(ANSWERS[name])
+    only_done = [event for event in reported if event["type"].endswith("output_item.done")]
+    assert read_stream(encode_sse([reported[0], *only_done, reported[-1]])) == read(ANSWERS[name])
 
 
 @EACH
@@ -173,9 +173,9 @@ def test_a_frame_that_is_not_an_event_ends_the_stream_with_a_fault(last: str) ->
 
 def test_unknown_events_items_parts_and_fields_are_ignored() -> None:
     whole = response(build_message("Hi"), news={"a": [1]})
-    told = events(whole)
+    reported = events(whole)
     odd = {"type": "response.mood.changed", "mood": "good", "output_index": 0, "item_id": "msg_1"}
-    assert read_stream(encode_sse([odd, *told[:4], odd, *told[4:]])) == read(response(build_message("Hi")))
+    assert read_stream(encode_sse([odd, *reported[:4], odd, *reported[4:]])) == read(response(build_message("Hi")))
     unknown = response(
         {"type": "dance", "id": "d_1", "steps": [1, 2]}, build_message({"type": "hum", "tune": "la"}, "Hi")
     )
@@ -235,6 +235,6 @@ def test_json_that_is_a_stream_of_one_whole_body_is_a_whole_body() -> None:
 
 
 def test_timings_of_a_local_server_are_read_from_its_last_event() -> None:
-    *told, last = events(response(build_message("Hi")))
-    end = read_stream(encode_sse([*told, {**last, "timings": {"predicted_n": 6}}]), provider="llamacpp-responses")
+    *reported, last = events(response(build_message("Hi")))
+    end = read_stream(encode_sse([*reported, {**last, "timings": {"predicted_n": 6}}]), provider="llamacpp-responses")
     assert end["metadata"]["timings"] == {"predicted_n": 6}

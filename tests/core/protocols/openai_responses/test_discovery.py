@@ -8,7 +8,7 @@ import pytest
 
 from victor_fp.core.catalogue import CATALOGUE
 from victor_fp.core.protocols import Discovery, codec_for
-from victor_fp.core.request_building.endpoints import build_endpoint
+from victor_fp.core.protocols.endpoints import build_endpoint
 
 
 def get_discovery(provider: str, **settings: str) -> Discovery:

@@ -35,18 +35,18 @@ def test_a_stream_that_ends_without_a_finish_reason_is_not_reported_as_stop() ->
 
 
 def test_two_parallel_calls_with_the_same_index_are_not_merged() -> None:
-    told = [
+    reported = [
         {**event, "output_index": 0} if "output_index" in event else event
         for event in events(response(call("weather", PARIS, "1"), call("weather", OSLO, "2")))
     ]
-    made = read_stream(encode_sse(told))["tool_calls"]
+    made = read_stream(encode_sse(reported))["tool_calls"]
     assert [one["arguments"] for one in made] == [{"city": "Paris"}, {"city": "Oslo"}]
 
 
 def test_interleaved_calls_stay_apart() -> None:
-    first, second, *told, last = events(response(call("weather", PARIS, "1"), call("weather", OSLO, "2")))
-    mine = [event for event in told if event["output_index"] == 0]
-    yours = [event for event in told if event["output_index"] == 1]
+    first, second, *reported, last = events(response(call("weather", PARIS, "1"), call("weather", OSLO, "2")))
+    mine = [event for event in reported if event["output_index"] == 0]
+    yours = [event for event in reported if event["output_index"] == 1]
     mixed = [event for pair in zip(mine, yours, strict=False) for event in pair]
     made = read_stream(encode_sse([first, second, *mixed, *mine[len(yours) :], *yours[len(mine) :], last]))[
         "tool_calls"
@@ -118,9 +118,9 @@ def test_a_message_that_went_through_json_keeps_its_reasoning() -> None:
 def test_reasoning_that_ends_after_its_text_is_sent_back_before_it() -> None:
     """As OpenRouter and llama.cpp send it."""
     whole = response(build_thought("Hm."), build_message("Four"))
-    first, second, *told, last = events(whole)
-    late = [event for event in told if event["output_index"] == 0 and event["type"].endswith("item.done")]
-    story = [first, second, *[event for event in told if event not in late], *late, last]
+    first, second, *reported, last = events(whole)
+    late = [event for event in reported if event["output_index"] == 0 and event["type"].endswith("item.done")]
+    story = [first, second, *[event for event in reported if event not in late], *late, last]
     end = read_stream(encode_sse(story), provider="openrouter-responses")
     answer = Message(role="assistant", content=end["content"], metadata=end["metadata"])
     sent = build_items(HI, answer, HI, provider="openrouter-responses")
@@ -130,40 +130,40 @@ def test_reasoning_that_ends_after_its_text_is_sent_back_before_it() -> None:
 
 def test_events_with_changing_ids_are_decoded() -> None:
     whole = response(build_message("Hello"), call("weather", PARIS))
-    told = [{**event, "item_id": f"odd_{number}"} for number, event in enumerate(events(whole))]
-    for number, event in enumerate(told):
+    reported = [{**event, "item_id": f"odd_{number}"} for number, event in enumerate(events(whole))]
+    for number, event in enumerate(reported):
         if "item" in event:
             event["item"] = {**event["item"], "id": f"other_{number}"}
-    end = read_stream(encode_sse(told))
+    end = read_stream(encode_sse(reported))
     assert (end["content"], end["tool_calls"]) == (read(whole)["content"], read(whole)["tool_calls"])
 
 
 def test_a_last_event_that_leaves_items_out_repeats_none() -> None:
     whole = response(build_message("One"), build_search_call("x"), build_message("Two", id="msg_2"))
-    *told, last = events(whole)
+    *reported, last = events(whole)
     shortened = {**last, "response": {**whole, "output": [whole["output"][0], whole["output"][2]]}}
-    without = [event for event in told if event.get("output_index") != 1]
+    without = [event for event in reported if event.get("output_index") != 1]
     assert read_stream(encode_sse([*without, shortened]))["content"] == "OneTwo"
     emptied = {**last, "response": {**whole, "output": []}}
-    assert read_stream(encode_sse([*told, emptied]))["content"] == "OneTwo"
+    assert read_stream(encode_sse([*reported, emptied]))["content"] == "OneTwo"
 
 
 def test_arguments_in_the_start_of_a_call_are_not_doubled() -> None:
     whole = response(call("weather", PARIS))
-    told = events(whole)
-    for event in told:
+    reported = events(whole)
+    for event in reported:
         if event["type"] == "response.output_item.added":
             event["item"] = whole["output"][0]
-    assert read_stream(encode_sse(told))["tool_calls"] == read(whole)["tool_calls"]
+    assert read_stream(encode_sse(reported))["tool_calls"] == read(whole)["tool_calls"]
 
 
 def test_a_call_whose_name_arrives_late_is_complete() -> None:
     whole = response(call("weather", PARIS))
-    told = events(whole)
-    for event in told:
+    reported = events(whole)
+    for event in reported:
         if event["type"] == "response.output_item.added":
             event["item"] = {**event["item"], "name": "", "call_id": ""}
-    assert read_stream(encode_sse(told))["tool_calls"] == read(whole)["tool_calls"]
+    assert read_stream(encode_sse(reported))["tool_calls"] == read(whole)["tool_calls"]
 
 
 def test_a_call_without_an_id_gets_a_stable_one() -> None:
@@ -219,13 +219,13 @@ def test_calls_identified_by_call_id_only_with_late_item_ends_are_decoded() -> N
     """As llama.cpp streams: no indexes, no ids on calls, and every item done after all deltas."""
     first = {"type": "function_call", "call_id": "fc_1", "name": "weather", "arguments": PARIS}
     second = {**first, "call_id": "fc_2", "arguments": OSLO}
-    spoken = build_message("Both.")
-    output = [build_thought("Hm."), spoken, first, second]
+    message = build_message("Both.")
+    output = [build_thought("Hm."), message, first, second]
     story: list[dict[str, Any]] = [
         {"type": "response.created", "response": {"id": "resp_1"}},
         {"type": "response.output_item.added", "item": {**build_thought(""), "content": []}},
         {"type": "response.reasoning_text.delta", "item_id": "rs_1", "delta": "Hm."},
-        {"type": "response.output_item.added", "item": {**spoken, "content": []}},
+        {"type": "response.output_item.added", "item": {**message, "content": []}},
         {"type": "response.output_text.delta", "item_id": "msg_1", "delta": "Both."},
         {"type": "response.output_item.added", "item": {**first, "arguments": ""}},
         {"type": "response.function_call_arguments.delta", "item_id": "fc_1", "delta": PARIS},

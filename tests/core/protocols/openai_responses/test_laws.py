@@ -113,8 +113,8 @@ def test_everything_is_sent_back_to_its_vendor_unmodified_and_in_order(whole: di
 @settings(max_examples=scale_examples(60), deadline=None)
 @given(responses(), st.randoms(use_true_random=False))
 def test_items_whose_events_are_mixed_stay_apart(whole: dict[str, Any], luck: Any) -> None:
-    first, _, *told, last = events(whole)
-    queues = [[event for event in told if event["output_index"] == place] for place in range(len(whole["output"]))]
+    first, _, *reported, last = events(whole)
+    queues = [[event for event in reported if event["output_index"] == place] for place in range(len(whole["output"]))]
     mixed = []
     while queues := [queue for queue in queues if queue]:
         mixed.append(luck.choice(queues).pop(0))
@@ -127,11 +127,11 @@ def test_items_whose_events_are_mixed_stay_apart(whole: dict[str, Any], luck: An
 @settings(max_examples=scale_examples(60), deadline=None)
 @given(responses(), st.randoms(use_true_random=False))
 def test_reasoning_is_sent_back_completely_and_once_for_any_event_order(whole: dict[str, Any], luck: Any) -> None:
-    first, _, *told, last = events(whole)
-    ends = [event for event in told if event["type"].endswith("item.done")]
+    first, _, *reported, last = events(whole)
+    ends = [event for event in reported if event["type"].endswith("item.done")]
     luck.shuffle(ends)
     # As llama.cpp sends them: the ends of all items behind everything else.
-    late = [*[event for event in told if event not in ends], *ends]
+    late = [*[event for event in reported if event not in ends], *ends]
     state = read_stream(encode_sse([first, *late, last])).get("metadata", {}).get("provider_state")
     content = read(whole)["content"]
     answer = read_message(whole).model_copy(update={"metadata": {"provider_state": state}, "content": content})

@@ -155,9 +155,9 @@ def test_every_reasoning_item_is_sent_back_to_openrouter_with_unknown_fields() -
 
 
 def test_text_of_another_vendor_is_sent_in_the_form_of_the_server() -> None:
-    spoken = [HI, Message(role="assistant", content="Yes"), HI]
-    assert build_items(*spoken)[1] == build_input_message("assistant", "Yes")
-    assert build_items(*spoken, provider="llamacpp-responses")[1] == build_input_message(
+    turns = [HI, Message(role="assistant", content="Yes"), HI]
+    assert build_items(*turns)[1] == build_input_message("assistant", "Yes")
+    assert build_items(*turns, provider="llamacpp-responses")[1] == build_input_message(
         "assistant", [{"type": "output_text", "text": "Yes"}]
     )
 

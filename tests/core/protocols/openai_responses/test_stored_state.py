@@ -27,7 +27,7 @@ from tests.core.protocols.openai_responses.requests import (
 from victor_fp import replay
 from victor_fp.core.catalogue import CATALOGUE
 from victor_fp.core.protocols import codec_for
-from victor_fp.core.request_building.endpoints import build_endpoint
+from victor_fp.core.protocols.endpoints import build_endpoint
 from victor_fp.core.types import Message
 
 STATELESS = ["openrouter-responses", "deepseek-responses", "llamacpp-responses"]

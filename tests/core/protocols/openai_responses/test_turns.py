@@ -88,10 +88,12 @@ def test_an_attachment_becomes_a_part(part: Any, sent: dict[str, Any]) -> None:
 
 
 def test_audio_is_sent_if_the_vendor_accepts_it() -> None:
-    heard = build_user_message(AudioPart(data=b"RIFF", media_type="audio/wav"))
-    assert get_unsupported_parameter([heard]) == "audio"
-    assert build_adjusted_body([build_user_message(TextPart(text="Hear"), *heard.content)])[1] == [("audio", "dropped")]
-    assert build_items(heard, provider="openrouter-responses") == [
+    notified = build_user_message(AudioPart(data=b"RIFF", media_type="audio/wav"))
+    assert get_unsupported_parameter([notified]) == "audio"
+    assert build_adjusted_body([build_user_message(TextPart(text="Hear"), *notified.content)])[1] == [
+        ("audio", "dropped")
+    ]
+    assert build_items(notified, provider="openrouter-responses") == [
         build_input_message("user", [{"type": "input_audio", "input_audio": {"data": "UklGRg==", "format": "wav"}}])
     ]
     far = build_user_message(AudioPart(url="https://x.example/a.wav"))

@@ -63,8 +63,8 @@ def test_a_body_without_a_prediction_is_an_invalid_response(body: object) -> Non
 
 
 def test_an_error_body_in_place_of_a_prediction_is_a_fault() -> None:
-    told = read_response({"title": "Out of order", "detail": "come back later"})
-    assert (told["fault"], told["message"]) == ("ServerFailed", "Out of order: come back later")
+    reported = read_response({"title": "Out of order", "detail": "come back later"})
+    assert (reported["fault"], reported["message"]) == ("ServerFailed", "Out of order: come back later")
 
 
 def test_a_stream(snapshot: SnapshotAssertion) -> None:
@@ -86,12 +86,12 @@ def test_data_after_the_end_is_ignored() -> None:
     [('{"detail": "CUDA error"}', "ServerFailed"), ("plain words", "ServerFailed"), ('"(E005)"', "ContentRefused")],
 )
 def test_an_error_event_keeps_partial_content(data: str, kind: str) -> None:
-    told = read_stream(
+    reported = read_stream(
         encode_event("output", "Hel").encode()
         + encode_event("error", data).encode()
         + encode_sse([], {"reason": "error"})
     )[-1]
-    assert (told["fault"], told["partial"]["content"], told["maybe_billed"]) == (kind, "Hel", True)
+    assert (reported["fault"], reported["partial"]["content"], reported["maybe_billed"]) == (kind, "Hel", True)
 
 
 @pytest.mark.parametrize(
@@ -104,8 +104,10 @@ def test_an_error_event_keeps_partial_content(data: str, kind: str) -> None:
 )
 @pytest.mark.parametrize("name", ["", "event: message\n"])
 def test_a_problem_in_an_event_without_a_name_is_a_fault(data: str, kind: str, name: str) -> None:
-    told = read_stream(encode_event("output", "Hel").encode() + f"{name}data: {data}\n\n".encode() + encode_sse([]))[-1]
-    assert (told["fault"], told["partial"]["content"]) == (kind, "Hel")
+    reported = read_stream(
+        encode_event("output", "Hel").encode() + f"{name}data: {data}\n\n".encode() + encode_sse([])
+    )[-1]
+    assert (reported["fault"], reported["partial"]["content"]) == (kind, "Hel")
 
 
 def test_another_event_without_a_name_is_not_part_of_the_output() -> None:
@@ -123,8 +125,8 @@ def test_an_end_with_a_reason_is_a_fault(reason: str, kind: str) -> None:
 
 
 def test_a_truncated_stream_keeps_partial_content() -> None:
-    told = read_stream(encode_event("output", "Hel").encode())[-1]
-    assert (told["fault"], told["partial"]["content"]) == ("StreamTruncated", "Hel")
+    reported = read_stream(encode_event("output", "Hel").encode())[-1]
+    assert (reported["fault"], reported["partial"]["content"]) == ("StreamTruncated", "Hel")
 
 
 PIECES = st.lists(st.text(st.characters(codec="utf-8", exclude_characters="\r\0"), max_size=9), max_size=6)
@@ -135,13 +137,13 @@ PIECES = st.lists(st.text(st.characters(codec="utf-8", exclude_characters="\r\0"
 def test_a_stream_folds_to_the_same_response_as_its_body(pieces: list[str]) -> None:
     whole = read_response(build_prediction(output=pieces))
     facts = {name: whole.pop(name) for name in ("model", "metadata")}
-    told = join_chunks(read_stream(encode_sse(pieces)))
+    reported = join_chunks(read_stream(encode_sse(pieces)))
     # Only a body has the prediction's metadata. Both have text, thinking and the end.
-    assert {name: told.get("metadata", {}).get(name) for name in ("reasoning_content", "provider_state")} == {
+    assert {name: reported.get("metadata", {}).get(name) for name in ("reasoning_content", "provider_state")} == {
         name: facts["metadata"].get(name) for name in ("reasoning_content", "provider_state")
     }
-    told.pop("metadata", None)
-    assert told == whole
+    reported.pop("metadata", None)
+    assert reported == whole
 
 
 @settings(max_examples=scale_examples(50), deadline=None)

@@ -6,8 +6,9 @@ import json
 from typing import Any
 
 from victor_fp.core.catalogue import CATALOGUE
-from victor_fp.core.protocols import Discovery, ModelInfo, codec_for
-from victor_fp.core.request_building.endpoints import build_endpoint
+from victor_fp.core.catalogue.spec import ModelInfo
+from victor_fp.core.protocols import Discovery, codec_for
+from victor_fp.core.protocols.endpoints import build_endpoint
 
 
 def get_discovery() -> Discovery:
@@ -32,8 +33,8 @@ def test_the_collection_of_language_models_is_the_list() -> None:
     body = json.dumps(
         {"name": "Language models", "models": [build_model("one"), build_model("two"), {"name": "nobody's"}]}
     )
-    told = get_discovery().read_list(body.encode())
-    assert told == (ModelInfo(id="acme/one", raw={"run_count": 3}), ModelInfo(id="acme/two", raw={"run_count": 3}))
+    reported = get_discovery().read_list(body.encode())
+    assert reported == (ModelInfo(id="acme/one", raw={"run_count": 3}), ModelInfo(id="acme/two", raw={"run_count": 3}))
 
 
 def test_supported_options_are_read_from_the_schema_of_a_model() -> None:
@@ -42,8 +43,10 @@ def test_supported_options_are_read_from_the_schema_of_a_model() -> None:
     assert read is not None
     assert ask("acme/chat:abc").url == "https://api.replicate.com/v1/models/acme/chat"
     pieces = {"type": "array", "items": {"type": "string"}, "x-cog-array-type": "iterator"}
-    told = read("acme/chat", json.dumps(build_model("chat", pieces, prompt={}, image={}, reasoning_effort={})).encode())
-    assert told == ModelInfo(
+    reported = read(
+        "acme/chat", json.dumps(build_model("chat", pieces, prompt={}, image={}, reasoning_effort={})).encode()
+    )
+    assert reported == ModelInfo(
         id="acme/chat",
         supports_tools=False,
         supports_streaming=True,

@@ -36,9 +36,14 @@ def read_fault(status: int, body: object, **headers: str) -> Any:
     ],
 )
 def test_a_problem_is_a_fault(status: int, title: str, detail: str, kind: str) -> None:
-    told = read_fault(status, {"title": title, "detail": detail, "status": status})
+    reported = read_fault(status, {"title": title, "detail": detail, "status": status})
     words = f"{title}: {detail}" if title else detail
-    assert (type(told).__name__, told.message, told.status, told.provider) == (kind, words, status, "replicate")
+    assert (type(reported).__name__, reported.message, reported.status, reported.provider) == (
+        kind,
+        words,
+        status,
+        "replicate",
+    )
 
 
 def test_retry_after_is_read_from_a_header_or_the_body() -> None:
@@ -59,8 +64,8 @@ def test_retry_after_is_read_from_a_header_or_the_body() -> None:
     ],
 )
 def test_any_body_is_a_fault(body: object, message: str) -> None:
-    told = read_fault(500, body)
-    assert (type(told).__name__, told.message) == ("ServerFailed", message)
+    reported = read_fault(500, body)
+    assert (type(reported).__name__, reported.message) == ("ServerFailed", message)
 
 
 @settings(max_examples=scale_examples(60), deadline=None)

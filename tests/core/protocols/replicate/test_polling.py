@@ -25,7 +25,7 @@ from victor_fp.core.long_running.polling import (
     UseResponse,
 )
 from victor_fp.core.protocols import codec_for
-from victor_fp.core.request_building.endpoints import build_endpoint
+from victor_fp.core.protocols.endpoints import build_endpoint
 
 ENDPOINT = build_endpoint(CATALOGUE.find("replicate").unwrap()).unwrap()
 STREAM = "https://stream.replicate.com/v1/files/abc"

@@ -193,9 +193,9 @@ def test_a_purpose_that_a_vendor_requires_is_chosen_visibly() -> None:
         body: Any = requests[0].json()
         assert body["input_type"] == word
         assert [one.parameter for one in requests[0].adjustments] == ["purpose"]
-        told = embed(provider, purpose="document")
-        assert isinstance(told, tuple)
-        assert (told[0].body, told[0].adjustments) == (requests[0].body, ())
+        reported = embed(provider, purpose="document")
+        assert isinstance(reported, tuple)
+        assert (reported[0].body, reported[0].adjustments) == (requests[0].body, ())
 
 
 @pytest.mark.parametrize(

@@ -28,6 +28,7 @@ from victor_fp.core.catalogue.spec import (
     derive_entry,
 )
 from victor_fp.core.dialects.chat import EFFORTS, ChatDialect
+from victor_fp.core.dialects.policies.chat import KIMI_MODELS
 from victor_fp.core.dialects.schemas import ANY_SCHEMAS, MOONSHOT_SCHEMAS
 from victor_fp.core.dialects.tool_names import MOONSHOT_NAMES
 from victor_fp.core.faults import (
@@ -43,7 +44,6 @@ from victor_fp.core.faults import (
     ServerFailed,
     TimedOut,
 )
-from victor_fp.core.models.chat import KIMI_MODELS
 
 ZAI = ProviderSpec(
     name="zai",

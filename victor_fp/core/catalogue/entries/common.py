@@ -8,9 +8,9 @@ from victor_fp.core.catalogue.spec import Auth
 from victor_fp.core.dialects.anthropic import AnthropicDialect
 from victor_fp.core.dialects.chat import ChatDialect
 from victor_fp.core.dialects.gemini import GeminiDialect
+from victor_fp.core.dialects.policies.claude import CLAUDE_MODELS, ClaudePolicy
 from victor_fp.core.dialects.responses import UNSUPPORTED_OPTIONS, ResponsesDialect
 from victor_fp.core.dialects.schemas import ANY_SCHEMAS
-from victor_fp.core.models.claude import CLAUDE_MODELS, ClaudePolicy
 
 READ = "2026-11-29"
 """Date on which the sources of most entries were read."""

@@ -28,10 +28,10 @@ from victor_fp.core.catalogue.spec import (
     derive_entry,
 )
 from victor_fp.core.dialects.chat import ChatDialect
+from victor_fp.core.dialects.policies.chat import GROQ_MODELS
 from victor_fp.core.dialects.replicate import ReplicateDialect
 from victor_fp.core.dialects.schemas import ANY_SCHEMAS, CEREBRAS_SCHEMAS, FIREWORKS_SCHEMAS
 from victor_fp.core.faults import InvalidRequest, Overloaded, QuotaExhausted, RateLimited
-from victor_fp.core.models.chat import GROQ_MODELS
 
 GROQ = ProviderSpec(
     name="groq",

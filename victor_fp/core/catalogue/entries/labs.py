@@ -30,11 +30,11 @@ from victor_fp.core.dialects.anthropic import AnthropicDialect
 from victor_fp.core.dialects.chat import ChatDialect
 from victor_fp.core.dialects.cohere import CohereDialect
 from victor_fp.core.dialects.mistral import MistralDialect
+from victor_fp.core.dialects.policies.chat import GROK_MODELS
+from victor_fp.core.dialects.policies.claude import ClaudePolicy
 from victor_fp.core.dialects.responses import CODES, STORED_STATE_OPTIONS, UNSUPPORTED_OPTIONS, ResponsesDialect
 from victor_fp.core.dialects.schemas import ANY_SCHEMAS, XAI_SCHEMAS
 from victor_fp.core.faults import InvalidRequest
-from victor_fp.core.models.chat import GROK_MODELS
-from victor_fp.core.models.claude import ClaudePolicy
 
 _NAMELESS = UNSUPPORTED_OPTIONS | {"name"}
 

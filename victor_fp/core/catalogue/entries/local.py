@@ -25,10 +25,10 @@ from victor_fp.core.catalogue.spec import (
 from victor_fp.core.dialects.anthropic import AnthropicDialect
 from victor_fp.core.dialects.chat import ChatDialect
 from victor_fp.core.dialects.ollama import OllamaDialect
+from victor_fp.core.dialects.policies.claude import ClaudePolicy
 from victor_fp.core.dialects.responses import STORED_STATE_OPTIONS, ResponsesDialect
 from victor_fp.core.dialects.schemas import ANY_SCHEMAS, GRAMMAR_SCHEMAS
 from victor_fp.core.dialects.tool_names import ANY_NAMES
-from victor_fp.core.models.claude import ClaudePolicy
 
 # None of them has accounts: a service tier, an end user or a reasoning budget would be accepted and ignored.
 _FORGOTTEN = frozenset({"service_tier", "user", "reasoning_budget"})

@@ -8,8 +8,8 @@ from victor_fp.core.catalogue.entries.common import (
 )
 from victor_fp.core.catalogue.spec import Auth, ProviderSpec, Setting, Supports, derive_entry
 from victor_fp.core.dialects.chat import ChatDialect
+from victor_fp.core.dialects.policies.chat import OPENAI_MODELS
 from victor_fp.core.dialects.responses import UNSUPPORTED_OPTIONS, ResponsesDialect
-from victor_fp.core.models.chat import OPENAI_MODELS
 
 EVERYTHING = Supports(images=True, audio=True, files=True, reasoning=True, json_schema=True)
 

@@ -7,7 +7,7 @@ from functools import partial
 from victor_fp.core.dialects.anthropic import AnthropicDialect
 from victor_fp.core.framing import ServerSentEvents
 from victor_fp.core.protocols import Codec, ProtocolRecord
-from victor_fp.core.protocols.anthropic_messages.discovery import describe_discovery, describe_token_counting
+from victor_fp.core.protocols.anthropic_messages.discovery import build_discovery, build_token_counting
 from victor_fp.core.protocols.anthropic_messages.errors import fault_from_response
 from victor_fp.core.protocols.anthropic_messages.events import MessageEvents
 from victor_fp.core.protocols.anthropic_messages.request import write
@@ -24,8 +24,8 @@ def codec_for(endpoint: Endpoint, dialect: AnthropicDialect) -> Codec:
         framer=ServerSentEvents,
         events=partial(MessageEvents, endpoint=endpoint),
         error=partial(fault_from_response, endpoint),
-        discovery=describe_discovery(endpoint, dialect),
-        counting=describe_token_counting(endpoint, dialect),
+        discovery=build_discovery(endpoint, dialect),
+        counting=build_token_counting(endpoint, dialect),
     )
 
 

@@ -8,9 +8,10 @@ import msgspec
 from victor_fp_wire.anthropic_messages import response as wire
 from victor_fp_wire.anthropic_messages.operations import CountTokens, GetModel, ListModels
 
+from victor_fp.core.catalogue.spec import ModelInfo
 from victor_fp.core.dialects.anthropic import AnthropicDialect
 from victor_fp.core.json import NotJson, Undecodable, decode_json_object
-from victor_fp.core.protocols import Discovery, ModelInfo, TokenCounting
+from victor_fp.core.protocols import Discovery, TokenCounting
 from victor_fp.core.protocols.anthropic_messages.request import write_count
 from victor_fp.core.protocols.openai_family.discovery import read_list as read_served_list
 from victor_fp.core.protocols.openai_family.discovery import read_props
@@ -25,7 +26,7 @@ MAX_PAGE_SIZE = 1000
 """Maximum in the vendor's document; the default is 20 models per page."""
 
 
-def describe_discovery(endpoint: Endpoint, dialect: AnthropicDialect) -> Discovery | None:
+def build_discovery(endpoint: Endpoint, dialect: AnthropicDialect) -> Discovery | None:
     """Return the discovery operations; None if the server does not list models."""
     if not dialect.lists_models:
         return None
@@ -52,7 +53,7 @@ def _build_next_page(endpoint: Endpoint, body: bytes) -> HttpRequest | None:
     return build_request(endpoint, ListModels(limit=MAX_PAGE_SIZE, after_id=page.last_id))
 
 
-def describe_token_counting(endpoint: Endpoint, dialect: AnthropicDialect) -> TokenCounting | None:
+def build_token_counting(endpoint: Endpoint, dialect: AnthropicDialect) -> TokenCounting | None:
     """Return the token counting operation; None if the server has none."""
     if not dialect.counts_tokens:
         return None

@@ -63,15 +63,19 @@ from victor_fp.core.protocols.anthropic_messages.errors import BODY, fault_from_
 from victor_fp.core.protocols.anthropic_messages.response import (
     build_call_start,
     describe_management,
-    emit_citations,
-    emit_signature,
     emit_start,
     emit_stop,
     to_opaque,
 )
 from victor_fp.core.protocols.anthropic_messages.usage import describe_usage, merge_usage, report_usage
 from victor_fp.core.protocols.operations import build_decoder
-from victor_fp.core.protocols.shared_events import DONE, is_error_object, read_error_text
+from victor_fp.core.protocols.shared_events import (
+    DONE,
+    emit_citations,
+    emit_signature,
+    is_error_object,
+    read_error_text,
+)
 from victor_fp.core.requests import Endpoint
 from victor_fp.core.streaming.persistent import PersistentMap
 
@@ -90,7 +94,7 @@ class PendingBlock(msgspec.Struct, frozen=True, kw_only=True):
     def finish(self) -> list[Delta]:
         """Return the deltas of the ended block."""
         if self.objects is None:
-            return [*emit_citations("text", unroll(self.citations)), BlockEnded()]
+            return [*emit_citations(unroll(self.citations), has_text=True), BlockEnded()]
         block = concatenate_objects(unroll(self.objects))
         text = "".join(unroll(self.input))
         if not text.strip():

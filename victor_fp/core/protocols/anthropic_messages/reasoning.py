@@ -13,7 +13,7 @@ from victor_fp_wire.anthropic_messages.request import (
     ThinkingConfigParam,
 )
 
-from victor_fp.core.models.claude import ClaudePolicy, Effort
+from victor_fp.core.dialects.policies.claude import ClaudePolicy, Effort
 from victor_fp.core.options import ReasoningEffort
 from victor_fp.core.requests import Adjustment, ChatRequest
 from victor_fp.core.types import DEFAULT_MAX_TOKENS

@@ -18,9 +18,9 @@ from victor_fp_wire.anthropic_messages.request import (
 )
 
 from victor_fp.core.dialects.anthropic import AnthropicDialect
+from victor_fp.core.dialects.policies.claude import ClaudePolicy
 from victor_fp.core.faults import Fault
 from victor_fp.core.json import encode_json
-from victor_fp.core.models.claude import ClaudePolicy
 from victor_fp.core.options import Options
 from victor_fp.core.protocols.anthropic_messages.reasoning import build_reasoning
 from victor_fp.core.protocols.anthropic_messages.sampling import build_sampling

@@ -30,11 +30,11 @@ from victor_fp.core.deltas import (
     ToolCallStarted,
 )
 from victor_fp.core.faults import InvalidResponse
-from victor_fp.core.json import Json, NotJson, Undecodable, decode_json_object, encode_flawed_json
+from victor_fp.core.json import Json, NotJson, Undecodable, decode_json_object, drop_nulls, encode_flawed_json
 from victor_fp.core.protocols.anthropic_messages.errors import fault_from_error
 from victor_fp.core.protocols.anthropic_messages.usage import describe_usage, report_usage
 from victor_fp.core.protocols.operations import build_decoder
-from victor_fp.core.protocols.shared_events import is_error_object
+from victor_fp.core.protocols.shared_events import emit_citations, emit_signature, is_error_object
 from victor_fp.core.requests import Endpoint
 from victor_fp.core.streaming.tool_call_drafts import make_id
 
@@ -111,7 +111,7 @@ def emit_block(block: ContentBlock, index: int, seed: str) -> list[Delta]:
     """Emit a complete content block. Calls of server tools are kept as state to send back, not as calls for the caller."""
     match block:
         case ResponseTextBlock(text=text, citations=citations):
-            return [*([TextDelta(text)] if text else []), *emit_citations(text, citations), BlockEnded()]
+            return [*([TextDelta(text)] if text else []), *emit_citations(citations, has_text=bool(text)), BlockEnded()]
         case ResponseThinkingBlock(thinking=thinking, signature=signature):
             return [ReasoningDelta(thinking or ""), *emit_signature(signature), BlockEnded()]
         case ResponseToolUseBlock(input=arguments):
@@ -140,26 +140,8 @@ def build_call_start(block: ResponseToolUseBlock, index: int, seed: str) -> Tool
     )
 
 
-def emit_citations(text: str | None, citations: Sequence[Mapping[str, Json]] | None) -> list[Delta]:
-    """Emit citations as state of their text, to be sent back with it, and as metadata of the response."""
-    if not citations:
-        return []
-    metadata: dict[str, Json] = {"citations": list(citations)}
-    return [*([StateReported(metadata)] if text else []), MetadataReported(metadata=metadata)]
-
-
-def emit_signature(signature: str | None) -> list[Delta]:
-    """Emit the signature, which the vendor requires when its thinking is sent back."""
-    return [StateReported({"signature": signature})] if signature else []
-
-
 def to_opaque(block: ContentBlock) -> dict[str, Json]:
     """Return the block as received."""
     if isinstance(block, UnknownType):
         return dict(block.raw)
     return drop_nulls(msgspec.to_builtins(block))
-
-
-def drop_nulls(fields: Mapping[str, Json]) -> dict[str, Json]:
-    """Return the fields that are not None."""
-    return {name: value for name, value in fields.items() if value is not None}

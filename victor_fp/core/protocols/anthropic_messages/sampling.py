@@ -6,7 +6,7 @@ import msgspec
 from msgspec import UNSET, UnsetType
 
 from victor_fp.core.dialects.anthropic import AnthropicDialect
-from victor_fp.core.models.claude import ClaudePolicy
+from victor_fp.core.dialects.policies.claude import ClaudePolicy
 from victor_fp.core.requests import Adjustment, ChatRequest
 
 MIN_TOP_P_THINKING = 0.95

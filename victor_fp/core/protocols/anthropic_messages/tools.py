@@ -14,7 +14,7 @@ from victor_fp_wire.anthropic_messages.request import (
     ToolChoiceTool,
 )
 
-from victor_fp.core.models.claude import ClaudePolicy
+from victor_fp.core.dialects.policies.claude import ClaudePolicy
 from victor_fp.core.requests import Adjustment, ChatRequest
 from victor_fp.core.types import ToolDefinition
 

@@ -21,25 +21,25 @@ from victor_fp_wire.anthropic_messages.request import (
     RequestToolUseBlock,
 )
 
-from victor_fp.core.dialects.anthropic import AnthropicDialect
-from victor_fp.core.json import Json
-from victor_fp.core.models.claude import ClaudePolicy
-from victor_fp.core.protocols.anthropic_messages.parts import PartBlock, build_part_blocks
-from victor_fp.core.protocols.anthropic_messages.tools import EPHEMERAL
-from victor_fp.core.request_building.conversation import (
+from victor_fp.core.conversation import (
     INSTRUCTIONS,
     NO_NAMES,
     SYSTEM_MOVED,
     WRAPPED_ARGUMENTS,
     Block,
+    fit_call_id,
     is_invalid_object,
     is_system_turn_allowed,
     list_next_roles,
     split_assistant_turn,
     wrap_arguments,
 )
+from victor_fp.core.dialects.anthropic import AnthropicDialect
+from victor_fp.core.dialects.policies.claude import ClaudePolicy
+from victor_fp.core.json import Json
+from victor_fp.core.protocols.anthropic_messages.parts import PartBlock, build_part_blocks
+from victor_fp.core.protocols.anthropic_messages.tools import EPHEMERAL
 from victor_fp.core.requests import Adjustment, ChatRequest
-from victor_fp.core.streaming.tool_call_drafts import make_id
 from victor_fp.core.types import Message
 
 AnthropicRole: TypeAlias = Literal["user", "assistant", "system"]
@@ -50,7 +50,7 @@ MARKABLE = (
     RequestToolUseBlock,
     RequestToolResultBlock,
 )
-_ID = re.compile(r"[a-zA-Z0-9_-]{1,128}")
+_CALL_ID = re.compile(r"[a-zA-Z0-9_-]{1,128}")
 """Call ids that the vendor accepts."""
 
 
@@ -182,7 +182,7 @@ def _build_blocks(dialect: AnthropicDialect, message: Message) -> AnthropicBlock
     if message.role != "tool":
         return AnthropicBlocks([*parts.blocks], parts.unsupported, parts.notes)
     result = RequestToolResultBlock(
-        tool_use_id=fit_call_id(message.tool_call_id or ""),
+        tool_use_id=fit_call_id(message.tool_call_id or "", _CALL_ID),
         content=_build_result(parts.blocks),
         is_error=True if message.is_error else UNSET,
     )
@@ -226,21 +226,12 @@ def _build_assistant_block(dialect: AnthropicDialect, block: Block) -> InputCont
 def _build_call(block: Block, state: Mapping[str, Json]) -> RequestToolUseBlock:
     caller, toolset = state.get("caller"), state.get("toolset_name")
     return RequestToolUseBlock(
-        id=fit_call_id(block.id),
+        id=fit_call_id(block.id, _CALL_ID),
         name=block.name,
         input=wrap_arguments(block.arguments),
         caller=dict(caller) if isinstance(caller, Mapping) else UNSET,
         toolset_name=toolset if isinstance(toolset, str) else UNSET,
     )
-
-
-def fit_call_id(id_: str) -> str:
-    """Return the call id, or an id derived from it if it has characters that the vendor rejects.
-
-    >>> fit_call_id("toolu_01"), fit_call_id("functions.add:0") == fit_call_id("functions.add:0")
-    ('toolu_01', True)
-    """
-    return id_ if _ID.fullmatch(id_) else make_id(id_, 0)
 
 
 _Block = TypeVar("_Block", bound=InputContentBlock)

@@ -27,7 +27,7 @@ from victor_fp.core.dialects.batches import BatchSupport
 from victor_fp.core.faults import Fault, InvalidRequest
 from victor_fp.core.json import encode_json
 from victor_fp.core.protocols import codec_for
-from victor_fp.core.protocols.batches import BatchCodec, ResultStep, StatusPage, SubmitStep
+from victor_fp.core.protocols.batches.codec import BatchCodec, ResultStep, StatusPage, SubmitStep
 from victor_fp.core.protocols.batches.common import BatchEndpoint, build_creation, list_raw_items, read_lines
 from victor_fp.core.protocols.operations import build_decoder, build_request
 from victor_fp.core.requests import Endpoint, HttpRequest
@@ -96,7 +96,7 @@ def build_list(bound: BatchEndpoint, cursor: str | None) -> HttpRequest:
 
 def read_status(bound: BatchEndpoint, handle: BatchHandle, body: bytes) -> Result[BatchStatus, Fault]:
     """Decode a batch."""
-    found = bound.decode_found(_BATCH, body, "batch", lambda batch: batch.id)
+    found = bound.decode_with_id(_BATCH, body, "batch", lambda batch: batch.id)
     return found.map(partial(_read_status, bound, handle))
 
 

@@ -40,7 +40,7 @@ from victor_fp.core.dialects.bedrock import BedrockDialect, strip_version
 from victor_fp.core.faults import Fault, InvalidRequest
 from victor_fp.core.json import decode_json, encode_json
 from victor_fp.core.protocols import Codec, codec_for
-from victor_fp.core.protocols.batches import BatchCodec, StatusPage, StoreRead, StoreWrite, SubmitStep
+from victor_fp.core.protocols.batches.codec import BatchCodec, StatusPage, StoreRead, StoreWrite, SubmitStep
 from victor_fp.core.protocols.batches.common import BatchEndpoint, find_folder, join_lines, read_lines
 from victor_fp.core.protocols.operations import build_decoder, build_request, build_url
 from victor_fp.core.requests import ChatRequest, Endpoint, HttpRequest, build_missing_setting, find_missing_setting
@@ -211,7 +211,7 @@ def build_list(bound: ControlPlane, cursor: str | None) -> HttpRequest:
 
 def read_status(bound: BatchEndpoint, handle: BatchHandle, body: bytes) -> Result[BatchStatus, Fault]:
     """Decode a job."""
-    found = bound.decode_found(_JOB, body, "job", lambda job: job.job_arn)
+    found = bound.decode_with_id(_JOB, body, "job", lambda job: job.job_arn)
     return found.map(partial(_read_status, handle))
 
 

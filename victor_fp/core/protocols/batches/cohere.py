@@ -41,8 +41,8 @@ from victor_fp.core.dialects.cohere import CohereDialect
 from victor_fp.core.faults import Fault, InvalidRequest
 from victor_fp.core.json import Json, encode_json
 from victor_fp.core.protocols import Codec, codec_for
-from victor_fp.core.protocols.batches import BatchCodec, ResultPage, ResultStep, StatusPage, SubmitStep
 from victor_fp.core.protocols.batches.avro import NotAvro, read_avro
+from victor_fp.core.protocols.batches.codec import BatchCodec, ResultPage, ResultStep, StatusPage, SubmitStep
 from victor_fp.core.protocols.batches.common import (
     NAME_PREFIX,
     BatchEndpoint,

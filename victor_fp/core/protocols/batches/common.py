@@ -15,7 +15,7 @@ from victor_fp.core.batching.types import BatchHandle, BatchItem, BatchStatus, I
 from victor_fp.core.dialects.batches import BatchSupport
 from victor_fp.core.faults import Fault, InvalidRequest, InvalidResponse, TimedOut
 from victor_fp.core.json import Undecodable, WireDecoder
-from victor_fp.core.protocols.batches import ResultPage, StatusPage, SubmitStep
+from victor_fp.core.protocols.batches.codec import ResultPage, StatusPage, SubmitStep
 from victor_fp.core.requests import Endpoint, HttpRequest, build_missing_setting
 from victor_fp.core.result import outcome
 
@@ -54,7 +54,7 @@ class BatchEndpoint(msgspec.Struct, frozen=True, kw_only=True):
             return Failure(self.build_invalid(f"{what} cannot be decoded: {found.reason}", body))
         return Success(found)
 
-    def decode_found(
+    def decode_with_id(
         self, decoder: WireDecoder[T], body: bytes, what: Literal["batch", "job"], read_id: Callable[[T], str | None]
     ) -> Result[T, Fault]:
         """Decode the body of a batch, which must have an id; `what` names it in the fault's message."""

@@ -43,7 +43,7 @@ from victor_fp.core.dialects.chat import ChatDialect
 from victor_fp.core.faults import Fault, InvalidRequest
 from victor_fp.core.json import encode_json
 from victor_fp.core.protocols import codec_for
-from victor_fp.core.protocols.batches import BatchCodec, ResultPage, ResultStep, StatusPage, SubmitStep
+from victor_fp.core.protocols.batches.codec import BatchCodec, ResultPage, ResultStep, StatusPage, SubmitStep
 from victor_fp.core.protocols.batches.common import (
     NAME_PREFIX,
     BatchEndpoint,
@@ -200,7 +200,7 @@ def _create_job(bound: AccountEndpoint, handle: BatchHandle) -> SubmitStep:
     operation = CreateJob(account_id=bound.account, batch_inference_job_id=handle.input_id)
     return build_creation(
         build_request(bound.endpoint, operation, base_url=bound.root, body=encode_json(creation)),
-        lambda body: bound.decode_found(_CREATED, body, "job", lambda job: job.name).map(
+        lambda body: bound.decode_with_id(_CREATED, body, "job", lambda job: job.name).map(
             partial(_read_status, bound, handle)
         ),
     )
@@ -219,7 +219,7 @@ def build_list(bound: AccountEndpoint, cursor: str | None) -> HttpRequest:
 
 def read_status(bound: AccountEndpoint, handle: BatchHandle, body: bytes) -> Result[BatchStatus, Fault]:
     """Decode a job."""
-    found = bound.decode_found(_JOB, body, "job", lambda job: job.name)
+    found = bound.decode_with_id(_JOB, body, "job", lambda job: job.name)
     return found.map(partial(_read_status, bound, handle))
 
 

@@ -27,7 +27,7 @@ from victor_fp.core.dialects.gemini import GeminiDialect
 from victor_fp.core.faults import Fault, InvalidRequest
 from victor_fp.core.json import JsonObject, encode_json
 from victor_fp.core.protocols import codec_for
-from victor_fp.core.protocols.batches import BatchCodec, ResultPage, ResultStep, StatusPage, SubmitStep
+from victor_fp.core.protocols.batches.codec import BatchCodec, ResultPage, ResultStep, StatusPage, SubmitStep
 from victor_fp.core.protocols.batches.common import (
     NAME_PREFIX,
     BatchEndpoint,
@@ -123,7 +123,7 @@ def build_list(bound: BatchEndpoint, cursor: str | None) -> HttpRequest:
 
 def read_status(bound: BatchEndpoint, handle: BatchHandle, body: bytes) -> Result[BatchStatus, Fault]:
     """Decode the operation of a batch."""
-    found = bound.decode_found(_OPERATION, body, "batch", lambda operation: operation.name)
+    found = bound.decode_with_id(_OPERATION, body, "batch", lambda operation: operation.name)
     return found.map(partial(_read_status, bound, handle))
 
 

@@ -27,7 +27,7 @@ from victor_fp.core.dialects.mistral import MistralDialect
 from victor_fp.core.faults import Fault, InvalidRequest
 from victor_fp.core.json import encode_json
 from victor_fp.core.protocols import codec_for
-from victor_fp.core.protocols.batches import BatchCodec, ResultStep, StatusPage, SubmitStep
+from victor_fp.core.protocols.batches.codec import BatchCodec, ResultStep, StatusPage, SubmitStep
 from victor_fp.core.protocols.batches.common import BatchEndpoint, build_creation, join_lines, read_answer, read_lines
 from victor_fp.core.protocols.operations import build_decoder, build_request
 from victor_fp.core.requests import Endpoint, HttpRequest
@@ -116,7 +116,7 @@ def build_list(bound: BatchEndpoint, cursor: str | None) -> HttpRequest:
 
 def read_status(bound: BatchEndpoint, handle: BatchHandle, body: bytes) -> Result[BatchStatus, Fault]:
     """Decode a job."""
-    found = bound.decode_found(_JOB, body, "job", lambda job: job.id)
+    found = bound.decode_with_id(_JOB, body, "job", lambda job: job.id)
     return found.map(partial(_read_status, bound, handle))
 
 

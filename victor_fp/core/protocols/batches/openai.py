@@ -37,7 +37,7 @@ from victor_fp.core.dialects.responses import ResponsesDialect
 from victor_fp.core.faults import Fault, InvalidRequest
 from victor_fp.core.json import encode_json
 from victor_fp.core.protocols import codec_for
-from victor_fp.core.protocols.batches import BatchCodec, ResultStep, StatusPage, SubmitStep
+from victor_fp.core.protocols.batches.codec import BatchCodec, ResultStep, StatusPage, SubmitStep
 from victor_fp.core.protocols.batches.common import BatchEndpoint, build_creation, join_lines, read_answer, read_lines
 from victor_fp.core.protocols.openai_family.routes import (
     find_resource_url,
@@ -187,7 +187,7 @@ def build_list(bound: FileEndpoint, cursor: str | None) -> HttpRequest:
 
 def read_status(bound: FileEndpoint, handle: BatchHandle, body: bytes) -> Result[BatchStatus, Fault]:
     """Decode a batch, which may be nested in an object with a warning."""
-    found = bound.decode_found(_BATCH, body, "batch", lambda batch: (batch.job or batch).id)
+    found = bound.decode_with_id(_BATCH, body, "batch", lambda batch: (batch.job or batch).id)
     return found.map(lambda batch: _read_status(bound, handle, batch.job or batch))
 
 

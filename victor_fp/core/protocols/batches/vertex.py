@@ -29,8 +29,8 @@ from victor_fp.core.dialects.gemini import GeminiDialect
 from victor_fp.core.faults import Fault, InvalidRequest
 from victor_fp.core.json import decode_json, encode_json
 from victor_fp.core.protocols import codec_for
-from victor_fp.core.protocols.batches import BatchCodec, StatusPage, StoreRead, StoreWrite
 from victor_fp.core.protocols.batches.anthropic import STATUSES
+from victor_fp.core.protocols.batches.codec import BatchCodec, StatusPage, StoreRead, StoreWrite
 from victor_fp.core.protocols.batches.common import (
     NAME_PREFIX,
     BatchEndpoint,
@@ -186,7 +186,7 @@ def build_list(bound: ProjectEndpoint, cursor: str | None) -> HttpRequest:
 
 def read_status(bound: BatchEndpoint, handle: BatchHandle, body: bytes) -> Result[BatchStatus, Fault]:
     """Decode a job."""
-    found = bound.decode_found(_JOB, body, "job", lambda job: job.name)
+    found = bound.decode_with_id(_JOB, body, "job", lambda job: job.name)
     return found.map(partial(_read_status, bound, handle))
 
 

@@ -7,7 +7,7 @@ from functools import partial
 from victor_fp.core.dialects.bedrock import BedrockDialect
 from victor_fp.core.framing.aws import build_event_stream_framer
 from victor_fp.core.protocols import Codec, ProtocolRecord
-from victor_fp.core.protocols.bedrock_converse.discovery import describe_discovery, describe_token_counting
+from victor_fp.core.protocols.bedrock_converse.discovery import build_discovery, build_token_counting
 from victor_fp.core.protocols.bedrock_converse.errors import fault_from_response
 from victor_fp.core.protocols.bedrock_converse.events import ConverseEvents
 from victor_fp.core.protocols.bedrock_converse.request import write
@@ -25,8 +25,8 @@ def codec_for(endpoint: Endpoint, dialect: BedrockDialect) -> Codec:
         framer=build_event_stream_framer,
         events=partial(ConverseEvents, endpoint=endpoint),
         error=partial(fault_from_response, endpoint),
-        discovery=describe_discovery(endpoint, dialect),
-        counting=describe_token_counting(endpoint, dialect),
+        discovery=build_discovery(endpoint, dialect),
+        counting=build_token_counting(endpoint, dialect),
     )
 
 

@@ -11,10 +11,11 @@ from victor_fp_wire.bedrock_converse.operations import CountTokens, GetFoundatio
 from victor_fp_wire.bedrock_converse.request import ConverseTokensRequest, CountTokensInput, CountTokensRequest
 from victor_fp_wire.bedrock_converse.response import FoundationModel
 
+from victor_fp.core.catalogue.spec import ModelInfo
 from victor_fp.core.dialects.bedrock import BedrockDialect
 from victor_fp.core.faults import Fault
 from victor_fp.core.json import Undecodable, encode_json
-from victor_fp.core.protocols import Discovery, ModelInfo, TokenCounting
+from victor_fp.core.protocols import Discovery, TokenCounting
 from victor_fp.core.protocols.bedrock_converse.request import build_body
 from victor_fp.core.protocols.bedrock_converse.usage import list_given_fields
 from victor_fp.core.protocols.operations import build_decoder, build_request
@@ -25,7 +26,7 @@ _ONE = build_decoder(GetFoundationModel.RESPONSE)
 _COUNT = build_decoder(CountTokens.RESPONSE)
 
 
-def describe_discovery(endpoint: Endpoint, dialect: BedrockDialect) -> Discovery:
+def build_discovery(endpoint: Endpoint, dialect: BedrockDialect) -> Discovery:
     """Return the discovery operations: ListFoundationModels and GetFoundationModel of the control plane."""
     return Discovery(
         list_request=partial(_build_control_request, endpoint, dialect, ListFoundationModels()),
@@ -35,7 +36,7 @@ def describe_discovery(endpoint: Endpoint, dialect: BedrockDialect) -> Discovery
     )
 
 
-def describe_token_counting(endpoint: Endpoint, dialect: BedrockDialect) -> TokenCounting:
+def build_token_counting(endpoint: Endpoint, dialect: BedrockDialect) -> TokenCounting:
     """Return the token counting operation: CountTokens of the runtime."""
     return TokenCounting(request=partial(_count_request, endpoint, dialect), read=read_count)
 

@@ -48,11 +48,10 @@ from victor_fp.core.protocols.bedrock_converse.errors import fault_from_exceptio
 from victor_fp.core.protocols.bedrock_converse.response import (
     SERVER_SIDE,
     build_call_started,
-    emit_citations,
-    emit_signature,
     emit_stop,
 )
 from victor_fp.core.protocols.bedrock_converse.usage import emit_usage
+from victor_fp.core.protocols.shared_events import emit_citations, emit_signature
 from victor_fp.core.requests import Endpoint
 from victor_fp.core.streaming.persistent import PersistentMap
 

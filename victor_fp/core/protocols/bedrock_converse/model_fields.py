@@ -23,8 +23,8 @@ from victor_fp_wire.bedrock_converse.request import (
 )
 
 from victor_fp.core.dialects.bedrock import BedrockDialect
-from victor_fp.core.models.bedrock import BedrockPolicy
-from victor_fp.core.models.claude import ClaudePolicy
+from victor_fp.core.dialects.policies.bedrock import BedrockPolicy
+from victor_fp.core.dialects.policies.claude import ClaudePolicy
 from victor_fp.core.options import Options
 from victor_fp.core.protocols.anthropic_messages.reasoning import build_reasoning
 from victor_fp.core.protocols.anthropic_messages.sampling import build_sampling

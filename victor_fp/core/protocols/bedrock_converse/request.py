@@ -19,10 +19,10 @@ from victor_fp_wire.bedrock_converse.request import (
 )
 
 from victor_fp.core.dialects.bedrock import BedrockDialect, strip_version
+from victor_fp.core.dialects.policies.bedrock import BedrockPolicy
+from victor_fp.core.dialects.policies.claude import ClaudePolicy
 from victor_fp.core.faults import Fault, InvalidRequest
 from victor_fp.core.json import encode_json
-from victor_fp.core.models.bedrock import BedrockPolicy
-from victor_fp.core.models.claude import ClaudePolicy
 from victor_fp.core.options import Options
 from victor_fp.core.protocols.anthropic_messages.turns import limit_cache_marks
 from victor_fp.core.protocols.bedrock_converse.model_fields import NO_FIELDS, build_inference

@@ -33,6 +33,7 @@ from victor_fp.core.json import Json, NotJson, Undecodable, decode_json_object, 
 from victor_fp.core.protocols.bedrock_converse.errors import fault_from_exception
 from victor_fp.core.protocols.bedrock_converse.usage import emit_usage
 from victor_fp.core.protocols.operations import build_decoder
+from victor_fp.core.protocols.shared_events import emit_citations, emit_signature
 from victor_fp.core.requests import Endpoint
 from victor_fp.core.streaming.tool_call_drafts import make_id
 
@@ -137,22 +138,9 @@ def _emit_reasoning(thought: ReasoningTextBlock) -> list[Delta]:
     return [ReasoningDelta(thought.text or ""), *emit_signature(thought.signature)]
 
 
-def emit_signature(signature: str | None) -> list[Delta]:
-    """Emit the signature, which the vendor requires when its reasoning is sent back."""
-    return [StateReported({"signature": signature})] if signature else []
-
-
 def _emit_cited_text(block: CitationsContentBlock) -> list[Delta]:
     text = "".join(piece.text or "" for piece in block.content or ())
-    return [TextDelta(text), *emit_citations(block.citations or (), has_text=bool(text))]
-
-
-def emit_citations(citations: Sequence[Mapping[str, Json]], *, has_text: bool) -> list[Delta]:
-    """Emit citations as state of their text, to be sent back with it, and as metadata of the response."""
-    if not citations:
-        return []
-    metadata: dict[str, Json] = {"citations": list(citations)}
-    return [*([StateReported(metadata)] if has_text else []), MetadataReported(metadata=metadata)]
+    return [TextDelta(text), *emit_citations(block.citations, has_text=bool(text))]
 
 
 def emit_stop(source: ConverseResponse | MessageStopEvent) -> list[Delta]:

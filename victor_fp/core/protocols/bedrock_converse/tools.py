@@ -16,10 +16,10 @@ from victor_fp_wire.bedrock_converse.request import (
     ToolSpecification,
 )
 
-from victor_fp.core.models.bedrock import BedrockPolicy
-from victor_fp.core.models.claude import ClaudePolicy
+from victor_fp.core.conversation import index_tool_names
+from victor_fp.core.dialects.policies.bedrock import BedrockPolicy
+from victor_fp.core.dialects.policies.claude import ClaudePolicy
 from victor_fp.core.protocols.bedrock_converse.turns import CACHE_POINT
-from victor_fp.core.request_building.conversation import index_tool_names
 from victor_fp.core.requests import Adjustment, ChatRequest
 from victor_fp.core.schemas.vocabulary import ANY_OBJECT
 from victor_fp.core.types import ToolDefinition

@@ -27,29 +27,29 @@ from victor_fp_wire.bedrock_converse.request import (
 )
 from victor_fp_wire.bedrock_converse.request import Message as Turn
 
-from victor_fp.core.dialects.bedrock import BedrockDialect
-from victor_fp.core.json import Json
-from victor_fp.core.models.bedrock import BedrockPolicy
-from victor_fp.core.protocols.bedrock_converse.parts import IMAGE_DETAIL, build_block, make_unique_name
-from victor_fp.core.request_building.conversation import (
+from victor_fp.core.conversation import (
     INSTRUCTIONS,
     NO_NAMES,
     SYSTEM_MOVED,
     WRAPPED_ARGUMENTS,
     Block,
+    fit_call_id,
     is_invalid_object,
     is_system_turn_allowed,
     list_next_roles,
     split_assistant_turn,
     wrap_arguments,
 )
+from victor_fp.core.dialects.bedrock import BedrockDialect
+from victor_fp.core.dialects.policies.bedrock import BedrockPolicy
+from victor_fp.core.json import Json
+from victor_fp.core.protocols.bedrock_converse.parts import IMAGE_DETAIL, build_block, make_unique_name
 from victor_fp.core.requests import Adjustment
-from victor_fp.core.streaming.tool_call_drafts import make_id
 from victor_fp.core.types import ImagePart, Message, TextPart
 
 ConverseRole: TypeAlias = Literal["user", "assistant", "system"]
 CACHE_POINT = CachePointBlock()
-_ID = re.compile(r"[a-zA-Z0-9_.:-]{1,64}")
+_CALL_ID = re.compile(r"[a-zA-Z0-9_.:-]{1,64}")
 """Call ids that the vendor accepts."""
 _SOUND_IN_RESULT = Adjustment(parameter="messages.audio", reason="tool results cannot contain audio")
 _NO_STATUS = Adjustment(parameter="messages.is_error", reason="this model does not accept a result status")
@@ -184,7 +184,7 @@ def _build_result(policy: BedrockPolicy, message: Message, parts: ConverseBlocks
     sent = [part for part in parts.blocks if part.audio is UNSET]
     refused = [_SOUND_IN_RESULT] * (len(parts.blocks) - len(sent))
     result = ToolResultBlock(
-        tool_use_id=fit_call_id(message.tool_call_id or ""),
+        tool_use_id=fit_call_id(message.tool_call_id or "", _CALL_ID),
         content=[
             ToolResultContentBlock(text=part.text, image=part.image, document=part.document, video=part.video)
             for part in sent
@@ -234,13 +234,6 @@ def _build_text(text: str, citations: Json) -> ContentBlock:
 
 def _build_call(block: Block) -> ContentBlock:
     arguments = wrap_arguments(block.arguments)
-    return ContentBlock(tool_use=ToolUseBlock(tool_use_id=fit_call_id(block.id), name=block.name, input=arguments))
-
-
-def fit_call_id(id_: str) -> str:
-    """Return the call id, or an id derived from it if it has characters that the vendor rejects.
-
-    >>> fit_call_id("tooluse_01"), fit_call_id("call/1") == fit_call_id("call/1")
-    ('tooluse_01', True)
-    """
-    return id_ if _ID.fullmatch(id_) else make_id(id_, 0)
+    return ContentBlock(
+        tool_use=ToolUseBlock(tool_use_id=fit_call_id(block.id, _CALL_ID), name=block.name, input=arguments)
+    )

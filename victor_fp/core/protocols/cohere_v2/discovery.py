@@ -8,8 +8,9 @@ import msgspec
 from victor_fp_wire.cohere_v2 import response as wire
 from victor_fp_wire.cohere_v2.operations import GetModel, ListModels
 
+from victor_fp.core.catalogue.spec import ModelInfo
 from victor_fp.core.json import Undecodable
-from victor_fp.core.protocols import Discovery, ModelInfo
+from victor_fp.core.protocols import Discovery
 from victor_fp.core.protocols.operations import build_decoder, build_request
 from victor_fp.core.requests import Endpoint, HttpRequest
 

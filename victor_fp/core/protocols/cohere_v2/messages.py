@@ -7,10 +7,10 @@ from typing import assert_never
 from msgspec import UNSET
 from victor_fp_wire.cohere_v2 import request as wire
 
+from victor_fp.core.conversation import Block, build_result_text, split_assistant_turn
 from victor_fp.core.dialects.cohere import CohereDialect
+from victor_fp.core.dialects.policies.cohere import CoherePolicy
 from victor_fp.core.json import encode_json
-from victor_fp.core.models.cohere import CoherePolicy
-from victor_fp.core.request_building.conversation import Block, split_assistant_turn
 from victor_fp.core.request_building.data_urls import build_data_url
 from victor_fp.core.request_building.tool_results import Placement, place_result_parts
 from victor_fp.core.requests import Adjustment, ChatRequest
@@ -36,12 +36,7 @@ def build_messages(
         if isinstance(part, AudioPart | FilePart)
     ]
     built = [_build_message(dialect, policy, message) for message in messages]
-    # https://docs.cohere.com/reference/errors: a message must not be empty.
-    return [message for message in built if not _is_empty_turn(message)], unsupported
-
-
-def _is_empty_turn(message: wire.RequestMessage) -> bool:
-    return isinstance(message, wire.AssistantMessage) and not message.content and not message.tool_calls
+    return [message for message in built if message is not None], unsupported
 
 
 def _place_part(part: ImagePart | AudioPart | FilePart) -> Placement:
@@ -53,7 +48,7 @@ def _refuse(part: AudioPart | FilePart) -> Adjustment:
     return Adjustment(parameter=part.type, reason="Cohere accepts text and images; pass documents in extra_body")
 
 
-def _build_message(dialect: CohereDialect, policy: CoherePolicy, message: Message) -> wire.RequestMessage:
+def _build_message(dialect: CohereDialect, policy: CoherePolicy, message: Message) -> wire.RequestMessage | None:
     match message.role:
         case "system" | "developer":
             return wire.SystemMessage(content=message.text)
@@ -63,7 +58,7 @@ def _build_message(dialect: CohereDialect, policy: CoherePolicy, message: Messag
             return _build_assistant_message(policy, split_assistant_turn(message, dialect.protocol))
         case "tool":
             return wire.ToolMessage(
-                tool_call_id=message.tool_call_id or "", content=_build_result_text(message) or dialect.empty_result
+                tool_call_id=message.tool_call_id or "", content=build_result_text(message) or dialect.empty_result
             )
         case _:
             assert_never(message.role)
@@ -93,7 +88,8 @@ def _build_image_url(part: ImagePart) -> wire.ImageUrl:
     return wire.ImageUrl(url=url, detail=part.detail or UNSET)
 
 
-def _build_assistant_message(policy: CoherePolicy, blocks: tuple[Block, ...]) -> wire.AssistantMessage:
+def _build_assistant_message(policy: CoherePolicy, blocks: tuple[Block, ...]) -> wire.AssistantMessage | None:
+    """Build an assistant turn; None if it is empty, which is rejected: https://docs.cohere.com/reference/errors."""
     content: list[wire.AssistantContent] = []
     plan = ""
     for block in blocks:
@@ -104,9 +100,11 @@ def _build_assistant_message(policy: CoherePolicy, blocks: tuple[Block, ...]) ->
         elif block.state is not None and isinstance(part_of_plan := block.state.get(PLAN), str):
             plan += part_of_plan
     calls = [_build_call(block) for block in blocks if block.kind == "tool_call"]
+    if not content and not calls:
+        return None
     alone = content[0].text if len(content) == 1 and isinstance(content[0], wire.TextContent) else None
     return wire.AssistantMessage(
-        content=alone or content or (UNSET if calls else ""),
+        content=alone or content or UNSET,
         tool_plan=plan if plan and calls else UNSET,
         tool_calls=calls or UNSET,
     )
@@ -115,10 +113,3 @@ def _build_assistant_message(policy: CoherePolicy, blocks: tuple[Block, ...]) ->
 def _build_call(block: Block) -> wire.ToolCall:
     arguments = block.arguments if isinstance(block.arguments, str) else encode_json(block.arguments).decode()
     return wire.ToolCall(id=block.id, function=wire.FunctionCall(name=block.name, arguments=arguments))
-
-
-def _build_result_text(message: Message) -> str:
-    """Return the result text. Cohere has no field for failed calls, so the text is prefixed with "Error"."""
-    if not message.is_error or message.text.lower().startswith("error"):
-        return message.text
-    return f"Error: {message.text}" if message.text else "Error"

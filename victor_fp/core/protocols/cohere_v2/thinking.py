@@ -5,7 +5,7 @@ from __future__ import annotations
 from msgspec import UNSET, UnsetType
 from victor_fp_wire.cohere_v2.request import Thinking
 
-from victor_fp.core.models.cohere import CoherePolicy
+from victor_fp.core.dialects.policies.cohere import CoherePolicy
 from victor_fp.core.options import Options
 from victor_fp.core.requests import Adjustment
 

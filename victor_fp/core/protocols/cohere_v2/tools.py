@@ -8,7 +8,7 @@ import msgspec
 from msgspec import UNSET, UnsetType
 from victor_fp_wire.cohere_v2 import request as wire
 
-from victor_fp.core.models.cohere import CoherePolicy
+from victor_fp.core.dialects.policies.cohere import CoherePolicy
 from victor_fp.core.requests import Adjustment, ChatRequest
 from victor_fp.core.types import ToolDefinition
 

@@ -8,7 +8,7 @@ from victor_fp.core.dialects.gemini import GeminiDialect
 from victor_fp.core.framing import ServerSentEvents
 from victor_fp.core.framing.json_array import build_json_array_framer
 from victor_fp.core.protocols import Codec, ProtocolRecord
-from victor_fp.core.protocols.gemini.discovery import build_discovery, describe_token_counting
+from victor_fp.core.protocols.gemini.discovery import build_discovery, build_token_counting
 from victor_fp.core.protocols.gemini.errors import fault_from_response
 from victor_fp.core.protocols.gemini.events import build_reader
 from victor_fp.core.protocols.gemini.request import write
@@ -27,7 +27,7 @@ def codec_for(endpoint: Endpoint, dialect: GeminiDialect) -> Codec:
         events=partial(build_reader, endpoint),
         error=partial(fault_from_response, endpoint),
         discovery=build_discovery(endpoint) if dialect.lists_models else None,
-        counting=describe_token_counting(endpoint, dialect),
+        counting=build_token_counting(endpoint, dialect),
     )
 
 

@@ -8,20 +8,20 @@ from functools import partial
 import msgspec
 from victor_fp_wire.gemini.request import Content, Part
 
-from victor_fp.core.dialects.gemini import GeminiDialect
-from victor_fp.core.models.gemini import GeminiPolicy
-from victor_fp.core.protocols.gemini.parts import (
-    build_content_parts,
-    build_result_part,
-    build_turn_parts,
-    read_media_type,
-)
-from victor_fp.core.request_building.conversation import (
+from victor_fp.core.conversation import (
     INSTRUCTIONS,
     SYSTEM_MOVED,
     is_invalid_object,
     split_assistant_turn,
     split_system,
+)
+from victor_fp.core.dialects.gemini import GeminiDialect
+from victor_fp.core.dialects.policies.gemini import GeminiPolicy
+from victor_fp.core.protocols.gemini.parts import (
+    build_content_parts,
+    build_result_part,
+    build_turn_parts,
+    read_media_type,
 )
 from victor_fp.core.request_building.tool_results import Placement, place_result_parts
 from victor_fp.core.requests import Adjustment

@@ -11,10 +11,11 @@ from victor_fp_wire.gemini.operations import CountTokens, GetModel, ListModels
 from victor_fp_wire.gemini.request import CountTokensRequest
 from victor_fp_wire.gemini.response import Model
 
+from victor_fp.core.catalogue.spec import ModelInfo
 from victor_fp.core.dialects.gemini import GeminiDialect
 from victor_fp.core.faults import Fault
 from victor_fp.core.json import Undecodable, encode_json
-from victor_fp.core.protocols import Discovery, ModelInfo, TokenCounting
+from victor_fp.core.protocols import Discovery, TokenCounting
 from victor_fp.core.protocols.gemini.notes import to_plain
 from victor_fp.core.protocols.gemini.request import build_body, make_resource_name
 from victor_fp.core.protocols.operations import build_decoder, build_request
@@ -76,7 +77,7 @@ def _build_info(model: Model) -> ModelInfo | None:
     )
 
 
-def describe_token_counting(endpoint: Endpoint, dialect: GeminiDialect) -> TokenCounting:
+def build_token_counting(endpoint: Endpoint, dialect: GeminiDialect) -> TokenCounting:
     """Return the token counting operation, POST :countTokens."""
     return TokenCounting(request=partial(_count_request, endpoint, dialect), read=read_count)
 

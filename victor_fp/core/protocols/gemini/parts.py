@@ -10,9 +10,9 @@ import msgspec
 from msgspec import UNSET, UnsetType
 from victor_fp_wire.gemini.request import Blob, FileData, FunctionCall, FunctionResponse, FunctionResponsePart, Part
 
+from victor_fp.core.conversation import Block, read_call_arguments
 from victor_fp.core.dialects.gemini import GeminiDialect
 from victor_fp.core.json import Json
-from victor_fp.core.request_building.conversation import Block, read_call_arguments
 from victor_fp.core.request_building.data_urls import read_data_url
 from victor_fp.core.types import AudioPart, FilePart, ImagePart, Message, TextPart
 

@@ -19,9 +19,9 @@ from victor_fp_wire.gemini.request import (
 )
 
 from victor_fp.core.dialects.gemini import GeminiDialect
+from victor_fp.core.dialects.policies.gemini import GeminiPolicy
 from victor_fp.core.faults import Fault, InvalidRequest
 from victor_fp.core.json import Json
-from victor_fp.core.models.gemini import GeminiPolicy
 from victor_fp.core.options import ResponseFormat
 from victor_fp.core.protocols.gemini.contents import GeminiConversation, build_conversation
 from victor_fp.core.protocols.gemini.json_schema import to_wire_schema

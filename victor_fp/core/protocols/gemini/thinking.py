@@ -7,7 +7,7 @@ from typing import Literal, TypeAlias
 from msgspec import UNSET, UnsetType
 from victor_fp_wire.gemini.request import ThinkingConfig
 
-from victor_fp.core.models.gemini import GeminiPolicy
+from victor_fp.core.dialects.policies.gemini import GeminiPolicy
 from victor_fp.core.options import Options
 from victor_fp.core.requests import Adjustment
 

@@ -23,10 +23,10 @@ from victor_fp_wire.gemini_interactions.request import (
     UserInputStep,
 )
 
+from victor_fp.core.conversation import Block, read_turn_state, split_assistant_turn, split_system
 from victor_fp.core.dialects.interactions import InteractionsDialect
 from victor_fp.core.protocols.gemini.contents import list_changes
 from victor_fp.core.protocols.gemini.parts import to_arguments
-from victor_fp.core.request_building.conversation import Block, read_turn_state, split_assistant_turn, split_system
 from victor_fp.core.request_building.data_urls import read_data_url
 from victor_fp.core.request_building.stored_state import count_stored
 from victor_fp.core.request_building.tool_results import Media, Placement, place_result_parts

@@ -7,8 +7,9 @@ from functools import partial
 from victor_fp_wire.mistral.operations import GetModel, ListModels
 from victor_fp_wire.mistral.response import Model, ModelCapabilities
 
+from victor_fp.core.catalogue.spec import ModelInfo
 from victor_fp.core.json import Json, NotJson, Undecodable, decode_json_object
-from victor_fp.core.protocols import Discovery, ModelInfo
+from victor_fp.core.protocols import Discovery
 from victor_fp.core.protocols.openai_family.discovery import index_raw_models
 from victor_fp.core.protocols.operations import build_decoder, build_request
 from victor_fp.core.requests import Endpoint

@@ -8,13 +8,13 @@ from typing import TypeVar, assert_never
 from msgspec import UNSET
 from victor_fp_wire.mistral import request as wire
 
+from victor_fp.core.conversation import Block, fit_call_id, read_turn_state, split_assistant_turn
 from victor_fp.core.dialects.mistral import MistralDialect
 from victor_fp.core.json import Undecodable, WireDecoder, encode_json
 from victor_fp.core.protocols.mistral.content import PIECES, SIGNATURE
 from victor_fp.core.protocols.mistral.parts import build_chunk
-from victor_fp.core.protocols.mistral.tools import fit_call_id
+from victor_fp.core.protocols.mistral.tools import CALL_ID
 from victor_fp.core.protocols.openai_family.rules import Rules, accept_messages, read_result
-from victor_fp.core.request_building.conversation import Block, read_turn_state, split_assistant_turn
 from victor_fp.core.requests import Adjustment, ChatRequest
 from victor_fp.core.types import Message, TextPart
 
@@ -28,15 +28,10 @@ def build_messages(rules: Rules, request: ChatRequest) -> tuple[list[wire.Reques
     messages, adjustments = accept_messages(rules, request.messages)
     last = len(messages) - 1
     built = [_build_message(rules, message, last=index == last) for index, message in enumerate(messages)]
-    # https://github.com/OpenHands/OpenHands/issues/8685: a turn with neither content nor calls is rejected.
-    return [message for message in built if not _is_empty_turn(message)], adjustments
+    return [message for message in built if message is not None], adjustments
 
 
-def _is_empty_turn(message: wire.RequestMessage) -> bool:
-    return isinstance(message, wire.AssistantMessage) and not message.content and not message.tool_calls
-
-
-def _build_message(rules: Rules, message: Message, *, last: bool) -> wire.RequestMessage:
+def _build_message(rules: Rules, message: Message, *, last: bool) -> wire.RequestMessage | None:
     match message.role:
         case "system" | "developer":
             return wire.SystemMessage(content=_build_instruction(message))
@@ -64,14 +59,20 @@ def _build_content(message: Message) -> wire.RequestContent:
     return [build_chunk(part) for part in given] or ""
 
 
-def _build_assistant(rules: Rules, message: Message, *, last: bool) -> wire.AssistantMessage:
-    """Build an assistant turn. A final one is the start of the response and must be marked as prefix."""
+def _build_assistant(rules: Rules, message: Message, *, last: bool) -> wire.AssistantMessage | None:
+    """Build an assistant turn. A final one is the start of the response and must be marked as prefix.
+
+    None for a turn with neither content nor calls, which is rejected: https://github.com/OpenHands/OpenHands/issues/8685.
+    """
     blocks = split_assistant_turn(message, MistralDialect.protocol)
     state = read_turn_state(message)
     chunks = _build_chunks(blocks) if state is not None and state.provider == rules.provider else []
     calls = [_build_call(block) for block in blocks if block.kind == "tool_call"]
+    content = chunks or "".join(block.text for block in blocks if block.kind == "text")
+    if not content and not calls:
+        return None
     return wire.AssistantMessage(
-        content=chunks or "".join(block.text for block in blocks if block.kind == "text"),
+        content=content,
         tool_calls=calls or UNSET,
         prefix=True if last and not calls else UNSET,
     )
@@ -116,13 +117,13 @@ def _build_text(text: str) -> wire.TextChunk:
 def _build_call(block: Block) -> wire.ToolCall:
     arguments = block.arguments if isinstance(block.arguments, str) else encode_json(block.arguments).decode()
     function = wire.FunctionCall(name=block.name, arguments=arguments)
-    return wire.ToolCall(id=fit_call_id(block.id), type="function", function=function)
+    return wire.ToolCall(id=fit_call_id(block.id, CALL_ID), type="function", function=function)
 
 
 def _build_result(message: Message) -> wire.ToolMessage:
     result = read_result(message)
     return wire.ToolMessage(
         content=result if isinstance(result, str) else [*map(build_chunk, result)],
-        tool_call_id=fit_call_id(message.tool_call_id or ""),
+        tool_call_id=fit_call_id(message.tool_call_id or "", CALL_ID),
         name=message.name or UNSET,
     )

@@ -9,11 +9,10 @@ from msgspec import UNSET, UnsetType
 from victor_fp_wire.mistral import request as wire
 
 from victor_fp.core.protocols.openai_family.tools import ToolUse
-from victor_fp.core.streaming.tool_call_drafts import make_id
 from victor_fp.core.types import ToolDefinition
 
 MistralToolChoice: TypeAlias = wire.NamedToolChoice | Literal["auto", "none", "any", "required"]
-_CALL_ID = re.compile(r"[a-zA-Z0-9]{9}")
+CALL_ID = re.compile(r"[a-zA-Z0-9]{9}")
 
 
 def build_tools(tool_use: ToolUse) -> list[wire.Tool] | UnsetType:
@@ -27,11 +26,6 @@ def build_choice(tool_use: ToolUse) -> MistralToolChoice | UnsetType:
         return wire.NamedToolChoice(function=wire.FunctionName(name=tool_use.named))
     # Older models accept only `any` for a required call, not `required`.
     return "any" if tool_use.choice == "required" else tool_use.choice
-
-
-def fit_call_id(id_: str) -> str:
-    """Return the call id, or an id derived from it, always the same, if the vendor does not accept it."""
-    return id_ if _CALL_ID.fullmatch(id_) else make_id(id_, 0)
 
 
 def _build_tool(tool: ToolDefinition) -> wire.Tool:

@@ -11,8 +11,9 @@ from victor_fp_wire.ollama_chat import response as wire
 from victor_fp_wire.ollama_chat.operations import ListModels, ShowModel
 from victor_fp_wire.ollama_chat.request import ShowRequest
 
+from victor_fp.core.catalogue.spec import ModelInfo
 from victor_fp.core.json import Undecodable, encode_json
-from victor_fp.core.protocols import Discovery, ModelInfo
+from victor_fp.core.protocols import Discovery
 from victor_fp.core.protocols.ollama_chat.response import drop_unreported
 from victor_fp.core.protocols.operations import build_decoder, build_request
 from victor_fp.core.requests import Endpoint, HttpRequest

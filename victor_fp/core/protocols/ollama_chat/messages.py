@@ -10,15 +10,16 @@ from msgspec import UNSET
 from returns.result import Failure, Result, Success
 from victor_fp_wire.ollama_chat import request as wire
 
-from victor_fp.core.dialects.ollama import OllamaDialect
-from victor_fp.core.faults import Fault, UnsupportedParameter
-from victor_fp.core.request_building.conversation import (
+from victor_fp.core.conversation import (
     WRAPPED_ARGUMENTS,
+    build_result_text,
     index_tool_names,
     is_invalid_object,
     split_assistant_turn,
     wrap_arguments,
 )
+from victor_fp.core.dialects.ollama import OllamaDialect
+from victor_fp.core.faults import Fault, UnsupportedParameter
 from victor_fp.core.requests import Adjustment, ChatRequest, Endpoint
 from victor_fp.core.types import AudioPart, FilePart, ImagePart, Message, Part, TextPart
 
@@ -61,7 +62,7 @@ def _build_message(
             id_ = message.tool_call_id or ""
             return wire.ChatMessage(
                 role="tool",
-                content=_build_result_text(message),
+                content=build_result_text(message),
                 # server/prompt.go of ollama/ollama: images are accepted in messages of any role.
                 images=images or UNSET,
                 tool_name=names.get(id_) or message.name or UNSET,
@@ -110,13 +111,6 @@ def _build_assistant_message(dialect: OllamaDialect, message: Message) -> wire.C
         thinking="".join(block.text for block in blocks if block.kind == "reasoning") or UNSET,
         tool_calls=calls or UNSET,
     )
-
-
-def _build_result_text(message: Message) -> str:
-    """Return the result text. Ollama has no field for failed calls, so the text is prefixed with "Error"."""
-    if not message.is_error or message.text.lower().startswith("error"):
-        return message.text
-    return f"Error: {message.text}"
 
 
 def _list_unsupported(request: ChatRequest) -> list[Adjustment]:

@@ -13,6 +13,7 @@ from msgspec import UNSET, UnsetType
 from returns.result import Failure, Result, Success
 from victor_fp_wire.openai_chat import request as wire
 
+from victor_fp.core.conversation import Block, read_turn_state, split_assistant_turn
 from victor_fp.core.dialects.chat import ChatDialect
 from victor_fp.core.faults import Fault, InvalidRequest
 from victor_fp.core.json import Json, encode_json
@@ -37,12 +38,11 @@ from victor_fp.core.protocols.openai_family.rules import (
     accept_messages,
     accept_options,
     accept_thinking,
-    find_policy,
     join_texts,
     read_result,
+    resolve_policy,
 )
-from victor_fp.core.protocols.openai_family.tools import NO_TOOLS, accept_tools, fit_call_id
-from victor_fp.core.request_building.conversation import Block, read_turn_state, split_assistant_turn
+from victor_fp.core.protocols.openai_family.tools import NO_TOOLS, accept_tools, shorten_call_id
 from victor_fp.core.requests import Adjustment, ChatRequest, Endpoint, HttpRequest, fill_request, resolve_unsupported
 from victor_fp.core.types import Message, TextPart, ToolDefinition
 
@@ -63,7 +63,7 @@ def write(
     if found is None:
         message = f"{endpoint.spec.title} requires endpoint="
         return Failure(InvalidRequest(provider=endpoint.spec.name, model=request.model, message=message))
-    policy = find_policy(rules.dialect.models, request)
+    policy = resolve_policy(rules.dialect.models, request)
     if policy is not None:
         rules = apply_policy(rules, policy, request.model)
     body, unsupported = _build_body(rules, request, names_model=found.names_model)
@@ -274,7 +274,7 @@ def _build_call(rules: ChatRules, block: Block) -> wire.RequestToolCall:
     arguments = block.arguments if isinstance(block.arguments, str) else encode_json(block.arguments).decode()
     extra = block.state.get("extra_content") if block.state is not None else None
     return wire.RequestToolCall(
-        id=fit_call_id(rules, block.id),
+        id=shorten_call_id(rules, block.id),
         type="function",
         function=wire.RequestFunctionCall(name=block.name, arguments=arguments),
         extra_content=extra if isinstance(extra, dict) else UNSET,
@@ -283,7 +283,7 @@ def _build_call(rules: ChatRules, block: Block) -> wire.RequestToolCall:
 
 def _build_result(rules: ChatRules, message: Message) -> wire.ToolMessage:
     return wire.ToolMessage(
-        content=_build_result_content(rules, message), tool_call_id=fit_call_id(rules, message.tool_call_id or "")
+        content=_build_result_content(rules, message), tool_call_id=shorten_call_id(rules, message.tool_call_id or "")
     )
 
 

@@ -8,8 +8,9 @@ from functools import partial
 from victor_fp_wire.openai_chat.operations import GetServerProps, ListModels
 from victor_fp_wire.openai_chat.response import Model
 
+from victor_fp.core.catalogue.spec import ModelInfo
 from victor_fp.core.json import Json, Undecodable, decode_lenient_json
-from victor_fp.core.protocols import Discovery, ModelInfo
+from victor_fp.core.protocols import Discovery
 from victor_fp.core.protocols.openai_family.routes import RoutedDialect, build_list_request, build_props_request
 from victor_fp.core.protocols.operations import build_decoder
 from victor_fp.core.requests import Endpoint

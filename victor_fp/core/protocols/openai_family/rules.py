@@ -9,8 +9,9 @@ import msgspec
 from msgspec import UNSET, UnsetType
 
 from victor_fp.core.catalogue.spec import Supports
+from victor_fp.core.conversation import build_result_text
 from victor_fp.core.dialects.chat import CacheMarks, ModelPolicy, find_nearest_effort
-from victor_fp.core.models.names import is_model_match
+from victor_fp.core.model_names import is_model_match
 from victor_fp.core.options import NO_OPTIONS, Options
 from victor_fp.core.requests import Adjustment, ChatRequest
 from victor_fp.core.types import Message, Part, TextPart
@@ -47,7 +48,7 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True):
         return Adjustment(parameter=parameter, reason=f"{self.recipient} does not accept it")
 
 
-def find_policy(policies: tuple[ModelPolicy, ...], request: ChatRequest) -> ModelPolicy | None:
+def resolve_policy(policies: tuple[ModelPolicy, ...], request: ChatRequest) -> ModelPolicy | None:
     """Return the first policy that matches the model, without its refusals if the requested effort lifts them."""
     model = request.model.lower()
     for policy in policies:
@@ -299,13 +300,12 @@ def find_refusal(rules: Rules, part: Part) -> Adjustment | None:
 def read_result(message: Message) -> str | list[Part]:
     """Return a tool result as a string if it is one text, else as parts without empty texts.
 
-    The formats have no field for failures: the text of a failed call is prefixed with "Error" if it lacks it.
+    The formats have no field for failures: the text of a failed call starts with "Error".
     """
     given = message.content
     if message.is_error:
-        text = message.text
-        if not text.lower().startswith("error"):
-            text = f"Error: {text}" if text else "Error"
+        text = build_result_text(message)
+        if text != message.text:
             media = [] if isinstance(given, str) else [part for part in given if not isinstance(part, TextPart)]
             return [TextPart(text=text), *media] if media else text
     if isinstance(given, str):

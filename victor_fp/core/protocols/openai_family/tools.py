@@ -58,7 +58,7 @@ def accept_tools(rules: Rules, request: ChatRequest) -> ToolUse:
     )
 
 
-def fit_call_id(rules: Rules, id_: str) -> str:
+def shorten_call_id(rules: Rules, id_: str) -> str:
     """Return the call id, or an id derived from it, always the same, if it is empty or exceeds the vendor's limit."""
     limit = rules.call_id_limit
     return id_ if id_ and (limit is None or len(id_) <= limit) else make_id(id_, 0)

@@ -21,12 +21,11 @@ from victor_fp_wire.openai_responses.response import (
 )
 
 from victor_fp.core.deltas import Delta, ReasoningDelta, StateReported, ToolCallArguments
-from victor_fp.core.json import Json, JsonObject, ObjectChain, unroll
+from victor_fp.core.json import Json, JsonObject, ObjectChain, drop_nulls, unroll
 from victor_fp.core.protocols.openai_responses.items import (
     PARAGRAPH,
     ResponseCall,
     build_message_state,
-    drop_nulls,
     emit_arguments,
     emit_item,
     emit_message_metadata,

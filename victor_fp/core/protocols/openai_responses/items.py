@@ -32,7 +32,7 @@ from victor_fp.core.deltas import (
     ToolCallArguments,
     ToolCallStarted,
 )
-from victor_fp.core.json import Json, JsonObject
+from victor_fp.core.json import Json, JsonObject, drop_nulls
 from victor_fp.core.protocols.openai_responses.server_tools import note_server_tool
 from victor_fp.core.streaming.tool_call_drafts import make_id
 
@@ -147,8 +147,3 @@ def emit_arguments(item: ResponseCall, index: int, id_: str) -> list[Delta]:
     """Emit the complete arguments, or a custom tool's complete input."""
     text = item.input if isinstance(item, CustomToolCall) else item.arguments
     return [ToolCallArguments(index=index, id=id_, text=text)] if text else []
-
-
-def drop_nulls(raw: JsonObject) -> dict[str, Json]:
-    """Return the fields that are not None."""
-    return {name: value for name, value in raw.items() if value is not None}

@@ -9,7 +9,7 @@ import msgspec
 from victor_fp.core.dialects.responses import ResponsesDialect
 from victor_fp.core.long_running.background import is_background_request
 from victor_fp.core.protocols.openai_family import rules as family
-from victor_fp.core.protocols.openai_family.rules import find_policy, list_unsupported
+from victor_fp.core.protocols.openai_family.rules import list_unsupported, resolve_policy
 from victor_fp.core.requests import ChatRequest, Endpoint
 
 
@@ -43,7 +43,7 @@ def build_rules(endpoint: Endpoint, dialect: ResponsesDialect) -> ResponseRules:
 
 def apply_policy(rules: ResponseRules, request: ChatRequest, extras: Mapping[str, object]) -> ResponseRules:
     """Return the rules restricted by the policy of the request's model and by the caller's `extra_body`."""
-    dialect, policy = rules.dialect, find_policy(rules.dialect.models, request)
+    dialect, policy = rules.dialect, resolve_policy(rules.dialect.models, request)
     refuses = rules.refuses if policy is None else rules.refuses | policy.refuses
     by_model = dialect.encrypted_reasoning == "by_model"
     reasons = not (by_model and "reasoning_effort" in refuses)

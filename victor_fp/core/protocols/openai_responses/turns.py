@@ -9,13 +9,13 @@ import msgspec
 from msgspec import UNSET, UnsetType
 from victor_fp_wire.openai_responses import request as wire
 
+from victor_fp.core.conversation import Block, read_turn_state, split_assistant_turn
 from victor_fp.core.dialects.responses import ResponsesDialect
 from victor_fp.core.json import Json, encode_json
 from victor_fp.core.protocols.openai_family.rules import accept_messages, join_texts, read_result
-from victor_fp.core.protocols.openai_family.tools import fit_call_id
+from victor_fp.core.protocols.openai_family.tools import shorten_call_id
 from victor_fp.core.protocols.openai_responses.parts import BREAKPOINT, build_parts, build_result_part
 from victor_fp.core.protocols.openai_responses.rules import ResponseRules
-from victor_fp.core.request_building.conversation import Block, read_turn_state, split_assistant_turn
 from victor_fp.core.request_building.stored_state import count_stored
 from victor_fp.core.requests import Adjustment, ChatRequest
 from victor_fp.core.types import FilePart, ImagePart, Message, TextPart
@@ -79,7 +79,7 @@ def _build_result(
         output = [build_result_part(TextPart(text=text), BREAKPOINT)]
     else:
         output = text or rules.dialect.empty_result
-    id_ = fit_call_id(rules, message.tool_call_id or "")
+    id_ = shorten_call_id(rules, message.tool_call_id or "")
     if custom:
         return wire.CustomToolCallOutputItem(call_id=id_, output=output)
     return wire.FunctionCallOutputItem(call_id=id_, output=output)
@@ -220,7 +220,7 @@ def _build_call(rules: ResponseRules, turn: _Turn, block: Block) -> wire.Functio
     id_ = _to_text(state.get("id")) if turn.keeps_ids else UNSET
     caller = state.get("caller")
     caller_value = dict(caller) if isinstance(caller, Mapping) else UNSET
-    call_id = fit_call_id(rules, block.id)
+    call_id = shorten_call_id(rules, block.id)
     if _is_custom(block):
         return wire.CustomToolCallItem(
             call_id=call_id,

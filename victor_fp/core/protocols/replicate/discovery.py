@@ -8,9 +8,10 @@ from functools import partial
 from victor_fp_wire.replicate.operations import GetCollection, GetModel
 from victor_fp_wire.replicate.response import Model
 
+from victor_fp.core.catalogue.spec import ModelInfo
 from victor_fp.core.dialects.replicate import ReplicateDialect
 from victor_fp.core.json import Json, Undecodable
-from victor_fp.core.protocols import Discovery, ModelInfo
+from victor_fp.core.protocols import Discovery
 from victor_fp.core.protocols.operations import build_decoder, build_request
 from victor_fp.core.requests import Endpoint, HttpRequest
 

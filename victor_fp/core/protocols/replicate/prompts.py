@@ -9,15 +9,15 @@ import msgspec
 from msgspec import UNSET, UnsetType
 from victor_fp_wire.replicate.request import InputMessage
 
-from victor_fp.core.json import encode_json
-from victor_fp.core.models.replicate import Inputs
-from victor_fp.core.request_building.conversation import (
+from victor_fp.core.conversation import (
     INSTRUCTIONS,
     SYSTEM_MOVED,
     index_tool_names,
     split_assistant_turn,
     split_system,
 )
+from victor_fp.core.dialects.policies.replicate import Inputs
+from victor_fp.core.json import encode_json
 from victor_fp.core.request_building.data_urls import build_data_url
 from victor_fp.core.requests import Adjustment
 from victor_fp.core.types import ImagePart, Message, TextPart

@@ -12,10 +12,10 @@ from victor_fp_wire.replicate.operations import CreateDeploymentPrediction, Crea
 from victor_fp_wire.replicate.request import ModelInput, PredictionRequest, VersionPredictionRequest
 
 from victor_fp.core.dialects.chat import find_nearest_effort
+from victor_fp.core.dialects.policies.replicate import Inputs, OptionName
 from victor_fp.core.dialects.replicate import ReplicateDialect
 from victor_fp.core.faults import Fault, InvalidRequest
 from victor_fp.core.json import Json
-from victor_fp.core.models.replicate import Inputs, OptionName
 from victor_fp.core.protocols.operations import build_chat
 from victor_fp.core.protocols.replicate.model_names import SPELLINGS, parse_model
 from victor_fp.core.protocols.replicate.prompts import Prompt, build_prompt

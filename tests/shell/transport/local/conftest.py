@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.shell.local.fake_llama import TINY_BYTES, FakeLlama
-from victor_fp.shell.local.engine_process import POOL
-from victor_fp.shell.local.small_model import PackagedModel
+from tests.shell.transport.local.fake_llama import TINY_BYTES, FakeLlama
+from victor_fp.shell.transport.local.engine_process import POOL
+from victor_fp.shell.transport.local.small_model import PackagedModel
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from victor_fp.core.batching.types import BatchHandle, BatchResult, BatchStatus,
 from victor_fp.core.faults import Cancelled, Fault, InvalidResponse, TimedOut
 from victor_fp.core.json import encode_json
 from victor_fp.core.protocols import Codec
-from victor_fp.core.protocols.batches import BatchCodec
+from victor_fp.core.protocols.batches.codec import BatchCodec
 from victor_fp.core.requests import Endpoint
 from victor_fp.core.responses.completions import ResponseContext, read_completion, with_context
 from victor_fp.core.types import CompletionResponse

@@ -11,7 +11,7 @@ from victor_fp.core.catalogue.batches import find_batch_support
 from victor_fp.core.catalogue.entries import GROUPS
 from victor_fp.core.catalogue.spec import CREDENTIAL_CHAINS, ProviderSpec, Setting
 from victor_fp.core.protocols import Codec, codec_for
-from victor_fp.core.request_building.endpoints import build_endpoint
+from victor_fp.core.protocols.endpoints import build_endpoint
 from victor_fp.core.result import outcome
 
 HEAD = """\

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal, TypeAlias
 
@@ -9,6 +10,7 @@ import msgspec
 
 from victor_fp.core.json import Json, decode_json
 from victor_fp.core.requests import Adjustment
+from victor_fp.core.streaming.tool_call_drafts import make_id
 from victor_fp.core.types import Message, TextPart, ToolCall
 
 BlockKind: TypeAlias = Literal["text", "reasoning", "refusal", "tool_call", "opaque"]
@@ -117,6 +119,23 @@ def wrap_arguments(arguments: Mapping[str, Json] | str) -> dict[str, Json]:
     """Return call arguments as an object; text that is not one is wrapped, as `WRAPPED_ARGUMENTS` says."""
     read = read_call_arguments(arguments)
     return {"invalid_json": read} if isinstance(read, str) else read
+
+
+def fit_call_id(id_: str, accepted: re.Pattern[str]) -> str:
+    """Return the id of a call, or an id derived from it, always the same, if the vendor does not accept it.
+
+    >>> fit_call_id("call/1", re.compile("[a-z0-9]+")) == fit_call_id("call/1", re.compile("[a-z0-9]+")) != "call/1"
+    True
+    """
+    return id_ if accepted.fullmatch(id_) else make_id(id_, 0)
+
+
+def build_result_text(message: Message) -> str:
+    """Return the text of a tool result. In formats without a field for failures, that of a failed call starts with "Error"."""
+    text = message.text
+    if not message.is_error or text.lower().startswith("error"):
+        return text
+    return f"Error: {text}" if text else "Error"
 
 
 def _build_call_block(call: ToolCall) -> Block:

@@ -9,8 +9,8 @@ from typing import Any
 import msgspec
 import pytest
 
-from tests.shell.local.fake_llama import FakeLlama
-from tests.shell.local.test_gguf import ARCHITECTURE, encode_head, encode_number
+from tests.shell.transport.local.fake_llama import FakeLlama
+from tests.shell.transport.local.test_gguf import ARCHITECTURE, encode_head, encode_number
 from victor_fp.core.faults import (
     ConnectionFailed,
     Fault,
@@ -23,8 +23,8 @@ from victor_fp.core.faults import (
 from victor_fp.core.requests import HttpRequest
 from victor_fp.providers.catalogue_provider import CatalogueProvider
 from victor_fp.providers.registry import ProviderRegistry
-from victor_fp.shell.local.transport import LocalTransport, choose_threads, count_processors
 from victor_fp.shell.transport.http import LazyTransport
+from victor_fp.shell.transport.local.transport import LocalTransport, choose_threads, count_processors
 from victor_fp.shell.transport.protocol import Transport, TransportResponse
 
 

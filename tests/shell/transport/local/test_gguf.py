@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from victor_fp.shell.local.gguf import read_trained_context
+from victor_fp.shell.transport.local.gguf import read_trained_context
 
 
 def encode_text(value: bytes) -> bytes:

@@ -12,8 +12,8 @@ import msgspec
 from returns.result import Failure, Result, Success
 
 from victor_fp.core.faults import Fault, InvalidRequest
-from victor_fp.shell.local.engine_process import Address, EngineProcess, EngineSettings
-from victor_fp.shell.local.engine_worker import build_parameters
+from victor_fp.shell.transport.local.engine_process import Address, EngineProcess, EngineSettings
+from victor_fp.shell.transport.local.engine_worker import build_parameters
 
 TINY_BYTES = b"GGUF" + bytes(range(256)) * 40
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from victor_fp.core.models.names import split_model_name
+from victor_fp.core.model_names import split_model_name
 
 
 @pytest.mark.parametrize(

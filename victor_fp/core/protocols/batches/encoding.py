@@ -8,7 +8,7 @@ from returns.result import Failure, Result, Success
 from victor_fp.core.batching.types import BatchItem, ItemContext
 from victor_fp.core.faults import Fault, InvalidRequest
 from victor_fp.core.jobs.rows import CheckedRow
-from victor_fp.core.protocols.batches import BatchCodec
+from victor_fp.core.protocols.batches.codec import BatchCodec
 from victor_fp.core.request_building.inputs import build_chat_request
 from victor_fp.core.requests import HttpRequest
 from victor_fp.core.result import outcome

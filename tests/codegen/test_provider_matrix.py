@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from victor_fp.codegen.provider_matrix import render_matrix
 from victor_fp.core.catalogue import CATALOGUE
 from victor_fp.core.catalogue.batches import BATCHES, find_batch_support
 from victor_fp.core.catalogue.entries import GROUPS
-from victor_fp.core.catalogue.matrix import render_matrix
 
 
 def test_every_provider_has_its_row_in_every_table() -> None:

@@ -23,8 +23,8 @@ import msgspec
 from returns.result import Failure, Result, Success
 
 from victor_fp.core.faults import Fault, InvalidResponse, ModelNotFound
-from victor_fp.shell.local.small_model import PackagedModel
 from victor_fp.shell.transport.interception import VARIABLE, is_offline
+from victor_fp.shell.transport.local.small_model import PackagedModel
 
 Progress: TypeAlias = Callable[[int, int], None]
 """Called with the bytes done and the total bytes."""

@@ -18,12 +18,12 @@ from returns.result import Failure, Success
 from victor_fp.core.faults import Fault, InvalidRequest
 from victor_fp.core.requests import HttpRequest
 from victor_fp.core.result import outcome
-from victor_fp.shell.local.engine_process import POOL, Engine, EngineSettings
-from victor_fp.shell.local.exchange import send_request
-from victor_fp.shell.local.gguf import read_trained_context
-from victor_fp.shell.local.model_cache import ignore_progress, resolve
-from victor_fp.shell.local.package_fetch import Progress
-from victor_fp.shell.local.small_model import CHATML_WITH_TOOLS, SMALL_MODEL
+from victor_fp.shell.transport.local.engine_process import POOL, Engine, EngineSettings
+from victor_fp.shell.transport.local.exchange import send_request
+from victor_fp.shell.transport.local.gguf import read_trained_context
+from victor_fp.shell.transport.local.model_cache import ignore_progress, resolve
+from victor_fp.shell.transport.local.package_fetch import Progress
+from victor_fp.shell.transport.local.small_model import CHATML_WITH_TOOLS, SMALL_MODEL
 from victor_fp.shell.transport.protocol import TransportResponse
 
 T = TypeVar("T")

@@ -15,7 +15,7 @@ import h11
 
 from victor_fp.core.faults import ConnectionFailed, Fault, InvalidResponse, StreamInterrupted, TimedOut
 from victor_fp.core.requests import HttpRequest
-from victor_fp.shell.local.engine_process import Address, Engine
+from victor_fp.shell.transport.local.engine_process import Address, Engine
 
 _PIECE = 1 << 16
 

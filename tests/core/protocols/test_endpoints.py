@@ -14,7 +14,7 @@ from victor_fp.core.catalogue import CATALOGUE
 from victor_fp.core.faults import Fault, InvalidRequest
 from victor_fp.core.models.limits import find_context_window
 from victor_fp.core.protocols import codec_for
-from victor_fp.core.request_building.endpoints import apply_key_auth, build_endpoint
+from victor_fp.core.protocols.endpoints import apply_key_auth, build_endpoint
 from victor_fp.core.requests import Endpoint
 from victor_fp.core.result import outcome
 from victor_fp.core.types import Message

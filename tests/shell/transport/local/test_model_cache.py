@@ -12,13 +12,13 @@ import msgspec
 import pytest
 from returns.result import Failure, Result, Success
 
-from tests.shell.local.fake_llama import TINY_BYTES
+from tests.shell.transport.local.fake_llama import TINY_BYTES
 from victor_fp.core.faults import Fault, InvalidRequest, InvalidResponse, ModelNotFound
 from victor_fp.core.result import outcome
-from victor_fp.shell.local import model_cache
-from victor_fp.shell.local.model_cache import find_cache_directory, is_cached, resolve
-from victor_fp.shell.local.package_fetch import Fetched, Progress
-from victor_fp.shell.local.small_model import PackagedModel
+from victor_fp.shell.transport.local import model_cache
+from victor_fp.shell.transport.local.model_cache import find_cache_directory, is_cached, resolve
+from victor_fp.shell.transport.local.package_fetch import Fetched, Progress
+from victor_fp.shell.transport.local.small_model import PackagedModel
 
 
 class InMemory(msgspec.Struct, frozen=True):
@@ -58,13 +58,13 @@ def environment(tmp_path: Path) -> dict[str, str]:
 def test_the_small_model_is_fetched_once_and_found_afterwards(
     tiny: PackagedModel, environment: dict[str, str], tmp_path: Path
 ) -> None:
-    told: list[tuple[int, int]] = []
+    reported: list[tuple[int, int]] = []
     assert not is_cached(environment, tiny)
-    first = resolve(None, environment, small=tiny, fetch=Registry(), progress=lambda *step: told.append(step))
+    first = resolve(None, environment, small=tiny, fetch=Registry(), progress=lambda *step: reported.append(step))
     path = tmp_path / "cache" / "models" / "tiny.gguf"
     assert first == Success(path)
     assert path.read_bytes() == TINY_BYTES
-    assert told == [(0, 5000), (5000, 5000)]
+    assert reported == [(0, 5000), (5000, 5000)]
     assert is_cached(environment, tiny)
     assert resolve("tiny", environment, small=tiny, fetch=reject_fetch) == Success(path)
     assert resolve("", environment, small=tiny, fetch=reject_fetch) == Success(path)
