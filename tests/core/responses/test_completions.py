@@ -73,7 +73,7 @@ def test_an_error_event_in_place_of_a_body_is_classified() -> None:
 
 
 @pytest.mark.parametrize("body", [b"", b"data", b"<html>", b"database: down", b"[1]"])
-def test_other_text_is_no_stream(body: bytes) -> None:
+def test_other_text_is_not_read_as_a_stream(body: bytes) -> None:
     fault = read_body("openai", body)
     assert type(fault) is InvalidResponse
     assert "stream" not in fault.message

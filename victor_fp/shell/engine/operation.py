@@ -30,6 +30,7 @@ from victor_fp.shell.engine import telemetry
 from victor_fp.shell.engine.attempt import StreamAttempt
 from victor_fp.shell.engine.backend import BackendAttempt, Batch, BoundRequest, Kind, Split, TimeLimits
 from victor_fp.shell.engine.call_spec import CallSpec
+from victor_fp.shell.engine.nesting import NESTED
 from victor_fp.shell.engine.retry_loop import RetryLoop
 from victor_fp.shell.engine.split import SplitRequest
 from victor_fp.shell.engine.target import Target, TargetPool
@@ -58,7 +59,7 @@ class Operation(Generic[T]):
 
     def __init__(self, pool: TargetPool, kind: Kind[T], spec: CallSpec) -> None:
         """Start the clock and the plan, and notify observers."""
-        self._pool = pool
+        self._pool = pool = NESTED.get().get(pool, pool)
         self._kind = kind
         self._spec = spec
         self.records: tuple[AttemptRecord, ...] = ()
@@ -465,13 +466,12 @@ class Operation(Generic[T]):
             pool.answered[index] = pool.answered.get(index, 0) + 1
         if not pool.is_reported and not self._on_end:
             return
-        is_streamed = self._spec.stream
         arrivals = self._arrivals or ()
         sample = build_sample(
             self.records,
             provider=self._provider,
             model=self._model or (pool.plan[0].model if pool.plan else None),
-            streamed=is_streamed,
+            streamed=self._spec.stream,
             outcome=result,
             began=self._began,
             queued=self._queued,
