@@ -17,6 +17,7 @@ from tests.loopback import Received, Talk, serving
 from tests.managed_shapes import answer_hello, build_fallback, create_managed, fail_with_500, stream_hello
 from victor_fp.core import faults
 from victor_fp.core.protocols import ModelInfo
+from victor_fp.core.resilience.budget import Budget
 from victor_fp.core.resilience.pool import Borrow, Lent, lend
 from victor_fp.core.resilience.rate_limit import Limits
 from victor_fp.core.resilience.retry import RetryPolicy
@@ -66,6 +67,19 @@ class TestQuestionsAboutModels:
         async with serving(fail_with_500) as server, await create_managed(server.url) as provider:
             assert await provider.count_tokens("12345678", model="m") == 2
         assert server.received == []
+
+    async def test_a_result_that_needs_no_request_uses_no_permit_and_no_budget(self) -> None:
+        runtime = FakeRuntime()
+        async with serving(fail_with_500) as server:
+            async with await create_managed(
+                server.url,
+                runtime=runtime,
+                rate_limits=Limits(requests_per_minute=1),
+                budget=Budget(requests=1),
+            ) as provider:
+                for _ in range(3):
+                    assert await provider.count_tokens("12345678", model="m") == 2
+        assert (server.received, runtime.slept) == ([], [])
 
 
 class TestWrapping:

@@ -28,7 +28,7 @@ from victor_fp.core.telemetry.metrics import build_sample, record_sample
 from victor_fp.core.types import CompletionResponse, StreamChunk, Usage
 from victor_fp.shell.engine import telemetry
 from victor_fp.shell.engine.attempt import StreamAttempt
-from victor_fp.shell.engine.backend import BackendAttempt, Batch, BoundRequest, Kind, Split, TimeLimits
+from victor_fp.shell.engine.backend import BackendAttempt, Batch, BoundRequest, Kind, KnownResult, Split, TimeLimits
 from victor_fp.shell.engine.call_spec import CallSpec
 from victor_fp.shell.engine.nesting import NESTED
 from victor_fp.shell.engine.retry_loop import RetryLoop
@@ -241,7 +241,7 @@ class Operation(Generic[T]):
                 pass
             case Failure(fault):
                 return self._move_on(fault)
-        self._limiter, breaker = state.limiter, state.breaker
+        self._limiter, breaker = None if isinstance(bound, KnownResult) else state.limiter, state.breaker
         policy, timeout, uses_breaker = target.retries, spec.timeout or target.timeout, self._kind.uses_breaker
         if isinstance(bound, Split):
             # Each part has its own permits, retries, breaker reports and share of the budget.
@@ -300,7 +300,7 @@ class Operation(Generic[T]):
             if refusal is None and pool.store.now() >= order.deadline:
                 seconds = order.deadline - self._began
                 refusal = build_deadline_fault(self._provider, self._model, seconds, None)
-            if refusal is None and pool.budget is not None and not isinstance(bound, SplitRequest):
+            if refusal is None and pool.budget is not None and not isinstance(bound, SplitRequest | KnownResult):
                 refusal = await self._reserve_budget(pool.budget, order.deadline)
             now = pool.store.now()
             if refusal is not None:
