@@ -147,6 +147,10 @@ def read_options(given: Mapping[str, object], *, provider: str = "") -> Result[O
         options = msgspec.convert({**known, "unknown": unknown}, Options)
     except msgspec.ValidationError as error:
         return Failure(InvalidRequest(provider=provider, message=f"invalid option: {error}"))
+    except UnicodeEncodeError:
+        names = [name for name, value in known.items() if isinstance(value, str) and "\\ud" in ascii(value)]
+        message = f"{', '.join(names) or 'an option'}: lone surrogate, which cannot be encoded"
+        return Failure(InvalidRequest(provider=provider, message=message))
     if options.extra_headers:  # may contain the key of a gateway
         options = msgspec.structs.replace(options, extra_headers=HiddenValuesDict(options.extra_headers))
     return Success(options)

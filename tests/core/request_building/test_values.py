@@ -228,3 +228,10 @@ def test_an_option_that_contains_itself_and_has_integer_keys_is_refused() -> Non
     cyclic: dict[Any, Any] = {1: 2}
     cyclic["again"] = cyclic
     assert isinstance(build("openai", vendor_option=cyclic), InvalidRequest)
+
+
+@pytest.mark.parametrize("option", ["top_p", "tool_choice", "reasoning_effort", "extra_body", "extra_headers"])
+def test_an_option_of_another_type_with_a_lone_surrogate_is_named(option: str) -> None:
+    fault = build("openai", seed=1, **{option: "\ud800"})
+    assert isinstance(fault, InvalidRequest)
+    assert fault.message == f"{option}: lone surrogate, which cannot be encoded"
