@@ -68,7 +68,7 @@ def _is_stream(codec: Codec, body: bytes) -> bool:
     """Return whether a body that is not a completion is a stream in the protocol's framing."""
     if codec.json_frames:
         return body.startswith(b"{") and b"\n" in body
-    is_array = codec.array_framer is not None and body.startswith(b"[")
+    is_array = codec.array_framer is not None and body.startswith(b"[") and b"{" in body
     return is_array or _SSE_FIELD.match(body) is not None
 
 
