@@ -14,11 +14,13 @@ from returns.result import Failure, Result, Success
 from tests import openai_shapes as shapes
 from tests.acme import HI
 from tests.loopback import Received, Talk, serving
+from tests.managed_shapes import Echo
 from victor_fp.agent.provider_manager import ProviderManager, ProviderManagerConfig, ProviderState
 from victor_fp.core import faults
 from victor_fp.core.catalogue.spec import ModelInfo
 from victor_fp.core.types import CompletionResponse, StreamChunk
 from victor_fp.providers.base import BaseProvider, ProviderError
+from victor_fp.providers.custom_provider import CustomProvider
 from victor_fp.providers.errors import error_from
 from victor_fp.providers.factory import ManagedProvider, ProviderConfig
 from victor_fp.providers.registry import ProviderRegistry
@@ -484,3 +486,31 @@ async def test_state_requires_provider_name_and_model() -> None:
         assert manager.get_context_window() == 128_000
         provider.get_context_window = lambda model: 42  # type: ignore[attr-defined]  # a method of its own
         assert manager.get_context_window() == 42
+
+
+class Windowed(Echo):
+    """A class that knows the context windows of its models."""
+
+    def get_context_window(self, model: str) -> int:
+        return {"e-1": 4096}[model]
+
+
+@pytest.mark.parametrize(
+    "wrap",
+    [
+        lambda own: own,
+        CustomProvider,
+        lambda own: ManagedProvider(base_provider=own, config=ProviderConfig("echo", "e-1")),
+        lambda own: ManagedProvider(
+            base_provider=ManagedProvider(base_provider=own, config=ProviderConfig("echo", "e-1"))
+        ),
+    ],
+    ids=["plain", "custom", "managed", "managed twice"],
+)
+async def test_the_context_window_is_that_of_the_class(wrap: Callable[[BaseProvider], BaseProvider]) -> None:
+    async with ProviderManager({}, wrap(Windowed()), "e-1", config=NO_CHECKS) as manager:
+        assert manager.get_context_window() == 4096
+        await manager.detect_capabilities()
+        assert manager.get_context_window() == 4096
+        await manager.switch_model("unknown")
+        assert manager.get_context_window() == 128_000

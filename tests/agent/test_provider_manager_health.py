@@ -312,3 +312,18 @@ async def test_a_server_without_a_list_that_answers_is_healthy() -> None:
 
     async with serving(refuse_list) as one, build_acme(one.url) as provider:
         assert (await check_provider(provider, "m-1")).is_healthy
+
+
+async def test_info_reports_the_outcome_of_the_last_call() -> None:
+    async with serving(fail_with_500, answer_hello, reject_request) as server:
+        config = ProviderManagerConfig(enable_health_checks=False, auto_fallback=False)
+        async with ProviderManager(build_settings(acme=server), None, "m", "acme", config) as manager:
+            assert (manager.get_info()["is_healthy"], manager.get_info()["last_error"]) == (True, None)
+            await manager.chat_result(HI)
+            info = manager.get_info()
+            assert info["is_healthy"] is False
+            assert "500" in (info["last_error"] or "")
+            await manager.chat_result(HI)
+            assert (manager.get_info()["is_healthy"], manager.get_info()["last_error"]) == (True, None)
+            await manager.chat_result(HI)  # a request that the vendor rejects is the caller's fault
+            assert manager.get_info()["is_healthy"] is True

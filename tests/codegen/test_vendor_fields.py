@@ -63,6 +63,22 @@ def test_each_vendor_gets_the_fields_it_is_named_for() -> None:
     assert split.bases == {"SwiftParcel": "Parcel", "SlowMailParcel": "Parcel"}
 
 
+def test_a_list_limits_the_vendors_that_get_a_model() -> None:
+    marked: dict[str, object] = {
+        "type": "object",
+        "x-vendor-fields": ["slow-mail"],
+        "properties": {
+            "weight": {"type": "number", "x-vendor": ["swift", "slow-mail"]},
+            "insured": {"type": "boolean", "x-vendor": ["swift"]},
+        },
+    }
+    split = split_vendor_fields(slice_of(marked))
+    assert {name: [*read_properties(schema)] for name, schema in split.schemas.items()} == {
+        "Parcel": [],
+        "SlowMailParcel": ["weight"],
+    }
+
+
 def test_a_body_without_vendor_fields_is_not_split() -> None:
     marked: dict[str, object] = {"type": "object", "properties": {"weight": {"type": "number", "x-vendor": ["swift"]}}}
     assert split_vendor_fields(slice_of(marked)).schemas == {"Parcel": marked}
@@ -71,7 +87,11 @@ def test_a_body_without_vendor_fields_is_not_split() -> None:
 @pytest.mark.parametrize(
     ("schemas", "message"),
     [
-        ({"Parcel": {"x-vendor-fields": "together"}}, "the only value is 'apart'"),
+        ({"Parcel": {"x-vendor-fields": "together"}}, "expected 'apart' or a list of vendors"),
+        (
+            {"Parcel": {"x-vendor-fields": ["rail"], "properties": {"weight": {"x-vendor": ["swift"]}}}},
+            "lists 'rail', for which no property is marked",
+        ),
         (
             {
                 "Parcel": {"x-vendor-fields": "apart", "properties": {"weight": {"x-vendor": ["swift"]}}},

@@ -108,6 +108,12 @@ class CurrentProvider:
         health = self.health.get(name, Health())
         self.health[name] = observe(health, judge_fault(fault), seconds, SYSTEM.now() if now is None else now)
 
+    def learn_call(self, state: ProviderState, fault: Fault | None, seconds: float, now: float) -> None:
+        """Record the outcome of a call. Faults for which no fallback is used say nothing about the provider."""
+        self.learn(state.provider_name, fault, seconds, now)
+        if fault is None or fault.allows_fallback:
+            state.record_health(fault)
+
     async def close(self) -> None:
         """End the calls of this manager, and release its providers at once. Those held by no other are closed.
 

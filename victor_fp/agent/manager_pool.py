@@ -15,7 +15,6 @@ from victor_fp.core.faults import Fault, InvalidRequest, ProviderNotFound
 from victor_fp.core.resilience import fallback
 from victor_fp.core.resilience.bounds import MAX_SECONDS
 from victor_fp.core.resilience.fallback import FallbackPolicy
-from victor_fp.core.resilience.retry import RetryPolicy
 from victor_fp.core.result import outcome
 from victor_fp.providers.base import BaseProvider
 from victor_fp.providers.custom_provider import find_pool
@@ -23,15 +22,13 @@ from victor_fp.providers.provider_backend import ProviderBackend
 from victor_fp.shell.engine.backend import BackendAttempt, BoundRequest, Kind, TimeLimits
 from victor_fp.shell.engine.call_spec import CallSpec
 from victor_fp.shell.engine.in_flight import Interruptible, find_in_flight
+from victor_fp.shell.engine.nesting import NO_RETRIES
 from victor_fp.shell.engine.operation import Operation
 from victor_fp.shell.engine.target import ModelState, Target, TargetPool
 from victor_fp.shell.runtime import SYSTEM
 from victor_fp.shell.store.memory import MemoryCell
 
 T = TypeVar("T")
-
-NO_RETRIES = RetryPolicy(max_retries=0)
-"""Providers make their own retries."""
 
 
 class ManagerPool(TargetPool):
@@ -94,10 +91,10 @@ class ManagerPool(TargetPool):
             backend=ProviderBackend(provider) if own is None else PoolBackend(own, getattr(provider, "base_url", None)),
             model=state.model,
             timeout=MAX_SECONDS if own is not None else timeout if self._spec.stream else timeout * attempts,
-            retries=NO_RETRIES,
+            retries=NO_RETRIES,  # providers make their own
             shared_state=ModelState(breaker=MemoryCell(None, SYSTEM.now), limiter=None),
             in_flight=find_in_flight(provider),
-            on_attempt=partial(self._failover.current.learn, state.provider_name),
+            on_attempt=partial(self._failover.current.learn_call, state),
         )
 
 

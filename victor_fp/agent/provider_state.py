@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -30,7 +31,7 @@ class ProviderState:
     provider_name: str
     model: str
     is_healthy: bool = True
-    """True until a call or check fails."""
+    """True until a call or check fails, and again after one that succeeds."""
     last_error: str | None = None
     runtime_capabilities: ProviderRuntimeCapabilities | None = None
     switch_count: int = 0
@@ -92,16 +93,29 @@ def describe_state(state: ProviderState | None) -> ProviderInfo:
 
 
 def compute_context_window(state: ProviderState) -> int:
-    """Return the context window in tokens: as discovered, as reported by the provider, else as configured."""
-    if state.runtime_capabilities is not None:
-        return state.runtime_capabilities.context_window
-    own = getattr(state.provider, "get_context_window", None)
-    if callable(own):
+    """Return the context window in tokens: as discovered, as reported by the provider's class, else as configured."""
+    found = state.runtime_capabilities
+    if found is not None and found.source == "discovered":
+        return found.context_window
+    own = _find_own_window(state.provider)
+    if own is not None:
         try:
             window = own(state.model)
         except Exception:  # code of a custom provider; the configured value is used
             window = None
         if isinstance(window, int) and window > 0:
             return window
+    if found is not None:
+        return found.context_window
     catalogue, reported = ProviderRegistry.catalogue(), load_limits(os.environ)
     return find_context_window(state.provider_name, state.model, catalogue, reported)
+
+
+def _find_own_window(provider: object) -> Callable[[str], object] | None:
+    """Return the method `get_context_window` of a provider, or of the one that it wraps."""
+    while isinstance(provider, BaseProvider):
+        own: object = getattr(provider, "get_context_window", None)
+        if callable(own):
+            return own
+        provider = getattr(provider, "provider", None)
+    return None

@@ -9,7 +9,10 @@ from victor_fp.codegen.schema import SchemaNode, Schemas, to_list, to_pascal_cas
 MARK = "x-vendor"
 """On a property: the vendors that accept it; without it, the property belongs to the format."""
 APART = "x-vendor-fields"
-"""On a request body: `apart` moves every marked property into models of the vendors it is marked for."""
+"""On a request body: `apart` moves every marked property into models of the vendors it is marked for.
+
+A list of vendors limits the models to these; the properties of others are described only, for comparison with their documents.
+"""
 
 
 def split_vendor_fields(sliced: Slice) -> Slice:
@@ -26,9 +29,9 @@ def split_vendor_fields(sliced: Slice) -> Slice:
         schema = to_schema(schemas.get(root))
         if APART not in schema:
             continue
-        if schema[APART] != "apart":
-            raise CodegenFailed(f"{root}: {APART} is {schema[APART]!r}; the only value is 'apart'")
         common, apart = _split(root, schema)
+        if schema[APART] != "apart":
+            apart = _select(root, schema[APART], apart)
         schemas[root] = common
         for name, component in apart.items():
             if name in schemas:
@@ -37,6 +40,21 @@ def split_vendor_fields(sliced: Slice) -> Slice:
             roots[name] = None
             bases[name] = root
     return sliced._replace(schemas=schemas, request_roots=tuple(roots), bases=bases)
+
+
+def _select(root: str, vendors: object, apart: Schemas) -> Schemas:
+    """Return the components of the listed vendors."""
+    if not isinstance(vendors, list):
+        raise CodegenFailed(f"{root}: {APART} is {vendors!r}; expected 'apart' or a list of vendors")
+    names = {_name_component(str(vendor), root): vendor for vendor in vendors}
+    for name, vendor in names.items():
+        if name not in apart:
+            raise CodegenFailed(f"{root}: {APART} lists {vendor!r}, for which no property is marked")
+    return {name: component for name, component in apart.items() if name in names}
+
+
+def _name_component(vendor: str, root: str) -> str:
+    return f"{to_pascal_case(vendor)}{to_pascal_case(root)}"
 
 
 def _split(root: str, schema: SchemaNode) -> tuple[SchemaNode, Schemas]:
@@ -51,6 +69,6 @@ def _split(root: str, schema: SchemaNode) -> tuple[SchemaNode, Schemas]:
             by_vendor.setdefault(vendor, {})[name] = value
     body = {key: value for key, value in schema.items() if key != APART} | {"properties": common}
     return body, {
-        f"{to_pascal_case(vendor)}{to_pascal_case(root)}": {"type": "object", "properties": properties}
+        _name_component(vendor, root): {"type": "object", "properties": properties}
         for vendor, properties in by_vendor.items()
     }

@@ -12,6 +12,7 @@ from typing_extensions import TypedDict
 
 from victor_fp.core.faults import Fault, InvalidRequest
 from victor_fp.core.json import Json
+from victor_fp.core.json.keys import convert_keys
 from victor_fp.core.security.secrets import HiddenValuesDict
 
 ReasoningEffort: TypeAlias = Literal["none", "minimal", "low", "medium", "high", "xhigh", "max"]
@@ -122,13 +123,18 @@ _KNOWN = frozenset(Options.__struct_fields__) - {"unknown"}
 
 def read_options(given: Mapping[str, object], *, provider: str = "") -> Result[Options, Fault]:
     """Convert options to typed values, or return InvalidRequest with the invalid option. None counts as not set."""
-    present = {name: value for name, value in given.items() if value is not None and name not in _SHELL}
+    present = convert_keys({name: value for name, value in given.items() if value is not None and name not in _SHELL})
     if not present:
         return Success(NO_OPTIONS)
+    if isinstance(present, str):
+        return Failure(InvalidRequest(provider=provider, message=present))
     known = {name: value for name, value in present.items() if name in _KNOWN}
     unknown = {name: value for name, value in present.items() if name not in _KNOWN}
     if isinstance(stop := known.get("stop"), str):
         known["stop"] = (stop,)
+    if isinstance(choice := known.get("tool_choice"), Mapping) and choice.keys() != {"name"}:
+        message = "tool_choice: expected 'auto', 'none', 'required' or {'name': tool}"
+        return Failure(InvalidRequest(provider=provider, message=message))
     if "response_format" in known:
         format_ = _read_format(known["response_format"])
         if format_ is None:
@@ -141,6 +147,10 @@ def read_options(given: Mapping[str, object], *, provider: str = "") -> Result[O
         options = msgspec.convert({**known, "unknown": unknown}, Options)
     except msgspec.ValidationError as error:
         return Failure(InvalidRequest(provider=provider, message=f"invalid option: {error}"))
+    except UnicodeEncodeError:
+        names = [name for name, value in known.items() if isinstance(value, str) and "\\ud" in ascii(value)]
+        message = f"{', '.join(names) or 'an option'}: lone surrogate, which cannot be encoded"
+        return Failure(InvalidRequest(provider=provider, message=message))
     if options.extra_headers:  # may contain the key of a gateway
         options = msgspec.structs.replace(options, extra_headers=HiddenValuesDict(options.extra_headers))
     return Success(options)

@@ -60,6 +60,11 @@ class ChatRequest(msgspec.Struct, frozen=True, kw_only=True, gc=False):
         """Whether the caller limited the length of the response."""
         return self.max_tokens is not None and self.max_tokens != DEFAULT_MAX_TOKENS
 
+    @property
+    def has_tools(self) -> bool:
+        """Whether there are tools to choose from: the caller's, or those of `extra_body`, such as server tools."""
+        return bool(self.tools or self.options.extra_body.get("tools"))
+
 
 class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
     """One provider at one base URL: its catalogue entry with the settings filled in."""
@@ -232,7 +237,7 @@ def _list_overrides(
             yield path + name, "removed"
         elif isinstance(before, Mapping) and isinstance(value, Mapping):
             yield from _list_overrides(before, value, f"{path}{name}.")
-        elif before != value:
+        elif before not in (value, []):  # of an empty array nothing is lost
             yield path + name, "replaced"
 
 

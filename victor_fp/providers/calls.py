@@ -196,10 +196,10 @@ def build_chat_spec(
         return Failure(InvalidRequest(provider=provider, message=wrong))
     named = cast("str | None", model)
     if not isinstance(priority, Priority):
-        try:
-            priority = Priority(priority)  # type: ignore[arg-type]  # the enum validates it
-        except ValueError:
+        found = next((one for one in Priority if isinstance(priority, int | float) and one == priority), None)
+        if found is None:
             return _build_invalid(provider, "priority", "a Priority", priority)
+        priority = found
     timeout: float | None = None
     deadline: float | None = None
     if "timeout" in options or "deadline" in options:
@@ -322,7 +322,8 @@ def _build_retrieval_spec(
 def _find_repair_problem(repairs: object, options: Mapping[str, Any], *, stream: bool) -> str | None:
     """Return why `repair` cannot be used; None if it can."""
     if not isinstance(repairs, int) or isinstance(repairs, bool) or repairs < 0:
-        return f"expected a non-negative integer, got {repairs!r:.40}"
+        shown = repr(repairs)[:40] if isinstance(repairs, int | str) else type(repairs).__name__
+        return f"expected a non-negative integer, got {shown}"
     if not repairs:
         return None
     if stream:

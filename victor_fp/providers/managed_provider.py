@@ -194,7 +194,7 @@ class ManagedProvider(Provider):
         """Return a pool of the first target only. An overridden method is called instead of the backend."""
         target = replace(self._pool.targets[0], health=None, on_attempt=None)  # only chats count
         if method is not None and is_overridden(self.provider, method):
-            target = replace(target, backend=ProviderBackend(self.provider))
+            target = replace(target, backend=ProviderBackend(self.provider, replaces_retries=True))
         elif isinstance(self.provider, CatalogueProvider):
             target = replace(target, backend=self.provider.backend)
         pool = self._pool

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import AbstractContextManager, nullcontext, suppress
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext, suppress
 from functools import partial
 from typing import Any, Generic, TypeVar, cast
 
@@ -24,22 +24,28 @@ from victor_fp.providers.errors import build_provider_fault, unwrap_or_raise
 from victor_fp.providers.guarded import replace_breaker
 from victor_fp.providers.provider import Provider
 from victor_fp.providers.runtime_capabilities import ProviderRuntimeCapabilities
-from victor_fp.shell.engine.backend import Backend, BackendAttempt, Batch, BoundRequest, Kind, TimeLimits
+from victor_fp.shell.engine.backend import Backend, BackendAttempt, Batch, BoundRequest, Kind, Split, TimeLimits
 from victor_fp.shell.engine.call_spec import CallSpec
-from victor_fp.shell.engine.http_backend import TOKEN_COUNT, digest_scope
+from victor_fp.shell.engine.http_backend import TOKEN_COUNT, HttpBackend, digest_scope
 from victor_fp.shell.engine.model_list import ModelPage
+from victor_fp.shell.engine.nesting import build_nested_pool, replace_pool
 from victor_fp.shell.engine.operation import Operation
 from victor_fp.shell.engine.target import TargetPool
 from victor_fp.shell.transport.errors import build_timeout_fault
 
 T = TypeVar("T")
 
-CHAT_METHODS = ("chat_result", "chat")
-EMBED_METHODS = ("embed_result", "embed")
-RERANK_METHODS = ("rerank_result", "rerank")
-STREAM_METHODS = ("stream_result", "stream_chat", "stream")
-"""Equivalent methods; the one overridden in the most derived class is used, in this order if there are several."""
-ENGINE_METHODS = (*CHAT_METHODS, *STREAM_METHODS, *EMBED_METHODS, *RERANK_METHODS)
+METHODS: Mapping[str, tuple[str, ...]] = {
+    "completion": ("chat_result", "chat"),
+    "stream": ("stream_result", "stream_chat", "stream"),
+    "embedding": ("embed_result", "embed"),
+    "ranking": ("rerank_result", "rerank"),
+    "models": ("list_models_result", "list_models"),
+    "token_count": ("count_tokens",),
+    "capabilities": ("discover_capabilities",),
+}
+"""Equivalent methods by kind of operation; the one overridden in the most derived class is used, in this order if there are several."""
+ENGINE_METHODS = tuple(name for kind in ("completion", "stream", "embedding", "ranking") for name in METHODS[kind])
 """Methods whose calls run on the engine."""
 
 
@@ -56,10 +62,21 @@ _NO_HEADERS: Mapping[str, str] = {}
 class ProviderBackend:
     """A provider as a backend, used through its public methods."""
 
-    def __init__(self, provider: BaseProvider, *, replaces_breaker: bool = False) -> None:
-        """`replaces_breaker`: the target has a breaker, which is used instead of the provider's own."""
+    def __init__(
+        self, provider: BaseProvider, *, replaces_breaker: bool = False, replaces_retries: bool = False
+    ) -> None:
+        """`replaces_breaker`: the target has a breaker, which is used instead of the provider's own.
+
+        `replaces_retries`: likewise the retries; what a catalogue provider does not override then uses its HTTP backend.
+        """
         self._provider = provider
         self._replaces_breaker = replaces_breaker
+        self._http: HttpBackend | None = None
+        self._pools: tuple[TargetPool, TargetPool] | None = None
+        if replaces_retries and isinstance(provider, CatalogueProvider):
+            pool = provider.engine_pool
+            self._http = provider.backend
+            self._pools = (pool, build_nested_pool(pool, replaces_breaker=replaces_breaker))
 
     @property
     def name(self) -> str:
@@ -79,24 +96,18 @@ class ProviderBackend:
 
     async def bind(
         self, kind: Kind[T], spec: CallSpec, model: str, options: Mapping[str, Any]
-    ) -> Result[BoundRequest[T], Fault]:
+    ) -> Result[BoundRequest[T] | Split[T], Fault]:
         """Bind the method to call and its arguments."""
         provider = self._provider
+        if self._http is not None and not is_any_overridden(provider, METHODS.get(kind.name, ())):
+            return await self._http.bind(kind, spec, model, options)
         match kind.name:
             case "models":
-                return Success(
-                    cast("BoundRequest[T]", ProviderRequest(provider, model, partial(_list_models, provider)))
-                )
+                return Success(self._build_request(model, partial(_list_models, provider)))
             case "token_count":
-                count = partial(_count_tokens, provider, spec)
-                return Success(cast("BoundRequest[T]", ProviderRequest(provider, model, count)))
+                return Success(self._build_request(model, partial(_count_tokens, provider, spec)))
             case "capabilities":
-                return Success(
-                    cast(
-                        "BoundRequest[T]",
-                        ProviderRequest(provider, model, lambda: provider.discover_capabilities(model)),
-                    )
-                )
+                return Success(self._build_request(model, lambda: provider.discover_capabilities(model)))
             case "embedding" | "ranking":
                 return self._bind_retrieval(kind.name, spec, model, options)
             case "completion" | "stream":
@@ -105,7 +116,7 @@ class ProviderBackend:
                 return Failure(InvalidRequest(provider=self.name, model=model, message=f"{kind.name} is not supported"))
         if not model:
             return Failure(InvalidRequest(provider=self.name, message=describe_missing_model(self.name)))
-        method = find_overridden_method(provider, STREAM_METHODS if kind.name == "stream" else CHAT_METHODS)
+        method = find_overridden_method(provider, METHODS[kind.name])
         # Other keywords depend on the provider; temperature and max_tokens are in every signature.
         arguments: dict[str, Any] = {
             "model": model,
@@ -115,14 +126,9 @@ class ProviderBackend:
             **options,
         }
         messages = list(spec.messages)
-        bound = ProviderRequest(
-            provider,
-            model,
-            lambda: getattr(provider, method)(messages, **arguments),
-            is_stream=kind.name == "stream",
-            replaces_breaker=self._replaces_breaker,
-        )
-        return Success(cast("BoundRequest[T]", bound))
+        is_stream = kind.name == "stream"
+        call = partial(getattr(provider, method), messages, **arguments)
+        return Success(self._build_request(model, call, is_stream=is_stream))
 
     def _bind_retrieval(
         self, kind: str, spec: CallSpec, model: str, options: Mapping[str, Any]
@@ -132,15 +138,18 @@ class ProviderBackend:
             return Failure(InvalidRequest(provider=self.name, message="model is empty"))
         texts = list(spec.texts)
         arguments: tuple[Any, ...] = (texts,) if kind == "embedding" else (spec.query, texts)
-        method = find_overridden_method(provider, EMBED_METHODS if kind == "embedding" else RERANK_METHODS)
+        method = find_overridden_method(provider, METHODS[kind])
         keywords = {"model": model, **options}
-        return Success(
-            ProviderRequest(
-                provider,
-                model,
-                lambda: getattr(provider, method)(*arguments, **keywords),
-                replaces_breaker=self._replaces_breaker,
-            )
+        return Success(self._build_request(model, partial(getattr(provider, method), *arguments, **keywords)))
+
+    def _build_request(self, model: str, call: Callable[[], Any], *, is_stream: bool = False) -> BoundRequest[Any]:
+        return ProviderRequest(
+            self._provider,
+            model,
+            call,
+            is_stream=is_stream,
+            replaces_breaker=self._replaces_breaker,
+            pools=self._pools,
         )
 
     async def aclose(self) -> None:
@@ -151,7 +160,7 @@ class ProviderBackend:
 class ProviderRequest:
     """A call of a provider's method."""
 
-    __slots__ = ("call", "is_stream", "model", "provider", "replaces_breaker")
+    __slots__ = ("call", "is_stream", "model", "pools", "provider", "replaces_breaker")
 
     def __init__(
         self,
@@ -161,16 +170,28 @@ class ProviderRequest:
         *,
         is_stream: bool = False,
         replaces_breaker: bool = False,
+        pools: tuple[TargetPool, TargetPool] | None = None,
     ) -> None:
+        """`pools`: the provider's pool, and the one that replaces it within attempts."""
         self.provider = provider
         self.model = model
         self.call = call
         self.is_stream = is_stream
         self.replaces_breaker = replaces_breaker
+        self.pools = pools
 
-    def enter_provider(self) -> AbstractContextManager[None]:
-        """Return the context in which the provider's code runs."""
-        return replace_breaker(self.provider) if self.replaces_breaker else nullcontext()
+    @contextmanager
+    def enter_provider(self) -> Iterator[None]:
+        """Enter the context in which the provider's code runs."""
+        with (
+            replace_breaker(self.provider) if self.replaces_breaker else nullcontext(),
+            nullcontext() if self.pools is None else replace_pool(*self.pools),
+        ):
+            yield
+
+    def find_records(self, fault: Fault) -> tuple[AttemptRecord, ...]:
+        """Return the attempts that the provider made itself, in place of those of the caller."""
+        return fault.attempts if self.pools is None else ()
 
     def start(self, limits: TimeLimits) -> BackendAttempt[Any]:
         """Start an attempt."""
@@ -206,7 +227,7 @@ class ProviderAttempt(Generic[T]):
             result: Result[Any, Fault] = value
             match outcome(result):
                 case Failure(fault):
-                    self.records = fault.attempts
+                    self.records = request.find_records(fault)
                     return Failure(request.with_context(fault))
                 case Success(value):
                     pass
@@ -252,7 +273,7 @@ class ProviderStreamAttempt:
                 result: Result[StreamChunk, Fault] = item
                 match outcome(result):
                     case Failure(fault):
-                        self.records = fault.attempts
+                        self.records = request.find_records(fault)
                         return Failure(request.with_context(fault))
                     case Success(item):
                         pass
@@ -334,9 +355,16 @@ def is_overridden(provider: BaseProvider, name: str) -> bool:
 
 def can_run_on_http(kind: type[BaseProvider]) -> bool:
     """Return whether the HTTP backend can be used instead of the methods of a class: none of them is overridden."""
-    return issubclass(kind, CatalogueProvider) and all(
-        getattr(kind, name) is getattr(CatalogueProvider, name) for name in ENGINE_METHODS
-    )
+    return issubclass(kind, CatalogueProvider) and not _has_own(kind, ENGINE_METHODS)
+
+
+def is_any_overridden(provider: BaseProvider, names: Sequence[str]) -> bool:
+    """Return whether a catalogue provider has one of the methods of its own."""
+    return any(name in vars(provider) for name in names) or _has_own(type(provider), names)
+
+
+def _has_own(kind: type[BaseProvider], names: Sequence[str]) -> bool:
+    return any(getattr(kind, name) is not getattr(CatalogueProvider, name) for name in names)
 
 
 def choose_backend(provider: BaseProvider, *, replaces_breaker: bool) -> Backend:
@@ -344,10 +372,9 @@ def choose_backend(provider: BaseProvider, *, replaces_breaker: bool) -> Backend
 
     `replaces_breaker`: the target has a breaker, which is used instead of the provider's own.
     """
-    is_replaced = any(name in vars(provider) for name in ENGINE_METHODS)
-    if isinstance(provider, CatalogueProvider) and can_run_on_http(type(provider)) and not is_replaced:
+    if isinstance(provider, CatalogueProvider) and not is_any_overridden(provider, ENGINE_METHODS):
         return provider.backend
-    return ProviderBackend(provider, replaces_breaker=replaces_breaker)
+    return ProviderBackend(provider, replaces_breaker=replaces_breaker, replaces_retries=True)
 
 
 def has_content(chunk: StreamChunk) -> bool:

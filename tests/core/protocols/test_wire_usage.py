@@ -107,6 +107,30 @@ def test_every_body_of_an_operation_is_used(document: str) -> None:
     assert unused == set()
 
 
+@pytest.mark.parametrize("document", DOCUMENTS)
+@pytest.mark.parametrize("side", ["request", "response"])
+def test_every_model_is_part_of_a_body_that_is_used(document: str, side: str) -> None:
+    """Models of vendors, and of parts of multipart bodies, are in no body of an operation: they are imported."""
+    module = f"victor_fp_wire.{document}.{side}"
+    path = Path(importlib.import_module(module).__file__ or "")
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    defined = {node.name: node for node in tree.body if isinstance(node, ast.ClassDef)}
+    inside = {
+        name.id
+        for statement in tree.body
+        for name in ast.walk(statement)
+        if isinstance(name, ast.Name) and name.id != getattr(statement, "name", None)
+    }
+    bodies = {
+        name_of(body, document)
+        for item in list_operations(document).values()
+        for role in ROLES
+        if (body := getattr(item, role))
+    }
+    imported = {name for owner, name in collect_imports() if owner.startswith(f"victor_fp_wire.{document}")}
+    assert defined.keys() - inside - bodies - imported == set()
+
+
 def test_the_exceptions_are_still_needed() -> None:
     for document, name in DECODED_BY_FIELD:
         fields = msgspec.structs.fields(getattr(importlib.import_module(f"victor_fp_wire.{document}.response"), name))

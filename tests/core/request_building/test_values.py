@@ -177,3 +177,61 @@ def test_depth_of_cyclic_values_is_bounded() -> None:
     assert measure_depth(shared) == 60
     values: list[Any] = [1, {}, {"a": 1}, {"a": [1]}, ({},)]
     assert [measure_depth(one) for one in values] == [0, 1, 1, 2, 2]
+
+
+@pytest.mark.parametrize("provider", PROVIDERS)
+def test_integer_keys_of_options_are_sent_as_strings(provider: str) -> None:
+    def send(**options: Any) -> dict[str, Any]:
+        model = "owner/name" if provider == "replicate" else "m"
+        built = replay.request(provider, HI, model=model, settings=SETTINGS.get(provider), **options)
+        body = built.unwrap().json()
+        assert isinstance(body, dict)
+        return body
+
+    assert send(logit_bias={50: 1, 60: [{7: 2}]}) == send(logit_bias={"50": 1, "60": [{"7": 2}]})
+    own = send(extra_body={"logit_bias": {"50": 2}})
+    assert send(extra_body={"logit_bias": {50: 2}}) == own
+    if provider != "replicate":  # whose options are in a nested object
+        assert send(logit_bias={"50": 1}, extra_body={"logit_bias": {50: 2}}) == own
+
+
+@pytest.mark.parametrize("provider", PROVIDERS)
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"logit_bias": {None: 1}}, "logit_bias: keys must be strings, got None"),
+        ({"vendor_option": [{"a": {True: 1}}]}, "vendor_option: keys must be strings, got True"),
+        ({"extra_body": {b"a": 1}}, "extra_body: keys must be strings, got b'a'"),
+        ({"extra_headers": {1: "a"}}, "extra_headers: keys must be strings, got 1"),
+        ({"tool_choice": {"tool": "f"}}, "tool_choice: expected 'auto', 'none', 'required' or {'name': tool}"),
+        (
+            {"tool_choice": {"type": "function", "function": {"name": "f"}}},
+            "tool_choice: expected 'auto', 'none', 'required' or {'name': tool}",
+        ),
+    ],
+)
+def test_other_keys_are_refused_by_name(provider: str, options: dict[str, Any], message: str) -> None:
+    fault = build(provider, **options)
+    assert isinstance(fault, InvalidRequest)
+    assert fault.message == message
+
+
+@pytest.mark.parametrize("provider", ["anthropic", "bedrock"])
+def test_a_key_of_a_tools_schema_that_is_not_a_string_is_named(provider: str) -> None:
+    properties: dict[Any, Any] = {1: {"type": "string"}}
+    fault = build(provider, tools=[ToolDefinition(name="f", parameters={"type": "object", "properties": properties})])
+    assert isinstance(fault, InvalidRequest)
+    assert fault.message == "tools[0]: keys must be strings, got 1"
+
+
+def test_an_option_that_contains_itself_and_has_integer_keys_is_refused() -> None:
+    cyclic: dict[Any, Any] = {1: 2}
+    cyclic["again"] = cyclic
+    assert isinstance(build("openai", vendor_option=cyclic), InvalidRequest)
+
+
+@pytest.mark.parametrize("option", ["top_p", "tool_choice", "reasoning_effort", "extra_body", "extra_headers"])
+def test_an_option_of_another_type_with_a_lone_surrogate_is_named(option: str) -> None:
+    fault = build("openai", seed=1, **{option: "\ud800"})
+    assert isinstance(fault, InvalidRequest)
+    assert fault.message == f"{option}: lone surrogate, which cannot be encoded"

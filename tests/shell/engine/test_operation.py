@@ -17,6 +17,7 @@ from tests.loopback import Received, Talk, serving
 from tests.managed_shapes import answer_hello, build_fallback, create_managed, fail_with_500, stream_hello
 from victor_fp.core import faults
 from victor_fp.core.catalogue.spec import ModelInfo
+from victor_fp.core.resilience.budget import Budget
 from victor_fp.core.resilience.pool import Borrow, Lent, lend
 from victor_fp.core.resilience.rate_limit import Limits
 from victor_fp.core.resilience.retry import RetryPolicy
@@ -66,6 +67,19 @@ class TestQuestionsAboutModels:
         async with serving(fail_with_500) as server, await create_managed(server.url) as provider:
             assert await provider.count_tokens("12345678", model="m") == 2
         assert server.received == []
+
+    async def test_a_result_that_needs_no_request_uses_no_permit_and_no_budget(self) -> None:
+        runtime = FakeRuntime()
+        async with serving(fail_with_500) as server:
+            async with await create_managed(
+                server.url,
+                runtime=runtime,
+                rate_limits=Limits(requests_per_minute=1),
+                budget=Budget(requests=1),
+            ) as provider:
+                for _ in range(3):
+                    assert await provider.count_tokens("12345678", model="m") == 2
+        assert (server.received, runtime.slept) == ([], [])
 
 
 class TestWrapping:
@@ -156,6 +170,55 @@ class TestOverriddenMethods:
         async with ManagedProvider(base_provider=base, config=ProviderConfig("acme", "m")) as provider:
             response = await (provider.chat(HI) if name.startswith("chat") else provider.stream(HI).response())
         assert response.content == name
+
+    @pytest.mark.parametrize("name", ["chat", "chat_result", "stream", "stream_result", "embed", "list_models"])
+    @pytest.mark.parametrize("call", ["chat", "stream", "list_models"])
+    async def test_a_managed_provider_makes_the_only_retries_of_a_subclass_of_a_built_in(
+        self, name: str, call: str
+    ) -> None:
+        """Also where the overridden method calls that of the base class."""
+        calls: list[str] = []
+
+        async def await_base(self: Any, *arguments: Any, **keywords: Any) -> Any:
+            calls.append(name)
+            return await getattr(super(kind, self), name)(*arguments, **keywords)
+
+        async def yield_base(self: Any, *arguments: Any, **keywords: Any) -> AsyncIterator[Any]:
+            calls.append(name)
+            async for item in getattr(super(kind, self), name)(*arguments, **keywords):
+                yield item
+
+        parent = type(build_acme("http://127.0.0.1:9"))
+        kind = type("Own", (parent,), {name: yield_base if name.startswith("stream") else await_base})
+        async with serving(fail_with_500) as server:
+            base = kind(api_key=KEY, base_url=f"{server.url}/v1", timeout=5, circuit_breaker_failure_threshold=1)
+            config = ProviderConfig(
+                "acme", "m", retry_config=RetryPolicy(max_retries=2), extra_kwargs={"runtime": FakeRuntime()}
+            )
+            async with ManagedProvider(base_provider=base, config=config) as provider:
+                match call:
+                    case "chat":
+                        fault = (await provider.chat_result(HI)).failure()
+                    case "stream":
+                        fault = (await provider.stream_result(HI).response()).failure()
+                    case _:
+                        fault = (await provider.list_models_result()).failure()
+        assert isinstance(fault, faults.ServerFailed)
+        assert len(server.received) == len(fault.attempts) == 3
+        assert len(calls) == (3 if name.startswith(call) else 0)
+        assert not base.is_circuit_open()
+
+    async def test_a_nested_call_outside_of_an_attempt_keeps_its_retries(self) -> None:
+        class Own(type(build_acme("http://127.0.0.1:9"))):  # type: ignore[misc]  # the class of the test vendor
+            async def chat(self, *arguments: Any, **keywords: Any) -> CompletionResponse:
+                response: CompletionResponse = await super().chat(*arguments, **keywords)
+                return response
+
+        async with serving(fail_with_500, answer_hello) as server:
+            base = Own(api_key=KEY, base_url=f"{server.url}/v1", timeout=5, runtime=FakeRuntime())
+            async with ManagedProvider(base_provider=base, config=ProviderConfig("acme", "m")):
+                assert (await base.chat(HI, model="m")).content == "Hello!"
+        assert len(server.received) == 2
 
     async def test_faults_that_they_return_are_the_faults(self) -> None:
         # One provider each: after the first fault the target cools down.

@@ -9,6 +9,7 @@ import msgspec
 from returns.result import Failure, Result, Success
 
 from victor_fp.core.faults import Fault, InvalidRequest
+from victor_fp.core.json.keys import convert_keys
 from victor_fp.core.request_building.values import find_number_problem
 from victor_fp.core.requests import find_header_problem
 from victor_fp.core.retrieval.embeddings import EmbeddingRequest, RerankRequest
@@ -43,7 +44,11 @@ def _build(
     model = str(given["model"])
     if not model:
         return Failure(InvalidRequest(provider=provider, message="model is empty"))
-    present = {name: value for name, value in options.items() if value is not None and name not in _CALL_OPTIONS}
+    present = convert_keys(
+        {name: value for name, value in options.items() if value is not None and name not in _CALL_OPTIONS}
+    )
+    if isinstance(present, str):
+        return Failure(InvalidRequest(provider=provider, model=model, message=present))
     names = frozenset(kind.__struct_fields__) - {"unknown", *given}
     known = {name: value for name, value in present.items() if name in names}
     unknown = {name: value for name, value in present.items() if name not in names}

@@ -9,6 +9,7 @@ import msgspec
 
 from victor_fp.core.faults import InvalidRequest
 from victor_fp.core.json import encode_json
+from victor_fp.core.json.keys import find_key_problem
 from victor_fp.core.requests import ChatRequest
 
 _SHOWN = 300
@@ -30,6 +31,8 @@ def find_unwritable(request: ChatRequest, error: Exception) -> InvalidRequest:
     except Exception as wrong:  # messages and tools constructed without validation
         return describe_failure(wrong, model=request.model)
     for location, value in named:
+        if (problem := find_key_problem(location, value)) is not None:
+            return InvalidRequest(model=request.model, message=problem)
         try:
             encode_json(value)
         except RecursionError:

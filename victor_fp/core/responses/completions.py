@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -21,6 +22,7 @@ from victor_fp.core.transcript import NO_CALLS, Transcript, build_blocks, build_
 from victor_fp.core.types import CompletionResponse, StreamChunk
 from victor_fp.core.usage.cost import compute_cost
 
+_SSE_FIELD = re.compile(rb"(?:data|event|id|retry)?:")
 TOO_DEEP = "the response is nested too deeply"
 """Message for JSON that is nested almost as deeply as the recursion limit."""
 
@@ -40,7 +42,10 @@ class ResponseContext(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
 
 def read_completion(context: ResponseContext, codec: Codec, body: bytes) -> Result[CompletionResponse, Fault]:
-    """Read a 200 body, with the same deltas and the same fold as a stream."""
+    """Read a 200 body, with the same deltas and the same fold as a stream.
+
+    Some servers always stream. The body is then read as the stream that it is; its response has no `raw_response`.
+    """
     body = body.removeprefix(BYTE_ORDER_MARK)
     filters, names = codec.filters, context.tool_names
     if not body.isascii() or (b"\\" in body and b"\\u" in body):  # a single byte is found much faster
@@ -52,7 +57,19 @@ def read_completion(context: ResponseContext, codec: Codec, body: bytes) -> Resu
         transcript = fold(restore_names(deltas, names) if names else deltas)
     except RecursionError:
         return Failure(with_context(context, InvalidResponse(message=TOO_DEEP, maybe_billed=True)))
+    if isinstance(transcript.fault, InvalidResponse) and _is_stream(codec, body.lstrip()):
+        from victor_fp.core.responses.streams import read_stream_body  # imports this module
+
+        return read_stream_body(context, codec, body)
     return build_completion(context, transcript, body)
+
+
+def _is_stream(codec: Codec, body: bytes) -> bool:
+    """Return whether a body that is not a completion is a stream in the protocol's framing."""
+    if codec.json_frames:
+        return body.startswith(b"{") and b"\n" in body
+    is_array = codec.array_framer is not None and body.startswith(b"[") and b"{" in body
+    return is_array or _SSE_FIELD.match(body) is not None
 
 
 def join_text(transcript: Transcript, kind: BlockKind, separator: str = "") -> str:

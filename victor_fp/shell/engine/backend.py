@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Generic, Protocol, TypeVar
 
 import msgspec
-from returns.result import Result
+from returns.result import Result, Success
 
 from victor_fp.core.faults import Attempt as AttemptRecord
 from victor_fp.core.faults import Fault
@@ -94,9 +94,22 @@ class Split(msgspec.Struct, Generic[T], frozen=True, kw_only=True):
 
 
 class KnownResult(msgspec.Struct, Generic[T], frozen=True):
-    """A result that is known without a request."""
+    """A result that is known without a request; it is its own bound request and attempt, and needs no permit."""
 
     value: T
+    headers: Mapping[str, str] = {}
+    records: tuple[AttemptRecord, ...] = ()
+
+    def start(self, limits: TimeLimits) -> BackendAttempt[T]:  # noqa: ARG002  no time is needed
+        """Return the attempt, which has already succeeded."""
+        return self
+
+    async def read_batch(self) -> Result[Batch[T], Fault]:
+        """Return the value."""
+        return Success(Batch((self.value,), is_last=True))
+
+    async def aclose(self) -> None:
+        """Do nothing."""
 
 
 class Kind(msgspec.Struct, Generic[T], frozen=True, kw_only=True):

@@ -14,7 +14,6 @@ from pydantic import SecretStr
 from returns.result import Failure, Result, Success
 
 from victor_fp.core.catalogue.spec import ModelInfo
-from victor_fp.core.faults import Attempt as AttemptRecord
 from victor_fp.core.faults import Fault, InvalidResponse
 from victor_fp.core.protocols import Codec
 from victor_fp.core.request_building.inputs import build_typed_request
@@ -26,7 +25,6 @@ from victor_fp.core.types import CompletionResponse, StreamChunk
 from victor_fp.shell.engine.attempt import BodyAttempt, StreamAttempt
 from victor_fp.shell.engine.backend import (
     BackendAttempt,
-    Batch,
     BoundRequest,
     Kind,
     KnownResult,
@@ -86,7 +84,7 @@ class HttpBackend:
         match outcome(compiled):
             case Success(exchange):
                 if not isinstance(exchange, PreparedExchange):
-                    return Success(KnownRequest(exchange.value) if isinstance(exchange, KnownResult) else exchange)
+                    return Success(exchange)
             case Failure(fault):
                 return Failure(fault)
         if connection.needs_preparation and (unready := await prepare_model(connection.transport, model)) is not None:
@@ -114,27 +112,6 @@ class HttpBoundRequest(msgspec.Struct, Generic[T], frozen=True, gc=False):
         # Only the stream kind has none of them, and its items are chunks.
         stream = StreamAttempt(self._connection, cast("PreparedExchange[StreamChunk]", exchange), limits)
         return cast("BackendAttempt[T]", stream)
-
-
-class KnownRequest(Generic[T]):
-    """A result that is known without a request; both request and attempt."""
-
-    headers: Mapping[str, str] = {}
-    records: tuple[AttemptRecord, ...] = ()
-
-    def __init__(self, value: T) -> None:
-        self._value = value
-
-    def start(self, limits: TimeLimits) -> BackendAttempt[T]:  # noqa: ARG002  no time is needed
-        """Return the attempt, which has already succeeded."""
-        return self
-
-    async def read_batch(self) -> Result[Batch[T], Fault]:
-        """Return the value."""
-        return Success(Batch((self._value,), is_last=True))
-
-    async def aclose(self) -> None:
-        """Do nothing."""
 
 
 def digest_scope(name: str, address: str | None, secret: SecretStr | None) -> str:

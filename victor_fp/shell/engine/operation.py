@@ -28,8 +28,9 @@ from victor_fp.core.telemetry.metrics import build_sample, record_sample
 from victor_fp.core.types import CompletionResponse, StreamChunk, Usage
 from victor_fp.shell.engine import telemetry
 from victor_fp.shell.engine.attempt import StreamAttempt
-from victor_fp.shell.engine.backend import BackendAttempt, Batch, BoundRequest, Kind, Split, TimeLimits
+from victor_fp.shell.engine.backend import BackendAttempt, Batch, BoundRequest, Kind, KnownResult, Split, TimeLimits
 from victor_fp.shell.engine.call_spec import CallSpec
+from victor_fp.shell.engine.nesting import NESTED
 from victor_fp.shell.engine.retry_loop import RetryLoop
 from victor_fp.shell.engine.split import SplitRequest
 from victor_fp.shell.engine.target import Target, TargetPool
@@ -58,7 +59,7 @@ class Operation(Generic[T]):
 
     def __init__(self, pool: TargetPool, kind: Kind[T], spec: CallSpec) -> None:
         """Start the clock and the plan, and notify observers."""
-        self._pool = pool
+        self._pool = pool = NESTED.get().get(pool, pool)
         self._kind = kind
         self._spec = spec
         self.records: tuple[AttemptRecord, ...] = ()
@@ -240,7 +241,7 @@ class Operation(Generic[T]):
                 pass
             case Failure(fault):
                 return self._move_on(fault)
-        self._limiter, breaker = state.limiter, state.breaker
+        self._limiter, breaker = None if isinstance(bound, KnownResult) else state.limiter, state.breaker
         policy, timeout, uses_breaker = target.retries, spec.timeout or target.timeout, self._kind.uses_breaker
         if isinstance(bound, Split):
             # Each part has its own permits, retries, breaker reports and share of the budget.
@@ -299,7 +300,7 @@ class Operation(Generic[T]):
             if refusal is None and pool.store.now() >= order.deadline:
                 seconds = order.deadline - self._began
                 refusal = build_deadline_fault(self._provider, self._model, seconds, None)
-            if refusal is None and pool.budget is not None and not isinstance(bound, SplitRequest):
+            if refusal is None and pool.budget is not None and not isinstance(bound, SplitRequest | KnownResult):
                 refusal = await self._reserve_budget(pool.budget, order.deadline)
             now = pool.store.now()
             if refusal is not None:
@@ -465,13 +466,12 @@ class Operation(Generic[T]):
             pool.answered[index] = pool.answered.get(index, 0) + 1
         if not pool.is_reported and not self._on_end:
             return
-        is_streamed = self._spec.stream
         arrivals = self._arrivals or ()
         sample = build_sample(
             self.records,
             provider=self._provider,
             model=self._model or (pool.plan[0].model if pool.plan else None),
-            streamed=is_streamed,
+            streamed=self._spec.stream,
             outcome=result,
             began=self._began,
             queued=self._queued,

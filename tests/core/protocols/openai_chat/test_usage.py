@@ -25,6 +25,19 @@ def test_unreported_counts_are_absent() -> None:
     assert "usage" not in read("openai", encode_completion({"content": "Hi"}))
 
 
+def test_input_and_output_tokens_are_other_names_of_the_counts() -> None:
+    counts = {"input_tokens": 3, "output_tokens": 4.0}
+    assert read_usage("openai", counts) == {"prompt_tokens": 3, "completion_tokens": 4, "total_tokens": 7}
+    assert read_usage("openai", BASE | counts) == BASE
+    apart = {"total_tokens": 10, "completion_tokens_details": {"reasoning_tokens": 3}}
+    assert read_usage("openai", counts | apart) == {
+        "prompt_tokens": 3,
+        "completion_tokens": 7,
+        "total_tokens": 10,
+        "reasoning_tokens": 3,
+    }
+
+
 def test_zero_that_was_reported_is_zero() -> None:
     counts = {
         **BASE,

@@ -34,7 +34,7 @@ def build_tools(policy: ClaudePolicy, request: ChatRequest, *, budgeted: bool) -
     choice, parallel = request.options.tool_choice, request.options.parallel_tool_calls
     forced = choice == "required" or isinstance(choice, dict)
     refused: list[Adjustment] = []
-    if not request.tools and "tools" not in request.options.extra_body:
+    if not request.has_tools:
         missing = Adjustment(parameter="tool_choice", reason="there are no tools to choose from")
         return AnthropicTooling(unsupported=(missing,) if forced else ())
     if forced and (budgeted or not policy.forced_tools):

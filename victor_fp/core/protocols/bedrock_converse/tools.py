@@ -19,6 +19,7 @@ from victor_fp_wire.bedrock_converse.request import (
 from victor_fp.core.conversation import index_tool_names
 from victor_fp.core.dialects.policies.bedrock import BedrockPolicy
 from victor_fp.core.dialects.policies.claude import ClaudePolicy
+from victor_fp.core.options import Options
 from victor_fp.core.protocols.bedrock_converse.turns import CACHE_POINT
 from victor_fp.core.requests import Adjustment, ChatRequest
 from victor_fp.core.schemas.vocabulary import ANY_OBJECT
@@ -43,9 +44,11 @@ def build_tools(
     `budgeted`: there is a thinking budget, which rules out forced calls. `calls`: the conversation has calls, which the
     vendor accepts only if tools are declared.
     """
-    choice, refused = _resolve_choice(claude, request, budgeted=budgeted)
+    has_own_tools = _has_own_tools(request.options)
+    has_tools = bool(request.tools) or has_own_tools
+    choice, refused = _resolve_choice(claude, request, budgeted=budgeted, has_tools=has_tools)
     parallel = request.options.parallel_tool_calls
-    if not request.tools or (choice == "none" and not calls):
+    if not has_tools or (choice == "none" and not calls and not has_own_tools):
         return _build_undefined_tools(request, refused, calls=calls and not request.tools)
     enforced = policy.structured and (claude is None or claude.structured)
     tools = [written for tool in request.tools for written in _build_tool(policy, tool, enforced=enforced)]
@@ -55,7 +58,7 @@ def build_tools(
     if in_model_fields:
         # A choice in toolConfig is rejected if additionalModelRequestFields has one.
         return ConverseTooling(
-            config=ToolConfiguration(tools=tools),
+            config=_build_config(tools, UNSET),
             model_choice=_build_claude_choice(choice, parallel),
             unsupported=tuple(refused),
         )
@@ -64,18 +67,29 @@ def build_tools(
     if parallel is False:
         reason = "this model does not support limiting parallel calls"
         refused.append(Adjustment(parameter="parallel_tool_calls", reason=reason))
-    return ConverseTooling(
-        config=ToolConfiguration(tools=tools, tool_choice=_build_choice(choice)), unsupported=tuple(refused)
-    )
+    return ConverseTooling(config=_build_config(tools, _build_choice(choice)), unsupported=tuple(refused))
+
+
+def _has_own_tools(options: Options) -> bool:
+    """Return whether the caller passes tools in the vendor's own field, which replace the others."""
+    match options.extra_body.get("toolConfig", options.unknown.get("toolConfig")):
+        case {"tools": tools}:
+            return bool(tools)
+        case _:
+            return False
+
+
+def _build_config(tools: list[Tool], choice: ToolChoice | UnsetType) -> ToolConfiguration | UnsetType:
+    return ToolConfiguration(tools=tools, tool_choice=choice) if tools or choice is not UNSET else UNSET
 
 
 def _resolve_choice(
-    claude: ClaudePolicy | None, request: ChatRequest, *, budgeted: bool
+    claude: ClaudePolicy | None, request: ChatRequest, *, budgeted: bool, has_tools: bool
 ) -> tuple[str | dict[str, str] | None, list[Adjustment]]:
     choice = request.options.tool_choice
     if choice != "required" and not isinstance(choice, dict):
         return choice, []
-    if not request.tools:
+    if not has_tools:
         return None, [Adjustment(parameter="tool_choice", reason="there are no tools to choose from")]
     if claude is not None and (budgeted or not claude.forced_tools):
         reason = (

@@ -101,8 +101,7 @@ def build_body(
         reason = "the API does not support limiting parallel calls"
         unsupported.append(Adjustment(parameter="parallel_tool_calls", reason=reason))
     choice = options.tool_choice
-    has_tools = bool(request.tools) or "tools" in options.extra_body
-    if not has_tools and (choice == "required" or isinstance(choice, dict)):
+    if not request.has_tools and (choice == "required" or isinstance(choice, dict)):
         unsupported.append(Adjustment(parameter="tool_choice", reason="there are no tools to choose from"))
         choice = None
     tools, in_tools = _build_tools(request.tools, policy)

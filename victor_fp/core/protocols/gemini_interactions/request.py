@@ -104,7 +104,7 @@ def _choose_tool(
             return UNSET, []
         case "auto" | "none" as choice:
             return choice, []
-        case _ if not request.tools and "tools" not in request.options.extra_body:
+        case _ if not request.has_tools:
             return UNSET, [Adjustment(parameter="tool_choice", reason="there are no tools to choose from")]
         case "required":
             return "any", []

@@ -137,6 +137,8 @@ def _list_unsupported(dialect: OllamaDialect, request: ChatRequest) -> list[Adju
     unsupported: list[Adjustment] = []
     if requested.tool_choice == "required" or isinstance(requested.tool_choice, Mapping):
         unsupported.append(Adjustment(parameter="tool_choice", reason="Ollama does not support forced tool calls"))
+    if requested.tool_choice == "none" and requested.extra_body.get("tools"):
+        unsupported.append(Adjustment(parameter="tool_choice", reason="Ollama cannot disable the tools of extra_body"))
     if requested.parallel_tool_calls is False:
         unsupported.append(
             Adjustment(parameter="parallel_tool_calls", reason="Ollama does not support limiting parallel calls")

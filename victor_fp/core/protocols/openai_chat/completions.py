@@ -362,9 +362,13 @@ def read_usage(usage: Usage) -> UsageReported | None:
             written = prompt_details.cache_creation_input_tokens
     if cached is None:
         cached = usage.cached_tokens if usage.prompt_cache_hit_tokens is None else usage.prompt_cache_hit_tokens
+    prompt = usage.input_tokens if usage.prompt_tokens is None else usage.prompt_tokens
+    completion = usage.output_tokens if usage.completion_tokens is None else usage.completion_tokens
     counts = {
-        "prompt_tokens": usage.prompt_tokens,
-        "completion_tokens": _count_completion(usage, reasoning) if reasoning else usage.completion_tokens,
+        "prompt_tokens": prompt,
+        "completion_tokens": _add_reasoning(completion, prompt, usage.total_tokens, reasoning)
+        if reasoning
+        else completion,
         "total_tokens": usage.total_tokens,
         "cache_creation_input_tokens": written,
         "cache_read_input_tokens": cached,
@@ -375,9 +379,10 @@ def read_usage(usage: Usage) -> UsageReported | None:
     return UsageReported(**reported) if reported else None
 
 
-def _count_completion(usage: Usage, reasoning: float) -> float | None:
+def _add_reasoning(
+    completion: float | None, prompt: float | None, total: float | None, reasoning: float
+) -> float | None:
     """Return completion tokens including reasoning. If the total shows that they are counted apart (xAI), add them."""
-    prompt, completion, total = usage.prompt_tokens, usage.completion_tokens, usage.total_tokens
     if prompt is None or completion is None or total is None:
         return completion
     return completion + reasoning if total == prompt + completion + reasoning else completion

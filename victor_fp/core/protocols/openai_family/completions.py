@@ -50,7 +50,7 @@ UNSPECIFIED_ERROR = "the vendor reported an error without details"
 """Message of a failed generation if the vendor sends none."""
 TICKS_PER_DOLLAR = 10_000_000_000
 """Unit of xAI's cost."""
-STANDARD = {"prompt_tokens", "completion_tokens", "total_tokens"}
+STANDARD = {"prompt_tokens", "completion_tokens", "total_tokens", "input_tokens", "output_tokens"}
 STANDARD_DETAILS = {"cached_tokens", "cache_write_tokens", "reasoning_tokens"}
 CONCATENATED = frozenset({"text", "summary", "data", "transcript"})
 """Fields whose texts are concatenated; other fields are replaced by later values that are not null."""

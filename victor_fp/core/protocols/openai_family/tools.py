@@ -30,15 +30,15 @@ NO_TOOLS = ToolUse()
 
 
 def accept_tools(rules: Rules, request: ChatRequest) -> ToolUse:
-    """Return tools and tool choice. Tools of `extra_body`, such as server tools, may be chosen among as well."""
+    """Return tools and tool choice."""
     choice, parallel = request.options.tool_choice, request.options.parallel_tool_calls
-    if not request.tools and "tools" not in request.options.extra_body:
+    if not request.has_tools:
         if choice in (None, "auto", "none"):
             return NO_TOOLS
         return ToolUse(adjustments=(Adjustment(parameter="tool_choice", reason="there are no tools to choose from"),))
     if rules.is_refused("tools"):
         return ToolUse(adjustments=(rules.build_refusal("tools"),))
-    if choice == "none" and rules.is_refused("tool_choice:none"):
+    if choice == "none" and rules.is_refused("tool_choice:none") and not request.options.extra_body.get("tools"):
         # Without tools, no call is possible.
         return NO_TOOLS
     adjustments: list[Adjustment] = []
