@@ -130,7 +130,17 @@ class BatchClient(msgspec.Struct, frozen=True, kw_only=True):
         return await self._run_exchange(self.batch.status(handle), partial(self.batch.read_status, handle))
 
     async def cancel(self, handle: BatchHandle) -> Result[BatchStatus, Fault]:
-        """Cancel a batch and return its status."""
+        """Cancel a batch and return its status. One that has ended is left alone: some vendors would delete its results."""
+        if self.batch.cancel is None:
+            message = f"batches of {handle.provider} cannot be cancelled"
+            return Failure(InvalidRequest(provider=handle.provider, message=message))
+        found = await self.status(handle)
+        match outcome(found):
+            case Success(status):
+                if status.is_final:
+                    return found
+            case Failure(_):
+                return found
         match outcome(await self._run_exchange(self.batch.cancel(handle), _ignore_body)):
             case Success(_):
                 return await self.status(handle)

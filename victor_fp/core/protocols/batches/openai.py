@@ -13,6 +13,7 @@ from victor_fp_wire.openai_batches import response as received
 from victor_fp_wire.openai_batches.operations import (
     CancelBatch,
     CreateBatch,
+    DeleteBatch,
     DownloadFile,
     GetBatch,
     ListBatches,
@@ -181,6 +182,8 @@ def build_status(bound: FileEndpoint, handle: BatchHandle) -> HttpRequest:
 
 def build_cancel(bound: FileEndpoint, handle: BatchHandle) -> HttpRequest:
     """Build the request that cancels a batch."""
+    if bound.dialect.cancel == "delete":
+        return build_request(bound.endpoint, DeleteBatch(batch_id=handle.id))
     return build_request(bound.endpoint, CancelBatch(batch_id=handle.id, api_version=bound.version))
 
 
@@ -226,7 +229,7 @@ def _read_status(bound: FileEndpoint, handle: BatchHandle, batch: received.Batch
         handle=msgspec.structs.replace(
             handle,
             id=batch.id or handle.id,
-            model=handle.model or batch.model or "",
+            model=handle.model or batch.model or batch.model_id or "",
             count=handle.count or counts.total or 0,
             token=token if isinstance(token, str) else handle.token,
             input_id=batch.input_file_id or handle.input_id,
