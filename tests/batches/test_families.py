@@ -45,6 +45,7 @@ from victor_fp.core.faults import Cancelled, CredentialMissing, InvalidRequest, 
 from victor_fp.jobs import Row
 from victor_fp.providers.base import BaseProvider, ProviderError
 from victor_fp.providers.registry import ProviderRegistry
+from victor_fp.shell.engine.batches import MAX_EMPTY_PAGES
 
 VENDORS: list[type[BatchVendor]] = [
     OpenAIVendor,
@@ -305,10 +306,27 @@ async def test_openrouters_batches_behind_the_first_page_are_listed() -> None:
     vendor = OpenRouterVendor()
     async with connect(vendor) as provider:
         first = await provider.submit_batch(ROWS, model="m-1")
-        vendor.jobs |= {f"later-{number}": Job(f"later-{number}", {}) for number in range(249)}
-        listed = [status.handle.id for status in await provider.list_batches(limit=400)]
-    assert len(listed) == len(set(listed)) == 250
+        vendor.jobs |= {f"later-{number}": Job(f"later-{number}", {}) for number in range(2499)}
+        listed = [status.handle.id for status in await provider.list_batches(limit=3000)]
+    assert len(listed) == len(set(listed)) == 2500
     assert listed[-1] == first.id
+
+
+async def test_pages_without_a_new_batch_end_the_list() -> None:
+    class RepeatingVendor(CohereVendor):
+        def handle(self, received: Received) -> tuple[int, Any]:
+            status, answer = super().handle(received)
+            if received.method == "GET" and received.path.startswith("/v2/batches?"):
+                answer |= {"next_page_token": f"t{len(self.received)}"}
+            return status, answer
+
+    vendor = RepeatingVendor()
+    async with connect(vendor) as provider:
+        handle = await provider.submit_batch(ROWS, model=vendor.model)
+        before = len(vendor.received)
+        listed = await provider.list_batches()
+    assert [status.handle.id for status in listed] == [handle.id]
+    assert len(vendor.received) - before == 1 + MAX_EMPTY_PAGES
 
 
 async def test_a_creation_whose_answer_is_lost_is_found_again_and_never_repeated(vendor: BatchVendor) -> None:

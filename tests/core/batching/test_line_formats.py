@@ -617,3 +617,17 @@ def test_togethers_batches_name_their_model() -> None:
     _, batch = build_codec("together")
     ((status,), _) = batch.read_list(None, json.dumps([TOGETHER_BATCH]).encode()).unwrap()
     assert status.handle.model == "m-1"
+
+
+@pytest.mark.parametrize(
+    "counts",
+    [
+        {"request_counts": 4, "total": 4, "completed": 3, "failed": 1},
+        {"request_counts": {"total": 4, "completed": 3, "failed": 1}},
+    ],
+)
+def test_zais_batches_have_their_counts_in_an_object_or_beside_the_total(counts: dict[str, Any]) -> None:
+    _, batch = build_codec("zai-china")
+    shown = {"id": "b", "status": "in_progress", "created_at": 1_700_000_000, **counts}
+    status = batch.read_status(BatchHandle(provider="zai-china", id="b"), json.dumps(shown).encode()).unwrap()
+    assert status.counts == BatchCounts(total=4, succeeded=3, failed=1)

@@ -44,8 +44,8 @@ UPLOAD_RATE = 1_000_000.0
 """Minimum expected bytes per second of an upload, by which its timeout is extended."""
 MAX_LISTED = 500
 """Maximum number of batches that are searched for a token."""
-MAX_PAGES = 20
-"""Maximum number of pages of a list of batches."""
+MAX_EMPTY_PAGES = 20
+"""Maximum number of consecutive pages of a list of batches that have no new batch."""
 
 
 class BatchClient(msgspec.Struct, frozen=True, kw_only=True):
@@ -151,7 +151,9 @@ class BatchClient(msgspec.Struct, frozen=True, kw_only=True):
         """Return the account's batches, newest first."""
         statuses: dict[str, BatchStatus] = {}  # by id: if batches are created meanwhile, pages may overlap
         cursor: str | None = None
-        for _ in range(MAX_PAGES):
+        empty = 0
+        while empty < MAX_EMPTY_PAGES:
+            before = len(statuses)
             sent: Result[StatusPage, Fault] = await self._run_exchange(
                 self.batch.list_page(cursor), partial(self.batch.read_list, cursor)
             )
@@ -164,6 +166,7 @@ class BatchClient(msgspec.Struct, frozen=True, kw_only=True):
             if following is None or following == cursor or len(statuses) >= limit:
                 break
             cursor = following
+            empty = empty + 1 if len(statuses) == before else 0
         return Success(list(islice(statuses.values(), limit)))
 
     async def read_results(

@@ -219,7 +219,7 @@ def read_list(bound: FileEndpoint, _: str | None, body: bytes) -> Result[StatusP
 
 
 def _read_status(bound: FileEndpoint, handle: BatchHandle, batch: received.Batch) -> BatchStatus:
-    counts = batch.request_counts or received.RequestCounts()
+    counts = _read_counts(batch)
     token = (batch.metadata or {}).get(TOKEN)
     created = parse_time(batch.created_at)
     state = (batch.status or "").lower()
@@ -236,13 +236,25 @@ def _read_status(bound: FileEndpoint, handle: BatchHandle, batch: received.Batch
         ),
         state=STATES.get(state, "unknown"),
         vendor_state=batch.status or "",
-        counts=BatchCounts(total=counts.total, succeeded=counts.completed, failed=counts.failed),
+        counts=counts,
         created_at=created,
         ends_at=parse_time(batch.expires_at) or parse_time(batch.job_deadline) or bound.compute_end(created),
         results_expire_at=bound.compute_expiry(created),
         sources=tuple(source for source in (batch.output_file_id, batch.error_file_id) if source),
         errors=tuple(filter(None, [*errors, batch.error or ""])),
         error_code=next((error.code for error in reported if error.code), ""),
+    )
+
+
+def _read_counts(batch: received.Batch) -> BatchCounts:
+    """Return the counts, which Z.ai's reference has beside the total.
+    https://docs.bigmodel.cn/api-reference, 2026-11-30
+    """
+    counts = batch.request_counts
+    if isinstance(counts, received.RequestCounts):
+        return BatchCounts(total=counts.total, succeeded=counts.completed, failed=counts.failed)
+    return BatchCounts(
+        total=counts if batch.total is None else batch.total, succeeded=batch.completed, failed=batch.failed
     )
 
 
