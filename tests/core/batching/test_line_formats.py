@@ -626,7 +626,7 @@ def test_togethers_batches_name_their_model() -> None:
         {"request_counts": {"total": 4, "completed": 3, "failed": 1}},
     ],
 )
-def test_zais_batches_have_their_counts_in_an_object_or_beside_the_total(counts: dict[str, Any]) -> None:
+def test_zais_batches_have_their_counts_in_an_object_or_alongside_the_total(counts: dict[str, Any]) -> None:
     _, batch = build_codec("zai-china")
     shown = {"id": "b", "status": "in_progress", "created_at": 1_700_000_000, **counts}
     status = batch.read_status(BatchHandle(provider="zai-china", id="b"), json.dumps(shown).encode()).unwrap()

@@ -247,7 +247,7 @@ def _read_status(bound: FileEndpoint, handle: BatchHandle, batch: received.Batch
 
 
 def _read_counts(batch: received.Batch) -> BatchCounts:
-    """Return the counts, which Z.ai's reference has beside the total.
+    """Return the counts, which Z.ai's reference has alongside the total.
     https://docs.bigmodel.cn/api-reference, 2026-11-30
     """
     counts = batch.request_counts
