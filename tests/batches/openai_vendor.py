@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from tests.batches.vendor import ChatVendor, Job, parse_form, read_lines, write_lines
@@ -232,9 +233,16 @@ class MoonshotChinaVendor(OpenAIVendor):
 
 
 class CerebrasVendor(OpenAIVendor):
-    """The same with states of its own."""
+    """The same with states of its own; a batch is cancelled by its deletion."""
 
     name = "cerebras"
+
+    def handle(self, received: Received) -> tuple[int, Any]:
+        if received.method == "DELETE":
+            received = replace(received, method="POST", path=f"{received.path}/cancel")
+        elif received.path.endswith("/cancel"):
+            return 404, build_error("nothing here", "not_found", "invalid_request_error")
+        return super().handle(received)
 
     def show(self, job: Job) -> dict[str, Any]:
         shown = super().show(job)

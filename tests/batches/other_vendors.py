@@ -326,9 +326,10 @@ class XAIVendor(ChatVendor):
 
 
 class OpenRouterVendor(OpenAIVendor):
-    """Requests in the body, results in the batch."""
+    """Requests in the body, results in the batch; only an ended batch can be deleted, and its results with it."""
 
     name = "openrouter"
+    cancels = False
     path = "/api/v1"
     stores_token = False
     lists_unbegun = False
@@ -343,9 +344,21 @@ class OpenRouterVendor(OpenAIVendor):
                 job = Job(f"batch_{len(self.jobs) + 1}", requests, wanted["model"])
                 self.jobs[job.id] = job
                 return 202, self.show(job)
+            case "GET", ["batches"]:
+                query = parse_qs(received.path.partition("?")[2])
+                jobs = [{**self.show(job), "results": None} for job in reversed(self.jobs.values())]
+                start = 0
+                if "after" in query:
+                    start = [job["id"] for job in jobs].index(query["after"][0]) + 1
+                page = jobs[start : start + int(query["limit"][0])]
+                has_more = start + len(page) < len(jobs)
+                last = page[-1]["id"] if page else None
+                return 200, {"object": "list", "data": page, "has_more": has_more, "last_id": last}
             case "DELETE", ["batches", identifier] if identifier in self.jobs:
-                self.jobs[identifier].state = "cancelling"
-                return 200, {}
+                if self.jobs[identifier].state in ("pending", "running"):
+                    return 409, {"error": {"code": 409, "message": "the batch has not ended"}}
+                del self.jobs[identifier]
+                return 200, {"id": identifier, "object": "batch"}
             case _:
                 return super().handle(received)
 

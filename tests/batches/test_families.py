@@ -45,6 +45,7 @@ from victor_fp.core.faults import Cancelled, CredentialMissing, InvalidRequest, 
 from victor_fp.jobs import Row
 from victor_fp.providers.base import BaseProvider, ProviderError
 from victor_fp.providers.registry import ProviderRegistry
+from victor_fp.shell.engine.batches import MAX_EMPTY_PAGES
 
 VENDORS: list[type[BatchVendor]] = [
     OpenAIVendor,
@@ -174,11 +175,43 @@ async def test_results_completed_before_the_batch_ended_are_kept(vendor: BatchVe
 
 
 async def test_cancellation_is_requested_and_reported(vendor: BatchVendor) -> None:
+    if not vendor.cancels:
+        pytest.skip("the vendor cancels no batches")
     async with connect(vendor) as provider:
         handle = await provider.submit_batch(ROWS, model=vendor.model)
         assert (await provider.cancel_batch(handle)).state in ("cancelling", "cancelled", "running")
         vendor.finish("cancelled", 1)
         assert (await provider.batch_status(handle)).state == "cancelled"
+
+
+@pytest.mark.parametrize("state", ["completed", "failed", "expired", "cancelled"])
+async def test_an_ended_batch_is_not_cancelled_and_keeps_its_results(vendor: BatchVendor, state: str) -> None:
+    if not vendor.cancels or state not in vendor.states:
+        pytest.skip("the vendor cancels no batches, or has no such state")
+    async with connect(vendor) as provider:
+        handle = await provider.submit_batch(ROWS, model=vendor.model)
+        vendor.finish(state, 4 if state == "completed" else 0)
+        before = len(vendor.received)
+        status = await provider.cancel_batch(handle)
+        found = await collect(provider, handle)
+    assert status.state == state
+    assert {received.method for received in vendor.received[before:]} == {"GET"}
+    assert {result.end for result in found.values()} == {"answered" if state == "completed" else state}
+
+
+@pytest.mark.parametrize("kind", [OpenRouterVendor, OpenRouterResponsesVendor])
+async def test_batches_that_cannot_be_cancelled_are_left_alone(kind: type[BatchVendor]) -> None:
+    vendor = kind()
+    async with connect(vendor) as provider:
+        handle = await provider.submit_batch(ROWS, model=vendor.model)
+        vendor.finish()
+        before = len(vendor.received)
+        fault = (await provider.cancel_batch_result(handle)).failure()
+        assert len(vendor.received) == before
+        found = await collect(provider, handle)
+    assert isinstance(fault, InvalidRequest)
+    assert "cannot be cancelled" in fault.message
+    assert {result.end for result in found.values()} == {"answered"}
 
 
 async def test_doubled_unknown_and_missing_results_are_reported(vendor: BatchVendor) -> None:
@@ -267,6 +300,33 @@ async def test_mistrals_jobs_behind_the_first_page_are_listed_once() -> None:
     assert listed[-1] == first.id
     assert found is not None
     assert found.id == first.id
+
+
+async def test_openrouters_batches_behind_the_first_page_are_listed() -> None:
+    vendor = OpenRouterVendor()
+    async with connect(vendor) as provider:
+        first = await provider.submit_batch(ROWS, model="m-1")
+        vendor.jobs |= {f"later-{number}": Job(f"later-{number}", {}) for number in range(2499)}
+        listed = [status.handle.id for status in await provider.list_batches(limit=3000)]
+    assert len(listed) == len(set(listed)) == 2500
+    assert listed[-1] == first.id
+
+
+async def test_pages_without_a_new_batch_end_the_list() -> None:
+    class RepeatingVendor(CohereVendor):
+        def handle(self, received: Received) -> tuple[int, Any]:
+            status, answer = super().handle(received)
+            if received.method == "GET" and received.path.startswith("/v2/batches?"):
+                answer |= {"next_page_token": f"t{len(self.received)}"}
+            return status, answer
+
+    vendor = RepeatingVendor()
+    async with connect(vendor) as provider:
+        handle = await provider.submit_batch(ROWS, model=vendor.model)
+        before = len(vendor.received)
+        listed = await provider.list_batches()
+    assert [status.handle.id for status in listed] == [handle.id]
+    assert len(vendor.received) - before == 1 + MAX_EMPTY_PAGES
 
 
 async def test_a_creation_whose_answer_is_lost_is_found_again_and_never_repeated(vendor: BatchVendor) -> None:

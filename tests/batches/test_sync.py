@@ -26,4 +26,6 @@ def test_a_batch_runs_from_submission_to_results_without_an_event_loop(make: typ
         found = {end.key: end.result.unwrap().content for end in provider.batch_results(handle, keys=["a", "b"])}
         assert found == {"a": "ONE", "b": "TWO"}
         assert [status.handle.id for status in provider.list_batches()] == [handle.id]
-        assert provider.cancel_batch_result(handle).unwrap().state == "cancelling"
+        assert provider.cancel_batch(handle).state == "completed"
+        later = provider.submit_batch([Row("a", "one")], model="m-1")
+        assert provider.cancel_batch_result(later).unwrap().state == "cancelling"

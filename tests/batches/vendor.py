@@ -51,6 +51,8 @@ class BatchVendor(ABC):
     """The fault of a row that is refused: a vendor may say no status."""
     lists_unbegun = False
     """Whether results say of a request that it was not begun."""
+    cancels = True
+    """Whether a batch can be cancelled."""
 
     def __init__(self) -> None:
         self.jobs: dict[str, Job] = {}

@@ -281,14 +281,15 @@ def cancel_batch(ledger: Path, target: TargetOptions, terminal: Terminal) -> int
         return ExitCode.OK
 
     async def cancel(provider: BaseProvider) -> int:
+        code: int = ExitCode.OK
         for handle in handles:
             match outcome(await provider.cancel_batch_result(handle)):
                 case Failure(fault):
-                    return report_error(terminal, error_from_fault(fault, find_server_address(provider)))
+                    code = report_error(terminal, error_from_fault(fault, find_server_address(provider)))
                 case Success(status):
                     terminal.write_line(f"batch {handle.id} is {status.state}")
         terminal.write_hint("victor: collect the available results with: victor batch run ... --resume --route batch")
-        return ExitCode.OK
+        return code
 
     return asyncio.run(run_with_provider(Selection(provider=handles[0].provider), target, terminal, cancel))
 

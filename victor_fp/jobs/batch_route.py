@@ -154,7 +154,7 @@ class BatchRoute:
     async def _add(self, row: CheckedRow) -> None:
         """Add a row to the batch that is being built."""
         job = self._job
-        match outcome(encode_item(self._client.batch, job.provider.name, row)):
+        match outcome(encode_item(self._client.batch, self._client.endpoint, row)):
             case Failure(fault):
                 await job.record(row.key, row.position, row.digest, Failure(fault), "failed", 0)
                 return

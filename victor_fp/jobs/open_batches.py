@@ -313,7 +313,7 @@ class OpenBatches:
         if row is None:
             return NO_CONTEXT
         checked = decode_row(row.row, row.key, row.position, row.digest, self._options)
-        item = checked.bind(partial(encode_item, self._client.batch, self._job.provider.name))
+        item = checked.bind(partial(encode_item, self._client.batch, self._client.endpoint))
         return item.map(lambda found: found.context).value_or(NO_CONTEXT)
 
     async def _record(self, ends: Sequence[tuple[SubmittedRow, BatchResult]], status: BatchStatus | None) -> list[str]:

@@ -32,7 +32,7 @@ def encode_rows(
         row = check_row(given, position, provider=provider, model=model, options=options, tools=tools)
         if isinstance(row, RejectedRow):
             return Failure(row.fault)
-        match outcome(encode_row(client.batch, provider, row)):
+        match outcome(encode_row(client.batch, client.endpoint, row)):
             case Failure(fault):
                 return Failure(fault)
             case Success(item):

@@ -47,7 +47,8 @@ def build_checked_row(key: str = "a", **options: Any) -> CheckedRow:
 
 
 def encode_item(key: str = "a", **options: Any) -> BatchItem:
-    return encode_row(build_codec()[1], "openai", build_checked_row(key, **options)).unwrap()
+    endpoint, batch = build_codec()
+    return encode_row(batch, endpoint, build_checked_row(key, **options)).unwrap()
 
 
 def call(name: str) -> bytes:

@@ -27,7 +27,8 @@ IMAGE = ImagePart(url="https://example.invalid/a.png")
 def encode_chat(row: Row, **options: Any) -> Result[BatchItem, Fault]:
     checked = check_row(row, 0, provider="cohere", model="command-a-03-2025", options=options)
     assert isinstance(checked, CheckedRow)
-    return encode_row(build_codec("cohere")[1], "cohere", checked)
+    endpoint, batch = build_codec("cohere")
+    return encode_row(batch, endpoint, checked)
 
 
 def decode_body(item: BatchItem) -> Any:
@@ -213,6 +214,7 @@ def test_jobs_of_fireworks_are_at_the_address_of_the_account() -> None:
     batch = build_fireworks_codec(account_id="acct").unwrap()
     handle = BatchHandle(provider="fireworks", id="job-1")
     assert batch.status(handle).url == "https://api.fireworks.ai/v1/accounts/acct/batchInferenceJobs/job-1"
+    assert batch.cancel is not None
     assert (batch.cancel(handle).method, batch.cancel(handle).url) == ("DELETE", batch.status(handle).url)
     assert batch.list_page("2").url.endswith("?pageSize=200&pageToken=2&orderBy=created_time%20desc")
 

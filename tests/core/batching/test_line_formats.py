@@ -8,14 +8,17 @@ from typing import Any
 
 import msgspec
 import pytest
-from returns.result import Success
+from returns.result import Result, Success
 
 from tests.avro_files import RECORD, write_avro
 from tests.openai_shapes import build_body, build_error
 from victor_fp.core.batching.matching import ResultMatching
-from victor_fp.core.batching.types import BatchHandle, BatchItem, BatchState
+from victor_fp.core.batching.splitting import ENVELOPE, Splitter
+from victor_fp.core.batching.types import BatchCounts, BatchHandle, BatchItem, BatchState
 from victor_fp.core.catalogue import CATALOGUE
 from victor_fp.core.catalogue.batches import BATCHES
+from victor_fp.core.dialects.batches import XAIBatches
+from victor_fp.core.faults import Fault, InvalidRequest, RateLimited, ServerFailed, UnsupportedParameter
 from victor_fp.core.jobs.rows import CheckedRow, Row, check_row
 from victor_fp.core.protocols.batches import build_batch_codec
 from victor_fp.core.protocols.batches.codec import BatchCodec, ResultStep, StoreWrite, SubmitStep
@@ -40,10 +43,15 @@ def build_codec(name: str) -> tuple[Endpoint, BatchCodec]:
     return endpoint, build_batch_codec(endpoint).unwrap()
 
 
-def encode(name: str, key: str, model: str = "m-1") -> BatchItem:
-    row = check_row(Row(key, f"text {key}"), 0, provider=name, model=model, options={"max_tokens": 32})
+def encode_text(name: str, key: str, model: str = "m-1", **options: Any) -> Result[BatchItem, Fault]:
+    row = check_row(Row(key, f"text {key}"), 0, provider=name, model=model, options={"max_tokens": 32, **options})
     assert isinstance(row, CheckedRow)
-    return encode_row(build_codec(name)[1], name, row).unwrap()
+    endpoint, batch = build_codec(name)
+    return encode_row(batch, endpoint, row)
+
+
+def encode(name: str, key: str, model: str = "m-1") -> BatchItem:
+    return encode_text(name, key, model).unwrap()
 
 
 def chat(text: str) -> Any:
@@ -465,3 +473,162 @@ def test_a_list_of_batches_is_read(name: str) -> None:
     statuses, following = listed.unwrap()
     assert len(statuses) == 1
     assert following is None
+
+
+CURSORS = ("last_id", "next_page_token", "nextPageToken", "pagination_token", "nextToken")
+LISTS = ("data", "batches", "operations", "batchInferenceJobs", "batchPredictionJobs", "invocationJobSummaries")
+
+
+@pytest.mark.parametrize(
+    "name", ["openai", "anthropic", "google", "cohere", "fireworks", "xai", "openrouter", "vertex", "bedrock"]
+)
+def test_pages_of_a_list_follow_their_cursor(name: str) -> None:
+    _, batch = build_codec(name)
+    shown = {case[0]: case[1] for case in CASES}[name]
+    page = {"has_more": True, **{key: [shown.get("batch", shown)] for key in LISTS}, **dict.fromkeys(CURSORS, "c+2")}
+    statuses, cursor = batch.read_list(None, json.dumps(page).encode()).unwrap()
+    assert len(statuses) == 1
+    assert cursor == "c+2"
+    assert "=c%2B2" in batch.list_page(cursor).url
+    assert "c%2B2" not in batch.list_page(None).url
+    last = {"has_more": False, **{key: [] for key in LISTS}, **dict.fromkeys(CURSORS, "")}
+    assert batch.read_list(cursor, json.dumps(last).encode()).unwrap() == ((), None)
+
+
+@pytest.mark.parametrize("name", ["google", "cohere", "fireworks", "xai", "vertex", "bedrock"])
+def test_an_empty_page_with_a_token_is_not_the_last(name: str) -> None:
+    _, batch = build_codec(name)
+    page = {**{key: [] for key in LISTS}, **dict.fromkeys(CURSORS, "c3")}
+    assert batch.read_list("c2", json.dumps(page).encode()).unwrap() == ((), "c3")
+
+
+@pytest.mark.parametrize("name", sorted(BATCHES))
+def test_headers_of_a_row_which_a_batch_has_no_place_for_are_not_dropped_silently(name: str) -> None:
+    model = "claude-opus-4-6" if name == "vertex-anthropic" else "m-1"
+    headers = {"x-beta": "1"}
+    fault = encode_text(name, "a", model, extra_headers=headers).failure()
+    assert isinstance(fault, UnsupportedParameter)
+    assert (fault.parameter, fault.provider) == ("extra_headers", name)
+    item = encode_text(name, "a", model, extra_headers=headers, on_unsupported="adjust").unwrap()
+    assert "extra_headers" in [adjustment.parameter for adjustment in item.context.adjustments]
+
+
+@pytest.mark.parametrize(
+    ("name", "shown"),
+    [
+        ("openai", {"id": "b", "status": "validating", "request_counts": None}),
+        ("together", {"id": "b", "status": "VALIDATING"}),
+        ("anthropic", {"id": "b", "processing_status": "in_progress"}),
+        ("google", {"name": "b", "metadata": {"state": "BATCH_STATE_PENDING"}}),
+        ("mistral", {"id": "b", "status": "QUEUED"}),
+        ("cohere", {"batch": {"id": "b", "status": "BATCH_STATUS_QUEUED"}}),
+        ("fireworks", {"name": "b", "state": "JOB_STATE_CREATING"}),
+        ("xai", {"batch_id": "b"}),
+        ("openrouter", {"id": "b", "status": "validating"}),
+        ("vertex", {"name": "b", "state": "JOB_STATE_PENDING"}),
+        ("bedrock", {"jobArn": "b", "status": "Submitted"}),
+    ],
+)
+def test_counts_that_are_not_reported_are_absent(name: str, shown: dict[str, Any]) -> None:
+    _, batch = build_codec(name)
+    status = batch.read_status(BatchHandle(provider=name, id="b"), json.dumps(shown).encode()).unwrap()
+    assert status.counts == BatchCounts()
+    assert status.state == ("running" if name == "anthropic" else "pending")
+
+
+@pytest.mark.parametrize(
+    ("code", "end", "fault", "status"),
+    [
+        (3, "failed", InvalidRequest, 400),  # INVALID_ARGUMENT of google.rpc.Code
+        (8, "failed", RateLimited, 429),
+        (13, "failed", ServerFailed, 500),
+        (400, "failed", InvalidRequest, 400),
+        (429, "failed", RateLimited, 429),
+        ("too_long", "failed", ServerFailed, None),
+        (None, "failed", ServerFailed, None),
+        (1, "cancelled", None, None),
+    ],
+)
+def test_xais_errors_have_codes_of_grpc_or_http(code: Any, end: str, fault: type[Fault] | None, status: Any) -> None:
+    endpoint, batch = build_codec("xai")
+    ended = {"batch_id": "b", "state": {"num_requests": 1, "num_pending": 0, "num_error": 1}}
+    step = batch.results(batch.read_status(BatchHandle(provider="xai", id="b"), json.dumps(ended).encode()).unwrap())
+    assert isinstance(step, ResultStep)
+    page = {"results": [{"batch_request_id": "a", "batch_result": {"error": {"code": code, "message": "not this"}}}]}
+    (item,) = step.read(json.dumps(page).encode()).unwrap().items
+    result = decode_item(batch, endpoint, BatchHandle(provider="xai", id="b"), ResultMatching(["a"]), item)
+    assert result.end == end
+    if fault is not None:
+        assert isinstance(result.result.failure(), fault)
+        assert result.result.failure().status == status
+
+
+@pytest.mark.parametrize("name", ["anthropic", "google", "openrouter", "xai", "vertex", "bedrock"])
+@pytest.mark.parametrize("spare", [0, 1])
+def test_no_body_exceeds_the_limit_of_bytes(name: str, spare: int) -> None:
+    """The requests fill a batch to the last byte; what the body has around them counts as well."""
+    _, batch = build_codec(name)
+    items = [encode(name, key) for key in KEYS]
+    most = sum(len(item.line) + 1 for item in items) + ENVELOPE - spare
+    splitter = Splitter(msgspec.structs.replace(batch.support.limits, max_bytes=most))
+    full = next((found for item in items if (found := splitter.add(item).unwrap())), None)
+    assert len(full or items) == (4 if spare == 0 else 3)
+    sent = batch.submit(full or items, "0" * 32)
+    body = sent.data if isinstance(sent, StoreWrite) else sent.request.body
+    if isinstance(sent, SubmitStep) and not sent.creates:
+        following = sent.read(b'{"batch_id": "batch_1"}').unwrap()
+        assert isinstance(following, SubmitStep)
+        body = following.request.body
+    assert all(item.line in body for item in full or items)
+    assert len(body) <= most
+
+
+@pytest.mark.parametrize(("spare", "counts"), [(0, [4]), (1, [3, 1])])
+def test_calls_that_add_requests_to_xais_batches_do_not_exceed_their_limit_of_bytes(
+    spare: int, counts: list[int]
+) -> None:
+    items = [encode("xai", key) for key in KEYS]
+    most = sum(len(item.line) + 1 for item in items) + ENVELOPE - spare
+    support = msgspec.structs.replace(BATCHES["xai"], dialect=XAIBatches(max_bytes_per_call=most))
+    spec = msgspec.structs.replace(CATALOGUE.find("xai").unwrap(), batch=support)
+    created = build_batch_codec(build_endpoint(spec).unwrap()).unwrap().submit(items, "0" * 32)
+    assert isinstance(created, SubmitStep)
+    step = created.read(b'{"batch_id": "batch_1"}').unwrap()
+    sent = []
+    while isinstance(step, SubmitStep):
+        assert len(step.request.body) <= most
+        sent.append(step.request.body.count(b'"batch_request_id"'))
+        step = step.read(b"{}").unwrap()
+    assert sent == counts
+
+
+def test_openrouters_batches_end_when_their_provider_ends_them() -> None:
+    _, batch = build_codec("openrouter")
+    shown = OPENROUTER_BATCH | {"status": "in_progress", "results": None, "expires_at": 1_700_345_600}
+    handle = BatchHandle(provider="openrouter", id="b")
+    status = batch.read_status(handle, json.dumps(shown).encode()).unwrap()
+    assert (status.state, status.ends_at, status.sources) == ("running", 1_700_345_600, ())
+    assert status.results_expire_at == 1_700_000_000 + 30 * 86_400
+    status = batch.read_status(handle, json.dumps(shown | {"expires_at": None}).encode()).unwrap()
+    assert status.ends_at == 1_700_086_400
+    assert batch.cancel is None
+
+
+def test_togethers_batches_name_their_model() -> None:
+    _, batch = build_codec("together")
+    ((status,), _) = batch.read_list(None, json.dumps([TOGETHER_BATCH]).encode()).unwrap()
+    assert status.handle.model == "m-1"
+
+
+@pytest.mark.parametrize(
+    "counts",
+    [
+        {"request_counts": 4, "total": 4, "completed": 3, "failed": 1},
+        {"request_counts": {"total": 4, "completed": 3, "failed": 1}},
+    ],
+)
+def test_zais_batches_have_their_counts_in_an_object_or_alongside_the_total(counts: dict[str, Any]) -> None:
+    _, batch = build_codec("zai-china")
+    shown = {"id": "b", "status": "in_progress", "created_at": 1_700_000_000, **counts}
+    status = batch.read_status(BatchHandle(provider="zai-china", id="b"), json.dumps(shown).encode()).unwrap()
+    assert status.counts == BatchCounts(total=4, succeeded=3, failed=1)

@@ -9,8 +9,9 @@ import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from returns.result import Result
 
-from victor_fp.core.batching.types import BatchHandle, BatchStatus, make_item_id
+from victor_fp.core.batching.types import BatchHandle, BatchItem, BatchStatus, make_item_id
 from victor_fp.core.catalogue import CATALOGUE
 from victor_fp.core.catalogue.batches import BATCHES
 from victor_fp.core.dialects.batches import VertexBatches
@@ -38,6 +39,11 @@ BEDROCK = {"region": "eu-west-1", "batch_location": "s3://bucket/jobs", "batch_r
 def bind(name: str, settings: dict[str, str], *, keyed: bool = False) -> Any:
     endpoint = build_endpoint(CATALOGUE.find(name).unwrap(), settings=settings).unwrap()
     return build_batch_codec(apply_key_auth(endpoint) if keyed else endpoint)
+
+
+def encode_bedrock_row(row: CheckedRow) -> Result[BatchItem, Fault]:
+    endpoint = build_endpoint(CATALOGUE.find("bedrock").unwrap(), settings=BEDROCK).unwrap()
+    return encode_row(bind("bedrock", BEDROCK).unwrap(), endpoint, row)
 
 
 @pytest.mark.parametrize(
@@ -81,6 +87,7 @@ def test_jobs_are_made_in_the_project_not_under_the_publisher(name: str, setting
     batch: BatchCodec = bind(name, settings).unwrap()
     handle = BatchHandle(provider=name, id="projects/1/locations/x/batchPredictionJobs/7")
     assert batch.status(handle).url == f"{url}/batchPredictionJobs/7"
+    assert batch.cancel is not None
     assert batch.cancel(handle).url == f"{url}/batchPredictionJobs/7:cancel"
     assert batch.list_page("next").url == f"{url}/batchPredictionJobs?pageSize=100&pageToken=next"
 
@@ -91,6 +98,7 @@ def test_jobs_are_made_on_the_control_plane_with_the_key_alone() -> None:
     request = batch.status(handle)
     assert request.url == "https://bedrock.eu-west-1.amazonaws.com/model-invocation-job/abcdefghijkl"
     assert request.headers == {"authorization": "Bearer <secret>"}
+    assert batch.cancel is not None
     assert batch.cancel(handle).url == f"{request.url}/stop"
 
 
@@ -147,7 +155,7 @@ def test_tools_that_the_vendor_would_refuse_are_refused_before() -> None:
     row = check_row(Row("a", "Hi", tools=tools), 0, provider="bedrock", model="us.amazon.nova-2-lite-v1:0", options={})
     assert isinstance(row, CheckedRow)
     assert row.tools
-    fault: Fault = encode_row(bind("bedrock", BEDROCK).unwrap(), "bedrock", row).failure()
+    fault: Fault = encode_bedrock_row(row).failure()
     assert isinstance(fault, InvalidRequest)
     assert "accepts tools for Claude models only" in fault.message
     call = {"id": "t1", "name": "look", "arguments": {}}
@@ -157,11 +165,11 @@ def test_tools_that_the_vendor_would_refuse_are_refused_before() -> None:
         Message(role="tool", content="seen", tool_call_id="t1"),
     )
     later = msgspec.structs.replace(row, tools=(), messages=earlier)
-    assert isinstance(encode_row(bind("bedrock", BEDROCK).unwrap(), "bedrock", later).failure(), InvalidRequest)
+    assert isinstance(encode_bedrock_row(later).failure(), InvalidRequest)
     claude = msgspec.structs.replace(later, model="us.anthropic.claude-haiku-4-5-20251001-v1:0")
-    assert encode_row(bind("bedrock", BEDROCK).unwrap(), "bedrock", claude).unwrap().route == "InvokeModel"
+    assert encode_bedrock_row(claude).unwrap().route == "InvokeModel"
     plain = msgspec.structs.replace(row, tools=())
-    assert encode_row(bind("bedrock", BEDROCK).unwrap(), "bedrock", plain).unwrap().key == "a"
+    assert encode_bedrock_row(plain).unwrap().key == "a"
 
 
 def test_a_job_without_results_has_no_step() -> None:

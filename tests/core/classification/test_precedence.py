@@ -16,6 +16,7 @@ from victor_fp.core.classification.details import read_body
 from victor_fp.core.classification.phrases import COMMON_PHRASES, CONTEXT_OVERFLOW
 from victor_fp.core.faults import (
     FAULT_TYPES,
+    ContentRefused,
     Fault,
     FaultBase,
     InvalidRequest,
@@ -23,6 +24,7 @@ from victor_fp.core.faults import (
     ModelNotFound,
     Overloaded,
     PermissionRefused,
+    QuotaExhausted,
     RateLimited,
     ServerFailed,
     TimedOut,
@@ -356,3 +358,20 @@ def test_another_target_may_succeed(provider: str, status: int, error: dict[str,
     fault = replay.response(provider, status, {}, json.dumps({"error": error}).encode()).failure()
     assert isinstance(fault, fault_type)
     assert fault.allows_fallback
+
+
+@pytest.mark.parametrize("provider", ["volcengine", "volcengine-responses"])
+@pytest.mark.parametrize(
+    ("status", "code", "fault_type"),
+    [
+        (403, "AccountOverdueError", QuotaExhausted),
+        (400, "InputTextRiskDetection", ContentRefused),
+        (400, "OutputTextSensitiveContentDetected", ContentRefused),
+        (403, "AccessDenied", PermissionRefused),
+    ],
+)
+def test_codes_of_volcengine_take_precedence_over_its_statuses(
+    provider: str, status: int, code: str, fault_type: type[Fault]
+) -> None:
+    body = {"error": {"code": code, "message": "x", "type": "Forbidden" if status == 403 else "BadRequest"}}
+    assert isinstance(replay.response(provider, status, {}, json.dumps(body).encode()).failure(), fault_type)

@@ -62,10 +62,10 @@ def test_a_limit_of_tokens_that_binds_is_kept_and_used_though_estimates_are_wron
     check_callers(measured)
 
 
-def test_a_limit_that_does_not_bind_costs_few_scripts_and_swaps() -> None:
+def test_a_limit_that_does_not_bind_costs_few_scripts_and_no_swaps() -> None:
     measured = measure_free("Redis", PROCESSES, TASKS, 4.0)
     assert 0 < measured.scripts <= 0.05 * len(measured.requests)
-    assert measured.lost <= 0.05 * measured.swaps
+    assert measured.swaps == 0  # healthy calls change no breaker, so that none can be lost
     check_callers(measured)
 
 

@@ -20,13 +20,15 @@ Group: TypeAlias = tuple[str, str]
 
 NEWLINE = 1
 """Size of the separator of two lines, or of two list items, in bytes."""
+ENVELOPE = 512
+"""Maximum size of what a body has around its items, in bytes."""
 
 
 class OpenBatch(msgspec.Struct, frozen=True):
     """A batch that is being filled."""
 
     items: list[BatchItem]
-    size: int = 0
+    size: int = ENVELOPE
 
 
 class Splitter:
@@ -41,9 +43,10 @@ class Splitter:
     def add(self, item: BatchItem) -> Result[tuple[BatchItem, ...], Fault]:
         """Add an item to its batch; return the items of the batch that was full, or none."""
         limits, size = self._limits, len(item.line) + NEWLINE
-        if size > limits.max_bytes:
+        if ENVELOPE + size > limits.max_bytes:
             message = (
-                f"row {item.key!r}: request of {size} bytes exceeds the maximum batch size of {limits.max_bytes} bytes"
+                f"row {item.key!r}: a batch with this request alone has {ENVELOPE + size} bytes; "
+                f"the maximum is {limits.max_bytes}"
             )
             return Failure(InvalidRequest(message=message))
         group = (item.route, "" if limits.mixes_models else item.model)

@@ -97,7 +97,8 @@ _ZAI_CHINA = BatchSupport(
     ),
 )
 _CEREBRAS = BatchSupport(
-    dialect=OpenAIBatches(),
+    # https://inference-docs.cerebras.ai/api-reference/batch/cancel-batch, 2026-11-30
+    dialect=OpenAIBatches(cancel="delete"),
     # A private preview; its page gives no numbers, so these are OpenAI's.
     limits=BatchLimits(
         max_requests=50_000,
@@ -186,9 +187,10 @@ _OPENROUTER = BatchSupport(
     limits=BatchLimits(
         max_requests=5_000,
         max_bytes=200 * MB,
+        results_hours=30 * 24,
         price_factor=0.5,
         source="https://openrouter.ai/docs/guides/features/batch-api.md",
-        date="2026-11-20",
+        date="2026-11-30",
     ),
 )
 _VERTEX = BatchSupport(

@@ -62,6 +62,14 @@ OPENAI_CODES: FaultCodes = {
     "content_policy_violation": ContentRefused,
     "responsibleaipolicyviolation": ContentRefused,
     "moderation_blocked": ContentRefused,
+    # Volcengine: https://www.volcengine.com/docs/82379/1099476
+    "inputtextriskdetection": ContentRefused,
+    "inputimageriskdetection": ContentRefused,
+    "outputtextriskdetection": ContentRefused,
+    "sensitivecontentdetected": ContentRefused,
+    "inputtextsensitivecontentdetected": ContentRefused,
+    "inputimagesensitivecontentdetected": ContentRefused,
+    "outputtextsensitivecontentdetected": ContentRefused,
     "unsupported_parameter": UnsupportedParameter,
     "unsupported_value": UnsupportedParameter,
     "tool_use_failed": InvalidRequest,
@@ -72,6 +80,7 @@ OPENAI_CODES: FaultCodes = {
     "exceeded_current_quota_error": QuotaExhausted,
     "billing_hard_limit_reached": QuotaExhausted,
     "billing_not_active": QuotaExhausted,
+    "accountoverdueerror": QuotaExhausted,  # Volcengine: https://www.volcengine.com/docs/82379/1299023
     "token_limit_exceeded": RateLimited,  # of tokens in the queue of batches: https://platform.openai.com/docs/guides/batch
     "rate_limit_exceeded": RateLimited,
     "rate_limit_error": RateLimited,

@@ -38,6 +38,8 @@ class OpenAIBatches(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     lines_have_url: bool = True
     window: str = "24h"
     accepts_metadata: bool = True
+    cancel: Literal["post", "delete"] = "post"
+    """Whether the operation that cancels a batch is its own, or the deletion of the batch."""
 
 
 class AnthropicBatches(msgspec.Struct, frozen=True, kw_only=True, gc=False):

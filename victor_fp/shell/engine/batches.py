@@ -37,8 +37,8 @@ UPLOAD_RATE = 1_000_000.0
 """Minimum expected bytes per second of an upload, by which its timeout is extended."""
 MAX_LISTED = 500
 """Maximum number of batches that are searched for a token."""
-MAX_PAGES = 20
-"""Maximum number of pages of a list of batches."""
+MAX_EMPTY_PAGES = 20
+"""Maximum number of consecutive pages of a list of batches that have no new batch."""
 
 
 class BatchClient(msgspec.Struct, frozen=True, kw_only=True):
@@ -127,7 +127,17 @@ class BatchClient(msgspec.Struct, frozen=True, kw_only=True):
         return await self._run_exchange(self.batch.status(handle), partial(self.batch.read_status, handle))
 
     async def cancel(self, handle: BatchHandle) -> Result[BatchStatus, Fault]:
-        """Cancel a batch and return its status."""
+        """Cancel a batch and return its status. One that has ended is left alone: some vendors would delete its results."""
+        if self.batch.cancel is None:
+            message = f"batches of {handle.provider} cannot be cancelled"
+            return Failure(InvalidRequest(provider=handle.provider, message=message))
+        found = await self.status(handle)
+        match outcome(found):
+            case Success(status):
+                if status.is_final:
+                    return found
+            case Failure(_):
+                return found
         match outcome(await self._run_exchange(self.batch.cancel(handle), _ignore_body)):
             case Success(_):
                 return await self.status(handle)
@@ -138,7 +148,9 @@ class BatchClient(msgspec.Struct, frozen=True, kw_only=True):
         """Return the account's batches, newest first."""
         statuses: dict[str, BatchStatus] = {}  # by id: if batches are created meanwhile, pages may overlap
         cursor: str | None = None
-        for _ in range(MAX_PAGES):
+        empty = 0
+        while empty < MAX_EMPTY_PAGES:
+            before = len(statuses)
             sent: Result[StatusPage, Fault] = await self._run_exchange(
                 self.batch.list_page(cursor), partial(self.batch.read_list, cursor)
             )
@@ -151,6 +163,7 @@ class BatchClient(msgspec.Struct, frozen=True, kw_only=True):
             if following is None or following == cursor or len(statuses) >= limit:
                 break
             cursor = following
+            empty = empty + 1 if len(statuses) == before else 0
         return Success(list(islice(statuses.values(), limit)))
 
     async def read_results(

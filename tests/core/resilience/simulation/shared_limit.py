@@ -97,8 +97,12 @@ class SharedLimit:
             for index in range(processes)
         ]
         for process in self.processes:
-            for _ in range(tasks):
-                self.schedule(self.luck.random() * 0.5, process, self._start_call)
+            self.add_tasks(process, tasks)
+
+    def add_tasks(self, process: Process, count: int) -> None:
+        """Start further callers in a process."""
+        for _ in range(count):
+            self.schedule(self.luck.random() * 0.5, process, self._start_call)
 
     def run(self, seconds: float) -> None:
         """Let so much time pass."""

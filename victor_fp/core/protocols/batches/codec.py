@@ -96,7 +96,8 @@ class BatchCodec(msgspec.Struct, frozen=True, kw_only=True):
     read_status: Callable[[BatchHandle, bytes], Result[BatchStatus, Fault]]
     results: Callable[[BatchStatus], ResultStep | StoreRead | None]
     """None if there are no results."""
-    cancel: Callable[[BatchHandle], HttpRequest]
+    cancel: Callable[[BatchHandle], HttpRequest] | None
+    """None if a batch cannot be cancelled."""
     list_page: Callable[[str | None], HttpRequest]
     """From a cursor to the request for a page of batches, newest first."""
     read_list: Callable[[str | None, bytes], Result[StatusPage, Fault]]

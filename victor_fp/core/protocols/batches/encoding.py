@@ -10,17 +10,19 @@ from victor_fp.core.faults import Fault, InvalidRequest
 from victor_fp.core.jobs.rows import CheckedRow
 from victor_fp.core.protocols.batches.codec import BatchCodec
 from victor_fp.core.request_building.inputs import build_chat_request
-from victor_fp.core.requests import HttpRequest
+from victor_fp.core.requests import Adjustment, Endpoint, HttpRequest, resolve_unsupported
 from victor_fp.core.result import outcome
 from victor_fp.core.types import DEFAULT_MAX_TOKENS, DEFAULT_TEMPERATURE
 from victor_fp.core.usage.token_estimates import ANSWER, estimate_tokens
 
 LIVE_ONLY = frozenset({"timeout", "deadline", "priority"})
 """Options of a call that do not affect its request."""
+HEADERS = Adjustment(parameter="extra_headers", reason="requests of a batch have no headers of their own")
 
 
-def encode_row(batch: BatchCodec, provider: str, row: CheckedRow) -> Result[BatchItem, Fault]:
+def encode_row(batch: BatchCodec, endpoint: Endpoint, row: CheckedRow) -> Result[BatchItem, Fault]:
     """Encode a row as an item, or return the fault."""
+    provider = endpoint.spec.name
     options = {name: value for name, value in row.options.items() if name not in LIVE_ONLY}
     temperature, max_tokens = (
         options.pop("temperature", DEFAULT_TEMPERATURE),
@@ -48,16 +50,23 @@ def encode_row(batch: BatchCodec, provider: str, row: CheckedRow) -> Result[Batc
         message = f"model {row.model!r} is served by another protocol, which the batch API does not support"
         return Failure(InvalidRequest(provider=provider, model=row.model, message=message))
     answer = ANSWER if chat.max_tokens is None else chat.max_tokens
-    return codec.request(chat).map(lambda request: _encode_request(batch, row, request, answer))
+    lost = [HEADERS] if chat.options.extra_headers else []
+    return resolve_unsupported(endpoint, chat, lost).bind(
+        lambda adjustments: codec.request(chat).map(
+            lambda request: _encode_request(batch, row, request, adjustments, answer)
+        )
+    )
 
 
-def _encode_request(batch: BatchCodec, row: CheckedRow, request: HttpRequest, answer: int) -> BatchItem:
+def _encode_request(
+    batch: BatchCodec, row: CheckedRow, request: HttpRequest, adjustments: tuple[Adjustment, ...], answer: int
+) -> BatchItem:
     item = batch.encode_item(row.key, row.model, request)
     context = ItemContext(
         model=row.model,
         tool_names=request.tool_names,
         required_call=request.required_call,
-        adjustments=request.adjustments,
+        adjustments=(*request.adjustments, *adjustments),
     )
     prompt = estimate_tokens(row.messages, row.tools, 0)
     return msgspec.structs.replace(item, context=context, prompt_tokens=prompt, answer_tokens=answer)

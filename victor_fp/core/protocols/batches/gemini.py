@@ -54,6 +54,8 @@ STATES: Mapping[str, BatchState] = {
     "CANCELLED": "cancelled",
 }
 """The last part of BATCH_STATE_ (REST) and JOB_STATE_ (the SDK's type JobState)."""
+CANCELLED = 1
+"""The code of google.rpc.Code for requests that were cancelled."""
 HTTP_STATUSES: Mapping[int, int] = {
     1: 499, 2: 500, 3: 400, 4: 504, 5: 404, 6: 409, 7: 403, 8: 429, 9: 400, 10: 409, 11: 400, 12: 501, 13: 500,
     14: 503, 15: 500, 16: 401,
@@ -201,7 +203,7 @@ def read_item(one: received.InlinedResponse) -> ItemResult | None:
     if error is None:
         return ItemResult(id=identifier, end="answered", status=200, body=encode_body(one.response))
     code = error.code or 2
-    if code == 1:
+    if code == CANCELLED:
         return ItemResult(id=identifier, end="cancelled")
     status = HTTP_STATUSES.get(code, 500)
     payload: JsonObject = {

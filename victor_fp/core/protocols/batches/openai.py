@@ -13,6 +13,7 @@ from victor_fp_wire.openai_batches import response as received
 from victor_fp_wire.openai_batches.operations import (
     CancelBatch,
     CreateBatch,
+    DeleteBatch,
     DownloadFile,
     GetBatch,
     ListBatches,
@@ -176,6 +177,8 @@ def build_status(bound: FileEndpoint, handle: BatchHandle) -> HttpRequest:
 
 def build_cancel(bound: FileEndpoint, handle: BatchHandle) -> HttpRequest:
     """Build the request that cancels a batch."""
+    if bound.dialect.cancel == "delete":
+        return build_request(bound.endpoint, DeleteBatch(batch_id=handle.id))
     return build_request(bound.endpoint, CancelBatch(batch_id=handle.id, api_version=bound.version))
 
 
@@ -206,7 +209,7 @@ def _find_cursor(page: received.BatchList) -> str | None:
 
 
 def _read_status(bound: FileEndpoint, handle: BatchHandle, batch: received.Batch) -> BatchStatus:
-    counts = batch.request_counts or received.RequestCounts()
+    counts = _read_counts(batch)
     token = (batch.metadata or {}).get(TOKEN)
     created = parse_time(batch.created_at)
     state = (batch.status or "").lower()
@@ -216,20 +219,32 @@ def _read_status(bound: FileEndpoint, handle: BatchHandle, batch: received.Batch
         handle=msgspec.structs.replace(
             handle,
             id=batch.id or handle.id,
-            model=handle.model or batch.model or "",
+            model=handle.model or batch.model or batch.model_id or "",
             count=handle.count or counts.total or 0,
             token=token if isinstance(token, str) else handle.token,
             input_id=batch.input_file_id or handle.input_id,
         ),
         state=STATES.get(state, "unknown"),
         vendor_state=batch.status or "",
-        counts=BatchCounts(total=counts.total, succeeded=counts.completed, failed=counts.failed),
+        counts=counts,
         created_at=created,
         ends_at=parse_time(batch.expires_at) or parse_time(batch.job_deadline) or bound.compute_end(created),
         results_expire_at=bound.compute_expiry(created),
         sources=tuple(source for source in (batch.output_file_id, batch.error_file_id) if source),
         errors=tuple(filter(None, [*errors, batch.error or ""])),
         error_code=next((error.code for error in reported if error.code), ""),
+    )
+
+
+def _read_counts(batch: received.Batch) -> BatchCounts:
+    """Return the counts, which Z.ai's reference has alongside the total.
+    https://docs.bigmodel.cn/api-reference, 2026-11-30
+    """
+    counts = batch.request_counts
+    if isinstance(counts, received.RequestCounts):
+        return BatchCounts(total=counts.total, succeeded=counts.completed, failed=counts.failed)
+    return BatchCounts(
+        total=counts if batch.total is None else batch.total, succeeded=batch.completed, failed=batch.failed
     )
 
 

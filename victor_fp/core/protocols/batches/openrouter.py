@@ -6,10 +6,11 @@ from collections.abc import Sequence
 from functools import partial
 
 import msgspec
+from msgspec import UNSET
 from returns.result import Failure, Result, Success
 from victor_fp_wire.openrouter_batches import request as sent
 from victor_fp_wire.openrouter_batches import response as received
-from victor_fp_wire.openrouter_batches.operations import CreateBatch, DeleteBatch, GetBatch, ListBatches
+from victor_fp_wire.openrouter_batches.operations import CreateBatch, GetBatch, ListBatches
 
 from victor_fp.core.batching.reading import parse_time
 from victor_fp.core.batching.types import BatchCounts, BatchHandle, BatchItem, BatchStatus, ItemResult, make_item_id
@@ -24,6 +25,8 @@ from victor_fp.core.protocols.batches.common import BatchEndpoint, build_creatio
 from victor_fp.core.protocols.batches.openai import STATES
 from victor_fp.core.protocols.operations import build_decoder, build_request
 from victor_fp.core.requests import Endpoint, HttpRequest
+
+PAGE = 100
 
 _BATCH = build_decoder(GetBatch.RESPONSE)
 _LIST = build_decoder(ListBatches.RESPONSE)
@@ -46,8 +49,8 @@ def bind_batch_codec(endpoint: Endpoint, support: BatchSupport) -> Result[BatchC
             status=partial(build_status, bound),
             read_status=partial(read_status, bound),
             results=partial(read_results, bound),
-            cancel=lambda handle: build_request(endpoint, DeleteBatch(id=handle.id)),
-            list_page=lambda _: build_request(endpoint, ListBatches()),
+            cancel=None,  # the vendor deletes ended batches, with their results, and no others
+            list_page=partial(build_list, bound),
             read_list=partial(read_list, bound),
         )
     )
@@ -77,13 +80,18 @@ def read_status(bound: BatchEndpoint, handle: BatchHandle, body: bytes) -> Resul
     return found.map(partial(_read_status, bound, handle))
 
 
+def build_list(bound: BatchEndpoint, cursor: str | None) -> HttpRequest:
+    """Build the request for a page of the workspace's batches."""
+    return build_request(bound.endpoint, ListBatches(limit=PAGE, after=UNSET if cursor is None else cursor))
+
+
 def read_list(bound: BatchEndpoint, _: str | None, body: bytes) -> Result[StatusPage, Fault]:
-    """Decode the account's latest batches."""
+    """Decode a page of batches."""
     return bound.decode_page(
         _LIST,
         body,
         "batches",
-        lambda page: (page.data, None),
+        lambda page: (page.data, page.last_id if page.has_more else None),
         partial(_read_status, bound),
     )
 
@@ -103,7 +111,7 @@ def _read_status(bound: BatchEndpoint, handle: BatchHandle, batch: received.Batc
         vendor_state=batch.status or "",
         counts=BatchCounts(total=counts.total, succeeded=counts.completed, failed=counts.failed),
         created_at=created,
-        ends_at=bound.compute_end(created),
+        ends_at=parse_time(batch.expires_at) or bound.compute_end(created),
         results_expire_at=bound.compute_expiry(created),
         sources=(batch.id or "",) if batch.results else (),
         errors=(error.message,) if error is not None and error.message else (),

@@ -202,10 +202,10 @@ def read_list(bound: BatchEndpoint, _: str | None, body: bytes) -> Result[Status
 
 
 def _read_status(bound: BatchEndpoint, handle: BatchHandle, job: received.Job) -> BatchStatus:
-    stats = job.completion_stats or received.CompletionStats()
-    parts = [parse_count(part or 0) for part in (stats.successful_count, stats.failed_count, stats.incomplete_count)]
+    succeeded, failed, incomplete = _read_counts(job.completion_stats)
+    parts = (succeeded, failed, incomplete)
     known = [part for part in parts if part is not None]
-    total = sum(known) if job.completion_stats is not None and len(known) == len(parts) else None
+    total = sum(known) if len(known) == len(parts) else None
     state = (job.state or "").partition("STATE_")[2]
     directory = job.output_info.gcs_output_directory if job.output_info else None
     return BatchStatus(
@@ -218,12 +218,23 @@ def _read_status(bound: BatchEndpoint, handle: BatchHandle, job: received.Job) -
         ),
         state=STATES.get(state, "unknown" if state else "pending"),
         vendor_state=job.state or "",
-        counts=BatchCounts(total=total, succeeded=parts[0], failed=parts[1]),
+        counts=BatchCounts(total=total, succeeded=succeeded, failed=failed),
         created_at=parse_time(job.create_time),
         ends_at=bound.compute_end(parse_time(job.start_time)),
         # Of a bucket alone: the store may open other URLs as well, such as local files.
         sources=(directory,) if directory and directory.startswith(SCHEME) else (),
         errors=tuple(one.message for one in (job.error, *(job.partial_failures or ())) if one and one.message),
+    )
+
+
+def _read_counts(stats: received.CompletionStats | None) -> tuple[int | None, int | None, int | None]:
+    """Return how many requests succeeded, failed and were not processed. In statistics, a count that is absent is zero."""
+    if stats is None:
+        return None, None, None
+    return (
+        parse_count(stats.successful_count or 0),
+        parse_count(stats.failed_count or 0),
+        parse_count(stats.incomplete_count or 0),
     )
 
 

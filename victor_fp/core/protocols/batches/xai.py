@@ -20,6 +20,7 @@ from victor_fp_wire.xai_batches.operations import (
 )
 
 from victor_fp.core.batching.reading import encode_body, parse_time
+from victor_fp.core.batching.splitting import ENVELOPE
 from victor_fp.core.batching.types import (
     BatchCounts,
     BatchHandle,
@@ -37,6 +38,7 @@ from victor_fp.core.json import encode_json
 from victor_fp.core.protocols import codec_for
 from victor_fp.core.protocols.batches.codec import BatchCodec, ResultPage, ResultStep, StatusPage, SubmitStep
 from victor_fp.core.protocols.batches.common import NAME_PREFIX, BatchEndpoint, list_raw_items
+from victor_fp.core.protocols.batches.gemini import CANCELLED, HTTP_STATUSES
 from victor_fp.core.protocols.operations import build_decoder, build_request
 from victor_fp.core.requests import Endpoint, HttpRequest
 
@@ -113,7 +115,7 @@ def _add_items(
     """
     if not items:
         return Success(handle)
-    size, count = 0, 0
+    size, count = ENVELOPE, 0
     for item in items:
         size += len(item.line) + 1
         if count and size > dialect.max_bytes_per_call:
@@ -160,7 +162,7 @@ def _read_status(bound: BatchEndpoint, handle: BatchHandle, batch: received.Batc
         name.removeprefix(NAME_PREFIX).partition(" ") if name.startswith(NAME_PREFIX) else (handle.token, "", "")
     )
     expected = handle.count or (int(count) if count.isascii() and count.isdigit() and len(count) < 9 else 0)
-    failed = (counters.num_error or 0) + (counters.num_cancelled or 0)
+    failed = None if batch.state is None else (counters.num_error or 0) + (counters.num_cancelled or 0)
     return BatchStatus(
         handle=msgspec.structs.replace(
             handle, id=batch.batch_id or handle.id, token=token, count=expected or counters.num_requests or 0
@@ -170,7 +172,7 @@ def _read_status(bound: BatchEndpoint, handle: BatchHandle, batch: received.Batc
         created_at=created,
         ends_at=parse_time(batch.expire_time) or parse_time(batch.expires_at),
         results_expire_at=bound.compute_expiry(created),
-        sources=(batch.batch_id or "",) if (counters.num_success or 0) + failed else (),
+        sources=(batch.batch_id or "",) if counters.num_success or failed else (),
         errors=(batch.cancel_by_xai_message,) if batch.cancel_by_xai_message else (),
     )
 
@@ -211,13 +213,19 @@ def read_page(bound: BatchEndpoint, batch_id: str, token: str | None, body: byte
 
 
 def read_item(item: received.ResultItem) -> ItemResult:
-    """Decode one result; its response is under the name of its operation."""
+    """Decode one result; its response is under the name of its operation.
+
+    The code of an error is an HTTP status, or one of gRPC: the type of the vendor's SDK is google.rpc.Status.
+    """
     result = item.batch_result or received.ItemResult()
     identifier = item.batch_request_id or ""
     answer = next(iter(result.response.values()), None) if result.response else None
     if answer is not None:
         return ItemResult(id=identifier, end="answered", status=200, body=encode_body(answer))
     error = result.error or received.ItemError()
-    code = error.code if isinstance(error.code, int) and 400 <= error.code < 600 else None
+    if error.code == CANCELLED:
+        return ItemResult(id=identifier, end="cancelled")
+    code = HTTP_STATUSES.get(error.code, error.code) if isinstance(error.code, int) else None
+    status = code if code is not None and 400 <= code < 600 else None
     body = {"error": {"message": error.message or "no response", "code": error.code}}
-    return ItemResult(id=identifier, end="failed", status=code, body=encode_body(body))
+    return ItemResult(id=identifier, end="failed", status=status, body=encode_body(body))
