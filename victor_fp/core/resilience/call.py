@@ -47,7 +47,7 @@ from victor_fp.core.faults import Attempt, Cancelled, CircuitOpen, DeadlineExcee
 from victor_fp.core.resilience import breaker as circuit
 from victor_fp.core.resilience import retry as retrying
 from victor_fp.core.resilience.breaker import Breaker, BreakerPermit, BreakerVerdict, Rejected
-from victor_fp.core.resilience.deadline import build_deadline_fault, round_seconds
+from victor_fp.core.resilience.deadline import build_deadline_fault, drop_rounding_error
 from victor_fp.core.resilience.retry import Retry, RetryAfter, RetryPolicy, Stop
 
 CallPhase: TypeAlias = Literal["sending", "delivering", "waiting", "settled"]
@@ -397,7 +397,7 @@ def _settle(
         elif call.generation is not None:
             breaker = circuit.end(breaker, call.generation, verdict, now)
     if isinstance(fault, DeadlineExceeded) and fault.seconds is None:
-        fault = replace(fault, seconds=round_seconds(call.retry.deadline - call.began))
+        fault = replace(fault, seconds=drop_rounding_error(call.retry.deadline - call.began))
     shown: Fault | None = replace(fault, attempts=attempts) if fault is not None else None
     settle = Settle(shown, attempts)
     return replace(call, order=settle, permit=None, attempts=attempts), breaker, settle
