@@ -393,6 +393,7 @@ EXCEPTIONS = {
     "codegen": "a command: its function names it",
     "status": "a command: its function names it",
     "recording": "the pytest fixture",
+    "connection_lost": "a method of asyncio.Protocol",
     "pytest_addoption": "a hook of pytest",
     "pytest_configure": "a hook of pytest",
     "before_request": "a method of google.auth's credentials",

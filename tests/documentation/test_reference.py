@@ -152,6 +152,15 @@ def test_links_of_a_page_have_a_target(page: str) -> None:
             assert anchor in _find_anchors(target.read_text("utf-8")), f"{page} links to {link}"
 
 
+def test_the_table_of_exceptions_names_the_faults_of_each() -> None:
+    rows = re.findall(r"^\| `(\w+Error)` \| (.+) \|$", (ROOT / "docs/errors.md").read_text("utf-8"), re.MULTILINE)
+    expected: dict[str, set[str]] = {}
+    for kind in get_args(faults.Fault):
+        expected.setdefault(errors.choose_error_class(kind()).__name__, set()).add(kind.__name__)
+    assert expected.pop("ProviderError")  # "all others"
+    assert {name: set(re.findall(r"`(\w+)`", cell)) for name, cell in rows} == expected
+
+
 def test_files_named_in_contributing_exist() -> None:
     files = set(
         re.findall(r"`((?:victor_fp|openapi|tests|docs)/[^`]*)`", (ROOT / "CONTRIBUTING.md").read_text("utf-8"))

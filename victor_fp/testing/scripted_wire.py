@@ -8,8 +8,9 @@ from typing import TypeAlias
 
 from pydantic import SecretStr
 
-from victor_fp.core.faults import Fault, FaultBase, InvalidResponse, StreamInterrupted, TimedOut
+from victor_fp.core.faults import Fault, FaultBase, InvalidResponse, StreamInterrupted
 from victor_fp.core.requests import HttpRequest
+from victor_fp.shell.transport.errors import build_timeout_fault
 from victor_fp.testing.answers import Answer, Received, received_from_request
 from victor_fp.testing.retrieval import answer_retrieval
 from victor_fp.testing.script import CallIds, Turn
@@ -58,7 +59,7 @@ class ScriptedWire:
         if isinstance(answer, FaultBase):
             return answer
         if answer.ending == "silent":
-            return TimedOut(phase="read", seconds=timeout, message=f"no response within {timeout} s")
+            return build_timeout_fault("read", "opening", timeout)
         reply = ScriptedReply(answer, timeout)
         self.replies.append(reply)
         return reply
@@ -111,7 +112,7 @@ class ScriptedReply:
         if self._ending == "cut":
             return StreamInterrupted(message="connection lost before the end of the response")
         if self._ending == "held":
-            return TimedOut(phase="stream", seconds=self._timeout, message=f"no data within {self._timeout} s")
+            return build_timeout_fault("stream", "reading", self._timeout)
         self.over = True
         return None
 

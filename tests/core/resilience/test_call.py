@@ -168,6 +168,19 @@ def test_attempt_cut_short_by_the_deadline_settles_as_deadline_exceeded() -> Non
     assert [attempt.outcome for attempt in settle.fault.attempts] == ["ServerFailed", "TimedOut"]
 
 
+def test_the_deadline_is_reported_in_seconds_from_the_start_of_the_operation() -> None:
+    call, breaker, _ = begin(RetryPolicy(), None, 100.0002, timeout=10.0, deadline=100.3, began=100.0)
+    for fault in (TimedOut(message="silence"), DeadlineExceeded(message="the deadline passed")):
+        _, _, order = advance(call, breaker, build_failure(fault), 100.3)
+        assert isinstance(order, Settle)
+        assert isinstance(order.fault, DeadlineExceeded)
+        assert order.fault.seconds == 0.3
+    _, _, order = begin(RetryPolicy(), None, 100.0002, timeout=10.0, deadline=100.0, began=100.0)
+    assert isinstance(order, Settle)
+    assert order.fault is not None
+    assert order.fault.message == "the deadline of 0 s passed"
+
+
 def test_timeout_reported_by_the_server_is_not_the_deadline() -> None:
     settle = get_settlement(run_events([(1.0, build_failure(TimedOut(status=408, retry_after=50.0)))], deadline=5.0)[0])
     assert isinstance(settle.fault, TimedOut)

@@ -67,6 +67,17 @@ async def test_a_retry_after_past_the_deadline_is_not_slept_for() -> None:
     assert (runtime.slept, len(server.received)) == ([], 1)
 
 
+async def test_a_deadline_is_reported_as_it_was_given() -> None:
+    async def keep_silent(talk: Talk, _: Received) -> None:
+        await talk.wait_for_close(10)
+
+    async with serving(keep_silent) as server, build_acme(server.url) as provider:
+        fault = (await provider.chat_result(HI, model="m-1", deadline=0.3)).failure()
+    assert isinstance(fault, faults.DeadlineExceeded)
+    assert fault.seconds == 0.3
+    assert fault.message.startswith("the deadline of 0.3 s passed; last: TimedOut")
+
+
 async def test_one_budget_of_attempts() -> None:
     runtime = FakeRuntime()
     async with serving(fail_with_500) as server, build_acme(server.url, runtime=runtime, max_retries=2) as provider:
@@ -192,7 +203,7 @@ class TestFaultsOfTheWire:
             raise ConnectionError
 
         fault = await self.get_fault(plain, send_bad_status_line)
-        assert isinstance(fault, faults.InvalidResponse | faults.StreamInterrupted | faults.ConnectionFailed)
+        assert isinstance(fault, faults.InvalidResponse)
         assert fault.provider == "acme"
 
     async def test_no_data_before_the_headers(self, plain: bool) -> None:

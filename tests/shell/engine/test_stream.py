@@ -202,6 +202,7 @@ async def test_explicit_deadline_bounds_the_stream() -> None:
     async with serving(stream_endlessly) as server, build_acme(server.url) as provider:
         _, fault = await collect_stream(provider.stream_result(HI, model="m-1", deadline=0.3))
     assert isinstance(fault, faults.DeadlineExceeded)
+    assert fault.seconds == 0.3
     assert fault.partial is not None
     assert fault.partial.content.startswith("xxx")
 

@@ -5,14 +5,17 @@ from __future__ import annotations
 import asyncio
 import gzip
 import json
+import socket
+import struct
 import tracemalloc
 import zlib
 from collections.abc import Callable
 
 import pytest
 
+from tests.acme import HI, build_acme
 from tests.shell.transport.peers import answer, read_request, send_request, serve_answers, serve_raw
-from victor_fp.core.faults import Fault, FaultBase, InvalidResponse, StreamInterrupted
+from victor_fp.core.faults import AuthRejected, ConnectionFailed, Fault, FaultBase, InvalidResponse, StreamInterrupted
 from victor_fp.core.requests import HttpRequest
 from victor_fp.shell.transport.protocol import Transport
 
@@ -164,6 +167,122 @@ async def test_data_before_a_reset_is_not_lost_by_a_slow_reader(transport: Trans
         await response.aclose()
 
 
+@pytest.mark.parametrize("framing", ["none", "chunked"])
+async def test_a_reset_within_a_body_is_a_fault(transport: Transport, framing: str) -> None:
+    """Also of a body without a length, which ends with the connection."""
+    head = b"HTTP/1.1 200 OK\r\n\r\n" if framing == "none" else f"HTTP/1.1 200 OK\r\n{CHUNKED}\r\n\r\n5\r\n".encode()
+    read = asyncio.Event()
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await read_request(reader)
+        writer.write(head + b"first")
+        await writer.drain()
+        await read.wait()
+        writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+
+    async with serve_raw(serve) as peer:
+        response = await transport.open(HttpRequest(url=peer.url, body=b"{}"), None, 5)
+        assert not isinstance(response, FaultBase), response
+        assert await response.receive() == b"first"
+        read.set()
+        assert isinstance(await response.receive(), StreamInterrupted)
+        await response.aclose()
+
+
+async def test_malformed_data_within_a_body_is_a_fault_at_once(transport: Transport) -> None:
+    read = asyncio.Event()
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await read_request(reader)
+        writer.write(f"HTTP/1.1 200 OK\r\n{CHUNKED}\r\n\r\n5\r\nfirst\r\n".encode())
+        await writer.drain()
+        await read.wait()
+        writer.write(b"no size\r\n")
+        await reader.read()
+
+    async with serve_raw(serve) as peer:
+        response = await transport.open(HttpRequest(url=peer.url, body=b"{}"), None, 5)
+        assert not isinstance(response, FaultBase), response
+        assert await response.receive() == b"first"
+        read.set()
+        fault = await response.receive()
+        await response.aclose()
+    assert isinstance(fault, InvalidResponse), fault
+    assert fault.message.startswith("response is not valid HTTP")
+
+
+@pytest.mark.parametrize("header", ["x-note: 1", "content-encoding: gzip"])
+async def test_the_body_of_an_error_is_returned_as_far_as_it_was_received(transport: Transport, header: str) -> None:
+    body = b"half" if header.startswith("x") else gzip.compress(b"half")[:-4]
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await read_request(reader)
+        writer.write(answer(body, "429 Too Many Requests", header).replace(b"length: ", b"length: 9"))
+        await writer.drain()
+
+    async with serve_raw(serve) as peer:
+        answered = await send_request(transport, peer.url)
+    assert not isinstance(answered, FaultBase), answered
+    assert (answered.status, answered.body) == (429, b"half")
+
+
+@pytest.mark.parametrize("is_stream", [False, True])
+async def test_an_error_whose_body_breaks_off_is_classified_by_its_status(name: str, is_stream: bool) -> None:
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await read_request(reader)
+        writer.write(b"HTTP/1.1 401 Unauthorized\r\ncontent-length: 100\r\n\r\n{")
+        await writer.drain()
+
+    async with serve_raw(serve) as peer, build_acme(peer.url, transport=name) as provider:
+        if is_stream:
+            fault = [result async for result in provider.stream_result(HI, model="m-1")][-1].failure()
+        else:
+            fault = (await provider.chat_result(HI, model="m-1")).failure()
+        assert peer.connections == 1, "a rejected key is not sent again"
+    assert isinstance(fault, AuthRejected), fault
+    assert (fault.status, fault.maybe_billed) == (401, False)
+
+
+INFORMATIONAL = b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nlink: </style.css>\r\n\r\n"
+
+
+@pytest.mark.parametrize(
+    ("sent", "body"),
+    [
+        (INFORMATIONAL + answer(), b"ok"),
+        (b"HTTP/1.0 200 OK\r\ncontent-length: 2\r\n\r\nok", b"ok"),
+        (answer(b"moved", "302 Found", "location: http://127.0.0.1:9/"), b"moved"),
+        (f"HTTP/1.1 200 OK\r\n{CHUNKED}\r\n\r\n2;a=b\r\nok\r\n0\r\nx-trailer: 1\r\n\r\n".encode(), b"ok"),
+        (answer(b"ok", "200 " + "O" * 9000), b"ok"),
+        (b"HTTP/1.1 200\r\ncontent-length: 2\r\n\r\nok", b"ok"),
+    ],
+    ids=["informational", "http-1.0", "redirect", "trailers", "long-reason", "no-reason"],
+)
+async def test_unusual_responses_are_read(transport: Transport, sent: bytes, body: bytes) -> None:
+    async with serve_answers(sent) as peer:
+        answered = await send_request(transport, peer.url)
+    assert not isinstance(answered, FaultBase), answered
+    assert answered.body == body
+
+
+async def test_white_space_around_a_header_value_is_removed(transport: Transport) -> None:
+    async with serve_answers(answer(b"ok", "200 OK", "x-a: \t 1 2 \t ", "x-b:")) as peer:
+        answered = await send_request(transport, peer.url)
+    assert not isinstance(answered, FaultBase), answered
+    assert (answered.headers["x-a"], answered.headers["x-b"]) == ("1 2", "")
+
+
+async def test_a_connection_closed_before_the_response_is_a_fault(transport: Transport) -> None:
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await read_request(reader)
+        writer.write(b"HTTP/1.1 200 OK\r\nx-no")
+
+    async with serve_raw(serve) as peer:
+        fault = await send_request(transport, peer.url)
+    assert isinstance(fault, ConnectionFailed), fault
+    assert (fault.message, fault.maybe_billed) == ("connection was closed before the response began", True)
+
+
 @pytest.mark.parametrize(
     ("sent", "read"), [("caf\xe9", "caf\xe9"), ("caf\xc3\xa9", "caf\xe9"), ("\xff\xfe", "\xff\xfe"), ("plain", "plain")]
 )
@@ -194,7 +313,7 @@ async def test_a_long_header_is_read(transport: Transport) -> None:
 async def test_response_that_is_not_http_is_invalid(transport: Transport, garbage: bytes) -> None:
     async with serve_answers(garbage) as peer:
         fault = await send_request(transport, peer.url)
-    assert isinstance(fault, FaultBase)
+    assert isinstance(fault, InvalidResponse), fault
     assert fault.maybe_billed
     assert len(fault.message) < 400
 

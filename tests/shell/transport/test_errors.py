@@ -12,6 +12,7 @@ import httpcore
 import httpx
 import pytest
 from aiohttp.client_reqrep import ConnectionKey
+from aiohttp.http_exceptions import BadHttpMessage
 
 from victor_fp.core.faults import ConnectionFailed, Fault, InvalidRequest, InvalidResponse, StreamInterrupted, TimedOut
 from victor_fp.shell.transport.errors import Stage, fault_from_error, known_fault_from_error
@@ -65,6 +66,10 @@ CASES: list[tuple[BaseException, Stage, tuple[str, str | None, bool]]] = [
     (ssl.SSLError("bad record"), "reading", ("StreamInterrupted", "stream", True)),
     (aiohttp.ClientPayloadError(), "reading", ("StreamInterrupted", "stream", True)),
     (httpx.RemoteProtocolError(""), "opening", ("ConnectionFailed", "read", True)),
+    (httpx.RemoteProtocolError("illegal status line: b'SSH-2.0'"), "opening", ("InvalidResponse", None, True)),
+    (httpx.RemoteProtocolError("Server disconnected without ..."), "opening", ("ConnectionFailed", "read", True)),
+    (httpx.RemoteProtocolError("<StreamReset error_code:8>"), "reading", ("StreamInterrupted", "stream", True)),
+    (httpx.RemoteProtocolError("peer closed connection ..."), "reading", ("StreamInterrupted", "stream", True)),
     (httpx.InvalidURL("x"), "opening", ("InvalidRequest", None, False)),
     (AssertionError("no route"), "opening", ("InvalidRequest", None, False)),
     (RuntimeError("odd"), "opening", ("ConnectionFailed", "read", True)),
@@ -109,6 +114,16 @@ def test_timeout_messages_name_the_phase(phase_error: Exception, message: str) -
     fault: Any = fault_from_error(phase_error, "opening", 2.5)
     assert isinstance(fault, TimedOut)
     assert (fault.message, fault.seconds) == (message, 2.5)
+
+
+def test_the_message_about_malformed_http_says_what_is_wrong() -> None:
+    fault = fault_from_error(BadHttpMessage("Too many headers received"), "opening")
+    assert fault.message == "response is not valid HTTP: BadHttpMessage: Too many headers received"
+
+
+def test_what_is_left_of_a_deadline_is_shown_in_milliseconds() -> None:
+    fault = fault_from_error(httpx.ReadTimeout(""), "opening", 0.2997683)
+    assert fault.message == "timed out waiting for the response after 0.3 s"
 
 
 def test_every_fault_of_a_transport_is_of_a_known_kind() -> None:

@@ -47,7 +47,7 @@ from victor_fp.core.faults import Attempt, Cancelled, CircuitOpen, DeadlineExcee
 from victor_fp.core.resilience import breaker as circuit
 from victor_fp.core.resilience import retry as retrying
 from victor_fp.core.resilience.breaker import Breaker, BreakerPermit, BreakerVerdict, Rejected
-from victor_fp.core.resilience.deadline import build_deadline_fault
+from victor_fp.core.resilience.deadline import build_deadline_fault, drop_rounding_error
 from victor_fp.core.resilience.retry import Retry, RetryAfter, RetryPolicy, Stop
 
 CallPhase: TypeAlias = Literal["sending", "delivering", "waiting", "settled"]
@@ -155,6 +155,8 @@ class CallState(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     model: str | None
     order: CallOrder
     """The current order."""
+    began: float
+    """Start of the operation, from which the deadline is counted."""
     permit: BreakerPermit | None = None
     """Permit of the attempt in flight."""
     generation: int | None = None
@@ -181,6 +183,7 @@ def begin(
     *,
     timeout: float,
     deadline: float | None = None,
+    began: float | None = None,
     provider: str = "",
     model: str | None = None,
     wait_when_open: bool = False,
@@ -188,7 +191,7 @@ def begin(
     """Begin a call at `now` and order its first attempt, or settle it if the breaker is open.
 
     `timeout` bounds one attempt, in seconds. `deadline` is a time in the clock of `now`; by default the call has
-    `timeout` for each of its possible attempts. With `wait_when_open` the call waits until an open breaker admits it,
+    `timeout` for each of its possible attempts. `began` is the start of the operation, if that was before `now`. With `wait_when_open` the call waits until an open breaker admits it,
     if that happens before the deadline.
     """
     last_moment = now + timeout * (policy.max_retries + 1) if deadline is None else deadline
@@ -198,6 +201,7 @@ def begin(
         provider=provider,
         model=model,
         order=Deliver(),
+        began=now if began is None else began,
         wait_when_open=wait_when_open,
         successes=0 if breaker is None else breaker.success_count,
     )
@@ -245,6 +249,7 @@ def _start_attempt(call: CallState, breaker: Breaker | None, now: float) -> Call
         provider=call.provider,
         model=call.model,
         order=send,
+        began=call.began,
         permit=permit,
         generation=None if permit is None else permit.generation,
         wait_when_open=call.wait_when_open,
@@ -369,7 +374,7 @@ def _log(call: CallState, outcome: str, status: int | None, message: str, now: f
 
 
 def _build_deadline_fault(call: CallState) -> DeadlineExceeded:
-    return build_deadline_fault(call.provider, call.model, call.retry.deadline - call.retry.began, call.last)
+    return build_deadline_fault(call.provider, call.model, call.retry.deadline - call.began, call.last)
 
 
 def _settle(
@@ -391,6 +396,8 @@ def _settle(
             breaker = circuit.record(breaker, call.permit, verdict, now)
         elif call.generation is not None:
             breaker = circuit.end(breaker, call.generation, verdict, now)
+    if isinstance(fault, DeadlineExceeded) and fault.seconds is None:
+        fault = replace(fault, seconds=drop_rounding_error(call.retry.deadline - call.began))
     shown: Fault | None = replace(fault, attempts=attempts) if fault is not None else None
     settle = Settle(shown, attempts)
     return replace(call, order=settle, permit=None, attempts=attempts), breaker, settle

@@ -14,7 +14,7 @@ import msgspec
 from returns.result import Failure, Result, Success
 
 from victor_fp.core.deltas import Delta, DeltaFilter, Stopped, run_filters
-from victor_fp.core.faults import Fault, InvalidResponse, StreamTruncated, convert_fault
+from victor_fp.core.faults import Cancelled, Fault, InvalidResponse, StreamTruncated, convert_fault
 from victor_fp.core.framing import Framer, Garbled, Overflow, append_held
 from victor_fp.core.json import BYTE_ORDER_MARK
 from victor_fp.core.protocols import Codec, EventReader, Headers
@@ -160,6 +160,8 @@ def _interrupt(reading: StreamReading, fault: Fault) -> ReadResult:
         return ReadResult(reading, [])
     if reading.transcript.stopped is not None and reading.transcript.fault is None:
         return _advance(reading, reading.framer, reading.events, reading.events.finish(), None, is_last=True)
+    if reading.form == "refusal" and not isinstance(fault, Cancelled):  # the status says more than how the body ended
+        return _finish(reading)
     return _fail(reading, [], fault)
 
 

@@ -255,6 +255,7 @@ class Operation(Generic[T]):
             policy,
             timeout=timeout,
             deadline=deadline,
+            began=self._began,
             provider=target.backend.name,
             model=model,
             waits_for_breaker=target.waits_for_breaker,
@@ -298,8 +299,7 @@ class Operation(Generic[T]):
         if self._limiter is not None or pool.budget is not None:
             refusal = await self._acquire_permit(order.deadline)
             if refusal is None and pool.store.now() >= order.deadline:
-                seconds = order.deadline - self._began
-                refusal = build_deadline_fault(self._provider, self._model, seconds, None)
+                refusal = build_deadline_fault(self._provider, self._model, order.deadline - self._began, None)
             if refusal is None and pool.budget is not None and not isinstance(bound, SplitRequest | KnownResult):
                 refusal = await self._reserve_budget(pool.budget, order.deadline)
             now = pool.store.now()

@@ -46,6 +46,7 @@ class RetryLoop:
         *,
         timeout: float,
         deadline: float | None,
+        began: float,
         provider: str,
         model: str,
         waits_for_breaker: bool = False,
@@ -64,7 +65,7 @@ class RetryLoop:
         """None while the store is asked for the state of the breaker."""
         begin_call: _Begin = partial(
             begin, policy, timeout=timeout, deadline=deadline, provider=provider, model=model,
-            wait_when_open=waits_for_breaker,
+            began=began, wait_when_open=waits_for_breaker,
         )  # fmt: skip
         cell.post(self._step, begin_call, self._apply)
 
@@ -126,8 +127,7 @@ class RetryLoop:
         if call is None:
             return
         self._call = call
-        if self._is_over:
-            return
-        self.order = call.order
-        if self._arrived is not None and not self._arrived.done():
-            self._arrived.set_result(None)
+        if not self._is_over:
+            self.order = call.order
+            if self._arrived is not None and not self._arrived.done():
+                self._arrived.set_result(None)

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 import aiohttp
 import aiohttp.abc
+from aiohttp.client_proto import ResponseHandler
 from aiohttp.http import StreamWriter
 from pydantic import SecretStr
 from yarl import URL
@@ -324,11 +325,34 @@ class _ClientResponse(aiohttp.ClientResponse):
         return started
 
 
+class _ResponseHandler(ResponseHandler):
+    """aiohttp's protocol; reports a connection that broke within a body to its reader.
+
+    aiohttp would leave the reader waiting after malformed data, and take a reset for the end of a body without a length.
+    """
+
+    def connection_lost(self, exc: BaseException | None) -> None:
+        if exc is not None:
+            self._break_body(exc)
+        super().connection_lost(exc)
+
+    def set_exception(self, exc: BaseException, exc_cause: BaseException | None = None) -> None:
+        self._break_body(exc_cause or exc)
+        super().set_exception(exc, exc if exc_cause is None else exc_cause)
+
+    def _break_body(self, error: BaseException) -> None:
+        body = self._payload
+        if body is not None and not body.is_eof() and body.exception() is None:
+            body.set_exception(error)
+
+
 class _Connector(aiohttp.TCPConnector):
     """aiohttp's connection pool; a forked process does not close the connections of its parent."""
 
     def __init__(self) -> None:
         super().__init__(limit=MAX_CONNECTIONS, keepalive_timeout=KEEPALIVE_SECONDS)
+        handler = partial(_ResponseHandler, loop=asyncio.get_running_loop())
+        self._factory = cast("partial[ResponseHandler]", handler)
         self.awaited = 0
         """Number of responses whose headers are awaited."""
         self._is_inherited: Callable[[], bool] = partial(_has_forked, os.getpid(), os.getpid)

@@ -48,7 +48,6 @@ _CONNECTING = frozenset(
 )
 _BROKEN_CONNECTIONS = frozenset(
     {
-        "ServerDisconnectedError",
         "ClientOSError",
         "ClientConnectionResetError",
         "ReadError",
@@ -60,8 +59,17 @@ _BROKEN_CONNECTIONS = frozenset(
     }
 )
 _CUT_SHORT = frozenset(
-    {"ClientPayloadError", "TransferEncodingError", "ContentLengthError", "RemoteProtocolError", "IncompleteBodyError"}
+    {
+        "ClientPayloadError",
+        "TransferEncodingError",
+        "ContentLengthError",
+        "RemoteProtocolError",
+        "IncompleteBodyError",
+        "ServerDisconnectedError",
+    }
 )
+_ENDED = ("peer ", "Server disconnected", "<")
+"""How the texts of RemoteProtocolError begin if the connection or the stream ended; "<" is an event of HTTP/2."""
 _NOT_HTTP = frozenset(
     {
         "BadStatusLine",
@@ -118,13 +126,18 @@ def _fault_from_client(name: str, cause: BaseException, stage: Stage, timeout: f
         return InvalidRequest(message=f"URL is not valid: {redact_url(str(cause))[:200]}")
     if name in _CONNECTING:
         return ConnectionFailed(message=_describe(cause))
-    if name in _NOT_HTTP:
+    if name in _NOT_HTTP or _is_malformed(name, str(cause)):
         return InvalidResponse(message=f"response is not valid HTTP: {_describe(cause)}", maybe_billed=True)
     if name in _CUT_SHORT:
-        return _cut(stage, "response was truncated")
+        return _cut(stage, "connection was closed" if stage == "opening" else "response was truncated")
     if name in _BROKEN_CONNECTIONS:
         return _cut(stage, "connection was reset")
     return None
+
+
+def _is_malformed(name: str, text: str) -> bool:
+    """Return whether an exception of httpx means a malformed response; it has one class for these and truncated ones."""
+    return name == "RemoteProtocolError" and text != "" and not text.startswith(_ENDED)
 
 
 def _fault_from_system(name: str, cause: BaseException, stage: Stage, timeout: float | None) -> Fault | None:
@@ -145,7 +158,7 @@ def _fault_from_system(name: str, cause: BaseException, stage: Stage, timeout: f
 def build_timeout_fault(phase: Phase, stage: Stage, timeout: float | None) -> TimedOut:
     """Return the fault for a timeout of `timeout` seconds."""
     phase = "stream" if stage == "reading" else phase
-    bound = "" if timeout is None else f" after {timeout:g} s"
+    bound = "" if timeout is None else f" after {round(timeout, 3):g} s"  # what is left of a deadline has many digits
     match phase:
         case "connect" | "pool":
             doing = "connecting"
@@ -176,5 +189,6 @@ def _list_causes(error: BaseException) -> list[BaseException]:
 
 def _describe(error: BaseException) -> str:
     """Return the class and the first line of the message."""
-    lines = str(error).strip().splitlines()
+    # The texts of aiohttp's exceptions about malformed HTTP begin with a status that no server sent.
+    lines = str(error).removeprefix("400, message:\n").strip().splitlines()
     return f"{type(error).__name__}: {lines[0][:300]}" if lines else type(error).__name__

@@ -113,12 +113,12 @@ class HttpResponse:
     """When the present wait for data expires."""
 
     async def read(self, limit: int) -> bytes | Fault:
-        """Return the complete body."""
+        """Return the complete body; that of an error status as far as it was received, since the status says more."""
         pieces: list[bytes] = []
         size = 0
         while True:
             piece = await self.receive()
-            if piece is None:
+            if piece is None or (self.status >= 400 and not isinstance(piece, bytes)):
                 return pieces[0] if len(pieces) == 1 else b"".join(pieces)
             if not isinstance(piece, bytes):
                 return piece
