@@ -141,6 +141,32 @@ def test_a_final_status_is_never_retried_whatever_the_code_says(provider: str, c
         assert not isinstance(fault, RateLimited), status
 
 
+@pytest.mark.parametrize("provider", [name for name in ONE_OF_EACH if name != "replicate"])
+@pytest.mark.parametrize(
+    ("status", "code", "name"),
+    [
+        (400, "content_filter", "ContentRefused"),
+        (400, "context_length_exceeded", "ContextLengthExceeded"),
+        (400, "invalid_api_key", "AuthRejected"),
+        (400, "DeploymentNotFound", "ModelNotFound"),
+        (400, "unsupported_parameter", "UnsupportedParameter"),
+        (429, "insufficient_quota", "QuotaExhausted"),
+        (500, "overloaded_error", "Overloaded"),
+        (503, "throttlingException", "RateLimited"),
+    ],
+)
+def test_a_common_code_has_its_fault_in_every_protocol(provider: str, status: int, code: str, name: str) -> None:
+    for error in ({"type": code, "message": "no"}, {"code": code, "type": "some_error", "message": "no"}):
+        assert type(read_fault(provider, status, {"error": error})).__name__ == name
+
+
+def test_a_status_written_as_a_float_is_read_as_one() -> None:
+    event = b'data: {"id":"1","choices":[],"error":{"message":"no","code":429.0}}\n\n'
+    fault = read_last_fault("openai", [STREAMS["openai"], event])
+    assert isinstance(fault, RateLimited)
+    assert fault.code == "429"
+
+
 def test_a_request_larger_than_the_limit_of_a_minute_is_never_retried() -> None:
     words = "Request too large for model `x` on tokens per minute (TPM): Limit 8000, Requested 42084"
     for status, kind in ((413, InvalidRequest), (429, RateLimited)):

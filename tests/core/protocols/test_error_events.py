@@ -79,6 +79,31 @@ def test_other_events_without_content_are_not_errors(provider: str, event: bytes
     assert [type(one.failure()) for one in rest if isinstance(one, Failure)] == [faults.StreamTruncated]
 
 
+ENDINGS = {
+    "openai": b'data: {"choices":[{"index":0,"delta":{},"finish_reason":"stop"}]}\n\ndata: [DONE]\n\n',
+    "mistral": b'data: {"choices":[{"index":0,"delta":{},"finish_reason":"stop"}]}\n\ndata: [DONE]\n\n',
+    "anthropic": (
+        b'data: {"type":"message_delta","delta":{"stop_reason":"end_turn"}}\n\ndata: {"type":"message_stop"}\n\n'
+    ),
+    "google": b'data: {"candidates":[{"finishReason":"STOP"}]}\n\n',
+    "openai-responses": b'data: {"type":"response.completed","response":{"id":"r","status":"completed"}}\n\n',
+    "google-interactions": (
+        b'data: {"event_type":"interaction.completed","interaction":{"id":"i","status":"completed"}}\n\n'
+    ),
+    "cohere": b'data: {"type":"message-end","delta":{"finish_reason":"COMPLETE"}}\n\n',
+}
+
+
+@pytest.mark.parametrize("provider", BEGINNINGS)
+@pytest.mark.parametrize("event", [b"data:\n\n", b"data: \n\n", b"event: ping\ndata:\n\n", b"data\n\n"])
+def test_events_with_empty_data_are_skipped(provider: str, event: bytes) -> None:
+    data = (event + BEGINNINGS[provider] + ENDINGS[provider]).replace(b"\n\n", b"\n\n" + event)
+    for chunks in ([data], [data[i : i + 1] for i in range(len(data))]):
+        parts = [result.unwrap() for result in replay.stream(provider, 200, {}, chunks)]
+        assert "".join(part.content for part in parts) == "hi"
+        assert parts[-1].stop_reason == "stop"
+
+
 @pytest.mark.parametrize("number", ['"NaN"', '"Infinity"', '"-inf"', '"1e999"', "NaN", "1e999", '"nan"'])
 @pytest.mark.parametrize(
     ("provider", "body"),

@@ -13,6 +13,9 @@ from victor_fp.core.json import Json
 _MARKS = (b'"error"', b'"detail"', b'"message"', b'"errors"', b'"base_resp"')
 DONE = b"[DONE]"
 """The end marker, without the white space around it. It is not JSON, so it is recognised before decoding."""
+FILLERS = frozenset({b"", DONE})
+"""Data of events without content, without the white space around them: the end marker, which gateways add to protocols with
+other final events, and nothing at all, by which servers keep a connection alive."""
 
 
 def may_be_error(data: bytes) -> bool:

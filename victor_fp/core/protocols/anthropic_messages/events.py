@@ -71,7 +71,7 @@ from victor_fp.core.protocols.anthropic_messages.response import (
 )
 from victor_fp.core.protocols.anthropic_messages.usage import describe_usage, merge_usage, report_usage
 from victor_fp.core.protocols.operations import build_decoder
-from victor_fp.core.protocols.shared_events import DONE, is_error_object, read_error_text
+from victor_fp.core.protocols.shared_events import FILLERS, is_error_object, read_error_text
 from victor_fp.core.requests import Endpoint
 from victor_fp.core.streaming.persistent import PersistentMap
 
@@ -114,7 +114,7 @@ class MessageEvents(msgspec.Struct, frozen=True, kw_only=True):
         deltas: list[Delta] = []
         reader = self
         for frame in frames:
-            if frame.data.strip() == DONE:  # sent by gateways after message_stop
+            if frame.data.strip() in FILLERS:
                 continue
             event = EVENT.decode(frame.data)
             if isinstance(event, Undecodable):

@@ -33,21 +33,12 @@ from victor_fp.core.json import Json, NotJson, Undecodable, decode_json_object, 
 from victor_fp.core.protocols.bedrock_converse.errors import fault_from_exception
 from victor_fp.core.protocols.bedrock_converse.usage import emit_usage
 from victor_fp.core.protocols.operations import build_decoder
+from victor_fp.core.protocols.stop_reasons import STOP_REASONS
 from victor_fp.core.requests import Endpoint
 from victor_fp.core.streaming.tool_call_drafts import make_id
 
 _RESPONSE = build_decoder(Converse.RESPONSE, keep_surrogates=True)
 
-STOP_REASONS = {
-    "end_turn": "stop",
-    "stop_sequence": "stop",
-    "max_tokens": "length",
-    "model_context_window_exceeded": "length",
-    "tool_use": "tool_use",
-    "content_filtered": "content_filter",
-    "guardrail_intervened": "content_filter",
-}
-"""Other reasons are passed through unchanged."""
 FAILURES = frozenset({"malformed_tool_use", "malformed_model_output"})
 """Stop reasons of failed generations."""
 

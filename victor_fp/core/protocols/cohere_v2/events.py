@@ -31,7 +31,7 @@ from victor_fp.core.protocols.cohere_v2.errors import fault_from_error
 from victor_fp.core.protocols.cohere_v2.notes import emit_citations, emit_logprobs, emit_plan, emit_stop
 from victor_fp.core.protocols.cohere_v2.response import emit_call_start
 from victor_fp.core.protocols.operations import build_decoder
-from victor_fp.core.protocols.shared_events import DONE, is_error_object, read_error_text
+from victor_fp.core.protocols.shared_events import FILLERS, is_error_object, read_error_text
 from victor_fp.core.requests import Endpoint
 
 EVENT = build_decoder(Chat.EVENT, keep_surrogates=True)
@@ -52,7 +52,7 @@ class ChatEvents(msgspec.Struct, frozen=True, kw_only=True):
         """Return the reader for the next frames and the deltas of these."""
         reader, deltas = self, list[Delta]()
         for frame in frames:
-            if frame.data.strip() == DONE:  # sent by gateways after message-end
+            if frame.data.strip() in FILLERS:
                 continue
             event = EVENT.decode(frame.data)
             if isinstance(event, Undecodable):

@@ -25,6 +25,7 @@ from victor_fp.core.faults import InvalidResponse
 from victor_fp.core.json import Json, Undecodable, encode_flawed_json
 from victor_fp.core.protocols.ollama_chat.errors import fault_from_error
 from victor_fp.core.protocols.operations import build_decoder
+from victor_fp.core.protocols.stop_reasons import STOP_REASONS
 from victor_fp.core.requests import Endpoint
 from victor_fp.core.streaming.tool_call_drafts import make_id
 
@@ -100,9 +101,9 @@ def _emit_end(line: wire.ChatResponse) -> list[Delta]:
     deltas: list[Delta] = [MetadataReported(model=line.model, metadata=metadata)]
     if line.prompt_eval_count is not None or line.eval_count is not None:
         deltas.append(UsageReported(prompt_tokens=line.prompt_eval_count, completion_tokens=line.eval_count))
-    # stop and length are standard; load and unload are responses to a chat without messages. Older versions have no
-    # done_reason.
-    deltas.append(Stopped(line.done_reason or "stop", line.done_reason))
+    # load and unload are responses to a chat without messages. Older versions have no done_reason.
+    reason = line.done_reason or "stop"
+    deltas.append(Stopped(STOP_REASONS.get(reason, reason), line.done_reason))
     deltas.append(StreamEnded())
     return deltas
 
