@@ -100,8 +100,53 @@ COMMON_CODES: dict[str, FaultType] = {
 the errors of the vendor behind them. A code with several causes (invalid_request_error) is absent, so that the status
 decides."""
 
+STREAM_CODES: dict[str, FaultType] = {
+    # https://docs.anthropic.com/en/api/errors, and the types of the same name at OpenAI
+    "invalid_request_error": InvalidRequest,
+    "request_too_large": InvalidRequest,
+    "not_found_error": ModelNotFound,
+    "api_error": ServerFailed,
+    "billing_error": QuotaExhausted,
+    "timeout_error": TimedOut,
+    # Codes of a failed response: https://platform.openai.com/docs/api-reference/responses/object
+    "data_residency_mismatch": InvalidRequest,
+    "empty_image_file": InvalidRequest,
+    "failed_to_download_image": InvalidRequest,
+    "image_file_not_found": InvalidRequest,
+    "image_file_too_large": InvalidRequest,
+    "image_parse_error": InvalidRequest,
+    "image_too_large": InvalidRequest,
+    "image_too_small": InvalidRequest,
+    "invalid_base64_image": InvalidRequest,
+    "invalid_image": InvalidRequest,
+    "invalid_image_format": InvalidRequest,
+    "invalid_image_mode": InvalidRequest,
+    "invalid_image_url": InvalidRequest,
+    "unsupported_image_media_type": InvalidRequest,
+    "previous_response_not_found": InvalidRequest,
+    # Error types of OpenRouter: https://openrouter.ai/docs/api-reference/errors
+    "authentication": AuthRejected,
+    "payment_required": QuotaExhausted,
+    "provider_overloaded": Overloaded,
+    "provider_unavailable": Overloaded,
+    "refusal": ContentRefused,
+    "not_found": ModelNotFound,
+    "image_download_failed": InvalidRequest,
+    "image_not_found": InvalidRequest,
+    "invalid_prompt": InvalidRequest,
+    "invalid_request": InvalidRequest,
+    "max_tokens_exceeded": InvalidRequest,
+    "payload_too_large": InvalidRequest,
+    "precondition_failed": InvalidRequest,
+    "string_too_long": InvalidRequest,
+    "unprocessable": InvalidRequest,
+    "unsupported_image_format": InvalidRequest,
+}
+"""Codes that stand for a status where an error has none: in a stream, or in a 200 body."""
+
 OPENAI_FAMILY = ErrorTable(
     codes=COMMON_CODES,
+    stream_codes=STREAM_CODES,
     phrases=(*OPENAI_QUOTA, *COMMON_PHRASES),
     statuses={498: Overloaded},  # https://console.groq.com/docs/errors: the capacity of the flex tier is exceeded
 )
@@ -119,12 +164,7 @@ ANTHROPIC_FAMILY = ErrorTable(
         "unavailable": Overloaded,
         "deadline_exceeded": TimedOut,
     },
-    stream_codes={
-        "invalid_request_error": InvalidRequest,
-        "request_too_large": InvalidRequest,
-        "not_found_error": ModelNotFound,
-        "api_error": ServerFailed,
-    },
+    stream_codes=STREAM_CODES,
     phrases=COMMON_PHRASES,
 )
 
