@@ -205,6 +205,7 @@ AWS_FAMILY = ErrorTable(
         "resourcenotfoundexception": ModelNotFound,
         "toomanyrequestsexception": RateLimited,
         "servicequotaexceededexception": QuotaExhausted,
+        "unknownoperationexception": InvalidRequest,
         "modelnotreadyexception": Overloaded,
         "serviceunavailableexception": Overloaded,
         "modeltimeoutexception": TimedOut,

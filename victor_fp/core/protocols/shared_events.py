@@ -38,6 +38,15 @@ def is_error_object(value: Mapping[str, Json]) -> bool:
     )
 
 
+def is_error_body(value: Mapping[str, Json]) -> bool:
+    """Return whether a body without response content is an error; it may have nothing but a message.
+
+    >>> is_error_body({"message": "Not enough memory"})
+    True
+    """
+    return isinstance(value.get("message"), str) or is_error_object(value)
+
+
 def is_failed_envelope(value: Mapping[str, Json]) -> bool:
     """Return whether an object reports a failure in the envelope that Cloudflare or MiniMax put around responses.
 

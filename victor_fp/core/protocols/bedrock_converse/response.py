@@ -33,6 +33,7 @@ from victor_fp.core.json import Json, NotJson, Undecodable, decode_json_object, 
 from victor_fp.core.protocols.bedrock_converse.errors import fault_from_exception
 from victor_fp.core.protocols.bedrock_converse.usage import emit_usage
 from victor_fp.core.protocols.operations import build_decoder
+from victor_fp.core.protocols.shared_events import is_error_body
 from victor_fp.core.protocols.stop_reasons import STOP_REASONS
 from victor_fp.core.requests import Endpoint
 from victor_fp.core.streaming.tool_call_drafts import make_id
@@ -63,10 +64,14 @@ def read(endpoint: Endpoint, body: bytes) -> Sequence[Delta]:
 
 
 def _fault_from_empty_body(endpoint: Endpoint, body: bytes) -> Fault:
+    """Return the fault for a body without a message; for an unknown path, AWS has the error in `Output`."""
     fields = decode_json_object(body)
-    named = None if isinstance(fields, NotJson) else fields.get("__type")
-    if isinstance(named, str):
-        return fault_from_exception(endpoint, named, body, maybe_billed=False)
+    if not isinstance(fields, NotJson):
+        inner = fields.get("Output")
+        named = (inner if isinstance(inner, Mapping) else fields).get("__type")
+        name = named if isinstance(named, str) else ""
+        if name or is_error_body(fields):
+            return fault_from_exception(endpoint, name, body, maybe_billed=False)
     return InvalidResponse(provider=endpoint.spec.name, message="the response contains no message")
 
 

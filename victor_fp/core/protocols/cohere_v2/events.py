@@ -33,6 +33,7 @@ from victor_fp.core.protocols.cohere_v2.response import emit_call_start
 from victor_fp.core.protocols.operations import build_decoder
 from victor_fp.core.protocols.shared_events import FILLERS, is_error_object, read_error_text
 from victor_fp.core.requests import Endpoint
+from victor_fp.core.streaming.tool_call_drafts import encode_arguments
 
 EVENT = build_decoder(Chat.EVENT, keep_surrogates=True)
 EMPTY_MESSAGE = wire.MessageDelta()
@@ -90,7 +91,7 @@ class ChatEvents(msgspec.Struct, frozen=True, kw_only=True):
                 call = _read_message(delta).tool_calls or wire.ToolCallDelta()
                 if call.function is None or not call.function.arguments:
                     return self, []
-                return self, [ToolCallArguments(index=index, text=call.function.arguments)]
+                return self, [ToolCallArguments(index=index, text=encode_arguments(call.function.arguments))]
             case wire.CitationStartEvent(delta=delta):
                 citation = _read_message(delta).citations
                 return self, [] if citation is None else emit_citations([citation])

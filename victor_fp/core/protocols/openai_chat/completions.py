@@ -296,7 +296,7 @@ def _join_details(details: list[dict[str, Json]]) -> str:
 
 
 def _emit_pieces(content: list[ContentChunk]) -> list[Delta]:
-    """Emit a list of text and thinking chunks, the content of Mistral models."""
+    """Emit a list of text and thinking chunks, the content of Mistral models and of Databricks."""
     deltas: list[Delta] = []
     for chunk in content:
         if thought := _find_thought(chunk):
@@ -330,7 +330,7 @@ def _read_fragment(call: ToolCall) -> Fragment:
 
 
 def _find_thought(chunk: ContentChunk) -> str:
-    thinking = chunk.thinking or ""
+    thinking = chunk.thinking or chunk.summary or (chunk.text if chunk.type == "reasoning" else None) or ""
     return thinking if isinstance(thinking, str) else "".join(piece.text or "" for piece in thinking)
 
 
