@@ -143,6 +143,61 @@ def test_a_final_status_is_never_retried_whatever_the_code_says(provider: str, c
         assert not isinstance(fault, RateLimited), status
 
 
+@pytest.mark.parametrize("provider", [name for name in ONE_OF_EACH if name != "replicate"])
+@pytest.mark.parametrize(
+    ("status", "code", "name"),
+    [
+        (400, "content_filter", "ContentRefused"),
+        (400, "context_length_exceeded", "ContextLengthExceeded"),
+        (400, "invalid_api_key", "AuthRejected"),
+        (400, "DeploymentNotFound", "ModelNotFound"),
+        (400, "unsupported_parameter", "UnsupportedParameter"),
+        (429, "insufficient_quota", "QuotaExhausted"),
+        (500, "overloaded_error", "Overloaded"),
+        (503, "throttlingException", "RateLimited"),
+    ],
+)
+def test_a_common_code_has_its_fault_in_every_protocol(provider: str, status: int, code: str, name: str) -> None:
+    for error in ({"type": code, "message": "no"}, {"code": code, "type": "some_error", "message": "no"}):
+        assert type(read_fault(provider, status, {"error": error})).__name__ == name
+
+
+STATUSLESS = (
+    ("invalid_request_error", "InvalidRequest"),
+    ("invalid_image_url", "InvalidRequest"),
+    ("payload_too_large", "InvalidRequest"),
+    ("not_found_error", "ModelNotFound"),
+    ("authentication", "AuthRejected"),
+    ("billing_error", "QuotaExhausted"),
+    ("timeout_error", "TimedOut"),
+    ("provider_overloaded", "Overloaded"),
+    ("api_error", "ServerFailed"),
+)
+
+
+@pytest.mark.parametrize("provider", ["openai", "mistral", "openai-responses", "anthropic"])
+@pytest.mark.parametrize(("code", "name"), STATUSLESS)
+def test_a_code_stands_for_the_status_of_an_error_in_a_stream(provider: str, code: str, name: str) -> None:
+    event = {"type": "error", "error": {"message": "no", "type": code}}
+    fault = read_last_fault(provider, [STREAMS[provider], f"data: {json.dumps(event)}\n\n".encode()])
+    assert type(fault).__name__ == name
+    assert can_retry(fault) == (name in {"TimedOut", "Overloaded", "ServerFailed"})
+
+
+@pytest.mark.parametrize(("status", "name"), [(503, "Overloaded"), (429, "RateLimited"), (500, "ServerFailed")])
+def test_a_status_in_a_stream_outweighs_a_code_that_stands_for_one(status: int, name: str) -> None:
+    event = {"error": {"message": "no", "type": "invalid_request_error", "code": status}}
+    fault = read_last_fault("openai", [STREAMS["openai"], f"data: {json.dumps(event)}\n\n".encode()])
+    assert type(fault).__name__ == name
+
+
+def test_a_status_written_as_a_float_is_read_as_one() -> None:
+    event = b'data: {"id":"1","choices":[],"error":{"message":"no","code":429.0}}\n\n'
+    fault = read_last_fault("openai", [STREAMS["openai"], event])
+    assert isinstance(fault, RateLimited)
+    assert fault.code == "429"
+
+
 def test_a_request_larger_than_the_limit_of_a_minute_is_never_retried() -> None:
     words = "Request too large for model `x` on tokens per minute (TPM): Limit 8000, Requested 42084"
     for status, kind in ((413, InvalidRequest), (429, RateLimited)):

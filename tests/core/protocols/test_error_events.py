@@ -8,6 +8,7 @@ from returns.result import Failure, Success
 from victor_fp import replay
 from victor_fp.core import faults
 
+SETTINGS = {"bedrock": {"region": "eu-west-1"}}
 BEGINNINGS = {
     "openai": b'data: {"choices":[{"index":0,"delta":{"content":"hi"}}]}\n\n',
     "mistral": b'data: {"choices":[{"index":0,"delta":{"content":"hi"}}]}\n\n',
@@ -79,6 +80,31 @@ def test_other_events_without_content_are_not_errors(provider: str, event: bytes
     assert [type(one.failure()) for one in rest if isinstance(one, Failure)] == [faults.StreamTruncated]
 
 
+ENDINGS = {
+    "openai": b'data: {"choices":[{"index":0,"delta":{},"finish_reason":"stop"}]}\n\ndata: [DONE]\n\n',
+    "mistral": b'data: {"choices":[{"index":0,"delta":{},"finish_reason":"stop"}]}\n\ndata: [DONE]\n\n',
+    "anthropic": (
+        b'data: {"type":"message_delta","delta":{"stop_reason":"end_turn"}}\n\ndata: {"type":"message_stop"}\n\n'
+    ),
+    "google": b'data: {"candidates":[{"finishReason":"STOP"}]}\n\n',
+    "openai-responses": b'data: {"type":"response.completed","response":{"id":"r","status":"completed"}}\n\n',
+    "google-interactions": (
+        b'data: {"event_type":"interaction.completed","interaction":{"id":"i","status":"completed"}}\n\n'
+    ),
+    "cohere": b'data: {"type":"message-end","delta":{"finish_reason":"COMPLETE"}}\n\n',
+}
+
+
+@pytest.mark.parametrize("provider", BEGINNINGS)
+@pytest.mark.parametrize("event", [b"data:\n\n", b"data: \n\n", b"event: ping\ndata:\n\n", b"data\n\n"])
+def test_events_with_empty_data_are_skipped(provider: str, event: bytes) -> None:
+    data = (event + BEGINNINGS[provider] + ENDINGS[provider]).replace(b"\n\n", b"\n\n" + event)
+    for chunks in ([data], [data[i : i + 1] for i in range(len(data))]):
+        parts = [result.unwrap() for result in replay.stream(provider, 200, {}, chunks)]
+        assert "".join(part.content for part in parts) == "hi"
+        assert parts[-1].stop_reason == "stop"
+
+
 @pytest.mark.parametrize("number", ['"NaN"', '"Infinity"', '"-inf"', '"1e999"', "NaN", "1e999", '"nan"'])
 @pytest.mark.parametrize(
     ("provider", "body"),
@@ -116,7 +142,7 @@ def test_half_of_a_surrogate_pair_in_a_response_id_does_not_fail_the_response(is
     assert [call["name"] for call in calls or ()] == ["f"]
 
 
-@pytest.mark.parametrize("provider", BEGINNINGS)
+@pytest.mark.parametrize("provider", [*BEGINNINGS, "bedrock", "ollama"])
 @pytest.mark.parametrize(
     "body",
     [
@@ -129,9 +155,39 @@ def test_half_of_a_surrogate_pair_in_a_response_id_does_not_fail_the_response(is
     ],
 )
 def test_an_error_of_another_form_with_status_200_keeps_its_words(provider: str, body: bytes) -> None:
-    fault = replay.response(provider, 200, {}, body).failure()
+    fault = replay.response(provider, 200, {}, body, settings=SETTINGS.get(provider)).failure()
     assert isinstance(fault, faults.ServerFailed)
     assert "no memory left" in fault.message
+
+
+@pytest.mark.parametrize(
+    "provider", ["openai", "mistral", "anthropic", "openai-responses", "cohere", "bedrock", "replicate"]
+)
+def test_a_body_with_nothing_but_a_message_keeps_it(provider: str) -> None:
+    body = b'{"message":"no memory left"}'
+    fault = replay.response(provider, 200, {}, body, settings=SETTINGS.get(provider)).failure()
+    assert not isinstance(fault, faults.InvalidResponse)
+    assert fault.message == "no memory left"
+
+
+@pytest.mark.parametrize(
+    "line", [b'{"detail":"no memory left"}', b'{"object":"error","message":"no memory left","code":500}']
+)
+def test_an_error_of_another_form_in_a_stream_of_lines_keeps_its_words(line: bytes) -> None:
+    first = b'{"message":{"content":"hi"},"done":false}\n'
+    *_, last = replay.stream("ollama", 200, {}, [first, line + b"\n"])
+    fault = last.failure()
+    assert isinstance(fault, faults.ServerFailed)
+    assert fault.message == "no memory left"
+    assert fault.partial is not None
+    assert fault.partial.content == "hi"
+
+
+def test_an_unknown_path_of_bedrock_is_an_invalid_request() -> None:
+    body = b'{"Output":{"__type":"com.example#UnknownOperationException"},"Version":"1.0"}'
+    fault = replay.response("bedrock", 200, {}, body, settings=SETTINGS["bedrock"]).failure()
+    assert isinstance(fault, faults.InvalidRequest)
+    assert fault.code == "UnknownOperationException"
 
 
 @pytest.mark.parametrize("provider", [*BEGINNINGS, "ollama", "replicate"])

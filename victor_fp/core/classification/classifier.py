@@ -92,7 +92,7 @@ def decide_fault_type(table: ErrorTable, details: ErrorDetails, status: int | No
     known = status if status is not None and status >= 400 else _find_status(details.codes)
     by_status = choose_fault_type(known) if known is None else table.statuses.get(known, choose_fault_type(known))
     found = by_status
-    typed = _find_typed(table, details, status)
+    typed = _find_typed(table, details, known)
     if typed is not None:
         found = typed
     if found.is_retryable and found is not ServerFailed and is_final_status(status):

@@ -157,14 +157,19 @@ def find_codes(*values: Json) -> tuple[str, ...]:
     while level:
         objects = [value for value in level if isinstance(value, Mapping)]
         for key in CODE_KEYS:
-            words = (value.get(key) for value in objects)
-            found += [
-                str(word) for word in words if isinstance(word, str | int) and not isinstance(word, bool) and word != ""
-            ]
+            words = (_read_code(value.get(key)) for value in objects)
+            found += [word for word in words if word]
         inside = [inner for value in objects for key, inner in value.items() if key not in QUOTED_KEYS]
         inside += [inner for value in level if isinstance(value, list) for inner in value]
         level = [inner for inner in inside if isinstance(inner, Mapping | list)]
     return tuple(dict.fromkeys(found))
+
+
+def _read_code(value: Json) -> str:
+    """Return a code as text, with a number such as 429.0 as an integer; empty for any other value."""
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    return str(value) if isinstance(value, str | int) and not isinstance(value, bool) else ""
 
 
 def find_wait(*values: Json) -> float | None:

@@ -11,7 +11,7 @@ from victor_fp.core.classification.phrases import (
     OPENAI_QUOTA,
     REPLICATE_MODELS,
 )
-from victor_fp.core.classification.tables import ErrorTable, FaultCodes
+from victor_fp.core.classification.tables import ErrorTable, FaultType
 from victor_fp.core.faults import (
     AuthRejected,
     ContentRefused,
@@ -27,7 +27,7 @@ from victor_fp.core.faults import (
     UnsupportedParameter,
 )
 
-OPENAI_CODES: FaultCodes = {
+COMMON_CODES: dict[str, FaultType] = {
     # https://platform.openai.com/docs/guides/error-codes, and the documentation of compatible vendors.
     # The key and its permissions
     "invalid_api_key": AuthRejected,
@@ -88,6 +88,7 @@ OPENAI_CODES: FaultCodes = {
     "rate_limited": RateLimited,
     "ratelimitreached": RateLimited,
     "too_many_requests": RateLimited,
+    "throttlingexception": RateLimited,  # Bedrock, through gateways
     "too_many_requests_error": RateLimited,
     "toomanyrequests": RateLimited,
     # The server
@@ -104,49 +105,82 @@ OPENAI_CODES: FaultCodes = {
     "timeout": TimedOut,
     "request_timeout": TimedOut,
 }
-"""A code with several causes (invalid_request_error) is absent, so that the status decides."""
+"""Codes of OpenAI and of everything compatible. Other families know them too: gateways send them in any protocol, with
+the errors of the vendor behind them. A code with several causes (invalid_request_error) is absent, so that the status
+decides."""
+
+STREAM_CODES: dict[str, FaultType] = {
+    # https://docs.anthropic.com/en/api/errors, and the types of the same name at OpenAI
+    "invalid_request_error": InvalidRequest,
+    "request_too_large": InvalidRequest,
+    "not_found_error": ModelNotFound,
+    "api_error": ServerFailed,
+    "billing_error": QuotaExhausted,
+    "timeout_error": TimedOut,
+    # Codes of a failed response: https://platform.openai.com/docs/api-reference/responses/object
+    "data_residency_mismatch": InvalidRequest,
+    "empty_image_file": InvalidRequest,
+    "failed_to_download_image": InvalidRequest,
+    "image_file_not_found": InvalidRequest,
+    "image_file_too_large": InvalidRequest,
+    "image_parse_error": InvalidRequest,
+    "image_too_large": InvalidRequest,
+    "image_too_small": InvalidRequest,
+    "invalid_base64_image": InvalidRequest,
+    "invalid_image": InvalidRequest,
+    "invalid_image_format": InvalidRequest,
+    "invalid_image_mode": InvalidRequest,
+    "invalid_image_url": InvalidRequest,
+    "unsupported_image_media_type": InvalidRequest,
+    "previous_response_not_found": InvalidRequest,
+    # Error types of OpenRouter: https://openrouter.ai/docs/api-reference/errors
+    "authentication": AuthRejected,
+    "payment_required": QuotaExhausted,
+    "provider_overloaded": Overloaded,
+    "provider_unavailable": Overloaded,
+    "refusal": ContentRefused,
+    "not_found": ModelNotFound,
+    "image_download_failed": InvalidRequest,
+    "image_not_found": InvalidRequest,
+    "invalid_prompt": InvalidRequest,
+    "invalid_request": InvalidRequest,
+    "max_tokens_exceeded": InvalidRequest,
+    "payload_too_large": InvalidRequest,
+    "precondition_failed": InvalidRequest,
+    "string_too_long": InvalidRequest,
+    "unprocessable": InvalidRequest,
+    "unsupported_image_format": InvalidRequest,
+}
+"""Codes that stand for a status where an error has none: in a stream, or in a 200 body."""
 
 OPENAI_FAMILY = ErrorTable(
-    codes=OPENAI_CODES,
+    codes=COMMON_CODES,
+    stream_codes=STREAM_CODES,
     phrases=(*OPENAI_QUOTA, *COMMON_PHRASES),
     statuses={498: Overloaded},  # https://console.groq.com/docs/errors: the capacity of the flex tier is exceeded
 )
 """Chat Completions and Responses of OpenAI and compatible vendors, and Mistral."""
 
 ANTHROPIC_FAMILY = ErrorTable(
-    codes={
+    codes=COMMON_CODES
+    | {
         # https://docs.anthropic.com/en/api/errors. invalid_request_error is absent: gateways send it with every 4xx.
-        "authentication_error": AuthRejected,
-        "permission_error": PermissionRefused,
         "billing_error": QuotaExhausted,
-        "rate_limit_error": RateLimited,
-        "overloaded_error": Overloaded,
         "timeout_error": TimedOut,
-        # Servers of this format: llama.cpp, gateways in front of others
-        "exceed_context_size_error": ContextLengthExceeded,
-        "context_length_exceeded": ContextLengthExceeded,
-        "model_not_found": ModelNotFound,
-        "insufficient_quota": QuotaExhausted,
         # Google's canonical codes, on Vertex AI
         "unauthenticated": AuthRejected,
-        "permission_denied": PermissionRefused,
         "resource_exhausted": RateLimited,
         "unavailable": Overloaded,
         "deadline_exceeded": TimedOut,
     },
-    stream_codes={
-        "invalid_request_error": InvalidRequest,
-        "request_too_large": InvalidRequest,
-        "not_found_error": ModelNotFound,
-        "api_error": ServerFailed,
-    },
+    stream_codes=STREAM_CODES,
     phrases=COMMON_PHRASES,
 )
 
 GOOGLE_FAMILY = ErrorTable(
-    codes={
+    codes=COMMON_CODES
+    | {
         # Reasons of google.rpc.ErrorInfo: google/api/error_reason.proto
-        "api_key_invalid": AuthRejected,
         "access_token_expired": AuthRejected,
         "access_token_type_unsupported": AuthRejected,
         "credentials_missing": AuthRejected,
@@ -155,13 +189,11 @@ GOOGLE_FAMILY = ErrorTable(
         "billing_disabled": PermissionRefused,
         "consumer_suspended": PermissionRefused,
         "iam_permission_denied": PermissionRefused,
-        "rate_limit_exceeded": RateLimited,
         # Canonical codes: google/rpc/code.proto
         "invalid_argument": InvalidRequest,
         "failed_precondition": InvalidRequest,
         "out_of_range": InvalidRequest,
         "unauthenticated": AuthRejected,
-        "permission_denied": PermissionRefused,
         "not_found": ModelNotFound,
         "resource_exhausted": RateLimited,
         "unavailable": Overloaded,
@@ -174,14 +206,15 @@ GOOGLE_FAMILY = ErrorTable(
 )
 
 AWS_FAMILY = ErrorTable(
-    codes={
+    codes=COMMON_CODES
+    | {
         # Converse and ConverseStream of the service model
         "validationexception": InvalidRequest,
         "accessdeniedexception": PermissionRefused,
         "resourcenotfoundexception": ModelNotFound,
-        "throttlingexception": RateLimited,
         "toomanyrequestsexception": RateLimited,
         "servicequotaexceededexception": QuotaExhausted,
+        "unknownoperationexception": InvalidRequest,
         "modelnotreadyexception": Overloaded,
         "serviceunavailableexception": Overloaded,
         "modeltimeoutexception": TimedOut,
@@ -206,6 +239,7 @@ AWS_FAMILY = ErrorTable(
 """Bedrock. modelStreamErrorException is absent, because it contains the status of the model, which decides."""
 
 COHERE_FAMILY = ErrorTable(
+    codes=COMMON_CODES,
     # https://docs.cohere.com/reference/errors: the request or the response holds a token that is not allowed.
     statuses={498: ContentRefused},
     phrases=(*COHERE_QUOTA, *COMMON_PHRASES),
@@ -213,6 +247,7 @@ COHERE_FAMILY = ErrorTable(
 """Cohere has no error codes; gateways in front of it add some."""
 
 OLLAMA_FAMILY = ErrorTable(
+    codes=COMMON_CODES,
     phrases=COMMON_PHRASES,
     # server/routes.go of ollama/ollama
     missing_capability=re.compile(r"does not support (\w{1,40})"),

@@ -54,7 +54,7 @@ class ErrorTable(msgspec.Struct, frozen=True, kw_only=True):
     codes: FaultCodes = {}
     """Codes, types and reasons that are more specific than a status."""
     stream_codes: FaultCodes = {}
-    """Codes that apply only to errors without a status: inside a stream, or in a 200 body."""
+    """Codes that apply only to errors without a status, or a code that is one: inside a stream, or in a 200 body."""
     statuses: Mapping[int, FaultType] = {}
     """Statuses that differ from `FAULT_TYPES_BY_STATUS`."""
     phrases: tuple[Phrase, ...] = ()

@@ -14,6 +14,9 @@ from victor_fp.core.json import Json
 _MARKS = (b'"error"', b'"detail"', b'"message"', b'"errors"', b'"base_resp"')
 DONE = b"[DONE]"
 """The end marker, without the white space around it. It is not JSON, so it is recognised before decoding."""
+FILLERS = frozenset({b"", DONE})
+"""Data of events without content, without the white space around them: the end marker, which gateways add to protocols with
+other final events, and nothing at all, by which servers keep a connection alive."""
 
 
 def may_be_error(data: bytes) -> bool:
@@ -34,6 +37,15 @@ def is_error_object(value: Mapping[str, Json]) -> bool:
     return bool(value.get("detail")) or (
         isinstance(value.get("message"), str) and bool({"code", "status"} & value.keys())
     )
+
+
+def is_error_body(value: Mapping[str, Json]) -> bool:
+    """Return whether a body without response content is an error; it may have nothing but a message.
+
+    >>> is_error_body({"message": "Not enough memory"})
+    True
+    """
+    return isinstance(value.get("message"), str) or is_error_object(value)
 
 
 def is_failed_envelope(value: Mapping[str, Json]) -> bool:

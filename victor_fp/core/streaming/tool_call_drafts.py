@@ -252,6 +252,11 @@ def _finish(built: object) -> object:
             return built
 
 
+def encode_arguments(arguments: str | dict[str, Json] | None) -> str:
+    """Return arguments as JSON text; some servers send the object where the protocol has text."""
+    return arguments or "" if isinstance(arguments, str | None) else encode_flawed_json(arguments).decode()
+
+
 def make_id(seed: str, ordinal: int) -> str:
     """Make an id for a call, unique within a conversation.
 

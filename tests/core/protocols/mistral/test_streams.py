@@ -65,7 +65,9 @@ def test_other_answers_to_the_same_prompt_are_left_out() -> None:
     other["choices"][0]["index"] = 1
     both = build_content_chunk("ne")
     both["choices"].append(other["choices"][0])
-    assert read_stream(encode_sse(build_content_chunk("O"), other, both, STOP))["content"] == "One"
+    for nothing in ({}, {"error": None}, {"error": None, "message": "", "detail": None}):
+        data = encode_sse(build_content_chunk("O"), other | nothing, both | nothing, STOP)
+        assert read_stream(data)["content"] == "One"
 
 
 def test_usage_is_read_from_the_last_chunk_or_after_it() -> None:

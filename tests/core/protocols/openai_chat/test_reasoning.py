@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import msgspec
@@ -139,3 +140,23 @@ def test_the_template_switch_is_named_by_the_dialect() -> None:
     body = request.unwrap().json()
     assert isinstance(body, dict)
     assert body["chat_template_kwargs"] == {"thinking": True}
+
+
+@pytest.mark.parametrize(
+    "part",
+    [
+        {"type": "reasoning", "summary": [{"type": "summary_text", "text": "Hm"}]},
+        {"type": "reasoning", "text": "Hm"},
+        {"type": "thinking", "thinking": "Hm"},
+    ],
+)
+def test_reasoning_in_a_part_of_the_content_is_not_text(part: dict[str, Any]) -> None:
+    message = {"role": "assistant", "content": [part, {"type": "text", "text": "Yes."}]}
+    body = {"choices": [{"index": 0, "message": message, "finish_reason": "stop"}]}
+    settings = {"host": "h.test"}
+    whole = replay.response("databricks", 200, {}, json.dumps(body).encode(), settings=settings).unwrap()
+    chunk = {"id": "c", "choices": [{"index": 0, "delta": message, "finish_reason": "stop"}]}
+    *_, last = replay.stream("databricks", 200, {}, [f"data: {json.dumps(chunk)}\n\n".encode()], settings=settings)
+    for response in (whole, last.unwrap().response):
+        assert response is not None
+        assert (response.content, (response.metadata or {})["reasoning_content"]) == ("Yes.", "Hm")

@@ -70,7 +70,7 @@ from victor_fp.core.protocols.anthropic_messages.response import (
 from victor_fp.core.protocols.anthropic_messages.usage import describe_usage, merge_usage, report_usage
 from victor_fp.core.protocols.operations import build_decoder
 from victor_fp.core.protocols.shared_events import (
-    DONE,
+    FILLERS,
     emit_citations,
     emit_signature,
     is_error_object,
@@ -118,7 +118,7 @@ class MessageEvents(msgspec.Struct, frozen=True, kw_only=True):
         deltas: list[Delta] = []
         reader = self
         for frame in frames:
-            if frame.data.strip() == DONE:  # sent by gateways after message_stop
+            if frame.data.strip() in FILLERS:
                 continue
             event = EVENT.decode(frame.data)
             if isinstance(event, Undecodable):

@@ -34,21 +34,12 @@ from victor_fp.core.json import Json, NotJson, Undecodable, decode_json_object, 
 from victor_fp.core.protocols.anthropic_messages.errors import fault_from_error
 from victor_fp.core.protocols.anthropic_messages.usage import describe_usage, report_usage
 from victor_fp.core.protocols.operations import build_decoder
-from victor_fp.core.protocols.shared_events import emit_citations, emit_signature, is_error_object
+from victor_fp.core.protocols.shared_events import emit_citations, emit_signature, is_error_body
+from victor_fp.core.protocols.stop_reasons import STOP_REASONS
 from victor_fp.core.requests import Endpoint
 from victor_fp.core.streaming.tool_call_drafts import make_id
 
 MESSAGE = build_decoder(CreateMessage.RESPONSE, keep_surrogates=True)
-
-STOP_REASONS = {
-    "end_turn": "stop",
-    "stop_sequence": "stop",
-    "max_tokens": "length",
-    "model_context_window_exceeded": "length",
-    "tool_use": "tool_use",
-    "refusal": "refusal",
-}
-"""Other reasons, such as pause_turn, are passed through unchanged."""
 
 
 def read(endpoint: Endpoint, body: bytes) -> Sequence[Delta]:
@@ -60,7 +51,7 @@ def read(endpoint: Endpoint, body: bytes) -> Sequence[Delta]:
         return [ErrorReported(fault_from_error(endpoint, message.error, body))]
     if message.content is None and message.stop_reason is None:
         raw = decode_json_object(body)
-        if not isinstance(raw, NotJson) and is_error_object(raw):
+        if not isinstance(raw, NotJson) and is_error_body(raw):
             return [ErrorReported(fault_from_error(endpoint, None, body))]
         return [ErrorReported(InvalidResponse(provider=endpoint.spec.name, message="the response contains no message"))]
     deltas = emit_start(message)

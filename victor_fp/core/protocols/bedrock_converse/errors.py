@@ -34,7 +34,9 @@ def fault_from_exception(endpoint: Endpoint, name: str, payload: bytes, *, maybe
     status_codes: tuple[str, ...] = ()
     if not isinstance(exception, Undecodable) and exception.original_status_code is not None:
         status_codes = (str(exception.original_status_code),)
-    details = msgspec.structs.replace(details, codes=(strip_exception_name(name), *status_codes, *details.codes))
+    details = msgspec.structs.replace(
+        details, codes=(*filter(None, [strip_exception_name(name)]), *status_codes, *details.codes)
+    )
     return classify_error(endpoint, AWS_FAMILY, details, body=payload, maybe_billed=maybe_billed)
 
 

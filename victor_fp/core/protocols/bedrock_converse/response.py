@@ -33,22 +33,13 @@ from victor_fp.core.json import Json, NotJson, Undecodable, decode_json_object, 
 from victor_fp.core.protocols.bedrock_converse.errors import fault_from_exception
 from victor_fp.core.protocols.bedrock_converse.usage import emit_usage
 from victor_fp.core.protocols.operations import build_decoder
-from victor_fp.core.protocols.shared_events import emit_citations, emit_signature
+from victor_fp.core.protocols.shared_events import emit_citations, emit_signature, is_error_body
+from victor_fp.core.protocols.stop_reasons import STOP_REASONS
 from victor_fp.core.requests import Endpoint
 from victor_fp.core.streaming.tool_call_drafts import make_id
 
 _RESPONSE = build_decoder(Converse.RESPONSE, keep_surrogates=True)
 
-STOP_REASONS = {
-    "end_turn": "stop",
-    "stop_sequence": "stop",
-    "max_tokens": "length",
-    "model_context_window_exceeded": "length",
-    "tool_use": "tool_use",
-    "content_filtered": "content_filter",
-    "guardrail_intervened": "content_filter",
-}
-"""Other reasons are passed through unchanged."""
 FAILURES = frozenset({"malformed_tool_use", "malformed_model_output"})
 """Stop reasons of failed generations."""
 
@@ -73,10 +64,14 @@ def read(endpoint: Endpoint, body: bytes) -> Sequence[Delta]:
 
 
 def _fault_from_empty_body(endpoint: Endpoint, body: bytes) -> Fault:
+    """Return the fault for a body without a message; for an unknown path, AWS has the error in `Output`."""
     fields = decode_json_object(body)
-    named = None if isinstance(fields, NotJson) else fields.get("__type")
-    if isinstance(named, str):
-        return fault_from_exception(endpoint, named, body, maybe_billed=False)
+    if not isinstance(fields, NotJson):
+        inner = fields.get("Output")
+        named = (inner if isinstance(inner, Mapping) else fields).get("__type")
+        name = named if isinstance(named, str) else ""
+        if name or is_error_body(fields):
+            return fault_from_exception(endpoint, name, body, maybe_billed=False)
     return InvalidResponse(provider=endpoint.spec.name, message="the response contains no message")
 
 

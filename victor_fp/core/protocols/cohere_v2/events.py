@@ -31,8 +31,9 @@ from victor_fp.core.protocols.cohere_v2.errors import fault_from_error
 from victor_fp.core.protocols.cohere_v2.notes import emit_citations, emit_logprobs, emit_plan, emit_stop
 from victor_fp.core.protocols.cohere_v2.response import emit_call_start
 from victor_fp.core.protocols.operations import build_decoder
-from victor_fp.core.protocols.shared_events import DONE, is_error_object, read_error_text
+from victor_fp.core.protocols.shared_events import FILLERS, is_error_object, read_error_text
 from victor_fp.core.requests import Endpoint
+from victor_fp.core.streaming.tool_call_drafts import encode_arguments
 
 EVENT = build_decoder(Chat.EVENT, keep_surrogates=True)
 EMPTY_MESSAGE = wire.MessageDelta()
@@ -52,7 +53,7 @@ class ChatEvents(msgspec.Struct, frozen=True, kw_only=True):
         """Return the reader for the next frames and the deltas of these."""
         reader, deltas = self, list[Delta]()
         for frame in frames:
-            if frame.data.strip() == DONE:  # sent by gateways after message-end
+            if frame.data.strip() in FILLERS:
                 continue
             event = EVENT.decode(frame.data)
             if isinstance(event, Undecodable):
@@ -90,7 +91,7 @@ class ChatEvents(msgspec.Struct, frozen=True, kw_only=True):
                 call = _read_message(delta).tool_calls or wire.ToolCallDelta()
                 if call.function is None or not call.function.arguments:
                     return self, []
-                return self, [ToolCallArguments(index=index, text=call.function.arguments)]
+                return self, [ToolCallArguments(index=index, text=encode_arguments(call.function.arguments))]
             case wire.CitationStartEvent(delta=delta):
                 citation = _read_message(delta).citations
                 return self, [] if citation is None else emit_citations([citation])

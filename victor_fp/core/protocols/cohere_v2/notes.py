@@ -19,17 +19,9 @@ from victor_fp.core.deltas import (
 from victor_fp.core.faults import Fault, ServerFailed, TimedOut
 from victor_fp.core.json import Json
 from victor_fp.core.protocols.cohere_v2.messages import PLAN
+from victor_fp.core.protocols.stop_reasons import STOP_REASONS
 from victor_fp.core.requests import Endpoint
 
-STOP_REASONS = {
-    "COMPLETE": "stop",
-    "STOP_SEQUENCE": "stop",
-    "MAX_TOKENS": "length",
-    "TOOL_CALL": "tool_use",
-    # Finish reasons of the older API, still passed on by gateways.
-    "ERROR_TOXIC": "content_filter",
-    "ERROR_LIMIT": "length",
-}
 FAILURES = frozenset({"ERROR", "TIMEOUT"})
 """Finish reasons of failed responses."""
 

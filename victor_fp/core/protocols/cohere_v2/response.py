@@ -24,9 +24,9 @@ from victor_fp.core.json import NotJson, Undecodable, decode_json_object
 from victor_fp.core.protocols.cohere_v2.errors import fault_from_error
 from victor_fp.core.protocols.cohere_v2.notes import emit_citations, emit_logprobs, emit_plan, emit_stop
 from victor_fp.core.protocols.operations import build_decoder
-from victor_fp.core.protocols.shared_events import is_error_object
+from victor_fp.core.protocols.shared_events import is_error_body
 from victor_fp.core.requests import Endpoint
-from victor_fp.core.streaming.tool_call_drafts import make_id
+from victor_fp.core.streaming.tool_call_drafts import encode_arguments, make_id
 
 BODY = build_decoder(Chat.RESPONSE, keep_surrogates=True)
 
@@ -62,7 +62,7 @@ def emit_call_start(
     ordinal: int, index: int | None, id_: str | None, function: wire.FunctionCall, seed: str | None
 ) -> list[Delta]:
     """Emit the start of a call and its first arguments. `ordinal` counts calls, `index` is the vendor's."""
-    name, arguments = function.name or "", function.arguments or ""
+    name, arguments = function.name or "", encode_arguments(function.arguments)
     call_id = id_ or make_id(seed or name + arguments, ordinal)
     head: list[Delta] = [ToolCallStarted(index=index, id=call_id, name=name)]
     return [*head, ToolCallArguments(index=index, id=call_id, text=arguments)] if arguments else head
@@ -83,6 +83,6 @@ def _emit_content(block: wire.AssistantContent) -> list[Delta]:
 def _fault_from_empty_body(endpoint: Endpoint, dialect: CohereDialect, body: bytes) -> Fault:
     """Return the fault for a body without a message object; the `message` of an error is a string."""
     value = decode_json_object(body)
-    if not isinstance(value, NotJson) and (is_error_object(value) or isinstance(value.get("message"), str)):
+    if not isinstance(value, NotJson) and is_error_body(value):
         return fault_from_error(endpoint, dialect, value)
     return InvalidResponse(provider=endpoint.spec.name, message="the response contains no message")

@@ -16,7 +16,7 @@ from victor_fp.core.framing import Frame
 from victor_fp.core.json import Undecodable, encode_json
 from victor_fp.core.protocols.gemini.errors import fault_from_error, find_status, is_error
 from victor_fp.core.protocols.gemini.response import RESPONSES, START, GeminiProgress, emit_last_notes, read_response
-from victor_fp.core.protocols.shared_events import DONE, read_error_text
+from victor_fp.core.protocols.shared_events import FILLERS, read_error_text
 from victor_fp.core.requests import Endpoint
 
 
@@ -40,9 +40,10 @@ class GeminiReader(msgspec.Struct, frozen=True):
 
     def _read_piece(self, progress: GeminiProgress, frame: Frame) -> tuple[GeminiProgress, list[Delta]]:
         data = frame.data
-        if data.strip() == DONE:
-            # Sent by OpenAI-compatible gateways.
-            return progress, [StreamEnded()]
+        text = data.strip()
+        if text in FILLERS:
+            # [DONE] is sent by OpenAI-compatible gateways.
+            return progress, [StreamEnded()] if text else []
         response = RESPONSES.decode(data)
         if isinstance(response, Undecodable):
             return progress, [ErrorReported(self._read_undecodable(progress, frame, response.reason))]

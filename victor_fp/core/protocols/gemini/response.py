@@ -32,22 +32,12 @@ from victor_fp.core.protocols.gemini.errors import fault_from_error, find_status
 from victor_fp.core.protocols.gemini.function_calls import NO_CALLS, CallProgress, read_call
 from victor_fp.core.protocols.gemini.notes import emit_replaced_notes, read_candidate_notes, to_plain
 from victor_fp.core.protocols.operations import build_decoder
+from victor_fp.core.protocols.stop_reasons import STOP_REASONS
 from victor_fp.core.requests import Endpoint
 
 RESPONSES = build_decoder(GenerateContent.RESPONSE, keep_surrogates=True)
 """Decoder of bodies and stream events, which have the same type."""
 
-STOP_REASONS: Mapping[str, str] = {
-    "STOP": "stop",
-    "MAX_TOKENS": "length",
-    "SAFETY": "content_filter",
-    "RECITATION": "content_filter",
-    "BLOCKLIST": "content_filter",
-    "PROHIBITED_CONTENT": "content_filter",
-    "SPII": "content_filter",
-    "IMAGE_SAFETY": "content_filter",
-}
-"""Other reasons are passed through unchanged."""
 FAILURES = frozenset(
     {
         "MALFORMED_FUNCTION_CALL",

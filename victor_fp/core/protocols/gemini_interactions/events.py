@@ -32,7 +32,7 @@ from victor_fp.core.protocols.gemini_interactions.response import (
 )
 from victor_fp.core.protocols.gemini_interactions.steps_received import OpenStep, append_to_step, begin_step, end_step
 from victor_fp.core.protocols.operations import build_decoder
-from victor_fp.core.protocols.shared_events import DONE, read_error_text
+from victor_fp.core.protocols.shared_events import FILLERS, read_error_text
 from victor_fp.core.requests import Endpoint
 from victor_fp.core.streaming.persistent import PersistentMap
 
@@ -53,7 +53,7 @@ class InteractionReader(msgspec.Struct, frozen=True, kw_only=True):
         """Return the reader for the next frames and the deltas of these."""
         reader, deltas = self, list[Delta]()
         for frame in frames:
-            if not frame.data or frame.data.strip() == DONE:
+            if frame.data.strip() in FILLERS:
                 continue
             event = EVENTS.decode(frame.data)
             if isinstance(event, Undecodable):

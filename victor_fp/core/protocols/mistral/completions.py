@@ -21,6 +21,7 @@ from victor_fp.core.protocols.openai_family.completions import (
 from victor_fp.core.protocols.openai_family.errors import TypedError
 from victor_fp.core.protocols.operations import build_decoder
 from victor_fp.core.protocols.shared_events import is_failed_envelope
+from victor_fp.core.protocols.stop_reasons import STOP_REASONS
 
 AnyMistralCompletion: TypeAlias = ChatCompletion | ChatCompletionChunk
 AnyMistralChoice: TypeAlias = BodyChoice | ChunkChoice
@@ -28,7 +29,6 @@ AnyMistralChoice: TypeAlias = BodyChoice | ChunkChoice
 ERRORS: WireDecoder[ErrorBody] = WireDecoder(ErrorBody)
 ERROR_FIELDS = frozenset({"error", "message", "detail"})
 """Fields of the message in the three forms of an error, and in those of gateways."""
-STOP_REASONS = {"stop": "stop", "length": "length", "model_length": "length", "tool_calls": "tool_use"}
 
 
 def read_error(body: bytes) -> TypedError:
@@ -109,7 +109,7 @@ def _find_error(frame: Frame) -> Json:
     value = decode_json_object(frame.data)
     if isinstance(value, NotJson):
         return None
-    is_error = frame.event == "error" or ERROR_FIELDS & value.keys() or is_failed_envelope(value)
+    is_error = frame.event == "error" or any(map(value.get, ERROR_FIELDS)) or is_failed_envelope(value)
     return value if is_error else None
 
 

@@ -11,7 +11,8 @@ from victor_fp.core.dialects.ollama import OllamaDialect
 from victor_fp.core.faults import InvalidResponse
 from victor_fp.core.framing import Frame
 from victor_fp.core.json import Undecodable
-from victor_fp.core.protocols.ollama_chat.response import LINES, emit_line
+from victor_fp.core.protocols.ollama_chat.errors import fault_from_error
+from victor_fp.core.protocols.ollama_chat.response import LINES, emit_line, find_error
 from victor_fp.core.requests import Endpoint
 
 
@@ -32,7 +33,10 @@ class LineReader(msgspec.Struct, frozen=True):
                 reason = f"a line of the stream cannot be decoded: {line.reason}"
                 deltas.append(ErrorReported(InvalidResponse(message=reason, provider=self.endpoint.spec.name)))
                 break
-            emitted = emit_line(self.endpoint, self.dialect, line, calls)
+            if (error := find_error(line, frame.data)) is not None:
+                deltas.append(ErrorReported(fault_from_error(self.endpoint, self.dialect, error, model=line.model)))
+                continue
+            emitted = emit_line(line, calls)
             if line.message is not None and line.message.tool_calls:
                 calls += sum(isinstance(delta, ToolCallStarted) for delta in emitted)
             deltas += emitted

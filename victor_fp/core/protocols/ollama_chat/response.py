@@ -22,9 +22,11 @@ from victor_fp.core.deltas import (
 )
 from victor_fp.core.dialects.ollama import OllamaDialect
 from victor_fp.core.faults import InvalidResponse
-from victor_fp.core.json import Json, Undecodable, encode_flawed_json
+from victor_fp.core.json import Json, NotJson, Undecodable, decode_json_object, encode_flawed_json
 from victor_fp.core.protocols.ollama_chat.errors import fault_from_error
 from victor_fp.core.protocols.operations import build_decoder
+from victor_fp.core.protocols.shared_events import is_error_object, may_be_error
+from victor_fp.core.protocols.stop_reasons import STOP_REASONS
 from victor_fp.core.requests import Endpoint
 from victor_fp.core.streaming.tool_call_drafts import make_id
 
@@ -51,19 +53,28 @@ def read(endpoint: Endpoint, dialect: OllamaDialect, body: bytes) -> Sequence[De
                 InvalidResponse(message=f"the response cannot be decoded: {line.reason}", provider=endpoint.spec.name)
             )
         ]
-    if line.error is None and (line.message is None or line.done is False):
+    if (error := find_error(line, body)) is not None:
+        return [ErrorReported(fault_from_error(endpoint, dialect, error, model=line.model))]
+    if line.message is None or line.done is False:
         reason = "the response contains no message" if line.message is None else "the response is not done"
         return [ErrorReported(InvalidResponse(message=reason, provider=endpoint.spec.name, model=line.model))]
     if line.done is None:
         # Ollama-compatible servers omit `done` in non-streaming responses.
         line = msgspec.structs.replace(line, done=True)
-    return emit_line(endpoint, dialect, line, 0)
+    return emit_line(line, 0)
 
 
-def emit_line(endpoint: Endpoint, dialect: OllamaDialect, line: wire.ChatResponse, calls: int) -> list[Delta]:
-    """Emit the deltas of one line; `calls` is the number of calls in earlier lines."""
-    if line.error is not None:
-        return [ErrorReported(fault_from_error(endpoint, dialect, line.error, model=line.model))]
+def find_error(line: wire.ChatResponse, data: bytes) -> Json:
+    """Return the error that a line contains, or that it is in another form than Ollama's; None if there is none."""
+    error: Json = line.error
+    if error is not None or line.message is not None or not may_be_error(data):
+        return error
+    value = decode_json_object(data)
+    return value if not isinstance(value, NotJson) and is_error_object(value) else None
+
+
+def emit_line(line: wire.ChatResponse, calls: int) -> list[Delta]:
+    """Emit the deltas of one line without an error; `calls` is the number of calls in earlier lines."""
     deltas: list[Delta] = []
     if (message := line.message) is not None:
         if message.thinking:
@@ -100,9 +111,9 @@ def _emit_end(line: wire.ChatResponse) -> list[Delta]:
     deltas: list[Delta] = [MetadataReported(model=line.model, metadata=metadata)]
     if line.prompt_eval_count is not None or line.eval_count is not None:
         deltas.append(UsageReported(prompt_tokens=line.prompt_eval_count, completion_tokens=line.eval_count))
-    # stop and length are standard; load and unload are responses to a chat without messages. Older versions have no
-    # done_reason.
-    deltas.append(Stopped(line.done_reason or "stop", line.done_reason))
+    # load and unload are responses to a chat without messages. Older versions have no done_reason.
+    reason = line.done_reason or "stop"
+    deltas.append(Stopped(STOP_REASONS.get(reason, reason), line.done_reason))
     deltas.append(StreamEnded())
     return deltas
 

@@ -38,6 +38,7 @@ from victor_fp.core.protocols.openai_family.errors import TypedError
 from victor_fp.core.protocols.openai_family.tool_calls import Fragment, is_empty_fragment
 from victor_fp.core.protocols.operations import build_decoder
 from victor_fp.core.protocols.shared_events import is_error_object, may_be_error
+from victor_fp.core.protocols.stop_reasons import STOP_REASONS
 
 AnyCompletion: TypeAlias = ChatCompletion | ChatCompletionChunk
 AnyChoice: TypeAlias = BodyChoice | ChunkChoice
@@ -48,23 +49,6 @@ CHUNKS = build_decoder(CreateChatCompletion.EVENT, keep_surrogates=True)
 BODIES = build_decoder(CreateChatCompletion.RESPONSE, keep_surrogates=True)
 ERRORS: WireDecoder[ErrorBody] = WireDecoder(ErrorBody)
 EMPTY_USAGE = Usage()
-STOP_REASONS = {
-    "stop": "stop",
-    "length": "length",
-    "tool_calls": "tool_use",
-    "function_call": "tool_use",
-    "content_filter": "content_filter",
-    # Together, and servers behind Hugging Face
-    "eos": "stop",
-    "eos_token": "stop",
-    "stop_sequence": "stop",
-    # zai
-    "model_context_window_exceeded": "length",
-    # Gateways that pass another vendor's reason through
-    "end_turn": "stop",
-    "max_tokens": "length",
-    "tool_use": "tool_use",
-}
 RENAMED = {"stop_reason": "matched_stop", "metadata": "vendor_metadata"}
 """vLLM's stop_reason is the token or text that ended the generation."""
 EMPTY: tuple[object, ...] = ("", [], {})
@@ -312,7 +296,7 @@ def _join_details(details: list[dict[str, Json]]) -> str:
 
 
 def _emit_pieces(content: list[ContentChunk]) -> list[Delta]:
-    """Emit a list of text and thinking chunks, the content of Mistral models."""
+    """Emit a list of text and thinking chunks, the content of Mistral models and of Databricks."""
     deltas: list[Delta] = []
     for chunk in content:
         if thought := _find_thought(chunk):
@@ -346,7 +330,7 @@ def _read_fragment(call: ToolCall) -> Fragment:
 
 
 def _find_thought(chunk: ContentChunk) -> str:
-    thinking = chunk.thinking or ""
+    thinking = chunk.thinking or chunk.summary or (chunk.text if chunk.type == "reasoning" else None) or ""
     return thinking if isinstance(thinking, str) else "".join(piece.text or "" for piece in thinking)
 
 

@@ -14,9 +14,9 @@ from typing import TypeAlias
 import msgspec
 
 from victor_fp.core.deltas import Delta, ToolCallArguments, ToolCallStarted
-from victor_fp.core.json import Json, encode_flawed_json, unroll
+from victor_fp.core.json import Json, unroll
 from victor_fp.core.streaming.persistent import PersistentList, PersistentMap
-from victor_fp.core.streaming.tool_call_drafts import CallIndex, make_id
+from victor_fp.core.streaming.tool_call_drafts import CallIndex, encode_arguments, make_id
 
 Arguments = str | dict[str, Json] | None
 
@@ -100,7 +100,7 @@ def release_held(calls: OpenCalls) -> tuple[OpenCalls, list[Delta]]:
     for ordinal in unroll(calls.held):
         call = opened[ordinal]
         held = unroll(call.held)
-        id_ = make_id(call.name + "".join(_to_text(fragment.arguments) for fragment in held), ordinal)
+        id_ = make_id(call.name + "".join(encode_arguments(fragment.arguments) for fragment in held), ordinal)
         state = next((fragment.state for fragment in held if fragment.state is not None), None)
         deltas.append(ToolCallStarted(index=ordinal, id=id_, name=call.name, state=state))
         for fragment in held:
@@ -131,10 +131,6 @@ def _open_call(calls: OpenCalls, fragment: Fragment, seed: str) -> tuple[OpenCal
         return opened, []
     started = ToolCallStarted(index=ordinal, id=id_, name=fragment.name, state=fragment.state)
     return opened, [started, *_emit_arguments(ordinal, id_, fragment.arguments)]
-
-
-def _to_text(arguments: Arguments) -> str:
-    return arguments or "" if isinstance(arguments, str | None) else encode_flawed_json(arguments).decode()
 
 
 def _choose_id(calls: OpenCalls, fragment: Fragment, seed: str, ordinal: int) -> str | None:

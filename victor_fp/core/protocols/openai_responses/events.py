@@ -44,7 +44,7 @@ from victor_fp.core.protocols.openai_responses.item_state import OpenItems
 from victor_fp.core.protocols.openai_responses.response import emit_end, list_items, with_status
 from victor_fp.core.protocols.openai_responses.server_tools import find_custom_tools, separate_item, separate_items
 from victor_fp.core.protocols.operations import build_decoder
-from victor_fp.core.protocols.shared_events import DONE, is_error_object, read_error_text
+from victor_fp.core.protocols.shared_events import FILLERS, is_error_object, read_error_text
 from victor_fp.core.requests import Endpoint
 
 EVENTS = build_decoder(CreateResponse.EVENT, keep_surrogates=True)
@@ -72,7 +72,7 @@ class ResponseEvents(msgspec.Struct, frozen=True, kw_only=True):
         deltas: list[Delta] = []
         reader = self
         for frame in frames:
-            if not frame.data or frame.data.strip() == DONE:  # [DONE] is sent by gateways
+            if frame.data.strip() in FILLERS:
                 continue
             event = EVENTS.decode(frame.data)
             if type(event) is ResponseTextDeltaEvent and reader.position == _find_position(event):
@@ -81,7 +81,7 @@ class ResponseEvents(msgspec.Struct, frozen=True, kw_only=True):
             elif not isinstance(event, Undecodable):
                 reader, more = reader._on_event(event, frame)
                 deltas += more
-            elif frame.data.strip():
+            else:
                 deltas.append(ErrorReported(_read_undecodable(reader, event, frame)))
         return reader, deltas
 

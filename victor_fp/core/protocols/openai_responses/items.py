@@ -34,7 +34,7 @@ from victor_fp.core.deltas import (
 )
 from victor_fp.core.json import Json, JsonObject, drop_nulls
 from victor_fp.core.protocols.openai_responses.server_tools import note_server_tool
-from victor_fp.core.streaming.tool_call_drafts import make_id
+from victor_fp.core.streaming.tool_call_drafts import encode_arguments, make_id
 
 ResponseCall: TypeAlias = FunctionToolCall | CustomToolCall
 CUSTOM = "custom_tool_call"
@@ -145,5 +145,5 @@ def read_call_state(item: ResponseCall, raw: JsonObject) -> dict[str, Json]:
 
 def emit_arguments(item: ResponseCall, index: int, id_: str) -> list[Delta]:
     """Emit the complete arguments, or a custom tool's complete input."""
-    text = item.input if isinstance(item, CustomToolCall) else item.arguments
+    text = item.input if isinstance(item, CustomToolCall) else encode_arguments(item.arguments)
     return [ToolCallArguments(index=index, id=id_, text=text)] if text else []

@@ -18,13 +18,12 @@ from victor_fp.core.protocols.openai_responses.server_tools import find_custom_t
 from victor_fp.core.protocols.openai_responses.usage import read_usage, read_usage_metadata
 from victor_fp.core.protocols.operations import build_decoder
 from victor_fp.core.protocols.shared_events import is_error_object
+from victor_fp.core.protocols.stop_reasons import STOP_REASONS
 from victor_fp.core.requests import Endpoint
 
 ERRORS: WireDecoder[ErrorResponse] = WireDecoder(ErrorResponse)
 RESPONSES = build_decoder(CreateResponse.RESPONSE, keep_surrogates=True)
 
-STOP_REASONS = {"completed": "stop", "max_output_tokens": "length", "content_filter": "content_filter"}
-"""Standard stop reasons, by status or incomplete reason; others are passed through unchanged."""
 UNFINISHED = ("queued", "in_progress")
 ENDED = frozenset({"completed", "incomplete"})
 """Statuses of responses that ended normally. Error bodies of other servers have other statuses, such as `error`."""

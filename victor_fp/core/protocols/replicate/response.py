@@ -14,6 +14,7 @@ from victor_fp.core.faults import Fault, InvalidResponse
 from victor_fp.core.json import Json, NotJson, Undecodable, decode_json_object, encode_flawed_json
 from victor_fp.core.protocols.operations import build_decoder
 from victor_fp.core.protocols.replicate.errors import fault_from_error, fault_from_prediction
+from victor_fp.core.protocols.shared_events import is_error_body
 from victor_fp.core.requests import Endpoint
 
 PREDICTIONS = build_decoder(GetPrediction.RESPONSE, keep_surrogates=True)
@@ -76,8 +77,8 @@ def _to_int(value: object) -> int | None:
 
 
 def _fault_from_empty_body(endpoint: Endpoint, dialect: ReplicateDialect, body: bytes) -> Fault:
-    """Return the fault for a body without a status; an error has its message in `detail`."""
+    """Return the fault for a body without a status; an error of Replicate has its message in `detail`."""
     value = decode_json_object(body)
-    if not isinstance(value, NotJson) and isinstance(value.get("detail"), str):
+    if not isinstance(value, NotJson) and is_error_body(value):
         return fault_from_error(endpoint, dialect, value)
     return InvalidResponse(provider=endpoint.spec.name, message="the response contains no prediction")
