@@ -156,7 +156,7 @@ def find_codes(*values: Json) -> tuple[str, ...]:
     found: list[str] = []
     while level:
         objects = [value for value in level if isinstance(value, Mapping)]
-        for key in CODE_KEYS:
+        for key in CODE_KEYS if objects else ():
             words = (value.get(key) for value in objects)
             found += [
                 str(word) for word in words if isinstance(word, str | int) and not isinstance(word, bool) and word != ""
