@@ -77,7 +77,8 @@ def types(session: nox.Session) -> None:
 def tests(session: nox.Session) -> None:
     """The default suite."""
     install(session, "-e", ".[cli,keyring,codegen,bedrock,vertex,object-store]", *group("test"), *group("types"))
-    session.run("pytest", "-n", "auto", *session.posargs)
+    # Neighbours run on one worker, so that what a module builds or caches is made once.
+    session.run("pytest", "-n", "auto", "--dist", "worksteal", *session.posargs)
 
 
 @nox.session(python=["3.12", "3.13"])

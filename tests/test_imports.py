@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 import victor_fp
+from tests.syntax_trees import parse_file
 
 ROOT = Path(victor_fp.__file__).parent
 
@@ -31,23 +32,23 @@ def walk_imports(node: ast.AST) -> Iterator[ast.Import | ast.ImportFrom]:
         elif is_for_types(child):
             for other in child.orelse:  # type: ignore[attr-defined]  # an `if`
                 yield from walk_imports(other)
-        else:
+        elif not isinstance(child, ast.expr):
             yield from walk_imports(child)
 
 
-def find_imported(sources: Mapping[str, str]) -> dict[str, set[str]]:
-    """The modules among `sources` that each of them imports."""
+def find_imported(trees: Mapping[str, ast.Module]) -> dict[str, set[str]]:
+    """The modules among `trees` that each of them imports."""
     found: dict[str, set[str]] = {}
-    for name, source in sources.items():
+    for name, tree in trees.items():
         given: set[str] = set()
-        for node in walk_imports(ast.parse(source)):
+        for node in walk_imports(tree):
             if isinstance(node, ast.Import):
                 given |= {alias.name for alias in node.names}
             elif node.module is not None:
                 inner = {f"{node.module}.{alias.name}" for alias in node.names}
-                modules = inner & sources.keys()
+                modules = inner & trees.keys()
                 given |= modules if len(modules) == len(inner) else modules | {node.module}
-        found[name] = given & sources.keys()
+        found[name] = given & trees.keys()
     return found
 
 
@@ -63,7 +64,9 @@ def find_imported(sources: Mapping[str, str]) -> dict[str, set[str]]:
     ],
 )
 def test_circles_are_found(first: str, *, is_circle: bool) -> None:
-    graph = find_imported({"a": "", "a.x": first, "a.y": "from a.x import X"})
+    graph = find_imported(
+        {name: ast.parse(text) for name, text in {"a": "", "a.x": first, "a.y": "from a.x import X"}.items()}
+    )
     if is_circle:
         with pytest.raises(CycleError):
             TopologicalSorter(graph).prepare()
@@ -72,6 +75,6 @@ def test_circles_are_found(first: str, *, is_circle: bool) -> None:
 
 
 def test_modules_import_each_other_in_no_circle() -> None:
-    sources = {read_name(path): path.read_text(encoding="utf-8") for path in sorted(ROOT.rglob("*.py"))}
-    assert len(sources) > 500
-    TopologicalSorter(find_imported(sources)).prepare()
+    trees = {read_name(path): parse_file(path) for path in sorted(ROOT.rglob("*.py"))}
+    assert len(trees) > 500
+    TopologicalSorter(find_imported(trees)).prepare()

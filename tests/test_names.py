@@ -12,6 +12,7 @@ from typing import TypeAlias
 import pytest
 
 import victor_fp
+from tests.syntax_trees import Function, list_definitions, parse_file
 
 PACKAGE = Path(victor_fp.__file__).parent
 TESTS = Path(__file__).parent
@@ -379,6 +380,8 @@ PREDICATES = frozenset({"are", "can", "has", "is", "may", "supports"})
 PREFIXES = frozenset({"on", "to", "with", "without"})
 """What a callback is called on, what a value is converted to, what a copy has or lacks."""
 
+FIRST_WORDS = VERBS | PREDICATES | PREFIXES
+
 EXCEPTIONS = {
     "batch_status": "public: docs/jobs.md",
     "batch_status_result": "public: docs/jobs.md",
@@ -462,47 +465,25 @@ PRIVATE_PROSE = re.compile(
 Files: TypeAlias = list[tuple[str, ast.Module]]
 
 
-@cache
-def parse_file(path: Path) -> ast.Module:
-    return ast.parse(path.read_text(encoding="utf-8"))
-
-
 @pytest.fixture(scope="module")
 def files() -> Files:
     return [(path.relative_to(PACKAGE.parent).as_posix(), parse_file(path)) for path in sorted(PACKAGE.rglob("*.py"))]
 
 
-def iterate_definitions(body: list[ast.stmt]) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef]:
-    """Functions and classes of a module or a class; what a function defines inside itself is its own affair."""
-    for node in body:
-        match node:
-            case ast.FunctionDef() | ast.AsyncFunctionDef():
-                yield node
-            case ast.ClassDef():
-                yield node
-                yield from iterate_definitions(node.body)
-            case ast.If():
-                yield from iterate_definitions([*node.body, *node.orelse])
-            case ast.Try():
-                yield from iterate_definitions([*node.body, *node.orelse, *node.finalbody])
-                for handler in node.handlers:
-                    yield from iterate_definitions(handler.body)
-
-
-def is_property(node: ast.FunctionDef | ast.AsyncFunctionDef) -> bool:
+def is_property(node: Function) -> bool:
     return any("property" in ast.unparse(one) or ".setter" in ast.unparse(one) for one in node.decorator_list)
 
 
 def is_well_named(name: str) -> bool:
     words = name.strip("_").split("_")
-    return words[0] in VERBS | PREDICATES | PREFIXES or "from" in words or name in EXCEPTIONS
+    return words[0] in FIRST_WORDS or "from" in words or name in EXCEPTIONS
 
 
 def iterate_functions(files: Files) -> Iterator[tuple[str, str]]:
     """Where each function is, and its name. Properties are nouns, and dunders are Python's."""
     for path, module in files:
-        for node in iterate_definitions(module.body):
-            if isinstance(node, ast.ClassDef) or node.name.startswith("__") or is_property(node):
+        for node, is_local in list_definitions(module):
+            if is_local or isinstance(node, ast.ClassDef) or node.name.startswith("__") or is_property(node):
                 continue
             yield f"{path}:{node.lineno}", node.name
 
@@ -514,16 +495,14 @@ def test_a_function_begins_with_a_verb(files: Files) -> None:
 
 def test_a_function_in_a_function_begins_with_a_verb(files: Files) -> None:
     wrong = [
-        f"{path}:{inner.lineno}: {inner.name}"
+        f"{path}:{node.lineno}: {node.name}"
         for path, module in files
-        for outer in ast.walk(module)
-        if isinstance(outer, ast.FunctionDef | ast.AsyncFunctionDef)
-        for inner in ast.walk(outer)
-        if isinstance(inner, ast.FunctionDef | ast.AsyncFunctionDef)
-        and inner is not outer
-        and inner.name != "_"  # registered by a decorator
-        and not inner.name.startswith("__")
-        and not is_well_named(inner.name)
+        for node, is_local in list_definitions(module)
+        if is_local
+        and isinstance(node, Function)
+        and node.name != "_"  # registered by a decorator
+        and not node.name.startswith("__")
+        and not is_well_named(node.name)
     ]
     assert not wrong, "begin with a verb of VERBS:\n" + "\n".join(wrong)
 
@@ -533,8 +512,8 @@ def test_a_function_of_the_tests_begins_with_a_verb() -> None:
     wrong = [
         f"{path.relative_to(TESTS).as_posix()}:{node.lineno}: {node.name}"
         for path in sorted(TESTS.rglob("*.py"))
-        for node in ast.walk(parse_file(path))
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+        for node, _ in list_definitions(parse_file(path))
+        if isinstance(node, Function)
         and not node.name.startswith(("test_", "pytest_", "__"))
         and not any(noun in ast.unparse(one) for one in node.decorator_list for noun in nouns)
         and not is_well_named(node.name)
@@ -561,8 +540,8 @@ def test_every_exception_is_used(files: Files) -> None:
 def test_a_class_name_means_one_thing(files: Files) -> None:
     homes: dict[str, list[str]] = {}
     for path, module in files:
-        for node in iterate_definitions(module.body):
-            if isinstance(node, ast.ClassDef):
+        for node, is_local in list_definitions(module):
+            if isinstance(node, ast.ClassDef) and not is_local:
                 homes.setdefault(node.name, []).append(path)
         for alias in module.body:
             match alias:
@@ -577,6 +556,7 @@ def modules_of_tests() -> Files:
     return [(path.relative_to(TESTS.parent).as_posix(), parse_file(path)) for path in sorted(TESTS.rglob("*.py"))]
 
 
+@cache
 def is_private(name: str) -> bool:
     words = re.sub(r"([a-z])([A-Z])", r"\1_\2", name).lower()
     return not PRIVATE.isdisjoint(words.split("_")) or PRIVATE_PHRASES.search(f"_{words}") is not None
@@ -620,8 +600,7 @@ def test_no_docstring_of_the_tests_has_a_private_word(modules_of_tests: Files) -
     wrong = [
         f"{path}: {line}"
         for path, module in modules_of_tests
-        for node in ast.walk(module)
-        if isinstance(node, ast.Module | ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef)
+        for node in [module, *(definition.node for definition in list_definitions(module))]
         for line in (ast.get_docstring(node) or "").splitlines()[:1]
         if PRIVATE_PROSE.search(line)
     ]

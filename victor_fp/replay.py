@@ -24,7 +24,8 @@ from victor_fp.core.request_building.inputs import Messages, ToolsInput, build_c
 from victor_fp.core.request_building.retrieval import build_embedding_request, build_rerank_request, split_texts
 from victor_fp.core.request_building.values import describe_failure
 from victor_fp.core.requests import Endpoint, HttpRequest
-from victor_fp.core.responses.completions import ResponseContext, read_completion, with_context
+from victor_fp.core.responses.bodies import read_completion
+from victor_fp.core.responses.completions import ResponseContext, with_context
 from victor_fp.core.responses.retrieval import (
     add_usage,
     build_embedding_response,

@@ -20,7 +20,7 @@ from typer.testing import CliRunner
 from tests.batches.openai_vendor import OpenAIVendor
 from tests.batches.vendor import Job
 from tests.cli.conftest import RUN, build_options, open_terminal, victor
-from tests.loopback import Received, Serve, Talk
+from tests.loopback import Loopback, Received, Serve, Talk
 from tests.openai_shapes import build_body, build_error
 from victor_fp.cli.app import app
 
@@ -46,6 +46,11 @@ def write_rows(path: Path, texts: list[str]) -> Path:
     return path
 
 
+def build_command(source: Path, out: Path, server: Loopback, *options: str, prompt: str = "{text}") -> list[str]:
+    """The command that runs the rows of `source` against the server."""
+    return ["batch", "run", str(source), "--out", str(out), "--prompt", prompt, *options, *build_options(server)]
+
+
 def read_results(path: Path) -> dict[str, dict[str, Any]]:
     return {line["key"]: line for line in map(json.loads, path.read_text().splitlines())}
 
@@ -56,10 +61,8 @@ def test_a_template_makes_prompts_and_results_come_in_input_order(
     server = serve(answer_in_capitals)
     source = write_rows(tmp_path / "in.jsonl", [f"text {number}" for number in range(20)])
     out = tmp_path / "out.jsonl"
-    ran = victor(
-        "batch", "run", str(source), "--out", str(out), "--prompt", "Summarise: {text}", "--system", "Be brief",
-        *build_options(server), env=keyed,
-    )  # fmt: skip
+    command = build_command(source, out, server, "--system", "Be brief", prompt="Summarise: {text}")
+    ran = victor(*command, env=keyed)
     assert (ran.returncode, ran.stdout, ran.stderr) == (0, "", "")
     lines = [json.loads(line) for line in out.read_text().splitlines()]
     assert [line["key"] for line in lines] == [f"r{number}" for number in range(20)]
@@ -73,7 +76,7 @@ def test_a_failed_row_ends_with_exit_code_1_and_can_be_retried(
 ) -> None:
     server, out = serve(answer_in_capitals), tmp_path / "out.jsonl"
     source = write_rows(tmp_path / "in.jsonl", ["one", "refuse this", "three"])
-    command = ["batch", "run", str(source), "--out", str(out), "--prompt", "{text}", *build_options(server)]
+    command = build_command(source, out, server)
     ran = victor(*command, env=keyed)
     assert ran.returncode == 1
     assert "1 of 3 rows failed" in ran.stderr
@@ -111,10 +114,7 @@ def test_a_schema_asks_for_json_and_a_mismatch_is_a_failure(
     form = {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]}
     schema.write_text(json.dumps(form))
     source = write_rows(tmp_path / "in.jsonl", ["Oslo", "Rome"])
-    ran = victor(
-        "batch", "run", str(source), "--out", str(out), "--prompt", "{text}", "--schema", str(schema), *build_options(server),
-        env=keyed,
-    )  # fmt: skip
+    ran = victor(*build_command(source, out, server, "--schema", str(schema)), env=keyed)
     assert ran.returncode == 1
     assert "response_format" in server.received[0].json()
     assert "1 of 2 rows failed" in ran.stderr
@@ -132,7 +132,7 @@ def test_a_budget_in_requests_stops_the_run_and_the_rest_resumes(
 ) -> None:
     server, out = serve(answer_in_capitals), tmp_path / "out.jsonl"
     source = write_rows(tmp_path / "in.jsonl", [f"text {number}" for number in range(10)])
-    command = ["batch", "run", str(source), "--out", str(out), "--prompt", "{text}", *build_options(server)]
+    command = build_command(source, out, server)
     ran = victor(*command, "--budget-requests", "4", env=keyed)
     assert ran.returncode == 5
     assert "the budget is exhausted" in ran.stderr
@@ -155,8 +155,7 @@ def test_a_file_that_cannot_be_read_is_refused_before_anything_is_sent(
     server, source = serve(answer_in_capitals), tmp_path / name
     if content is not None:
         source.write_text(content)
-    arguments = ["batch", "run", str(source), "--out", str(tmp_path / "out.jsonl"), *build_options(server)]
-    ran = CliRunner().invoke(app, arguments, env=keyed)
+    ran = CliRunner().invoke(app, build_command(source, tmp_path / "out.jsonl", server), env=keyed)
     assert ran.exit_code == 2
     assert said in ran.stderr
     assert server.received == []
@@ -203,9 +202,8 @@ def test_files_in_each_others_place_are_refused_before_anything_is_sent(
 def test_other_settings_under_the_same_keys_are_named(serve: Serve, keyed: dict[str, str], tmp_path: Path) -> None:
     server, out = serve(answer_in_capitals), tmp_path / "out.jsonl"
     source = write_rows(tmp_path / "in.jsonl", ["one", "two"])
-    command = ["batch", "run", str(source), "--out", str(out), *build_options(server)]
-    assert CliRunner().invoke(app, [*command, "--prompt", "{text}"], env=keyed).exit_code == 0
-    ran = CliRunner().invoke(app, [*command, "--prompt", "Now {text}", "--resume"], env=keyed)
+    assert CliRunner().invoke(app, build_command(source, out, server), env=keyed).exit_code == 0
+    ran = CliRunner().invoke(app, build_command(source, out, server, "--resume", prompt="Now {text}"), env=keyed)
     assert ran.exit_code == 1
     assert "2 of 2 rows failed: the row under key 'r0' has changed since an earlier run" in ran.stderr
     assert len(server.received) == 2
@@ -215,7 +213,7 @@ def test_other_settings_under_the_same_keys_are_named(serve: Serve, keyed: dict[
 def test_a_failed_row_may_be_corrected(serve: Serve, keyed: dict[str, str], tmp_path: Path) -> None:
     server, out = serve(answer_in_capitals), tmp_path / "out.jsonl"
     source = write_rows(tmp_path / "in.jsonl", ["one", "refuse this"])
-    command = ["batch", "run", str(source), "--out", str(out), "--prompt", "{text}", *build_options(server)]
+    command = build_command(source, out, server)
     assert CliRunner().invoke(app, command, env=keyed).exit_code == 1
     write_rows(source, ["one", "two"])
     assert "has changed since it failed" in CliRunner().invoke(app, [*command, "--resume"], env=keyed).stderr
@@ -227,17 +225,7 @@ def test_a_failed_row_may_be_corrected(serve: Serve, keyed: dict[str, str], tmp_
 
 def test_the_reason_of_the_first_failure_is_shown(serve: Serve, keyed: dict[str, str], tmp_path: Path) -> None:
     server, source = serve(answer_in_capitals), write_rows(tmp_path / "in.jsonl", ["one", "two"])
-    command = [
-        "batch",
-        "run",
-        str(source),
-        "--out",
-        str(tmp_path / "out.jsonl"),
-        "--prompt",
-        "{tex}",
-        *build_options(server),
-    ]
-    ran = CliRunner().invoke(app, command, env=keyed)
+    ran = CliRunner().invoke(app, build_command(source, tmp_path / "out.jsonl", server, prompt="{tex}"), env=keyed)
     assert ran.exit_code == 1
     assert "2 of 2 rows failed: the template requires column 'tex'; the row has: id, text" in ran.stderr
     assert server.received == []
@@ -254,9 +242,7 @@ def test_rows_that_cannot_be_read_fail_by_themselves(serve: Serve, keyed: dict[s
         '{"id": "c", "text": "x"}',
     ]
     source.write_text("\ufeff" + "\n\n".join(lines))
-    ran = victor(
-        "batch", "run", str(source), "--out", str(out), "--prompt", "{text}", *build_options(server), env=keyed
-    )
+    ran = victor(*build_command(source, out, server), env=keyed)
     assert ran.returncode == 1
     assert "3 of 5 rows failed" in ran.stderr
     results = read_results(out)
@@ -295,18 +281,7 @@ def test_ctrl_c_on_a_terminal_stops_and_the_run_resumes(serve: Serve, keyed: dic
     held = Held(at_once=12)
     server, out = serve(held), tmp_path / "out.jsonl"
     source = write_rows(tmp_path / "in.jsonl", [f"text {number}" for number in range(40)])
-    command = [
-        "batch",
-        "run",
-        str(source),
-        "--out",
-        str(out),
-        "--prompt",
-        "{text}",
-        "--concurrency",
-        "4",
-        *build_options(server),
-    ]
+    command = build_command(source, out, server, "--concurrency", "4")
     with open_terminal(*command, env=keyed) as (process, tty):
         assert held.is_held.wait(20)
         tty.read_until("12/40")
@@ -334,18 +309,7 @@ def test_cancel_stops_a_run_and_status_reads_it_meanwhile(serve: Serve, keyed: d
     held = Held(at_once=6)
     server, out = serve(held), tmp_path / "out.jsonl"
     source = write_rows(tmp_path / "in.jsonl", [f"text {number}" for number in range(40)])
-    command = [
-        "batch",
-        "run",
-        str(source),
-        "--out",
-        str(out),
-        "--prompt",
-        "{text}",
-        "--concurrency",
-        "2",
-        *build_options(server),
-    ]
+    command = build_command(source, out, server, "--concurrency", "2")
     with open_terminal(*command, env=keyed) as (process, tty):
         tty.read_until("6/40")
         status = json.loads(victor("batch", "status", f"{out}.ledger", "--json", env=keyed).stdout)
@@ -367,18 +331,7 @@ def test_a_terminated_run_loses_nothing(serve: Serve, keyed: dict[str, str], tmp
     held = Held(at_once=5)
     server, out = serve(held), tmp_path / "out.jsonl"
     source = write_rows(tmp_path / "in.jsonl", [f"text {number}" for number in range(15)])
-    command = [
-        "batch",
-        "run",
-        str(source),
-        "--out",
-        str(out),
-        "--prompt",
-        "{text}",
-        "--concurrency",
-        "1",
-        *build_options(server),
-    ]
+    command = build_command(source, out, server, "--concurrency", "1")
     with open_terminal(*command, env=keyed) as (process, tty):
         tty.read_until("5/15")
         process.send_signal(signal.SIGTERM)
@@ -408,10 +361,7 @@ class QuickVendor(OpenAIVendor):
 def test_the_batch_route_submits_and_collects(serve: Serve, keyed: dict[str, str], tmp_path: Path) -> None:
     vendor = QuickVendor()
     out, source = tmp_path / "out.jsonl", write_rows(tmp_path / "in.jsonl", [f"text {number}" for number in range(5)])
-    ran = victor(
-        "batch", "run", str(source), "--out", str(out), "--prompt", "{text}", "--route", "batch", *build_options(serve(vendor)),
-        env=keyed,
-    )  # fmt: skip
+    ran = victor(*build_command(source, out, serve(vendor), "--route", "batch"), env=keyed)
     assert (ran.returncode, ran.stderr) == (0, "")
     assert {key: line["response"]["content"] for key, line in read_results(out).items()} == {
         f"r{number}": f"TEXT {number}" for number in range(5)
@@ -428,9 +378,7 @@ def test_a_batch_is_cancelled_from_outside_and_what_was_answered_is_collected(
     vendor.is_held = True
     server = serve(vendor)
     out, source = tmp_path / "out.jsonl", write_rows(tmp_path / "in.jsonl", [f"text {number}" for number in range(5)])
-    command = [
-        "batch", "run", str(source), "--out", str(out), "--prompt", "{text}", "--route", "batch", *build_options(server)
-    ]  # fmt: skip
+    command = build_command(source, out, server, "--route", "batch")
     with open_terminal(*command, env=keyed) as (process, tty):
         deadline = time.monotonic() + 20
         while not any(one.method == "GET" for one in vendor.received) and time.monotonic() < deadline:

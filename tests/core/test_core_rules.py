@@ -10,6 +10,7 @@ from typing import TypeAlias
 import pytest
 
 import victor_fp.core as core
+from tests.syntax_trees import parse_file
 
 ROOT = Path(core.__file__).parent
 VALUES = {"operations.py", "function_tags.py"}
@@ -21,10 +22,7 @@ Trees: TypeAlias = list[tuple[str, ast.Module]]
 
 @pytest.fixture(scope="module")
 def trees() -> Trees:
-    return [
-        (path.relative_to(ROOT).as_posix(), ast.parse(path.read_text(encoding="utf-8")))
-        for path in sorted(ROOT.rglob("*.py"))
-    ]
+    return [(path.relative_to(ROOT).as_posix(), parse_file(path)) for path in sorted(ROOT.rglob("*.py"))]
 
 
 LOOSE = frozenset(

@@ -20,7 +20,8 @@ from victor_fp.core.metadata import ChunkMetadata, EmbeddingMetadata, RerankMeta
 from victor_fp.core.protocols import PROTOCOLS, codec_for
 from victor_fp.core.protocols.retrieval_codecs import find_embedding_codec, find_rerank_codec
 from victor_fp.core.requests import Adjustment, Endpoint
-from victor_fp.core.responses.completions import ResponseContext, dump_attempts, read_completion, record_attempts
+from victor_fp.core.responses.bodies import read_completion
+from victor_fp.core.responses.completions import ResponseContext, dump_attempts, record_attempts
 from victor_fp.core.responses.retrieval import build_embedding_response, build_rerank_response
 from victor_fp.core.retrieval.embeddings import EmbeddingResponse, RerankResponse, join_responses
 from victor_fp.core.types import CompletionResponse, Message, StreamChunk, ToolDefinition

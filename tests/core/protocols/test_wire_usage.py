@@ -16,6 +16,7 @@ import pytest
 import victor_fp_wire
 
 import victor_fp.core.protocols as protocols
+from tests.syntax_trees import parse_file
 
 DOCUMENTS = [package.name for package in pkgutil.iter_modules(victor_fp_wire.__path__)]
 ROLES = ("REQUEST", "RESPONSE", "EVENT", "ERROR")
@@ -37,7 +38,7 @@ def collect_imports() -> frozenset[tuple[str, str]]:
     """(module, name) for everything the protocols import from the wire, and (module.operation, role) for what they read."""
     found: set[tuple[str, str]] = set()
     for path in Path(protocols.__file__).parent.rglob("*.py"):
-        tree = ast.parse(path.read_text(encoding="utf-8"))
+        tree = parse_file(path)
         aliases = dict(list_wire_imports(tree))
         for node in ast.walk(tree):
             match node:

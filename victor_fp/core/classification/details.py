@@ -156,7 +156,7 @@ def find_codes(*values: Json) -> tuple[str, ...]:
     found: list[str] = []
     while level:
         objects = [value for value in level if isinstance(value, Mapping)]
-        for key in CODE_KEYS:
+        for key in CODE_KEYS if objects else ():
             words = (_read_code(value.get(key)) for value in objects)
             found += [word for word in words if word]
         inside = [inner for value in objects for key, inner in value.items() if key not in QUOTED_KEYS]

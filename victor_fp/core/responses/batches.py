@@ -16,7 +16,8 @@ from victor_fp.core.json import encode_json
 from victor_fp.core.protocols import Codec
 from victor_fp.core.protocols.batches.codec import BatchCodec
 from victor_fp.core.requests import Endpoint
-from victor_fp.core.responses.completions import ResponseContext, read_completion, with_context
+from victor_fp.core.responses.bodies import read_completion
+from victor_fp.core.responses.completions import ResponseContext, with_context
 from victor_fp.core.types import CompletionResponse
 from victor_fp.core.usage.cost import Price, PricedUsage
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -11,18 +10,13 @@ from returns.result import Failure, Result, Success
 
 from victor_fp.core import faults
 from victor_fp.core.conversation import BlockKind, build_provider_state
-from victor_fp.core.deltas import run_filters
 from victor_fp.core.faults import Attempt, Fault, InvalidResponse, Partial, StreamTruncated
-from victor_fp.core.json import BYTE_ORDER_MARK, Json, NotJson, decode_json_object, merge_objects, unroll
-from victor_fp.core.protocols import Codec
-from victor_fp.core.request_building.tool_names import restore_names
+from victor_fp.core.json import Json, NotJson, decode_json_object, merge_objects, unroll
 from victor_fp.core.requests import Adjustment, Endpoint
-from victor_fp.core.streaming.unicode_repair import UnicodeRepair
-from victor_fp.core.transcript import NO_CALLS, Transcript, build_blocks, build_usage, fold
+from victor_fp.core.transcript import NO_CALLS, Transcript, build_blocks, build_usage
 from victor_fp.core.types import CompletionResponse, StreamChunk
 from victor_fp.core.usage.cost import compute_cost
 
-_SSE_FIELD = re.compile(rb"(?:data|event|id|retry)?:")
 TOO_DEEP = "the response is nested too deeply"
 """Message for JSON that is nested almost as deeply as the recursion limit."""
 
@@ -39,37 +33,6 @@ class ResponseContext(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """The caller's tool names by the names that were sent, if they differ."""
     required_call: str | None = None
     """The tool that must be called; empty: any tool; None: no call is required."""
-
-
-def read_completion(context: ResponseContext, codec: Codec, body: bytes) -> Result[CompletionResponse, Fault]:
-    """Read a 200 body, with the same deltas and the same fold as a stream.
-
-    Some servers always stream. The body is then read as the stream that it is; its response has no `raw_response`.
-    """
-    body = body.removeprefix(BYTE_ORDER_MARK)
-    filters, names = codec.filters, context.tool_names
-    if not body.isascii() or (b"\\" in body and b"\\u" in body):  # a single byte is found much faster
-        filters = (UnicodeRepair(), *filters)
-    try:
-        deltas = codec.response(body)
-        if filters:
-            _, deltas = run_filters(filters, deltas, last=True)
-        transcript = fold(restore_names(deltas, names) if names else deltas)
-    except RecursionError:
-        return Failure(with_context(context, InvalidResponse(message=TOO_DEEP, maybe_billed=True)))
-    if isinstance(transcript.fault, InvalidResponse) and _is_stream(codec, body.lstrip()):
-        from victor_fp.core.responses.streams import read_stream_body  # imports this module
-
-        return read_stream_body(context, codec, body)
-    return build_completion(context, transcript, body)
-
-
-def _is_stream(codec: Codec, body: bytes) -> bool:
-    """Return whether a body that is not a completion is a stream in the protocol's framing."""
-    if codec.json_frames:
-        return body.startswith(b"{") and b"\n" in body
-    is_array = codec.array_framer is not None and body.startswith(b"[") and b"{" in body
-    return is_array or _SSE_FIELD.match(body) is not None
 
 
 def join_text(transcript: Transcript, kind: BlockKind, separator: str = "") -> str:

@@ -11,7 +11,7 @@ from __future__ import annotations
 from typing import Literal, TypeAlias
 
 import msgspec
-from returns.result import Failure, Result, Success
+from returns.result import Failure, Success
 
 from victor_fp.core.deltas import Delta, DeltaFilter, Stopped, run_filters
 from victor_fp.core.faults import Cancelled, Fault, InvalidResponse, StreamTruncated, convert_fault
@@ -23,14 +23,13 @@ from victor_fp.core.responses.completions import (
     TOO_DEEP,
     ResponseContext,
     build_final_chunk,
-    fold_chunks,
     with_context,
     with_partial,
 )
 from victor_fp.core.result import outcome
 from victor_fp.core.streaming.unicode_repair import UnicodeRepair
 from victor_fp.core.transcript import EMPTY, Transcript, advance
-from victor_fp.core.types import CompletionResponse, StreamChunk
+from victor_fp.core.types import StreamChunk
 
 StreamForm: TypeAlias = Literal["unknown", "frames", "body", "refusal"]
 BODY_LIMIT = 64 * 1024 * 1024
@@ -115,14 +114,6 @@ def finish(reading: StreamReading) -> ReadResult:
         return _finish(reading)
     except RecursionError:
         return _fail(reading, [], InvalidResponse(message=TOO_DEEP))
-
-
-def read_stream_body(context: ResponseContext, codec: Codec, body: bytes) -> Result[CompletionResponse, Fault]:
-    """Read a stream that is complete, with the status 200."""
-    read = feed(begin_reading(context, codec, 200, {}), body)
-    rest = finish(read.reading)
-    fault = read.fault or rest.fault
-    return Success(fold_chunks([*read.chunks, *rest.chunks])) if fault is None else Failure(fault)
 
 
 def _finish(reading: StreamReading) -> ReadResult:

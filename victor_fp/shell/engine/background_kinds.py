@@ -13,7 +13,8 @@ from victor_fp.core.faults import Fault, InvalidRequest, InvalidResponse, Operat
 from victor_fp.core.long_running.background import Background, BackgroundHandle
 from victor_fp.core.protocols import Codec
 from victor_fp.core.requests import Endpoint
-from victor_fp.core.responses.completions import ResponseContext, read_completion, with_context
+from victor_fp.core.responses.bodies import read_completion
+from victor_fp.core.responses.completions import ResponseContext, with_context
 from victor_fp.core.result import outcome
 from victor_fp.core.types import CompletionResponse
 from victor_fp.shell.engine.backend import Kind, KnownResult, PreparedExchange, Split

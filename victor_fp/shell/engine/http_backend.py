@@ -19,7 +19,8 @@ from victor_fp.core.protocols import Codec
 from victor_fp.core.request_building.inputs import build_typed_request
 from victor_fp.core.request_building.values import describe_failure
 from victor_fp.core.requests import ChatRequest, Endpoint, find_missing_setting
-from victor_fp.core.responses.completions import ResponseContext, read_completion, with_context
+from victor_fp.core.responses.bodies import read_completion
+from victor_fp.core.responses.completions import ResponseContext, with_context
 from victor_fp.core.result import outcome
 from victor_fp.core.types import CompletionResponse, StreamChunk
 from victor_fp.shell.engine.attempt import BodyAttempt, StreamAttempt

@@ -2,23 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from tests.core.protocols.request_builder import HI, WEATHER, RequestBuilder
 
-from returns.result import Failure, Success
+__all__ = ["HI", "WEATHER"]
 
-from victor_fp import replay
-from victor_fp.core.faults import Fault, UnsupportedParameter
-from victor_fp.core.requests import HttpRequest
-from victor_fp.core.result import outcome
-from victor_fp.core.types import Message, ToolDefinition
-
-HI = Message(role="user", content="Hi")
-WEATHER = ToolDefinition(
-    name="weather",
-    description="Weather of a city",
-    parameters={"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]},
-)
 SONNET, OLD, NEW = (
     "eu.anthropic.claude-sonnet-4-5-20250929-v1:0",
     "anthropic.claude-3-5-sonnet-20240620-v1:0",
@@ -34,50 +21,11 @@ NOVA, NOVA_2, LLAMA, GPT_OSS, MINIMAX = (
 PROFILE = "arn:aws:bedrock:eu-west-1:123456789012:application-inference-profile/abc123"
 REGION = {"region": "eu-west-1"}
 
-
-def request(messages: Sequence[Message] = (HI,), *, model: str = SONNET, **more: Any) -> HttpRequest:
-    match outcome(replay.request("bedrock", messages, model=model, **{"settings": REGION, **more})):
-        case Success(built):
-            return built
-        case Failure(fault):
-            raise AssertionError(fault)
-
-
-def build_body(messages: Sequence[Message] = (HI,), **more: Any) -> dict[str, Any]:
-    return build_body_and_adjustments(messages, **more)[0]
-
-
-def build_turns(*messages: Message, **more: Any) -> list[dict[str, Any]]:
-    said: list[dict[str, Any]] = build_body(messages, **more)["messages"]
-    return said
-
-
-def get_fault(messages: Sequence[Message] = (HI,), *, model: str = SONNET, **more: Any) -> Fault:
-    match outcome(replay.request("bedrock", messages, model=model, **{"settings": REGION, **more})):
-        case Success(built):
-            raise AssertionError(built)
-        case Failure(fault):
-            return fault
-
-
-def get_unsupported_parameter(messages: Sequence[Message] = (HI,), **more: Any) -> str:
-    """The parameter that cannot be taken."""
-    fault = get_fault(messages, **more)
-    assert isinstance(fault, UnsupportedParameter)
-    return fault.parameter
-
-
-def build_body_and_adjustments(
-    messages: Sequence[Message] = (HI,), **more: Any
-) -> tuple[dict[str, Any], list[tuple[str, str]]]:
-    """The body that goes out, and what was adjusted how."""
-    built = request(messages, **more)
-    found: Any = built.json()
-    return found, [(adjustment.parameter, adjustment.action) for adjustment in built.adjustments]
-
-
-def build_adjusted_body(
-    messages: Sequence[Message] = (HI,), **more: Any
-) -> tuple[dict[str, Any], list[tuple[str, str]]]:
-    """The same with leave to adjust what cannot be taken."""
-    return build_body_and_adjustments(messages, on_unsupported="adjust", **more)
+BUILDER = RequestBuilder("bedrock", SONNET, {"settings": REGION})
+request = BUILDER.request
+build_body = BUILDER.build_body
+build_turns = BUILDER.build_turns
+get_fault = BUILDER.get_fault
+get_unsupported_parameter = BUILDER.get_unsupported_parameter
+build_body_and_adjustments = BUILDER.build_body_and_adjustments
+build_adjusted_body = BUILDER.build_adjusted_body
