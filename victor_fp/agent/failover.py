@@ -19,6 +19,7 @@ from victor_fp.core.resilience.health import Health, sort_by_preference
 from victor_fp.core.result import outcome
 from victor_fp.core.security.redaction import redact_text
 from victor_fp.providers.base import BaseProvider
+from victor_fp.shell.engine.telemetry import to_log_line
 from victor_fp.shell.runtime import LOGGER, SYSTEM
 
 
@@ -172,7 +173,7 @@ class FailoverController:
 
     def _log(self, name: str, fault: Fault) -> None:
         text = redact_text(describe(fault), names=True)
-        logging.getLogger(LOGGER).warning("could not switch to %s: %s", name, text)
+        logging.getLogger(LOGGER).warning("could not switch to %s: %s", name, to_log_line(text))
         if self.current.state is not None:
             self.current.state.last_error = text
 

@@ -114,6 +114,14 @@ async def test_log_records_have_details_without_keys(caplog: pytest.LogCaptureFi
     assert "Hi" not in json.dumps(fields)
 
 
+async def test_a_log_record_is_one_printable_line(caplog: pytest.LogCaptureFixture) -> None:
+    async with await create_managed("https://acme.test") as provider:
+        await provider.chat_result(HI, model="m\n2026 ERROR \x1b[31m\ud800")
+    message = caplog.records[0].getMessage()
+    assert message.startswith("acme m\\n2026 ERROR \\x1b[31m\\ud800: InvalidRequest after ")
+    assert message.isprintable()
+
+
 async def test_without_logging_configuration_nothing_is_printed(capfd: pytest.CaptureFixture[str]) -> None:
     async with serving(fail_with_500) as server, await create_managed(server.url, max_retries=0) as provider:
         await provider.chat_result(HI)

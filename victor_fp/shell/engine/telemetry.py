@@ -132,7 +132,18 @@ class LogObserver:
         if self.is_enabled(sample):
             target = f"{sample.provider} {sample.model}"
             message = f"{target}: {sample.outcome} after {sample.seconds:.3f} s, {sample.tries} attempts"
-            self._logger.log(choose_level(sample), message, extra={"victor_fp": collect_facts(ending)})
+            self._logger.log(choose_level(sample), to_log_line(message), extra={"victor_fp": collect_facts(ending)})
+
+
+def to_log_line(text: str) -> str:
+    r"""Show line ends and other characters that cannot be printed as escapes, since a vendor or a user may have chosen them.
+
+    >>> to_log_line("500\nok")
+    '500\\nok'
+    """
+    if text.isprintable():
+        return text
+    return "".join(sign if sign.isprintable() else ascii(sign)[1:-1] for sign in text)
 
 
 def choose_level(sample: Sample) -> int:
