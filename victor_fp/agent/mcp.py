@@ -27,8 +27,7 @@ except ImportError as error:
     raise ImportError("MCP requires the package mcp: pip install 'victor-fp[mcp]'", name=error.name) from error
 
 Session: TypeAlias = Client | ClientSession
-"""A connected session with an MCP server."""
-"""An open connection; it must be closed by the caller."""
+"""An open connection to an MCP server; it must be closed by the caller."""
 
 _NOT_IN_NAMES = re.compile(r"[^a-zA-Z0-9_-]")
 _LONGEST_NAME = 64
