@@ -8,9 +8,10 @@ import math
 import sqlite3
 from collections.abc import AsyncIterator, Iterator
 from contextlib import closing
+from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, TypedDict, cast
 
 import pytest
 from returns.result import Failure, Success
@@ -296,9 +297,27 @@ async def test_a_row_that_the_call_would_not_accept_stops_no_other(tmp_path: Pat
     assert provider.asked.total() == 2
 
 
-async def test_a_schema_that_is_not_valid_is_refused_before_anything_is_sent(tmp_path: Path) -> None:
+@dataclass
+class Number:
+    n: int
+
+
+class NumberDict(TypedDict):
+    n: int
+
+
+@pytest.mark.parametrize(("schema", "value"), [(Number, Number(7)), (NumberDict, {"n": 7})])
+async def test_a_schema_may_be_a_dataclass_or_a_typed_dict(schema: Any, value: object, tmp_path: Path) -> None:
+    for is_resumed in (False, True):
+        job = run(build_rows(3), RowProvider(lambda _, __: '{"n": 7}'), model="m", ledger=tmp_path / "l", schema=schema)
+        found = [(done.result, done.is_resumed) async for done in job]
+        assert found == [(Success(value), is_resumed)] * 3
+
+
+@pytest.mark.parametrize("schema", [{"type": "nonsense"}, int])
+async def test_a_schema_that_is_not_valid_is_refused_before_anything_is_sent(schema: Any, tmp_path: Path) -> None:
     provider = RowProvider()
-    job = run(build_rows(3), provider, model="m", ledger=tmp_path / "l", schema={"type": "nonsense"})
+    job = run(build_rows(3), provider, model="m", ledger=tmp_path / "l", schema=schema)
     (only,) = [done async for done in job]
     assert only.result.failure() is job.stopped
     assert isinstance(job.stopped, InvalidRequest)

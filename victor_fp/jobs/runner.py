@@ -13,8 +13,6 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Generic, Literal, Self, TypeAlias, TypeVar, get_args, overload
 
-import msgspec
-from pydantic import BaseModel
 from returns.result import Failure, Result, Success
 
 from victor_fp.core.faults import Fault, InvalidRequest
@@ -43,7 +41,7 @@ from victor_fp.shell.store import Store
 from victor_fp.shell.store.memory import MemoryStore
 
 T = TypeVar("T")
-S = TypeVar("S", bound="BaseModel | msgspec.Struct")
+S = TypeVar("S")
 
 Route: TypeAlias = Literal["live", "batch", "auto"]
 """How rows are sent: as calls, through the vendor's batch API, or through that with calls for what it left unfinished."""

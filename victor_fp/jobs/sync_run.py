@@ -15,8 +15,6 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Generic, Literal, Self, TypeVar, cast, overload
 
-import msgspec
-from pydantic import BaseModel
 from returns.result import Failure, Result
 from typing_extensions import Unpack
 
@@ -42,7 +40,7 @@ from victor_fp.shell.runtime import SYSTEM, Runtime
 from victor_fp.shell.store import Store
 
 T = TypeVar("T")
-S = TypeVar("S", bound="BaseModel | msgspec.Struct")
+S = TypeVar("S")
 
 
 @overload
