@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
 import math
 import sqlite3
@@ -490,6 +491,34 @@ async def test_an_exception_in_the_source_is_raised_and_what_was_answered_is_rec
         async for done in run(generate_rows(), RowProvider(), model="m", ledger=ledger):
             found += [done.key]
     assert read_report(ledger).unwrap().done >= len(found) == 200
+
+
+@pytest.mark.parametrize("is_async", [False, True])
+def test_a_source_that_exits_is_raised_in_the_caller_and_loses_no_row_before_it(
+    is_async: bool, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    def generate_rows() -> Iterator[Row]:
+        yield from build_rows(200)
+        raise SystemExit(3)
+
+    async def generate_asynchronously() -> AsyncIterator[Row]:
+        for row in generate_rows():
+            yield row
+
+    async def consume() -> None:
+        found: list[str] = []
+        rows = generate_asynchronously() if is_async else generate_rows()
+        try:
+            async for done in run(rows, RowProvider(), model="m", ledger=tmp_path / "l"):
+                found += [done.key]
+        finally:
+            assert len(found) == 200
+
+    with pytest.raises(SystemExit, match="3"):
+        asyncio.run(consume())
+    gc.collect()
+    assert read_report(tmp_path / "l").unwrap().done == 200
+    assert caplog.text == ""
 
 
 async def test_no_response_of_a_custom_provider_ends_the_run(tmp_path: Path) -> None:
