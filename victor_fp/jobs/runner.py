@@ -310,6 +310,9 @@ class JobRun(Generic[T]):
         if (name := self._wanted_route) not in get_args(Route):
             message = f"route must be 'live', 'batch' or 'auto', not {name!r:.80}"
             return Failure(InvalidRequest(provider=self._provider.name, message=message))
+        if name == "batch" and self._settings.operation == "embeddings":
+            message = "embeddings are not sent through batch APIs; use route='live' or 'auto'"
+            return Failure(InvalidRequest(provider=self._provider.name, message=message))
         schema = self._settings.schema
         if schema is not None and (problem := find_form_problem(schema)) is not None:
             return Failure(
@@ -352,7 +355,7 @@ class JobRun(Generic[T]):
     async def _choose_route(self, job: Job[T]) -> Result[LiveRoute | BatchRoute, Fault]:
         """Create the requested route. A live job is rejected if the ledger has open batches: their rows are paid."""
         opened: Result[BatchClient, Fault] = Failure(InvalidRequest())
-        if self._wanted_route != "live":
+        if self._wanted_route != "live" and self._settings.operation == "chat":
             opened = await self._provider.open_batches()
         match outcome(opened):
             case Success(client):

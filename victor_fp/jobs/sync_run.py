@@ -167,6 +167,7 @@ def embed_rows(
     max_tries: int = 3,
     retry_failed: bool = False,
     skip_finished: bool = False,
+    route: Route = "live",
     runtime: Runtime = SYSTEM,
     **options: Unpack[EmbedOptions],
 ) -> SyncJobRun[EmbeddingResponse]:
@@ -186,6 +187,7 @@ def embed_rows(
         max_tries=max_tries,
         retry_failed=retry_failed,
         skip_finished=skip_finished,
+        route=route,
         runtime=runtime,
         **options,
     )

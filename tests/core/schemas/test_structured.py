@@ -92,7 +92,9 @@ def test_the_result_has_the_type_of_the_format() -> None:
 async def test_dataclasses_and_typed_dicts_are_formats(form: Any, value: object) -> None:
     wire = ScriptedWire(Turn(text='{"x": "three"}'), Turn(text='{"x": 3}'))
     async with ProviderRegistry.create("openai", api_key="k", transport=wire) as provider:
-        response = await provider.chat("A spot, please.", model="m", response_format=form, repair=1)
+        response = await provider.chat(
+            [Message(role="user", content="A spot, please.")], model="m", response_format=form, repair=1
+        )
     assert structured(response, form) == Success(value)
     sent = [msgspec.json.decode(request.body) for request in wire.requests]
     schema = sent[0]["response_format"]["json_schema"]
@@ -110,7 +112,11 @@ def test_a_pydantic_dataclass_is_validated_by_pydantic() -> None:
 async def test_a_class_without_a_schema_is_refused_before_anything_is_sent(form: Any) -> None:
     wire = ScriptedWire(Turn(text="unused"))
     async with ProviderRegistry.create("openai", api_key="k", transport=wire) as provider:
-        fault = (await provider.chat_result("A spot, please.", model="m", response_format=form)).failure()
+        fault = (
+            await provider.chat_result(
+                [Message(role="user", content="A spot, please.")], model="m", response_format=form
+            )
+        ).failure()
     assert isinstance(fault, InvalidRequest)
     assert f"response_format: {find_form_problem(form)}" in fault.message
     assert not wire.requests
