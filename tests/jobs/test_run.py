@@ -505,7 +505,7 @@ def test_a_source_that_exits_is_raised_in_the_caller_and_loses_no_row_before_it(
         for row in generate_rows():
             yield row
 
-    async def consume() -> None:
+    async def read_results() -> None:
         found: list[str] = []
         rows = generate_asynchronously() if is_async else generate_rows()
         try:
@@ -515,7 +515,7 @@ def test_a_source_that_exits_is_raised_in_the_caller_and_loses_no_row_before_it(
             assert len(found) == 200
 
     with pytest.raises(SystemExit, match="3"):
-        asyncio.run(consume())
+        asyncio.run(read_results())
     gc.collect()
     assert read_report(tmp_path / "l").unwrap().done == 200
     assert caplog.text == ""
