@@ -25,7 +25,7 @@ from victor_fp.shell.runtime import LOGGER
 T = TypeVar("T")
 
 RowSchema: TypeAlias = "type[Any] | Mapping[str, Any]"
-"""The type of parsed responses: a pydantic model, a msgspec Struct, or a JSON Schema."""
+"""The type of parsed responses: a pydantic model, a msgspec Struct, a dataclass, a TypedDict, or a JSON Schema."""
 
 
 class Done(msgspec.Struct, Generic[T], frozen=True, kw_only=True):
