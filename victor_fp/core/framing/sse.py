@@ -12,7 +12,6 @@ from itertools import takewhile
 import msgspec
 
 from victor_fp.core.framing.frames import DEFAULT_LIMIT, Broken, Frame, Framer, Garbled, Overflow, append_held
-from victor_fp.core.json import decode_json
 
 LONG = 64 * 1024
 """Size of an event in bytes above which its lines are read one by one."""
@@ -119,7 +118,10 @@ def _split_objects(frame: Frame) -> list[Frame]:
     first, _, rest = frame.data.partition(b"\n")
     if frame.event or not rest.startswith((b"{", b"[DONE]")):
         return [frame]
-    value = decode_json(first)
+    try:
+        value = msgspec.json.decode(first)
+    except (msgspec.DecodeError, UnicodeError, RecursionError):
+        value = None
     return [Frame(line) for line in frame.data.split(b"\n")] if isinstance(value, dict) and value else [frame]
 
 
