@@ -79,7 +79,9 @@ def test_content_without_a_list_is_read(provider: str, body: dict[str, Any]) -> 
     ],
 )
 def test_a_call_without_a_list_or_with_arguments_as_text_is_read(provider: str, body: dict[str, Any]) -> None:
-    (call,) = read_completion(provider, body).tool_calls or ()
+    calls = read_completion(provider, body).tool_calls or []
+    assert len(calls) == 1
+    call = calls[0]
     assert (call["id"], call["name"], call["arguments"]) == ("c1", "f", {"a": 1})
 
 
