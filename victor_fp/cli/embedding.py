@@ -18,7 +18,7 @@ from victor_fp.cli.exit_codes import CommandError, ExitCode, build_usage_error, 
 from victor_fp.cli.inputs import is_stream
 from victor_fp.cli.provider_selection import find_server_address, select_provider
 from victor_fp.cli.reporting import report_error
-from victor_fp.cli.terminal import Terminal
+from victor_fp.cli.terminal import Terminal, to_one_line
 from victor_fp.core.json import NotJson, decode_json_object, encode_json
 from victor_fp.core.result import outcome
 from victor_fp.core.retrieval.embeddings import EmbeddingResponse
@@ -143,7 +143,8 @@ def _shorten(vector: Vector) -> list[float]:
 
 def _note_adjustments(response: EmbeddingResponse, terminal: Terminal) -> None:
     for adjustment in (response.metadata or {}).get("adjustments") or ():
-        terminal.note(f"victor: {adjustment['parameter']} was {adjustment['action']}: {adjustment['reason']}")
+        what = f"victor: {adjustment['parameter']} was {adjustment['action']}: {adjustment['reason']}"
+        terminal.note(to_one_line(what))
 
 
 def _open_lines(

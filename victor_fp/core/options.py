@@ -73,6 +73,8 @@ class ChatOptions(TypedDict, total=False):
     """Seconds for one attempt: in total for a call, between two reads for a stream."""
     deadline: float
     """Seconds in total: queue, attempts, backoff, fallbacks."""
+    max_retries: int
+    """Maximum number of retries; it can lower the provider's limit, not raise it. 0: one attempt."""
     on_unsupported: OnUnsupported
     """Fail on unsupported options (the default), or omit them and list them in `metadata["adjustments"]`."""
 
@@ -122,7 +124,7 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
 NO_OPTIONS = Options()
 FORMATS = "a pydantic model, a msgspec Struct, a dataclass, a TypedDict or a JSON Schema"
 """What can be the format of a response, for messages."""
-_SHELL = frozenset({"timeout", "deadline", "priority", "repair"})
+_SHELL = frozenset({"timeout", "deadline", "max_retries", "priority", "repair"})
 _KNOWN = frozenset(Options.__struct_fields__) - {"unknown"}
 
 

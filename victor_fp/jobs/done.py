@@ -20,6 +20,7 @@ from victor_fp.core.schemas.structured import structured
 from victor_fp.core.types import CompletionResponse, Usage
 from victor_fp.core.usage.cost import Price, PricedUsage
 from victor_fp.shell.engine.budget_keeper import find_reported_cost
+from victor_fp.shell.engine.telemetry import to_log_line
 from victor_fp.shell.runtime import LOGGER
 
 T = TypeVar("T")
@@ -126,7 +127,7 @@ def apply_price(price: Price, sale: PricedUsage) -> float | None:
         found = price(sale)
         cost = math.nan if found is None else float(found)
     except Exception as error:  # the caller's code; the response is paid, and must be recorded
-        logging.getLogger(LOGGER).warning("the price of a row cannot be computed: %r", error)
+        logging.getLogger(LOGGER).warning("the price of a row cannot be computed: %s", to_log_line(repr(error)))
         return None
     return cost if math.isfinite(cost) else None
 
