@@ -18,7 +18,7 @@ from victor_fp.core.protocols import Codec, codec_for
 from victor_fp.core.protocols.endpoints import apply_key_auth
 from victor_fp.core.requests import Endpoint, HttpRequest
 from victor_fp.core.result import outcome
-from victor_fp.core.security.secrets import Secret
+from victor_fp.core.security.secrets import Secret, find_secrets
 from victor_fp.shell.runtime import SYSTEM, Runtime
 from victor_fp.shell.transport.protocol import PreparingTransport
 
@@ -99,7 +99,7 @@ class Connection:
             return Failure(TimedOut(phase="connect", seconds=self.signing_timeout, message=message))
         except Exception as error:  # a custom signer; its message may contain a secret, its class does not
             return Failure(CredentialMissing(message=f"the request could not be signed: {type(error).__name__}"))
-        self.tokens = signed.map(_read_tokens).value_or(())
+        self.tokens = signed.map(partial(_read_tokens, self.endpoint.spec.auth.header)).value_or(())
         return signed
 
     def hide_secrets(self, fault: Fault) -> Fault:
@@ -109,9 +109,9 @@ class Connection:
         return redact_fault(fault, *key, *tokens) if key or self.tokens else fault
 
 
-def _read_tokens(request: HttpRequest) -> tuple[Secret, ...]:
+def _read_tokens(auth_header: str, request: HttpRequest) -> tuple[Secret, ...]:
     """Return the credentials in the headers of a signed request, without the scheme."""
-    carried = (request.headers.get(name, "") for name in ("authorization", "x-amz-security-token"))
+    carried = (request.headers.get(auth_header, ""), *find_secrets(request.headers))
     return tuple(Secret(value.rpartition(" ")[2]) for value in carried if value)
 
 
