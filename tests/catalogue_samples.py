@@ -9,8 +9,14 @@ import pytest
 
 from victor_fp.core.catalogue import CATALOGUE
 from victor_fp.core.catalogue.spec import ProviderSpec
+from victor_fp.core.protocols import PROTOCOLS
 
 Kind = tuple[object, ...]
+PROVIDERS: dict[str, str] = {
+    protocol: next(entry.name for entry in CATALOGUE.chats if entry.dialect.protocol == protocol)
+    for protocol in PROTOCOLS
+}
+"""The first entry of each protocol."""
 SETTINGS = {
     "account": "a",
     "deployment": "d",

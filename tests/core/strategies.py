@@ -44,7 +44,7 @@ def generate_answer_deltas() -> st.SearchStrategy[list[Delta]]:
     ).map(_to_list)
     refusal: st.SearchStrategy[list[Delta]] = st.builds(RefusalDelta, TEXT).map(lambda delta: [delta])
     usage: st.SearchStrategy[list[Delta]] = st.builds(
-        UsageReported, prompt_tokens=COUNT, completion_tokens=COUNT, total_tokens=COUNT, reasoning_tokens=COUNT
+        UsageReported, **dict.fromkeys(UsageReported.__struct_fields__, COUNT)
     ).map(lambda delta: [delta])
     noted: st.SearchStrategy[list[Delta]] = st.builds(
         MetadataReported, model=st.none() | st.just("m-2"), metadata=st.dictionaries(st.just("id"), TEXT)

@@ -32,7 +32,7 @@ from victor_fp.core.requests import Endpoint
 from victor_fp.core.responses.completions import ResponseContext, build_completion, build_final_chunk
 from victor_fp.core.result import outcome
 from victor_fp.core.transcript import EMPTY, advance
-from victor_fp.core.types import CompletionResponse, StreamChunk
+from victor_fp.core.types import CompletionResponse, StreamChunk, Usage
 
 SPEC = ProviderSpec(name="acme", title="Acme", dialect=ChatDialect(), base_url="http://acme.test/v1")
 ASKED = ResponseContext(endpoint=Endpoint(spec=SPEC, base_url=SPEC.base_url), model="m-1")
@@ -167,6 +167,10 @@ def test_a_refusal_is_a_stop_reason() -> None:
 def test_usage_that_was_not_reported_is_absent() -> None:
     assert complete_deltas([TextDelta("x"), Stopped("stop")]).usage is None
     assert complete_deltas([UsageReported(completion_tokens=0), Stopped("stop")]).usage == {"completion_tokens": 0}
+
+
+def test_every_reported_count_is_a_field_of_the_usage() -> None:
+    assert UsageReported.__struct_fields__ == tuple(Usage.__annotations__)
 
 
 def test_later_usage_overrides_field_by_field() -> None:

@@ -15,6 +15,7 @@ import pytest
 import victor_fp
 from tests.documentation.blocks import DOCS, PAGES, ROOT
 from victor_fp.core import faults, metadata
+from victor_fp.core.options import ChatOptions
 from victor_fp.core.telemetry import stats
 from victor_fp.providers import errors
 
@@ -167,3 +168,32 @@ def test_files_named_in_contributing_exist() -> None:
     )
     assert len(files) > 15
     assert [name for name in sorted(files) if "NAME" not in name and not (ROOT / name).exists()] == []
+
+
+def test_contributing_names_what_its_files_have() -> None:
+    """Names in a row of the table are defined in the files of the row, and files without a path are below its folders."""
+    rows = re.findall(r"^\| [A-Z][^|]+ \| (.+) \|$", (ROOT / "CONTRIBUTING.md").read_text("utf-8"), re.MULTILINE)
+    assert len(rows) == 11  # the head of the table is the first
+    for row in rows[1:]:
+        quoted = re.findall(r"`([^`]+)`", row)
+        places = [ROOT / name for name in quoted if (ROOT / name).exists()]
+        files = [file for place in places for file in ([place] if place.is_file() else place.rglob("*.py"))]
+        code = "\n".join(file.read_text("utf-8") for file in files)
+        for name in quoted:
+            if name.isidentifier() and name != "usage_raw":
+                assert re.search(rf"^ *(def|class) {name}\b|^ *{name}(:| ?=)", code, re.MULTILINE), f"{name} in {row}"
+            elif name.endswith(".py"):
+                assert any(str(file).endswith(f"/{name}") for file in files), f"{name} in {row}"
+
+
+def test_every_option_is_in_the_page_about_chats() -> None:
+    rows = re.findall(r"^\| (`.+?) \|", (ROOT / "docs/chat.md").read_text("utf-8"), re.MULTILINE)
+    assert set(ChatOptions.__annotations__) <= {name for row in rows for name in re.findall(r"`(\w+)`", row)}
+
+
+@pytest.mark.parametrize("layer", ["core", "shell"])
+def test_the_architecture_names_every_package(layer: str) -> None:
+    packages = {path.parent.name for path in (ROOT / "victor_fp" / layer).glob("*/__init__.py")}
+    assert packages <= set(
+        re.findall(r"^\| `(\w+)` \|", (ROOT / "docs/architecture.md").read_text("utf-8"), re.MULTILINE)
+    )

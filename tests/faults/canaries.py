@@ -15,12 +15,17 @@ from importlib.util import find_spec
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 from pydantic import SecretStr
+from returns.result import Result, Success
 
-from tests.acme import HI, build_acme
+from tests.acme import HI, SPEC, build_acme
 from tests.fake_runtime import FakeRuntime
 from tests.loopback import Received, Talk
 from victor_fp.core.catalogue import CATALOGUE
+from victor_fp.core.catalogue.spec import Auth
+from victor_fp.core.faults import Fault
+from victor_fp.core.requests import HttpRequest
 from victor_fp.core.security.secrets import HiddenValuesDict
 from victor_fp.providers.base import BaseProvider, ProviderError
 from victor_fp.providers.classes import make_provider_class
@@ -34,8 +39,8 @@ def make_canary(prefix: str) -> str:
 
 KEY = make_canary("sk-canary-")
 AWS_KEY, AWS_SECRET, AWS_SESSION = make_canary("AKIA"), make_canary("aws/"), make_canary("IQoJ+/")
-TOKEN = make_canary("ya29.")
-CANARIES = (KEY, AWS_SECRET, AWS_SESSION, TOKEN)
+TOKEN, PROOF = make_canary("ya29."), make_canary("proof/")
+CANARIES = (KEY, AWS_SECRET, AWS_SESSION, TOKEN, PROOF)
 MODEL = "m-1"
 
 
@@ -84,6 +89,20 @@ def make_vertex(url: str, **more: Any) -> BaseProvider:
     return made
 
 
+def make_signed(url: str, **more: Any) -> BaseProvider:
+    """A signature in a header of its own, besides a token in another one."""
+
+    async def sign(request: HttpRequest) -> Result[HttpRequest, Fault]:
+        headers = {**request.headers, "x-acme-proof": f"HMAC {PROOF}", "x-acme-session-token": TOKEN}
+        return Success(replace(request, headers=headers))
+
+    spec = replace(SPEC, auth=Auth(kind="google", header="x-acme-proof", scheme="HMAC"))
+    made: BaseProvider = make_provider_class(spec)(
+        base_url=url, max_retries=1, runtime=FakeRuntime(), sign=sign, **more
+    )
+    return made
+
+
 KINDS: dict[str, Callable[..., BaseProvider]] = {
     "bearer": lambda url, **more: build_acme(url, api_key=KEY, max_retries=1, runtime=FakeRuntime(), **more),
     "api-key": lambda url, **more: make_plain("azure", url, **more),
@@ -95,6 +114,7 @@ KINDS: dict[str, Callable[..., BaseProvider]] = {
     "mistral": lambda url, **more: make_plain("mistral", url, **more),
     "sigv4": make_bedrock,
     "google-token": make_vertex,
+    "signature": make_signed,
 }
 
 

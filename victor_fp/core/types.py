@@ -35,7 +35,7 @@ class Usage(TypedDict):
     """Token counts. A count that the vendor did not report is absent, never zero.
 
     `prompt_tokens` is the input, including cached tokens; `completion_tokens` the output, including reasoning;
-    `total_tokens` is the vendor's, or the sum of the two. The other three are parts of the first two.
+    `total_tokens` is the vendor's, or the sum of the two. The other counts are parts of the first two.
     """
 
     prompt_tokens: NotRequired[int]

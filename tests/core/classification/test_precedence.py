@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.catalogue_samples import PROVIDERS as BY_PROTOCOL
 from victor_fp import replay
 from victor_fp.core.catalogue import CATALOGUE
 from victor_fp.core.classification.classifier import EVIDENCE_LIMIT, MESSAGE_LIMIT, make_evidence
@@ -37,17 +38,7 @@ from victor_fp.core.resilience.cooldown import Cooldown, record_fault
 
 SETTINGS = {"endpoint": "https://x.test", "region": "r", "project": "p", "location": "l"}
 PROVIDERS = sorted(CATALOGUE.names)
-ONE_OF_EACH = (
-    "openai",
-    "openai-responses",
-    "anthropic",
-    "google",
-    "bedrock",
-    "cohere",
-    "mistral",
-    "ollama",
-    "replicate",
-)
+ONE_OF_EACH = tuple(BY_PROTOCOL.values())
 
 
 def read_fault(provider: str, status: int, body: Any, headers: dict[str, str] | None = None) -> Fault:

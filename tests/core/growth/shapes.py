@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any
 
@@ -11,6 +11,7 @@ import msgspec
 from pydantic import BaseModel
 
 from tests.aws_frames import encode_event, encode_message
+from tests.catalogue_samples import PROVIDERS
 from tests.core.growth.measurement import Make
 from victor_fp import replay
 from victor_fp.core.deltas import TextDelta
@@ -31,18 +32,6 @@ from victor_fp.core.types import CompletionResponse, FilePart, Message, ToolDefi
 from victor_fp.testing.script import Call, Turn
 from victor_fp.testing.writers import Writer, load_writer
 
-PROVIDERS: Mapping[str, str] = {
-    "openai-chat": "openai",
-    "openai-responses": "openai-responses",
-    "anthropic-messages": "anthropic",
-    "gemini": "google",
-    "gemini-interactions": "google-interactions",
-    "ollama-chat": "ollama",
-    "cohere-v2": "cohere",
-    "mistral": "mistral",
-    "bedrock-converse": "bedrock",
-    "replicate": "replicate",
-}
 REGION = {"region": "eu-west-1"}
 """Setting that Bedrock requires."""
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import pytest
 
 from tests.core.growth.measurement import check_calls_grow_linearly, check_time_grows_linearly
-from tests.core.growth.shapes import CELLS, PROVIDERS, Cell
+from tests.core.growth.shapes import CELLS, Cell
 from victor_fp.core.protocols import PROTOCOLS
 from victor_fp.core.text_tools import FORMATS
 
@@ -17,7 +17,6 @@ from victor_fp.core.text_tools import FORMATS
 def test_every_protocol_and_format_has_cells() -> None:
     names = [cell.name for cell in CELLS]
     assert len(set(names)) == len(names)
-    assert set(PROVIDERS) == set(PROTOCOLS)
     for protocol in PROTOCOLS:
         for kind, least in (("body", 9), ("stream", 9), ("error", 9), ("request", 3)):
             assert sum(name.startswith(f"{protocol} {kind}:") for name in names) >= least

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from returns.result import Failure, Result, Success
 
 from tests.aws_frames import encode_message
-from tests.core.growth.shapes import PROVIDERS
+from tests.catalogue_samples import PROVIDERS
 from tests.example_counts import scale_examples
 from victor_fp import replay
 from victor_fp.core.classification.classifier import MESSAGE_LIMIT

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from returns.result import Failure, Success
 
+from tests.catalogue_samples import PROVIDERS as BY_PROTOCOL
 from victor_fp import replay
 from victor_fp.core.faults import InvalidRequest, UnsupportedParameter
 from victor_fp.core.json import measure_depth
@@ -14,10 +15,8 @@ from victor_fp.core.types import Message, ToolDefinition
 
 NAN, INFINITY = float("nan"), float("inf")
 HI = [Message(role="user", content="hi")]
+PROVIDERS = tuple(BY_PROTOCOL.values())
 SETTINGS: dict[str, dict[str, object]] = {"bedrock": {"region": "eu-west-1"}}
-PROVIDERS = (
-    "openai", "openai-responses", "anthropic", "google", "mistral", "cohere", "ollama", "bedrock", "replicate",
-)  # fmt: skip
 
 
 def build(provider: str, messages: Any = HI, **options: Any) -> InvalidRequest | UnsupportedParameter | None:

@@ -40,7 +40,7 @@ class KeyQuery(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def build_key_query(spec: ProviderSpec) -> KeyQuery:
-    """Return the query for a catalogue entry. A key is optional if AWS's or Google's credential chain can be used."""
+    """Return the query for a catalogue entry. A key is optional if requests can be signed without one."""
     return KeyQuery(
         name=spec.key_name or spec.name,
         provider=spec.name,

@@ -14,11 +14,13 @@ def to_plain(value: msgspec.Struct) -> dict[str, Json]:
     """Return the set fields of a wire struct, under their wire names."""
     names = zip(value.__struct_fields__, value.__struct_encode_fields__, strict=True)
     found = ((sent, getattr(value, field)) for field, sent in names)
-    return {
-        sent: to_plain(inner) if isinstance(inner, msgspec.Struct) else inner
-        for sent, inner in found
-        if inner is not None
-    }
+    return {sent: _to_json(inner) for sent, inner in found if inner is not None}
+
+
+def _to_json(value: Any) -> Json:
+    if isinstance(value, msgspec.Struct):
+        return to_plain(value)
+    return [_to_json(item) for item in value] if isinstance(value, list) else value
 
 
 def read_candidate_notes(candidate: Candidate) -> dict[str, Json]:

@@ -153,6 +153,7 @@ def _list_unsupported(request: ChatRequest) -> list[Adjustment]:
     options = request.options
     requested = {
         "tools": bool(request.tools) and options.tool_choice != "none",
+        "parallel_tool_calls": bool(request.tools) and options.parallel_tool_calls is False,
         "response_format": options.response_format is not None,
         "logprobs": options.logprobs is not None and options.logprobs is not False,
         "service_tier": options.service_tier is not None,
