@@ -265,12 +265,12 @@ async def test_a_stream_that_is_cancelled_while_it_waits_is_marked(watched: Watc
         await talk.send_event(shapes.build_chunk("a"))
         await asyncio.sleep(60)
 
-    async def consume() -> None:
+    async def read_stream() -> None:
         async for _ in one.stream(HI):
             first_chunk.set()
 
     async with serving(hold_after_a_chunk) as server, await create_provider(server.url, watched) as one:
-        task = asyncio.create_task(consume())
+        task = asyncio.create_task(read_stream())
         await first_chunk.wait()
         task.cancel()
         await asyncio.wait([task])
