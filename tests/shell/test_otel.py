@@ -280,6 +280,20 @@ async def test_a_stream_that_is_cancelled_while_it_waits_is_marked(watched: Watc
         assert marked["error.type"] == "Cancelled"
 
 
+async def test_observers_may_be_an_iterator(watched: Watched) -> None:
+    observers: Any = iter([watched.make_observer()])
+    async with serving(answer_hello) as server, await create_managed(server.url, observers=observers) as one:
+        await one.chat(HI)
+        await one.chat(HI)
+    assert len(watched.exporter.get_finished_spans()) == 2
+
+
+def test_a_single_observer_in_place_of_a_list_is_rejected() -> None:
+    single: Any = OtelObserver()
+    with pytest.raises(TypeError, match="not iterable"):
+        ProviderRegistry.create("vllm", observers=single)
+
+
 async def test_requests_about_models_are_not_chats(watched: Watched) -> None:
     async def answer_list(talk: Talk, _: Received) -> None:
         await talk.answer({"object": "list", "data": [{"id": "m"}]})
