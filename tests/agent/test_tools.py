@@ -235,6 +235,15 @@ async def test_a_result_that_is_not_json_is_an_error() -> None:
     assert (message.content, message.is_error) == ("the tool returned Event, which cannot be converted to JSON", True)
 
 
+async def test_the_name_of_a_tool_is_one_line_of_the_log(caplog: pytest.LogCaptureFixture) -> None:
+    def fail() -> str:
+        raise ValueError
+
+    failing = tool(name="look\n2026 ERROR")(fail)
+    await run_tools(build_calls({}, name=failing.name), [failing])
+    assert caplog.records[0].getMessage() == "tool look\\n2026 ERROR failed"
+
+
 async def test_an_exception_is_an_error_without_secrets_and_bounded(caplog: pytest.LogCaptureFixture) -> None:
     def fail() -> None:
         raise ValueError(f"the key {KEY} " + "x" * 5000)

@@ -260,6 +260,7 @@ class XAIVendor(ChatVendor):
     states = frozenset({"completed", "cancelled", "failed"})
     page = 2
     operation = "chat_get_completion"
+    expire_time = "2999-12-31"
 
     def handle(self, received: Received) -> tuple[int, Any]:
         path, _, query = received.path.partition("?")
@@ -304,7 +305,7 @@ class XAIVendor(ChatVendor):
             "batch_id": job.id,
             "name": job.metadata["name"],
             "create_time": CREATED,
-            "expire_time": "2023-11-15",
+            "expire_time": self.expire_time,
             "cancel_time": CREATED if job.state in ("cancelling", "cancelled", "failed") else None,
             "cancel_by_xai_message": "line 1 is not valid" if job.state == "failed" else None,
             "state": {

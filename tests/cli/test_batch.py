@@ -23,6 +23,9 @@ from tests.cli.conftest import RUN, build_options, open_terminal, victor
 from tests.loopback import Loopback, Received, Serve, Talk
 from tests.openai_shapes import build_body, build_error
 from victor_fp.cli.app import app
+from victor_fp.core.batching.types import BatchHandle, encode_handle
+from victor_fp.shell.ledger.batches import SubmittedRow, add_batch, set_handle
+from victor_fp.shell.ledger.sqlite import Ledger
 
 posix = pytest.mark.skipif(os.name != "posix", reason="signals and terminals as POSIX has them")
 
@@ -174,6 +177,8 @@ def test_a_file_that_cannot_be_read_is_refused_before_anything_is_sent(
         (["--out", "l-lock", "--ledger", "l"], "l-lock cannot be written: it is a file of the ledger"),
         (["--out", "l-wal", "--ledger", "l"], "l-wal cannot be written: it is a file of the ledger"),
         (["--out", "out.jsonl", "--ledger", "sub", "--resume"], "sub cannot be the ledger: it is not a regular file"),
+        (["--out", "-"], "--out - requires a ledger. Name its file: --ledger FILE"),
+        (["--out", "-", "--ledger", "in.jsonl"], "in.jsonl cannot be the ledger: it is the input"),
         (["--out", "out.jsonl", "--prompt", "Summarise"], "--prompt has no column"),
         (["--out", "out.jsonl", "--prompt", "{{text}}"], "--prompt has no column"),
     ],
@@ -355,6 +360,67 @@ class QuickVendor(OpenAIVendor):
             self.run(job, 2)
             job.state = "cancelled"
         return super().show(job)
+
+
+@posix
+@pytest.mark.slow
+def test_a_dash_is_standard_input_and_output(serve: Serve, keyed: dict[str, str], tmp_path: Path) -> None:
+    server, ledger = serve(answer_in_capitals), tmp_path / "l"
+    command = ["batch", "run", "-", "--out", "-", "--ledger", str(ledger), "--prompt", "{text}", *build_options(server)]
+    rows = "".join(json.dumps({"id": number, "text": f"text {number}"}) + "\n" for number in range(3))
+    ran = subprocess.run(
+        [sys.executable, "-c", RUN, *command],
+        input=rows,
+        env=keyed,
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=90,
+        check=False,
+    )
+    assert (ran.returncode, ran.stderr) == (0, "")
+    lines = [json.loads(line) for line in ran.stdout.splitlines()]
+    assert [(line["key"], line["response"]["content"]) for line in lines] == [
+        (str(number), f"TEXT {number}") for number in range(3)
+    ]
+    exported = subprocess.run(
+        [sys.executable, "-c", RUN, "batch", "export", "l", "--out", "-"],
+        env=keyed,
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=90,
+        check=False,
+    )
+    assert (exported.returncode, exported.stdout) == (0, ran.stdout)
+    assert not (tmp_path / "-").exists()
+    missing = victor("batch", "export", str(tmp_path / "none"), "--out", "-", env=keyed)
+    assert (missing.returncode, missing.stdout) == (4, "")
+
+
+async def test_a_batch_that_cannot_be_cancelled_does_not_keep_the_others(
+    serve: Serve, keyed: dict[str, str], tmp_path: Path
+) -> None:
+    vendor = QuickVendor()
+    server, path = serve(vendor), tmp_path / "l"
+    ledger = Ledger.open(path).unwrap()
+    for identifier in ("batch_1", "batch_2", "batch_3"):
+        vendor.jobs[identifier] = Job(
+            identifier, {f"r-{identifier}": {"messages": [{"content": "Hi"}]}}, state="pending"
+        )
+        vendor.jobs[identifier].input_file = "file-1"
+        row = SubmittedRow(f"r-{identifier}", 0, b"", 0, b"")
+        number = (await ledger.call(add_batch, identifier, 1.0, [row])).unwrap()
+        handle = encode_handle(BatchHandle(provider="openai", id=identifier))
+        (await ledger.call(set_handle, number, handle, None)).unwrap()
+    await ledger.aclose()
+    vendor.is_held = True
+    del vendor.jobs["batch_2"]
+    command = ["batch", "cancel", str(path), "--base-url", f"{server.url}/v1"]
+    ran = await asyncio.to_thread(CliRunner().invoke, app, command, env=keyed)
+    assert [job.state for job in vendor.jobs.values()] == ["cancelled", "cancelled"]
+    assert (ran.exit_code, ran.stdout) == (4, "batch batch_1 is cancelled\nbatch batch_3 is cancelled\n")
+    assert "nothing at GET /batches/batch_2" in ran.stderr
 
 
 @pytest.mark.slow

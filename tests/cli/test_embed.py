@@ -60,6 +60,15 @@ def test_standard_input_and_files_are_embedded_line_by_line(
     assert [line["text"] for line in parse_lines(result.stdout)] == ["one", "two"]
 
 
+def test_a_dash_is_standard_input_and_output(
+    serve: Serve, keyed: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    result = embed("one", "-f", "-", "-o", "-", *build_options(serve(answer_embeddings)), env=keyed, stdin="two\n")
+    assert [line["text"] for line in parse_lines(result.stdout)] == ["one", "two"]
+    assert not (tmp_path / "-").exists()
+
+
 def test_json_lines_keep_their_fields_and_get_a_vector(serve: Serve, keyed: dict[str, str], tmp_path: Path) -> None:
     server = serve(answer_embeddings)
     source, out = tmp_path / "in.jsonl", tmp_path / "out.jsonl"

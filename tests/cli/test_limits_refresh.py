@@ -121,3 +121,13 @@ def test_failed_refresh_is_a_one_line_error(
 
 def test_a_file_to_write_without_a_refresh_is_wrong_usage(world: dict[str, str]) -> None:
     assert CliRunner().invoke(app, ["models", "-p", "groq", "--out", "x.py"], env=world).exit_code == 2
+
+
+def test_limits_are_not_written_to_standard_output(
+    serve: Serve, world: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    server = serve(list_models)
+    done = refresh("-p", "groq", "--base-url", f"{server.url}/v1", "--out", "-", env=world | {"GROQ_API_KEY": "k"})
+    assert (done.exit_code, "not written to standard output" in done.stderr) == (2, True)
+    assert not (tmp_path / "-").exists()

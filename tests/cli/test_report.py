@@ -66,6 +66,13 @@ def test_a_file_that_exists_is_kept(keyed: dict[str, str], tmp_path: Path) -> No
 
 
 @pytest.mark.slow
+def test_a_report_is_not_written_to_standard_output(keyed: dict[str, str]) -> None:
+    done = victor("report", "-p", "openai", "-o", "-", env=keyed)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "not written to standard output. Choose a file: --out FILE" in done.stderr
+
+
+@pytest.mark.slow
 def test_the_error_decides_the_exit_code_if_nothing_was_sent(world: dict[str, str], tmp_path: Path) -> None:
     done = victor("report", "-p", "openai/m-1", "-o", str(tmp_path / "r.yaml"), env=world)
     assert done.returncode == 3

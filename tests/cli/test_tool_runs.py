@@ -36,7 +36,7 @@ def loud(text: str) -> str:
     return text.upper()
 
 def broken() -> str:
-    raise ValueError("no\\x1b[31m such thing")
+    raise ValueError("no\\x1b[31m such\\nthing")
 
 def _hidden() -> str:
     return ""

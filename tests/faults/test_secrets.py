@@ -6,7 +6,8 @@ import asyncio
 from typing import Any
 
 import pytest
-from returns.result import Failure
+from msgspec.structs import replace
+from returns.result import Failure, Result, Success
 
 from tests.acme import HI, SPEC, build_acme
 from tests.faults.calls import CLIENTS, open_client
@@ -28,7 +29,11 @@ from tests.faults.canaries import (
     reset_connection,
 )
 from tests.loopback import Loopback, Received, Talk, serving
+from victor_fp.core.catalogue.spec import Auth
+from victor_fp.core.faults import Fault
+from victor_fp.core.requests import HttpRequest
 from victor_fp.providers.base import ProviderError
+from victor_fp.providers.catalogue_provider import CatalogueProvider
 from victor_fp.providers.errors import error_from
 from victor_fp.providers.factory import ManagedProviderFactory, ProviderConfig
 from victor_fp.providers.registry import ProviderRegistry
@@ -136,3 +141,20 @@ async def test_a_password_in_an_address_is_refused_and_not_shown(captured_logs: 
             build_acme(address, api_key="sk-another-0123456789")
         check_clean(f"{caught.value} {caught.value!r} {caught.value.__cause__!r}")
     check_clean("\n".join(captured_logs.lines))
+
+
+@pytest.mark.parametrize("header", ["x-proof", "x-second-proof", "x-acme-token", "Authorization"])
+async def test_what_a_signer_adds_is_removed_from_a_fault(header: str) -> None:
+    async def sign(request: HttpRequest) -> Result[HttpRequest, Fault]:
+        return Success(replace(request, headers={**request.headers, header: "Signed canary-proof-0123"}))
+
+    async def repeat(talk: Talk, received: Received) -> None:
+        await talk.answer({"error": {"message": f"wrong: {received.headers[header.lower()].split()[-1]}"}}, 401)
+
+    class Signing(CatalogueProvider):
+        SPEC = replace(SPEC, auth=Auth(kind="sigv4", header="x-proof", second_header="x-second-proof"))
+
+    async with serving(repeat) as server, Signing(base_url=f"{server.url}/v1", sign=sign) as provider:
+        fault = (await provider.chat_result(HI, model="m-1")).failure()
+    assert fault.status == 401
+    assert "canary-proof" not in repr(fault)

@@ -9,7 +9,7 @@ import pytest
 from returns.result import Success
 
 from tests.batches.openai_vendor import OpenAIVendor
-from tests.batches.other_vendors import MistralVendor
+from tests.batches.other_vendors import MistralVendor, XAIVendor
 from tests.batches.vendor import Job
 from tests.jobs.batch_jobs import Clock, build_rows, collect, complete, connect, leave_open
 from tests.loopback import Received
@@ -51,6 +51,29 @@ async def test_a_batch_in_an_unknown_state_is_polled_until_its_end_and_a_grace(
     report = read_report(tmp_path / "l").unwrap()
     assert (report.retryable, report.in_batches) == (0 if keeps_results else 10, 0)
     assert len(vendor.jobs) == 1
+
+
+async def test_a_batch_that_expires_silently_ends_and_its_pending_rows_are_submitted_again(tmp_path: Path) -> None:
+    vendor = XAIVendor()
+    vendor.expire_time = "2023-11-15"
+    async with connect(vendor) as provider:
+        found, job = await collect(
+            provider, vendor, tmp_path / "l", lambda one: ("stalled", 6) if one.id == "batch_1" else complete(one)
+        )
+        assert (await provider.list_batches())[-1].state == "expired"
+    assert job.stopped is None
+    assert [isinstance(done.result, Success) for done in found.values()] == [True] * 10
+    assert [len(one.requests) for one in vendor.jobs.values()] == [10, 4]
+
+
+async def test_a_batch_that_has_expired_silently_can_be_cancelled(tmp_path: Path) -> None:
+    vendor = XAIVendor()
+    vendor.expire_time = "2023-11-15"
+    async with connect(vendor) as provider:
+        handle = await provider.submit_batch(build_rows(3), model="m-1")
+        assert (await provider.batch_status(handle)).state == "expired"
+        assert (await provider.cancel_batch(handle)).state == "cancelled"
+    assert vendor.jobs["batch_1"].state == "cancelling"
 
 
 class StatusFaultVendor(OpenAIVendor):

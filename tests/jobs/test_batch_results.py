@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
+import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,9 +13,9 @@ import pytest
 from returns.result import Failure, Success
 
 from tests.batches.openai_vendor import OpenAIVendor
-from tests.batches.vendor import Job
+from tests.batches.vendor import Job, write_lines
 from tests.jobs.batch_jobs import Clock, MixedVendor, build_rows, collect, connect
-from tests.loopback import Received
+from tests.loopback import Received, Talk
 from victor_fp.core.faults import (
     BudgetExceeded,
     InvalidResponse,
@@ -475,3 +476,45 @@ async def test_ledger_stores_the_expiry_of_results(tmp_path: Path) -> None:
     report = read_report(tmp_path / "l").unwrap()
     assert report.results_expire_at == 1_700_000_000 + 30 * 24 * 3600  # 30 days after the vendor created the batch
     assert "the first results expire at the vendor at 2023-12-14 22:13 UTC" in format_report(report)
+
+
+class LargeVendor(OpenAIVendor):
+    """Sends results of 16 KB line by line, as fast as they are read, and notes how many more were sent than recorded."""
+
+    text = "x" * 16_000
+
+    def __init__(self, ledger: Path) -> None:
+        super().__init__()
+        self.ledger = ledger
+        self.ahead: list[int] = []
+
+    async def __call__(self, talk: Talk, received: Received) -> None:
+        if not received.path.endswith("/content"):
+            await super().__call__(talk, received)
+            return
+        (job,) = self.jobs.values()
+        await talk.send_head()
+        for number, identifier in enumerate(job.requests):
+            if number % 250 == 0:
+                self.ahead.append(number - read_report(self.ledger).unwrap().done)
+            line = self.build_line(identifier, "answered", 200, self.build_completion(self.text))
+            await talk.send_chunk(write_lines([line]))
+        await talk.end()
+
+
+@pytest.mark.slow
+async def test_results_are_recorded_while_they_are_read(tmp_path: Path) -> None:
+    """Neither the file of results nor its lines are held in memory."""
+    vendor = LargeVendor(tmp_path / "l")
+    clock = Clock(vendor, lambda job: ("completed", 1))
+    async with connect(vendor) as provider:
+        tracemalloc.start()
+        try:
+            job = run(build_rows(4000), provider, ledger=tmp_path / "l", route="batch", model="m-1", runtime=clock)
+            count = len([done.key async for done in job])
+            peak = tracemalloc.get_traced_memory()[1]
+        finally:
+            tracemalloc.stop()
+    assert count == 4000
+    assert max(vendor.ahead) < 1200  # two chunks, and what the sockets hold
+    assert peak < 0.7 * count * len(vendor.text)  # the same 30 to 40 MB with twice the rows

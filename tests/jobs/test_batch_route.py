@@ -477,10 +477,13 @@ async def test_expired_results_are_requested_again_by_the_next_run(tmp_path: Pat
     assert len(vendor.jobs) == 2
 
 
-async def test_rows_before_an_exception_of_the_source_are_submitted_and_collected(tmp_path: Path) -> None:
+@pytest.mark.parametrize("error", [RuntimeError, SystemExit])
+async def test_rows_before_an_exception_of_the_source_are_submitted_and_collected(
+    error: type[BaseException], tmp_path: Path
+) -> None:
     def generate_rows() -> Iterator[Row]:
         yield from build_rows(3)
-        raise RuntimeError("the file ended")
+        raise error("the file ended")
 
     vendor = OpenAIVendor()
     async with connect(vendor) as provider:
@@ -492,7 +495,7 @@ async def test_rows_before_an_exception_of_the_source_are_submitted_and_collecte
             model="m-1",
             runtime=Clock(vendor, complete),
         )
-        with pytest.raises(RuntimeError, match="the file ended"):
+        with pytest.raises(error, match="the file ended"):
             async for _ in job:
                 pass
     assert len(vendor.jobs) == 1

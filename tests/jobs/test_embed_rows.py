@@ -141,6 +141,24 @@ async def test_a_row_of_texts_is_refused_by_a_job_that_chats(tmp_path: Path) -> 
     assert done.result.failure().message == "row '0' has texts to embed, but the job is a chat job"
 
 
+async def test_embeddings_are_not_sent_through_batch_apis(tmp_path: Path) -> None:
+    wire = ScriptedWire(Turn(text="unused"))
+    async with ProviderRegistry.create("openai", api_key="k", transport=wire) as provider:
+        settings: dict[str, Any] = {"model": "m", "ledger": tmp_path / "l"}
+        refused = embed_rows(build_rows(3), provider, route="batch", **settings)
+        (only,) = [done.result.failure() async for done in refused]
+        assert only == refused.stopped
+        assert "route='live' or 'auto'" in only.message
+        assert not wire.requests
+        assert not (tmp_path / "l").exists()
+        found = [done.result async for done in embed_rows(build_rows(3), provider, route="auto", **settings)]
+    assert [type(result) for result in found] == [Success] * 3
+    assert {request.url.rpartition("/")[2] for request in wire.requests} == {"embeddings"}
+    assert b"route" not in wire.requests[0].body
+    (in_sync,) = sync.embed_rows(build_rows(3), Embedder(), route="batch", **settings)
+    assert isinstance(in_sync.result.failure(), InvalidRequest)
+
+
 async def test_temporary_failures_are_retried_and_others_recorded(tmp_path: Path) -> None:
     runtime = FakeRuntime()
     passing = Embedder(failures=2)

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
 import math
 import sqlite3
 from collections.abc import AsyncIterator, Iterator
 from contextlib import closing
+from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, TypedDict, cast
 
 import pytest
 from returns.result import Failure, Success
@@ -296,9 +298,27 @@ async def test_a_row_that_the_call_would_not_accept_stops_no_other(tmp_path: Pat
     assert provider.asked.total() == 2
 
 
-async def test_a_schema_that_is_not_valid_is_refused_before_anything_is_sent(tmp_path: Path) -> None:
+@dataclass
+class Number:
+    n: int
+
+
+class NumberDict(TypedDict):
+    n: int
+
+
+@pytest.mark.parametrize(("schema", "value"), [(Number, Number(7)), (NumberDict, {"n": 7})])
+async def test_a_schema_may_be_a_dataclass_or_a_typed_dict(schema: Any, value: object, tmp_path: Path) -> None:
+    for is_resumed in (False, True):
+        job = run(build_rows(3), RowProvider(lambda _, __: '{"n": 7}'), model="m", ledger=tmp_path / "l", schema=schema)
+        found = [(done.result, done.is_resumed) async for done in job]
+        assert found == [(Success(value), is_resumed)] * 3
+
+
+@pytest.mark.parametrize("schema", [{"type": "nonsense"}, int])
+async def test_a_schema_that_is_not_valid_is_refused_before_anything_is_sent(schema: Any, tmp_path: Path) -> None:
     provider = RowProvider()
-    job = run(build_rows(3), provider, model="m", ledger=tmp_path / "l", schema={"type": "nonsense"})
+    job = run(build_rows(3), provider, model="m", ledger=tmp_path / "l", schema=schema)
     (only,) = [done async for done in job]
     assert only.result.failure() is job.stopped
     assert isinstance(job.stopped, InvalidRequest)
@@ -471,6 +491,34 @@ async def test_an_exception_in_the_source_is_raised_and_what_was_answered_is_rec
         async for done in run(generate_rows(), RowProvider(), model="m", ledger=ledger):
             found += [done.key]
     assert read_report(ledger).unwrap().done >= len(found) == 200
+
+
+@pytest.mark.parametrize("is_async", [False, True])
+def test_a_source_that_exits_is_raised_in_the_caller_and_loses_no_row_before_it(
+    is_async: bool, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    def generate_rows() -> Iterator[Row]:
+        yield from build_rows(200)
+        raise SystemExit(3)
+
+    async def generate_asynchronously() -> AsyncIterator[Row]:
+        for row in generate_rows():
+            yield row
+
+    async def read_results() -> None:
+        found: list[str] = []
+        rows = generate_asynchronously() if is_async else generate_rows()
+        try:
+            async for done in run(rows, RowProvider(), model="m", ledger=tmp_path / "l"):
+                found += [done.key]
+        finally:
+            assert len(found) == 200
+
+    with pytest.raises(SystemExit, match="3"):
+        asyncio.run(read_results())
+    gc.collect()
+    assert read_report(tmp_path / "l").unwrap().done == 200
+    assert caplog.text == ""
 
 
 async def test_no_response_of_a_custom_provider_ends_the_run(tmp_path: Path) -> None:

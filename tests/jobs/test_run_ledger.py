@@ -8,16 +8,20 @@ import os
 import sqlite3
 from contextlib import closing
 from pathlib import Path
+from typing import cast
 
 import pytest
 from returns.result import Failure, Result, Success
 
 from tests.jobs.row_provider import RowProvider, build_rows
 from victor_fp.core.faults import (
+    CredentialMissing,
     Fault,
     LedgerFailed,
+    ServerFailed,
 )
 from victor_fp.jobs import Row, cancel_run, export, read_report, reopen_rows, run
+from victor_fp.jobs.runner import Route
 from victor_fp.shell.engine.batches import BatchClient
 from victor_fp.shell.ledger.sqlite import FinishedRow, Ledger
 
@@ -265,3 +269,31 @@ async def test_a_job_whose_ledger_is_removed_stops(tmp_path: Path) -> None:
     assert isinstance(job.stopped, LedgerFailed)
     assert "the file was removed or renamed" in job.stopped.message
     assert sum(provider.asked.values()) < 100
+
+
+@pytest.mark.parametrize("is_open", [False, True])
+@pytest.mark.parametrize("why", ["locked", "no batches", "no key", "bad route", "empty input"])
+async def test_a_run_without_results_keeps_the_counts_of_the_run_before(
+    is_open: bool, why: str, tmp_path: Path
+) -> None:
+    path = tmp_path / "l"
+    failing = RowProvider(lambda prompt, _: ServerFailed(message="busy") if prompt.endswith("9") else prompt)
+    async with run(build_rows(200), failing, model="m", ledger=path, max_tries=1) as job:
+        assert len([done async for done in job]) == 200
+    before = read_report(path).unwrap()
+    assert (before.read, before.left) == (200, 20)
+    ledger = Ledger.open(path).unwrap() if is_open else path
+    keyless = RowProvider(lambda _, __: CredentialMissing(message="no key"))
+    rows = [] if why == "empty input" else build_rows(200)
+    route: Route = "batch" if why == "no batches" else cast("Route", "no") if why == "bad route" else "live"
+    holder = run(build_rows(200), failing, model="m", ledger=ledger, max_tries=1)
+    if why == "locked":
+        await anext(holder)
+    refused = run(rows, keyless, model="m", ledger=ledger, route=route, skip_finished=True)
+    assert len([done async for done in refused]) <= 1 or why == "no key"
+    assert (refused.stopped is not None) == (why != "empty input")
+    await holder.aclose()
+    if isinstance(ledger, Ledger):
+        await ledger.aclose()
+    after = read_report(path).unwrap()
+    assert (after.read, after.left) == (200, 20)

@@ -192,6 +192,26 @@ def test_an_exception_in_the_source_is_raised_once_the_rows_before_it_are_answer
     assert read_report(tmp_path / "l").unwrap().done == len(found) == 200
 
 
+@pytest.mark.parametrize("is_async", [False, True])
+def test_a_source_that_exits_is_raised_once_the_rows_before_it_are_answered(is_async: bool, tmp_path: Path) -> None:
+    def generate_rows() -> Iterator[Row]:
+        yield from build_rows(200)
+        raise SystemExit(3)
+
+    async def generate_asynchronously() -> AsyncIterator[Row]:
+        for row in generate_rows():
+            yield row
+
+    found = []
+    with pytest.raises(SystemExit):
+        for done in run_job(
+            generate_asynchronously() if is_async else generate_rows(), RowProvider(), model="m", ledger=tmp_path / "l"
+        ):
+            found += [done.key]
+    assert len(found) == 200
+    assert len(list(run_job(build_rows(3), RowProvider(), model="m", ledger=tmp_path / "l"))) == 3  # the loop runs
+
+
 def test_rows_may_come_from_an_async_iterable(tmp_path: Path) -> None:
     async def generate_rows() -> AsyncIterator[Row]:
         for row in build_rows(20):

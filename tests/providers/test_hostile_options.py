@@ -16,7 +16,17 @@ from victor_fp.providers.factory import ManagedProvider, ProviderConfig
 from victor_fp.testing import ScriptedWire, Turn
 
 NAMES = sorted(
-    {*Options.__struct_fields__, "timeout", "deadline", "repair", "priority", "model", "max_tokens", "tools"}
+    {
+        *Options.__struct_fields__,
+        "timeout",
+        "deadline",
+        "max_retries",
+        "repair",
+        "priority",
+        "model",
+        "max_tokens",
+        "tools",
+    }
 )
 
 

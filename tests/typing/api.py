@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from typing import Any, assert_never, assert_type
+from dataclasses import dataclass
+from typing import Any, TypedDict, assert_never, assert_type
 
 from pydantic import BaseModel
 from returns.result import Failure, Result, Success
@@ -56,6 +57,19 @@ from victor_fp.sync import (
 
 class Weather(BaseModel):
     """An answer's form."""
+
+    city: str
+
+
+@dataclass
+class Noon:
+    """A dataclass as the form."""
+
+    degrees: int
+
+
+class Place(TypedDict):
+    """A TypedDict as the form."""
 
     city: str
 
@@ -185,6 +199,10 @@ def use_sync() -> list[str]:
         assert_type(sync.run_job([Row("1", "Hi")], provider, ledger="l"), sync.SyncJobRun[CompletionResponse])
         for done in sync.run_job([Row("1", "Hi")], provider, ledger="l", schema=Weather):
             assert_type(done.result, Result[Weather, Fault])
+        for noon in sync.run_job([Row("1", "Hi")], provider, ledger="l", schema=Noon):
+            assert_type(noon.result, Result[Noon, Fault])
+        place = provider.chat("Hi", response_format=Place)
+        assert_type(victor_fp.structured(place, Place), Result[Place, Fault])
     with create_managed("openai/gpt-5-mini") as managed:
         assert_type(managed, SyncManagedProvider)
         assert_type(managed.chat("Hi").content, str)

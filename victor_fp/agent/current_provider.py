@@ -21,6 +21,7 @@ from victor_fp.providers.base import BaseProvider
 from victor_fp.providers.errors import ProviderError
 from victor_fp.providers.registry import ProviderRegistry
 from victor_fp.shell.engine.in_flight import InFlight, find_in_flight
+from victor_fp.shell.engine.telemetry import to_log_line
 from victor_fp.shell.runtime import LOGGER, SYSTEM
 
 SwitchCallback = Callable[[ProviderState], Any]
@@ -166,4 +167,4 @@ async def _close(provider: BaseProvider) -> None:
     try:
         await provider.close()
     except Exception:
-        logging.getLogger(LOGGER).warning("%s could not be closed", provider.name, exc_info=True)
+        logging.getLogger(LOGGER).warning("%s could not be closed", to_log_line(provider.name), exc_info=True)

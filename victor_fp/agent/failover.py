@@ -173,7 +173,7 @@ class FailoverController:
 
     def _log(self, name: str, fault: Fault) -> None:
         text = redact_text(describe(fault), names=True)
-        logging.getLogger(LOGGER).warning("could not switch to %s: %s", name, to_log_line(text))
+        logging.getLogger(LOGGER).warning("could not switch to %s: %s", to_log_line(name), to_log_line(text))
         if self.current.state is not None:
             self.current.state.last_error = text
 

@@ -79,7 +79,9 @@ class Tool(ToolDefinition, ABC):
         try:
             return await self.run(arguments)
         except (Exception, SystemExit) as error:  # user code; the model may retry with other arguments
-            logging.getLogger(LOGGER).warning("tool %s failed", self.name, exc_info=True)
+            from victor_fp.shell.engine.telemetry import to_log_line
+
+            logging.getLogger(LOGGER).warning("tool %s failed", to_log_line(self.name), exc_info=True)
             return Failure(f"{type(error).__name__}: {error}")
 
 

@@ -150,11 +150,15 @@ def embed(
     provider: Provider = None,
     model: Model = None,
     file: Annotated[
-        Path | None, typer.Option("--file", "-f", metavar="FILE", help="Embed its lines; .jsonl: one field of each.")
+        Path | None,
+        typer.Option(
+            "--file", "-f", metavar="FILE", help="Embed its lines; .jsonl: one field of each; -: standard input."
+        ),
     ] = None,
     field: Annotated[str, typer.Option("--field", metavar="NAME", help="The field of a JSON line to embed.")] = "text",
     out: Annotated[
-        Path | None, typer.Option("--out", "-o", metavar="FILE", help="Write the lines to this file.")
+        Path | None,
+        typer.Option("--out", "-o", metavar="FILE", help="Write the lines to this file; -: standard output."),
     ] = None,
     dimensions: Annotated[int | None, typer.Option(min=1, help="Length of the vectors.")] = None,
     purpose: Annotated[

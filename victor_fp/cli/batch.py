@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shutil
+import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TextIO
 
 import msgspec
 from returns.result import Failure, Result, Success
@@ -14,7 +16,7 @@ from returns.result import Failure, Result, Success
 from victor_fp.cli.batch_progress import Tally, create_progress
 from victor_fp.cli.commands import TargetOptions, choose_provider, run_with_provider
 from victor_fp.cli.exit_codes import CommandError, ExitCode, build_usage_error, error_from_fault
-from victor_fp.cli.inputs import read_schema
+from victor_fp.cli.inputs import is_stream, read_schema
 from victor_fp.cli.provider_selection import Selection, find_server_address, select_model
 from victor_fp.cli.reporting import report_error
 from victor_fp.cli.terminal import Terminal
@@ -35,7 +37,7 @@ from victor_fp.jobs import (
     reopen_rows,
     run,
 )
-from victor_fp.jobs.export import is_companion, is_same_file
+from victor_fp.jobs.export import export_lines, is_companion, is_same_file
 from victor_fp.jobs.sources import count_records
 from victor_fp.providers.base import BaseProvider
 
@@ -76,8 +78,23 @@ class RunPlan(msgspec.Struct, frozen=True, kw_only=True):
     total: int
 
 
-def run_batch(target: TargetOptions, options: RunOptions, terminal: Terminal) -> int:
-    """Process every row of a file and write the results; the command line is validated before anything is sent."""
+def run_batch(target: TargetOptions, options: RunOptions, stdin: TextIO | None, terminal: Terminal) -> int:
+    """Process every row of a file, or of standard input, and write the results to a file or standard output.
+
+    The command line is validated before anything is sent.
+    """
+    if not is_stream(options.source):
+        return _run_file(target, options, terminal)
+    if stdin is None or stdin.closed:
+        return report_error(terminal, build_usage_error("the rows cannot be read", "standard input is closed"))
+    with tempfile.TemporaryDirectory(prefix="victor-fp-") as folder:
+        source = Path(folder) / "stdin.jsonl"  # a file, so that a slow writer does not delay calls in flight
+        with source.open("wb") as file:
+            shutil.copyfileobj(stdin.buffer, file)
+        return _run_file(target, msgspec.structs.replace(options, source=source), terminal)
+
+
+def _run_file(target: TargetOptions, options: RunOptions, terminal: Terminal) -> int:
     match outcome(_plan_run(options)):
         case Failure(error):
             return report_error(terminal, error)
@@ -140,6 +157,10 @@ def _find_file_problem(options: RunOptions) -> CommandError | None:
     """Return the error for an output or ledger that would replace another file or cannot be written; None if there is none."""
     source, out, ledger = options.source, options.out, options.ledger_path
     unwritable = f"{out} cannot be written"
+    if is_stream(out):
+        if options.ledger is None:
+            return build_usage_error("--out - requires a ledger", todo="Name its file: --ledger FILE")
+        return _find_ledger_problem(ledger, ((source, "input"),))
     if not os.path.isdir(out.parent):
         return build_usage_error(unwritable, "its directory does not exist")
     if os.path.exists(out) and not os.path.isfile(out):
@@ -148,11 +169,16 @@ def _find_file_problem(options: RunOptions) -> CommandError | None:
         return build_usage_error(unwritable, "its directory is read-only")
     if is_same_file(source, out):
         return build_usage_error(unwritable, "it is the input")
-    for file, role in ((source, "input"), (out, "output")):
-        if is_same_file(file, ledger):
-            return build_usage_error(f"{ledger} cannot be the ledger", f"it is the {role}")
     if is_companion(ledger, out):
         return build_usage_error(unwritable, "it is a file of the ledger")
+    return _find_ledger_problem(ledger, ((source, "input"), (out, "output")))
+
+
+def _find_ledger_problem(ledger: Path, others: Sequence[tuple[Path, str]]) -> CommandError | None:
+    """Return the error for a ledger that would replace another file, one of these by their roles; None if there is none."""
+    for file, role in others:
+        if is_same_file(file, ledger):
+            return build_usage_error(f"{ledger} cannot be the ledger", f"it is the {role}")
     if os.path.exists(ledger) and not os.path.isfile(ledger):
         return build_usage_error(f"{ledger} cannot be the ledger", "it is not a regular file")
     return None
@@ -214,12 +240,12 @@ async def _end_run(job: JobRun[Any], options: RunOptions, tally: Tally, terminal
     """Write the results and report the outcome of the rows. A run that sent nothing does not replace the output."""
     if job.stopped is not None and await asyncio.to_thread(_is_unused, options.ledger_path):
         return report_error(terminal, error_from_fault(job.stopped, address))
-    written = await job.export(options.out)
+    written = await asyncio.to_thread(_write_results, options.ledger_path, options.out, "input", terminal)
     match outcome(written):
         case Failure(fault):
             return report_error(terminal, error_from_fault(job.stopped or fault, address))
         case Success(count):
-            terminal.write_hint(f"victor: {count} rows in {options.out}; {tally.describe()}")
+            terminal.write_hint(f"victor: {count} rows in {_name_output(options.out)}; {tally.describe()}")
     if job.stopped is not None:
         return report_error(terminal, error_from_fault(job.stopped, address))
     if tally.failed:
@@ -243,12 +269,23 @@ def show_status(ledger: Path, terminal: Terminal, *, as_json: bool) -> int:
 
 def export_results(ledger: Path, out: Path, order: Order, terminal: Terminal) -> int:
     """Write the finished rows of a ledger as JSONL."""
-    match outcome(export(ledger, out, order=order)):
+    match outcome(_write_results(ledger, out, order, terminal)):
         case Failure(fault):
             return _report_ledger_error(ledger, fault, terminal)
         case Success(count):
-            terminal.write_hint(f"victor: {count} rows in {out}")
+            terminal.write_hint(f"victor: {count} rows in {_name_output(out)}")
             return ExitCode.OK
+
+
+def _write_results(ledger: Path, out: Path, order: Order, terminal: Terminal) -> Result[int, Fault]:
+    """Write the finished rows to a file, or to standard output; return their number."""
+    if not is_stream(out):
+        return export(ledger, out, order=order)
+    return export_lines(ledger, lambda line: terminal.write(line.decode()), order=order)
+
+
+def _name_output(out: Path) -> str:
+    return "standard output" if is_stream(out) else str(out)
 
 
 def retry_rows(ledger: Path, statuses: Sequence[FailedStatus], terminal: Terminal) -> int:

@@ -13,6 +13,9 @@ from victor_fp.cli.options import EXIT_CODES, BaseUrl, Model, Provider, Setting,
 batch_app = typer.Typer(help="Process many rows, each once, with a persistent ledger.", no_args_is_help=True)
 
 Ledger = Annotated[Path, typer.Argument(metavar="LEDGER", help="The ledger of a run: OUT.jsonl.ledger.")]
+Out = Annotated[
+    Path, typer.Option("--out", "-o", metavar="OUT.jsonl", help="The file for the results; -: standard output.")
+]
 
 
 class RouteOption(StrEnum):
@@ -25,8 +28,10 @@ class RouteOption(StrEnum):
 
 @batch_app.command("run", epilog=EXIT_CODES)
 def run(
-    source: Annotated[Path, typer.Argument(metavar="IN", help="Rows: a .jsonl, .csv or .parquet file.")],
-    out: Annotated[Path, typer.Option("--out", "-o", metavar="OUT.jsonl", help="The file for the results.")],
+    source: Annotated[
+        Path, typer.Argument(metavar="IN", help="Rows: a .jsonl, .csv or .parquet file; -: JSONL from standard input.")
+    ],
+    out: Out,
     provider: Provider = None,
     model: Model = None,
     prompt: Annotated[
@@ -52,12 +57,16 @@ def run(
         typer.Option(help="One call per row, the vendor's batch API, or both: live calls for the remaining rows."),
     ] = RouteOption.LIVE,
     retry_failed: Annotated[bool, typer.Option("--retry-failed", help="Retry rows that failed permanently.")] = False,
-    ledger: Annotated[Path | None, typer.Option(metavar="FILE", help="The ledger, if not OUT.jsonl.ledger.")] = None,
+    ledger: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="The ledger, if not OUT.jsonl.ledger; required with --out -.")
+    ] = None,
     base_url: BaseUrl = None,
     timeout: Timeout = None,
     setting: Setting = None,
 ) -> None:
     """Process every row of a file once and write the results. Ctrl-C stops; --resume continues."""
+    import sys
+
     from victor_fp.cli.batch import RunOptions, run_batch
     from victor_fp.cli.commands import TargetOptions
 
@@ -82,7 +91,7 @@ def run(
         route=route.value,
         retry_failed=retry_failed,
     )
-    run_and_exit(lambda terminal: run_batch(target, options, terminal))
+    run_and_exit(lambda terminal: run_batch(target, options, sys.stdin, terminal))
 
 
 @batch_app.command("status")
@@ -99,7 +108,7 @@ def status(
 @batch_app.command("export")
 def export(
     ledger: Ledger,
-    out: Annotated[Path, typer.Option("--out", "-o", metavar="OUT.jsonl", help="The file for the results.")],
+    out: Out,
     by_completion: Annotated[
         bool, typer.Option("--by-completion", help="In order of completion instead of input order.")
     ] = False,

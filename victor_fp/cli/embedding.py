@@ -15,9 +15,10 @@ from returns.result import Failure, Result, Success
 
 from victor_fp.cli.commands import TargetOptions, run_with_provider
 from victor_fp.cli.exit_codes import CommandError, ExitCode, build_usage_error, error_from_fault
+from victor_fp.cli.inputs import is_stream
 from victor_fp.cli.provider_selection import find_server_address, select_provider
 from victor_fp.cli.reporting import report_error
-from victor_fp.cli.terminal import Terminal
+from victor_fp.cli.terminal import Terminal, to_one_line
 from victor_fp.core.json import NotJson, decode_json_object, encode_json
 from victor_fp.core.result import outcome
 from victor_fp.core.retrieval.embeddings import EmbeddingResponse
@@ -56,7 +57,7 @@ def embed(target: TargetOptions, command: EmbedCommand, stdin: TextIO | None, te
         if isinstance(lines, CommandError):
             return report_error(terminal, lines)
         out = terminal
-        if command.out is not None:
+        if command.out is not None and not is_stream(command.out):
             try:
                 out = Terminal(files.enter_context(command.out.open("w", encoding="utf-8")), terminal.err)
             except OSError as error:
@@ -142,20 +143,21 @@ def _shorten(vector: Vector) -> list[float]:
 
 def _note_adjustments(response: EmbeddingResponse, terminal: Terminal) -> None:
     for adjustment in (response.metadata or {}).get("adjustments") or ():
-        terminal.note(f"victor: {adjustment['parameter']} was {adjustment['action']}: {adjustment['reason']}")
+        what = f"victor: {adjustment['parameter']} was {adjustment['action']}: {adjustment['reason']}"
+        terminal.note(to_one_line(what))
 
 
 def _open_lines(
     command: EmbedCommand, stdin: TextIO | None, files: ExitStack
 ) -> Iterator[Result[Line, CommandError]] | CommandError:
     """Yield the texts: arguments, then the lines of a file or of standard input."""
-    if command.file is not None:
+    if command.file is not None and not is_stream(command.file):
         try:
             opened = files.enter_context(command.file.open(encoding="utf-8-sig", errors="replace"))
         except OSError as error:
             return build_usage_error(f"{command.file} cannot be read", error.strerror or type(error).__name__)
         source: Iterable[str] = opened
-    elif command.texts or stdin is None:
+    elif stdin is None or (command.texts and command.file is None):
         source = ()
     else:
         source = stdin

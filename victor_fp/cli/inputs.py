@@ -55,6 +55,11 @@ def _has_input(stdin: TextIO, note: Callable[[str], None]) -> bool:
     return True
 
 
+def is_stream(path: Path | None) -> bool:
+    """Return whether a path is `-`, which means standard input or standard output."""
+    return path is not None and str(path) == "-"
+
+
 def join_prompt(prompt: str | None, piped: str | None) -> str:
     """Return the prompt followed by the piped text."""
     return "\n\n".join(part.strip("\n") for part in (prompt, piped) if part and part.strip())

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 from returns.result import Failure, Success
 
 from victor_fp.cli.exit_codes import CommandError, build_usage_error
+from victor_fp.cli.inputs import is_stream
 from victor_fp.cli.terminal import Terminal
 from victor_fp.core.catalogue.spec import ModelInfo
 from victor_fp.core.models.limits import choose_limits_name, load_bundled_limits, merge_reported
@@ -34,6 +35,8 @@ def store_limits(
     if not limited:
         return build_usage_error(f"{spec.name} does not report the limits of its models")
     path = out or find_limits_file(os.environ)
+    if is_stream(out):
+        return build_usage_error("limits are not written to standard output", todo="Choose a file: --out FILE")
     if path is None:
         return build_usage_error("there is no home directory to store limits in", todo="Choose a file: --out FILE")
     match outcome(read_limits(path)):

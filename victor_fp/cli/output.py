@@ -9,7 +9,7 @@ import msgspec
 from returns.result import Failure, Result, Success
 
 from victor_fp.cli.inputs import RequestOptions
-from victor_fp.cli.terminal import Terminal
+from victor_fp.cli.terminal import Terminal, to_one_line
 from victor_fp.core.faults import Fault, StreamTruncated
 from victor_fp.core.json import Json, encode_flawed_json, encode_json
 from victor_fp.core.result import outcome
@@ -168,10 +168,11 @@ def show_notes(terminal: Terminal, response: CompletionResponse, hidden_calls: f
         terminal.write_line(format_call(call["name"], call["arguments"]))
     metadata = response.metadata or {}
     for adjustment in metadata.get("adjustments") or ():
-        terminal.note(f"victor: {adjustment['parameter']} was {adjustment['action']}: {adjustment['reason']}")
+        what = f"victor: {adjustment['parameter']} was {adjustment['action']}: {adjustment['reason']}"
+        terminal.note(to_one_line(what))
     refusal = metadata.get("refusal")
     if isinstance(refusal, str) and refusal and not response.content:
-        terminal.note(f"victor: the model refused: {refusal}")
+        terminal.note(f"victor: the model refused: {to_one_line(refusal)}")
     match response.stop_reason:
         case "length":
             terminal.note("victor: the response was truncated at the token limit; raise it with --max-tokens")
@@ -180,4 +181,4 @@ def show_notes(terminal: Terminal, response: CompletionResponse, hidden_calls: f
         case None | "stop" | "tool_use" | "refusal":
             pass
         case reason:
-            terminal.write_hint(f"victor: stop reason: {reason}")
+            terminal.write_hint(f"victor: stop reason: {to_one_line(reason)}")

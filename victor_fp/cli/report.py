@@ -13,7 +13,7 @@ from victor_fp import __version__
 from victor_fp.cli.chat import PromptOptions
 from victor_fp.cli.commands import TargetOptions
 from victor_fp.cli.exit_codes import CommandError, ExitCode, build_usage_error, error_from_fault
-from victor_fp.cli.inputs import RequestOptions, parse_settings
+from victor_fp.cli.inputs import RequestOptions, is_stream, parse_settings
 from victor_fp.cli.output import show_response
 from victor_fp.cli.provider_selection import create_provider, find_server_address, select_model, select_provider
 from victor_fp.cli.reporting import report_error
@@ -30,6 +30,9 @@ QUESTION = "Answer with the word OK."
 
 def write_report(target: TargetOptions, prompt_options: PromptOptions, out: Path, terminal: Terminal) -> int:
     """Send the request, show its response, and write the exchanges to `out`."""
+    if is_stream(out):
+        what, todo = "the report is not written to standard output", "Choose a file: --out FILE"
+        return report_error(terminal, build_usage_error(what, todo=todo))
     if out.exists():
         return report_error(terminal, build_usage_error(f"{out} exists", todo="Choose another file: --out FILE"))
     match outcome(load_tools(prompt_options.tools)):

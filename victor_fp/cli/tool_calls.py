@@ -12,7 +12,7 @@ from returns.result import Failure, Result, Success
 from victor_fp.agent.tools import Tool, run_tools
 from victor_fp.cli.inputs import RequestOptions
 from victor_fp.cli.output import fetch_response, format_call, show_response
-from victor_fp.cli.terminal import NoteStream, Terminal, escape_controls
+from victor_fp.cli.terminal import NoteStream, Terminal, escape_controls, to_one_line
 from victor_fp.cli.usage import Spent, add_up, measure_response
 from victor_fp.core.faults import Fault
 from victor_fp.core.result import outcome
@@ -80,7 +80,7 @@ class Executor(msgspec.Struct, frozen=True, kw_only=True):
         answers |= dict(zip(approved, results, strict=True))
         for at in approved:
             if answers[at].is_error:
-                terminal.note(f"victor: {calls[at]['name']} failed: {answers[at].text}")
+                terminal.note(to_one_line(f"victor: {calls[at]['name']} failed: {answers[at].text}"))
         return [answers[at] for at in range(len(calls))]
 
     async def _is_confirmed(self, call: ToolCall, terminal: Terminal) -> bool:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import is_dataclass
 from typing import Any, Literal, TypeAlias
 
 import msgspec
-from pydantic import BaseModel
+from pydantic import BaseModel, TypeAdapter
+from pydantic.dataclasses import is_pydantic_dataclass
 from returns.result import Failure, Result, Success
-from typing_extensions import TypedDict
+from typing_extensions import TypedDict, is_typeddict
 
 from victor_fp.core.faults import Fault, InvalidRequest
 from victor_fp.core.json import Json
@@ -26,7 +28,8 @@ class NamedTool(TypedDict):
 
 
 ToolChoice: TypeAlias = Literal["auto", "none", "required"] | NamedTool
-ResponseFormatOption: TypeAlias = "type[BaseModel | msgspec.Struct] | Mapping[str, Any] | Literal['json']"
+ResponseFormatOption: TypeAlias = "type[object] | Mapping[str, Any] | Literal['json']"
+"""A class is a pydantic model, a msgspec Struct, a dataclass or a TypedDict."""
 
 
 class ChatOptions(TypedDict, total=False):
@@ -70,6 +73,8 @@ class ChatOptions(TypedDict, total=False):
     """Seconds for one attempt: in total for a call, between two reads for a stream."""
     deadline: float
     """Seconds in total: queue, attempts, backoff, fallbacks."""
+    max_retries: int
+    """Maximum number of retries; it can lower the provider's limit, not raise it. 0: one attempt."""
     on_unsupported: OnUnsupported
     """Fail on unsupported options (the default), or omit them and list them in `metadata["adjustments"]`."""
 
@@ -117,7 +122,9 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
 
 
 NO_OPTIONS = Options()
-_SHELL = frozenset({"timeout", "deadline", "priority", "repair"})
+FORMATS = "a pydantic model, a msgspec Struct, a dataclass, a TypedDict or a JSON Schema"
+"""What can be the format of a response, for messages."""
+_SHELL = frozenset({"timeout", "deadline", "max_retries", "priority", "repair"})
 _KNOWN = frozenset(Options.__struct_fields__) - {"unknown"}
 
 
@@ -163,21 +170,34 @@ def _read_format(value: object) -> ResponseFormat | str | None:
     if isinstance(value, ResponseFormat):
         return value
     if isinstance(value, type):
-        return _read_format_class(value)
+        return read_format_class(value)
     if isinstance(value, Mapping):
         return _read_format_mapping(value)
-    return "expected 'json', a JSON Schema, a pydantic model or a msgspec Struct"
+    return f"expected 'json', {FORMATS}"
 
 
-def _read_format_class(kind: type[object]) -> ResponseFormat | str:
-    if issubclass(kind, BaseModel):
-        return ResponseFormat(kind="schema", name=kind.__name__, schema=kind.model_json_schema())
-    if issubclass(kind, msgspec.Struct):
-        return ResponseFormat(kind="schema", name=kind.__name__, schema=_build_struct_schema(kind))
-    return f"{kind.__name__} is neither a pydantic model nor a msgspec Struct"
+def is_format_class(kind: type[object]) -> bool:
+    """Return whether a class can be the format of a response."""
+    return issubclass(kind, BaseModel | msgspec.Struct) or is_dataclass(kind) or is_typeddict(kind)
 
 
-def _build_struct_schema(kind: type[msgspec.Struct]) -> dict[str, Json]:
+def read_format_class(kind: type[object]) -> ResponseFormat | str:
+    """Convert a class to a format; a str is an error message."""
+    if not is_format_class(kind):
+        return f"expected {FORMATS}, got the class {kind.__name__}"
+    try:
+        if issubclass(kind, BaseModel):
+            schema = kind.model_json_schema()
+        elif is_pydantic_dataclass(kind):
+            schema = TypeAdapter(kind).json_schema()
+        else:
+            schema = _build_object_schema(kind)
+    except Exception as error:  # the types of its fields are the caller's
+        return f"{kind.__name__} has no JSON Schema: {' '.join(str(error).split()):.300}"
+    return ResponseFormat(kind="schema", name=kind.__name__, schema=schema)
+
+
+def _build_object_schema(kind: type[object]) -> dict[str, Json]:
     """Build a self-contained object schema: the root inlined, other definitions in `$defs`."""
     (root,), definitions = msgspec.json.schema_components([kind], ref_template="#/$defs/{name}")
     name = str(root["$ref"]).rsplit("/", 1)[-1]

@@ -143,7 +143,7 @@ class BatchRoute:
         while reader.is_empty and not reader.is_exhausted:
             try:
                 failed = await reader.fill(self._job.ledger)
-            except Exception as error:  # raised by the caller's source; the rows before it are processed
+            except (Exception, SystemExit) as error:  # raised by the caller's source; the rows before it are processed
                 self.error = self.error or error
                 reader.is_exhausted = True
                 return None

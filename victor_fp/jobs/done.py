@@ -20,12 +20,13 @@ from victor_fp.core.schemas.structured import structured
 from victor_fp.core.types import CompletionResponse, Usage
 from victor_fp.core.usage.cost import Price, PricedUsage
 from victor_fp.shell.engine.budget_keeper import find_reported_cost
+from victor_fp.shell.engine.telemetry import to_log_line
 from victor_fp.shell.runtime import LOGGER
 
 T = TypeVar("T")
 
 RowSchema: TypeAlias = "type[Any] | Mapping[str, Any]"
-"""The type of parsed responses: a pydantic model, a msgspec Struct, or a JSON Schema."""
+"""The type of parsed responses: a pydantic model, a msgspec Struct, a dataclass, a TypedDict, or a JSON Schema."""
 
 
 class Done(msgspec.Struct, Generic[T], frozen=True, kw_only=True):
@@ -126,7 +127,7 @@ def apply_price(price: Price, sale: PricedUsage) -> float | None:
         found = price(sale)
         cost = math.nan if found is None else float(found)
     except Exception as error:  # the caller's code; the response is paid, and must be recorded
-        logging.getLogger(LOGGER).warning("the price of a row cannot be computed: %r", error)
+        logging.getLogger(LOGGER).warning("the price of a row cannot be computed: %s", to_log_line(repr(error)))
         return None
     return cost if math.isfinite(cost) else None
 

@@ -14,7 +14,7 @@ from victor_fp.core.retrieval.vectors import Purpose
 from victor_fp.core.usage.cost import Price
 from victor_fp.jobs.done import JobSettings
 from victor_fp.jobs.row_reader import RowReader, RowSettings
-from victor_fp.jobs.runner import JobRun
+from victor_fp.jobs.runner import JobRun, Route
 from victor_fp.jobs.spending import JobSpending
 from victor_fp.providers.base import BaseProvider
 from victor_fp.shell.ledger.sqlite import Ledger
@@ -38,6 +38,7 @@ def embed_rows(
     max_tries: int = 3,
     retry_failed: bool = False,
     skip_finished: bool = False,
+    route: Route = "live",
     runtime: Runtime = SYSTEM,
     **options: Unpack[EmbedOptions],
 ) -> JobRun[EmbeddingResponse]:
@@ -48,6 +49,7 @@ def embed_rows(
 
     `rows` are `TextRow`s, or mappings with `key` and `texts`, `text` or `prompt`. A row is one call of `embed`, so
     several texts in a row need fewer requests than one row each. Ledger, resuming, budgets and faults are as in `run`.
+    Vendors' batch APIs are not used: `route="auto"` is "live", and "batch" is refused.
     """
     chosen = model or getattr(provider, "model", None)
     given = {"dimensions": dimensions, "purpose": purpose, **options}
@@ -75,5 +77,5 @@ def embed_rows(
     )
     spending = None if budget is None else JobSpending(budget, price, provider.name, store or MemoryStore(runtime))
     return JobRun(
-        provider, settings, reader, ledger=ledger, spending=spending, route="live", options=merged, runtime=runtime
+        provider, settings, reader, ledger=ledger, spending=spending, route=route, options=merged, runtime=runtime
     )

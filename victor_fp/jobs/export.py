@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sqlite3
 import time
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Literal
@@ -35,8 +36,8 @@ def export(
         if (problem := _find_problem(Path(ledger), target)) is not None:
             return Failure(LedgerFailed(message=f"{ledger} cannot be exported to {path}: {problem}"))
         with partial.open("wb") as file:
-            for entry in read_entries(ledger, by_completion=order == "completion"):
-                file.write(msgspec.json.encode(export_entry(entry), enc_hook=str) + b"\n")
+            for line in iterate_lines(ledger, order):
+                file.write(line)
                 count += 1
         os.replace(partial, target)
     except (sqlite3.Error, OSError) as error:
@@ -44,6 +45,29 @@ def export(
             partial.unlink()
         return Failure(LedgerFailed(message=f"{ledger} cannot be exported to {path}: {error}"))
     return Success(count)
+
+
+def export_lines(
+    ledger: str | Path, write: Callable[[bytes], object], *, order: Literal["input", "completion"] = "input"
+) -> Result[int, Fault]:
+    """Pass the lines of `export` to a function, and return their number; its exceptions are raised. LedgerFailed as there."""
+    count = 0
+    lines = iterate_lines(ledger, order)
+    while True:
+        try:
+            line = next(lines, None)
+        except (sqlite3.Error, OSError) as error:
+            return Failure(LedgerFailed(message=f"{ledger} cannot be exported: {error}"))
+        if line is None:
+            return Success(count)
+        write(line)
+        count += 1
+
+
+def iterate_lines(ledger: str | Path, order: Literal["input", "completion"]) -> Iterator[bytes]:
+    """Yield all finished rows as lines of JSONL. Raises sqlite3.Error."""
+    for entry in read_entries(ledger, by_completion=order == "completion"):
+        yield msgspec.json.encode(export_entry(entry), enc_hook=str) + b"\n"
 
 
 def is_same_file(one: Path, other: Path) -> bool:

@@ -151,7 +151,7 @@ class LiveRoute:
         try:
             if (failed := await self._job.reader.fill(self._job.ledger)) is not None:
                 self._job.stop(*failed)
-        except Exception as error:  # raised by the caller's source; the rows before it are processed
+        except (Exception, SystemExit) as error:  # raised by the caller's source; the rows before it are processed
             self.error = self.error or error
             self._job.reader.is_exhausted = True
         finally:

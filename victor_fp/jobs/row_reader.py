@@ -9,7 +9,7 @@ from functools import partial
 from itertools import islice
 from os import PathLike
 from time import monotonic
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol, TypeAlias, TypeVar
 
 import msgspec
 from returns.result import Failure, Success
@@ -33,6 +33,10 @@ from victor_fp.shell.ledger.batches import list_queued_rows
 from victor_fp.shell.ledger.sqlite import Ledger, move_rows
 
 R = TypeVar("R")
+
+SourceError: TypeAlias = Exception | SystemExit
+"""Exceptions of the caller's source, which are raised in the caller after the rows before them. A SystemExit that left a task would
+end the loop there."""
 
 CHUNK = 128
 """Number of rows that are read and looked up together at first."""
@@ -291,7 +295,7 @@ def iterate_rows(rows: Iterable[R]) -> Iterator[R]:
     return iter(rows)
 
 
-def take_rows(rows: Iterator[TextRowInput], limit: int) -> tuple[list[TextRowInput], Exception | None]:
+def take_rows(rows: Iterator[TextRowInput], limit: int) -> tuple[list[TextRowInput], SourceError | None]:
     """Take the next rows, fewer of a slow source, and the exception that it raised after them, if any."""
     taken: list[TextRowInput] = []
     ends = monotonic() + MAX_READING
@@ -300,7 +304,7 @@ def take_rows(rows: Iterator[TextRowInput], limit: int) -> tuple[list[TextRowInp
             taken.append(row)
             if monotonic() > ends:
                 break
-    except Exception as error:  # raised by the caller's source; the rows before it are processed
+    except (Exception, SystemExit) as error:  # raised by the caller's source; the rows before it are processed
         return taken, error
     except asyncio.CancelledError:  # of the source: nothing is awaited here
         return taken, RuntimeError(CANCELLED_SOURCE)
@@ -312,7 +316,7 @@ class _SyncSource:
 
     def __init__(self, rows: Iterable[TextRowInput]) -> None:
         self._rows = iterate_rows(rows)
-        self._error: Exception | None = None
+        self._error: SourceError | None = None
 
     async def read(self, limit: int) -> list[TextRowInput]:
         """Return the next rows; empty at the end. An exception of the iterable is raised after the rows before it."""
@@ -343,6 +347,7 @@ class _AsyncSource:
         self._arrived = asyncio.Event()
         self._room = asyncio.Event()
         self._pump: asyncio.Task[None] | None = None
+        self._exit: SystemExit | None = None
         self._is_stopped = False
 
     async def read(self, limit: int) -> list[TextRowInput]:
@@ -357,6 +362,8 @@ class _AsyncSource:
         self._room.set()
         if not rows and self._pump.done():
             self._pump.result()
+            if self._exit is not None:
+                raise self._exit
         return rows
 
     def stop(self) -> None:
@@ -388,5 +395,7 @@ class _AsyncSource:
             if task is not None and task.cancelling():
                 raise
             raise RuntimeError(CANCELLED_SOURCE) from error
+        except SystemExit as error:
+            self._exit = error
         finally:
             self._arrived.set()

@@ -13,8 +13,6 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Generic, Literal, Self, TypeAlias, TypeVar, get_args, overload
 
-import msgspec
-from pydantic import BaseModel
 from returns.result import Failure, Result, Success
 
 from victor_fp.core.faults import Fault, InvalidRequest
@@ -43,7 +41,7 @@ from victor_fp.shell.store import Store
 from victor_fp.shell.store.memory import MemoryStore
 
 T = TypeVar("T")
-S = TypeVar("S", bound="BaseModel | msgspec.Struct")
+S = TypeVar("S")
 
 Route: TypeAlias = Literal["live", "batch", "auto"]
 """How rows are sent: as calls, through the vendor's batch API, or through that with calls for what it left unfinished."""
@@ -312,6 +310,9 @@ class JobRun(Generic[T]):
         if (name := self._wanted_route) not in get_args(Route):
             message = f"route must be 'live', 'batch' or 'auto', not {name!r:.80}"
             return Failure(InvalidRequest(provider=self._provider.name, message=message))
+        if name == "batch" and self._settings.operation == "embeddings":
+            message = "embeddings are not sent through batch APIs; use route='live' or 'auto'"
+            return Failure(InvalidRequest(provider=self._provider.name, message=message))
         schema = self._settings.schema
         if schema is not None and (problem := find_form_problem(schema)) is not None:
             return Failure(
@@ -354,7 +355,7 @@ class JobRun(Generic[T]):
     async def _choose_route(self, job: Job[T]) -> Result[LiveRoute | BatchRoute, Fault]:
         """Create the requested route. A live job is rejected if the ledger has open batches: their rows are paid."""
         opened: Result[BatchClient, Fault] = Failure(InvalidRequest())
-        if self._wanted_route != "live":
+        if self._wanted_route != "live" and self._settings.operation == "chat":
             opened = await self._provider.open_batches()
         match outcome(opened):
             case Success(client):

@@ -15,8 +15,6 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Generic, Literal, Self, TypeVar, cast, overload
 
-import msgspec
-from pydantic import BaseModel
 from returns.result import Failure, Result
 from typing_extensions import Unpack
 
@@ -31,7 +29,7 @@ from victor_fp.core.types import CompletionResponse, ToolDefinition
 from victor_fp.core.usage.cost import Price
 from victor_fp.jobs.done import Done, RowSchema
 from victor_fp.jobs.embedding import embed_rows as embed_rows_async
-from victor_fp.jobs.row_reader import CHUNK, iterate_rows, take_rows
+from victor_fp.jobs.row_reader import CHUNK, SourceError, iterate_rows, take_rows
 from victor_fp.jobs.runner import JobRun, Route, run
 from victor_fp.providers.base import BaseProvider
 from victor_fp.providers.sync_chat import run_result
@@ -42,7 +40,7 @@ from victor_fp.shell.runtime import SYSTEM, Runtime
 from victor_fp.shell.store import Store
 
 T = TypeVar("T")
-S = TypeVar("S", bound="BaseModel | msgspec.Struct")
+S = TypeVar("S")
 
 
 @overload
@@ -169,6 +167,7 @@ def embed_rows(
     max_tries: int = 3,
     retry_failed: bool = False,
     skip_finished: bool = False,
+    route: Route = "live",
     runtime: Runtime = SYSTEM,
     **options: Unpack[EmbedOptions],
 ) -> SyncJobRun[EmbeddingResponse]:
@@ -188,6 +187,7 @@ def embed_rows(
         max_tries=max_tries,
         retry_failed=retry_failed,
         skip_finished=skip_finished,
+        route=route,
         runtime=runtime,
         **options,
     )
@@ -264,7 +264,7 @@ class CallerRows(AsyncIterable[TextRowInput]):
     def __init__(self, rows: Iterable[TextRowInput]) -> None:
         self._rows = iterate_rows(rows)
         self._given: deque[TextRowInput] = deque()
-        self._error: Exception | None = None
+        self._error: SourceError | None = None
         self._is_over = False
         self._arrived = asyncio.Event()
         self.is_wanted = False
@@ -272,11 +272,11 @@ class CallerRows(AsyncIterable[TextRowInput]):
         self.turn: asyncio.Future[None] | None = None
         """Done when the job requests rows."""
 
-    def read(self) -> tuple[list[TextRowInput], Exception | None]:
+    def read(self) -> tuple[list[TextRowInput], SourceError | None]:
         """Return the next rows, and the exception raised after them, if any. Called in the caller's thread."""
         return take_rows(self._rows, CHUNK)
 
-    def give(self, rows: list[TextRowInput], error: Exception | None) -> None:
+    def give(self, rows: list[TextRowInput], error: SourceError | None) -> None:
         """Pass rows to the job; no rows and no error mean the end. Called in the loop."""
         self._given.extend(rows)
         self._error = error
@@ -317,6 +317,8 @@ class _Driver(Generic[T]):
         self._host: BackgroundLoop | None = None
         self._next: asyncio.Task[list[Done[T]]] | None = None
         self._closing: asyncio.Task[None] | None = None
+        self._exit: SystemExit | None = None
+        """Raised by the source of rows; it must not leave a task of the loop."""
         self._is_closed = False
 
     def wait(self) -> bool:
@@ -327,6 +329,8 @@ class _Driver(Generic[T]):
             if host.is_inherited:
                 raise LoopUnavailable("the job was started before this process was forked")
             results = host.run(self._fetch())
+            if self._exit is not None:
+                raise self._exit
             if results is not None and not results:
                 return False
             if rows is not None and rows.is_wanted:
@@ -370,7 +374,10 @@ class _Driver(Generic[T]):
         return ended.result()
 
     async def _advance(self) -> list[Done[T]]:
-        done = await anext(self._job, None)
+        try:
+            done = await anext(self._job, None)
+        except SystemExit as error:
+            self._exit, done = error, None
         return [] if done is None else [done, *self._job.take_ready()]
 
     def _start_closing(self) -> asyncio.Task[None]:

@@ -11,7 +11,7 @@ from returns.result import Failure, Result, Success
 
 from victor_fp.core.faults import Attempt, Fault, InvalidRequest, InvalidResponse, with_context
 from victor_fp.core.request_building.inputs import find_argument_problem, read_messages, read_texts, read_tools
-from victor_fp.core.resilience.bounds import MAX_SECONDS, is_number
+from victor_fp.core.resilience.bounds import MAX_SECONDS, find_count_problem, is_number
 from victor_fp.core.resilience.queue import Priority
 from victor_fp.core.responses.completions import dump_attempts, fold_chunks, record_attempts
 from victor_fp.core.result import outcome
@@ -211,6 +211,12 @@ def build_chat_spec(
         options = {name: value for name, value in options.items() if name not in {"timeout", "deadline"}}
     if timeout is None and not stream and options.get("background") is True:
         timeout = MAX_SECONDS  # the deadline limits it, if one is set
+    max_retries = options.get("max_retries")
+    if "max_retries" in options:
+        problem = None if max_retries is None else find_count_problem("max_retries", max_retries)
+        if problem is not None:
+            return Failure(InvalidRequest(provider=provider, model=named, message=problem))
+        options = {name: value for name, value in options.items() if name != "max_retries"}
     repairs = options.get("repair")
     if repairs is not None:
         problem = _find_repair_problem(repairs, options, stream=stream)
@@ -242,6 +248,7 @@ def build_chat_spec(
             deadline=deadline,
             priority=priority,
             repairs=repairs or 0,
+            max_retries=max_retries,
         )
     )
 

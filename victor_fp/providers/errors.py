@@ -343,9 +343,11 @@ def _log_defect(provider: BaseProvider, error: Exception) -> None:
     import logging
     import traceback
 
+    from victor_fp.shell.engine.telemetry import to_log_line
+
     text = "".join(traceback.format_exception(error))
     trace = None if any(secret in text for secret in find_provider_secrets(provider)) else error
-    logging.getLogger("victor_fp").warning("%s failed to read a response", provider.name, exc_info=trace)
+    logging.getLogger("victor_fp").warning("%s failed to read a response", to_log_line(provider.name), exc_info=trace)
 
 
 def judge_value(value: object) -> BreakerVerdict:

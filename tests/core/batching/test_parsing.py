@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 from victor_fp_wire.mistral_batches.request import FileFields
 
 from victor_fp.core.batching.multipart import encode_form
-from victor_fp.core.batching.polling import END_GRACE, MAX_AGE, compute_poll_delay, find_lost, is_overdue
+from victor_fp.core.batching.polling import END_GRACE, MAX_AGE, compute_poll_delay, end_expired, find_lost, is_overdue
 from victor_fp.core.batching.reading import describe_error, find_error_code, parse_time
-from victor_fp.core.batching.types import BatchCounts, BatchHandle, BatchStatus
+from victor_fp.core.batching.types import BatchCounts, BatchHandle, BatchState, BatchStatus
 
 FIELDS = FileFields(purpose="batch")
 
@@ -100,6 +100,22 @@ def test_every_batch_in_an_unknown_state_ends(
     assert not is_overdue(status, end + END_GRACE)
     assert is_overdue(status, end + END_GRACE + 1.0)
     assert not is_overdue(msgspec.structs.replace(status, state="running"), end + END_GRACE + 1.0)
+
+
+@pytest.mark.parametrize(
+    ("state", "end"),
+    [("pending", "expired"), ("running", "expired"), ("cancelling", "cancelled"), ("completed", "completed")],
+)
+def test_a_batch_that_expires_silently_ends_after_a_grace(state: BatchState, end: BatchState) -> None:
+    handle = BatchHandle(provider="p", id="b")
+    status = BatchStatus(handle=handle, state=state, ends_at=500.0, expires_silently=True)
+    assert end_expired(status, 500.0 + END_GRACE).state == state
+    assert end_expired(status, 500.0 + END_GRACE + 1.0).state == end
+    for other in (
+        msgspec.structs.replace(status, expires_silently=False),  # the end of some vendors is a target
+        msgspec.structs.replace(status, ends_at=None),
+    ):
+        assert end_expired(other, 1e9).state == state
 
 
 def test_a_batch_in_an_unknown_state_without_any_time_is_not_waited_for() -> None:

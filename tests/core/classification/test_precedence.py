@@ -216,6 +216,14 @@ def test_a_request_larger_than_the_limit_of_a_minute_is_never_retried() -> None:
 
 
 @pytest.mark.parametrize("provider", ["openrouter", "openrouter-responses"])
+@pytest.mark.parametrize("status", [400, 429])
+def test_a_token_budget_of_openrouter_is_a_quota(provider: str, status: int) -> None:
+    error = {"message": "Too many", "code": status, "metadata": {"error_type": "token_limit_exceeded"}}
+    assert type(read_fault(provider, status, {"error": error})).__name__ == "QuotaExhausted"
+    assert type(read_fault("openai", 429, {"error": {"code": "token_limit_exceeded"}})).__name__ == "RateLimited"
+
+
+@pytest.mark.parametrize("provider", ["openrouter", "openrouter-responses"])
 def test_the_upstream_error_of_a_gateway_is_classified_and_shown(provider: str) -> None:
     raw = json.dumps({"error": {"message": "prompt is too long: 5 > 4", "type": "invalid_request_error"}})
     for inner in (raw, json.loads(raw), json.dumps({"metadata": {"raw": raw}})):

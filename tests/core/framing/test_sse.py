@@ -39,6 +39,18 @@ def read_frames(stream: bytes) -> list[Frame]:
         pytest.param(b"data: a\n\n\xef\xbb\xbfdata: b\n\n", [Frame(b"a")], id="a mark further on is part of a name"),
         pytest.param(b"data: a\n\ndata: b\n", [Frame(b"a"), Frame(b"b")], id="no final blank line"),
         pytest.param(b"data: a\n\ndata: [DONE]", [Frame(b"a"), Frame(b"[DONE]")], id="no final newline"),
+        pytest.param(
+            b'data: {"a":1}\ndata: {"b":2}\ndata: [DONE]\n',
+            [Frame(b'{"a":1}'), Frame(b'{"b":2}'), Frame(b"[DONE]")],
+            id="objects without blank lines between them",
+        ),
+        pytest.param(b'data: {"a":\ndata: {}}\n\n', [Frame(b'{"a":\n{}}')], id="one object in two lines"),
+        pytest.param(b"data: {a}\ndata: {b}\n\n", [Frame(b"{a}\n{b}")], id="lines that are not JSON"),
+        pytest.param(
+            b'event: output\ndata: {"a":1}\ndata: {"b":2}\n\n',
+            [Frame(b'{"a":1}\n{"b":2}', "output")],
+            id="text of a named event",
+        ),
         pytest.param(b"data: \n\n", [Frame(b"")], id="empty data"),
         pytest.param("event: é\ndata: ü\n\n".encode(), [Frame("ü".encode(), "é")], id="UTF-8"),
         pytest.param(b"event: \xff\ndata: \xff\n\n", [Frame(b"\xff", "\ufffd")], id="not UTF-8"),

@@ -34,6 +34,10 @@ class Usage(msgspec.Struct, frozen=True, kw_only=True):
     seconds: float | None = msgspec.field(name="sec", default=None)
 
 
+class Untagged(msgspec.Struct, frozen=True, kw_only=True):
+    text: str | None = None
+
+
 class Answer(msgspec.Struct, frozen=True, kw_only=True):
     id: str | None = None
     done: bool | None = None
@@ -43,6 +47,9 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
     content: str | list[Block] | None = None
     pinned: Text | None = None
     extra: Any = None
+    counts: list[int] | None = None
+    calls: list[Call] | None = None
+    texts: list[Untagged] | None = None
 
 
 ANSWERS: WireDecoder[Answer] = WireDecoder(Answer)
@@ -63,7 +70,14 @@ BLOCKS: WireDecoder[Block] = WireDecoder(Block)
         (b'{"blocks": [{"type": "text", "text": "hi"}, null, 3]}', Answer(blocks=[Text(text="hi")])),
         (b'{"content": "hi", "done": 1}', Answer(content="hi")),
         (b'{"content": [{"type": "new"}]}', Answer(content=[UnknownType(raw={"type": "new"})])),
-        (b'{"content": {"type": "text"}}', Answer()),
+        (b'{"content": {"type": "text"}}', Answer(content=[Text()])),
+        (b'{"content": 5, "blocks": 5}', Answer(content="5")),
+        (b'{"blocks": "hi"}', Answer(blocks=[Text(text="hi")])),
+        (b'{"blocks": ["hi", {"type": "call", "id": "c"}]}', Answer(blocks=[Text(text="hi"), Call(id="c")])),
+        (b'{"blocks": {"type": "call", "id": "c"}}', Answer(blocks=[Call(id="c")])),
+        (b'{"blocks": {"type": "new"}}', Answer(blocks=[UnknownType(raw={"type": "new"})])),
+        (b'{"counts": {}, "calls": "text", "texts": {}}', Answer()),
+        (b'{"calls": {"id": "c"}, "texts": "hi"}', Answer(calls=[Call(id="c")], texts=[Untagged(text="hi")])),
         (b'{"pinned": {"type": "other", "text": "hi"}}', Answer()),
         (b'{"pinned": {"text": 4}}', Answer(pinned=Text(text="4"))),
         (b'{"extra": {"deep": [1]}, "id": false}', Answer(extra={"deep": [1]})),

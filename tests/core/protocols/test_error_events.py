@@ -43,6 +43,7 @@ BEGINNINGS = {
         b'data: {"detail":[{"loc":["body"],"msg":"no memory left"}]}\n\n',
         b'data: {"object":"error","message":"no memory left","code":500}\n\n',
         b'data: {"message":"no memory left","code":500}\n\n',
+        b'data: {"message":"no memory left"}\n\n',
         b'event: error\ndata: {"message":"no memory left"}\n\n',
         b"event: error\ndata: no memory left\n\n",
     ],

@@ -1,4 +1,4 @@
-"""Stored state is rejected by name at every endpoint whose protocol does not store responses."""
+"""Stored state is rejected by name at every endpoint whose protocol or vendor does not store responses."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from tests.catalogue_samples import SETTINGS
 from victor_fp import replay
 from victor_fp.core.catalogue import CATALOGUE
 from victor_fp.core.catalogue.spec import ProviderSpec
+from victor_fp.core.dialects.chat import ChatDialect
 from victor_fp.core.faults import Fault, UnsupportedParameter
 from victor_fp.core.protocols import load_protocol
 from victor_fp.core.request_building.stored_state import STATE_OPTIONS, count_stored
@@ -34,7 +35,7 @@ def test_a_protocol_without_storage_rejects_by_name_or_drops_visibly(spec: Provi
 
 
 def check_option(spec: ProviderSpec, name: str, option: dict[str, Any]) -> None:
-    if name in load_protocol(spec.dialect.protocol).state_options:
+    if name == "store" and isinstance(spec.dialect, ChatDialect) and name not in spec.dialect.refuses:
         sent = build_request(spec, **option).unwrap().json()
         assert isinstance(sent, dict)
         assert sent["store"] is True

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import date
-from typing import Any
+from typing import Any, NotRequired, TypedDict
 
 import msgspec
 import pytest
 from pydantic import BaseModel, Field, field_validator
+from pydantic.dataclasses import dataclass as pydantic_dataclass
 from returns.result import Failure, Result, Success
 
 from victor_fp.core.faults import ContentRefused, Fault, InvalidRequest, InvalidResponse, RateLimited
 from victor_fp.core.json import Json
-from victor_fp.core.schemas.structured import structured
+from victor_fp.core.schemas.structured import find_form_problem, structured
 from victor_fp.core.types import CompletionResponse, Message
 from victor_fp.providers.registry import ProviderRegistry
 from victor_fp.testing import ScriptedWire, Turn
@@ -27,6 +29,26 @@ class Person(BaseModel):
 class Point(msgspec.Struct):
     x: int
     y: int = 0
+
+
+@dataclass
+class Spot:
+    x: int
+    label: str = "here"
+
+
+@pydantic_dataclass
+class CheckedSpot:
+    x: int = Field(ge=0)
+
+
+class SpotDict(TypedDict):
+    x: int
+    label: NotRequired[str]
+
+
+class Unsupported(msgspec.Struct):
+    x: complex
 
 
 SCHEMA = {"title": "Point", "type": "object", "properties": {"x": {"type": "integer"}}, "required": ["x"]}
@@ -62,6 +84,42 @@ def test_the_result_has_the_type_of_the_format() -> None:
     point: Result[Point, Fault] = structured(answer('{"x": 1}'), Point)
     plain: Result[Json, Fault] = structured(answer('{"x": 1}'), SCHEMA)
     assert (person.unwrap().name, point.unwrap().x, plain.unwrap()) == ("Ada", 1, {"x": 1})
+
+
+@pytest.mark.parametrize(
+    ("form", "value"), [(Spot, Spot(3)), (CheckedSpot, CheckedSpot(3)), (SpotDict, {"x": 3})], ids=str
+)
+async def test_dataclasses_and_typed_dicts_are_formats(form: Any, value: object) -> None:
+    wire = ScriptedWire(Turn(text='{"x": "three"}'), Turn(text='{"x": 3}'))
+    async with ProviderRegistry.create("openai", api_key="k", transport=wire) as provider:
+        response = await provider.chat(
+            [Message(role="user", content="A spot, please.")], model="m", response_format=form, repair=1
+        )
+    assert structured(response, form) == Success(value)
+    sent = [msgspec.json.decode(request.body) for request in wire.requests]
+    schema = sent[0]["response_format"]["json_schema"]
+    assert (schema["name"], schema["schema"]["properties"]["x"]["type"]) == (form.__name__, "integer")
+    assert '"type":"integer"' in sent[1]["messages"][-1]["content"]
+    assert isinstance(structured(answer('{"y": 3}'), form).failure(), InvalidResponse)
+    assert find_form_problem(form) is None
+
+
+def test_a_pydantic_dataclass_is_validated_by_pydantic() -> None:
+    assert "greater than or equal to 0" in structured(answer('{"x": -1}'), CheckedSpot).failure().message
+
+
+@pytest.mark.parametrize("form", [int, Exception, Unsupported])
+async def test_a_class_without_a_schema_is_refused_before_anything_is_sent(form: Any) -> None:
+    wire = ScriptedWire(Turn(text="unused"))
+    async with ProviderRegistry.create("openai", api_key="k", transport=wire) as provider:
+        fault = (
+            await provider.chat_result(
+                [Message(role="user", content="A spot, please.")], model="m", response_format=form
+            )
+        ).failure()
+    assert isinstance(fault, InvalidRequest)
+    assert f"response_format: {find_form_problem(form)}" in fault.message
+    assert not wire.requests
 
 
 async def test_structured_parses_the_requested_format() -> None:

@@ -368,3 +368,31 @@ async def test_a_paused_reader_applies_backpressure(transport: Transport) -> Non
             await asyncio.sleep(0)
         assert sent < 64
         await response.aclose()
+
+
+@pytest.mark.parametrize("coding", ["br", "zstd", "BR, x-new"])
+async def test_a_coding_that_was_not_requested_is_named(transport: Transport, coding: str) -> None:
+    body = b"\x1b\x2c\x00\xf8\xff" * 5
+    async with serve_answers(answer(body, "200 OK", f"content-encoding: {coding}")) as peer:
+        fault = await send_request(transport, peer.url)
+    assert isinstance(fault, InvalidResponse), fault
+    assert f"content coding '{coding.lower().partition(',')[0]}', which was not requested" in fault.message
+
+
+@pytest.mark.parametrize("coding", ["br", "utf-8", "identity", "aws-chunked"])
+async def test_text_with_a_wrong_coding_is_read(transport: Transport, coding: str) -> None:
+    body = '{"text": "caf\u00e9"}'.encode()
+    async with serve_answers(build_chunked(body, "200 OK", f"content-encoding: {coding}")) as peer:
+        assert await receive_all(transport, peer.url) == (body, None)
+
+
+async def test_headers_above_the_limits_of_the_client_are_named(transport: Transport) -> None:
+    many = [f"x-{number}: 1" for number in range(200)]
+    long = "x-long: " + "secret" * 50_000
+    async with serve_answers(answer(b"{}", "200 OK", *many), answer(b"{}", "200 OK", long)) as peer:
+        first, second = [await send_request(transport, peer.url) for _ in range(2)]
+    if isinstance(first, FaultBase):  # plain httpx has no limit of their number
+        assert first.message == "the response has more headers than the HTTP client accepts"
+    assert isinstance(second, InvalidResponse), second
+    assert "longer than the HTTP client accepts" in second.message
+    assert "secret" not in second.message

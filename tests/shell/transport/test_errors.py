@@ -73,6 +73,9 @@ CASES: list[tuple[BaseException, Stage, tuple[str, str | None, bool]]] = [
     (httpx.InvalidURL("x"), "opening", ("InvalidRequest", None, False)),
     (AssertionError("no route"), "opening", ("InvalidRequest", None, False)),
     (RuntimeError("odd"), "opening", ("ConnectionFailed", "read", True)),
+    (RuntimeError("Event loop is closed"), "opening", ("InvalidRequest", None, True)),
+    (RuntimeError("<Event> is bound to a different event loop"), "opening", ("InvalidRequest", None, True)),
+    (RuntimeError("Task <x> got Future <y> attached to a different loop"), "reading", ("InvalidRequest", None, True)),
     (RuntimeError("odd"), "reading", ("StreamInterrupted", "stream", True)),
 ]
 
@@ -117,8 +120,8 @@ def test_timeout_messages_name_the_phase(phase_error: Exception, message: str) -
 
 
 def test_the_message_about_malformed_http_says_what_is_wrong() -> None:
-    fault = fault_from_error(BadHttpMessage("Too many headers received"), "opening")
-    assert fault.message == "response is not valid HTTP: BadHttpMessage: Too many headers received"
+    fault = fault_from_error(BadHttpMessage("Invalid header token"), "opening")
+    assert fault.message == "response is not valid HTTP: BadHttpMessage: Invalid header token"
 
 
 def test_what_is_left_of_a_deadline_is_shown_in_milliseconds() -> None:
@@ -129,3 +132,8 @@ def test_what_is_left_of_a_deadline_is_shown_in_milliseconds() -> None:
 def test_every_fault_of_a_transport_is_of_a_known_kind() -> None:
     kinds = (ConnectionFailed, InvalidRequest, InvalidResponse, StreamInterrupted, TimedOut)
     assert all(isinstance(fault_from_error(error, stage), kinds) for error, stage, _ in CASES)
+
+
+def test_a_client_of_another_event_loop_is_named() -> None:
+    fault = fault_from_error(RuntimeError("Event loop is closed"), "opening")
+    assert fault.message == "the HTTP client was used in another event loop: create one client for each event loop"

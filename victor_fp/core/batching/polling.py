@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable
 
+import msgspec
+
 from victor_fp.core.batching.types import BatchHandle, BatchStatus
 
 MIN_POLL_DELAY = 2.0
@@ -11,7 +13,7 @@ MAX_POLL_DELAY = 60.0
 CLOCK_DRIFT = 120.0
 """Maximum number of seconds that the vendor's clock may be behind."""
 END_GRACE = 3600.0
-"""Seconds after its end for which a batch in an unknown state may still change its state."""
+"""Seconds after its end for which a batch in an unknown state, or one whose expiry is not reported, may still change."""
 MAX_AGE = 96 * 3600.0
 """Seconds after which a batch must have ended if its end is not known: 72 hours in a queue and 24 of work, which Vertex AI
 documents, are the longest of the vendors that do not report the end."""
@@ -38,6 +40,18 @@ def is_overdue(status: BatchStatus, now: float) -> bool:
         return now > status.ends_at + END_GRACE
     began = status.created_at or status.handle.submitted_at
     return began is None or now > began + MAX_AGE + END_GRACE  # without a time, it is not waited for
+
+
+def end_expired(status: BatchStatus, now: float) -> BatchStatus:
+    """Return the status of a batch that has expired silently with a final state; another one unchanged.
+
+    A batch that was being cancelled is cancelled, another one expired: its pending requests are not processed any more.
+    """
+    if not status.expires_silently or status.state not in ("pending", "running", "cancelling"):
+        return status
+    if status.ends_at is None or now <= status.ends_at + END_GRACE:
+        return status
+    return msgspec.structs.replace(status, state="cancelled" if status.state == "cancelling" else "expired")
 
 
 def find_lost(

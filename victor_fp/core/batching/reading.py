@@ -27,6 +27,18 @@ def parse_time(value: object) -> float | None:
         return None
 
 
+def parse_end(value: object) -> float | None:
+    """Parse the time of an end like `parse_time`; a date without a time of day is the end of that day.
+
+    >>> parse_end("2023-11-14T22:13:20Z"), parse_end("2023-11-14") == parse_time("2023-11-15")
+    (1700000000.0, True)
+    """
+    found = parse_time(value)
+    return (
+        found + 86_400.0 if found is not None and isinstance(value, str) and len(value) == len("2023-11-14") else found
+    )
+
+
 def parse_count(value: object) -> int | None:
     """Parse a count, which proto3 JSON writes as a string; None if invalid.
 

@@ -79,6 +79,8 @@ class BatchStatus(msgspec.Struct, frozen=True, kw_only=True):
     created_at: float | None = None
     ends_at: float | None = None
     """When the batch expires: unfinished requests are not processed after it."""
+    expires_silently: bool = False
+    """Whether the vendor does not report the end of a batch that has expired with pending requests."""
     results_expire_at: float | None = None
     """When the results are deleted."""
     sources: tuple[str, ...] = ()

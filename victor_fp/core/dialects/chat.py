@@ -124,6 +124,8 @@ class ChatDialect(msgspec.Struct, frozen=True, kw_only=True):
     """Maximum temperature, if lower than 2."""
     stop_limit: int | None = 4
     """Maximum number of stop sequences."""
+    service_tiers: tuple[str, ...] | None = None
+    """The accepted service tiers; None if all are sent."""
     logprobs_as: Literal["switch", "count"] = "switch"
     """A boolean alongside `top_logprobs`, or only the number."""
     stream_usage: bool = True

@@ -38,7 +38,7 @@ class MistralDialect(msgspec.Struct, frozen=True, kw_only=True):
     """API reference, ToolMessage: tool results accept the chunks of user messages."""
     efforts: tuple[str, ...] = ("none", "high")
     """API reference: reasoning_effort; the values in both of the vendor's documents."""
-    tiers: tuple[str, ...] = ("auto", "standard_only")
+    service_tiers: tuple[str, ...] = ("auto", "standard_only")
     """API reference: service_tier."""
     max_temperature: float = 1.5
     """API reference: 0 to 1.5; others accept 2."""

@@ -61,6 +61,8 @@ class ResponsesDialect(msgspec.Struct, frozen=True, kw_only=True):
     user_field: Literal["user", "safety_identifier"] = "user"
     """Field for the end user."""
     efforts: tuple[str, ...] = EFFORTS
+    service_tiers: tuple[str, ...] | None = None
+    """The accepted service tiers; None if all are sent."""
     min_output_tokens: int = 16
     """OpenAI's document: max_output_tokens below 16 is rejected."""
     logprobs_as: Literal["include", "switch", "count"] = "include"

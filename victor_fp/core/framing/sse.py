@@ -6,6 +6,7 @@ Line ends are normalised first, so that events are separated by blank lines. The
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from itertools import takewhile
 
 import msgspec
@@ -53,7 +54,7 @@ class ServerSentEvents(msgspec.Struct, frozen=True, gc=False):
         if len(block) > self.limit:
             return [], Overflow(self.limit)
         frame = _parse_frame(block)
-        return ([] if frame is None else [frame]), None
+        return ([] if frame is None else _split_objects(frame)), None
 
     def _hold(
         self, held: tuple[bytes, ...], frames: list[Frame], *, after_cr: bool
@@ -67,7 +68,7 @@ class ServerSentEvents(msgspec.Struct, frozen=True, gc=False):
     def _report_overflow(self, data: bytes) -> tuple[Framer, list[Frame], Overflow | Garbled | None]:
         overflow = Overflow(self.limit)
         valid = takewhile(lambda block: len(block) <= self.limit, data.split(b"\n\n"))
-        return Broken(overflow), [frame for block in valid if (frame := _parse_frame(block)) is not None], overflow
+        return Broken(overflow), _parse_frames(valid), overflow
 
 
 def _with_one_line_end(data: bytes, *, after_cr: bool) -> tuple[bytes, bool]:
@@ -100,7 +101,28 @@ def _split_frames(data: bytes) -> tuple[list[Frame], bytes]:
                 frames = [Frame(payload, name.decode("utf-8", "replace")) for name, _, payload in events]
                 return frames, data[end + 2 :]
     *blocks, tail = data.split(b"\n\n")
-    return [frame for block in blocks if (frame := _parse_frame(block)) is not None], tail
+    return _parse_frames(blocks), tail
+
+
+def _parse_frames(blocks: Iterable[bytes]) -> list[Frame]:
+    parsed = [frame for block in blocks if (frame := _parse_frame(block)) is not None]
+    return [one for frame in parsed for one in _split_objects(frame)]
+
+
+def _split_objects(frame: Frame) -> list[Frame]:
+    """Split an event whose lines are JSON objects: servers omit the blank lines between events.
+
+    A JSON text over several lines is not affected, since its first line is not a complete object. Neither are events with
+    a name, which Replicate uses for plain text.
+    """
+    first, _, rest = frame.data.partition(b"\n")
+    if frame.event or not rest.startswith((b"{", b"[DONE]")):
+        return [frame]
+    try:
+        value = msgspec.json.decode(first)
+    except (msgspec.DecodeError, UnicodeError, RecursionError):
+        value = None
+    return [Frame(line) for line in frame.data.split(b"\n")] if isinstance(value, dict) and value else [frame]
 
 
 def _parse_frame(block: bytes) -> Frame | None:

@@ -12,7 +12,8 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     """Statistics of a ledger. Costs in US dollars, times in seconds."""
 
     read: int = 0
-    """Rows of the input read so far."""
+    """Rows of the input that the last run has read so far. A run that records no result keeps this count and `left` of an
+    earlier one that read more."""
     done: int = 0
     failed: int = 0
     """Failed permanently, including responses that do not match the schema."""

@@ -15,6 +15,7 @@ from returns.result import Failure, Result, Success
 
 from victor_fp.core.faults import Fault, InvalidRequest
 from victor_fp.core.json import Json, NotJson, decode_flawed_json, decode_json, encode_json
+from victor_fp.core.options import ResponseFormat, read_format_class
 from victor_fp.core.request_building.inputs import read_messages, read_tools
 from victor_fp.core.result import outcome
 from victor_fp.core.types import Message, ToolDefinition
@@ -427,6 +428,8 @@ def _encode_other(value: Any) -> Any:
         return value.model_json_schema()
     if isinstance(value, type) and issubclass(value, msgspec.Struct):
         return msgspec.json.schema(value)
+    if isinstance(value, type) and isinstance(described := read_format_class(value), ResponseFormat):
+        return described.schema
     if isinstance(value, Mapping):
         return dict(value)
     raise TypeError(f"{type(value).__name__} cannot be part of a row")

@@ -38,8 +38,9 @@ def fit_value(shape: inspect.Type, value: object) -> object:
             return _fit_union(shape, value)
         case inspect.ListType():
             if not isinstance(value, list):
-                return IRREPARABLE
-            items = [fit_value(shape.item_type, inner) for inner in value]
+                only = _fit_item(shape.item_type, value) if _list_structs(shape.item_type) else IRREPARABLE
+                return [only] if isinstance(only, dict) and only else IRREPARABLE
+            items = [_fit_item(shape.item_type, inner) for inner in value]
             if isinstance(shape.item_type, inspect.IntType | inspect.FloatType) and IRREPARABLE in items:
                 return IRREPARABLE
             return [item for item in items if item is not IRREPARABLE]
@@ -50,6 +51,22 @@ def fit_value(shape: inspect.Type, value: object) -> object:
             return {key: inner for key, inner in entries if inner is not IRREPARABLE}
         case _:
             return value if _is(shape, value) else _respell(shape, value)
+
+
+def _fit_item(shape: inspect.Type, value: object) -> object:
+    """Repair an item of a list; a text in a list of blocks becomes the block that has texts."""
+    if isinstance(value, str):
+        for option in _list_structs(shape):
+            is_block = option.tag is None or str(option.tag).endswith("text")
+            if is_block and any(field.encode_name == "text" for field in option.fields):
+                return _fit_struct(option, {"text": value})
+    return fit_value(shape, value)
+
+
+def _list_structs(shape: inspect.Type) -> list[inspect.StructType]:
+    """Return the structs among the types of a value."""
+    options = shape.types if isinstance(shape, inspect.UnionType) else (shape,)
+    return [option for option in options if isinstance(option, inspect.StructType)]
 
 
 def _fit_struct(shape: inspect.StructType, value: object) -> object:
@@ -70,11 +87,11 @@ def _fit_struct(shape: inspect.StructType, value: object) -> object:
 def _fit_union(shape: inspect.UnionType, value: object) -> object:
     if any(_is(option, value) for option in shape.types):
         return value
-    if isinstance(value, dict):
-        structs = [option for option in shape.types if isinstance(option, inspect.StructType)]
-        if len(structs) > 1 and structs[0].tag_field is not None:
-            return _fit_variant(structs[0].tag_field, {option.tag: option for option in structs}, value)
-    for option in shape.types:
+    structs = _list_structs(shape)
+    if isinstance(value, dict) and len(structs) > 1 and structs[0].tag_field is not None:
+        return _fit_variant(structs[0].tag_field, {option.tag: option for option in structs}, value)
+    # A list accepts a single item too, so it comes last.
+    for option in sorted(shape.types, key=lambda one: isinstance(one, inspect.ListType)):
         fitted = fit_value(option, value)
         if fitted is not IRREPARABLE:
             return fitted

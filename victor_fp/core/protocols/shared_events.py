@@ -35,7 +35,7 @@ def is_error_object(value: Mapping[str, Json]) -> bool:
     if "type" in value:
         return False
     return bool(value.get("detail")) or (
-        isinstance(value.get("message"), str) and bool({"code", "status"} & value.keys())
+        isinstance(value.get("message"), str) and (len(value) == 1 or bool({"code", "status"} & value.keys()))
     )
 
 

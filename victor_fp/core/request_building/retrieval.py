@@ -21,7 +21,7 @@ BYTES_PER_TOKEN = 2
 """UTF-8 bytes per token, as an upper bound for token counts: common tokenizers produce fewer tokens for any text except random
 data."""
 
-_CALL_OPTIONS = frozenset({"timeout", "deadline", "priority"})
+_CALL_OPTIONS = frozenset({"timeout", "deadline", "max_retries", "priority"})
 
 
 def build_embedding_request(

@@ -32,6 +32,8 @@ class EmbedOptions(TypedDict, total=False):
     """Seconds for one attempt."""
     deadline: float
     """Seconds in total: queue, attempts, backoff, fallbacks, all requests of a long list of texts."""
+    max_retries: int
+    """Maximum number of retries; it can lower the provider's limit, not raise it."""
     on_unsupported: OnUnsupported
     """Fail on unsupported options (the default), or omit them and list them in `metadata["adjustments"]`."""
 
@@ -45,6 +47,7 @@ class RerankOptions(TypedDict, total=False):
     extra_headers: Mapping[str, str]
     timeout: float
     deadline: float
+    max_retries: int
     on_unsupported: OnUnsupported
 
 

@@ -3,8 +3,8 @@
     result = await provider.chat_result(messages, model=model, response_format=Person)
     structured(result, Person)                              # Result[Person, Fault]
 
-The format is a pydantic model, a msgspec Struct or a JSON Schema (draft 2020-12). The text may be JSON, a fenced code
-block, or JSON surrounded by other text.
+The format is a pydantic model, a msgspec Struct, a dataclass, a TypedDict or a JSON Schema (draft 2020-12). The text may
+be JSON, a fenced code block, or JSON surrounded by other text.
 """
 
 from __future__ import annotations
@@ -14,22 +14,23 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, TypeAlias, TypeVar, overload
 
 import msgspec
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, TypeAdapter, ValidationError
+from pydantic.dataclasses import is_pydantic_dataclass
 from returns.result import Failure, Result, Success
 
 from victor_fp.core.faults import ContentRefused, Fault, InvalidRequest, InvalidResponse, Partial
 from victor_fp.core.json import Json, NotJson, decode_lenient_json, encode_json
-from victor_fp.core.options import ResponseFormat
+from victor_fp.core.options import FORMATS, ResponseFormat, is_format_class, read_format_class
 from victor_fp.core.result import outcome
 from victor_fp.core.schemas.validation import MISSING, SchemaError, compile_schema, render_path
 from victor_fp.core.types import CompletionResponse, Message, StreamChunk
 
-T = TypeVar("T", bound="BaseModel | msgspec.Struct")
+T = TypeVar("T")
 StructuredInput: TypeAlias = (
     "CompletionResponse | StreamChunk | Result[CompletionResponse, Fault] | Result[StreamChunk, Fault]"
 )
 """A response, the final chunk of a stream, or a result of either."""
-ResponseForm: TypeAlias = "type[BaseModel | msgspec.Struct] | Mapping[str, Any]"
+ResponseForm: TypeAlias = "type[object] | Mapping[str, Any]"
 Check: TypeAlias = "Callable[[Json], Result[Any, Sequence[SchemaError]]]"
 
 _FENCE = "```"
@@ -75,7 +76,8 @@ def repair_messages(
     `fault` is what `structured(response, form)` returned.
     """
     turn = () if not response.content.strip() else (Message(role="assistant", content=response.content),)
-    schema = encode_json(_unwrap_schema(form) if isinstance(form, Mapping) else _build_json_schema(form)).decode()
+    described = _unwrap_schema(form) if isinstance(form, Mapping) else read_format_class(form)
+    schema = encode_json(described.schema if isinstance(described, ResponseFormat) else described).decode()
     correction = (
         f"That answer cannot be used: {fault.message}.\n"
         "Answer again with one JSON value and nothing else. It must match this JSON Schema:\n"
@@ -97,7 +99,7 @@ def read_form(response_format: object) -> ResponseForm | None:
             return {"type": "object"}
         case {"type": "text", **rest} if not rest:
             return None
-        case type() if issubclass(response_format, BaseModel | msgspec.Struct):
+        case type() if is_format_class(response_format):
             return response_format
         case Mapping():
             return response_format
@@ -106,7 +108,11 @@ def read_form(response_format: object) -> ResponseForm | None:
 
 
 def find_form_problem(form: ResponseForm) -> str | None:
-    """Return why responses cannot be validated against a form; None if they can."""
+    """Return why responses cannot be requested in a form and validated against it; None if they can."""
+    given: object = form
+    if isinstance(given, type):
+        described = read_format_class(given)
+        return described if isinstance(described, str) else None
     match outcome(_build_check(form)):
         case Failure(reason):
             return str(reason)
@@ -177,7 +183,7 @@ def _build_check(form: ResponseForm) -> Result[Check, str]:
         )
     given: object = form
     if given is None or isinstance(given, str | bytes | int | float):
-        return Failure(f"expected a pydantic model, a msgspec Struct or a JSON Schema, got {form!r:.60}")
+        return Failure(f"expected {FORMATS}, got {form!r:.60}")
     return Success(lambda value: _convert_value(value, form))
 
 
@@ -185,13 +191,15 @@ def _match_schema(value: Json, errors: Sequence[SchemaError]) -> Result[Any, Seq
     return Failure(errors) if errors else Success(value)
 
 
-def _convert_value(value: Json, form: type[BaseModel | msgspec.Struct]) -> Result[Any, Sequence[SchemaError]]:
+def _convert_value(value: Json, form: type[object]) -> Result[Any, Sequence[SchemaError]]:
     try:
         # Generic types, which msgspec supports, are not classes.
         kind: object = form
         if isinstance(kind, type) and issubclass(kind, BaseModel):
             # From JSON, so that dates, bytes and enums are accepted in their JSON form.
             return Success(kind.model_validate_json(encode_json(value)))
+        if is_pydantic_dataclass(form):
+            return Success(TypeAdapter(form).validate_json(encode_json(value)))
         return Success(msgspec.convert(value, form))
     except ValidationError as error:
         return Failure([SchemaError(render_path(one["loc"]), one["msg"]) for one in error.errors(include_url=False)])
@@ -207,10 +215,6 @@ def _unwrap_schema(form: Mapping[str, Any]) -> Mapping[str, Any]:
     wrapped = form.get("json_schema")
     inner = wrapped.get("schema") if form.get("type") == "json_schema" and isinstance(wrapped, Mapping) else None
     return inner if isinstance(inner, Mapping) else form
-
-
-def _build_json_schema(form: type[BaseModel | msgspec.Struct]) -> Mapping[str, Any]:
-    return form.model_json_schema() if issubclass(form, BaseModel) else msgspec.json.schema(form)
 
 
 def _explain_missing(response: CompletionResponse) -> str:

@@ -14,7 +14,7 @@ import msgspec
 from returns.result import Failure, Result, Success
 
 from victor_fp.core.batching.matching import ResultMatching
-from victor_fp.core.batching.polling import is_overdue
+from victor_fp.core.batching.polling import end_expired, is_overdue
 from victor_fp.core.batching.types import BatchHandle, BatchItem, BatchResult, BatchStatus, ItemContext, merge_contexts
 from victor_fp.core.faults import Fault, InvalidRequest
 from victor_fp.core.protocols import Codec
@@ -123,7 +123,10 @@ class BatchClient(msgspec.Struct, frozen=True, kw_only=True):
         return listed.map(lambda statuses: next((one.handle for one in statuses if one.handle.token == token), None))
 
     async def status(self, handle: BatchHandle) -> Result[BatchStatus, Fault]:
-        """Return the status of a batch."""
+        """Return the status of a batch; one that has expired silently has ended."""
+        return (await self._read_status(handle)).map(lambda status: end_expired(status, time()))
+
+    async def _read_status(self, handle: BatchHandle) -> Result[BatchStatus, Fault]:
         return await self._run_exchange(self.batch.status(handle), partial(self.batch.read_status, handle))
 
     async def cancel(self, handle: BatchHandle) -> Result[BatchStatus, Fault]:
@@ -131,7 +134,7 @@ class BatchClient(msgspec.Struct, frozen=True, kw_only=True):
         if self.batch.cancel is None:
             message = f"batches of {handle.provider} cannot be cancelled"
             return Failure(InvalidRequest(provider=handle.provider, message=message))
-        found = await self.status(handle)
+        found = await self._read_status(handle)
         match outcome(found):
             case Success(status):
                 if status.is_final:
@@ -157,7 +160,7 @@ class BatchClient(msgspec.Struct, frozen=True, kw_only=True):
             match outcome(sent):
                 case Success((page, following)):
                     for status in page:
-                        statuses.setdefault(status.handle.id, status)
+                        statuses.setdefault(status.handle.id, end_expired(status, time()))
                 case Failure(fault):
                     return Failure(fault)
             if following is None or following == cursor or len(statuses) >= limit:

@@ -125,6 +125,8 @@ class Ledger:
         """Number of rows that this run has read from the input; written with the next commit."""
         self.finished = 0
         """Number of these rows with a final result, from this run or an earlier one."""
+        self._has_results = False
+        """Whether this run has written the result of a row."""
         self.on_commit: Callable[[Sequence[Any], Fault | None], None] = _ignore
         """Called after each commit with the outcomes of its rows, and with the fault if it failed."""
         self.is_cancelled = False
@@ -186,6 +188,7 @@ class Ledger:
                 return Failure(fault)
             case Success(number):
                 self.run, self.read, self.finished, self.is_cancelled = number, 0, 0, False
+                self._has_results = False
                 return Success(None)
 
     async def end_run(self) -> None:
@@ -328,13 +331,21 @@ class Ledger:
                     for value in msgspec.structs.astuple(row)
                 ]
                 self._connection.execute(_insert_statement(len(group)), [*shared, *values])
-            self._save_progress(count)
+            self._save_progress(count, has_results=True)
             cancelled = self._connection.execute("SELECT value FROM meta WHERE name = 'cancelled'").fetchone()
             self.is_cancelled = cancelled is not None and cancelled[0] == str(self.run)
         self.finished += count
+        self._has_results = True
 
-    def _save_progress(self, more: int = 0) -> None:
-        """Write the counts; `more` rows are finished by this transaction."""
+    def _save_progress(self, more: int = 0, *, has_results: bool = False) -> None:
+        """Write the counts; `more` rows are finished by this transaction.
+
+        Without the result of a row, the counts of an earlier run that read more rows stay: this run may be refused or stopped.
+        """
+        if not (has_results or self._has_results):
+            query = "SELECT 1 FROM meta WHERE name = 'read' AND CAST(value AS INTEGER) > ?"
+            if self._connection.execute(query, (self.read,)).fetchone() is not None:
+                return
         values = (str(self.read), str(self.finished + more))
         self._connection.execute("INSERT OR REPLACE INTO meta VALUES ('read', ?), ('finished', ?)", values)
 
@@ -368,8 +379,7 @@ def _begin_run(connection: sqlite3.Connection) -> int:
     """Start a run and return its number."""
     found = connection.execute("SELECT value FROM meta WHERE name = 'run'").fetchone()
     run = 1 if found is None else int(found[0]) + 1
-    values = [("run", str(run)), ("read", "0"), ("finished", "0")]
-    connection.executemany("INSERT OR REPLACE INTO meta VALUES (?, ?)", values)
+    connection.execute("INSERT OR REPLACE INTO meta VALUES ('run', ?)", (str(run),))
     return run
 
 

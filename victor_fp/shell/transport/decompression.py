@@ -7,6 +7,7 @@ is read.
 
 from __future__ import annotations
 
+import codecs
 import zlib
 from collections.abc import Iterator
 
@@ -21,7 +22,7 @@ _FORMATS = {"gzip": (GZIP,), "x-gzip": (GZIP,), "deflate": (ZLIB, RAW)}
 
 
 class DecodingError(ValueError):
-    """The body does not match its Content-Encoding, or was compressed more than once."""
+    """The body does not match its Content-Encoding, was compressed more than once, or has an unknown coding."""
 
 
 class IncompleteBodyError(ValueError):
@@ -69,12 +70,34 @@ class Decompressor:
             raise IncompleteBodyError("compressed body is truncated")
 
 
+class UnknownCoding(Decompressor):
+    """Accepts a body with an unknown coding as long as it is text, since servers also declare codings that they do not use."""
+
+    __slots__ = ("_decoder", "_name")
+
+    def __init__(self, name: str) -> None:
+        super().__init__((RAW,))
+        self._name = name
+        self._decoder = codecs.getincrementaldecoder("utf-8")()
+
+    def feed(self, data: bytes) -> Iterator[bytes]:
+        """Yield the data unchanged. Raises DecodingError if it is not text."""
+        try:
+            self._decoder.decode(data)
+        except UnicodeDecodeError:
+            message = f"body has the content coding {self._name[:40]!r}, which was not requested"
+            raise DecodingError(message) from None
+        yield data
+
+
 def build_decompressor(encoding: str) -> Decompressor | None:
-    """Return the decompressor for a Content-Encoding; None if none is needed. Unknown codings are ignored."""
-    formats = [_FORMATS[name] for word in encoding.lower().split(",") if (name := word.strip()) in _FORMATS]
+    """Return the decompressor for a Content-Encoding; None if none is needed."""
+    names = [name for word in encoding.lower().split(",") if (name := word.strip())]
+    formats = [_FORMATS[name] for name in names if name in _FORMATS]
     match formats:
         case []:
-            return None
+            unknown = next((name for name in names if name != "identity"), None)
+            return None if unknown is None else UnknownCoding(unknown)
         case [one]:
             return Decompressor(one)
         case _:

@@ -83,6 +83,13 @@ _NOT_HTTP = frozenset(
         "LocalProtocolError",
     }
 )
+_TOO_LARGE = {
+    "Too many headers": "the response has more headers than the HTTP client accepts",
+    "Got more than": "a header or the status line of the response is longer than the HTTP client accepts",
+    "Receive buffer too long": "the headers of the response are longer than the HTTP client accepts",
+}
+"""Messages for texts of aiohttp and h11 about valid responses that exceed a limit; their texts quote the header."""
+_OTHER_LOOP = ("Event loop is closed", "different event loop", "different loop")
 _NOT_A_URL = frozenset({"InvalidURL", "InvalidUrlClientError", "NonHttpUrlClientError", "UnsupportedProtocol"})
 _TRANSPORTS = frozenset({"ClientError", "ConnectionError", "NetworkError", "TransportError"})
 """Base classes of the exceptions of httpx, aiohttp, requests and the system, for subclasses that are not known."""
@@ -105,6 +112,10 @@ def known_fault_from_error(error: BaseException, stage: Stage, timeout: float | 
         if isinstance(cause, OSError) and cause.errno == errno.ECONNREFUSED:
             is_proxy = any(type(outer).__name__ == "ClientProxyConnectionError" for outer in chain)
             return ConnectionFailed(message="connection refused by the proxy" if is_proxy else "connection refused")
+        if type(cause) is RuntimeError and any(text in str(cause) for text in _OTHER_LOOP):
+            # The request may have been sent on a connection whose response the other loop would read.
+            message = "the HTTP client was used in another event loop: create one client for each event loop"
+            return InvalidRequest(message=message, maybe_billed=True)
     for read in (_fault_from_client, _fault_from_system):
         for cause in chain:
             if (fault := read(type(cause).__name__, cause, stage, timeout)) is not None:
@@ -127,6 +138,9 @@ def _fault_from_client(name: str, cause: BaseException, stage: Stage, timeout: f
     if name in _CONNECTING:
         return ConnectionFailed(message=_describe(cause))
     if name in _NOT_HTTP or _is_malformed(name, str(cause)):
+        for text, message in _TOO_LARGE.items():
+            if text in str(cause):
+                return InvalidResponse(message=message, maybe_billed=True)
         return InvalidResponse(message=f"response is not valid HTTP: {_describe(cause)}", maybe_billed=True)
     if name in _CUT_SHORT:
         return _cut(stage, "connection was closed" if stage == "opening" else "response was truncated")

@@ -89,6 +89,9 @@ def test_effort_is_sent_in_the_vendor_field(provider: str, model: str, effort: s
         ("openai", "o3", "xhigh", "high"),
         ("openai", "gpt-5", "none", "minimal"),
         ("xai", "grok-3-mini", "medium", "low"),
+        ("xai", "grok-4.3", "xhigh", "high"),
+        ("xai", "grok-4.5", "none", "low"),
+        ("xai", "grok-4.6", "max", "xhigh"),
     ],
 )
 def test_an_effort_that_the_model_does_not_know_is_refused_or_becomes_the_nearest(

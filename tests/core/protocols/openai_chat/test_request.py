@@ -156,6 +156,7 @@ def test_an_option_whose_field_the_vendors_model_lacks_is_refused() -> None:
 
 REFUSABLE = {
     *EVERY_OPTION,
+    "store",
     *("name", "image", "image_url", "audio", "file", "file_url"),
     *("tool_choice:required", "tool_choice:named", "tool_choice:none"),
     *("response_format:json", "response_format:schema"),
@@ -190,6 +191,24 @@ def test_options_are_sent_in_the_vendor_fields() -> None:
     assert build_extra_fields("moonshot", user="u") == {"safety_identifier": "u"}
     assert build_extra_fields("together", logprobs=5) == {"logprobs": 5}
     assert build_body("groq", max_tokens=9)["max_completion_tokens"] == 9
+
+
+@pytest.mark.parametrize(
+    "provider", ["cerebras", "deepseek", "fireworks", "groq", "huggingface", "moonshot", "together", "xai"]
+)
+def test_a_vendor_without_stored_completions_rejects_their_storing(provider: str) -> None:
+    assert get_refusal(provider, store=True) == ("UnsupportedParameter", "store")
+    assert get_adjustments(provider, store=True) == {"store": "dropped"}
+    assert "store" not in build_body(provider, store=True, on_unsupported="adjust")
+    assert "store" not in build_body(provider, store=False)
+    assert build_body("openai", store=False)["store"] is False
+
+
+def test_the_service_tiers_of_xai() -> None:
+    assert build_extra_fields("xai", service_tier="priority") == {"service_tier": "priority"}
+    refused = build_request("xai", service_tier="flex")
+    assert isinstance(refused, UnsupportedParameter)
+    assert "accepts default and priority, not flex" in refused.message
 
 
 def test_too_many_stop_sequences() -> None:

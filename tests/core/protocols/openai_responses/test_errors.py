@@ -129,9 +129,10 @@ def test_an_error_in_any_of_its_forms(frame: bytes) -> None:
 def test_an_error_in_a_body_is_the_same_fault_as_its_event() -> None:
     whole = response(status="failed", error={"code": "rate_limit_exceeded", "message": "Slow down"})
     of_body = read_fault(200, whole)
-    of_stream = read_stream(encode_sse([{"type": "response.failed", "response": whole}]))
-    assert (of_body["fault"], of_body["message"], of_body["code"]) == (
-        of_stream["fault"],
-        of_stream["message"],
-        of_stream["code"],
-    )
+    for type_ in ("response.failed", "response.completed", "response.incomplete"):
+        of_stream = read_stream(encode_sse([{"type": type_, "response": whole}]))
+        assert (of_body["fault"], of_body["message"], of_body["code"]) == (
+            of_stream["fault"],
+            of_stream["message"],
+            of_stream["code"],
+        )

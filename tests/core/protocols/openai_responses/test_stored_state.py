@@ -12,8 +12,10 @@ from tests.core.protocols.openai_responses.answers import (
     build_message,
     build_text,
     call,
+    encode_sse,
     read,
     read_message,
+    read_stream,
     response,
 )
 from tests.core.protocols.openai_responses.requests import (
@@ -188,4 +190,12 @@ def test_a_body_says_whether_its_response_still_runs(status: str, progress: str)
 
 
 def test_a_cancelled_response_is_a_fault() -> None:
-    assert read({**response(build_message(build_text("Hal"))), "status": "cancelled"})["fault"] == "Cancelled"
+    cancelled = {**response(build_message(build_text("Hal"))), "status": "cancelled"}
+    assert read(cancelled)["fault"] == "Cancelled"
+    assert read_stream(encode_sse([{"type": "response.completed", "response": cancelled}]))["fault"] == "Cancelled"
+
+
+def test_the_final_event_has_precedence_over_an_earlier_status() -> None:
+    whole = {**response(build_message(build_text("Hal"))), "status": "in_progress"}
+    read_last = read_stream(encode_sse([{"type": "response.completed", "response": whole}]))
+    assert (read_last["content"], read_last["stop_reason"]) == ("Hal", "stop")

@@ -133,6 +133,8 @@ def test_log_probabilities() -> None:
 def test_the_service_tier() -> None:
     assert build_body(service_tier="flex")["service_tier"] == "flex"
     assert get_unsupported_parameter(provider="azure-responses", settings=AZURE, service_tier="flex") == "service_tier"
+    assert build_body(provider="xai-responses", service_tier="priority")["service_tier"] == "priority"
+    assert get_unsupported_parameter(provider="xai-responses", service_tier="flex") == "service_tier"
 
 
 def test_the_end_user() -> None:

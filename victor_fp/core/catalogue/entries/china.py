@@ -172,7 +172,9 @@ MOONSHOT = ProviderSpec(
     dialect=ChatDialect(
         request_model="moonshot",
         # Images are accepted only as data.
-        refuses=frozenset({"top_k", "reasoning_budget", "seed", "service_tier", "parallel_tool_calls", "image_url"}),
+        refuses=frozenset(
+            {"top_k", "reasoning_budget", "seed", "service_tier", "parallel_tool_calls", "image_url", "store"}
+        ),
         user_field="safety_identifier",
         models=KIMI_MODELS,
         tokens_field="max_completion_tokens",

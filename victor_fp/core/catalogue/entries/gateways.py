@@ -27,8 +27,13 @@ from victor_fp.core.catalogue.spec import (
     Supports,
     derive_entry,
 )
-from victor_fp.core.dialects.chat import ChatDialect
+from victor_fp.core.dialects.chat import ChatDialect, DialectCodes
+from victor_fp.core.dialects.responses import CODES as RESPONSES_CODES
 from victor_fp.core.dialects.responses import STORED_STATE_OPTIONS, ResponsesDialect
+from victor_fp.core.faults import QuotaExhausted
+
+OPENROUTER_CODES: DialectCodes = {"token_limit_exceeded": QuotaExhausted}
+"""A token budget of the account, such as that of its credits: https://openrouter.ai/docs/api-reference/errors"""
 
 OPENROUTER = ProviderSpec(
     name="openrouter",
@@ -44,6 +49,7 @@ OPENROUTER = ProviderSpec(
         omits_empty_turns=True,  # https://github.com/NousResearch/hermes-agent/issues/90614: upstream servers reject them
         result_parts=frozenset({"image", "audio", "file"}),  # its document: ChatToolMessage
         cache_marks="cache_control",
+        codes=OPENROUTER_CODES,
     ),
     embeddings=embeddings.OPENROUTER,
     reranking=reranking.OPENROUTER,
@@ -76,6 +82,7 @@ OPENROUTER_RESPONSES = derive_entry(
         encrypted_reasoning="always",
         reasoning_replay="any",
         cache_marks="breakpoint",
+        codes={**RESPONSES_CODES, **OPENROUTER_CODES},
     ),
     source="https://openrouter.ai/docs/api/api-reference/responses/create-responses",
     confidence="recorded",

@@ -30,7 +30,7 @@ from victor_fp.core.dialects.anthropic import AnthropicDialect
 from victor_fp.core.dialects.chat import ChatDialect
 from victor_fp.core.dialects.cohere import CohereDialect
 from victor_fp.core.dialects.mistral import MistralDialect
-from victor_fp.core.dialects.policies.chat import GROK_MODELS
+from victor_fp.core.dialects.policies.chat import GROK_EFFORTS, GROK_MODELS, GROK_TIERS
 from victor_fp.core.dialects.policies.claude import ClaudePolicy
 from victor_fp.core.dialects.responses import CODES, STORED_STATE_OPTIONS, UNSUPPORTED_OPTIONS, ResponsesDialect
 from victor_fp.core.dialects.schemas import ANY_SCHEMAS, XAI_SCHEMAS
@@ -43,7 +43,7 @@ DEEPSEEK = ProviderSpec(
     title="DeepSeek",
     dialect=ChatDialect(
         request_model="deepseek",
-        refuses=frozenset({"top_k", "reasoning_budget", "parallel_tool_calls", "service_tier", "user"}),
+        refuses=frozenset({"top_k", "reasoning_budget", "parallel_tool_calls", "service_tier", "user", "store"}),
         stop_limit=16,
         # https://api-docs.deepseek.com/guides/thinking_mode: a switch, and since V4 also an effort.
         effort_form="thinking_and_effort",
@@ -121,7 +121,9 @@ XAI = ProviderSpec(
     title="xAI",
     aliases=("grok",),
     dialect=ChatDialect(
-        refuses=frozenset({"top_k", "reasoning_budget", "service_tier"}),
+        refuses=frozenset({"top_k", "reasoning_budget", "store"}),
+        service_tiers=GROK_TIERS,
+        efforts=GROK_EFFORTS,
         models=GROK_MODELS,
         developer_role="system",
         schemas=XAI_SCHEMAS,
@@ -144,9 +146,11 @@ XAI_RESPONSES = derive_entry(
     "responses",
     ResponsesDialect(
         request_model="xai",
-        # https://docs.x.ai/developers/rest-api-reference: service_tier is accepted and ignored, results are text.
-        refuses=_NAMELESS | {"service_tier", "background"},
+        # https://docs.x.ai/developers/rest-api-reference: results are text.
+        refuses=_NAMELESS | {"background"},
         result_parts=frozenset(),
+        service_tiers=GROK_TIERS,
+        efforts=GROK_EFFORTS,
         models=GROK_MODELS,
         min_output_tokens=1,
         logprobs_as="switch",

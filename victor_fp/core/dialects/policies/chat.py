@@ -68,6 +68,10 @@ OPENAI_MODELS = (
 )
 
 _GROK_THINKING = frozenset({"presence_penalty", "frequency_penalty", "stop"})
+GROK_EFFORTS = ("none", "low", "medium", "high", "xhigh")
+"""The values of reasoning_effort; models accept some of them. From xAI's SDK."""
+GROK_TIERS = ("default", "priority")
+"""https://docs.x.ai/developers/advanced-api-usage/priority-processing: in Chat Completions and Responses."""
 # https://docs.x.ai/docs/guides/reasoning: parameters rejected by reasoning models, and models that accept an effort.
 GROK_MODELS = (
     ModelPolicy(pattern="*non-reasoning*", refuses=frozenset({"reasoning_effort"}), reasons=False),
@@ -76,6 +80,8 @@ GROK_MODELS = (
     ModelPolicy(pattern="grok-4", refuses=_GROK_THINKING | {"reasoning_effort"}, reasons=True),
     ModelPolicy(pattern="grok-4-*", refuses=_GROK_THINKING | {"reasoning_effort"}, reasons=True),
     ModelPolicy(pattern="grok-code*", refuses=_GROK_THINKING | {"reasoning_effort"}, reasons=True),
+    ModelPolicy(pattern="grok-4.3*", refuses=_GROK_THINKING, efforts=("none", "low", "medium", "high")),
+    ModelPolicy(pattern="grok-4.5*", refuses=_GROK_THINKING, efforts=("low", "medium", "high")),
     ModelPolicy(pattern="grok-4.*", refuses=_GROK_THINKING, reasons=True),
 )
 

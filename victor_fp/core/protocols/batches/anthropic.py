@@ -12,7 +12,7 @@ from victor_fp_wire.anthropic_batches import request as sent
 from victor_fp_wire.anthropic_batches import response as received
 from victor_fp_wire.anthropic_batches.operations import CancelBatch, CreateBatch, GetBatch, ListBatches, ReadResults
 
-from victor_fp.core.batching.reading import encode_body, parse_time
+from victor_fp.core.batching.reading import encode_body, parse_end, parse_time
 from victor_fp.core.batching.types import (
     BatchCounts,
     BatchHandle,
@@ -126,7 +126,7 @@ def _read_status(bound: BatchEndpoint, handle: BatchHandle, batch: received.Batc
             failed=None if total is None else sum(part or 0 for part in parts[2:]),
         ),
         created_at=created,
-        ends_at=parse_time(batch.expires_at),
+        ends_at=parse_end(batch.expires_at),
         results_expire_at=bound.compute_expiry(created),
         sources=(batch.id or handle.id,) if batch.results_url is not None else (),
     )

@@ -23,7 +23,7 @@ from victor_fp_wire.bedrock_batches.operations import (
     WriteRecords,
 )
 
-from victor_fp.core.batching.reading import cut_last_segment, encode_body, parse_time
+from victor_fp.core.batching.reading import cut_last_segment, encode_body, parse_end, parse_time
 from victor_fp.core.batching.types import (
     RESULT_STATES,
     BatchCounts,
@@ -246,7 +246,7 @@ def _read_status(handle: BatchHandle, job: received.Job) -> BatchStatus:
             total=job.total_record_count, succeeded=job.success_record_count, failed=job.error_record_count
         ),
         created_at=parse_time(job.submit_time),
-        ends_at=parse_time(job.job_expiration_time),
+        ends_at=parse_end(job.job_expiration_time),
         sources=(f"{folder.rstrip('/')}/{cut_last_segment(identifier)}/",) if folder and state in RESULT_STATES else (),
         errors=(job.message,) if job.message else (),
     )

@@ -15,7 +15,7 @@ from victor_fp.core.result import outcome
 from victor_fp.core.types import DEFAULT_MAX_TOKENS, DEFAULT_TEMPERATURE
 from victor_fp.core.usage.token_estimates import ANSWER, estimate_tokens
 
-LIVE_ONLY = frozenset({"timeout", "deadline", "priority"})
+LIVE_ONLY = frozenset({"timeout", "deadline", "max_retries", "priority"})
 """Options of a call that do not affect its request."""
 HEADERS = Adjustment(parameter="extra_headers", reason="requests of a batch have no headers of their own")
 

@@ -27,7 +27,7 @@ from victor_fp_wire.fireworks_batches.operations import (
 )
 
 from victor_fp.core.batching.multipart import encode_form
-from victor_fp.core.batching.reading import cut_last_segment, encode_body, parse_time
+from victor_fp.core.batching.reading import cut_last_segment, encode_body, parse_end, parse_time
 from victor_fp.core.batching.types import (
     RESULT_STATES,
     BatchCounts,
@@ -263,7 +263,7 @@ def _read_status(bound: AccountEndpoint, handle: BatchHandle, job: received.Job)
             failed=progress.failed_requests,
         ),
         created_at=created,
-        ends_at=parse_time(job.expire_time),
+        ends_at=parse_end(job.expire_time),
         results_expire_at=bound.compute_expiry(created),
         sources=(output,) if output and has_results else (),
         errors=(status.message,) if status.message and state == "failed" else (),

@@ -22,7 +22,7 @@ from victor_fp_wire.openai_batches.operations import (
 )
 
 from victor_fp.core.batching.multipart import encode_form
-from victor_fp.core.batching.reading import describe_error, parse_time
+from victor_fp.core.batching.reading import describe_error, parse_end, parse_time
 from victor_fp.core.batching.types import (
     BatchCounts,
     BatchHandle,
@@ -228,7 +228,7 @@ def _read_status(bound: FileEndpoint, handle: BatchHandle, batch: received.Batch
         vendor_state=batch.status or "",
         counts=counts,
         created_at=created,
-        ends_at=parse_time(batch.expires_at) or parse_time(batch.job_deadline) or bound.compute_end(created),
+        ends_at=parse_end(batch.expires_at) or parse_end(batch.job_deadline) or bound.compute_end(created),
         results_expire_at=bound.compute_expiry(created),
         sources=tuple(source for source in (batch.output_file_id, batch.error_file_id) if source),
         errors=tuple(filter(None, [*errors, batch.error or ""])),

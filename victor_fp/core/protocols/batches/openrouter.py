@@ -12,7 +12,7 @@ from victor_fp_wire.openrouter_batches import request as sent
 from victor_fp_wire.openrouter_batches import response as received
 from victor_fp_wire.openrouter_batches.operations import CreateBatch, GetBatch, ListBatches
 
-from victor_fp.core.batching.reading import parse_time
+from victor_fp.core.batching.reading import parse_end, parse_time
 from victor_fp.core.batching.types import BatchCounts, BatchHandle, BatchItem, BatchStatus, ItemResult, make_item_id
 from victor_fp.core.dialects.batches import BatchSupport
 from victor_fp.core.dialects.chat import ChatDialect
@@ -111,7 +111,7 @@ def _read_status(bound: BatchEndpoint, handle: BatchHandle, batch: received.Batc
         vendor_state=batch.status or "",
         counts=BatchCounts(total=counts.total, succeeded=counts.completed, failed=counts.failed),
         created_at=created,
-        ends_at=parse_time(batch.expires_at) or bound.compute_end(created),
+        ends_at=parse_end(batch.expires_at) or bound.compute_end(created),
         results_expire_at=bound.compute_expiry(created),
         sources=(batch.id or "",) if batch.results else (),
         errors=(error.message,) if error is not None and error.message else (),

@@ -19,7 +19,7 @@ from victor_fp_wire.xai_batches.operations import (
     ReadResults,
 )
 
-from victor_fp.core.batching.reading import encode_body, parse_time
+from victor_fp.core.batching.reading import encode_body, parse_end, parse_time
 from victor_fp.core.batching.splitting import ENVELOPE
 from victor_fp.core.batching.types import (
     BatchCounts,
@@ -170,7 +170,8 @@ def _read_status(bound: BatchEndpoint, handle: BatchHandle, batch: received.Batc
         state=_read_state(batch, expected),
         counts=BatchCounts(total=counters.num_requests, succeeded=counters.num_success, failed=failed),
         created_at=created,
-        ends_at=parse_time(batch.expire_time) or parse_time(batch.expires_at),
+        ends_at=parse_end(batch.expire_time) or parse_end(batch.expires_at),
+        expires_silently=True,
         results_expire_at=bound.compute_expiry(created),
         sources=(batch.batch_id or "",) if counters.num_success or failed else (),
         errors=(batch.cancel_by_xai_message,) if batch.cancel_by_xai_message else (),

@@ -164,6 +164,9 @@ class ConverseEvents(msgspec.Struct, frozen=True, kw_only=True):
         index, delta = event.content_block_index, event.delta or ContentBlockDelta()
         deltas: list[Delta] = []
         block = self.blocks.get(index) or _EMPTY
+        thought = delta.reasoning_content
+        if block.kind and (delta.text is not None or (thought is not None and thought.text is not None)):
+            block = _EMPTY  # an unknown kind of start, but the content is text
         if block.kind:
             held = (block.held, _read_piece(block.kind, frame.data))
             return self._with(index, msgspec.structs.replace(block, held=held)), deltas
@@ -178,9 +181,9 @@ class ConverseEvents(msgspec.Struct, frozen=True, kw_only=True):
         elif delta.tool_use is not None:
             if delta.tool_use.input:
                 deltas.append(ToolCallArguments(index=index or 0, text=delta.tool_use.input))
-        elif delta.reasoning_content is not None:
-            block, thought = _read_reasoning(block, delta.reasoning_content)
-            deltas += thought
+        elif thought is not None:
+            block, more = _read_reasoning(block, thought)
+            deltas += more
         elif delta.citation is not None:
             block = msgspec.structs.replace(block, citations=(block.citations, delta.citation))
         return self._with(index, block), deltas

@@ -11,7 +11,7 @@ from victor_fp.core.classification.classifier import classify_error
 from victor_fp.core.classification.details import ErrorDetails, read_body, read_details, read_seconds
 from victor_fp.core.classification.families import GOOGLE_FAMILY
 from victor_fp.core.faults import Fault, QuotaExhausted
-from victor_fp.core.json import NotJson, Undecodable, WireDecoder, decode_json_object, decode_lenient_json
+from victor_fp.core.json import NotJson, Undecodable, WireDecoder, decode_lenient_json
 from victor_fp.core.protocols.shared_events import is_error_object, may_be_error
 from victor_fp.core.requests import Endpoint
 
@@ -38,9 +38,10 @@ def find_status(body: bytes) -> Status | None:
 
 
 def is_error(data: bytes) -> bool:
-    """Return whether a body or an event without content is an error in another form than Google's."""
-    value = decode_json_object(data) if may_be_error(data) else NotJson("")
-    return not isinstance(value, NotJson) and is_error_object(value)
+    """Return whether a body or an event without content is an error in another form than Google's; it may be in an array."""
+    value = decode_lenient_json(data) if may_be_error(data) else None
+    found = value[0] if isinstance(value, list) and value else value
+    return isinstance(found, dict) and is_error_object(found)
 
 
 def fault_from_error(endpoint: Endpoint, error: Status | None, body: bytes, *, model: str | None = None) -> Fault:

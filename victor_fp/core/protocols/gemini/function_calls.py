@@ -7,7 +7,14 @@ import re
 import msgspec
 from victor_fp_wire.gemini.response import FunctionCall, PartialArg
 
-from victor_fp.core.deltas import Delta, ErrorReported, StateReported, ToolCallArgumentSet, ToolCallStarted
+from victor_fp.core.deltas import (
+    Delta,
+    ErrorReported,
+    StateReported,
+    ToolCallArguments,
+    ToolCallArgumentSet,
+    ToolCallStarted,
+)
 from victor_fp.core.faults import InvalidResponse
 from victor_fp.core.json import Json, JsonScalar, encode_flawed_json
 from victor_fp.core.streaming.tool_call_drafts import make_id
@@ -42,15 +49,18 @@ def read_call(
     deltas: list[Delta] = []
     if call.name:
         progress = CallProgress(progress.count + 1, call.id or _make_id(seed, call, progress.count))
-        deltas.append(
-            ToolCallStarted(
-                index=progress.count - 1,
-                id=progress.newest,
-                name=call.name,
-                arguments=call.args if call.args is not None or call.will_continue else {},
-                state=_build_state(call.id, signature),
-            )
+        text = call.args if isinstance(call.args, str) else None
+        arguments = None if isinstance(call.args, str) else call.args
+        started = ToolCallStarted(
+            index=progress.count - 1,
+            id=progress.newest,
+            name=call.name,
+            arguments={} if call.args is None and not call.will_continue else arguments,
+            state=_build_state(call.id, signature),
         )
+        deltas.append(started)
+        if text:
+            deltas.append(ToolCallArguments(index=started.index, id=started.id, text=text))
     elif signature and progress.count:
         deltas.append(StateReported({"thoughtSignature": signature}))
     if call.partial_args:

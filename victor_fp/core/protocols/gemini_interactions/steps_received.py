@@ -73,9 +73,12 @@ def begin_step(index: int, step: Step, seed: str) -> tuple[OpenStep, list[Delta]
                 index=index,
                 id=call_id,
                 name=step.name or "",
-                arguments=step.arguments or None,  # an empty object if the arguments are streamed
+                # An empty object if the arguments are streamed.
+                arguments=None if isinstance(step.arguments, str) else step.arguments or None,
                 state={"signature": step.signature} if step.signature else None,
             )
+            if isinstance(step.arguments, str) and step.arguments:
+                return state, [started, ToolCallArguments(index=index, id=call_id, text=step.arguments)]
             return state, [started]
         case UnknownType():
             return OpenStep(index=index, kind=str(step.raw.get("type") or ""), raw=(None, step.raw)), []

@@ -47,7 +47,7 @@ def build_rules(endpoint: Endpoint, dialect: MistralDialect) -> Rules:
         result_parts=dialect.result_parts,
         efforts=dialect.efforts,
         max_temperature=dialect.max_temperature,
-        service_tiers=dialect.tiers,
+        service_tiers=dialect.service_tiers,
     )
 
 

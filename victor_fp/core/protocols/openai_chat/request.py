@@ -77,7 +77,7 @@ def _build_body(
     rules: ChatRules, request: ChatRequest, *, names_model: bool
 ) -> tuple[wire.ChatCompletionRequest, tuple[Adjustment, ...]]:
     """Build the body and list the unsupported options."""
-    dialect = rules.dialect
+    dialect, store = rules.dialect, request.options.store
     accepted, in_messages = accept_messages(rules, request.messages)
     with_tools = bool(request.tools) or any(message.tool_calls for message in accepted)
     options = accept_options(rules, request, TOKENS_FIELDS)
@@ -113,7 +113,7 @@ def _build_body(
         tool_choice=tool_use.choice if tool_use.named is UNSET else _build_named_choice(tool_use.named),
         parallel_tool_calls=tool_use.parallel,
         response_format=UNSET if answer_format is None else _build_format(answer_format),
-        store=UNSET if request.options.store is None else request.options.store,
+        store=UNSET if store is None or rules.is_refused("store") else store,
         stream=True if request.stream else UNSET,
         stream_options=WITH_USAGE if request.stream and dialect.stream_usage else UNSET,
     )
@@ -127,6 +127,7 @@ def _build_body(
         *tool_use.adjustments,
         *in_format,
         *in_fields,
+        *([rules.build_refusal("store")] if store and rules.is_refused("store") else []),
     )
     return body, unsupported
 

@@ -34,6 +34,7 @@ def build_rules(endpoint: Endpoint, dialect: ChatDialect) -> ChatRules:
         call_id_limit=dialect.call_id_limit,
         max_temperature=dialect.max_temperature,
         stop_limit=dialect.stop_limit,
+        service_tiers=dialect.service_tiers,
         effort_form=dialect.effort_form,
         tokens_field=dialect.tokens_field,
         reasoning_replay=dialect.reasoning_replay,

@@ -158,7 +158,8 @@ def _accept_further_options(rules: Rules, options: Options) -> AcceptedOptions:
         adjustments.append(Adjustment(parameter="stop", reason=reason, action="changed"))
     tier = _accept(rules, "service_tier", options.service_tier)
     if tier is not UNSET and rules.service_tiers is not None and tier not in rules.service_tiers:
-        adjustments.append(rules.build_refusal("service_tier"))
+        reason = f"{rules.recipient} accepts {' and '.join(rules.service_tiers)}, not {tier}"
+        adjustments.append(Adjustment(parameter="service_tier", reason=reason))
         tier = UNSET
     count = _accept(rules, "logprobs", logprobs)
     return AcceptedOptions(

@@ -41,7 +41,7 @@ from victor_fp.core.json import Json, JsonObject, NotJson, Undecodable, decode_j
 from victor_fp.core.protocols.openai_family.errors import fault_from_error, has_known_code
 from victor_fp.core.protocols.openai_responses import item_state
 from victor_fp.core.protocols.openai_responses.item_state import OpenItems
-from victor_fp.core.protocols.openai_responses.response import emit_end, list_items, with_status
+from victor_fp.core.protocols.openai_responses.response import build_cancelled, emit_end, list_items, with_status
 from victor_fp.core.protocols.openai_responses.server_tools import find_custom_tools, separate_item, separate_items
 from victor_fp.core.protocols.operations import build_decoder
 from victor_fp.core.protocols.shared_events import FILLERS, is_error_object, read_error_text
@@ -162,6 +162,10 @@ class ResponseEvents(msgspec.Struct, frozen=True, kw_only=True):
         raw = _decode_object(frame).get("response")
         if event.response is None or not isinstance(raw, dict):
             return [Stopped("stop"), StreamEnded()]
+        if raw.get("error") or event.response.status == "failed":
+            return [ErrorReported(self._build_failed_fault(frame))]
+        if event.response.status == "cancelled":
+            return [ErrorReported(build_cancelled(self.endpoint, event.response))]
         status = "completed" if isinstance(event, ResponseCompletedEvent) else "incomplete"
         response = with_status(event.response, status)
         raw_items = list_items(raw)

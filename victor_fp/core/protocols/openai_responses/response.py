@@ -66,8 +66,7 @@ def read(endpoint: Endpoint, dialect: ResponsesDialect, body: bytes) -> Sequence
         message = f"the response has not finished: its status is {response.status}"
         return [ErrorReported(InvalidResponse(provider=endpoint.spec.name, model=response.model, message=message))]
     if response.status == "cancelled":
-        message = "the response was cancelled"
-        return [ErrorReported(Cancelled(provider=endpoint.spec.name, model=response.model, message=message))]
+        return [ErrorReported(build_cancelled(endpoint, response))]
     if response.output is None and response.status not in ENDED:
         if {"message", "detail", "code"} & raw.keys() or is_error_object(raw):
             return [ErrorReported(fault_from_error(endpoint, dialect, {"error": raw}))]
@@ -77,6 +76,12 @@ def read(endpoint: Endpoint, dialect: ResponsesDialect, body: bytes) -> Sequence
     output = separate_items(response.output or (), raw_items, find_custom_tools(dialect, raw))
     _, deltas = finish_response(OpenItems(), output, raw_items, response.id or "")
     return [*deltas, *emit_end(response, raw)]
+
+
+def build_cancelled(endpoint: Endpoint, response: Response) -> Cancelled:
+    """Build the fault of a cancelled response, in a body or in the last event of a stream."""
+    message = "the response was cancelled"
+    return Cancelled(provider=endpoint.spec.name, model=response.model, message=message)
 
 
 def list_items(raw: JsonObject) -> list[JsonObject]:
@@ -115,5 +120,9 @@ def build_stop(response: Response) -> Stopped:
 
 
 def with_status(response: Response, status: str) -> Response:
-    """Return the response with the status of its event if it has none."""
-    return response if response.status else msgspec.structs.replace(response, status=status)
+    """Return the response with the status of its event if it has none, or one from before its end."""
+    return (
+        response
+        if response.status and response.status not in UNFINISHED
+        else msgspec.structs.replace(response, status=status)
+    )

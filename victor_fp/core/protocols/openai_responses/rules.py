@@ -38,6 +38,7 @@ def build_rules(endpoint: Endpoint, dialect: ResponsesDialect) -> ResponseRules:
         cache_marks=dialect.cache_marks,
         call_id_limit=dialect.call_id_limit,
         min_output_tokens=dialect.min_output_tokens,
+        service_tiers=dialect.service_tiers,
     )
 
 

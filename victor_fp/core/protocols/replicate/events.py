@@ -11,6 +11,7 @@ from victor_fp.core.dialects.replicate import ReplicateDialect
 from victor_fp.core.framing import Frame
 from victor_fp.core.json import Json, decode_lenient_json
 from victor_fp.core.protocols.replicate.errors import fault_from_error, fault_from_status
+from victor_fp.core.protocols.shared_events import is_error_object
 from victor_fp.core.requests import Endpoint
 
 _PROBLEM_FIELDS = ("error", "detail", "title")
@@ -36,7 +37,9 @@ class PredictionEvents(msgspec.Struct, frozen=True):
                 case "" | "message":
                     # Without a name only a problem comes, such as that of a proxy in front of the stream.
                     value = _read_value(frame)
-                    if isinstance(value, Mapping) and any(value.get(name) for name in _PROBLEM_FIELDS):
+                    if isinstance(value, Mapping) and (
+                        is_error_object(value) or any(value.get(name) for name in _PROBLEM_FIELDS)
+                    ):
                         deltas.append(self._report_error(value))
                 case _:
                     pass
