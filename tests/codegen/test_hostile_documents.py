@@ -119,6 +119,20 @@ def test_a_reference_to_nothing_is_named(tmp_path: Path) -> None:
         compile_content(tmp_path, build_document(REFERENCES["property"]("#/components/schemas/Gone")))
 
 
+def test_a_body_that_refers_to_nothing_is_named(tmp_path: Path) -> None:
+    content = build_document({"$ref": "#/components/schemas/Gone"})
+    with pytest.raises(CodegenFailed, match=r"refers to '#/components/schemas/Gone', which does not exist"):
+        compile_content(tmp_path, content)
+
+
+def test_a_body_that_refers_into_a_component_is_compiled(tmp_path: Path) -> None:
+    inner = {"type": "object", "properties": {"inner": {"type": "string"}}}
+    content = build_document(
+        {"$ref": "#/components/schemas/A/properties/b"}, A={"type": "object", "properties": {"b": inner}}
+    )
+    assert "inner: str" in compile_content(tmp_path, content)
+
+
 def test_a_reference_to_another_part_of_the_document_is_followed(tmp_path: Path) -> None:
     inner = {"type": "object", "properties": {"deep": {"type": "string"}}}
     holder = {"type": "object", "properties": {"inner": inner}}

@@ -174,11 +174,15 @@ WINDOWLESS: dict[str, object] = {
     "mistral": {"id": "m"},
     "anthropic": {"id": "m"},
     "google": {"name": "models/m"},
+    "openrouter": {"data": [{"id": "m", "context_length": -1}]},
+    "cohere": {"name": "m", "context_length": -1},
 }
 
 
 @pytest.mark.parametrize("name", WINDOWLESS)
 async def test_a_window_that_the_vendor_did_not_name_is_not_discovered(name: str) -> None:
+    """A window that is not plausible counts as not reported."""
+
     async def answer_without_window(talk: Talk, _: Received) -> None:
         await talk.answer(WINDOWLESS[name])
 

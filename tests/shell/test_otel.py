@@ -21,6 +21,7 @@ from tests.loopback import Received, Talk, serving
 from tests.managed_shapes import answer_hello, build_fallback, create_managed, fail_with_500, hold_request, stream_hello
 from victor_fp.core.types import ImagePart, Message, TextPart
 from victor_fp.providers.factory import ManagedProvider
+from victor_fp.providers.registry import ProviderRegistry
 from victor_fp.shell.otel import CAPTURE, OtelObserver
 from victor_fp.shell.otel_messages import build_prompt
 from victor_fp.shell.otel_names import NAMES, Version
@@ -254,6 +255,57 @@ async def test_a_cancelled_call_is_marked(watched: Watched) -> None:
     for marked in (watched.get_attributes(), facts):
         assert marked["error.type"] == "Cancelled"
     assert watched.get_attributes()["victor_fp.outcome"] == "Cancelled"
+
+
+async def test_a_stream_that_is_cancelled_while_it_waits_is_marked(watched: Watched) -> None:
+    first_chunk = asyncio.Event()
+
+    async def hold_after_a_chunk(talk: Talk, _: Received) -> None:
+        await talk.send_head(content_type="text/event-stream")
+        await talk.send_event(shapes.build_chunk("a"))
+        await asyncio.sleep(60)
+
+    async def read_stream() -> None:
+        async for _ in one.stream(HI):
+            first_chunk.set()
+
+    async with serving(hold_after_a_chunk) as server, await create_provider(server.url, watched) as one:
+        task = asyncio.create_task(read_stream())
+        await first_chunk.wait()
+        task.cancel()
+        await asyncio.wait([task])
+    assert task.cancelled()
+    ((facts, _, _),) = watched.collect_metrics()["gen_ai.client.operation.duration"]
+    for marked in (watched.get_attributes(), facts):
+        assert marked["error.type"] == "Cancelled"
+
+
+async def test_observers_may_be_an_iterator(watched: Watched) -> None:
+    observers: Any = iter([watched.make_observer()])
+    async with serving(answer_hello) as server, await create_managed(server.url, observers=observers) as one:
+        await one.chat(HI)
+        await one.chat(HI)
+    assert len(watched.exporter.get_finished_spans()) == 2
+
+
+def test_a_single_observer_in_place_of_a_list_is_rejected() -> None:
+    single: Any = OtelObserver()
+    with pytest.raises(TypeError, match="not iterable"):
+        ProviderRegistry.create("vllm", observers=single)
+
+
+async def test_requests_about_models_are_not_chats(watched: Watched) -> None:
+    async def answer_list(talk: Talk, _: Received) -> None:
+        await talk.answer({"object": "list", "data": [{"id": "m"}]})
+
+    async with serving(answer_list) as server:
+        async with ProviderRegistry.create("vllm", base_url=server.url, observers=[watched.make_observer()]) as one:
+            assert [model.id for model in await one.list_models()] == ["m"]
+    assert watched.get_span().name == "list_models"
+    ((facts, _, _),) = watched.collect_metrics()["gen_ai.client.operation.duration"]
+    for attributes in (watched.get_attributes(), facts):
+        assert attributes["gen_ai.operation.name"] == "list_models"
+        assert "gen_ai.request.model" not in attributes
 
 
 async def test_the_newest_conventions_have_a_histogram_for_each_count(watched: Watched) -> None:

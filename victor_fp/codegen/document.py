@@ -253,9 +253,9 @@ def _name_targets(document: Document, schemas: Schemas, name: str) -> tuple[Sche
 
 
 def _name_root(schemas: Schemas, schema: SchemaNode, name: str) -> str:
-    """Return the component of a body, creating one for an inline body."""
+    """Return the component of a body, creating one for an inline body or a reference into a component."""
     existing = find_reference(schema)
-    if existing is not None:
+    if existing is not None and existing in schemas:
         return existing
     if schemas.get(name) == schema:
         return name

@@ -51,6 +51,7 @@ ENGINE_METHODS = tuple(name for kind in ("completion", "stream", "embedding", "r
 
 CAPABILITIES: Kind[ProviderRuntimeCapabilities] = Kind(
     name="capabilities",
+    operation="get_model",
     compile=lambda *_: Failure(InvalidRequest(message="capabilities are discovered by a method of the provider")),
     uses_breaker=False,
 )

@@ -84,14 +84,15 @@ class OtelObserver:
         attributes: dict[str, AttributeValue] = {
             names.operation: operation.operation,
             names.provider: self._name_vendor(operation.provider),
-            names.request_model: operation.model,
             **address,
             **self._describe_options(operation),
         }
+        if operation.model:  # a list of models has none
+            attributes[names.request_model] = operation.model
         if names.stream and spec.stream:
             attributes[names.stream] = True
         span = self._tracer.start_span(
-            f"{operation.operation} {operation.model}", kind=SpanKind.CLIENT, attributes=attributes
+            f"{operation.operation} {operation.model}".rstrip(), kind=SpanKind.CLIENT, attributes=attributes
         )
         if self.wants_content and spec.messages and span.is_recording():
             if names.system and (system := list_instructions(spec.messages)):
@@ -104,9 +105,10 @@ class OtelObserver:
         shared: dict[str, AttributeValue] = {
             names.operation: ending.operation,
             names.provider: self._name_vendor(sample.provider),
-            names.request_model: sample.model or "",
             **self._describe_address(ending.address),
         }
+        if sample.model:
+            shared[names.request_model] = sample.model
         if ending.answer is not None and ending.answer.model:
             shared[names.response_model] = ending.answer.model
         if sample.outcome not in {"ok", "left"}:

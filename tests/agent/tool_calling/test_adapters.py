@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
@@ -171,6 +172,7 @@ def test_invalid_entries_are_reported() -> None:
             {"name": "c", "arguments": [1]},
             {"name": "two words", "arguments": {}},
             {"arguments": {}},
+            *json.loads('["a", null]'),
         ],
         adapter.is_valid_tool_name,
     )
@@ -185,6 +187,8 @@ def test_invalid_entries_are_reported() -> None:
         "c: the arguments are not an object but list",
         "skipped a call of 'two words', which is not a valid name",
         "skipped a call without a name",
+        "skipped a call that is not an object but str",
+        "skipped a call that is not an object but NoneType",
     ]
 
 

@@ -23,6 +23,7 @@ from victor_fp.core.framing.aws import build_event_stream_framer
 from victor_fp.core.framing.json_array import build_json_array_framer
 from victor_fp.core.framing.ndjson import build_ndjson_framer
 from victor_fp.core.protocols import PROTOCOLS
+from victor_fp.core.protocols.ollama_chat.discovery import read_model
 from victor_fp.core.schemas.structured import structured
 from victor_fp.core.schemas.validation import compile_schema
 from victor_fp.core.streaming.think_tags import START
@@ -573,6 +574,20 @@ def _request_cells() -> Iterator[Cell]:
         yield Cell(f"request with tools in the prompt: {name}", in_words, 50)
 
 
+def _make_show_work(parameters: Callable[[int], str]) -> Make:
+    def make(size: int) -> Callable[[], object]:
+        body = json.dumps({"parameters": parameters(size)}).encode()
+        return lambda: read_model("m", body)
+
+    return make
+
+
+def _list_discovery_cells() -> Iterator[Cell]:
+    for name, unit in (("lines", "\n"), ("spaces", " "), ("names", "num_ctx "), ("tabs on lines", "\tnum_ctx\n")):
+        parameters = partial(str.__mul__, unit)
+        yield Cell(f"parameters of a model of Ollama: {name}", _make_show_work(parameters), 1000)
+
+
 CELLS: tuple[Cell, ...] = (
     *_list_framer_cells(),
     *(cell for protocol in PROTOCOLS for cell in _list_protocol_cells(protocol)),
@@ -581,4 +596,5 @@ CELLS: tuple[Cell, ...] = (
     *(cell for form in FORMATS for cell in _format_cells(form)),
     *_list_text_cells(),
     *_list_checker_cells(),
+    *_list_discovery_cells(),
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -152,6 +153,8 @@ REFUSED = [
     ("http://h h/hunter2", "is not a valid URL"),
     ("http://h\r\nx: hunter2/v1", "is not a valid URL"),
     ("://hunter2", "has the scheme ''"),
+    ("http://h/hunter2\udce9", "is not a valid URL"),
+    ("http://h\udce9/hunter2", "is not a valid URL"),
 ]
 
 
@@ -162,6 +165,35 @@ def test_unusable_urls_are_rejected_by_name(provider: str, base_url: str, reason
     assert re.match(r"base_url (is|has|holds)", fault.message)
     assert reason in fault.message or "hunter2" not in reason
     assert "hunter2" not in fault.message or "(hunter2)" in fault.message
+
+
+@pytest.mark.parametrize("provider", ["vertex", "bedrock", "azure"])
+def test_settings_that_are_not_text_are_rejected_by_name(provider: str) -> None:
+    settings: dict[str, object] = {"project": "p", "region": "eu", "endpoint": "https://h", "deployment": "d"}
+    for name in settings.keys() & {one.name for one in CATALOGUE.find(provider).unwrap().settings}:
+        for value, reason in (
+            ("caf\udce9", "is not valid Unicode"),
+            (b"x", "must be a string, got bytes"),
+            ([], "got list"),
+        ):
+            fault = get_fault(provider, settings={**settings, name: value})
+            assert isinstance(fault, InvalidRequest)
+            assert fault.message.startswith(name)
+            assert reason in fault.message
+
+
+def test_variables_that_are_not_unicode_are_rejected_by_name() -> None:
+    fault = get_fault("vertex", environment={"GOOGLE_CLOUD_PROJECT": "caf\udce9"})
+    assert fault.message == "project is not valid Unicode"
+    fault = get_fault("ollama", environment={"OLLAMA_HOST": "caf\udce9"})
+    assert fault.message.startswith("OLLAMA_HOST is not a valid URL")
+
+
+def test_the_path_of_a_local_model_may_have_any_bytes() -> None:
+    assert (
+        make_endpoint("local", settings={"model_path": Path("caf\udce9.gguf")}).settings["model_path"]
+        == "caf\udce9.gguf"
+    )
 
 
 def test_the_variable_with_an_invalid_url_is_named() -> None:

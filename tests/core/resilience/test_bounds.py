@@ -44,6 +44,7 @@ def test_other_values_are_rejected_as_a_timeout(value: object, shown: str) -> No
 def test_counts_are_integers_and_durations_numbers() -> None:
     assert find_count_problem("n", 0) is find_duration_problem("d", 0) is None
     assert find_count_problem("n", 0, 1) == "n: expected an integer of at least 1, got 0"
+    assert find_count_problem("n", 10**400) == "n: expected an integer of at most 2**53, got int"
     for value in (2.0, "2", True, None, NAN):
         assert find_count_problem("n", value) is not None
     for wrong in (-0.5, "2", True, None, NAN):

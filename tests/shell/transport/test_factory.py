@@ -64,6 +64,7 @@ async def test_the_provider_in_this_process_can_be_given_a_transport() -> None:
     ("options", "message"),
     [
         ({"transport": "requests"}, "transport: expected 'aiohttp', 'httpx' or a transport object, got 'requests'"),
+        ({"transport": 1}, "transport: expected 'aiohttp', 'httpx' or a transport object, got int"),
         ({"http_client": httpx.Client(verify=False)}, "http_client: expected an httpx.AsyncClient, got Client"),
         ({"http_client": "httpx"}, "http_client: expected an httpx.AsyncClient, got str"),
     ],

@@ -55,7 +55,11 @@ class FallbackParsingMixin:
         """Parse raw entries in the formats of OpenAI, Anthropic, Gemini, Bedrock and Ollama."""
         calls: list[ParsedToolCall] = []
         warnings: list[str] = []
-        for entry in raw_tool_calls or ():
+        entries: Sequence[object] = raw_tool_calls or ()
+        for entry in entries:
+            if not isinstance(entry, Mapping):
+                warnings.append(f"skipped a call that is not an object but {type(entry).__name__}")
+                continue
             inner = next((entry[key] for key in _WRAPPERS if isinstance(entry.get(key), Mapping)), entry)
             name = inner.get("name") or ""
             if not isinstance(name, str) or not name:

@@ -91,6 +91,19 @@ class ModelInfo(msgspec.Struct, frozen=True, kw_only=True):
     raw: dict[str, object] = {}
 
 
+MAX_LIMIT = 2**53
+"""Tokens. A reported limit at or above it is not plausible."""
+
+
+def read_limit(value: float | None) -> int | None:
+    """Return a limit in tokens that a vendor reports; None if it is not plausible, such as zero, which means unknown.
+
+    >>> read_limit(8192.0), read_limit(0), read_limit(-1), read_limit(1e300)
+    (8192, None, None, None)
+    """
+    return int(value) if value is not None and 1 <= value < MAX_LIMIT else None
+
+
 class ModelRoute(msgspec.Struct, frozen=True, kw_only=True):
     """Models that a vendor serves with another protocol."""
 

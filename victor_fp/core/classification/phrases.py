@@ -107,6 +107,11 @@ CONTEXT_OVERFLOW: tuple[Phrase, ...] = (
     ),
     # GitHub Models, with 413
     _build_overflow("https://github.com/cline/cline/issues/2115", "request body too large for", "max size:", "tokens"),
+    # Cloudflare Workers AI, with 413 or 400, and IBM watsonx behind gateways
+    _build_overflow(
+        "https://developers.cloudflare.com/workers-ai/platform/errors/", "exceeded this model context window limit"
+    ),
+    _build_overflow("https://cloud.ibm.com/apidocs/watsonx-ai", "input tokens", "cannot exceed the total tokens limit"),
     # MiniMax
     _build_overflow("https://github.com/MiniMax-AI/MiniMax-01/issues/15", "context window exceeds limit"),
     # Volcengine; the texts of SambaNova, "The maximum context length of M is 32768.", and Novita, vLLM's, are among the others
@@ -119,6 +124,10 @@ CONTEXT_OVERFLOW: tuple[Phrase, ...] = (
     _build_overflow("https://github.com/vllm-project/vllm/issues/12165", "is too long to fit into the model"),
     _build_overflow("https://github.com/vllm-project/vllm/issues/10440", "is too long and exceeds limit of"),
     _build_overflow("https://github.com/vllm-project/vllm/pull/12600", "longer than the maximum model length"),
+    # Since 0.15: "You passed N input tokens and requested M output tokens. However, the model's context length is only ..."
+    _build_overflow(
+        "https://github.com/vllm-project/vllm/blob/main/vllm/renderers/params.py", "models context length is only"
+    ),
     # llama.cpp and llama-cpp-python
     _build_overflow(
         "https://github.com/ggml-org/llama.cpp/blob/master/tools/server/README.md", "exceeds the available context"

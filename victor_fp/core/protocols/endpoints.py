@@ -22,6 +22,7 @@ from victor_fp.core.requests import Endpoint
 from victor_fp.core.result import outcome
 
 _DEPLOYMENT: Final = re.compile(r"/openai/deployments/([^/]+)(?=/|$)")
+_SURROGATE: Final = re.compile("[\ud800-\udfff]")
 _WILDCARD_HOSTS: Final = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104  not bound here
 """Loopback addresses for wildcard addresses, which servers listen on but clients cannot connect to."""
 
@@ -84,8 +85,12 @@ def _read_settings(
         value = given.get(setting.name)
         if value is None:
             value = next((environment[name] for name in setting.variables if environment.get(name)), setting.default)
+        if value is not None and not (isinstance(value, str | int | float) or hasattr(value, "__fspath__")):
+            return _reject(spec, setting.name, f"must be a string, got {type(value).__name__}")
         if value is not None:
             found[setting.name] = str(value)
+            if spec.transport != "embedded" and _SURROGATE.search(found[setting.name]):  # a path of a file may have one
+                return _reject(spec, setting.name, "is not valid Unicode")
         elif setting.required:
             variables = " or ".join(setting.variables)
             hint = f" (or set {variables})" if variables else ""
@@ -123,8 +128,8 @@ _STRIPPED = " \t\r\n\"'"
 def _parse_custom_url(spec: ProviderSpec, source: str, text: str) -> Result[_CustomUrl, Fault]:
     """Parse a custom URL; InvalidRequest names what is wrong with it."""
     text = text.strip(_STRIPPED)
-    if re.search(r"[\x00-\x20\x7f]", text):  # urlsplit drops these, which could change the host
-        return _reject(spec, source, "is not a valid URL: it has white space or a control character")
+    if re.search(r"[\x00-\x20\x7f\ud800-\udfff]", text):  # urlsplit drops most of these, which could change the host
+        return _reject(spec, source, "is not a valid URL: it has white space, a control character or invalid Unicode")
     try:
         parts = urlsplit(_with_scheme(spec, text))
         port = parts.port
@@ -222,6 +227,8 @@ def _fill_base_url(spec: ProviderSpec, settings: Mapping[str, str]) -> str:
     url = next((url for url in chosen if url is not None), spec.base_url)
     for name, value in settings.items():
         placeholder = f"{{{name}}}"
+        if placeholder not in url:
+            continue
         # A host is often given as a URL.
         text = (value.partition("://")[2] or value).partition("/")[0] if f"://{placeholder}/" in url else value
         url = url.replace(placeholder, quote(text, safe=""))

@@ -11,6 +11,7 @@ MAX_SECONDS = 1e7
 """Seconds. Bounds above it, infinity included, are cut to it: timers of event loops do not accept every number."""
 _MAX_INTEGER = 10**300
 """Integers below it fit into a float."""
+_MAX_COUNT = 2**53
 
 
 def is_number(value: object) -> TypeIs[int | float]:
@@ -31,9 +32,12 @@ def find_timeout_problem(value: object) -> str | None:
 
 def find_count_problem(name: str, value: object, least: int = 0) -> str | None:
     """Return what is wrong with a count; None if it is an integer of at least `least`."""
-    if isinstance(value, int) and not isinstance(value, bool) and value >= least:
+    if isinstance(value, int) and not isinstance(value, bool) and least <= value <= _MAX_COUNT:
         return None
-    return _describe_problem(name, f"an integer of at least {least}", value)
+    is_large = isinstance(value, int) and value > _MAX_COUNT
+    return _describe_problem(
+        name, "an integer of at most 2**53" if is_large else f"an integer of at least {least}", value
+    )
 
 
 def find_duration_problem(name: str, value: object) -> str | None:

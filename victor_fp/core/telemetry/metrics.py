@@ -31,7 +31,7 @@ class Sample(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     model: str | None = None
     streamed: bool = False
     outcome: str = "ok"
-    """"ok", "left" (the caller left a stream after its first chunk), or the class name of the fault."""
+    """"ok", "left" (the caller left a stream after its first chunk and was not cancelled), or the class name of the fault."""
     seconds: float
     """From the caller's first await to the end."""
     queued: float = 0.0

@@ -101,4 +101,6 @@ def _refuse(endpoint: Endpoint, model: str) -> Fault:
 
 START: Kind[BackgroundHandle] = Kind(name="background_start", compile=_compile_start)
 RESUME: Kind[CompletionResponse] = Kind(name="background_resume", compile=_compile_resume)
-CANCEL: Kind[None] = Kind(name="background_cancel", compile=_compile_cancel, uses_breaker=False)
+CANCEL: Kind[None] = Kind(
+    name="background_cancel", compile=_compile_cancel, operation="cancel_response", uses_breaker=False
+)

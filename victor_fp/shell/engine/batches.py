@@ -220,7 +220,10 @@ class BatchClient(msgspec.Struct, frozen=True, kw_only=True):
             yield await self._run_exchange(step.request, step.read)
             return
         kind: Kind[ResultPage] = Kind(
-            name="batch_results", compile=partial(self._compile, step.request, None, step.read), uses_breaker=False
+            name="batch_results",
+            compile=partial(self._compile, step.request, None, step.read),
+            operation="batch_results",
+            uses_breaker=False,
         )
         operation = Operation(self.pool, kind, CallSpec(stream=True))
         try:
@@ -267,7 +270,9 @@ class BatchClient(msgspec.Struct, frozen=True, kw_only=True):
     async def _run_exchange(
         self, request: HttpRequest, read: Callable[[bytes], Result[T, Fault]], *, retries: int | None = None
     ) -> Result[T, Fault]:
-        kind: Kind[T] = Kind(name="batch", compile=partial(self._compile, request, read, None), uses_breaker=False)
+        kind: Kind[T] = Kind(
+            name="batch", compile=partial(self._compile, request, read, None), operation="batch", uses_breaker=False
+        )
         timeout = self.pool.targets[0].timeout + len(request.body) / UPLOAD_RATE
         return await Operation(self.pool, kind, CallSpec(max_retries=retries, timeout=timeout)).result()
 

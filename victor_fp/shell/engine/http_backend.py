@@ -220,5 +220,7 @@ def _compile_count(
 
 COMPLETION: Kind[CompletionResponse] = Kind(name="completion", compile=compile_chat)
 STREAM: Kind[StreamChunk] = Kind(name="stream", compile=compile_chat)
-MODEL: Kind[ModelInfo] = Kind(name="model", compile=_compile_model, uses_breaker=False)
-TOKEN_COUNT: Kind[int | None] = Kind(name="token_count", compile=_compile_count, uses_breaker=False)
+MODEL: Kind[ModelInfo] = Kind(name="model", compile=_compile_model, operation="get_model", uses_breaker=False)
+TOKEN_COUNT: Kind[int | None] = Kind(
+    name="token_count", compile=_compile_count, operation="count_tokens", uses_breaker=False
+)

@@ -34,7 +34,8 @@ class ModelPage(msgspec.Struct, frozen=True):
 
 def build_model_page_kind(request: HttpRequest | None = None) -> Kind[ModelPage]:
     """Return the kind for one page of a list of models: the first page, or that of `request`."""
-    return Kind(name="models", compile=partial(_compile_model_page, request), uses_breaker=False)
+    compile_page = partial(_compile_model_page, request)
+    return Kind(name="models", compile=compile_page, operation="list_models", uses_breaker=False)
 
 
 def _compile_model_page(

@@ -8,6 +8,7 @@ whose first batch is the last.
 from __future__ import annotations
 
 import asyncio
+import sys
 from collections.abc import Mapping, Sequence
 from functools import partial
 from itertools import pairwise
@@ -176,9 +177,10 @@ class Operation(Generic[T]):
                 await attempt.aclose()
             return
         is_committed = retry is not None and isinstance(retry.order, Deliver)
+        is_left = is_committed and not isinstance(sys.exception(), asyncio.CancelledError)
         fault = self._with_target(Cancelled(message="the caller cancelled the call"))
         self._abandon(fault)
-        self._finish("left" if is_committed else "Cancelled", fault=fault)
+        self._finish("left" if is_left else "Cancelled", fault=fault)
         if attempt is not None:
             await attempt.aclose()
 

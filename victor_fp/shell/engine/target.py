@@ -137,7 +137,7 @@ class TargetPool:
         self.log = log
         self.is_reported = metrics is not None or log is not None
         """Whether operations are reported even without observers."""
-        self.observers = observers
+        self.observers = tuple(observers)  # an iterator would be exhausted by the first operation
         self.budget = budget
         """The budget shared by all targets."""
         self.in_flight = in_flight or InFlight()

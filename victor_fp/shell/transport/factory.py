@@ -37,6 +37,10 @@ def build_transport(
         if _is_of_httpx(transport):
             mounted = transport
             return LazyTransport(lambda: _wrap_transport(mounted))
+        if not (hasattr(transport, "open") and hasattr(transport, "aclose")):
+            raise TypeError(
+                f"transport: expected 'aiohttp', 'httpx' or a transport object, got {type(transport).__name__}"
+            )
         return transport
     if transport not in (None, "aiohttp", "httpx"):
         raise TypeError(f"transport: expected 'aiohttp', 'httpx' or a transport object, got {transport!r}")

@@ -51,9 +51,11 @@ def test_a_model(snapshot: SnapshotAssertion) -> None:
         ('num_ctx                        8192\nstop  "x"', 8192),
         ("temperature 1\n  num_ctx 16", 16),
         ("my_num_ctx 3", 40960),
+        ("num_ctx 0", None),
+        ("num_ctx " + "9" * 5000, 40960),
     ],
 )
-def test_the_configured_context_overrides_the_trained_one(parameters: str, window: int) -> None:
+def test_the_configured_context_overrides_the_trained_one(parameters: str, window: int | None) -> None:
     model = read_model("m", encode_fields(parameters=parameters, model_info={"qwen3.context_length": 40960}))
     assert model is not None
     assert model.context_window == window

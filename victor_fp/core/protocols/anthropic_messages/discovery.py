@@ -8,7 +8,7 @@ import msgspec
 from victor_fp_wire.anthropic_messages import response as wire
 from victor_fp_wire.anthropic_messages.operations import CountTokens, GetModel, ListModels
 
-from victor_fp.core.catalogue.spec import ModelInfo
+from victor_fp.core.catalogue.spec import ModelInfo, read_limit
 from victor_fp.core.dialects.anthropic import AnthropicDialect
 from victor_fp.core.json import NotJson, Undecodable, decode_json_object
 from victor_fp.core.protocols import Discovery, TokenCounting
@@ -88,8 +88,8 @@ def _build_info(model: wire.ModelInfo, raw: dict[str, object]) -> ModelInfo:
     capabilities = model.capabilities
     return ModelInfo(
         id=model.id or "",
-        context_window=model.max_input_tokens,
-        max_output=model.max_tokens,
+        context_window=read_limit(model.max_input_tokens),
+        max_output=read_limit(model.max_tokens),
         supports_images=None
         if capabilities is None or capabilities.image_input is None
         else capabilities.image_input.supported,

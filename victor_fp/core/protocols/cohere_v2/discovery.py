@@ -8,7 +8,7 @@ import msgspec
 from victor_fp_wire.cohere_v2 import response as wire
 from victor_fp_wire.cohere_v2.operations import GetModel, ListModels
 
-from victor_fp.core.catalogue.spec import ModelInfo
+from victor_fp.core.catalogue.spec import ModelInfo, read_limit
 from victor_fp.core.json import Undecodable
 from victor_fp.core.protocols import Discovery
 from victor_fp.core.protocols.operations import build_decoder, build_request
@@ -58,7 +58,7 @@ def _build_info(name: str, model: wire.Model) -> ModelInfo:
     facts: dict[str, object] = msgspec.to_builtins(model)
     return ModelInfo(
         id=name,
-        context_window=int(model.context_length) if model.context_length else None,
+        context_window=read_limit(model.context_length),
         supports_tools=None if features is None else bool(features & {"tools", "strict_tools", "tool_choice"}),
         supports_images=None if features is None else "vision" in features,
         supports_reasoning=None if features is None else bool(features & {"reasoning", "thinking"}),

@@ -11,7 +11,7 @@ from victor_fp_wire.gemini.operations import CountTokens, GetModel, ListModels
 from victor_fp_wire.gemini.request import CountTokensRequest
 from victor_fp_wire.gemini.response import Model
 
-from victor_fp.core.catalogue.spec import ModelInfo
+from victor_fp.core.catalogue.spec import ModelInfo, read_limit
 from victor_fp.core.dialects.gemini import GeminiDialect
 from victor_fp.core.faults import Fault
 from victor_fp.core.json import Undecodable, encode_json
@@ -68,8 +68,8 @@ def _build_info(model: Model) -> ModelInfo | None:
     methods = model.supported_generation_methods
     return ModelInfo(
         id=model.name.removeprefix("models/"),
-        context_window=model.input_token_limit,
-        max_output=model.output_token_limit,
+        context_window=read_limit(model.input_token_limit),
+        max_output=read_limit(model.output_token_limit),
         # All models with generateContent also stream.
         supports_streaming=None if methods is None else "generateContent" in methods,
         supports_reasoning=model.thinking,

@@ -7,7 +7,7 @@ from functools import partial
 from victor_fp_wire.mistral.operations import GetModel, ListModels
 from victor_fp_wire.mistral.response import Model, ModelCapabilities
 
-from victor_fp.core.catalogue.spec import ModelInfo
+from victor_fp.core.catalogue.spec import ModelInfo, read_limit
 from victor_fp.core.json import Json, NotJson, Undecodable, decode_json_object
 from victor_fp.core.protocols import Discovery
 from victor_fp.core.protocols.openai_family.discovery import index_raw_models
@@ -50,7 +50,7 @@ def _build_info(name: str, model: Model, raw: dict[str, Json]) -> ModelInfo:
     capabilities = model.capabilities or UNKNOWN_CAPABILITIES
     return ModelInfo(
         id=name,
-        context_window=int(model.max_context_length) if model.max_context_length else None,
+        context_window=read_limit(model.max_context_length),
         supports_tools=capabilities.function_calling,
         supports_images=capabilities.vision,
         supports_reasoning=capabilities.reasoning,

@@ -11,7 +11,7 @@ from victor_fp_wire.ollama_chat import response as wire
 from victor_fp_wire.ollama_chat.operations import ListModels, ShowModel
 from victor_fp_wire.ollama_chat.request import ShowRequest
 
-from victor_fp.core.catalogue.spec import ModelInfo
+from victor_fp.core.catalogue.spec import ModelInfo, read_limit
 from victor_fp.core.json import Undecodable, encode_json
 from victor_fp.core.protocols import Discovery
 from victor_fp.core.protocols.ollama_chat.response import drop_unreported
@@ -20,7 +20,7 @@ from victor_fp.core.requests import Endpoint, HttpRequest
 
 LISTS = build_decoder(ListModels.RESPONSE)
 MODELS = build_decoder(ShowModel.RESPONSE)
-NUM_CTX = re.compile(r"^\s*num_ctx\s+(\d+)\s*$", re.MULTILINE)
+NUM_CTX = re.compile(r"^[ \t]*num_ctx[ \t]+([0-9]{1,15})[ \t\r]*$", re.MULTILINE)
 """Line of /api/show's `parameters` with the context window set in the Modelfile."""
 
 
@@ -75,6 +75,8 @@ def _read_facts(model: wire.ModelSummary | wire.ShowResponse) -> Mapping[str, ob
 
 def _find_context_window(shown: wire.ShowResponse) -> int | None:
     if (num_ctx := NUM_CTX.search(shown.parameters or "")) is not None:
-        return int(num_ctx[1])
+        return read_limit(int(num_ctx[1]))
     lengths = (value for name, value in (shown.model_info or {}).items() if name.endswith(".context_length"))
-    return next((length for length in lengths if isinstance(length, int) and not isinstance(length, bool)), None)
+    return next(
+        (read_limit(length) for length in lengths if isinstance(length, int) and not isinstance(length, bool)), None
+    )

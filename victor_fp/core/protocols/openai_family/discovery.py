@@ -8,7 +8,7 @@ from functools import partial
 from victor_fp_wire.openai_chat.operations import GetServerProps, ListModels
 from victor_fp_wire.openai_chat.response import Model
 
-from victor_fp.core.catalogue.spec import ModelInfo
+from victor_fp.core.catalogue.spec import ModelInfo, read_limit
 from victor_fp.core.json import Json, Undecodable, decode_lenient_json
 from victor_fp.core.protocols import Discovery
 from victor_fp.core.protocols.openai_family.routes import RoutedDialect, build_list_request, build_props_request
@@ -61,7 +61,7 @@ def read_props(model: str, body: bytes) -> ModelInfo | None:
     seen = props.modalities if isinstance(props.modalities, dict) else {}
     return ModelInfo(
         id=model,
-        context_window=_to_limit(props.default_generation_settings.n_ctx),
+        context_window=read_limit(props.default_generation_settings.n_ctx),
         supports_tools=_read_flag(caps.get("supports_tools")),
         supports_images=_read_flag(seen.get("vision")),
         raw=dict(raw),
@@ -76,7 +76,7 @@ def _build_info(name: str, model: Model, raw: dict[str, Json]) -> ModelInfo:
     top = model.top_provider
     return ModelInfo(
         id=name,
-        context_window=_to_limit(
+        context_window=read_limit(
             model.loaded_context_length
             or model.context_length
             or model.context_window
@@ -87,7 +87,7 @@ def _build_info(name: str, model: Model, raw: dict[str, Json]) -> ModelInfo:
             or (None if top is None else top.context_length)
             or max((provider.context_length or 0 for provider in served), default=0)
         ),
-        max_output=_to_limit(
+        max_output=read_limit(
             model.max_completion_tokens
             or model.max_output_length
             or (None if top is None else top.max_completion_tokens)
@@ -133,8 +133,3 @@ def _find_first_known(*values: bool | None) -> bool | None:
 
 def _drop_unknown(values: Iterable[bool | None]) -> list[bool]:
     return [value for value in values if value is not None]
-
-
-def _to_limit(value: float | None) -> int | None:
-    """Return a limit in tokens; None for zero, which means unknown."""
-    return int(value) if value else None
