@@ -19,7 +19,7 @@ from victor_fp.core.catalogue.spec import ProviderSpec
 from victor_fp.core.faults import Fault, InvalidRequest, UnsupportedParameter
 from victor_fp.core.json import Json, NotJson, decode_json, encode_json
 from victor_fp.core.options import NO_OPTIONS, Options
-from victor_fp.core.security.redaction import redact_url
+from victor_fp.core.security.redaction import is_secret_name, redact_url
 from victor_fp.core.types import DEFAULT_MAX_TOKENS, DEFAULT_TEMPERATURE, Message, ToolDefinition
 from victor_fp.core.usage.cost import Price
 
@@ -112,6 +112,8 @@ class HttpRequest(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """Whether the URL itself carries the authorization, as that of a file at another host: credentials are not added."""
     is_polled: bool = False
     """Whether the result may need several exchanges; see `Codec.start_polling`."""
+    credential_headers: frozenset[str] = frozenset()
+    """Names, in lower case, of the headers with credentials of a signer, besides those whose name says so."""
 
     def __repr__(self) -> str:
         """Omit header values and the body."""
@@ -122,6 +124,16 @@ class HttpRequest(msgspec.Struct, frozen=True, kw_only=True, gc=False):
         """Return the decoded body; None if it is empty."""
         value = decode_json(self.body) if self.body else None
         return None if isinstance(value, NotJson) else value
+
+
+def list_credentials(request: HttpRequest) -> tuple[str, ...]:
+    """Return the credentials in the headers of a signed request, without their schemes; the placeholder is none."""
+    carried = (
+        value.rpartition(" ")[2]
+        for name, value in request.headers.items()
+        if name.lower() in request.credential_headers or is_secret_name(name)
+    )
+    return tuple(value for value in carried if value and SECRET not in value)
 
 
 def build_headers(endpoint: Endpoint, extra: Mapping[str, str] | None = None, *, json: bool = True) -> dict[str, str]:

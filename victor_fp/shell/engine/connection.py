@@ -12,13 +12,12 @@ import msgspec
 from pydantic import SecretStr
 from returns.result import Failure, Result, Success
 
-from victor_fp.core.catalogue.spec import Auth, ProviderSpec
+from victor_fp.core.catalogue.spec import ProviderSpec
 from victor_fp.core.faults import CredentialMissing, TimedOut, redact_fault
 from victor_fp.core.protocols import Codec, codec_for
 from victor_fp.core.protocols.endpoints import apply_key_auth
-from victor_fp.core.requests import SECRET, Endpoint, HttpRequest
+from victor_fp.core.requests import Endpoint, HttpRequest, list_credentials
 from victor_fp.core.result import outcome
-from victor_fp.core.security.redaction import is_secret_name
 from victor_fp.core.security.secrets import Secret
 from victor_fp.shell.runtime import SYSTEM, Runtime
 from victor_fp.shell.transport.protocol import PreparingTransport
@@ -100,7 +99,10 @@ class Connection:
             return Failure(TimedOut(phase="connect", seconds=self.signing_timeout, message=message))
         except Exception as error:  # a custom signer; its message may contain a secret, its class does not
             return Failure(CredentialMissing(message=f"the request could not be signed: {type(error).__name__}"))
-        self.tokens = signed.map(partial(_read_tokens, self.endpoint.spec.auth)).value_or(())
+        auth = self.endpoint.spec.auth
+        named = frozenset({auth.header, auth.second_header})
+        signed = signed.map(lambda done: msgspec.structs.replace(done, credential_headers=named))
+        self.tokens = tuple(map(Secret, signed.map(list_credentials).value_or(())))
         return signed
 
     def hide_secrets(self, fault: Fault) -> Fault:
@@ -108,13 +110,6 @@ class Connection:
         key = () if self.secret is None else (self.secret.get_secret_value(),)
         tokens = (token.get_secret_value() for token in self.tokens)
         return redact_fault(fault, *key, *tokens) if key or self.tokens else fault
-
-
-def _read_tokens(auth: Auth, request: HttpRequest) -> tuple[Secret, ...]:
-    """Return the credentials in the headers of a signed request, without the scheme."""
-    named = {auth.header, auth.second_header}
-    carried = (value for name, value in request.headers.items() if name.lower() in named or is_secret_name(name))
-    return tuple(Secret(value.rpartition(" ")[2]) for value in carried if value and SECRET not in value)
 
 
 def make_secret_finder(spec: ProviderSpec, argument: SecretStr | None, environment: Mapping[str, str]) -> FindSecret:

@@ -8,7 +8,7 @@ from typing import Any, TypeAlias
 import msgspec
 
 from victor_fp.core.faults import Fault, FaultBase
-from victor_fp.core.requests import SECRET, HttpRequest
+from victor_fp.core.requests import SECRET, HttpRequest, list_credentials
 from victor_fp.core.security.redaction import REDACTED, hide_secrets, is_secret_name, redact_text, redact_url
 from victor_fp.shell.recording.bodies import parse_document
 from victor_fp.shell.recording.exchange import Exchange, Piece, RecordedRequest, RecordedResponse
@@ -28,8 +28,7 @@ _DATA = ("data: ", "data:")
 
 def collect_secrets(request: HttpRequest, secret: str | None) -> tuple[str, ...]:
     """Return the secrets of a request: its key, and credentials in headers of a signed request."""
-    signed = [value.rpartition(" ")[2] for name, value in request.headers.items() if is_secret_name(name)]
-    return tuple(one for one in (secret, *signed) if one and SECRET not in one)
+    return (*([secret] if secret else ()), *list_credentials(request))
 
 
 def make_cleaner(secrets: Collection[str], scrub: Clean | None = None) -> Clean:
