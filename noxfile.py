@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import nox
@@ -77,8 +78,10 @@ def types(session: nox.Session) -> None:
 def tests(session: nox.Session) -> None:
     """The default suite."""
     install(session, "-e", ".[cli,keyring,codegen,bedrock,vertex,object-store]", *group("test"), *group("types"))
-    # Neighbours run on one worker, so that what a module builds or caches is made once.
-    session.run("pytest", "-n", "auto", "--dist", "worksteal", *session.posargs)
+    # Neighbours run on one worker, so that what a module builds or caches is made once. Some tests wait for a process or a clock:
+    # one worker more than there are processors keeps them busy.
+    workers = str((os.cpu_count() or 1) + 1)
+    session.run("pytest", "-n", workers, "--dist", "worksteal", *session.posargs)
 
 
 @nox.session(python=["3.12", "3.13"])

@@ -13,6 +13,7 @@ from contextvars import ContextVar
 
 import pytest
 
+from victor_fp.shell import background_loop
 from victor_fp.shell.background_loop import LoopUnavailable, get_background_loop, run
 
 NAME: ContextVar[str] = ContextVar("NAME", default="")
@@ -50,6 +51,34 @@ def test_exceptions_propagate_to_the_caller_and_the_loop_continues(error: BaseEx
     with pytest.raises(type(error)) as caught:
         run(fail(error))
     assert caught.value is error
+    assert run(give(2)) == 2
+
+
+class LateInterrupt:
+    """A lock whose wait is interrupted when it has been acquired, as by a signal before the next instruction."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._lock.acquire()
+        self.release = self._lock.release
+
+    def acquire(self, timeout: float = -1.0) -> bool:
+        assert timeout < 0, "the call is over"
+        self._lock.acquire()
+        raise KeyboardInterrupt
+
+
+@pytest.mark.usefixtures("interrupted")
+def test_an_interrupt_after_the_end_of_a_call_waits_for_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Job(background_loop._Job[object]):
+        def __init__(self, *arguments: object, **keywords: object) -> None:
+            super().__init__(*arguments, **keywords)  # type: ignore[arg-type]  # passed on
+            self.done = LateInterrupt()  # type: ignore[assignment]  # of the same methods
+
+    with monkeypatch.context() as patched:
+        patched.setattr(background_loop, "_Job", Job)
+        with pytest.raises(KeyboardInterrupt):
+            run(give(1))
     assert run(give(2)) == 2
 
 

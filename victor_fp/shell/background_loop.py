@@ -170,6 +170,8 @@ class BackgroundLoop:
             job.done.acquire()
 
     def _cancel(self, job: _Job[Any]) -> None:
+        if job.is_over:  # the interrupt came after the wait: `done` is held again
+            return
         with suppress(LoopUnavailable):
             self.post(job.cancel)
             job.done.acquire(timeout=STOP_TIMEOUT)
