@@ -15,6 +15,7 @@ from victor_fp.core.faults import Fault, InvalidRequest, ProviderNotFound
 from victor_fp.core.resilience import fallback
 from victor_fp.core.resilience.bounds import MAX_SECONDS
 from victor_fp.core.resilience.fallback import FallbackPolicy
+from victor_fp.core.resilience.retry import NO_RETRIES
 from victor_fp.core.result import outcome
 from victor_fp.providers.base import BaseProvider
 from victor_fp.providers.custom_provider import find_pool
@@ -22,7 +23,6 @@ from victor_fp.providers.provider_backend import ProviderBackend
 from victor_fp.shell.engine.backend import BackendAttempt, BoundRequest, Kind, TimeLimits
 from victor_fp.shell.engine.call_spec import CallSpec
 from victor_fp.shell.engine.in_flight import Interruptible, find_in_flight
-from victor_fp.shell.engine.nesting import NO_RETRIES
 from victor_fp.shell.engine.operation import Operation
 from victor_fp.shell.engine.target import ModelState, Target, TargetPool
 from victor_fp.shell.runtime import SYSTEM

@@ -16,12 +16,12 @@ from returns.result import Failure, Result, Success
 from victor_fp.cli.commands import TargetOptions, run_with_provider
 from victor_fp.cli.exit_codes import CommandError, ExitCode, build_usage_error, error_from_fault
 from victor_fp.cli.inputs import is_stream
+from victor_fp.cli.output import show_adjustments
 from victor_fp.cli.provider_selection import find_server_address, select_provider
 from victor_fp.cli.reporting import report_error
-from victor_fp.cli.terminal import Terminal, to_one_line
+from victor_fp.cli.terminal import Terminal
 from victor_fp.core.json import NotJson, decode_json_object, encode_json
 from victor_fp.core.result import outcome
-from victor_fp.core.retrieval.embeddings import EmbeddingResponse
 from victor_fp.core.retrieval.vectors import Purpose, Vector
 from victor_fp.providers.base import BaseProvider
 from victor_fp.providers.registry import ProviderRegistry
@@ -118,7 +118,7 @@ async def _embed_lines(
                 for line, vector in zip(batch, response.vectors, strict=True):
                     out.write_line(encode_json({**line.fields, VECTOR_FIELD: _shorten(vector)}).decode())
                 if not noted:
-                    _note_adjustments(response, terminal)
+                    show_adjustments(terminal, response.metadata)
                     noted = True
         if unreadable is not None:
             return unreadable
@@ -139,12 +139,6 @@ def _take_batch(lines: Iterator[Result[Line, CommandError]]) -> tuple[list[Line]
 def _shorten(vector: Vector) -> list[float]:
     """Round numbers to the digits that a float32 needs for an exact round trip."""
     return [float(f"{value:.9g}") for value in vector]
-
-
-def _note_adjustments(response: EmbeddingResponse, terminal: Terminal) -> None:
-    for adjustment in (response.metadata or {}).get("adjustments") or ():
-        what = f"victor: {adjustment['parameter']} was {adjustment['action']}: {adjustment['reason']}"
-        terminal.note(to_one_line(what))
 
 
 def _open_lines(

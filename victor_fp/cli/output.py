@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
+from typing import Any
 
 import msgspec
 from returns.result import Failure, Result, Success
@@ -160,6 +161,13 @@ def _end_line(terminal: Terminal, text: str) -> None:
         terminal.write_line()
 
 
+def show_adjustments(terminal: Terminal, metadata: Mapping[str, Any] | None) -> None:
+    """Show a note for each adjustment of the request."""
+    for adjustment in (metadata or {}).get("adjustments") or ():
+        what = f"victor: {adjustment['parameter']} was {adjustment['action']}: {adjustment['reason']}"
+        terminal.note(to_one_line(what))
+
+
 def show_notes(terminal: Terminal, response: CompletionResponse, hidden_calls: frozenset[str] = frozenset()) -> None:
     """Show tool calls, then notes on adjustments, refusal and stop reason."""
     for call in response.tool_calls or ():
@@ -167,9 +175,7 @@ def show_notes(terminal: Terminal, response: CompletionResponse, hidden_calls: f
             continue
         terminal.write_line(format_call(call["name"], call["arguments"]))
     metadata = response.metadata or {}
-    for adjustment in metadata.get("adjustments") or ():
-        what = f"victor: {adjustment['parameter']} was {adjustment['action']}: {adjustment['reason']}"
-        terminal.note(to_one_line(what))
+    show_adjustments(terminal, metadata)
     refusal = metadata.get("refusal")
     if isinstance(refusal, str) and refusal and not response.content:
         terminal.note(f"victor: the model refused: {to_one_line(refusal)}")

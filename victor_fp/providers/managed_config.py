@@ -25,7 +25,7 @@ from victor_fp.core.resilience.fallback import FallbackPolicy
 from victor_fp.core.resilience.queue import QueuePolicy
 from victor_fp.core.resilience.rate_limit import Limits
 from victor_fp.core.resilience.rate_limit_presets import PRESETS, UNLIMITED
-from victor_fp.core.resilience.retry import RetryPolicy
+from victor_fp.core.resilience.retry import NO_RETRIES, RetryPolicy
 from victor_fp.core.security.redaction import redact_url
 from victor_fp.core.security.secrets import HiddenValuesDict, to_secret
 from victor_fp.core.telemetry.metrics import WINDOW, Metrics
@@ -259,7 +259,7 @@ def _build_target(config: ProviderConfig, provider: BaseProvider, *, is_wrapped:
 
 def _choose_retries(config: ProviderConfig) -> RetryPolicy:
     if not config.enable_resilience:
-        return RetryPolicy(max_retries=0)
+        return NO_RETRIES
     given = config.extra_kwargs.get("max_retries", RetryPolicy().max_retries)
     return config.retry_config or RetryPolicy(max_retries=given)
 

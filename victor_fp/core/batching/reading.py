@@ -34,9 +34,8 @@ def parse_end(value: object) -> float | None:
     (1700000000.0, True)
     """
     found = parse_time(value)
-    return (
-        found + 86_400.0 if found is not None and isinstance(value, str) and len(value) == len("2023-11-14") else found
-    )
+    is_day = isinstance(value, str) and len(value) == len("2023-11-14")
+    return found + 86_400.0 if found is not None and is_day else found
 
 
 def parse_count(value: object) -> int | None:

@@ -35,7 +35,7 @@ class LazyEntry(msgspec.Struct, frozen=True):
 
 
 CatalogueEntry: TypeAlias = "ProviderSpec | LazyEntry"
-"""An entry, or the function that loads it."""
+"""An entry, or one that is loaded when it is first used."""
 
 
 class Catalogue(msgspec.Struct, frozen=True):

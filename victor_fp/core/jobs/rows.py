@@ -424,10 +424,8 @@ def _encode_other(value: Any) -> Any:
     """Encode values that msgspec does not support: pydantic values by their fields, classes by their schema."""
     if isinstance(value, BaseModel):
         return value.__dict__
-    if isinstance(value, type) and issubclass(value, BaseModel):
-        return value.model_json_schema()
     if isinstance(value, type) and issubclass(value, msgspec.Struct):
-        return msgspec.json.schema(value)
+        return msgspec.json.schema(value)  # of digests in ledgers
     if isinstance(value, type) and isinstance(described := read_format_class(value), ResponseFormat):
         return described.schema
     if isinstance(value, Mapping):

@@ -45,6 +45,9 @@ class RetryPolicy(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """Random share of a backoff, 0 to 1. Up to 0.5, no backoff is shorter than the one before, below `cap`."""
 
 
+NO_RETRIES = RetryPolicy(max_retries=0)
+
+
 class Retry(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """The state of the retries of one call."""
 

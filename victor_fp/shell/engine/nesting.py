@@ -12,11 +12,10 @@ from types import MappingProxyType
 
 from msgspec.structs import replace
 
-from victor_fp.core.resilience.retry import RetryPolicy
+from victor_fp.core.resilience.retry import NO_RETRIES
 from victor_fp.shell.engine.target import ModelState, TargetPool
 from victor_fp.shell.store.memory import MemoryCell
 
-NO_RETRIES = RetryPolicy(max_retries=0)
 NESTED: ContextVar[Mapping[TargetPool, TargetPool]] = ContextVar("NESTED", default=MappingProxyType({}))
 """The pools that are replaced in the current attempt, and what replaces them."""
 

@@ -23,7 +23,7 @@ from victor_fp.core.resilience import fallback
 from victor_fp.core.resilience.bounds import MAX_SECONDS
 from victor_fp.core.resilience.call import Abandoned, Deliver, Failed, Refused, Send, Settle, Succeeded, Wait, WaitEnded
 from victor_fp.core.resilience.deadline import build_deadline_fault
-from victor_fp.core.resilience.retry import RetryPolicy
+from victor_fp.core.resilience.retry import NO_RETRIES
 from victor_fp.core.result import outcome
 from victor_fp.core.telemetry.metrics import build_sample, record_sample
 from victor_fp.core.types import CompletionResponse, StreamChunk, Usage
@@ -248,7 +248,7 @@ class Operation(Generic[T]):
         if isinstance(bound, Split):
             # Each part has its own permits, retries, breaker reports and share of the budget.
             bound = SplitRequest(bound, partial(self._begin_part, target, model))
-            policy, timeout, uses_breaker, self._limiter = RetryPolicy(max_retries=0), MAX_SECONDS, False, None
+            policy, timeout, uses_breaker, self._limiter = NO_RETRIES, MAX_SECONDS, False, None
         if retries is not None and retries < policy.max_retries:
             policy = replace(policy, max_retries=max(0, retries))
         self._bound = bound
