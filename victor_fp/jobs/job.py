@@ -18,6 +18,7 @@ from victor_fp.jobs.done import Done, JobSettings, build_done, find_cost
 from victor_fp.jobs.row_reader import Reader
 from victor_fp.jobs.spending import JobSpending
 from victor_fp.providers.base import BaseProvider
+from victor_fp.providers.prepared_chat import PreparedChat
 from victor_fp.shell.ledger.sqlite import FinishedRow, Ledger
 from victor_fp.shell.runtime import Runtime
 
@@ -50,6 +51,8 @@ class Job(Generic[T]):
         """Rows that are not recorded, because their key belongs to another row."""
         self.conflict: Fault | None = None
         """The reason of the first of them."""
+        self._chat: PreparedChat | None = None
+        """The call of the last row: most rows have the same model, tools and options."""
         self.results: deque[Done[T]] = deque()
         self._arrived = asyncio.Event()
         self._fetched = asyncio.Event()
@@ -136,11 +139,14 @@ class Job(Generic[T]):
 
     def call(self, row: CheckedRow) -> Awaitable[Result[RowAnswer, Fault]]:
         """Call the provider for a row."""
-        options: Mapping[str, Any] = row.options
         match self.settings.operation:
             case "chat":
-                return self.provider.chat_result(row.messages, model=row.model, tools=row.tools or None, **options)
+                chat = self._chat
+                if chat is None or not chat.has_keywords(row.model, row.tools, row.options):
+                    chat = self._chat = PreparedChat(self.provider, row.model, row.tools, row.options)
+                return chat(row.messages)
             case "embeddings":
+                options: Mapping[str, Any] = row.options
                 return self.provider.embed_result(row.texts, model=row.model, **options)
             case _:
                 assert_never(self.settings.operation)

@@ -27,6 +27,7 @@ from victor_fp.core.jobs.rows import (
     is_same_request,
     reject_unreadable,
 )
+from victor_fp.core.request_building.inputs import read_tools
 from victor_fp.core.result import outcome
 from victor_fp.core.types import ToolDefinition
 from victor_fp.shell.ledger.batches import list_queued_rows
@@ -221,7 +222,9 @@ def _build_check(settings: RowSettings) -> Callable[[TextRowInput, int], Checked
     if settings.operation == "embeddings":
         check = partial(check_text_row, provider=provider, model=model, options=options)
     else:
-        check = partial(check_row, provider=provider, model=model, options=options, tools=settings.tools)
+        # Read once, and as one object, by which calls with the same keywords are recognised. Invalid tools are a fault of each row.
+        tools = read_tools(settings.tools).value_or(settings.tools)
+        check = partial(check_row, provider=provider, model=model, options=options, tools=tools)
 
     def check_safely(given: TextRowInput, position: int) -> CheckedRow | RejectedRow:
         try:

@@ -231,6 +231,8 @@ class JobRun(Generic[T]):
         try:
             while (done := await anext(self, None)) is not None:
                 yield done
+                while (done := self._take()) is not None:  # without a coroutine for each
+                    yield done
         finally:
             await self.aclose()
 
@@ -246,7 +248,7 @@ class JobRun(Generic[T]):
                 case Failure(fault):
                     self._refused, self._is_closed = fault, True
                     return Done(key="", result=Failure(fault))
-        while not job.results:
+        while (done := self._take()) is None:
             if not route.is_running:
                 await self.aclose()
                 if route.error is not None:
@@ -254,6 +256,13 @@ class JobRun(Generic[T]):
                     raise error
                 raise StopAsyncIteration
             await job.wait()
+        return done
+
+    def _take(self) -> Done[T] | None:
+        """Return an available result; None if there is none."""
+        job = self._job
+        if job is None or not job.results:
+            return None
         done = job.results.popleft()
         job.on_fetch()
         return done

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from hashlib import blake2b
 from typing import Any, Literal, TypeAlias, final
@@ -25,6 +25,8 @@ MAX_KEY_LENGTH = 512
 _CHAT_ARGUMENTS = frozenset({"self", "messages", "model", "tools"})
 _EMBED_ARGUMENTS = frozenset({"self", "texts", "model"})
 """Arguments of the call that are fields of a row and not options."""
+_UNENCODABLE = (TypeError, ValueError, RecursionError, msgspec.MsgspecError)
+"""Exceptions for a value that cannot be encoded; UnicodeEncodeError is a ValueError."""
 _FIELD = re.compile(r"\{\{|\}\}|\{([^{}]+)\}")
 _NAME = re.compile(r"[^\W\d][\w.-]*(?: [\w.-]+)*")
 """Names in braces that are columns even if the record does not have them; other text in braces, such as JSON, is text then."""
@@ -135,9 +137,10 @@ def check_row(
             case Failure(fault):
                 return _reject(key, f"row {key!r}: {fault.message}", position)
     merged = {**options, **own} if own else options
-    encoded = _encode_checked(key, position, lambda: encode_request(provider, chosen, messages, typed_tools, merged))
-    if isinstance(encoded, RejectedRow):
-        return encoded
+    try:
+        encoded = encode_request(provider, chosen, messages, typed_tools, merged)
+    except _UNENCODABLE as error:
+        return _reject_unencodable(key, position, error)
     digest = compute_digest(encoded)
     return CheckedRow(key, messages, chosen, typed_tools, merged, digest, position, own, (), len(encoded))
 
@@ -159,11 +162,10 @@ def check_text_row(
     if not texts or not all(isinstance(text, str) for text in texts):
         return _reject(key, f"row {key!r}: expected one or several texts", position)
     merged = {**options, **own}
-    encoded = _encode_checked(
-        key, position, lambda: _encoder.encode(("embeddings", provider, chosen, texts, sorted(merged.items())))
-    )
-    if isinstance(encoded, RejectedRow):
-        return encoded
+    try:
+        encoded = _encoder.encode(("embeddings", provider, chosen, texts, sorted(merged.items())))
+    except _UNENCODABLE as error:
+        return _reject_unencodable(key, position, error)
     digest = compute_digest(encoded)
     return CheckedRow(key, (), chosen, (), merged, digest, position, own, texts, len(encoded))
 
@@ -185,15 +187,12 @@ def _choose_model(
     return chosen
 
 
-def _encode_checked(key: str, position: int, encode: Callable[[], bytes]) -> bytes | RejectedRow:
-    """Encode a request, or return the fault of its row if a value cannot be encoded."""
-    try:
-        return encode()
-    except UnicodeEncodeError:
+def _reject_unencodable(key: str, position: int, error: Exception) -> RejectedRow:
+    """Reject a row with a value that cannot be encoded."""
+    if isinstance(error, UnicodeEncodeError):
         return _reject(key, f"row {key!r}: a text is not valid Unicode", position)
-    except (TypeError, ValueError, RecursionError, msgspec.MsgspecError) as error:
-        reason = (str(error).splitlines() or [type(error).__name__])[0][:200]
-        return _reject(key, f"row {key!r}: a value cannot be stored: {reason}", position)
+    reason = (str(error).splitlines() or [type(error).__name__])[0][:200]
+    return _reject(key, f"row {key!r}: a value cannot be stored: {reason}", position)
 
 
 def encode_request(
