@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from dataclasses import is_dataclass
-from typing import Any, Literal, TypeAlias
+from functools import lru_cache
+from typing import Any, Literal, TypeAlias, cast
 
 import msgspec
 from pydantic import BaseModel, TypeAdapter
@@ -182,7 +183,23 @@ def is_format_class(kind: type[object]) -> bool:
 
 
 def read_format_class(kind: type[object]) -> ResponseFormat | str:
-    """Convert a class to a format; a str is an error message."""
+    """Convert a class to a format; a str is an error message.
+
+    The schema of a class is computed once, and again for a pydantic class that was rebuilt.
+    """
+    described, core_schema = _describe_once(cast("Hashable", kind))
+    if isinstance(described, str) or core_schema is not getattr(kind, "__pydantic_core_schema__", None):
+        return _describe_class(kind)
+    return described
+
+
+@lru_cache(maxsize=64)
+def _describe_once(kind: type[object]) -> tuple[ResponseFormat | str, object]:
+    """Return the format of a class, and the core schema that the class had: a schema costs more than a call."""
+    return _describe_class(kind), getattr(kind, "__pydantic_core_schema__", None)
+
+
+def _describe_class(kind: type[object]) -> ResponseFormat | str:
     if not is_format_class(kind):
         return f"expected {FORMATS}, got the class {kind.__name__}"
     try:

@@ -24,6 +24,7 @@ from victor_fp.core.jobs.rows import (
     check_row,
     check_text_row,
     decode_row,
+    encode_keywords,
     is_same_request,
     reject_unreadable,
 )
@@ -222,9 +223,14 @@ def _build_check(settings: RowSettings) -> Callable[[TextRowInput, int], Checked
     if settings.operation == "embeddings":
         check = partial(check_text_row, provider=provider, model=model, options=options)
     else:
-        # Read once, and as one object, by which calls with the same keywords are recognised. Invalid tools are a fault of each row.
-        tools = read_tools(settings.tools).value_or(settings.tools)
-        check = partial(check_row, provider=provider, model=model, options=options, tools=tools)
+        match outcome(read_tools(settings.tools)):
+            case Success(tools):  # one object, by which calls with the same keywords are recognised
+                encoded = encode_keywords(tools, options)
+                check = partial(
+                    check_row, provider=provider, model=model, options=options, tools=tools, encoded=encoded
+                )
+            case Failure():  # a fault of each row
+                check = partial(check_row, provider=provider, model=model, options=options, tools=settings.tools)
 
     def check_safely(given: TextRowInput, position: int) -> CheckedRow | RejectedRow:
         try:

@@ -10,6 +10,7 @@ from uuid import UUID
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec import Struct
 from pydantic import BaseModel
 
 from victor_fp.core.faults import InvalidRequest
@@ -22,6 +23,7 @@ from victor_fp.core.jobs.rows import (
     TextRowInput,
     check_row,
     check_text_row,
+    encode_keywords,
     fill_template,
     parse_row,
 )
@@ -243,3 +245,40 @@ def test_any_line_is_a_row_or_rejected(line: bytes) -> None:
 )
 def test_a_template_shows_values_as_text(value: object, text: str) -> None:
     assert fill_template("{a}", {"a": value}).unwrap() == text
+
+
+class Person(BaseModel):
+    name: str
+
+
+class Point(Struct):
+    x: int
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {},
+        {"temperature": 0.0, "stop": ["a"], "seed": 1},
+        {"response_format": Person},
+        {"response_format": Point},
+        {"response_format": {"type": "object", "properties": {"b": {}, "a": {}}}},
+        {"extra_body": {"b": 1, "a": {"d": None, "c": 2.0}}},
+    ],
+)
+@pytest.mark.parametrize("tools", [(), (ToolDefinition(name="t", parameters={"type": "object"}, strict=True),)])
+@pytest.mark.parametrize("own", [{}, {"options": {"seed": 7}}, {"tools": [{"name": "u", "parameters": {}}]}])
+def test_encoded_keywords_do_not_change_the_digest(options: Any, tools: Any, own: Any) -> None:
+    row = {"key": "k", "prompt": "x", **own}
+    encoded = encode_keywords(tools, options)
+    assert encoded is not None
+    assert digest(row, options=options, tools=tools, encoded=encoded) == digest(row, options=options, tools=tools)
+
+
+def test_keywords_that_cannot_be_encoded_are_a_fault_of_each_row() -> None:
+    options = {"x": object()}
+    encoded = encode_keywords((), options)
+    assert encoded is None
+    checked = check(Row("k", "x"), options=options, encoded=encoded)
+    assert isinstance(checked, RejectedRow)
+    assert "a value cannot be stored" in checked.fault.message

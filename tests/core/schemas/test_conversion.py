@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from copy import deepcopy
 from typing import Any
 
 import pytest
@@ -512,3 +514,47 @@ def test_object_keywords_on_another_type_are_dropped_if_objects_are_closed() -> 
     schema: dict[str, Any] = {"type": "array", "items": {"type": "string"}, "properties": {"a": {}}, "required": ["a"]}
     assert convert_inner(schema, STRICT) == {"type": "array", "items": {"type": "string"}}
     assert convert_without_loss(schema, ANYTHING) == schema
+
+
+def test_an_equal_schema_is_converted_once() -> None:
+    first = convert_schema(TREE, STRICT)
+    assert convert_schema(deepcopy(TREE), STRICT) is first
+    assert convert_schema(TREE, GEMINI) != first
+    assert convert_schema(TREE, STRICT, arguments=True) is not first
+
+
+def test_a_schema_that_was_changed_is_converted_again() -> None:
+    inner: dict[str, Any] = {"const": "a"}
+    schema: dict[str, Any] = {"oneOf": [inner]}
+    rules = SchemaRules(refused=frozenset({"const"}))
+    before = convert_schema(schema, rules)
+    inner["const"] = "b"
+    assert convert_schema(schema, rules).schema == {"oneOf": [{"enum": ["b"]}]}
+    assert before.schema == {"oneOf": [{"enum": ["a"]}]}
+    assert convert_schema({"oneOf": [{"const": "a"}]}, rules).schema == {"oneOf": [{"enum": ["a"]}]}
+
+
+@pytest.mark.parametrize("value", [1, 1.0, True, "1", None, 2**70, (1,), math.nan, "\ud800"])
+def test_values_that_are_nearly_equal_have_conversions_of_their_own(value: Any) -> None:
+    rules = SchemaRules(refused=frozenset({"const"}))
+    converted: Any = convert_schema({"oneOf": [{"const": value}]}, rules).schema
+    assert repr(converted) == repr({"oneOf": [{"enum": [value]}]})
+
+
+def test_rules_that_differ_in_values_have_conversions_of_their_own() -> None:
+    schema = {"type": "string", "format": "uuid"}
+    accepting = SchemaRules(values={"format": frozenset({"uuid"})})
+    refusing = SchemaRules(values={"format": frozenset({"date"})})
+    assert hash(accepting) == hash(refusing)
+    assert convert_schema(schema, accepting).schema == schema
+    assert convert_schema(schema, refusing).changes
+
+
+def test_a_schema_of_shared_or_circular_objects_ends() -> None:
+    shared: Any = {"type": "string"}
+    for _ in range(60):
+        shared = {"type": "object", "properties": {"a": shared, "b": shared}}
+    assert convert_schema(shared, STRICT).losses
+    circular: dict[str, Any] = {"type": "object"}
+    circular["properties"] = {"a": circular, "b": circular}
+    assert convert_schema(circular, STRICT).losses

@@ -15,7 +15,6 @@ from tests.example_counts import scale_examples
 from victor_fp.core.catalogue import CATALOGUE
 from victor_fp.core.dialects.schemas import OLDER_GEMINI_SCHEMAS, SchemaRules, SchemaSupport
 from victor_fp.core.schemas.conversion import convert_schema
-from victor_fp.core.schemas.plain import is_plain
 from victor_fp.core.schemas.references import find_circular
 from victor_fp.core.schemas.validation import compile_schema
 from victor_fp.core.schemas.vocabulary import INFORMATIVE, RESTRICTIONS, SINGLE_SCHEMAS, list_types
@@ -154,17 +153,6 @@ def test_no_schema_raises(schema: dict[str, Any], arguments: bool) -> None:
         msgspec.json.encode(conversion.schema)
         if not conversion.losses:
             assert list(_list_violations(conversion.schema, rules, conversion.schema)) == [], name
-
-
-@given(schema=_generate_schemas(INNER))
-@settings(max_examples=scale_examples(100), deadline=None)
-def test_a_plain_schema_is_one_that_the_conversion_leaves_alone(schema: dict[str, Any]) -> None:
-    schema = {**schema, "type": "object"}
-    for name, rules in RULES.items():
-        if is_plain(schema, rules):
-            # The root of a schema that describes no arguments does not take the short cut.
-            conversion = convert_schema(schema, msgspec.structs.replace(rules, root="object"))
-            assert (conversion.schema, conversion.changes, conversion.losses) == (schema, (), ()), name
 
 
 def _without_nullable(schema: Any) -> Any:

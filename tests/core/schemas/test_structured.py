@@ -14,6 +14,7 @@ from returns.result import Failure, Result, Success
 
 from victor_fp.core.faults import ContentRefused, Fault, InvalidRequest, InvalidResponse, RateLimited
 from victor_fp.core.json import Json
+from victor_fp.core.options import ResponseFormat, read_format_class
 from victor_fp.core.schemas.structured import find_form_problem, structured
 from victor_fp.core.types import CompletionResponse, Message
 from victor_fp.providers.registry import ProviderRegistry
@@ -102,6 +103,31 @@ async def test_dataclasses_and_typed_dicts_are_formats(form: Any, value: object)
     assert '"type":"integer"' in sent[1]["messages"][-1]["content"]
     assert isinstance(structured(answer('{"y": 3}'), form).failure(), InvalidResponse)
     assert find_form_problem(form) is None
+
+
+def test_the_schema_of_a_class_is_computed_once() -> None:
+    for form in (Person, Point, Spot, CheckedSpot, SpotDict):
+        assert read_format_class(form) is read_format_class(form)
+
+
+def test_a_class_that_is_completed_or_rebuilt_has_another_schema() -> None:
+    class Owner(BaseModel):
+        pet: Pet
+
+    assert "has no JSON Schema" in str(read_format_class(Owner))
+
+    class Pet(BaseModel):
+        name: str
+
+    Owner.model_rebuild(_types_namespace={"Pet": Pet})
+    first = read_format_class(Owner)
+    assert isinstance(first, ResponseFormat)
+    assert first.schema["properties"] == {"pet": {"$ref": "#/$defs/Pet"}}
+    Owner.model_fields["pet"].description = "Its pet."
+    Owner.model_rebuild(force=True, _types_namespace={"Pet": Pet})
+    second = read_format_class(Owner)
+    assert isinstance(second, ResponseFormat)
+    assert "Its pet." in str(second.schema)
 
 
 def test_a_pydantic_dataclass_is_validated_by_pydantic() -> None:

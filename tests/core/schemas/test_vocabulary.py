@@ -23,7 +23,7 @@ KEYWORDS = (
     | {"description", "nullable", "additionalItems"}
 )
 """Those of the vocabulary, and of OpenAPI 3.0 and older drafts."""
-MODULES = ("conversion", "merging", "normalise", "plain", "references", "unions")
+MODULES = ("conversion", "merging", "normalise", "references", "unions")
 
 
 def list_keys(tree: ast.Module) -> Iterator[ast.expr | None]:

@@ -52,6 +52,10 @@ class SchemaRules(msgspec.Struct, frozen=True, kw_only=True):
     refused_patterns: str = ""
     """Pattern that finds regular expression syntax that the vendor does not support."""
 
+    def __hash__(self) -> int:
+        """Hash the fields that differ most; `values` has no hash."""
+        return hash((self.keywords, self.refused, self.references, self.objects, self.root))
+
 
 ANYTHING = SchemaRules()
 

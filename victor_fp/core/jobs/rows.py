@@ -109,11 +109,12 @@ def check_row(
     model: str | None,
     options: Mapping[str, Any],
     tools: Sequence[ToolDefinition | Mapping[str, Any]] = (),
+    encoded: EncodedKeywords | None = None,
 ) -> CheckedRow | RejectedRow:
     """Validate a row, or return its fault.
 
     `position` counts rows from 0 and is the key of a row without one. `model`, `options` and `tools` are the job's, for
-    rows without their own.
+    rows without their own; `encoded` are these options and tools from `encode_keywords`.
     """
     row = _read_row(given, position)
     if type(row) is RejectedRow:
@@ -138,11 +139,14 @@ def check_row(
                 return _reject(key, f"row {key!r}: {fault.message}", position)
     merged = {**options, **own} if own else options
     try:
-        encoded = encode_request(provider, chosen, messages, typed_tools, merged)
+        if encoded is None or own or row.tools:
+            request = encode_request(provider, chosen, messages, typed_tools, merged)
+        else:
+            request = encode_request(provider, chosen, messages, encoded.tools, encoded.options)
     except _UNENCODABLE as error:
         return _reject_unencodable(key, position, error)
-    digest = compute_digest(encoded)
-    return CheckedRow(key, messages, chosen, typed_tools, merged, digest, position, own, (), len(encoded))
+    digest = compute_digest(request)
+    return CheckedRow(key, messages, chosen, typed_tools, merged, digest, position, own, (), len(request))
 
 
 def check_text_row(
@@ -195,12 +199,29 @@ def _reject_unencodable(key: str, position: int, error: Exception) -> RejectedRo
     return _reject(key, f"row {key!r}: a value cannot be stored: {reason}", position)
 
 
+class EncodedKeywords(msgspec.Struct, frozen=True):
+    """The tools and options of a job as parts of its encoded requests: most rows have no others."""
+
+    tools: msgspec.Raw
+    options: msgspec.Raw
+
+
+def encode_keywords(tools: Sequence[ToolDefinition], options: Mapping[str, Any]) -> EncodedKeywords | None:
+    """Encode the tools and options of a job once; None if a value cannot be encoded, which is a fault of each row."""
+    try:
+        return EncodedKeywords(
+            msgspec.Raw(_encoder.encode(tools)), msgspec.Raw(_encoder.encode(_list_options(options)))
+        )
+    except _UNENCODABLE:
+        return None
+
+
 def encode_request(
     provider: str,
     model: str,
     messages: Sequence[Message],
-    tools: Sequence[ToolDefinition],
-    options: Mapping[str, Any],
+    tools: Sequence[ToolDefinition] | msgspec.Raw,
+    options: Mapping[str, Any] | msgspec.Raw,
 ) -> bytes:
     """Encode all parts of a request, for its digest.
 
@@ -208,7 +229,12 @@ def encode_request(
     finished rows as changed and pay for them again.
     """
     fields = [message.__dict__ for message in messages]
-    return _encoder.encode((provider, model, fields, tools, sorted(options.items()) if options else ()))
+    listed = options if isinstance(options, msgspec.Raw) else _list_options(options)
+    return _encoder.encode((provider, model, fields, tools, listed))
+
+
+def _list_options(options: Mapping[str, Any]) -> Sequence[tuple[str, Any]]:
+    return sorted(options.items()) if options else ()
 
 
 def compute_digest(encoded: bytes) -> bytes:

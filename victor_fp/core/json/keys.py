@@ -21,7 +21,7 @@ def convert_keys(options: Mapping[str, object]) -> dict[str, object] | str:
     """
     converted = dict(options)
     for name, value in options.items():
-        if find_key_problem(name, value) is None:
+        if not isinstance(value, Mapping | list | tuple) or find_key_problem(name, value) is None:
             continue
         problem = find_key_problem(name, value, accepted=str if name in _STRINGS_ONLY else str | int)
         if problem is not None:

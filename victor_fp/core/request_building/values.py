@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterable, Iterator, Mapping
 
 import msgspec
@@ -12,13 +13,18 @@ from victor_fp.core.json import encode_json
 from victor_fp.core.json.keys import find_key_problem
 from victor_fp.core.requests import ChatRequest
 
+_NOT_FINITE = re.compile(rb"\xcb[\x7f\xff][\xf0-\xff]")
+"""NaN and infinities in MessagePack. Texts are UTF-8, which does not have these bytes; other values may."""
 _SHOWN = 300
 """Maximum length of an exception's message, in characters."""
 
 
 def find_not_finite(request: ChatRequest) -> InvalidRequest | None:
     """Return InvalidRequest for the first non-finite number; None if all are finite."""
-    for location, value in _name_values(request):
+    named = list(_name_values(request))
+    if _is_finite([value for _, value in named]):
+        return None
+    for location, value in named:
         if (problem := find_number_problem(location, value)) is not None:
             return InvalidRequest(model=request.model, message=problem)
     return None
@@ -57,6 +63,14 @@ def find_number_problem(name: str, value: object) -> str | None:
     """Return an error message for the first non-finite number in a value; None if there is none."""
     number = _search(value)
     return None if number is None else f"{name}: {number} is not a number that JSON can represent"
+
+
+def _is_finite(value: object) -> bool:
+    """Return whether a value has no non-finite number, without a search of it in Python; False if that is not known."""
+    try:
+        return _NOT_FINITE.search(msgspec.msgpack.encode(value)) is None
+    except Exception:  # a value of another type, or one that contains itself
+        return False
 
 
 def _name_values(request: ChatRequest) -> Iterator[tuple[str, object]]:

@@ -95,12 +95,14 @@ def find_reachable(root: Mapping[str, Json]) -> frozenset[str]:
 
 
 def _list_references(schema: Json) -> Iterator[str]:
-    """Yield every reference in a schema, except those in its definitions."""
+    """Yield every reference in a schema, except those in its definitions. An object that occurs several times is read once."""
     pending: list[Json] = [schema]
+    seen: set[int] = set()
     while pending:
         node = pending.pop()
-        if not isinstance(node, Mapping):
+        if not isinstance(node, Mapping) or id(node) in seen:
             continue
+        seen.add(id(node))
         for keyword, value in node.items():
             if keyword == "$ref" and isinstance(value, str):
                 yield value
