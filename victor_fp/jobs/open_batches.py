@@ -35,7 +35,7 @@ from victor_fp.core.protocols.batches.encoding import encode_row as encode_item
 from victor_fp.core.resilience.budget import Amount
 from victor_fp.core.result import outcome
 from victor_fp.jobs.job import Job
-from victor_fp.shell.engine.batches import MAX_LISTED, BatchClient
+from victor_fp.shell.engine.batches import DELETED_STATUSES, MAX_LISTED, BatchClient
 from victor_fp.shell.ledger.batches import (
     StoredBatch,
     SubmittedRow,
@@ -53,8 +53,6 @@ MAX_OPEN = 16
 """Maximum number of open batches at the vendor."""
 RECORD_CHUNK = 256
 """Number of results that are recorded in one transaction."""
-DELETED_STATUSES = frozenset({404, 410})
-"""HTTP statuses for a batch or results that the vendor has deleted."""
 
 
 class SubmittedBatch(msgspec.Struct):

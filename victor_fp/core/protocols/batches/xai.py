@@ -107,14 +107,19 @@ def _read_created(
 
 
 def _add_items(
-    bound: BatchEndpoint, dialect: XAIBatches, handle: BatchHandle, items: Sequence[BatchItem], _: bytes
+    bound: BatchEndpoint, dialect: XAIBatches, handle: BatchHandle, items: Sequence[BatchItem], body: bytes
 ) -> Result[SubmitStep | BatchHandle, Fault]:
     """Return the step that adds the first of these requests, followed by those for the others, or the handle if none are left.
 
-    Adding is idempotent by id, so a failed call may be retried.
+    `body` is the response to the last call, empty before the first. Adding is idempotent by id, so a failed call may be
+    retried.
     """
-    if not items:
-        return Success(handle)
+    return bound.reject_error(body).map(lambda _: _build_addition(bound, dialect, handle, items) if items else handle)
+
+
+def _build_addition(
+    bound: BatchEndpoint, dialect: XAIBatches, handle: BatchHandle, items: Sequence[BatchItem]
+) -> SubmitStep:
     size, count = ENVELOPE, 0
     for item in items:
         size += len(item.line) + 1
@@ -122,12 +127,10 @@ def _add_items(
             break
         count += 1
     body = encode_json(sent.AddRequests(batch_requests=list_raw_items(items[:count])))
-    return Success(
-        SubmitStep(
-            request=build_request(bound.endpoint, AddRequests(batch_id=handle.id), body=body),
-            read=partial(_add_items, bound, dialect, handle, items[count:]),
-            adds=True,
-        )
+    return SubmitStep(
+        request=build_request(bound.endpoint, AddRequests(batch_id=handle.id), body=body),
+        read=partial(_add_items, bound, dialect, handle, items[count:]),
+        adds=True,
     )
 
 
@@ -204,13 +207,14 @@ def _build_page_step(bound: BatchEndpoint, batch_id: str, token: str | None) -> 
 def read_page(bound: BatchEndpoint, batch_id: str, token: str | None, body: bytes) -> Result[ResultPage, Fault]:
     """Decode one page; an unchanged token ends the pagination."""
 
-    def read(page: received.ResultPage) -> ResultPage:
+    def read(page: received.ResultPage) -> Result[ResultPage, Fault]:
         items = tuple(read_item(item) for item in page.results or ())
         following = page.pagination_token
         has_more = bool(following) and following != token and bool(items)
-        return ResultPage(items, _build_page_step(bound, batch_id, following) if has_more else None)
+        found = ResultPage(items, _build_page_step(bound, batch_id, following) if has_more else None)
+        return Success(found) if items else bound.reject_error(body).map(lambda _: found)
 
-    return bound.decode(_PAGE, body, "the results").map(read)
+    return bound.decode(_PAGE, body, "the results").bind(read)
 
 
 def read_item(item: received.ResultItem) -> ItemResult:
