@@ -317,15 +317,13 @@ class OpenBatches:
     async def _record(self, ends: Sequence[tuple[SubmittedRow, BatchResult]], status: BatchStatus | None) -> list[str]:
         """Record results of rows; return the keys of rows to queue, for this run or, if the job stops, for the next one."""
         job, queued, commits = self._job, [], []
-        factor = self._client.batch.support.limits.price_factor or 1.0
+        limits = self._client.batch.support.limits
         for row, result in ends:
             decision = decide_result(result, row.tries, job.settings.max_tries, then_live=self._then_live)
             self.settle(row.key, result if isinstance(decision, Finish) else None)
             match decision:
                 case Finish(status=end):
-                    commit = job.record(
-                        row.key, row.position, row.digest, result.result, end, row.tries, price_factor=factor
-                    )
+                    commit = job.record(row.key, row.position, row.digest, result.result, end, row.tries, limits=limits)
                     commits.append(commit)
                 case SendAgain():
                     queued.append(row.key)

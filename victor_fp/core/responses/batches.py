@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
 from typing import Literal, TypeVar, assert_never
 
 import msgspec
@@ -12,6 +11,7 @@ from returns.result import Failure, Result
 from victor_fp.core.batching.matching import ResultMatching
 from victor_fp.core.batching.reading import is_error
 from victor_fp.core.batching.types import BatchHandle, BatchResult, BatchStatus, ItemContext, ItemResult
+from victor_fp.core.dialects.batches import BatchLimits
 from victor_fp.core.faults import Cancelled, Fault, InvalidResponse, ServerFailed, TimedOut, can_retry
 from victor_fp.core.json import encode_json
 from victor_fp.core.protocols import Codec
@@ -21,7 +21,7 @@ from victor_fp.core.responses.bodies import read_completion
 from victor_fp.core.responses.completions import ResponseContext, with_context
 from victor_fp.core.result import outcome
 from victor_fp.core.types import CompletionResponse
-from victor_fp.core.usage.cost import Price, PricedUsage
+from victor_fp.core.usage.cost import scale_price
 
 T = TypeVar("T")
 
@@ -77,7 +77,7 @@ def decode_item(
     key, problem = matching.match(item.id)
     item_context = handle.context if find_context is None or problem == "unknown" else find_context(key)
     context = ResponseContext(
-        endpoint=with_batch_prices(endpoint, batch.support.limits.price_factor),
+        endpoint=with_batch_prices(endpoint, batch.support.limits),
         model=item_context.model or handle.model or None,
         adjustments=item_context.adjustments,
         tool_names=item_context.tool_names,
@@ -86,17 +86,9 @@ def decode_item(
     return BatchResult(key=key, result=_decode(batch, context, item), end=item.end, problem=problem)
 
 
-def with_batch_prices(endpoint: Endpoint, factor: float | None) -> Endpoint:
+def with_batch_prices(endpoint: Endpoint, limits: BatchLimits) -> Endpoint:
     """Return the endpoint with batch prices, if it has prices."""
-    live = endpoint.price
-    if live is None or factor is None:
-        return endpoint
-    return msgspec.structs.replace(endpoint, price=partial(_scale_price, live, factor))
-
-
-def _scale_price(price: Price, factor: float, sale: PricedUsage) -> float | None:
-    dollars = price(sale)
-    return None if dollars is None else dollars * factor
+    return msgspec.structs.replace(endpoint, price=scale_price(endpoint.price, limits.find_price_factor))
 
 
 def list_missing_results(

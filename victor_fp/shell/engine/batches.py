@@ -104,9 +104,8 @@ class BatchClient(msgspec.Struct, frozen=True, kw_only=True):
         """Reserve the estimated cost of a batch; None without a budget."""
         if self.budget is None:
             return Success(None)
-        factor = self.batch.support.limits.price_factor or 1.0
         address = self.pool.targets[0].backend.address
-        return await self.budget.reserve_batch(self.endpoint.spec.name, address, items, factor)
+        return await self.budget.reserve_batch(self.endpoint.spec.name, address, items, self.batch.support.limits)
 
     async def _start(self, items: Sequence[BatchItem], token: str) -> Result[SubmitStep, Fault]:
         """Return the first exchange, after writing the object that it refers to, if there is one."""
