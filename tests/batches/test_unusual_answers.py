@@ -18,6 +18,7 @@ from tests.loopback import Received
 from tests.openai_shapes import build_error
 from victor_fp.core.batching.types import BatchResult
 from victor_fp.core.faults import Fault, InvalidRequest, InvalidResponse, UnsupportedParameter, can_retry
+from victor_fp.core.protocols.batches.xai import MAX_EMPTY_PAGES
 from victor_fp.jobs import Row
 
 OVERLOADED = {"type": "error", "error": {"type": "overloaded_error", "code": 503, "message": "try again later"}}
@@ -210,3 +211,25 @@ async def test_rows_are_not_streamed_in_a_batch(vendor: BatchVendor) -> None:
         handle = await provider.submit_batch([Row("a", "x", options)], model=vendor.model)
     assert [adjustment.parameter for adjustment in handle.context.adjustments] == ["stream"]
     assert "stream" not in next(iter(vendor.jobs.values())).requests["a"]
+
+
+@pytest.mark.parametrize(("answered", "requests"), [(4, 3), (0, MAX_EMPTY_PAGES)])
+async def test_empty_pages_of_xai_do_not_end_the_results(answered: int, requests: int) -> None:
+    vendor = XAIVendor()
+    async with connect(vendor) as provider:
+        handle = await provider.submit_batch(ROWS, model=vendor.model)
+        vendor.finish()
+        answer, pages = vendor.handle, 0
+
+        def insert_empty_page(received: Received) -> tuple[int, Any]:
+            nonlocal pages
+            if "/results?" not in received.path:
+                return answer(received)
+            pages += 1
+            is_empty = pages == 1 or not answered
+            return (200, {"results": [], "pagination_token": f"{'0' * pages}"}) if is_empty else answer(received)
+
+        vendor.handle = insert_empty_page  # type: ignore[method-assign]  # of this instance
+        results = await list_results(provider.batch_results_result(handle, keys=KEYS))
+    assert sum(one.unwrap().end == "answered" for one in results) == answered
+    assert (len(results), pages) == (4, requests)
