@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from returns.result import Failure, Success
 
-from tests.batches.openai_vendor import OpenAIVendor
+from tests.batches.openai_vendor import OpenAIVendor, TogetherVendor
 from tests.batches.other_vendors import AnthropicVendor, XAIVendor
 from tests.batches.vendor import BatchVendor
 from tests.loopback import serve_in_thread, serving
@@ -169,3 +169,13 @@ def test_the_synchronous_provider_has_the_same_budget() -> None:
     assert stats is not None
     assert (stats["requests"]["spent"], stats["requests"]["reserved"]) == (2, 0)
     assert len(vendor.jobs) == 1
+
+
+async def test_models_without_a_discount_are_counted_at_the_price_of_live_calls() -> None:
+    """Together's discount applies to some models only."""
+    models = {"zai-org/GLM-4.5-Air-FP8": 0.5, "m-1": 1.0}
+    for model, factor in models.items():
+        vendor = TogetherVendor()
+        async with connect(vendor, budget=Budget(usd=2.0), price=lambda _: 1.0) as provider:
+            await provider.submit_batch(ROWS, model=model)
+            assert get_spent(provider, "usd") == (pytest.approx(factor * len(ROWS)), 0.0)

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from returns.result import Failure, Success
 
-from tests.batches.openai_vendor import OpenAIVendor
+from tests.batches.openai_vendor import OpenAIVendor, TogetherVendor
 from tests.batches.vendor import Job, write_lines
 from tests.jobs.batch_jobs import Clock, MixedVendor, build_rows, collect, connect
 from tests.loopback import Received, Talk
@@ -364,6 +364,22 @@ async def test_resumed_rows_have_the_cost_of_batches(tmp_path: Path) -> None:
     assert set(costs.values()) == {0.03}
     assert before.cost_usd == after.cost_usd == pytest.approx(0.3)
     assert (tmp_path / "before.jsonl").read_text() == (tmp_path / "after.jsonl").read_text()
+
+
+@pytest.mark.parametrize(("model", "factor"), [("zai-org/GLM-4.5-Air-FP8", 0.5), ("m-1", 1.0)])
+async def test_rows_of_models_without_a_discount_have_the_cost_of_live_calls(
+    model: str, factor: float, tmp_path: Path
+) -> None:
+    """Together's discount applies to some models only."""
+    vendor = TogetherVendor()
+    budget = Budget(usd=0.625 * factor)
+    async with connect(vendor) as provider:
+        found, job = await collect(
+            provider, vendor, tmp_path / "l", model=model, price=lambda _: 0.0625, budget=budget, rows=build_rows(11)
+        )
+    assert isinstance(job.stopped, BudgetExceeded)
+    costs = [done.cost_usd for done in found.values() if isinstance(done.result, Success)]
+    assert costs == [0.0625 * factor] * 10
 
 
 class CallingVendor(OpenAIVendor):

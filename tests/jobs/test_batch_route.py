@@ -18,6 +18,7 @@ from tests.batches.store_vendors import BedrockVendor, VertexVendor
 from tests.batches.vendor import BatchVendor, Job
 from tests.jobs.batch_jobs import Clock, MixedVendor, build_rows, collect, complete, connect, leave_open
 from tests.jobs.row_provider import RowProvider
+from tests.loopback import Received
 from victor_fp.core.faults import (
     BudgetExceeded,
     Cancelled,
@@ -121,6 +122,32 @@ async def test_a_batch_whose_handle_was_lost_is_found_and_not_submitted_again(
         found, _ = await collect(provider, vendor, tmp_path / "l", rows=build_rows(5))
     assert len(vendor.jobs) == 1
     assert sorted(found) == [f"row {number}" for number in range(5)]
+
+
+async def test_a_batch_whose_creation_or_list_cannot_be_read_is_not_submitted_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The answer to the creation is not valid, and that to the next run's list is an error, both with status 200."""
+    monkeypatch.setattr("victor_fp.core.batching.polling.CLOCK_DRIFT", 1e12)
+
+    class CutVendor(AnthropicVendor):
+        def handle(self, received: Received) -> tuple[int, Any]:
+            status, answer = super().handle(received)
+            return status, (b'{"id": "msgba' if received.method == "POST" else answer)
+
+    vendor = CutVendor()
+    async with connect(vendor) as provider:
+        _, job = await collect(provider, vendor, tmp_path / "l")
+        assert job.stopped is not None
+        assert job.stopped.maybe_billed
+        vendor.faults = [(200, {"type": "error", "error": {"type": "overloaded_error", "message": "busy"}})]
+        _, job = await collect(provider, vendor, tmp_path / "l")
+        assert job.stopped is not None
+        assert job.stopped.message == "busy"
+        found, job = await collect(provider, vendor, tmp_path / "l")
+    assert job.stopped is None
+    assert len(vendor.jobs) == 1
+    assert all(isinstance(done.result, Success) for done in found.values())
 
 
 async def test_a_batch_that_was_not_created_is_submitted_by_the_next_run(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ from victor_fp.core.catalogue import load_group
 from victor_fp.core.catalogue.batches import find_batch_support
 from victor_fp.core.catalogue.entries import GROUPS
 from victor_fp.core.catalogue.spec import CREDENTIAL_CHAINS, ProviderSpec, Setting
+from victor_fp.core.dialects.batches import BatchLimits
 from victor_fp.core.protocols import Codec, codec_for
 from victor_fp.core.protocols.endpoints import build_endpoint
 from victor_fp.core.result import outcome
@@ -187,9 +188,16 @@ def _render_batches(spec: ProviderSpec) -> Sequence[str] | None:
         "several" if limits.mixes_models else "one",
         str(limits.window_hours or ""),
         kept,
-        "" if limits.price_factor is None else f"{limits.price_factor:.0%}",
+        _render_price(limits),
         f"[{limits.date}]({limits.source})",
     )
+
+
+def _render_price(limits: BatchLimits) -> str:
+    if limits.price_factor is None:
+        return ""
+    is_general = "*" in limits.discounted_models
+    return f"{limits.price_factor:.0%}" if is_general else f"{limits.price_factor:.0%} for some models"
 
 
 def _render_days(hours: int) -> str:

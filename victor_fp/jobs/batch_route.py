@@ -52,7 +52,7 @@ class BatchRoute:
         limits = client.batch.support.limits
         self._splitter = Splitter(msgspec.structs.replace(limits, max_bytes=min(limits.max_bytes, MAX_BYTES)))
         if job.spending is not None:
-            job.spending.factor = limits.price_factor or 1.0
+            job.spending.limits = limits
         self._waiting: dict[str, SubmittedRow] = {}
         """Rows in the splitter."""
         self._batches = OpenBatches(job, client, options, then_live=then_live)
@@ -225,7 +225,7 @@ class BatchRoute:
             job.reader = QueueReader(self._rows, self._options, job.provider.name)
             if self._then_live:
                 if job.spending is not None:
-                    job.spending.factor = 1.0
+                    job.spending.limits = None
                 self._live = LiveRoute(job)
                 self._live.start()
                 await self._live.wait()

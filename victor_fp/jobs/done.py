@@ -103,11 +103,8 @@ def build_done(
             return Done(key=key, result=result, attempts=earlier + fault.attempts, is_resumed=is_resumed)
 
 
-def find_cost(response: RowAnswer, price: Price | None, model: str | None, price_factor: float = 1.0) -> float | None:
-    """Return the cost in US dollars: as reported by the vendor or provider, else by `price`; None if unknown.
-
-    `price_factor` applies to the price alone.
-    """
+def find_cost(response: RowAnswer, price: Price | None, model: str | None) -> float | None:
+    """Return the cost in US dollars: as reported by the vendor or provider, else by `price`; None if unknown."""
     cost = find_reported_cost(response)
     if cost is not None:
         return cost
@@ -117,8 +114,7 @@ def find_cost(response: RowAnswer, price: Price | None, model: str | None, price
     if usage is None or not {"prompt_tokens", "completion_tokens"} <= usage.keys():
         return None
     models = tuple(name for name in (response.model, model) if name)
-    cost = apply_price(price, PricedUsage(models=models, usage=usage))
-    return None if cost is None else cost * price_factor
+    return apply_price(price, PricedUsage(models=models, usage=usage))
 
 
 def apply_price(price: Price, sale: PricedUsage) -> float | None:

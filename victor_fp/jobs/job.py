@@ -9,11 +9,13 @@ from typing import Any, Generic, TypeVar, assert_never
 
 from returns.result import Failure, Result, Success
 
+from victor_fp.core.dialects.batches import BatchLimits
 from victor_fp.core.faults import Attempt, Cancelled, Fault
 from victor_fp.core.jobs.decisions import RefuseRow, Replay, Status
 from victor_fp.core.jobs.records import RowAnswer, decode_result, encode_result
 from victor_fp.core.jobs.rows import CheckedRow
 from victor_fp.core.retrieval.embeddings import EmbeddingResponse
+from victor_fp.core.usage.cost import scale_price
 from victor_fp.jobs.done import Done, JobSettings, build_done, find_cost
 from victor_fp.jobs.row_reader import Reader
 from victor_fp.jobs.spending import JobSpending
@@ -160,16 +162,17 @@ class Job(Generic[T]):
         status: Status,
         attempts: int,
         *,
-        price_factor: float = 1.0,
+        limits: BatchLimits | None = None,
         earlier: tuple[Attempt, ...] = (),
     ) -> asyncio.Future[None]:
         """Pass the outcome of a row to the ledger; the future is done when it is committed and returned to the caller.
 
         `status` is that of the result itself: a response that does not match the schema has failed, and is stored with the
-        fault. `price_factor` is that of batches, and `earlier` are the attempts before those that the result lists.
+        fault. `limits` are those of a batch, with its discount, and `earlier` are the attempts before those that the result lists.
         """
         answer = result.value_or(None)
-        cost = None if answer is None else find_cost(answer, self.settings.price, self.settings.model, price_factor)
+        price = self.settings.price if limits is None else scale_price(self.settings.price, limits.find_price_factor)
+        cost = None if answer is None else find_cost(answer, price, self.settings.model)
         done: Done[T] = build_done(key, result, self.settings, cost=cost, earlier=earlier)
         fault = None if isinstance(done.result, Success) else done.result.failure()
         is_mismatch = fault is not None and isinstance(result, Success)

@@ -35,7 +35,7 @@ from victor_fp.core.protocols.batches.encoding import encode_row as encode_item
 from victor_fp.core.resilience.budget import Amount
 from victor_fp.core.result import outcome
 from victor_fp.jobs.job import Job
-from victor_fp.shell.engine.batches import MAX_LISTED, BatchClient
+from victor_fp.shell.engine.batches import DELETED_STATUSES, MAX_LISTED, BatchClient
 from victor_fp.shell.ledger.batches import (
     StoredBatch,
     SubmittedRow,
@@ -53,8 +53,6 @@ MAX_OPEN = 16
 """Maximum number of open batches at the vendor."""
 RECORD_CHUNK = 256
 """Number of results that are recorded in one transaction."""
-DELETED_STATUSES = frozenset({404, 410})
-"""HTTP statuses for a batch or results that the vendor has deleted."""
 
 
 class SubmittedBatch(msgspec.Struct):
@@ -319,15 +317,13 @@ class OpenBatches:
     async def _record(self, ends: Sequence[tuple[SubmittedRow, BatchResult]], status: BatchStatus | None) -> list[str]:
         """Record results of rows; return the keys of rows to queue, for this run or, if the job stops, for the next one."""
         job, queued, commits = self._job, [], []
-        factor = self._client.batch.support.limits.price_factor or 1.0
+        limits = self._client.batch.support.limits
         for row, result in ends:
             decision = decide_result(result, row.tries, job.settings.max_tries, then_live=self._then_live)
             self.settle(row.key, result if isinstance(decision, Finish) else None)
             match decision:
                 case Finish(status=end):
-                    commit = job.record(
-                        row.key, row.position, row.digest, result.result, end, row.tries, price_factor=factor
-                    )
+                    commit = job.record(row.key, row.position, row.digest, result.result, end, row.tries, limits=limits)
                     commits.append(commit)
                 case SendAgain():
                     queued.append(row.key)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from returns.result import Failure, Result, Success
 
+from victor_fp.core.dialects.batches import BatchLimits
 from victor_fp.core.faults import Fault, InvalidRequest
 from victor_fp.core.jobs.records import RowAnswer
 from victor_fp.core.jobs.rows import CheckedRow
 from victor_fp.core.resilience.budget import Amount, Budget
 from victor_fp.core.result import outcome
 from victor_fp.core.types import DEFAULT_MAX_TOKENS, Message
-from victor_fp.core.usage.cost import Price, PricedUsage
+from victor_fp.core.usage.cost import Price, PricedUsage, scale_price
 from victor_fp.jobs.done import apply_price, build_priced_usage
 from victor_fp.shell.engine.budget_keeper import BudgetKeeper
 from victor_fp.shell.store import Store
@@ -23,8 +24,8 @@ class JobSpending:
     """The spending of a job."""
 
     def __init__(self, budget: Budget, price: Price | None, provider: str, store: Store) -> None:
-        self.factor = 1.0
-        """Price factor of batches; 1.0 for the live route."""
+        self.limits: BatchLimits | None = None
+        """Those of batches, with their discount; None for the live route."""
         self._price = price
         self._keeper = BudgetKeeper(budget, store, lambda _: None if price is None else self._scale)
         self._store = store
@@ -53,5 +54,5 @@ class JobSpending:
                 self._keeper.settle(estimate, fault=fault)
 
     def _scale(self, sale: PricedUsage) -> float | None:
-        cost = None if self._price is None else apply_price(self._price, sale)
-        return None if cost is None else cost * self.factor
+        price = self._price if self.limits is None else scale_price(self._price, self.limits.find_price_factor)
+        return None if price is None else apply_price(price, sale)

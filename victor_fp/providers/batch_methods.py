@@ -77,7 +77,7 @@ class BatchMethods:
             case Success(client):
                 pass
         chosen = model or getattr(self, "model", None) or getattr(self, "default_model", None)
-        match outcome(encode_rows(client, self.name, rows, chosen, tuple(tools), options)):
+        match outcome(encode_rows(client, self.name, rows, chosen, tools, options)):
             case Failure(fault):
                 return Failure(fault)
             case Success(items):
@@ -123,13 +123,15 @@ class BatchMethods:
         """Return the account's batches, newest first."""
         from returns.result import Failure, Success
 
+        from victor_fp.core.batching.checks import check_limit
         from victor_fp.core.result import outcome
 
         match outcome(await self.open_batches()):
             case Failure(fault):
                 return Failure(fault)
             case Success(client):
-                return await client.list_statuses(limit=limit)
+                refusal = check_limit(limit, self.name)
+                return await client.list_statuses(limit=limit) if refusal is None else Failure(refusal)
 
     async def batch_results(
         self, handle: BatchHandle, *, keys: Iterable[str] | None = None
@@ -149,6 +151,7 @@ class BatchMethods:
         """Iterate over the results of a batch: successes, then at most one failure, which is the last item."""
         from returns.result import Failure, Success
 
+        from victor_fp.core.batching.checks import check_keys
         from victor_fp.core.result import outcome
 
         match outcome(await self._open_for(handle)):
@@ -157,7 +160,13 @@ class BatchMethods:
                 return
             case Success(client):
                 pass
-        results = client.read_results(handle, keys)
+        match outcome(check_keys(keys, self.name)):
+            case Failure(fault):
+                yield Failure(fault)
+                return
+            case Success(expected):
+                pass
+        results = client.read_results(handle, expected)
         try:
             async for received in results:
                 yield received
@@ -165,14 +174,12 @@ class BatchMethods:
             await results.aclose()
 
     async def _open_for(self, handle: BatchHandle) -> Result[BatchClient, Fault]:
-        if handle.provider != self.name:
-            from returns.result import Failure
+        from returns.result import Failure
 
-            from victor_fp.core.faults import InvalidRequest
+        from victor_fp.core.batching.checks import check_handle
 
-            message = f"the batch handle belongs to provider {handle.provider!r}, not to {self.name!r}"
-            return Failure(InvalidRequest(provider=self.name, message=message))
-        return await self.open_batches()
+        fault = check_handle(handle, self.name)
+        return await self.open_batches() if fault is None else Failure(fault)
 
 
 def _get_value(result: Result[T, Fault]) -> T:

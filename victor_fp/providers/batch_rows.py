@@ -12,6 +12,7 @@ from victor_fp.core.batching.types import BatchItem
 from victor_fp.core.faults import Fault, InvalidRequest
 from victor_fp.core.jobs.rows import RejectedRow, RowInput, check_row
 from victor_fp.core.protocols.batches.encoding import encode_row
+from victor_fp.core.request_building.inputs import read_tools
 from victor_fp.core.result import outcome
 from victor_fp.core.types import ToolDefinition
 from victor_fp.shell.engine.batches import BatchClient
@@ -22,14 +23,22 @@ def encode_rows(
     provider: str,
     rows: Iterable[RowInput],
     model: str | None,
-    tools: tuple[ToolDefinition | Mapping[str, Any], ...],
+    tools: Iterable[ToolDefinition | Mapping[str, Any]],
     options: Mapping[str, Any],
 ) -> Result[tuple[BatchItem, ...], Fault]:
     """Return the item of each row, if they fit into one batch."""
+    if not isinstance(rows, Iterable):
+        message = f"rows: expected an iterable of rows, got {type(rows).__name__}"
+        return Failure(InvalidRequest(provider=provider, message=message))
+    match outcome(read_tools(tools)):
+        case Failure(fault):
+            return Failure(fault)
+        case Success(given_tools):
+            pass
     splitter = Splitter(client.batch.support.limits)
     seen: set[str] = set()
     for position, given in enumerate(rows):
-        row = check_row(given, position, provider=provider, model=model, options=options, tools=tools)
+        row = check_row(given, position, provider=provider, model=model, options=options, tools=given_tools)
         if isinstance(row, RejectedRow):
             return Failure(row.fault)
         match outcome(encode_row(client.batch, client.endpoint, row)):

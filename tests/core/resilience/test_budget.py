@@ -110,9 +110,9 @@ def test_amounts_that_are_taken_back_twice_are_not_negative() -> None:
     assert merge_changes(empty, base, empty).reserved == Amount(usd=0.0, tokens=0, requests=0)
 
 
-def test_amounts_of_several_calls_are_summed_at_the_price_of_the_batch() -> None:
-    total = sum_amounts([Amount(usd=2.0, tokens=5, requests=3), Amount(usd=1.0, tokens=1)], price_factor=0.5)
-    assert total == Amount(usd=1.5, tokens=6, requests=4)
+def test_amounts_of_several_calls_are_summed() -> None:
+    total = sum_amounts([Amount(usd=2.0, tokens=5, requests=3), Amount(usd=1.0, tokens=1)])
+    assert total == Amount(usd=3.0, tokens=6, requests=4)
     assert sum_amounts([Amount(usd=2.0)]) == Amount(usd=2.0)
     assert sum_amounts([]) == Amount(requests=0)
 

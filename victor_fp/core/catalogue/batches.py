@@ -61,8 +61,15 @@ _TOGETHER = BatchSupport(
         max_requests=50_000,
         max_bytes=100 * MB,
         price_factor=0.5,
+        discounted_models=(
+            "meta-llama/Llama-3.3-70B-Instruct-Turbo",
+            "meta-llama/Llama-3-70b-chat-hf",
+            "Qwen/Qwen2.5-7B-Instruct-Turbo",
+            "mistralai/Mixtral-8x7B-Instruct-v0.1",
+            "zai-org/GLM-4.5-Air-FP8",
+        ),
         source="https://docs.together.ai/docs/inference/batch/overview",
-        date="2026-11-20",
+        date="2026-11-30",
     ),
 )
 _QWEN = BatchSupport(

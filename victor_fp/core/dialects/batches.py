@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Literal, TypeAlias
 
 import msgspec
 
 from victor_fp.core.dialects.anthropic import AnthropicDialect
+from victor_fp.core.model_names import is_model_match
 
 
 class BatchLimits(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -22,9 +24,16 @@ class BatchLimits(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """Hours that results are kept, at least, after the batch was created; None if not documented."""
     price_factor: float | None = None
     """Factor on the price of live calls; None if not documented."""
+    discounted_models: tuple[str, ...] = ("*",)
+    """Patterns of the names of models that the factor applies to; others have the price of live calls."""
     source: str
     date: str
     """YYYY-MM-DD."""
+
+    def find_price_factor(self, models: Iterable[str]) -> float:
+        """Return the factor on the price of live calls for a model by its names; 1.0 if no discount is documented."""
+        is_discounted = any(is_model_match(name, pattern) for name in models for pattern in self.discounted_models)
+        return self.price_factor if self.price_factor is not None and is_discounted else 1.0
 
 
 class OpenAIBatches(msgspec.Struct, frozen=True, kw_only=True, gc=False):

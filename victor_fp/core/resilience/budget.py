@@ -118,16 +118,16 @@ def estimate_amount(
     return None if usd is None else Amount(usd=usd, tokens=tokens)
 
 
-def sum_amounts(amounts: Iterable[Amount], price_factor: float = 1.0) -> Amount:
-    """Return the usage of several calls together; `price_factor` applies to their prices.
+def sum_amounts(amounts: Iterable[Amount]) -> Amount:
+    """Return the usage of several calls together.
 
-    >>> sum_amounts([Amount(usd=2.0, tokens=5), Amount(usd=1.0, tokens=1)], price_factor=0.5)
-    Amount(usd=1.5, tokens=6, requests=2)
+    >>> sum_amounts([Amount(usd=2.0, tokens=5), Amount(usd=1.0, tokens=1)])
+    Amount(usd=3.0, tokens=6, requests=2)
     """
     total = Amount(requests=0)
     for amount in amounts:
         total = _add(total, amount)
-    return replace(total, usd=total.usd * price_factor)
+    return total
 
 
 def describe_spending(state: Spending) -> BudgetStats:

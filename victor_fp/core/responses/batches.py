@@ -3,28 +3,62 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
-from typing import Literal, assert_never
+from typing import Literal, TypeVar, assert_never
 
 import msgspec
 from returns.result import Failure, Result
 
 from victor_fp.core.batching.matching import ResultMatching
+from victor_fp.core.batching.reading import is_error
 from victor_fp.core.batching.types import BatchHandle, BatchResult, BatchStatus, ItemContext, ItemResult
-from victor_fp.core.faults import Cancelled, Fault, InvalidResponse, TimedOut
+from victor_fp.core.dialects.batches import BatchLimits
+from victor_fp.core.faults import Cancelled, Fault, InvalidResponse, ServerFailed, TimedOut, can_retry
 from victor_fp.core.json import encode_json
 from victor_fp.core.protocols import Codec
 from victor_fp.core.protocols.batches.codec import BatchCodec
 from victor_fp.core.requests import Endpoint
 from victor_fp.core.responses.bodies import read_completion
 from victor_fp.core.responses.completions import ResponseContext, with_context
+from victor_fp.core.result import outcome
 from victor_fp.core.types import CompletionResponse
-from victor_fp.core.usage.cost import Price, PricedUsage
+from victor_fp.core.usage.cost import scale_price
+
+T = TypeVar("T")
 
 UNKNOWN_STATUS = 500
 """Status assumed for an error without one: its code takes precedence, otherwise it counts as temporary."""
 MAX_ERRORS = 5
 """Maximum errors of a batch in the message of a fault."""
+
+
+def read_body(
+    codec: Codec, read: Callable[[bytes], Result[T, Fault]], body: bytes, *, may_create: bool = False
+) -> Result[T, Fault]:
+    """Read the body of a response with status 200. One that is an error is classified like that of a failed call.
+
+    `may_create`: the exchange creates a batch or adds requests, which the vendor may process although the body is not valid.
+    """
+    found = read(body)
+    match outcome(found):
+        case Failure(InvalidResponse()) if is_error(body):
+            return Failure(_classify(codec, None, body))
+        case Failure(InvalidResponse() as fault) if may_create:
+            return Failure(msgspec.structs.replace(fault, maybe_billed=True))
+        case _:
+            return found
+
+
+def find_error(batch: BatchCodec, endpoint: Endpoint, item: ItemResult) -> Fault | None:
+    """Return the fault if an item, which is the only one of a batch, is an error in place of the results.
+
+    Only one that is certainly temporary, or that every call would have: then the results can be read later. Another one may be
+    that of a row.
+    """
+    if item.end != "unreadable" or not is_error(item.body):
+        return None
+    fault = with_context(ResponseContext(endpoint=endpoint), _classify(batch.codec, None, item.body))
+    is_temporary = can_retry(fault) and not isinstance(fault, ServerFailed)  # the fault of an error of an unknown kind
+    return fault if is_temporary or fault.is_shared else None
 
 
 def decode_item(
@@ -43,7 +77,7 @@ def decode_item(
     key, problem = matching.match(item.id)
     item_context = handle.context if find_context is None or problem == "unknown" else find_context(key)
     context = ResponseContext(
-        endpoint=with_batch_prices(endpoint, batch.support.limits.price_factor),
+        endpoint=with_batch_prices(endpoint, batch.support.limits),
         model=item_context.model or handle.model or None,
         adjustments=item_context.adjustments,
         tool_names=item_context.tool_names,
@@ -52,17 +86,9 @@ def decode_item(
     return BatchResult(key=key, result=_decode(batch, context, item), end=item.end, problem=problem)
 
 
-def with_batch_prices(endpoint: Endpoint, factor: float | None) -> Endpoint:
+def with_batch_prices(endpoint: Endpoint, limits: BatchLimits) -> Endpoint:
     """Return the endpoint with batch prices, if it has prices."""
-    live = endpoint.price
-    if live is None or factor is None:
-        return endpoint
-    return msgspec.structs.replace(endpoint, price=partial(_scale_price, live, factor))
-
-
-def _scale_price(price: Price, factor: float, sale: PricedUsage) -> float | None:
-    dollars = price(sale)
-    return None if dollars is None else dollars * factor
+    return msgspec.structs.replace(endpoint, price=scale_price(endpoint.price, limits.find_price_factor))
 
 
 def list_missing_results(

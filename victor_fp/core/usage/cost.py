@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any, Literal, TypeAlias
 
 import msgspec
@@ -23,6 +24,16 @@ class PricedUsage(msgspec.Struct, frozen=True, kw_only=True):
 
 Price: TypeAlias = Callable[[PricedUsage], float | None]
 """Returns US dollars; None if the price is not known."""
+
+
+def scale_price(price: Price | None, find_factor: Callable[[tuple[str, ...]], float]) -> Price | None:
+    """Return a price that is multiplied by a factor, which depends on the names of the model."""
+    return None if price is None else partial(_scale_price, price, find_factor)
+
+
+def _scale_price(price: Price, find_factor: Callable[[tuple[str, ...]], float], sale: PricedUsage) -> float | None:
+    dollars = price(sale)
+    return None if dollars is None else dollars * find_factor(sale.models)
 
 
 def build_cost(dollars: float, source: CostSource = "vendor") -> dict[str, Json]:

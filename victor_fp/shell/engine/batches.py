@@ -21,7 +21,7 @@ from victor_fp.core.protocols import Codec
 from victor_fp.core.protocols.batches.codec import BatchCodec, ResultPage, ResultStep, StatusPage, StoreRead, SubmitStep
 from victor_fp.core.requests import Endpoint, HttpRequest
 from victor_fp.core.resilience.budget import Amount
-from victor_fp.core.responses.batches import decode_item, list_missing_results
+from victor_fp.core.responses.batches import decode_item, find_error, list_missing_results, read_body
 from victor_fp.core.responses.completions import ResponseContext
 from victor_fp.core.result import outcome
 from victor_fp.shell.engine.backend import Kind, KnownResult, PreparedExchange
@@ -37,6 +37,8 @@ UPLOAD_RATE = 1_000_000.0
 """Minimum expected bytes per second of an upload, by which its timeout is extended."""
 MAX_LISTED = 500
 """Maximum number of batches that are searched for a token."""
+DELETED_STATUSES = frozenset({404, 410})
+"""HTTP statuses for a batch or results that the vendor has deleted."""
 MAX_EMPTY_PAGES = 20
 """Maximum number of consecutive pages of a list of batches that have no new batch."""
 
@@ -91,7 +93,8 @@ class BatchClient(msgspec.Struct, frozen=True, kw_only=True):
     async def _send(self, step: SubmitStep, token: str) -> Result[SubmitStep | BatchHandle, Fault]:
         """Send one exchange; a batch that may have been created in spite of a failure is searched."""
         await self._wait(step.delay)
-        sent = outcome(await self._run_exchange(step.request, step.read, retries=0 if step.creates else None))
+        retries = 0 if step.creates else None
+        sent = outcome(await self._run_exchange(step.request, step.read, retries=retries, may_create=step.spends))
         if isinstance(sent, Failure) and step.creates and sent.failure().maybe_billed:
             found = await self.find(token)
             return sent if found is None else Success(found)
@@ -101,9 +104,8 @@ class BatchClient(msgspec.Struct, frozen=True, kw_only=True):
         """Reserve the estimated cost of a batch; None without a budget."""
         if self.budget is None:
             return Success(None)
-        factor = self.batch.support.limits.price_factor or 1.0
         address = self.pool.targets[0].backend.address
-        return await self.budget.reserve_batch(self.endpoint.spec.name, address, items, factor)
+        return await self.budget.reserve_batch(self.endpoint.spec.name, address, items, self.batch.support.limits)
 
     async def _start(self, items: Sequence[BatchItem], token: str) -> Result[SubmitStep, Fault]:
         """Return the first exchange, after writing the object that it refers to, if there is one."""
@@ -130,22 +132,31 @@ class BatchClient(msgspec.Struct, frozen=True, kw_only=True):
         return await self._run_exchange(self.batch.status(handle), partial(self.batch.read_status, handle))
 
     async def cancel(self, handle: BatchHandle) -> Result[BatchStatus, Fault]:
-        """Cancel a batch and return its status. One that has ended is left alone: some vendors would delete its results."""
+        """Cancel a batch and return its status.
+
+        One that has ended is left alone, since some vendors would delete its results, and so is one that is being cancelled:
+        vendors refuse to cancel it again. It may also end while it is cancelled.
+        """
         if self.batch.cancel is None:
             message = f"batches of {handle.provider} cannot be cancelled"
             return Failure(InvalidRequest(provider=handle.provider, message=message))
         found = await self._read_status(handle)
         match outcome(found):
             case Success(status):
-                if status.is_final:
-                    return found
+                if status.is_final or status.state == "cancelling":
+                    return found.map(lambda one: end_expired(one, time()))
             case Failure(_):
                 return found
-        match outcome(await self._run_exchange(self.batch.cancel(handle), _ignore_body)):
-            case Success(_):
-                return await self.status(handle)
-            case Failure(fault):
-                return Failure(fault)
+        cancelled = await self._run_exchange(self.batch.cancel(handle), _ignore_body)
+        after = await self.status(handle)
+        match outcome(after):
+            case Success(ended) if ended.is_final or ended.state == "cancelling":
+                return after
+            case Failure(fault) if fault.status in DELETED_STATUSES and isinstance(cancelled, Success):
+                # Some vendors delete a batch to cancel it.
+                return Success(msgspec.structs.replace(status, state="cancelled", sources=()))
+            case _:
+                return cancelled.bind(lambda _: after)
 
     async def list_statuses(self, *, limit: int) -> Result[list[BatchStatus], Fault]:
         """Return the account's batches, newest first."""
@@ -191,6 +202,8 @@ class BatchClient(msgspec.Struct, frozen=True, kw_only=True):
             yield Failure(InvalidRequest(provider=handle.provider, message=message))
             return
         matching = ResultMatching(keys)
+        error: Fault | None = None
+        count = 0
         step = self.batch.results(status)
         while step is not None:
             if isinstance(step, ResultStep):
@@ -205,8 +218,13 @@ class BatchClient(msgspec.Struct, frozen=True, kw_only=True):
                     case Success(page):
                         following = page.following or following
                         for item in page.items:
+                            count += 1
+                            error = find_error(self.batch, self.endpoint, item) if count == 1 else None
                             yield Success(decode_item(self.batch, self.endpoint, handle, matching, item, find_context))
             step = following
+        if error is not None:
+            yield Failure(error)
+            return
         for missing in list_missing_results(self.batch, self.endpoint, handle, status, matching):
             yield Success(missing)
 
@@ -268,8 +286,14 @@ class BatchClient(msgspec.Struct, frozen=True, kw_only=True):
         return msgspec.structs.replace(fault, provider=self.endpoint.spec.name)
 
     async def _run_exchange(
-        self, request: HttpRequest, read: Callable[[bytes], Result[T, Fault]], *, retries: int | None = None
+        self,
+        request: HttpRequest,
+        read: Callable[[bytes], Result[T, Fault]],
+        *,
+        retries: int | None = None,
+        may_create: bool = False,
     ) -> Result[T, Fault]:
+        read = partial(read_body, self.batch.codec, read, may_create=may_create)
         kind: Kind[T] = Kind(
             name="batch", compile=partial(self._compile, request, read, None), operation="batch", uses_breaker=False
         )

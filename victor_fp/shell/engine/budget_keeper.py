@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import msgspec
 from returns.result import Failure, Result, Success
 
+from victor_fp.core.dialects.batches import BatchLimits
 from victor_fp.core.faults import BudgetExceeded, DeadlineExceeded, Fault, InvalidRequest
 from victor_fp.core.resilience import budget as machine
 from victor_fp.core.resilience.budget import Amount, Budget, Shortage, Spending
 from victor_fp.core.types import Message, ToolDefinition, Usage
-from victor_fp.core.usage.cost import Price, PricedUsage
+from victor_fp.core.usage.cost import Price, PricedUsage, scale_price
 from victor_fp.core.usage.token_estimates import ANSWER, estimate_text_tokens, estimate_tokens
 from victor_fp.shell.store import Step, Store
 from victor_fp.shell.store.packing import SPENDING
@@ -73,13 +74,13 @@ class BudgetKeeper:
         return await self._reserve_estimate(estimate, provider, model, deadline)
 
     async def reserve_batch(
-        self, provider: str, address: str | None, items: Iterable[BatchItem], price_factor: float
+        self, provider: str, address: str | None, items: Iterable[BatchItem], limits: BatchLimits
     ) -> Result[Amount, Fault]:
         """Reserve the estimated cost of all requests of a batch together; the returned amount must be settled.
 
-        `price_factor` is the price of a batch relative to that of calls. Waits like `reserve`.
+        `limits` have the discount of batches. Waits like `reserve`.
         """
-        price = None if self._budget.usd is None else self._price_for(address)
+        price = None if self._budget.usd is None else scale_price(self._price_for(address), limits.find_price_factor)
         estimates: list[Amount] = []
         model = ""
         for item in items:
@@ -88,7 +89,7 @@ class BudgetKeeper:
             if estimate is None:
                 return Failure(_build_unpriced_fault(provider, model))
             estimates.append(estimate)
-        return await self._reserve_estimate(machine.sum_amounts(estimates, price_factor), provider, model, None)
+        return await self._reserve_estimate(machine.sum_amounts(estimates), provider, model, None)
 
     async def _reserve_estimate(
         self, estimate: Amount, provider: str, model: str, deadline: float | None

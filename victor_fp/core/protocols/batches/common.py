@@ -10,7 +10,7 @@ import msgspec
 from returns.result import Failure, Result, Success
 
 from victor_fp.core.batching.polling import compute_poll_delay
-from victor_fp.core.batching.reading import encode_body, find_error_code, iterate_lines
+from victor_fp.core.batching.reading import encode_body, find_error_code, is_error, iterate_lines
 from victor_fp.core.batching.types import BatchHandle, BatchItem, BatchStatus, ItemResult
 from victor_fp.core.dialects.batches import BatchSupport
 from victor_fp.core.faults import Fault, InvalidRequest, InvalidResponse, TimedOut
@@ -81,12 +81,17 @@ class BatchEndpoint(msgspec.Struct, frozen=True, kw_only=True):
         """
         handle = BatchHandle(provider=self.endpoint.spec.name, id="")
 
-        def read_page(page: P) -> StatusPage:
+        def read_page(page: P) -> Result[StatusPage, Fault]:
             batches, cursor = read(page)
             statuses = (read_status(handle, batch) for batch in batches or ())
-            return tuple(status for status in statuses if status.handle.id), cursor or None
+            found = tuple(status for status in statuses if status.handle.id), cursor or None
+            return self.reject_error(body).map(lambda _: found) if not batches else Success(found)
 
-        return self.decode(decoder, body, f"the list of {what}").map(read_page)
+        return self.decode(decoder, body, f"the list of {what}").bind(read_page)
+
+    def reject_error(self, body: bytes) -> Result[None, Fault]:
+        """Return a fault if a body that lacks what was asked for is an error."""
+        return Failure(self.build_invalid("the response is an error", body)) if is_error(body) else Success(None)
 
     def decode_field(
         self, decoder: WireDecoder[T], body: bytes, what: str, read: Callable[[T], str | None], field: str = "id"

@@ -17,6 +17,8 @@ from victor_fp.core.usage.token_estimates import ANSWER, estimate_tokens
 
 LIVE_ONLY = frozenset({"timeout", "deadline", "max_retries", "priority"})
 """Options of a call that do not affect its request."""
+STREAMING = ("stream", "stream_options")
+"""Options of streams, which vendors do not accept in batches."""
 HEADERS = Adjustment(parameter="extra_headers", reason="requests of a batch have no headers of their own")
 
 
@@ -28,6 +30,11 @@ def encode_row(batch: BatchCodec, endpoint: Endpoint, row: CheckedRow) -> Result
         options.pop("temperature", DEFAULT_TEMPERATURE),
         options.pop("max_tokens", DEFAULT_MAX_TOKENS),
     )
+    lost = [
+        Adjustment(parameter=name, reason="results of batches are not streamed")
+        for name in STREAMING
+        if options.pop(name, None)
+    ]
     built = build_chat_request(
         provider,
         row.messages,
@@ -50,7 +57,8 @@ def encode_row(batch: BatchCodec, endpoint: Endpoint, row: CheckedRow) -> Result
         message = f"model {row.model!r} is served by another protocol, which the batch API does not support"
         return Failure(InvalidRequest(provider=provider, model=row.model, message=message))
     answer = ANSWER if chat.max_tokens is None else chat.max_tokens
-    lost = [HEADERS] if chat.options.extra_headers else []
+    if chat.options.extra_headers:
+        lost = [*lost, HEADERS]
     return resolve_unsupported(endpoint, chat, lost).bind(
         lambda adjustments: codec.request(chat).map(
             lambda request: _encode_request(batch, row, request, adjustments, answer)

@@ -291,7 +291,7 @@ def _read_file(bound: AccountEndpoint, dataset: str, number: int, body: bytes) -
         case Success(found):
             urls = [url for _, url in sorted((found.filename_to_signed_urls or {}).items())]
     if number >= len(urls):
-        return Success(ResultPage(()))
+        return bound.reject_error(body).map(lambda _: ResultPage(()))
     following = _build_file_step(bound, dataset, number + 1) if number + 1 < len(urls) else None
     return bound.build_download(urls[number], bound.root).map(
         lambda request: ResultPage(

@@ -193,7 +193,7 @@ def read_page(bound: BatchEndpoint, body: bytes) -> Result[ResultPage, Fault]:
     def read(operation: received.Operation) -> ResultPage:
         return ResultPage(tuple(item for one in _list_outputs(operation) if (item := read_item(one)) is not None))
 
-    return bound.decode(_OPERATION, body, "the results").map(read)
+    return bound.decode_with_id(_OPERATION, body, "batch", lambda operation: operation.name).map(read)
 
 
 def read_item(one: received.InlinedResponse) -> ItemResult | None:

@@ -127,7 +127,7 @@ def read_results(bound: BatchEndpoint, status: BatchStatus) -> ResultStep | None
 
 def read_page(bound: BatchEndpoint, body: bytes) -> Result[ResultPage, Fault]:
     """Decode the results in a batch."""
-    return bound.decode(_BATCH, body, "the results").map(
+    return bound.decode_with_id(_BATCH, body, "batch", lambda batch: batch.id).map(
         lambda batch: ResultPage(tuple(read_item(item) for item in batch.results or ()))
     )
 

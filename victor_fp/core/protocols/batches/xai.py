@@ -45,6 +45,8 @@ from victor_fp.core.requests import Endpoint, HttpRequest
 PAGE = 100
 RESULTS = 100
 """Results per page."""
+MAX_EMPTY_PAGES = 20
+"""Maximum number of consecutive pages without results that have a token for a next page."""
 
 _BATCH = build_decoder(GetBatch.RESPONSE)
 _CREATED = build_decoder(CreateBatch.RESPONSE)
@@ -107,14 +109,19 @@ def _read_created(
 
 
 def _add_items(
-    bound: BatchEndpoint, dialect: XAIBatches, handle: BatchHandle, items: Sequence[BatchItem], _: bytes
+    bound: BatchEndpoint, dialect: XAIBatches, handle: BatchHandle, items: Sequence[BatchItem], body: bytes
 ) -> Result[SubmitStep | BatchHandle, Fault]:
     """Return the step that adds the first of these requests, followed by those for the others, or the handle if none are left.
 
-    Adding is idempotent by id, so a failed call may be retried.
+    `body` is the response to the last call, empty before the first. Adding is idempotent by id, so a failed call may be
+    retried.
     """
-    if not items:
-        return Success(handle)
+    return bound.reject_error(body).map(lambda _: _build_addition(bound, dialect, handle, items) if items else handle)
+
+
+def _build_addition(
+    bound: BatchEndpoint, dialect: XAIBatches, handle: BatchHandle, items: Sequence[BatchItem]
+) -> SubmitStep:
     size, count = ENVELOPE, 0
     for item in items:
         size += len(item.line) + 1
@@ -122,12 +129,10 @@ def _add_items(
             break
         count += 1
     body = encode_json(sent.AddRequests(batch_requests=list_raw_items(items[:count])))
-    return Success(
-        SubmitStep(
-            request=build_request(bound.endpoint, AddRequests(batch_id=handle.id), body=body),
-            read=partial(_add_items, bound, dialect, handle, items[count:]),
-            adds=True,
-        )
+    return SubmitStep(
+        request=build_request(bound.endpoint, AddRequests(batch_id=handle.id), body=body),
+        read=partial(_add_items, bound, dialect, handle, items[count:]),
+        adds=True,
     )
 
 
@@ -196,21 +201,26 @@ def read_results(bound: BatchEndpoint, status: BatchStatus) -> ResultStep | None
     return _build_page_step(bound, status.handle.id, None) if status.sources else None
 
 
-def _build_page_step(bound: BatchEndpoint, batch_id: str, token: str | None) -> ResultStep:
+def _build_page_step(bound: BatchEndpoint, batch_id: str, token: str | None, empty: int = 0) -> ResultStep:
     operation = ReadResults(batch_id=batch_id, limit=RESULTS, pagination_token=UNSET if token is None else token)
-    return ResultStep(request=build_request(bound.endpoint, operation), read=partial(read_page, bound, batch_id, token))
+    read = partial(read_page, bound, batch_id, token, empty)
+    return ResultStep(request=build_request(bound.endpoint, operation), read=read)
 
 
-def read_page(bound: BatchEndpoint, batch_id: str, token: str | None, body: bytes) -> Result[ResultPage, Fault]:
-    """Decode one page; an unchanged token ends the pagination."""
+def read_page(
+    bound: BatchEndpoint, batch_id: str, token: str | None, empty: int, body: bytes
+) -> Result[ResultPage, Fault]:
+    """Decode one page, after `empty` consecutive ones without results; an unchanged token ends the pagination."""
 
-    def read(page: received.ResultPage) -> ResultPage:
+    def read(page: received.ResultPage) -> Result[ResultPage, Fault]:
         items = tuple(read_item(item) for item in page.results or ())
         following = page.pagination_token
-        has_more = bool(following) and following != token and bool(items)
-        return ResultPage(items, _build_page_step(bound, batch_id, following) if has_more else None)
+        now_empty = 0 if items else empty + 1
+        has_more = bool(following) and following != token and now_empty < MAX_EMPTY_PAGES
+        found = ResultPage(items, _build_page_step(bound, batch_id, following, now_empty) if has_more else None)
+        return Success(found) if items else bound.reject_error(body).map(lambda _: found)
 
-    return bound.decode(_PAGE, body, "the results").map(read)
+    return bound.decode(_PAGE, body, "the results").bind(read)
 
 
 def read_item(item: received.ResultItem) -> ItemResult:
