@@ -183,9 +183,9 @@ def docs(session: nox.Session) -> None:
 
 @nox.session
 def examples(session: nox.Session) -> None:
-    """Run the programs of examples/ without a key, and check them with mypy --strict and pyright."""
+    """Run the programs of examples/ and the examples of the docs without a key; check the programs with mypy --strict and pyright."""
     install(session, "-e", ".[cli,local,mcp,otel]", *group("examples"), *group("test"), *group("types"))
-    session.run("pytest", "-m", "examples", "tests/examples", *session.posargs)
+    session.run("pytest", "-m", "examples", "tests/examples", "tests/test_readme.py", *session.posargs)
     session.run("mypy", "--config-file", "examples/mypy.ini")
     python = str(Path(session.virtualenv.location) / "bin" / "python")
     session.run("pyright", "--pythonpath", python, "--project", "examples")

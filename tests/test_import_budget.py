@@ -37,10 +37,13 @@ def run(code: str, *flags: str) -> str:
     return done.stdout
 
 
-def list_loaded(statement: str) -> set[str]:
-    """The heavy modules that a statement loads."""
-    names = run(f"{statement}\nimport sys\nprint(*sys.modules)").split()
-    return {heavy for heavy in HEAVY if any(name == heavy or name.startswith(f"{heavy}.") for name in names)}
+def list_loaded(*statements: str) -> list[set[str]]:
+    """The heavy modules that are loaded after each statement."""
+    loaded = run("import sys\n" + "".join(f"{statement}\nprint(*sys.modules)\n" for statement in statements))
+    return [
+        {heavy for heavy in HEAVY if any(name == heavy or name.startswith(f"{heavy}.") for name in line.split())}
+        for line in loaded.splitlines()
+    ]
 
 
 def test_the_package_alone_loads_nothing_but_itself() -> None:
@@ -49,17 +52,20 @@ def test_the_package_alone_loads_nothing_but_itself() -> None:
 
 
 @pytest.mark.parametrize(
-    "statement",
+    "statements",
     [
-        "from victor_fp.providers.registry import ProviderRegistry",
-        "from victor_fp.providers.base import BaseProvider, Message",
-        "from victor_fp import Message, ProviderRegistry, outcome, describe",
-        "from victor_fp.providers.registry import ProviderRegistry; ProviderRegistry.create('openai', api_key='k')",
-        "import victor_fp.cli",
+        (
+            "from victor_fp.providers.registry import ProviderRegistry",
+            "from victor_fp.providers.base import BaseProvider, Message",
+            "from victor_fp import Message, ProviderRegistry, outcome, describe",
+            "ProviderRegistry.create('openai', api_key='k')",
+        ),
+        ("import victor_fp.cli",),
     ],
+    ids=["names and a provider", "command line"],
 )
-def test_names_and_providers_load_no_client_and_no_wire_model(statement: str) -> None:
-    assert list_loaded(statement) == set()
+def test_names_and_providers_load_no_client_and_no_wire_model(statements: tuple[str, ...]) -> None:
+    assert list_loaded(*statements) == [set()] * len(statements)
 
 
 def test_the_registry_and_the_standard_types_load_no_provider() -> None:

@@ -463,6 +463,7 @@ PRIVATE_PROSE = re.compile(
 
 
 Files: TypeAlias = list[tuple[str, ast.Module]]
+Sources: TypeAlias = list[tuple[Path, str]]
 
 
 @pytest.fixture(scope="module")
@@ -470,8 +471,14 @@ def files() -> Files:
     return [(path.relative_to(PACKAGE.parent).as_posix(), parse_file(path)) for path in sorted(PACKAGE.rglob("*.py"))]
 
 
-def is_property(node: Function) -> bool:
-    return any("property" in ast.unparse(one) or ".setter" in ast.unparse(one) for one in node.decorator_list)
+@pytest.fixture(scope="module")
+def sources_of_tests() -> Sources:
+    """To parse all of them takes seconds: only those are parsed whose text may have what a test looks for."""
+    return [(path, path.read_text(encoding="utf-8")) for path in sorted(TESTS.rglob("*.py"))]
+
+
+def is_decorated(node: Function, *words: str) -> bool:
+    return any(word in ast.unparse(one) for one in node.decorator_list for word in words)
 
 
 def is_well_named(name: str) -> bool:
@@ -479,17 +486,24 @@ def is_well_named(name: str) -> bool:
     return words[0] in FIRST_WORDS or "from" in words or name in EXCEPTIONS
 
 
-def iterate_functions(files: Files) -> Iterator[tuple[str, str]]:
-    """Where each function is, and its name. Properties are nouns, and dunders are Python's."""
+def is_property(node: Function) -> bool:
+    return is_decorated(node, "property", ".setter")
+
+
+def iterate_functions(files: Files) -> Iterator[tuple[str, Function]]:
+    """Each function, and where it is; dunders are Python's."""
     for path, module in files:
         for node, is_local in list_definitions(module):
-            if is_local or isinstance(node, ast.ClassDef) or node.name.startswith("__") or is_property(node):
-                continue
-            yield f"{path}:{node.lineno}", node.name
+            if isinstance(node, Function) and not is_local and not node.name.startswith("__"):
+                yield f"{path}:{node.lineno}", node
 
 
 def test_a_function_begins_with_a_verb(files: Files) -> None:
-    wrong = [f"{place}: {name}" for place, name in iterate_functions(files) if not is_well_named(name)]
+    wrong = [
+        f"{place}: {node.name}"
+        for place, node in iterate_functions(files)
+        if not is_well_named(node.name) and not is_property(node)  # properties are nouns
+    ]
     assert not wrong, "begin with a verb of VERBS, or explain the name in EXCEPTIONS:\n" + "\n".join(wrong)
 
 
@@ -507,17 +521,19 @@ def test_a_function_in_a_function_begins_with_a_verb(files: Files) -> None:
     assert not wrong, "begin with a verb of VERBS:\n" + "\n".join(wrong)
 
 
-def test_a_function_of_the_tests_begins_with_a_verb() -> None:
-    nouns = ("fixture", "property", ".setter", "composite")
+def is_accepted_in_tests(name: str) -> bool:
+    return name.startswith(("test_", "pytest_", "__")) or is_well_named(name) or name in REQUIRED
+
+
+def test_a_function_of_the_tests_begins_with_a_verb(sources_of_tests: Sources) -> None:
     wrong = [
         f"{path.relative_to(TESTS).as_posix()}:{node.lineno}: {node.name}"
-        for path in sorted(TESTS.rglob("*.py"))
+        for path, source in sources_of_tests
+        if not all(map(is_accepted_in_tests, re.findall(r"\bdef\s+(\w+)", source)))
         for node, _ in list_definitions(parse_file(path))
         if isinstance(node, Function)
-        and not node.name.startswith(("test_", "pytest_", "__"))
-        and not any(noun in ast.unparse(one) for one in node.decorator_list for noun in nouns)
-        and not is_well_named(node.name)
-        and node.name not in REQUIRED
+        and not is_accepted_in_tests(node.name)
+        and not is_decorated(node, "fixture", "property", ".setter", "composite")
     ]
     assert not wrong, "begin with a verb of VERBS:\n" + "\n".join(wrong)
 
@@ -533,8 +549,8 @@ def test_a_name_with_a_verb_passes(name: str) -> None:
 
 
 def test_every_exception_is_used(files: Files) -> None:
-    names = {name for _, name in iterate_functions(files)}
-    assert set(EXCEPTIONS) <= names
+    named = [node for _, node in iterate_functions(files) if node.name in EXCEPTIONS]
+    assert {node.name for node in named if not is_property(node)} == set(EXCEPTIONS)
 
 
 def test_a_class_name_means_one_thing(files: Files) -> None:
@@ -549,11 +565,6 @@ def test_a_class_name_means_one_thing(files: Files) -> None:
                     homes.setdefault(name, []).append(path)
     twice = {name: paths for name, paths in homes.items() if len(paths) > 1}
     assert not twice
-
-
-@pytest.fixture(scope="module")
-def modules_of_tests() -> Files:
-    return [(path.relative_to(TESTS.parent).as_posix(), parse_file(path)) for path in sorted(TESTS.rglob("*.py"))]
 
 
 @cache
@@ -581,26 +592,29 @@ def test_variables_and_parameters_are_names() -> None:
     assert sorted(name for _, name in iterate_names(ast.parse(source))) == [*"abcdefgh"]
 
 
-def test_no_name_has_a_private_word(files: Files, modules_of_tests: Files) -> None:
+def test_no_name_has_a_private_word(sources_of_tests: Sources) -> None:
+    sources = [(path, path.read_text(encoding="utf-8")) for path in sorted(PACKAGE.rglob("*.py"))] + sources_of_tests
     wrong = [
-        path
-        for path, _ in [*files, *modules_of_tests]
-        if any(is_private(part) for part in Path(path).with_suffix("").parts)
+        str(path)
+        for path, _ in sources
+        if any(is_private(part) for part in path.relative_to(TESTS.parent).with_suffix("").parts)
     ]
     wrong += [
         f"{path}:{line}: {name}"
-        for path, module in [*files, *modules_of_tests]
-        for line, name in iterate_names(module)
+        for path, source in sources
+        if any(map(is_private, re.findall(r"\w+", source)))
+        for line, name in iterate_names(parse_file(path))
         if is_private(name)
     ]
     assert not wrong, "use the word of the field:\n" + "\n".join(wrong)
 
 
-def test_no_docstring_of_the_tests_has_a_private_word(modules_of_tests: Files) -> None:
+def test_no_docstring_of_the_tests_has_a_private_word(sources_of_tests: Sources) -> None:
     wrong = [
-        f"{path}: {line}"
-        for path, module in modules_of_tests
-        for node in [module, *(definition.node for definition in list_definitions(module))]
+        f"{path.relative_to(TESTS).as_posix()}: {line}"
+        for path, source in sources_of_tests
+        if PRIVATE_PROSE.search(source)
+        for node in [parse_file(path), *(definition.node for definition in list_definitions(parse_file(path)))]
         for line in (ast.get_docstring(node) or "").splitlines()[:1]
         if PRIVATE_PROSE.search(line)
     ]

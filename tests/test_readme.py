@@ -1,4 +1,4 @@
-"""Every example of the README and the docs runs as it is written."""
+"""Every example of the README and the docs runs as it is written: those of the docs in the session `examples`."""
 
 from __future__ import annotations
 
@@ -101,6 +101,7 @@ def _set_addresses(server: Loopback, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ANTHROPIC_BASE_URL", server.url)
 
 
+@pytest.mark.examples
 @pytest.mark.parametrize(
     ("code", "printed"),
     list(zip(CHAT, ["What do these have in common?", "Oslo 717710", "Two.", "Two.", "Success"], strict=True)),
@@ -114,6 +115,7 @@ async def test_examples_of_chats_run(code: str, printed: str, monkeypatch: pytes
     assert "Failure" not in shown
 
 
+@pytest.mark.examples
 @pytest.mark.parametrize(
     ("code", "printed"),
     list(zip(RECORDINGS, ["1 recorded, 0 not used", "2 hits"], strict=True)),
@@ -128,6 +130,7 @@ async def test_examples_of_recordings_run(code: str, printed: str, monkeypatch: 
     assert len(server.received) == 1
 
 
+@pytest.mark.examples
 @pytest.mark.parametrize("page", ["README.md", "docs/recordings.md"])
 async def test_tests_with_recordings_pass_with_a_server_and_then_without(
     page: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
@@ -158,6 +161,7 @@ async def test_tests_with_recordings_pass_with_a_server_and_then_without(
     assert f"{count} passed" in await run_tests()  # the server is gone
 
 
+@pytest.mark.examples
 @pytest.mark.parametrize("code", SYNC)
 async def test_synchronous_examples_run(code: str, monkeypatch: pytest.MonkeyPatch) -> None:
     async with serving(answer_in_format) as server:
@@ -166,6 +170,7 @@ async def test_synchronous_examples_run(code: str, monkeypatch: pytest.MonkeyPat
     assert "Hello from loopback." in shown
 
 
+@pytest.mark.examples
 @pytest.mark.parametrize(
     ("code", "printed"),
     list(zip(TOOLS, ["12 degrees C in Oslo", "It rains.", "Hello from loopback."], strict=True)),
@@ -181,6 +186,7 @@ async def test_examples_of_tools_run(code: str, printed: str, monkeypatch: pytes
     assert printed != "It rains." or "12 degrees and rain in Oslo" in str(messages)
 
 
+@pytest.mark.examples
 @pytest.mark.parametrize("code", EMBEDDINGS)
 async def test_the_retrieval_of_the_docs_embeds_ranks_and_answers(code: str, monkeypatch: pytest.MonkeyPatch) -> None:
     async with serving(answer_retrievals) as server:
@@ -218,6 +224,7 @@ def test_the_record_of_the_docs_is_a_provider() -> None:
         ProviderRegistry.restore()
 
 
+@pytest.mark.examples
 @pytest.mark.parametrize("code", JOBS)
 async def test_the_job_of_the_docs_runs_and_resumes(code: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     code = code.replace('sys.argv[1] if len(sys.argv) > 1 else "."', repr(str(tmp_path)))

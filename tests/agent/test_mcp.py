@@ -12,19 +12,20 @@ from typing import Any
 import pytest
 from mcp import Client, StdioServerParameters, types
 
+from tests.agent.mcp_server import server
 from victor_fp.agent.mcp import list_tools
 from victor_fp.agent.tools import run_tools, tool
 from victor_fp.core.types import AudioPart, CompletionResponse, FilePart, ImagePart, Message, TextPart
 from victor_fp.testing import Call, CallRecord, ScriptedProvider, Turn
-
-SERVER = Path(__file__).with_name("mcp_server.py")
 
 
 @asynccontextmanager
 async def connect_client() -> AsyncIterator[Client]:
     """A client of the server in a process of its own."""
     environment = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
-    parameters = StdioServerParameters(command=sys.executable, args=[str(SERVER)], env=environment)
+    parameters = StdioServerParameters(
+        command=sys.executable, args=[str(Path(__file__).with_name("mcp_server.py"))], env=environment
+    )
     async with Client(parameters, read_timeout_seconds=30) as client:
         yield client
 
@@ -45,7 +46,7 @@ async def test_a_servers_tools_are_definitions_and_their_calls_are_run() -> None
     def find_locally(city: str) -> str:
         return f"{city} is here"
 
-    async with connect_client() as client:
+    async with Client(server) as client:
         tools = [*await list_tools(client), tool(find_locally)]
         provider = ScriptedProvider(respond)
         messages = [Message(role="user", content="Weather?")]
@@ -70,7 +71,7 @@ async def test_definitions_and_results_of_every_kind() -> None:
 
 
 async def test_invalid_arguments_are_reported_to_the_model() -> None:
-    async with connect_client() as client:
+    async with Client(server) as client:
         (message,) = await run_tools(build_calls("get_weather", town="Oslo"), await list_tools(client))
     assert message.is_error
     assert "city" in message.text

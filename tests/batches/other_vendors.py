@@ -347,11 +347,11 @@ class OpenRouterVendor(OpenAIVendor):
                 return 202, self.show(job)
             case "GET", ["batches"]:
                 query = parse_qs(received.path.partition("?")[2])
-                jobs = [{**self.show(job), "results": None} for job in reversed(self.jobs.values())]
+                jobs = [*reversed(self.jobs.values())]
                 start = 0
                 if "after" in query:
-                    start = [job["id"] for job in jobs].index(query["after"][0]) + 1
-                page = jobs[start : start + int(query["limit"][0])]
+                    start = [job.id for job in jobs].index(query["after"][0]) + 1
+                page = [{**self.show(job), "results": None} for job in jobs[start : start + int(query["limit"][0])]]
                 has_more = start + len(page) < len(jobs)
                 last = page[-1]["id"] if page else None
                 return 200, {"object": "list", "data": page, "has_more": has_more, "last_id": last}

@@ -10,11 +10,18 @@ from tests.acme import SPEC
 from tests.conformance.one_file_provider import OneFileProvider
 from tests.conformance.planted_faults import PLANTED, PLANTED_RETRIEVAL, build_faulty, build_faulty_retrieval
 from tests.providers.tutorial_provider import CustomLLMProvider
+from tests.shell.transport.certificates import get_authority
 from victor_fp.providers.base import ProviderNotFoundError
 from victor_fp.providers.registry import ProviderRegistry
 from victor_fp.testing.conformance import LAWS, Case, cases, check, examine, harness_for
 
 BY_NAME = {law.name: law for law in LAWS}
+
+
+@pytest.fixture(autouse=True)
+def one_authority(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Custom providers make an httpx client for each law, and each client reads the certificate authorities: one, not all of certifi."""
+    monkeypatch.setenv("SSL_CERT_FILE", str(get_authority().file))
 
 
 @pytest.mark.parametrize("name", PLANTED)

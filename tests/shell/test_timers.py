@@ -161,7 +161,7 @@ async def test_an_expired_limit_does_not_touch_a_body_that_does_not_wait(limit: 
 async def test_the_inner_of_two_limits_expires_first(limit: MakeLimit) -> None:
     steps: list[str] = []
     with pytest.raises(TimeoutError):
-        async with limit(0.02):
+        async with limit(0.2):
             try:
                 async with limit(0.001):
                     await asyncio.Event().wait()

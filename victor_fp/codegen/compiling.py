@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import subprocess
-import sys
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 from typing import NamedTuple
+
+from ruff import find_ruff_bin
 
 from victor_fp.codegen.bounds import CodegenFailed
 from victor_fp.codegen.document import (
@@ -147,20 +149,17 @@ def _render_header(document: Document) -> str:
     return f"{MARK} ({GENERATOR} {GENERATOR_VERSION}); do not edit.\n{source}"
 
 
+@cache
+def _find_ruff() -> str:
+    """Return the path of ruff's binary: `python -m ruff` would start an interpreter only to find it, for each file."""
+    found: str = find_ruff_bin()
+    return found
+
+
 def _format_source(source: str) -> str:
     """Format source with `ruff format`, independent of any configuration."""
-    command = [
-        sys.executable,
-        "-m",
-        "ruff",
-        "format",
-        "--isolated",
-        "--line-length",
-        "120",
-        "--target-version",
-        "py311",
-    ]
-    done = subprocess.run([*command, "-"], input=source.encode(), capture_output=True, check=False)  # noqa: S603 -- constant command
+    command = [_find_ruff(), "format", "--isolated", "--line-length", "120", "--target-version", "py311", "-"]
+    done = subprocess.run(command, input=source.encode(), capture_output=True, check=False)  # noqa: S603 -- constant command
     if done.returncode != 0:
         raise CodegenFailed(f"ruff could not format the output: {done.stderr.decode().strip()}")
     return done.stdout.decode()

@@ -1,6 +1,6 @@
 """Work grows linearly with the input, for every framer, protocol, textual format and checker.
 
-The calls are counted for all cells: every seventh in the default suite, the others in the slow one. CPU times, in which copying shows
+The calls are counted for all cells: every fifteenth in the default suite, the others in the slow one. CPU times, in which copying shows
 as well, are compared for one cell of ten in the slow suite, and for all of them by `nox -s growth`.
 """
 
@@ -27,7 +27,7 @@ def test_every_protocol_and_format_has_cells() -> None:
 @pytest.mark.parametrize(
     "cell",
     [
-        pytest.param(cell, id=cell.name, marks=pytest.mark.slow if number % 7 else ())
+        pytest.param(cell, id=cell.name, marks=pytest.mark.slow if number % 15 else ())
         for number, cell in enumerate(CELLS)
     ],
 )

@@ -96,8 +96,8 @@ USUAL = {
     "900 lists", "nothing",
 }  # fmt: skip
 """Tokens of the default suite, one of each kind; the slow suite has all."""
-PARTS = 3
-"""An ordinary token is tested at every third node in the default suite; each token begins at another one."""
+PARTS = 5
+"""An ordinary token is tested at every fifth node in the default suite; each token begins at another one."""
 ALL_TOKENS = [
     *(pytest.param(name, range(number % PARTS, 10**6, PARTS), id=name) for number, name in enumerate(sorted(USUAL))),
     *(pytest.param(name, range(10**6), id=f"{name}, everywhere", marks=pytest.mark.slow) for name in TOKENS),

@@ -151,7 +151,8 @@ def check_misspelt(folder: Path, *, replaced: bool) -> tuple[dict[str, str], lis
     return misspelt, done.stdout.splitlines()
 
 
-@pytest.mark.parametrize("replaced", [False, pytest.param(True, marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("replaced", [False, True])
 def test_every_misspelt_field_is_an_error(replaced: bool, tmp_path: Path) -> None:
     """One run of mypy over misspelt copies of the modules that build bodies reports every single misspelling."""
     misspelt, printed = check_misspelt(tmp_path, replaced=replaced)

@@ -47,9 +47,11 @@ def test_a_binding_rate_is_used_up_evenly_and_never_exceeded(per_minute: int) ->
 @pytest.mark.parametrize(
     ("per_minute", "use", "duration"),
     [
-        *((60_000, use, 0.3) for use in [(100, 100), (20, 20), (50, 50), (200, 200), (50, 200)]),
-        *((60_000, use, 3.0) for use in [(50, 50), (200, 200), (50, 200)]),
-        (600_000, (50, 200), 0.3),
+        *((60_000, use, 0.3) for use in [(100, 100), (200, 200), (50, 200)]),
+        (60_000, (50, 200), 3.0),
+        *(pytest.param(60_000, use, 0.3, marks=pytest.mark.slow) for use in [(20, 20), (50, 50)]),
+        *(pytest.param(60_000, use, 3.0, marks=pytest.mark.slow) for use in [(50, 50), (200, 200)]),
+        pytest.param(600_000, (50, 200), 0.3, marks=pytest.mark.slow),
     ],
 )
 def test_a_binding_token_limit_is_used_up_evenly_and_never_exceeded(
@@ -89,7 +91,9 @@ def test_a_process_that_wants_much_gets_what_the_others_leave() -> None:
     assert len(busy.sent) > 0.85 * (6000 - sum(others))
 
 
-@pytest.mark.parametrize(("processes", "limit"), [(4, 40), (16, 20), (20, 7), (5, 1)])
+@pytest.mark.parametrize(
+    ("processes", "limit"), [pytest.param(4, 40, marks=pytest.mark.slow), (16, 20), (20, 7), (5, 1)]
+)
 def test_permits_are_shared_fairly_and_never_exceeded(processes: int, limit: int) -> None:
     world = SharedLimit(Limits(concurrency=limit), processes=processes, tasks=limit)
     world.add_tasks(world.processes[0], 10 * limit)

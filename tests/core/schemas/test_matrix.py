@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import cache
 from typing import Any
 
 import pytest
@@ -114,6 +115,7 @@ def _has_value(sent: Any, wanted: Any) -> bool:
     return isinstance(sent, str) and json.dumps(wanted, separators=(",", ":")) in sent
 
 
+@cache
 def collect_rows(use: str) -> dict[tuple[str, ...], list[str]]:
     """The cells of one provider of each group that is sent equal bodies; those with the same cells share a row."""
     found: dict[tuple[str, ...], list[str]] = {}

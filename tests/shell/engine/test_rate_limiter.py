@@ -135,9 +135,9 @@ async def test_full_queue_and_deadline_in_the_queue_are_faults() -> None:
         async with await create_managed(
             server.url, rate_limits=Limits(concurrency=1), queue=QueuePolicy(max_size=1), max_retries=0
         ) as provider:
-            first = asyncio.create_task(provider.chat_result(HI, deadline=0.5))
+            first = asyncio.create_task(provider.chat_result(HI, deadline=1.5))
             await asyncio.sleep(0.05)
-            waits = asyncio.create_task(provider.chat_result(HI, deadline=0.2))
+            waits = asyncio.create_task(provider.chat_result(HI, deadline=1.0))
             await asyncio.sleep(0.05)
             full = (await provider.chat_result(HI)).failure()
             late = (await waits).failure()

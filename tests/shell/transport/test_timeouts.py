@@ -64,7 +64,7 @@ async def test_a_stalled_write_is_bounded(transport: Transport) -> None:
 
 async def test_a_stalled_write_over_tls_is_bounded(make: MakeTransport) -> None:
     async with serve_raw(read_nothing, tls=make_server_context()) as peer:
-        fault = await send_request(make(verify=str(get_authority().file)), peer.url, LARGE * 8, timeout=SHORT)
+        fault = await send_request(make(verify=str(get_authority().file)), peer.url, LARGE * 2, timeout=SHORT)
     check_timed_out(fault, "write", maybe_billed=True)
 
 
