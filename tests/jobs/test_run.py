@@ -599,7 +599,7 @@ async def test_leaving_a_loop_stops_the_job_and_frees_the_ledger(tmp_path: Path)
     assert sum(provider.asked.values()) <= 500 + 4
 
 
-@pytest.mark.parametrize("dollars", [RuntimeError("unknown model"), "much", math.nan, math.inf])
+@pytest.mark.parametrize("dollars", [RuntimeError("unknown model"), "much", math.nan, math.inf, -1.0])
 async def test_a_response_is_recorded_if_its_price_cannot_be_computed(tmp_path: Path, dollars: Any) -> None:
     def compute_price(sale: PricedUsage) -> Any:
         if isinstance(dollars, Exception):
@@ -631,3 +631,15 @@ async def test_a_price_may_be_a_decimal(tmp_path: Path) -> None:
     found = [done async for done in job]
     assert sorted(done.cost_usd for done in found if done.cost_usd is not None) == [0.5, 0.5]
     assert isinstance(job.stopped, BudgetExceeded)
+
+
+@pytest.mark.parametrize("name", ["messages", "self"])
+async def test_arguments_of_the_call_are_no_options_of_a_job(tmp_path: Path, name: str) -> None:
+    provider = RowProvider()
+    options: dict[str, Any] = {name: "Hello"}
+    job = run(build_rows(3), provider, model="m", ledger=tmp_path / "l", **options)
+    (only,) = [done async for done in job]
+    assert only.result.failure().message == f"the job: {name!r} cannot be one of its options"
+    assert job.stopped == only.result.failure()
+    assert not provider.asked
+    assert not (tmp_path / "l").exists()

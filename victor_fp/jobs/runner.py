@@ -17,7 +17,7 @@ from returns.result import Failure, Result, Success
 
 from victor_fp.core.faults import Fault, InvalidRequest
 from victor_fp.core.jobs.report import Report
-from victor_fp.core.jobs.rows import RowInput
+from victor_fp.core.jobs.rows import RowInput, find_options_problem
 from victor_fp.core.json import Json
 from victor_fp.core.resilience.budget import Budget
 from victor_fp.core.result import outcome
@@ -322,6 +322,8 @@ class JobRun(Generic[T]):
         if name == "batch" and self._settings.operation == "embeddings":
             message = "embeddings are not sent through batch APIs; use route='live' or 'auto'"
             return Failure(InvalidRequest(provider=self._provider.name, message=message))
+        if (problem := find_options_problem(self._options, self._settings.operation)) is not None:
+            return Failure(InvalidRequest(provider=self._provider.name, message=f"the job: {problem}"))
         schema = self._settings.schema
         if schema is not None and (problem := find_form_problem(schema)) is not None:
             return Failure(

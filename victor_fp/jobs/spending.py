@@ -11,7 +11,7 @@ from victor_fp.core.resilience.budget import Amount, Budget
 from victor_fp.core.result import outcome
 from victor_fp.core.types import DEFAULT_MAX_TOKENS, Message
 from victor_fp.core.usage.cost import Price, PricedUsage
-from victor_fp.jobs.done import apply_price, build_priced_usage
+from victor_fp.jobs.done import build_priced_usage
 from victor_fp.shell.engine.budget_keeper import BudgetKeeper
 from victor_fp.shell.store import Store
 
@@ -53,5 +53,5 @@ class JobSpending:
                 self._keeper.settle(estimate, fault=fault)
 
     def _scale(self, sale: PricedUsage) -> float | None:
-        cost = None if self._price is None else apply_price(self._price, sale)
-        return None if cost is None else cost * self.factor
+        cost = None if self._price is None else self._price(sale)
+        return None if cost is None else float(cost) * self.factor
