@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
@@ -359,11 +360,16 @@ def _build_text_row(given: object, position: int) -> TextRow | RejectedRow:
 def _read_key(given: Mapping[str, Any], position: int) -> str:
     """Return the key of a mapping, or else the row's position."""
     key = given.get("key")
-    if key is None:
+    if is_missing(key):
         key = given.get("custom_id")
-    if key is None:
-        key = given.get("id", position)
-    return str(position if key is None else key)
+    if is_missing(key):
+        key = given.get("id")
+    return str(position if is_missing(key) else key)
+
+
+def is_missing(value: object) -> bool:
+    """Return whether a column has no value: null, or NaN, which tables have in its place in columns of numbers."""
+    return value is None or (isinstance(value, float) and math.isnan(value))
 
 
 def name_row(position: int) -> str:
