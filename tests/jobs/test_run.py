@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from decimal import Decimal
+from itertools import chain
 from pathlib import Path
 from typing import Any, TypedDict, cast
 
@@ -643,3 +644,28 @@ async def test_arguments_of_the_call_are_no_options_of_a_job(tmp_path: Path, nam
     assert job.stopped == only.result.failure()
     assert not provider.asked
     assert not (tmp_path / "l").exists()
+
+
+async def test_several_tasks_may_read_one_job(tmp_path: Path) -> None:
+    provider = RowProvider()
+    job = run(build_rows(200), provider, model="m", ledger=tmp_path / "l")
+
+    async def read() -> list[str]:
+        return [done.key async for done in job]
+
+    found = await asyncio.gather(read(), read(), read())
+    assert sorted(chain(*found)) == sorted(row.key for row in build_rows(200))
+    assert sum(provider.asked.values()) == 200
+    again = run(build_rows(200), provider, model="m", ledger=tmp_path / "l")
+    assert all([done.is_resumed async for done in again])
+
+
+async def test_a_job_that_is_closed_while_it_begins_frees_its_ledger(tmp_path: Path) -> None:
+    provider = RowProvider()
+    job = run(build_rows(20), provider, model="m", ledger=tmp_path / "l")
+    first = asyncio.create_task(anext(job, None))
+    await asyncio.sleep(0)
+    await job.aclose()
+    await first
+    found = [done async for done in run(build_rows(20), provider, model="m", ledger=tmp_path / "l")]
+    assert [type(done.result) for done in found] == [Success] * 20

@@ -201,6 +201,8 @@ class JobRun(Generic[T]):
         self._job: Job[T] | None = None
         self._route: LiveRoute | BatchRoute | None = None
         self._refused: Fault | None = None
+        self._beginning = asyncio.Lock()
+        """Held while the job begins: several tasks may read it, and it is closed only afterwards."""
         self._is_closed = False
 
     @property
@@ -240,14 +242,15 @@ class JobRun(Generic[T]):
         """Return the outcome of the next row; StopAsyncIteration after the last row or if the job has stopped."""
         job, route = self._job, self._route
         if job is None or route is None:
-            if self._is_closed:
-                raise StopAsyncIteration
-            match outcome(await self._begin()):
-                case Success((job, route)):
-                    pass
-                case Failure(fault):
-                    self._refused, self._is_closed = fault, True
-                    return Done(key="", result=Failure(fault))
+            async with self._beginning:
+                if self._is_closed:
+                    raise StopAsyncIteration
+                match outcome(await self._begin()):
+                    case Success((job, route)):
+                        pass
+                    case Failure(fault):
+                        self._refused, self._is_closed = fault, True
+                        return Done(key="", result=Failure(fault))
         while (done := self._take()) is None:
             if not route.is_running:
                 await self.aclose()
@@ -300,9 +303,10 @@ class JobRun(Generic[T]):
 
     async def aclose(self) -> None:
         """Cancel the rows in flight and close the ledger; rows without a recorded result remain unfinished."""
-        if self._is_closed:
-            return
-        self._is_closed = True
+        async with self._beginning:
+            if self._is_closed:
+                return
+            self._is_closed = True
         try:
             if self._route is not None:
                 await self._route.aclose()
@@ -316,6 +320,9 @@ class JobRun(Generic[T]):
         return self._given_ledger.path if isinstance(self._given_ledger, Ledger) else self._given_ledger
 
     async def _begin(self) -> Result[tuple[Job[T], LiveRoute | BatchRoute], Fault]:
+        """Open the ledger and start the route, unless another task has done so."""
+        if self._job is not None and self._route is not None:
+            return Success((self._job, self._route))
         if (name := self._wanted_route) not in get_args(Route):
             message = f"route must be 'live', 'batch' or 'auto', not {name!r:.80}"
             return Failure(InvalidRequest(provider=self._provider.name, message=message))
