@@ -20,6 +20,7 @@ from returns.result import Failure, Success
 
 from tests.fake_runtime import FakeRuntime
 from tests.jobs.row_provider import Answer, RowProvider, build_rows
+from victor_fp import create
 from victor_fp.core.faults import (
     BudgetExceeded,
     CircuitOpen,
@@ -635,7 +636,7 @@ async def test_a_price_may_be_a_decimal(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["messages", "self"])
-async def test_arguments_of_the_call_are_no_options_of_a_job(tmp_path: Path, name: str) -> None:
+async def test_arguments_of_the_call_are_rejected_as_options_of_a_job(tmp_path: Path, name: str) -> None:
     provider = RowProvider()
     options: dict[str, Any] = {name: "Hello"}
     job = run(build_rows(3), provider, model="m", ledger=tmp_path / "l", **options)
@@ -669,3 +670,21 @@ async def test_a_job_that_is_closed_while_it_begins_frees_its_ledger(tmp_path: P
     await first
     found = [done async for done in run(build_rows(20), provider, model="m", ledger=tmp_path / "l")]
     assert [type(done.result) for done in found] == [Success] * 20
+
+
+@pytest.mark.parametrize("name", ["azure", "databricks"])
+async def test_a_missing_setting_stops_the_job_and_keeps_rows_open(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    for variable in ("AZURE_OPENAI_ENDPOINT", "DATABRICKS_HOST"):
+        monkeypatch.delenv(variable, raising=False)
+    async with create(name, api_key="k") as provider:
+        job = run(build_rows(40), provider, model="m", ledger=tmp_path / "l", concurrency=4)
+        found = [done async for done in job]
+    assert isinstance(job.stopped, InvalidRequest)
+    assert "requires" in job.stopped.message
+    assert 0 < len(found) <= 4
+    report = (await job.report()).unwrap()
+    assert (report.failed, report.left) == (0, report.read)
+    answered = [done async for done in run(build_rows(40), RowProvider(), model="m", ledger=tmp_path / "l")]
+    assert [type(done.result) for done in answered] == [Success] * 40

@@ -19,5 +19,5 @@ def test_the_cost_names_responses_of_unknown_price(cost: float | None, unpriced:
     assert line in format_report(Report(cost_usd=cost, unpriced=unpriced)).splitlines()
 
 
-def test_without_responses_there_is_no_cost() -> None:
+def test_the_cost_is_omitted_without_responses() -> None:
     assert "cost" not in format_report(Report())

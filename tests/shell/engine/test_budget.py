@@ -325,7 +325,7 @@ async def test_a_price_may_be_a_decimal() -> None:
 
 
 @pytest.mark.parametrize("amount", [math.nan, math.inf, -5, 10**400])
-async def test_a_reported_cost_that_is_no_amount_is_unknown(amount: Any) -> None:
+async def test_a_reported_cost_that_is_not_an_amount_is_unknown(amount: Any) -> None:
     assert find_reported_cost(CompletionResponse(content="Hi", metadata={"cost": {"amount": amount}})) is None
 
 
