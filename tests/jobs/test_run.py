@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from decimal import Decimal
+from itertools import chain
 from pathlib import Path
 from typing import Any, TypedDict, cast
 
@@ -19,6 +20,7 @@ from returns.result import Failure, Success
 
 from tests.fake_runtime import FakeRuntime
 from tests.jobs.row_provider import Answer, RowProvider, build_rows
+from victor_fp import create
 from victor_fp.core.faults import (
     BudgetExceeded,
     CircuitOpen,
@@ -599,7 +601,7 @@ async def test_leaving_a_loop_stops_the_job_and_frees_the_ledger(tmp_path: Path)
     assert sum(provider.asked.values()) <= 500 + 4
 
 
-@pytest.mark.parametrize("dollars", [RuntimeError("unknown model"), "much", math.nan, math.inf])
+@pytest.mark.parametrize("dollars", [RuntimeError("unknown model"), "much", math.nan, math.inf, -1.0])
 async def test_a_response_is_recorded_if_its_price_cannot_be_computed(tmp_path: Path, dollars: Any) -> None:
     def compute_price(sale: PricedUsage) -> Any:
         if isinstance(dollars, Exception):
@@ -631,3 +633,58 @@ async def test_a_price_may_be_a_decimal(tmp_path: Path) -> None:
     found = [done async for done in job]
     assert sorted(done.cost_usd for done in found if done.cost_usd is not None) == [0.5, 0.5]
     assert isinstance(job.stopped, BudgetExceeded)
+
+
+@pytest.mark.parametrize("name", ["messages", "self"])
+async def test_arguments_of_the_call_are_rejected_as_options_of_a_job(tmp_path: Path, name: str) -> None:
+    provider = RowProvider()
+    options: dict[str, Any] = {name: "Hello"}
+    job = run(build_rows(3), provider, model="m", ledger=tmp_path / "l", **options)
+    (only,) = [done async for done in job]
+    assert only.result.failure().message == f"the job: {name!r} cannot be one of its options"
+    assert job.stopped == only.result.failure()
+    assert not provider.asked
+    assert not (tmp_path / "l").exists()
+
+
+async def test_several_tasks_may_read_one_job(tmp_path: Path) -> None:
+    provider = RowProvider()
+    job = run(build_rows(200), provider, model="m", ledger=tmp_path / "l")
+
+    async def read() -> list[str]:
+        return [done.key async for done in job]
+
+    found = await asyncio.gather(read(), read(), read())
+    assert sorted(chain(*found)) == sorted(row.key for row in build_rows(200))
+    assert sum(provider.asked.values()) == 200
+    again = run(build_rows(200), provider, model="m", ledger=tmp_path / "l")
+    assert all([done.is_resumed async for done in again])
+
+
+async def test_a_job_that_is_closed_while_it_begins_frees_its_ledger(tmp_path: Path) -> None:
+    provider = RowProvider()
+    job = run(build_rows(20), provider, model="m", ledger=tmp_path / "l")
+    first = asyncio.create_task(anext(job, None))
+    await asyncio.sleep(0)
+    await job.aclose()
+    await first
+    found = [done async for done in run(build_rows(20), provider, model="m", ledger=tmp_path / "l")]
+    assert [type(done.result) for done in found] == [Success] * 20
+
+
+@pytest.mark.parametrize("name", ["azure", "databricks"])
+async def test_a_missing_setting_stops_the_job_and_keeps_rows_open(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    for variable in ("AZURE_OPENAI_ENDPOINT", "DATABRICKS_HOST"):
+        monkeypatch.delenv(variable, raising=False)
+    async with create(name, api_key="k") as provider:
+        job = run(build_rows(40), provider, model="m", ledger=tmp_path / "l", concurrency=4)
+        found = [done async for done in job]
+    assert isinstance(job.stopped, InvalidRequest)
+    assert "requires" in job.stopped.message
+    assert 0 < len(found) <= 4
+    report = (await job.report()).unwrap()
+    assert (report.failed, report.left) == (0, report.read)
+    answered = [done async for done in run(build_rows(40), RowProvider(), model="m", ledger=tmp_path / "l")]
+    assert [type(done.result) for done in answered] == [Success] * 40

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import math
 from pathlib import Path
 from typing import Any
 
@@ -244,3 +245,14 @@ def test_parquet_rejects_records_that_python_cannot_represent(tmp_path: Path) ->
     found = read_texts(read_rows(tmp_path / "in.parquet", template="{day}"))
     assert (found["a"], found["c"]) == ("1970-01-01", "1970-01-02")
     assert found["(row 1)"].startswith("record 2 cannot be read: ")
+
+
+def test_parquet_has_no_key_where_a_column_of_numbers_has_none(tmp_path: Path) -> None:
+    pyarrow, parquet = pytest.importorskip("pyarrow"), pytest.importorskip("pyarrow.parquet")
+    table = pyarrow.table({"id": [1.5, math.nan, math.nan], "text": ["a", "b", "c"]})
+    parquet.write_table(table, tmp_path / "in.parquet")
+    rows: list[Any] = list(read_rows(tmp_path / "in.parquet", template="{text}"))
+    assert [row.key for row in rows] == ["1.5", "1", "2"]
+    named: list[Any] = list(read_rows(tmp_path / "in.parquet", template="{text}", key="id"))
+    assert [row.key for row in named] == ["1.5", "(row 1)", "(row 2)"]
+    assert "has no value in column 'id'" in named[1].fault.message

@@ -107,11 +107,18 @@ async def test_invalid_keywords_have_the_fault_of_chat_result(kind: str, options
     assert transport.sent == []
 
 
-async def test_a_priority_is_read_by_managed_providers() -> None:
-    async with await make_provider("managed", Recorder()) as provider:
-        assert isinstance(await PreparedChat(provider, "m-1", (), {"priority": Priority.HIGH})(MESSAGES), Success)
-        wrong = await PreparedChat(provider, "m-1", (), {"priority": "soon"})(MESSAGES)
-    assert "priority" in wrong.failure().message
+@pytest.mark.parametrize("kind", ["catalogue", "managed"])
+@pytest.mark.parametrize("priority", [7, "soon", None])
+async def test_a_priority_is_read_as_chat_result_reads_it(kind: str, priority: Any) -> None:
+    transport = Recorder()
+    options = {"priority": priority}
+    async with await make_provider(kind, transport) as provider:
+        direct = await provider.chat_result(MESSAGES, model="m-1", tools=None, **options)
+        bodies = [body for _, body, _, _ in transport.sent]
+        transport.sent.clear()
+        assert await PreparedChat(provider, "m-1", (), options)(MESSAGES) == direct
+    assert [body for _, body, _, _ in transport.sent] == bodies
+    assert isinstance(direct, Failure if kind == "managed" else Success)
 
 
 async def test_messages_are_validated_for_each_call() -> None:

@@ -24,6 +24,8 @@ class Tally:
         """Sum of the known costs of this run, in US dollars; None if none is known."""
         self.first_fault: Fault | None = None
         """Fault of the first failed row."""
+        self.unpriced = 0
+        """Responses of this run of unknown cost."""
         self._began = time.monotonic()
 
     def add(self, done: Done[Any]) -> None:
@@ -33,8 +35,12 @@ class Tally:
         if isinstance(done.result, Failure):
             self.failed += 1
             self.first_fault = self.first_fault or done.result.failure()
-        if done.cost_usd is not None and not done.is_resumed:
+        if done.is_resumed:
+            return
+        if done.cost_usd is not None:
             self.cost = (self.cost or 0.0) + done.cost_usd
+        elif done.response is not None:
+            self.unpriced += 1
 
     @property
     def rate(self) -> float:
@@ -47,6 +53,8 @@ class Tally:
         parts = [f"{self.rate:.1f} rows/s" if self.rate < 100 else f"{self.rate:.0f} rows/s", f"{self.failed} failed"]
         if self.cost is not None:
             parts.append(f"${self.cost:.4f}")
+        if self.unpriced:
+            parts.append("cost unknown" if self.cost is None else f"{self.unpriced} of unknown price")
         return ", ".join(parts)
 
 

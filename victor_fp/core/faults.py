@@ -62,7 +62,8 @@ class FaultBase(msgspec.Struct, frozen=True, kw_only=True):
     is_unsent: ClassVar[bool] = False
     """Nothing was sent."""
     is_shared: ClassVar[bool] = False
-    """Every other call would fail in the same way, in any process: key, permission, quota, budget. It stops a job."""
+    """Every other call would fail in the same way, in any process: key, permission, quota, budget. Use `is_shared_fault`, which
+    applies the exceptions."""
 
     provider: str = ""
     model: str | None = None
@@ -304,6 +305,11 @@ class LedgerFailed(FaultBase, frozen=True, kw_only=True):
     is_local = True
 
 
+_SETUP_CODES = frozenset(
+    {"cache_unusable", "engine_start_failed", "extra_missing", "model_fetch_failed", "setting_missing"}
+)
+"""Codes of local faults that are not in the request: of the installation, of settings, or of a model that is downloaded."""
+
 Fault: TypeAlias = (
     InvalidRequest
     | UnsupportedParameter
@@ -346,6 +352,14 @@ def is_final_status(status: int | None) -> bool:
     (True, False, False, False)
     """
     return status is not None and 400 <= status < 500 and status not in RETRYABLE_REQUEST_STATUSES
+
+
+def is_shared_fault(fault: Fault) -> bool:
+    """Return whether every other call would fail in the same way, which stops a job.
+
+    The class decides; faults of the installation and of settings, such as a missing extra, are shared as well.
+    """
+    return fault.is_shared or (fault.status is None and fault.code in _SETUP_CODES)
 
 
 def can_retry(fault: Fault) -> bool:

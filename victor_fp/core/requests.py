@@ -284,7 +284,8 @@ def build_missing_setting(endpoint: Endpoint, name: str, model: str | None = Non
     spec = endpoint.spec
     variables = next((setting.variables for setting in spec.settings if setting.name == name), ())
     hint = f" (or set {' or '.join(variables)})" if variables else ""
-    return InvalidRequest(provider=spec.name, model=model, message=f"{spec.title} requires the setting {name}{hint}")
+    message = f"{spec.title} requires the setting {name}{hint}"
+    return InvalidRequest(provider=spec.name, model=model, code="setting_missing", message=message)
 
 
 def list_missing_fields(requested: Mapping[str, bool]) -> tuple[Adjustment, ...]:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import logging
-import math
 from collections.abc import Mapping
 from typing import Any, Generic, TypeAlias, TypeVar
 
@@ -19,9 +17,7 @@ from victor_fp.core.retrieval.embeddings import EmbeddingResponse
 from victor_fp.core.schemas.structured import structured
 from victor_fp.core.types import CompletionResponse, Usage
 from victor_fp.core.usage.cost import Price, PricedUsage
-from victor_fp.shell.engine.budget_keeper import find_reported_cost
-from victor_fp.shell.engine.telemetry import to_log_line
-from victor_fp.shell.runtime import LOGGER
+from victor_fp.shell.engine.budget_keeper import apply_price, find_reported_cost
 
 T = TypeVar("T")
 
@@ -115,17 +111,6 @@ def find_cost(response: RowAnswer, price: Price | None, model: str | None) -> fl
         return None
     models = tuple(name for name in (response.model, model) if name)
     return apply_price(price, PricedUsage(models=models, usage=usage))
-
-
-def apply_price(price: Price, sale: PricedUsage) -> float | None:
-    """Return the price of a usage in US dollars; None if it is unknown, or if the function fails."""
-    try:
-        found = price(sale)
-        cost = math.nan if found is None else float(found)
-    except Exception as error:  # the caller's code; the response is paid, and must be recorded
-        logging.getLogger(LOGGER).warning("the price of a row cannot be computed: %s", to_log_line(repr(error)))
-        return None
-    return cost if math.isfinite(cost) else None
 
 
 def build_priced_usage(response: RowAnswer) -> Usage | None:

@@ -19,7 +19,7 @@ from typing import Any
 
 from returns.result import Failure, Success
 
-from victor_fp.core.faults import Cancelled, ConnectionFailed, Fault, InvalidRequest
+from victor_fp.core.faults import Cancelled, ConnectionFailed, Fault, InvalidRequest, is_shared_fault
 from victor_fp.core.jobs.shards import Shard
 from victor_fp.core.resilience.pool import Borrow, Lent, lend
 from victor_fp.core.result import outcome
@@ -126,7 +126,7 @@ def _schedule(ray: Any, shards: list[Shard], task: Any, num_cpus: float, retries
                 return
             (ref,), _ = ray.wait(list(running))
             end = _fetch_end(ray, ref, running.pop(ref))
-            stopped = stopped or (end.stopped is not None and end.stopped.is_shared)
+            stopped = stopped or (end.stopped is not None and is_shared_fault(end.stopped))
             yield end
     finally:
         # The caller has stopped iterating: tasks stop at their next await, and rows in flight remain unfinished.

@@ -17,7 +17,7 @@ from returns.result import Failure, Result, Success
 
 from victor_fp.core.faults import Fault, InvalidRequest
 from victor_fp.core.jobs.report import Report
-from victor_fp.core.jobs.rows import RowInput
+from victor_fp.core.jobs.rows import RowInput, find_options_problem
 from victor_fp.core.json import Json
 from victor_fp.core.resilience.budget import Budget
 from victor_fp.core.result import outcome
@@ -201,6 +201,8 @@ class JobRun(Generic[T]):
         self._job: Job[T] | None = None
         self._route: LiveRoute | BatchRoute | None = None
         self._refused: Fault | None = None
+        self._beginning = asyncio.Lock()
+        """Held while the job begins: several tasks may read it, and it is closed only afterwards."""
         self._is_closed = False
 
     @property
@@ -240,14 +242,15 @@ class JobRun(Generic[T]):
         """Return the outcome of the next row; StopAsyncIteration after the last row or if the job has stopped."""
         job, route = self._job, self._route
         if job is None or route is None:
-            if self._is_closed:
-                raise StopAsyncIteration
-            match outcome(await self._begin()):
-                case Success((job, route)):
-                    pass
-                case Failure(fault):
-                    self._refused, self._is_closed = fault, True
-                    return Done(key="", result=Failure(fault))
+            async with self._beginning:
+                if self._is_closed:
+                    raise StopAsyncIteration
+                match outcome(await self._begin()):
+                    case Success((job, route)):
+                        pass
+                    case Failure(fault):
+                        self._refused, self._is_closed = fault, True
+                        return Done(key="", result=Failure(fault))
         while (done := self._take()) is None:
             if not route.is_running:
                 await self.aclose()
@@ -300,9 +303,10 @@ class JobRun(Generic[T]):
 
     async def aclose(self) -> None:
         """Cancel the rows in flight and close the ledger; rows without a recorded result remain unfinished."""
-        if self._is_closed:
-            return
-        self._is_closed = True
+        async with self._beginning:
+            if self._is_closed:
+                return
+            self._is_closed = True
         try:
             if self._route is not None:
                 await self._route.aclose()
@@ -316,12 +320,17 @@ class JobRun(Generic[T]):
         return self._given_ledger.path if isinstance(self._given_ledger, Ledger) else self._given_ledger
 
     async def _begin(self) -> Result[tuple[Job[T], LiveRoute | BatchRoute], Fault]:
+        """Open the ledger and start the route, unless another task has done so."""
+        if self._job is not None and self._route is not None:
+            return Success((self._job, self._route))
         if (name := self._wanted_route) not in get_args(Route):
             message = f"route must be 'live', 'batch' or 'auto', not {name!r:.80}"
             return Failure(InvalidRequest(provider=self._provider.name, message=message))
         if name == "batch" and self._settings.operation == "embeddings":
             message = "embeddings are not sent through batch APIs; use route='live' or 'auto'"
             return Failure(InvalidRequest(provider=self._provider.name, message=message))
+        if (problem := find_options_problem(self._options, self._settings.operation)) is not None:
+            return Failure(InvalidRequest(provider=self._provider.name, message=f"the job: {problem}"))
         schema = self._settings.schema
         if schema is not None and (problem := find_form_problem(schema)) is not None:
             return Failure(

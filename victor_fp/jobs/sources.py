@@ -12,7 +12,16 @@ import msgspec
 from returns.result import Failure, Success
 
 from victor_fp.core.faults import InvalidRequest
-from victor_fp.core.jobs.rows import RejectedRow, Row, RowInput, fill_template, is_unicode, name_row, parse_row
+from victor_fp.core.jobs.rows import (
+    RejectedRow,
+    Row,
+    RowInput,
+    fill_template,
+    is_missing,
+    is_unicode,
+    name_row,
+    parse_row,
+)
 from victor_fp.core.result import outcome
 
 _LONGEST_FIELD = 16 * 1024 * 1024
@@ -217,11 +226,11 @@ def _build_rows(records: Iterable[Mapping[str, Any] | str], rules: ColumnRules) 
 
 def build_row(columns: Mapping[str, Any], position: int, rules: ColumnRules) -> RowInput:
     """Convert a record to a row; the key of a record without one is its `position`."""
-    if rules.key is not None and columns.get(rules.key) is None:
+    if rules.key is not None and is_missing(columns.get(rules.key)):
         reason = "has no value in" if rules.key in columns else "has no"
         return RejectedRow(name_row(position), InvalidRequest(message=f"row {position} {reason} column {rules.key!r}"))
     names = ("key", "custom_id", "id") if rules.key is None else (rules.key,)
-    key = next((str(columns[name]) for name in names if columns.get(name) is not None), str(position))
+    key = next((str(columns[name]) for name in names if not is_missing(columns.get(name))), str(position))
     if rules.template is not None:
         match outcome(fill_template(rules.template, columns)):
             case Success(prompt):

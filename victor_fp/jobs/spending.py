@@ -12,7 +12,7 @@ from victor_fp.core.resilience.budget import Amount, Budget
 from victor_fp.core.result import outcome
 from victor_fp.core.types import DEFAULT_MAX_TOKENS, Message
 from victor_fp.core.usage.cost import Price, PricedUsage, scale_price
-from victor_fp.jobs.done import apply_price, build_priced_usage
+from victor_fp.jobs.done import build_priced_usage
 from victor_fp.shell.engine.budget_keeper import BudgetKeeper
 from victor_fp.shell.store import Store
 
@@ -55,4 +55,4 @@ class JobSpending:
 
     def _scale(self, sale: PricedUsage) -> float | None:
         price = self._price if self.limits is None else scale_price(self._price, self.limits.find_price_factor)
-        return None if price is None else apply_price(price, sale)
+        return None if price is None else price(sale)

@@ -9,7 +9,6 @@ from msgspec.structs import replace
 from returns.result import Result, Success
 
 from victor_fp.core.faults import Fault
-from victor_fp.core.resilience.queue import Priority
 from victor_fp.core.result import outcome
 from victor_fp.core.types import (
     DEFAULT_MAX_TOKENS,
@@ -33,10 +32,11 @@ class PreparedChat:
         self._tools = tools
         self._options = options
         self._provider = provider
-        self._pool = pool = find_engine_pool(provider)
+        # `priority` is a keyword of managed providers, and for others an option of the vendor.
+        self._pool = pool = None if "priority" in options else find_engine_pool(provider)
         if pool is None:
             return
-        keywords = {"temperature": DEFAULT_TEMPERATURE, "max_tokens": DEFAULT_MAX_TOKENS, "priority": Priority.NORMAL}
+        keywords = {"temperature": DEFAULT_TEMPERATURE, "max_tokens": DEFAULT_MAX_TOKENS}
         named = {name: options.get(name, default) for name, default in keywords.items()}
         self._spec = build_chat_spec(
             pool.plan[0].provider,

@@ -97,7 +97,7 @@ class ObstoreBuckets:
             from obstore import exceptions
         except ModuleNotFoundError:
             message = "objects of batches require the extra: pip install 'victor-fp[object-store]', or batch_store="
-            return Failure(InvalidRequest(message=message))
+            return Failure(InvalidRequest(code="extra_missing", message=message))
         scheme, _, rest = url.partition("://")
         name, _, path = rest.partition("/")
         try:

@@ -9,6 +9,7 @@ from tests.acme import HI
 from victor_fp import replay
 from victor_fp.core.catalogue import CATALOGUE
 from victor_fp.core.catalogue.spec import NOT_KNOWN, ProviderSpec
+from victor_fp.core.faults import is_shared_fault
 from victor_fp.core.types import ImagePart, Message, TextPart
 from victor_fp.testing.conformance import harness_for
 
@@ -52,6 +53,7 @@ def test_a_setting_that_an_address_needs_is_asked_for_by_name() -> None:
     ):
         fault = replay.request(name, HI, model="m").failure()
         assert f"requires the setting {setting}" in fault.message
+        assert is_shared_fault(fault)
 
 
 def test_a_host_may_be_given_as_an_address() -> None:

@@ -109,6 +109,14 @@ def test_a_row_that_could_not_be_read_may_be_corrected() -> None:
     assert not after_done.is_recorded
 
 
+@pytest.mark.parametrize("code", ["extra_missing", "setting_missing", "cache_unusable"])
+def test_a_fault_of_the_installation_stops_the_job(code: str) -> None:
+    fault = InvalidRequest(code=code)
+    assert decide_outcome(fault, 1, 3, 0.5) == StopJob(fault)
+    of_the_vendor = InvalidRequest(code=code, status=400)
+    assert decide_outcome(of_the_vendor, 1, 3, 0.5) == Finish("failed")
+
+
 @pytest.mark.parametrize("kind", FAULT_TYPES)
 def test_every_fault_ends_in_an_outcome(kind: type[Fault]) -> None:
     fault = kind()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from datetime import date
 from decimal import Decimal
 from typing import Any
@@ -86,8 +87,9 @@ def test_a_row_without_a_model_anywhere_is_rejected() -> None:
     assert "no model" in checked.fault.message
 
 
-def test_a_row_without_a_key_is_numbered() -> None:
-    checked = check({"prompt": "x"})
+@pytest.mark.parametrize("key", [{}, {"key": None}, {"id": math.nan}, {"key": math.nan, "custom_id": None}])
+def test_a_row_without_a_key_is_numbered(key: dict[str, Any]) -> None:
+    checked = check({"prompt": "x", **key})
     assert checked.key == "3"
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import math
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -24,10 +26,11 @@ from tests.openai_shapes import build_body, build_chunk
 from tests.shell.store.state_server import FakeStateServer
 from victor_fp.core.faults import BudgetExceeded, InvalidRequest, ServerFailed
 from victor_fp.core.resilience.budget import Bound, Budget
+from victor_fp.core.types import CompletionResponse, Usage
 from victor_fp.core.usage.cost import PricedUsage
 from victor_fp.providers.base import ProviderError
 from victor_fp.providers.factory import ManagedProvider, ProviderConfig
-from victor_fp.shell.engine.budget_keeper import BudgetKeeper
+from victor_fp.shell.engine.budget_keeper import BudgetKeeper, find_reported_cost
 from victor_fp.shell.store.memory import MemoryStore
 from victor_fp.shell.store.shared import SharedStore
 
@@ -272,3 +275,63 @@ async def test_a_failure_that_may_have_been_billed_counts() -> None:
             assert not isinstance(fault, ServerFailed)
             assert get_spent(provider) == (int(fault.maybe_billed), 0)
             assert fault.maybe_billed
+
+
+@pytest.mark.parametrize("dollars", [RuntimeError("unknown model"), "much", math.nan, math.inf, -1.0])
+async def test_a_price_that_cannot_be_computed_is_unknown(dollars: Any) -> None:
+    def compute_price(_: PricedUsage) -> Any:
+        if isinstance(dollars, Exception):
+            raise dollars
+        return dollars
+
+    async with (
+        serving(answer_hello) as server,
+        await create_managed(server.url, budget=Budget(usd=1.0), price=compute_price) as provider,
+    ):
+        refused = await provider.chat_result(HI)
+        assert get_spent(provider, "usd") == (0.0, 0.0)
+    assert "no price is known" in refused.failure().message
+    assert not server.received
+
+
+@pytest.mark.parametrize("dollars", [RuntimeError("unknown model"), math.nan, -1.0])
+async def test_a_response_without_a_price_counts_with_its_estimate(dollars: Any) -> None:
+    prices: list[Any] = [0.25, dollars]
+
+    def compute_price(_: PricedUsage) -> Any:
+        found = prices.pop(0)
+        if isinstance(found, Exception):
+            raise found
+        return found
+
+    async with (
+        serving(answer_hello) as server,
+        await create_managed(server.url, budget=Budget(usd=1.0), price=compute_price) as provider,
+    ):
+        assert isinstance(await provider.chat_result(HI), Success)
+        assert get_spent(provider, "usd") == (0.25, 0.0)
+
+
+async def test_a_price_may_be_a_decimal() -> None:
+    def compute_price(_: PricedUsage) -> Any:
+        return Decimal("0.5")
+
+    async with (
+        serving(answer_hello) as server,
+        await create_managed(server.url, budget=Budget(usd=1.0), price=compute_price) as provider,
+    ):
+        assert isinstance(await provider.chat_result(HI), Success)
+        assert get_spent(provider, "usd") == (0.5, 0.0)
+
+
+@pytest.mark.parametrize("amount", [math.nan, math.inf, -5, 10**400])
+async def test_a_reported_cost_that_is_not_an_amount_is_unknown(amount: Any) -> None:
+    assert find_reported_cost(CompletionResponse(content="Hi", metadata={"cost": {"amount": amount}})) is None
+
+
+async def test_negative_counts_of_tokens_give_nothing_back() -> None:
+    keeper = BudgetKeeper(Budget(tokens=100), MemoryStore(), lambda _: None)
+    estimate = (await keeper.reserve("acme", "m", None, HI, None, 10)).unwrap()
+    usage: Usage = {"prompt_tokens": -5, "completion_tokens": -6, "total_tokens": -11}
+    keeper.settle(estimate, fault=None, usage=usage)
+    assert keeper.build_stats()["tokens"]["spent"] == estimate.tokens

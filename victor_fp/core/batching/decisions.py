@@ -7,7 +7,7 @@ from typing import TypeAlias
 import msgspec
 
 from victor_fp.core.batching.types import BatchResult
-from victor_fp.core.faults import Fault, ModelNotFound, PermissionRefused, can_retry
+from victor_fp.core.faults import Fault, ModelNotFound, PermissionRefused, can_retry, is_shared_fault
 from victor_fp.core.jobs.decisions import Finish, StopJob
 
 BATCH_FAULTS = (PermissionRefused, ModelNotFound)
@@ -49,7 +49,7 @@ def decide_result(result: BatchResult, tries: int, max_tries: int, *, then_live:
 
 def is_shared(fault: Fault, *, then_live: bool) -> bool:
     """Return whether all other rows would have the fault as well; if rows are sent live then, whether live calls would."""
-    return fault.is_shared and not (then_live and isinstance(fault, BATCH_FAULTS))
+    return is_shared_fault(fault) and not (then_live and isinstance(fault, BATCH_FAULTS))
 
 
 def is_batch_refused(fault: Fault) -> bool:

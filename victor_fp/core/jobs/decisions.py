@@ -13,6 +13,7 @@ from victor_fp.core.faults import (
     InvalidRequest,
     LedgerFailed,
     can_retry,
+    is_shared_fault,
 )
 from victor_fp.core.jobs.rows import CheckedRow, RejectedRow
 
@@ -141,7 +142,7 @@ def decide_outcome(fault: Fault | None, attempts: int, max_tries: int, random: f
     """
     if fault is None:
         return Finish("done")
-    if fault.is_shared or isinstance(fault, LedgerFailed):
+    if is_shared_fault(fault) or isinstance(fault, LedgerFailed):
         return StopJob(fault)
     if isinstance(fault, CircuitOpen):
         return RetryRow(min(60.0, max(0.1, fault.retry_after or 1.0)) * (1.0 + 0.1 * random), counts=False)

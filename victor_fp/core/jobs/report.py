@@ -54,9 +54,10 @@ def format_report(report: Report) -> str:
         lines.append(f"the first results expire at the vendor at {_format_time(report.results_expire_at)}")
     lines += [f"  {count} x {name}" for name, count in sorted(report.faults.items(), key=lambda item: -item[1])]
     lines.append(f"tokens: {report.prompt_tokens} in, {report.completion_tokens} out")
-    if report.cost_usd is not None:
+    if report.cost_usd is not None or report.unpriced:
+        known = "unknown" if report.cost_usd is None else f"${report.cost_usd:.4f}"
         unpriced = f" ({report.unpriced} responses of unknown price)" if report.unpriced else ""
-        lines.append(f"cost: ${report.cost_usd:.4f}{unpriced}")
+        lines.append(f"cost: {known}{unpriced}")
     if report.rows_per_second is not None:
         lines.append(f"throughput: {report.rows_per_second:.1f} rows/s")
     return "\n".join(lines)

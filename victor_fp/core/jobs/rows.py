@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
@@ -22,18 +23,18 @@ from victor_fp.core.types import Message, ToolDefinition
 
 MAX_KEY_LENGTH = 512
 """Maximum characters of a key. For vendors' batch APIs, which accept fewer, it is shortened reversibly."""
-_CHAT_ARGUMENTS = frozenset({"self", "messages", "model", "tools"})
-_EMBED_ARGUMENTS = frozenset({"self", "texts", "model"})
-"""Arguments of the call that are fields of a row and not options."""
+RowOperation: TypeAlias = Literal["chat", "embeddings"]
+"""The operation of a job's rows."""
+_ARGUMENTS: Mapping[RowOperation, AbstractSet[str]] = {
+    "chat": frozenset({"self", "messages", "model", "tools"}),
+    "embeddings": frozenset({"self", "texts", "model"}),
+}
+"""Arguments of the calls that are fields of a row and not options."""
 _UNENCODABLE = (TypeError, ValueError, RecursionError, msgspec.MsgspecError)
 """Exceptions for a value that cannot be encoded; UnicodeEncodeError is a ValueError."""
 _FIELD = re.compile(r"\{\{|\}\}|\{([^{}]+)\}")
 _NAME = re.compile(r"[^\W\d][\w.-]*(?: [\w.-]+)*")
 """Names in braces that are columns even if the record does not have them; other text in braces, such as JSON, is text then."""
-
-
-RowOperation: TypeAlias = Literal["chat", "embeddings"]
-"""The operation of a job's rows."""
 
 
 class Row(msgspec.Struct, frozen=True):
@@ -119,7 +120,7 @@ def check_row(
     row = _read_row(given, position)
     if type(row) is RejectedRow:
         return row
-    chosen = _choose_model(row, position, model, _CHAT_ARGUMENTS)
+    chosen = _choose_model(row, position, model, "chat")
     if isinstance(chosen, RejectedRow):
         return chosen
     key, own = row.key, row.options or {}
@@ -158,7 +159,7 @@ def check_text_row(
     row = given if isinstance(given, TextRow) else _build_text_row(given, position)
     if isinstance(row, RejectedRow):
         return row
-    chosen = _choose_model(row, position, model, _EMBED_ARGUMENTS)
+    chosen = _choose_model(row, position, model, "embeddings")
     if isinstance(chosen, RejectedRow):
         return chosen
     key, own = row.key, row.options or {}
@@ -174,9 +175,7 @@ def check_text_row(
     return CheckedRow(key, (), chosen, (), merged, digest, position, own, texts, len(encoded))
 
 
-def _choose_model(
-    row: Row | TextRow, position: int, model: str | None, arguments: AbstractSet[str]
-) -> str | RejectedRow:
+def _choose_model(row: Row | TextRow, position: int, model: str | None, operation: RowOperation) -> str | RejectedRow:
     """Return the model of a row; or its fault, if the key, the model or the options are not valid."""
     key = row.key
     if not _is_key(key):
@@ -186,7 +185,7 @@ def _choose_model(
         return _reject(key, f"row {key!r}: no model; set one for the row or the job", position)
     if not isinstance(chosen, str):
         return _reject(key, f"row {key!r}: model must be a string", position)
-    if row.options and (problem := _find_options_problem(row.options, arguments)) is not None:
+    if row.options and (problem := find_options_problem(row.options, operation)) is not None:
         return _reject(key, f"row {key!r}: {problem}", position)
     return chosen
 
@@ -387,11 +386,16 @@ def _build_text_row(given: object, position: int) -> TextRow | RejectedRow:
 def _read_key(given: Mapping[str, Any], position: int) -> str:
     """Return the key of a mapping, or else the row's position."""
     key = given.get("key")
-    if key is None:
+    if is_missing(key):
         key = given.get("custom_id")
-    if key is None:
-        key = given.get("id", position)
-    return str(position if key is None else key)
+    if is_missing(key):
+        key = given.get("id")
+    return str(position if is_missing(key) else key)
+
+
+def is_missing(value: object) -> bool:
+    """Return whether a column has no value: null, or NaN, which tables have in its place in columns of numbers."""
+    return value is None or (isinstance(value, float) and math.isnan(value))
 
 
 def name_row(position: int) -> str:
@@ -408,11 +412,11 @@ def _list_texts(given: object) -> tuple[Any, ...]:
     return tuple(given)
 
 
-def _find_options_problem(options: object, arguments: AbstractSet[str]) -> str | None:
-    """Return why a row cannot have these options; None if it can."""
+def find_options_problem(options: object, operation: RowOperation) -> str | None:
+    """Return why a row or a job cannot have these options; None if it can."""
     if not isinstance(options, Mapping) or not all(isinstance(name, str) for name in options):
         return "options must be an object"
-    taken = next((name for name in options if name in arguments), None)
+    taken = next((name for name in options if name in _ARGUMENTS[operation]), None)
     return None if taken is None else f"{taken!r} cannot be one of its options"
 
 

@@ -94,7 +94,8 @@ def _read_settings(
         elif setting.required:
             variables = " or ".join(setting.variables)
             hint = f" (or set {variables})" if variables else ""
-            return Failure(InvalidRequest(provider=spec.name, message=f"{spec.title} requires {setting.name}={hint}"))
+            message = f"{spec.title} requires {setting.name}={hint}"
+            return Failure(InvalidRequest(provider=spec.name, code="setting_missing", message=message))
     return Success(found)
 
 

@@ -33,7 +33,7 @@ def scale_price(price: Price | None, find_factor: Callable[[tuple[str, ...]], fl
 
 def _scale_price(price: Price, find_factor: Callable[[tuple[str, ...]], float], sale: PricedUsage) -> float | None:
     dollars = price(sale)
-    return None if dollars is None else dollars * find_factor(sale.models)
+    return None if dollars is None else float(dollars) * find_factor(sale.models)
 
 
 def build_cost(dollars: float, source: CostSource = "vendor") -> dict[str, Json]:

@@ -79,7 +79,7 @@ class AwsSigner:
     def _sign(self, request: HttpRequest) -> Result[HttpRequest, Fault]:
         if not self._region:
             message = f"{self._spec.title}: signing requires the setting region (or set AWS_REGION)"
-            return Failure(InvalidRequest(provider=self._spec.name, message=message))
+            return Failure(InvalidRequest(provider=self._spec.name, code="setting_missing", message=message))
         try:
             from botocore.auth import SigV4Auth
             from botocore.awsrequest import AWSRequest

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import math
+import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from secrets import token_hex
@@ -19,6 +21,8 @@ from victor_fp.core.resilience.budget import Amount, Budget, Shortage, Spending
 from victor_fp.core.types import Message, ToolDefinition, Usage
 from victor_fp.core.usage.cost import Price, PricedUsage, scale_price
 from victor_fp.core.usage.token_estimates import ANSWER, estimate_text_tokens, estimate_tokens
+from victor_fp.shell.engine.telemetry import to_log_line
+from victor_fp.shell.runtime import LOGGER
 from victor_fp.shell.store import Step, Store
 from victor_fp.shell.store.packing import SPENDING
 
@@ -67,7 +71,7 @@ class BudgetKeeper:
         """
         answer = 0 if texts else ANSWER if max_tokens is None else max_tokens
         prompt = estimate_text_tokens(texts) if texts else estimate_tokens(messages, tools, 0)
-        price = None if self._budget.usd is None else self._price_for(address)
+        price = self._find_price(address)
         estimate = machine.estimate_amount(self._budget, price, model, prompt, answer)
         if estimate is None:
             return Failure(_build_unpriced_fault(provider, model))
@@ -80,7 +84,7 @@ class BudgetKeeper:
 
         `limits` have the discount of batches. Waits like `reserve`.
         """
-        price = None if self._budget.usd is None else scale_price(self._price_for(address), limits.find_price_factor)
+        price = scale_price(self._find_price(address), limits.find_price_factor)
         estimates: list[Amount] = []
         model = ""
         for item in items:
@@ -200,6 +204,10 @@ class BudgetKeeper:
         message = f"the call would exceed the budget of {limit:g} {shortage.bound}; nothing was sent"
         return BudgetExceeded(provider=provider, model=model, message=message)
 
+    def _find_price(self, address: str | None) -> Price | None:
+        price = None if self._budget.usd is None else self._price_for(address)
+        return None if price is None else partial(apply_price, price)
+
     def _compute_actual(
         self,
         estimate: Amount,
@@ -212,11 +220,12 @@ class BudgetKeeper:
         usd = estimate.usd
         if self._budget.usd is not None:
             cost = find_reported_cost(answer)
-            price = None if cost is not None else self._price_for(address)
+            price = None if cost is not None else self._find_price(address)
             if price is not None and {"prompt_tokens", "completion_tokens"} <= usage.keys():
                 cost = price(PricedUsage(models=tuple(name for name in models if name), usage=usage))
             usd = usd if cost is None else cost
-        return Amount(usd=usd, tokens=usage.get("total_tokens") or counted or estimate.tokens)
+        tokens = usage.get("total_tokens") or counted
+        return Amount(usd=usd, tokens=tokens if tokens > 0 else estimate.tokens)
 
 
 def _build_unpriced_fault(provider: str, model: str) -> Fault:
@@ -227,6 +236,21 @@ def _build_unpriced_fault(provider: str, model: str) -> Fault:
     return InvalidRequest(provider=provider, model=model, message=message)
 
 
+def apply_price(price: Price, sale: PricedUsage) -> float | None:
+    """Return the price of a usage in US dollars; None if it is unknown: the function fails, or returns no number of at least 0."""
+    try:
+        found = price(sale)
+        return None if found is None else _check_dollars(float(found))
+    except Exception as error:  # the caller's code; a response is paid, and must not be lost
+        logging.getLogger(LOGGER).warning("the price of a call cannot be computed: %s", to_log_line(repr(error)))
+        return None
+
+
+def _check_dollars(amount: float) -> float | None:
+    """Return a cost; None for NaN, infinity or less than zero: a sum with one of these would no longer limit anything."""
+    return float(amount) if 0 <= amount <= sys.float_info.max else None
+
+
 def find_reported_cost(answer: object) -> float | None:
     """Return the cost in a response's metadata, in US dollars: as reported by the vendor or computed from prices."""
     metadata = getattr(answer, "metadata", None)
@@ -234,7 +258,7 @@ def find_reported_cost(answer: object) -> float | None:
     if not isinstance(found, dict):
         return None
     amount = found.get("amount")
-    return float(amount) if isinstance(amount, int | float) else None
+    return _check_dollars(amount) if isinstance(amount, int | float) else None
 
 
 def _mark(step: Step[Spending, E, R]) -> Step[Spending, E, R]:

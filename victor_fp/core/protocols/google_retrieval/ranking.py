@@ -37,7 +37,9 @@ def _build_request(endpoint: Endpoint, dialect: VertexRerank, request: RerankReq
     project = endpoint.settings.get("project")
     if not project:
         message = f"{endpoint.spec.title} requires a project for reranking: pass project= or set GOOGLE_CLOUD_PROJECT"
-        return Failure(InvalidRequest(provider=endpoint.spec.name, model=request.model, message=message))
+        return Failure(
+            InvalidRequest(provider=endpoint.spec.name, model=request.model, code="setting_missing", message=message)
+        )
     body = wire.RankRequest(
         model=request.model,
         query=request.query,

@@ -62,7 +62,9 @@ def write(
     found = route or choose_route(endpoint, rules.dialect, request.model)
     if found is None:
         message = f"{endpoint.spec.title} requires endpoint="
-        return Failure(InvalidRequest(provider=endpoint.spec.name, model=request.model, message=message))
+        return Failure(
+            InvalidRequest(provider=endpoint.spec.name, model=request.model, code="setting_missing", message=message)
+        )
     policy = resolve_policy(rules.dialect.models, request)
     if policy is not None:
         rules = apply_policy(rules, policy, request.model)

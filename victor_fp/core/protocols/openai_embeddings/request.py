@@ -46,7 +46,11 @@ def build_embedding_request(
         root = find_resource_url(endpoint)
         if root is None:
             message = f"{endpoint.spec.title} requires a resource: pass endpoint= or base_url="
-            return Failure(InvalidRequest(provider=endpoint.spec.name, model=request.model, message=message))
+            return Failure(
+                InvalidRequest(
+                    provider=endpoint.spec.name, model=request.model, code="setting_missing", message=message
+                )
+            )
         base_url = f"{root}/openai/v1"
         operation = CreateEmbedding(api_version=read_version_parameter(endpoint))
         if has_dated_version(endpoint):

@@ -41,7 +41,9 @@ def write(endpoint: Endpoint, rules: ResponseRules, request: ChatRequest) -> Res
     route = choose_route(endpoint, rules.dialect, request.model)
     if route is None:
         message = f"{endpoint.spec.title} requires endpoint="
-        return Failure(InvalidRequest(provider=endpoint.spec.name, model=request.model, message=message))
+        return Failure(
+            InvalidRequest(provider=endpoint.spec.name, model=request.model, code="setting_missing", message=message)
+        )
     summary, unknown = take_summary(request.options.unknown)
     extras = {**unknown, **request.options.extra_body}
     rules = apply_policy(rules, request, extras)
