@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
+import asyncio
+from typing import Any, cast
 
 import pytest
 from returns.result import Failure, Success
 
-from victor_fp.cli.batch_progress import Tally
-from victor_fp.core.faults import InvalidRequest
+from victor_fp.cli import batch_progress
+from victor_fp.cli.batch_progress import NoProgress, Tally
+from victor_fp.core.faults import ConnectionFailed, Fault, InvalidRequest, RateLimited
 from victor_fp.core.types import CompletionResponse
-from victor_fp.jobs import Done
+from victor_fp.jobs import Done, JobRun
 
 RESPONSE = CompletionResponse(content="Hi")
 
@@ -35,3 +37,39 @@ def test_responses_of_unknown_price_are_named(ends: list[Done[Any]], shown: str)
     for done in ends:
         tally.add(done)
     assert tally.describe().partition(" rows/s, ")[2] == shown
+
+
+class NotedProgress(NoProgress):
+    """Keeps the lines."""
+
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+
+    def note(self, text: str) -> None:
+        self.lines.append(text)
+
+
+class WaitingJob:
+    """Waits for these faults, one at each look, and is cancelled after the last one."""
+
+    def __init__(self, *faults: Fault | None) -> None:
+        self.faults = list(faults)
+
+    @property
+    def waiting(self) -> Fault | None:
+        if not self.faults:
+            raise asyncio.CancelledError
+        return self.faults.pop(0)
+
+
+async def test_a_reason_to_wait_is_noted_once_until_there_is_a_response(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(batch_progress, "WATCH_SECONDS", 0.0)
+    down, limited = ConnectionFailed(message="refused"), RateLimited(message="slow down")
+    job, progress = WaitingJob(None, down, down, limited, None, limited), NotedProgress()
+    with pytest.raises(asyncio.CancelledError):
+        await batch_progress.watch_waiting(cast("JobRun[Any]", job), progress)
+    assert progress.lines == [
+        "victor: rows wait to be sent again, ConnectionFailed: refused",
+        "victor: rows wait to be sent again, RateLimited: slow down",
+        "victor: rows wait to be sent again, RateLimited: slow down",
+    ]

@@ -24,8 +24,10 @@ from victor_fp import create
 from victor_fp.core.faults import (
     BudgetExceeded,
     CircuitOpen,
+    ConnectionFailed,
     ContentRefused,
     CredentialMissing,
+    Fault,
     InvalidRequest,
     RateLimited,
     ServerFailed,
@@ -688,3 +690,19 @@ async def test_a_missing_setting_stops_the_job_and_keeps_rows_open(
     assert (report.failed, report.left) == (0, report.read)
     answered = [done async for done in run(build_rows(40), RowProvider(), model="m", ledger=tmp_path / "l")]
     assert [type(done.result) for done in answered] == [Success] * 40
+
+
+async def test_a_job_says_why_its_rows_wait(tmp_path: Path) -> None:
+    down = ConnectionFailed(message="refused")
+    ends: list[Answer] = [down, CircuitOpen(message="open"), "A"]
+    seen: list[Fault | None] = []
+
+    class Watching(FakeRuntime):
+        async def sleep(self, seconds: float) -> None:
+            seen.append(job.waiting)
+
+    job = run(build_rows(1), RowProvider(lambda *_: ends.pop(0)), model="m", ledger=tmp_path / "l", runtime=Watching())
+    assert job.waiting is None
+    assert [done.result.unwrap().content async for done in job] == ["A"]
+    assert seen == [down, down]
+    assert job.waiting is None

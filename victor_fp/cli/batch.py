@@ -13,7 +13,7 @@ from typing import Any, Literal, TextIO
 import msgspec
 from returns.result import Failure, Result, Success
 
-from victor_fp.cli.batch_progress import Tally, create_progress
+from victor_fp.cli.batch_progress import Tally, create_progress, watch_waiting
 from victor_fp.cli.commands import TargetOptions, choose_provider, run_with_provider
 from victor_fp.cli.exit_codes import CommandError, ExitCode, build_usage_error, error_from_fault
 from victor_fp.cli.inputs import is_stream, read_schema
@@ -227,10 +227,14 @@ async def _run_rows(provider: BaseProvider, model: str, options: RunOptions, pla
     try:
         async with job:
             with create_progress(terminal, plan.total) as progress:
-                async for done in job:
-                    if done.key:
-                        tally.add(done)
-                        progress.show(tally)
+                watching = asyncio.create_task(watch_waiting(job, progress))
+                try:
+                    async for done in job:
+                        if done.key:
+                            tally.add(done)
+                            progress.show(tally)
+                finally:
+                    watching.cancel()
     except (OSError, ValueError) as error:
         return report_error(terminal, _build_source_error(options.source, error))
     return await _end_run(job, options, tally, terminal, find_server_address(provider))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from types import TracebackType
 from typing import Any, Protocol, Self
@@ -10,7 +11,10 @@ from returns.result import Failure
 
 from victor_fp.cli.terminal import Terminal
 from victor_fp.core.faults import Fault
-from victor_fp.jobs import Done
+from victor_fp.jobs import Done, JobRun
+
+WATCH_SECONDS = 2.0
+"""Seconds between two looks at why rows wait."""
 
 
 class Tally:
@@ -65,6 +69,10 @@ class BatchProgress(Protocol):
         """Show these counts."""
         ...
 
+    def note(self, text: str) -> None:
+        """Write a line."""
+        ...
+
     def __enter__(self) -> Self: ...
 
     def __exit__(
@@ -73,10 +81,17 @@ class BatchProgress(Protocol):
 
 
 class NoProgress:
-    """Shows nothing: standard error is not a terminal."""
+    """Shows no counts: standard error is not a terminal."""
+
+    def __init__(self, terminal: Terminal) -> None:
+        self._terminal = terminal
 
     def show(self, tally: Tally) -> None:
         """Show nothing."""
+
+    def note(self, text: str) -> None:
+        """Write a line to standard error."""
+        self._terminal.write_hint(text)
 
     def __enter__(self) -> Self:
         return self
@@ -110,6 +125,10 @@ class ProgressBar:
         """Update the bar, which is drawn at most ten times per second."""
         self._bar.update(self._task, completed=tally.finished, counts=tally.describe())
 
+    def note(self, text: str) -> None:
+        """Write a line above the bar."""
+        self._bar.console.print(text, markup=False, highlight=False)
+
     def __enter__(self) -> Self:
         self._bar.start()
         return self
@@ -122,4 +141,15 @@ class ProgressBar:
 
 def create_progress(terminal: Terminal, total: int | None) -> BatchProgress:
     """Return a bar if standard error is a terminal."""
-    return ProgressBar(terminal, total) if terminal.watched else NoProgress()
+    return ProgressBar(terminal, total) if terminal.watched else NoProgress(terminal)
+
+
+async def watch_waiting(job: JobRun[Any], progress: BatchProgress) -> None:
+    """Tell why rows wait, once for each type of fault, until this is cancelled: a server that is down gives no row to show."""
+    shown: type[Fault] | None = None
+    while True:
+        await asyncio.sleep(WATCH_SECONDS)
+        fault = job.waiting
+        if fault is not None and type(fault) is not shown:
+            progress.note(f"victor: rows wait to be sent again, {type(fault).__name__}: {fault.message}")
+        shown = None if fault is None else type(fault)

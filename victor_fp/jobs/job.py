@@ -47,6 +47,8 @@ class Job(Generic[T]):
         self.runtime = runtime
         self.stopped: Fault | None = None
         """Why no more rows are started; None while rows are started."""
+        self.waiting: Fault | None = None
+        """Why rows are sent again later; None after a response."""
         self.is_unrecorded = False
         """Whether results could not be written to the ledger."""
         self.conflicts = 0

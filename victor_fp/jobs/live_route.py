@@ -184,6 +184,7 @@ class LiveRoute:
             response = result.value_or(None)
             if response is not None and not (response.metadata and "attempts" in response.metadata):
                 self._pace = pacing.end_row(self._pace, reductions, under_pressure=False)
+                job.waiting = None
                 if earlier:  # the provider lists no attempts of a call with only one
                     seconds = job.runtime.now() - began
                     earlier = (*earlier, Attempt(provider=job.provider.name, model=row.model, seconds=seconds))
@@ -200,6 +201,7 @@ class LiveRoute:
                 case Finish(status=status):
                     return job.record(row.key, row.position, row.digest, result, status, attempts, earlier=earlier)
                 case RetryRow(seconds=seconds, counts=counts):
+                    job.waiting = job.waiting if isinstance(fault, CircuitOpen) and job.waiting is not None else fault
                     if not counts:
                         attempts -= 1
                         waited += seconds

@@ -211,6 +211,11 @@ class JobRun(Generic[T]):
         return self._refused if self._job is None else self._job.stopped
 
     @property
+    def waiting(self) -> Fault | None:
+        """Why rows wait to be sent again, such as a server that is down; None after a response."""
+        return None if self._job is None else self._job.waiting
+
+    @property
     def conflicts(self) -> int:
         """Number of rows that were not sent and have no result, because their key belongs to another row: it occurs twice in
         the input, or the ledger has the result of another request under it."""
