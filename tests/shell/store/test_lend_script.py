@@ -11,6 +11,7 @@ import pytest
 from msgspec import msgpack
 from redis.asyncio import Redis
 
+from tests.bench.jobs_at_scale import measure_script
 from tests.shell.store.redis_process import run_redis
 from victor_fp.core.resilience.pool import Borrow, Lent, Pool, Share, TokenSecond, lend
 from victor_fp.shell.store.packing import FORMAT, pack_borrow, unpack_lent
@@ -105,25 +106,7 @@ async def test_a_value_that_is_not_a_pool_is_ignored(value: bytes, kind: str) ->
 
 
 async def test_the_time_of_the_script_does_not_grow_with_the_members() -> None:
-    """The server's own measurement, of many processes with a limit that binds against few."""
-
-    async def measure(client: Redis, members: int) -> float:
-        for label, calls in (("first", members), ("again", 400)):
-            await client.config_resetstat()
-            async with client.pipeline(transaction=False) as pipe:
-                for number in range(calls):
-                    name = f"{number * 2654435761 % 2**32 % members:08x}" if label == "again" else f"{number:08x}"
-                    asked = Borrow(name=name, requests_per_minute=60, concurrency=members // 2, requests=9, permits=4)
-                    pipe.eval(LEND, 1, "pool", pack_borrow(asked), FORMAT, 60_000)
-                await pipe.execute()
-        statistics: Any = await client.info("commandstats")
-        return float(statistics["cmdstat_eval"]["usec_per_call"])
-
-    async with run_redis() as url, Redis.from_url(url) as client:
-        few = await measure(client, 20)
-        await client.delete("pool")
-        assert await measure(client, 5000) < 5 * few
-        assert await client.zcard("pool") == 5001
+    assert await measure_script(5000) < 5 * await measure_script(20)
 
 
 async def read_pool(client: Redis) -> Pool:

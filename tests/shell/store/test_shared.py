@@ -349,8 +349,9 @@ async def test_a_server_that_hangs_stalls_no_call_under_a_loan() -> None:
         await provider.chat(HI)
         await store.drain()
         states.silent = True
-        for _ in range(10):
-            assert (await provider.chat(HI)).content == "Hello!"
+        async with asyncio.timeout(30):
+            for _ in range(10):
+                assert (await provider.chat(HI)).content == "Hello!"
         await provider.shutdown()
 
 
