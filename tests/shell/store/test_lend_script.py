@@ -109,6 +109,13 @@ async def test_the_time_of_the_script_does_not_grow_with_the_members() -> None:
     assert await measure_script(5000) < 5 * await measure_script(20)
 
 
+def read_share(record: bytes) -> Share:
+    """One member of the stored pool."""
+    name, _, numbers = record.partition(b"\0")
+    permits, wants, requests, tokens, until = struct.unpack("<5d", numbers)
+    return Share(name.decode(), int(permits), int(wants), int(requests), int(tokens), until)
+
+
 async def read_pool(client: Redis) -> Pool:
     """The stored pool."""
     found: Any = await client.zrange("pool", 0, -1)
@@ -116,13 +123,12 @@ async def read_pool(client: Redis) -> Pool:
     form, rest = msgpack.decode(first[1:])
     assert form == FORMAT
     settled_at, requests_until, tokens_until, tokens, cooled_until, cause, _ = rest
-    records = [one.partition(b"\0") for one in others]
     return Pool(
         settled_at=settled_at,
         requests_until=requests_until,
         tokens_until=tokens_until,
         tokens=tuple(TokenSecond(*one) for one in tokens),
-        members=tuple(Share(name.decode(), *struct.unpack("<5d", numbers)) for name, _, numbers in records),
+        members=tuple(map(read_share, others)),
         cooled_until=cooled_until,
         cause=cause,
     )
