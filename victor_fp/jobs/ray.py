@@ -21,7 +21,7 @@ from returns.result import Failure, Success
 
 from victor_fp.core.faults import Cancelled, ConnectionFailed, Fault, InvalidRequest, is_shared_fault
 from victor_fp.core.jobs.shards import Shard
-from victor_fp.core.resilience.pool import Borrow, Lent, lend
+from victor_fp.core.resilience.pool import Borrow, Lent, Pool, lend
 from victor_fp.core.result import outcome
 from victor_fp.jobs.shards import (
     MakeProvider,
@@ -34,7 +34,6 @@ from victor_fp.jobs.shards import (
 )
 from victor_fp.jobs.sources import ColumnRules
 from victor_fp.shell.runtime import SYSTEM, Runtime
-from victor_fp.shell.store.packing import pack_pool, unpack_pool
 from victor_fp.shell.store.shared import OnLoss, SharedStore, Swapped
 
 __all__ = ["RayStore", "close_store", "run_shards"]
@@ -158,6 +157,7 @@ class StateKeeper:
 
     def __init__(self) -> None:
         self._values: dict[str, bytes] = {}
+        self._pools: dict[str, Pool] = {}
 
     async def swap(self, name: str, expected: bytes, wanted: bytes) -> tuple[bool, bytes, float]:
         """Replace `expected` with `wanted`; return whether it was done, the current value if not, and the time."""
@@ -169,8 +169,7 @@ class StateKeeper:
 
     async def lend(self, name: str, borrow: Borrow) -> Lent:
         """Take a step of the pool of this name."""
-        pool, lent = lend(unpack_pool(self._values.get(name, b"")), borrow, time.time())
-        self._values[name] = pack_pool(pool)
+        self._pools[name], lent = lend(self._pools.get(name), borrow, time.time())
         return lent
 
 

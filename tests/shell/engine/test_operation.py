@@ -18,14 +18,13 @@ from tests.managed_shapes import answer_hello, build_fallback, create_managed, f
 from victor_fp.core import faults
 from victor_fp.core.catalogue.spec import ModelInfo
 from victor_fp.core.resilience.budget import Budget
-from victor_fp.core.resilience.pool import Borrow, Lent, lend
+from victor_fp.core.resilience.pool import Borrow, Lent, Pool, lend
 from victor_fp.core.resilience.rate_limit import Limits
 from victor_fp.core.resilience.retry import RetryPolicy
 from victor_fp.core.types import CompletionResponse, Message, StreamChunk
 from victor_fp.providers.base import BaseProvider, ProviderError
 from victor_fp.providers.factory import ManagedProvider, ManagedProviderFactory, ProviderConfig
 from victor_fp.providers.registry import ProviderRegistry
-from victor_fp.shell.store.packing import pack_pool, unpack_pool
 from victor_fp.shell.store.shared import SharedStore, Swapped
 
 
@@ -331,6 +330,7 @@ class RoundTrips:
 
     def __init__(self) -> None:
         self.values: dict[str, bytes] = {}
+        self.pools: dict[str, Pool] = {}
         self.log: list[str] = []
         self._gate = asyncio.Event()
 
@@ -345,8 +345,7 @@ class RoundTrips:
     async def lend(self, name: str, borrow: Borrow) -> Lent | None:
         self.log.append(name.partition(":")[0])
         await self._gate.wait()
-        pool, lent = lend(unpack_pool(self.values.get(name, b"")), borrow, 1e9)
-        self.values[name] = pack_pool(pool)
+        self.pools[name], lent = lend(self.pools.get(name), borrow, 1e9)
         return lent
 
     def finish(self) -> None:

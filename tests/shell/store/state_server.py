@@ -7,8 +7,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from victor_fp.core.resilience.pool import Borrow, Lent, lend
-from victor_fp.shell.store.packing import pack_pool, unpack_pool
+from victor_fp.core.resilience.pool import Borrow, Lent, Pool, lend
 from victor_fp.shell.store.shared import Swapped
 
 
@@ -22,6 +21,7 @@ class FakeStateServer:
     """What many stores share."""
 
     values: dict[str, bytes] = field(default_factory=dict)
+    pools: dict[str, Pool] = field(default_factory=dict)
     now: Callable[[], float] = tell_time
     gone: bool = False
     silent: bool = False
@@ -45,8 +45,7 @@ class FakeStateServer:
         self.loans += 1
         if not await self._can_answer():
             return None
-        pool, lent = lend(unpack_pool(self.values.get(name, b"")), borrow, self.now())
-        self.values[name] = pack_pool(pool)
+        self.pools[name], lent = lend(self.pools.get(name), borrow, self.now())
         await asyncio.sleep(0)
         return lent
 

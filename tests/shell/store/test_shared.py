@@ -16,10 +16,9 @@ from tests.shell.store.state_server import FakeStateServer
 from victor_fp.core import faults
 from victor_fp.core.resilience.admission import Admission, Arrived, Woken, advance
 from victor_fp.core.resilience.breaker import Breaker, BreakerPermit, BreakerPolicy, admit
-from victor_fp.core.resilience.pool import Borrow, Pool, lend
 from victor_fp.core.resilience.rate_limit import Limiter, Limits
 from victor_fp.shell.store.memory import MemoryStore
-from victor_fp.shell.store.packing import CIRCUIT, pack_pool, unpack_pool
+from victor_fp.shell.store.packing import CIRCUIT
 from victor_fp.shell.store.shared import SharedCell, SharedStore, Swapped
 
 
@@ -249,13 +248,6 @@ async def test_the_clock_is_that_of_the_server() -> None:
     assert store.now() == pytest.approx(5_000_000_000.0, abs=1.0)
 
 
-def test_pool_is_packed_completely() -> None:
-    pool, _ = lend(
-        Pool(), Borrow(name="one", requests_per_minute=60, tokens_per_minute=90, requests=2, tokens=5), 100.0
-    )
-    assert unpack_pool(pack_pool(pool)) == pool
-
-
 def test_breakers_are_packed_without_their_policy() -> None:
     theirs = Breaker(state="open", since=5.0, state_changes=1, total_calls=7)
     mine = Breaker(policy=BreakerPolicy(recovery_timeout=99.0), total_calls=3)
@@ -263,7 +255,6 @@ def test_breakers_are_packed_without_their_policy() -> None:
     assert got is not None
     assert (got.state, got.since, got.total_calls, got.policy.recovery_timeout) == ("open", 5.0, 3, 99.0)
     assert CIRCUIT.unpack(b"\xc1", mine) is None
-    assert unpack_pool(b"") is None
 
 
 async def test_processes_on_one_key_share_a_limit_and_waiters_are_notified_of_returned_permits() -> None:
@@ -358,8 +349,9 @@ async def test_a_server_that_hangs_stalls_no_call_under_a_loan() -> None:
         await provider.chat(HI)
         await store.drain()
         states.silent = True
-        for _ in range(10):
-            assert (await provider.chat(HI)).content == "Hello!"
+        async with asyncio.timeout(30):
+            for _ in range(10):
+                assert (await provider.chat(HI)).content == "Hello!"
         await provider.shutdown()
 
 
@@ -445,19 +437,15 @@ async def test_a_damaged_value_counts_as_absent(value: bytes) -> None:
 
 
 def test_a_deeply_nested_value_is_not_read() -> None:
-    for whole, unpack in (
-        (pack_pool(Pool()), unpack_pool),
-        (CIRCUIT.pack(Breaker()), lambda packed: CIRCUIT.unpack(packed, Breaker())),
-    ):
-        deep = bytes([0x90 | ((whole[0] & 0x0F) + 1)]) + whole[1:] + b"\x91" * 200_000 + b"\x01"
-        assert unpack(deep) is None
-        assert unpack(b"\x00" * (5 * 2**20)) is None
+    whole = CIRCUIT.pack(Breaker())
+    deep = bytes([0x90 | ((whole[0] & 0x0F) + 1)]) + whole[1:] + b"\x91" * 200_000 + b"\x01"
+    assert CIRCUIT.unpack(deep, Breaker()) is None
+    assert CIRCUIT.unpack(b"\x00" * (5 * 2**20), Breaker()) is None
 
 
 @pytest.mark.parametrize("number", [math.nan, math.inf])
 def test_implausible_number_is_not_read(number: float) -> None:
     assert CIRCUIT.unpack(CIRCUIT.pack(Breaker(state="open", since=number)), Breaker()) is None
-    assert unpack_pool(pack_pool(Pool(cooled_until=number))) is None
 
 
 def test_a_breaker_opened_in_a_far_future_lets_a_probe_through() -> None:

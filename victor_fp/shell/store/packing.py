@@ -1,6 +1,6 @@
-"""Serialization of the shared state of breakers, pools and budgets.
+"""Serialization of the shared state of breakers and budgets, and of what processes and pools send to each other.
 
-Shared are a pool's loans, a breaker's state and a budget's amounts. Local to each process are its settings (so that a
+Shared are a breaker's state and a budget's amounts. Local to each process are its settings (so that a
 deployment with new settings takes effect immediately), its queue, and the counts of its closed breaker.
 """
 
@@ -15,7 +15,7 @@ from msgspec.structs import replace
 from victor_fp.core.resilience import budget
 from victor_fp.core.resilience.breaker import Breaker, BreakerPermit, State
 from victor_fp.core.resilience.budget import Amount, Spending
-from victor_fp.core.resilience.pool import Borrow, Lent, Pool
+from victor_fp.core.resilience.pool import Borrow, Lent
 
 T = TypeVar("T")
 
@@ -23,11 +23,6 @@ LARGEST = 4 * 2**20
 """Bytes. Larger values are not read."""
 FORMAT = 6
 """Version of the serialized states; increased when they change. A state of another version counts as missing."""
-
-
-class _Pool(msgspec.Struct, frozen=True, array_like=True):
-    form: int
-    pool: Pool
 
 
 class _Circuit(msgspec.Struct, frozen=True, array_like=True):
@@ -50,22 +45,10 @@ class _Spending(msgspec.Struct, frozen=True, array_like=True):
 
 
 _encoder = msgspec.msgpack.Encoder()
-_pool = msgspec.msgpack.Decoder(_Pool)
 _lent = msgspec.msgpack.Decoder(Lent)
 _circuit = msgspec.msgpack.Decoder(_Circuit)
 _spending = msgspec.msgpack.Decoder(_Spending)
 _NOTHING = _encoder.encode(None)
-
-
-def pack_pool(pool: Pool) -> bytes:
-    """Serialize the pool of one key."""
-    return _encoder.encode(_Pool(FORMAT, pool))
-
-
-def unpack_pool(packed: bytes) -> Pool | None:
-    """Deserialize a pool; None if it cannot be read."""
-    found = _decode(_pool, packed)
-    return None if found is None or found.form != FORMAT or not _is_sane(found) else found.pool
 
 
 def pack_borrow(borrow: Borrow) -> bytes:

@@ -1,6 +1,10 @@
 """Two scripts that Redis runs atomically: compare-and-swap of a value, and the machine of the pool.
 
-`LEND` is `victor_fp.core.resilience.pool.lend` in Lua, with the same msgpack format; a test compares the two.
+`LEND` is `victor_fp.core.resilience.pool.lend` in Lua; a test compares the two. Its time hardly depends on the number of
+members, of whom there may be thousands: the pool is a sorted set, in which all scores are 0. Its first element is a `!` with
+everything but the members, and their sums; the others are a name, a zero byte, and as little-endian doubles the other
+fields of `Share`. All members are read only if one has expired, if the pool was unreachable, or if permits are divided
+among some of them.
 """
 
 from __future__ import annotations
@@ -46,7 +50,6 @@ local form = tonumber(ARGV[2])
 local floor, ceil, min, max, huge = math.floor, math.ceil, math.min, math.max, math.huge
 local name, rpm, tpm, limit, requests, ready, tokens, least, permits, in_use, held, corrections,
   known, cooled_until, cause, is_alone = unpack(cmsgpack.unpack(ARGV[1]), 1, 16)
-
 local function period_of(members)
   return min(LONGEST_PERIOD, max(SHORTEST_PERIOD, members / MEMBERS_PER_SECOND))
 end
@@ -55,25 +58,27 @@ local function horizon_of(period, spacing, contenders)
   return max(HORIZON * period, min(LONGEST_HORIZON, contenders * spacing))
 end
 local function plausible(moment) if moment < now + FAR then return moment end return -huge end
-local function fill(wants, capacity)
-  local sum = 0
-  for _, want in ipairs(wants) do sum = sum + want end
+-- A fair division among this process and others; `wants` has the number of other members by what they want.
+local function fill(wants, mine, capacity)
+  local sum, all = mine, 1
+  for want, times in pairs(wants) do sum, all = sum + want * times, all + times end
   if sum <= capacity then return huge end
-  local small, level = 0, capacity / #wants
+  local small, level = 0, capacity / all
   while true do
     local less, used = 0, 0
-    for _, want in ipairs(wants) do
-      if want <= level then less, used = less + 1, used + want end
+    if mine <= level then less, used = 1, mine end
+    for want, times in pairs(wants) do
+      if want <= level then less, used = less + times, used + want * times end
     end
-    if less == small or less == #wants then return level end
-    small, level = less, (capacity - used) / (#wants - less)
+    if less == small or less == all then return level end
+    small, level = less, (capacity - used) / (all - less)
   end
 end
 
 -- The stored pool; a value that is missing or of another version counts as none.
-local packed, pool = redis.call('GET', KEYS[1]), nil
-if packed then
-  local good, found = pcall(cmsgpack.unpack, packed)
+local key, pool = KEYS[1], nil
+if redis.call('TYPE', key)['ok'] == 'zset' then
+  local good, found = pcall(cmsgpack.unpack, redis.call('ZRANGE', key, 0, 0)[1]:sub(2))
   if good and type(found) == 'table' and found[1] == form and type(found[2]) == 'table' and #found[2] == 7 then
     pool = found[2]
   end
@@ -81,9 +86,13 @@ end
 
 local function lend(pool)
 local is_lost = not pool
-if is_lost then pool = {-huge, -huge, -huge, {}, {}, -huge, ''} end
+if is_lost then
+  redis.call('DEL', key)
+  pool = {-huge, -huge, -huge, {}, -huge, '', {0, {}, {}, {}, huge}}
+end
 local settled_at, requests_until, tokens_until = plausible(pool[1]), plausible(pool[2]), plausible(pool[3])
-local period = period_of(max(#pool[5], known))
+local others = is_lost and 0 or redis.call('ZCARD', key) - 1
+local period = period_of(max(others, known))
 local lease = 4 * period + MARGIN
 
 -- Drop expired entries and apply the report of the process.
@@ -108,18 +117,48 @@ for second, amount in pairs(sums) do
   end
 end
 table.sort(seconds, function(one, other) return one[1] < other[1] end)
-local cooled, why = plausible(pool[6]), tostring(pool[7])
+local cooled, why = plausible(pool[5]), tostring(pool[6])
 if cooled_until > cooled then cooled, why = cooled_until, cause end
-local others, request_wants, token_wants, permit_wants, lent_permits, latest = {}, {}, {}, {}, 0, -huge
-for _, one in ipairs(pool[5]) do
-  if now < one[6] and one[6] < now + FAR then latest = max(latest, one[6]) end
-  if one[1] ~= name and now < one[6] and one[6] < now + FAR then
-    others[#others + 1] = one
-    lent_permits = lent_permits + one[2]
-    if one[3] > 0 then permit_wants[#permit_wants + 1] = one[3] end
-    if one[4] > 0 then request_wants[#request_wants + 1] = one[4] end
-    if one[5] > 0 then token_wants[#token_wants + 1] = one[5] end
+
+local lent_permits, permit_wants, request_wants, token_wants, expires_at = unpack(pool[7], 1, 5)
+local function count(wants, want, by)
+  if want > 0 then
+    local times = (wants[want] or 0) + by
+    wants[want] = times > 0 and times or nil
   end
+end
+local function tally(by, permits, wants, requests, tokens)
+  lent_permits = lent_permits + by * permits
+  count(permit_wants, wants, by)
+  count(request_wants, requests, by)
+  count(token_wants, tokens, by)
+end
+local function each_member(last, apply)
+  for _, one in ipairs(redis.call('ZRANGE', key, 1, last)) do apply(one, struct.unpack('<ddddd', one, #one - 39)) end
+end
+local latest = -huge
+if is_alone and not is_lost then
+  each_member(-1, function(_, _, _, _, _, ends)
+    if now < ends and ends < now + FAR then latest = max(latest, ends) end
+  end)
+end
+local first = name .. string.char(0)
+local mine = redis.call('ZRANGEBYLEX', key, '[' .. first, '(' .. name .. string.char(1), 'LIMIT', 0, 1)[1]
+if mine then
+  tally(-1, struct.unpack('<dddd', mine, #mine - 39))
+  redis.call('ZREM', key, mine)
+  others = others - 1
+end
+if now >= expires_at or expires_at >= now + FAR then
+  others, lent_permits, permit_wants, request_wants, token_wants, expires_at = 0, 0, {}, {}, {}, huge
+  each_member(-1, function(one, permits, wants, requests, tokens, ends)
+    if now < ends and ends < now + FAR then
+      tally(1, permits, wants, requests, tokens)
+      others, expires_at = others + 1, min(expires_at, ends)
+    else
+      redis.call('ZREM', key, one)
+    end
+  end)
 end
 
 -- Members may hold loans missing from this pool: it was lost, or was unreachable for all members.
@@ -133,13 +172,14 @@ end
 
 local start, count, spacing = now, 0, 0
 if rpm then
-  request_wants[#request_wants + 1] = requests
+  local contenders = 1
+  for _, times in pairs(request_wants) do contenders = contenders + times end
   spacing = spacing_of(rpm)
-  local horizon = horizon_of(period, spacing, #request_wants)
+  local horizon = horizon_of(period, spacing, contenders)
   if requests_until > now - BURST then start = requests_until end
   local free = start <= now + horizon and floor((now + horizon - start) / spacing) + 1 or 0
-  local shared = #request_wants == 1 and horizon or period
-  local share = max(1, ceil(min(requests, fill(request_wants, shared / spacing))))
+  local shared = contenders == 1 and horizon or period
+  local share = max(1, ceil(min(requests, fill(request_wants, requests, shared / spacing))))
   count = max(0, min(free, min(requests, share) - ready))
   if count > 0 then requests_until = start + count * spacing end
 end
@@ -148,9 +188,8 @@ local amount, second = 0, max(floor(now), #seconds > 0 and seconds[#seconds][1] 
 if tpm then
   local per_token, horizon = (60 + TOKEN_MARGIN) / max(1, tpm), HORIZON * period
   local room, from = tpm - lent_tokens, max(tokens_until, now - BURST) - credit * per_token
-  token_wants[#token_wants + 1] = tokens
   local paced = from <= now + horizon and floor((now + horizon - from) / per_token) or 0
-  local share = ceil(min(tokens, fill(token_wants, horizon / per_token) + credit))
+  local share = ceil(min(tokens, fill(token_wants, tokens, horizon / per_token) + credit))
   local needed = min(least, tpm)
   if needed > 0 then share = ceil(share / needed) * needed end
   amount = min(tokens, paced, share, room)
@@ -171,20 +210,23 @@ end
 
 local granted, wanted, renew_after = 0, max(permits, in_use), period
 if limit then
-  permit_wants[#permit_wants + 1] = wanted
-  local level, fair, until_turn = fill(permit_wants, limit), wanted, huge
+  local level, fair, until_turn = fill(permit_wants, wanted, limit), wanted, huge
   if wanted > level then
-    local rivals, place, left = 1, 0, limit
-    for _, want in ipairs(permit_wants) do if want <= level then left = left - want end end
-    for _, one in ipairs(others) do
-      if one[3] > level then
-        rivals = rivals + 1
-        if one[1] < name then place = place + 1 end
-      end
+    local rivals, left = 1, limit
+    for want, times in pairs(permit_wants) do
+      if want <= level then left = left - want * times else rivals = rivals + times end
     end
     local each, number = floor(left / rivals), floor(now / TURN)
-    local odd = left - each * rivals
-    fair = min(wanted, each + ((place + number * odd) % rivals < odd and 1 or 0))
+    local odd, position = left - each * rivals, 0
+    if odd > 0 and rivals > 1 then
+      local before = redis.call('ZLEXCOUNT', key, '-', '(' .. first) - 1
+      if rivals - 1 == others then
+        position = before
+      elseif before > 0 then
+        each_member(before, function(_, _, wants) if wants > level then position = position + 1 end end)
+      end
+    end
+    fair = min(wanted, each + ((position + number * odd) % rivals < odd and 1 or 0))
     if odd > 0 then until_turn = (number + 1) * TURN - now end
   end
   if now < settled_at then fair = min(fair, held) end
@@ -200,14 +242,17 @@ end
 
 local counted = max(held, granted)
 if counted > 0 or permits > 0 or requests > 0 or tokens > 0 then
-  local place = #others + 1
-  while place > 1 and name < others[place - 1][1] do place = place - 1 end
-  table.insert(others, place, {name, counted, wanted, requests, tokens, now + lease})
+  redis.call('ZADD', key, 0, first .. struct.pack('<ddddd', counted, wanted, requests, tokens, now + lease))
+  tally(1, counted, wanted, requests, tokens)
+  others, expires_at = others + 1, min(expires_at, now + lease)
 end
-pool = {settled_at, requests_until, tokens_until, seconds, others, cooled, why}
-redis.call('SET', KEYS[1], cmsgpack.pack({form, pool}), 'PX', ARGV[3])
+local totals = {lent_permits, permit_wants, request_wants, token_wants, expires_at}
+if not is_lost then redis.call('ZREMRANGEBYRANK', key, 0, 0) end
+pool = {settled_at, requests_until, tokens_until, seconds, cooled, why, totals}
+redis.call('ZADD', key, 0, '!' .. cmsgpack.pack({form, pool}))
+redis.call('PEXPIRE', key, ARGV[3])
 return cmsgpack.pack({start, count, spacing, amount, second, now + HORIZON * period, granted, now + lease - MARGIN,
-  max(1, #others), renew_after, cooled, why, now})
+  max(1, others), renew_after, cooled, why, now})
 end
 
 local good, lent = pcall(lend, pool)

@@ -25,7 +25,7 @@ from victor_fp.core.resilience.admission import (
     advance,
 )
 from victor_fp.core.resilience.lease import Lease
-from victor_fp.core.resilience.pool import LATE, Lent, Pool, compute_spacing, lend
+from victor_fp.core.resilience.pool import Lent, Pool, lend
 from victor_fp.core.resilience.queue import Queue, QueuePolicy
 from victor_fp.core.resilience.rate_limit import Limiter, Limits, Loan, Permit
 
@@ -239,8 +239,11 @@ def count_most_tokens(tokens: list[tuple[float, int]], seconds: float) -> int:
 
 
 def compute_allowance(per_minute: int, seconds: float) -> float:
-    """How many requests the pool lets go in any time so long."""
-    return (seconds + LATE) / compute_spacing(per_minute) + 1
+    """How many requests may be sent in any time so long: evenly, a minute takes 61.6 s, and each may be a second late.
+
+    These are figures of docs/many-processes.md, and not those of the pool, which is what they are compared with.
+    """
+    return (seconds + 1.0) * per_minute / 61.6 + 1
 
 
 def count_shares(world: SharedLimit) -> list[int]:
