@@ -105,6 +105,7 @@ async def test_a_value_that_is_not_a_pool_is_ignored(value: bytes, kind: str) ->
         assert [one.name for one in (await read_pool(client)).members] == ["a"]
 
 
+@pytest.mark.slow
 async def test_the_time_of_the_script_does_not_grow_with_the_members() -> None:
     assert await measure_script(5000) < 5 * await measure_script(20)
 
