@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from copy import deepcopy
 from typing import Any
 
 import pytest
@@ -181,3 +182,12 @@ def test_missing_library_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     fault = structured(CompletionResponse(content="1"), {"title": "N", "type": "integer"}).failure()
     assert isinstance(fault, InvalidRequest)
     assert "pip install 'victor-fp[schema]'" in fault.message
+
+
+def test_an_equal_schema_is_compiled_once() -> None:
+    schema = {"type": "object", "properties": {"a": {"const": 1}}}
+    first = compile_schema(schema).unwrap()
+    assert compile_schema(deepcopy(schema)).unwrap() is first
+    schema["properties"] = {"a": {"const": True}}
+    assert list_errors({"a": True}, schema) == []
+    assert list_errors({"a": 1}, schema) != []

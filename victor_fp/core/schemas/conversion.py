@@ -11,13 +11,12 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
-from types import NoneType
-from typing import Any
 
 import msgspec
 
 from victor_fp.core.dialects.schemas import SchemaRules
 from victor_fp.core.json import Json, encode_json, measure_depth
+from victor_fp.core.json.cache_keys import build_cache_key, decode_cache_key
 from victor_fp.core.schemas.expansion import expand, resolve
 from victor_fp.core.schemas.merging import distribute, extract_restrictions, widen_union
 from victor_fp.core.schemas.normalise import describe, describe_keyword
@@ -42,9 +41,6 @@ MAX_DEPTH = 100
 """Maximum nesting of schemas, including inlined references."""
 MAX_NODES = 20_000
 """Maximum number of subschemas after references are inlined."""
-_MAX_KNOWN = 2_000
-"""Maximum number of values in a schema whose conversion is kept for later calls."""
-_SCALARS = frozenset({int, float, bool, NoneType})
 _TOO_DEEP = f"nested more than {MAX_DEPTH} levels deep"
 _ANYTHING = "a value of any type cannot be strict"
 _AS_ANY_OF = "oneOf is sent as anyOf, which also accepts values that match several branches"
@@ -70,42 +66,14 @@ def convert_schema(schema: Mapping[str, Json], rules: SchemaRules, *, arguments:
     >>> convert_schema({"oneOf": [{"const": 1}, {"type": "null"}]}, SchemaRules(refused=frozenset({"const"}))).schema
     {'oneOf': [{'enum': [1]}, {'type': 'null'}]}
     """
-    if not _is_small_json(schema):
-        return _convert(schema, rules, arguments)
-    try:
-        encoded = msgspec.msgpack.encode(schema)
-    except (TypeError, ValueError, OverflowError):  # invalid Unicode, and integers and keys that JSON does not have
-        return _convert(schema, rules, arguments)
-    return _convert_encoded(encoded, rules, arguments)
-
-
-def _is_small_json(schema: Any) -> bool:
-    """Return whether a value is JSON of a limited size; a value that occurs several times counts as often."""
-    pending, rest = [schema], _MAX_KNOWN
-    while pending:
-        value = pending.pop()
-        rest -= 1
-        kind = type(value)
-        if kind is str:
-            rest -= len(value) // 64
-        elif kind is dict:
-            pending += value.values()
-        elif kind is list:
-            pending += value
-        elif kind not in _SCALARS:
-            return False
-        if rest < 0:
-            return False
-    return True
+    key = build_cache_key(schema)
+    return _convert(schema, rules, arguments) if key is None else _convert_known(key, rules, arguments)
 
 
 @lru_cache(maxsize=512)
-def _convert_encoded(encoded: bytes, rules: SchemaRules, arguments: bool) -> Conversion:  # noqa: FBT001  part of the key
-    """Convert a schema of an earlier call at once: the tools of an agent and the format of a job are those of each call.
-
-    The schema is decoded, so that a result shares nothing with what the caller may change.
-    """
-    return _convert(msgspec.msgpack.decode(encoded), rules, arguments)
+def _convert_known(key: bytes, rules: SchemaRules, arguments: bool) -> Conversion:  # noqa: FBT001  part of the key
+    """Convert a schema of an earlier call at once: the tools of an agent and the format of a job are those of each call."""
+    return _convert(decode_cache_key(key), rules, arguments)
 
 
 def _convert(schema: Mapping[str, Json], rules: SchemaRules, arguments: bool) -> Conversion:  # noqa: FBT001  as above

@@ -5,12 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import msgspec
 from returns.result import Failure, Result, Success
 
 from victor_fp.core.json import MAX_DEPTH, Json, encode_json, measure_depth
+from victor_fp.core.json.cache_keys import build_cache_key, decode_cache_key
 
 if TYPE_CHECKING:
     from jsonschema_rs import Draft202012Validator, PatternOptionsType, ValidationError
@@ -76,9 +78,22 @@ def compile_schema(schema: SchemaMapping) -> Result[SchemaValidator, str]:
     References are resolved within the schema and to the published meta-schemas; nothing is read or fetched.
     """
     try:
-        import jsonschema_rs as library
+        import jsonschema_rs  # noqa: F401  the test is whether it is installed
     except ImportError:
         return Failure(MISSING)
+    key = build_cache_key(schema)
+    return _compile(schema) if key is None else _compile_known(key)
+
+
+@lru_cache(maxsize=128)
+def _compile_known(key: bytes) -> Result[SchemaValidator, str]:
+    """Compile a schema once: the rows of a job have the same one."""
+    return _compile(decode_cache_key(key))
+
+
+def _compile(schema: SchemaMapping) -> Result[SchemaValidator, str]:
+    import jsonschema_rs as library
+
     plain = dict(schema)
     # The first engine matches in linear time; lookaround and back references need the second one.
     engines: tuple[PatternOptionsType, ...] = (
