@@ -233,3 +233,13 @@ async def test_empty_pages_of_xai_do_not_end_the_results(answered: int, requests
         results = await list_results(provider.batch_results_result(handle, keys=KEYS))
     assert sum(one.unwrap().end == "answered" for one in results) == answered
     assert (len(results), pages) == (4, requests)
+
+
+async def test_a_server_without_a_batch_api_is_named() -> None:
+    vendor = OpenAIVendor()
+    vendor.faults = [(404, {"detail": "Not Found"})]
+    async with connect(vendor) as provider:
+        fault = (await provider.submit_batch_result(ROWS, model=vendor.model)).failure()
+    assert fault.status == 404
+    assert fault.message.endswith("or the server has no batch API")
+    assert vendor.jobs == {}

@@ -16,7 +16,7 @@ from returns.result import Failure, Result, Success
 from victor_fp.core.batching.matching import ResultMatching
 from victor_fp.core.batching.polling import end_expired, is_overdue
 from victor_fp.core.batching.types import BatchHandle, BatchItem, BatchResult, BatchStatus, ItemContext, merge_contexts
-from victor_fp.core.faults import Fault, InvalidRequest
+from victor_fp.core.faults import Fault, InvalidRequest, ModelNotFound
 from victor_fp.core.protocols import Codec
 from victor_fp.core.protocols.batches.codec import BatchCodec, ResultPage, ResultStep, StatusPage, StoreRead, SubmitStep
 from victor_fp.core.requests import Endpoint, HttpRequest
@@ -82,7 +82,7 @@ class BatchClient(msgspec.Struct, frozen=True, kw_only=True):
                         step = following
                     case Failure(fault):
                         may_be_billed = was_billable or (step.spends and fault.maybe_billed)
-                        return Failure(fault)
+                        return Failure(_explain_missing(fault))
         finally:
             if self.budget is not None and estimate is not None:
                 self.budget.settle(estimate, fault=None if may_be_billed else InvalidRequest())
@@ -323,6 +323,13 @@ def choose_objects(urls: Iterable[str], names: Sequence[str]) -> list[str]:
     found = sorted(urls)
     chosen = ([url for url in found if re.fullmatch(name, url.rpartition("/")[2])] for name in names)
     return next((matching for matching in chosen if matching), [])
+
+
+def _explain_missing(fault: Fault) -> Fault:
+    """Name the other reason for a status 404: servers of a vendor's format mostly have calls alone."""
+    if not isinstance(fault, ModelNotFound) or fault.status != 404:
+        return fault
+    return msgspec.structs.replace(fault, message=f"{fault.message}, or the server has no batch API")
 
 
 def _ignore_body(_: bytes) -> Result[None, Fault]:
