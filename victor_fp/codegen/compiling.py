@@ -8,8 +8,6 @@ from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
-from ruff import find_ruff_bin
-
 from victor_fp.codegen.bounds import CodegenFailed
 from victor_fp.codegen.document import (
     METHODS,
@@ -152,6 +150,8 @@ def _render_header(document: Document) -> str:
 @cache
 def _find_ruff() -> str:
     """Return the path of ruff's binary: `python -m ruff` would start an interpreter only to find it, for each file."""
+    from ruff import find_ruff_bin  # of the extra codegen
+
     found: str = find_ruff_bin()
     return found
 
