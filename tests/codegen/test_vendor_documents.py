@@ -12,7 +12,7 @@ import pytest
 
 from victor_fp.codegen import compile_vendor
 
-SPECS = Path(os.environ.get("VICTOR_FP_SPECS", "specs"))
+SPECS = Path(os.environ.get("VICTOR_FP_SPECS") or "specs")
 
 pytestmark = [
     pytest.mark.slow,

@@ -15,7 +15,7 @@ from tests.conformance.schema_checking import Mismatch, find_mismatches
 from victor_fp.core.catalogue.spec import ProviderSpec
 from victor_fp.core.requests import HttpRequest
 
-FOLDER = Path(os.environ.get("VICTOR_FP_SPECS", "specs"))
+FOLDER = Path(os.environ.get("VICTOR_FP_SPECS") or "specs")
 
 
 class Documented(msgspec.Struct, frozen=True, kw_only=True):
