@@ -58,12 +58,13 @@ def drift(session: nox.Session) -> None:
 
 @nox.session
 def lint(session: nox.Session) -> None:
-    """Style, import contracts, and that generated/ is current."""
-    install(session, "-e", ".[codegen]", *group("lint"))
+    """Style, import contracts, names and other rules about the source, and that generated/ is current."""
+    install(session, "-e", ".[codegen]", *group("lint"), *group("test"))
     session.run("ruff", "check", *CODE)
     session.run("ruff", "format", "--check", *CODE)
     session.run("lint-imports", "--no-cache")
     session.run("python", "-m", "victor_fp.codegen", "check")
+    session.run("pytest", "-m", "lint", "tests/test_names.py", "tests/test_imports.py", "tests/core/test_core_rules.py")
 
 
 @nox.session

@@ -12,6 +12,8 @@ import pytest
 import victor_fp
 from tests.syntax_trees import parse_file
 
+pytestmark = pytest.mark.lint
+
 ROOT = Path(victor_fp.__file__).parent
 
 

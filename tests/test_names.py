@@ -14,6 +14,8 @@ import pytest
 import victor_fp
 from tests.syntax_trees import Function, list_definitions, parse_file
 
+pytestmark = pytest.mark.lint
+
 PACKAGE = Path(victor_fp.__file__).parent
 TESTS = Path(__file__).parent
 

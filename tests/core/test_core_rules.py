@@ -12,6 +12,8 @@ import pytest
 import victor_fp.core as core
 from tests.syntax_trees import parse_file
 
+pytestmark = pytest.mark.lint
+
 ROOT = Path(core.__file__).parent
 VALUES = {"operations.py", "function_tags.py"}
 """Where a tuple is one of the caller's values, or one of several things that were read."""
