@@ -57,22 +57,29 @@ def measure(call: Callable[[int], Any]) -> float:
     return median(times)
 
 
+def build(provider: str, **options: Any) -> bytes:
+    """The body of a request."""
+    body = replay.request(provider, "Hi", model="m", **options).unwrap().body
+    assert body is not None
+    return body
+
+
+def compare(provider: str) -> None:
+    """Measure and print the requests of one provider."""
+    new = [build_tools(f"{provider}{number}_") for number in range(ROUNDS * REQUESTS)]
+    body = json.loads(build(provider, tools=new[0]))
+    first = measure(lambda number: build(provider, tools=new[number]))
+    later, encoding = measure(lambda _: build(provider, tools=new[0])), measure(lambda _: json.dumps(body))
+    print(f"{provider + ', five tools':<28}{first:8.0f}{later:8.0f}{encoding:8.0f}")
+    print(f"{provider + ', a format':<28}{'':8}{measure(lambda _: build(provider, response_format=Order)):8.0f}")
+    print(f"{provider + ', neither':<28}{'':8}{measure(lambda _: build(provider)):8.0f}")
+
+
 def main() -> None:
     """Measure and print."""
     print(f"{'microseconds of CPU':<28}{'first':>8}{'later':>8}{'json':>8}")
     for provider in PROVIDERS:
-        new = [build_tools(f"{provider}{number}_") for number in range(ROUNDS * REQUESTS)]
-
-        def build(**options: Any) -> bytes:
-            body = replay.request(provider, "Hi", model="m", **options).unwrap().body  # noqa: B023  called at once
-            assert body is not None
-            return body
-
-        body = json.loads(build(tools=new[0]))
-        first, later = measure(lambda number: build(tools=new[number])), measure(lambda _: build(tools=new[0]))  # noqa: B023
-        print(f"{provider + ', five tools':<28}{first:8.0f}{later:8.0f}{measure(lambda _: json.dumps(body)):8.0f}")  # noqa: B023
-        print(f"{provider + ', a format':<28}{'':8}{measure(lambda _: build(response_format=Order)):8.0f}")
-        print(f"{provider + ', neither':<28}{'':8}{measure(lambda _: build()):8.0f}")
+        compare(provider)
 
 
 if __name__ == "__main__":

@@ -187,7 +187,7 @@ def read_format_class(kind: type[object]) -> ResponseFormat | str:
 
     The schema of a class is computed once, and again for a pydantic class that was rebuilt.
     """
-    described, core_schema = _describe_once(cast("Hashable", kind))
+    described, core_schema = _describe_once(cast("Hashable", kind))  # mypy does not know that classes are hashable
     if isinstance(described, str) or core_schema is not getattr(kind, "__pydantic_core_schema__", None):
         return _describe_class(kind)
     return described
