@@ -17,7 +17,7 @@ from victor_fp.core.retrieval.embeddings import EmbeddingResponse
 from victor_fp.core.schemas.structured import structured
 from victor_fp.core.types import CompletionResponse, Usage
 from victor_fp.core.usage.cost import Price, PricedUsage
-from victor_fp.shell.engine.budget_keeper import apply_price, find_reported_cost
+from victor_fp.shell.engine.budget_keeper import apply_price, build_priced_usage, find_reported_cost
 
 T = TypeVar("T")
 
@@ -106,16 +106,8 @@ def find_cost(response: RowAnswer, price: Price | None, model: str | None) -> fl
         return cost
     if price is None:
         return None
-    usage = build_priced_usage(response)
+    usage = build_priced_usage(response, response.usage)
     if usage is None or not {"prompt_tokens", "completion_tokens"} <= usage.keys():
         return None
     models = tuple(name for name in (response.model, model) if name)
     return apply_price(price, PricedUsage(models=models, usage=usage))
-
-
-def build_priced_usage(response: RowAnswer) -> Usage | None:
-    """Return the usage that a price is applied to; embeddings have no completion tokens."""
-    usage = response.usage
-    if usage is None or not isinstance(response, EmbeddingResponse):
-        return usage
-    return {"completion_tokens": 0, **usage}

@@ -12,7 +12,6 @@ from victor_fp.core.resilience.budget import Amount, Budget
 from victor_fp.core.result import outcome
 from victor_fp.core.types import DEFAULT_MAX_TOKENS, Message
 from victor_fp.core.usage.cost import Price, PricedUsage, scale_price
-from victor_fp.jobs.done import build_priced_usage
 from victor_fp.shell.engine.budget_keeper import BudgetKeeper
 from victor_fp.shell.store import Store
 
@@ -47,9 +46,7 @@ class JobSpending:
         match outcome(result):
             case Success(response):
                 models = (response.model, model)
-                self._keeper.settle(
-                    estimate, fault=None, answer=response, usage=build_priced_usage(response), models=models
-                )
+                self._keeper.settle(estimate, fault=None, answer=response, usage=response.usage, models=models)
             case Failure(fault):
                 self._keeper.settle(estimate, fault=fault)
 

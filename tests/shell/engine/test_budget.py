@@ -27,7 +27,7 @@ from tests.shell.store.state_server import FakeStateServer
 from victor_fp.core.faults import BudgetExceeded, InvalidRequest, ServerFailed
 from victor_fp.core.resilience.budget import Bound, Budget
 from victor_fp.core.types import CompletionResponse, Usage
-from victor_fp.core.usage.cost import PricedUsage
+from victor_fp.core.usage.cost import Price, PricedUsage
 from victor_fp.providers.base import ProviderError
 from victor_fp.providers.factory import ManagedProvider, ProviderConfig
 from victor_fp.shell.engine.budget_keeper import BudgetKeeper, find_reported_cost
@@ -277,16 +277,24 @@ async def test_a_failure_that_may_have_been_billed_counts() -> None:
             assert fault.maybe_billed
 
 
+def make_price(*dollars: Any) -> Price:
+    """A price that is one of these after the other, and the last one from then on; exceptions are raised."""
+    prices = list(dollars)
+
+    def compute_price(_: PricedUsage) -> Any:
+        found = prices.pop(0) if len(prices) > 1 else prices[0]
+        if isinstance(found, Exception):
+            raise found
+        return found
+
+    return compute_price
+
+
 @pytest.mark.parametrize("dollars", [RuntimeError("unknown model"), "much", math.nan, math.inf, -1.0])
 async def test_a_price_that_cannot_be_computed_is_unknown(dollars: Any) -> None:
-    def compute_price(_: PricedUsage) -> Any:
-        if isinstance(dollars, Exception):
-            raise dollars
-        return dollars
-
     async with (
         serving(answer_hello) as server,
-        await create_managed(server.url, budget=Budget(usd=1.0), price=compute_price) as provider,
+        await create_managed(server.url, budget=Budget(usd=1.0), price=make_price(dollars)) as provider,
     ):
         refused = await provider.chat_result(HI)
         assert get_spent(provider, "usd") == (0.0, 0.0)
@@ -296,29 +304,18 @@ async def test_a_price_that_cannot_be_computed_is_unknown(dollars: Any) -> None:
 
 @pytest.mark.parametrize("dollars", [RuntimeError("unknown model"), math.nan, -1.0])
 async def test_a_response_without_a_price_counts_with_its_estimate(dollars: Any) -> None:
-    prices: list[Any] = [0.25, dollars]
-
-    def compute_price(_: PricedUsage) -> Any:
-        found = prices.pop(0)
-        if isinstance(found, Exception):
-            raise found
-        return found
-
     async with (
         serving(answer_hello) as server,
-        await create_managed(server.url, budget=Budget(usd=1.0), price=compute_price) as provider,
+        await create_managed(server.url, budget=Budget(usd=1.0), price=make_price(0.25, dollars)) as provider,
     ):
         assert isinstance(await provider.chat_result(HI), Success)
         assert get_spent(provider, "usd") == (0.25, 0.0)
 
 
 async def test_a_price_may_be_a_decimal() -> None:
-    def compute_price(_: PricedUsage) -> Any:
-        return Decimal("0.5")
-
     async with (
         serving(answer_hello) as server,
-        await create_managed(server.url, budget=Budget(usd=1.0), price=compute_price) as provider,
+        await create_managed(server.url, budget=Budget(usd=1.0), price=make_price(Decimal("0.5"))) as provider,
     ):
         assert isinstance(await provider.chat_result(HI), Success)
         assert get_spent(provider, "usd") == (0.5, 0.0)

@@ -7,11 +7,6 @@ from datetime import UTC, datetime
 
 import msgspec
 
-from victor_fp.core.json import decode_json
-
-ERROR_FIELDS = ("error", "errors", "message", "Message", "detail")
-"""Fields of the vendors' error bodies, of which a page of batches or results has none."""
-
 
 def parse_time(value: object) -> float | None:
     """Parse a vendor's time, in seconds or RFC 3339, to seconds since 1970; None if invalid.
@@ -71,16 +66,6 @@ def describe_error(error: object) -> str:
             return describe_error(inner)
         return str(error.get("message") or error.get("code") or "")[:500]
     return "" if error is None else str(error)[:500]
-
-
-def is_error(body: bytes) -> bool:
-    """Return whether a body without what was asked for is an error: some gateways send errors with the status 200.
-
-    >>> is_error(b'{"error": {"message": "overloaded"}}'), is_error(b'{"data": [], "error": null}'), is_error(b"")
-    (True, False, False)
-    """
-    found = decode_json(body)
-    return isinstance(found, Mapping) and any(found.get(field) for field in ERROR_FIELDS)
 
 
 def find_error_code(error: object) -> str:

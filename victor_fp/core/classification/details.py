@@ -8,11 +8,13 @@ from collections.abc import Mapping, Sequence
 import msgspec
 
 from victor_fp.core.classification.tables import FaultType
-from victor_fp.core.json import Json, NotJson, decode_lenient_json, encode_flawed_json
+from victor_fp.core.json import Json, NotJson, decode_json, decode_lenient_json, encode_flawed_json
 from victor_fp.core.security.redaction import LONGEST_TEXT
 
 CODE_KEYS = ("code", "type", "error_type", "reason", "status", "status_code")
 """Keys of codes; at each level of nesting they are read in this order."""
+ERROR_KEYS = ("error", "errors", "message", "Message", "detail")
+"""Keys of error bodies, of which bodies with embeddings, rankings, batches or results have none."""
 WAIT_KEYS = ("retry_after", "retry_after_seconds", "retryDelay")
 MESSAGE_KEYS = (
     "message",
@@ -119,6 +121,16 @@ def find_error(value: Json) -> Json:
         value = value[0]
     error: Json = value.get("error") or value.get("base_resp") if isinstance(value, Mapping) else None
     return error or value
+
+
+def is_error(body: bytes) -> bool:
+    """Return whether a body without what was asked for is an error: some gateways send errors with the status 200.
+
+    >>> is_error(b'{"error": {"message": "overloaded"}}'), is_error(b'{"data": [], "error": null}'), is_error(b"")
+    (True, False, False)
+    """
+    found = decode_json(body)
+    return isinstance(found, Mapping) and any(found.get(key) for key in ERROR_KEYS)
 
 
 def find_message(value: Json, depth: int = 0) -> str:

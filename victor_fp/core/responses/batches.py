@@ -9,8 +9,8 @@ import msgspec
 from returns.result import Failure, Result
 
 from victor_fp.core.batching.matching import ResultMatching
-from victor_fp.core.batching.reading import is_error
 from victor_fp.core.batching.types import BatchHandle, BatchResult, BatchStatus, ItemContext, ItemResult
+from victor_fp.core.classification.details import is_error
 from victor_fp.core.dialects.batches import BatchLimits
 from victor_fp.core.faults import Cancelled, Fault, InvalidResponse, ServerFailed, TimedOut, can_retry
 from victor_fp.core.json import encode_json

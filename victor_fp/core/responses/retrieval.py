@@ -7,8 +7,9 @@ from typing import Any
 
 from returns.result import Failure, Result, Success
 
+from victor_fp.core.classification.details import is_error
 from victor_fp.core.faults import Fault, InvalidResponse, OperationUnsupported
-from victor_fp.core.json import BYTE_ORDER_MARK, decode_json
+from victor_fp.core.json import BYTE_ORDER_MARK
 from victor_fp.core.protocols import Codec
 from victor_fp.core.protocols.retrieval import EmbeddingCodec, RerankCodec, rank_documents
 from victor_fp.core.requests import Endpoint
@@ -17,9 +18,6 @@ from victor_fp.core.result import outcome
 from victor_fp.core.retrieval.embeddings import EmbeddingResponse, RerankResponse
 from victor_fp.core.retrieval.vectors import VectorType
 from victor_fp.core.types import Usage
-
-_ERRORS = ("error", "errors", "detail", "message")
-"""Fields in which vendors report errors."""
 
 
 def refuse_operation(endpoint: Endpoint, operation: str, model: str | None = None) -> Fault:
@@ -100,9 +98,7 @@ def add_usage(
 
 def _find_error(codec: Codec, body: bytes) -> Fault | None:
     """Return the error in a 200 body, if any."""
-    value = decode_json(body)
-    is_error = isinstance(value, dict) and any(value.get(name) for name in _ERRORS)
-    return codec.error(200, {}, body) if is_error else None
+    return codec.error(200, {}, body) if is_error(body) else None
 
 
 def _add_adjustments(context: ResponseContext, metadata: Any) -> dict[str, Any] | None:

@@ -40,7 +40,7 @@ MAX_LISTED = 500
 DELETED_STATUSES = frozenset({404, 410})
 """HTTP statuses for a batch or results that the vendor has deleted."""
 MAX_EMPTY_PAGES = 20
-"""Maximum number of consecutive pages of a list of batches that have no new batch."""
+"""Maximum number of consecutive pages of a list without a new batch, or of steps without a result."""
 
 
 class BatchClient(msgspec.Struct, frozen=True, kw_only=True):
@@ -82,7 +82,7 @@ class BatchClient(msgspec.Struct, frozen=True, kw_only=True):
                         step = following
                     case Failure(fault):
                         may_be_billed = was_billable or (step.spends and fault.maybe_billed)
-                        return Failure(_explain_missing(fault))
+                        return Failure(_name_missing_api(fault))
         finally:
             if self.budget is not None and estimate is not None:
                 self.budget.settle(estimate, fault=None if may_be_billed else InvalidRequest())
@@ -203,9 +203,10 @@ class BatchClient(msgspec.Struct, frozen=True, kw_only=True):
             return
         matching = ResultMatching(keys)
         error: Fault | None = None
-        count = 0
+        count = empty = 0
         step = self.batch.results(status)
-        while step is not None:
+        while step is not None and empty < MAX_EMPTY_PAGES:
+            before = count
             if isinstance(step, ResultStep):
                 await self._wait(step.delay)
             following = step.following if isinstance(step, ResultStep) else None
@@ -221,7 +222,7 @@ class BatchClient(msgspec.Struct, frozen=True, kw_only=True):
                             count += 1
                             error = find_error(self.batch, self.endpoint, item) if count == 1 else None
                             yield Success(decode_item(self.batch, self.endpoint, handle, matching, item, find_context))
-            step = following
+            step, empty = following, 0 if count > before else empty + 1
         if error is not None:
             yield Failure(error)
             return
@@ -325,7 +326,7 @@ def choose_objects(urls: Iterable[str], names: Sequence[str]) -> list[str]:
     return next((matching for matching in chosen if matching), [])
 
 
-def _explain_missing(fault: Fault) -> Fault:
+def _name_missing_api(fault: Fault) -> Fault:
     """Name the other reason for a status 404: servers of a vendor's format mostly have calls alone."""
     if not isinstance(fault, ModelNotFound) or fault.status != 404:
         return fault

@@ -18,6 +18,7 @@ from victor_fp.core.dialects.batches import BatchLimits
 from victor_fp.core.faults import BudgetExceeded, DeadlineExceeded, Fault, InvalidRequest
 from victor_fp.core.resilience import budget as machine
 from victor_fp.core.resilience.budget import Amount, Budget, Shortage, Spending
+from victor_fp.core.retrieval.embeddings import EmbeddingResponse, RerankResponse
 from victor_fp.core.types import Message, ToolDefinition, Usage
 from victor_fp.core.usage.cost import Price, PricedUsage, scale_price
 from victor_fp.core.usage.token_estimates import ANSWER, estimate_text_tokens, estimate_tokens
@@ -133,7 +134,7 @@ class BudgetKeeper:
         A failed call that was not billed costs nothing. If it may have been billed and no usage was reported, the
         estimate is kept.
         """
-        counts: Mapping[str, Any] | None = usage
+        counts: Mapping[str, Any] | None = build_priced_usage(answer, usage)
         if fault is not None:
             counts = None if fault.partial is None else fault.partial.usage
             if counts is None and not fault.maybe_billed:
@@ -249,6 +250,13 @@ def apply_price(price: Price, sale: PricedUsage) -> float | None:
 def _check_dollars(amount: float) -> float | None:
     """Return a cost; None for NaN, infinity or less than zero: a sum with one of these would no longer limit anything."""
     return float(amount) if 0 <= amount <= sys.float_info.max else None
+
+
+def build_priced_usage(answer: object, usage: Usage | None) -> Usage | None:
+    """Return the usage that a price is applied to; embeddings and rankings have no completion tokens."""
+    if usage is None or not isinstance(answer, EmbeddingResponse | RerankResponse):
+        return usage
+    return {"completion_tokens": 0, **usage}
 
 
 def find_reported_cost(answer: object) -> float | None:

@@ -400,8 +400,6 @@ class Operation(Generic[T]):
         reserved, self._reserved = self._reserved, None
         if reserved is None or self._pool.budget is None:
             return
-        if usage is not None and self._spec.texts:
-            usage = {"completion_tokens": 0, **usage}  # embeddings and rankings have none
         models = (getattr(answer, "model", None), self._model)
         address = None if self._target is None else self._target.backend.address
         self._pool.budget.settle(reserved, fault=fault, answer=answer, usage=usage, models=models, address=address)

@@ -10,8 +10,9 @@ import msgspec
 from returns.result import Failure, Result, Success
 
 from victor_fp.core.batching.polling import compute_poll_delay
-from victor_fp.core.batching.reading import encode_body, find_error_code, is_error, iterate_lines
+from victor_fp.core.batching.reading import encode_body, find_error_code, iterate_lines
 from victor_fp.core.batching.types import BatchHandle, BatchItem, BatchStatus, ItemResult
+from victor_fp.core.classification.details import is_error
 from victor_fp.core.dialects.batches import BatchSupport
 from victor_fp.core.faults import Fault, InvalidRequest, InvalidResponse, TimedOut
 from victor_fp.core.json import Undecodable, WireDecoder

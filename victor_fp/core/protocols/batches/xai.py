@@ -45,8 +45,6 @@ from victor_fp.core.requests import Endpoint, HttpRequest
 PAGE = 100
 RESULTS = 100
 """Results per page."""
-MAX_EMPTY_PAGES = 20
-"""Maximum number of consecutive pages without results that have a token for a next page."""
 
 _BATCH = build_decoder(GetBatch.RESPONSE)
 _CREATED = build_decoder(CreateBatch.RESPONSE)
@@ -201,23 +199,19 @@ def read_results(bound: BatchEndpoint, status: BatchStatus) -> ResultStep | None
     return _build_page_step(bound, status.handle.id, None) if status.sources else None
 
 
-def _build_page_step(bound: BatchEndpoint, batch_id: str, token: str | None, empty: int = 0) -> ResultStep:
+def _build_page_step(bound: BatchEndpoint, batch_id: str, token: str | None) -> ResultStep:
     operation = ReadResults(batch_id=batch_id, limit=RESULTS, pagination_token=UNSET if token is None else token)
-    read = partial(read_page, bound, batch_id, token, empty)
-    return ResultStep(request=build_request(bound.endpoint, operation), read=read)
+    return ResultStep(request=build_request(bound.endpoint, operation), read=partial(read_page, bound, batch_id, token))
 
 
-def read_page(
-    bound: BatchEndpoint, batch_id: str, token: str | None, empty: int, body: bytes
-) -> Result[ResultPage, Fault]:
-    """Decode one page, after `empty` consecutive ones without results; an unchanged token ends the pagination."""
+def read_page(bound: BatchEndpoint, batch_id: str, token: str | None, body: bytes) -> Result[ResultPage, Fault]:
+    """Decode one page, which may be empty before others; an unchanged token ends the pagination."""
 
     def read(page: received.ResultPage) -> Result[ResultPage, Fault]:
         items = tuple(read_item(item) for item in page.results or ())
         following = page.pagination_token
-        now_empty = 0 if items else empty + 1
-        has_more = bool(following) and following != token and now_empty < MAX_EMPTY_PAGES
-        found = ResultPage(items, _build_page_step(bound, batch_id, following, now_empty) if has_more else None)
+        has_more = bool(following) and following != token
+        found = ResultPage(items, _build_page_step(bound, batch_id, following) if has_more else None)
         return Success(found) if items else bound.reject_error(body).map(lambda _: found)
 
     return bound.decode(_PAGE, body, "the results").bind(read)
